@@ -1,0 +1,1 @@
+"""The graph over HTTP: a Strawberry schema, its transport, and the command line."""

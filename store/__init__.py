@@ -1,0 +1,1 @@
+"""The document store: front matter in, immutable snapshots out. Knows nothing of GraphQL."""

@@ -1,0 +1,100 @@
+"""Keyset cursors: a place in an ordered list, named by what stands there.
+
+A cursor holds the sort keys of an item and its id, so it stays right when items come and go
+around it. It is opaque to clients, and marked with the order it belongs to, so that one taken from
+another list is refused instead of misread.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from .errors import CursorError
+from .model import Article
+from .query import Order, OrderField
+
+Position = tuple[int | str, ...]
+"""The sort keys of an item, one for each step of the order, then what tells equals apart."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_MARKS = {
+    OrderField.PUBLISHED_DATE_TIME: "d",
+    OrderField.HEAT: "h",
+    OrderField.QUALITY: "q",
+    OrderField.TITLE: "t",
+}
+
+
+def micros(time: datetime) -> int:
+    """Microseconds since 1970, exactly."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def sort_key(article: Article, field: OrderField) -> int | str:
+    """What `field` sorts an article by, ascending."""
+    if field is OrderField.PUBLISHED_DATE_TIME:
+        return micros(article.published_date_time)
+    if field is OrderField.TITLE:
+        return article.title.casefold()
+    return article.heat if field is OrderField.HEAT else article.quality
+
+
+def article_position(article: Article, order: Sequence[Order]) -> Position:
+    """Where an article stands in this order."""
+    return (*(sort_key(article, step.field) for step in order), article.id)
+
+
+def order_mark(order: Sequence[Order]) -> str:
+    """A few characters that name an order of articles."""
+    return "".join(_MARKS[step.field] + "+-"[step.descending] for step in order)
+
+
+def encode_cursor(mark: str, position: Position) -> str:
+    """The opaque text for a position in the list that `mark` names."""
+    text = msgspec.json.encode((mark, *position))
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+def decode_cursor(mark: str, cursor: str, kinds: Sequence[type]) -> Position:
+    """The position in a cursor made by `encode_cursor` with the same mark.
+
+    `kinds`: the types of the position's members, n.
+    Raises: CursorError: it is not such a cursor.
+    """
+    try:
+        raw = base64.b64decode(
+            cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True
+        )
+        found, *position = msgspec.json.decode(raw, type=list[int | str])
+    except (ValueError, binascii.Error, msgspec.DecodeError, UnicodeEncodeError):
+        raise CursorError(
+            f"The cursor {shown(cursor)} is not one of ours. Pass one as it came from this list."
+        ) from None
+    if found != mark or [type(part) for part in position] != list(kinds):
+        raise CursorError(
+            f"The cursor {shown(cursor)} belongs to a list in another order. "
+            "Start again without a cursor after changing orderBy."
+        )
+    return tuple(position)
+
+
+def article_cursor(article: Article, order: Sequence[Order]) -> str:
+    """The cursor of an article in a list of this order."""
+    return encode_cursor(order_mark(order), article_position(article, order))
+
+
+def decode_article_cursor(cursor: str, order: Sequence[Order]) -> Position:
+    """The inverse of `article_cursor`. Raises: CursorError."""
+    kinds = [str if step.field is OrderField.TITLE else int for step in order]
+    return decode_cursor(order_mark(order), cursor, [*kinds, str])
+
+
+def shown(text: str, limit: int = 40) -> str:
+    """A client's own text, quoted and short enough for a message."""
+    return repr(text if len(text) <= limit else text[:limit] + "…")

@@ -1,0 +1,57 @@
+"""What can go wrong in the store, as one tree.
+
+    StoreError
+    ├── QueryError            the caller asked for something that cannot be answered
+    │   └── CursorError       a cursor that is not ours, or belongs to another order
+    ├── ConflictError         the document changed since the caller read it
+    ├── StoreCorruptError     the store's file cannot be read as one
+    └── StoreUnavailableError the store cannot be read or written now (disk full, locked, gone)
+
+Every message says what went wrong, where, and what to do about it. `gql.errors` maps
+each class to a stable code for GraphQL clients; `code` is that code.
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Any failure of the store that a caller can understand and act on."""
+
+    code = "STORE_ERROR"
+
+
+class QueryError(StoreError):
+    """The query's values cannot be used: a filter, an order or a window."""
+
+    code = "BAD_QUERY"
+
+
+class CursorError(QueryError):
+    """A cursor that this connection did not hand out."""
+
+    code = "BAD_CURSOR"
+
+
+class ConflictError(StoreError):
+    """The document is at another revision than the writer expected.
+
+    `current` is the revision it has now, or None when it is not there.
+    """
+
+    code = "CONFLICT"
+
+    def __init__(self, message: str, *, current: int | None) -> None:
+        super().__init__(message)
+        self.current = current
+
+
+class StoreCorruptError(StoreError):
+    """The file is there but is not a store this version can read."""
+
+    code = "STORE_CORRUPT"
+
+
+class StoreUnavailableError(StoreError):
+    """The store cannot serve now; the message says what an operator can do."""
+
+    code = "STORE_UNAVAILABLE"

@@ -1,0 +1,208 @@
+"""The values of the store: documents as they are kept, and the entities drawn from them.
+
+All are immutable. Fields carry the documents' own names in snake_case and are written to JSON in
+camelCase, so that the store's file reads like the documents. Times are aware, in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Any
+
+import msgspec
+
+from .names import article_id
+from .urls import canonical_url
+
+Metadata = dict[str, Any]
+"""JSON values that a document carries beyond the fields known here; never changed in place."""
+
+
+class Visibility(Enum):
+    """Which articles a reader may see. A parameter of every read."""
+
+    PUBLISHED = "published"
+    ALL = "all"
+
+
+class Value(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
+    """Base of what is stored: frozen, slotted, JSON in camelCase without defaults."""
+
+
+class Image(Value, frozen=True, kw_only=True):
+    """A picture: its address and what the document says of it. Sizes in pixels."""
+
+    url: str
+    width: int | None = None
+    height: int | None = None
+    title: str | None = None
+    attribution: str | None = None
+    is_cached: bool = False
+    metadata: Metadata = {}
+
+
+class ProviderMention(Value, frozen=True, kw_only=True):
+    """What one document says of a provider; `Provider` is the entity drawn from all of them."""
+
+    domain: str
+    name: str
+    images: tuple[Image, ...] = ()
+    metadata: Metadata = {}
+
+
+class Linked(Value, frozen=True, kw_only=True):
+    """What articles and related stories have in common: the addresses they are known by."""
+
+    web_url: str | None = None
+    original_url: str | None = None
+    amp_web_url: str | None = None
+    cdn_amp_web_url: str | None = None
+
+    @property
+    def url(self) -> str | None:
+        """The address to show: webUrl, else originalUrl."""
+        return self.web_url or self.original_url
+
+    @property
+    def url_keys(self) -> tuple[str, ...]:
+        """The canonical URLs of this page, the one to show first, without repetition."""
+        urls = (self.web_url, self.original_url, self.amp_web_url, self.cdn_amp_web_url)
+        return tuple(dict.fromkeys(canonical_url(url) for url in urls if url))
+
+
+class Related(Linked, frozen=True, kw_only=True):
+    """A story that an article points at, as the article's document describes it."""
+
+    title: str
+    provider: ProviderMention
+    excerpt: str | None = None
+    type: str | None = None
+    published_date_time: datetime | None = None
+    quality: int | None = None
+    images: tuple[Image, ...] = ()
+    metadata: Metadata = {}
+
+
+class Article(Linked, frozen=True, kw_only=True):
+    """One document. `revision` is given by the store at every put and orders all changes."""
+
+    slug: str
+    title: str
+    provider: ProviderMention
+    published_date_time: datetime
+    updated_date_time: datetime | None = None
+    excerpt: str | None = None
+    content: str | None = None
+    category: str | None = None
+    type: str = "article"
+    quality: int = 0
+    heat: int = 0
+    published: bool = True
+    locale: str | None = None
+    tags: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    featured_content: str | None = None
+    images: tuple[Image, ...] = ()
+    related: tuple[Related, ...] = ()
+    secured: str | None = None
+    metadata: Metadata = {}
+    revision: int = 0
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            msgspec.structs.force_setattr(self, "id", article_id(self.slug))
+
+
+class TopicDefinition(Value, frozen=True, kw_only=True):
+    """One file of the topic tree. `parent` is the slug of another topic."""
+
+    slug: str
+    name: str
+    parent: str | None = None
+    keywords: tuple[str, ...] = ()
+    metadata: Metadata = {}
+
+
+class Provider(Value, frozen=True, kw_only=True):
+    """A publisher: one entity for each domain, whatever the documents call it.
+
+    Its name is that of its newest published article (of its newest mention, where it has none);
+    its images are those of all its mentions, united by URL, newest first.
+    """
+
+    id: str
+    domain: str
+    name: str
+    images: tuple[Image, ...] = ()
+    article_count: int = 0
+
+
+class Topic(Value, frozen=True, kw_only=True):
+    """A subject: a node of the topic tree, or a root made from articles that name it.
+
+    `parent` and `children` are slugs; `article_count` counts the articles that name this very
+    topic, not those of its children.
+    """
+
+    id: str
+    slug: str
+    name: str
+    parent: str | None = None
+    children: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    article_count: int = 0
+
+
+class Severity(StrEnum):
+    """ERROR: the document was not taken. WARNING: taken, but look. INFO: for your knowledge."""
+
+    ERROR = "ERROR"
+    WARNING = "WARNING"
+    INFO = "INFO"
+
+
+class Diagnostic(Value, frozen=True, kw_only=True):
+    """One problem of one file: where it is, what it is, and what to do about it.
+
+    `path` is relative to the folder, with slashes; `line` counts from 1; `code` is stable.
+    """
+
+    path: str
+    severity: Severity
+    code: str
+    message: str
+    line: int | None = None
+    remedy: str | None = None
+
+
+class ChangeKind(StrEnum):
+    """What happened to a document."""
+
+    PUT = "PUT"
+    DELETE = "DELETE"
+
+
+class Change(Value, frozen=True, kw_only=True):
+    """One step of the store's history: after it, the document is at `revision` or gone.
+
+    `published` and `was_published` tell whether the public saw the document after and before the
+    change, from which each reader's own history follows.
+    """
+
+    revision: int
+    kind: ChangeKind
+    id: str
+    slug: str
+    at: datetime
+    published: bool = False
+    was_published: bool = False
+
+
+class Counts(Value, frozen=True, kw_only=True):
+    """How much a reader can see."""
+
+    articles: int = 0
+    providers: int = 0
+    topics: int = 0

@@ -1,0 +1,96 @@
+"""The names things have: slugs for people and URLs, ids for machines.
+
+An id is the hash of a kind and its natural key (an article's slug, a provider's domain,
+a topic's slug). It is therefore the same after every reload and on every engine,
+opaque, of one length, and evenly spread, which is what a sharded store wants of its keys.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import unicodedata
+from datetime import UTC, datetime
+from enum import StrEnum
+
+MAX_SLUG_LENGTH = 200  # file systems allow 255 bytes, with an ending and room to write aside
+
+_JEKYLL_STEM = re.compile(r"\d{4}-\d{2}-\d{2}-.+")
+_NOT_IN_SLUG = re.compile(r"[^a-z0-9\s-]")
+_GAP = re.compile(r"[\s-]+")
+
+
+class Kind(StrEnum):
+    """The prefix of an id, which tells what it names."""
+
+    ARTICLE = "a"
+    PROVIDER = "p"
+    TOPIC = "t"
+
+
+def _id(kind: Kind, key: str) -> str:
+    digest = hashlib.blake2b(
+        key.encode("utf-8", "surrogatepass"), digest_size=12, person=kind.value.encode()
+    ).digest()
+    return f"{kind.value}_{base64.urlsafe_b64encode(digest).decode()}"
+
+
+def article_id(slug: str) -> str:
+    """The id of the article with this slug."""
+    return _id(Kind.ARTICLE, slug)
+
+
+def provider_id(domain: str) -> str:
+    """The id of the provider with this domain (see `domain_key`)."""
+    return _id(Kind.PROVIDER, domain)
+
+
+def topic_id(slug: str) -> str:
+    """The id of the topic with this slug."""
+    return _id(Kind.TOPIC, slug)
+
+
+def kind_of(id: str) -> Kind | None:
+    """What an id names, or None when it is none of ours."""
+    prefix, _, digest = id.partition("_")
+    if len(digest) == 16 and prefix in Kind._value2member_map_:
+        return Kind(prefix)
+    return None
+
+
+def domain_key(domain: str) -> str:
+    """The one spelling of a domain: lower case, no dot at the end."""
+    return domain.strip().rstrip(".").lower()
+
+
+def slugify(text: str) -> str:
+    """Lower-case ASCII words joined by hyphens, other punctuation dropped.
+
+    `web.powerapps.com` gives `webpowerappscom`. A text that has no such character at all (one in
+    Japanese, say) gives eight hexadecimal digits of its hash, so that it still has a name.
+    """
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    slug = _GAP.sub("-", _NOT_IN_SLUG.sub("", ascii_text)).strip("-")
+    return slug or hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=4).hexdigest()
+
+
+def is_jekyll_named(stem: str) -> bool:
+    """Whether a file's stem is date-title, and so is the slug as it stands."""
+    return len(stem) <= MAX_SLUG_LENGTH and _JEKYLL_STEM.fullmatch(stem) is not None
+
+
+def article_slug(stem: str, title: str, published: datetime) -> str:
+    """An article's slug: its file's stem where that is date-title, else date and title."""
+    if is_jekyll_named(stem):
+        return stem
+    date = published.astimezone(UTC).date().isoformat()
+    return f"{date}-{slugify(title)}"[:MAX_SLUG_LENGTH].rstrip("-")
+
+
+def topic_slug(name: str) -> str:
+    """A topic's slug, by which names that differ only in case or spacing are one topic.
+
+    Signs that tell topics apart (C, C++, C#) are spelled out before the rest is dropped.
+    """
+    return slugify(name.replace("+", " plus ").replace("#", " sharp "))

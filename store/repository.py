@@ -1,0 +1,174 @@
+"""What newsgraph asks of a document store: the interface that every engine implements.
+
+An engine may be in this process or far away, so every call is asynchronous, every look-up takes
+many keys (one round trip for a level of a query), and nothing assumes that reading everything is
+cheap. `tests/repository_contract.py` holds each engine to this text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from .model import (
+    Article,
+    Change,
+    Counts,
+    Diagnostic,
+    Provider,
+    Severity,
+    Topic,
+    TopicDefinition,
+    Value,
+    Visibility,
+)
+from .query import ArticleQuery, Key, Page, Window
+
+
+class SourceFile(Value, frozen=True, kw_only=True):
+    """What the loader remembers of a file, so that it reads again only what has changed.
+
+    `path` is relative to the folder, with slashes. `slug` names the article or topic that the file
+    claims (another file may have won it); None when it holds neither. `topics`, `url_keys` and
+    `lines` (1-based line of a field) are what checks across documents need. `diagnostics` are the
+    file's own, without those checks. `failed`: its present text was refused, and the store keeps
+    what an earlier text said.
+    """
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    is_topic: bool = False
+    slug: str | None = None
+    topics: tuple[str, ...] = ()
+    url_keys: tuple[str, ...] = ()
+    lines: Mapping[str, int] = {}
+    diagnostics: tuple[Diagnostic, ...] = ()
+    failed: bool = False
+
+
+class Batch(Value, frozen=True, kw_only=True):
+    """Changes that happen together or not at all.
+
+    `deletes` are ids of articles. None for `topics`, `diagnostics` leaves them as they are, a tuple
+    replaces them all. `expected` maps ids of articles to the revision that the writer last saw
+    (None: it must not be there).
+    """
+
+    puts: tuple[Article, ...] = ()
+    deletes: tuple[str, ...] = ()
+    topics: tuple[TopicDefinition, ...] | None = None
+    diagnostics: tuple[Diagnostic, ...] | None = None
+    sources: tuple[SourceFile, ...] = ()
+    forgotten_sources: tuple[str, ...] = ()
+    expected: Mapping[str, int | None] = {}
+
+
+class History(Value, frozen=True, kw_only=True):
+    """A part of the change history, oldest first.
+
+    `revision` is where to go on from. `gap`: changes between the asked revision and the first one
+    here are no longer kept. `has_next`: there are more.
+    """
+
+    changes: tuple[Change, ...]
+    revision: int
+    gap: bool = False
+    has_next: bool = False
+
+
+class Snapshot(Protocol):
+    """The store as it was at one revision; later writes do not show in it.
+
+    Visibility is a parameter of every read: for PUBLISHED, an article with `published: false` is
+    nowhere, neither in a list nor in a count, and a provider or a topic known only from such
+    articles is not there.
+    """
+
+    @property
+    def revision(self) -> int:
+        """The number of the last change that this snapshot holds; 0 for an empty store."""
+        ...
+
+    async def get_many(
+        self, by: Key, keys: Sequence[str], visibility: Visibility
+    ) -> list[Article | None]:
+        """Articles by ID, SLUG or URL: n keys -> n articles or None, in the same order.
+
+        Of several visible articles with one (canonical) URL, the newest.
+        """
+        ...
+
+    async def pages(
+        self, queries: Sequence[ArticleQuery], visibility: Visibility
+    ) -> list[Page[Article]]:
+        """Ordered, filtered parts of the articles: n queries -> n pages, in the same order.
+
+        Raises: QueryError: a filter or an order that cannot be used. CursorError: see there.
+        """
+        ...
+
+    async def providers(
+        self, by: Key, keys: Sequence[str], visibility: Visibility
+    ) -> list[Provider | None]:
+        """Providers by ID or DOMAIN: n keys -> n providers or None, in the same order."""
+        ...
+
+    async def provider_page(self, window: Window, visibility: Visibility) -> Page[Provider]:
+        """Providers ordered by domain, with the total. Raises: CursorError."""
+        ...
+
+    async def topics(
+        self, by: Key, keys: Sequence[str], visibility: Visibility
+    ) -> list[Topic | None]:
+        """Topics by ID, SLUG or NAME: n keys -> n topics or None, in the same order."""
+        ...
+
+    async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:
+        """Topics ordered by slug, with the total. Raises: CursorError."""
+        ...
+
+    async def diagnostic_page(
+        self, window: Window, severity: Severity | None = None
+    ) -> Page[Diagnostic]:
+        """Problems of the loaded files by path and line, with the total. Raises: CursorError."""
+        ...
+
+    async def counts(self, visibility: Visibility) -> Counts:
+        """How many articles, providers and topics there are."""
+        ...
+
+
+class Repository(Protocol):
+    """A document store: snapshots to read, batches to write, a history to follow."""
+
+    async def snapshot(self) -> Snapshot:
+        """The newest state. Cheap: take one for each request."""
+        ...
+
+    async def apply(self, batch: Batch) -> int:
+        """Do a batch, whole or not at all, and return the revision after it.
+
+        Once this returns, the batch is where the engine keeps things (on the disk, for one that
+        has a disk). Every put and every delete of an article that is there takes the next revision,
+        in the order of the batch, deletes last; an article put as it already is takes none.
+
+        Raises: ConflictError: `expected` does not hold.
+            StoreUnavailableError: it cannot be written; nothing has changed.
+        """
+        ...
+
+    async def changes(self, after: int, visibility: Visibility, limit: int = 1_000) -> History:
+        """What happened after a revision, as a reader with this visibility saw it.
+
+        For PUBLISHED, the put of a draft is no change, or the DELETE of what was published before.
+        """
+        ...
+
+    async def sources(self) -> Mapping[str, SourceFile]:
+        """What the loader remembered, by path."""
+        ...
+
+    async def close(self) -> None:
+        """Give back files and locks. Calling it twice is harmless."""
+        ...

@@ -1,0 +1,54 @@
+"""Plain text out of what feeds put into titles, excerpts and URLs, and back again.
+
+Reading undoes markup; `escape_*` is its inverse, so that a document written by
+export reads back as the same document.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+# A tag starts with a letter, a slash or a bang, so that "5 < 6" and "<3" stay text.
+_TAG = re.compile(r"<(?:!--.*?--|/?[A-Za-z][^<>]*|![A-Za-z][^<>]*)>", re.DOTALL)
+# HTML's rule for attribute values: a reference needs its semicolon, else the
+# "&copy" of "?a=1&copy=2" would turn into a sign.
+_URL_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+
+
+def fold_space(text: str) -> str:
+    """One space for every run of white space, none at the ends."""
+    return " ".join(text.split())
+
+
+def title_text(raw: str) -> str:
+    """A title as people read it: entities undone, white space folded."""
+    return fold_space(html.unescape(raw) if "&" in raw else raw)
+
+
+def excerpt_text(raw: str) -> str:
+    """An excerpt as people read it: tags removed, entities undone, white space folded."""
+    return title_text(_TAG.sub(" ", raw) if "<" in raw else raw)
+
+
+def url_text(raw: str) -> str:
+    """A URL without HTML's escaping (`&#038;` is `&`) and without surrounding space."""
+    raw = raw.strip()
+    return _URL_ENTITY.sub(lambda m: html.unescape(m[0]), raw) if "&" in raw else raw
+
+
+def escape_title(text: str) -> str:
+    """The raw title that `title_text` reads as `text`."""
+    return text if title_text(text) == text else text.replace("&", "&amp;")
+
+
+def escape_excerpt(text: str) -> str:
+    """The raw excerpt that `excerpt_text` reads as `text`."""
+    if excerpt_text(text) == text:
+        return text
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def escape_url(text: str) -> str:
+    """The raw URL that `url_text` reads as `text`."""
+    return text if url_text(text) == text else text.replace("&", "&amp;")

@@ -1,0 +1,57 @@
+"""Which strings are web addresses, and when two of them are the same page."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from .text import url_text
+
+MAX_URL_LENGTH = 8_192
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+# Parameters that campaigns and social networks add without changing the page.
+_TRACKING = frozenset(
+    "fbclid gclid dclid gbraid wbraid msclkid yclid twclid ttclid igshid igsh mc_cid mc_eid "
+    "_hsenc _hsmi mkt_tok vero_id oly_anon_id oly_enc_id wickedid ocid ncid cmpid".split()
+)
+_TRACKING_PREFIXES = ("utm_", "pk_", "mtm_")
+
+
+def is_web_url(url: str) -> bool:
+    """Whether this is an absolute http(s) URL that a page may link to as it stands."""
+    if len(url) > MAX_URL_LENGTH or not url.isprintable() or any(c in url for c in ' <>"\\`'):
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=65_536)
+def canonical_url(url: str) -> str:
+    """The one spelling of a URL under which the store joins and looks up pages.
+
+    Host in lower case, without the default port, the fragment, HTML's escaping and tracking
+    parameters. Everything else (scheme, path, order of parameters) may matter and stays.
+    A string that is no web URL comes back trimmed, so that it equals only itself.
+    """
+    url = url_text(url)
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return url
+    if parts.scheme not in _DEFAULT_PORTS or not host:
+        return url
+    host = f"[{host}]" if ":" in host else host.rstrip(".")
+    if port not in (None, _DEFAULT_PORTS[parts.scheme]):
+        host = f"{host}:{port}"
+    query = "&".join(p for p in parts.query.split("&") if p and not _is_tracking(p))
+    return f"{parts.scheme}://{host}{parts.path or '/'}{'?' + query if query else ''}"
+
+
+def _is_tracking(parameter: str) -> bool:
+    name = parameter.partition("=")[0].lower()
+    return name in _TRACKING or name.startswith(_TRACKING_PREFIXES)

@@ -1,0 +1,1 @@
+"""The tests of newsgraph; they mirror the modules."""
