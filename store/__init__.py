@@ -1,1 +1,88 @@
 """The document store: front matter in, immutable snapshots out. Knows nothing of GraphQL."""
+
+from . import model
+from .cursors import article_cursor, diagnostic_cursor, provider_cursor, topic_cursor
+from .errors import (
+    ConflictError,
+    CursorError,
+    FilterError,
+    QueryError,
+    StoreCorruptError,
+    StoreError,
+    StoreUnavailableError,
+    WindowError,
+)
+from .model import Visibility
+from .names import Kind, domain_key, kind_of, topic_slug
+from .query import (
+    EVERYTHING,
+    NEWEST_FIRST,
+    And,
+    ArticleQuery,
+    Condition,
+    Field,
+    Filter,
+    Key,
+    Not,
+    Operator,
+    Or,
+    Order,
+    OrderField,
+    Page,
+    Window,
+    all_of,
+    of_provider,
+    of_topic,
+    referencing,
+)
+from .repository import Batch, History, Repository, Snapshot, SourceFile
+from .text import url_text
+from .urls import canonical_url, is_web_url
+
+__all__ = [
+    "EVERYTHING",
+    "NEWEST_FIRST",
+    "And",
+    "ArticleQuery",
+    "Batch",
+    "Condition",
+    "ConflictError",
+    "CursorError",
+    "Field",
+    "Filter",
+    "FilterError",
+    "History",
+    "Key",
+    "Kind",
+    "Not",
+    "Operator",
+    "Or",
+    "Order",
+    "OrderField",
+    "Page",
+    "QueryError",
+    "Repository",
+    "Snapshot",
+    "SourceFile",
+    "StoreCorruptError",
+    "StoreError",
+    "StoreUnavailableError",
+    "Visibility",
+    "Window",
+    "WindowError",
+    "all_of",
+    "article_cursor",
+    "canonical_url",
+    "diagnostic_cursor",
+    "domain_key",
+    "is_web_url",
+    "kind_of",
+    "model",
+    "of_provider",
+    "of_topic",
+    "provider_cursor",
+    "referencing",
+    "topic_cursor",
+    "topic_slug",
+    "url_text",
+]

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from .errors import CursorError
-from .model import Article
+from .model import Article, Diagnostic, Provider, Topic
 from .query import Order, OrderField
 
 Position = tuple[int | str, ...]
@@ -98,3 +98,23 @@ def decode_article_cursor(cursor: str, order: Sequence[Order]) -> Position:
 def shown(text: str, limit: int = 40) -> str:
     """A client's own text, quoted and short enough for a message."""
     return repr(text if len(text) <= limit else text[:limit] + "…")
+
+
+def provider_cursor(provider: Provider) -> str:
+    """The cursor of a provider in the list by domain."""
+    return encode_cursor("p", (provider.domain,))
+
+
+def topic_cursor(topic: Topic) -> str:
+    """The cursor of a topic in the list by slug."""
+    return encode_cursor("t", (topic.slug,))
+
+
+def diagnostic_position(diagnostic: Diagnostic) -> Position:
+    """Where a diagnostic stands: by path, line, and what it says."""
+    return (diagnostic.path, diagnostic.line or 0, diagnostic.code, diagnostic.message)
+
+
+def diagnostic_cursor(diagnostic: Diagnostic) -> str:
+    """The cursor of a diagnostic in the list by path and line."""
+    return encode_cursor("g", diagnostic_position(diagnostic))

@@ -2,6 +2,8 @@
 
     StoreError
     ├── QueryError            the caller asked for something that cannot be answered
+    │   ├── WindowError       a page size that is negative, over the cap, or given twice
+    │   ├── FilterError       a filter that says nothing or cannot be used
     │   └── CursorError       a cursor that is not ours, or belongs to another order
     ├── ConflictError         the document changed since the caller read it
     ├── StoreCorruptError     the store's file cannot be read as one
@@ -24,6 +26,18 @@ class QueryError(StoreError):
     """The query's values cannot be used: a filter, an order or a window."""
 
     code = "BAD_QUERY"
+
+
+class WindowError(QueryError):
+    """A page size that is negative, over the cap, or given twice."""
+
+    code = "BAD_PAGE_SIZE"
+
+
+class FilterError(QueryError):
+    """A filter that says nothing or cannot be used; it is refused, never ignored."""
+
+    code = "BAD_FILTER"
 
 
 class CursorError(QueryError):

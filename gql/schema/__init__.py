@@ -1,0 +1,17 @@
+"""The GraphQL schema: types, arguments and resolvers over a snapshot of the store."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from .context import Context, PageSizes
+from .query import Query
+from .scalars import SCALARS
+
+__all__ = ["Context", "PageSizes", "build_schema"]
+
+
+def build_schema() -> strawberry.Schema:
+    """The schema of `schema.graphql`."""
+    return strawberry.Schema(query=Query, config=StrawberryConfig(scalar_map=SCALARS))

@@ -1,0 +1,196 @@
+"""The graph: articles, what they point at, who published them, what they are about.
+
+Fields without a resolver are read off the store's values (`store/model.py`) under the same name.
+One module, because these types refer to each other in circles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from graphql import GraphQLResolveInfo
+from strawberry.scalars import JSON
+
+from store import model, topic_slug
+
+from ..viewer import Scope
+from .article_list import resolve_provider_articles, resolve_referenced_by, resolve_topic_articles
+from .connection import Connection
+from .context import Info
+from .images import Image, resolve_image, resolve_images
+from .node import Node, resolved
+from .scalars import Url
+
+
+async def resolve_provider(
+    root: strawberry.Parent[model.Article | model.Related], info: Info
+) -> model.Provider | None:
+    """The one entity for the domain that a document names."""
+    return await info.context.loaders.provider_by_domain.load(root.provider.domain)
+
+
+async def resolve_article_topics(
+    root: strawberry.Parent[model.Article], info: Info
+) -> list[model.Topic | None]:
+    """The topics that a document names, in its order."""
+    slugs = [topic_slug(name) for name in root.topics]
+    return await info.context.loaders.topic_by_slug.load_many(slugs)
+
+
+async def resolve_related_article(
+    root: strawberry.Parent[model.Related], info: Info
+) -> model.Article | None:
+    """The full article at one of the related story's addresses."""
+    return await info.context.loaders.first_by_url(root.url_keys)
+
+
+async def resolve_parent(root: strawberry.Parent[model.Topic], info: Info) -> model.Topic | None:
+    """The topic above."""
+    return await info.context.loaders.topic_by_slug.load(root.parent) if root.parent else None
+
+
+async def resolve_children(
+    root: strawberry.Parent[model.Topic], info: Info
+) -> Sequence[model.Topic | None]:
+    """The topics right below."""
+    return await info.context.loaders.topic_by_slug.load_many(root.children)
+
+
+def resolve_secured(root: strawberry.Parent[model.Article], info: Info) -> str | None:
+    """The secured text, for viewers with the scope."""
+    info.context.viewer.require(Scope.READ_SECURED, "Article.secured")
+    return root.secured
+
+
+def resolve_revision(root: strawberry.Parent[model.Article]) -> str:
+    """A revision is a number to the store and opaque to clients."""
+    return str(root.revision)
+
+
+@strawberry.type(description="A news article: one document, and its place in the graph.")
+class Article(Node):
+    slug: str = strawberry.field(description="Its name in addresses: date and title.")
+    title: str = strawberry.field(description="The headline, as plain text.")
+    excerpt: str | None = strawberry.field(description="What it is about, as plain text.")
+    content: str | None = strawberry.field(
+        description="The document's body, as it stands there (Markdown, HTML or text)."
+    )
+    category: str | None = strawberry.field(description="The desk's own sorting, such as news.")
+    type: str = strawberry.field(description="What kind of story: article, video, …")
+    published_date_time: datetime = strawberry.field(description="When it was published.")
+    updated_date_time: datetime | None = strawberry.field(description="When it was last updated.")
+    url: Url | None = strawberry.field(
+        description="Where to read it: webUrl, else originalUrl (videos have only that)."
+    )
+    web_url: Url | None = strawberry.field(description="Its page at the publisher's.")
+    original_url: Url | None = strawberry.field(description="Where it was first found.")
+    amp_web_url: Url | None = strawberry.field(description="Its AMP page at the publisher's.")
+    cdn_amp_web_url: Url | None = strawberry.field(description="Its AMP page in the AMP cache.")
+    quality: int = strawberry.field(description="How good it is; 0 where nobody said.")
+    heat: int = strawberry.field(
+        description="How much it is talked about; 0 where nobody said, and it may be negative."
+    )
+    published: bool = strawberry.field(
+        description="False for a draft, which only viewers with the right to drafts ever see."
+    )
+    locale: str | None = strawberry.field(description="Its language, such as en or de-CH.")
+    tags: list[str] = strawberry.field(description="Free keywords.")
+    featured_content: str | None = strawberry.field(
+        description="What to show on top of it, such as a video's iframe. Untrusted HTML: sanitise."
+    )
+    provider: Provider = resolved(resolve_provider, "Who published it.")
+    topics: list[Topic] = resolved(
+        resolve_article_topics, "What it is about, in the document's order."
+    )
+    images: list[Image] = resolved(resolve_images, "Its pictures, in the document's order.")
+    image: Image | None = resolved(
+        resolve_image,
+        "One picture: the narrowest that is wide enough, else the widest.",
+    )
+    related: list[RelatedArticle] = strawberry.field(
+        description="The stories that it points at, in the document's order."
+    )
+    referenced_by: Connection[Article] = resolved(
+        resolve_referenced_by,
+        "The articles that point at this one, newest first.",
+    )
+    secured: str | None = resolved(resolve_secured, "Text for viewers with the scope READ_SECURED.")
+    metadata: JSON = strawberry.field(
+        description="What the document says beyond the fields known here, as an object."
+    )
+    revision: str = resolved(
+        resolve_revision,
+        "Changes with every change of the document; send it back as expectedRevision.",
+    )
+
+    @classmethod
+    def is_type_of(cls, value: Any, _info: GraphQLResolveInfo[Any]) -> bool:
+        """Whether a value of the store is one of these."""
+        return isinstance(value, model.Article)
+
+
+@strawberry.type(
+    description="A story that an article points at: what the document said of it, and the full "
+    "article where the store holds one."
+)
+class RelatedArticle:
+    title: str = strawberry.field(description="The headline, as plain text.")
+    excerpt: str | None = strawberry.field(description="What it is about, as plain text.")
+    type: str | None = strawberry.field(description="What kind of story: article, video, …")
+    published_date_time: datetime | None = strawberry.field(description="When it was published.")
+    url: Url | None = strawberry.field(description="Where to read it: webUrl, else originalUrl.")
+    web_url: Url | None = strawberry.field(description="Its page at the publisher's.")
+    amp_web_url: Url | None = strawberry.field(description="Its AMP page at the publisher's.")
+    cdn_amp_web_url: Url | None = strawberry.field(description="Its AMP page in the AMP cache.")
+    quality: int | None = strawberry.field(description="How good it is, where the document says.")
+    provider: Provider = resolved(resolve_provider, "Who published it.")
+    images: list[Image] = strawberry.field(description="Its pictures, in the document's order.")
+    article: Article | None = resolved(
+        resolve_related_article,
+        "The full article, where the store holds one that you may see.",
+    )
+
+
+@strawberry.type(
+    description="A publisher: one for each domain, named as its newest published article names it."
+)
+class Provider(Node):
+    domain: str = strawberry.field(description="Its domain, in lower case.")
+    name: str = strawberry.field(description="Its name.")
+    images: list[Image] = strawberry.field(
+        description="Its logos, from all the documents that show one, each once."
+    )
+    image: Image | None = resolved(
+        resolve_image,
+        "One logo: the narrowest that is wide enough, else the widest.",
+    )
+    article_count: int = strawberry.field(description="How many articles it has published here.")
+    articles: Connection[Article] = resolved(resolve_provider_articles, "Its articles.")
+
+    @classmethod
+    def is_type_of(cls, value: Any, _info: GraphQLResolveInfo[Any]) -> bool:
+        """Whether a value of the store is one of these."""
+        return isinstance(value, model.Provider)
+
+
+@strawberry.type(description="A subject of articles, in a tree of subjects.")
+class Topic(Node):
+    slug: str = strawberry.field(description="Its name in addresses.")
+    name: str = strawberry.field(description="Its name.")
+    parent: Topic | None = resolved(resolve_parent, "The topic above; null for a root.")
+    children: list[Topic] = resolved(resolve_children, "The topics right below, by slug.")
+    keywords: list[str] = strawberry.field(description="Words that hint at this topic.")
+    article_count: int = strawberry.field(
+        description="How many articles name this very topic (those of its children are theirs)."
+    )
+    articles: Connection[Article] = resolved(
+        resolve_topic_articles, "The articles that name this very topic."
+    )
+
+    @classmethod
+    def is_type_of(cls, value: Any, _info: GraphQLResolveInfo[Any]) -> bool:
+        """Whether a value of the store is one of these."""
+        return isinstance(value, model.Topic)
