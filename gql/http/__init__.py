@@ -1,0 +1,22 @@
+"""GraphQL over HTTP: a core without a framework, and a thin ASGI adapter."""
+
+from .asgi import ContextFactory, GraphQLApp, RequestSummary
+from .execution import Execute, Pipeline
+from .handler import GraphQLHandler
+from .limits import Limits
+from .protocol import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, Result
+
+__all__ = [
+    "ContextFactory",
+    "Execute",
+    "GraphQLApp",
+    "GraphQLHandler",
+    "GraphQLRequest",
+    "HttpRequest",
+    "HttpResponse",
+    "HttpSettings",
+    "Limits",
+    "Pipeline",
+    "RequestSummary",
+    "Result",
+]

@@ -1,0 +1,142 @@
+"""Documents: parsed, measured, validated once, and kept for the next request with the same text."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from gql.errors import (
+    OPERATION_UNRESOLVED,
+    PARSE_FAILED,
+    VALIDATION_FAILED,
+    FormattedError,
+    request_error,
+)
+
+from .limits import Limits, check_limits
+
+# These rely on what the specification's rules have checked, so they come after them.
+_STRAWBERRY_RULES = (MaybeNullValidationRule, OneOfInputValidationRule)
+
+
+class Document:
+    """A document, and all that can be known of it without variables.
+
+    `ast` is None where the text cannot be parsed; `errors` say why nothing of it may be executed.
+    """
+
+    __slots__ = ("ast", "directive_variables", "errors", "operations", "plans")
+
+    def __init__(self, ast: DocumentNode | None, errors: tuple[FormattedError, ...] = ()) -> None:
+        self.ast = ast
+        self.errors = errors
+        # What the compiled way knows of this document, which lives as long as it.
+        self.plans: dict[Any, Any] = {}
+        self.directive_variables: tuple[str, ...] | None = None
+        self.operations = tuple(
+            node
+            for node in (ast.definitions if ast else ())
+            if isinstance(node, OperationDefinitionNode)
+        )
+
+    def find(self, name: str | None) -> OperationDefinitionNode | None:
+        """The operation to execute: the one of this name, or the only one where none is given.
+
+        https://spec.graphql.org/draft/#GetOperation()
+        """
+        if name is None:
+            return self.operations[0] if len(self.operations) == 1 else None
+        named = (node for node in self.operations if node.name and node.name.value == name)
+        return next(named, None)
+
+    def unresolved(self, name: str | None) -> FormattedError:
+        """The error that says why `find` found nothing."""
+        names = ", ".join(node.name.value for node in self.operations if node.name)
+        if name is not None:
+            message = f"The document has no operation named {name!r}. It has: {names or 'none'}."
+        elif self.operations:
+            message = f"The document has several operations. Name one as operationName: {names}."
+        else:
+            message = "The document has no operation, only fragments."
+        return {"message": message, "extensions": {"code": OPERATION_UNRESOLVED}}
+
+
+def prepare_document(schema: GraphQLSchema, text: str, limits: Limits) -> Document:
+    """Parse, measure and validate a text, each step only where the one before found no fault."""
+    try:
+        ast = parse_document(text, limits)
+    except GraphQLError as error:
+        return Document(None, (request_error(error, PARSE_FAILED),))
+    errors = check_limits(ast, limits) or validate_document(schema, ast, limits)
+    return Document(ast, tuple(request_error(error, VALIDATION_FAILED) for error in errors))
+
+
+def parse_document(text: str, limits: Limits) -> DocumentNode:
+    """The syntax tree of a text. Raises: GraphQLError: not GraphQL, or too many tokens."""
+    try:
+        return parse(text, max_lexical_tokens=limits.tokens, max_comments=limits.tokens)
+    except GraphQLError as error:
+        # The parser stops at the limit and says so in words only.
+        if not error.message.endswith("Parsing aborted."):
+            raise
+        raise GraphQLError(
+            f"The document has more than {limits.tokens} tokens; that many are allowed.",
+            extensions={"code": "TOO_MANY_TOKENS", "limit": limits.tokens},
+        ) from None
+
+
+def validate_document(
+    schema: GraphQLSchema, ast: DocumentNode, limits: Limits
+) -> list[GraphQLError]:
+    """What the schema has against a document; empty where it may be executed."""
+    errors = validate(schema, ast, specified_rules, max_errors=limits.errors)
+    return errors or validate(schema, ast, _STRAWBERRY_RULES, max_errors=limits.errors)
+
+
+class DocumentCache:
+    """The valid documents used last, by text; `capacity_bytes` bounds the length of all texts.
+
+    A syntax tree takes some hundred times the memory of its text.
+    """
+
+    def __init__(self, capacity_bytes: int) -> None:
+        self.capacity_bytes = capacity_bytes
+        self.size_bytes = 0
+        self._documents: OrderedDict[str, Document] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    def get(self, text: str) -> Document | None:
+        """The document of this text, if it is still here."""
+        document = self._documents.get(text)
+        if document is not None:
+            self._documents.move_to_end(text)
+        return document
+
+    def put(self, text: str, document: Document) -> None:
+        """Keep a document, at the cost of those not used for longest."""
+        if text in self._documents or size_bytes(text) > self.capacity_bytes:
+            return
+        self._documents[text] = document
+        self.size_bytes += size_bytes(text)
+        while self.size_bytes > self.capacity_bytes:
+            oldest, _ = self._documents.popitem(last=False)
+            self.size_bytes -= size_bytes(oldest)
+
+
+def size_bytes(text: str) -> int:
+    """The length of a text in UTF-8, even of one that UTF-8 does not allow."""
+    return len(text.encode("utf-8", "surrogatepass"))

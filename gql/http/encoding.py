@@ -1,0 +1,49 @@
+"""JSON in and out, as bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import orjson
+
+
+def decode(text: bytes | str) -> Any:
+    """The value of a JSON text. Raises: ValueError: it is not JSON in UTF-8."""
+    return orjson.loads(text)
+
+
+def encode(value: Any) -> bytes:
+    """The JSON text of a value, in UTF-8.
+
+    orjson refuses lone surrogates and integers over 64 bits, which documents may hold; the slower
+    standard library writes those. NaN and infinities are null either way.
+    Raises: TypeError: it holds something that JSON cannot say.
+    """
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return json.dumps(_finite(value), separators=(",", ":")).encode()
+
+
+def nesting(value: Any) -> int:
+    """How many lists and objects lie within each other at most; 0 for a scalar."""
+    depth = 0
+    level = [value]
+    while containers := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        level = [
+            child
+            for container in containers
+            for child in (container.values() if isinstance(container, dict) else container)
+        ]
+    return depth
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,148 @@
+"""From a request to its result, on graphql-core: the reference way to execute an operation."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Protocol
+
+import strawberry
+from graphql import ExecutionResult, OperationDefinitionNode, OperationType, execute
+from strawberry.execution import optimized_is_awaitable
+
+from gql.errors import (
+    BAD_USER_INPUT,
+    FormattedError,
+    MethodNotAllowedError,
+    RequestError,
+    SubscriptionError,
+    field_error,
+    refusal,
+    request_error,
+)
+
+from .documents import Document, DocumentCache, prepare_document
+from .encoding import encode
+from .limits import Limits
+from .protocol import GraphQLRequest, Result, error_codes, failed
+
+DOCUMENT_CACHE_BYTES = 1 << 20
+
+
+class Execute(Protocol):
+    """Whatever answers operations: the pipeline below, or something faster in front of it."""
+
+    async def __call__(
+        self, request: GraphQLRequest, context: Any, *, read_only: bool = False
+    ) -> Result:
+        """Execute the request for a context; `read_only` refuses everything but queries."""
+        ...
+
+
+class Pipeline:
+    """Executes operations on a Strawberry schema: prepare, find the operation, execute, write.
+
+    Strawberry's own entry point is not used: it parses and validates each time and gives errors
+    that this transport could not tell apart. Its extensions would not run, so none are taken.
+    """
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        limits: Limits | None = None,
+        cache_bytes: int = DOCUMENT_CACHE_BYTES,
+    ) -> None:
+        if schema.extensions or schema.directives:
+            raise TypeError("The schema has Strawberry extensions; this pipeline runs none.")
+        self.schema = schema
+        self.limits = limits or Limits()
+        self.documents = DocumentCache(cache_bytes)
+
+    async def __call__(
+        self, request: GraphQLRequest, context: Any, *, read_only: bool = False
+    ) -> Result:
+        """The result of a request, whatever happens to it short of a fault in this pipeline."""
+        document = self.prepare(request.query)
+        operation = document.find(request.operation_name)
+        # Only a name that is in the document: logs are no place for whatever a client makes up.
+        name = operation.name.value if operation and operation.name else None
+        # The method is judged before the document's faults: a GET of a mutation is refused as such
+        # even if the mutation could not be executed anyhow.
+        try:
+            check_transport(operation, read_only=read_only)
+        except RequestError as error:
+            status, headers = error.status, error.headers
+            return failed(refusal(error), status=status, headers=headers, operation_name=name)
+        if document.errors:
+            return failed(*document.errors, operation_name=name)
+        if operation is None:
+            return failed(document.unresolved(request.operation_name))
+        return result_of(await self.execute(document, operation, request, context), name)
+
+    def prepare(self, text: str) -> Document:
+        """The document of a text, from the cache where it is known and valid."""
+        document = self.documents.get(text)
+        if document is None:
+            document = prepare_document(self.schema._schema, text, self.limits)
+            if not document.errors:
+                self.documents.put(text, document)
+        return document
+
+    async def execute(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        request: GraphQLRequest,
+        context: Any,
+    ) -> ExecutionResult:
+        """Execute one operation of a valid document."""
+        assert document.ast is not None, "a document without errors has been parsed"  # noqa: S101
+        executed = execute(
+            self.schema._schema,
+            document.ast,
+            context_value=context,
+            variable_values=request.variables,
+            operation_name=operation.name.value if operation.name else None,
+            max_coercion_errors=self.limits.errors,
+            executor_class=self.schema.execution_context_class,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # typed as bool
+            operation_extensions=request.extensions,
+        )
+        return await executed if inspect.isawaitable(executed) else executed
+
+
+def check_transport(operation: OperationDefinitionNode | None, *, read_only: bool) -> None:
+    """Refuse an operation that cannot travel this way. Raises: RequestError.
+
+    https://graphql.github.io/graphql-over-http/draft/#sec-GET
+    """
+    if operation is None or operation.operation is OperationType.QUERY:
+        return
+    if operation.operation is OperationType.SUBSCRIPTION:
+        raise SubscriptionError(
+            "A subscription has many answers, and this request has one. Subscribe over WebSocket "
+            "(protocol graphql-transport-ws) or server-sent events (protocol graphql-sse)."
+        )
+    if read_only:
+        raise MethodNotAllowedError(
+            "A mutation has to be sent by POST; GET only reads.", headers=((b"allow", b"POST"),)
+        )
+
+
+def result_of(executed: ExecutionResult, operation_name: str | None) -> Result:
+    """An execution as a result: formatted errors first, then data.
+
+    graphql-core gives `data: None` in two cases. Where a null came up to the root, each error has a
+    path, and null is the data. Where the variables did not fit, none has, and there is no data.
+    """
+    errors = executed.errors or []
+    if executed.data is None and all(error.path is None for error in errors):
+        reported = (request_error(error, BAD_USER_INPUT) for error in errors)
+        return failed(*reported, operation_name=operation_name)
+    formatted: tuple[FormattedError, ...] = tuple(map(field_error, errors))
+    response = {"errors": formatted, "data": executed.data} if errors else {"data": executed.data}
+    return Result(
+        body=encode(response),
+        has_data=True,
+        operation_name=operation_name,
+        error_codes=error_codes(formatted),
+    )

@@ -1,0 +1,88 @@
+"""From an HTTP request to its response, without a framework and without input or output."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from gql.errors import (
+    GraphError,
+    Headers,
+    MethodNotAllowedError,
+    RequestError,
+    internal_error,
+    refusal,
+)
+from store.errors import StoreError, StoreUnavailableError
+
+from .execution import Execute
+from .media_types import MediaType, negotiate
+from .protocol import (
+    ALLOWED_METHODS,
+    GraphQLRequest,
+    HttpRequest,
+    HttpResponse,
+    HttpSettings,
+    Result,
+    acceptable,
+    failed,
+    read_get,
+    read_post,
+    respond,
+    respond_batch,
+)
+
+MakeContext = Callable[[], Awaitable[Any]]
+"""Makes the context of a request; called once for it, and only where something is executed."""
+
+_ALLOW = ((b"allow", ALLOWED_METHODS.encode()),)
+
+
+class GraphQLHandler:
+    """Answers HTTP requests by executing their operations."""
+
+    def __init__(self, execute: Execute, settings: HttpSettings) -> None:
+        self.execute = execute
+        self.settings = settings
+
+    async def __call__(self, request: HttpRequest, make_context: MakeContext) -> HttpResponse:
+        """The response to a request. Never raises: a fault of ours is logged and answered 500."""
+        if request.method == "OPTIONS":
+            return HttpResponse(status=204, headers=_ALLOW, body=b"")
+        try:
+            return await self._answer(request, make_context)
+        except (GraphError, StoreError) as error:
+            return refuse(error, request.accept)
+        except Exception as fault:  # noqa: BLE001  # the last place that can log and mask it
+            result = failed(internal_error(fault), status=500)
+            return respond(result, negotiate(request.accept) or MediaType.JSON)
+
+    async def _answer(self, request: HttpRequest, make_context: MakeContext) -> HttpResponse:
+        media_type = acceptable(request.accept)
+        if request.method == "POST":
+            operations = read_post(request, self.settings)
+        elif request.method in ("GET", "HEAD"):
+            operations = read_get(request.query_string, self.settings)
+        else:
+            raise MethodNotAllowedError(
+                f"{request.method} is not allowed here; use {ALLOWED_METHODS}.", headers=_ALLOW
+            )
+        context = await make_context()
+        if isinstance(operations, GraphQLRequest):
+            read_only = request.method != "POST"
+            result = await self.execute(operations, context, read_only=read_only)
+            return respond(result, media_type)
+        # One after the other, as a client that sends them one by one would see them done.
+        results: list[Result] = [await self.execute(each, context) for each in operations]
+        return respond_batch(results, media_type)
+
+
+def refuse(error: GraphError | StoreError, accept: str) -> HttpResponse:
+    """The response for a refused request; JSON where the client accepts nothing of ours."""
+    headers: Headers = ()
+    if isinstance(error, RequestError):
+        status, headers = error.status, error.headers
+    else:
+        status = 503 if isinstance(error, StoreUnavailableError) else 500
+    result = failed(refusal(error), status=status, headers=headers)
+    return respond(result, negotiate(accept) or MediaType.JSON)

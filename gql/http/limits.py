@@ -1,0 +1,127 @@
+"""How much a document may ask for, checked on its syntax alone, before validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+
+import msgspec
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    SelectionSetNode,
+)
+
+_INTROSPECTION = ("__schema", "__type")
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The most that one document may hold, fragments counted at every place they are spread.
+
+    `depth`: fields within fields, leaves included; introspection does not count, for it has a bound
+    of its own (graphql-core's MaxIntrospectionDepthRule). `tokens` bounds comments too. `errors`:
+    how many errors are reported for one document, or for its variables.
+    """
+
+    depth: int = 16
+    tokens: int = 4_000
+    aliases: int = 100
+    directives: int = 100
+    errors: int = 20
+
+
+class LimitError(GraphQLError):
+    """A document asks for more than is allowed of something."""
+
+
+class Size(msgspec.Struct):
+    """What a selection amounts to, and at which depth it spreads which fragments."""
+
+    depth: int = 0
+    aliases: int = 0
+    directives: int = 0
+    spreads: list[tuple[str, int]] = []
+
+
+def check_limits(document: DocumentNode, limits: Limits) -> list[GraphQLError]:
+    """The limits that operations of a document exceed, with the numbers found."""
+    fragments = _total_sizes(document)
+    return [
+        error
+        for definition in document.definitions
+        if isinstance(definition, OperationDefinitionNode)
+        for error in _excesses(definition, _with_spreads(_own_size(definition), fragments), limits)
+    ]
+
+
+def _excesses(
+    operation: OperationDefinitionNode, size: Size, limits: Limits
+) -> Iterator[GraphQLError]:
+    for code, what, found, limit in (
+        ("QUERY_TOO_DEEP", "levels of fields", size.depth, limits.depth),
+        ("TOO_MANY_ALIASES", "aliases", size.aliases, limits.aliases),
+        ("TOO_MANY_DIRECTIVES", "directives", size.directives, limits.directives),
+    ):
+        if found > limit:
+            yield LimitError(
+                f"The operation has {found} {what}, counting fragments wherever they are spread; "
+                f"at most {limit} are allowed.",
+                operation,
+                extensions={"code": code, "limit": limit, "found": found},
+            )
+
+
+def _total_sizes(document: DocumentNode) -> dict[str, Size]:
+    """Each fragment's size with all that it spreads.
+
+    Fragments in a circle have none: validation refuses those.
+    """
+    own = {
+        definition.name.value: _own_size(definition)
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+    graph = {name: {spread for spread, _ in size.spreads} for name, size in own.items()}
+    totals: dict[str, Size] = {}
+    try:
+        for name in TopologicalSorter(graph).static_order():
+            totals[name] = _with_spreads(own.get(name, Size()), totals)
+    except CycleError:
+        return {}
+    return totals
+
+
+def _with_spreads(size: Size, fragments: dict[str, Size]) -> Size:
+    spread = [(fragments.get(name, Size()), depth) for name, depth in size.spreads]
+    return Size(
+        depth=max([size.depth, *(depth + fragment.depth for fragment, depth in spread)]),
+        aliases=size.aliases + sum(fragment.aliases for fragment, _ in spread),
+        directives=size.directives + sum(fragment.directives for fragment, _ in spread),
+    )
+
+
+def _own_size(definition: OperationDefinitionNode | FragmentDefinitionNode) -> Size:
+    """A definition's size without what it spreads. No recursion: clients choose the nesting."""
+    size = Size(directives=len(definition.directives or ()))
+    open_sets: list[tuple[SelectionSetNode, int]] = [(definition.selection_set, 0)]
+    while open_sets:
+        selection_set, depth = open_sets.pop()
+        for node in selection_set.selections:
+            size.directives += len(node.directives or ())
+            if isinstance(node, FragmentSpreadNode):
+                size.spreads.append((node.name.value, depth))
+                continue
+            inner = depth
+            if isinstance(node, FieldNode):
+                size.aliases += node.alias is not None
+                if node.name.value in _INTROSPECTION:
+                    continue
+                inner = depth + 1
+                size.depth = max(size.depth, inner)
+            if node.selection_set:  # type: ignore[attr-defined]
+                open_sets.append((node.selection_set, inner))  # type: ignore[attr-defined]
+    return size
