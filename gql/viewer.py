@@ -6,9 +6,20 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
+from starlette.types import Scope as AsgiScope
+
 from store import Visibility
 
-from .errors import ForbiddenError
+from .errors import GraphError
+from .settings import is_loopback
+
+_FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
+
+
+class ForbiddenError(GraphError):
+    """The viewer lacks a right; the message says which."""
+
+    code = "FORBIDDEN"
 
 
 class Scope(StrEnum):
@@ -41,3 +52,22 @@ class Viewer:
 PUBLIC = Viewer()
 PREVIEW = Viewer(frozenset(Scope))
 """Sees everything: for a person at the machine itself."""
+
+
+def is_local(scope: AsgiScope) -> bool:
+    """Whether a request was made on this machine, by a person's own program.
+
+    The address alone does not tell: a proxy here passes on strangers' requests, and a page from
+    elsewhere may bind its name to this address (DNS rebinding). Hence no forwarding headers, and a
+    Host that means this machine.
+    """
+    headers = dict(scope["headers"])
+    client = scope.get("client")
+    host = headers.get(b"host", b"").decode("latin-1")
+    name = host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
+    return (
+        client is not None
+        and is_loopback(client[0])
+        and is_loopback(name)
+        and not any(header in headers for header in _FORWARDING)
+    )

@@ -12,7 +12,11 @@ from .errors import (
     StoreUnavailableError,
     WindowError,
 )
-from .model import Visibility
+from .export import export_folder
+from .frontmatter import Limits as ReadingLimits
+from .loader import FolderLoader, LoadOptions, check_folder
+from .memory import MemoryRepository
+from .model import Severity, Visibility
 from .names import Kind, domain_key, kind_of, topic_slug
 from .query import (
     EVERYTHING,
@@ -37,6 +41,8 @@ from .query import (
 )
 from .repository import Batch, History, Repository, Snapshot, SourceFile
 from .text import url_text
+from .tinydb_engine import TinyDBRepository
+from .update import LoadReport
 from .urls import canonical_url, is_web_url
 
 __all__ = [
@@ -51,9 +57,13 @@ __all__ = [
     "Field",
     "Filter",
     "FilterError",
+    "FolderLoader",
     "History",
     "Key",
     "Kind",
+    "LoadOptions",
+    "LoadReport",
+    "MemoryRepository",
     "Not",
     "Operator",
     "Or",
@@ -61,20 +71,25 @@ __all__ = [
     "OrderField",
     "Page",
     "QueryError",
+    "ReadingLimits",
     "Repository",
+    "Severity",
     "Snapshot",
     "SourceFile",
     "StoreCorruptError",
     "StoreError",
     "StoreUnavailableError",
+    "TinyDBRepository",
     "Visibility",
     "Window",
     "WindowError",
     "all_of",
     "article_cursor",
     "canonical_url",
+    "check_folder",
     "diagnostic_cursor",
     "domain_key",
+    "export_folder",
     "is_web_url",
     "kind_of",
     "model",

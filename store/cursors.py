@@ -105,9 +105,19 @@ def provider_cursor(provider: Provider) -> str:
     return encode_cursor("p", (provider.domain,))
 
 
+def decode_provider_cursor(cursor: str) -> Position:
+    """The inverse of `provider_cursor`. Raises: CursorError."""
+    return decode_cursor("p", cursor, [str])
+
+
 def topic_cursor(topic: Topic) -> str:
     """The cursor of a topic in the list by slug."""
     return encode_cursor("t", (topic.slug,))
+
+
+def decode_topic_cursor(cursor: str) -> Position:
+    """The inverse of `topic_cursor`. Raises: CursorError."""
+    return decode_cursor("t", cursor, [str])
 
 
 def diagnostic_position(diagnostic: Diagnostic) -> Position:
@@ -118,3 +128,8 @@ def diagnostic_position(diagnostic: Diagnostic) -> Position:
 def diagnostic_cursor(diagnostic: Diagnostic) -> str:
     """The cursor of a diagnostic in the list by path and line."""
     return encode_cursor("g", diagnostic_position(diagnostic))
+
+
+def decode_diagnostic_cursor(cursor: str) -> Position:
+    """The inverse of `diagnostic_cursor`. Raises: CursorError."""
+    return decode_cursor("g", cursor, [str, int, str, str])

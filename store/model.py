@@ -68,14 +68,14 @@ class Linked(Value, frozen=True, kw_only=True):
     def url_keys(self) -> tuple[str, ...]:
         """The canonical URLs of this page, the one to show first, without repetition."""
         urls = (self.web_url, self.original_url, self.amp_web_url, self.cdn_amp_web_url)
-        return tuple(dict.fromkeys(canonical_url(url) for url in urls if url))
+        return tuple(dict.fromkeys([canonical_url(url) for url in urls if url]))
 
 
 class Related(Linked, frozen=True, kw_only=True):
     """A story that an article points at, as the article's document describes it."""
 
     title: str
-    provider: ProviderMention
+    provider: ProviderMention | None = None
     excerpt: str | None = None
     type: str | None = None
     published_date_time: datetime | None = None

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 MAX_SLUG_LENGTH = 200  # file systems allow 255 bytes, with an ending and room to write aside
 
@@ -88,6 +89,7 @@ def article_slug(stem: str, title: str, published: datetime) -> str:
     return f"{date}-{slugify(title)}"[:MAX_SLUG_LENGTH].rstrip("-")
 
 
+@lru_cache(maxsize=65_536)
 def topic_slug(name: str) -> str:
     """A topic's slug, by which names that differ only in case or spacing are one topic.
 

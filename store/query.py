@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from .errors import QueryError
 from .model import Article, Linked
 
 T = TypeVar("T")
@@ -28,6 +29,17 @@ class Key(StrEnum):
     URL = "url"
     DOMAIN = "domain"
     NAME = "name"
+
+
+ARTICLE_KEYS = frozenset({Key.ID, Key.SLUG, Key.URL})
+PROVIDER_KEYS = frozenset({Key.ID, Key.DOMAIN})
+TOPIC_KEYS = frozenset({Key.ID, Key.SLUG, Key.NAME})
+
+
+def check_key(by: Key, known: frozenset[Key]) -> None:
+    """Raise QueryError unless `by` is one of the keys that such entities have."""
+    if by not in known:
+        raise QueryError(f"Nothing is looked up by {by} here; use {', '.join(sorted(known))}.")
 
 
 class Field(StrEnum):

@@ -31,15 +31,16 @@ class SourceFile(Value, frozen=True, kw_only=True):
     `path` is relative to the folder, with slashes. `slug` names the article or topic that the file
     claims (another file may have won it); None when it holds neither. `topics`, `url_keys` and
     `lines` (1-based line of a field) are what checks across documents need. `diagnostics` are the
-    file's own, without those checks. `failed`: its present text was refused, and the store keeps
-    what an earlier text said.
+    file's own, without those checks. `topic` is what a file of the topic tree says, its parent as
+    written there. `failed`: its present text was refused, and the store keeps what an earlier text
+    said, if there was one.
     """
 
     path: str
     size_bytes: int
     mtime_ns: int
-    is_topic: bool = False
     slug: str | None = None
+    topic: TopicDefinition | None = None
     topics: tuple[str, ...] = ()
     url_keys: tuple[str, ...] = ()
     lines: Mapping[str, int] = {}

@@ -14,7 +14,7 @@ import strawberry
 from graphql import GraphQLResolveInfo
 from strawberry.scalars import JSON
 
-from store import model, topic_slug
+from store import Key, model, topic_slug
 
 from ..viewer import Scope
 from .article_list import resolve_provider_articles, resolve_referenced_by, resolve_topic_articles
@@ -29,7 +29,10 @@ async def resolve_provider(
     root: strawberry.Parent[model.Article | model.Related], info: Info
 ) -> model.Provider | None:
     """The one entity for the domain that a document names."""
-    return await info.context.loaders.provider_by_domain.load(root.provider.domain)
+    mention = root.provider
+    if mention is None:
+        return None
+    return await info.context.loaders.providers[Key.DOMAIN].load(mention.domain)
 
 
 async def resolve_article_topics(
@@ -37,7 +40,7 @@ async def resolve_article_topics(
 ) -> list[model.Topic | None]:
     """The topics that a document names, in its order."""
     slugs = [topic_slug(name) for name in root.topics]
-    return await info.context.loaders.topic_by_slug.load_many(slugs)
+    return await info.context.loaders.topics[Key.SLUG].load_many(slugs)
 
 
 async def resolve_related_article(
@@ -49,14 +52,14 @@ async def resolve_related_article(
 
 async def resolve_parent(root: strawberry.Parent[model.Topic], info: Info) -> model.Topic | None:
     """The topic above."""
-    return await info.context.loaders.topic_by_slug.load(root.parent) if root.parent else None
+    return await info.context.loaders.topics[Key.SLUG].load(root.parent) if root.parent else None
 
 
 async def resolve_children(
     root: strawberry.Parent[model.Topic], info: Info
 ) -> Sequence[model.Topic | None]:
     """The topics right below."""
-    return await info.context.loaders.topic_by_slug.load_many(root.children)
+    return await info.context.loaders.topics[Key.SLUG].load_many(root.children)
 
 
 def resolve_secured(root: strawberry.Parent[model.Article], info: Info) -> str | None:
@@ -146,7 +149,9 @@ class RelatedArticle:
     amp_web_url: Url | None = strawberry.field(description="Its AMP page at the publisher's.")
     cdn_amp_web_url: Url | None = strawberry.field(description="Its AMP page in the AMP cache.")
     quality: int | None = strawberry.field(description="How good it is, where the document says.")
-    provider: Provider = resolved(resolve_provider, "Who published it.")
+    provider: Provider | None = resolved(
+        resolve_provider, "Who published it, where the document says."
+    )
     images: list[Image] = strawberry.field(description="Its pictures, in the document's order.")
     article: Article | None = resolved(
         resolve_related_article,

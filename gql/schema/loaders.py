@@ -7,6 +7,7 @@ answer in twenty round trips.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from strawberry.dataloader import DataLoader
@@ -24,21 +25,16 @@ class Loaders:
     def __init__(self, snapshot: Snapshot, visibility: Visibility) -> None:
         self._snapshot = snapshot
         self._visibility = visibility
-        self.article_by_id = self._by_key(snapshot.get_many, Key.ID)
-        self.article_by_slug = self._by_key(snapshot.get_many, Key.SLUG)
-        self.article_by_url = self._by_key(snapshot.get_many, Key.URL)
-        self.provider_by_id = self._by_key(snapshot.providers, Key.ID)
-        self.provider_by_domain = self._by_key(snapshot.providers, Key.DOMAIN)
-        self.topic_by_id = self._by_key(snapshot.topics, Key.ID)
-        self.topic_by_slug = self._by_key(snapshot.topics, Key.SLUG)
-        self.topic_by_name = self._by_key(snapshot.topics, Key.NAME)
+        self.articles = self._by_keys(snapshot.get_many, Key.ID, Key.SLUG, Key.URL)
+        self.providers = self._by_keys(snapshot.providers, Key.ID, Key.DOMAIN)
+        self.topics = self._by_keys(snapshot.topics, Key.ID, Key.SLUG, Key.NAME)
         self.page = DataLoader(self._pages)
 
-    def _by_key(self, fetch: Fetch[V], by: Key) -> DataLoader[str, V | None]:
-        async def load(keys: list[str]) -> list[V | None]:
-            return await fetch(by, keys, self._visibility)
+    def _by_keys(self, fetch: Fetch[V], *keys: Key) -> dict[Key, DataLoader[str, V | None]]:
+        return {key: DataLoader(partial(self._fetch, fetch, key)) for key in keys}
 
-        return DataLoader(load)
+    async def _fetch(self, fetch: Fetch[V], by: Key, keys: list[str]) -> list[V | None]:
+        return await fetch(by, keys, self._visibility)
 
     async def _pages(self, queries: list[ArticleQuery]) -> list[ArticlePage | QueryError]:
         try:
@@ -51,7 +47,7 @@ class Loaders:
 
     async def first_by_url(self, url_keys: Sequence[str]) -> model.Article | None:
         """The article found under the first of these canonical URLs that has one."""
-        for article in await self.article_by_url.load_many(url_keys):
+        for article in await self.articles[Key.URL].load_many(url_keys):
             if article is not None:
                 return article
         return None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated
 
 import strawberry
 from strawberry import UNSET
 
 from store import (
+    Key,
     Kind,
+    QueryError,
     canonical_url,
     domain_key,
     kind_of,
@@ -29,7 +32,7 @@ from .connection import (
     check_size,
     window,
 )
-from .context import Info
+from .context import Info, PageSizes
 from .diagnostics import Diagnostic, resolve_diagnostics
 from .graph import Article, Provider, Topic
 from .node import Node, resolved
@@ -64,16 +67,36 @@ class TopicBy:
     )
 
 
+Names = dict[str, tuple[Key, Callable[[str], str]]]
+"""By which members of a `by` argument something is found, and how the store spells their values."""
+
+ARTICLE_NAMES: Names = {
+    "id": (Key.ID, str),
+    "slug": (Key.SLUG, str),
+    "url": (Key.URL, canonical_url),
+}
+PROVIDER_NAMES: Names = {"id": (Key.ID, str), "domain": (Key.DOMAIN, domain_key)}
+TOPIC_NAMES: Names = {"id": (Key.ID, str), "slug": (Key.SLUG, str), "name": (Key.NAME, str)}
+
+
+def lookup_key(names: Names, by: ArticleBy | ProviderBy | TopicBy) -> tuple[Key, str]:
+    """The key that a `by` argument gives; @oneOf has seen to it that it gives just one."""
+    for member, (key, spelled) in names.items():
+        if (value := getattr(by, member)) is not UNSET:
+            return key, spelled(value)
+    raise QueryError("The argument by names nothing.")
+
+
 async def find_node(info: Info, id: str) -> NodeValue | None:
     """Whatever an id names, or None."""
     loaders = info.context.loaders
     match kind_of(id):
         case Kind.ARTICLE:
-            return await loaders.article_by_id.load(id)
+            return await loaders.articles[Key.ID].load(id)
         case Kind.PROVIDER:
-            return await loaders.provider_by_id.load(id)
+            return await loaders.providers[Key.ID].load(id)
         case Kind.TOPIC:
-            return await loaders.topic_by_id.load(id)
+            return await loaders.topics[Key.ID].load(id)
     return None
 
 
@@ -85,47 +108,43 @@ async def resolve_node(
     return await find_node(info, id)
 
 
+def node_ids(sizes: PageSizes, ids: list[strawberry.ID]) -> list[strawberry.ID]:
+    """The ids of `Query.nodes`, if they are not too many. Raises: WindowError."""
+    check_size("ids", len(ids), sizes.maximum)
+    return ids
+
+
 async def resolve_nodes(
     info: Info,
     ids: Annotated[list[strawberry.ID], strawberry.argument(description="Ids of any nodes.")],
 ) -> list[NodeValue | None]:
     """`Query.nodes`: n ids -> n nodes or null, in the same order."""
-    check_size("ids", len(ids), info.context.page_sizes.maximum)
-    return await asyncio.gather(*(find_node(info, id) for id in ids))
+    wanted = node_ids(info.context.page_sizes, ids)
+    return await asyncio.gather(*(find_node(info, id) for id in wanted))
 
 
 async def resolve_article(
     info: Info, by: Annotated[ArticleBy, strawberry.argument(description="Which one.")]
 ) -> model.Article | None:
     """`Query.article`."""
-    loaders = info.context.loaders
-    if by.id:
-        return await loaders.article_by_id.load(by.id)
-    if by.slug:
-        return await loaders.article_by_slug.load(by.slug)
-    return await loaders.article_by_url.load(canonical_url(by.url or ""))
+    key, value = lookup_key(ARTICLE_NAMES, by)
+    return await info.context.loaders.articles[key].load(value)
 
 
 async def resolve_provider(
     info: Info, by: Annotated[ProviderBy, strawberry.argument(description="Which one.")]
 ) -> model.Provider | None:
     """`Query.provider`."""
-    loaders = info.context.loaders
-    if by.id:
-        return await loaders.provider_by_id.load(by.id)
-    return await loaders.provider_by_domain.load(domain_key(by.domain or ""))
+    key, value = lookup_key(PROVIDER_NAMES, by)
+    return await info.context.loaders.providers[key].load(value)
 
 
 async def resolve_topic(
     info: Info, by: Annotated[TopicBy, strawberry.argument(description="Which one.")]
 ) -> model.Topic | None:
     """`Query.topic`."""
-    loaders = info.context.loaders
-    if by.id:
-        return await loaders.topic_by_id.load(by.id)
-    if by.slug:
-        return await loaders.topic_by_slug.load(by.slug)
-    return await loaders.topic_by_name.load(by.name or "")
+    key, value = lookup_key(TOPIC_NAMES, by)
+    return await info.context.loaders.topics[key].load(value)
 
 
 async def resolve_providers(

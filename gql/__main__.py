@@ -1,0 +1,5 @@
+"""`python -m gql` is `newsgraph`."""
+
+from .cli import main
+
+main()

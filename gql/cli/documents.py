@@ -1,0 +1,133 @@
+"""Commands on documents: load them into the store, check them, write them out again."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from store import FolderLoader, LoadReport, Severity, Visibility, check_folder, export_folder
+
+from ..loading import load_options, open_store
+from ..settings import Settings
+from .options import with_settings
+from .output import (
+    out,
+    plural,
+    print_diagnostics,
+    print_json,
+    problems_text,
+    progress_bar,
+)
+
+READING = ("max_document_bytes", "max_document_depth", "include_folders")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@with_settings("store", *READING, folder="The folder of documents.!")
+def load(
+    settings: Settings,
+    *,
+    prune: Annotated[
+        bool, typer.Option(help="Drop what came from another folder, even everything.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Load a folder into the store, reading only files that have changed.
+
+    [bold]Examples[/]
+
+    newsgraph load articles
+
+    newsgraph load articles --store /var/lib/newsgraph/store.json --json
+    """
+    report = asyncio.run(load_folder(settings, prune=prune))
+    if json:
+        print_json(msgspec.to_builtins(report))
+    else:
+        print_report(report, settings)
+
+
+async def load_folder(settings: Settings, *, prune: bool = False) -> LoadReport:
+    """Load the settings' folder into the settings' store, with a bar on a terminal."""
+    assert settings.folder is not None  # noqa: S101  # who calls this has a folder
+    repository = open_store(settings)
+    try:
+        loader = FolderLoader(repository, settings.folder, load_options(settings, prune=prune))
+        with progress_bar("Reading documents") as progress:
+            return await loader.load(progress)
+    finally:
+        await repository.close()
+
+
+def print_report(report: LoadReport, settings: Settings) -> None:
+    """What a load did, in two lines."""
+    out.print(
+        f"[bold]Loaded[/]    {plural(report.articles, 'article')} from {settings.folder} "
+        f"[dim]({report.read:,} files read, {report.unchanged:,} unchanged, "
+        f"{report.removed:,} removed, {report.seconds:.2f} s)[/]"
+    )
+    hint = f" [dim](newsgraph check {settings.folder} shows them)[/]"
+    problems = problems_text(report.diagnostics)
+    out.print(f"[bold]Problems[/]  {problems}{hint if any(report.diagnostics.values()) else ''}")
+
+
+@with_settings(*READING, folder="The folder of documents.!")
+def check(settings: Settings, *, json: Json = False) -> None:
+    """Read a folder and print what is wrong with it, as a compiler would; exit 1 on errors.
+
+    [bold]Examples[/]
+
+    newsgraph check articles
+
+    newsgraph check articles --json | jq '.diagnostics[].code'
+    """
+    assert settings.folder is not None  # noqa: S101  # DIR is required
+    with progress_bar("Reading documents") as progress:
+        report, diagnostics = asyncio.run(
+            check_folder(settings.folder, load_options(settings), progress)
+        )
+    if json:
+        numbers = {"articles": report.articles, "files": report.read, "seconds": report.seconds}
+        print_json({**numbers, "diagnostics": msgspec.to_builtins(diagnostics)})
+    else:
+        print_diagnostics(diagnostics)
+        problems = problems_text(report.diagnostics)
+        out.print(f"{plural(report.articles, 'article')} in {settings.folder}: {problems}")
+    if report.diagnostics.get(Severity.ERROR):
+        raise typer.Exit(1)
+
+
+@with_settings("store")
+def export(
+    settings: Settings,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write.")],
+    *,
+    force: Annotated[bool, typer.Option(help="Write into a folder that is not empty.")] = False,
+) -> None:
+    """Write every document of the store, drafts too, as front matter that loads back the same.
+
+    [bold]Examples[/]
+
+    newsgraph export backup --store articles/.newsgraph/store.json
+    """
+    written = asyncio.run(_export(settings, directory, force=force))
+    out.print(f"[bold]Wrote[/] {plural(written, 'file')} to {directory}")
+
+
+async def _export(settings: Settings, directory: Path, *, force: bool) -> int:
+    repository = open_store(settings, must_exist=True)
+    try:
+        total = (await (await repository.snapshot()).counts(Visibility.ALL)).articles
+        with progress_bar("Writing documents") as progress:
+            return await export_folder(
+                repository,
+                directory,
+                overwrite=force,
+                progress=lambda written: progress(written, total),
+            )
+    finally:
+        await repository.close()

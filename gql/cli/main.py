@@ -1,0 +1,50 @@
+"""The command `newsgraph`: its commands, and what becomes of their failures."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from store import StoreError
+
+from ..environment import AlienPackageError, check_environment
+from ..settings import SettingsError
+from .documents import check, export, load
+from .graph import query, schema, stats
+from .output import print_error
+from .serve import serve
+from .settings import config
+
+BAD_USAGE = 2
+STORE_FAILED = 3
+
+app = typer.Typer(
+    name="newsgraph",
+    help="Serve a folder of news articles with YAML front matter as a GraphQL graph.",
+    epilog="Exit codes: 0 all is well; 1 documents have errors, or a query has; 2 wrong usage or "
+    "settings; 3 the store cannot be read or written.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for command in (serve, load, check, export, query, schema, stats, config):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line and exit with a documented code."""
+    try:
+        check_environment()
+        app()
+    except (SettingsError, AlienPackageError) as error:
+        fail(str(error), BAD_USAGE)
+    except StoreError as error:
+        fail(str(error), STORE_FAILED)
+
+
+def fail(message: str, exit_code: int) -> None:
+    """Say what went wrong and exit."""
+    print_error(message)
+    sys.exit(exit_code)

@@ -1,0 +1,85 @@
+"""What the commands print: for people, in colour where a terminal can; for machines, JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from store import Severity
+from store.model import Diagnostic
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_NOUNS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+
+
+def print_error(message: str) -> None:
+    """An error of the command itself: short, on standard error."""
+    err.print(f"[bold red]error:[/] {escape(message)}")
+
+
+def print_json(value: Any) -> None:
+    """JSON on standard output: indented and coloured on a terminal, one line in a pipe."""
+    if out.is_terminal:
+        out.print_json(orjson.dumps(value).decode())
+    else:
+        sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
+        sys.stdout.flush()
+
+
+def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
+    """One problem a line, as compilers print them, with the remedy below."""
+    for problem in diagnostics:
+        place = f"{problem.path}:{problem.line}" if problem.line else problem.path
+        style = _STYLES[problem.severity]
+        out.print(
+            f"[bold]{escape(place)}:[/] [{style}]{problem.severity.lower()}:[/] "
+            f"{escape(problem.message)} [dim]\\[{problem.code}][/]"
+        )
+        if problem.remedy:
+            out.print(f"  [green]remedy:[/] {escape(problem.remedy)}")
+
+
+def problems_text(counts: Mapping[Severity, int]) -> str:
+    """`2 errors, 1 warning`, in colour; `none` where there is nothing."""
+    parts = [
+        f"[{_STYLES[severity]}]{plural(counts[severity], noun)}[/]"
+        for severity, noun in _NOUNS.items()
+        if counts.get(severity)
+    ]
+    return ", ".join(parts) or "[green]none[/]"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error while files are read; nothing where that is no terminal.
+
+    Gives a function of (done, total).
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task(label, total=None)
+
+        def report(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield report

@@ -1,0 +1,127 @@
+"""The command that serves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from importlib import metadata
+from typing import Any
+
+import uvicorn
+import uvloop
+from uvicorn.supervisors import Multiprocess
+
+from store import Repository, Visibility
+
+from ..app import GRAPHQL_PATH, create_app
+from ..loading import folder_loader, open_store
+from ..logs import configure_logging
+from ..settings import Settings, SettingsError
+from .documents import load_folder, print_report
+from .options import as_environment, with_settings
+from .output import out, plural, progress_bar
+
+SERVING = tuple(name for name in Settings.model_fields if name != "folder")
+BACKLOG = 2_048
+
+
+@with_settings(*SERVING, folder="The folder of documents; without it, what is in the store.")
+def serve(settings: Settings) -> None:
+    """Load a folder into the store and serve the graph over HTTP.
+
+    [bold]Examples[/]
+
+    newsgraph serve articles
+
+    newsgraph serve articles --drafts --port 8080
+
+    newsgraph serve --store /var/lib/newsgraph/store.json --host 0.0.0.0 --workers 4
+    """
+    configure_logging(settings.log_level, settings.log_format)
+    bound = bind(settings)
+    out.print(f"[bold]newsgraph[/] {metadata.version('newsgraph')}")
+    if settings.workers == 1:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve_here(settings, bound))
+    else:
+        serve_with_workers(settings, bound)
+
+
+async def serve_here(settings: Settings, bound: socket.socket) -> None:
+    """Load and serve in this process, until it is told to stop."""
+    repository = open_store(settings, must_exist=settings.folder is None)
+    try:
+        loader = folder_loader(settings, repository)
+        if loader is not None:
+            with progress_bar("Reading documents") as progress:
+                print_report(await loader.load(progress), settings)
+        await print_welcome(settings, bound, repository)
+        server = uvicorn.Server(uvicorn_config(create_app(settings, repository), settings))
+        await server.serve([bound])
+    finally:
+        await repository.close()
+
+
+def serve_with_workers(settings: Settings, bound: socket.socket) -> None:
+    """Load here, then let several processes serve what is in the store."""
+    asyncio.run(_prepare(settings, bound))
+    os.environ.update(as_environment(settings, folder=None, store=settings.store_path.absolute()))
+    os.environ.pop("NEWSGRAPH_FOLDER", None)
+    config = uvicorn_config("gql.app:from_env", settings, factory=True, workers=settings.workers)
+    Multiprocess(config, sockets=[bound]).run()
+
+
+async def _prepare(settings: Settings, bound: socket.socket) -> None:
+    if settings.folder is not None:
+        print_report(await load_folder(settings), settings)
+    repository = open_store(settings, must_exist=True)
+    try:
+        await print_welcome(settings, bound, repository)
+    finally:
+        await repository.close()
+
+
+def uvicorn_config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
+    """How uvicorn runs: our logging, no headers that say nothing, a graceful end."""
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_timeout_s,
+        backlog=BACKLOG,
+        **more,
+    )
+
+
+def bind(settings: Settings) -> socket.socket:
+    """A socket on the settings' host and port. Raises: SettingsError: it cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        bound = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {settings.host} port {settings.port}: {error.strerror or error}. "
+            "Choose another with --port (NEWSGRAPH_PORT); 0 takes any that is free."
+        ) from None
+    bound.set_inheritable(True)
+    return bound
+
+
+async def print_welcome(settings: Settings, bound: socket.socket, repository: Repository) -> None:
+    """What is served, and where to click."""
+    visibility = Visibility.ALL if settings.drafts else Visibility.PUBLISHED
+    counts = await (await repository.snapshot()).counts(visibility)
+    host, port = bound.getsockname()[:2]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # shown, not bound
+    url = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+    out.print(
+        f"[bold]Serving[/]   {plural(counts.articles, 'article')}, "
+        f"{plural(counts.providers, 'provider')}, {plural(counts.topics, 'topic')}"
+        + (" [yellow](drafts too, to viewers on this machine)[/]" if settings.drafts else "")
+    )
+    out.print(f"[bold]Open[/]      [link]{url}{GRAPHQL_PATH}[/link] [dim](stop with Ctrl+C)[/]")

@@ -1,0 +1,10 @@
+"""Compiled execution: the same answers as graphql-core's, at the speed of the HTTP stack.
+
+`collect` finds the fields, `arguments` what they ask, `links` how they reach other documents,
+`render` generates the functions that make answers, `compile` puts a plan together, `run` executes
+it, `cache` keeps rendered documents, and `pipeline` decides which way a request goes.
+"""
+
+from .pipeline import CompiledPipeline
+
+__all__ = ["CompiledPipeline"]

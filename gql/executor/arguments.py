@@ -1,0 +1,143 @@
+"""Step 2: from variables to what fields are asked, by the reference's own coercion, remembered.
+
+Coercing variables and arguments costs more than looking up a document. What it gives depends on
+nothing but the variables' values as they were sent, so it is done once for each of those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from graphql import (
+    GraphQLError,
+    GraphQLField,
+    GraphQLSchema,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    VariableNode,
+    print_ast,
+)
+from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
+
+from store import QueryError
+
+from .collect import Selected, UnsupportedError, variables_of
+
+T = TypeVar("T")
+
+MEMO_SIZE = 4_096
+"""How many outcomes each field remembers, the oldest going first."""
+
+_ABSENT = object()
+_encode = msgspec.json.Encoder().encode
+
+
+class SurpriseError(Exception):
+    """Something at run time that the compiled way leaves to the reference, errors above all."""
+
+
+class Variables:
+    """The variables of one request: as they were sent, and coerced once somebody needs it."""
+
+    __slots__ = ("_coerced", "_operation", "_schema", "sent")
+
+    def __init__(
+        self, schema: GraphQLSchema, operation: OperationDefinitionNode, sent: dict[str, Any]
+    ) -> None:
+        self._schema = schema
+        self._operation = operation
+        self.sent = sent
+        self._coerced: VariableValues | None = None
+
+    @property
+    def coerced(self) -> VariableValues:
+        """As the operation declares them. Raises: SurpriseError: they do not fit."""
+        if self._coerced is None:
+            definitions = self._operation.variable_definitions or ()
+            coerced = get_variable_values(self._schema, definitions, self.sent)
+            if not isinstance(coerced, VariableValues):
+                raise SurpriseError("variables")
+            self._coerced = coerced
+        return self._coerced
+
+    def key(self, names: tuple[str, ...]) -> Any:
+        """What tells apart the values of these variables, hashable; cheap for one text."""
+        if not names:
+            return None
+        if len(names) == 1:
+            value = self.sent.get(names[0], _ABSENT)
+            return value if type(value) is str else _hashable(value)
+        return tuple(_hashable(self.sent.get(name, _ABSENT)) for name in names)
+
+
+def _hashable(value: Any) -> Any:
+    # 1, 1.0 and true are equal to Python and different to GraphQL; lists and objects go by their
+    # JSON, in which equal texts mean equal values.
+    if isinstance(value, dict | list):
+        return bytes, _encode(value)
+    return type(value), value
+
+
+class Arguments(Generic[T]):
+    """The arguments of one field, made into what the store is asked.
+
+    `prepare` gets them under their Python names, converted as a resolver would get them.
+    """
+
+    __slots__ = ("_convert", "_definition", "_memo", "_node", "_prepare", "names")
+
+    def __init__(
+        self,
+        selected: Selected,
+        convert: Callable[[GraphQLField, dict[str, Any]], dict[str, Any]],
+        prepare: Callable[..., T],
+    ) -> None:
+        if selected.definition is None:
+            raise UnsupportedError("__typename has no arguments")
+        self.names = variables_of(selected.node)
+        self._definition = selected.definition
+        self._node = selected.node
+        self._convert = convert
+        self._prepare = prepare
+        self._memo: dict[Any, T] = {}
+
+    def __call__(self, variables: Variables) -> T:
+        """What this request asks. Raises: SurpriseError: it cannot be asked."""
+        key = variables.key(self.names)
+        try:
+            return self._memo[key]
+        except KeyError:
+            return self._first(key, variables)
+
+    def _first(self, key: Any, variables: Variables) -> T:
+        try:
+            values = get_argument_values(self._definition, self._node, variables.coerced)
+            prepared = self._prepare(**self._convert(self._definition, values))
+        except (GraphQLError, QueryError) as error:
+            raise SurpriseError(str(error)) from error
+        if len(self._memo) >= MEMO_SIZE:
+            del self._memo[next(iter(self._memo))]
+        self._memo[key] = prepared
+        return prepared
+
+
+def text_variable(selected: Selected, operation: OperationDefinitionNode) -> tuple[str, str] | None:
+    """(`id`, `x`) for the argument `by: {id: $x}` with $x: ID! or String!; else None.
+
+    These look-ups are what clients ask most; a text that was sent for such a variable is the key
+    itself, with nothing to coerce or remember.
+    """
+    arguments = selected.node.arguments or ()
+    if len(arguments) != 1 or not isinstance(by := arguments[0].value, ObjectValueNode):
+        return None
+    if len(by.fields) != 1 or not isinstance(variable := by.fields[0].value, VariableNode):
+        return None
+    for definition in operation.variable_definitions or ():
+        if definition.variable.name.value == variable.name.value and print_ast(definition.type) in (
+            "ID!",
+            "String!",
+        ):
+            return by.fields[0].name.value, variable.name.value
+    return None

@@ -1,0 +1,124 @@
+"""Step 5: rendered documents, kept as long as they are true and as there is room.
+
+A result is kept with the document it was made of and the results of its links that it embeds. It is
+true for a revision of the store if all of these are the same objects again. For the newest revision
+that has been looked through, so it is found by the document's id alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import orjson
+
+ENTRY_BYTES = 400
+"""What an entry costs beside its JSON: the entry, its places in two dicts, the fragment."""
+
+
+class Entry(NamedTuple):
+    """A rendered document, and what it was rendered from."""
+
+    document: Any
+    values: tuple[Any, ...]
+    fragment: orjson.Fragment
+    size_bytes: int
+
+
+class DocumentFragments:
+    """The results of one plan for one set of variables, by the id of the document.
+
+    `current` holds those that are true for `revision`.
+    """
+
+    __slots__ = ("cache", "current", "entries", "revision", "used")
+
+    def __init__(self, cache: FragmentCache) -> None:
+        self.cache = cache
+        self.entries: dict[str, Entry] = {}
+        self.current: dict[str, orjson.Fragment] = {}
+        self.revision = -1
+        self.used = 0
+
+    def at(self, revision: int) -> dict[str, orjson.Fragment] | None:
+        """The results that are true for this revision; None if a newer one has been served."""
+        if revision != self.revision:
+            if revision < self.revision:
+                return None
+            self.revision = revision
+            self.current = {}
+        self.used = self.cache.tick()
+        return self.current
+
+    def find(self, document: Any, values: tuple[Any, ...]) -> orjson.Fragment | None:
+        """The kept result, if it was made of just these."""
+        entry = self.entries.get(document.id)
+        if entry is None or entry.values != values:
+            return None
+        if entry.document is not document and entry.document != document:
+            return None
+        return entry.fragment
+
+    def put(self, document: Any, values: tuple[Any, ...], json: bytes) -> orjson.Fragment:
+        """Keep a result."""
+        fragment = orjson.Fragment(json)
+        self.drop(document.id)
+        entry = Entry(document, values, fragment, len(json) + ENTRY_BYTES)
+        self.entries[document.id] = entry
+        self.cache.grow(entry.size_bytes)
+        return fragment
+
+    def drop(self, id: str) -> None:
+        """Forget a result, if it is here."""
+        entry = self.entries.pop(id, None)
+        if entry is not None:
+            self.current.pop(id, None)
+            self.cache.size_bytes -= entry.size_bytes
+
+
+class FragmentCache:
+    """All kept results together, within `capacity_bytes`.
+
+    Room is made at the cost of the plan that was not used for longest, its oldest results first.
+    """
+
+    max_variants = 64
+    """How many sets of variables each plan may keep results for."""
+
+    def __init__(self, capacity_bytes: int) -> None:
+        self.capacity_bytes = capacity_bytes
+        self.size_bytes = 0
+        self._sections: list[DocumentFragments] = []
+        self._clock = 0
+
+    def __len__(self) -> int:
+        return sum(len(section.entries) for section in self._sections)
+
+    def section(self) -> DocumentFragments:
+        """A new place for results."""
+        section = DocumentFragments(self)
+        self._sections.append(section)
+        return section
+
+    def tick(self) -> int:
+        """The time, in uses."""
+        self._clock += 1
+        return self._clock
+
+    def grow(self, size_bytes: int) -> None:
+        """Count a new result, and make room for it."""
+        self.size_bytes += size_bytes
+        if self.size_bytes > self.capacity_bytes:
+            for section, id in list(self._to_drop()):
+                section.drop(id)
+            self._sections = [section for section in self._sections if section.entries]
+
+    def _to_drop(self) -> Iterator[tuple[DocumentFragments, str]]:
+        # A tenth more than needed, so that a full cache does not sort its plans at every result.
+        excess = self.size_bytes - self.capacity_bytes * 9 // 10
+        for section in sorted(self._sections, key=lambda each: each.used):
+            for id, entry in section.entries.items():
+                if excess <= 0:
+                    return
+                excess -= entry.size_bytes
+                yield section, id

@@ -1,0 +1,226 @@
+"""Step 3: how fields reach other documents, as keys that can be asked for in batches.
+
+One entry for each asynchronous resolver of the schema. A resolver that is not named here makes the
+operation go the reference way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from store import (
+    ArticleQuery,
+    Filter,
+    Key,
+    Kind,
+    Snapshot,
+    Visibility,
+    Window,
+    article_cursor,
+    kind_of,
+    model,
+    provider_cursor,
+    referencing,
+    topic_cursor,
+    topic_slug,
+)
+
+from ..schema import graph, query
+from ..schema.article_list import (
+    ListArguments,
+    by_provider,
+    by_topic,
+    everything,
+    list_arguments,
+    resolve_articles,
+    resolve_provider_articles,
+    resolve_referenced_by,
+    resolve_topic_articles,
+)
+from ..schema.connection import window
+from ..schema.context import PageSizes
+
+Ask = Callable[[Snapshot, list[Any], Visibility], Awaitable[Sequence[Any]]]
+"""One question to the store: n distinct keys -> n answers or None, in the same order."""
+
+
+async def articles(
+    snapshot: Snapshot, keys: list[tuple[Key, str]], visibility: Visibility
+) -> Sequence[Any]:
+    """Articles by any of their keys; one call for each kind of key."""
+    return await _lookup(snapshot.get_many, keys, visibility)
+
+
+async def providers(
+    snapshot: Snapshot, keys: list[tuple[Key, str]], visibility: Visibility
+) -> Sequence[Any]:
+    """Providers by any of their keys."""
+    return await _lookup(snapshot.providers, keys, visibility)
+
+
+async def topics(
+    snapshot: Snapshot, keys: list[tuple[Key, str]], visibility: Visibility
+) -> Sequence[Any]:
+    """Topics by any of their keys."""
+    return await _lookup(snapshot.topics, keys, visibility)
+
+
+async def _lookup(
+    method: Any, keys: list[tuple[Key, str]], visibility: Visibility
+) -> Sequence[Any]:
+    first = keys[0][0]
+    if all(by is first for by, _ in keys):
+        answers: Sequence[Any] = await method(first, [key for _, key in keys], visibility)
+        return answers
+    found: dict[tuple[Key, str], Any] = {}
+    for kind in dict.fromkeys(by for by, _ in keys):
+        same = [key for by, key in keys if by is kind]
+        for key, answer in zip(same, await method(kind, same, visibility), strict=True):
+            found[kind, key] = answer
+    return [found[key] for key in keys]
+
+
+async def nodes(snapshot: Snapshot, ids: list[str], visibility: Visibility) -> Sequence[Any]:
+    """Whatever these ids name; one call for each kind of node."""
+    methods: dict[Kind, Any] = {
+        Kind.ARTICLE: snapshot.get_many,
+        Kind.PROVIDER: snapshot.providers,
+        Kind.TOPIC: snapshot.topics,
+    }
+    found: dict[str, Any] = {}
+    for kind, method in methods.items():
+        same = [id for id in ids if kind_of(id) is kind]
+        if same:
+            found.update(zip(same, await method(Key.ID, same, visibility), strict=True))
+    return [found.get(id) for id in ids]
+
+
+async def pages(
+    snapshot: Snapshot, queries: list[ArticleQuery], visibility: Visibility
+) -> Sequence[Any]:
+    """Lists of articles."""
+    return await snapshot.pages(queries, visibility)
+
+
+async def provider_pages(
+    snapshot: Snapshot, windows: list[Window], visibility: Visibility
+) -> Sequence[Any]:
+    """Lists of providers, which only the root has: one."""
+    return [await snapshot.provider_page(part, visibility) for part in windows]
+
+
+async def topic_pages(
+    snapshot: Snapshot, windows: list[Window], visibility: Visibility
+) -> Sequence[Any]:
+    """Lists of topics, which only the root has: one."""
+    return [await snapshot.topic_page(part, visibility) for part in windows]
+
+
+class Link(NamedTuple):
+    """How a field's source and arguments become keys, and the answers its value.
+
+    `prepare(sizes, **arguments)` gives what `keys(source, prepared, with_total)` needs beside the
+    source. `pick` makes the answers, in the order of the keys, into the field's value: an entity
+    or None, a list of entities, or a page. `names`: of a look-up by its argument `by`.
+    `cursors(asked)` gives the function that makes an item's cursor, where the value is a page.
+    """
+
+    ask: Ask
+    keys: Callable[[Any, Any, bool], list[Any]]
+    pick: Callable[[list[Any]], Any]
+    prepare: Callable[..., Any] | None = None
+    is_list: bool = False
+    names: query.Names | None = None
+    cursors: Callable[[Any], Callable[[Any], str]] | None = None
+
+
+def one(answers: list[Any]) -> Any:
+    """The only answer; None where there was no key to ask for."""
+    return answers[0] if answers else None
+
+
+def first(answers: list[Any]) -> Any:
+    """The first answer that is not None."""
+    return next((answer for answer in answers if answer is not None), None)
+
+
+def _provider_keys(source: Any, _asked: Any, _total: bool) -> list[tuple[Key, str]]:
+    return [(Key.DOMAIN, source.provider.domain)] if source.provider is not None else []
+
+
+def _topic_keys(source: model.Article, _asked: Any, _total: bool) -> list[tuple[Key, str]]:
+    return [(Key.SLUG, topic_slug(name)) for name in source.topics]
+
+
+def _url_keys(source: model.Related, _asked: Any, _total: bool) -> list[tuple[Key, str]]:
+    return [(Key.URL, url) for url in source.url_keys]
+
+
+def _parent_keys(source: model.Topic, _asked: Any, _total: bool) -> list[tuple[Key, str]]:
+    return [(Key.SLUG, source.parent)] if source.parent else []
+
+
+def _children_keys(source: model.Topic, _asked: Any, _total: bool) -> list[tuple[Key, str]]:
+    return [(Key.SLUG, slug) for slug in source.children]
+
+
+def _asked_key(_source: Any, asked: Any, _total: bool) -> list[Any]:
+    return [asked]
+
+
+def _asked_keys(_source: Any, asked: list[Any], _total: bool) -> list[Any]:
+    return asked
+
+
+def _article_cursors(asked: ListArguments) -> Callable[[Any], str]:
+    return partial(article_cursor, order=asked.order)
+
+
+def _provider_cursors(_asked: Any) -> Callable[[Any], str]:
+    return provider_cursor
+
+
+def _topic_cursors(_asked: Any) -> Callable[[Any], str]:
+    return topic_cursor
+
+
+def _articles_link(scope_of: Callable[[Any], Filter | None]) -> Link:
+    def keys(source: Any, asked: ListArguments, total: bool) -> list[ArticleQuery]:
+        return [asked.query(scope_of(source), with_total=total)]
+
+    return Link(pages, keys, one, list_arguments, cursors=_article_cursors)
+
+
+def _lookup_link(ask: Ask, names: query.Names) -> Link:
+    def prepare(_sizes: PageSizes, by: Any) -> tuple[Key, str]:
+        return query.lookup_key(names, by)
+
+    return Link(ask, _asked_key, one, prepare, names=names)
+
+
+def _node_id(_sizes: PageSizes, id: str) -> str:
+    return id
+
+
+LINKS: dict[Callable[..., Any], Link] = {
+    graph.resolve_provider: Link(providers, _provider_keys, one),
+    graph.resolve_article_topics: Link(topics, _topic_keys, list, is_list=True),
+    graph.resolve_related_article: Link(articles, _url_keys, first),
+    graph.resolve_parent: Link(topics, _parent_keys, one),
+    graph.resolve_children: Link(topics, _children_keys, list, is_list=True),
+    resolve_articles: _articles_link(everything),
+    resolve_provider_articles: _articles_link(by_provider),
+    resolve_topic_articles: _articles_link(by_topic),
+    resolve_referenced_by: _articles_link(referencing),
+    query.resolve_providers: Link(
+        provider_pages, _asked_key, one, window, cursors=_provider_cursors
+    ),
+    query.resolve_topics: Link(topic_pages, _asked_key, one, window, cursors=_topic_cursors),
+    query.resolve_node: Link(nodes, _asked_key, one, _node_id),
+    query.resolve_nodes: Link(nodes, _asked_keys, list, query.node_ids, is_list=True),
+    query.resolve_article: _lookup_link(articles, query.ARTICLE_NAMES),
+    query.resolve_provider: _lookup_link(providers, query.PROVIDER_NAMES),
+    query.resolve_topic: _lookup_link(topics, query.TOPIC_NAMES),
+}

@@ -1,0 +1,133 @@
+"""The compiled way in front of the reference: takes what it can, hands on the rest."""
+
+from __future__ import annotations
+
+import orjson
+import strawberry
+from graphql import OperationDefinitionNode, OperationType
+
+from ..http import GraphQLRequest, Limits, Pipeline, Result
+from ..http.documents import Document
+from ..schema.context import Context, PageSizes
+from ..viewer import Scope
+from .arguments import SurpriseError, Variables
+from .cache import FragmentCache
+from .collect import UnsupportedError, directive_variables
+from .compile import Compiler
+from .plan import OperationPlan
+from .run import Run
+
+MAX_PLANS = 64
+"""How many plans a document may have: operations, times outcomes of directives, times rights."""
+
+MAX_BAILS = 10
+"""A plan that has handed on more than these, and more than half of its requests, is given up."""
+
+
+class CompiledPipeline:
+    """Executes queries by compiled plans; what it does not take goes to the reference.
+
+    Its answers are those of the reference, byte for byte: whatever could make them differ, errors
+    first of all, is left to the reference, which is asked again from the start. Queries have no
+    effects, so nothing happens twice.
+    """
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        sizes: PageSizes,
+        limits: Limits,
+        *,
+        fragment_cache_bytes: int,
+    ) -> None:
+        self.reference = Pipeline(schema, limits)
+        self.compiler = Compiler(schema, sizes)
+        self.cache = FragmentCache(fragment_cache_bytes)
+        self.counts: dict[str, int] = {"compiled": 0, "unsupported": 0, "surprise": 0}
+
+    async def __call__(
+        self, request: GraphQLRequest, context: Context, *, read_only: bool = False
+    ) -> Result:
+        """The result of a request."""
+        document = self.reference.prepare(request.query)
+        operation = document.find(request.operation_name)
+        if operation is not None and operation.operation is OperationType.QUERY:
+            body = await self.compiled(document, operation, request, context)
+            if body is not None:
+                return Result(body=body, has_data=True, operation_name=request.operation_name)
+        return await self.reference(request, context, read_only=read_only)
+
+    async def compiled(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        request: GraphQLRequest,
+        context: Context,
+    ) -> bytes | None:
+        """The compiled way's answer; None where it has none."""
+        variables = Variables(self.compiler.graphql, operation, request.variables or {})
+        try:
+            plan = self.plan(document, operation, variables, context)
+        except SurpriseError:
+            plan = None
+        if plan is None:
+            self.counts["unsupported"] += 1
+            return None
+        plan.runs += 1
+        try:
+            plan.check(variables)
+            run = Run(context.snapshot, context.viewer.visibility, variables, self.cache)
+            body = orjson.dumps({"data": await run.root(plan.root)})
+        except (SurpriseError, orjson.JSONEncodeError):
+            plan.bails += 1
+            self.counts["surprise"] += 1
+            return None
+        self.counts["compiled"] += 1
+        return body
+
+    def plan(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        variables: Variables,
+        context: Context,
+    ) -> OperationPlan | None:
+        """The plan for a request, compiled if it is the first of its kind; None: unsupported."""
+        if document.errors or document.ast is None:
+            return None
+        if document.directive_variables is None:
+            document.directive_variables = directive_variables(document.ast)
+        key = (
+            id(operation),
+            context.viewer.visibility,
+            Scope.READ_SECURED in context.viewer.scopes,
+            variables.key(document.directive_variables),
+        )
+        try:
+            plan: OperationPlan | None = document.plans[key]
+        except KeyError:
+            if len(document.plans) >= MAX_PLANS:
+                document.plans.clear()
+            plan = document.plans[key] = self.first_plan(document, operation, variables, context)
+        if plan is not None and plan.bails > MAX_BAILS and plan.bails * 2 > plan.runs:
+            return None
+        return plan
+
+    def first_plan(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        variables: Variables,
+        context: Context,
+    ) -> OperationPlan | None:
+        """A new plan. Raises: SurpriseError: the variables that directives need do not fit."""
+        assert document.ast is not None  # noqa: S101  # see above
+        try:
+            return self.compiler.compile(
+                document.ast,
+                operation,
+                variables.coerced,
+                may_read_secured=Scope.READ_SECURED in context.viewer.scopes,
+            )
+        except UnsupportedError:
+            return None

@@ -1,0 +1,151 @@
+"""Step 4: one Python function for each selection on an object, generated.
+
+It reads the fields off the document, checks each as the reference would (type, range, not null) and
+puts the answer's object together; links come in as values that are rendered already. Whatever fails
+a check raises SurpriseError, and the reference finds the words for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from graphql import (
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLOutputType,
+    get_named_type,
+    is_leaf_type,
+)
+
+from ..schema.scalars import serialize_date_time
+from .arguments import SurpriseError
+from .collect import UnsupportedError
+
+MAX_INT = 2_147_483_647
+MIN_INT = -2_147_483_648
+
+
+def surprise(what: str) -> NoReturn:
+    """Leave it to the reference."""
+    raise SurpriseError(what)
+
+
+def text(value: Any) -> str:
+    """A value for String, ID and URL."""
+    return value if type(value) is str else surprise("not a text")
+
+
+def whole(value: Any) -> int:
+    """A value for Int."""
+    if type(value) is int and MIN_INT <= value <= MAX_INT:
+        return value
+    return surprise("not an Int")
+
+
+def truth(value: Any) -> bool:
+    """A value for Boolean."""
+    return value if type(value) is bool else surprise("not a Boolean")
+
+
+def moment(value: Any) -> str:
+    """A value for DateTime."""
+    if type(value) is not datetime:
+        surprise("not a time")
+    if value.tzinfo is UTC:
+        return value.isoformat()[:-6] + "Z"
+    return serialize_date_time(value)
+
+
+def anything(value: Any) -> Any:
+    """A value for JSON, which the encoder checks."""
+    return value if value is not None else surprise("null")
+
+
+def present(value: Any) -> Any:
+    """A value of a non-null field."""
+    return value if value is not None else surprise("null")
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "ID": text,
+    "String": text,
+    "URL": text,
+    "Int": whole,
+    "Boolean": truth,
+    "DateTime": moment,
+    "JSON": anything,
+}
+# What the generated code writes out, so that the common case costs no call.
+_INLINE = {
+    "text": "{v} if type({v}) is str else text({v})",
+    "truth": "{v} if type({v}) is bool else truth({v})",
+    "whole": f"{{v}} if type({{v}}) is int and {MIN_INT} <= {{v}} <= {MAX_INT} else whole({{v}})",
+}
+
+
+class Writer:
+    """The text of a function in the making, and the values that it refers to by name."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {
+            check.__name__: check for check in (*_CHECKS.values(), present, surprise)
+        }
+        self._count = 0
+
+    def name(self, prefix: str, value: Any = None) -> str:
+        """A new name; for a value from outside, or for a variable."""
+        self._count += 1
+        name = f"{prefix}{self._count}"
+        if value is not None:
+            self.names[name] = value
+        return name
+
+    def line(self, depth: int, code: str) -> None:
+        """Add a line, indented below the function's head."""
+        self.lines.append("    " * (depth + 1) + code)
+
+    def function(self, parameters: list[str]) -> Callable[..., Any]:
+        """The function whose body was written."""
+        source = "\n".join([f"def render({', '.join(parameters)}):", *self.lines])
+        exec(compile(source, "<plan>", "exec"), self.names)  # noqa: S102  # our own text: response keys and names are validated and quoted
+        return self.names["render"]  # type: ignore[no-any-return]
+
+
+def leaf(writer: Writer, depth: int, source: str, type: GraphQLOutputType) -> str:
+    """Write the reading of a leaf; the expression of its checked value."""
+    if isinstance(type, GraphQLNonNull):
+        return _checked(writer, depth, source, type.of_type)
+    value = writer.name("v")
+    writer.line(depth, f"{value} = {source}")
+    checked = _checked(writer, depth, value, type)
+    return f"(None if {value} is None else {checked})"
+
+
+def _checked(writer: Writer, depth: int, source: str, type: GraphQLOutputType) -> str:
+    if isinstance(type, GraphQLList):
+        item = writer.name("i")
+        if not isinstance(type.of_type, GraphQLNonNull):
+            raise UnsupportedError("a list with nulls")
+        return f"[{_expression(item, type.of_type.of_type)} for {item} in {source}]"
+    value = source
+    if not source.isidentifier():
+        value = writer.name("v")
+        writer.line(depth, f"{value} = {source}")
+    return _expression(value, type)
+
+
+def _expression(value: str, type: GraphQLOutputType) -> str:
+    """The expression that checks a variable's value, not null, against a leaf's type."""
+    check = _CHECKS.get(getattr(type, "name", ""))
+    if check is None:
+        raise UnsupportedError(f"the type {type}")
+    inline = _INLINE.get(check.__name__, "{c}({v})")
+    return "(" + inline.format(v=value, c=check.__name__) + ")"
+
+
+def is_leaf(type: GraphQLOutputType) -> bool:
+    """Whether a type, lists apart, has no fields."""
+    return is_leaf_type(get_named_type(type))

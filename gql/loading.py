@@ -1,0 +1,64 @@
+"""From settings to the store they name, and to what loads its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from store import (
+    FolderLoader,
+    LoadOptions,
+    ReadingLimits,
+    Repository,
+    StoreUnavailableError,
+    TinyDBRepository,
+)
+
+from .settings import Settings
+
+
+def open_store(settings: Settings, *, must_exist: bool = False) -> TinyDBRepository:
+    """The embedded store that the settings name, made where it is not there yet.
+
+    Raises: StoreUnavailableError: it cannot be opened, or is not there and must be.
+        StoreCorruptError.
+    """
+    path = settings.store_path
+    if must_exist and not path.exists():
+        raise StoreUnavailableError(
+            f"There is no store at {path}. Make one with: newsgraph load DIR --store {path}"
+        )
+    if settings.store is None:
+        _make_own_folder(path.parent)
+    return TinyDBRepository.open(path)
+
+
+def _make_own_folder(folder: Path) -> None:
+    """Make the store's folder in the documents' folder, kept out of their version control."""
+    try:
+        folder.mkdir(exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"The store's folder {folder} cannot be made: {error.strerror}. "
+            "Name a file for the store that can be written, with --store (NEWSGRAPH_STORE)."
+        ) from None
+
+
+def load_options(settings: Settings, *, prune: bool = False) -> LoadOptions:
+    """How the settings want documents to be read."""
+    return LoadOptions(
+        limits=ReadingLimits(settings.max_document_bytes, settings.max_document_depth),
+        include=frozenset(settings.include_folders),
+        prune=prune,
+    )
+
+
+def folder_loader(
+    settings: Settings, repository: Repository, *, prune: bool = False
+) -> FolderLoader | None:
+    """What loads the folder that the settings name; None where they name none."""
+    if settings.folder is None:
+        return None
+    return FolderLoader(repository, settings.folder, load_options(settings, prune=prune))

@@ -1,0 +1,182 @@
+"""Everything that an operator can set, and where each value came from.
+
+A setting is a flag of the command line, else a `NEWSGRAPH_*` environment variable, else a line of
+`.env`, else a line of `newsgraph.toml` (both in the working directory), else its default.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PREFIX = "NEWSGRAPH_"
+ENV_FILE = Path(".env")
+TOML_FILE = Path("newsgraph.toml")
+STORE_IN_FOLDER = Path(".newsgraph") / "store.json"
+
+MiB = 1_048_576
+Words = Annotated[tuple[str, ...], NoDecode]
+"""Several words: separated by commas in the environment and on the command line."""
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message names it, its value and what it takes."""
+
+
+class Settings(BaseSettings):
+    """The settings, each with its default and what it is for."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
+        toml_file=TOML_FILE,
+        extra="ignore",
+        frozen=True,
+        validate_default=False,
+    )
+
+    folder: Path | None = Field(None, description="The folder of documents to load and follow.")
+    store: Path | None = Field(
+        None,
+        description="The store's file; `.newsgraph/store.json` in the folder, or here, if not set.",
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8000, ge=0, le=65_535, description="The port to listen on; 0 takes any.")
+    workers: int = Field(1, ge=1, le=64, description="How many processes serve.")
+    drafts: bool = Field(
+        False, description="Show drafts and secured text to viewers on this machine."
+    )
+    page_size: int = Field(20, ge=1, description="Items of a list where the client does not say.")
+    max_page_size: int = Field(100, ge=1, description="The most items of a list at once.")
+    max_depth: int = Field(16, ge=1, description="How deep an operation may nest.")
+    max_tokens: int = Field(4_000, ge=1, description="How many tokens an operation may have.")
+    max_aliases: int = Field(100, ge=0, description="How many aliases an operation may have.")
+    max_body_bytes: int = Field(MiB, ge=1, description="The largest request body, in bytes.")
+    max_document_bytes: int = Field(MiB, ge=1, description="The largest document, in bytes.")
+    max_document_depth: int = Field(32, ge=1, le=200, description="How deep its YAML may nest.")
+    include_folders: Words = Field(
+        (), description="Underscore folders to read besides _news, _posts and _data/topics."
+    )
+    cors_origins: Words = Field(
+        (), description="Web origins whose pages may read from here; * for any."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe messages to log; info logs every request."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="Lines for people or for machines."
+    )
+    shutdown_timeout_s: int = Field(
+        10, ge=0, description="How long running requests may take to end at a stop, in seconds."
+    )
+
+    @field_validator("include_folders", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.page_size > self.max_page_size:
+            raise ValueError(
+                f"page_size ({self.page_size}) is more than max_page_size ({self.max_page_size})"
+            )
+        if self.drafts and not is_loopback(self.host):
+            raise ValueError(
+                f"drafts are shown on this machine only, but host is {self.host}; "
+                "use 127.0.0.1, or leave drafts off"
+            )
+        return self
+
+    @property
+    def store_path(self) -> Path:
+        """Where the store is: as set, else in the folder, else in the working directory."""
+        return self.store or (self.folder or Path()) / STORE_IN_FOLDER
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, environment, `.env`, TOML: the first that says something counts."""
+        toml = TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, dotenv_settings, toml
+
+
+def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
+    """The effective settings; `flags` are by setting, None for those not given.
+
+    Raises: SettingsError.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError("\n".join(map(_explain, error.errors()))) from None
+    except ValueError as error:  # a TOML file that is not TOML
+        raise SettingsError(f"{TOML_FILE}: {error}") from None
+
+
+def _explain(error: Any) -> str:
+    message = re.sub(r"^Value error, ", "", error["msg"])
+    if not error["loc"]:
+        return message
+    name = str(error["loc"][0])
+    return f"{name} ({variable(name)}, {flag(name)}) is {error['input']!r}: {message}"
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def flag(name: str) -> str:
+    """The command line's flag of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def origins(flags: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """For each setting, where its value comes from: a flag, a variable, a file or the default."""
+    from_env_file = {key.upper() for key in dotenv_values(ENV_FILE)}
+    from_environment = {key.upper() for key in os.environ}
+    from_toml = TomlConfigSettingsSource(Settings).toml_data
+
+    def origin(name: str) -> str:
+        if flags and flags.get(name) is not None:
+            return f"flag {flag(name)}"
+        if variable(name) in from_environment:
+            return f"environment {variable(name)}"
+        if variable(name) in from_env_file:
+            return str(ENV_FILE)
+        return str(TOML_FILE) if name in from_toml else "default"
+
+    return {name: origin(name) for name in Settings.model_fields}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or a host's name means this machine and no other."""
+    host = host.strip("[]").lower()
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

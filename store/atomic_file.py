@@ -1,0 +1,133 @@
+"""Files that are replaced whole: readers find the old one or the new one, whatever happens.
+
+The new text is written aside in the same folder, flushed to the disk and renamed over the old one.
+Writers in several processes take turns by an advisory lock on a file beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .errors import StoreUnavailableError
+
+_PRIVATE = 0o600  # a store may hold drafts and secured texts
+_BUFFER_BYTES = 1 << 20
+_REMEDIES = {
+    errno.ENOSPC: "The disk is full: free some space.",
+    errno.EDQUOT: "The disk quota is used up: free some space.",
+    errno.EFBIG: "The file would be larger than this process may write: raise the limit.",
+    errno.EACCES: "Give this user the right to read and write the file and its folder.",
+    errno.EPERM: "Give this user the right to read and write the file and its folder.",
+    errno.EROFS: "The file system is read-only: mount it for writing or choose another place.",
+    errno.ENOENT: "Create the folder first, or choose another place.",
+    errno.ENOTDIR: "A part of the path is no folder: choose another place.",
+    errno.EISDIR: "That is a folder: name a file in it.",
+}
+
+
+class Signature(NamedTuple):
+    """What tells one state of a file from any other."""
+
+    inode: int
+    mtime_ns: int
+    size_bytes: int
+
+
+def signature(path: Path) -> Signature | None:
+    """The present state of a file, None where there is none. One system call."""
+    try:
+        return _signature(os.stat(path))  # noqa: PTH116 - several times faster, on a hot path
+    except FileNotFoundError:
+        return None
+
+
+def _signature(found: os.stat_result) -> Signature:
+    return Signature(found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+@contextlib.contextmanager
+def unavailable(doing: str, path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "Look at the disk and try again.")
+        raise StoreUnavailableError(
+            f"Cannot {doing} the store {path}: {error.strerror or error}. {remedy}"
+        ) from error
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Be the only writer of a file, among processes and threads.
+
+    The lock ends with the process. Raises: BlockingIOError: not to `wait`, and another has it.
+    """
+    lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(lock)
+
+
+def replace_file(path: Path, chunks: Iterable[bytes]) -> Signature:
+    """Replace a file, or make it, and return its new state. To be called when `locked`.
+
+    Raises: OSError: it could not be done; the old file is as it was.
+    """
+    aside = _aside(path)
+    try:
+        written = _write(aside, chunks, _stat(path))
+        os.replace(aside, path)  # noqa: PTH105 - as the other steps: the system call itself
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    _flush_folder(path.parent)
+    return written
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what a crash in `replace_file` left, unless a writer is at it now or may not."""
+    if _aside(path).exists():
+        with contextlib.suppress(OSError), locked(path, wait=False):
+            _aside(path).unlink(missing_ok=True)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _write(path: Path, chunks: Iterable[bytes], old: os.stat_result | None) -> Signature:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+    with os.fdopen(handle, "wb", _BUFFER_BYTES) as file:
+        file.writelines(chunks)
+        file.flush()
+        os.fchmod(handle, old.st_mode & 0o7777 if old else _PRIVATE)
+        # Clocks tick slowly beside disks; two states of the file must never have the same time.
+        now_ns = max(time.time_ns(), old.st_mtime_ns + 1 if old else 0)
+        os.utime(handle, ns=(now_ns, now_ns))
+        os.fsync(handle)
+        return _signature(os.fstat(handle))
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

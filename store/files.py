@@ -1,0 +1,157 @@
+"""Reading many files: here, or with helper processes on all cores.
+
+A helper is this module run by a Python of its own. Unlike multiprocessing's it does not import the
+program's main module again, which would cost more than the reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import stat
+import struct
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from .diagnostics import Code, error
+from .documents import read_document
+from .frontmatter import Limits
+from .reading import Reading, too_large
+from .topics import is_topic_path, read_topic
+
+Progress = Callable[[int, int], None]
+
+MANY_FILES = 300  # fewer are read before a helper has started
+_CHUNK = 100
+_LENGTH = struct.Struct(">I")
+_HELPER = "from store.files import serve; serve()"
+
+
+class FileReading(msgspec.Struct, frozen=True):
+    """What reading one file gave, and how the file looked when it was opened.
+
+    `gone`: it was not there any more.
+    """
+
+    path: str
+    size_bytes: int = 0
+    mtime_ns: int = 0
+    reading: Reading = Reading()
+    gone: bool = False
+
+
+class _Request(msgspec.Struct):
+    root: str
+    limits: Limits
+    paths: list[str]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_request = msgspec.msgpack.Decoder(_Request).decode
+_decode_readings = msgspec.msgpack.Decoder(list[FileReading]).decode
+
+
+def read_file(root: str, path: str, limits: Limits) -> FileReading:
+    """Read one file of the folder. Never raises: what is wrong is in the reading."""
+    try:
+        # Should a pipe have taken the file's place, opening it must not wait for a writer.
+        descriptor = os.open(f"{root}/{path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return FileReading(path, gone=True)
+            reading = _read(path, file.read(limits.max_size_bytes + 1), status.st_size, limits)
+    except FileNotFoundError:
+        return FileReading(path, gone=True)
+    except OSError as e:
+        problem = error(
+            path,
+            Code.UNREADABLE_FILE,
+            f"The file cannot be read: {e.strerror}.",
+            remedy="Give the user that runs newsgraph the right to read it.",
+        )
+        return FileReading(path, reading=Reading(diagnostics=(problem,)))
+    return FileReading(path, status.st_size, status.st_mtime_ns, reading)
+
+
+def _read(path: str, data: bytes, size_bytes: int, limits: Limits) -> Reading:
+    if len(data) > limits.max_size_bytes:
+        return Reading(diagnostics=(too_large(path, max(size_bytes, len(data)), limits),))
+    return (read_topic if is_topic_path(path) else read_document)(path, data, limits)
+
+
+async def read_files(
+    root: str, paths: Sequence[str], limits: Limits, progress: Progress | None = None
+) -> list[FileReading]:
+    """Read files of a folder, in any order. `progress` is told how many are done, of how many."""
+    requests = (
+        _Request(root, limits, list(paths[i : i + _CHUNK])) for i in range(0, len(paths), _CHUNK)
+    )
+    done: list[FileReading] = []
+
+    def finish(readings: list[FileReading]) -> None:
+        done.extend(readings)
+        if progress:
+            progress(len(done), len(paths))
+
+    workers = (os.cpu_count() or 1) if len(paths) > MANY_FILES else 1
+    if workers > 1:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(_help(requests, finish))
+    else:
+        for request in requests:
+            finish(await asyncio.to_thread(_answer, request))
+    return done
+
+
+def _answer(request: _Request) -> list[FileReading]:
+    return [read_file(request.root, path, request.limits) for path in request.paths]
+
+
+async def _help(requests: Iterator[_Request], finish: Callable[[list[FileReading]], None]) -> None:
+    """Have one helper process answer requests until there are no more."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    helper = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _HELPER,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=environment,
+    )
+    try:
+        for request in requests:
+            finish(await _ask(helper, request))
+    finally:
+        if helper.returncode is None:
+            helper.kill()
+        await helper.wait()
+
+
+async def _ask(helper: asyncio.subprocess.Process, request: _Request) -> list[FileReading]:
+    """The helper's answer; our own, should it have been killed."""
+    assert helper.stdin  # noqa: S101 - both are pipes, see above
+    assert helper.stdout  # noqa: S101
+    data = _encode(request)
+    try:
+        helper.stdin.write(_LENGTH.pack(len(data)) + data)
+        await helper.stdin.drain()
+        (length,) = _LENGTH.unpack(await helper.stdout.readexactly(_LENGTH.size))
+        return _decode_readings(await helper.stdout.readexactly(length))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return await asyncio.to_thread(_answer, request)
+
+
+def serve() -> None:
+    """Be a helper: answer requests on the standard input until it closes."""
+    gc.freeze()  # what is there now stays, so the collector need not look at it
+    read, write = sys.stdin.buffer.read, sys.stdout.buffer.write
+    while head := read(_LENGTH.size):
+        (length,) = _LENGTH.unpack(head)
+        data = _encode(_answer(_decode_request(read(length))))
+        write(_LENGTH.pack(len(data)) + data)
+        sys.stdout.flush()

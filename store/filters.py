@@ -1,0 +1,172 @@
+"""What every condition of a filter means: filters compiled to predicates of one article.
+
+This is the one meaning. An engine that answers from indexes or in another language answers as
+these predicates would. A condition that says nothing sensible is refused, never ignored.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from .errors import FilterError
+from .model import Article
+from .query import And, Condition, Field, Filter, Not, Operator, Or
+from .terms import provider_domain, related_urls, topic_slugs
+
+Predicate = Callable[[Article], bool]
+
+
+def predicate(filter: Filter) -> Predicate:
+    """Whether an article passes, as a function.
+
+    Raises: FilterError: a field does not take the operator, or the operator not the value.
+    """
+    match filter:
+        case Condition():
+            return _condition(filter)
+        case Not():
+            inner = predicate(filter.filter)
+            return lambda article: not inner(article)
+        case And():
+            return every([predicate(part) for part in filter.filters])
+        case Or():
+            parts = [predicate(part) for part in filter.filters]
+            return lambda article: any(part(article) for part in parts)
+
+
+def every(predicates: list[Predicate]) -> Predicate:
+    """Whether an article passes all of them."""
+    if len(predicates) == 1:
+        return predicates[0]
+    return lambda article: all(holds(article) for holds in predicates)
+
+
+class _Kind(NamedTuple):
+    """A kind of field: its operators, and what one value of theirs must be."""
+
+    name: str
+    operators: frozenset[Operator]
+    type: type
+
+
+_COMPARISONS: Mapping[Operator, Callable[[Any, Any], bool]] = {
+    Operator.GT: operator.gt,
+    Operator.GTE: operator.ge,
+    Operator.LT: operator.lt,
+    Operator.LTE: operator.le,
+}
+_LISTED = {Operator.IN, Operator.NOT_IN, Operator.SOME, Operator.ALL, Operator.NONE}
+_ASKING = {Operator.IS_NULL, Operator.IS_EMPTY}
+_EQUALITY = {Operator.EQ, Operator.NE}
+
+_TEXT = _Kind(
+    "a text",
+    frozenset(
+        _EQUALITY
+        | {Operator.IN, Operator.NOT_IN, Operator.CONTAINS, Operator.STARTS_WITH, Operator.IS_NULL}
+    ),
+    str,
+)
+_NUMBER = _Kind(
+    "a whole number",
+    frozenset(_EQUALITY | {Operator.IN, Operator.NOT_IN} | _COMPARISONS.keys()),
+    int,
+)
+_TIME = _Kind("a moment in time", frozenset(_EQUALITY | _COMPARISONS.keys()), datetime)
+_FLAG = _Kind("true or false", frozenset(_EQUALITY), bool)
+_LIST = _Kind(
+    "a list of texts",
+    frozenset({Operator.SOME, Operator.ALL, Operator.NONE, Operator.IS_EMPTY}),
+    str,
+)
+_PARTS = _Kind("a list", frozenset({Operator.IS_EMPTY}), str)
+_LINKS = _Kind("a list of addresses", frozenset({Operator.SOME}), str)
+
+_FIELDS: Mapping[Field, tuple[_Kind, Callable[[Article], Any]]] = {
+    Field.SLUG: (_TEXT, operator.attrgetter("slug")),
+    Field.TITLE: (_TEXT, operator.attrgetter("title")),
+    Field.EXCERPT: (_TEXT, operator.attrgetter("excerpt")),
+    Field.CATEGORY: (_TEXT, operator.attrgetter("category")),
+    Field.TYPE: (_TEXT, operator.attrgetter("type")),
+    Field.LOCALE: (_TEXT, operator.attrgetter("locale")),
+    Field.PUBLISHED_DATE_TIME: (_TIME, operator.attrgetter("published_date_time")),
+    Field.QUALITY: (_NUMBER, operator.attrgetter("quality")),
+    Field.HEAT: (_NUMBER, operator.attrgetter("heat")),
+    Field.PUBLISHED: (_FLAG, operator.attrgetter("published")),
+    Field.PROVIDER_DOMAIN: (_TEXT, provider_domain),
+    Field.TOPICS: (_LIST, topic_slugs),
+    Field.TAGS: (_LIST, operator.attrgetter("tags")),
+    Field.IMAGES: (_PARTS, operator.attrgetter("images")),
+    Field.RELATED: (_PARTS, operator.attrgetter("related")),
+    Field.RELATED_URLS: (_LINKS, related_urls),
+}
+
+
+def _condition(condition: Condition) -> Predicate:
+    kind, read = _FIELDS[condition.field]
+    _check(condition, kind)
+    value, how = condition.value, condition.operator
+    if how in _ASKING:
+        # An absent text is None and an absent list is empty: there is nothing either way.
+        return lambda article: (read(article) in (None, ())) is value
+    if isinstance(value, tuple):
+        return _list_condition(read, how, frozenset(value))
+    return _value_condition(read, how, value)
+
+
+def _value_condition(read: Callable[[Article], Any], how: Operator, value: Any) -> Predicate:
+    if how is Operator.EQ:
+        return lambda article: bool(read(article) == value)
+    if how is Operator.NE:
+        return lambda article: bool(read(article) != value)
+    if compare := _COMPARISONS.get(how):
+        return lambda article: compare(read(article), value)
+    folded = value.casefold()
+
+    def holds(article: Article) -> bool:
+        text = read(article)
+        if text is None:
+            return False
+        text = text.casefold()
+        return text.startswith(folded) if how is Operator.STARTS_WITH else folded in text
+
+    return holds
+
+
+def _list_condition(
+    read: Callable[[Article], Any], how: Operator, values: frozenset[Any]
+) -> Predicate:
+    if how is Operator.IN:
+        return lambda article: read(article) in values
+    if how is Operator.NOT_IN:
+        return lambda article: read(article) not in values
+    if how is Operator.ALL:
+        return lambda article: values.issubset(read(article))
+    wanted = how is Operator.SOME
+    return lambda article: values.isdisjoint(read(article)) is not wanted
+
+
+def _check(condition: Condition, kind: _Kind) -> None:
+    """Raise FilterError unless the field takes the operator, and the operator the value."""
+    field, how, value = condition.field, condition.operator, condition.value
+    if how not in kind.operators:
+        known = ", ".join(sorted(kind.operators))
+        raise FilterError(f"{field} is {kind.name} and does not take {how}; it takes {known}.")
+    if how in _ASKING:
+        fits = isinstance(value, bool)
+    elif how in _LISTED:
+        fits = isinstance(value, tuple) and all(_is_one(kind, each) for each in value)
+    else:
+        fits = _is_one(kind, value)
+    if not fits:
+        raise FilterError(f"{value!r} cannot be compared with {field} by {how}.")
+
+
+def _is_one(kind: _Kind, value: object) -> bool:
+    if isinstance(value, datetime):
+        return kind.type is datetime and value.tzinfo is not None
+    # To Python, True is a number too; here it is not.
+    return isinstance(value, kind.type) and isinstance(value, bool) is (kind.type is bool)

@@ -1,0 +1,155 @@
+"""Indexes of a set of articles: orders, and postings of those found under a term.
+
+Everything is kept as ascending lists of entries (sort key, id, article), so that a place is found
+by bisection and a page is a slice. An index never changes: another is derived from it at the cost
+of flat copies of what differs, and all else is shared.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from .cursors import sort_key
+from .model import Article
+from .query import OrderField
+from .terms import provider_domain, related_domains, related_urls, topic_slugs
+from .windows import Entry
+
+DATE = OrderField.PUBLISHED_DATE_TIME
+ORDER_FIELDS = tuple(OrderField)
+
+
+class Family(StrEnum):
+    """A kind of term: what postings are kept for, each in order of date."""
+
+    URL = "url"
+    TOPIC = "topic"
+    PROVIDER = "provider"
+    CATEGORY = "category"
+    TYPE = "type"
+    RELATED_URL = "relatedUrl"
+    RELATED_DOMAIN = "relatedDomain"
+
+
+Posting = Sequence[Entry]
+Postings = Mapping[str, Posting]
+
+
+class Filing(NamedTuple):
+    """Where one article is put: its entry in each order, and its terms in each family."""
+
+    article: Article
+    entries: Mapping[OrderField, Entry]
+    terms: Mapping[Family, tuple[str, ...]]
+
+
+def file_article(article: Article) -> Filing:
+    """Where an article is put. Costs about 20 us."""
+    return Filing(
+        article,
+        {field: (sort_key(article, field), article.id, article) for field in ORDER_FIELDS},
+        {
+            Family.URL: article.url_keys,
+            Family.TOPIC: topic_slugs(article),
+            Family.PROVIDER: (provider_domain(article),),
+            Family.CATEGORY: () if article.category is None else (article.category,),
+            Family.TYPE: (article.type,),
+            Family.RELATED_URL: related_urls(article),
+            Family.RELATED_DOMAIN: related_domains(article),
+        },
+    )
+
+
+class Index:
+    """All there is to know of a set of articles without looking at each."""
+
+    __slots__ = ("articles", "orders", "postings")
+
+    def __init__(
+        self,
+        articles: Mapping[str, Article],
+        orders: Mapping[OrderField, Posting],
+        postings: Mapping[Family, Postings],
+    ) -> None:
+        self.articles = articles
+        self.orders = orders
+        self.postings = postings
+
+    @classmethod
+    def build(cls, filings: Sequence[Filing]) -> Index:
+        """The index of these articles."""
+        lists: dict[Family, defaultdict[str, list[Entry]]] = {
+            family: defaultdict(list) for family in Family
+        }
+        # In order of date, so that every posting comes out in that order.
+        for filing in sorted(filings, key=lambda filing: filing.entries[DATE]):
+            entry = filing.entries[DATE]
+            for family, terms in filing.terms.items():
+                for term in terms:
+                    lists[family][term].append(entry)
+        return cls(
+            {filing.article.id: filing.article for filing in filings},
+            {field: sorted([f.entries[field] for f in filings]) for field in ORDER_FIELDS},
+            {family: dict(found) for family, found in lists.items()},
+        )
+
+    def derive(self, gone: Sequence[Filing], come: Sequence[Filing]) -> Index:
+        """The index without some of its articles and with others; a changed one is in both."""
+        if not gone and not come:
+            return self
+        articles = dict(self.articles)
+        for filing in gone:
+            del articles[filing.article.id]
+        articles.update((filing.article.id, filing.article) for filing in come)
+        orders = {
+            field: _edited(
+                order, [f.entries[field] for f in gone], [f.entries[field] for f in come]
+            )
+            for field, order in self.orders.items()
+        }
+        postings = {
+            family: _edited_postings(found, _by_term(family, gone), _by_term(family, come))
+            for family, found in self.postings.items()
+        }
+        return Index(articles, orders, postings)
+
+    def posting(self, family: Family, term: str) -> Posting:
+        """The articles under a term, oldest first."""
+        return self.postings[family].get(term, ())
+
+
+def _by_term(family: Family, filings: Iterable[Filing]) -> Mapping[str, list[Entry]]:
+    entries: defaultdict[str, list[Entry]] = defaultdict(list)
+    for filing in filings:
+        for term in filing.terms[family]:
+            entries[term].append(filing.entries[DATE])
+    return entries
+
+
+def _edited_postings(
+    postings: Postings, gone: Mapping[str, list[Entry]], come: Mapping[str, list[Entry]]
+) -> Postings:
+    touched = gone.keys() | come.keys()
+    if not touched:
+        return postings
+    edited = dict(postings)
+    for term in touched:
+        posting = _edited(postings.get(term, ()), gone.get(term, ()), come.get(term, ()))
+        if posting:
+            edited[term] = posting
+        else:
+            del edited[term]
+    return edited
+
+
+def _edited(posting: Posting, gone: Iterable[Entry], come: Iterable[Entry]) -> Posting:
+    entries = list(posting)
+    for entry in gone:
+        del entries[bisect_left(entries, entry[:2])]
+    for entry in come:
+        insort(entries, entry)
+    return entries

@@ -1,0 +1,163 @@
+"""Loading a folder of documents into a repository, and keeping the two alike."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import msgspec
+
+from . import manifest
+from .diagnostics import Code
+from .errors import StoreError
+from .files import Progress, read_files
+from .frontmatter import Limits
+from .manifest import Manifest
+from .memory import MemoryRepository
+from .model import Diagnostic
+from .repository import Repository, SourceFile
+from .scan import Found, Scanner
+from .update import LoadReport, Update
+
+# What may go away without a change to the file: a limit, or a right.
+_TRY_AGAIN = frozenset(
+    (Code.FILE_TOO_LARGE, Code.TOO_DEEP, Code.ALIASES_EXPLODE, Code.UNREADABLE_FILE)
+)
+
+
+class LoadOptions(msgspec.Struct, frozen=True):
+    """How to load.
+
+    `include`: names of hidden or underscore folders and of hidden files to read all the same.
+    `prune`: delete everything, should the folder hold none of the files that were loaded from it.
+    """
+
+    limits: Limits = Limits()
+    include: frozenset[str] = frozenset()
+    prune: bool = False
+
+
+DEFAULTS = LoadOptions()
+
+
+class _Survey(msgspec.Struct):
+    """What a look at the folder found, beside what was there before."""
+
+    started: float
+    before: Manifest
+    found: list[Found]
+    missing: set[str]
+    to_read: list[str]
+
+
+class FolderLoader:
+    """Brings a repository to the state of a folder, reading only what has changed.
+
+    A file that can no longer be read as a document keeps the last good version of its article. Of
+    several files with one slug, the first by path counts.
+    """
+
+    def __init__(
+        self, repository: Repository, folder: Path, options: LoadOptions = DEFAULTS
+    ) -> None:
+        self._repository = repository
+        self._folder = folder
+        self._options = options
+        self._scanner = Scanner(folder, options.include)
+
+    async def load(self, progress: Progress | None = None) -> LoadReport:
+        """Bring the repository up to date with the whole folder.
+
+        `progress` is told how many files have been read, of how many.
+        Raises: StoreError: the folder cannot be read, or is not the one that was loaded before.
+        """
+        started = time.perf_counter()
+        try:
+            found = await asyncio.to_thread(self._scanner.scan)
+        except OSError as e:
+            raise StoreError(
+                f"The folder {self._folder} cannot be read: {e.strerror}. "
+                "Give the path of a folder that holds documents."
+            ) from e
+        before = await self._repository.sources()
+        self._refuse_other_folder(before, found)
+        missing = before.keys() - {f.path for f in found}
+        to_read = [f.path for f in found if not f.problem and _is_new(f, before.get(f.path))]
+        survey = _Survey(started, before, found, missing, to_read)
+        return await self._update(survey, progress)
+
+    async def refresh(self, paths: Iterable[str]) -> LoadReport:
+        """Bring the repository up to date with some files and folders, as a watcher names them.
+
+        `paths` are relative to the folder, with slashes; they need not exist any more. The state
+        after it is that of a load.
+        Raises: StoreError: the folder itself is gone.
+        """
+        started = time.perf_counter()
+        named = {path.strip("/") for path in paths}
+        if "" in named:
+            return await self.load()
+        if not self._folder.is_dir():
+            raise StoreError(
+                f"The folder {self._folder} is gone. Its articles are kept; "
+                "mount or restore the folder, and load it again."
+            )
+        before = await self._repository.sources()
+        found = await asyncio.to_thread(self._scanner.look, named)
+        # A file is also named by each folder above it, which may have been moved away whole.
+        missing = {path for path in before if _is_below(path, named)} - {f.path for f in found}
+        to_read = [f.path for f in found if not f.problem]
+        return await self._update(_Survey(started, before, found, missing, to_read))
+
+    async def _update(self, survey: _Survey, progress: Progress | None = None) -> LoadReport:
+        update = Update(survey.before)
+        problems = {f.path: f.problem for f in survey.found if f.problem}
+        # What is in a folder that cannot be listed now is not gone.
+        update.forget(p for p in survey.missing if not _is_below(p, problems.keys()))
+        update.refuse(problems.values())
+        root, limits = self._scanner.root, self._options.limits
+        update.take(await read_files(root, survey.to_read, limits, progress))
+        while heirs := update.settle():
+            update.take(await read_files(root, heirs, limits))
+        batch = update.batch()
+        if batch is None:
+            revision = (await self._repository.snapshot()).revision
+        else:
+            revision = await self._repository.apply(batch)
+        return update.report(time.perf_counter() - survey.started, revision)
+
+    def _refuse_other_folder(self, before: Manifest, found: list[Found]) -> None:
+        if self._options.prune or not before or any(f.path in before for f in found):
+            return
+        raise StoreError(
+            f"None of the {len(before)} files that were loaded before is in {self._folder}. "
+            "Is this the right folder, and is its volume mounted? If so, load with --prune to "
+            "remove the articles of the files that are gone, or use another --store."
+        )
+
+
+async def check_folder(
+    folder: Path, options: LoadOptions = DEFAULTS, progress: Progress | None = None
+) -> tuple[LoadReport, list[Diagnostic]]:
+    """Load a folder into memory only, and tell what is wrong with it. Raises: StoreError."""
+    repository = MemoryRepository()
+    report = await FolderLoader(repository, folder, options).load(progress)
+    problems = manifest.diagnostics(await repository.sources())
+    await repository.close()
+    return report, list(problems)
+
+
+def _is_new(found: Found, before: SourceFile | None) -> bool:
+    if before is None or (before.size_bytes, before.mtime_ns) != (found.size_bytes, found.mtime_ns):
+        return True
+    return any(d.code in _TRY_AGAIN for d in before.diagnostics)
+
+
+def _is_below(path: str, folders: Collection[str]) -> bool:
+    """Whether the path, or a folder that it is in, is one of these; "" is the whole folder."""
+    if not folders:
+        return False
+    parts = path.split("/")
+    return any("/".join(parts[:i]) in folders for i in range(len(parts) + 1))

@@ -1,0 +1,163 @@
+"""The store's documents in a TinyDB file. The only module that knows TinyDB.
+
+The file is JSON with a document a line, so that people can read, grep and compare it, and
+`tinydb.TinyDB(path)` opens it. Tables: `articles` and `changes` (numbered by revision), `topics`,
+`sources`, `diagnostics`, and `meta` with the format and the revision of the store.
+https://tinydb.readthedocs.io/en/latest/extend.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from tinydb import TinyDB
+from tinydb.storages import Storage
+from tinydb.table import Document, Table
+
+from .atomic_file import Signature, replace_file
+from .errors import StoreCorruptError
+from .model import Value
+
+FORMAT = 1
+
+Documents = Mapping[str, msgspec.Raw]
+"""A table: the JSON of documents by their numbers, as text."""
+
+Tables = Mapping[str, Documents]
+
+_decode_tables = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]]).decode
+_encode = msgspec.json.encode
+
+
+class Meta(Value, frozen=True, kw_only=True):
+    """What the file says of itself."""
+
+    format: int
+    revision: int = 0
+
+
+class _HeldStorage(Storage):
+    """Lets TinyDB change tables that are held in memory.
+
+    TinyDB would write the file after each step; here a batch of steps is written once, by
+    `write_tables`. Documents that no step touches stay the JSON that they are.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        # TinyDB puts new dicts in place of a table's old one, so those inside stay as they were.
+        self.tables: dict[str, Any] = dict(tables)
+        self.written = False
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """The tables. TinyDB changes this dict and hands it to `write`."""
+        return self.tables
+
+    def write(self, data: dict[str, dict[str, Any]]) -> None:
+        """Take the tables as TinyDB changed them."""
+        self.tables = data
+        self.written = True
+
+
+class Editor:
+    """Changes tables through TinyDB; those that it was given stay as they were."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._storage = _HeldStorage(tables)
+        self._db = TinyDB(storage=lambda: self._storage)
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything was changed."""
+        return self._storage.written
+
+    def remove(self, table: str, numbers: Sequence[int]) -> None:
+        """Remove the documents with these numbers, which are there."""
+        if numbers:
+            self._table(table).remove(doc_ids=numbers)
+
+    def insert(self, table: str, values: Mapping[int, Value]) -> None:
+        """Add documents under new numbers."""
+        if values:
+            self._table(table).insert_multiple(
+                Document(msgspec.to_builtins(value), doc_id=number)
+                for number, value in values.items()
+            )
+
+    def replace(self, table: str, values: Sequence[Value]) -> None:
+        """Have these documents in the table, and no others."""
+        self._table(table).truncate()
+        self.insert(table, dict(enumerate(values, start=1)))
+
+    def tables(self) -> Tables:
+        """The tables as they are now."""
+        return {
+            name: {
+                number: msgspec.Raw(_encode(document)) if isinstance(document, dict) else document
+                for number, document in documents.items()
+            }
+            for name, documents in self._storage.tables.items()
+        }
+
+    def _table(self, name: str) -> Table:
+        return self._db.table(name)
+
+
+def read_tables(path: Path) -> Tables:
+    """The tables of a store's file; none where it is not there.
+
+    Raises: StoreCorruptError: it is no store, or one of a later version. OSError.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    if not data:
+        return {}
+    try:
+        tables = _decode_tables(data)
+        meta = read_meta(tables)
+    except (ValueError, KeyError) as error:  # what decoders raise is a ValueError
+        raise broken(path, error) from error
+    if meta.format > FORMAT:
+        raise StoreCorruptError(
+            f"The store {path} has format {meta.format}, and this version of newsgraph reads up "
+            f"to {FORMAT}. Upgrade newsgraph, or name another store."
+        )
+    return tables
+
+
+def read_meta(tables: Tables) -> Meta:
+    """What the file says of itself. Raises: msgspec.DecodeError. KeyError: it says nothing."""
+    if not tables:
+        return Meta(format=FORMAT)
+    return msgspec.json.decode(tables["meta"]["1"], type=Meta)
+
+
+def write_tables(path: Path, tables: Tables) -> Signature:
+    """Replace the store's file and return its new state. Raises: OSError: it is as it was."""
+    return replace_file(path, _lines(tables))
+
+
+def broken(path: Path, why: Exception) -> StoreCorruptError:
+    """The error for a file that cannot be read as a store."""
+    return StoreCorruptError(
+        f"The store {path} cannot be read: {why or type(why).__name__}. Nothing was changed. Move "
+        "it aside (mv) and load your folder again, or put a backup in its place."
+    )
+
+
+def _lines(tables: Tables) -> Iterator[bytes]:
+    before_table = b"{\n"
+    for name, documents in tables.items():
+        yield before_table + _encode(name) + b": {"
+        before_table = b",\n"
+        before = b"\n"
+        for number, document in documents.items():
+            yield before + _encode(number) + b": "
+            yield document
+            before = b",\n"
+        yield b"\n}"
+    yield b"\n}\n"

@@ -1,0 +1,101 @@
+"""What a reader with one visibility sees of a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property
+
+from .entities import Children, Definitions, draw_provider, draw_topic
+from .index import Family, Index
+from .model import Provider, Topic
+from .names import provider_id, topic_id
+from .query import T
+from .selection import Selector
+from .windows import Entry
+
+
+class View:
+    """What a reader with one visibility sees, entities made when first asked for."""
+
+    def __init__(
+        self, index: Index, published: Index, definitions: Definitions, children: Children
+    ) -> None:
+        self.index = index
+        self.selector = Selector(index)
+        self._published = published
+        self._definitions = definitions
+        self._children = children
+        self._providers: dict[str, Provider] = {}
+        self._topics: dict[str, Topic] = {}
+
+    def keep(self, old: View, domains: Collection[str], slugs: Collection[str]) -> None:
+        """Take over the entities of an older view but those of these domains and slugs.
+
+        Both views have the same topic tree.
+        """
+        self._providers = _without(old._providers, domains)
+        self._topics = _without(old._topics, slugs)
+        cached = vars(old)
+        if all(old.has_provider(domain) is self.has_provider(domain) for domain in domains):
+            vars(self).update((name, cached[name]) for name in _OF_DOMAINS if name in cached)
+        if all(old.has_topic(slug) is self.has_topic(slug) for slug in slugs):
+            vars(self).update((name, cached[name]) for name in _OF_SLUGS if name in cached)
+
+    @cached_property
+    def domains(self) -> tuple[Entry, ...]:
+        """The domains of all providers, sorted, each as its position."""
+        postings = self.index.postings
+        known = postings[Family.PROVIDER].keys() | postings[Family.RELATED_DOMAIN].keys()
+        return tuple((domain,) for domain in sorted(known))
+
+    @cached_property
+    def domains_by_id(self) -> Mapping[str, str]:
+        """The domains of all providers by their ids."""
+        return {provider_id(domain): domain for (domain,) in self.domains}
+
+    @cached_property
+    def slugs(self) -> tuple[Entry, ...]:
+        """The slugs of all topics, sorted, each as its position."""
+        known = self.index.postings[Family.TOPIC].keys() | self._definitions.keys()
+        return tuple((slug,) for slug in sorted(known))
+
+    @cached_property
+    def slugs_by_id(self) -> Mapping[str, str]:
+        """The slugs of all topics by their ids."""
+        return {topic_id(slug): slug for (slug,) in self.slugs}
+
+    def has_provider(self, domain: str) -> bool:
+        """Whether an article speaks of this provider."""
+        postings = self.index.postings
+        return domain in postings[Family.PROVIDER] or domain in postings[Family.RELATED_DOMAIN]
+
+    def has_topic(self, slug: str) -> bool:
+        """Whether the tree or an article has this topic."""
+        return slug in self._definitions or slug in self.index.postings[Family.TOPIC]
+
+    def provider(self, domain: str | None) -> Provider | None:
+        """The provider with this domain."""
+        if domain is None or not self.has_provider(domain):
+            return None
+        if domain not in self._providers:
+            self._providers[domain] = draw_provider(domain, self.index, self._published)
+        return self._providers[domain]
+
+    def topic(self, slug: str | None) -> Topic | None:
+        """The topic with this slug."""
+        if slug is None or not self.has_topic(slug):
+            return None
+        if slug not in self._topics:
+            self._topics[slug] = draw_topic(slug, self.index, self._definitions, self._children)
+        return self._topics[slug]
+
+
+_OF_DOMAINS = ("domains", "domains_by_id")
+_OF_SLUGS = ("slugs", "slugs_by_id")
+
+
+def _without(memo: Mapping[str, T], keys: Iterable[str]) -> dict[str, T]:
+    kept = dict(memo)
+    for key in keys:
+        kept.pop(key, None)
+    return kept

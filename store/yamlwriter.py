@@ -1,0 +1,86 @@
+"""Writing values as YAML that people like to read and that reads back as the same values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+from .frontmatter import guessed_type
+
+_INDENT = "  "
+_MAX_KEY_LENGTH = 500  # YAML wants a longer key (than 1,024, once escaped) marked with a ?
+
+_PLAIN = re.compile(r"[^\W\d_][\w./+-]*(?: [\w./+&'-]+)*")
+_NOT_PLAIN = frozenset("y Y n N".split())  # other YAML readers take them for booleans
+_ESCAPED = re.compile(r'[\\"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]')
+_SHORT_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def write_mapping(values: Mapping[str, Any]) -> str:
+    """The lines of a mapping in the order given, each with its end.
+
+    Values are JSON values and aware datetimes. Lists and mappings stand between blank lines.
+    """
+    text = ""
+    for key, value in values.items():
+        lines = _entry(key, value)
+        block = "".join(line + "\n" for line in lines)
+        if len(lines) > 1:
+            gap = "" if not text or text.endswith("\n\n") else "\n"
+            block = f"{gap}{block}\n"
+        text += block
+    return text.rstrip("\n") + "\n" if text else ""
+
+
+def _entry(key: str, value: Any) -> list[str]:
+    name = _text(key)
+    first, below = _node(value)
+    if len(name) <= _MAX_KEY_LENGTH:
+        return [f"{name}: {first}" if first else f"{name}:", *(_INDENT + line for line in below)]
+    return [f"? {name}", f": {first}" if first else ":", *(_INDENT + line for line in below)]
+
+
+def _node(value: Any) -> tuple[str, list[str]]:
+    """A value as what stands on its key's line, or as the lines below it."""
+    if isinstance(value, Mapping) and value:
+        return "", list(chain.from_iterable(_entry(k, v) for k, v in value.items()))
+    if isinstance(value, Sequence) and not isinstance(value, str) and value:
+        return "", list(chain.from_iterable(_item(item) for item in value))
+    return _scalar(value), []
+
+
+def _item(value: Any) -> list[str]:
+    first, below = _node(value)
+    if first:
+        return [f"- {first}"]
+    return [f"- {below[0]}", *(_INDENT + line for line in below[1:])]
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    if isinstance(value, float):
+        text = repr(value)
+        # YAML reads an exponent only after a point.
+        return text if "." in text or "e" not in text else text.replace("e", ".0e")
+    if value is None:
+        return "null"
+    return str(value) if isinstance(value, int) else "{}" if isinstance(value, Mapping) else "[]"
+
+
+def _text(text: str) -> str:
+    if _PLAIN.fullmatch(text) and text not in _NOT_PLAIN and guessed_type(text) is None:
+        return text
+    return f'"{_ESCAPED.sub(_escape, text)}"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    return _SHORT_ESCAPES.get(character) or f"\\u{ord(character):04x}"

@@ -1,0 +1,443 @@
+"""What every engine does: the `Repository` protocol as tests.
+
+An engine's tests subclass `RepositoryContract` and give the fixture `repository`, an empty store.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from store import (
+    ArticleQuery,
+    Batch,
+    Condition,
+    ConflictError,
+    CursorError,
+    Field,
+    FilterError,
+    Key,
+    Operator,
+    Order,
+    OrderField,
+    QueryError,
+    Repository,
+    SourceFile,
+    Visibility,
+    Window,
+    WindowError,
+    article_cursor,
+    diagnostic_cursor,
+    of_provider,
+    of_topic,
+    provider_cursor,
+    referencing,
+    topic_cursor,
+)
+from store.model import (
+    Article,
+    Change,
+    ChangeKind,
+    Counts,
+    Diagnostic,
+    Image,
+    ProviderMention,
+    Related,
+    Severity,
+    TopicDefinition,
+)
+
+ALL = Visibility.ALL
+PUBLISHED = Visibility.PUBLISHED
+FIRST = Window(first=10)
+
+
+def an_article(name: str, *, day: int = 1, domain: str = "post.example", **fields: Any) -> Article:
+    """A published article of a day in January 2026."""
+    return Article(
+        slug=f"2026-01-{day:02}-{name}",
+        title=fields.pop("title", name),
+        provider=fields.pop("provider", ProviderMention(domain=domain, name=domain.title())),
+        published_date_time=datetime(2026, 1, day, tzinfo=UTC),
+        **fields,
+    )
+
+
+def unrevised(article: Article | None) -> Article | None:
+    """An article as it was before the store gave it a revision."""
+    return msgspec.structs.replace(article, revision=0) if article else None
+
+
+async def titles(repository: Repository, query: ArticleQuery, seen: Visibility = ALL) -> list[str]:
+    """The titles on one page."""
+    [page] = await (await repository.snapshot()).pages([query], seen)
+    return [article.title for article in page.items]
+
+
+def seen_as(change: Change) -> tuple[ChangeKind, str]:
+    """What a change says to its reader."""
+    return change.kind, change.slug
+
+
+@pytest.mark.anyio
+class RepositoryContract:
+    """Subclass this with a fixture `repository`."""
+
+    @pytest.fixture
+    def anyio_backend(self) -> str:
+        """The event loop that the program runs on."""
+        return "asyncio"
+
+    async def test_a_new_store_is_empty_at_revision_0(self, repository):
+        """A store that nothing was put in has no revision, article, provider or topic."""
+        snapshot = await repository.snapshot()
+        assert snapshot.revision == 0
+        assert await snapshot.counts(ALL) == Counts()
+        assert await repository.sources() == {}
+        assert (await repository.changes(0, ALL)).changes == ()
+
+    async def test_put_article_is_found_by_id_slug_and_url(self, repository):
+        """Look-ups give n documents or None for n keys, in the same order."""
+        article = an_article("one", web_url="https://POST.example/one?utm_source=x")
+        await repository.apply(Batch(puts=(article,)))
+        snapshot = await repository.snapshot()
+        for by, key in [
+            (Key.ID, article.id),
+            (Key.SLUG, article.slug),
+            (Key.URL, "https://post.example:443/one#top"),
+        ]:
+            missing, found = await snapshot.get_many(by, ["nothing", key], ALL)
+            assert missing is None
+            assert unrevised(found) == article
+
+    async def test_url_of_several_articles_gives_the_newest_visible(self, repository):
+        """Of articles with one address the newest answers; a hidden one does not count."""
+        url = "https://post.example/x"
+        puts = (
+            an_article("old", day=1, web_url=url),
+            an_article("mid", day=2, original_url=url),
+            an_article("new", day=3, web_url=url, published=False),
+        )
+        await repository.apply(Batch(puts=puts))
+        snapshot = await repository.snapshot()
+        [seen], [hidden] = [await snapshot.get_many(Key.URL, [url], v) for v in (ALL, PUBLISHED)]
+        assert (seen.title, hidden.title) == ("new", "mid")
+
+    async def test_each_put_and_delete_takes_the_next_revision(self, repository):
+        """Revisions follow the order of the batch, deletes last; others take none."""
+        one, two = an_article("one"), an_article("two")
+        assert await repository.apply(Batch(puts=(one, two))) == 2
+        batch = Batch(puts=(two, an_article("three")), deletes=(one.id, "nothing", one.id))
+        assert await repository.apply(batch) == 4
+        found = await (await repository.snapshot()).get_many(Key.ID, [one.id, two.id], ALL)
+        assert [article and article.revision for article in found] == [None, 2]
+
+    async def test_article_put_again_as_it_is_takes_no_revision(self, repository):
+        """What does not change is no change, but true is not 1."""
+        await repository.apply(Batch(puts=(an_article("one", metadata={"a": True}),)))
+        assert await repository.apply(Batch(puts=(an_article("one", metadata={"a": True}),))) == 1
+        assert await repository.apply(Batch(puts=(an_article("one", metadata={"a": 1}),))) == 2
+
+    async def test_article_put_and_deleted_in_one_batch_is_gone(self, repository):
+        """Both steps are in the history, and nothing is left."""
+        article = an_article("one")
+        assert await repository.apply(Batch(puts=(article,), deletes=(article.id,))) == 2
+        assert (await (await repository.snapshot()).counts(ALL)).articles == 0
+
+    async def test_old_snapshot_does_not_change(self, repository):
+        """Later writes do not show in a snapshot."""
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        before = await repository.snapshot()
+        await repository.apply(Batch(puts=(an_article("two"),), deletes=(an_article("one").id,)))
+        assert before.revision == 1
+        assert await before.counts(ALL) == Counts(articles=1, providers=1)
+        [found] = await before.get_many(Key.ID, [an_article("one").id], ALL)
+        assert found is not None
+
+    async def test_batch_with_wrong_expectation_changes_nothing(self, repository):
+        """A writer who saw another revision gets the present one, and the batch is not done."""
+        one, two = an_article("one"), an_article("two")
+        await repository.apply(Batch(puts=(one,)))
+        for id, revision, current in [(one.id, 7, 1), (one.id, None, 1), (two.id, 1, None)]:
+            with pytest.raises(ConflictError) as caught:
+                await repository.apply(Batch(puts=(two,), expected={id: revision}))
+            assert caught.value.current == current
+        assert (await repository.snapshot()).revision == 1
+        good = Batch(puts=(two,), expected={one.id: 1, two.id: None})
+        assert await repository.apply(good) == 2
+
+    async def test_pages_go_both_ways_with_true_flags_and_totals(self, repository):
+        """A window shows its part of the list, and says truly what lies around it."""
+        await repository.apply(Batch(puts=tuple(an_article(f"{n}", day=n) for n in range(1, 6))))
+        snapshot = await repository.snapshot()
+
+        async def page(**window: Any) -> tuple[list[str], bool, bool, int | None]:
+            query = ArticleQuery(Window(**window), with_total=True)
+            [found] = await snapshot.pages([query], ALL)
+            names = [article.title for article in found.items]
+            return names, found.has_previous, found.has_next, found.total
+
+        middle = article_cursor(an_article("3", day=3), (Order(OrderField.PUBLISHED_DATE_TIME),))
+        assert await page(first=2) == (["5", "4"], False, True, 5)
+        assert await page(first=2, after=middle) == (["2", "1"], True, False, 5)
+        assert await page(last=2) == (["2", "1"], True, False, 5)
+        assert await page(last=1, before=middle) == (["4"], True, True, 5)
+        assert await page(first=0) == ([], False, True, 5)
+        assert await page(first=9) == (["5", "4", "3", "2", "1"], False, False, 5)
+
+    async def test_total_is_counted_only_on_request(self, repository):
+        """Where nobody asks for the total there is none."""
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        [page] = await (await repository.snapshot()).pages([ArticleQuery(FIRST)], ALL)
+        assert page.total is None
+
+    async def test_lists_are_found_by_provider_topic_and_reference(self, repository):
+        """The ready-made filters give a provider's, a topic's and the referencing articles."""
+        target = an_article("target", web_url="https://post.example/t", topics=("Sea Birds",))
+        stub = Related(title="t", web_url="https://post.example/t#x")
+        other = an_article("other", day=2, domain="Else.example", related=(stub,))
+        await repository.apply(Batch(puts=(target, other)))
+        for filter, expected in [
+            (of_provider("else.example"), ["other"]),
+            (of_topic("sea-birds"), ["target"]),
+            (referencing(target), ["other"]),
+            (referencing(other), []),
+        ]:
+            assert await titles(repository, ArticleQuery(FIRST, filter)) == expected
+
+    async def test_equal_articles_are_ordered_by_id_both_ways(self, repository):
+        """Descending is the exact reverse of ascending."""
+        await repository.apply(Batch(puts=tuple(an_article(f"{n}") for n in range(5))))
+        up, down = [
+            await titles(repository, ArticleQuery(FIRST, order=(Order(OrderField.HEAT, way),)))
+            for way in (False, True)
+        ]
+        assert up == down[::-1]
+        assert up == sorted(up, key=lambda title: an_article(title).id)
+
+    @pytest.mark.parametrize(
+        "condition",
+        [
+            Condition(Field.HEAT, Operator.CONTAINS, "1"),
+            Condition(Field.HEAT, Operator.EQ, "1"),
+            Condition(Field.HEAT, Operator.EQ, True),
+            Condition(Field.TITLE, Operator.IN, "x"),
+            Condition(Field.TOPICS, Operator.EQ, "tides"),
+            Condition(Field.RELATED_URLS, Operator.NONE, ("x",)),
+            Condition(Field.PUBLISHED_DATE_TIME, Operator.GT, datetime(2026, 1, 1)),  # noqa: DTZ001
+        ],
+    )
+    async def test_filter_that_cannot_be_used_is_refused(self, repository, condition):
+        """An operator or value that a field does not take is an error, even in an empty store."""
+        snapshot = await repository.snapshot()
+        with pytest.raises(FilterError):
+            await snapshot.pages([ArticleQuery(FIRST, condition)], ALL)
+
+    @pytest.mark.parametrize("window", [Window(), Window(first=1, last=1), Window(first=-1)])
+    async def test_window_that_makes_no_sense_is_refused(self, repository, window):
+        """A window has one size, of 0 or more, in every list."""
+        snapshot = await repository.snapshot()
+        with pytest.raises(WindowError):
+            await snapshot.pages([ArticleQuery(window)], ALL)
+        for pages in (snapshot.provider_page, snapshot.topic_page):
+            with pytest.raises(WindowError):
+                await pages(window, ALL)
+        with pytest.raises(WindowError):
+            await snapshot.diagnostic_page(window)
+
+    async def test_foreign_cursor_is_refused(self, repository):
+        """A cursor of another list or another order is an error, not a wrong page."""
+        snapshot = await repository.snapshot()
+        by_heat = article_cursor(an_article("one"), (Order(OrderField.HEAT),))
+        for cursor in ("nonsense", by_heat):
+            with pytest.raises(CursorError):
+                await snapshot.pages([ArticleQuery(Window(first=1, after=cursor))], ALL)
+            with pytest.raises(CursorError):
+                await snapshot.provider_page(Window(first=1, after=cursor), ALL)
+
+    async def test_look_up_by_a_key_that_entities_lack_is_refused(self, repository):
+        """An article has no domain, a provider no slug, a topic no URL."""
+        snapshot = await repository.snapshot()
+        for find, by in [
+            (snapshot.get_many, Key.DOMAIN),
+            (snapshot.providers, Key.SLUG),
+            (snapshot.topics, Key.URL),
+        ]:
+            with pytest.raises(QueryError):
+                await find(by, ["x"], ALL)
+
+    async def test_provider_has_the_name_of_its_newest_published_article(self, repository):
+        """A draft may change a provider's images for those who see it, but never its name."""
+
+        def mention(name: str) -> ProviderMention:
+            return ProviderMention(
+                domain="post.example", name=name, images=(Image(url=f"https://i.example/{name}"),)
+            )
+
+        await repository.apply(
+            Batch(
+                puts=(
+                    an_article("a", day=1, provider=mention("Old")),
+                    an_article("b", day=2, provider=mention("New")),
+                    an_article("c", day=3, provider=mention("Draft"), published=False),
+                    an_article(
+                        "d",
+                        day=4,
+                        domain="else.example",
+                        related=(Related(title="x", provider=mention("Stub")),),
+                    ),
+                )
+            )
+        )
+        snapshot = await repository.snapshot()
+        [public] = await snapshot.providers(Key.DOMAIN, ["POST.example."], PUBLISHED)
+        [everything] = await snapshot.providers(Key.ID, [public.id], ALL)
+        assert (public.name, everything.name) == ("New", "New")
+        assert (public.article_count, everything.article_count) == (2, 3)
+        images = [[i.url.rpartition("/")[2] for i in p.images] for p in (public, everything)]
+        assert images == [["New", "Old", "Stub"], ["Draft", "New", "Old", "Stub"]]
+
+    async def test_provider_known_only_from_drafts_is_hidden(self, repository):
+        """Without the right to drafts such a provider is nowhere."""
+        await repository.apply(Batch(puts=(an_article("a", published=False),)))
+        snapshot = await repository.snapshot()
+        [provider] = await snapshot.providers(Key.DOMAIN, ["post.example"], ALL)
+        assert provider.name == "Post.Example"
+        assert await snapshot.providers(Key.ID, [provider.id], PUBLISHED) == [None]
+        assert (await snapshot.provider_page(FIRST, PUBLISHED)).total == 0
+        assert await snapshot.counts(PUBLISHED) == Counts()
+
+    async def test_provider_page_is_ordered_by_domain(self, repository):
+        """Providers come by domain, those of related stories too, with working cursors."""
+        stub = Related(title="x", provider=ProviderMention(domain="b.example", name="B"))
+        puts = (
+            an_article("a", domain="c.example", related=(stub,)),
+            an_article("b", domain="a.example"),
+        )
+        await repository.apply(Batch(puts=puts))
+        snapshot = await repository.snapshot()
+        page = await snapshot.provider_page(Window(first=2), PUBLISHED)
+        assert [p.domain for p in page.items] == ["a.example", "b.example"]
+        assert (page.has_previous, page.has_next, page.total) == (False, True, 3)
+        cursor = provider_cursor(page.items[-1])
+        rest = await snapshot.provider_page(Window(first=2, after=cursor), PUBLISHED)
+        assert [p.name for p in rest.items] == ["C.Example"]
+
+    async def test_topics_are_the_tree_and_what_visible_articles_name(self, repository):
+        """A tree's topic is always there, another while a visible article names it."""
+        tree = (
+            TopicDefinition(slug="science", name="Science", keywords=("lab",)),
+            TopicDefinition(slug="tides", name="Tides", parent="science"),
+            TopicDefinition(slug="lost", name="Lost", parent="nowhere"),
+        )
+        puts = (
+            an_article("a", day=1, topics=("TIDES", "sea birds")),
+            an_article("b", day=2, topics=("Sea  Birds", "Secret"), published=False),
+        )
+        await repository.apply(Batch(puts=puts, topics=tree))
+        snapshot = await repository.snapshot()
+        page = await snapshot.topic_page(FIRST, PUBLISHED)
+        assert [(t.slug, t.name, t.parent, t.children, t.article_count) for t in page.items] == [
+            ("lost", "Lost", None, (), 0),
+            ("science", "Science", None, ("tides",), 0),
+            ("sea-birds", "sea birds", None, (), 1),
+            ("tides", "Tides", "science", (), 1),
+        ]
+        assert page.items[1].keywords == ("lab",)
+        [by_name] = await snapshot.topics(Key.NAME, ["SEA birds"], ALL)
+        [by_id] = await snapshot.topics(Key.ID, [by_name.id], ALL)
+        assert by_name == by_id
+        assert (by_id.name, by_id.article_count) == ("Sea  Birds", 2)
+        secret = ["secret", "sea-birds"]
+        hidden, seen = await snapshot.topics(Key.SLUG, secret, PUBLISHED)
+        assert hidden is None
+        assert seen == page.items[2]
+        rest = await snapshot.topic_page(Window(last=1, before=topic_cursor(seen)), PUBLISHED)
+        assert [t.slug for t in rest.items] == ["science"]
+
+    async def test_topics_given_later_replace_the_tree(self, repository):
+        """A batch with topics replaces them all; one without leaves them, and takes no revision."""
+        await repository.apply(Batch(topics=(TopicDefinition(slug="a", name="A"),)))
+        assert await repository.apply(Batch(topics=(TopicDefinition(slug="b", name="B"),))) == 0
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        page = await (await repository.snapshot()).topic_page(FIRST, ALL)
+        assert [topic.slug for topic in page.items] == ["b"]
+
+    async def test_diagnostics_come_by_path_and_line(self, repository):
+        """Problems are paged in order of place, all or those of one severity."""
+
+        def problem(path: str, line: int | None, severity: Severity) -> Diagnostic:
+            return Diagnostic(path=path, line=line, severity=severity, code="X", message="m")
+
+        error, warning = Severity.ERROR, Severity.WARNING
+        found = (problem("b", 1, error), problem("a", 9, warning), problem("a", None, error))
+        await repository.apply(Batch(diagnostics=found))
+        snapshot = await repository.snapshot()
+        page = await snapshot.diagnostic_page(FIRST)
+        assert list(page.items) == list(found[::-1])
+        after = Window(first=5, after=diagnostic_cursor(page.items[0]))
+        assert [d.line for d in (await snapshot.diagnostic_page(after)).items] == [9, 1]
+        errors = await snapshot.diagnostic_page(FIRST, error)
+        assert ([d.path for d in errors.items], errors.total) == (["a", "b"], 2)
+        await repository.apply(Batch(diagnostics=()))
+        assert (await (await repository.snapshot()).diagnostic_page(FIRST)).total == 0
+
+    async def test_sources_are_remembered_and_forgotten(self, repository):
+        """Sources are kept by path; a later one replaces, a forgotten one goes."""
+
+        def source(path: str, size: int) -> SourceFile:
+            return SourceFile(path=path, size_bytes=size, mtime_ns=1, lines={"title": 2})
+
+        await repository.apply(Batch(sources=(source("a", 1), source("b", 1))))
+        await repository.apply(Batch(sources=(source("a", 2),), forgotten_sources=("b", "c")))
+        assert await repository.sources() == {"a": source("a", 2)}
+
+    async def test_changes_tell_what_happened_after_a_revision(self, repository):
+        """History is oldest first, goes on from its revision, and ends at the present."""
+        one, two = an_article("one"), an_article("two")
+        await repository.apply(Batch(puts=(one, two)))
+        await repository.apply(Batch(deletes=(one.id,)))
+        first = await repository.changes(0, ALL, limit=2)
+        assert [seen_as(c) for c in first.changes] == [
+            (ChangeKind.PUT, one.slug),
+            (ChangeKind.PUT, two.slug),
+        ]
+        assert (first.revision, first.gap, first.has_next) == (2, False, True)
+        rest = await repository.changes(first.revision, ALL)
+        assert [seen_as(c) for c in rest.changes] == [(ChangeKind.DELETE, one.slug)]
+        assert (rest.revision, rest.has_next) == (3, False)
+        at = rest.changes[0].at
+        assert at.utcoffset() == timedelta(0)
+        assert (await repository.changes(3, ALL)).changes == ()
+
+    async def test_public_history_shows_drafts_as_absent(self, repository):
+        """A draft's put is nothing, or the end of what was published before."""
+        for published in (False, True, False, False):
+            await repository.apply(Batch(puts=(an_article("x", published=published),)))
+        await repository.apply(Batch(puts=(an_article("x", title="Other", published=False),)))
+        await repository.apply(Batch(deletes=(an_article("x").id,)))
+        public = await repository.changes(0, PUBLISHED)
+        assert [(c.revision, c.kind) for c in public.changes] == [
+            (2, ChangeKind.PUT),
+            (3, ChangeKind.DELETE),
+        ]
+        assert public.revision == 5
+        assert len((await repository.changes(0, ALL)).changes) == 5
+
+    async def test_history_that_is_no_longer_kept_is_a_gap(self, repository):
+        """Whoever asks for more than is kept is told, never left to guess."""
+        for heat in range(8):
+            await repository.apply(Batch(puts=(an_article("x", heat=heat + 1),)))
+        old = await repository.changes(2, ALL)
+        assert old.gap
+        assert [c.revision for c in old.changes] == [4, 5, 6, 7, 8]
+        assert not (await repository.changes(3, ALL)).gap
+        assert (await repository.changes(9, ALL)).gap
+
+    async def test_closing_twice_is_harmless(self, repository):
+        """Whoever closes need not know whether somebody did."""
+        await repository.close()
+        await repository.close()
