@@ -16,12 +16,14 @@ from store import FolderLoader, Repository, StoreError
 
 from .access_log import AccessLog
 from .environment import check_environment
-from .execution import pipeline
+from .execution import page_sizes, pipeline
+from .feeds import feed_routes
 from .graphiql import NOT_BUILT, graphiql_page, page_response, static_routes
-from .http import GraphQLApp, HttpSettings
+from .http import Front, GraphQLApp, HttpSettings, ResponseCache
 from .loading import folder_loader, open_store
 from .logs import configure_logging, get_logger
-from .schema import Context, PageSizes, build_schema
+from .root_page import root_route
+from .schema import Context, build_schema
 from .settings import Settings, load_settings
 from .viewer import PREVIEW, PUBLIC, is_local
 
@@ -62,15 +64,27 @@ class App(Starlette):
         self.ready = False
         self.schema = build_schema()
         self.page = graphiql_page()
-        self.page_sizes = PageSizes(settings.page_size, settings.max_page_size)
+        self.page_sizes = page_sizes(settings)
         self.pipeline = pipeline(settings, self.schema)
-        self.graphql = GraphQLApp(
+        http_settings = HttpSettings(max_body_bytes=settings.max_body_bytes)
+        everything = GraphQLApp(
             self.pipeline,
             context_factory=self.context,
-            settings=HttpSettings(max_body_bytes=settings.max_body_bytes),
+            settings=http_settings,
             page=self.graphiql,
         )
+        self.graphql = Front(
+            everything,
+            self.pipeline,
+            self.context,
+            http_settings,
+            ResponseCache(settings.response_cache_bytes),
+            cache_control=settings.cache_control,
+            explain=settings.explain,
+        )
         routes = [
+            root_route(repository),
+            *feed_routes(repository, public_url=settings.public_url),
             Route("/healthz", self.health),
             Route("/readyz", self.readiness),
             Route("/schema.graphql", self.schema_text),

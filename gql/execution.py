@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import strawberry
 
-from .http import Limits, Pipeline
+from .executor import CompiledPipeline
+from .http import Execute, Limits, Pipeline
+from .schema import PageSizes
 from .settings import Settings
 
 
-def pipeline(settings: Settings, schema: strawberry.Schema) -> Pipeline:
+def page_sizes(settings: Settings) -> PageSizes:
+    """How many items lists give."""
+    return PageSizes(settings.page_size, settings.max_page_size)
+
+
+def pipeline(settings: Settings, schema: strawberry.Schema) -> Execute:
     """What executes operations on this schema, within the settings' limits."""
-    return Pipeline(
+    reference = Pipeline(
         schema,
         Limits(depth=settings.max_depth, tokens=settings.max_tokens, aliases=settings.max_aliases),
+    )
+    if not settings.compiled:
+        return reference
+    return CompiledPipeline(
+        reference, page_sizes(settings), fragment_cache_bytes=settings.fragment_cache_bytes
     )

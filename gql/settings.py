@@ -23,6 +23,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from .feeds import public_address
+
 PREFIX = "NEWSGRAPH_"
 ENV_FILE = Path(".env")
 TOML_FILE = Path("newsgraph.toml")
@@ -74,6 +76,22 @@ class Settings(BaseSettings):
     cors_origins: Words = Field(
         (), description="Web origins whose pages may read from here; * for any."
     )
+    cache_control: str = Field(
+        "no-cache", description="What clients are told of keeping answers; they come with an ETag."
+    )
+    response_cache_bytes: int = Field(
+        32 * MiB, ge=0, description="Room for whole answers, in bytes; 0 keeps none."
+    )
+    fragment_cache_bytes: int = Field(
+        128 * MiB, ge=MiB, description="Room for rendered parts of answers, in bytes."
+    )
+    compiled: bool = Field(True, description="Execute queries by compiled plans where possible.")
+    explain: bool = Field(
+        False, description="Tell in a header X-Newsgraph-Way how an answer was made."
+    )
+    public_url: str | None = Field(
+        None, description="The address that feeds give as their own, behind a proxy."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe messages to log; info logs every request."
     )
@@ -83,6 +101,11 @@ class Settings(BaseSettings):
     shutdown_timeout_s: int = Field(
         10, ge=0, description="How long running requests may take to end at a stop, in seconds."
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str | None) -> str | None:
+        return None if value is None else public_address(value)
 
     @field_validator("include_folders", "cors_origins", mode="before")
     @classmethod

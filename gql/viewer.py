@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from enum import StrEnum
 
 from starlette.types import Scope as AsgiScope
@@ -29,16 +28,21 @@ class Scope(StrEnum):
     READ_SECURED = "READ_SECURED"
 
 
-@dataclass(frozen=True, slots=True)
 class Viewer:
-    """The one for whom a request is answered; without scopes, the public."""
+    """The one for whom a request is answered; without scopes, the public. Never changed.
 
-    scopes: AbstractSet[Scope] = frozenset()
+    `visibility` tells which articles are there for this viewer; `mark` is the same for viewers who
+    see the same.
+    """
 
-    @property
-    def visibility(self) -> Visibility:
-        """Which articles this viewer may see."""
-        return Visibility.ALL if Scope.READ_DRAFTS in self.scopes else Visibility.PUBLISHED
+    __slots__ = ("mark", "scopes", "visibility")
+
+    def __init__(self, scopes: AbstractSet[Scope] = frozenset()) -> None:
+        self.scopes = frozenset(scopes)
+        self.visibility = (
+            Visibility.ALL if Scope.READ_DRAFTS in self.scopes else Visibility.PUBLISHED
+        )
+        self.mark = ",".join(sorted(self.scopes)).encode()
 
     def require(self, scope: Scope, what: str) -> None:
         """Raise ForbiddenError unless the viewer has this scope."""

@@ -122,6 +122,7 @@ async def _help(requests: Iterator[_Request], finish: Callable[[list[FileReading
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env=environment,
+        start_new_session=True,  # Ctrl-C is for the main program, which ends its helpers
     )
     try:
         for request in requests:

@@ -12,7 +12,7 @@ import msgspec
 from . import manifest
 from .diagnostics import Code
 from .errors import StoreError
-from .files import Progress, read_files
+from .files import FileReading, Progress, read_files
 from .frontmatter import Limits
 from .manifest import Manifest
 from .memory import MemoryRepository
@@ -83,9 +83,7 @@ class FolderLoader:
             ) from e
         before = await self._repository.sources()
         self._refuse_other_folder(before, found)
-        missing = before.keys() - {f.path for f in found}
-        to_read = [f.path for f in found if not f.problem and _is_new(f, before.get(f.path))]
-        survey = _Survey(started, before, found, missing, to_read)
+        survey = await asyncio.to_thread(_survey_of_all, started, before, found)
         return await self._update(survey, progress)
 
     async def refresh(self, paths: Iterable[str]) -> LoadReport:
@@ -106,22 +104,26 @@ class FolderLoader:
             )
         before = await self._repository.sources()
         found = await asyncio.to_thread(self._scanner.look, named)
-        # A file is also named by each folder above it, which may have been moved away whole.
-        missing = {path for path in before if _is_below(path, named)} - {f.path for f in found}
-        to_read = [f.path for f in found if not f.problem]
-        return await self._update(_Survey(started, before, found, missing, to_read))
+        survey = await asyncio.to_thread(_survey_of_some, started, before, found, named)
+        return await self._update(survey)
+
+    def ignores(self, path: str) -> bool:
+        """Whether a change of this path, relative to the folder, never matters to a refresh."""
+        return self._scanner.ignores(path)
 
     async def _update(self, survey: _Survey, progress: Progress | None = None) -> LoadReport:
-        update = Update(survey.before)
-        problems = {f.path: f.problem for f in survey.found if f.problem}
-        # What is in a folder that cannot be listed now is not gone.
-        update.forget(p for p in survey.missing if not _is_below(p, problems.keys()))
-        update.refuse(problems.values())
+        # What costs time with the number of files is done in threads, between which readers of the
+        # repository get their turns.
+        update = await asyncio.to_thread(_begun, survey)
         root, limits = self._scanner.root, self._options.limits
-        update.take(await read_files(root, survey.to_read, limits, progress))
-        while heirs := update.settle():
-            update.take(await read_files(root, heirs, limits))
-        batch = update.batch()
+        paths = survey.to_read
+        while True:
+            readings = await read_files(root, paths, limits, progress)
+            paths = await asyncio.to_thread(_settled, update, readings)
+            if not paths:
+                break
+            progress = None
+        batch = await asyncio.to_thread(update.batch)
         if batch is None:
             revision = (await self._repository.snapshot()).revision
         else:
@@ -147,6 +149,36 @@ async def check_folder(
     problems = manifest.diagnostics(await repository.sources())
     await repository.close()
     return report, list(problems)
+
+
+def _survey_of_all(started: float, before: Manifest, found: list[Found]) -> _Survey:
+    missing = before.keys() - {f.path for f in found}
+    to_read = [f.path for f in found if not f.problem and _is_new(f, before.get(f.path))]
+    return _Survey(started, before, found, missing, to_read)
+
+
+def _survey_of_some(
+    started: float, before: Manifest, found: list[Found], named: Collection[str]
+) -> _Survey:
+    # A file is also named by each folder above it, which may have been moved away whole.
+    missing = {path for path in before if _is_below(path, named)} - {f.path for f in found}
+    return _Survey(started, before, found, missing, [f.path for f in found if not f.problem])
+
+
+def _begun(survey: _Survey) -> Update:
+    update = Update(survey.before)
+    problems = {f.path: f.problem for f in survey.found if f.problem}
+    # What is in a folder that cannot be listed now is not gone.
+    unlisted = {p for p, problem in problems.items() if problem.code == Code.UNREADABLE_FILE}
+    update.forget(p for p in survey.missing if not _is_below(p, unlisted))
+    update.refuse(problems.values())
+    return update
+
+
+def _settled(update: Update, readings: list[FileReading]) -> list[str]:
+    """Take what was read; return what must be read because of it."""
+    update.take(readings)
+    return update.settle()
 
 
 def _is_new(found: Found, before: SourceFile | None) -> bool:

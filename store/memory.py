@@ -38,7 +38,7 @@ from .model import (
     TopicDefinition,
     Visibility,
 )
-from .names import domain_key, provider_id, topic_id, topic_slug
+from .names import domain_key, new_version, provider_id, topic_id, topic_slug
 from .query import (
     ARTICLE_KEYS,
     PROVIDER_KEYS,
@@ -69,6 +69,7 @@ class MemorySnapshot:
         revision: int = 0,
     ) -> None:
         self.revision = revision
+        self.version = new_version()
         self._articles = sorted(articles, key=lambda a: (a.published_date_time, a.id), reverse=True)
         self._definitions = {definition.slug: definition for definition in definitions}
         self._diagnostics = sorted(set(diagnostics), key=diagnostic_position)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import secrets
 import unicodedata
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -63,6 +64,11 @@ def kind_of(id: str) -> Kind | None:
 def domain_key(domain: str) -> str:
     """The one spelling of a domain: lower case, no dot at the end."""
     return domain.strip().rstrip(".").lower()
+
+
+def new_version() -> str:
+    """A name for a new state of a store, which no other state has."""
+    return secrets.token_hex(8)
 
 
 def slugify(text: str) -> str:

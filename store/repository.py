@@ -91,6 +91,14 @@ class Snapshot(Protocol):
         """The number of the last change that this snapshot holds; 0 for an empty store."""
         ...
 
+    @property
+    def version(self) -> str:
+        """A name for this state of this store: where two are equal, every read gives the same.
+
+        The revision is not enough for that: the topic tree may change without an article.
+        """
+        ...
+
     async def get_many(
         self, by: Key, keys: Sequence[str], visibility: Visibility
     ) -> list[Article | None]:

@@ -51,6 +51,15 @@ class Scanner:
         found = {f.path: f for path in paths for f in self._look_at(path)}
         return [found[path] for path in sorted(found)]
 
+    def ignores(self, path: str) -> bool:
+        """Whether the path is skipped whatever it is: because of its name or that of a folder."""
+        parts = path.split("/")
+        above = ["/".join(parts[:i]) for i in range(len(parts))]
+        return not (
+            all(map(self._is_wanted, above, parts))
+            and all(self._is_wanted_folder(folder) for folder in above[1:])
+        )
+
     def _look_at(self, path: str) -> Iterator[Found]:
         parts = path.split("/")
         for i, name in enumerate(parts):

@@ -29,7 +29,7 @@ from .model import (
     TopicDefinition,
     Visibility,
 )
-from .names import article_id, domain_key, topic_slug
+from .names import article_id, domain_key, new_version, topic_slug
 from .query import (
     ARTICLE_KEYS,
     PROVIDER_KEYS,
@@ -48,15 +48,17 @@ from .windows import Entry, check_window, slice_page
 class IndexedSnapshot:
     """A `Snapshot` in memory; see there for its reads. `articles` are all of them, by id."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # all that a state of the store consists of
         self,
         everything: Index,
         published: Index,
         topics: tuple[TopicDefinition, ...],
         diagnostics: tuple[Diagnostic, ...],
         revision: int,
+        version: str | None = None,
     ) -> None:
         self.revision = revision
+        self.version = version or new_version()
         self.articles = everything.articles
         self.definitions = topics
         self.diagnostics = diagnostics
@@ -72,11 +74,13 @@ class IndexedSnapshot:
         topics: tuple[TopicDefinition, ...] = (),
         diagnostics: tuple[Diagnostic, ...] = (),
         revision: int = 0,
+        version: str | None = None,
     ) -> IndexedSnapshot:
         """The snapshot of a whole store. Costs about 30 us an article."""
         filings = [file_article(article) for article in articles]
         published = [filing for filing in filings if filing.article.published]
-        return cls(Index.build(filings), Index.build(published), topics, diagnostics, revision)
+        index, public = Index.build(filings), Index.build(published)
+        return cls(index, public, topics, diagnostics, revision, version)
 
     def derive(
         self,
@@ -84,6 +88,7 @@ class IndexedSnapshot:
         topics: tuple[TopicDefinition, ...],
         diagnostics: tuple[Diagnostic, ...],
         revision: int,
+        version: str | None = None,
     ) -> IndexedSnapshot:
         """The snapshot after changes: ids of articles -> what is there now, None for nothing.
 
@@ -92,7 +97,8 @@ class IndexedSnapshot:
         """
         if len(changed) * 2 > len(self.articles):
             after = {**self.articles, **changed}
-            return self.build(filter(None, after.values()), topics, diagnostics, revision)
+            articles = filter(None, after.values())
+            return self.build(articles, topics, diagnostics, revision, version)
         gone = [file_article(self.articles[id]) for id in changed if id in self.articles]
         come = [file_article(article) for article in changed.values() if article]
         new = IndexedSnapshot(
@@ -101,6 +107,7 @@ class IndexedSnapshot:
             topics,
             diagnostics,
             revision,
+            version,
         )
         if topics == self.definitions:
             new._keep(self, [*gone, *come])

@@ -20,6 +20,7 @@ from .atomic_file import Signature, locked, remove_leftovers, signature, unavail
 from .changes import HISTORY_LIMIT, Outcome, history, outcome
 from .errors import StoreUnavailableError
 from .model import Article, Change, Diagnostic, TopicDefinition, Visibility
+from .names import new_version
 from .repository import Batch, History, SourceFile
 from .snapshot import IndexedSnapshot
 from .tinydb_storage import (
@@ -160,11 +161,13 @@ def _absorbed(path: Path, old: _State, tables: Tables, found: Signature | None) 
         changed = _changed_articles(old.values["articles"], values["articles"])
     except ValueError as error:  # what decoders raise, too
         raise broken(path, error) from error
+    meta = read_meta(tables)
     snapshot = old.snapshot.derive(
         changed,
         tuple(values["topics"].values()),
         tuple(values["diagnostics"].values()),
-        read_meta(tables).revision,
+        meta.revision,
+        meta.version,
     )
     return _State(tables, values, snapshot, found)
 
@@ -205,7 +208,7 @@ def _edited(state: _State, batch: Batch, done: Outcome, history_limit: int) -> T
         editor.replace("diagnostics", batch.diagnostics)
     if not editor.touched:
         return state.tables
-    editor.replace("meta", [Meta(format=FORMAT, revision=done.revision)])
+    editor.replace("meta", [Meta(format=FORMAT, revision=done.revision, version=new_version())])
     return editor.tables()
 
 

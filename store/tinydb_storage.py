@@ -33,10 +33,11 @@ _encode = msgspec.json.encode
 
 
 class Meta(Value, frozen=True, kw_only=True):
-    """What the file says of itself."""
+    """What the file says of itself. `version` names this state of it."""
 
     format: int
     revision: int = 0
+    version: str | None = None
 
 
 class _HeldStorage(Storage):

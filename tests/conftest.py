@@ -10,9 +10,12 @@ import pytest
 from hypothesis import settings
 
 from gql.app import create_app
+from gql.executor import CompiledPipeline
+from gql.http import Limits
 from gql.settings import Settings
-from store import FolderLoader, MemoryRepository
+from store import FolderLoader, MemoryRepository, TinyDBRepository
 
+from .graph import SCHEMA, SIZES, Graph
 from .live import serving
 
 SEEDS = Path(__file__).parent.parent / "seeds"
@@ -28,6 +31,25 @@ def seeded() -> MemoryRepository:
     repository = MemoryRepository()
     asyncio.run(FolderLoader(repository, SEEDS).load())
     return repository
+
+
+@pytest.fixture(scope="session", params=["memory", "tinydb", "compiled"])
+def graph(
+    request: pytest.FixtureRequest,
+    seeded: MemoryRepository,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Graph:
+    """The graph of the seeds: on both engines, executed both ways. Not to be written to."""
+    if request.param == "memory":
+        return Graph(seeded)
+    repository = TinyDBRepository.open(tmp_path_factory.mktemp("seeds") / "store.json")
+    asyncio.run(FolderLoader(repository, SEEDS).load())
+    if request.param == "tinydb":
+        return Graph(repository)
+    return Graph(
+        repository,
+        CompiledPipeline(SCHEMA, SIZES, Limits(depth=40), fragment_cache_bytes=1 << 20),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,7 @@ TIME = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)
 TAG = '"it"'
 
 opaque = st.text(
-    st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters='"').filter(
-        lambda c: not 0x7F <= ord(c) < 0x80
-    ),
-    max_size=8,
+    st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters='"\x7f'), max_size=8
 )
 entity_tags = st.builds(lambda weak, text: f'{weak}"{text}"', st.sampled_from(["", "W/"]), opaque)
 times = st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - the zone is given apart
@@ -101,7 +98,8 @@ def test_http_date_reads_back_to_the_second(time):
 @given(st.text() | st.text("0123456789 :,-+GMTSunNov", max_size=40) | st.none())
 def test_http_date_reads_nothing_from_nonsense_without_complaint(text):
     """A header that cannot be read counts as none; it never breaks the request."""
-    assert parse_http_date(text) is None or parse_http_date(text).tzinfo is UTC
+    time = parse_http_date(text)
+    assert time is None or time.tzinfo is UTC
 
 
 @pytest.mark.parametrize("text", [None, "", "yesterday", "Sun, 99 Nov 1994 08:49:37 GMT"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from store.diagnostics import Code
@@ -64,6 +64,9 @@ WRITTEN = st.sampled_from(
 ).map(lambda text: text.replace("\N{NO-BREAK SPACE}", " "))
 
 
+MINIMAL = "---\ntitle: T\npublishedDateTime: 2020-06-11\nprovider: {domain: press.example}\n"
+
+
 @st.composite
 def documents(draw):
     """Front matter as people write it: known fields with all sorts of values, nested ones too."""
@@ -88,6 +91,9 @@ def documents(draw):
 
 @settings(SLOW, max_examples=200)
 @given(documents())
+@example(MINIMAL + "topics: [AI, {a: 1}]\nheat: 0x1F\n---\n")
+@example(MINIMAL + "images:\n  - {url: 'https://press.example/'}\n  - {width: 1}\n---\n")
+@example(MINIMAL + "content: key\n---\nbody\n")
 def test_article_text_keeps_everything_of_a_document_that_was_read(text):
     """A document with unusable values, exported and read again, is the same document."""
     first = read(text).article

@@ -1,7 +1,7 @@
 """Front matter is found, read with its lines, and refused where it would do harm."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from store.diagnostics import Code
@@ -126,6 +126,11 @@ def test_parse_refuses_deep_nesting(text):
     assert refusal(text).code == Code.TOO_DEEP
 
 
+def test_parse_refuses_deep_nesting_before_the_parser_sees_it():
+    """What the parser would stumble over first is not what is told."""
+    assert refusal("a: ]\nb: " + "[" * 50).code == Code.TOO_DEEP
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -214,6 +219,7 @@ def test_json_value_heeds_tags_where_it_can(text, value):
 
 
 @given(st.dictionaries(TEXTS | st.just("k" * 2_000), JSON, max_size=4))
+@example({"a": [1e16, 5e-324, -0.0, 1.5]})
 def test_write_mapping_reads_back_as_the_same_values(mapping):
     """Whatever JSON values are written are read again, in the same order."""
     text = write_mapping(mapping)

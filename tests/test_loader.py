@@ -77,6 +77,21 @@ class Desk:
 
 
 @pytest.fixture
+def unprivileged():
+    """A folder of a user whom permissions bind, which they do not bind root."""
+    with tempfile.TemporaryDirectory() as folder:
+        if os.geteuid():
+            yield Path(folder)
+            return
+        Path(folder).chmod(0o777)
+        os.seteuid(65_534)
+        try:
+            yield Path(folder)
+        finally:
+            os.seteuid(0)
+
+
+@pytest.fixture
 def desk(tmp_path):
     """An empty folder with a repository."""
     folder = tmp_path / "folder"
@@ -133,6 +148,34 @@ def test_load_keeps_the_last_good_version(desk, broken):
     desk.write("2020-06-11-a.md", document("Better"))
     desk.load()
     assert (desk.titles(), desk.problems()) == (["Better"], [])
+
+
+def test_load_lets_a_good_file_take_a_slug_from_a_broken_one(desk):
+    """A last good version gives way to a file that comes first; no duplicate is reported."""
+    desk.write("b/2020-06-11-x.md", document("Old"))
+    desk.load()
+    desk.write("b/2020-06-11-x.md", "---\n[\n---\n")
+    desk.write("a/2020-06-11-x.md", document("New"))
+    desk.load()
+    assert desk.titles() == ["New"]
+    assert [(path, code) for path, code, _ in desk.problems()] == [
+        ("b/2020-06-11-x.md", Code.UNREADABLE_YAML)
+    ]
+
+
+def test_load_keeps_what_is_in_a_folder_that_cannot_be_listed(unprivileged):
+    """Losing the right to a folder deletes none of its articles."""
+    desk = Desk(unprivileged)
+    desk.write("a/1.md", document("A"))
+    desk.write("b.md", document("B"))
+    desk.load()
+    (desk.folder / "a").chmod(0)
+    desk.load()
+    assert desk.titles() == ["A", "B"]
+    assert desk.problems() == [("a", Code.UNREADABLE_FILE, None)]
+    (desk.folder / "a").chmod(0o755)
+    desk.load()
+    assert (desk.titles(), desk.problems()) == (["A", "B"], [])
 
 
 def test_load_gives_a_slug_to_the_first_path(desk):

@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-import pytest
-
 from store.diagnostics import Code
 from store.scan import Scanner
 
@@ -83,17 +81,6 @@ def test_scan_never_opens_pipes(tmp_path):
     """A pipe with a document's ending is told, and nobody waits for it."""
     os.mkfifo(tmp_path / "a.md")
     assert codes(tmp_path) == {"a.md": Code.UNREADABLE_FILE}
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_scan_tells_of_folders_that_cannot_be_listed(tmp_path):
-    """A folder without the right to list it is a diagnostic."""
-    write(tmp_path, "a/b.md")
-    (tmp_path / "a").chmod(0)
-    try:
-        assert codes(tmp_path) == {"a": Code.UNREADABLE_FILE}
-    finally:
-        (tmp_path / "a").chmod(0o755)
 
 
 def test_look_finds_what_a_scan_would_find_there(tmp_path):

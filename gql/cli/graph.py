@@ -12,11 +12,11 @@ import typer
 
 from store import Severity, Visibility, Window
 
-from ..execution import pipeline
+from ..execution import page_sizes, pipeline
 from ..http import GraphQLRequest, Result
 from ..loading import open_store
 from ..logs import configure_logging
-from ..schema import Context, PageSizes, build_schema
+from ..schema import Context, build_schema
 from ..settings import Settings, SettingsError
 from ..viewer import PREVIEW, PUBLIC
 from .options import with_settings
@@ -84,7 +84,7 @@ def _variables(text: str | None) -> dict[str, Any] | None:
 async def _execute(settings: Settings, request: GraphQLRequest) -> Result:
     repository = open_store(settings, must_exist=True)
     try:
-        sizes = PageSizes(settings.page_size, settings.max_page_size)
+        sizes = page_sizes(settings)
         viewer = PREVIEW if settings.drafts else PUBLIC
         context = Context(await repository.snapshot(), viewer, sizes)
         return await pipeline(settings, build_schema())(request, context)

@@ -1,8 +1,8 @@
 """Step 5: rendered documents, kept as long as they are true and as there is room.
 
-A result is kept with the document it was made of and the results of its links that it embeds. It is
-true for a revision of the store if all of these are the same objects again. For the newest revision
-that has been looked through, so it is found by the document's id alone.
+A result is kept with the document it was made of and the results of its links that it embeds. It
+is true for a state of the store if all of these are the same objects again. For the state that was
+read last it is then found by the document's id alone.
 """
 
 from __future__ import annotations
@@ -28,24 +28,22 @@ class Entry(NamedTuple):
 class DocumentFragments:
     """The results of one plan for one set of variables, by the id of the document.
 
-    `current` holds those that are true for `revision`.
+    `current` holds those that are true for the state `version`.
     """
 
-    __slots__ = ("cache", "current", "entries", "revision", "used")
+    __slots__ = ("cache", "current", "entries", "used", "version")
 
     def __init__(self, cache: FragmentCache) -> None:
         self.cache = cache
         self.entries: dict[str, Entry] = {}
         self.current: dict[str, orjson.Fragment] = {}
-        self.revision = -1
+        self.version = ""
         self.used = 0
 
-    def at(self, revision: int) -> dict[str, orjson.Fragment] | None:
-        """The results that are true for this revision; None if a newer one has been served."""
-        if revision != self.revision:
-            if revision < self.revision:
-                return None
-            self.revision = revision
+    def at(self, version: str) -> dict[str, orjson.Fragment]:
+        """The results that are true for this state of the store."""
+        if version != self.version:
+            self.version = version
             self.current = {}
         self.used = self.cache.tick()
         return self.current

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import orjson
-import strawberry
 from graphql import OperationDefinitionNode, OperationType
 
-from ..http import GraphQLRequest, Limits, Pipeline, Result
+from ..http import GraphQLRequest, Pipeline, Result
 from ..http.documents import Document
 from ..schema.context import Context, PageSizes
 from ..viewer import Scope
@@ -34,14 +33,13 @@ class CompiledPipeline:
 
     def __init__(
         self,
-        schema: strawberry.Schema,
+        reference: Pipeline,
         sizes: PageSizes,
-        limits: Limits,
         *,
         fragment_cache_bytes: int,
     ) -> None:
-        self.reference = Pipeline(schema, limits)
-        self.compiler = Compiler(schema, sizes)
+        self.reference = reference
+        self.compiler = Compiler(reference.schema, sizes)
         self.cache = FragmentCache(fragment_cache_bytes)
         self.counts: dict[str, int] = {"compiled": 0, "unsupported": 0, "surprise": 0}
 
@@ -54,7 +52,12 @@ class CompiledPipeline:
         if operation is not None and operation.operation is OperationType.QUERY:
             body = await self.compiled(document, operation, request, context)
             if body is not None:
-                return Result(body=body, has_data=True, operation_name=request.operation_name)
+                return Result(
+                    body=body,
+                    has_data=True,
+                    operation_name=operation.name.value if operation.name else None,
+                    way="compiled",
+                )
         return await self.reference(request, context, read_only=read_only)
 
     async def compiled(

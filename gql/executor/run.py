@@ -50,11 +50,7 @@ class Run:
         if not plan.cacheable:
             return await self.render(plan, documents)
         kept = plan.fragments(self.variables, self.cache)
-        current = kept.at(self.snapshot.revision)
-        if current is None:  # someone is ahead of this snapshot
-            return [
-                orjson.Fragment(orjson.dumps(each)) for each in await self.render(plan, documents)
-            ]
+        current = kept.at(self.snapshot.version)
         try:
             return [current[document.id] for document in documents]
         except KeyError:

@@ -106,7 +106,7 @@ def _render(render: Callable[[V], bytes], value: V) -> tuple[bytes, str]:
 
 # Kept by the very values they are made from, so an answer is never older than the store; sized so
 # that made-up Host headers cannot fill the memory.
-_rendered_feed = lru_cache(maxsize=64)(_render)
+_rendered_feed = lru_cache(maxsize=32)(_render)
 _rendered_sitemap = lru_cache(maxsize=4)(_render)
 
 

@@ -2,13 +2,16 @@
 
 from .asgi import ContextFactory, GraphQLApp, RequestSummary
 from .execution import Execute, Pipeline
+from .front import Front
 from .handler import GraphQLHandler
 from .limits import Limits
 from .protocol import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, Result
+from .response_cache import ResponseCache
 
 __all__ = [
     "ContextFactory",
     "Execute",
+    "Front",
     "GraphQLApp",
     "GraphQLHandler",
     "GraphQLRequest",
@@ -18,5 +21,6 @@ __all__ = [
     "Limits",
     "Pipeline",
     "RequestSummary",
+    "ResponseCache",
     "Result",
 ]

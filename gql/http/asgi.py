@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gql.errors import PayloadTooLargeError
 
 from .execution import Execute
-from .handler import GraphQLHandler, refuse
-from .media_types import prefers_html
-from .protocol import HttpRequest, HttpResponse, HttpSettings
+from .handler import GraphQLHandler, failure
+from .media_types import MediaType, negotiate, prefers_html
+from .protocol import HttpRequest, HttpResponse, HttpSettings, respond
 
 ContextFactory = Callable[[Scope], Awaitable[Any] | Any]
 """Makes the context of a request from its scope; plain or async."""
@@ -86,7 +86,7 @@ class GraphQLApp:
             try:
                 body = await read_body(headers, receive, self.settings.max_body_bytes)
             except PayloadTooLargeError as error:
-                return refuse(error, accept)
+                return respond(failure(error), negotiate(accept) or MediaType.JSON)
         request = HttpRequest(
             method=scope["method"],
             query_string=scope["query_string"],

@@ -35,6 +35,7 @@ from .protocol import (
 MakeContext = Callable[[], Awaitable[Any]]
 """Makes the context of a request; called once for it, and only where something is executed."""
 
+_NO_HEADERS: Headers = ()
 _ALLOW = ((b"allow", ALLOWED_METHODS.encode()),)
 
 
@@ -51,11 +52,8 @@ class GraphQLHandler:
             return HttpResponse(status=204, headers=_ALLOW, body=b"")
         try:
             return await self._answer(request, make_context)
-        except (GraphError, StoreError) as error:
-            return refuse(error, request.accept)
-        except Exception as fault:  # noqa: BLE001  # the last place that can log and mask it
-            result = failed(internal_error(fault), status=500)
-            return respond(result, negotiate(request.accept) or MediaType.JSON)
+        except Exception as error:  # noqa: BLE001  # the last place that can log and mask it
+            return respond(failure(error), negotiate(request.accept) or MediaType.JSON)
 
     async def _answer(self, request: HttpRequest, make_context: MakeContext) -> HttpResponse:
         media_type = acceptable(request.accept)
@@ -77,12 +75,13 @@ class GraphQLHandler:
         return respond_batch(results, media_type)
 
 
-def refuse(error: GraphError | StoreError, accept: str) -> HttpResponse:
-    """The response for a refused request; JSON where the client accepts nothing of ours."""
-    headers: Headers = ()
+def failure(error: Exception) -> Result:
+    """The result where nothing could be executed: a refusal, or a fault of ours, masked."""
+    if not isinstance(error, GraphError | StoreError):
+        return failed(internal_error(error), status=500)
+    status, headers = 500, _NO_HEADERS
     if isinstance(error, RequestError):
         status, headers = error.status, error.headers
-    else:
-        status = 503 if isinstance(error, StoreUnavailableError) else 500
-    result = failed(refusal(error), status=status, headers=headers)
-    return respond(result, negotiate(accept) or MediaType.JSON)
+    elif isinstance(error, StoreUnavailableError):
+        status = 503
+    return failed(refusal(error), status=status, headers=headers)

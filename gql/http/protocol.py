@@ -70,7 +70,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """How one operation went, as far as HTTP cares; how it was computed does not show.
 
     `body` is the JSON of the response. `has_data`: it has a `data` entry, null or not. `status`
-    stands above the rule of `status_of` where the specification asks for a certain one.
+    stands above the rule of `status_of` where the specification asks for a certain one. `way` names
+    what executed it, for developers.
     """
 
     body: bytes
@@ -79,6 +80,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     headers: Headers = ()
     operation_name: str | None = None
     error_codes: tuple[str, ...] = ()
+    way: str = "reference"
 
 
 class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):

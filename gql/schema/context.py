@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import strawberry
 
@@ -20,17 +20,33 @@ class PageSizes:
     maximum: int = 100
 
 
-@dataclass(slots=True)
+DEFAULT_SIZES = PageSizes()
+
+
 class Context:
     """One request: everything it reads comes from one snapshot and is seen by one viewer."""
 
-    snapshot: Snapshot
-    viewer: Viewer
-    page_sizes: PageSizes = PageSizes()
-    loaders: Loaders = field(init=False)
+    __slots__ = ("_loaders", "page_sizes", "snapshot", "viewer")
 
-    def __post_init__(self) -> None:
-        self.loaders = Loaders(self.snapshot, self.viewer.visibility)
+    def __init__(
+        self, snapshot: Snapshot, viewer: Viewer, page_sizes: PageSizes = DEFAULT_SIZES
+    ) -> None:
+        self.snapshot = snapshot
+        self.viewer = viewer
+        self.page_sizes = page_sizes
+        self._loaders: Loaders | None = None
+
+    @property
+    def loaders(self) -> Loaders:
+        """Made when the first field needs them, which in a compiled plan none does."""
+        if self._loaders is None:
+            self._loaders = Loaders(self.snapshot, self.viewer.visibility)
+        return self._loaders
+
+    @property
+    def state(self) -> bytes:
+        """All besides the request itself that its answer depends on."""
+        return self.snapshot.version.encode() + self.viewer.mark
 
 
 Info = strawberry.Info[Context, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated
 
 import strawberry
@@ -13,12 +14,17 @@ from ..viewer import Scope
 from .connection import After, ConnectionValue, First, given, window
 from .context import Info
 
-Severity = model.Severity
-strawberry.enum(
-    Severity,
-    description="ERROR: the file's text was not taken, and an earlier one is served if there was "
-    "one. WARNING: it was taken, but look. INFO: for your knowledge.",
-)
+
+@strawberry.enum(description="How bad a problem of a file is.")
+class Severity(Enum):
+    ERROR = strawberry.enum_value(
+        model.Severity.ERROR,
+        description="The file's text was not taken; an earlier one is served if there was one.",
+    )
+    WARNING = strawberry.enum_value(
+        model.Severity.WARNING, description="The file's text was taken, but look."
+    )
+    INFO = strawberry.enum_value(model.Severity.INFO, description="For your knowledge.")
 
 
 @strawberry.type(description="One problem of one file.")
@@ -42,5 +48,6 @@ async def resolve_diagnostics(
     """`Query.diagnostics`. A problem can name a draft, hence the scope."""
     info.context.viewer.require(Scope.READ_DRAFTS, "Query.diagnostics")
     part = window(info.context.page_sizes, first, after)
-    page = await info.context.snapshot.diagnostic_page(part, given(severity))
+    only = given(severity)
+    page = await info.context.snapshot.diagnostic_page(part, only and only.value)
     return ConnectionValue(page, diagnostic_cursor)

@@ -214,12 +214,13 @@ def _graphql_name(name: str) -> str:
 def _article_filter(given: ArticleFilter, path: str, budget: _Budget, depth: int) -> Filter:
     if depth > MAX_DEPTH:
         raise FilterError(f"The filter is nested more than {MAX_DEPTH} levels deep.")
-    return all_of(
-        *(
-            _member(name, value, f"{path}.{_graphql_name(name)}", budget, depth)
-            for name, value in _members(given, path)
-        )
-    )
+    parts = [
+        _member(name, value, f"{path}.{_graphql_name(name)}", budget, depth)
+        for name, value in _members(given, path)
+    ]
+    if not parts:
+        raise _says_nothing(path)
+    return all_of(*parts)
 
 
 def _member(name: str, value: Any, path: str, budget: _Budget, depth: int) -> Filter:
@@ -253,11 +254,15 @@ def _conditions(name: str, value: Any, path: str, budget: _Budget) -> Filter:
             )
         conditions.append(Condition(field, _OPERATORS[member], _spelled(operand, spelling)))
     if not conditions:
-        raise FilterError(
-            f"{path} is empty, which says nothing. Leave it out or give it a condition; if it came "
-            "from a variable, the variable was not sent."
-        )
+        raise _says_nothing(path)
     return all_of(*conditions)
+
+
+def _says_nothing(path: str) -> FilterError:
+    return FilterError(
+        f"{path} is empty, which says nothing. Leave it out or give it a condition; if that came "
+        "from a variable, the variable was not sent."
+    )
 
 
 def _spelled(operand: Any, spelling: Callable[[str], str] | None) -> Any:

@@ -1,0 +1,50 @@
+"""Compressed bodies: what a client takes, and how it is made.
+
+https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from functools import lru_cache
+
+import brotli
+import zstandard
+
+MIN_BYTES = 1_400
+"""A smaller body fits one packet as it is."""
+
+# Levels at which a body of 100 kB takes a few milliseconds at the most.
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    "zstd": lambda body: zstandard.ZstdCompressor(level=3).compress(body),
+    "br": lambda body: brotli.compress(body, quality=4),
+    "gzip": lambda body: gzip.compress(body, compresslevel=5, mtime=0),
+}
+"""The encodings on offer, the one that we like best first."""
+
+
+@lru_cache(maxsize=128)
+def best_encoding(accept_encoding: bytes) -> str | None:
+    """The encoding for a client with this Accept-Encoding; None: as it is.
+
+    Of several equally welcome ones, the first of COMPRESSORS.
+    """
+    qualities: dict[str, float] = {}
+    for part in accept_encoding.decode("latin-1").lower().split(","):
+        name, _, parameters = part.partition(";")
+        qualities[name.strip()] = _quality(parameters)
+    anything = qualities.get("*", 0.0)
+    ranked = {name: qualities.get(name, anything) for name in COMPRESSORS}
+    best = max(ranked, key=lambda name: ranked[name])
+    return best if ranked[best] > 0 and ranked[best] >= qualities.get("identity", 0.0) else None
+
+
+def _quality(parameters: str) -> float:
+    name, _, value = parameters.partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0

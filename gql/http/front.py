@@ -1,0 +1,237 @@
+"""The short way for plain operations: a raw ASGI callable in front of everything else.
+
+It takes a POST or GET of one JSON operation with nothing unusual about it, and answers from three
+places, the cheapest first: what the client has already (304), what was answered before (the
+response cache), and the executor. Whatever is unusual goes to the application behind it, which has
+the words for every error; a body that was read meanwhile is handed on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, Protocol
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gql.conditional import matches
+from gql.errors import GraphError, RequestError
+from store.errors import StoreError
+
+from .asgi import RequestSummary
+from .compression import best_encoding
+from .encoding import decode
+from .execution import Execute
+from .handler import failure
+from .media_types import MediaType, negotiate
+from .protocol import GraphQLRequest, HttpSettings, Result, graphql_request, read_get, respond
+from .response_cache import CachedResponse, ResponseCache, encoded
+
+_CONTENT_TYPES = {
+    media_type: (b"content-type", f"{media_type}; charset=utf-8".encode())
+    for media_type in MediaType
+}
+_JSON_BODIES = frozenset((b"application/json", b"application/json; charset=utf-8"))
+_VARY = (b"vary", b"Accept, Accept-Encoding, Authorization")
+
+
+class RequestContext(Protocol):
+    """What the front must know of a request's context."""
+
+    @property
+    def state(self) -> bytes:
+        """All besides the request that the answer depends on: the store's state, the rights."""
+        ...
+
+
+MakeContext = Callable[[Scope], Awaitable[RequestContext]]
+
+
+class Plain(NamedTuple):
+    """A request without surprises: the bytes that say it all, what they say, what is accepted."""
+
+    text: bytes
+    request: GraphQLRequest
+    media_type: MediaType
+    if_none_match: bytes
+    encoding: str | None
+
+
+class Front:
+    """Answers plain operations; hands everything else to `behind`."""
+
+    def __init__(  # noqa: PLR0913  # the seams between what it joins
+        self,
+        behind: ASGIApp,
+        execute: Execute,
+        make_context: MakeContext,
+        settings: HttpSettings,
+        cache: ResponseCache,
+        *,
+        cache_control: str,
+        explain: bool = False,
+    ) -> None:
+        self.behind = behind
+        self.execute = execute
+        self.make_context = make_context
+        self.settings = settings
+        self.cache = cache
+        self.cache_control = (b"cache-control", cache_control.encode())
+        self.explain = explain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        started = time.perf_counter()
+        message: Message | None = None
+        plain = None
+        if scope["method"] == "POST":
+            message = await receive()
+            plain = self.read_post(scope, message)
+        elif scope["method"] == "GET":
+            plain = self.read_get(scope)
+        if plain is None or not await self.answer(plain, scope, send, started):
+            await self.behind(scope, _replaying(message, receive), send)
+
+    def read_post(self, scope: Scope, message: Message) -> Plain | None:
+        """The operation in a body that came in one piece; None where anything is unusual."""
+        body: bytes = message.get("body", b"")
+        if (
+            message["type"] != "http.request"
+            or message.get("more_body")
+            or len(body) > self.settings.max_body_bytes
+        ):
+            return None
+        headers = dict(scope["headers"])
+        if headers.get(b"content-type") not in _JSON_BODIES or b"content-encoding" in headers:
+            return None
+        try:
+            request = graphql_request(decode(body), self.settings)
+        except (ValueError, RequestError):
+            return None
+        return self.plain(body, request, headers)
+
+    def read_get(self, scope: Scope) -> Plain | None:
+        """The operation in a URL; None where anything is unusual."""
+        text: bytes = scope["query_string"]
+        try:
+            request = read_get(text, self.settings)
+        except RequestError:
+            return None
+        return self.plain(text, request, dict(scope["headers"]))
+
+    def plain(
+        self, text: bytes, request: GraphQLRequest, headers: dict[bytes, bytes]
+    ) -> Plain | None:
+        """The request with what its headers ask; None where nothing of ours is acceptable.
+
+        Of a header that comes twice the last counts here; none of these should.
+        """
+        media_type = negotiate(headers.get(b"accept", b"").decode("latin-1"))
+        if media_type is None:
+            return None
+        accepted = headers.get(b"accept-encoding")
+        encoding = best_encoding(accepted) if accepted else None
+        return Plain(text, request, media_type, headers.get(b"if-none-match", b""), encoding)
+
+    async def answer(self, plain: Plain, scope: Scope, send: Send, started: float) -> bool:
+        """Send the answer; False, with nothing sent, where the request cannot be served."""
+        try:
+            context = await self.make_context(scope)
+        except (GraphError, StoreError):
+            return False  # what is behind meets it again, and has the words for it
+        state = context.state
+        etag = _etag(plain, state)
+        if plain.if_none_match and matches(plain.if_none_match.decode("latin-1"), etag):
+            await _send(send, 304, [self.cache_control, _VARY, (b"etag", etag.encode())], b"")
+            return True
+        key = (plain.text, state)
+        response = self.cache.get(key) if self.cache.capacity_bytes else None
+        if response is None:
+            result = await self._execute(plain, context, read_only=scope["method"] == "GET")
+            if not result.has_data or result.error_codes:
+                await self._send_failed(result, plain, scope, send, started)
+                return True
+            response = CachedResponse(result.body, result.operation_name, result.way)
+        await self._send_response(response, key, etag, plain, send)
+        _summarise(scope, started, response.operation_name)
+        return True
+
+    async def _execute(self, plain: Plain, context: RequestContext, *, read_only: bool) -> Result:
+        try:
+            return await self.execute(plain.request, context, read_only=read_only)
+        except Exception as error:  # noqa: BLE001  # the last place that can log and mask it
+            return failure(error)
+
+    async def _send_failed(
+        self, result: Result, plain: Plain, scope: Scope, send: Send, started: float
+    ) -> None:
+        """Send an answer with errors, which nobody should keep."""
+        response = respond(result, plain.media_type)
+        await _send(send, response.status, list(response.headers), response.body)
+        _summarise(scope, started, response.operation_name, response.error_codes)
+
+    async def _send_response(
+        self,
+        response: CachedResponse,
+        key: tuple[bytes, bytes],
+        etag: str,
+        plain: Plain,
+        send: Send,
+    ) -> None:
+        """Send an answer, compressed where that is wanted and pays, and keep it."""
+        encoding, body = encoded(response, plain.encoding)
+        headers = [
+            _CONTENT_TYPES[plain.media_type],
+            (b"content-length", b"%d" % len(body)),
+            self.cache_control,
+            _VARY,
+            (b"etag", etag.encode()),
+        ]
+        if encoding is not None:
+            headers.append((b"content-encoding", encoding.encode()))
+        if self.explain:
+            headers.append((b"x-newsgraph-way", response.way.encode()))
+        await _send(send, 200, headers, body)
+        if self.cache.capacity_bytes:
+            self.cache.put(key, len(plain.text), response)
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _etag(plain: Plain, state: bytes) -> str:
+    """A strong validator of the answer, known before there is one.
+
+    The answer is the same whenever the request, the encoding, the rights and the state of the store
+    are; and the digest cannot be made to fit another request.
+    """
+    digest = hashlib.blake2b(plain.text, digest_size=16)
+    digest.update(b"\0%s\0%s\0" % (plain.media_type.encode(), (plain.encoding or "").encode()))
+    digest.update(state)
+    return f'"{digest.hexdigest()}"'
+
+
+def _summarise(
+    scope: Scope, started: float, operation_name: str | None, codes: tuple[str, ...] = ()
+) -> None:
+    """Leave what an access log wants to know."""
+    scope.setdefault("state", {})["graphql"] = RequestSummary(
+        operation_name=operation_name,
+        error_codes=codes,
+        duration_s=time.perf_counter() - started,
+    )
+
+
+def _replaying(message: Message | None, receive: Receive) -> Receive:
+    """A receive that first gives the message that was read already."""
+    if message is None:
+        return receive
+    pending: list[Message] = [message]
+
+    async def replay() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replay

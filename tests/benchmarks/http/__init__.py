@@ -1,0 +1,1 @@
+"""How many queries a second newsgraph answers over HTTP, beside other servers and the ceiling."""

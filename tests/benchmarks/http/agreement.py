@@ -1,0 +1,62 @@
+"""Before anything is measured: whether all servers give the same data."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from .servers import Server
+
+_TIMEOUT_S = 30
+_ABSENT = "(absent)"
+
+
+class DisagreementError(Exception):
+    """A server answers with an error, or otherwise than the others; the message shows where."""
+
+
+def answers(server: Server, query: str, bodies: Sequence[bytes]) -> list[Any]:
+    """The data of each body's answer. Raises: DisagreementError: it has errors, or no data."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_TIMEOUT_S)
+    try:
+        return [_answer(connection, server, query, body) for body in bodies]
+    finally:
+        connection.close()
+
+
+def _answer(connection: http.client.HTTPConnection, server: Server, query: str, body: bytes) -> Any:
+    headers = {"content-type": "application/json"}
+    connection.request("POST", server.path(query), body, headers)
+    text = connection.getresponse().read()
+    result = orjson.loads(text)
+    if result.get("errors") or not result.get("data"):
+        raise DisagreementError(f"{server.name} answers {query} with {text[:500]!r}")
+    return result["data"]
+
+
+def check_same(who: str, expected: Sequence[Any], found: Sequence[Any]) -> None:
+    """Raise DisagreementError, naming `who` and the first difference, where there is one."""
+    where = next(differences(expected, found, "answers"), None)
+    if where:
+        raise DisagreementError(f"{who} differ: {where}")
+
+
+def differences(one: Any, two: Any, path: str) -> Iterator[str]:
+    """Each place where two JSON values differ, with what is there in both."""
+    if isinstance(one, dict) and isinstance(two, dict):
+        for key in one | two:
+            yield from differences(one.get(key, _ABSENT), two.get(key, _ABSENT), f"{path}.{key}")
+    elif isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
+        for place, (left, right) in enumerate(zip(one, two, strict=True)):
+            yield from differences(left, right, f"{path}[{place}]")
+    elif one != two:
+        yield f"{path} is {one!r:.200} and {two!r:.200}"
+
+
+def ready_answer(data: Sequence[Any]) -> bytes:
+    """A typical answer: of these, the one of median size, written compactly."""
+    texts = sorted((orjson.dumps({"data": one}) for one in data), key=len)
+    return texts[len(texts) // 2]

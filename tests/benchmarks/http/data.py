@@ -1,0 +1,115 @@
+"""What the servers serve: generated articles in newsgraph's store, and the same as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gql.schema import Context, PageSizes, build_schema
+from gql.viewer import PUBLIC
+from store import (
+    NEWEST_FIRST,
+    ArticleQuery,
+    FolderLoader,
+    TinyDBRepository,
+    Visibility,
+    Window,
+)
+from store.model import Article
+
+from ..corpus import write_corpus
+
+_PAGE = 500
+
+_LISTS = """
+query Lists {
+  providers(first: 1000) { nodes { id domain name images { url width height } } }
+  topics(first: 1000) { nodes { id slug name } }
+}
+"""
+_ARTICLES = """
+query Articles($after: String) {
+  articles(first: 500, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    nodes {
+      id slug title excerpt content category type publishedDateTime updatedDateTime
+      url webUrl originalUrl ampWebUrl cdnAmpWebUrl quality heat published locale tags
+      featuredContent metadata revision
+      provider { id } topics { id }
+      images { url width height title attribution isCached }
+      related {
+        title excerpt type publishedDateTime url webUrl ampWebUrl cdnAmpWebUrl quality
+        provider { id } images { url width height title attribution isCached } article { id }
+      }
+    }
+  }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A store's file, the graph that the public sees of it as JSON, and its articles."""
+
+    store: Path
+    graph: Path
+    articles: Sequence[Article]  # newest first
+
+
+def make_data(folder: Path, count: int) -> Data:
+    """Generate `count` articles into `folder` and load them; what is there already is kept."""
+    return asyncio.run(_make_data(folder, count))
+
+
+async def _make_data(folder: Path, count: int) -> Data:
+    store, graph = folder / f"store-{count}.json", folder / f"graph-{count}.json"
+    repository = TinyDBRepository.open(store)
+    try:
+        if not store.exists():
+            documents = folder / f"documents-{count}"
+            write_corpus(documents, count)
+            await FolderLoader(repository, documents).load()
+        if not graph.exists():
+            graph.write_bytes(orjson.dumps(await _graph(repository)))
+        return Data(store, graph, await _published(repository))
+    finally:
+        await repository.close()
+
+
+async def _published(repository: TinyDBRepository) -> Sequence[Article]:
+    query = ArticleQuery(Window(first=1_000_000), order=NEWEST_FIRST)
+    pages = await (await repository.snapshot()).pages([query], Visibility.PUBLISHED)
+    return pages[0].items
+
+
+async def _graph(repository: TinyDBRepository) -> dict[str, Any]:
+    """Articles newest first, providers and topics; articles name those, and each other, by id.
+
+    Asked of our own schema, so that the peer serves what we say, and nothing is told twice.
+    """
+    schema = build_schema()
+
+    async def ask(text: str, **variables: Any) -> Any:
+        context = Context(await repository.snapshot(), PUBLIC, PageSizes(_PAGE, 1_000))
+        result = await schema.execute(text, variables, context_value=context)
+        if result.errors:
+            raise RuntimeError(f"The graph cannot be exported: {result.errors[0]}")
+        return result.data
+
+    lists = await ask(_LISTS)
+    articles: list[Any] = []
+    page: dict[str, Any] = {"hasNextPage": True, "endCursor": None}
+    while page["hasNextPage"]:
+        part = (await ask(_ARTICLES, after=page["endCursor"]))["articles"]
+        articles += part["nodes"]
+        page = part["pageInfo"]
+    return {
+        "articles": articles,
+        "providers": lists["providers"]["nodes"],
+        "topics": lists["topics"]["nodes"],
+    }

@@ -1,0 +1,142 @@
+"""The load generator: wrk on its own core, sending prepared requests."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .servers import LOAD_CORE, Server
+
+_SCRIPT = Path(__file__).parent / "load.lua"
+_TIMEOUT_S = 30  # for one answer
+_ONCE_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run of the load generator saw, and what it cost the server."""
+
+    requests: int
+    duration_s: float
+    server_cpu_s: float
+    load_cpu_s: float
+    mean_bytes: int = 0
+    p50_ms: float = 0
+    p99_ms: float = 0
+
+    @property
+    def per_second(self) -> float:
+        """Requests a second."""
+        return self.requests / self.duration_s
+
+    @property
+    def cpu_us(self) -> float:
+        """CPU time of the server for one request, in microseconds."""
+        return self.server_cpu_s / max(1, self.requests) * 1e6
+
+    @property
+    def load_share(self) -> float:
+        """How busy the load generator was; near 1 it, and not the server, is what was measured."""
+        return self.load_cpu_s / self.duration_s
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """The bodies of one query's requests, as a file of lines."""
+
+    query: str
+    file: Path
+
+
+def write_bodies(query: str, way: str, bodies: Sequence[bytes], folder: Path) -> Bodies:
+    """Put bodies where wrk reads them, in a file of their own for each `way` to ask.
+
+    JSON has no line breaks, so each body is a line. Raises: ValueError: there are none.
+    """
+    if not bodies:
+        raise ValueError(f"There are too few articles for {query}; generate more with --articles.")
+    file = folder / f"{query}-{way}.jsonl"
+    file.write_bytes(b"\n".join(bodies) + b"\n")
+    return Bodies(query, file)
+
+
+def rotate(server: Server, bodies: Bodies, seconds: int, connections: int) -> Run:
+    """Send bodies in turn, over and over, on many connections. Raises: RuntimeError."""
+    before_s, load_before_s = server.cpu_s, _children_cpu_s()
+    command = _command(server, bodies, "rotate", connections, f"{seconds}s")
+    timeout_s = seconds + 2 * _TIMEOUT_S
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    if done.returncode:
+        raise RuntimeError(f"wrk ended with {done.returncode}: {done.stderr.strip()[:500]}")
+    return _run(_lines(done.stdout)[-1], server.cpu_s - before_s, _children_cpu_s() - load_before_s)
+
+
+def once(server: Server, bodies: Bodies) -> Run:
+    """Send each body once, one after the other. Raises: RuntimeError."""
+    before_s = server.cpu_s
+    command = _command(server, bodies, "once", 1, f"{_ONCE_TIMEOUT_S}s")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as wrk:
+        assert wrk.stdout is not None
+        first: dict[str, Any] = next(iter(_lines(_until_json(wrk))), {})
+        server_cpu_s = server.cpu_s - before_s
+        wrk.send_signal(signal.SIGINT)  # wrk itself sleeps on to the end of its time
+        wrk.communicate(timeout=_TIMEOUT_S)
+    return _run(first, server_cpu_s, load_cpu_s=0)  # it waits for each answer
+
+
+def _command(
+    server: Server, bodies: Bodies, way: str, connections: int, duration: str
+) -> Sequence[str]:
+    wrk = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", duration]
+    wrk += ["--timeout", f"{_TIMEOUT_S}s", "--script", str(_SCRIPT)]
+    url = f"http://127.0.0.1:{server.port}"
+    script = [str(bodies.file), server.path(bodies.query), way]
+    return [
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        "taskset",
+        "-c",
+        str(LOAD_CORE),
+        *wrk,
+        url,
+        "--",
+        *script,
+    ]
+
+
+def _until_json(wrk: subprocess.Popen[str]) -> str:
+    assert wrk.stdout is not None
+    return next((line for line in wrk.stdout if line.startswith("{")), "")
+
+
+def _lines(output: str) -> list[dict[str, Any]]:
+    """What the script said, between the lines that wrk writes itself."""
+    return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+
+
+def _run(said: dict[str, Any], server_cpu_s: float, load_cpu_s: float) -> Run:
+    if said.get("errors") or not said.get("duration_s"):
+        raise RuntimeError(f"The load generator met errors, or got no answer in time: {said}")
+    requests = said["requests"]
+    return Run(
+        requests=requests,
+        duration_s=said["duration_s"],
+        server_cpu_s=server_cpu_s,
+        load_cpu_s=load_cpu_s,
+        mean_bytes=said.get("bytes", 0) // max(1, requests),
+        p50_ms=said.get("p50_ms", 0),
+        p99_ms=said.get("p99_ms", 0),
+    )
+
+
+def _children_cpu_s() -> float:
+    """CPU time of all ended children; servers are not among them while they run."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

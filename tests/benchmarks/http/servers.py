@@ -1,0 +1,185 @@
+"""Server processes: how each is started, and one on a core of its own from start to end.
+
+`setpriv` and `taskset` (util-linux) pin a server, and end it should the benchmark be killed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .ceiling import READY_VARIABLE
+from .data import Data
+
+SERVER_CORE, LOAD_CORE = 0, 1
+START_TIMEOUT_S = 60
+_DRAIN_TIMEOUT_S = 60
+_IDLE_FOR_S, _IDLE_SHARE = 0.1, 0.05
+ROOT = Path(__file__).parents[3]
+MERCURIUS = Path(__file__).parent / "mercurius"
+
+CEILING, NEWSGRAPH, PEER, STRAWBERRY = "ceiling", "newsgraph", "mercurius", "strawberry"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the servers are started over: the data, the ceiling's ready answers, a log's folder."""
+
+    data: Data
+    ready: Path
+    logs: Path
+
+
+Command = tuple[Sequence[str], Mapping[str, str]]
+"""A program with its arguments, and what its environment has in addition."""
+
+
+def _uvicorn(app: str, port: int) -> Sequence[str]:
+    """The same uvicorn for all: what newsgraph itself serves with."""
+    options = "--loop uvloop --http httptools --no-access-log --no-server-header".split()
+    options += ["--log-level", "warning", "--port", str(port), "--backlog", "2048"]
+    return [sys.executable, "-m", "uvicorn", app, "--factory", *options]
+
+
+def _settings(data: Data) -> Mapping[str, str]:
+    """Newsgraph's settings: large pages allowed, nothing logged, no whole response kept."""
+    return {
+        "NEWSGRAPH_STORE": str(data.store),
+        "NEWSGRAPH_MAX_PAGE_SIZE": "1000",
+        "NEWSGRAPH_LOG_LEVEL": "warning",
+        "NEWSGRAPH_RESPONSE_CACHE_BYTES": "0",
+    }
+
+
+def _ceiling(start: Start, port: int) -> Command:
+    app = "tests.benchmarks.http.ceiling:from_env"
+    return _uvicorn(app, port), {READY_VARIABLE: str(start.ready)}
+
+
+def _newsgraph(start: Start, port: int) -> Command:
+    return _uvicorn("gql.app:from_env", port), _settings(start.data)
+
+
+def _strawberry(start: Start, port: int) -> Command:
+    app = "tests.benchmarks.http.strawberry_app:from_env"
+    return _uvicorn(app, port), _settings(start.data)
+
+
+def _mercurius(start: Start, port: int) -> Command:
+    command = ["node", str(MERCURIUS / "server.mjs"), str(start.data.graph), str(port)]
+    return command, {"NODE_ENV": "production"}
+
+
+COMMANDS: Mapping[str, Callable[[Start, int], Command]] = {
+    CEILING: _ceiling,
+    NEWSGRAPH: _newsgraph,
+    PEER: _mercurius,
+    STRAWBERRY: _strawberry,
+}
+
+
+class Server:
+    """A running server. It can be put to sleep, so that it costs nothing while others run."""
+
+    def __init__(self, name: str, port: int, process: subprocess.Popen[bytes]) -> None:
+        self.name = name
+        self.port = port
+        self._process = process
+
+    def path(self, query: str) -> str:
+        """Where to send a query; the ceiling knows which it is by the path alone."""
+        return f"/{query}" if self.name == CEILING else "/graphql"
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time of all its threads so far, in seconds, exact to the microsecond."""
+        # The clock of a process: what clock_getcpuclockid(3) returns, which Python lacks.
+        return time.clock_gettime((~self._process.pid << 3) | 2)
+
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        """It runs in this block, and not after it."""
+        self._process.send_signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.sleep()
+
+    def drain(self) -> None:
+        """Wait until it works no more on requests that nobody waits for. Raises: RuntimeError."""
+        deadline = time.monotonic() + _DRAIN_TIMEOUT_S
+        while time.monotonic() < deadline:
+            before_s = self.cpu_s
+            time.sleep(_IDLE_FOR_S)
+            if self.cpu_s - before_s < _IDLE_FOR_S * _IDLE_SHARE:
+                return
+        raise RuntimeError(f"{self.name} works on, {_DRAIN_TIMEOUT_S} s after the last request.")
+
+    def sleep(self) -> None:
+        """Let it run no more until it is awake again."""
+        self._process.send_signal(signal.SIGSTOP)
+
+
+@contextmanager
+def running(name: str, start: Start) -> Iterator[Server]:
+    """A server on its core that listens, until the block ends.
+
+    Raises: RuntimeError: it ends at once, or does not listen in time.
+    """
+    port = _free_port()
+    command, environment = COMMANDS[name](start, port)
+    log = start.logs / f"{name}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(SERVER_CORE), *command],
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            cwd=start.logs,  # away from any newsgraph.toml and .env
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _await_listening(process, name, port, log)
+        yield Server(name, port, process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _await_listening(process: subprocess.Popen[bytes], name: str, port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    said = log.read_text(errors="replace")[-2_000:]
+    raise RuntimeError(f"The server {name} does not listen. It said:\n{said}")
+
+
+def install_peer() -> None:
+    """Install the peer's packages as its lock file names them, where they are not there yet."""
+    if not shutil.which("npm"):
+        raise RuntimeError("Mercurius needs Node with npm. Install it, or leave it out: --servers")
+    if not (MERCURIUS / "node_modules" / ".package-lock.json").exists():
+        command = ["npm", "ci", "--loglevel", "error"]
+        subprocess.run(command, cwd=MERCURIUS, check=True, timeout=300)

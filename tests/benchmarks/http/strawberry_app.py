@@ -1,0 +1,32 @@
+"""Strawberry as it comes: its own ASGI view over our schema, and nothing done to make it faster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from strawberry.asgi import GraphQL
+
+from gql.schema import Context, PageSizes, build_schema
+from gql.settings import load_settings
+from gql.viewer import PUBLIC
+from store import Repository, TinyDBRepository
+
+
+class _View(GraphQL[Context, None]):
+    """The view, with the context that our resolvers need."""
+
+    def __init__(self, repository: Repository, sizes: PageSizes) -> None:
+        super().__init__(build_schema())
+        self._repository = repository
+        self._sizes = sizes
+
+    async def get_context(self, request: Any, response: Any) -> Context:  # noqa: ARG002  # they are its signature
+        """One request's snapshot."""
+        return Context(await self._repository.snapshot(), PUBLIC, self._sizes)
+
+
+def from_env() -> _View:
+    """For uvicorn's --factory, over the store that newsgraph's settings name."""
+    settings = load_settings()
+    repository = TinyDBRepository.open(settings.store_path)
+    return _View(repository, PageSizes(settings.page_size, settings.max_page_size))

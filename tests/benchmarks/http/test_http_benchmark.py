@@ -1,0 +1,98 @@
+"""What the benchmark's table rests on: the requests it sends, and how it compares and sums up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from store import NEWEST_FIRST, article_cursor
+from store.model import Article, ProviderMention
+
+from .agreement import DisagreementError, check_same
+from .load import Run
+from .measure import Plan
+from .queries import FRESH_CARDS, QUERIES, Workload
+from .report import cells, rows
+from .servers import CEILING, NEWSGRAPH, PEER
+
+_NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
+_PROVIDER = ProviderMention(domain="post.example", name="Post")
+ARTICLES = [
+    Article(
+        slug=f"article-{number}",
+        title=f"Article {number}",
+        provider=_PROVIDER,
+        published_date_time=_NEWEST - timedelta(hours=number),
+        topics=(*(["Ocean"] if number % 3 else []), *(["Trams"] if number % 2 else [])),
+    )
+    for number in range(2_500)
+]
+
+
+def _variables(bodies):
+    return [orjson.loads(body)["variables"] for body in bodies]
+
+
+def _starts(bodies):
+    """Where each body's page starts among all articles."""
+    places = {article_cursor(a, NEWEST_FIRST): place for place, a in enumerate(ARTICLES)}
+    return [places[v["after"]] + 1 if v["after"] else 0 for v in _variables(bodies)]
+
+
+def _run(per_second):
+    return Run(requests=per_second, duration_s=1, server_cpu_s=0.5, load_cpu_s=0.1)
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_rotating_bodies_are_all_different(name):
+    """No two of the rotating requests are the same, so that none can be answered by rote."""
+    bodies = Workload(QUERIES[name], ARTICLES).rotating()
+    assert len(set(bodies)) == len(bodies) >= 1_500
+
+
+@pytest.mark.parametrize(("name", "size"), [("Q3", 50), ("Q4", 1_000)])
+def test_disjoint_pages_share_no_document_and_are_full(name, size):
+    """Cold pages lie apart by a whole page, and the last one is full, too."""
+    starts = sorted(_starts(Workload(QUERIES[name], ARTICLES).disjoint()))
+    assert starts == list(range(0, len(ARTICLES) - size + 1, size))
+
+
+def test_disjoint_cards_are_nearly_all_new():
+    """A cold page of cards shows at most a fifth that an earlier one, in any topic, has shown."""
+    places = range(len(ARTICLES))
+    lists = {"ocean": [p for p in places if p % 3], "trams": [p for p in places if p % 2]}
+    bodies = Workload(QUERIES["Q2"], ARTICLES).disjoint()
+    shown = []
+    for variables, start in zip(_variables(bodies), _starts(bodies), strict=True):
+        shown += [place for place in lists[variables["slug"]] if place >= start][:20]
+    assert len(set(shown)) >= len(shown) * FRESH_CARDS / 20
+
+
+def test_answers_that_differ_are_refused_with_their_place():
+    """The first difference is named by its path and both values."""
+    one = [{"articles": {"nodes": [{"id": "a"}, {"id": "b"}]}}]
+    other = [{"articles": {"nodes": [{"id": "a"}, {"id": "c"}]}}]
+    check_same("Q4", one, one)
+    with pytest.raises(DisagreementError, match=r"nodes\[1\]\.id is 'b' and 'c'"):
+        check_same("Q4", one, other)
+
+
+def test_answers_that_lack_a_null_field_are_refused():
+    """A field that is null is not the same as one that is not there."""
+    with pytest.raises(DisagreementError, match="excerpt"):
+        check_same("Q2", [{"title": "A", "excerpt": None}], [{"title": "A"}])
+
+
+def test_rows_compare_medians_and_judge_the_goals():
+    """A rate is the median of its rounds; a goal counts as reached from its very value on."""
+    plan = Plan([QUERIES["Q1"]], [CEILING, NEWSGRAPH, PEER], rounds=3, seconds=1, connections=1)
+    runs = {
+        ("Q1", CEILING): [_run(n) for n in (900, 1_000, 5_000)],
+        ("Q1", NEWSGRAPH): [_run(n) for n in (800, 10, 2_000)],
+        ("Q1", PEER): [_run(n) for n in (600, 600, 600)],
+    }
+    ours = cells(rows(plan, runs)[1])
+    assert ours[2:5] == ("800", "10-2,000", "80%")
+    assert ours[-1] == ">= 80% of ceiling: yes, >= 1.4 x mercurius: NO"

@@ -1,0 +1,178 @@
+"""What the embedded store costs: `python -m tests.benchmarks.store [--count 100000]`.
+
+Articles are read from the generated corpus, then multiplied under other names and dates, so that
+YAML does not dominate the run. Times are medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from store import (
+    ArticleQuery,
+    Batch,
+    Condition,
+    Field,
+    Key,
+    Operator,
+    TinyDBRepository,
+    Visibility,
+    Window,
+    all_of,
+    article_cursor,
+    of_topic,
+)
+from store.documents import read_document
+from store.frontmatter import Limits
+from store.model import Article
+from store.names import article_id
+from store.query import NEWEST_FIRST
+from store.snapshot import IndexedSnapshot
+
+from .corpus import documents
+
+_READ = 1_000
+_PUBLIC = Visibility.PUBLISHED
+_TOPIC = of_topic("tides")
+
+
+def articles(count: int) -> list[Article]:
+    """As many made-up articles as asked for."""
+    readings = (read_document(path, text.encode(), Limits()) for path, text in documents(_READ))
+    read = [reading.article for reading in readings if reading.article]
+    return [_copy(read[n % len(read)], n // len(read)) for n in range(count)]
+
+
+def _copy(article: Article, number: int) -> Article:
+    slug = f"{article.slug}-{number}"
+    return msgspec.structs.replace(
+        article,
+        slug=slug,
+        id=article_id(slug),
+        web_url=article.web_url and f"{article.web_url}?copy={number}",
+        published_date_time=article.published_date_time - timedelta(minutes=number),
+    )
+
+
+def _seconds(do: Callable[[], Any], times: int) -> float:
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        do()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+async def _seconds_async(do: Callable[[int], Awaitable[Any]], times: int) -> float:
+    taken = []
+    for n in range(times):
+        start = time.perf_counter()
+        await do(n)
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def _row(name: str, seconds: float, note: str = "") -> None:
+    shown = f"{seconds * 1e3:10.2f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:10.2f} us"
+    print(f"{name:<44} {shown}  {note}", flush=True)
+
+
+def _size(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.0f} MB"
+
+
+async def _measure(count: int, path: Path) -> None:
+    corpus = articles(count)
+    repository = TinyDBRepository.open(path)
+    start = time.perf_counter()
+    await repository.apply(Batch(puts=tuple(corpus)))
+    _row("first apply, all articles", time.perf_counter() - start)
+    stored = tuple((await repository.snapshot()).articles.values())
+    _row("build of the indexes", _seconds(lambda: IndexedSnapshot.build(stored), 3))
+    _row("open", _seconds(lambda: TinyDBRepository.open(path), 3), _size(path))
+    await _measure_writes(repository, corpus)
+    await _measure_reads(repository, [article.id for article in corpus])
+    await repository.close()
+
+
+async def _measure_writes(repository: TinyDBRepository, corpus: list[Article]) -> None:
+    def put(n: int) -> Article:
+        return msgspec.structs.replace(corpus[n], heat=corpus[n].heat + 1, revision=10**9 + n)
+
+    snapshot = await repository.snapshot()
+    changed = put(0)
+    _row(
+        "derive a snapshot, one article",
+        _seconds(lambda: snapshot.derive({changed.id: changed}, (), (), 10**9), 20),
+    )
+    _row(
+        "apply one article, durable",
+        await _seconds_async(lambda n: repository.apply(Batch(puts=(put(n),))), 10),
+    )
+
+
+async def _measure_reads(repository: TinyDBRepository, ids: list[str]) -> None:
+    snapshot = await repository.snapshot()
+    _row("snapshot()", await _seconds_async(lambda _: repository.snapshot(), 1_000))
+    _row(
+        "get_many, 1 id",
+        await _seconds_async(lambda n: snapshot.get_many(Key.ID, [ids[n]], _PUBLIC), 1_000),
+    )
+    _row(
+        "get_many, 1,000 ids",
+        await _seconds_async(lambda _: snapshot.get_many(Key.ID, ids[:1_000], _PUBLIC), 100),
+    )
+    busy = Condition(Field.HEAT, Operator.GTE, 10)
+    word = Condition(Field.TITLE, Operator.CONTAINS, "lagoon")
+    start = ArticleQuery(Window(first=20), _TOPIC, with_total=True)
+    [page] = await snapshot.pages([start], _PUBLIC)
+    cursor = article_cursor(page.items[-1], NEWEST_FIRST)
+    queries = {
+        "topic page of 20, total": start,
+        "topic page of 20, total, after a cursor": ArticleQuery(
+            Window(first=20, after=cursor), _TOPIC, with_total=True
+        ),
+        "filtered page of 20 (topic, heat, word)": ArticleQuery(
+            Window(first=20), all_of(_TOPIC, busy, word)
+        ),
+        "filtered page of 20 (word)": ArticleQuery(Window(first=20), word),
+    }
+    for name, query in queries.items():
+        asked = [query]
+        _row(name, await _seconds_async(lambda _, q=asked: snapshot.pages(q, _PUBLIC), 500))  # type: ignore[misc]
+    total = ArticleQuery(Window(first=20), word, with_total=True)
+    fresh = IndexedSnapshot.build(snapshot.articles.values())
+    _row(
+        "filtered page of 20 (word), total, first time",
+        await _seconds_async(lambda _: fresh.pages([total], _PUBLIC), 1),
+    )
+
+
+def main() -> None:
+    """Print a table of what the store costs on this machine."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=10_000, help="how many articles")
+    parser.add_argument("--folder", type=Path, help="where to keep the store while measuring")
+    given = parser.parse_args()
+    print(f"{given.count:,} articles, Python {platform.python_version()}, {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        asyncio.run(_measure(given.count, Path(folder) / "store.json"))
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{'peak memory':<44} {peak_mb:10.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
