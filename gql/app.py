@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -14,18 +16,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from store import FolderLoader, Repository, StoreError
 
-from .access_log import AccessLog
 from .environment import check_environment
 from .execution import page_sizes, pipeline
 from .feeds import feed_routes
 from .graphiql import NOT_BUILT, graphiql_page, page_response, static_routes
-from .http import Front, GraphQLApp, HttpSettings, ResponseCache
-from .loading import folder_loader, open_store
+from .http import BoundedCache, Front, GraphQLApp, HttpSettings, ResponseCache
+from .loading import folder_loader, log_load, open_store, size_bytes
 from .logs import configure_logging, get_logger
+from .metrics import Metrics
+from .observe import Observe, Observer, access_log
 from .root_page import root_route
 from .schema import Context, build_schema
-from .settings import Settings, load_settings
+from .settings import Settings, SettingsError, load_settings
 from .viewer import PREVIEW, PUBLIC, is_local
+from .watching import folder_watcher
+
+if TYPE_CHECKING:
+    from .tracing import Tracing
 
 GRAPHQL_PATH = "/graphql"
 
@@ -62,6 +69,9 @@ class App(Starlette):
         self.repository = repository
         self.loader = loader
         self.ready = False
+        self.metrics = Metrics()
+        self.tracing = _tracing() if settings.trace else None
+        self.watcher = folder_watcher(settings, repository, self.metrics.loaded)
         self.schema = build_schema()
         self.page = graphiql_page()
         self.page_sizes = page_sizes(settings)
@@ -78,7 +88,8 @@ class App(Starlette):
             self.pipeline,
             self.context,
             http_settings,
-            ResponseCache(settings.response_cache_bytes),
+            responses=ResponseCache(settings.response_cache_bytes),
+            requests=BoundedCache(settings.plan_cache_bytes),
             cache_control=settings.cache_control,
             explain=settings.explain,
         )
@@ -87,13 +98,14 @@ class App(Starlette):
             *feed_routes(repository, public_url=settings.public_url),
             Route("/healthz", self.health),
             Route("/readyz", self.readiness),
+            Route("/metrics", self.exposition),
             Route("/schema.graphql", self.schema_text),
             *static_routes(),
         ]
         super().__init__(routes=routes, lifespan=self._life)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """The way of a request: access log, CORS, then the graph or Starlette's routes."""
+        """The way of a request: observers, CORS, then the graph or Starlette's routes."""
         routes = super().build_middleware_stack()
 
         async def graph_or_routes(scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,9 +122,16 @@ class App(Starlette):
                 allow_methods=("GET", "POST"),
                 allow_headers=("authorization", "content-type", "if-none-match"),
             )
+        return Observe(app, self.observers(), paths=(GRAPHQL_PATH,))
+
+    def observers(self) -> list[Observer]:
+        """Who is told of each request."""
+        observers: list[Observer] = [self.metrics.observe]
         if self.settings.log_level in ("debug", "info"):
-            app = AccessLog(app)
-        return app
+            observers.append(access_log())
+        if self.tracing is not None:
+            observers.append(self.tracing.observe)
+        return observers
 
     async def context(self, scope: Scope) -> Context:
         """One request's viewer and its snapshot of the store."""
@@ -137,6 +156,15 @@ class App(Starlette):
             return JSONResponse({"ready": False, "reason": "The folder is being loaded."}, 503)
         return JSONResponse({"ready": True, "revision": str(revision)})
 
+    async def exposition(self, request: Request) -> Response:
+        """What Prometheus reads."""
+        body, media_type = await self.metrics.exposition(
+            request.headers.get("accept", ""),
+            await self.repository.snapshot(),
+            size_bytes(self.settings.store_path),
+        )
+        return Response(body, headers={"content-type": media_type, "cache-control": "no-store"})
+
     async def schema_text(self, _request: Request) -> Response:
         """The schema in GraphQL's own language."""
         return PlainTextResponse(f"{self.schema}\n", headers={"cache-control": "no-cache"})
@@ -148,18 +176,25 @@ class App(Starlette):
             log.warning(NOT_BUILT)
         if self.loader is not None:
             report = await self.loader.load()
-            log.info(
-                "loaded",
-                articles=report.articles,
-                read=report.read,
-                unchanged=report.unchanged,
-                removed=report.removed,
-                seconds=round(report.seconds, 3),
-                problems={str(k): n for k, n in report.diagnostics.items()},
-            )
+            log_load("loaded", report)
+            self.metrics.loaded(report)
         self.ready = True
         try:
-            yield
+            async with self.watcher.running() if self.watcher else nullcontext():
+                yield
         finally:
             self.ready = False
+            if self.tracing is not None:
+                await run_in_threadpool(self.tracing.close)
             await self.repository.close()
+
+
+def _tracing() -> Tracing:
+    try:
+        from .tracing import start_tracing  # noqa: PLC0415  # what it needs may not be installed
+    except ImportError as error:
+        raise SettingsError(
+            f"trace (NEWSGRAPH_TRACE, --trace) is on, but {error.name} is not installed. "
+            "Install newsgraph with its extra: pip install 'newsgraph[otel]'"
+        ) from None
+    return start_tracing()

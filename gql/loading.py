@@ -7,12 +7,14 @@ from pathlib import Path
 from store import (
     FolderLoader,
     LoadOptions,
+    LoadReport,
     ReadingLimits,
     Repository,
     StoreUnavailableError,
     TinyDBRepository,
 )
 
+from .logs import get_logger
 from .settings import Settings
 
 
@@ -46,6 +48,14 @@ def _make_own_folder(folder: Path) -> None:
         ) from None
 
 
+def size_bytes(path: Path) -> int | None:
+    """The size of a file; None where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
 def load_options(settings: Settings, *, prune: bool = False) -> LoadOptions:
     """How the settings want documents to be read."""
     return LoadOptions(
@@ -62,3 +72,16 @@ def folder_loader(
     if settings.folder is None:
         return None
     return FolderLoader(repository, settings.folder, load_options(settings, prune=prune))
+
+
+def log_load(event: str, report: LoadReport) -> None:
+    """Log what a load did."""
+    get_logger().info(
+        event,
+        articles=report.articles,
+        read=report.read,
+        unchanged=report.unchanged,
+        removed=report.removed,
+        seconds=round(report.seconds, 3),
+        problems={str(severity): count for severity, count in report.diagnostics.items()},
+    )

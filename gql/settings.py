@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     )
 
     folder: Path | None = Field(None, description="The folder of documents to load and follow.")
+    watch: bool = Field(
+        False, description="Follow the folder: what changes in it shows in the next query."
+    )
     store: Path | None = Field(
         None,
         description="The store's file; `.newsgraph/store.json` in the folder, or here, if not set.",
@@ -85,6 +88,9 @@ class Settings(BaseSettings):
     fragment_cache_bytes: int = Field(
         128 * MiB, ge=MiB, description="Room for rendered parts of answers, in bytes."
     )
+    plan_cache_bytes: int = Field(
+        32 * MiB, ge=0, description="Room for what requests were found to ask, in bytes."
+    )
     compiled: bool = Field(True, description="Execute queries by compiled plans where possible.")
     explain: bool = Field(
         False, description="Tell in a header X-Newsgraph-Way how an answer was made."
@@ -97,6 +103,9 @@ class Settings(BaseSettings):
     )
     log_format: Literal["console", "json"] = Field(
         "console", description="Lines for people or for machines."
+    )
+    trace: bool = Field(
+        False, description="Send an OpenTelemetry span of each request; OTEL_* say where to."
     )
     shutdown_timeout_s: int = Field(
         10, ge=0, description="How long running requests may take to end at a stop, in seconds."

@@ -11,6 +11,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -89,6 +90,7 @@ def article_cursor(article: Article, order: Sequence[Order]) -> str:
     return encode_cursor(order_mark(order), article_position(article, order))
 
 
+@lru_cache(maxsize=4_096)
 def decode_article_cursor(cursor: str, order: Sequence[Order]) -> Position:
     """The inverse of `article_cursor`. Raises: CursorError."""
     kinds = [str if step.field is OrderField.TITLE else int for step in order]

@@ -11,6 +11,7 @@ import gc
 import os
 import stat
 import struct
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -114,37 +115,39 @@ def _answer(request: _Request) -> list[FileReading]:
 
 async def _help(requests: Iterator[_Request], finish: Callable[[list[FileReading]], None]) -> None:
     """Have one helper process answer requests until there are no more."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    helper = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        _HELPER,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=environment,
-        start_new_session=True,  # Ctrl-C is for the main program, which ends its helpers
-    )
+    helper = await asyncio.to_thread(_start_helper)
     try:
         for request in requests:
-            finish(await _ask(helper, request))
+            finish(await asyncio.to_thread(_ask, helper, request))
     finally:
-        if helper.returncode is None:
-            helper.kill()
-        await helper.wait()
+        helper.kill()
+        await asyncio.to_thread(helper.communicate)  # waits for its end and closes the pipes
 
 
-async def _ask(helper: asyncio.subprocess.Process, request: _Request) -> list[FileReading]:
+def _start_helper() -> subprocess.Popen[bytes]:
+    # Not the event loop's way: uvloop forks, which copies the page tables of all that is loaded and
+    # keeps every reader waiting meanwhile.
+    return subprocess.Popen(  # noqa: S603  # this Python, with a text of ours
+        [sys.executable, "-c", _HELPER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,  # Ctrl-C is for the main program, which ends its helpers
+    )
+
+
+def _ask(helper: subprocess.Popen[bytes], request: _Request) -> list[FileReading]:
     """The helper's answer; our own, should it have been killed."""
     assert helper.stdin  # noqa: S101 - both are pipes, see above
     assert helper.stdout  # noqa: S101
     data = _encode(request)
     try:
         helper.stdin.write(_LENGTH.pack(len(data)) + data)
-        await helper.stdin.drain()
-        (length,) = _LENGTH.unpack(await helper.stdout.readexactly(_LENGTH.size))
-        return _decode_readings(await helper.stdout.readexactly(length))
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return await asyncio.to_thread(_answer, request)
+        helper.stdin.flush()
+        (length,) = _LENGTH.unpack(helper.stdout.read(_LENGTH.size))
+        return _decode_readings(helper.stdout.read(length))
+    except (struct.error, msgspec.DecodeError, ConnectionError):
+        return _answer(request)
 
 
 def serve() -> None:

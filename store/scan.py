@@ -37,11 +37,13 @@ class Scanner:
     """
 
     def __init__(self, folder: Path, include: frozenset[str] = frozenset()) -> None:
+        self._folder = folder
         self.root = os.path.realpath(folder)
         self._include = include
 
     def scan(self) -> list[Found]:
         """All files, by path. Raises: OSError: the folder itself cannot be listed."""
+        self.root = os.path.realpath(self._folder)  # a link may lead elsewhere by now
         with os.scandir(self.root):
             pass
         return sorted(self._below(""), key=lambda found: found.path)

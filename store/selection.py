@@ -17,10 +17,21 @@ from .cursors import decode_article_cursor, micros, sort_key
 from .filters import Predicate, every, predicate
 from .index import DATE, Family, Index, Posting
 from .model import Article
-from .query import And, ArticleQuery, Condition, Field, Filter, Operator, Order, OrderField, Page
+from .query import (
+    And,
+    ArticleQuery,
+    Condition,
+    Field,
+    Filter,
+    Operator,
+    Order,
+    OrderField,
+    Page,
+    Window,
+)
 from .windows import Entry, check_window, flipped, flipped_page, slice_page, walk_page
 
-MEMO_LISTS = 64
+MEMO_LISTS = 512
 """How many filtered or sorted lists an index remembers."""
 
 MEMO_ENTRIES = 200_000
@@ -93,6 +104,14 @@ def _by_range(order: Posting, field: OrderField, bounds: Sequence[Condition]) ->
     return Choice(max(0, high - low), bounds, field, lambda: order[low:high])
 
 
+class Whole(NamedTuple):
+    """A list as it is whatever its window: all entries in order, ascending, and their articles."""
+
+    way: _Way
+    entries: Posting
+    articles: Sequence[Article]
+
+
 class Selector:
     """Answers queries from one index and remembers what was dear. Not for several threads."""
 
@@ -100,7 +119,7 @@ class Selector:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._memo: dict[tuple[Filter, tuple[Order, ...]], Posting] = {}
+        self._memo: dict[tuple[Filter, tuple[Order, ...]], Whole] = {}
 
     def page(self, query: ArticleQuery) -> Page[Article]:
         """The part of the list that the query asks for. Raises: QueryError."""
@@ -111,8 +130,29 @@ class Selector:
             return self._ascending_page(query, query.window)
         return flipped_page(self._ascending_page(query, flipped(query.window)))
 
-    def _ascending_page(self, query: ArticleQuery, window: Any) -> Page[Article]:
-        way = _Way(query.order)
+    def _ascending_page(self, query: ArticleQuery, window: Window) -> Page[Article]:
+        key = (query.filter, query.order)
+        whole = self._memo.get(key)
+        if whole is None:
+            way = _Way(query.order)
+            choice, rest = self._choice(query, way)
+            order = way.only if choice is None else choice.order
+            in_order = order is not None and order is way.only
+            if in_order and rest and not query.with_total:
+                entries = choice.take() if choice else self._index.orders[order or DATE]
+                return walk_page(entries, window, way.decode, every(rest))
+            whole = self._whole(way, choice, rest, in_order=in_order)
+            self._remember(key, whole)
+        return slice_page(
+            whole.entries,
+            window,
+            whole.way.decode,
+            items=whole.articles,
+            with_total=query.with_total,
+        )
+
+    def _choice(self, query: ArticleQuery, way: _Way) -> tuple[Choice | None, list[Predicate]]:
+        """From which part of the index to read, and what to check on what is there."""
         conditions = tuple(_conjuncts(query.filter))
         checks = {condition: predicate(condition) for condition in conditions}
         plain = [condition for condition in conditions if isinstance(condition, Condition)]
@@ -120,43 +160,34 @@ class Selector:
         if choice and way.only not in (None, choice.order) and self._is_wide(choice):
             choice = None  # checking most articles in the right order beats sorting them
         rest = [checks[c] for c in conditions if choice is None or c not in choice.covers]
-        order = way.only if choice is None else choice.order
-        if order is not None and order is way.only:
-            entries = choice.take() if choice else self._index.orders[order]
-            if not rest:
-                return slice_page(entries, window, way.decode, with_total=query.with_total)
-            if not query.with_total:
-                return walk_page(entries, window, way.decode, every(rest))
-        matches = self._matches(query, way, choice, rest)
-        return slice_page(matches, window, way.decode, with_total=query.with_total)
+        return choice, rest
 
     def _is_wide(self, choice: Choice) -> bool:
         return choice.size * 4 > len(self._index.articles)
 
-    def _matches(
-        self, query: ArticleQuery, way: _Way, choice: Choice | None, rest: list[Predicate]
-    ) -> Posting:
-        """The whole list, ascending; from memory where it was asked for before."""
-        key = (query.filter, query.order)
-        matches = self._memo.get(key)
-        if matches is None:
-            order = choice.order if choice else way.only or DATE
-            entries: Iterable[Entry] = choice.take() if choice else self._index.orders[order]
-            if rest:
-                holds = every(rest)
-                entries = [entry for entry in entries if holds(entry[-1])]
-            matches = list(entries) if order is way.only else way.sort(entries)
-            self._remember(key, matches)
-        return matches
+    def _whole(
+        self, way: _Way, choice: Choice | None, rest: list[Predicate], *, in_order: bool
+    ) -> Whole:
+        """All that matches, in order."""
+        order = choice.order if choice else way.only or DATE
+        entries: Iterable[Entry] = choice.take() if choice else self._index.orders[order]
+        if rest:
+            holds = every(rest)
+            entries = [entry for entry in entries if holds(entry[-1])]
+        if not in_order:
+            entries = way.sort(entries)
+        found = entries if isinstance(entries, tuple | list) else tuple(entries)
+        return Whole(way, found, [entry[-1] for entry in found])
 
-    def _remember(self, key: tuple[Filter, tuple[Order, ...]], matches: Posting) -> None:
+    def _remember(self, key: tuple[Filter, tuple[Order, ...]], whole: Whole) -> None:
         """Keep a list, and let the oldest go for it; the newest stays whatever its size."""
-        room = MEMO_ENTRIES - len(matches)
+        room = MEMO_ENTRIES - len(whole.entries)
         while self._memo and (
-            len(self._memo) >= MEMO_LISTS or sum(map(len, self._memo.values())) > room
+            len(self._memo) >= MEMO_LISTS
+            or sum(len(each.entries) for each in self._memo.values()) > room
         ):
             del self._memo[next(iter(self._memo))]
-        self._memo[key] = matches
+        self._memo[key] = whole
 
 
 def _conjuncts(filter: Filter) -> Iterator[Filter]:

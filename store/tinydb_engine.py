@@ -8,6 +8,7 @@ served is always what was read back from the tables, whoever wrote them.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,10 @@ _DECODERS: Mapping[str, msgspec.json.Decoder[Any]] = {
 }
 
 
+LOOK_EVERY_S = 0.01
+"""How long a process may go on with what it has before it looks whether another has written."""
+
+
 class _State(msgspec.Struct, frozen=True):
     """The file as it was last read or written: its tables, what they say, and what is served."""
 
@@ -72,6 +77,7 @@ class TinyDBRepository:
         self._state = state
         self._history_limit = history_limit
         self._turn = asyncio.Lock()
+        self._look_again_at = 0.0
         self._closed = False
 
     @classmethod
@@ -90,6 +96,10 @@ class TinyDBRepository:
     async def snapshot(self) -> IndexedSnapshot:
         """See `Repository`. Looks whether the file was replaced, and reads it again if so."""
         self._check_open()
+        now = time.monotonic()
+        if now < self._look_again_at:
+            return self._state.snapshot
+        self._look_again_at = now + LOOK_EVERY_S
         if not _is_current(self._path, self._state):
             async with self._turn:
                 if not _is_current(self._path, self._state):

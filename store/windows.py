@@ -62,16 +62,24 @@ def between(entries: Sequence[Entry], window: Window, decode: Decode) -> Span:
 
 
 def slice_page(
-    entries: Sequence[Entry], window: Window, decode: Decode, *, with_total: bool = True
+    entries: Sequence[Entry],
+    window: Window,
+    decode: Decode,
+    *,
+    items: Sequence[Any] | None = None,
+    with_total: bool = True,
 ) -> Page[Any]:
-    """The part of an ascending list that a window shows. Costs what it shows."""
+    """The part of an ascending list that a window shows. Costs what it shows.
+
+    `items`: the entries' items, where the caller has them as a list already.
+    """
     start, end = between(entries, window, decode)
     if window.last is None:
         end = min(end, start + (window.first or 0))
     else:
         start = max(start, end - window.last)
     return Page(
-        [entry[-1] for entry in entries[start:end]],
+        [entry[-1] for entry in entries[start:end]] if items is None else items[start:end],
         has_previous=start > 0,
         has_next=end < len(entries),
         total=len(entries) if with_total else None,

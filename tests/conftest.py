@@ -10,12 +10,11 @@ import pytest
 from hypothesis import settings
 
 from gql.app import create_app
-from gql.executor import CompiledPipeline
-from gql.http import Limits
+from gql.execution import pipeline
 from gql.settings import Settings
 from store import FolderLoader, MemoryRepository, TinyDBRepository
 
-from .graph import SCHEMA, SIZES, Graph
+from .graph import SCHEMA, Graph
 from .live import serving
 
 SEEDS = Path(__file__).parent.parent / "seeds"
@@ -44,12 +43,8 @@ def graph(
         return Graph(seeded)
     repository = TinyDBRepository.open(tmp_path_factory.mktemp("seeds") / "store.json")
     asyncio.run(FolderLoader(repository, SEEDS).load())
-    if request.param == "tinydb":
-        return Graph(repository)
-    return Graph(
-        repository,
-        CompiledPipeline(SCHEMA, SIZES, Limits(depth=40), fragment_cache_bytes=1 << 20),
-    )
+    compiled = request.param == "compiled"
+    return Graph(repository, pipeline(Settings(max_depth=40, compiled=compiled), SCHEMA))
 
 
 @pytest.fixture(scope="session")

@@ -114,6 +114,9 @@ diagnostics = st.lists(
     # One text at one place has one severity: cursors rely on it, as files do.
     unique_by=lambda d: (d.path, d.line or 0, d.code, d.message),
 ).map(tuple)
+full_batches = st.builds(
+    Batch, puts=st.lists(articles, min_size=4, max_size=10).map(tuple), topics=definitions
+)
 batches = st.builds(
     Batch,
     puts=st.lists(articles, max_size=4).map(tuple),
@@ -196,7 +199,11 @@ def _joined(parts: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
     return st.builds(And, several) | st.builds(Or, several) | st.builds(Not, parts)
 
 
-filters: st.SearchStrategy[Filter] = st.recursive(_condition, _joined, max_leaves=5)
+filters: st.SearchStrategy[Filter] = (
+    _condition
+    | st.lists(_condition, max_size=3).map(tuple).map(And)
+    | st.recursive(_condition, _joined, max_leaves=5)
+)
 orders = st.lists(
     st.builds(Order, st.sampled_from(OrderField), st.booleans()), min_size=1, max_size=3
 ).map(tuple)

@@ -68,7 +68,7 @@ CASES: dict[str, dict[str, Case]] = {
     "excerpt": texts(lambda a: a.excerpt, "Six years of stone, seen from one lamp post.", "the "),
     "category": texts(lambda a: a.category, "feature", "new"),
     "type": texts(lambda a: a.type, "video", "vid"),
-    "locale": texts(lambda a: a.locale, "en", "f"),
+    "locale": texts(lambda a: a.locale, "en", "fr"),
     "providerDomain": texts(lambda a: a.provider.domain, "harbourpost.example", "harbour"),
     "quality": numbers(lambda a: a.quality, 95),
     "heat": numbers(lambda a: a.heat, 0),
@@ -149,9 +149,9 @@ def test_filter_flag_selects_what_a_look_at_each_document_finds(graph, documents
             {"and": [{"topics": {"some": ["tides"]}}, {"not": {"heat": {"gt": 100}}}]},
             lambda a: "Tides" in a.topics and not a.heat > 100,
         ),
-        ({"or": []}, lambda a: False),
-        ({"and": []}, lambda a: True),
-        ({"slug": {"in": []}}, lambda a: False),
+        ({"or": []}, lambda _: False),
+        ({"and": []}, lambda _: True),
+        ({"slug": {"in": []}}, lambda _: False),
         ({"locale": {"isNull": False}}, lambda a: a.locale is not None),
         ({"tags": {"isEmpty": False}}, lambda a: bool(a.tags)),
     ],
@@ -185,7 +185,7 @@ def test_filter_narrows_the_lists_of_topics_and_providers(graph, documents):
     answer = graph.ask(
         f"""{{ topic(by: {{slug: "tides"}}) {{ articles(filter: {{type: {{eq: "video"}}}}) {CARD} }}
         provider(by: {{domain: "labnotes.example"}}) {{
-          articles(filter: {{topics: {{some: ["Moon"]}}}}, orderBy: [{{field: TITLE}}]) {CARD} }} }}"""
+          articles(filter: {{topics: {{some: ["Moon"]}}}}) {CARD} }} }}"""
     )
     expected = slugs_of(documents, lambda a: "Tides" in a.topics and a.type == "video")
     assert [node["slug"] for node in answer["topic"]["articles"]["nodes"]] == expected
@@ -242,15 +242,18 @@ def test_filter_of_the_largest_size_is_taken(graph, filter):
     graph.slugs(filter=filter)
 
 
-def test_filter_whose_variable_was_not_sent_is_refused(graph):
+@pytest.mark.parametrize(
+    "query",
+    [
+        "query ($it: String) { articles(filter: {providerDomain: {eq: $it}}) { totalCount } }",
+        "query ($by: StringFilter) { articles(filter: {providerDomain: $by}) { totalCount } }",
+    ],
+)
+def test_filter_whose_variable_was_not_sent_is_refused(graph, query):
     """A missing variable leaves a hole in the filter; that must not open it."""
-    for hole in ("{providerDomain: {eq: $domain}}", "{providerDomain: $filter}"):
-        query = (
-            f"query ($domain: String, $filter: StringFilter) {{ articles(filter: {hole}) {CARD} }}"
-        )
-        code, message = graph.refusal(query)
-        assert code == "BAD_FILTER"
-        assert "is empty" in message
+    code, message = graph.refusal(query)
+    assert code == "BAD_FILTER"
+    assert "is empty" in message
 
 
 @pytest.mark.parametrize(

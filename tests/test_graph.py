@@ -352,7 +352,8 @@ def test_related_stories_may_lead_in_a_circle(graph):
     """Two stories that point at each other can be followed round and round."""
     answer = graph.ask(
         """{ article(by: {slug: "2026-06-15-night-trams-return-to-port-verrin"}) { slug
-        related { article { slug related { article { slug related { article { slug } } } } } } } }"""
+        related { article { slug related { article { slug
+        related { article { slug } } } } } } } }"""
     )["article"]
     path = [answer["slug"]]
     while "related" in answer:
@@ -438,7 +439,8 @@ def test_node_of_nonsense_is_null(graph, id):
 def test_lookups_of_what_is_not_there_are_null(graph):
     """No article, provider or topic of that name: null, without an error."""
     assert graph.ask(
-        """{ a: article(by: {slug: "none"}) { id } b: article(by: {url: "http://none.example"}) { id }
+        """{ a: article(by: {slug: "none"}) { id }
+        b: article(by: {url: "http://none.example"}) { id }
         c: provider(by: {domain: "none.example"}) { id } d: provider(by: {id: "none"}) { id }
         e: topic(by: {name: "None"}) { id } f: topic(by: {slug: "Tides"}) { id } }"""
     ) == dict.fromkeys("abcdef")

@@ -117,7 +117,7 @@ def test_schema_every_list_of_a_connection_takes_both_directions():
 def test_schema_lookups_take_exactly_one_key():
     """The `…By` inputs are @oneOf."""
     assert re.findall(r"^input (\w+By) ", str(SCHEMA), re.MULTILINE) == re.findall(
-        r"^input (\w+) @oneOf ", str(SCHEMA), re.M
+        r"^input (\w+) @oneOf ", str(SCHEMA), re.MULTILINE
     )
 
 

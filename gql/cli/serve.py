@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import tempfile
 from importlib import metadata
 from typing import Any
 
@@ -17,6 +18,7 @@ from store import Repository, Visibility
 from ..app import GRAPHQL_PATH, create_app
 from ..loading import folder_loader, open_store
 from ..logs import configure_logging
+from ..metrics import MULTIPROCESS_FOLDER
 from ..settings import Settings, SettingsError
 from .documents import load_folder, print_report
 from .options import as_environment, with_settings
@@ -34,7 +36,7 @@ def serve(settings: Settings) -> None:
 
     newsgraph serve articles
 
-    newsgraph serve articles --drafts --port 8080
+    newsgraph serve articles --watch --drafts --port 8080
 
     newsgraph serve --store /var/lib/newsgraph/store.json --host 0.0.0.0 --workers 4
     """
@@ -64,12 +66,18 @@ async def serve_here(settings: Settings, bound: socket.socket) -> None:
 
 
 def serve_with_workers(settings: Settings, bound: socket.socket) -> None:
-    """Load here, then let several processes serve what is in the store."""
+    """Load here, then let several processes serve what is in the store.
+
+    Where the folder is to be followed, one of them does; the others notice the store's new file.
+    """
     asyncio.run(_prepare(settings, bound))
-    os.environ.update(as_environment(settings, folder=None, store=settings.store_path.absolute()))
+    folder = settings.folder.absolute() if settings.folder and settings.watch else None
     os.environ.pop("NEWSGRAPH_FOLDER", None)
+    os.environ.update(as_environment(settings, folder=folder, store=settings.store_path.absolute()))
     config = uvicorn_config("gql.app:from_env", settings, factory=True, workers=settings.workers)
-    Multiprocess(config, sockets=[bound]).run()
+    with tempfile.TemporaryDirectory(prefix="newsgraph-metrics-") as counts:
+        os.environ.setdefault(MULTIPROCESS_FOLDER, counts)
+        Multiprocess(config, sockets=[bound]).run()
 
 
 async def _prepare(settings: Settings, bound: socket.socket) -> None:

@@ -58,12 +58,13 @@ class DocumentFragments:
         return entry.fragment
 
     def put(self, document: Any, values: tuple[Any, ...], json: bytes) -> orjson.Fragment:
-        """Keep a result."""
+        """Keep a result, unless it alone takes more room than there is."""
         fragment = orjson.Fragment(json)
         self.drop(document.id)
         entry = Entry(document, values, fragment, len(json) + ENTRY_BYTES)
-        self.entries[document.id] = entry
-        self.cache.grow(entry.size_bytes)
+        if entry.size_bytes <= self.cache.capacity_bytes:
+            self.entries[document.id] = entry
+            self.cache.grow(self, entry.size_bytes)
         return fragment
 
     def drop(self, id: str) -> None:
@@ -71,7 +72,7 @@ class DocumentFragments:
         entry = self.entries.pop(id, None)
         if entry is not None:
             self.current.pop(id, None)
-            self.cache.size_bytes -= entry.size_bytes
+            self.cache.shrink(self, entry.size_bytes)
 
 
 class FragmentCache:
@@ -86,30 +87,30 @@ class FragmentCache:
     def __init__(self, capacity_bytes: int) -> None:
         self.capacity_bytes = capacity_bytes
         self.size_bytes = 0
-        self._sections: list[DocumentFragments] = []
+        self._sections: dict[DocumentFragments, None] = {}  # those that hold something
         self._clock = 0
 
     def __len__(self) -> int:
         return sum(len(section.entries) for section in self._sections)
-
-    def section(self) -> DocumentFragments:
-        """A new place for results."""
-        section = DocumentFragments(self)
-        self._sections.append(section)
-        return section
 
     def tick(self) -> int:
         """The time, in uses."""
         self._clock += 1
         return self._clock
 
-    def grow(self, size_bytes: int) -> None:
+    def grow(self, section: DocumentFragments, size_bytes: int) -> None:
         """Count a new result, and make room for it."""
+        self._sections[section] = None
         self.size_bytes += size_bytes
         if self.size_bytes > self.capacity_bytes:
-            for section, id in list(self._to_drop()):
-                section.drop(id)
-            self._sections = [section for section in self._sections if section.entries]
+            for full, id in list(self._to_drop()):
+                full.drop(id)
+
+    def shrink(self, section: DocumentFragments, size_bytes: int) -> None:
+        """Count a result that is gone."""
+        self.size_bytes -= size_bytes
+        if not section.entries:
+            self._sections.pop(section, None)
 
     def _to_drop(self) -> Iterator[tuple[DocumentFragments, str]]:
         # A tenth more than needed, so that a full cache does not sort its plans at every result.

@@ -35,7 +35,8 @@ from .links import LINKS, Link
 from .plan import ConnectionPlan, LinkPlan, ObjectPlan, OperationPlan, TextLookup
 from .render import Writer, is_leaf, leaf
 
-Source = Callable[[Any], Sequence[Any]]
+Sources = Callable[[Any], Sequence[Any]] | None
+"""From a document to the objects inside it that a field is on; None: too deep for a link."""
 
 
 def itself(document: Any) -> tuple[Any]:
@@ -91,6 +92,13 @@ def _checked_variables(operation: OperationDefinitionNode, root: ObjectPlan) -> 
     texts = {link.arguments.name for link in root.links if isinstance(link.arguments, TextLookup)}
     names = (each.variable.name.value for each in operation.variable_definitions or ())
     return tuple(sorted(name for name in names if name not in texts))
+
+
+def _may_be_null(type: GraphQLOutputType, *, in_list: bool) -> bool:
+    """Whether a value of this type, or one in a list of this type, may be null."""
+    if in_list:
+        type = getattr(type, "of_type", type).of_type  # type: ignore[union-attr]
+    return not isinstance(type, GraphQLNonNull)
 
 
 class _Compilation:
@@ -153,7 +161,7 @@ class _ObjectBody:
         fields: Sequence[Selected],
         source: str,
         depth: int,
-        sources: Source,
+        sources: Sources,
     ) -> str:
         """Write the reading of an object; the expression that makes its answer."""
         entries = []
@@ -167,13 +175,13 @@ class _ObjectBody:
         return "{" + ", ".join(entries) + "}"
 
     def field(
-        self, field: Selected, definition: GraphQLField, source: str, depth: int, sources: Source
+        self, field: Selected, definition: GraphQLField, source: str, depth: int, sources: Sources
     ) -> str:
         """Write the reading of a field; the expression of its value."""
         origin = strawberry_field(definition)
         resolver: Any = origin.base_resolver.wrapped_func if origin.base_resolver else None
         if resolver in LINKS:
-            return self.link(field, definition, LINKS[resolver], depth, sources)
+            return self.link(field, definition, LINKS[resolver], sources)
         read = self.read(field, origin.python_name, resolver, source)
         if is_leaf(definition.type):
             return leaf(self.writer, depth, read, definition.type)
@@ -205,7 +213,7 @@ class _ObjectBody:
         read: str,
         depth: int,
         attribute: str,
-        sources: Source,
+        sources: Sources,
     ) -> str:
         """Write the reading of objects inside the document: a list of them, or one or none."""
         nullable = not isinstance(type, GraphQLNonNull)
@@ -216,29 +224,29 @@ class _ObjectBody:
         fields = self.work.collector.below(field, named)
         result, item = self.writer.name("r"), self.writer.name("e")
         if isinstance(inner, GraphQLList):
-            if nullable or sources is not itself:
+            if nullable:
                 raise UnsupportedError(f"the field {field.name}")
+            inside = attrgetter(attribute) if sources is itself else None
             self.writer.line(depth, f"{result} = []")
             self.writer.line(depth, f"for {item} in {read}:")
-            answer = self.object(named, fields, item, depth + 1, attrgetter(attribute))
+            answer = self.object(named, fields, item, depth + 1, inside)
             self.writer.line(depth + 1, f"{result}.append({answer})")
         else:
             self.writer.line(depth, f"{result} = None")
             self.writer.line(depth, f"{item} = {read}")
             self.writer.line(depth, f"if {item} is not None:")
-            answer = self.object(named, fields, item, depth + 1, itself)
+            answer = self.object(named, fields, item, depth + 1, None)
             self.writer.line(depth + 1, f"{result} = {answer}")
             if not nullable:
                 return f"present({result})"
         return result
 
-    def link(
-        self, field: Selected, definition: GraphQLField, link: Link, depth: int, sources: Source
-    ) -> str:
+    def link(self, field: Selected, definition: GraphQLField, link: Link, sources: Sources) -> str:
         """Add a link; the expression of its value, which the caller of the function hands in."""
+        if sources is None:
+            raise UnsupportedError(f"the field {field.name}")
         name = f"c{len(self.links)}"
         self.link_names.append(name)
-        nullable = not isinstance(definition.type, GraphQLNonNull)
         named = get_named_type(definition.type)
         below: ConnectionPlan | dict[str, ObjectPlan]
         if link.cursors is not None and isinstance(named, GraphQLObjectType):
@@ -250,14 +258,12 @@ class _ObjectBody:
             sources,
             self.link_arguments(field, link),
             below,
-            is_nullable=nullable,
+            is_nullable=_may_be_null(definition.type, in_list=link.is_list),
             single=sources is itself,
         )
         self.links.append(plan)
-        if depth == 0:
-            return name
         if plan.single:
-            raise UnsupportedError(f"the field {field.name}")
+            return name
         # Inside a loop over embedded objects: one value for each of them, in their order.
         self.writer.lines.insert(0, f"    {name} = iter({name})")
         return f"next({name})"

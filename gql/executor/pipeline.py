@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import orjson
+from typing import NamedTuple
+
+import structlog
 from graphql import OperationDefinitionNode, OperationType
+
+from store import StoreError
 
 from ..http import GraphQLRequest, Pipeline, Result
 from ..http.documents import Document
@@ -14,13 +18,21 @@ from .cache import FragmentCache
 from .collect import UnsupportedError, directive_variables
 from .compile import Compiler
 from .plan import OperationPlan
+from .render import to_json
 from .run import Run
 
 MAX_PLANS = 64
 """How many plans a document may have: operations, times outcomes of directives, times rights."""
 
-MAX_BAILS = 10
-"""A plan that has handed on more than these, and more than half of its requests, is given up."""
+log = structlog.get_logger(__name__)
+
+
+class Prepared(NamedTuple):
+    """What a request was found to ask: of which plan, with which variables."""
+
+    plan: OperationPlan
+    variables: Variables
+    operation_name: str | None
 
 
 class CompiledPipeline:
@@ -41,52 +53,66 @@ class CompiledPipeline:
         self.reference = reference
         self.compiler = Compiler(reference.schema, sizes)
         self.cache = FragmentCache(fragment_cache_bytes)
-        self.counts: dict[str, int] = {"compiled": 0, "unsupported": 0, "surprise": 0}
+        self.counts: dict[str, int] = {"compiled": 0, "unsupported": 0, "surprise": 0, "fault": 0}
 
     async def __call__(
         self, request: GraphQLRequest, context: Context, *, read_only: bool = False
     ) -> Result:
         """The result of a request."""
-        document = self.reference.prepare(request.query)
-        operation = document.find(request.operation_name)
-        if operation is not None and operation.operation is OperationType.QUERY:
-            body = await self.compiled(document, operation, request, context)
+        rights = context.viewer.mark
+        try:
+            prepared: Prepared | None = request.memo[rights]
+        except KeyError:
+            prepared = request.memo[rights] = self.prepare(request, context)
+        if prepared is None:
+            self.counts["unsupported"] += 1
+        elif prepared.plan.takes_request():
+            body = await self.compiled(prepared, context)
             if body is not None:
                 return Result(
                     body=body,
                     has_data=True,
-                    operation_name=operation.name.value if operation.name else None,
+                    operation_name=prepared.operation_name,
                     way="compiled",
                 )
         return await self.reference(request, context, read_only=read_only)
 
-    async def compiled(
-        self,
-        document: Document,
-        operation: OperationDefinitionNode,
-        request: GraphQLRequest,
-        context: Context,
-    ) -> bytes | None:
+    async def compiled(self, prepared: Prepared, context: Context) -> bytes | None:
         """The compiled way's answer; None where it has none."""
+        plan, variables, _ = prepared
+        try:
+            plan.check(variables)
+            run = Run(context.snapshot, context.viewer.visibility, variables, self.cache)
+            body = to_json({"data": await run.root(plan.root)})
+        except Exception as error:  # noqa: BLE001  # the reference has the words for it
+            plan.bails += 1
+            self.count(error)
+            return None
+        self.counts["compiled"] += 1
+        return body
+
+    def prepare(self, request: GraphQLRequest, context: Context) -> Prepared | None:
+        """What a request asks; None where the compiled way does not take it."""
+        document = self.reference.prepare(request.query)
+        operation = document.find(request.operation_name)
+        if operation is None or operation.operation is not OperationType.QUERY:
+            return None
         variables = Variables(self.compiler.graphql, operation, request.variables or {})
         try:
             plan = self.plan(document, operation, variables, context)
         except SurpriseError:
-            plan = None
+            return None
         if plan is None:
-            self.counts["unsupported"] += 1
             return None
-        plan.runs += 1
-        try:
-            plan.check(variables)
-            run = Run(context.snapshot, context.viewer.visibility, variables, self.cache)
-            body = orjson.dumps({"data": await run.root(plan.root)})
-        except (SurpriseError, orjson.JSONEncodeError):
-            plan.bails += 1
+        return Prepared(plan, variables, operation.name.value if operation.name else None)
+
+    def count(self, error: Exception) -> None:
+        """Count what stopped the compiled way: something to be expected, or a fault of ours."""
+        if isinstance(error, SurpriseError | StoreError):
             self.counts["surprise"] += 1
-            return None
-        self.counts["compiled"] += 1
-        return body
+        else:
+            self.counts["fault"] += 1
+            log.warning("compiled_execution_failed", exc_info=error)
 
     def plan(
         self,
@@ -112,8 +138,6 @@ class CompiledPipeline:
             if len(document.plans) >= MAX_PLANS:
                 document.plans.clear()
             plan = document.plans[key] = self.first_plan(document, operation, variables, context)
-        if plan is not None and plan.bails > MAX_BAILS and plan.bails * 2 > plan.runs:
-            return None
         return plan
 
     def first_plan(

@@ -9,6 +9,9 @@ from .arguments import Arguments, Variables
 from .cache import DocumentFragments, FragmentCache
 from .links import Link
 
+MAX_BAILS = 10
+"""A plan that has handed on more than these, and more than half of its requests, is given up."""
+
 Render = Callable[..., Any]
 
 
@@ -48,7 +51,7 @@ class ObjectPlan:
         except KeyError:
             if len(self._caches) >= cache.max_variants:
                 self._caches.clear()
-            fragments = self._caches[key] = cache.section()
+            fragments = self._caches[key] = DocumentFragments(cache)
             return fragments
 
 
@@ -83,6 +86,7 @@ class LinkPlan:
         "link",
         "single",
         "sources",
+        "with_total",
     )
 
     def __init__(  # noqa: PLR0913  # a value with many fields
@@ -107,8 +111,14 @@ class LinkPlan:
             and isinstance(below, dict)
             and all(plan.cacheable for plan in below.values())
         )
+        self.with_total = isinstance(below, ConnectionPlan) and below.with_total
         plans = below.values() if isinstance(below, dict) else below.items
         self.inner_names: set[str] = {name for plan in plans for name in plan.names}
+
+    def cursor_of(self, asked: Any) -> Callable[[Any], str]:
+        """What makes the cursor of an item of the list that was asked for."""
+        assert self.link.cursors is not None  # noqa: S101  # a connection's link has them
+        return self.link.cursors(asked)
 
 
 class TextLookup:
@@ -145,6 +155,15 @@ class OperationPlan:
         self._checked: dict[Any, None] = {}
         self.runs = 0
         self.bails = 0
+
+    def takes_request(self) -> bool:
+        """Whether to run the plan for one more request, or to leave it to the reference.
+
+        Counted in any case, so that a plan which was given up is tried again some day: somebody's
+        wrong cursors must not slow it down for everyone and for good.
+        """
+        self.runs += 1
+        return self.bails <= MAX_BAILS or self.bails * 2 <= self.runs
 
     def check(self, variables: Variables, limit: int = 4_096) -> None:
         """See that all variables fit the operation. Raises: SurpriseError: they do not.

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+import orjson
 from graphql import (
     GraphQLList,
     GraphQLNonNull,
@@ -144,6 +145,14 @@ def _expression(value: str, type: GraphQLOutputType) -> str:
         raise UnsupportedError(f"the type {type}")
     inline = _INLINE.get(check.__name__, "{c}({v})")
     return "(" + inline.format(v=value, c=check.__name__) + ")"
+
+
+def to_json(value: Any) -> bytes:
+    """The JSON of an answer. Raises: SurpriseError: the reference writes it in another way."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError as error:  # this is TypeError, as which a fault would pass
+        raise SurpriseError(str(error)) from error
 
 
 def is_leaf(type: GraphQLOutputType) -> bool:

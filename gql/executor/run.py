@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
-from store import Snapshot, Visibility
+from store import Page, Snapshot, Visibility
 
 from .arguments import SurpriseError, Variables
 from .cache import FragmentCache
 from .links import Ask
 from .plan import ConnectionPlan, LinkPlan, ObjectPlan
+from .render import surprise, to_json
 
 Values = tuple[Any, ...]
 ROOT = (None,)
@@ -63,8 +62,10 @@ class Run:
             fragment = kept.find(document, values)
             if fragment is None:
                 answer = plan.render(document, *values, *arguments)
-                fragment = kept.put(document, values, orjson.dumps(answer))
-            made[document.id] = current[document.id] = fragment
+                fragment = kept.put(document, values, to_json(answer))
+            made[document.id] = fragment
+            if document.id in kept.entries:  # there was room
+                current[document.id] = fragment
         return [made[document.id] for document in documents]
 
     async def render(self, plan: ObjectPlan, documents: Sequence[Any]) -> list[Any]:
@@ -80,10 +81,41 @@ class Run:
         """The rendered value of each link of each document: n documents -> n tuples."""
         if not plan.links:
             return [()] * len(documents)
+        if len(documents) == len(plan.links) == 1 and plan.links[0].single:
+            return [(await self.value(plan.links[0], documents[0]),)]
         asked = [_Asked(link, documents, self.variables) for link in plan.links]
         answers = await self.ask(asked)
         columns = [await self.column(each, answers[each.plan.link.ask]) for each in asked]
         return list(zip(*columns, strict=True))
+
+    async def value(self, plan: LinkPlan, document: Any) -> Any:
+        """The rendered value of the only link of the only document.
+
+        The same as the general case below, without its sorting of many things: most operations
+        begin so, and for small ones this is most of the work.
+        """
+        link, below = plan.link, plan.below
+        asked = plan.arguments(self.variables) if plan.arguments is not None else None
+        keys = link.keys(document, asked, plan.with_total)
+        found = link.pick(
+            list(await link.ask(self.snapshot, keys, self.visibility) if keys else ())
+        )
+        if isinstance(below, ConnectionPlan):
+            return await self.connection(plan, below, asked, found)
+        if link.is_list:
+            [[value]] = await self.entities(plan, below, [[found]])
+            return value
+        if found is None:
+            return None if plan.is_nullable else surprise("null")
+        [value] = await self.objects(below[type(found).__name__], (found,))
+        return value
+
+    async def connection(
+        self, plan: LinkPlan, below: ConnectionPlan, asked: Any, page: Page[Any]
+    ) -> Any:
+        """One rendered connection."""
+        lists = [await self.objects(each, page.items) for each in below.items]
+        return below.render(page, plan.cursor_of(asked), *lists)
 
     async def ask(self, asked: Sequence[_Asked]) -> dict[Ask, dict[Any, Any]]:
         """The store's answers by kind of question and key; one call for each kind."""
@@ -141,18 +173,13 @@ class Run:
         self, below: ConnectionPlan, asked: _Asked, picked: list[list[Any]]
     ) -> list[list[Any]]:
         """Rendered connections in the places of their pages."""
-        link = asked.plan.link
-        assert link.cursors is not None  # noqa: S101  # a connection's link has them
-        cursor_of = link.cursors(asked.asked)
+        cursor_of = asked.plan.cursor_of(asked.asked)
         pages = [page for row in picked for page in row]
-        if len(pages) == 1:
-            lists = [[await self.objects(plan, pages[0].items)] for plan in below.items]
-        else:
-            items = [item for page in pages for item in page.items]
-            lists = []
-            for plan in below.items:
-                rendered = await self.distinct({plan.type_name: plan}, items)
-                lists.append([[rendered[item.id] for item in page.items] for page in pages])
+        items = [item for page in pages for item in page.items]
+        lists = []
+        for plan in below.items:
+            rendered = await self.distinct({plan.type_name: plan}, items)
+            lists.append([[rendered[item.id] for item in page.items] for page in pages])
         results = iter(
             [
                 below.render(page, cursor_of, *(each[n] for each in lists))
@@ -173,10 +200,9 @@ class _Asked:
     def __init__(self, plan: LinkPlan, documents: Sequence[Any], variables: Variables) -> None:
         self.plan = plan
         self.asked = plan.arguments(variables) if plan.arguments is not None else None
-        with_total = isinstance(plan.below, ConnectionPlan) and plan.below.with_total
         keys_of, sources = plan.link.keys, plan.sources
         self.single = plan.single
         self.keys = [
-            [keys_of(source, self.asked, with_total) for source in sources(document)]
+            [keys_of(source, self.asked, plan.with_total) for source in sources(document)]
             for document in documents
         ]

@@ -1,6 +1,7 @@
 """GraphQL over HTTP: a core without a framework, and a thin ASGI adapter."""
 
 from .asgi import ContextFactory, GraphQLApp, RequestSummary
+from .bounded_cache import BoundedCache
 from .execution import Execute, Pipeline
 from .front import Front
 from .handler import GraphQLHandler
@@ -9,6 +10,7 @@ from .protocol import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, R
 from .response_cache import ResponseCache
 
 __all__ = [
+    "BoundedCache",
     "ContextFactory",
     "Execute",
     "Front",

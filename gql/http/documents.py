@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any
 
 from graphql import (
@@ -25,6 +24,7 @@ from gql.errors import (
     request_error,
 )
 
+from .bounded_cache import BoundedCache
 from .limits import Limits, check_limits
 
 # These rely on what the specification's rules have checked, so they come after them.
@@ -105,36 +105,15 @@ def validate_document(
     return errors or validate(schema, ast, _STRAWBERRY_RULES, max_errors=limits.errors)
 
 
-class DocumentCache:
-    """The valid documents used last, by text; `capacity_bytes` bounds the length of all texts.
+class DocumentCache(BoundedCache[str, Document]):
+    """The valid documents used last, by text; bounded by the length of all texts.
 
     A syntax tree takes some hundred times the memory of its text.
     """
 
-    def __init__(self, capacity_bytes: int) -> None:
-        self.capacity_bytes = capacity_bytes
-        self.size_bytes = 0
-        self._documents: OrderedDict[str, Document] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._documents)
-
-    def get(self, text: str) -> Document | None:
-        """The document of this text, if it is still here."""
-        document = self._documents.get(text)
-        if document is not None:
-            self._documents.move_to_end(text)
-        return document
-
-    def put(self, text: str, document: Document) -> None:
-        """Keep a document, at the cost of those not used for longest."""
-        if text in self._documents or size_bytes(text) > self.capacity_bytes:
-            return
-        self._documents[text] = document
-        self.size_bytes += size_bytes(text)
-        while self.size_bytes > self.capacity_bytes:
-            oldest, _ = self._documents.popitem(last=False)
-            self.size_bytes -= size_bytes(oldest)
+    def keep(self, text: str, document: Document) -> None:
+        """Keep a document."""
+        self.put(text, document, size_bytes(text))
 
 
 def size_bytes(text: str) -> int:

@@ -84,7 +84,7 @@ class Pipeline:
         if document is None:
             document = prepare_document(self.schema._schema, text, self.limits)
             if not document.errors:
-                self.documents.put(text, document)
+                self.documents.keep(text, document)
         return document
 
     async def execute(

@@ -20,13 +20,17 @@ from gql.errors import GraphError, RequestError
 from store.errors import StoreError
 
 from .asgi import RequestSummary
+from .bounded_cache import BoundedCache
 from .compression import best_encoding
 from .encoding import decode
 from .execution import Execute
 from .handler import failure
 from .media_types import MediaType, negotiate
 from .protocol import GraphQLRequest, HttpSettings, Result, graphql_request, read_get, respond
-from .response_cache import CachedResponse, ResponseCache, encoded
+from .response_cache import CachedResponse, ResponseCache
+
+REQUEST_FACTOR, REQUEST_BYTES = 3, 3_000
+"""What a remembered request costs: times its text's length, plus its objects; measured."""
 
 _CONTENT_TYPES = {
     media_type: (b"content-type", f"{media_type}; charset=utf-8".encode())
@@ -54,12 +58,16 @@ class Plain(NamedTuple):
     text: bytes
     request: GraphQLRequest
     media_type: MediaType
-    if_none_match: bytes
+    if_none_match: bytes | None
     encoding: str | None
 
 
 class Front:
-    """Answers plain operations; hands everything else to `behind`."""
+    """Answers plain operations; hands everything else to `behind`.
+
+    `requests` remembers what bodies and query strings say, so that one which comes again need not
+    be read again.
+    """
 
     def __init__(  # noqa: PLR0913  # the seams between what it joins
         self,
@@ -67,8 +75,9 @@ class Front:
         execute: Execute,
         make_context: MakeContext,
         settings: HttpSettings,
-        cache: ResponseCache,
         *,
+        responses: ResponseCache,
+        requests: BoundedCache[bytes, GraphQLRequest],
         cache_control: str,
         explain: bool = False,
     ) -> None:
@@ -76,7 +85,8 @@ class Front:
         self.execute = execute
         self.make_context = make_context
         self.settings = settings
-        self.cache = cache
+        self.responses = responses
+        self.requests = requests
         self.cache_control = (b"cache-control", cache_control.encode())
         self.explain = explain
 
@@ -87,52 +97,47 @@ class Front:
         plain = None
         if scope["method"] == "POST":
             message = await receive()
-            plain = self.read_post(scope, message)
+            plain = self.read_post(dict(scope["headers"]), message)
         elif scope["method"] == "GET":
-            plain = self.read_get(scope)
+            plain = self.read_get(dict(scope["headers"]), scope["query_string"])
         if plain is None or not await self.answer(plain, scope, send, started):
             await self.behind(scope, _replaying(message, receive), send)
 
-    def read_post(self, scope: Scope, message: Message) -> Plain | None:
+    def read_post(self, headers: dict[bytes, bytes], message: Message) -> Plain | None:
         """The operation in a body that came in one piece; None where anything is unusual."""
         body: bytes = message.get("body", b"")
         if (
-            message["type"] != "http.request"
+            headers.get(b"content-type") not in _JSON_BODIES
+            or message["type"] != "http.request"
             or message.get("more_body")
             or len(body) > self.settings.max_body_bytes
+            or b"content-encoding" in headers
         ):
             return None
-        headers = dict(scope["headers"])
-        if headers.get(b"content-type") not in _JSON_BODIES or b"content-encoding" in headers:
-            return None
-        try:
-            request = graphql_request(decode(body), self.settings)
-        except (ValueError, RequestError):
-            return None
-        return self.plain(body, request, headers)
+        request = self.requests.get(body)
+        if request is None:
+            try:
+                request = graphql_request(decode(body), self.settings)
+            except (ValueError, RequestError):
+                return None
+            self.remember(body, request)
+        return plain(body, request, headers)
 
-    def read_get(self, scope: Scope) -> Plain | None:
+    def read_get(self, headers: dict[bytes, bytes], query_string: bytes) -> Plain | None:
         """The operation in a URL; None where anything is unusual."""
-        text: bytes = scope["query_string"]
-        try:
-            request = read_get(text, self.settings)
-        except RequestError:
-            return None
-        return self.plain(text, request, dict(scope["headers"]))
+        text = b"?" + query_string  # no JSON begins so
+        request = self.requests.get(text)
+        if request is None:
+            try:
+                request = read_get(query_string, self.settings)
+            except RequestError:
+                return None
+            self.remember(text, request)
+        return plain(text, request, headers)
 
-    def plain(
-        self, text: bytes, request: GraphQLRequest, headers: dict[bytes, bytes]
-    ) -> Plain | None:
-        """The request with what its headers ask; None where nothing of ours is acceptable.
-
-        Of a header that comes twice the last counts here; none of these should.
-        """
-        media_type = negotiate(headers.get(b"accept", b"").decode("latin-1"))
-        if media_type is None:
-            return None
-        accepted = headers.get(b"accept-encoding")
-        encoding = best_encoding(accepted) if accepted else None
-        return Plain(text, request, media_type, headers.get(b"if-none-match", b""), encoding)
+    def remember(self, text: bytes, request: GraphQLRequest) -> None:
+        """Keep what a text says for the next request with the same."""
+        self.requests.put(text, request, REQUEST_FACTOR * len(text) + REQUEST_BYTES)
 
     async def answer(self, plain: Plain, scope: Scope, send: Send, started: float) -> bool:
         """Send the answer; False, with nothing sent, where the request cannot be served."""
@@ -142,18 +147,21 @@ class Front:
             return False  # what is behind meets it again, and has the words for it
         state = context.state
         etag = _etag(plain, state)
-        if plain.if_none_match and matches(plain.if_none_match.decode("latin-1"), etag):
-            await _send(send, 304, [self.cache_control, _VARY, (b"etag", etag.encode())], b"")
+        if plain.if_none_match and matches(plain.if_none_match.decode("latin-1"), etag.decode()):
+            await _send(send, 304, [self.cache_control, _VARY, (b"etag", etag)], b"")
             return True
-        key = (plain.text, state)
-        response = self.cache.get(key) if self.cache.capacity_bytes else None
+        response = None
+        if self.responses.capacity_bytes:
+            response = self.responses.get((plain.text, state))
         if response is None:
             result = await self._execute(plain, context, read_only=scope["method"] == "GET")
             if not result.has_data or result.error_codes:
                 await self._send_failed(result, plain, scope, send, started)
                 return True
             response = CachedResponse(result.body, result.operation_name, result.way)
-        await self._send_response(response, key, etag, plain, send)
+        await self._send_response(response, etag, plain, send)
+        if self.responses.capacity_bytes:
+            self.responses.keep((plain.text, state), response)
         _summarise(scope, started, response.operation_name)
         return True
 
@@ -172,29 +180,36 @@ class Front:
         _summarise(scope, started, response.operation_name, response.error_codes)
 
     async def _send_response(
-        self,
-        response: CachedResponse,
-        key: tuple[bytes, bytes],
-        etag: str,
-        plain: Plain,
-        send: Send,
+        self, response: CachedResponse, etag: bytes, plain: Plain, send: Send
     ) -> None:
-        """Send an answer, compressed where that is wanted and pays, and keep it."""
-        encoding, body = encoded(response, plain.encoding)
+        """Send an answer, compressed where that is wanted and pays."""
+        encoding, body = response.encoded(plain.encoding)
         headers = [
             _CONTENT_TYPES[plain.media_type],
             (b"content-length", b"%d" % len(body)),
             self.cache_control,
             _VARY,
-            (b"etag", etag.encode()),
+            (b"etag", etag),
         ]
         if encoding is not None:
             headers.append((b"content-encoding", encoding.encode()))
         if self.explain:
             headers.append((b"x-newsgraph-way", response.way.encode()))
         await _send(send, 200, headers, body)
-        if self.cache.capacity_bytes:
-            self.cache.put(key, len(plain.text), response)
+
+
+def plain(text: bytes, request: GraphQLRequest, headers: dict[bytes, bytes]) -> Plain | None:
+    """The request with what its headers ask; None where nothing of ours is acceptable.
+
+    Of a header that comes twice the last counts here; none of these should.
+    """
+    accept = headers.get(b"accept")
+    media_type = negotiate(accept.decode("latin-1")) if accept else MediaType.JSON
+    if media_type is None:
+        return None
+    accepted = headers.get(b"accept-encoding")
+    encoding = best_encoding(accepted) if accepted else None
+    return Plain(text, request, media_type, headers.get(b"if-none-match"), encoding)
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
@@ -202,16 +217,14 @@ async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], bod
     await send({"type": "http.response.body", "body": body})
 
 
-def _etag(plain: Plain, state: bytes) -> str:
+def _etag(plain: Plain, state: bytes) -> bytes:
     """A strong validator of the answer, known before there is one.
 
-    The answer is the same whenever the request, the encoding, the rights and the state of the store
+    The answer is the same whenever the request, its form, the rights and the state of the store
     are; and the digest cannot be made to fit another request.
     """
-    digest = hashlib.blake2b(plain.text, digest_size=16)
-    digest.update(b"\0%s\0%s\0" % (plain.media_type.encode(), (plain.encoding or "").encode()))
-    digest.update(state)
-    return f'"{digest.hexdigest()}"'
+    form = f"{plain.media_type} {plain.encoding} ".encode()
+    return b'"%s"' % hashlib.blake2b(plain.text + form + state, digest_size=16).hexdigest().encode()
 
 
 def _summarise(

@@ -58,12 +58,16 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GraphQLRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A well-formed request: https://graphql.github.io/graphql-over-http/draft/#sec-Request ."""
+    """A well-formed request: https://graphql.github.io/graphql-over-http/draft/#sec-Request .
+
+    `memo` is where who executes it may leave what helps when the same request comes again.
+    """
 
     query: str
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None
+    memo: dict[Any, Any] = {}
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

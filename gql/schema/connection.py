@@ -105,8 +105,8 @@ class ConnectionValue(Generic[T]):
 
 def window(
     sizes: PageSizes,
-    first: int | None,
-    after: str | None,
+    first: int | None = UNSET,
+    after: str | None = UNSET,
     last: int | None = UNSET,
     before: str | None = UNSET,
 ) -> Window:

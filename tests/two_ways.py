@@ -1,0 +1,156 @@
+"""One store asked both ways: compiled, and on graphql-core. The answers have to be the same."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from gql.executor import CompiledPipeline
+from gql.http import GraphQLRequest, Limits, Pipeline, Result
+from gql.schema import Context, PageSizes
+from gql.viewer import PUBLIC, Viewer
+from store import Batch, Key, MemoryRepository, Repository, Snapshot, TinyDBRepository, Visibility
+
+from .argument_strategies import MAX_SIZE
+from .executor_strategies import Ask, Edit, Session
+from .graph import SCHEMA
+
+SIZES = PageSizes(default=3, maximum=MAX_SIZE)
+KEPT_SNAPSHOTS = 3
+
+_FAULT_IDS = re.compile(rb'(with the id |"id":")[0-9a-f]{12}\b')
+
+
+@dataclass
+class Tally:
+    """How many requests there were, how many had no errors, and how many of these ran compiled."""
+
+    asked: int = 0
+    valid: int = 0
+    compiled: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Count what another has counted, too."""
+        self.asked += other.asked
+        self.valid += other.valid
+        self.compiled += other.compiled
+
+
+class DistantSnapshot:
+    """A snapshot whose answers take turns of the event loop, as those of a remote engine do."""
+
+    def __init__(self, snapshot: Snapshot, turns: int) -> None:
+        self._snapshot = snapshot
+        self._turns = turns
+        self.revision = snapshot.revision
+        self.version = snapshot.version
+
+    def __getattr__(self, name: str) -> Any:
+        read = getattr(self._snapshot, name)
+
+        async def later(*arguments: Any) -> Any:
+            for _ in range(self._turns):
+                await asyncio.sleep(0)
+            return await read(*arguments)
+
+        return later
+
+
+class TwoWays:
+    """A pipeline of each kind, and the snapshots that requests may read."""
+
+    def __init__(
+        self, repository: Repository, *, capacity_bytes: int = 1 << 20, sizes: PageSizes = SIZES
+    ) -> None:
+        self.repository = repository
+        self.sizes = sizes
+        self.reference = Pipeline(SCHEMA, Limits())
+        self.compiled = CompiledPipeline(
+            self.reference, sizes, fragment_cache_bytes=capacity_bytes
+        )
+        self.tally = Tally()
+
+    async def ask(
+        self,
+        text: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        viewer: Viewer = PUBLIC,
+        snapshot: Snapshot | None = None,
+    ) -> Any:
+        """The whole response, the same both ways."""
+        request = GraphQLRequest(query=text, variables=variables)
+        snapshot = snapshot or await self.repository.snapshot()
+        return orjson.loads((await self.check(request, snapshot, viewer)).body)
+
+    async def check(
+        self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer = PUBLIC
+    ) -> Result:
+        """The result of a request. Raises: AssertionError: it is not the same both ways."""
+        expected = await self.reference(request, Context(snapshot, viewer, self.sizes))
+        result = await self.compiled(request, Context(snapshot, viewer, self.sizes))
+        assert plain(result) == plain(expected), request
+        cache = self.compiled.cache
+        assert cache.size_bytes <= cache.capacity_bytes
+        self.tally.asked += 1
+        if expected.has_data and not expected.error_codes:
+            self.tally.valid += 1
+            self.tally.compiled += result.way == "compiled"
+        return result
+
+
+def plain(result: Result) -> Result:
+    """A result without what differs between two executions: ids of faults, and the way."""
+    body = _FAULT_IDS.sub(rb"\1", result.body)
+    return msgspec.structs.replace(result, body=body, way="")
+
+
+async def play(session: Session) -> Tally:
+    """Do what happens in a session. Raises: AssertionError: somebody got a wrong answer."""
+    with _repository(session.engine) as repository:
+        ways = TwoWays(repository, capacity_bytes=session.capacity_bytes)
+        states: list[Snapshot] = []
+        for step in session.steps:
+            if isinstance(step, Batch | Edit):
+                await repository.apply(await _batch(repository, step))
+                states = [*states[1 - KEPT_SNAPSHOTS :], await repository.snapshot()]
+            else:
+                await _ask_together(ways, step, states, session.turns)
+        await repository.close()
+    assert not ways.compiled.counts["fault"]
+    return ways.tally
+
+
+async def _ask_together(
+    ways: TwoWays, asks: Sequence[Ask], states: Sequence[Snapshot], turns: int
+) -> None:
+    def snapshot(age: int) -> Any:
+        return DistantSnapshot(states[max(-1 - age, -len(states))], turns)
+
+    await asyncio.gather(*(ways.check(a.request, snapshot(a.age), a.viewer) for a in asks))
+
+
+async def _batch(repository: Repository, step: Batch | Edit) -> Batch:
+    if isinstance(step, Batch):
+        return step
+    snapshot = await repository.snapshot()
+    [article] = await snapshot.get_many(Key.ID, [step.id], Visibility.ALL)
+    return Batch(puts=(msgspec.structs.replace(article, **step.fields),) if article else ())
+
+
+@contextmanager
+def _repository(engine: str) -> Iterator[Repository]:
+    if engine == "memory":
+        yield MemoryRepository()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield TinyDBRepository.open(Path(folder) / "store.json")
