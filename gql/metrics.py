@@ -149,7 +149,7 @@ class Metrics:
 def _shared(own: CollectorRegistry) -> CollectorRegistry:
     """The registry that answers for all processes; this process's own where it is the only one."""
     if MULTIPROCESS_FOLDER not in os.environ:
-        ProcessCollector(namespace="newsgraph", registry=own)
+        ProcessCollector(registry=own)
         return own
     shared = CollectorRegistry()
     MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # theirs

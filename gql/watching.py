@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 from watchfiles import awatch
+from watchfiles._rust_notify import WatchfilesRustInternalError
 from watchfiles.main import FileChange
 
 from store import FolderLoader, LoadReport, Repository, StoreError, Window, diagnostic_cursor
@@ -67,11 +68,11 @@ class FolderWatcher:
         self._look_at_all_at = 0.0
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Watch until the block ends."""
+    async def running(self) -> AsyncIterator[asyncio.Task[None]]:
+        """Watch until the block ends, in the task that this gives."""
         task = asyncio.create_task(self.run())
         try:
-            yield
+            yield task
         finally:
             task.cancel()
             await asyncio.wait((task,))
@@ -83,7 +84,9 @@ class FolderWatcher:
             while True:
                 try:
                     await self._follow()
-                except OSError as error:
+                except FileNotFoundError:
+                    pass  # the folder vanished between two looks, as the next one will tell
+                except (OSError, WatchfilesRustInternalError) as error:
                     self._poll_from_now_on(error)
                 except Exception as fault:  # noqa: BLE001  # live reload ends with the server only
                     self._log.error("watch_failed", exc_info=fault)
@@ -142,20 +145,19 @@ class FolderWatcher:
     async def _catch_up(self, names: set[str]) -> None:
         try:
             if time.monotonic() >= self._look_at_all_at:
-                self._tell(await self._loader.load())
+                await self._tell(await self._loader.load())
                 self._look_at_all_at = time.monotonic() + LOOK_AT_ALL_S
             if names:
-                self._tell(await self._loader.refresh(names))
+                await self._tell(await self._loader.refresh(names))
         except StoreError as error:
-            self._look_at_all_at = 0.0
+            self._look_at_all_at = 0.0  # as what changed is not known any more
             self._fail(str(error))
-            return
-        await self._tell_problems()
-        self._failure = ""
 
-    def _tell(self, report: LoadReport) -> None:
+    async def _tell(self, report: LoadReport) -> None:
+        self._failure = ""
         if report.read or report.removed:
             log_load("reloaded", report)
+            await self._tell_problems()
         self._done(report)
 
     async def _tell_problems(self) -> None:
@@ -176,7 +178,7 @@ class FolderWatcher:
                 return frozenset(found)
             window = msgspec.structs.replace(window, after=diagnostic_cursor(page.items[-1]))
 
-    def _poll_from_now_on(self, error: OSError) -> None:
+    def _poll_from_now_on(self, error: Exception) -> None:
         if self._polls:
             self._fail(f"The folder {self._folder} cannot be watched: {error}")
             return

@@ -4,7 +4,8 @@
 puts the article "new" and kills itself at its k-th step in the file system; prints the child's
 exit status, which is 0 once k is more than all steps.
 
-`python -m tests.store_writer put STORE NAME COUNT`: puts COUNT articles, a batch each.
+`python -m tests.store_writer put STORE NAME COUNT`: says "ready", waits for a line on standard
+input, and puts COUNT articles, a batch each.
 """
 
 from __future__ import annotations
@@ -94,6 +95,8 @@ def main() -> None:
         case ["crash", path]:
             _crash(path)
         case ["put", path, name, count]:
+            print("ready", flush=True)
+            sys.stdin.readline()
             _put(path, [f"{name}-{number}" for number in range(int(count))])
 
 

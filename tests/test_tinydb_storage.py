@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -296,9 +297,16 @@ def test_read_only_folder_loses_nothing():
 def test_writers_in_two_processes_lose_nothing(path):
     """Processes that write at the same time take turns."""
     command = [sys.executable, "-m", "tests.store_writer", "put", str(path)]
-    writers = [subprocess.Popen([*command, name, "12"]) for name in ("a", "b")]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
-    expected = {"old"} | {f"{name}-{number}" for name in "ab" for number in range(12)}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with (
+        subprocess.Popen([*command, "a", "40"], **pipes) as one,
+        subprocess.Popen([*command, "b", "40"], **pipes) as two,
+    ):
+        assert [writer.stdout.readline() for writer in (one, two)] == ["ready\n"] * 2
+        for writer in (one, two):
+            print("go", file=writer.stdin, flush=True)
+        assert [writer.wait(timeout=60) for writer in (one, two)] == [0, 0]
+    expected = {"old"} | {f"{name}-{number}" for name in "ab" for number in range(40)}
     assert set(held(path)) == expected
     assert asyncio.run(TinyDBRepository.open(path).snapshot()).revision == len(expected)
 

@@ -20,7 +20,7 @@ from gql.schema import Context, PageSizes
 from gql.viewer import PUBLIC, Viewer
 from store import Batch, Key, MemoryRepository, Repository, Snapshot, TinyDBRepository, Visibility
 
-from .argument_strategies import MAX_SIZE
+from .made_up_arguments import MAX_SIZE
 from .executor_strategies import Ask, Edit, Session
 from .graph import SCHEMA
 

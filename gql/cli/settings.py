@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from ..settings import Settings, origins, variable
@@ -31,9 +32,19 @@ def config(
             {name: {"value": value, "origin": where[name]} for name, value in values.items()}
         )
         return
-    table = Table("setting", "value", "from", "for", box=None, pad_edge=False)
-    for name, field in Settings.model_fields.items():
-        value = values[name]
-        shown = "" if value in (None, []) else str(value)
-        table.add_row(variable(name), shown, where[name], field.description)
-    out.print(table)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Setting", no_wrap=True)
+    table.add_column("Value", overflow="fold")
+    table.add_column("From", no_wrap=True)
+    for name, value in values.items():
+        origin = where[name].split()[0]  # which variable, the first column says
+        style = "dim" if origin == "default" else "green"
+        table.add_row(variable(name), escape(_shown(value)), origin, style=style)
+    out.print(table, soft_wrap=False)
+    out.print("[dim]What each is for: newsgraph serve --help[/]")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import structlog
-from graphql import OperationDefinitionNode, OperationType
+from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
 from store import StoreError
 
@@ -102,6 +102,9 @@ class CompiledPipeline:
             plan = self.plan(document, operation, variables, context)
         except SurpriseError:
             return None
+        except Exception as error:  # noqa: BLE001  # a fault here must not be the client's
+            self.count(error)
+            return None
         if plan is None:
             return None
         return Prepared(plan, variables, operation.name.value if operation.name else None)
@@ -158,3 +161,5 @@ class CompiledPipeline:
             )
         except UnsupportedError:
             return None
+        except GraphQLError as error:
+            raise SurpriseError(str(error)) from error
