@@ -77,7 +77,7 @@ def _attributes(seen: Observation, headers: dict[str, str]) -> dict[str, Any]:
     Query strings and documents are left out: they may hold what a client keeps secret.
     """
     scope = seen.scope
-    client, summary = scope.get("client"), seen.graphql
+    client, server, summary = scope.get("client"), scope.get("server"), seen.graphql
     codes = summary.error_codes if summary else ()
     found = {
         "http.request.method": scope["method"],
@@ -86,7 +86,8 @@ def _attributes(seen: Observation, headers: dict[str, str]) -> dict[str, Any]:
         "http.response.body.size": seen.size_bytes,
         "url.scheme": scope.get("scheme", "http"),
         "url.path": scope["path"],
-        "server.address": headers.get("host"),
+        "server.address": server[0] if server else None,
+        "server.port": server[1] if server else None,
         "client.address": client[0] if client else None,
         "user_agent.original": headers.get("user-agent"),
         "network.protocol.version": scope.get("http_version"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from starlette.types import Scope as AsgiScope
 
@@ -61,17 +62,25 @@ PREVIEW = Viewer(frozenset(Scope))
 def is_local(scope: AsgiScope) -> bool:
     """Whether a request was made on this machine, by a person's own program.
 
-    The address alone does not tell: a proxy here passes on strangers' requests, and a page from
-    elsewhere may bind its name to this address (DNS rebinding). Hence no forwarding headers, and a
-    Host that means this machine.
+    The address alone does not tell: a proxy here passes on strangers' requests, a page from
+    elsewhere may bind its name to this address (DNS rebinding), or ask from a browser here. Hence
+    no forwarding headers, and a Host and an Origin, where there is one, that mean this machine.
     """
     headers = dict(scope["headers"])
     client = scope.get("client")
-    host = headers.get(b"host", b"").decode("latin-1")
-    name = host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
+    origin = headers.get(b"origin")
     return (
         client is not None
         and is_loopback(client[0])
-        and is_loopback(name)
+        and is_loopback(_host_name(b"//" + headers.get(b"host", b"")))
+        and (origin is None or is_loopback(_host_name(origin)))
         and not any(header in headers for header in _FORWARDING)
     )
+
+
+def _host_name(address: bytes) -> str:
+    """The host in an address, without its port; empty where there is none."""
+    try:
+        return urlsplit(address.decode("latin-1")).hostname or ""
+    except ValueError:
+        return ""

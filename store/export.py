@@ -112,7 +112,7 @@ def _refuse_files(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise StoreError(
             f"The folder {folder} is not empty. Export into an empty one, "
-            "or say that files in it may be overwritten."
+            "or allow files in it to be overwritten (--force)."
         )
 
 

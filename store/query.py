@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from functools import lru_cache
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -89,7 +90,7 @@ class Operator(StrEnum):
 Scalar = str | int | bool | datetime
 
 
-class Condition(msgspec.Struct, frozen=True):
+class Condition(msgspec.Struct, frozen=True, cache_hash=True):
     """One comparison of one field."""
 
     field: Field
@@ -97,19 +98,19 @@ class Condition(msgspec.Struct, frozen=True):
     value: Scalar | tuple[str, ...] | tuple[int, ...]
 
 
-class And(msgspec.Struct, frozen=True):
+class And(msgspec.Struct, frozen=True, cache_hash=True):
     """All of them; true where there are none."""
 
     filters: tuple[Filter, ...]
 
 
-class Or(msgspec.Struct, frozen=True):
+class Or(msgspec.Struct, frozen=True, cache_hash=True):
     """At least one of them; false where there are none."""
 
     filters: tuple[Filter, ...]
 
 
-class Not(msgspec.Struct, frozen=True):
+class Not(msgspec.Struct, frozen=True, cache_hash=True):
     """The opposite."""
 
     filter: Filter
@@ -120,17 +121,20 @@ Filter = Condition | And | Or | Not
 EVERYTHING = And(())
 
 
+@lru_cache(maxsize=4_096)
 def all_of(*filters: Filter | None) -> Filter:
     """Those that are given, joined by and."""
     given = tuple(f for f in filters if f is not None and f != EVERYTHING)
     return given[0] if len(given) == 1 else And(given)
 
 
+@lru_cache(maxsize=4_096)
 def of_provider(domain: str) -> Filter:
     """The articles of one provider."""
     return Condition(Field.PROVIDER_DOMAIN, Operator.EQ, domain)
 
 
+@lru_cache(maxsize=4_096)
 def of_topic(slug: str) -> Filter:
     """The articles that name one topic."""
     return Condition(Field.TOPICS, Operator.SOME, (slug,))
@@ -150,7 +154,7 @@ class OrderField(StrEnum):
     TITLE = "title"
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(msgspec.Struct, frozen=True, cache_hash=True):
     """One step of an order; equal articles are told apart by the next, at last by id."""
 
     field: OrderField
@@ -181,16 +185,31 @@ class ArticleQuery(msgspec.Struct, frozen=True):
     with_total: bool = False
 
 
+class Place(NamedTuple):
+    """Where a page's items stand in a list that the engine keeps whole for this state of the store.
+
+    They are `whole[start:end]`, read backwards where it says so. The list is the same object for
+    all pages of it, so that callers can keep things of their own alongside.
+    """
+
+    whole: Sequence[Any]
+    start: int
+    end: int
+    backwards: bool
+
+
 class Page(msgspec.Struct, Generic[T], frozen=True):
     """A part of an ordered list; both flags are true to the whole list, not only to the window.
 
-    `total` is the size of the whole list, or None where it was not asked for.
+    `total` is the size of the whole list, or None where it was not asked for; `place` is None where
+    the engine keeps no such list.
     """
 
     items: Sequence[T]
     has_previous: bool = False
     has_next: bool = False
     total: int | None = None
+    place: Place | None = None
 
 
 ArticlePage = Page[Article]

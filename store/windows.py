@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from .cursors import Position
 from .errors import WindowError
-from .query import Page, T, Window
+from .query import Page, Place, T, Window
 
 Entry = tuple[Any, ...]
 """An item with its position before it: (*position, item). Entries sort as the list is ordered."""
@@ -33,7 +33,8 @@ def flipped(window: Window) -> Window:
 
 def flipped_page(page: Page[T]) -> Page[T]:
     """The page of the same items read backwards."""
-    return Page(page.items[::-1], page.has_next, page.has_previous, page.total)
+    place = page.place and page.place._replace(backwards=not page.place.backwards)
+    return Page(page.items[::-1], page.has_next, page.has_previous, page.total, place)
 
 
 class Span(NamedTuple):
@@ -83,6 +84,7 @@ def slice_page(
         has_previous=start > 0,
         has_next=end < len(entries),
         total=len(entries) if with_total else None,
+        place=None if items is None else Place(items, start, end, backwards=False),
     )
 
 

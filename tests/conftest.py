@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from gql.app import create_app
 from gql.execution import pipeline
-from gql.settings import Settings
+from gql.settings import load_settings
 from store import FolderLoader, MemoryRepository, TinyDBRepository
 
 from .graph import SCHEMA, Graph
@@ -44,11 +44,13 @@ def graph(
     repository = TinyDBRepository.open(tmp_path_factory.mktemp("seeds") / "store.json")
     asyncio.run(FolderLoader(repository, SEEDS).load())
     compiled = request.param == "compiled"
-    return Graph(repository, pipeline(Settings(max_depth=40, compiled=compiled), SCHEMA))
+    return Graph(
+        repository, pipeline(load_settings({"max_depth": 40, "compiled": compiled}), SCHEMA)
+    )
 
 
 @pytest.fixture(scope="session")
 def live_server(seeded: MemoryRepository) -> Iterator[str]:
     """The base URL of a running newsgraph that serves the seeds; GraphQL is at /graphql."""
-    with serving(create_app(Settings(), seeded)) as url:
+    with serving(create_app(load_settings(), seeded)) as url:
         yield url

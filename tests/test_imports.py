@@ -76,7 +76,7 @@ def importers(library: str) -> set[str]:
     ],
 )
 def test_imports_point_one_way(part, unknown):
-    """From cli over app, executor and schema to store, with http, feeds and settings beside them."""
+    """From cli over app, executor and schema to store, http and feeds beside them."""
     for module, sources in modules_imported_by(part).items():
         for source in sources:
             found = [name for name in unknown.split() if within(source, name)]

@@ -126,8 +126,6 @@ def _applied(batches: Sequence[Batch]) -> Twins:
 histories = st.builds(
     lambda first, rest: [first, *rest], some.full_batches, st.lists(some.batches, max_size=3)
 )
-    lambda first, rest: [first, *rest], some.full_batches, st.lists(some.batches, max_size=3)
-)
 twins = histories.map(_applied)
 
 

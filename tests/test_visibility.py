@@ -7,7 +7,7 @@ import json
 import pytest
 
 from gql.execution import pipeline
-from gql.settings import Settings
+from gql.settings import load_settings
 from gql.viewer import PREVIEW, Scope, Viewer
 from store import NEWEST_FIRST, article_cursor
 from store.model import Article, Image, ProviderMention, Related
@@ -82,7 +82,7 @@ OPEN = article(
 @pytest.fixture(params=[False, True], ids=["reference", "compiled"])
 def mixed(request):
     """An open story that points at a draft and is pointed at by it, and another draft."""
-    execute = pipeline(Settings(compiled=request.param, max_depth=40), SCHEMA)
+    execute = pipeline(load_settings({"compiled": request.param, "max_depth": 40}), SCHEMA)
     return Graph(stored(DRAFT, LONER, OPEN), execute)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.markup import escape
 
 from store import FolderLoader, LoadReport, Severity, Visibility, check_folder, export_folder
 
@@ -65,12 +66,13 @@ async def load_folder(settings: Settings, *, prune: bool = False) -> LoadReport:
 
 def print_report(report: LoadReport, settings: Settings) -> None:
     """What a load did, in two lines."""
+    folder = escape(str(settings.folder))
     out.print(
-        f"[bold]Loaded[/]    {plural(report.articles, 'article')} from {settings.folder} "
+        f"[bold]Loaded[/]    {plural(report.articles, 'article')} from {folder} "
         f"[dim]({report.read:,} files read, {report.unchanged:,} unchanged, "
         f"{report.removed:,} removed, {report.seconds:.2f} s)[/]"
     )
-    hint = f" [dim](newsgraph check {settings.folder} shows them)[/]"
+    hint = f" [dim](newsgraph check {folder} shows them)[/]"
     problems = problems_text(report.diagnostics)
     out.print(f"[bold]Problems[/]  {problems}{hint if any(report.diagnostics.values()) else ''}")
 
@@ -96,7 +98,8 @@ def check(settings: Settings, *, json: Json = False) -> None:
     else:
         print_diagnostics(diagnostics)
         problems = problems_text(report.diagnostics)
-        out.print(f"{plural(report.articles, 'article')} in {settings.folder}: {problems}")
+        articles = plural(report.articles, "article")
+        out.print(f"{articles} in {escape(str(settings.folder))}, problems: {problems}")
     if report.diagnostics.get(Severity.ERROR):
         raise typer.Exit(1)
 
@@ -115,7 +118,7 @@ def export(
     newsgraph export backup --store articles/.newsgraph/store.json
     """
     written = asyncio.run(_export(settings, directory, force=force))
-    out.print(f"[bold]Wrote[/] {plural(written, 'file')} to {directory}")
+    out.print(f"[bold]Wrote[/] {plural(written, 'file')} to {escape(str(directory))}")
 
 
 async def _export(settings: Settings, directory: Path, *, force: bool) -> int:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from rich.markup import escape
 
 from store import Severity, Visibility, Window
 
@@ -108,7 +109,8 @@ def stats(
     if json:
         print_json(numbers)
         return
-    out.print(f"[bold]Store[/]     {numbers['store']} [dim]({numbers['sizeBytes']:,} bytes)[/]")
+    store = escape(numbers["store"])
+    out.print(f"[bold]Store[/]     {store} [dim]({numbers['sizeBytes']:,} bytes)[/]")
     out.print(
         f"[bold]Holds[/]     {plural(numbers['articles'], 'article')} "
         f"[dim]({plural(numbers['drafts'], 'draft')} among them)[/], "

@@ -38,16 +38,16 @@ def serve(settings: Settings) -> None:
 
     newsgraph serve articles --watch --drafts --port 8080
 
-    newsgraph serve --store /var/lib/newsgraph/store.json --host 0.0.0.0 --workers 4
+    newsgraph serve --store /srv/news.json --host 0.0.0.0 --workers 4
     """
     configure_logging(settings.log_level, settings.log_format)
-    bound = bind(settings)
-    out.print(f"[bold]newsgraph[/] {metadata.version('newsgraph')}")
-    if settings.workers == 1:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve_here(settings, bound))
-    else:
-        serve_with_workers(settings, bound)
+    with bind(settings) as bound:
+        out.print(f"[bold]newsgraph[/] {metadata.version('newsgraph')}")
+        if settings.workers == 1:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(serve_here(settings, bound))
+        else:
+            serve_with_workers(settings, bound)
 
 
 async def serve_here(settings: Settings, bound: socket.socket) -> None:

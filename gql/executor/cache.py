@@ -7,13 +7,18 @@ read last it is then found by the document's id alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
+from store import Place
+
 ENTRY_BYTES = 400
 """What an entry costs beside its JSON: the entry, its places in two dicts, the fragment."""
+
+MAX_LISTS = 64
+"""Along how many lists a plan's results are kept; nine bytes for each of their documents."""
 
 
 class Entry(NamedTuple):
@@ -25,18 +30,48 @@ class Entry(NamedTuple):
     size_bytes: int
 
 
+class Alongside:
+    """The results for the documents of a list that the engine keeps whole, in the list's order.
+
+    A page of it is then a slice of results, without a look-up for each document.
+    """
+
+    __slots__ = ("filled", "fragments", "whole")
+
+    def __init__(self, whole: Sequence[Any]) -> None:
+        self.whole = whole  # kept, so that no other list takes its id
+        self.fragments: list[orjson.Fragment | None] = [None] * len(whole)
+        self.filled = bytearray(len(whole))
+
+    def get(self, place: Place) -> list[Any] | None:
+        """The results for a page; None where one is missing."""
+        if self.filled.find(0, place.start, place.end) >= 0:
+            return None
+        found = self.fragments[place.start : place.end]
+        if place.backwards:
+            found.reverse()
+        return found
+
+    def put(self, place: Place, fragments: list[Any]) -> None:
+        """Take in the results for a page."""
+        self.fragments[place.start : place.end] = fragments[::-1] if place.backwards else fragments
+        self.filled[place.start : place.end] = b"\1" * len(fragments)
+
+
 class DocumentFragments:
     """The results of one plan for one set of variables, by the id of the document.
 
-    `current` holds those that are true for the state `version`.
+    `current` holds those that are true for the state `version`, and `lists` the same once more
+    along the lists in which they were asked for.
     """
 
-    __slots__ = ("cache", "current", "entries", "used", "version")
+    __slots__ = ("cache", "current", "entries", "lists", "used", "version")
 
     def __init__(self, cache: FragmentCache) -> None:
         self.cache = cache
         self.entries: dict[str, Entry] = {}
         self.current: dict[str, orjson.Fragment] = {}
+        self.lists: dict[int, Alongside] = {}
         self.version = ""
         self.used = 0
 
@@ -45,8 +80,18 @@ class DocumentFragments:
         if version != self.version:
             self.version = version
             self.current = {}
+            self.lists = {}
         self.used = self.cache.tick()
         return self.current
+
+    def alongside(self, whole: Sequence[Any]) -> Alongside:
+        """The results along a list."""
+        found = self.lists.get(id(whole))
+        if found is None:
+            if len(self.lists) >= MAX_LISTS:
+                self.lists = {}
+            found = self.lists[id(whole)] = Alongside(whole)
+        return found
 
     def find(self, document: Any, values: tuple[Any, ...]) -> orjson.Fragment | None:
         """The kept result, if it was made of just these."""
@@ -72,6 +117,7 @@ class DocumentFragments:
         entry = self.entries.pop(id, None)
         if entry is not None:
             self.current.pop(id, None)
+            self.lists = {}
             self.cache.shrink(self, entry.size_bytes)
 
 

@@ -44,6 +44,20 @@ class Run:
         answer: dict[str, Any] = plan.render(None, *values)
         return answer
 
+    async def page(self, plan: ObjectPlan, page: Page[Any]) -> list[Any]:
+        """The results for the documents of a page."""
+        place = page.place
+        if place is None or not plan.cacheable:
+            return await self.objects(plan, page.items)
+        kept = plan.fragments(self.variables, self.cache)
+        kept.at(self.snapshot.version)
+        found = kept.alongside(place.whole).get(place)
+        if found is None:
+            found = await self.objects(plan, page.items)
+            if kept.version == self.snapshot.version:
+                kept.alongside(place.whole).put(place, found)
+        return found
+
     async def objects(self, plan: ObjectPlan, documents: Sequence[Any]) -> list[Any]:
         """The results for n distinct documents: n fragments or objects, in the same order."""
         if not plan.cacheable:
@@ -114,7 +128,7 @@ class Run:
         self, plan: LinkPlan, below: ConnectionPlan, asked: Any, page: Page[Any]
     ) -> Any:
         """One rendered connection."""
-        lists = [await self.objects(each, page.items) for each in below.items]
+        lists = [await self.page(each, page) for each in below.items]
         return below.render(page, plan.cursor_of(asked), *lists)
 
     async def ask(self, asked: Sequence[_Asked]) -> dict[Ask, dict[Any, Any]]:

@@ -49,5 +49,5 @@ async def resolve_diagnostics(
     info.context.viewer.require(Scope.READ_DRAFTS, "Query.diagnostics")
     part = window(info.context.page_sizes, first, after)
     only = given(severity)
-    page = await info.context.snapshot.diagnostic_page(part, only and only.value)
+    page = await info.context.snapshot.diagnostic_page(part, only and model.Severity[only.name])
     return ConnectionValue(page, diagnostic_cursor)
