@@ -25,7 +25,7 @@ from .http import BoundedCache, Front, GraphQLApp, HttpSettings, ResponseCache
 from .loading import folder_loader, log_load, open_store, size_bytes
 from .logs import configure_logging, get_logger
 from .metrics import Metrics
-from .observe import Observe, Observer, access_log
+from .observe import Observe, Observer, access_log, leave_summary
 from .root_page import root_route
 from .schema import Context, build_schema
 from .settings import Settings, SettingsError, load_settings
@@ -84,14 +84,18 @@ class App(Starlette):
             settings=http_settings,
             page=self.graphiql,
         )
+        self.is_direct = not settings.cors_origins
+        self.observers = self._observers()
+        watched = self.observe(everything)
         self.graphql = Front(
-            everything,
+            watched if self.is_direct else everything,
             self.pipeline,
             self.context,
             http_settings,
             responses=ResponseCache(settings.response_cache_bytes),
             requests=BoundedCache(settings.plan_cache_bytes),
             cache_control=settings.cache_control,
+            tell=watched.tell if self.is_direct else leave_summary,
             explain=settings.explain,
         )
         routes = [
@@ -105,9 +109,18 @@ class App(Starlette):
         ]
         super().__init__(routes=routes, lifespan=self._life)
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the graph before anything else, unless CORS has to come before it."""
+        if scope["type"] == "http" and scope["path"] == GRAPHQL_PATH and self.is_direct:
+            await self.graphql(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
     def build_middleware_stack(self) -> ASGIApp:
-        """The way of a request: observers, CORS, then the graph or Starlette's routes."""
+        """The way of other requests: observers, then Starlette's routes; with CORS, of all."""
         routes = super().build_middleware_stack()
+        if self.is_direct:
+            return self.observe(routes)
 
         async def graph_or_routes(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http" and scope["path"] == GRAPHQL_PATH:
@@ -115,17 +128,20 @@ class App(Starlette):
             else:
                 await routes(scope, receive, send)
 
-        app: ASGIApp = graph_or_routes
-        if self.settings.cors_origins:
-            app = CORSMiddleware(
-                app,
+        return self.observe(
+            CORSMiddleware(
+                graph_or_routes,
                 allow_origins=self.settings.cors_origins,
                 allow_methods=("GET", "POST"),
                 allow_headers=("authorization", "content-type", "if-none-match"),
             )
-        return Observe(app, self.observers(), paths=(GRAPHQL_PATH,))
+        )
 
-    def observers(self) -> list[Observer]:
+    def observe(self, app: ASGIApp) -> Observe:
+        """An application whose requests the observers are told of."""
+        return Observe(app, self.observers, paths=(GRAPHQL_PATH,))
+
+    def _observers(self) -> list[Observer]:
         """Who is told of each request."""
         observers: list[Observer] = [self.metrics.observe]
         if self.settings.log_level in ("debug", "info"):

@@ -27,6 +27,9 @@ from .observe import Observation
 MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 MAX_OPERATIONS = 100
 """How many names of operations are told apart: clients make them up."""
+MAX_NOTED = 256
+FLUSH_EVERY_NS = 1_000_000_000
+"""How many requests that are alike may be noted, and for how long, before they are counted."""
 OTHER = "other"
 ANONYMOUS = "anonymous"
 _METHODS = frozenset("GET HEAD POST OPTIONS PUT PATCH DELETE".split())
@@ -42,6 +45,17 @@ class _Families(Collector):
     def collect(self) -> Iterable[Metric]:
         """All of them."""
         return self.families
+
+
+class _Tally:
+    """Requests that are alike, noted and not counted yet."""
+
+    __slots__ = ("durations_s", "operations", "size_bytes")
+
+    def __init__(self) -> None:
+        self.durations_s: list[float] = []
+        self.size_bytes = 0
+        self.operations = 0
 
 
 class Metrics:
@@ -68,9 +82,15 @@ class Metrics:
             ("route",),
             registry=registry,
         )
-        self._operations = Summary(
-            "newsgraph_graphql_operation_duration_seconds",
+        self._operations = Counter(
+            "newsgraph_graphql_operations",
             f"GraphQL operations by name, of which {MAX_OPERATIONS} are told apart.",
+            ("operation",),
+            registry=registry,
+        )
+        self._operation_seconds = Counter(
+            "newsgraph_graphql_operation_seconds",
+            "How long they took together, by name.",
             ("operation",),
             registry=registry,
         )
@@ -86,24 +106,58 @@ class Metrics:
             ("outcome",),
             registry=registry,
         )
-        self._per_request: dict[tuple[str, str, int], tuple[Counter, Histogram, Counter]] = {}
-        self._per_operation: dict[str | None, Summary] = {}
+        self._tallies: dict[tuple[str, str, int, str | None], _Tally] = {}
+        self._names: set[str | None] = set()
+        self._flush_at = 0.0
         self._registry = _shared(registry)
 
     def observe(self, seen: Observation) -> None:
-        """Count a request. An `Observer`."""
-        key = (seen.scope["method"], seen.route, seen.status)
-        found = self._per_request.get(key)
-        if found is None:
-            found = self._request_metrics(*key)
-        requests, durations, size_bytes = found
-        requests.inc()
-        durations.observe(seen.duration_s)
-        size_bytes.inc(seen.size_bytes)
-        if seen.graphql is not None:
-            self._operation(seen.graphql.operation_name).observe(seen.graphql.duration_s)
-            for code in seen.graphql.error_codes:
+        """Count a request. An `Observer`.
+
+        It is only noted here: prometheus-client takes some microseconds to count, which is much
+        beside what some requests take, and less for many at once.
+        """
+        summary = seen.graphql
+        name = summary.operation_name if summary else None
+        try:
+            tally = self._tallies[seen.method, seen.route, seen.status, name]
+        except KeyError:
+            tally = self._new_tally(seen.method, seen.route, seen.status, name)
+        tally.durations_s.append(seen.duration_s)
+        tally.size_bytes += seen.size_bytes
+        if summary is not None:
+            tally.operations += 1
+            for code in summary.error_codes:
                 self._errors.labels(code).inc()
+        if len(tally.durations_s) >= MAX_NOTED or seen.started_ns > self._flush_at:
+            self.flush()
+            self._flush_at = seen.started_ns + FLUSH_EVERY_NS
+
+    def flush(self) -> None:
+        """Count what was noted."""
+        for (method, route, status, name), tally in self._tallies.items():
+            if not tally.durations_s:
+                continue
+            durations_s, tally.durations_s = tally.durations_s, []
+            self._requests.labels(method, route, status).inc(len(durations_s))
+            self._bytes.labels(route).inc(tally.size_bytes)
+            histogram = self._durations.labels(route)
+            for duration_s in durations_s:
+                histogram.observe(duration_s)
+            if tally.operations:
+                label = ANONYMOUS if name is None else name
+                self._operations.labels(label).inc(tally.operations)
+                self._operation_seconds.labels(label).inc(sum(durations_s))
+            tally.size_bytes = tally.operations = 0
+
+    def _new_tally(self, method: str, route: str, status: int, name: str | None) -> _Tally:
+        """Where requests like this are noted. Clients make up methods and names: few are known."""
+        known = method if method in _METHODS else OTHER
+        if name not in self._names:
+            if len(self._names) >= MAX_OPERATIONS:
+                name = OTHER
+            self._names.add(name)
+        return self._tallies.setdefault((known, route, status, name), _Tally())
 
     def loaded(self, report: LoadReport | None) -> None:
         """Count a load; None: it failed."""
@@ -119,31 +173,10 @@ class Metrics:
 
         Of the articles only published ones are counted: nobody shall learn here of a draft.
         """
+        self.flush()
         store = await _store_families(snapshot, store_bytes)
         encode, media_type = choose_encoder(accept)
         return encode(_Families(chain(self._registry.collect(), store))), media_type
-
-    def _request_metrics(
-        self, method: str, route: str, status: int
-    ) -> tuple[Counter, Histogram, Counter]:
-        known = method in _METHODS
-        found = (
-            self._requests.labels(method if known else OTHER, route, status),
-            self._durations.labels(route),
-            self._bytes.labels(route),
-        )
-        if known:  # others could be without end
-            self._per_request[method, route, status] = found
-        return found
-
-    def _operation(self, name: str | None) -> Summary:
-        found = self._per_operation.get(name)
-        if found is None:
-            if len(self._per_operation) >= MAX_OPERATIONS:
-                return self._operations.labels(OTHER)
-            found = self._operations.labels(ANONYMOUS if name is None else name)
-            self._per_operation[name] = found
-        return found
 
 
 def _shared(own: CollectorRegistry) -> CollectorRegistry:

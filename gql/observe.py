@@ -23,6 +23,7 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     """
 
     scope: Scope
+    method: str
     route: str
     status: int
     size_bytes: int
@@ -71,15 +72,51 @@ class Observe:
             summary = scope.get("state", {}).get("graphql")
             route = self._route(scope)
             observation = Observation(
-                scope, route, status, size_bytes, started_ns, duration_s, summary
+                scope,
+                scope["method"],
+                route,
+                status,
+                size_bytes,
+                started_ns,
+                duration_s,
+                summary,
             )
             for observe in self.observers:
                 observe(observation)
+
+    def tell(
+        self, scope: Scope, status: int, size_bytes: int, started: float, seen: RequestSummary
+    ) -> None:
+        """Tell of a GraphQL request that was answered without passing through here.
+
+        `started`: by `time.perf_counter`.
+        """
+        duration_s = time.perf_counter() - started
+        started_ns = time.time_ns() - int(duration_s * 1e9)
+        observation = Observation(
+            scope,
+            scope["method"],
+            scope["path"],
+            status,
+            size_bytes,
+            started_ns,
+            duration_s,
+            seen,
+        )
+        for observe in self.observers:
+            observe(observation)
 
     def _route(self, scope: Scope) -> str:
         if scope["path"] in self.paths:
             return str(scope["path"])
         return getattr(scope.get("route"), "path", NO_ROUTE)
+
+
+def leave_summary(
+    scope: Scope, _status: int, _size_bytes: int, _started: float, summary: RequestSummary
+) -> None:
+    """Leave what was executed for an `Observe` around it, instead of telling of the request."""
+    scope.setdefault("state", {})["graphql"] = summary
 
 
 def access_log() -> Observer:

@@ -183,11 +183,12 @@ def test_list_sizes_are_settings(seeded):
         ("first: 1, last: 1", "either first or last, not both"),
     ],
 )
-def test_list_of_an_impossible_size_is_refused(preview, query, given, told):
+def test_list_of_an_impossible_size_is_refused(seeded, query, given, told):
     """Negative, over the cap, or two sizes at once: the message says which and what is allowed."""
     if "last" in given and query in FORWARD_ONLY.values():
         return
-    code, message = preview.refusal(query % (given, "totalCount"))
+    graph = Graph(seeded, viewer=PREVIEW)
+    code, message = graph.refusal(query % (given, "totalCount"))
     assert code == "BAD_PAGE_SIZE"
     assert told in message
 
@@ -200,7 +201,7 @@ def test_nodes_over_the_cap_are_refused(graph):
 
 
 @pytest.mark.parametrize("query", EVERY_LIST.values(), ids=EVERY_LIST)
-@pytest.mark.parametrize("cursor", ["", "x", "bm9uc2Vuc2U", "💥", "WyJkLSIsMV0", "WyJkLSIsMSwxXQ"])
+@pytest.mark.parametrize("cursor", ["", "bm9uc2Vuc2U", "💥", "WyJkLSIsMV0"])
 @pytest.mark.parametrize("name", ["after", "before"])
 def test_cursor_that_is_none_is_refused(preview, query, cursor, name):
     """What we did not hand out is no place in the list, and the client is told so."""
@@ -248,6 +249,7 @@ numbered = st.integers(0, 30).map(
 some_articles = st.lists(numbered, max_size=6)
 
 
+@settings(max_examples=40)
 @given(
     start=st.lists(numbered, min_size=1, max_size=12),
     changes=st.lists(st.tuples(some_articles, some_articles), max_size=4),

@@ -95,7 +95,7 @@ def test_metrics_tell_operations_apart_by_a_bounded_number_of_names(client: Test
     for n in range(MAX_OPERATIONS + 9):
         ask(client, f"query Made{n} {{ articles {{ totalCount }} }}")
     ask(client, "query Made0 { articles { totalCount } }")
-    name = "newsgraph_graphql_operation_duration_seconds_count"
+    name = "newsgraph_graphql_operations_total"
     assert value(client, name, operation="anonymous") == 1
     assert value(client, name, operation="Made0") == 2
     assert value(client, name, operation="other") == 10
@@ -158,7 +158,7 @@ from store import MemoryRepository
 
 async def main():
     metrics = Metrics()
-    seen = Observation({"method": "GET"}, "/healthz", 200, 3, 0, 0.001, None)
+    seen = Observation({"method": "GET"}, "GET", "/healthz", 200, 3, 0, 0.001, None)
     metrics.observe(seen)
     snapshot = await MemoryRepository().snapshot()
     print((await metrics.exposition("", snapshot, None))[0].decode())

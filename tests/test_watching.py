@@ -291,11 +291,13 @@ async def test_watcher_passes_its_turn_on_when_it_ends(folder: Path) -> None:
     async with watched(folder) as first:
         await first.until_titles("A")
         async with watched(folder) as second:
-            (folder / "b.md").write_text(document("B"))
-            await first.until_titles("A", "B")
+            titles = ["A", "B", "C", "D", "E", "F"]
+            for count, title in enumerate(titles, start=1):
+                (folder / f"{title.lower()}.md").write_text(document(title))
+                await first.until_titles(*titles[:count])
             assert await second.titles() == set()
             first.watching.cancel()
-            await second.until_titles("A", "B")
+            await second.until_titles(*titles)
 
 
 def test_watcher_polls_where_the_system_cannot_watch(folder: Path) -> None:

@@ -41,7 +41,7 @@ class SurpriseError(Exception):
 class Variables:
     """The variables of one request: as they were sent, and coerced once somebody needs it."""
 
-    __slots__ = ("_coerced", "_operation", "_schema", "sent")
+    __slots__ = ("_coerced", "_operation", "_schema", "asked", "checked", "sent")
 
     def __init__(
         self, schema: GraphQLSchema, operation: OperationDefinitionNode, sent: dict[str, Any]
@@ -50,6 +50,9 @@ class Variables:
         self._operation = operation
         self.sent = sent
         self._coerced: VariableValues | None = None
+        # What they were found to ask, for a request that is remembered and comes again.
+        self.asked: dict[Any, Any] = {}
+        self.checked = False
 
     @property
     def coerced(self) -> VariableValues:
@@ -105,11 +108,13 @@ class Arguments(Generic[T]):
 
     def __call__(self, variables: Variables) -> T:
         """What this request asks. Raises: SurpriseError: it cannot be asked."""
-        key = variables.key(self.names)
         try:
-            return self._memo[key]
+            return variables.asked[self]  # type: ignore[no-any-return]
         except KeyError:
-            return self._first(key, variables)
+            key = variables.key(self.names)
+            asked = self._memo[key] if key in self._memo else self._first(key, variables)
+            variables.asked[self] = asked
+            return asked
 
     def _first(self, key: Any, variables: Variables) -> T:
         try:

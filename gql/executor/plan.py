@@ -170,7 +170,7 @@ class OperationPlan:
 
         Fields that a request leaves out do not coerce their variables, and the reference does.
         """
-        if not self.checked:
+        if variables.checked or not self.checked:
             return
         key = variables.key(self.checked)
         if key not in self._checked:
@@ -178,3 +178,4 @@ class OperationPlan:
             if len(self._checked) >= limit:
                 del self._checked[next(iter(self._checked))]
             self._checked[key] = None
+        variables.checked = True

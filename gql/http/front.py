@@ -16,7 +16,8 @@ from typing import NamedTuple, Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gql.conditional import matches
-from gql.errors import RequestError
+from gql.errors import GraphError, RequestError
+from store.errors import StoreError
 
 from .asgi import RequestSummary
 from .bounded_cache import BoundedCache
@@ -25,7 +26,7 @@ from .encoding import decode
 from .execution import Execute
 from .handler import failure
 from .media_types import MediaType, negotiate
-from .protocol import GraphQLRequest, HttpSettings, Result, graphql_request, read_get, respond
+from .protocol import GraphQLRequest, HttpSettings, graphql_request, read_get, respond
 from .response_cache import CachedResponse, ResponseCache
 
 REQUEST_FACTOR, REQUEST_BYTES = 3, 3_000
@@ -43,12 +44,20 @@ class RequestContext(Protocol):
     """What the front must know of a request's context."""
 
     @property
-    def state(self) -> bytes:
-        """All besides the request that the answer depends on: the store's state, the rights."""
+    def version(self) -> bytes:
+        """The name of the store's state."""
+        ...
+
+    @property
+    def rights(self) -> bytes:
+        """The same for all who see the same of it."""
         ...
 
 
 MakeContext = Callable[[Scope], Awaitable[RequestContext]]
+Tell = Callable[[Scope, int, int, float, RequestSummary], None]
+"""Takes the scope, status, size in bytes, start by `time.perf_counter`, and summary of a request
+that is over."""
 
 
 class Plain(NamedTuple):
@@ -59,6 +68,16 @@ class Plain(NamedTuple):
     media_type: MediaType
     if_none_match: bytes | None
     encoding: str | None
+
+
+class Reply(NamedTuple):
+    """What is sent, and what is told of it."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    operation_name: str | None
+    error_codes: tuple[str, ...] = ()
 
 
 class Front:
@@ -78,8 +97,10 @@ class Front:
         responses: ResponseCache,
         requests: BoundedCache[bytes, GraphQLRequest],
         cache_control: str,
+        tell: Tell,
         explain: bool = False,
     ) -> None:
+        self.tell = tell
         self.behind = behind
         self.execute = execute
         self.make_context = make_context
@@ -142,46 +163,64 @@ class Front:
         """Send the answer; False, with nothing sent, where the request cannot be served."""
         try:
             context = await self.make_context(scope)
-        except Exception:  # noqa: BLE001  # what is behind meets it again, and has the words for it
-            return False
-        state = context.state
-        etag = _etag(plain, state)
+        except (GraphError, StoreError):
+            return False  # what is behind meets it again, and has the words for it
+        etag = _etag(plain, context)
         if plain.if_none_match and matches(plain.if_none_match.decode("latin-1"), etag.decode()):
-            await _send(send, 304, [self.cache_control, _VARY, (b"etag", etag)], b"")
-            return True
-        response = None
-        if self.responses.capacity_bytes:
-            response = self.responses.get((plain.text, state))
-        if response is None:
-            result = await self._execute(plain, context, read_only=scope["method"] == "GET")
-            if not result.has_data or result.error_codes:
-                await self._send_failed(result, plain, scope, send, started)
-                return True
-            response = CachedResponse(result.body, result.operation_name, result.way)
-        await self._send_response(response, etag, plain, send)
-        if self.responses.capacity_bytes:
-            self.responses.keep((plain.text, state), response)
-        _summarise(scope, started, response.operation_name)
+            validators = [self.cache_control, _VARY, (b"etag", etag)]
+            reply = Reply(304, validators, b"", plain.request.operation_name)
+        else:
+            reply = await self.reply(plain, context, etag, read_only=scope["method"] == "GET")
+        await send(
+            {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+        )
+        await send({"type": "http.response.body", "body": reply.body})
+        summary = RequestSummary(
+            operation_name=reply.operation_name,
+            error_codes=reply.error_codes,
+            duration_s=time.perf_counter() - started,
+        )
+        self.tell(scope, reply.status, len(reply.body), started, summary)
         return True
 
-    async def _execute(self, plain: Plain, context: RequestContext, *, read_only: bool) -> Result:
+    async def reply(
+        self, plain: Plain, context: RequestContext, etag: bytes, *, read_only: bool
+    ) -> Reply:
+        """The answer from the response cache, else from the executor."""
+        key = (plain.text, context.rights + context.version)
+        keeps = self.responses.capacity_bytes > 0
+        response = self.responses.get(key) if keeps else None
+        if response is None:
+            made = await self.execute_plain(plain, context, read_only=read_only)
+            if isinstance(made, Reply):
+                return made
+            response = made
+        reply = self.success(response, etag, plain)
+        if keeps:
+            self.responses.keep(key, response)
+        return reply
+
+    async def execute_plain(
+        self, plain: Plain, context: RequestContext, *, read_only: bool
+    ) -> CachedResponse | Reply:
+        """What executing gives: an answer to keep, or one with errors, which nobody should."""
         try:
-            return await self.execute(plain.request, context, read_only=read_only)
+            result = await self.execute(plain.request, context, read_only=read_only)
         except Exception as error:  # noqa: BLE001  # the last place that can log and mask it
-            return failure(error)
+            result = failure(error)
+        if result.has_data and not result.error_codes:
+            return CachedResponse(result.body, result.operation_name, result.way)
+        refused = respond(result, plain.media_type)
+        return Reply(
+            refused.status,
+            list(refused.headers),
+            refused.body,
+            refused.operation_name,
+            refused.error_codes,
+        )
 
-    async def _send_failed(
-        self, result: Result, plain: Plain, scope: Scope, send: Send, started: float
-    ) -> None:
-        """Send an answer with errors, which nobody should keep."""
-        response = respond(result, plain.media_type)
-        await _send(send, response.status, list(response.headers), response.body)
-        _summarise(scope, started, response.operation_name, response.error_codes)
-
-    async def _send_response(
-        self, response: CachedResponse, etag: bytes, plain: Plain, send: Send
-    ) -> None:
-        """Send an answer, compressed where that is wanted and pays."""
+    def success(self, response: CachedResponse, etag: bytes, plain: Plain) -> Reply:
+        """The reply with an answer, compressed where that is wanted and pays."""
         encoding, body = response.encoded(plain.encoding)
         headers = [
             _CONTENT_TYPES[plain.media_type],
@@ -194,7 +233,7 @@ class Front:
             headers.append((b"content-encoding", encoding.encode()))
         if self.explain:
             headers.append((b"x-newsgraph-way", response.way.encode()))
-        await _send(send, 200, headers, body)
+        return Reply(200, headers, body, response.operation_name)
 
 
 def plain(text: bytes, request: GraphQLRequest, headers: dict[bytes, bytes]) -> Plain | None:
@@ -211,30 +250,18 @@ def plain(text: bytes, request: GraphQLRequest, headers: dict[bytes, bytes]) -> 
     return Plain(text, request, media_type, headers.get(b"if-none-match"), encoding)
 
 
-async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _etag(plain: Plain, state: bytes) -> bytes:
+def _etag(plain: Plain, context: RequestContext) -> bytes:
     """A strong validator of the answer, known before there is one.
 
     The answer is the same whenever the request, its form, the rights and the state of the store
-    are; and the digest cannot be made to fit another request.
+    are. All but the last are hashed once for each request that is remembered.
     """
-    form = f"{plain.media_type} {plain.encoding} ".encode()
-    return b'"%s"' % hashlib.blake2b(plain.text + form + state, digest_size=16).hexdigest().encode()
-
-
-def _summarise(
-    scope: Scope, started: float, operation_name: str | None, codes: tuple[str, ...] = ()
-) -> None:
-    """Leave what an access log wants to know."""
-    scope.setdefault("state", {})["graphql"] = RequestSummary(
-        operation_name=operation_name,
-        error_codes=codes,
-        duration_s=time.perf_counter() - started,
-    )
+    key = (plain.media_type, plain.encoding, context.rights)
+    digest: bytes | None = plain.request.memo.get(key)
+    if digest is None:
+        hashed = hashlib.blake2b(plain.text + repr(key).encode(), digest_size=12)
+        digest = plain.request.memo[key] = hashed.hexdigest().encode()
+    return b'"%s-%s"' % (digest, context.version)
 
 
 def _replaying(message: Message | None, receive: Receive) -> Receive:

@@ -44,9 +44,14 @@ class Context:
         return self._loaders
 
     @property
-    def state(self) -> bytes:
-        """All besides the request itself that its answer depends on."""
-        return self.snapshot.version.encode() + self.viewer.mark
+    def version(self) -> bytes:
+        """The name of the store's state."""
+        return self.snapshot.version.encode()
+
+    @property
+    def rights(self) -> bytes:
+        """The same for all who see the same of it."""
+        return self.viewer.mark
 
 
 Info = strawberry.Info[Context, None]
