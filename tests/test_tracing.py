@@ -14,7 +14,6 @@ from opentelemetry.trace import SpanKind, StatusCode
 from starlette.testclient import TestClient
 
 from gql.app import create_app
-from gql.observe import Observe
 from gql.settings import load_settings
 from gql.tracing import Tracing
 from store import MemoryRepository
@@ -32,8 +31,8 @@ class Traced:
         provider = TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         app = create_app(load_settings({"store": store}), repository)
-        observed = Observe(app, [Tracing(provider).observe], paths=("/graphql",))
-        self.client = TestClient(observed, raise_server_exceptions=False)
+        app.observers.append(Tracing(provider).observe)
+        self.client = TestClient(app, raise_server_exceptions=False)
 
     def span(self) -> ReadableSpan:
         """The only span so far."""

@@ -21,7 +21,7 @@ from gql.viewer import PUBLIC, Viewer
 from store import Batch, Key, MemoryRepository, Repository, Snapshot, TinyDBRepository, Visibility
 
 from .made_up_arguments import MAX_SIZE
-from .executor_strategies import Ask, Edit, Session
+from .executor_sessions import Ask, Edit, Session
 from .graph import SCHEMA
 
 SIZES = PageSizes(default=3, maximum=MAX_SIZE)

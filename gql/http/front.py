@@ -16,8 +16,7 @@ from typing import NamedTuple, Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gql.conditional import matches
-from gql.errors import GraphError, RequestError
-from store.errors import StoreError
+from gql.errors import RequestError
 
 from .asgi import RequestSummary
 from .bounded_cache import BoundedCache
@@ -163,8 +162,8 @@ class Front:
         """Send the answer; False, with nothing sent, where the request cannot be served."""
         try:
             context = await self.make_context(scope)
-        except (GraphError, StoreError):
-            return False  # what is behind meets it again, and has the words for it
+        except Exception:  # noqa: BLE001  # what is behind meets it again, and has the words for it
+            return False
         etag = _etag(plain, context)
         if plain.if_none_match and matches(plain.if_none_match.decode("latin-1"), etag.decode()):
             validators = [self.cache_control, _VARY, (b"etag", etag)]
