@@ -197,7 +197,7 @@ def literal(
 
 def _member(type: GraphQLInputObjectType, name: str) -> GraphQLInputType:
     member: Any = type.fields[name].type
-    return GraphQLNonNull(member) if type.is_one_of else member
+    return GraphQLNonNull(member) if type.name.endswith("By") else member
 
 
 def is_leaf(definition: GraphQLField) -> bool:

@@ -25,11 +25,14 @@ PIPELINE = Pipeline(SCHEMA)
 
 
 def run(
-    query: str, variables: dict[str, Any] | None = None, limits: Limits | None = None
+    query: str,
+    variables: dict[str, Any] | None = None,
+    limits: Limits | None = None,
+    operation_name: str | None = None,
 ) -> dict[str, Any]:
     """The response to a query, decoded."""
     pipeline = Pipeline(SCHEMA, limits) if limits else PIPELINE
-    request = GraphQLRequest(query=query, variables=variables)
+    request = GraphQLRequest(query=query, variables=variables, operation_name=operation_name)
     content: dict[str, Any] = json.loads(asyncio.run(pipeline(request, Notebook())).body)
     return content
 
@@ -165,6 +168,21 @@ def test_one_of_takes_exactly_one_key(query: str, variables: dict[str, Any] | No
     assert "data" not in content
     code = only_error(content)["extensions"]["code"]
     assert code == ("BAD_USER_INPUT" if variables else "GRAPHQL_VALIDATION_FAILED")
+
+
+def test_one_of_variable_may_stand_in_a_fragment_of_one_of_several_operations() -> None:
+    """Whether a variable fits a @oneOf input is judged for each operation that reaches it."""
+    fragment = "fragment F on Query { find(by: {slug: $slug}) }"
+    query = f"query A($slug: String!) {{ ...F }} query B {{ hello }} {fragment}"
+    assert run(query, {"slug": "a"}, operation_name="A") == {"data": {"find": "a"}}
+    content = run(query.replace("String!", "String"), {"slug": "a"}, operation_name="A")
+    assert only_error(content)["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+
+
+def test_one_of_inputs_are_introspected_as_such() -> None:
+    """Generators of clients make a union of such an input."""
+    content = run('{ __type(name: "Key") { isOneOf } }')
+    assert content == {"data": {"__type": {"isOneOf": True}}}
 
 
 def test_document_is_prepared_once() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from graphql import (
     DocumentNode,
     GraphQLError,
+    GraphQLInputObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
     parse,
@@ -14,7 +15,6 @@ from graphql import (
     validate,
 )
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from gql.errors import (
     OPERATION_UNRESOLVED,
@@ -27,8 +27,8 @@ from gql.errors import (
 from .bounded_cache import BoundedCache
 from .limits import Limits, check_limits
 
-# These rely on what the specification's rules have checked, so they come after them.
-_STRAWBERRY_RULES = (MaybeNullValidationRule, OneOfInputValidationRule)
+# It relies on what the specification's rules have checked, so it comes after them.
+_STRAWBERRY_RULES = (MaybeNullValidationRule,)
 
 
 class Document:
@@ -71,6 +71,17 @@ class Document:
         else:
             message = "The document has no operation, only fragments."
         return {"message": message, "extensions": {"code": OPERATION_UNRESOLVED}}
+
+
+def declare_one_of(schema: GraphQLSchema) -> None:
+    """Tell graphql-core, and with it those who ask for the schema, which inputs are @oneOf.
+
+    Strawberry keeps that to itself, and its own rule for them fails where a variable is used in a
+    fragment of a document with several operations.
+    """
+    for type in schema.type_map.values():
+        if isinstance(type, GraphQLInputObjectType):
+            type.is_one_of = type.extensions["strawberry-definition"].is_one_of
 
 
 def prepare_document(schema: GraphQLSchema, text: str, limits: Limits) -> Document:

@@ -20,7 +20,7 @@ from gql.errors import (
     request_error,
 )
 
-from .documents import Document, DocumentCache, prepare_document
+from .documents import Document, DocumentCache, declare_one_of, prepare_document
 from .encoding import encode
 from .limits import Limits
 from .protocol import GraphQLRequest, Result, error_codes, failed
@@ -54,6 +54,7 @@ class Pipeline:
         if schema.extensions or schema.directives:
             raise TypeError("The schema has Strawberry extensions; this pipeline runs none.")
         self.schema = schema
+        declare_one_of(schema._schema)
         self.limits = limits or Limits()
         self.documents = DocumentCache(cache_bytes)
 
