@@ -199,7 +199,7 @@ def test_document_cache_never_exceeds_its_capacity(texts: list[str], capacity: i
     """Texts are counted in bytes, and the last one put stays if it fits at all."""
     cache = DocumentCache(capacity)
     for text in texts:
-        cache.put(text, Document(None))
+        cache.keep(text, Document(None))
         assert cache.size_bytes <= capacity
         assert (cache.get(text) is not None) == (len(text.encode()) <= capacity)
     kept = [text for text in set(texts) if cache.get(text) is not None]
@@ -210,9 +210,9 @@ def test_document_cache_drops_what_was_not_used_for_longest() -> None:
     """Use counts, not age."""
     cache = DocumentCache(2)
     for text in ("a", "b"):
-        cache.put(text, Document(None))
+        cache.keep(text, Document(None))
     cache.get("a")
-    cache.put("c", Document(None))
+    cache.keep("c", Document(None))
     assert (cache.get("b"), len(cache)) == (None, 2)
 
 

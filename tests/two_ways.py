@@ -20,9 +20,9 @@ from gql.schema import Context, PageSizes
 from gql.viewer import PUBLIC, Viewer
 from store import Batch, Key, MemoryRepository, Repository, Snapshot, TinyDBRepository, Visibility
 
-from .made_up_arguments import MAX_SIZE
 from .executor_sessions import Ask, Edit, Session
 from .graph import SCHEMA
+from .made_up_arguments import MAX_SIZE
 
 SIZES = PageSizes(default=3, maximum=MAX_SIZE)
 KEPT_SNAPSHOTS = 3
@@ -74,9 +74,7 @@ class TwoWays:
         self.repository = repository
         self.sizes = sizes
         self.reference = Pipeline(SCHEMA, Limits())
-        self.compiled = CompiledPipeline(
-            self.reference, sizes, fragment_cache_bytes=capacity_bytes
-        )
+        self.compiled = CompiledPipeline(self.reference, sizes, fragment_cache_bytes=capacity_bytes)
         self.tally = Tally()
 
     async def ask(

@@ -70,7 +70,10 @@ async def topics(
 async def _lookup(
     method: Any, keys: list[tuple[Key, str]], visibility: Visibility
 ) -> Sequence[Any]:
-    first = keys[0][0]
+    first, key = keys[0]
+    if len(keys) == 1:
+        only: Sequence[Any] = await method(first, (key,), visibility)
+        return only
     if all(by is first for by, _ in keys):
         answers: Sequence[Any] = await method(first, [key for _, key in keys], visibility)
         return answers

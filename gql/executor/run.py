@@ -40,8 +40,12 @@ class Run:
 
     async def root(self, plan: ObjectPlan) -> dict[str, Any]:
         """The answer's `data`. Raises: SurpriseError."""
-        [values] = await self.values(plan, ROOT)
-        answer: dict[str, Any] = plan.render(None, *values)
+        answer: dict[str, Any]
+        if len(plan.links) == 1:
+            answer = plan.render(None, await self.value(plan.links[0], None))
+        else:
+            [values] = await self.values(plan, ROOT)
+            answer = plan.render(None, *values)
         return answer
 
     async def page(self, plan: ObjectPlan, page: Page[Any]) -> list[Any]:

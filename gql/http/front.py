@@ -25,7 +25,7 @@ from .encoding import decode
 from .execution import Execute
 from .handler import failure
 from .media_types import MediaType, negotiate
-from .protocol import GraphQLRequest, HttpSettings, graphql_request, read_get, respond
+from .protocol import GraphQLRequest, HttpSettings, Result, graphql_request, read_get, respond
 from .response_cache import CachedResponse, ResponseCache
 
 REQUEST_FACTOR, REQUEST_BYTES = 3, 3_000
@@ -36,6 +36,7 @@ _CONTENT_TYPES = {
     for media_type in MediaType
 }
 _JSON_BODIES = frozenset((b"application/json", b"application/json; charset=utf-8"))
+_NO_KEY = (b"", b"")
 _VARY = (b"vary", b"Accept, Accept-Encoding, Authorization")
 
 
@@ -186,41 +187,22 @@ class Front:
         self, plain: Plain, context: RequestContext, etag: bytes, *, read_only: bool
     ) -> Reply:
         """The answer from the response cache, else from the executor."""
-        key = (plain.text, context.rights + context.version)
         keeps = self.responses.capacity_bytes > 0
+        key = (plain.text, context.rights + context.version) if keeps else _NO_KEY
         response = self.responses.get(key) if keeps else None
         if response is None:
-            made = await self.execute_plain(plain, context, read_only=read_only)
-            if isinstance(made, Reply):
-                return made
-            response = made
-        reply = self.success(response, etag, plain)
+            try:
+                result = await self.execute(plain.request, context, read_only=read_only)
+            except Exception as error:  # noqa: BLE001  # the last place that can log and mask it
+                result = failure(error)
+            if not result.has_data or result.error_codes:
+                return refused(result, plain)
+            response = CachedResponse(result.body, result.operation_name, result.way)
+        encoding, body = None, response.body
+        if plain.encoding is not None:
+            encoding, body = response.encoded(plain.encoding)
         if keeps:
             self.responses.keep(key, response)
-        return reply
-
-    async def execute_plain(
-        self, plain: Plain, context: RequestContext, *, read_only: bool
-    ) -> CachedResponse | Reply:
-        """What executing gives: an answer to keep, or one with errors, which nobody should."""
-        try:
-            result = await self.execute(plain.request, context, read_only=read_only)
-        except Exception as error:  # noqa: BLE001  # the last place that can log and mask it
-            result = failure(error)
-        if result.has_data and not result.error_codes:
-            return CachedResponse(result.body, result.operation_name, result.way)
-        refused = respond(result, plain.media_type)
-        return Reply(
-            refused.status,
-            list(refused.headers),
-            refused.body,
-            refused.operation_name,
-            refused.error_codes,
-        )
-
-    def success(self, response: CachedResponse, etag: bytes, plain: Plain) -> Reply:
-        """The reply with an answer, compressed where that is wanted and pays."""
-        encoding, body = response.encoded(plain.encoding)
         headers = [
             _CONTENT_TYPES[plain.media_type],
             (b"content-length", b"%d" % len(body)),
@@ -233,6 +215,18 @@ class Front:
         if self.explain:
             headers.append((b"x-newsgraph-way", response.way.encode()))
         return Reply(200, headers, body, response.operation_name)
+
+
+def refused(result: Result, plain: Plain) -> Reply:
+    """The reply with an answer that has errors, which nobody should keep."""
+    response = respond(result, plain.media_type)
+    return Reply(
+        response.status,
+        list(response.headers),
+        response.body,
+        response.operation_name,
+        response.error_codes,
+    )
 
 
 def plain(text: bytes, request: GraphQLRequest, headers: dict[bytes, bytes]) -> Plain | None:

@@ -12,22 +12,28 @@ ENTRY_BYTES = 300
 class CachedResponse:
     """An answer's body, its compressed forms as they come to be asked for, and how it was made."""
 
-    __slots__ = ("bodies", "operation_name", "way")
+    __slots__ = ("body", "compressed", "operation_name", "way")
 
     def __init__(self, body: bytes, operation_name: str | None, way: str) -> None:
-        self.bodies: dict[str | None, bytes] = {None: body}
+        self.body = body
+        self.compressed: dict[str, bytes] | None = None
         self.operation_name = operation_name
         self.way = way
 
-    def encoded(self, encoding: str | None) -> tuple[str | None, bytes]:
+    def encoded(self, encoding: str) -> tuple[str | None, bytes]:
         """The body in an encoding, compressed at most once; (None, body) where it does not pay."""
-        body = self.bodies[None]
-        if encoding is None or len(body) < MIN_BYTES:
-            return None, body
-        compressed = self.bodies.get(encoding)
-        if compressed is None:
-            compressed = self.bodies[encoding] = COMPRESSORS[encoding](body)
-        return encoding, compressed
+        if len(self.body) < MIN_BYTES:
+            return None, self.body
+        if self.compressed is None:
+            self.compressed = {}
+        if encoding not in self.compressed:
+            self.compressed[encoding] = COMPRESSORS[encoding](self.body)
+        return encoding, self.compressed[encoding]
+
+    @property
+    def size_bytes(self) -> int:
+        """The body in all its forms."""
+        return len(self.body) + sum(map(len, (self.compressed or {}).values()))
 
 
 ResponseKey = tuple[bytes, bytes]
@@ -39,5 +45,5 @@ class ResponseCache(BoundedCache[ResponseKey, CachedResponse]):
 
     def keep(self, key: ResponseKey, response: CachedResponse) -> None:
         """Keep an answer, counted with the forms it has by now."""
-        bodies = sum(map(len, response.bodies.values()))
-        self.put(key, response, len(key[0]) + len(key[1]) + bodies + ENTRY_BYTES)
+        key_bytes = len(key[0]) + len(key[1])
+        self.put(key, response, key_bytes + response.size_bytes + ENTRY_BYTES)
