@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from store import FolderLoader, Repository, StoreError
 
+from . import garbage
 from .environment import check_environment
 from .execution import page_sizes, pipeline
 from .feeds import feed_routes
@@ -54,6 +54,7 @@ def from_env() -> App:
     Several such processes may serve one store.
     """
     check_environment()
+    garbage.hold()
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
     repository = open_store(settings)
@@ -195,7 +196,7 @@ class App(Starlette):
             report = await self.loader.load()
             log_load("loaded", report)
             self.metrics.loaded(report)
-        settle_memory()
+        garbage.settle()
         self.ready = True
         try:
             async with self.watcher.running() if self.watcher else nullcontext():
@@ -205,17 +206,6 @@ class App(Starlette):
             if self.tracing is not None:
                 await run_in_threadpool(self.tracing.close)
             await self.repository.close()
-
-
-def settle_memory() -> None:
-    """Take what is loaded out of the garbage collector's rounds, and make these rarer.
-
-    The documents stay for the life of the process and hold no cycles; looking through all of them
-    again and again would cost more than answering.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
 
 
 def _tracing() -> Tracing:

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from store import FolderLoader, LoadReport, Severity, Visibility, check_folder, export_folder
 
+from .. import garbage
 from ..loading import load_options, open_store
 from ..settings import Settings
 from .options import with_settings
@@ -55,6 +56,7 @@ def load(
 async def load_folder(settings: Settings, *, prune: bool = False) -> LoadReport:
     """Load the settings' folder into the settings' store, with a bar on a terminal."""
     assert settings.folder is not None  # noqa: S101  # who calls this has a folder
+    garbage.hold()
     repository = open_store(settings)
     try:
         loader = FolderLoader(repository, settings.folder, load_options(settings, prune=prune))

@@ -15,6 +15,7 @@ from uvicorn.supervisors import Multiprocess
 
 from store import Repository, Visibility
 
+from .. import garbage
 from ..app import GRAPHQL_PATH, create_app
 from ..loading import folder_loader, open_store
 from ..logs import configure_logging
@@ -40,6 +41,7 @@ def serve(settings: Settings) -> None:
 
     newsgraph serve --store /srv/news.json --host 0.0.0.0 --workers 4
     """
+    garbage.hold()
     configure_logging(settings.log_level, settings.log_format)
     with bind(settings) as bound:
         out.print(f"[bold]newsgraph[/] {metadata.version('newsgraph')}")

@@ -17,8 +17,8 @@ from store import Place
 ENTRY_BYTES = 400
 """What an entry costs beside its JSON: the entry, its places in two dicts, the fragment."""
 
-MAX_LISTS = 64
-"""Along how many lists a plan's results are kept; nine bytes for each of their documents."""
+ALONGSIDE_BYTES = 9
+"""What it costs to keep results along a list, for each of its documents."""
 
 
 class Entry(NamedTuple):
@@ -65,13 +65,14 @@ class DocumentFragments:
     along the lists in which they were asked for.
     """
 
-    __slots__ = ("cache", "current", "entries", "lists", "used", "version")
+    __slots__ = ("cache", "current", "entries", "lists", "lists_bytes", "used", "version")
 
     def __init__(self, cache: FragmentCache) -> None:
         self.cache = cache
         self.entries: dict[str, Entry] = {}
         self.current: dict[str, orjson.Fragment] = {}
         self.lists: dict[int, Alongside] = {}
+        self.lists_bytes = 0
         self.version = ""
         self.used = 0
 
@@ -80,18 +81,34 @@ class DocumentFragments:
         if version != self.version:
             self.version = version
             self.current = {}
-            self.lists = {}
+            self.forget_lists()
         self.used = self.cache.tick()
         return self.current
 
-    def alongside(self, whole: Sequence[Any]) -> Alongside:
-        """The results along a list."""
-        found = self.lists.get(id(whole))
+    def page(self, place: Place) -> list[Any] | None:
+        """The results for a page, if they are kept along its list."""
+        found = self.lists.get(id(place.whole))
+        return None if found is None else found.get(place)
+
+    def keep_page(self, place: Place, items: Sequence[Any], results: list[Any]) -> None:
+        """Keep the results for a page along its list, too, if there was room for all of them."""
+        if not items or any(item.id not in self.current for item in items):
+            return
+        found = self.lists.get(id(place.whole))
         if found is None:
-            if len(self.lists) >= MAX_LISTS:
-                self.lists = {}
-            found = self.lists[id(whole)] = Alongside(whole)
-        return found
+            size_bytes = ENTRY_BYTES + ALONGSIDE_BYTES * len(place.whole)
+            if not self.cache.has_room(size_bytes):
+                return
+            found = self.lists[id(place.whole)] = Alongside(place.whole)
+            self.lists_bytes += size_bytes
+            self.cache.grow(self, size_bytes)
+        found.put(place, results)
+
+    def forget_lists(self) -> None:
+        """Forget what is kept along lists; the results themselves stay."""
+        self.lists = {}
+        self.cache.shrink(self, self.lists_bytes)
+        self.lists_bytes = 0
 
     def find(self, document: Any, values: tuple[Any, ...]) -> orjson.Fragment | None:
         """The kept result, if it was made of just these."""
@@ -107,7 +124,7 @@ class DocumentFragments:
         fragment = orjson.Fragment(json)
         self.drop(document.id)
         entry = Entry(document, values, fragment, len(json) + ENTRY_BYTES)
-        if entry.size_bytes <= self.cache.capacity_bytes:
+        if self.cache.has_room(entry.size_bytes):
             self.entries[document.id] = entry
             self.cache.grow(self, entry.size_bytes)
         return fragment
@@ -117,7 +134,7 @@ class DocumentFragments:
         entry = self.entries.pop(id, None)
         if entry is not None:
             self.current.pop(id, None)
-            self.lists = {}
+            self.forget_lists()
             self.cache.shrink(self, entry.size_bytes)
 
 
@@ -144,6 +161,10 @@ class FragmentCache:
         self._clock += 1
         return self._clock
 
+    def has_room(self, size_bytes: int) -> bool:
+        """Whether so much can be kept at all, at the cost of the rest."""
+        return size_bytes <= self.capacity_bytes
+
     def grow(self, section: DocumentFragments, size_bytes: int) -> None:
         """Count a new result, and make room for it."""
         self._sections[section] = None
@@ -162,8 +183,10 @@ class FragmentCache:
         # A tenth more than needed, so that a full cache does not sort its plans at every result.
         excess = self.size_bytes - self.capacity_bytes * 9 // 10
         for section in sorted(self._sections, key=lambda each: each.used):
+            lists_bytes = section.lists_bytes  # these go with the first result
             for id, entry in section.entries.items():
                 if excess <= 0:
                     return
-                excess -= entry.size_bytes
+                excess -= entry.size_bytes + lists_bytes
+                lists_bytes = 0
                 yield section, id

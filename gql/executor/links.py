@@ -24,7 +24,6 @@ from store import (
     provider_cursor,
     referencing,
     topic_cursor,
-    topic_slug,
 )
 
 from ..schema import graph, query
@@ -154,7 +153,7 @@ def _provider_keys(source: Any, _asked: Any, _total: bool) -> list[tuple[Key, st
 
 
 def _topic_keys(source: model.Article, _asked: Any, _total: bool) -> list[tuple[Key, str]]:
-    return [(Key.SLUG, topic_slug(name)) for name in source.topics]
+    return [(Key.NAME, name) for name in source.topics]
 
 
 def _url_keys(source: model.Related, _asked: Any, _total: bool) -> list[tuple[Key, str]]:
@@ -209,7 +208,7 @@ def _node_id(_sizes: PageSizes, id: str) -> str:
 
 LINKS: dict[Callable[..., Any], Link] = {
     graph.resolve_provider: Link(providers, _provider_keys, one),
-    graph.resolve_article_topics: Link(topics, _topic_keys, list, is_list=True),
+    graph.resolve_article_topics: Link(topics, _topic_keys, graph.distinct, is_list=True),
     graph.resolve_related_article: Link(articles, _url_keys, first),
     graph.resolve_parent: Link(topics, _parent_keys, one),
     graph.resolve_children: Link(topics, _children_keys, list, is_list=True),

@@ -55,11 +55,11 @@ class Run:
             return await self.objects(plan, page.items)
         kept = plan.fragments(self.variables, self.cache)
         kept.at(self.snapshot.version)
-        found = kept.alongside(place.whole).get(place)
+        found = kept.page(place)
         if found is None:
             found = await self.objects(plan, page.items)
             if kept.version == self.snapshot.version:
-                kept.alongside(place.whole).put(place, found)
+                kept.keep_page(place, page.items, found)
         return found
 
     async def objects(self, plan: ObjectPlan, documents: Sequence[Any]) -> list[Any]:

@@ -8,8 +8,11 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLInputObjectType,
+    GraphQLNonNull,
     GraphQLSchema,
+    NonNullTypeNode,
     OperationDefinitionNode,
+    ValidationRule,
     parse,
     specified_rules,
     validate,
@@ -27,8 +30,37 @@ from gql.errors import (
 from .bounded_cache import BoundedCache
 from .limits import Limits, check_limits
 
-# It relies on what the specification's rules have checked, so it comes after them.
-_STRAWBERRY_RULES = (MaybeNullValidationRule,)
+
+class OneOfVariablesRule(ValidationRule):
+    """A variable in a @oneOf input has to be non-null.
+
+    graphql-core overlooks that where the input itself is non-null.
+    https://spec.graphql.org/draft/#sec-All-Variable-Usages-Are-Allowed
+    """
+
+    def leave_operation_definition(self, operation: OperationDefinitionNode, *_: Any) -> None:
+        """Judge all variables that an operation uses, those in its fragments too."""
+        definitions = {
+            each.variable.name.value: each for each in operation.variable_definitions or ()
+        }
+        for usage in self.context.get_recursive_variable_usages(operation):
+            if not isinstance(usage.parent_type, GraphQLNonNull):
+                continue
+            parent = usage.parent_type.of_type
+            definition = definitions[usage.node.name.value]
+            is_one_of = isinstance(parent, GraphQLInputObjectType) and parent.is_one_of
+            if is_one_of and not isinstance(definition.type, NonNullTypeNode):
+                self.report_error(
+                    GraphQLError(
+                        f"Variable '${usage.node.name.value}' must be non-null "
+                        f"to be used for the OneOf Input Object '{parent}'.",
+                        [definition, usage.node],
+                    )
+                )
+
+
+# They rely on what the specification's rules have checked, so they come after them.
+_FURTHER_RULES = (MaybeNullValidationRule, OneOfVariablesRule)
 
 
 class Document:
@@ -113,7 +145,7 @@ def validate_document(
 ) -> list[GraphQLError]:
     """What the schema has against a document; empty where it may be executed."""
     errors = validate(schema, ast, specified_rules, max_errors=limits.errors)
-    return errors or validate(schema, ast, _STRAWBERRY_RULES, max_errors=limits.errors)
+    return errors or validate(schema, ast, _FURTHER_RULES, max_errors=limits.errors)
 
 
 class DocumentCache(BoundedCache[str, Document]):

@@ -14,7 +14,7 @@ import strawberry
 from graphql import GraphQLResolveInfo
 from strawberry.scalars import JSON
 
-from store import Key, model, topic_slug
+from store import Key, model
 
 from ..viewer import Scope
 from .article_list import resolve_provider_articles, resolve_referenced_by, resolve_topic_articles
@@ -38,9 +38,13 @@ async def resolve_provider(
 async def resolve_article_topics(
     root: strawberry.Parent[model.Article], info: Info
 ) -> list[model.Topic | None]:
-    """The topics that a document names, in its order."""
-    slugs = [topic_slug(name) for name in root.topics]
-    return await info.context.loaders.topics[Key.SLUG].load_many(slugs)
+    """The topics that a document names, in its order, each once."""
+    return distinct(await info.context.loaders.topics[Key.NAME].load_many(root.topics))
+
+
+def distinct(topics: Sequence[model.Topic | None]) -> list[model.Topic | None]:
+    """Each topic once, though a document gives it by its name and by its slug."""
+    return list({topic and topic.id: topic for topic in topics}.values())
 
 
 async def resolve_related_article(
