@@ -47,7 +47,9 @@ def configure_logging(level: str, format: Literal["console", "json"]) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # uvicorn's own lines about starting and stopping say less than ours do.
-    logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, root.level))
+    # So do watchfiles' about changes, which we log when they are in the store.
+    for talkative in ("uvicorn.error", "watchfiles"):
+        logging.getLogger(talkative).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -71,7 +71,7 @@ def print_report(report: LoadReport, settings: Settings) -> None:
     folder = escape(str(settings.folder))
     out.print(
         f"[bold]Loaded[/]    {plural(report.articles, 'article')} from {folder} "
-        f"[dim]({report.read:,} files read, {report.unchanged:,} unchanged, "
+        f"[dim]({plural(report.read, 'file')} read, {report.unchanged:,} unchanged, "
         f"{report.removed:,} removed, {report.seconds:.2f} s)[/]"
     )
     hint = f" [dim](newsgraph check {folder} shows them)[/]"
