@@ -9,31 +9,32 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from .errors import FilterError
 from .model import Article
 from .query import And, Condition, Field, Filter, Not, Operator, Or
-from .terms import provider_domain, related_urls, topic_slugs
+from .terms import Aliases, provider_domain, related_urls, topic_slugs, unaliased
 
 Predicate = Callable[[Article], bool]
 
 
-def predicate(filter: Filter) -> Predicate:
-    """Whether an article passes, as a function.
+def predicate(filter: Filter, aliases: Aliases) -> Predicate:
+    """Whether an article passes, as a function; `aliases` are those of the topic tree.
 
     Raises: FilterError: a field does not take the operator, or the operator not the value.
     """
     match filter:
         case Condition():
-            return _condition(filter)
+            return _condition(filter, aliases)
         case Not():
-            inner = predicate(filter.filter)
+            inner = predicate(filter.filter, aliases)
             return lambda article: not inner(article)
         case And():
-            return every([predicate(part) for part in filter.filters])
+            return every([predicate(part, aliases) for part in filter.filters])
         case Or():
-            parts = [predicate(part) for part in filter.filters]
+            parts = [predicate(part, aliases) for part in filter.filters]
             return lambda article: any(part(article) for part in parts)
 
 
@@ -85,7 +86,7 @@ _LIST = _Kind(
 _PARTS = _Kind("a list", frozenset({Operator.IS_EMPTY}), str)
 _LINKS = _Kind("a list of addresses", frozenset({Operator.SOME}), str)
 
-_FIELDS: Mapping[Field, tuple[_Kind, Callable[[Article], Any]]] = {
+_FIELDS: Mapping[Field, tuple[_Kind, Callable[..., Any]]] = {
     Field.SLUG: (_TEXT, operator.attrgetter("slug")),
     Field.TITLE: (_TEXT, operator.attrgetter("title")),
     Field.EXCERPT: (_TEXT, operator.attrgetter("excerpt")),
@@ -97,7 +98,7 @@ _FIELDS: Mapping[Field, tuple[_Kind, Callable[[Article], Any]]] = {
     Field.HEAT: (_NUMBER, operator.attrgetter("heat")),
     Field.PUBLISHED: (_FLAG, operator.attrgetter("published")),
     Field.PROVIDER_DOMAIN: (_TEXT, provider_domain),
-    Field.TOPICS: (_LIST, topic_slugs),
+    Field.TOPICS: (_LIST, topic_slugs),  # takes the aliases, too
     Field.TAGS: (_LIST, operator.attrgetter("tags")),
     Field.IMAGES: (_PARTS, operator.attrgetter("images")),
     Field.RELATED: (_PARTS, operator.attrgetter("related")),
@@ -105,10 +106,14 @@ _FIELDS: Mapping[Field, tuple[_Kind, Callable[[Article], Any]]] = {
 }
 
 
-def _condition(condition: Condition) -> Predicate:
+def _condition(condition: Condition, aliases: Aliases) -> Predicate:
     kind, read = _FIELDS[condition.field]
     _check(condition, kind)
-    value, how = condition.value, condition.operator
+    value: Any = condition.value
+    how = condition.operator
+    if condition.field is Field.TOPICS:
+        read = partial(read, aliases=aliases)
+        value = value if how in _ASKING else tuple(unaliased(value, aliases))
     if how in _ASKING:
         # An absent text is None and an absent list is empty: there is nothing either way.
         return lambda article: (read(article) in (None, ())) is value

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from .cursors import sort_key
 from .model import Article
 from .query import OrderField
-from .terms import provider_domain, related_domains, related_urls, topic_slugs
+from .terms import Aliases, provider_domain, related_domains, related_urls, topic_slugs
 from .windows import Entry
 
 DATE = OrderField.PUBLISHED_DATE_TIME
@@ -47,14 +47,14 @@ class Filing(NamedTuple):
     terms: Mapping[Family, tuple[str, ...]]
 
 
-def file_article(article: Article) -> Filing:
-    """Where an article is put. Costs about 20 us."""
+def file_article(article: Article, aliases: Aliases) -> Filing:
+    """Where an article is put; `aliases` are those of the topic tree. Costs about 20 us."""
     return Filing(
         article,
         {field: (sort_key(article, field), article.id, article) for field in ORDER_FIELDS},
         {
             Family.URL: article.url_keys,
-            Family.TOPIC: topic_slugs(article),
+            Family.TOPIC: topic_slugs(article, aliases),
             Family.PROVIDER: (provider_domain(article),),
             Family.CATEGORY: () if article.category is None else (article.category,),
             Family.TYPE: (article.type,),
@@ -65,23 +65,28 @@ def file_article(article: Article) -> Filing:
 
 
 class Index:
-    """All there is to know of a set of articles without looking at each."""
+    """All there is to know of a set of articles without looking at each.
 
-    __slots__ = ("articles", "orders", "postings")
+    Topics are filed under their slugs in the topic tree whose `aliases` are given.
+    """
+
+    __slots__ = ("aliases", "articles", "orders", "postings")
 
     def __init__(
         self,
         articles: Mapping[str, Article],
         orders: Mapping[OrderField, Posting],
         postings: Mapping[Family, Postings],
+        aliases: Aliases,
     ) -> None:
         self.articles = articles
         self.orders = orders
         self.postings = postings
+        self.aliases = aliases
 
     @classmethod
-    def build(cls, filings: Sequence[Filing]) -> Index:
-        """The index of these articles."""
+    def build(cls, filings: Sequence[Filing], aliases: Aliases) -> Index:
+        """The index of these articles, which were filed with these aliases."""
         lists: dict[Family, defaultdict[str, list[Entry]]] = {
             family: defaultdict(list) for family in Family
         }
@@ -95,10 +100,14 @@ class Index:
             {filing.article.id: filing.article for filing in filings},
             {field: sorted([f.entries[field] for f in filings]) for field in ORDER_FIELDS},
             {family: dict(found) for family, found in lists.items()},
+            aliases,
         )
 
     def derive(self, gone: Sequence[Filing], come: Sequence[Filing]) -> Index:
-        """The index without some of its articles and with others; a changed one is in both."""
+        """The index without some of its articles and with others; a changed one is in both.
+
+        They were filed with the same aliases as all its articles.
+        """
         if not gone and not come:
             return self
         articles = dict(self.articles)
@@ -115,7 +124,7 @@ class Index:
             family: _edited_postings(found, _by_term(family, gone), _by_term(family, come))
             for family, found in self.postings.items()
         }
-        return Index(articles, orders, postings)
+        return Index(articles, orders, postings, self.aliases)
 
     def posting(self, family: Family, term: str) -> Posting:
         """The articles under a term, oldest first."""

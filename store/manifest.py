@@ -88,7 +88,7 @@ def _unknown_topics(articles: list[SourceFile], tree: topics.Tree) -> Iterator[D
     """A warning for each topic that the tree lacks, where there is a tree."""
     if not tree.topics:
         return
-    known = topics.names_of({topic.slug: topic for topic in tree.topics})
+    known = topics.names_of(tree.topics)
     slugs: dict[str, bool] = {}
     for source in articles:
         for i, name in enumerate(source.topics):

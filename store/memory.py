@@ -51,7 +51,7 @@ from .query import (
     check_key,
 )
 from .repository import Batch, History, SourceFile
-from .terms import provider_domain, related_domains, topic_slugs
+from .terms import provider_domain, related_domains, topic_aliases, topic_slugs, unaliased
 from .urls import canonical_url
 from .windows import check_window
 
@@ -72,6 +72,7 @@ class MemorySnapshot:
         self.version = new_version()
         self._articles = sorted(articles, key=lambda a: (a.published_date_time, a.id), reverse=True)
         self._definitions = {definition.slug: definition for definition in definitions}
+        self._aliases = topic_aliases(self._definitions.values())
         self._diagnostics = sorted(set(diagnostics), key=diagnostic_position)
 
     def _visible(self, visibility: Visibility) -> list[Article]:
@@ -101,7 +102,7 @@ class MemorySnapshot:
         def compare(one: Position, other: Position) -> int:
             return _compare(one, other, query.order)
 
-        passes = predicate(query.filter)
+        passes = predicate(query.filter, self._aliases)
         matches = [article for article in self._visible(visibility) if passes(article)]
         matches.sort(key=lambda a: cmp_to_key(compare)(article_position(a, query.order)))
         page = _window(
@@ -158,7 +159,7 @@ class MemorySnapshot:
         topics = self._topics(visibility)
         if by is Key.ID:
             return [next((t for t in topics if t.id == key), None) for key in keys]
-        slugs = [topic_slug(key) if by is Key.NAME else key for key in keys]
+        slugs = unaliased(map(topic_slug, keys), self._aliases) if by is Key.NAME else keys
         return [next((t for t in topics if t.slug == slug), None) for slug in slugs]
 
     async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:
@@ -167,7 +168,7 @@ class MemorySnapshot:
 
     def _topics(self, visibility: Visibility) -> list[Topic]:
         articles = self._visible(visibility)
-        named = {slug for article in articles for slug in topic_slugs(article)}
+        named = {slug for article in articles for slug in topic_slugs(article, self._aliases)}
         return [self._topic(slug, articles) for slug in sorted(named | self._definitions.keys())]
 
     def _topic(self, slug: str, articles: Sequence[Article]) -> Topic:
@@ -181,7 +182,7 @@ class MemorySnapshot:
             parent=parent if parent in self._definitions else None,
             children=tuple(sorted(d.slug for d in self._definitions.values() if d.parent == slug)),
             keywords=definition.keywords if definition else (),
-            article_count=sum(slug in topic_slugs(article) for article in articles),
+            article_count=sum(slug in topic_slugs(a, self._aliases) for a in articles),
         )
 
     async def diagnostic_page(

@@ -57,7 +57,7 @@ class Field(StrEnum):
     HEAT = "heat"
     PUBLISHED = "published"
     PROVIDER_DOMAIN = "providerDomain"
-    TOPICS = "topics"  # as topic slugs
+    TOPICS = "topics"  # as slugs of topics or of their names
     TAGS = "tags"
     IMAGES = "images"  # only IS_EMPTY
     RELATED = "related"  # only IS_EMPTY

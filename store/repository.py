@@ -84,6 +84,10 @@ class Snapshot(Protocol):
     Visibility is a parameter of every read: for PUBLISHED, an article with `published: false` is
     nowhere, neither in a list nor in a count, and a provider or a topic known only from such
     articles is not there.
+
+    Articles and filters speak of a topic of the tree by its slug or by its name, also where the
+    name would give another slug: it is one topic all the same (`terms.topic_aliases`), in every
+    look-up, list and count, as the tree has it now.
     """
 
     @property
@@ -130,7 +134,11 @@ class Snapshot(Protocol):
     async def topics(
         self, by: Key, keys: Sequence[str], visibility: Visibility
     ) -> list[Topic | None]:
-        """Topics by ID, SLUG or NAME: n keys -> n topics or None, in the same order."""
+        """Topics by ID, SLUG or NAME: n keys -> n topics or None, in the same order.
+
+        A NAME is what an article may call a topic: its name or its slug, whatever the case and
+        spacing. A SLUG is the topic's very own.
+        """
         ...
 
     async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:

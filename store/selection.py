@@ -29,6 +29,7 @@ from .query import (
     Page,
     Window,
 )
+from .terms import unaliased
 from .windows import Entry, check_window, flipped, flipped_page, slice_page, walk_page
 
 MEMO_LISTS = 512
@@ -77,10 +78,12 @@ def choices(index: Index, conditions: Sequence[Condition]) -> Iterator[Choice]:
 
 
 def _by_terms(index: Index, condition: Condition) -> Choice:
-    value = condition.value
-    terms = dict.fromkeys(value if isinstance(value, tuple) else (value,))
+    value: Any = condition.value
+    terms: Iterable[Any] = value if isinstance(value, tuple) else (value,)
+    if condition.field is Field.TOPICS:
+        terms = unaliased(terms, index.aliases)
     postings = index.postings[_FAMILIES[condition.field]]
-    found = [postings[term] for term in terms if term in postings]  # type: ignore[index]
+    found = [postings[term] for term in dict.fromkeys(terms) if term in postings]
     size = sum(map(len, found))
     return Choice(size, (condition,), DATE, partial(_union, found))
 
@@ -154,7 +157,8 @@ class Selector:
     def _choice(self, query: ArticleQuery, way: _Way) -> tuple[Choice | None, list[Predicate]]:
         """From which part of the index to read, and what to check on what is there."""
         conditions = tuple(_conjuncts(query.filter))
-        checks = {condition: predicate(condition) for condition in conditions}
+        aliases = self._index.aliases
+        checks = {condition: predicate(condition, aliases) for condition in conditions}
         plain = [condition for condition in conditions if isinstance(condition, Condition)]
         choice = min(choices(self._index, plain), key=lambda each: each.size, default=None)
         if choice and way.only not in (None, choice.order) and self._is_wide(choice):

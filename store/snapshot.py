@@ -40,6 +40,7 @@ from .query import (
     Window,
     check_key,
 )
+from .terms import topic_aliases, unaliased
 from .urls import canonical_url
 from .view import View
 from .windows import Entry, check_window, slice_page
@@ -77,9 +78,9 @@ class IndexedSnapshot:
         version: str | None = None,
     ) -> IndexedSnapshot:
         """The snapshot of a whole store. Costs about 30 us an article."""
-        filings = [file_article(article) for article in articles]
-        published = [filing for filing in filings if filing.article.published]
-        index, public = Index.build(filings), Index.build(published)
+        aliases = topic_aliases(topics)
+        filings = [file_article(article, aliases) for article in articles]
+        index, public = Index.build(filings, aliases), Index.build(_published(filings), aliases)
         return cls(index, public, topics, diagnostics, revision, version)
 
     def derive(
@@ -93,14 +94,15 @@ class IndexedSnapshot:
         """The snapshot after changes: ids of articles -> what is there now, None for nothing.
 
         Costs flat copies of the indexes, and some 50 us for each change; where most articles
-        change, a build.
+        change, or other names come to mean the topics of the tree, a build.
         """
-        if len(changed) * 2 > len(self.articles):
+        aliases = self._all.index.aliases
+        if len(changed) * 2 > len(self.articles) or topic_aliases(topics) != aliases:
             after = {**self.articles, **changed}
             articles = filter(None, after.values())
             return self.build(articles, topics, diagnostics, revision, version)
-        gone = [file_article(self.articles[id]) for id in changed if id in self.articles]
-        come = [file_article(article) for article in changed.values() if article]
+        gone = [file_article(self.articles[id], aliases) for id in changed if id in self.articles]
+        come = [file_article(article, aliases) for article in changed.values() if article]
         new = IndexedSnapshot(
             self._all.index.derive(gone, come),
             self._published.index.derive(_published(gone), _published(come)),
@@ -168,7 +170,10 @@ class IndexedSnapshot:
         view = self._view(visibility)
         if by is Key.ID:
             return [view.topic(view.slugs_by_id.get(id)) for id in keys]
-        return [view.topic(topic_slug(key) if by is Key.NAME else key) for key in keys]
+        if by is Key.NAME:
+            slugs = unaliased(map(topic_slug, keys), view.index.aliases)
+            return [view.topic(slug) for slug in slugs]
+        return [view.topic(slug) for slug in keys]
 
     async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:
         """See `Snapshot`."""

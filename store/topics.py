@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 import msgspec
@@ -13,6 +13,7 @@ from .frontmatter import Limits
 from .model import Diagnostic, TopicDefinition
 from .names import topic_slug
 from .reading import Notes, Reading, read_front_matter
+from .terms import topic_aliases
 from .text import title_text
 
 FOLDER = "_data/topics"
@@ -59,12 +60,10 @@ def read_topic(path: str, data: bytes, limits: Limits) -> Reading:
     return Reading(topic=topic, lines=lines, diagnostics=tuple(notes.diagnostics))
 
 
-def names_of(topics: Mapping[str, TopicDefinition]) -> dict[str, str]:
-    """The slug of a topic by every slug that its name or slug gives; a slug beats a name."""
-    names: dict[str, str] = {}
-    for topic in topics.values():
-        names.setdefault(topic_slug(topic.name), topic.slug)
-    return names | {slug: slug for slug in topics}
+def names_of(topics: Iterable[TopicDefinition]) -> dict[str, str]:
+    """The slug of a topic by every slug that its name or slug gives."""
+    defined = tuple(topics)
+    return {topic.slug: topic.slug for topic in defined} | topic_aliases(defined)
 
 
 def resolve_tree(
@@ -81,7 +80,7 @@ def resolve_tree(
         if first.setdefault(slug, path) != path:
             diagnostics.append(_duplicate(path, first[slug], slug, lines[path].get("title")))
     topics = {slug: definitions[path] for slug, path in first.items()}
-    known = names_of(topics)
+    known = names_of(topics.values())
     parents: dict[str, str | None] = {}
     for slug, topic in topics.items():
         parents[slug] = _parent(topic, known)

@@ -184,7 +184,7 @@ def _article(rng: Random) -> Article:
 def _definition(rng: Random) -> TopicDefinition:
     return TopicDefinition(
         slug=rng.choice(some.TOPIC_SLUGS),
-        name=rng.choice(["Tides!", "Birds"]),
+        name=rng.choice(some.DEFINED_NAMES),
         parent=rng.choice([None, *some.TOPIC_SLUGS, "nowhere"]),
         keywords=_few(rng, _any(["sea", "rail"]), 2),
     )

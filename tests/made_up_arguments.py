@@ -31,7 +31,8 @@ _IDS = [
 _TEXTS = [*some.TITLES, *some.SLUGS, *some.DOMAINS, "news", "en", "video", ""]
 _NUMBERS = [0, 1, 2, -1, 2**31 - 1, -(2**31)]
 _MOMENTS = ["2026-01-02", "2026-01-03T00:00:00Z", "2026-01-02T23:00:00-01:00"]
-_PIXELS = [None, 0, 100, 150, 200, 300]
+_WIDTHS = [100, 150, 200]
+_PIXELS = [None, 0, 300, *_WIDTHS]
 _STRAYS = ["", "zzz", "WyJkIiwx", encode_cursor("d-", (1,)), "\N{SNOWMAN}", None]
 _ITEM = Article(
     slug=some.SLUGS[3],
@@ -174,9 +175,9 @@ def changed(rng: Random, value: Any) -> Any:
     alike: list[Any] = [None]
     if isinstance(value, bool):
         kin: list[Any] = [not value]
-        alike += [0, 1, 1.0, 0.0, "true"]
+        alike += [not value, 0, 1, 1.0, "true"]
     elif isinstance(value, int):
-        kin = [value + 1, 1, 0, float(value)]
+        kin = [value + 1, 1, 0, float(value), *_WIDTHS]
         alike += [True, False, 1.5, 2**31, str(value)]
     elif isinstance(value, str):
         kin = [value.lower(), value + " ", *_IDS, *_TEXTS]
@@ -187,4 +188,4 @@ def changed(rng: Random, value: Any) -> Any:
     else:
         kin = [value]
         alike += [{}, {**(value or {}), "odd": 1}, *({key: None} for key in value or {})]
-    return rng.choice(kin if rng.random() < 0.6 else alike)
+    return rng.choice(kin if rng.random() < 0.85 else alike)

@@ -254,11 +254,13 @@ def made_up_operation(seed: int, fields: int) -> Operation:
 def _variables(rng: Random, document: _Document) -> list[dict[str, Any]]:
     """Values for the variables: those that fit, and then one or several of them changed."""
     fitting = {name[1:]: variable.value for name, variable in document.variables.items()}
-    sets = [fitting]
-    for _ in range(2 * bool(fitting)):
-        changed = dict(fitting)
-        name = rng.choice(list(changed))
-        changed[name] = arguments.changed(rng, changed[name])
+    sets = [fitting, fitting]
+    for _ in range(3 * bool(fitting)):
+        share = rng.choice([0.2, 0.6])
+        changed = {
+            name: arguments.changed(rng, value) if rng.random() < share else value
+            for name, value in fitting.items()
+        }
         if rng.random() < 0.3:
             del changed[rng.choice(list(changed))]
         sets.append(changed)

@@ -366,6 +366,86 @@ class RepositoryContract:
         page = await (await repository.snapshot()).topic_page(FIRST, ALL)
         assert [topic.slug for topic in page.items] == ["b"]
 
+    async def test_topic_is_one_by_its_slug_and_by_a_name_that_gives_another(self, repository):
+        """Articles, filters and look-ups name a topic of the tree either way."""
+        tree = (
+            TopicDefinition(slug="sea", name="Marine Biology"),
+            TopicDefinition(slug="krill", name="Krill", parent="sea"),
+        )
+        puts = (
+            an_article("by name", day=3, topics=("Krill", "marine  biology")),
+            an_article("by slug", day=2, topics=("SEA",)),
+            an_article("by both", day=1, topics=("sea", "Marine Biology")),
+            an_article("other", day=4, topics=("Krill",)),
+            an_article("draft", day=5, topics=("Marine biology",), published=False),
+        )
+        await repository.apply(Batch(puts=puts, topics=tree))
+        snapshot = await repository.snapshot()
+        page = await snapshot.topic_page(FIRST, PUBLISHED)
+        assert [(t.slug, t.name, t.article_count) for t in page.items] == [
+            ("krill", "Krill", 2),
+            ("sea", "Marine Biology", 3),
+        ]
+        sea = page.items[1]
+        assert (await snapshot.counts(ALL)).topics == 2
+        names = ["Marine biology", "Sea", "marine-biology"]
+        assert await snapshot.topics(Key.NAME, names, PUBLISHED) == [sea, sea, sea]
+        assert await snapshot.topics(Key.SLUG, ["sea", names[2]], PUBLISHED) == [sea, None]
+        assert await snapshot.topics(Key.ID, [sea.id], PUBLISHED) == [sea]
+
+        named = ["by name", "by slug", "by both"]
+        for slug in ("sea", "marine-biology"):
+            for operator, values, expected in [
+                (Operator.SOME, (slug,), named),
+                (Operator.SOME, (slug, "sea"), named),
+                (Operator.ALL, (slug, "marine-biology", "sea"), named),
+                (Operator.ALL, (slug, "krill"), ["by name"]),
+                (Operator.NONE, (slug,), ["other"]),
+            ]:
+                query = ArticleQuery(FIRST, Condition(Field.TOPICS, operator, values))
+                assert await titles(repository, query, PUBLISHED) == expected
+
+    async def test_topics_are_named_as_the_tree_has_them_now(self, repository):
+        """When a topic of the tree comes, is renamed or goes, articles follow at once."""
+        puts = (an_article("a", topics=("Marine Biology",)), an_article("b", topics=("sea",)))
+        await repository.apply(Batch(puts=puts))
+
+        async def topics(*tree: TopicDefinition) -> dict[str, int]:
+            """How many articles each topic has, under this tree."""
+            await repository.apply(Batch(topics=tree))
+            snapshot = await repository.snapshot()
+            found = (await snapshot.topic_page(FIRST, ALL)).items
+            for topic in found:
+                listed = await titles(repository, ArticleQuery(FIRST, of_topic(topic.slug)))
+                assert len(listed) == topic.article_count
+            return {topic.slug: topic.article_count for topic in found}
+
+        sea = TopicDefinition(slug="sea", name="Marine Biology")
+        apart = {"marine-biology": 1, "sea": 1}
+        assert await topics() == apart
+        assert await topics(sea) == {"sea": 2}
+        assert await topics(msgspec.structs.replace(sea, keywords=("fish",))) == {"sea": 2}
+        assert await topics(TopicDefinition(slug="sea", name="Oceans")) == apart
+        fish = TopicDefinition(slug="fish", name="Marine Biology")
+        assert await topics(fish) == {"fish": 1, "sea": 1}
+        await repository.apply(Batch(puts=(an_article("c", topics=("marine biology",)),)))
+        assert await topics(fish) == {"fish": 2, "sea": 1}
+        assert await topics() == {"marine-biology": 2, "sea": 1}
+
+    async def test_name_that_several_topics_claim_means_one_of_them(self, repository):
+        """A slug beats a name, and of topics with one name that with the least slug has it."""
+        trees = [
+            ({"sea": "Fish", "fish": "Sea"}, {"fish": 1, "sea": 0}),
+            ({"sea": "Fish", "bay": "fish"}, {"bay": 1, "sea": 0}),
+        ]
+        await repository.apply(Batch(puts=(an_article("a", topics=("Fish",)),)))
+        for names, expected in trees:
+            tree = tuple(TopicDefinition(slug=slug, name=name) for slug, name in names.items())
+            for order in (tree, tree[::-1]):
+                await repository.apply(Batch(topics=order))
+                page = await (await repository.snapshot()).topic_page(FIRST, ALL)
+                assert {topic.slug: topic.article_count for topic in page.items} == expected
+
     async def test_diagnostics_come_by_path_and_line(self, repository):
         """Problems are paged in order of place, all or those of one severity."""
 

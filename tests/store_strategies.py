@@ -31,8 +31,9 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 SLUGS = [f"2026-01-01-{name}" for name in "abcdefgh"]
 DOMAINS = ["one.example", "two.example", "Three.Example."]
-TOPICS = ["Tides", "tides", "Sea  Birds", "Sea birds", "Tram"]
+TOPICS = ["Tides", "tides", "Sea  Birds", "Sea birds", "Tram", "reefs"]
 TOPIC_SLUGS = ["tides", "sea-birds", "tram", "reefs"]
+DEFINED_NAMES = ["Tides!", "Birds", "Sea Birds", "Tram"]  # with slugs that need not be theirs
 URLS = [
     "https://one.example/a",
     "https://ONE.example/a?utm_source=x",
@@ -95,7 +96,7 @@ definitions = st.lists(
     st.builds(
         Definition,
         slug=st.sampled_from(TOPIC_SLUGS),
-        name=st.sampled_from(["Tides!", "Birds"]),
+        name=st.sampled_from(DEFINED_NAMES),
         parent=maybe([*TOPIC_SLUGS, "nowhere"]),
     ),
     max_size=3,

@@ -7,11 +7,13 @@ import re
 
 import pytest
 
+from gql.execution import pipeline
+from gql.settings import load_settings
 from gql.viewer import PREVIEW
 from store import FolderLoader, MemoryRepository
 from store.model import Image, ProviderMention, Related, TopicDefinition
 
-from .graph import CARD, Graph
+from .graph import CARD, SCHEMA, Graph
 from .sites import NOON, article, stored
 
 DOCUMENT = """---
@@ -460,6 +462,47 @@ def test_ids_are_opaque_and_the_same_after_a_reload(graph, seeded):
     found = graph.ask(query)
     assert found == Graph(seeded).ask(query)
     assert all(re.fullmatch(r"a_[\w-]{16}", node["id"]) for node in found["articles"]["nodes"])
+
+
+@pytest.fixture(params=[False, True], ids=["reference", "compiled"])
+def execute(request):
+    """Either way to execute a request."""
+    return pipeline(load_settings({"compiled": request.param, "max_depth": 40}), SCHEMA)
+
+
+def test_topic_is_one_for_all_who_name_it_by_name_or_by_slug(execute):
+    """It has one slug and one name, is in every list once, and is found by either."""
+    graph = Graph(
+        stored(
+            article("name", topics=("Marine Biology",)),
+            article("slug", topics=("sea", "Tides")),
+            article("both", topics=("Sea", "Tides", "marine biology")),
+            topics=[TopicDefinition(slug="sea", name="Marine biology")],
+        ),
+        execute,
+    )
+    found = graph.ask(
+        f"""{{ articles(orderBy: [{{field: TITLE, direction: ASC}}])
+            {{ nodes {{ topics {{ slug name articleCount }} }} }}
+        topics {{ totalCount nodes {{ slug articleCount articles {CARD} }} }}
+        byName: topic(by: {{name: "Marine Biology"}}) {{ slug }}
+        byNameOfSlug: topic(by: {{name: "Sea"}}) {{ slug }}
+        bySlug: topic(by: {{slug: "sea"}}) {{ slug }} }}"""
+    )
+    sea = {"slug": "sea", "name": "Marine biology", "articleCount": 3}
+    tides = {"slug": "tides", "name": "Tides", "articleCount": 2}
+    topics = [node["topics"] for node in found["articles"]["nodes"]]
+    assert topics == [[sea, tides], [sea], [sea, tides]]
+    assert found["topics"]["totalCount"] == 2
+    counts = [
+        (t["slug"], t["articleCount"], len(t["articles"]["nodes"]))
+        for t in found["topics"]["nodes"]
+    ]
+    assert counts == [("sea", 3, 3), ("tides", 2, 2)]
+    assert found["byName"] == found["byNameOfSlug"] == found["bySlug"] == {"slug": "sea"}
+    for name in ("Marine  Biology", "marine-biology", "SEA"):
+        for member, count in [("some", 3), ("all", 3), ("none", 0)]:
+            assert len(graph.slugs(filter={"topics": {member: [name]}})) == count
 
 
 def test_topic_whose_parent_is_missing_is_a_root():

@@ -222,6 +222,25 @@ def test_load_tells_of_topics_that_the_tree_lacks(desk):
     assert desk.problems() == [("a.md", Code.UNKNOWN_TOPIC, 7)]
 
 
+def test_load_joins_articles_to_a_topic_by_its_name_or_its_slug(desk):
+    """Both are known to the tree; it is one topic, and follows the file that defines it."""
+    desk.write("a.md", document("A", "topics: [Marine Biology]\n"))
+    desk.write("b.md", document("B", "topics: [sea]\n"))
+    desk.write("_data/topics/1.yaml", "_id: sea\nname: Marine biology\n")
+    desk.load()
+    assert desk.problems() == []
+    assert topic_counts(desk) == {"sea": 2}
+    desk.write("_data/topics/1.yaml", "_id: sea\nname: Oceans\n")
+    desk.refresh("_data/topics/1.yaml")
+    assert desk.problems() == [("a.md", Code.UNKNOWN_TOPIC, 5)]
+    assert topic_counts(desk) == {"marine-biology": 1, "sea": 1}
+
+
+def topic_counts(desk):
+    """How many articles each topic has, by slug."""
+    return {topic.slug: topic.article_count for topic in desk.state()[1]}
+
+
 def test_load_keeps_the_last_good_topic(desk):
     """A topic file that cannot be read keeps what it said before."""
     desk.write("_data/topics/1.yaml", "name: Rivers\nkeywords: [water]\n")
