@@ -77,7 +77,9 @@ def main() -> int:
         except Exception:  # noqa: BLE001  # see above
             report(number)
             return 1
-    print(f"{tally.asked} requests, {tally.valid} without errors, {tally.compiled} of them compiled")
+    print(
+        f"{tally.asked} requests, {tally.valid} without errors, {tally.compiled} of them compiled"
+    )
     return 0
 
 

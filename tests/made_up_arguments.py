@@ -47,7 +47,7 @@ def of_field(rng: Random, definition: GraphQLField) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for name, argument in definition.args.items():
         make = _BY_NAME.get(name) or _BY_TYPE.get(str(argument.type))
-        if make and (str(argument.type).endswith("!") or rng.random() < 0.4):
+        if make and (str(argument.type).endswith("!") or rng.random() < 0.6):
             given[name] = make(rng)
     if "first" in definition.args:
         given.update(_window(rng, definition, given.get("orderBy")))

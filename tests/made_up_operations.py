@@ -144,7 +144,7 @@ class _Document:
     def arguments(self, definition: GraphQLField) -> str:
         """Arguments in parentheses; nothing where none is given."""
         required = any(isinstance(each.type, GraphQLNonNull) for each in definition.args.values())
-        if not definition.args or (not required and self.chance(0.4)):
+        if not definition.args or (not required and self.chance(0.3)):
             return ""
         values = arguments.of_field(self.rng, definition)
         written = (
@@ -155,7 +155,7 @@ class _Document:
 
     def value(self, value: Any, type: GraphQLInputType) -> str:
         """A value as a literal or as a variable, whole or in parts."""
-        if self.chance(0.35):
+        if self.chance(0.45):
             return self.variable(value, type)
         return literal(value, type, self.value)
 

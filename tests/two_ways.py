@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,22 +13,39 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import orjson
 
 from gql.executor import CompiledPipeline
 from gql.http import GraphQLRequest, Limits, Pipeline, Result
 from gql.schema import Context, PageSizes
 from gql.viewer import PUBLIC, Viewer
 from store import Batch, Key, MemoryRepository, Repository, Snapshot, TinyDBRepository, Visibility
+from store.memory import MemorySnapshot
+from store.model import Article, Image, Related, TopicDefinition
 
 from .executor_sessions import Ask, Edit, Session
 from .graph import SCHEMA
 from .made_up_arguments import MAX_SIZE
+from .repository_contract import an_article
 
 SIZES = PageSizes(default=3, maximum=MAX_SIZE)
 KEPT_SNAPSHOTS = 3
 
 _FAULT_IDS = re.compile(rb'(with the id |"id":")[0-9a-f]{12}\b')
+
+IMAGES = (Image(url="https://x.example/1", width=100), Image(url="https://x.example/2", width=200))
+STORY = an_article(
+    "story",
+    topics=("Tides",),
+    images=IMAGES,
+    related=(
+        Related(
+            title="Related",
+            web_url="https://post.example/nowhere",
+            original_url="https://post.example/other",
+        ),
+    ),
+)
+OTHER = an_article("other", day=2, web_url="https://post.example/other", secured="s3cret")
 
 
 @dataclass
@@ -66,29 +84,13 @@ class DistantSnapshot:
 
 
 class TwoWays:
-    """A pipeline of each kind, and the snapshots that requests may read."""
+    """A pipeline of each kind, that answer the same requests for a long time."""
 
-    def __init__(
-        self, repository: Repository, *, capacity_bytes: int = 1 << 20, sizes: PageSizes = SIZES
-    ) -> None:
-        self.repository = repository
+    def __init__(self, *, capacity_bytes: int = 1 << 20, sizes: PageSizes = SIZES) -> None:
         self.sizes = sizes
         self.reference = Pipeline(SCHEMA, Limits())
         self.compiled = CompiledPipeline(self.reference, sizes, fragment_cache_bytes=capacity_bytes)
         self.tally = Tally()
-
-    async def ask(
-        self,
-        text: str,
-        variables: dict[str, Any] | None = None,
-        *,
-        viewer: Viewer = PUBLIC,
-        snapshot: Snapshot | None = None,
-    ) -> Any:
-        """The whole response, the same both ways."""
-        request = GraphQLRequest(query=text, variables=variables)
-        snapshot = snapshot or await self.repository.snapshot()
-        return orjson.loads((await self.check(request, snapshot, viewer)).body)
 
     async def check(
         self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer = PUBLIC
@@ -112,10 +114,54 @@ def plain(result: Result) -> Result:
     return msgspec.structs.replace(result, body=body, way="")
 
 
+class Asked:
+    """What became of a request: its answer, and whether it ran compiled."""
+
+    def __init__(self, ways: TwoWays, answer: Any, compiled: bool) -> None:
+        self.ways = ways
+        self.answer = answer
+        self.compiled = compiled
+
+    @property
+    def data(self) -> Any:
+        """The data of an answer without errors that ran compiled."""
+        assert "errors" not in self.answer
+        assert self.compiled
+        return self.answer["data"]
+
+    @property
+    def error(self) -> Any:
+        """The only error of an answer."""
+        [error] = self.answer["errors"]
+        return error
+
+
+def ask(
+    text: str,
+    variables: dict[str, Any] | None = None,
+    *,
+    articles: Sequence[Article] = (STORY, OTHER),
+    viewer: Viewer = PUBLIC,
+    ways: TwoWays | None = None,
+    operation_name: str | None = None,
+) -> Asked:
+    """Ask both ways, twice: once with nothing rendered before, once with everything."""
+    ways = ways or TwoWays()
+    snapshot = MemorySnapshot(articles, [TopicDefinition(slug="tides", name="Tides")])
+    request = GraphQLRequest(query=text, variables=variables, operation_name=operation_name)
+
+    async def twice() -> Any:
+        await ways.check(request, snapshot, viewer)
+        return await ways.check(request, snapshot, viewer)
+
+    result = asyncio.run(twice())
+    return Asked(ways, json.loads(result.body), result.way == "compiled")
+
+
 async def play(session: Session) -> Tally:
     """Do what happens in a session. Raises: AssertionError: somebody got a wrong answer."""
     with _repository(session.engine) as repository:
-        ways = TwoWays(repository, capacity_bytes=session.capacity_bytes)
+        ways = TwoWays(capacity_bytes=session.capacity_bytes)
         states: list[Snapshot] = []
         for step in session.steps:
             if isinstance(step, Batch | Edit):

@@ -64,6 +64,11 @@ def anything(value: Any) -> Any:
     return value if value is not None else surprise("null")
 
 
+def several(value: Any) -> Any:
+    """A value for a list of leaves; a text or a dict has members, too, and is none."""
+    return value if type(value) is tuple or type(value) is list else surprise("not a list")
+
+
 def present(value: Any) -> Any:
     """A value of a non-null field."""
     return value if value is not None else surprise("null")
@@ -92,7 +97,7 @@ class Writer:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.names: dict[str, Any] = {
-            check.__name__: check for check in (*_CHECKS.values(), present, surprise)
+            check.__name__: check for check in (*_CHECKS.values(), present, several)
         }
         self._count = 0
 
@@ -130,7 +135,7 @@ def _checked(writer: Writer, depth: int, source: str, type: GraphQLOutputType) -
         item = writer.name("i")
         if not isinstance(type.of_type, GraphQLNonNull):
             raise UnsupportedError("a list with nulls")
-        return f"[{_expression(item, type.of_type.of_type)} for {item} in {source}]"
+        return f"[{_expression(item, type.of_type.of_type)} for {item} in several({source})]"
     value = source
     if not source.isidentifier():
         value = writer.name("v")

@@ -1,0 +1,148 @@
+"""What an operation costs inside the process: `python -m tests.benchmarks.executor`.
+
+The queries of the HTTP benchmark over the generated corpus, by three ways: compiled with everything
+rendered before (warm), compiled with nothing rendered before (cold), and on graphql-core. The
+requests of the first and the last rotate and come again; those of the second ask for no document
+twice. Medians of rounds that take turns, lowest and highest in parentheses, in process time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+
+from gql.executor import CompiledPipeline
+from gql.http import Execute, GraphQLRequest, Limits, Pipeline
+from gql.schema import Context, PageSizes, build_schema
+from gql.viewer import PUBLIC
+from store import Snapshot, TinyDBRepository
+
+from .http.data import Data, make_data
+from .http.queries import QUERIES, Query, Workload
+
+MIB = 1 << 20
+SCHEMA = build_schema()
+SIZES = PageSizes(20, 1_000)
+ROUNDS = 9
+WARM, COLD, REFERENCE = 200, 20, 5  # requests a round
+WAYS = ("warm", "cold", "reference")
+
+
+class Bench:
+    """One query, its requests, and the pipelines that answer it."""
+
+    def __init__(self, query: Query, data: Data, snapshot: Snapshot) -> None:
+        workload = Workload(query, data.articles)
+        self.query = query
+        self.snapshot = snapshot
+        self.rotating = _requests(workload.rotating()[:WARM])
+        self.fresh = workload.disjoint()[:COLD]
+        self.reference = Pipeline(SCHEMA, Limits())
+        self.compiled = pipeline(self.reference)
+
+    async def prepare(self) -> None:
+        """See that both ways answer alike, and render everything for the warm rounds."""
+        for request in self.rotating:
+            await self.compiled(request, self.context())
+        for request in self.rotating[:3]:
+            results = [
+                await way(request, self.context()) for way in (self.compiled, self.reference)
+            ]
+            assert results[0].way == "compiled", self.query.name
+            assert results[0].body == results[1].body, self.query.name
+
+    def context(self) -> Context:
+        """The context of a request of the public."""
+        return Context(self.snapshot, PUBLIC, SIZES)
+
+    async def round(self, way: str) -> float:
+        """Microseconds for each request of one round."""
+        if way == "warm":
+            return await self.timed(self.compiled, self.rotating)
+        if way == "reference":
+            return await self.timed(self.reference, self.rotating[:REFERENCE])
+        fresh = pipeline(Pipeline(SCHEMA, Limits()))
+        first, *rest = _requests(self.fresh)
+        await fresh(first, self.context())  # compiles the plan, which is measured apart
+        return await self.timed(fresh, rest)
+
+    async def timed(self, execute: Execute, requests: Sequence[GraphQLRequest]) -> float:
+        """Microseconds of process time for each of these requests."""
+        start = time.process_time()
+        for request in requests:
+            await execute(request, self.context())
+        return (time.process_time() - start) / len(requests) * 1e6
+
+    def compile(self) -> float:
+        """Milliseconds to compile the plan of a document that is parsed and validated."""
+        reference = Pipeline(SCHEMA, Limits())
+        reference.prepare(self.query.text)
+        compiled, [request] = pipeline(reference), _requests(self.fresh[:1])
+        start = time.process_time()
+        assert compiled.prepare(request, self.context()) is not None
+        return (time.process_time() - start) * 1e3
+
+
+def pipeline(reference: Pipeline) -> CompiledPipeline:
+    """A pipeline that has rendered nothing yet; plans live in the reference's documents."""
+    return CompiledPipeline(reference, SIZES, fragment_cache_bytes=128 * MIB)
+
+
+def _requests(bodies: Sequence[bytes]) -> list[GraphQLRequest]:
+    decoded = [orjson.loads(body) for body in bodies]
+    return [GraphQLRequest(query=each["query"], variables=each["variables"]) for each in decoded]
+
+
+def _row(name: str, cells: Sequence[str]) -> None:
+    print(f"{name:<6}" + "".join(f"{cell:>25}" for cell in cells), flush=True)
+
+
+def _shown(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{statistics.median(values):,.0f} ({low:,.0f}-{high:,.0f})"
+
+
+async def measure(data: Data, rounds: int) -> None:
+    """Print a row for each query."""
+    repository = TinyDBRepository.open(data.store)
+    benches = [Bench(query, data, await repository.snapshot()) for query in QUERIES.values()]
+    for bench in benches:
+        await bench.prepare()
+    taken: dict[tuple[str, str], list[float]] = {}
+    for _ in range(rounds):
+        for bench in benches:
+            for way in WAYS:
+                taken.setdefault((bench.query.name, way), []).append(await bench.round(way))
+    _row("", [*(f"{way}, us" for way in WAYS), "plan, ms"])
+    for bench in benches:
+        cells = [_shown(taken[bench.query.name, way]) for way in WAYS]
+        compiled = statistics.median(bench.compile() for _ in range(rounds))
+        _row(bench.query.name, [*cells, f"{compiled:.2f}"])
+    await repository.close()
+
+
+def main() -> None:
+    """Print what each way costs on this machine."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=10_000, help="how many articles")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of which the median counts")
+    parser.add_argument("--folder", type=Path, help="where to keep the corpus between runs")
+    given = parser.parse_args()
+    print(f"{given.count:,} articles, Python {platform.python_version()}, {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = given.folder or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        asyncio.run(measure(make_data(folder, given.count), given.rounds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+"""What compiled execution keeps: within its bytes, and never longer than it is true."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gql.executor.cache import DocumentFragments, FragmentCache
+from gql.executor.plan import MAX_BAILS
+from gql.http import GraphQLRequest
+from gql.viewer import PUBLIC, Scope, Viewer
+from store import Batch, MemoryRepository, Place, Repository, Snapshot, TinyDBRepository
+from store.model import Article, ProviderMention, Related, TopicDefinition
+
+from .repository_contract import an_article
+from .two_ways import TwoWays
+
+CARD = """{ articles { nodes {
+  slug title provider { name articleCount }
+  topics { name keywords parent { name } children { slug } }
+  related { title article { title } }
+} } }"""
+STORY = an_article(
+    "story",
+    domain="post.example",
+    topics=("Tides",),
+    related=(Related(title="Told elsewhere", web_url="https://news.example/other"),),
+)
+OTHER = an_article("other", day=2, domain="news.example", web_url="https://news.example/other")
+TREE = (
+    TopicDefinition(slug="tides", name="Tides", keywords=("ebb",)),
+    TopicDefinition(slug="sea", name="Sea"),
+)
+
+
+def changed(article: Article, **fields: Any) -> Batch:
+    """A batch that changes an article."""
+    return Batch(puts=(msgspec.structs.replace(article, **fields),))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop that the program runs on."""
+    return "asyncio"
+
+
+@pytest.fixture(params=["memory", "tinydb"])
+async def repository(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Repository]:
+    """A store with two articles and two topics, on each engine."""
+    made: Repository = MemoryRepository()
+    if request.param == "tinydb":
+        made = TinyDBRepository.open(tmp_path / "store.json")
+    await made.apply(Batch(puts=(STORY, OTHER), topics=TREE))
+    yield made
+    await made.close()
+
+
+def asker(ways: TwoWays) -> Callable[..., Awaitable[Any]]:
+    """Asks the same request both ways; the decoded answer, which has to be compiled."""
+
+    async def ask(text: str, snapshot: Snapshot, viewer: Viewer = PUBLIC) -> Any:
+        result = await ways.check(GraphQLRequest(query=text), snapshot, viewer)
+        assert result.way == "compiled"
+        return json.loads(result.body)["data"]
+
+    return ask
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "write",
+    [
+        changed(OTHER, provider=ProviderMention(domain="post.example", name="Renamed")),
+        changed(OTHER, provider=ProviderMention(domain="news.example", name="Renamed")),
+        changed(OTHER, title="Another title"),
+        changed(OTHER, published=False),
+        changed(OTHER, web_url=None),
+        changed(STORY, metadata={"new": True}, title="New"),
+        Batch(deletes=(OTHER.id,)),
+        Batch(puts=(an_article("third", day=3, topics=("Tides",)),)),
+        Batch(topics=(TopicDefinition(slug="tides", name="Tides", parent="sea"), TREE[1])),
+        Batch(topics=(TopicDefinition(slug="tides", name="Renamed"), TREE[1])),
+        Batch(topics=(*TREE, TopicDefinition(slug="neap", name="Neap", parent="tides"))),
+        Batch(topics=()),
+    ],
+)
+async def test_fragment_never_outlives_what_it_shows(repository, write):
+    """Every write shows at once, whatever other document it changed; what was before shows not."""
+    ask = asker(TwoWays())
+    before = await repository.snapshot()
+    old = await ask(CARD, before)
+    await repository.apply(write)
+    after = await repository.snapshot()
+    new = await ask(CARD, after)
+    assert new != old
+    assert await ask(CARD, before) == old
+    assert await ask(CARD, after) == new
+
+
+@pytest.mark.anyio
+async def test_related_article_comes_back_when_published_again(repository):
+    """A link that led nowhere leads somewhere again."""
+    ask = asker(TwoWays())
+    shown = []
+    for published in (True, False, True):
+        await repository.apply(changed(OTHER, published=published))
+        nodes = (await ask(CARD, await repository.snapshot()))["articles"]["nodes"]
+        shown.append(nodes[-1]["related"][0]["article"] is not None)
+    assert shown == [True, False, True]
+
+
+@pytest.mark.anyio
+async def test_fragments_of_drafts_stay_with_those_who_may_see_them(repository):
+    """What was rendered for one role is not found by another."""
+    await repository.apply(changed(OTHER, published=False))
+    snapshot, ask = await repository.snapshot(), asker(TwoWays())
+    editor = Viewer({Scope.READ_DRAFTS})
+    for viewer, count in [(editor, 2), (PUBLIC, 1), (editor, 2)]:
+        nodes = (await ask(CARD, snapshot, viewer))["articles"]["nodes"]
+        assert len(nodes) == count
+        assert (nodes[-1]["related"][0]["article"] is None) is (viewer is PUBLIC)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("capacity_bytes", [0, 500, 1_500, 5_000])
+async def test_answers_are_whole_though_there_is_no_room_to_keep_them(repository, capacity_bytes):
+    """Results that are dropped while an answer is made are in it all the same."""
+    many = tuple(an_article(f"n{n}", day=3 + n, topics=("Tides", "Sea")) for n in range(5))
+    await repository.apply(Batch(puts=many))
+    ask = asker(TwoWays(capacity_bytes=capacity_bytes))
+    for text in (CARD, "{ articles { nodes { id title } } }", CARD):
+        assert len((await ask(text, await repository.snapshot()))["articles"]["nodes"]) == 3
+
+
+@pytest.mark.anyio
+async def test_plan_that_keeps_failing_is_given_up_and_tried_again(repository):
+    """Requests go the reference's way at once; a plan that works again is used again."""
+    ways, snapshot = TwoWays(), await repository.snapshot()
+    text = "query ($after: String) { articles(after: $after) { totalCount } }"
+    bad = GraphQLRequest(query=text, variables={"after": "zzz"})
+    for _ in range(MAX_BAILS + 1):
+        await ways.check(bad, snapshot)
+    surprises = ways.compiled.counts["surprise"]
+    assert surprises == MAX_BAILS + 1
+    found = [
+        (await ways.check(GraphQLRequest(query=text, variables={}), snapshot)).way
+        for _ in range(2 * MAX_BAILS + 2)
+    ]
+    assert found[0] == "reference"
+    assert found[-1] == "compiled"
+    assert ways.compiled.counts["surprise"] == surprises
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A document as far as the cache cares."""
+
+    id: str
+
+
+ITEMS = [Item(name) for name in "abcdef"]
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.integers(0, 2), st.sampled_from(ITEMS), st.integers(0, 1_500)),
+        st.tuples(st.just("page"), st.integers(0, 2), st.integers(0, 6), st.integers(0, 6)),
+        st.tuples(st.just("at"), st.integers(0, 2), st.sampled_from(["v1", "v2"]), st.none()),
+    ),
+    min_size=5,
+    max_size=60,
+)
+
+
+@given(steps, st.integers(0, 3_000))
+def test_fragment_cache_stays_within_its_bytes(steps, capacity_bytes):
+    """The bytes counted are those held, never more than allowed; nothing is found uncounted."""
+    cache = FragmentCache(capacity_bytes)
+    sections = [DocumentFragments(cache) for _ in range(3)]
+    for kind, number, what, size in steps:
+        section = sections[number]
+        if kind == "at":
+            section.at(what)
+        elif kind == "put":
+            fragment = section.put(what, (), b"x" * size)
+            if what.id in section.entries:
+                section.current[what.id] = fragment
+        else:
+            start, end = sorted((what, size))
+            keep_page(section, Place(ITEMS, start, end, backwards=False))
+        assert cache.size_bytes == sum(map(held_bytes, sections)) <= capacity_bytes
+        assert all(section.current.keys() <= section.entries.keys() for section in sections)
+
+
+def keep_page(section: DocumentFragments, place: Place) -> None:
+    """Keep the results of a page along its list, and see that just they are found there."""
+    items = ITEMS[place.start : place.end]
+    results = [section.current.get(item.id) for item in items]
+    section.keep_page(place, items, results)
+    assert section.page(place) in (None, results)
+
+
+def held_bytes(section: DocumentFragments) -> int:
+    """What a section holds, counted anew."""
+    return sum(entry.size_bytes for entry in section.entries.values()) + section.lists_bytes
+
+
+def test_result_that_is_too_large_to_keep_drives_out_no_other():
+    """What cannot be kept anyhow costs nobody their place."""
+    cache = FragmentCache(1_000)
+    section = DocumentFragments(cache)
+    section.put(ITEMS[0], (), b"x" * 100)
+    section.put(ITEMS[1], (), b"x" * 1_000)
+    assert list(section.entries) == ["a"]
+
+
+def test_room_for_a_large_result_is_made_at_once():
+    """As many results go as it takes, and no more than a tenth beyond."""
+    cache = FragmentCache(10_000)
+    section = DocumentFragments(cache)
+    for number in range(20):
+        section.put(Item(f"{number}"), (), b"x" * 100)
+    section.put(Item("large"), (), b"x" * 5_000)
+    assert 8_000 <= cache.size_bytes <= 10_000
+    assert "large" in section.entries
+
+
+def test_full_cache_keeps_what_was_used_last():
+    """Room is made at the cost of the plan that was not used for longest."""
+    cache = FragmentCache(1_500)
+    sections = [DocumentFragments(cache) for _ in range(3)]
+    for section in (*sections, sections[0]):
+        section.at("v")
+        if not section.entries:
+            section.put(ITEMS[0], (), b"x" * 50)
+    sections[2].at("v")
+    sections[0].put(ITEMS[1], (), b"x" * 50)
+    assert [len(section.entries) for section in sections] == [2, 0, 1]
