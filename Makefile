@@ -51,4 +51,4 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	  --upgrade --custom-compile-command "make lock" -q -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) gql/static gql/graphiql/node_modules tests/audits/node_modules
+	rm -rf $(VENV) gql/static gql/graphiql/node_modules tests/audits/node_modules tests/realtime/node_modules

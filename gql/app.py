@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -17,19 +18,30 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from store import FolderLoader, Repository, StoreError
 
 from . import garbage
+from .access import Gate, RateLimiter, authenticator
 from .environment import check_environment
 from .execution import page_sizes, pipeline
 from .feeds import feed_routes
 from .graphiql import NOT_BUILT, graphiql_page, page_response, static_routes
-from .http import BoundedCache, Front, GraphQLApp, HttpSettings, ResponseCache
-from .loading import folder_loader, log_load, open_store, size_bytes
+from .http import (
+    BoundedCache,
+    Front,
+    GraphQLApp,
+    HttpSettings,
+    Idempotency,
+    KeptAnswers,
+    ResponseCache,
+)
+from .http.front import Tell
+from .loading import document_writer, folder_loader, log_load, open_store, size_bytes
 from .logs import configure_logging, get_logger
 from .metrics import Metrics
 from .observe import Observe, Observer, access_log, leave_summary
+from .realtime import ChangeFeed, Realtime, RealtimeSettings
 from .root_page import root_route
 from .schema import Context, build_schema
 from .settings import Settings, SettingsError, load_settings
-from .viewer import PREVIEW, PUBLIC, is_local
+from .viewer import Viewer
 from .watching import folder_watcher
 
 if TYPE_CHECKING:
@@ -74,31 +86,42 @@ class App(Starlette):
         self.metrics = Metrics()
         self.tracing = _tracing() if settings.trace else None
         self.watcher = folder_watcher(settings, repository, self.metrics.loaded)
+        self.authenticator = authenticator(settings)
+        self.limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None
+        self.writer = document_writer(settings, repository)
         self.schema = build_schema()
         self.page = graphiql_page()
         self.page_sizes = page_sizes(settings)
         self.pipeline = pipeline(settings, self.schema)
+        self.feed = ChangeFeed(repository)
+        self.realtime = Realtime(
+            self.pipeline, self.context, self.count, realtime_settings(settings)
+        )
         http_settings = HttpSettings(max_body_bytes=settings.max_body_bytes)
+        answers = KeptAnswers(settings.store_path.with_name(f"{settings.store_path.name}.answers"))
         everything = GraphQLApp(
-            self.pipeline,
+            Idempotency(self.pipeline, self.pipeline.reference, answers),
             context_factory=self.context,
             settings=http_settings,
             page=self.graphiql,
         )
         self.is_direct = not settings.cors_origins
         self.observers = self._observers()
-        watched = self.observe(everything)
-        self.graphql = Front(
-            watched if self.is_direct else everything,
+        streams = self.realtime.event_streams(everything)
+        watched = self.observe(streams)
+        tell = watched.tell if self.is_direct else leave_summary
+        front = Front(
+            watched if self.is_direct else streams,
             self.pipeline,
             self.context,
             http_settings,
             responses=ResponseCache(settings.response_cache_bytes),
             requests=BoundedCache(settings.plan_cache_bytes),
             cache_control=settings.cache_control,
-            tell=watched.tell if self.is_direct else leave_summary,
+            tell=tell,
             explain=settings.explain,
         )
+        self.graphql = self.gate(front, tell)
         routes = [
             root_route(repository),
             *feed_routes(repository, public_url=settings.public_url),
@@ -119,9 +142,9 @@ class App(Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         """The way of other requests: observers, then Starlette's routes; with CORS, of all."""
-        routes = super().build_middleware_stack()
+        routes = self.gate(super().build_middleware_stack(), leave_summary)
         if self.is_direct:
-            return self.observe(routes)
+            return self.observe(self.sockets_or(routes))
 
         async def graph_or_routes(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http" and scope["path"] == GRAPHQL_PATH:
@@ -131,12 +154,28 @@ class App(Starlette):
 
         return self.observe(
             CORSMiddleware(
-                graph_or_routes,
+                self.sockets_or(graph_or_routes),
                 allow_origins=self.settings.cors_origins,
                 allow_methods=("GET", "POST"),
-                allow_headers=("authorization", "content-type", "if-none-match"),
+                allow_headers=("authorization", "content-type", "idempotency-key", "if-none-match"),
+                expose_headers=("etag", "ratelimit", "retry-after", "x-newsgraph-cost"),
             )
         )
+
+    def sockets_or(self, app: ASGIApp) -> ASGIApp:
+        """What serves WebSockets itself, and leaves the rest to an application."""
+
+        async def sockets_or_app(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "websocket" and scope["path"] == GRAPHQL_PATH:
+                await self.realtime.websocket(scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return sockets_or_app
+
+    def gate(self, app: ASGIApp, tell: Tell) -> Gate:
+        """An application that only known requests reach."""
+        return Gate(app, self.authenticator, self.limiter, GRAPHQL_PATH, tell)
 
     def observe(self, app: ASGIApp) -> Observe:
         """An application whose requests the observers are told of."""
@@ -153,8 +192,18 @@ class App(Starlette):
 
     async def context(self, scope: Scope) -> Context:
         """One request's viewer and its snapshot of the store."""
-        viewer = PREVIEW if self.settings.drafts and is_local(scope) else PUBLIC
-        return Context(await self.repository.snapshot(), viewer, self.page_sizes)
+        viewer: Viewer | None = scope.get("state", {}).get("viewer")  # as the gate knows it
+        if viewer is None:
+            viewer = await self.authenticator.viewer(scope)
+        context = Context(await self.repository.snapshot(), viewer, self.page_sizes, self.feed)
+        context.writer = self.writer
+        context.idempotency_key = idempotency_key(scope)
+        return context
+
+    def count(self, viewer: Viewer | None, scope: Scope) -> None:
+        """Count what comes over a connection that the gate let in once. Raises: GraphError."""
+        if self.limiter is not None:
+            self.limiter.count(viewer, scope)
 
     async def graphiql(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The page for people who open `/graphql` in a browser."""
@@ -197,15 +246,47 @@ class App(Starlette):
             log_load("loaded", report)
             self.metrics.loaded(report)
         garbage.settle()
+        share_interpreter()
         self.ready = True
         try:
             async with self.watcher.running() if self.watcher else nullcontext():
-                yield
+                with self.realtime.running():
+                    yield
         finally:
             self.ready = False
+            await self.feed.close()
             if self.tracing is not None:
                 await run_in_threadpool(self.tracing.close)
             await self.repository.close()
+
+
+def idempotency_key(scope: Scope) -> str | None:
+    """The client's name for a request, from its headers."""
+    values = [value for name, value in scope["headers"] if name == b"idempotency-key"]
+    return b", ".join(values).decode("latin-1") if values else None
+
+
+def realtime_settings(settings: Settings) -> RealtimeSettings:
+    """What subscriptions are held to."""
+    return RealtimeSettings(
+        max_subscriptions=settings.max_subscriptions,
+        max_per_socket=settings.max_per_socket,
+        max_websockets=settings.max_websockets,
+        max_message_bytes=settings.max_body_bytes,
+        init_timeout_s=settings.init_timeout_s,
+        keep_alive_s=settings.keep_alive_s,
+        send_timeout_s=settings.send_timeout_s,
+        origins=settings.cors_origins,
+    )
+
+
+def share_interpreter() -> None:
+    """Have a thread that writes give way to those who read after a tenth of the usual time.
+
+    Who answers requests needs the interpreter for well below a millisecond at a time, but has to
+    ask for it again after every system call; 5 ms each time would be most of an answer.
+    """
+    sys.setswitchinterval(0.0005)
 
 
 def _tracing() -> Tracing:

@@ -9,7 +9,8 @@
         ├── UnsupportedMediaTypeError
         ├── BatchError
         ├── DocumentIdError
-        └── SubscriptionError
+        ├── SubscriptionError
+        └── in gql.access: UnauthenticatedError, AuthenticationUnavailableError, RateLimitedError
 
 `store.errors.StoreError` is expected in the same way. Everything else is a fault of ours: the
 client gets an id, and the log has that id with the traceback.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from .executor import CompiledPipeline
-from .http import Execute, Limits, Pipeline
+from .http import CostLimit, CostSettings, Execute, Limits, Pipeline
 from .schema import PageSizes
 from .settings import Settings
 
@@ -15,14 +15,20 @@ def page_sizes(settings: Settings) -> PageSizes:
     return PageSizes(settings.page_size, settings.max_page_size)
 
 
-def pipeline(settings: Settings, schema: strawberry.Schema) -> Execute:
+def pipeline(settings: Settings, schema: strawberry.Schema) -> CostLimit:
     """What executes operations on this schema, within the settings' limits."""
     reference = Pipeline(
         schema,
         Limits(depth=settings.max_depth, tokens=settings.max_tokens, aliases=settings.max_aliases),
     )
-    if not settings.compiled:
-        return reference
-    return CompiledPipeline(
-        reference, page_sizes(settings), fragment_cache_bytes=settings.fragment_cache_bytes
+    execute: Execute = reference
+    if settings.compiled:
+        execute = CompiledPipeline(
+            reference, page_sizes(settings), fragment_cache_bytes=settings.fragment_cache_bytes
+        )
+    costs = CostSettings(
+        maximum=settings.max_cost,
+        page_size=settings.page_size,
+        max_page_size=settings.max_page_size,
     )
+    return CostLimit(execute, reference, costs)

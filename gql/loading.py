@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from store import (
+    DocumentWriter,
     FolderLoader,
     LoadOptions,
     LoadReport,
@@ -30,11 +31,11 @@ def open_store(settings: Settings, *, must_exist: bool = False) -> TinyDBReposit
             f"There is no store at {path}. Make one with: newsgraph load DIR --store {path}"
         )
     if settings.store is None:
-        _make_own_folder(path.parent)
+        make_own_folder(path.parent)
     return TinyDBRepository.open(path)
 
 
-def _make_own_folder(folder: Path) -> None:
+def make_own_folder(folder: Path) -> None:
     """Make the store's folder in the documents' folder, kept out of their version control."""
     try:
         folder.mkdir(exist_ok=True)
@@ -62,6 +63,16 @@ def load_options(settings: Settings, *, prune: bool = False) -> LoadOptions:
         limits=ReadingLimits(settings.max_document_bytes, settings.max_document_depth),
         include=frozenset(settings.include_folders),
         prune=prune,
+    )
+
+
+def document_writer(settings: Settings, repository: Repository) -> DocumentWriter:
+    """What writes documents, into the folder that the settings name or the store alone."""
+    return DocumentWriter(
+        repository,
+        settings.folder,
+        load_options(settings),
+        max_documents=settings.max_import_documents,
     )
 
 

@@ -136,6 +136,9 @@ def access_log() -> Observer:
             "duration_ms": round(seen.duration_s * 1e3, 2),
             "client": client[0] if client else None,
         }
+        viewer = seen.scope.get("state", {}).get("viewer")
+        if viewer is not None and viewer.name is not None:
+            event["key"] = viewer.name
         if seen.graphql is not None:
             event["operation"] = seen.graphql.operation_name
             if seen.graphql.error_codes:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -31,6 +32,7 @@ TOML_FILE = Path("newsgraph.toml")
 STORE_IN_FOLDER = Path(".newsgraph") / "store.json"
 
 MiB = 1_048_576
+_RATE = re.compile(r"[1-9][0-9]{0,8} ?(/|per) ?([1-9][0-9]{0,3} )?(second|minute|hour|day)s?")
 Words = Annotated[tuple[str, ...], NoDecode]
 """Several words: separated by commas in the environment and on the command line."""
 
@@ -65,13 +67,61 @@ class Settings(BaseSettings):
     drafts: bool = Field(
         False, description="Show drafts and secured text to viewers on this machine."
     )
+    keys: Path | None = Field(
+        None, description="The file of API keys; `keys.json` beside the store, if not set."
+    )
+    anonymous: bool = Field(
+        True, description="Let anybody read what is published; off, every request needs a key."
+    )
+    jwks: str | None = Field(
+        None, description="The public keys (JWKS) of who issues tokens: a file, or an https URL."
+    )
+    jwt_issuer: str | None = Field(None, description="The tokens' issuer (claim `iss`).")
+    jwt_audience: str | None = Field(
+        None, description="What tokens call this server (claim `aud`)."
+    )
+    rate_limit: str | None = Field(
+        None,
+        description="How often each key, or each address without one, may ask, such as 600/minute.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        description="Proxies whose X-Forwarded headers count: addresses and networks.",
+    )
     page_size: int = Field(20, ge=1, description="Items of a list where the client does not say.")
     max_page_size: int = Field(100, ge=1, description="The most items of a list at once.")
     max_depth: int = Field(16, ge=1, description="How deep an operation may nest.")
     max_tokens: int = Field(4_000, ge=1, description="How many tokens an operation may have.")
     max_aliases: int = Field(100, ge=0, description="How many aliases an operation may have.")
+    max_cost: int = Field(
+        500_000, ge=1, description="How many values an operation may ask for, by its lists' sizes."
+    )
     max_body_bytes: int = Field(MiB, ge=1, description="The largest request body, in bytes.")
+    max_subscriptions: int = Field(
+        1_000, ge=0, description="How many subscriptions a process serves at once."
+    )
+    max_per_socket: int = Field(
+        100, ge=1, description="How many operations may run at once on one WebSocket."
+    )
+    max_websockets: int = Field(
+        1_000, ge=0, description="How many WebSockets a process serves at once."
+    )
+    init_timeout_s: int = Field(
+        10, ge=1, description="How long a WebSocket may take to say who it is, in seconds."
+    )
+    keep_alive_s: int = Field(
+        12,
+        ge=1,
+        description="How often idle subscriptions are kept alive and their rights checked, in "
+        "seconds.",
+    )
+    send_timeout_s: int = Field(
+        30, ge=1, description="How long a subscriber may take to accept a change, in seconds."
+    )
     max_document_bytes: int = Field(MiB, ge=1, description="The largest document, in bytes.")
+    max_import_documents: int = Field(
+        100, ge=1, description="The most documents that one mutation imports."
+    )
     max_document_depth: int = Field(32, ge=1, le=200, description="How deep its YAML may nest.")
     include_folders: Words = Field(
         (), description="Underscore folders to read besides _news, _posts and _data/topics."
@@ -121,8 +171,25 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
+    @field_validator("jwks")
+    @classmethod
+    def _jwks(cls, value: str | None) -> str | None:
+        return None if value is None else key_address(value)
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate(cls, value: str | None) -> str | None:
+        if value is not None and not _RATE.fullmatch(value):
+            raise ValueError("write it as 10/second, 600/minute, 600/5 minutes or 10000/hour")
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.jwks is not None and not (self.jwt_issuer and self.jwt_audience):
+            raise ValueError(
+                "jwks is set, so jwt_issuer and jwt_audience have to be: without them any token "
+                "of that issuer would open this server"
+            )
         if self.page_size > self.max_page_size:
             raise ValueError(
                 f"page_size ({self.page_size}) is more than max_page_size ({self.max_page_size})"
@@ -138,6 +205,11 @@ class Settings(BaseSettings):
     def store_path(self) -> Path:
         """Where the store is: as set, else in the folder, else in the working directory."""
         return self.store or (self.folder or Path()) / STORE_IN_FOLDER
+
+    @property
+    def keys_path(self) -> Path:
+        """Where the API keys are: as set, else beside the store."""
+        return self.keys or self.store_path.with_name("keys.json")
 
     @classmethod
     def settings_customise_sources(
@@ -201,6 +273,16 @@ def origins(flags: Mapping[str, Any] | None = None) -> dict[str, str]:
         return str(TOML_FILE) if name in from_toml else "default"
 
     return {name: origin(name) for name in Settings.model_fields}
+
+
+def key_address(place: str) -> str:
+    """The place of public keys, if nobody between could exchange them. Raises: ValueError."""
+    parts = urlsplit(place)
+    if "://" not in place or (parts.scheme == "https" and parts.hostname):
+        return place
+    if parts.scheme == "http" and is_loopback(parts.hostname or ""):
+        return place
+    raise ValueError("name a file or an https URL (http on this machine only)")
 
 
 def is_loopback(host: str) -> bool:

@@ -27,19 +27,29 @@ class Scope(StrEnum):
 
     READ_DRAFTS = "READ_DRAFTS"
     READ_SECURED = "READ_SECURED"
+    WRITE = "WRITE"
+    ADMIN = "ADMIN"
+
+
+_IMPLIED = {
+    Scope.WRITE: frozenset({Scope.READ_DRAFTS}),  # who edits must see what is not out yet
+    Scope.ADMIN: frozenset(Scope),
+}
 
 
 class Viewer:
     """The one for whom a request is answered; without scopes, the public. Never changed.
 
-    `visibility` tells which articles are there for this viewer; `mark` is the same for viewers who
-    see the same.
+    `scopes`: those given and what they imply. `name`: whose key or token it is, for logs and rate
+    limits; None for the public. `visibility` tells which articles are there for this viewer; `mark`
+    is the same for viewers who see the same.
     """
 
-    __slots__ = ("mark", "scopes", "visibility")
+    __slots__ = ("mark", "name", "scopes", "visibility")
 
-    def __init__(self, scopes: AbstractSet[Scope] = frozenset()) -> None:
-        self.scopes = frozenset(scopes)
+    def __init__(self, scopes: AbstractSet[Scope] = frozenset(), name: str | None = None) -> None:
+        self.scopes = frozenset(scopes).union(*(_IMPLIED.get(scope, ()) for scope in scopes))
+        self.name = name
         self.visibility = (
             Visibility.ALL if Scope.READ_DRAFTS in self.scopes else Visibility.PUBLISHED
         )
@@ -50,13 +60,13 @@ class Viewer:
         if scope not in self.scopes:
             raise ForbiddenError(
                 f"{what} needs the scope {scope}, which this request does not have. "
-                "For a local preview, start the server with --drafts."
+                f"Send a key that has it: newsgraph keys add NAME --scope {scope}."
             )
 
 
 PUBLIC = Viewer()
-PREVIEW = Viewer(frozenset(Scope))
-"""Sees everything: for a person at the machine itself."""
+PREVIEW = Viewer({Scope.READ_DRAFTS, Scope.READ_SECURED})
+"""Sees everything and changes nothing: for a person at the machine itself."""
 
 
 def is_local(scope: AsgiScope) -> bool:

@@ -1,12 +1,21 @@
 """The document store: front matter in, immutable snapshots out. Knows nothing of GraphQL."""
 
 from . import model
-from .cursors import article_cursor, diagnostic_cursor, provider_cursor, topic_cursor
+from .cursors import (
+    article_cursor,
+    change_cursor,
+    decode_change_cursor,
+    diagnostic_cursor,
+    provider_cursor,
+    topic_cursor,
+)
 from .errors import (
     ConflictError,
     CursorError,
     FilterError,
     QueryError,
+    Refusal,
+    RefusedError,
     StoreCorruptError,
     StoreError,
     StoreUnavailableError,
@@ -45,6 +54,7 @@ from .text import url_text
 from .tinydb_engine import TinyDBRepository
 from .update import LoadReport
 from .urls import canonical_url, is_web_url
+from .writing import DocumentWriter, Written
 
 __all__ = [
     "EVERYTHING",
@@ -55,6 +65,7 @@ __all__ = [
     "Condition",
     "ConflictError",
     "CursorError",
+    "DocumentWriter",
     "Field",
     "Filter",
     "FilterError",
@@ -74,6 +85,8 @@ __all__ = [
     "Place",
     "QueryError",
     "ReadingLimits",
+    "Refusal",
+    "RefusedError",
     "Repository",
     "Severity",
     "Snapshot",
@@ -85,10 +98,13 @@ __all__ = [
     "Visibility",
     "Window",
     "WindowError",
+    "Written",
     "all_of",
     "article_cursor",
     "canonical_url",
+    "change_cursor",
     "check_folder",
+    "decode_change_cursor",
     "diagnostic_cursor",
     "domain_key",
     "export_folder",

@@ -70,7 +70,8 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
 
     The lock ends with the process. Raises: BlockingIOError: not to `wait`, and another has it.
     """
-    lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    name = path.with_name(f"{path.name}.lock")
+    lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -83,22 +84,49 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> Signature:
 
     Raises: OSError: it could not be done; the old file is as it was.
     """
-    aside = _aside(path)
-    try:
-        written = _write(aside, chunks, _stat(path))
-        os.replace(aside, path)  # noqa: PTH105 - as the other steps: the system call itself
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-    _flush_folder(path.parent)
+    written = write_aside(path, chunks)
+    put_in_place(path)
     return written
 
 
-def remove_leftovers(path: Path) -> None:
-    """Remove what a crash in `replace_file` left, unless a writer is at it now or may not."""
+def write_aside(path: Path, chunks: Iterable[bytes], *, like: Path | None = None) -> Signature:
+    """The first half of `replace_file`: the new file's state, once it is in place.
+
+    It has the old one's mode, or that of `like`. Raises: OSError: nothing is left of it.
+    """
+    try:
+        return _write(_aside(path), chunks, _stat(path), _mode(path) or _mode(like or path))
+    except BaseException:
+        discard_aside(path)
+        raise
+
+
+def put_in_place(path: Path) -> None:
+    """The second half of `replace_file`; needs no room on the disk.
+
+    Raises: OSError: the old file is as it was.
+    """
+    try:
+        os.replace(_aside(path), path)  # noqa: PTH105 - as the other steps: the system call itself
+    except BaseException:
+        discard_aside(path)
+        raise
+    flush_folder(path.parent)
+
+
+def discard_aside(path: Path) -> None:
+    """Undo `write_aside`."""
+    _aside(path).unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path, turn: Path) -> None:
+    """Remove what a crash before `put_in_place` left, unless a writer is at it now or may not.
+
+    `turn` is the file whose lock such writers have.
+    """
     if _aside(path).exists():
-        with contextlib.suppress(OSError), locked(path, wait=False):
-            _aside(path).unlink(missing_ok=True)
+        with contextlib.suppress(OSError), locked(turn, wait=False):
+            discard_aside(path)
 
 
 def _aside(path: Path) -> Path:
@@ -112,12 +140,19 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _write(path: Path, chunks: Iterable[bytes], old: os.stat_result | None) -> Signature:
+def _mode(path: Path) -> int | None:
+    found = _stat(path)
+    return found.st_mode & 0o7777 if found else None
+
+
+def _write(
+    path: Path, chunks: Iterable[bytes], old: os.stat_result | None, mode: int | None
+) -> Signature:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
     with os.fdopen(handle, "wb", _BUFFER_BYTES) as file:
         file.writelines(chunks)
         file.flush()
-        os.fchmod(handle, old.st_mode & 0o7777 if old else _PRIVATE)
+        os.fchmod(handle, _PRIVATE if mode is None else mode)
         # Clocks tick slowly beside disks; two states of the file must never have the same time.
         now_ns = max(time.time_ns(), old.st_mtime_ns + 1 if old else 0)
         os.utime(handle, ns=(now_ns, now_ns))
@@ -125,7 +160,14 @@ def _write(path: Path, chunks: Iterable[bytes], old: os.stat_result | None) -> S
         return _signature(os.fstat(handle))
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_data(handle: int) -> None:
+    """Have what was written to an open file on the disk, its size too."""
+    # Times need not be: where the system can leave them out, that is half the work.
+    getattr(os, "fdatasync", os.fsync)(handle)
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the names of a folder's files on the disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -31,8 +31,10 @@ class Outcome(msgspec.Struct, frozen=True):
     revision: int
 
 
-def outcome(batch: Batch, articles: Mapping[str, Article], revision: int, at: datetime) -> Outcome:
-    """What a batch does to `articles`, by id, of a store at `revision`.
+def outcome(
+    batch: Batch, articles: Mapping[str, Article | None], revision: int, at: datetime
+) -> Outcome:
+    """What a batch does to `articles`, by id (None: not there), of a store at `revision`.
 
     Raises: ConflictError: `expected` does not hold.
     """
@@ -58,7 +60,9 @@ def outcome(batch: Batch, articles: Mapping[str, Article], revision: int, at: da
     return Outcome(after, tuple(changes), revision)
 
 
-def _check_expected(expected: Mapping[str, int | None], articles: Mapping[str, Article]) -> None:
+def _check_expected(
+    expected: Mapping[str, int | None], articles: Mapping[str, Article | None]
+) -> None:
     for id, revision in expected.items():
         found = articles.get(id)
         current = found.revision if found else None

@@ -135,3 +135,16 @@ def diagnostic_cursor(diagnostic: Diagnostic) -> str:
 def decode_diagnostic_cursor(cursor: str) -> Position:
     """The inverse of `diagnostic_cursor`. Raises: CursorError."""
     return decode_cursor("g", cursor, [str, int, str, str])
+
+
+def change_cursor(revision: int) -> str:
+    """The cursor of a change: the store's revision after it."""
+    return encode_cursor("c", (revision,))
+
+
+def decode_change_cursor(cursor: str) -> int:
+    """The inverse of `change_cursor`. Raises: CursorError."""
+    [revision] = decode_cursor("c", cursor, [int])
+    if not isinstance(revision, int) or revision < 0:
+        raise CursorError(f"The cursor {shown(cursor)} is not one of ours. Pass one as it came.")
+    return revision

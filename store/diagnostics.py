@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from .model import Diagnostic, Severity
+
+_FIELD = re.compile(r"`([^`]+)`")
+_PARTS = re.compile(r"[][.]+")
 
 
 class Code(StrEnum):
@@ -65,3 +69,12 @@ def info(
     return Diagnostic(
         path=path, severity=Severity.INFO, code=code, message=message, line=line, remedy=remedy
     )
+
+
+def field_of(diagnostic: Diagnostic) -> tuple[str, ...]:
+    """The way to the document's field that a problem is about: its message begins with it.
+
+    `related[0].webUrl` gives ("related", "0", "webUrl"); nothing where it is about no one field.
+    """
+    match = _FIELD.match(diagnostic.message)
+    return tuple(part for part in _PARTS.split(match[1]) if part) if match else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -53,7 +54,8 @@ def read_document(path: str, data: bytes, limits: Limits) -> Reading:
         excerpt=fields.text("excerpt", excerpt_text),
         content=_content(fields, front_matter),
         category=fields.text("category"),
-        type=fields.text("type") or "article",
+        # Interned, so that a default that is written is the default when the article is encoded.
+        type=sys.intern(fields.text("type") or "article"),
         quality=fields.read("quality", as_integer) or 0,
         heat=fields.read("heat", as_integer) or 0,
         published=fields.read("published", as_flag) is not False,

@@ -6,6 +6,7 @@
     │   ├── FilterError       a filter that says nothing or cannot be used
     │   └── CursorError       a cursor that is not ours, or belongs to another order
     ├── ConflictError         the document changed since the caller read it
+    ├── RefusedError          what the caller wants to write cannot be taken, and why
     ├── StoreCorruptError     the store's file cannot be read as one
     └── StoreUnavailableError the store cannot be read or written now (disk full, locked, gone)
 
@@ -14,6 +15,8 @@ each class to a stable code for GraphQL clients; `code` is that code.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 
 class StoreError(Exception):
@@ -57,6 +60,27 @@ class ConflictError(StoreError):
     def __init__(self, message: str, *, current: int | None) -> None:
         super().__init__(message)
         self.current = current
+
+
+class Refusal(NamedTuple):
+    """One reason why a write was refused: a stable code, and words that say what to do.
+
+    `place` leads to what is wrong in what the caller gave: `("documents", "0", "text")`.
+    """
+
+    code: str
+    message: str
+    place: tuple[str, ...] = ()
+
+
+class RefusedError(StoreError):
+    """What was to be written cannot be taken. Nothing has changed; `refusals` say why."""
+
+    code = "REFUSED"
+
+    def __init__(self, *refusals: Refusal) -> None:
+        super().__init__(" ".join(refusal.message for refusal in refusals))
+        self.refusals = refusals
 
 
 class StoreCorruptError(StoreError):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from .cursors import article_cursor
 from .documents import body_content
@@ -32,37 +34,53 @@ from .yamlwriter import write_mapping
 
 _PAGE_SIZE = 500
 _ARTICLES = "_news"
+FIELDS = tuple(
+    "category title excerpt publishedDateTime updatedDateTime webUrl originalUrl ampWebUrl "
+    "cdnAmpWebUrl type locale quality heat published featuredContent content provider topics tags "
+    "images related secured".split()
+)
+"""The keys of a document that are fields of an article, in the order in which they are written."""
+
+_ATTRIBUTES = {field.encode_name: field.name for field in msgspec.structs.fields(Article)}
 # Never in metadata because a document without them is none, so metadata has no say in them.
 _REQUIRED = frozenset(("title", "publishedDateTime", "provider"))
 
 
+class Document(NamedTuple):
+    """A document in parts: what its front matter says, by key, and the content of its body."""
+
+    values: dict[str, Any]
+    content: str | None = None
+
+
 def article_text(article: Article) -> str:
     """A document that `read_document` reads as this article, its revision aside."""
+    return document_text(article_document(article))
+
+
+def article_document(article: Article) -> Document:
+    """What a document says that reads as this article."""
+    values = written_fields({key: getattr(article, _ATTRIBUTES[key]) for key in FIELDS})
     content = article.content
-    is_body = content is not None and _is_body(content)
-    values = {
-        "category": article.category,
-        "title": escape_title(article.title),
-        "excerpt": _escaped(article.excerpt, escape_excerpt),
-        "publishedDateTime": article.published_date_time,
-        "updatedDateTime": article.updated_date_time,
-        **_urls(article),
-        "type": article.type,
-        "locale": article.locale,
-        "quality": article.quality,
-        "heat": article.heat,
-        "published": article.published,
-        "featuredContent": article.featured_content,
-        "content": None if is_body else content,
-        "provider": _provider(article.provider),
-        "topics": list(article.topics),
-        "tags": list(article.tags),
-        "images": [_image(image) for image in article.images],
-        "related": [_related(related) for related in article.related],
-        "secured": article.secured,
+    is_body = content is not None and is_body_text(content)
+    if is_body:
+        values["content"] = None
+    return Document(_written(values, article.metadata), content if is_body else None)
+
+
+def document_text(document: Document) -> str:
+    """The text that says this."""
+    values, content = document
+    body = "" if content is None else f"\n{content}\n"
+    return f"---\n{write_mapping(values)}---\n{body}"
+
+
+def written_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an article, by key, as front matter has them; None stays None."""
+    return {
+        key: None if value is None else _WRITERS.get(key, _as_it_is)(value)
+        for key, value in fields.items()
     }
-    front_matter = write_mapping(_written(values, article.metadata))
-    return f"---\n{front_matter}---\n" + (f"\n{content}\n" if is_body else "")
 
 
 def topic_text(topic: TopicDefinition) -> str:
@@ -166,7 +184,7 @@ def _write(path: Path, data: bytes) -> None:
         raise
 
 
-def _is_body(content: str) -> bool:
+def is_body_text(content: str) -> bool:
     """Whether a body with this text reads as this text."""
     written = f"\n{content}\n"
     return body_content(clean_text(written).replace("\r\n", "\n")) == content
@@ -189,9 +207,13 @@ def _provider(provider: ProviderMention) -> dict[str, Any]:
     values = {
         "name": escape_title(provider.name),
         "domain": provider.domain,
-        "images": [_image(image) for image in provider.images],
+        "images": _images(provider.images),
     }
     return _written(values, provider.metadata)
+
+
+def _images(images: Iterable[Image]) -> list[dict[str, Any]]:
+    return [_image(image) for image in images]
 
 
 def _image(image: Image) -> dict[str, Any]:
@@ -215,7 +237,7 @@ def _related(related: Related) -> dict[str, Any]:
         "type": related.type,
         "provider": _provider(related.provider) if related.provider else None,
         "quality": related.quality,
-        "images": [_image(image) for image in related.images],
+        "images": _images(related.images),
     }
     return _written(values, related.metadata)
 
@@ -233,3 +255,22 @@ def _written(values: dict[str, Any], metadata: Metadata) -> dict[str, Any]:
         elif key not in written or key not in _REQUIRED:
             written[key] = value
     return written
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_WRITERS: Mapping[str, Callable[[Any], Any]] = {
+    "title": escape_title,
+    "excerpt": escape_excerpt,
+    "webUrl": escape_url,
+    "originalUrl": escape_url,
+    "ampWebUrl": escape_url,
+    "cdnAmpWebUrl": escape_url,
+    "provider": _provider,
+    "topics": list,
+    "tags": list,
+    "images": _images,
+    "related": lambda stories: [_related(story) for story in stories],
+}

@@ -36,7 +36,9 @@ class Family(StrEnum):
 
 
 Posting = Sequence[Entry]
-Postings = Mapping[str, Posting]
+Postings = dict[str, Posting]
+Edit = tuple[Entry | None, Entry | None]
+"""An entry that goes, and the one that comes in its stead."""
 
 
 class Filing(NamedTuple):
@@ -64,6 +66,13 @@ def file_article(article: Article, aliases: Aliases) -> Filing:
     )
 
 
+class Swap(NamedTuple):
+    """How one article is filed before and after a change; None where it is not."""
+
+    gone: Filing | None
+    come: Filing | None
+
+
 class Index:
     """All there is to know of a set of articles without looking at each.
 
@@ -74,7 +83,7 @@ class Index:
 
     def __init__(
         self,
-        articles: Mapping[str, Article],
+        articles: dict[str, Article],
         orders: Mapping[OrderField, Posting],
         postings: Mapping[Family, Postings],
         aliases: Aliases,
@@ -103,25 +112,25 @@ class Index:
             aliases,
         )
 
-    def derive(self, gone: Sequence[Filing], come: Sequence[Filing]) -> Index:
-        """The index without some of its articles and with others; a changed one is in both.
+    def derive(self, swaps: Sequence[Swap]) -> Index:
+        """The index after these changes, no two of one article.
 
         They were filed with the same aliases as all its articles.
         """
-        if not gone and not come:
+        if not any(gone or come for gone, come in swaps):
             return self
-        articles = dict(self.articles)
-        for filing in gone:
-            del articles[filing.article.id]
-        articles.update((filing.article.id, filing.article) for filing in come)
+        articles = self.articles.copy()
+        for gone, come in swaps:
+            if come:
+                articles[come.article.id] = come.article
+            elif gone:
+                del articles[gone.article.id]
         orders = {
-            field: _edited(
-                order, [f.entries[field] for f in gone], [f.entries[field] for f in come]
-            )
+            field: _edited(order, [_edit(swap, field) for swap in swaps])
             for field, order in self.orders.items()
         }
         postings = {
-            family: _edited_postings(found, _by_term(family, gone), _by_term(family, come))
+            family: _edited_postings(found, _edits_by_term(family, swaps))
             for family, found in self.postings.items()
         }
         return Index(articles, orders, postings, self.aliases)
@@ -131,23 +140,31 @@ class Index:
         return self.postings[family].get(term, ())
 
 
-def _by_term(family: Family, filings: Iterable[Filing]) -> Mapping[str, list[Entry]]:
-    entries: defaultdict[str, list[Entry]] = defaultdict(list)
-    for filing in filings:
-        for term in filing.terms[family]:
-            entries[term].append(filing.entries[DATE])
-    return entries
+def _edit(swap: Swap, field: OrderField) -> Edit:
+    gone, come = swap
+    return gone and gone.entries[field], come and come.entries[field]
 
 
-def _edited_postings(
-    postings: Postings, gone: Mapping[str, list[Entry]], come: Mapping[str, list[Entry]]
-) -> Postings:
-    touched = gone.keys() | come.keys()
-    if not touched:
+def _edits_by_term(family: Family, swaps: Iterable[Swap]) -> Mapping[str, list[Edit]]:
+    edits: defaultdict[str, list[Edit]] = defaultdict(list)
+    for swap in swaps:
+        before, after = _edit(swap, DATE)
+        old = swap.gone.terms[family] if swap.gone else ()
+        new = swap.come.terms[family] if swap.come else ()
+        for term in old:
+            edits[term].append((before, after if term in new else None))
+        for term in new:
+            if term not in old:
+                edits[term].append((None, after))
+    return edits
+
+
+def _edited_postings(postings: Postings, edits: Mapping[str, Sequence[Edit]]) -> Postings:
+    if not edits:
         return postings
-    edited = dict(postings)
-    for term in touched:
-        posting = _edited(postings.get(term, ()), gone.get(term, ()), come.get(term, ()))
+    edited = postings.copy()
+    for term, of_term in edits.items():
+        posting = _edited(postings.get(term, ()), of_term)
         if posting:
             edited[term] = posting
         else:
@@ -155,10 +172,18 @@ def _edited_postings(
     return edited
 
 
-def _edited(posting: Posting, gone: Iterable[Entry], come: Iterable[Entry]) -> Posting:
+def _edited(posting: Posting, edits: Sequence[Edit]) -> Posting:
     entries = list(posting)
-    for entry in gone:
-        del entries[bisect_left(entries, entry[:2])]
-    for entry in come:
+    moved = []
+    for gone, come in edits:
+        if gone:
+            place = bisect_left(entries, gone[:2])
+            if come and come[:2] == gone[:2]:
+                entries[place] = come
+                continue
+            del entries[place]
+        if come:
+            moved.append(come)
+    for entry in moved:
         insort(entries, entry)
     return entries

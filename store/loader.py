@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from . import manifest
 from .diagnostics import Code
 from .errors import StoreError
 from .files import FileReading, Progress, read_files
+from .folder_files import finish_writes, folder_turn
 from .frontmatter import Limits
-from .manifest import Manifest
+from .manifest import Manifest, ManifestIndex
 from .memory import MemoryRepository
 from .model import Diagnostic
 from .repository import Repository, SourceFile
@@ -46,7 +46,7 @@ class _Survey(msgspec.Struct):
     """What a look at the folder found, beside what was there before."""
 
     started: float
-    before: Manifest
+    before: ManifestIndex
     found: list[Found]
     missing: set[str]
     to_read: list[str]
@@ -66,6 +66,7 @@ class FolderLoader:
         self._folder = folder
         self._options = options
         self._scanner = Scanner(folder, options.include)
+        self._index = ManifestIndex()
 
     async def load(self, progress: Progress | None = None) -> LoadReport:
         """Bring the repository up to date with the whole folder.
@@ -73,16 +74,21 @@ class FolderLoader:
         `progress` is told how many files have been read, of how many.
         Raises: StoreError: the folder cannot be read, or is not the one that was loaded before.
         """
+        async with folder_turn(self._folder):
+            return await self._load(progress)
+
+    async def _load(self, progress: Progress | None) -> LoadReport:
         started = time.perf_counter()
         try:
+            await asyncio.to_thread(finish_writes, self._folder)
             found = await asyncio.to_thread(self._scanner.scan)
         except OSError as e:
             raise StoreError(
                 f"The folder {self._folder} cannot be read: {e.strerror}. "
                 "Give the path of a folder that holds documents."
             ) from e
-        before = await self._repository.sources()
-        self._refuse_other_folder(before, found)
+        before = await self.known()
+        self._refuse_other_folder(before.sources, found)
         survey = await asyncio.to_thread(_survey_of_all, started, before, found)
         return await self._update(survey, progress)
 
@@ -93,25 +99,54 @@ class FolderLoader:
         after it is that of a load.
         Raises: StoreError: the folder itself is gone.
         """
-        started = time.perf_counter()
         named = {path.strip("/") for path in paths}
         if "" in named:
             return await self.load()
+        async with folder_turn(self._folder):
+            return await self.refresh_in_turn(named)
+
+    async def refresh_in_turn(
+        self, named: Collection[str], expected: Mapping[str, int | None] | None = None
+    ) -> LoadReport:
+        """As `refresh`, for who has a turn with the folder; `expected` is that of a batch.
+
+        Raises: StoreError: the folder itself is gone. ConflictError: `expected` does not hold.
+        """
+        started = time.perf_counter()
         if not self._folder.is_dir():
             raise StoreError(
                 f"The folder {self._folder} is gone. Its articles are kept; "
                 "mount or restore the folder, and load it again."
             )
-        before = await self._repository.sources()
+        before = await self.known()
         found = await asyncio.to_thread(self._scanner.look, named)
         survey = await asyncio.to_thread(_survey_of_some, started, before, found, named)
-        return await self._update(survey)
+        return await self._update(survey, expected=expected)
+
+    async def known(self) -> ManifestIndex:
+        """What the repository remembers of the files; a refresh keeps it up to date."""
+        sources = await self._repository.sources()
+        await asyncio.to_thread(self._index.follow, sources)
+        return self._index
+
+    def is_current(self, path: str) -> bool:
+        """Whether a file is as it is known; so is one that is neither known nor there."""
+        found = {f.path: f for f in self._scanner.look([path])}.get(path)
+        known = self._index.sources.get(path)
+        if found is None or found.problem:
+            return known is None
+        return not _is_new(found, known)
 
     def ignores(self, path: str) -> bool:
         """Whether a change of this path, relative to the folder, never matters to a refresh."""
         return self._scanner.ignores(path)
 
-    async def _update(self, survey: _Survey, progress: Progress | None = None) -> LoadReport:
+    async def _update(
+        self,
+        survey: _Survey,
+        progress: Progress | None = None,
+        expected: Mapping[str, int | None] | None = None,
+    ) -> LoadReport:
         # What costs time with the number of files is done in threads, between which readers of the
         # repository get their turns.
         update = await asyncio.to_thread(_begun, survey)
@@ -127,6 +162,7 @@ class FolderLoader:
         if batch is None:
             revision = (await self._repository.snapshot()).revision
         else:
+            batch = msgspec.structs.replace(batch, expected=expected or {})
             revision = await self._repository.apply(batch)
         return update.report(time.perf_counter() - survey.started, revision)
 
@@ -146,22 +182,23 @@ async def check_folder(
     """Load a folder into memory only, and tell what is wrong with it. Raises: StoreError."""
     repository = MemoryRepository()
     report = await FolderLoader(repository, folder, options).load(progress)
-    problems = manifest.diagnostics(await repository.sources())
+    problems = ManifestIndex(await repository.sources()).diagnostics()
     await repository.close()
     return report, list(problems)
 
 
-def _survey_of_all(started: float, before: Manifest, found: list[Found]) -> _Survey:
-    missing = before.keys() - {f.path for f in found}
-    to_read = [f.path for f in found if not f.problem and _is_new(f, before.get(f.path))]
+def _survey_of_all(started: float, before: ManifestIndex, found: list[Found]) -> _Survey:
+    known = before.sources
+    missing = known.keys() - {f.path for f in found}
+    to_read = [f.path for f in found if not f.problem and _is_new(f, known.get(f.path))]
     return _Survey(started, before, found, missing, to_read)
 
 
 def _survey_of_some(
-    started: float, before: Manifest, found: list[Found], named: Collection[str]
+    started: float, before: ManifestIndex, found: list[Found], named: Collection[str]
 ) -> _Survey:
     # A file is also named by each folder above it, which may have been moved away whole.
-    missing = {path for path in before if _is_below(path, named)} - {f.path for f in found}
+    missing = {path for name in named for path in before.below(name)} - {f.path for f in found}
     return _Survey(started, before, found, missing, [f.path for f in found if not f.problem])
 
 

@@ -5,7 +5,8 @@ Everything here is computed from the `SourceFile`s alone, never by reading artic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from . import topics
@@ -102,3 +103,126 @@ def _unknown_topics(articles: list[SourceFile], tree: topics.Tree) -> Iterator[D
                     line=source.lines.get(f"topics.{i}"),
                     remedy=f"Correct the name, or define the topic in {topics.FOLDER}.",
                 )
+
+
+_MANY = 500
+"""Of so many changes at once, everything is computed anew in less time."""
+
+
+class ManifestIndex:
+    """A manifest with all that follows from it, kept up to date at the cost of what changes.
+
+    `claims` and `tree` are as the functions above give them.
+    """
+
+    def __init__(self, manifest: Manifest | None = None) -> None:
+        self._build(manifest or {})
+
+    def _build(self, manifest: Manifest) -> None:
+        self.sources = dict(manifest)
+        self.claims = claims(manifest)
+        self.tree = tree(manifest)
+        self._paths = sorted(manifest)
+        self._holders: dict[str, set[str]] = {}  # by URL, the files whose articles have it
+        for slug in self.claims:
+            self._hold(slug)
+        self._problems: dict[str, tuple[Diagnostic, ...]] = {}
+        for problem in diagnostics(manifest):
+            self._problems[problem.path] = (*self._problems.get(problem.path, ()), problem)
+
+    def follow(self, manifest: Manifest) -> None:
+        """Become the index of this manifest, which is mostly the same as before."""
+        known = self.sources
+        changes: dict[str, SourceFile | None] = {
+            path: source for path, source in manifest.items() if known.get(path) is not source
+        }
+        if changes or len(known) != len(manifest):
+            changes.update((path, None) for path in known if path not in manifest)
+        self.change(changes)
+
+    def change(self, changes: Mapping[str, SourceFile | None]) -> None:
+        """Have these files say something else; None for files that are gone."""
+        for path, now in changes.items():
+            if now is not None and now == self.sources.get(path):
+                self.sources[path] = now  # so that `follow` need not compare it again
+        changes = {path: now for path, now in changes.items() if self.sources.get(path) != now}
+        concerned = [s for path, now in changes.items() for s in (now, self.sources.get(path)) if s]
+        if len(changes) > _MANY or any(source.topic for source in concerned):
+            rest = {path: s for path, s in self.sources.items() if path not in changes}
+            self._build({**rest, **{path: now for path, now in changes.items() if now}})
+            return
+        slugs = {source.slug for source in concerned if source.slug is not None}
+        touched = {*changes}
+        for slug in slugs:
+            touched |= self._neighbours(slug)
+            self._let_go(slug)
+        for path, now in changes.items():
+            self._put(path, now)
+        for slug in slugs:
+            self._hold(slug)
+            touched |= self._neighbours(slug)
+        for path in touched:
+            self._problems[path] = self._problems_of(path)
+
+    def below(self, path: str) -> list[str]:
+        """The file of this path, and those in the folder of this path; all of them for ""."""
+        if not path:
+            return list(self._paths)
+        first = bisect_left(self._paths, f"{path}/")
+        end = bisect_left(self._paths, f"{path}0")  # what follows a slash
+        return [path] * (path in self.sources) + self._paths[first:end]
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All problems of the files and across them, by path and line."""
+        return tuple(sorted(chain.from_iterable(self._problems.values()), key=diagnostic_position))
+
+    def _put(self, path: str, now: SourceFile | None) -> None:
+        before = self.sources.pop(path, None)
+        if before is None:
+            insort(self._paths, path)
+        elif before.slug is not None:
+            self.claims[before.slug].remove(path)
+            if not self.claims[before.slug]:
+                del self.claims[before.slug]
+        if now is None:
+            del self._paths[bisect_left(self._paths, path)]
+            return
+        self.sources[path] = now
+        if now.slug is not None:
+            insort(self.claims.setdefault(now.slug, []), path)
+
+    def _winner(self, slug: str) -> SourceFile | None:
+        paths = self.claims.get(slug)
+        return self.sources[paths[0]] if paths else None
+
+    def _hold(self, slug: str) -> None:
+        if winner := self._winner(slug):
+            for url in winner.url_keys:
+                self._holders.setdefault(url, set()).add(winner.path)
+
+    def _let_go(self, slug: str) -> None:
+        if winner := self._winner(slug):
+            for url in winner.url_keys:
+                self._holders[url].discard(winner.path)
+                if not self._holders[url]:
+                    del self._holders[url]
+
+    def _neighbours(self, slug: str) -> set[str]:
+        """The files whose problems depend on who has this slug, and with which addresses."""
+        winner = self._winner(slug)
+        urls: Iterable[str] = winner.url_keys if winner else ()
+        return {*self.claims.get(slug, ())}.union(*(self._holders.get(url, ()) for url in urls))
+
+    def _problems_of(self, path: str) -> tuple[Diagnostic, ...]:
+        source = self.sources.get(path)
+        if source is None:
+            return ()
+        found = list(source.diagnostics)
+        if source.slug is not None and source.topic is None:
+            claimed = self.claims[source.slug]
+            found += _duplicate_slugs(self.sources, {source.slug: claimed})
+            if claimed[0] == path:
+                first = {min(self._holders[url]) for url in source.url_keys}
+                found += _duplicate_urls([self.sources[p] for p in {*first, path}])
+                found += _unknown_topics([source], self.tree)
+        return tuple(dict.fromkeys(problem for problem in found if problem.path == path))

@@ -24,6 +24,7 @@ from .cursors import (
     decode_topic_cursor,
     diagnostic_position,
 )
+from .errors import StoreUnavailableError
 from .filters import predicate
 from .model import (
     Article,
@@ -53,6 +54,7 @@ from .query import (
 from .repository import Batch, History, SourceFile
 from .terms import provider_domain, related_domains, topic_aliases, topic_slugs, unaliased
 from .urls import canonical_url
+from .waiting import Bell
 from .windows import check_window
 
 T = TypeVar("T")
@@ -72,7 +74,7 @@ class MemorySnapshot:
         self.version = new_version()
         self._articles = sorted(articles, key=lambda a: (a.published_date_time, a.id), reverse=True)
         self._definitions = {definition.slug: definition for definition in definitions}
-        self._aliases = topic_aliases(self._definitions.values())
+        self.aliases = topic_aliases(self._definitions.values())
         self._diagnostics = sorted(set(diagnostics), key=diagnostic_position)
 
     def _visible(self, visibility: Visibility) -> list[Article]:
@@ -102,7 +104,7 @@ class MemorySnapshot:
         def compare(one: Position, other: Position) -> int:
             return _compare(one, other, query.order)
 
-        passes = predicate(query.filter, self._aliases)
+        passes = predicate(query.filter, self.aliases)
         matches = [article for article in self._visible(visibility) if passes(article)]
         matches.sort(key=lambda a: cmp_to_key(compare)(article_position(a, query.order)))
         page = _window(
@@ -159,7 +161,7 @@ class MemorySnapshot:
         topics = self._topics(visibility)
         if by is Key.ID:
             return [next((t for t in topics if t.id == key), None) for key in keys]
-        slugs = unaliased(map(topic_slug, keys), self._aliases) if by is Key.NAME else keys
+        slugs = unaliased(map(topic_slug, keys), self.aliases) if by is Key.NAME else keys
         return [next((t for t in topics if t.slug == slug), None) for slug in slugs]
 
     async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:
@@ -168,7 +170,7 @@ class MemorySnapshot:
 
     def _topics(self, visibility: Visibility) -> list[Topic]:
         articles = self._visible(visibility)
-        named = {slug for article in articles for slug in topic_slugs(article, self._aliases)}
+        named = {slug for article in articles for slug in topic_slugs(article, self.aliases)}
         return [self._topic(slug, articles) for slug in sorted(named | self._definitions.keys())]
 
     def _topic(self, slug: str, articles: Sequence[Article]) -> Topic:
@@ -182,7 +184,7 @@ class MemorySnapshot:
             parent=parent if parent in self._definitions else None,
             children=tuple(sorted(d.slug for d in self._definitions.values() if d.parent == slug)),
             keywords=definition.keywords if definition else (),
-            article_count=sum(slug in topic_slugs(a, self._aliases) for a in articles),
+            article_count=sum(slug in topic_slugs(a, self.aliases) for a in articles),
         )
 
     async def diagnostic_page(
@@ -255,6 +257,8 @@ class MemoryRepository:
         self._sources: Mapping[str, SourceFile] = {}
         self._changes: tuple[Change, ...] = ()
         self._snapshot = MemorySnapshot()
+        self._bell = Bell()
+        self._closed = False
 
     async def snapshot(self) -> MemorySnapshot:
         """See `Repository`."""
@@ -275,15 +279,26 @@ class MemoryRepository:
         self._snapshot = MemorySnapshot(
             self._articles.values(), self._definitions, self._diagnostics, done.revision
         )
+        self._bell.ring()
         return done.revision
 
     async def changes(self, after: int, visibility: Visibility, limit: int = 1_000) -> History:
         """See `Repository`."""
         return history(self._changes, self._snapshot.revision, after, visibility, limit)
 
+    async def wait(self, after: int) -> int:
+        """See `Repository`."""
+        while self._snapshot.revision <= after:
+            if self._closed:
+                raise StoreUnavailableError("The store was closed.")
+            await self._bell.heard()
+        return self._snapshot.revision
+
     async def sources(self) -> Mapping[str, SourceFile]:
         """See `Repository`."""
         return MappingProxyType(self._sources)
 
     async def close(self) -> None:
-        """See `Repository`; there is nothing to give back."""
+        """See `Repository`; what was put can still be read."""
+        self._closed = True
+        self._bell.ring()

@@ -14,7 +14,7 @@ from .model import Article, Diagnostic, TopicDefinition
 from .nodes import Mapping
 from .treebuilder import UnreadableError
 
-_YAML_ENDINGS = (".yaml", ".yml")
+YAML_ENDINGS = (".yaml", ".yml")
 _NOT_DOCUMENTS = re.compile(
     r"(?:readme|licen[cs]e|copying|changelog|changes|contributing|code[_-]of[_-]conduct|security"
     r"|authors|notice|robots|humans|requirements)\b",
@@ -68,7 +68,7 @@ def read_front_matter(data: bytes, limits: Limits, notes: Notes) -> FrontMatter 
     if text is None:
         return None
     try:
-        parts = frontmatter.split(text, all_yaml=notes.path.lower().endswith(_YAML_ENDINGS))
+        parts = frontmatter.split(text, all_yaml=notes.path.lower().endswith(YAML_ENDINGS))
         if parts is None:
             notes.diagnostics.append(_no_front_matter(notes.path))
             return None

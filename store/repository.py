@@ -103,6 +103,11 @@ class Snapshot(Protocol):
         """
         ...
 
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """By which other slugs articles may name topics of the tree; for `filters.predicate`."""
+        ...
+
     async def get_many(
         self, by: Key, keys: Sequence[str], visibility: Visibility
     ) -> list[Article | None]:
@@ -179,6 +184,14 @@ class Repository(Protocol):
         """What happened after a revision, as a reader with this visibility saw it.
 
         For PUBLISHED, the put of a draft is no change, or the DELETE of what was published before.
+        """
+        ...
+
+    async def wait(self, after: int) -> int:
+        """The store's revision as soon as it is greater than `after`, whoever has written.
+
+        At once if it is already. Costs next to nothing meanwhile, and may be cancelled.
+        Raises: StoreUnavailableError: the repository was closed.
         """
         ...
 

@@ -18,7 +18,7 @@ from .cursors import (
     diagnostic_position,
 )
 from .entities import children_of
-from .index import Family, Filing, Index, file_article
+from .index import Family, Filing, Index, Swap, file_article
 from .model import (
     Article,
     Counts,
@@ -40,7 +40,7 @@ from .query import (
     Window,
     check_key,
 )
-from .terms import topic_aliases, unaliased
+from .terms import Aliases, topic_aliases, unaliased
 from .urls import canonical_url
 from .view import View
 from .windows import Entry, check_window, slice_page
@@ -80,7 +80,8 @@ class IndexedSnapshot:
         """The snapshot of a whole store. Costs about 30 us an article."""
         aliases = topic_aliases(topics)
         filings = [file_article(article, aliases) for article in articles]
-        index, public = Index.build(filings, aliases), Index.build(_published(filings), aliases)
+        published = [filing for filing in filings if filing.article.published]
+        index, public = Index.build(filings, aliases), Index.build(published, aliases)
         return cls(index, public, topics, diagnostics, revision, version)
 
     def derive(
@@ -101,18 +102,17 @@ class IndexedSnapshot:
             after = {**self.articles, **changed}
             articles = filter(None, after.values())
             return self.build(articles, topics, diagnostics, revision, version)
-        gone = [file_article(self.articles[id], aliases) for id in changed if id in self.articles]
-        come = [file_article(article, aliases) for article in changed.values() if article]
+        swaps = [_swap(self.articles.get(id), article, aliases) for id, article in changed.items()]
         new = IndexedSnapshot(
-            self._all.index.derive(gone, come),
-            self._published.index.derive(_published(gone), _published(come)),
+            self._all.index.derive(swaps),
+            self._published.index.derive([_as_published(swap) for swap in swaps]),
             topics,
             diagnostics,
             revision,
             version,
         )
         if topics == self.definitions:
-            new._keep(self, [*gone, *come])
+            new._keep(self, [filing for swap in swaps for filing in swap if filing])
         return new
 
     def _keep(self, old: IndexedSnapshot, filings: Sequence[Filing]) -> None:
@@ -124,6 +124,11 @@ class IndexedSnapshot:
 
     def _view(self, visibility: Visibility) -> View:
         return self._all if visibility is Visibility.ALL else self._published
+
+    @property
+    def aliases(self) -> Aliases:
+        """See `Snapshot`."""
+        return self._all.index.aliases
 
     async def get_many(
         self, by: Key, keys: Sequence[str], visibility: Visibility
@@ -205,8 +210,15 @@ class IndexedSnapshot:
         )
 
 
-def _published(filings: Iterable[Filing]) -> list[Filing]:
-    return [filing for filing in filings if filing.article.published]
+def _swap(before: Article | None, after: Article | None, aliases: Aliases) -> Swap:
+    return Swap(
+        file_article(before, aliases) if before else None,
+        file_article(after, aliases) if after else None,
+    )
+
+
+def _as_published(swap: Swap) -> Swap:
+    return Swap(*(filing if filing and filing.article.published else None for filing in swap))
 
 
 def _terms(filings: Iterable[Filing], family: Family) -> set[str]:

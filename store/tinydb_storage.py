@@ -17,11 +17,11 @@ from tinydb import TinyDB
 from tinydb.storages import Storage
 from tinydb.table import Document, Table
 
-from .atomic_file import Signature, replace_file
+from .atomic_file import Signature, write_aside
 from .errors import StoreCorruptError
 from .model import Value
 
-FORMAT = 1
+FORMAT = 2
 
 Documents = Mapping[str, msgspec.Raw]
 """A table: the JSON of documents by their numbers, as text."""
@@ -30,14 +30,21 @@ Tables = Mapping[str, Documents]
 
 _decode_tables = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]]).decode
 _encode = msgspec.json.encode
+_VALUE = "value"
+"""The only key of documents that TinyDB was given and that are not JSON yet: to make them dicts and
+JSON of these would cost several times as much."""
 
 
 class Meta(Value, frozen=True, kw_only=True):
-    """What the file says of itself. `version` names this state of it."""
+    """What the file says of itself. `version` names this state of it.
+
+    `log` names the state where it stands in the log: what comes behind that is not in the file.
+    """
 
     format: int
     revision: int = 0
     version: str | None = None
+    log: str | None = None
 
 
 class _HeldStorage(Storage):
@@ -50,7 +57,6 @@ class _HeldStorage(Storage):
     def __init__(self, tables: Tables) -> None:
         # TinyDB puts new dicts in place of a table's old one, so those inside stay as they were.
         self.tables: dict[str, Any] = dict(tables)
-        self.written = False
 
     def read(self) -> dict[str, dict[str, Any]]:
         """The tables. TinyDB changes this dict and hands it to `write`."""
@@ -59,7 +65,6 @@ class _HeldStorage(Storage):
     def write(self, data: dict[str, dict[str, Any]]) -> None:
         """Take the tables as TinyDB changed them."""
         self.tables = data
-        self.written = True
 
 
 class Editor:
@@ -68,11 +73,6 @@ class Editor:
     def __init__(self, tables: Tables) -> None:
         self._storage = _HeldStorage(tables)
         self._db = TinyDB(storage=lambda: self._storage)
-
-    @property
-    def touched(self) -> bool:
-        """Whether anything was changed."""
-        return self._storage.written
 
     def remove(self, table: str, numbers: Sequence[int]) -> None:
         """Remove the documents with these numbers, which are there."""
@@ -83,20 +83,21 @@ class Editor:
         """Add documents under new numbers."""
         if values:
             self._table(table).insert_multiple(
-                Document(msgspec.to_builtins(value), doc_id=number)
-                for number, value in values.items()
+                Document({_VALUE: value}, doc_id=number) for number, value in values.items()
             )
 
-    def replace(self, table: str, values: Sequence[Value]) -> None:
+    def replace(self, table: str, values: Mapping[int, Value]) -> None:
         """Have these documents in the table, and no others."""
         self._table(table).truncate()
-        self.insert(table, dict(enumerate(values, start=1)))
+        self.insert(table, values)
 
     def tables(self) -> Tables:
         """The tables as they are now."""
         return {
             name: {
-                number: msgspec.Raw(_encode(document)) if isinstance(document, dict) else document
+                number: msgspec.Raw(_encode(document[_VALUE]))
+                if isinstance(document, dict)
+                else document
                 for number, document in documents.items()
             }
             for name, documents in self._storage.tables.items()
@@ -137,9 +138,9 @@ def read_meta(tables: Tables) -> Meta:
     return msgspec.json.decode(tables["meta"]["1"], type=Meta)
 
 
-def write_tables(path: Path, tables: Tables) -> Signature:
-    """Replace the store's file and return its new state. Raises: OSError: it is as it was."""
-    return replace_file(path, _lines(tables))
+def write_tables_aside(path: Path, tables: Tables) -> Signature:
+    """The store's next file, to be put in place, and its state there. Raises: OSError."""
+    return write_aside(path, _lines(tables))
 
 
 def broken(path: Path, why: Exception) -> StoreCorruptError:

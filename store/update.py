@@ -9,7 +9,7 @@ import msgspec
 
 from . import manifest
 from .files import FileReading
-from .manifest import Manifest
+from .manifest import ManifestIndex
 from .model import Article, Diagnostic, Severity
 from .names import article_id
 from .reading import Reading
@@ -31,21 +31,25 @@ class LoadReport(msgspec.Struct, frozen=True):
 
 
 class Update:
-    """The manifest on its way from one state to the next, and the articles read meanwhile."""
+    """A manifest on its way from one state to the next, and the articles read meanwhile.
 
-    def __init__(self, before: Manifest) -> None:
-        self._before = before
-        self._after = dict(before)
-        self._winners = {slug: paths[0] for slug, paths in manifest.claims(before).items()}
-        self._claims: dict[str, list[str]] = {}
+    It costs what changes, whatever the manifest holds. `index` is brought to the next state when
+    the batch is made.
+    """
+
+    def __init__(self, index: ManifestIndex) -> None:
+        self._index = index
+        self._before = index.sources
+        self._after: dict[str, SourceFile | None] = {}  # of the files that may have changed
+        self._claims: dict[str, list[str]] = {}  # of the slugs that these claim or claimed
+        self._winners: dict[str, str] = {}
         self._articles: dict[str, Article] = {}
         self._read: set[str] = set()
-        self._problems: tuple[Diagnostic, ...] = ()
+        self._counts = (len(self._before), 0)
 
     def forget(self, paths: Iterable[str]) -> None:
         """These files are gone."""
-        for path in paths:
-            self._after.pop(path, None)
+        self._after.update(dict.fromkeys(paths))
 
     def take(self, readings: Iterable[FileReading]) -> None:
         """These files were read now."""
@@ -66,16 +70,33 @@ class Update:
 
     def settle(self) -> list[str]:
         """Decide who wins each slug; return the winners that must be read first."""
-        self._claims = manifest.claims(self._after)
+        before = {path: self._before.get(path) for path in self._after}
+        for slug in {*_claims(before), *_claims(self._after)}:
+            if slug in self._index.claims:
+                self._winners[slug] = self._index.claims[slug][0]
+        self._claim()
         while lost := self._lost():
             for path in lost:
-                self._after[path] = _without_claim(self._after[path])
-            self._claims = manifest.claims(self._after)
+                self._after[path] = _without_claim(self._source_of(path))
+            self._claim()
         return [
             paths[0]
             for slug, paths in self._claims.items()
             if self._winners.get(slug) != paths[0] and paths[0] not in self._read
         ]
+
+    def _claim(self) -> None:
+        """Who claims the slugs of what may have changed, with those who claim them already."""
+        claims = _claims(self._after)
+        for slug in {*claims, *self._winners}:
+            others = (p for p in self._index.claims.get(slug, ()) if p not in self._after)
+            claims[slug] = sorted([*claims.get(slug, ()), *others])
+        self._claims = {slug: paths for slug, paths in claims.items() if paths}
+
+    def _source_of(self, path: str) -> SourceFile:
+        source = self._after.get(path) or self._before.get(path)
+        assert source is not None, "who claims a slug is there"  # noqa: S101
+        return source
 
     def _lost(self) -> list[str]:
         """The failed files whose last good version the repository does not keep: not winners."""
@@ -83,41 +104,46 @@ class Update:
             path
             for slug, paths in self._claims.items()
             for path in paths
-            if self._after[path].failed and (path != paths[0] or self._winners.get(slug) != path)
+            if self._source_of(path).failed
+            and (path != paths[0] or self._winners.get(slug) != path)
         ]
 
     def batch(self) -> Batch | None:
         """The changes for the repository; None where there are none."""
-        changed = [
-            source
+        changed = {
+            path: source
             for path, source in self._after.items()
             if (earlier := self._before.get(path)) is not source and earlier != source
-        ]
-        forgotten = sorted(self._before.keys() - self._after.keys())
-        self._problems = manifest.diagnostics(self._after)
-        if not changed and not forgotten:
+        }
+        forgotten = sorted(path for path, source in changed.items() if source is None)
+        tree = self._index.tree.topics
+        self._index.change(changed)
+        self._counts = (len(self._index.sources), len(forgotten))
+        if not changed:
             return None
         winners = sorted(paths[0] for paths in self._claims.values())
-        tree = manifest.tree(self._after).topics
+        topics = self._index.tree.topics
         return Batch(
             puts=tuple(self._articles[path] for path in winners if path in self._articles),
             deletes=tuple(
                 article_id(s) for s in sorted(self._winners.keys() - self._claims.keys())
             ),
-            topics=None if tree == manifest.tree(self._before).topics else tree,
-            diagnostics=self._problems,
-            sources=tuple(changed),
+            topics=None if tree == topics else topics,
+            diagnostics=self._index.diagnostics(),
+            sources=tuple(source for source in changed.values() if source),
             forgotten_sources=tuple(forgotten),
         )
 
     def report(self, seconds: float, revision: int) -> LoadReport:
         """What was done."""
+        files, removed = self._counts
+        read = sum(self._after.get(path) is not None for path in self._read)
         return LoadReport(
-            articles=len(self._claims),
-            read=len(self._read & self._after.keys()),
-            unchanged=len(self._after.keys() - self._read),
-            removed=len(self._before.keys() - self._after.keys()),
-            diagnostics=Counter(problem.severity for problem in self._problems),
+            articles=len(self._index.claims),
+            read=read,
+            unchanged=files - read,
+            removed=removed,
+            diagnostics=Counter(problem.severity for problem in self._index.diagnostics()),
             seconds=seconds,
             revision=revision,
         )
@@ -153,6 +179,11 @@ class Update:
             diagnostics=reading.diagnostics,
             failed=True,
         )
+
+
+def _claims(sources: Mapping[str, SourceFile | None]) -> dict[str, list[str]]:
+    """The paths that claim each article's slug."""
+    return manifest.claims({path: source for path, source in sources.items() if source})
 
 
 def _without_claim(source: SourceFile) -> SourceFile:

@@ -43,7 +43,8 @@ class Graph:
         return asyncio.run(self._answer(query, variables))
 
     async def _answer(self, query: str, variables: dict[str, Any]) -> Any:
-        context = Context(await self.repository.snapshot(), self.viewer, self.sizes)
+        snapshot = await self.repository.snapshot()
+        context = Context(snapshot, self.viewer, self.sizes, self.repository)
         request = GraphQLRequest(query=query, variables=variables)
         return orjson.loads((await self.execute(request, context)).body)
 

@@ -5,6 +5,7 @@ An engine's tests subclass `RepositoryContract` and give the fixture `repository
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -516,6 +517,31 @@ class RepositoryContract:
         assert [c.revision for c in old.changes] == [4, 5, 6, 7, 8]
         assert not (await repository.changes(3, ALL)).gap
         assert (await repository.changes(9, ALL)).gap
+
+    async def test_wait_returns_at_once_what_is_there_already(self, repository):
+        """Who is behind need not wait."""
+        await repository.apply(Batch(puts=(an_article("one"), an_article("two"))))
+        assert await repository.wait(0) == 2
+        assert await repository.wait(1) == 2
+
+    async def test_wait_wakes_everyone_at_the_next_revision(self, repository):
+        """Those who are up to date get the new revision, and a batch that takes none wakes none."""
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        waiting = [asyncio.ensure_future(repository.wait(1)) for _ in range(3)]
+        await repository.apply(Batch(topics=(TopicDefinition(slug="a", name="A"),)))
+        await asyncio.sleep(0)
+        assert not any(each.done() for each in waiting)
+        await repository.apply(Batch(puts=(an_article("two"),)))
+        assert await asyncio.wait_for(asyncio.gather(*waiting), 10) == [2, 2, 2]
+
+    async def test_wait_may_be_cancelled(self, repository):
+        """Who stops waiting disturbs nobody."""
+        one, two = [asyncio.ensure_future(repository.wait(0)) for _ in range(2)]
+        await asyncio.sleep(0)
+        one.cancel()
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        assert await asyncio.wait_for(two, 10) == 1
+        assert one.cancelled()
 
     async def test_closing_twice_is_harmless(self, repository):
         """Whoever closes need not know whether somebody did."""

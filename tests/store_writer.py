@@ -1,28 +1,42 @@
 """A process that writes to a store, for tests that need another one.
 
-`python -m tests.store_writer crash STORE`: for each number k on standard input, forks a child that
-puts the article "new" and kills itself at its k-th step in the file system; prints the child's
-exit status, which is 0 once k is more than all steps.
+`python -m tests.store_writer crash STORE [whole]`: for each number k on standard input, forks a
+child that puts the article "new" and kills itself at its k-th step in the file system; prints the
+child's exit status, which is 0 once k is more than all steps. `whole`: batches go into the file.
 
 `python -m tests.store_writer put STORE NAME COUNT`: says "ready", waits for a line on standard
 input, and puts COUNT articles, a batch each.
+
+`python -m tests.store_writer count STORE COUNT`: the same, and adds 1 to the heat of the article
+"counter" COUNT times, each time expecting the revision that it saw.
+
+`python -m tests.store_writer load STORE`: for each line with a number and some seconds on standard
+input, forks a child in which eight writers put pairs of articles, counting up, and kills it when it
+has acknowledged as many batches, after these seconds; prints as JSON how far each writer came.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
-from store import Batch, TinyDBRepository
+from store import Batch, ConflictError, TinyDBRepository, store_files
+from store.model import Article
 
 from .repository_contract import an_article
 
-_STEPS = ["open", "fchmod", "utime", "fsync", "replace", "close", "unlink"]
+WRITERS = 8
+_STEPS = [
+    *("open", "fchmod", "utime", "fsync", "fdatasync", "ftruncate"),
+    *("replace", "close", "unlink"),
+]
 _WRITE_BYTES = 512
 
 
@@ -41,6 +55,16 @@ class _Countdown:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             self.step()
             return call(*args, **kwargs)
+
+        return wrapped
+
+    def torn(self, write: Callable[[int, Any], int]) -> Callable[[int, Any], int]:
+        def wrapped(handle: int, data: Any) -> int:
+            half = len(data) // 2
+            self.step()
+            write(handle, data[:half])
+            self.step()
+            return half + write(handle, data[half:])
 
         return wrapped
 
@@ -74,10 +98,73 @@ def _put_and_die(path: str, steps: int) -> None:
     _TornFile.countdown = countdown
     for name in _STEPS:
         setattr(os, name, countdown.counted(getattr(os, name)))
+    os.write = countdown.torn(os.write)
     os.fdopen = lambda handle, mode, _: io.BufferedWriter(  # type: ignore[assignment]
         _TornFile(handle, mode), _WRITE_BYTES
     )
     _put(path, ["new"])
+
+
+def _count(path: str, count: int) -> None:
+    counter = an_article("counter")
+
+    async def add() -> None:
+        repository = TinyDBRepository.open(path)
+        done = 0
+        while done < count:
+            found = (await repository.snapshot()).articles.get(counter.id)
+            heat, seen = (found.heat, found.revision) if found else (0, None)
+            batch = Batch(puts=(an_article("counter", heat=heat + 1),), expected={counter.id: seen})
+            try:
+                await repository.apply(batch)
+            except ConflictError:
+                continue
+            done += 1
+        await repository.close()
+
+    asyncio.run(add())
+
+
+def pair(writer: int, number: int) -> tuple[Article, Article]:
+    """What a writer puts at a time: two articles of which neither is to be found alone."""
+    text = f"{writer}.{number} " * 100
+    return tuple(  # type: ignore[return-value]
+        an_article(f"{writer}-{side}", heat=number, content=text) for side in "ab"
+    )
+
+
+async def _write(repository: TinyDBRepository, writer: int, acknowledgements: int) -> None:
+    number = 0
+    for article in (await repository.snapshot()).articles.values():
+        if article.title == f"{writer}-a":
+            number = article.heat
+    while True:
+        number += 1
+        await repository.apply(Batch(puts=pair(writer, number)))
+        os.write(acknowledgements, b"%d %d\n" % (writer, number))
+
+
+async def _write_all(path: str, acknowledgements: int) -> None:
+    repository = TinyDBRepository.open(path, log_bytes=1)
+    await asyncio.gather(*(_write(repository, n, acknowledgements) for n in range(WRITERS)))
+
+
+def _load(path: str) -> None:
+    for line in sys.stdin:
+        count, delay_s = line.split()
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            asyncio.run(_write_all(path, writing))
+            os._exit(1)
+        os.close(writing)
+        with os.fdopen(reading) as acknowledged:
+            lines = [acknowledged.readline() for _ in range(int(count))]
+            time.sleep(float(delay_s))
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            lines += acknowledged.readlines()
+        print(json.dumps(dict(map(str.split, lines))), flush=True)
 
 
 def _crash(path: str) -> None:
@@ -92,8 +179,16 @@ def _crash(path: str) -> None:
 def main() -> None:
     """See the module."""
     match sys.argv[1:]:
-        case ["crash", path]:
+        case ["crash", path, *whole]:
+            if whole:
+                store_files.LARGE_BATCH = 1
             _crash(path)
+        case ["load", path]:
+            _load(path)
+        case ["count", path, count]:
+            print("ready", flush=True)
+            sys.stdin.readline()
+            _count(path, int(count))
         case ["put", path, name, count]:
             print("ready", flush=True)
             sys.stdin.readline()

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from graphql import parse, validate
 
 from store.model import Article, Image, ProviderMention, Related
 
-from .graph import Graph
+from .graph import SCHEMA, Graph
 
 ROOT = Path(__file__).parent.parent
 SEEDS_PAGE = ROOT / "seeds" / "README.md"
@@ -36,6 +37,9 @@ def examples() -> list[tuple[str, str, str | None]]:
 @pytest.mark.parametrize(("page", "query", "answer"), examples())
 def test_docs_query_gives_the_answer_shown(seeded, page, query, answer):
     """A query of the documentation runs on the seeds without errors; a shown answer is its own."""
+    if query.lstrip().startswith("subscription"):  # answered over other transports
+        assert validate(SCHEMA._schema, parse(query)) == []
+        return
     found = Graph(seeded).answer(query)
     assert "errors" not in found, page
     if answer is not None:

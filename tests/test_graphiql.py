@@ -22,6 +22,7 @@ from starlette.testclient import TestClient
 
 from gql import graphiql
 from gql.graphiql import STATIC, GraphiQLPage, graphiql_page, page_response, static_routes
+from store import change_cursor
 
 FRONT_END = Path(graphiql.__file__).with_suffix("")
 EXAMPLES = sorted(FRONT_END.glob("src/examples/*.graphql"))
@@ -84,10 +85,14 @@ def page(browser: Browser, built: GraphiQLPage) -> Iterator[Page]:
             faults.append(f"asked {route.request.url}")
             route.abort()
 
+    def keep_to_subscriptions(url: str) -> None:
+        if urlsplit(url).hostname != "127.0.0.1" or urlsplit(url).path != "/graphql":
+            faults.append(f"opened {url}")
+
     with browser.new_context(viewport={"width": 1400, "height": 900}) as context:
         context.route("**/*", keep_here)
         page = context.new_page()
-        page.on("websocket", lambda socket: faults.append(f"opened {socket.url}"))
+        page.on("websocket", lambda socket: keep_to_subscriptions(socket.url))
         page.on("pageerror", lambda error: faults.append(f"threw {error}"))
         page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
         page.add_init_script(
@@ -166,13 +171,29 @@ def test_graphiql_answers_a_typed_query_and_shows_the_docs_without_a_network(
 def test_graphiql_first_visit_offers_the_examples(page: Page, live_server: str) -> None:
     """The tabs are the example operations; the drafts' one comes with a place for the key."""
     open_graphiql(page, live_server)
-    names = [re.findall(r"^query (\w+)", path.read_text(), re.MULTILINE)[0] for path in EXAMPLES]
+    name = re.compile(r"^(?:query|subscription) (\w+)", re.MULTILINE)
+    names = [name.findall(path.read_text())[0] for path in EXAMPLES]
     tabs = page.get_by_label("Select active operation")
     assert sorted(tabs.get_by_role("tab").all_inner_texts()) == sorted(names)
 
     tabs.get_by_text("Drafts").click()
     page.get_by_role("button", name="Headers").click()
     expect(page.get_by_label("Headers", exact=True)).to_contain_text("Bearer")
+
+
+def test_graphiql_follows_a_subscription(page: Page, live_server: str) -> None:
+    """What is subscribed to is shown as it comes, over a socket to this server."""
+    open_graphiql(page, live_server)
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    query = f'subscription Follow {{ changes(after: "{change_cursor(0)}") {{ kind slug }} }}'
+    write_query(page, query)
+    page.get_by_role("button", name="Prettify").click()
+    expect(page.get_by_label("Operation Editor").locator(".view-line").nth(4)).to_be_visible()
+    page.get_by_role("button", name="Execute query").click()
+    assert '"changes":{"kind":"PUT","slug":' in answer_shown(page)
+    assert sockets == [f"{live_server.replace('http', 'ws')}/graphql"]
+    page.get_by_role("button", name="Stop query").click()
 
 
 def test_graphiql_sends_the_key_and_never_stores_it(page: Page, live_server: str) -> None:
@@ -207,7 +228,13 @@ def test_example_is_valid_and_answers(path: Path, live_server: str) -> None:
 
     variables = path.with_suffix(".variables.json")
     values = json.loads(variables.read_text()) if variables.exists() else {}
-    answer = httpx2.post(f"{live_server}/graphql", json={"query": query, "variables": values})
+    body = {"query": query, "variables": values}
+    if path.stem == "changes":
+        headers = {"accept": "text/event-stream"}
+        with httpx2.stream("POST", f"{live_server}/graphql", json=body, headers=headers) as events:
+            assert events.headers["content-type"].startswith("text/event-stream")
+        return
+    answer = httpx2.post(f"{live_server}/graphql", json=body)
     assert "errors" not in answer.json()
 
 

@@ -69,7 +69,12 @@ def importers(library: str) -> set[str]:
         ("store", "gql strawberry graphql starlette uvicorn typer rich structlog pydantic"),
         ("gql.schema", "gql.cli gql.app gql.executor gql.http gql.feeds starlette uvicorn"),
         ("gql.http", "gql.cli gql.app gql.executor gql.schema gql.feeds uvicorn"),
+        (
+            "gql.realtime",
+            "gql.cli gql.app gql.executor gql.feeds gql.access strawberry.types uvicorn",
+        ),
         ("gql.executor", "gql.cli gql.app gql.feeds starlette uvicorn"),
+        ("gql.access", "gql.cli gql.app gql.executor gql.schema gql.feeds strawberry graphql"),
         ("gql.feeds", "gql.cli gql.app gql.executor gql.schema gql.http strawberry graphql"),
         ("gql.settings", "gql.cli gql.app gql.executor gql.schema gql.http store.tinydb_engine"),
         ("gql.app", "gql.cli typer rich"),
@@ -105,6 +110,8 @@ def test_imports_of_the_transport_from_the_store_are_its_errors():
         ("pydantic", "gql.settings"),
         ("pydantic_settings", "gql.settings"),
         ("dotenv", "gql.settings"),
+        ("jwt", "gql.access.tokens"),
+        ("limits", "gql.access.rates"),
     ],
 )
 def test_library_at_an_edge_has_one_place(library, module):

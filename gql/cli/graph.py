@@ -23,7 +23,7 @@ from ..viewer import PREVIEW, PUBLIC
 from .options import with_settings
 from .output import out, plural, print_json, problems_text
 
-LIMITS = ("page_size", "max_page_size", "max_depth", "max_tokens", "max_aliases")
+LIMITS = ("page_size", "max_page_size", "max_depth", "max_tokens", "max_aliases", "max_cost")
 
 
 def schema() -> None:
@@ -87,7 +87,7 @@ async def _execute(settings: Settings, request: GraphQLRequest) -> Result:
     try:
         sizes = page_sizes(settings)
         viewer = PREVIEW if settings.drafts else PUBLIC
-        context = Context(await repository.snapshot(), viewer, sizes)
+        context = Context(await repository.snapshot(), viewer, sizes, repository)
         return await pipeline(settings, build_schema())(request, context)
     finally:
         await repository.close()

@@ -12,6 +12,7 @@ from ..environment import AlienPackageError, check_environment
 from ..settings import SettingsError
 from .documents import check, export, load
 from .graph import query, schema, stats
+from .keys import keys
 from .output import print_error
 from .serve import serve
 from .settings import config
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 for command in (serve, load, check, export, query, schema, stats, config):
     app.command()(command)
+app.add_typer(keys)
 
 
 def main() -> None:

@@ -75,7 +75,8 @@ def serve_with_workers(settings: Settings, bound: socket.socket) -> None:
     asyncio.run(_prepare(settings, bound))
     folder = settings.folder.absolute() if settings.folder and settings.watch else None
     os.environ.pop("NEWSGRAPH_FOLDER", None)
-    os.environ.update(as_environment(settings, folder=folder, store=settings.store_path.absolute()))
+    files = {"store": settings.store_path.absolute(), "keys": settings.keys_path.absolute()}
+    os.environ.update(as_environment(settings, folder=folder, **files))
     config = uvicorn_config("gql.app:from_env", settings, factory=True, workers=settings.workers)
     with tempfile.TemporaryDirectory(prefix="newsgraph-metrics-") as counts:
         os.environ.setdefault(MULTIPROCESS_FOLDER, counts)
@@ -98,10 +99,15 @@ def uvicorn_config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
         app,
         loop="uvloop",
         http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=settings.max_body_bytes,
+        ws_ping_interval=settings.keep_alive_s,
+        ws_ping_timeout=settings.send_timeout_s,
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=settings.shutdown_timeout_s,
         backlog=BACKLOG,
         **more,

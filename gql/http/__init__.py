@@ -2,9 +2,13 @@
 
 from .asgi import ContextFactory, GraphQLApp, RequestSummary
 from .bounded_cache import BoundedCache
+from .cost import CostSettings
+from .cost_limit import CostLimit
 from .execution import Execute, Pipeline
 from .front import Front
 from .handler import GraphQLHandler
+from .idempotency import Idempotency
+from .kept_answers import KeptAnswers
 from .limits import Limits
 from .protocol import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, Result
 from .response_cache import ResponseCache
@@ -12,6 +16,8 @@ from .response_cache import ResponseCache
 __all__ = [
     "BoundedCache",
     "ContextFactory",
+    "CostLimit",
+    "CostSettings",
     "Execute",
     "Front",
     "GraphQLApp",
@@ -20,6 +26,8 @@ __all__ = [
     "HttpRequest",
     "HttpResponse",
     "HttpSettings",
+    "Idempotency",
+    "KeptAnswers",
     "Limits",
     "Pipeline",
     "RequestSummary",

@@ -59,7 +59,7 @@ class GraphQLApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         started = time.perf_counter()
-        headers = _headers(scope["headers"])
+        headers = headers_of(scope["headers"])
         if self.page is not None and _asks_for_page(scope, headers):
             await self.page(scope, receive, send)
             return
@@ -128,7 +128,7 @@ async def read_body(headers: dict[bytes, str], receive: Receive, limit_bytes: in
             return b"".join(chunks)
 
 
-def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
     """Headers by name in lower case; repeated ones are joined, which HTTP says means the same."""
     headers: dict[bytes, str] = {}
     for name, value in raw:

@@ -28,6 +28,7 @@ from gql.errors import (
 )
 
 from .bounded_cache import BoundedCache
+from .cost import Costs
 from .limits import Limits, check_limits
 
 
@@ -69,11 +70,12 @@ class Document:
     `ast` is None where the text cannot be parsed; `errors` say why nothing of it may be executed.
     """
 
-    __slots__ = ("ast", "directive_variables", "errors", "operations", "plans")
+    __slots__ = ("ast", "costs", "directive_variables", "errors", "operations", "plans")
 
     def __init__(self, ast: DocumentNode | None, errors: tuple[FormattedError, ...] = ()) -> None:
         self.ast = ast
         self.errors = errors
+        self.costs = Costs()
         # What the compiled way knows of this document, which lives as long as it.
         self.plans: dict[Any, Any] = {}
         self.directive_variables: tuple[str, ...] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, Protocol
 
+import msgspec
 import strawberry
 from graphql import ExecutionResult, OperationDefinitionNode, OperationType, execute
 from strawberry.execution import optimized_is_awaitable
@@ -26,6 +27,8 @@ from .limits import Limits
 from .protocol import GraphQLRequest, Result, error_codes, failed
 
 DOCUMENT_CACHE_BYTES = 1 << 20
+NO_STORE = ((b"cache-control", b"no-store"),)
+"""For answers to mutations, which nobody may give again in place of doing what they say."""
 
 
 class Execute(Protocol):
@@ -77,7 +80,10 @@ class Pipeline:
             return failed(*document.errors, operation_name=name)
         if operation is None:
             return failed(document.unresolved(request.operation_name))
-        return result_of(await self.execute(document, operation, request, context), name)
+        result = result_of(await self.execute(document, operation, request, context), name)
+        if operation.operation is OperationType.MUTATION:
+            return msgspec.structs.replace(result, headers=(*result.headers, *NO_STORE))
+        return result
 
     def prepare(self, text: str) -> Document:
         """The document of a text, from the cache where it is known and valid."""

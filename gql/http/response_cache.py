@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gql.errors import Headers
+
 from .bounded_cache import BoundedCache
 from .compression import COMPRESSORS, MIN_BYTES
 
@@ -12,11 +14,14 @@ ENTRY_BYTES = 300
 class CachedResponse:
     """An answer's body, its compressed forms as they come to be asked for, and how it was made."""
 
-    __slots__ = ("body", "compressed", "operation_name", "way")
+    __slots__ = ("body", "compressed", "headers", "operation_name", "way")
 
-    def __init__(self, body: bytes, operation_name: str | None, way: str) -> None:
+    def __init__(
+        self, body: bytes, operation_name: str | None, way: str, headers: Headers = ()
+    ) -> None:
         self.body = body
         self.compressed: dict[str, bytes] | None = None
+        self.headers = headers
         self.operation_name = operation_name
         self.way = way
 

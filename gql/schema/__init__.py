@@ -5,7 +5,9 @@ from __future__ import annotations
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from .changes import Subscription
 from .context import Context, PageSizes
+from .mutation import Mutation
 from .query import Query
 from .scalars import SCALARS
 
@@ -14,4 +16,9 @@ __all__ = ["Context", "PageSizes", "build_schema"]
 
 def build_schema() -> strawberry.Schema:
     """The schema of `schema.graphql`."""
-    return strawberry.Schema(query=Query, config=StrawberryConfig(scalar_map=SCALARS))
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import strawberry
 
-from store import Snapshot
+from store import DocumentWriter, History, Snapshot, StoreUnavailableError, Visibility
 
 from ..viewer import Viewer
 from .loaders import Loaders
@@ -23,18 +24,78 @@ class PageSizes:
 DEFAULT_SIZES = PageSizes()
 
 
-class Context:
-    """One request: everything it reads comes from one snapshot and is seen by one viewer."""
+class ChangeSource(Protocol):
+    """What following the store needs of a `Repository`."""
 
-    __slots__ = ("_loaders", "page_sizes", "snapshot", "viewer")
+    async def snapshot(self) -> Snapshot:
+        """See `Repository`."""
+        ...
+
+    async def changes(self, after: int, visibility: Visibility, limit: int = 1_000) -> History:
+        """See `Repository`."""
+        ...
+
+    async def wait(self, after: int) -> int:
+        """See `Repository`."""
+        ...
+
+
+class Context:
+    """One request: everything it reads comes from one snapshot and is seen by one viewer.
+
+    `source` is what the history comes from; `resume_after` a cursor that stands above the one in
+    the operation, from a client that lost its connection. `writer` is what mutations write with,
+    `idempotency_key` the client's name for this request.
+    """
+
+    __slots__ = (
+        "_loaders",
+        "_source",
+        "idempotency_key",
+        "page_sizes",
+        "resume_after",
+        "snapshot",
+        "viewer",
+        "writer",
+    )
 
     def __init__(
-        self, snapshot: Snapshot, viewer: Viewer, page_sizes: PageSizes = DEFAULT_SIZES
+        self,
+        snapshot: Snapshot,
+        viewer: Viewer,
+        page_sizes: PageSizes = DEFAULT_SIZES,
+        source: ChangeSource | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.viewer = viewer
         self.page_sizes = page_sizes
+        self.resume_after: str | None = None
+        self.writer: DocumentWriter | None = None
+        self.idempotency_key: str | None = None
+        self._source = source
         self._loaders: Loaders | None = None
+
+    @property
+    def source(self) -> ChangeSource:
+        """Where the history comes from. Raises: StoreUnavailableError: nobody said where."""
+        if self._source is None:
+            raise StoreUnavailableError("The history of changes cannot be read here.")
+        return self._source
+
+    def renewed(self, snapshot: Snapshot) -> Context:
+        """The same request over a newer state of the store."""
+        return Context(snapshot, self.viewer, self.page_sizes, self._source)
+
+    async def renew(self) -> None:
+        """Go on over the store's newest state: what follows a write in a request sees it."""
+        if self.writer is not None:
+            self.snapshot = await self.writer.snapshot()
+            self._loaders = None
+
+    @property
+    def caller(self) -> bytes:
+        """Who asks, with which rights."""
+        return f"{self.viewer.name or ''}\n".encode() + self.viewer.mark
 
     @property
     def loaders(self) -> Loaders:

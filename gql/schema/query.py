@@ -22,6 +22,7 @@ from store import (
 )
 
 from .article_list import resolve_articles
+from .changes import ChangeConnection, resolve_changes
 from .connection import (
     After,
     Before,
@@ -187,6 +188,9 @@ class Query:
     providers: Connection[Provider] = resolved(resolve_providers, "All providers, by domain.")
     topic: Topic | None = resolved(resolve_topic, "One topic; null where there is none.")
     topics: Connection[Topic] = resolved(resolve_topics, "All topics, by slug.")
+    changes: ChangeConnection = resolved(
+        resolve_changes, "The history of the articles, oldest first, part by part."
+    )
     diagnostics: Connection[Diagnostic] = resolved(
         resolve_diagnostics,
         "What is wrong with the loaded files, by path and line. Needs the scope READ_DRAFTS.",

@@ -1,6 +1,7 @@
 // The tabs of a first visit. Their names come from the operations in them. They ask for whatever is
 // newest instead of naming documents, so that they answer over any folder of articles.
 
+import changes from './examples/changes.graphql?raw';
 import drafts from './examples/drafts.graphql?raw';
 import draftsHeaders from './examples/drafts.headers.jsonc?raw';
 import frontPage from './examples/front-page.graphql?raw';
@@ -17,5 +18,6 @@ export const examples = [
   { query: providerNewest },
   { query: topicTree },
   { query: paging, variables: pagingVariables },
+  { query: changes },
   { query: drafts, headers: draftsHeaders },
 ];

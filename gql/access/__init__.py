@@ -1,0 +1,28 @@
+"""Who may come in: keys and tokens, rights, and how many requests each may make."""
+
+from .authenticator import (
+    AuthenticationUnavailableError,
+    Authenticator,
+    UnauthenticatedError,
+    authenticator,
+)
+from .gate import Gate
+from .key_file import ApiKey, KeyFile, KeyFileError, KeyRing, expiry
+from .rates import RateLimitedError, RateLimiter
+from .tokens import TokenVerifier
+
+__all__ = [
+    "ApiKey",
+    "AuthenticationUnavailableError",
+    "Authenticator",
+    "Gate",
+    "KeyFile",
+    "KeyFileError",
+    "KeyRing",
+    "RateLimitedError",
+    "RateLimiter",
+    "TokenVerifier",
+    "UnauthenticatedError",
+    "authenticator",
+    "expiry",
+]

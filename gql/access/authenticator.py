@@ -1,0 +1,128 @@
+"""Who a request is from, by its Authorization header.
+
+https://www.rfc-editor.org/rfc/rfc6750
+"""
+
+from __future__ import annotations
+
+import re
+
+import structlog
+from starlette.types import Scope as AsgiScope
+
+from ..errors import Headers, RequestError
+from ..settings import Settings
+from ..viewer import PREVIEW, PUBLIC, Viewer, is_local
+from .key_file import KeyFile, KeyFileError, KeyRing
+from .tokens import IssuerKeys, KeysUnavailableError, TokenError, TokenVerifier
+
+_BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/-]{1,8192}=*)", re.IGNORECASE)
+_CHALLENGE = 'Bearer realm="newsgraph"'
+
+log = structlog.get_logger(__name__)
+
+
+class UnauthenticatedError(RequestError):
+    """The credentials are wrong, or there are none and they are needed."""
+
+    code = "UNAUTHENTICATED"
+    status = 401
+
+
+class AuthenticationUnavailableError(RequestError):
+    """Credentials cannot be checked now, so that nobody can be told apart."""
+
+    code = "AUTHENTICATION_UNAVAILABLE"
+    status = 503
+
+
+class Authenticator:
+    """Makes viewers of credentials: API keys, and tokens where there is an issuer.
+
+    `anonymous`: whether requests without credentials are served, as the public's. `preview`:
+    whether those from this machine see everything.
+    """
+
+    def __init__(
+        self,
+        keys: KeyRing,
+        tokens: TokenVerifier | None = None,
+        *,
+        anonymous: bool = True,
+        preview: bool = False,
+    ) -> None:
+        self.keys = keys
+        self.tokens = tokens
+        self.anonymous = anonymous
+        self.preview = preview
+
+    async def viewer(self, scope: AsgiScope) -> Viewer:
+        """Who sent a request. Raises: UnauthenticatedError. AuthenticationUnavailableError."""
+        credentials = credentials_in(scope)
+        return self.stranger(scope) if credentials is None else await self.bearer(credentials)
+
+    def stranger(self, scope: AsgiScope) -> Viewer:
+        """Who sends no credentials. Raises: UnauthenticatedError: these are needed."""
+        if self.preview and is_local(scope):
+            return PREVIEW
+        if not self.anonymous:
+            raise UnauthenticatedError(
+                "This server answers nobody without a key. Send one as Authorization: Bearer KEY.",
+                headers=_challenge(_CHALLENGE),
+            )
+        return PUBLIC
+
+    async def bearer(self, credentials: bytes) -> Viewer:
+        """Who has these credentials, an Authorization header's value: `Bearer` and a key or token.
+
+        A credential that is not good is never taken for none: its sender would wonder what is
+        missing. Raises: UnauthenticatedError. AuthenticationUnavailableError.
+        """
+        matched = _BEARER.fullmatch(credentials)
+        if matched is None:
+            raise _refused("the Authorization header is not of the form Bearer KEY")
+        text = matched[1].decode()
+        try:
+            if text.startswith("ng_") or self.tokens is None:
+                return self._key_holder(text)
+            return await self.tokens.viewer(text)
+        except TokenError as error:
+            raise _refused(f"the token cannot be trusted: {error}") from None
+        except (KeyFileError, KeysUnavailableError) as error:
+            log.error("authentication_unavailable", reason=str(error))
+            raise AuthenticationUnavailableError(
+                "Credentials cannot be checked at present. Try again later."
+            ) from None
+
+    def _key_holder(self, text: str) -> Viewer:
+        key = self.keys.find(text)
+        if key is None:
+            raise _refused("the key is not known, has been revoked or has expired")
+        return Viewer(frozenset(key.scopes), name=key.name)
+
+
+def credentials_in(scope: AsgiScope) -> bytes | None:
+    """A request's Authorization header. Raises: UnauthenticatedError: there are several."""
+    found = [value for name, value in scope["headers"] if name == b"authorization"]
+    if len(found) > 1:
+        raise _refused("there are several Authorization headers; send one")
+    return found[0] if found else None
+
+
+def authenticator(settings: Settings) -> Authenticator:
+    """Who is let in, as the settings say."""
+    tokens = None
+    if settings.jwks is not None:
+        issuer, audience = settings.jwt_issuer or "", settings.jwt_audience or ""  # both are set
+        tokens = TokenVerifier(IssuerKeys(settings.jwks), issuer, audience)
+    keys = KeyRing(KeyFile(settings.keys_path))
+    return Authenticator(keys, tokens, anonymous=settings.anonymous, preview=settings.drafts)
+
+
+def _refused(reason: str) -> UnauthenticatedError:
+    challenge = f'{_CHALLENGE}, error="invalid_token", error_description="{reason}"'
+    return UnauthenticatedError(f"Not let in: {reason}.", headers=_challenge(challenge))
+
+
+def _challenge(text: str) -> Headers:
+    return ((b"www-authenticate", text.encode()),)

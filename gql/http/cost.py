@@ -1,0 +1,243 @@
+"""What an operation may cost at most, counted before it is executed: list sizes times fields.
+
+Each value that an answer may hold costs 1: a field counts as often as the lists around it have
+items, and so does each item of a list of objects. Connections have the size that `first` or `last`
+asks for, else the default page size; lists by ids have their length; of other lists nobody knows
+the size beforehand, so one is assumed. A field counts wherever it is written, also where graphql
+merges it with the same one beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLCompositeType,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLOutputType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    ListValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+    is_composite_type,
+    value_from_ast_untyped,
+)
+
+ASSUMED_ITEMS = 5
+"""The size of lists that tell none beforehand: images, related stories, topics."""
+_SIZES = ("first", "last")
+_LISTS = ("ids",)
+_MAX_REMEMBERED = 256
+
+
+class CostSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The most that an operation may cost, and the page sizes that the schema knows."""
+
+    maximum: int = 500_000
+    page_size: int = 20
+    max_page_size: int = 100
+
+
+class Asked(NamedTuple):
+    """A valid operation with the variables it was sent with."""
+
+    schema: GraphQLSchema
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    variables: Mapping[str, Any]
+
+
+class Measure:
+    """Counts what one operation costs; afterwards `used` has the variables that mattered.
+
+    `cap`: as if no list asked for more than so many items.
+    """
+
+    def __init__(self, asked: Asked, settings: CostSettings, cap: int | None = None) -> None:
+        self.schema = asked.schema
+        self.operation = asked.operation
+        self.settings = settings
+        self.cap = settings.max_page_size if cap is None else cap
+        self.used: dict[str, None] = {}
+        self._fragments = {
+            node.name.value: node
+            for node in asked.document.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
+        self._totals: dict[tuple[str, int], int] = {}
+        self._variables = {**_defaults(asked.operation), **asked.variables}
+
+    def total(self) -> int:
+        """The cost of the operation."""
+        root = self.schema.get_root_type(self.operation.operation)
+        assert root is not None  # noqa: S101  # validation has found it
+        return self._selection(self.operation.selection_set, root, 1)
+
+    def _selection(
+        self, selection_set: SelectionSetNode, parent: GraphQLCompositeType, page: int
+    ) -> int:
+        """The cost of what is selected on one object; `page`: the size of lists right in it."""
+        total = 0
+        for node in selection_set.selections:
+            if isinstance(node, FieldNode):
+                cost = self._field(node, parent, page)
+            elif isinstance(node, FragmentSpreadNode):
+                cost = self._fragment(self._fragments[node.name.value], page)
+            else:
+                assert isinstance(node, InlineFragmentNode)  # noqa: S101  # there is no fourth kind
+                cost = self._selection(node.selection_set, self._condition(node, parent), page)
+            total += cost if self._is_included(node.directives or ()) else 0
+        return total
+
+    def _fragment(self, node: FragmentDefinitionNode, page: int) -> int:
+        """The cost of a fragment, counted once for each size: spreads can double many times."""
+        key = node.name.value, page
+        if key not in self._totals:
+            parent = self._type(node.type_condition.name.value)
+            self._totals[key] = self._selection(node.selection_set, parent, page)
+        return self._totals[key]
+
+    def _field(self, node: FieldNode, parent: GraphQLCompositeType, page: int) -> int:
+        name = node.name.value
+        if name.startswith("__"):
+            return 0  # introspection has bounds of its own
+        definition: GraphQLField = parent.fields[name]  # type: ignore[union-attr]  # no union has any
+        if node.selection_set is None:
+            return 1
+        asked = self._asked(node, definition)
+        inner: Any = get_named_type(definition.type)
+        if not _is_list(definition.type):  # its size is for the lists right below
+            return 1 + self._selection(
+                node.selection_set, inner, ASSUMED_ITEMS if asked is None else asked
+            )
+        items = page if asked is None else asked
+        return 1 + items * (1 + self._selection(node.selection_set, inner, ASSUMED_ITEMS))
+
+    def _asked(self, node: FieldNode, definition: GraphQLField) -> int | None:
+        """How many items the field's arguments ask for; None where it takes no such argument."""
+        arguments = {each.name.value: each.value for each in node.arguments or ()}
+        sized = [name for name in _SIZES if name in definition.args]
+        if sized:
+            asked = [self._size(arguments[name]) for name in sized if name in arguments]
+            return max((size for size in asked if size is not None), default=self._default())
+        for name in _LISTS:
+            if name in definition.args and name in arguments:
+                return self._capped(self._length(arguments[name]))
+        return None
+
+    def _default(self) -> int:
+        return self._capped(self.settings.page_size)
+
+    def _size(self, value: ValueNode) -> int | None:
+        """The number that an argument gives; None: none, or one that will be refused."""
+        number = self._value(value)
+        is_number = isinstance(number, int | float) and not isinstance(number, bool)
+        return self._capped(number) if is_number else None
+
+    def _length(self, value: ValueNode) -> int:
+        if isinstance(value, ListValueNode):
+            return len(value.values)
+        items = self._value(value)
+        return len(items) if isinstance(items, list) else 1
+
+    def _capped(self, size: float) -> int:
+        # More than the largest page is refused when the field is executed.
+        return max(0, int(min(size, self.cap, self.settings.max_page_size)))
+
+    def _value(self, node: ValueNode) -> Any:
+        """What a literal or a variable says."""
+        if isinstance(node, VariableNode):
+            name = node.name.value
+            self.used[name] = None
+            return self._variables.get(name)
+        return value_from_ast_untyped(node)
+
+    def _is_included(self, directives: tuple[DirectiveNode, ...]) -> bool:
+        conditions = {
+            directive.name.value: self._value(argument.value)
+            for directive in directives
+            for argument in directive.arguments or ()
+            if argument.name.value == "if"
+        }
+        return conditions.get("include") is not False and conditions.get("skip") is not True
+
+    def _condition(
+        self, node: InlineFragmentNode, parent: GraphQLCompositeType
+    ) -> GraphQLCompositeType:
+        return self._type(node.type_condition.name.value) if node.type_condition else parent
+
+    def _type(self, name: str) -> GraphQLCompositeType:
+        found = self.schema.get_type(name)
+        assert is_composite_type(found)  # noqa: S101  # validation has seen to it
+        return found
+
+
+class Costs:
+    """What the operations of a document cost, by the values of the variables that matter."""
+
+    __slots__ = ("_by_operation",)
+
+    def __init__(self) -> None:
+        self._by_operation: dict[int, tuple[tuple[str, ...], dict[Any, int]]] = {}
+
+    def of(self, asked: Asked, settings: CostSettings) -> int:
+        """The cost of an operation of this document, counted once for variables that are alike."""
+        names, found = self._by_operation.get(id(asked.operation), ((), {}))
+        cost = found.get(_key(names, asked.variables))
+        if cost is None:
+            measure = Measure(asked, settings)
+            cost = measure.total()
+            self._keep(asked, tuple(measure.used), cost)
+        return cost
+
+    def _keep(self, asked: Asked, names: tuple[str, ...], cost: int) -> None:
+        _, found = self._by_operation.setdefault(id(asked.operation), (names, {}))
+        if len(found) >= _MAX_REMEMBERED:
+            found.clear()
+        found[_key(names, asked.variables)] = cost
+
+
+def _key(names: tuple[str, ...], variables: Mapping[str, Any]) -> Any:
+    """What tells apart values as far as sizes and conditions go; small, whatever was sent."""
+    return tuple(
+        (type(value), len(value) if isinstance(value, list | dict | str) else value)
+        for value in (variables.get(name, ...) for name in names)
+    )
+
+
+def most_that_passes(asked: Asked, settings: CostSettings) -> int:
+    """The largest number of items with which each list would fit; 0: not even one each does."""
+    low, high = 0, settings.max_page_size
+    while low < high:
+        middle = (low + high + 1) // 2
+        if Measure(asked, settings, cap=middle).total() > settings.maximum:
+            high = middle - 1
+        else:
+            low = middle
+    return low
+
+
+def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
+    return {
+        definition.variable.name.value: value_from_ast_untyped(definition.default_value)
+        for definition in operation.variable_definitions or ()
+        if definition.default_value is not None
+    }
+
+
+def _is_list(type: GraphQLOutputType) -> bool:
+    inner = type.of_type if isinstance(type, GraphQLNonNull) else type
+    return isinstance(inner, GraphQLList)

@@ -1,0 +1,84 @@
+"""The budget of operations: refuses what costs too much, and tells what the rest costs.
+
+The cost is in the header X-Newsgraph-Cost of every answer, and in `extensions.cost` where the
+request has `"extensions": {"cost": true}`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gql.errors import FormattedError
+
+from .cost import Asked, CostSettings, most_that_passes
+from .documents import Document
+from .encoding import encode
+from .execution import Execute, Pipeline
+from .protocol import GraphQLRequest, Result, failed
+
+HEADER = b"x-newsgraph-cost"
+_MEMO = "cost"
+
+
+class CostLimit:
+    """Lets `execute` answer what is within the budget. `reference` knows the documents."""
+
+    def __init__(self, execute: Execute, reference: Pipeline, settings: CostSettings) -> None:
+        self.execute = execute
+        self.reference = reference
+        self.settings = settings
+
+    async def __call__(
+        self, request: GraphQLRequest, context: Any, *, read_only: bool = False
+    ) -> Result:
+        """The result of a request, or the reason why it is not executed."""
+        cost: int | None = request.memo.get(_MEMO)
+        if cost is None:
+            cost = request.memo[_MEMO] = self.cost(request)
+        if cost > self.settings.maximum:
+            error = self.refusal(request, cost)
+            return _telling(failed(error), request, cost, self.settings.maximum)
+        result = await self.execute(request, context, read_only=read_only)
+        return _telling(result, request, cost, self.settings.maximum) if cost else result
+
+    def cost(self, request: GraphQLRequest) -> int:
+        """What a request costs; 0 where nothing can be executed, for a reason that others tell."""
+        document, asked = self.asked(request)
+        return document.costs.of(asked, self.settings) if asked else 0
+
+    def asked(self, request: GraphQLRequest) -> tuple[Document, Asked | None]:
+        """The document of a request, and what it asks if that can be executed."""
+        document = self.reference.prepare(request.query)
+        operation = document.find(request.operation_name)
+        if document.errors or document.ast is None or operation is None:
+            return document, None
+        schema = self.reference.schema._schema
+        return document, Asked(schema, document.ast, operation, request.variables or {})
+
+    def refusal(self, request: GraphQLRequest, cost: int) -> FormattedError:
+        """The error that says what was found, what is allowed, and what would pass."""
+        _, asked = self.asked(request)
+        first = most_that_passes(asked, self.settings) if asked else 0
+        remedy = (
+            f"It would pass if no list asked for more than {first} items (first: {first})."
+            if first
+            else "Ask for fewer fields: with one item in each list it would still cost too much."
+        )
+        found = {"cost": cost, "limit": self.settings.maximum, "first": first or None}
+        return {
+            "message": f"The operation may cost up to {cost}, counting each field as often as the "
+            f"lists around it have items; at most {self.settings.maximum} is allowed. {remedy}",
+            "extensions": {"code": "QUERY_TOO_EXPENSIVE", **found},
+        }
+
+
+def _telling(result: Result, request: GraphQLRequest, cost: int, maximum: int) -> Result:
+    """The result with its cost in a header, and in the body if the request wants that."""
+    headers = (*result.headers, (HEADER, b"%d" % cost))
+    body = result.body
+    if request.extensions and request.extensions.get("cost") is True:
+        told = encode({"cost": {"found": cost, "limit": maximum}})
+        body = body[:-1] + b',"extensions":' + told + b"}"
+    return msgspec.structs.replace(result, body=body, headers=headers)

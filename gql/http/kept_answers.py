@@ -1,0 +1,158 @@
+"""Answers on the disk, one file each, which one process at a time may look at or write."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from store.errors import StoreUnavailableError
+
+KEPT_S = 24 * 3600
+MAX_KEPT = 10_000
+_PRUNE_EVERY = 100
+_LOOK_AGAIN_S = 0.01
+
+
+class KeptAnswer(msgspec.Struct, frozen=True):
+    """An answer, and the digest of the request that it answers."""
+
+    request: str
+    body: bytes
+    operation_name: str | None = None
+    at: float = 0.0
+
+
+_decode = msgspec.msgpack.Decoder(KeptAnswer).decode
+
+
+class Entry:
+    """The place of one answer, for who holds it. `found`: the answer that is there already."""
+
+    def __init__(self, handle: int, now: float) -> None:
+        self._handle = handle
+        self._now = now
+        self.found = self._read()
+        self.is_empty = self.found is None
+
+    def _read(self) -> KeptAnswer | None:
+        data = os.pread(self._handle, os.fstat(self._handle).st_size, 0)
+        with suppress(msgspec.DecodeError):  # a crash may have left a part of an answer
+            answer = _decode(data)
+            if answer.at > self._now - KEPT_S:
+                return answer
+        return None
+
+    def keep(self, answer: KeptAnswer) -> None:
+        """Keep an answer, flushed to the disk."""
+        data = msgspec.msgpack.encode(msgspec.structs.replace(answer, at=self._now))
+        os.ftruncate(self._handle, 0)
+        os.pwrite(self._handle, data, 0)
+        os.utime(self._handle, (self._now, self._now))
+        os.fsync(self._handle)
+        self.is_empty = False
+
+
+class KeptAnswers:
+    """The newest `max_kept` answers of the last 24 hours, in a directory made when it is needed.
+
+    They may hold what only some may read, so only the server's user can. `clock` gives seconds
+    since 1970.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        max_kept: int = MAX_KEPT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._directory = directory
+        self._max_kept = max_kept
+        self._clock = clock
+        self._until_prune = 0
+
+    @asynccontextmanager
+    async def entry(self, name: str) -> AsyncIterator[Entry]:
+        """The place of an answer, once nobody else has it. Raises: StoreUnavailableError."""
+        path = self._directory / name
+        try:
+            await asyncio.to_thread(self._prune)
+            handle = await _hold(path)
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"Answers cannot be kept beside the store: {error.strerror}. Nothing was done. "
+                "Give the server the right to write there, or send no Idempotency-Key."
+            ) from error
+        try:
+            entry = Entry(handle, self._clock())
+            try:
+                yield entry
+            finally:
+                if entry.is_empty:
+                    path.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
+
+    def _prune(self) -> None:
+        """Make the directory, and now and then remove what is too old or too much."""
+        self._until_prune -= 1
+        if self._until_prune >= 0:
+            return
+        self._until_prune = _PRUNE_EVERY
+        self._directory.mkdir(mode=0o700, exist_ok=True)
+        with os.scandir(self._directory) as entries:
+            ages = sorted((-_mtime(entry), entry.path) for entry in entries)
+        expired = -(self._clock() - KEPT_S)
+        for place, (age, path) in enumerate(ages):
+            if age > expired or place >= self._max_kept:
+                _forget(path)
+
+
+async def _hold(path: Path) -> int:
+    """The file, locked; one that its former holder removed meanwhile is made again."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            while not _lock(handle):  # noqa: ASYNC110  # other processes set no event
+                await asyncio.sleep(_LOOK_AGAIN_S)
+        except BaseException:
+            os.close(handle)
+            raise
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), os.stat(path)):  # noqa: PTH116  # both by system call
+                return handle
+        os.close(handle)
+
+
+def _mtime(entry: os.DirEntry[str]) -> float:
+    """When an entry was last written; long ago for one that has just gone."""
+    try:
+        return entry.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _forget(path: str) -> None:
+    """Remove an answer, unless somebody is at it."""
+    with suppress(FileNotFoundError):
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            if _lock(handle):
+                Path(path).unlink()
+        finally:
+            os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,7 @@
+"""Subscriptions, over WebSocket and server-sent events, on the graph's own path."""
+
+from .authority import RealtimeSettings
+from .feed import ChangeFeed
+from .realtime import Realtime
+
+__all__ = ["ChangeFeed", "Realtime", "RealtimeSettings"]

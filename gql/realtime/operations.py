@@ -1,0 +1,109 @@
+"""Operations with many answers: a selection executed anew for each event.
+
+https://spec.graphql.org/draft/#sec-Subscription
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from typing import Any, NamedTuple, Protocol
+
+from graphql import (
+    ExecutionResult,
+    Executor,
+    OperationType,
+    create_source_event_stream,
+    execute_subscription_event,
+)
+from strawberry.execution import optimized_is_awaitable
+
+from gql.errors import BAD_USER_INPUT, field_error, request_error
+from gql.http import CostLimit, GraphQLRequest, Result
+from gql.http.execution import result_of
+from gql.http.protocol import failed
+
+
+class Told(Protocol):
+    """What a source of events gives: the event, in which context to execute, where to go on."""
+
+    @property
+    def event(self) -> Any:
+        """The root of the selection."""
+        ...
+
+    @property
+    def context(self) -> Any:
+        """The context of its execution."""
+        ...
+
+    @property
+    def cursor(self) -> str:
+        """Where to go on from after it."""
+        ...
+
+
+class Answer(NamedTuple):
+    """One of many answers: the JSON of the response, and where to go on from after it."""
+
+    body: bytes
+    cursor: str
+
+
+Answers = AsyncGenerator[Answer, None]
+
+
+class Operations:
+    """Executes whatever a client sends: queries and mutations by `execute`, subscriptions here."""
+
+    def __init__(self, execute: CostLimit) -> None:
+        self.execute = execute
+        self._reference = execute.reference
+
+    def kind(self, request: GraphQLRequest) -> OperationType | None:
+        """What a request asks to execute; None where that cannot be told."""
+        operation = self._reference.prepare(request.query).find(request.operation_name)
+        return operation.operation if operation else None
+
+    async def subscribe(self, request: GraphQLRequest, context: Any) -> Answers | Result:
+        """The answers to a subscription, which has begun when this returns; or why it has not."""
+        document = self._reference.prepare(request.query)
+        if document.errors:
+            return failed(*document.errors)
+        cost = self.execute.cost(request)
+        if cost > self.execute.settings.maximum:
+            return failed(self.execute.refusal(request, cost))
+        executor = self._executor(request, context)
+        if isinstance(executor, list):
+            return failed(*(request_error(error, BAD_USER_INPUT) for error in executor))
+        begun = create_source_event_stream(executor)
+        stream = await begun if inspect.isawaitable(begun) else begun
+        if isinstance(stream, ExecutionResult):
+            return failed(*map(field_error, stream.errors or ()))
+        return _answers(executor, stream)
+
+    def _executor(self, request: GraphQLRequest, context: Any) -> Executor[Any] | list[Any]:
+        reference = self._reference
+        document = reference.prepare(request.query)
+        assert document.ast is not None  # noqa: S101  # it has no errors
+        executor_class: type[Executor[Any]] = reference.schema.execution_context_class or Executor
+        return executor_class.build(
+            reference.schema._schema,
+            document.ast,
+            context_value=context,
+            raw_variable_values=request.variables,
+            operation_name=request.operation_name,
+            max_coercion_errors=reference.limits.errors,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # typed as bool
+        )
+
+
+async def _answers(executor: Executor[Any], stream: AsyncIterable[Told]) -> Answers:
+    async with aclosing(stream):  # type: ignore[type-var]  # a generator, as `follow` is one
+        async for told in stream:
+            of_event = executor.build_per_event_executor(told.event)
+            of_event.context_value = told.context
+            executed: Any = execute_subscription_event(of_event)
+            result = await executed if inspect.isawaitable(executed) else executed
+            yield Answer(result_of(result, None).body, told.cursor)

@@ -1,0 +1,127 @@
+"""What the application needs of subscriptions: a WebSocket side, an event stream side, an end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gql.http import CostLimit
+from gql.http.handler import failure
+from gql.http.media_types import MediaType
+from gql.http.protocol import respond
+
+from .authority import Count, MakeContext, Places, RealtimeSettings, TooManyError, origin_allowed
+from .messages import SUBPROTOCOL, CloseCode
+from .operations import Operations
+from .service import Service
+from .sse import EventStreams
+from .websocket import Socket
+
+
+class Realtime:
+    """Subscriptions over both transports, within one set of bounds."""
+
+    def __init__(
+        self,
+        execute: CostLimit,
+        make_context: MakeContext,
+        count: Count,
+        settings: RealtimeSettings,
+    ) -> None:
+        self._sockets = Places("WebSockets", settings.max_websockets)
+        self._service = Service(
+            operations=Operations(execute),
+            make_context=make_context,
+            count=count,
+            places=Places("subscriptions", settings.max_subscriptions),
+            settings=settings,
+            stopping=asyncio.Event(),
+        )
+
+    def event_streams(self, behind: ASGIApp) -> EventStreams:
+        """What answers requests for event streams, in front of what answers all others."""
+        return EventStreams(behind, self._service)
+
+    async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one WebSocket."""
+        await receive()  # websocket.connect
+        if (
+            not origin_allowed(scope, self._service.settings.origins)
+            or self._service.stopping.is_set()
+        ):
+            await send({"type": "websocket.close"})  # before it is accepted: HTTP 403
+            return
+        try:
+            with self._sockets.one():
+                await self._converse(scope, receive, send)
+        except TooManyError as error:
+            await _deny(error, send)
+
+    async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if SUBPROTOCOL not in scope["subprotocols"]:
+            await send({"type": "websocket.accept"})
+            code, reason = CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable"
+            await send({"type": "websocket.close", "code": int(code), "reason": reason})
+            return
+        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
+        await Socket(scope, receive, send, self._service).run()
+
+    @property
+    def connections(self) -> int:
+        """How many WebSockets are open and operations run; 0 when all have ended."""
+        return self._sockets.taken + self._service.places.taken
+
+    def stop(self) -> None:
+        """End all that goes on, so that the server's stop need not wait for it."""
+        self._service.stopping.set()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Take connections until the block ends or the process is told to stop."""
+        self._service.stopping.clear()
+        try:
+            with _on_signals(self.stop):
+                yield
+        finally:
+            self.stop()
+
+
+@contextmanager
+def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` as soon as a signal ends the process, besides what is to be done at it.
+
+    Servers tell an application only when all its requests are done, which streams never are.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no signal arrives here
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop_too(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop)
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    for number in before:
+        signal.signal(number, stop_too)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+async def _deny(error: TooManyError, send: Send) -> None:
+    """Refuse a handshake as HTTP does."""
+    response = respond(failure(error), MediaType.JSON)
+    head = {"status": response.status, "headers": list(response.headers)}
+    await send({"type": "websocket.http.response.start", **head})
+    await send({"type": "websocket.http.response.body", "body": response.body})

@@ -1,0 +1,204 @@
+"""The log beside the store's file: what was written since that file was.
+
+A line for each group of batches, made durable by one flush. Each is JSON with a checksum, so that
+one that a crash has torn is told from a good one:
+
+    {"crc32":2790551,"record":{"before":"…","version":"…","revision":7,"puts":[…],"changes":[…]}}
+
+The first line says what the log goes on from. The log is only ever appended to; when the store's
+file takes in what it holds, another file takes its place.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import weakref
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from .atomic_file import Signature, flush_data
+from .model import Article, Change, Diagnostic, TopicDefinition, Value
+from .repository import SourceFile
+
+FORMAT = 1
+_HEADER_BYTES = 4_096  # more than it ever has
+
+_log = logging.getLogger(__name__)
+
+
+class Header(Value, frozen=True, kw_only=True):
+    """The log's first line: it goes on from the state `after`, which is in this very file."""
+
+    format: int
+    after: str
+    checkpoint: Signature
+
+
+class Record(Value, frozen=True, kw_only=True):
+    """What a group of batches did: what is there afterwards, not what was asked for.
+
+    `before` and `version` name the states before and after it. None for `topics`, `diagnostics`:
+    they stay as they are.
+    """
+
+    before: str
+    version: str
+    revision: int
+    puts: tuple[Article, ...] = ()
+    deletes: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    topics: tuple[TopicDefinition, ...] | None = None
+    diagnostics: tuple[Diagnostic, ...] | None = None
+    sources: tuple[SourceFile, ...] = ()
+    forgotten_sources: tuple[str, ...] = ()
+
+
+class _Line(Value, frozen=True, kw_only=True):
+    crc32: int
+    record: msgspec.Raw
+
+
+class DamagedLineError(ValueError):
+    """A line that is not what was written; `number` counts from 1, in a log read from its start."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(why)
+        self.number = number
+
+
+V = TypeVar("V", Header, Record)
+_decode_line = msgspec.json.Decoder(_Line).decode
+_header = msgspec.json.Decoder(Header)
+_record = msgspec.json.Decoder(Record)
+
+
+def line_of(value: Header | Record) -> bytes:
+    """The line for a record, with its end."""
+    text = msgspec.json.encode(value)
+    return b'{"crc32":%d,"record":%b}\n' % (zlib.crc32(text), text)
+
+
+def read_line(line: bytes, decoder: msgspec.json.Decoder[V]) -> V:
+    """What a line says. Raises: ValueError: it is not as it was written."""
+    found = _decode_line(line)
+    if zlib.crc32(found.record) != found.crc32:
+        raise ValueError("its checksum is wrong")
+    return decoder.decode(found.record)
+
+
+def read_back(line: bytes) -> Record:
+    """The record as everyone else will read it."""
+    return read_line(line, _record)
+
+
+class Tail(msgspec.Struct, frozen=True):
+    """A part of a log, to its end: the records, where the next one belongs, and what is torn."""
+
+    records: Sequence[Record]
+    end: int
+    torn_bytes: int
+
+
+class Log:
+    """A log, open to be read, even when another file has taken its place."""
+
+    def __init__(self, path: Path, handle: int) -> None:
+        self._path = path
+        self._handle = handle
+        weakref.finalize(self, os.close, handle)
+        self.inode = os.fstat(handle).st_ino
+        first = self._bytes(0, _HEADER_BYTES).split(b"\n", 1)[0]
+        try:
+            self.header = read_line(first, _header)
+        except ValueError as error:
+            raise DamagedLineError(1, str(error)) from error
+        self.start = len(first) + 1
+
+    @classmethod
+    def open(cls, path: Path) -> Log | None:
+        """The log of this name, None where there is none.
+
+        Raises: OSError. DamagedLineError: it does not begin as a log.
+        """
+        try:
+            return cls(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        except FileNotFoundError:
+            return None
+
+    def read(self, offset: int) -> Tail:
+        """The records from here on; what is not yet a whole line is left out.
+
+        Raises: OSError. DamagedLineError.
+        """
+        data = self._bytes(offset, os.fstat(self._handle).st_size - offset)
+        *lines, rest = data.split(b"\n")
+        records = []
+        for number, line in enumerate(lines, start=2):
+            try:
+                records.append(read_line(line, _record))
+            except ValueError as error:
+                # Blocks that did not reach the disk before the machine lost power read as zeros.
+                if number <= len(lines) or rest or b"\0" not in line:
+                    raise DamagedLineError(number, str(error)) from error
+                rest = line + b"\n"
+        return Tail(records, offset + len(data) - len(rest), len(rest))
+
+    def raw(self, offset: int) -> bytes:
+        """The lines from here on, as they are."""
+        return self._bytes(offset, os.fstat(self._handle).st_size - offset)
+
+    def append(self, end: int, line: bytes) -> None:
+        """Add a line behind those that end here, and have it on the disk. Cuts what was torn.
+
+        To be called when the store is locked. Raises: OSError: the log is as it was.
+        """
+        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            self._cut(handle, end)
+            try:
+                _write_all(handle, line)
+                flush_data(handle)
+            except BaseException:
+                os.ftruncate(handle, end)
+                raise
+        finally:
+            os.close(handle)
+
+    def cut(self, end: int) -> None:
+        """Remove what a crash has left behind the last whole line. To be called when locked."""
+        handle = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            self._cut(handle, end)
+        finally:
+            os.close(handle)
+
+    def _cut(self, handle: int, end: int) -> None:
+        torn_bytes = os.fstat(handle).st_size - end
+        if torn_bytes <= 0:
+            return
+        _log.warning(
+            "The log %s ended in the middle of a line, as a crash leaves it: the last %d bytes, "
+            "which no writer was told to be safe, were cut off.",
+            self._path,
+            torn_bytes,
+        )
+        os.ftruncate(handle, end)
+
+    def _bytes(self, offset: int, size: int) -> bytes:
+        chunks = []
+        while size > 0 and (chunk := os.pread(self._handle, size, offset)):
+            chunks.append(chunk)
+            offset += len(chunk)
+            size -= len(chunk)
+        return b"".join(chunks)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    left: Any = memoryview(data)
+    while left:
+        left = left[os.write(handle, left) :]

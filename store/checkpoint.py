@@ -1,0 +1,125 @@
+"""Between the state of a store and the tables of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .model import Article, Change, Diagnostic, TopicDefinition
+from .repository import SourceFile
+from .state import State
+from .tinydb_storage import FORMAT, Documents, Editor, Meta, Tables, broken, read_meta, read_tables
+
+Values = Mapping[int, Any]
+"""The documents of one table as values, by number."""
+
+_DECODERS: Mapping[str, msgspec.json.Decoder[Any]] = {
+    "articles": msgspec.json.Decoder(Article),
+    "topics": msgspec.json.Decoder(TopicDefinition),
+    "sources": msgspec.json.Decoder(SourceFile),
+    "diagnostics": msgspec.json.Decoder(Diagnostic),
+    "changes": msgspec.json.Decoder(Change),
+}
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The store's file as it was read or is to be written: its tables, and what they say."""
+
+    tables: Tables = {}
+    values: Mapping[str, Values] = msgspec.field(
+        default_factory=lambda: {name: {} for name in _DECODERS}
+    )
+    meta: Meta = Meta(format=FORMAT)
+
+    def state(self, old: State) -> State:
+        """The state that this is; what is as in an older one is not made again."""
+        before = old.snapshot.articles
+        articles = {article.id: article for article in self.values["articles"].values()}
+        changed: dict[str, Article | None] = dict.fromkeys(before.keys() - articles.keys())
+        changed.update((id, a) for id, a in articles.items() if before.get(id) is not a)
+        return State(
+            old.snapshot.derive(
+                changed,
+                tuple(self.values["topics"].values()),
+                tuple(self.values["diagnostics"].values()),
+                self.meta.revision,
+                self.meta.version,
+            ),
+            {source.path: source for source in self.values["sources"].values()},
+            tuple(self.values["changes"].values()),
+        )
+
+    def of(self, state: State, log: str) -> Checkpoint:
+        """The file for a state that stands in the log where the state named `log` does.
+
+        Costs what differs from this one, and flat copies.
+        """
+        snapshot = state.snapshot
+        values: Mapping[str, Values] = {
+            "articles": {a.revision: a for a in snapshot.articles.values()},
+            "changes": {change.revision: change for change in state.changes},
+            "topics": dict(enumerate(snapshot.definitions, start=1)),
+            "diagnostics": dict(enumerate(snapshot.diagnostics, start=1)),
+            "sources": self._numbered(state.sources),
+        }
+        editor = Editor(self.tables)
+        for name, after in values.items():
+            _edit(editor, name, self.values[name], after)
+        meta = Meta(format=FORMAT, revision=snapshot.revision, version=snapshot.version, log=log)
+        editor.replace("meta", {1: meta})
+        return Checkpoint(editor.tables(), values, meta)
+
+    def _numbered(self, sources: Mapping[str, SourceFile]) -> Values:
+        """Sources by numbers: those that were there keep theirs."""
+        before: Mapping[int, SourceFile] = self.values["sources"]
+        kept = {n: s for n, s in before.items() if sources.get(s.path) is s}
+        paths = {source.path for source in kept.values()}
+        new = (source for path, source in sources.items() if path not in paths)
+        return {**kept, **dict(enumerate(new, start=max(before, default=0) + 1))}
+
+
+def read_checkpoint(path: Path, known: Checkpoint) -> Checkpoint:
+    """The store's file; of what is as in `known`, nothing is made again.
+
+    Raises: StoreCorruptError. OSError.
+    """
+    tables = read_tables(path)
+    try:
+        values = {
+            name: _values(
+                name, tables.get(name, {}), known.tables.get(name, {}), known.values[name]
+            )
+            for name in _DECODERS
+        }
+        _check_numbers(values["articles"])
+    except ValueError as error:  # what decoders raise, too
+        raise broken(path, error) from error
+    return Checkpoint(tables, values, read_meta(tables))
+
+
+def _values(name: str, documents: Documents, before: Documents, known: Values) -> Values:
+    """The documents of a table as values; those that are as `before` are not decoded again."""
+    decode = _DECODERS[name].decode
+    return {
+        int(number): known[int(number)] if before.get(number) == document else decode(document)
+        for number, document in documents.items()
+    }
+
+
+def _check_numbers(articles: Values) -> None:
+    for number, article in articles.items():
+        if article.revision != number:
+            raise ValueError(f"article {number} says it has revision {article.revision}")
+
+
+def _edit(editor: Editor, table: str, before: Values, after: Values) -> None:
+    """Have the values `after` in a table that has those `before`."""
+    editor.remove(table, _differing(before, after))
+    editor.insert(table, {number: after[number] for number in _differing(after, before)})
+
+
+def _differing(values: Values, others: Values) -> list[int]:
+    return [number for number, value in values.items() if others.get(number) is not value]

@@ -1,0 +1,176 @@
+"""What durable writes cost, and what readers feel of them: `python -m tests.benchmarks.writes`.
+
+Each round measures everything once, one after the other, and medians over the rounds are shown, so
+that a slow moment of the machine touches all alike. Writers change articles, a batch each; a line
+of the bare loops is as long as a record of the log. Readers ask for a snapshot and a page of 20.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Sequence
+from itertools import count
+from pathlib import Path
+
+import msgspec
+
+from gql import garbage
+from gql.app import share_interpreter
+from store import ArticleQuery, Batch, TinyDBRepository, Visibility, Window, of_topic
+from store.model import Article
+
+from .store import articles
+
+_ROUND_S = 2.0
+_READ_EVERY_S = 0.001
+_PAGE = ArticleQuery(Window(first=20), of_topic("tides"), with_total=True)
+_NUMBERS = count(1)
+
+
+class Figures:
+    """Measurements by name, in the order in which they were first taken."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, list[float]] = defaultdict(list)
+
+    def add(self, name: str, value: float) -> None:
+        """Take one down."""
+        self._taken[name].append(value)
+
+    def median(self, name: str) -> float:
+        """What it was in the middle."""
+        return statistics.median(self._taken[name])
+
+    def show(self) -> None:
+        """Print them."""
+        for name, values in self._taken.items():
+            low, high = min(values), max(values)
+            print(f"{name:<58} {self.median(name):10,.2f}   ({low:,.2f} to {high:,.2f})")
+
+
+async def _write(repository: TinyDBRepository, corpus: Sequence[Article], until: float) -> int:
+    """One writer: puts a changed article after the other; how many."""
+    written = 0
+    while time.perf_counter() < until:
+        number = next(_NUMBERS)
+        article = corpus[number * 7919 % len(corpus)]
+        changed = msgspec.structs.replace(article, heat=number)
+        await repository.apply(Batch(puts=(changed,)))
+        written += 1
+    return written
+
+
+async def _writes_per_s(
+    repository: TinyDBRepository, corpus: Sequence[Article], writers: int
+) -> float:
+    start = time.perf_counter()
+    until = start + _ROUND_S
+    done = await asyncio.gather(*(_write(repository, corpus, until) for _ in range(writers)))
+    return sum(done) / (time.perf_counter() - start)
+
+
+async def _reads(repository: TinyDBRepository, until: float) -> list[float]:
+    """How long each read took, in milliseconds, from when it was due."""
+    taken = []
+    loop = asyncio.get_running_loop()
+    while time.perf_counter() < until:
+        due = time.perf_counter() + _READ_EVERY_S
+        done = loop.create_future()
+        loop.call_later(_READ_EVERY_S, done.set_result, None)
+        await done
+        await (await repository.snapshot()).pages([_PAGE], Visibility.PUBLISHED)
+        taken.append((time.perf_counter() - due) * 1e3)
+    return taken
+
+
+async def _measure_reads(
+    figures: Figures, name: str, repository: TinyDBRepository, load: Awaitable[object] | None
+) -> None:
+    until = time.perf_counter() + _ROUND_S
+    reading = _reads(repository, until)
+    taken = sorted((await asyncio.gather(reading, load))[0] if load else await reading)
+    figures.add(f"read, {name}, p50 (ms)", taken[len(taken) // 2])
+    figures.add(f"read, {name}, p99 (ms)", taken[len(taken) * 99 // 100])
+
+
+def _appends_per_s(path: Path, line_bytes: int, grouped: int) -> float:
+    """Lines a second that a bare loop makes durable, so many with each flush."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    lines = b"x" * line_bytes * grouped
+    done, start = 0, time.perf_counter()
+    while time.perf_counter() < start + _ROUND_S / 2:
+        os.write(handle, lines)
+        os.fdatasync(handle)
+        done += grouped
+    took = time.perf_counter() - start
+    os.close(handle)
+    path.unlink()
+    return done / took
+
+
+def _open_s(path: Path) -> float:
+    start = time.perf_counter()
+    TinyDBRepository.open(path)
+    return time.perf_counter() - start
+
+
+async def _round(
+    figures: Figures, repository: TinyDBRepository, corpus: Sequence[Article], folder: Path
+) -> None:
+    size = len(msgspec.json.encode(corpus[0])) + 250
+    for grouped in (1, 32):
+        figures.add(
+            f"bare append + flush, {grouped} a flush (lines/s)",
+            await asyncio.to_thread(_appends_per_s, folder / "bare", size, grouped),
+        )
+    for writers in (1, 32):
+        figures.add(
+            f"durable writes, {writers} writers (documents/s)",
+            await _writes_per_s(repository, corpus, writers),
+        )
+    await _measure_reads(figures, "idle", repository, None)
+    await _measure_reads(figures, "32 writers", repository, _writes_per_s(repository, corpus, 32))
+    figures.add("open, with the log as it is (s)", await asyncio.to_thread(_open_s, folder / "s"))
+
+
+async def _measure(documents: int, rounds: int, folder: Path) -> None:
+    corpus = articles(documents)
+    repository = TinyDBRepository.open(folder / "s")
+    await repository.apply(Batch(puts=tuple(corpus)))
+    garbage.settle()
+    share_interpreter()
+    figures = Figures()
+    for _ in range(rounds):
+        await _round(figures, repository, corpus, folder)
+    await repository.close()
+    figures.add("open, with an empty log (s)", await asyncio.to_thread(_open_s, folder / "s"))
+    figures.show()
+    for grouped in (1, 32):
+        bare = figures.median(f"bare append + flush, {grouped} a flush (lines/s)")
+        share = figures.median(f"durable writes, {grouped} writers (documents/s)") / bare
+        print(f"{f'share of the bare loop, {grouped} a flush':<58} {share:10.2f}")
+    loaded, idle = (figures.median(f"read, {name}, p99 (ms)") for name in ("32 writers", "idle"))
+    print(f"{'p99 of reads, under load / idle':<58} {loaded / idle:10.2f}")
+
+
+def main() -> None:
+    """Print a table of what writes cost on this machine."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=10_000, help="how many articles")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="where to keep the store while measuring")
+    given = parser.parse_args()
+    print(f"{given.count:,} articles, Python {platform.python_version()}, {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        asyncio.run(_measure(given.count, given.rounds, Path(folder)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""A folder, its store, and who writes into them: for tests of writing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from store import (
+    ArticleQuery,
+    DocumentWriter,
+    FolderLoader,
+    Key,
+    LoadOptions,
+    MemoryRepository,
+    Refusal,
+    RefusedError,
+    Repository,
+    Visibility,
+    Window,
+)
+from store.model import Article, ProviderMention
+
+T = TypeVar("T")
+
+_RUNNER = asyncio.Runner()  # a store belongs to the loop that it was first used in
+
+EVERYTHING = Window(first=1_000)
+DATE = datetime(2026, 1, 2, tzinfo=UTC)
+PROVIDER = ProviderMention(domain="p.example", name="P")
+REQUIRED = {"title": "A tide", "publishedDateTime": DATE, "provider": PROVIDER}
+
+
+def document(title: str = "A", more: str = "", body: str = "") -> str:
+    """The text of a document."""
+    required = f"title: {title}\npublishedDateTime: 2026-01-02\n"
+    return f"---\n{required}provider: {{name: P, domain: p.example}}\n{more}---\n{body}"
+
+
+def path_of(slug: str) -> str:
+    """Where a document of this slug is."""
+    return f"_news/{slug}.md"
+
+
+async def state(repository: Repository) -> tuple[Any, ...]:
+    """Articles by slug, topics and problems, as a reader sees them, without revisions."""
+    snapshot = await repository.snapshot()
+    [page] = await snapshot.pages([ArticleQuery(EVERYTHING)], Visibility.ALL)
+    topics = await snapshot.topic_page(EVERYTHING, Visibility.ALL)
+    problems = await snapshot.diagnostic_page(EVERYTHING)
+    articles = {a.slug: msgspec.structs.replace(a, revision=0) for a in page.items}
+    return articles, list(topics.items), list(problems.items)
+
+
+class Desk:
+    """Writes into a store and, where there is a folder, into it; each call runs to its end."""
+
+    def __init__(self, repository: Repository, folder: Path | None, **options: Any) -> None:
+        self.repository = repository
+        self.folder = folder
+        self.options = LoadOptions()
+        self.writer = DocumentWriter(repository, folder, self.options, **options)
+        self._clock = 0
+
+    @staticmethod
+    def run(work: Coroutine[Any, Any, T]) -> T:
+        """The outcome of work."""
+        return _RUNNER.run(work)
+
+    def put(self, fields: dict[str, Any], **named: Any) -> Article:
+        """The article after a put."""
+        [article] = self.run(self.writer.put(fields, **named)).articles
+        return article
+
+    def take(self, *documents: tuple[str, str]) -> list[Article]:
+        """The articles of imported documents."""
+        return list(self.run(self.writer.import_documents(documents)).articles)
+
+    def delete(self, id: str, expected: int | None = None) -> None:
+        """Remove an article."""
+        self.run(self.writer.delete(id, expected))
+
+    def refusals(self, work: Coroutine[Any, Any, Any]) -> list[tuple[str, tuple[str, ...]]]:
+        """The codes and places of a write that must be refused."""
+        return [(refusal.code, refusal.place) for refusal in self.refused(work)]
+
+    def refused(self, work: Coroutine[Any, Any, Any]) -> tuple[Refusal, ...]:
+        """Why a write that must be refused is."""
+        try:
+            self.run(work)
+        except RefusedError as error:
+            return error.refusals
+        raise AssertionError("it was not refused")
+
+    def find(self, slug: str) -> Article | None:
+        """The article with a slug, if there is one."""
+
+        async def find() -> Article | None:
+            snapshot = await self.repository.snapshot()
+            [article] = await snapshot.get_many(Key.SLUG, [slug], Visibility.ALL)
+            return article
+
+        return self.run(find())
+
+    def get(self, slug: str) -> Article:
+        """The article with a slug."""
+        article = self.find(slug)
+        assert article is not None
+        return article
+
+    def edit(self, path: str, text: str | bytes) -> None:
+        """Change a file by hand; nobody tells the store."""
+        assert self.folder is not None
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+        self._clock += 1
+        os.utime(file, ns=(self._clock, self._clock))
+
+    def text(self, path: str) -> str:
+        """What a file says."""
+        assert self.folder is not None
+        return (self.folder / path).read_bytes().decode()
+
+    def files(self) -> dict[str, tuple[bytes, int]]:
+        """All files, hidden ones too: bytes and times."""
+        assert self.folder is not None
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        return {
+            str(f.relative_to(self.folder)): (f.read_bytes(), f.stat().st_mtime_ns) for f in files
+        }
+
+    def load(self) -> None:
+        """Bring the store up to date with the folder."""
+        assert self.folder is not None
+        self.run(FolderLoader(self.repository, self.folder, self.options).load())
+
+    def state(self) -> tuple[Any, ...]:
+        """What a reader of the store sees."""
+        return self.run(state(self.repository))
+
+    def fresh_state(self) -> tuple[Any, ...]:
+        """What a reader of a new store of this folder would see."""
+        assert self.folder is not None
+        fresh = Desk(MemoryRepository(), self.folder)
+        fresh.load()
+        return fresh.state()

@@ -1,0 +1,126 @@
+"""Clients that follow the store as the documentation tells them to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from itertools import pairwise
+
+from gql.schema import Context
+from gql.schema.following import ChangeEvent, EventKind, follow
+from gql.viewer import Viewer
+from store import (
+    EVERYTHING,
+    ArticleQuery,
+    Batch,
+    Filter,
+    History,
+    Key,
+    Repository,
+    Snapshot,
+    Visibility,
+    Window,
+)
+from store.filters import predicate
+from store.model import Article
+
+EVERY_ONE = Window(first=1_000)
+
+
+class CaughtUpError(Exception):
+    """There is nothing more to tell for now."""
+
+
+PART = 2
+"""How many changes these followers get at once, so that a history has several parts."""
+
+
+class Present:
+    """A repository with a known future: whoever waits for news makes the next of it happen."""
+
+    def __init__(self, repository: Repository, to_come: Sequence[Batch]) -> None:
+        self._repository = repository
+        self._to_come = list(to_come)
+
+    async def snapshot(self) -> Snapshot:
+        """See `Repository`."""
+        return await self._repository.snapshot()
+
+    async def changes(self, after: int, visibility: Visibility, limit: int = 1_000) -> History:
+        """See `Repository`."""
+        return await self._repository.changes(after, visibility, min(limit, PART))
+
+    async def wait(self, after: int) -> int:
+        """See `Repository`. Raises: CaughtUpError: there is no more news to come."""
+        while (revision := (await self.snapshot()).revision) <= after:
+            if not self._to_come:
+                raise CaughtUpError
+            await self._repository.apply(self._to_come.pop(0))
+        return revision
+
+
+class Follower:
+    """Holds what a query showed, then does what the events say; may lose its connection."""
+
+    def __init__(self, repository: Repository, viewer: Viewer, wanted: Filter = EVERYTHING) -> None:
+        self._repository = repository
+        self._viewer = viewer
+        self._wanted = wanted
+        self.articles: dict[str, Article] = {}
+        self.revision = 0
+        self.told: list[ChangeEvent] = []
+
+    async def queried(self) -> dict[str, Article]:
+        """What a query shows now, by id."""
+        query = ArticleQuery(window=EVERY_ONE, filter=self._wanted)
+        snapshot = await self._repository.snapshot()
+        [page] = await snapshot.pages([query], self._viewer.visibility)
+        return {article.id: article for article in page.items}
+
+    async def begin(self) -> None:
+        """Read everything, and know from where to go on."""
+        self.revision = (await self._repository.snapshot()).revision
+        self.articles = await self.queried()
+
+    async def listen(self, most: int | None = None, to_come: Sequence[Batch] = ()) -> None:
+        """Connect with the last cursor; stop after so many events, or when there is no more.
+
+        `to_come` is written while it listens.
+        """
+        context = Context(await self._repository.snapshot(), self._viewer)
+        passes = (
+            None
+            if self._wanted == EVERYTHING
+            else predicate(self._wanted, context.snapshot.aliases)
+        )
+        events = follow(context, Present(self._repository, to_come), self.revision, passes)
+        left = most
+        try:
+            async with aclosing(events):
+                while left is None or left > 0:
+                    event, now = await anext(events)
+                    await self.heed(event, now.snapshot)
+                    left = None if left is None else left - 1
+        except CaughtUpError:
+            pass
+
+    async def heed(self, event: ChangeEvent, now: Snapshot) -> None:
+        """Do what an event says."""
+        self.told.append(event)
+        self.revision = event.revision
+        if event.kind is EventKind.GAP:
+            self.articles = await self.queried()
+        elif event.kind is EventKind.DELETE:
+            self.articles.pop(event.id or "", None)
+        else:
+            [article] = await now.get_many(Key.ID, [event.id or ""], self._viewer.visibility)
+            if article is not None:
+                self.articles[article.id] = article
+
+    def told_twice(self) -> list[int]:
+        """Places in the history that came again, or before an earlier one; gaps begin anew."""
+        return [
+            later.revision
+            for earlier, later in pairwise(self.told)
+            if later.kind is not EventKind.GAP and later.revision <= earlier.revision
+        ]

@@ -1,0 +1,375 @@
+"""The log beside the store's file: what it holds, what a crash leaves of it, and who follows it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from store import (
+    Batch,
+    ConflictError,
+    Key,
+    MemoryRepository,
+    Repository,
+    StoreCorruptError,
+    StoreUnavailableError,
+    TinyDBRepository,
+    tinydb_engine,
+)
+from store.store_files import LARGE_BATCH
+
+from . import store_strategies as some
+from .repository_contract import ALL, an_article
+from .test_tinydb_storage import held, put
+
+
+def append(path: Path, *names: str) -> None:
+    """Put articles, a batch each, and end without closing the store, as a crash would."""
+
+    async def run() -> None:
+        repository = TinyDBRepository.open(path)
+        for name in names:
+            await repository.apply(Batch(puts=(an_article(name),)))
+
+    asyncio.run(run())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A store with the article "old" in its file, and "one", "two" and "three" in its log."""
+    path = tmp_path / "store.json"
+    put(path, an_article("old"))
+    append(path, "one", "two", "three")
+    return path
+
+
+@pytest.fixture
+def log(path: Path) -> Path:
+    """The log of that store."""
+    return path.with_name("store.json.log")
+
+
+EVERYTHING = {"old", "one", "two", "three"}
+
+
+# --- a line for each group ---
+
+
+def test_write_leaves_the_file_alone_and_adds_a_line(path, log):
+    """A write costs what it changes: the file is not touched, the log grows by a line."""
+    before, lines = path.stat(), log.read_bytes().splitlines()
+    append(path, "new")
+    assert path.stat() == before
+    assert log.read_bytes().splitlines()[:-1] == lines
+
+
+def test_line_is_json_with_a_checksum(log):
+    """People and programs can read the log, and tell whether a line is as it was written."""
+    for line in log.read_bytes().splitlines():
+        text = line.split(b'"record":', 1)[1][:-1]
+        assert json.loads(line)["crc32"] == zlib.crc32(text)
+    assert json.loads(line)["record"]["puts"][0]["slug"] == "2026-01-01-three"
+
+
+def test_writers_at_once_share_a_line(path, log):
+    """Batches that wait together go to the disk together; each has its own revision."""
+    lines = len(log.read_bytes().splitlines())
+
+    async def check() -> None:
+        repository = TinyDBRepository.open(path)
+        batches = [Batch(puts=(an_article(f"n{n}"),)) for n in range(20)]
+        revisions = await asyncio.gather(*map(repository.apply, batches))
+        assert list(revisions) == list(range(5, 25))
+
+    asyncio.run(check())
+    assert len(log.read_bytes().splitlines()) <= lines + 2
+
+
+def test_conflict_in_a_group_fails_alone(path):
+    """Of writers at once who expect the same revision one wins; others are not concerned."""
+
+    async def check() -> None:
+        repository = TinyDBRepository.open(path)
+        id = an_article("old").id
+        rivals = [
+            Batch(puts=(an_article("old", heat=heat),), expected={id: 1}) for heat in (1, 2, 3)
+        ]
+        bystander = Batch(puts=(an_article("new"),))
+        won, *lost, other = await asyncio.gather(
+            *map(repository.apply, [*rivals, bystander]), return_exceptions=True
+        )
+        assert (won, other) == (5, 6)
+        assert [each.current for each in lost if isinstance(each, ConflictError)] == [5, 5]
+
+    asyncio.run(check())
+
+
+def test_batch_that_cannot_be_written_fails_alone(path):
+    """What JSON cannot hold is its writer's error; those in the same group are not concerned."""
+
+    async def check() -> None:
+        repository = TinyDBRepository.open(path)
+        articles = [an_article("new"), an_article("bad", content="\ud800"), an_article("also")]
+        done = await asyncio.gather(
+            *(repository.apply(Batch(puts=(article,))) for article in articles),
+            return_exceptions=True,
+        )
+        assert [type(each) for each in done] == [int, UnicodeEncodeError, int]
+
+    asyncio.run(check())
+    assert set(held(path)) == EVERYTHING | {"new", "also"}
+
+
+# --- the file takes in the log ---
+
+
+def test_closing_takes_the_log_into_the_file(path, log):
+    """After a writer has closed the store, the file alone holds everything."""
+    put(path, an_article("new"))
+    assert len(log.read_bytes().splitlines()) == 1
+    log.unlink()
+    assert set(held(path)) == EVERYTHING | {"new"}
+
+
+def test_reader_leaves_file_and_log_alone(path, log):
+    """Opening and closing without writing changes nothing on the disk."""
+    before = path.read_bytes(), log.read_bytes()
+
+    async def run() -> None:
+        repository = TinyDBRepository.open(path)
+        await repository.snapshot()
+        await repository.close()
+
+    asyncio.run(run())
+    assert (path.read_bytes(), log.read_bytes()) == before
+
+
+def test_log_that_has_grown_is_taken_into_the_file(tmp_path):
+    """The log stays within its bounds while writing goes on, and nothing is lost on the way."""
+    path = tmp_path / "store.json"
+
+    async def write() -> None:
+        repository = TinyDBRepository.open(path, log_bytes=4_000)
+        for number in range(300):
+            article = an_article("same", heat=number, content="x" * 1_000)
+            await repository.apply(Batch(puts=(article,)))
+
+    asyncio.run(write())
+    assert path.with_name("store.json.log").stat().st_size < 100_000
+    assert held(path)["same"].heat == 299
+
+
+def test_large_batch_goes_into_the_file(path, log):
+    """A load of thousands is written once, not first into the log."""
+
+    async def write() -> None:
+        repository = TinyDBRepository.open(path)
+        puts = tuple(an_article(f"n{number}") for number in range(LARGE_BATCH))
+        await repository.apply(Batch(puts=puts))
+
+    asyncio.run(write())
+    assert len(log.read_bytes().splitlines()) == 1
+    assert len(held(path)) == LARGE_BATCH + 4
+
+
+def test_history_goes_on_over_restarts_and_checkpoints(path):
+    """Changes in the file and in the log are one history; what is not kept is a gap."""
+
+    async def check() -> None:
+        repository = TinyDBRepository.open(path, history_limit=3)
+        found = await repository.changes(1, ALL)
+        assert [change.revision for change in found.changes] == [2, 3, 4]
+        assert not found.gap
+        assert (await repository.changes(0, ALL)).gap
+
+    asyncio.run(check())
+    put(path, an_article("new"))
+    changes = asyncio.run(TinyDBRepository.open(path).changes(2, ALL)).changes
+    assert [change.revision for change in changes] == [3, 4, 5]
+
+
+# --- what crashes leave ---
+
+
+def test_torn_last_line_is_cut_with_a_warning(path, log, caplog):
+    """Wherever the last line ends, what was written before it is there, and writing goes on."""
+    whole = log.read_bytes()
+    start = whole.rindex(b"\n", 0, -1) + 1
+    for end in (start + 1, (start + len(whole)) // 2, len(whole) - 1):
+        log.write_bytes(whole[:end])
+        caplog.clear()
+        assert set(held(path)) == EVERYTHING - {"three"}
+        assert log.read_bytes() == whole[:start]
+        [record] = caplog.records
+        assert record.levelno == logging.WARNING
+        assert f"{end - start} bytes" in record.getMessage()
+    append(path, "new")
+    assert set(held(path)) == EVERYTHING - {"three"} | {"new"}
+
+
+def test_last_line_with_blocks_that_never_reached_the_disk_is_cut(path, log):
+    """After a power cut a line may be there with holes of zeros: it was acknowledged to nobody."""
+    whole = log.read_bytes()
+    log.write_bytes(whole[:-100] + bytes(50) + whole[-50:])
+    assert set(held(path)) == EVERYTHING - {"three"}
+
+
+def test_line_torn_by_another_process_is_cut_by_the_next_writer(path, log):
+    """A writer that died while others go on leaves nothing that confuses them."""
+
+    async def check() -> None:
+        repository = TinyDBRepository.open(path)
+        with log.open("ab") as file:
+            file.write(b'{"crc32":1,"record":{"puts":[')
+        assert (await repository.snapshot()).revision == 4
+        assert await repository.apply(Batch(puts=(an_article("new"),))) == 5
+
+    asyncio.run(check())
+    assert set(held(path)) == EVERYTHING | {"new"}
+
+
+@pytest.mark.parametrize("line", [1, 2, 3, 4])
+def test_damaged_line_is_named_and_left_alone(path, log, line):
+    """A line that is not what was written is an error with its number; nothing is lost of it."""
+    lines = log.read_bytes().splitlines(keepends=True)
+    lines[line - 1] = lines[line - 1].replace(b'"', b"'", 20)
+    log.write_bytes(b"".join(lines))
+    with pytest.raises(StoreCorruptError, match=rf"Line {line} of .*store\.json\.log.*backup"):
+        TinyDBRepository.open(path)
+    assert log.read_bytes() == b"".join(lines)
+
+
+def test_file_and_log_that_do_not_belong_together_are_refused(path, log):
+    """A file put back without its log, or removed, is an error: the log may hold what it lacks."""
+    backup = path.read_bytes()
+    put(path, an_article("new"))
+    append(path, "more")
+    path.write_bytes(backup)
+    with pytest.raises(StoreCorruptError, match="do not belong together"):
+        TinyDBRepository.open(path)
+    path.unlink()
+    with pytest.raises(StoreCorruptError, match="do not belong together"):
+        TinyDBRepository.open(path)
+    log.unlink()
+    assert held(path) == {}
+
+
+def test_store_removed_after_closing_begins_anew(path):
+    """Whoever removes a closed store's file has an empty store, whatever lies beside it."""
+    put(path, an_article("new"))
+    path.unlink()
+    put(path, an_article("first"))
+    assert set(held(path)) == {"first"}
+
+
+# --- several at once ---
+
+
+@pytest.fixture(scope="module")
+def _looking_always() -> Iterator[None]:
+    """Have every read look for what others have written, not one in 10 ms."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tinydb_engine, "LOOK_EVERY_S", 0)
+        yield
+
+
+def test_wait_wakes_for_what_another_repository_writes(path):
+    """Whoever writes, those who wait hear of it."""
+
+    async def check() -> None:
+        one, two = TinyDBRepository.open(path), TinyDBRepository.open(path)
+        waiting = asyncio.ensure_future(one.wait(4))
+        await asyncio.sleep(0)
+        await two.apply(Batch(puts=(an_article("new"),)))
+        assert await asyncio.wait_for(waiting, 10) == 5
+        assert an_article("new").id in (await one.snapshot()).articles
+
+    asyncio.run(check())
+
+
+def test_closing_ends_waiting(path):
+    """Nobody waits for a store that was closed."""
+
+    async def check() -> None:
+        repository = TinyDBRepository.open(path)
+        waiting = asyncio.ensure_future(repository.wait(4))
+        await asyncio.sleep(0)
+        await repository.close()
+        with pytest.raises(StoreUnavailableError, match="closed"):
+            await asyncio.wait_for(waiting, 10)
+
+    asyncio.run(check())
+
+
+@pytest.mark.usefixtures("_looking_always")
+def test_version_is_the_same_in_all_that_hold_the_same_state(path):
+    """A state has one name, before and after a checkpoint and a restart; another has another."""
+
+    async def check() -> None:
+        one, two = TinyDBRepository.open(path), TinyDBRepository.open(path)
+        versions = {(await each.snapshot()).version for each in (one, two)}
+        assert len(versions) == 1
+        await one.apply(Batch(puts=(an_article("new"),)))
+        versions.add((await two.snapshot()).version)
+        assert len(versions) == 2
+        await one.close()
+        versions.add((await two.snapshot()).version)
+        versions.add((await TinyDBRepository.open(path).snapshot()).version)
+        assert len(versions) == 2
+
+    asyncio.run(check())
+
+
+async def contents(repository: Repository) -> object:
+    """Everything that a store says, but for times."""
+    history = await repository.changes(0, ALL)
+    snapshot = await repository.snapshot()
+    return (
+        snapshot.revision,
+        await snapshot.counts(ALL),
+        await snapshot.get_many(Key.SLUG, some.SLUGS, ALL),
+        [(change.revision, change.kind, change.slug) for change in history.changes],
+        await repository.sources(),
+    )
+
+
+steps = st.lists(
+    st.tuples(st.integers(0, 2), st.lists(some.batches, min_size=1, max_size=3), st.booleans()),
+    max_size=6,
+)
+
+
+async def run_both(path: Path, steps: Sequence[tuple[int, list[Batch], bool]]) -> None:
+    """Do the same in one store in memory and through three repositories on one file."""
+    memory = MemoryRepository()
+    repositories = [TinyDBRepository.open(path, log_bytes=1) for _ in range(3)]
+    for place, batches, closes in steps:
+        for batch in batches:
+            await memory.apply(batch)
+        await asyncio.gather(*map(repositories[place].apply, batches))
+        if closes:
+            await repositories[place].close()
+            repositories[place] = TinyDBRepository.open(path, log_bytes=1)
+        assert await contents(repositories[place]) == await contents(memory)
+    for repository in repositories:
+        assert await contents(repository) == await contents(memory)
+        await repository.close()
+    assert await contents(TinyDBRepository.open(path)) == await contents(memory)
+
+
+@pytest.mark.usefixtures("_looking_always")
+@settings(deadline=None, max_examples=50)
+@given(steps)
+def test_repositories_on_one_file_are_one_store(steps):
+    """Whoever writes, closes and opens again, in groups or not, all hold what one would hold."""
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(run_both(Path(folder) / "store.json", steps))

@@ -1,0 +1,221 @@
+"""The history as clients read it: pages, gaps, visibility, and following without loss."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gql.schema.following import EventKind
+from gql.viewer import PUBLIC, Scope, Viewer
+from store import (
+    EVERYTHING,
+    Batch,
+    Condition,
+    Field,
+    MemoryRepository,
+    Operator,
+    change_cursor,
+    decode_change_cursor,
+)
+from store.errors import CursorError
+
+from .followers import Follower
+from .graph import Graph
+from .sites import article
+from .store_strategies import batches, filters
+
+EDITOR = Viewer({Scope.READ_DRAFTS})
+PAGE = """query ($after: String, $first: Int) { changes(after: $after, first: $first) {
+  nodes { cursor kind id slug at article { slug title } } edges { cursor node { cursor } }
+  pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
+viewers = st.sampled_from([PUBLIC, EDITOR])
+
+
+def written(*batches_: Batch, kept: int = 10_000) -> MemoryRepository:
+    """A store after these batches."""
+    repository = MemoryRepository(history_limit=kept)
+
+    async def write() -> None:
+        for batch in batches_:
+            await repository.apply(batch)
+
+    asyncio.run(write())
+    return repository
+
+
+def put(*slugs, **fields) -> Batch:
+    """A batch that puts articles with these slugs."""
+    return Batch(puts=tuple(article(slug, **fields) for slug in slugs))
+
+
+def deleted(slug) -> Batch:
+    """A batch that deletes an article."""
+    return Batch(deletes=(article(slug).id,))
+
+
+def told(answer) -> list[tuple[str, str | None]]:
+    """The kinds and slugs of a page's changes."""
+    return [(node["kind"], short(node["slug"])) for node in answer["changes"]["nodes"]]
+
+
+def short(slug: str | None) -> str | None:
+    """A slug without its date."""
+    return slug and slug.removeprefix("2026-03-01-")
+
+
+@given(st.integers(0, 2**62))
+def test_change_cursor_comes_back_as_it_went(revision):
+    """A cursor is opaque to clients and exact to us."""
+    assert decode_change_cursor(change_cursor(revision)) == revision
+
+
+@pytest.mark.parametrize("cursor", ["", "7", "WyJkIiwxXQ", "WyJjIiwieCJd", "WyJjIiwtMV0", "é"])
+def test_changes_foreign_cursor_is_refused(cursor):
+    """A cursor of another list, or of nobody's making, is an error and not the beginning."""
+    with pytest.raises(CursorError):
+        decode_change_cursor(cursor)
+    code, message = Graph(written()).refusal(PAGE, after=cursor)
+    assert code == "BAD_CURSOR"
+    assert cursor in message
+
+
+def test_changes_show_each_step_and_the_article_as_it_is_now():
+    """Oldest first; an article that has gone since is null, and so is that of a DELETE."""
+    graph = Graph(written(put("a", "b"), put("a", title="Newer"), deleted("b")))
+    nodes = graph.ask(PAGE)["changes"]["nodes"]
+    assert [(n["kind"], short(n["slug"]), (n["article"] or {}).get("title")) for n in nodes] == [
+        ("PUT", "a", "Newer"),
+        ("PUT", "b", None),
+        ("PUT", "a", "Newer"),
+        ("DELETE", "b", None),
+    ]
+    assert nodes[0]["id"] == article("a").id
+
+
+@given(first=st.integers(1, 4))
+def test_changes_pages_hold_the_whole_history_once(first):
+    """Page by page from cursor to cursor comes to the same as all at once."""
+    graph = Graph(written(put("a", "b", "c"), deleted("b"), put("d"), put("a", title="Newer")))
+    whole = graph.ask(PAGE)["changes"]["nodes"]
+    after, pages = None, []
+    while True:
+        page = graph.ask(PAGE, after=after, first=first)["changes"]
+        assert [edge["cursor"] for edge in page["edges"]] == [n["cursor"] for n in page["nodes"]]
+        assert page["pageInfo"]["hasPreviousPage"] == (after is not None)
+        pages += page["nodes"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        after = page["pageInfo"]["endCursor"]
+    assert pages == whole
+    assert graph.ask(PAGE, after=page["pageInfo"]["endCursor"])["changes"]["nodes"] == []
+
+
+@pytest.mark.parametrize("first", [-1, 101])
+def test_changes_page_size_is_held_to_its_bounds(first):
+    """As of any other list."""
+    assert Graph(written()).refusal(PAGE, first=first)[0] == "BAD_PAGE_SIZE"
+
+
+def test_changes_before_the_kept_history_are_a_gap():
+    """A cursor older than what is kept gives one GAP first, from which all that is kept follows."""
+    graph = Graph(written(put("a", "b", "c", "d"), kept=2))
+    for after in (None, change_cursor(1)):
+        answer = graph.ask(PAGE, after=after)
+        assert told(answer) == [("GAP", None), ("PUT", "c"), ("PUT", "d")]
+        assert not answer["changes"]["pageInfo"]["hasPreviousPage"]
+    [gap] = graph.ask(PAGE, first=1)["changes"]["nodes"]
+    assert told(graph.ask(PAGE, after=gap["cursor"])) == [("PUT", "c"), ("PUT", "d")]
+
+
+def test_changes_kept_to_the_cursor_are_no_gap():
+    """The oldest cursor from which nothing is missing gives none."""
+    graph = Graph(written(put("a", "b", "c", "d"), kept=2))
+    assert told(graph.ask(PAGE, after=change_cursor(2))) == [("PUT", "c"), ("PUT", "d")]
+
+
+def test_changes_after_a_cursor_from_the_future_are_a_gap():
+    """A restored backup has not reached what clients have seen, so they are told."""
+    graph = Graph(written(put("a")))
+    answer = graph.ask(PAGE, after=change_cursor(1_000))
+    assert told(answer) == [("GAP", None)]
+    assert told(graph.ask(PAGE, after=answer["changes"]["nodes"][0]["cursor"])) == []
+
+
+def test_changes_of_drafts_are_those_that_the_public_saw():
+    """A draft's put is nothing, its publishing a PUT, its withdrawal a DELETE."""
+    repository = written(
+        put("a", published=False), put("a"), put("a", published=False), deleted("a"), put("b")
+    )
+    assert told(Graph(repository).ask(PAGE)) == [("PUT", "a"), ("DELETE", "a"), ("PUT", "b")]
+    kinds = [kind for kind, _ in told(Graph(repository).seen_by(EDITOR).ask(PAGE))]
+    assert kinds == ["PUT", "PUT", "PUT", "DELETE", "PUT"]
+
+
+steps = st.lists(st.tuples(batches, st.none() | st.integers(0, 3)), min_size=1, max_size=6)
+
+
+few_batches = st.lists(batches, max_size=3)
+kept_changes = st.sampled_from([1, 3, 10_000])
+
+
+@given(few_batches, steps, few_batches, st.tuples(viewers, st.just(EVERYTHING) | filters),
+       kept_changes)  # fmt: skip
+def test_follower_ends_with_what_a_query_shows(before, steps, live, who_wants_what, kept):
+    """Whatever is written, filtered, forgotten and disconnected, and wherever the client began."""
+
+    async def scenario() -> None:
+        repository = MemoryRepository(history_limit=kept)
+        for batch in before:
+            await repository.apply(batch)
+        follower = Follower(repository, *who_wants_what)
+        await follower.begin()
+        for batch, heard in steps:
+            await repository.apply(batch)
+            await follower.listen(heard)
+        await follower.listen(to_come=live)
+        assert follower.articles == await follower.queried()
+        assert follower.told_twice() == []
+
+    asyncio.run(scenario())
+
+
+@given(st.lists(batches, min_size=1, max_size=5))
+def test_follower_is_told_of_no_draft(history):
+    """No event of the public's names an article that has never been published."""
+
+    async def scenario() -> None:
+        repository = MemoryRepository()
+        follower = Follower(repository, PUBLIC)
+        for batch in history:
+            await repository.apply(batch)
+        await follower.listen()
+        published = {a.id for batch in history for a in batch.puts if a.published}
+        assert {event.id for event in follower.told} <= published
+
+    asyncio.run(scenario())
+
+
+def test_follower_with_a_filter_is_not_told_of_new_articles_that_do_not_match():
+    """What the public cannot have held is no DELETE; what may have matched before is one."""
+
+    async def scenario() -> None:
+        repository = MemoryRepository()
+        wanted = of_heat(5)
+        follower = Follower(repository, PUBLIC, wanted)
+        await repository.apply(put("cold", heat=1))
+        await repository.apply(put("hot", heat=9))
+        await follower.listen()
+        await repository.apply(put("hot", heat=2))
+        await follower.listen()
+        told = [(event.kind, short(event.slug)) for event in follower.told]
+        assert told == [(EventKind.PUT, "hot"), (EventKind.DELETE, "hot")]
+
+    asyncio.run(scenario())
+
+
+def of_heat(least: int) -> Condition:
+    """Articles that are so hot."""
+    return Condition(Field.HEAT, Operator.GTE, least)

@@ -1,0 +1,264 @@
+"""What operations cost before they are executed, and what becomes of those that cost too much."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+import orjson
+import pytest
+from graphql import parse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from gql.app import create_app
+from gql.http import CostLimit, CostSettings, GraphQLRequest, Pipeline
+from gql.http.cost import ASSUMED_ITEMS, Asked, Measure
+from gql.schema import Context
+from gql.settings import load_settings
+from gql.viewer import PUBLIC
+from store import Batch, MemoryRepository
+
+from . import store_strategies as some
+from .graph import SCHEMA
+from .made_up_operations import Operation, made_up_operation
+from .sites import article, stored
+
+PIPELINE = Pipeline(SCHEMA)
+LEVELS = 40
+N = ASSUMED_ITEMS
+
+
+def limit(maximum: int = 10**9) -> CostLimit:
+    """Executes on an empty store what costs no more than this."""
+    return CostLimit(PIPELINE, PIPELINE, CostSettings(maximum=maximum))
+
+
+def cost(query: str, **variables: Any) -> int:
+    """What a query costs, with pages of 20 and at most 100."""
+    return limit().cost(GraphQLRequest(query=query, variables=variables))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("{ __typename }", 0),
+        ('{ article(by: {slug: "x"}) { title } }', 1 + 1),
+        ('{ article(by: {slug: "x"}) { title tags provider { name } } }', 1 + 2 + 2),
+        ("{ articles { totalCount } }", 1 + 1),
+        ("{ articles { nodes { title } } }", 1 + 1 + 20 * 2),
+        ("{ articles(first: 50) { nodes { title } } }", 1 + 1 + 50 * 2),
+        ("{ articles(last: 50) { nodes { title } } }", 1 + 1 + 50 * 2),
+        ("{ articles(first: 50) { edges { cursor node { title } } } }", 1 + 1 + 50 * 4),
+        ("{ articles(first: 0) { nodes { title } } }", 1 + 1),
+        ("{ articles(first: null) { nodes { title } } }", 1 + 1 + 20 * 2),
+        (
+            "{ articles(first: 10) { nodes { referencedBy(first: 7) { nodes { id } } } } }",
+            2 + 10 * (1 + 2 + 7 * 2),
+        ),
+        ('{ article(by: {slug: "x"}) { images { url } } }', 1 + 1 + N * 2),
+        ("{ a: articles(first: 1) { totalCount } b: articles { totalCount } }", 4),
+        ('{ nodes(ids: ["a", "b", "c"]) { id } }', 1 + 3 * 2),
+        ('{ node(id: "a") { ... on Article { title } ... on Topic { name } } }', 1 + 2),
+        ("{ articles { ...P } } fragment P on ArticleConnection { nodes { id } }", 2 + 20 * 2),
+        ("{ topics { totalCount @skip(if: true) nodes @include(if: false) { id } } }", 1),
+    ],
+)
+def test_cost_is_list_sizes_times_fields(query, expected):
+    """Each value and each object that may be in the answer counts 1."""
+    assert cost(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "size"),
+    [({}, 30), ({"n": 50}, 50), ({"n": None}, 20), ({"n": 50.0}, 50), ({"n": 0}, 0)],
+)
+def test_cost_counts_what_variables_say(variables, size):
+    """A value, a default of the operation, or null for the default page."""
+    query = "query ($n: Int = 30) { articles(first: $n) { nodes { id } } }"
+    assert cost(query, **variables) == 2 + size * 2
+
+
+def test_cost_tells_apart_what_was_measured_before():
+    """The same text with other variables is counted anew, in any order of asking."""
+    costs = limit()
+    query = (
+        "query ($n: Int, $ids: [ID!]!, $all: Boolean!)"
+        " { articles(first: $n) @include(if: $all) { nodes { id } } nodes(ids: $ids) { id } }"
+    )
+    for n, ids, is_asked in [(1, 2, True), (2, 1, True), (1, 2, False), (1, 3, True), (1, 2, True)]:
+        variables = {"n": n, "ids": ["x"] * ids, "all": is_asked}
+        request = GraphQLRequest(query=query, variables=variables)
+        assert costs.cost(request) == (2 + 2 * n) * is_asked + 1 + 2 * ids
+
+
+@pytest.mark.parametrize("size", [101, 2**31 - 1, 1e300])
+def test_cost_of_a_page_that_is_too_large_is_that_of_the_largest(size):
+    """Whoever asks for more is told so in other words."""
+    query = "query ($n: Int) { articles(first: $n) { nodes { id } } }"
+    assert cost(query, n=size) == 2 + 100 * 2
+
+
+def test_cost_of_fragments_that_double_is_counted_in_no_time():
+    """Each level spreads the one below twice: the number is huge, the counting is not."""
+    levels = "".join(
+        f" fragment F{n} on Article"
+        f" {{ provider {{ articles {{ nodes {{ ...F{n + 1} ...F{n + 1} }} }} }} }}"
+        for n in range(LEVELS)
+    )
+    query = f"{{ articles {{ nodes {{ ...F0 }} }} }}{levels} fragment F{LEVELS} on Article {{ id }}"
+    ast = parse(query)
+    asked = Asked(SCHEMA._schema, ast, ast.definitions[0], {})  # type: ignore[arg-type]
+    assert Measure(asked, CostSettings()).total() > 40**LEVELS
+
+
+SIZED = re.compile(r"(first|last): (\d+)")
+BIG = """{ articles(first: 60) { nodes { id referencedBy(last: 30) { nodes { id title } } } }
+  topics(first: 90) { nodes { name articles(first: 50) { edges { cursor node { id } } } } } }"""
+
+
+def clamped(query: str, most: int) -> str:
+    """The query with no list asking for more than this."""
+    return SIZED.sub(lambda found: f"{found[1]}: {min(int(found[2]), most)}", query)
+
+
+@given(st.integers(1, cost(BIG) + 10))
+def test_refusal_tells_the_largest_lists_that_pass(maximum):
+    """With `first` items at most in each list the query passes; with one more it does not."""
+    costs = limit(maximum)
+    request = GraphQLRequest(query=BIG)
+    found = costs.cost(request)
+    if found <= maximum:
+        return
+    told = costs.refusal(request, found)["extensions"]
+    assert (told["code"], told["cost"], told["limit"]) == ("QUERY_TOO_EXPENSIVE", found, maximum)
+    first = told["first"]
+    if first is not None:
+        assert cost(clamped(BIG, first)) <= maximum
+    assert cost(clamped(BIG, (first or 0) + 1)) > maximum
+
+
+def values(fields: dict[str, Any]) -> int:
+    """How many values an answer's object holds, as costs are counted."""
+    return sum(
+        1 if name.startswith("metadata") else _value(value)
+        for name, value in fields.items()
+        if not name.startswith("__")
+    )
+
+
+def _value(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + values(value)
+    if isinstance(value, list):
+        return 1 + sum(1 + values(item) for item in value if isinstance(item, dict))
+    return 1
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**24 - 1), st.integers(1, 40), some.full_batches)
+def test_cost_bounds_what_an_answer_holds(seed, fields, batch):
+    """No made-up operation gives more values than its cost foretold; no cost is told in vain."""
+    asyncio.run(check_bounds(made_up_operation(seed, fields), batch))
+
+
+async def check_bounds(operation: Operation, batch: Batch) -> None:
+    """Ask an operation in every way it can be asked."""
+    costs, repository = limit(), MemoryRepository()
+    await repository.apply(batch)
+    context = Context(await repository.snapshot(), PUBLIC)
+    for name in operation.names:
+        for variables in operation.variables:
+            request = GraphQLRequest(
+                query=operation.text, operation_name=name, variables=dict(variables)
+            )
+            result = await costs(request, context)
+            data = orjson.loads(result.body).get("data")
+            assert values(data or {}) <= costs.cost(request)
+
+
+FULL = """{ articles(first: 50) { totalCount nodes { id slug title excerpt content category type
+  publishedDateTime updatedDateTime url webUrl originalUrl ampWebUrl cdnAmpWebUrl quality heat
+  published locale tags featuredContent metadata revision
+  provider { id domain name images { url width height } } topics { id slug name parent { name } }
+  images { url width height title attribution isCached }
+  related { title excerpt type publishedDateTime url webUrl quality provider { name domain }
+    images { url width height } article { id title } } } } }"""
+
+
+def client(**given: Any) -> TestClient:
+    """A client of a server with a few articles."""
+    held = stored(*(article(f"n{number}") for number in range(5)))
+    return TestClient(create_app(load_settings(given), held))
+
+
+def test_cost_of_fifty_articles_with_everything_is_within_the_default():
+    """The budget is there for what nobody means to ask."""
+    assert cost(FULL) < load_settings().max_cost / 10
+    assert "errors" not in client().post("/graphql", json={"query": FULL}).json()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_query_over_the_budget_is_refused_by_every_way(compiled):
+    """400 with the numbers, before anything is executed, each time it is asked; GET and POST."""
+    server = client(compiled=compiled, max_cost=11)
+    query = "{ articles(first: 6) { nodes { slug } } }"
+    accept = {"accept": "application/graphql-response+json"}
+    for _ in range(2):
+        for response in (
+            server.post("/graphql", json={"query": query}, headers=accept),
+            server.get("/graphql", params={"query": query}, headers=accept),
+        ):
+            assert response.status_code == 400
+            assert "data" not in response.json()
+            [error] = response.json()["errors"]
+            assert error["extensions"] == {
+                "code": "QUERY_TOO_EXPENSIVE",
+                "cost": 14,
+                "limit": 11,
+                "first": 4,
+            }
+            assert "first: 4" in error["message"]
+    passing = server.post("/graphql", json={"query": query.replace("6", "4")}).json()
+    assert len(passing["data"]["articles"]["nodes"]) == 4
+
+
+def test_query_that_no_size_makes_cheap_is_told_so():
+    """`first` is null then."""
+    response = client(max_cost=2).post("/graphql", json={"query": "{ articles { nodes { id } } }"})
+    [error] = response.json()["errors"]
+    assert error["extensions"]["first"] is None
+    assert "Ask for fewer fields" in error["message"]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_cost_is_in_the_headers_of_every_answer(compiled):
+    """Also of one that is kept, and of one that is refused."""
+    server = client(compiled=compiled, max_cost=20)
+    for size, expected in [(3, "8"), (3, "8"), (10, "22"), (10, "22"), (9, "20")]:
+        query = f"{{ articles(first: {size}) {{ nodes {{ id }} }} }}"
+        response = server.post("/graphql", json={"query": query})
+        assert response.headers["x-newsgraph-cost"] == expected
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_cost_is_in_the_answer_on_request(compiled):
+    """`extensions.cost` of the request asks for it; the data are the same, and errors stay."""
+    server = client(compiled=compiled)
+    body = {"query": "{ articles { nodes { slug } } diagnostics { totalCount } }"}
+    plain = server.post("/graphql", json=body).json()
+    told = server.post("/graphql", json={**body, "extensions": {"cost": True}}).json()
+    assert told.pop("extensions") == {"cost": {"found": 44, "limit": load_settings().max_cost}}
+    assert told == plain
+    for other in (False, 1, None):
+        response = server.post("/graphql", json={**body, "extensions": {"cost": other}})
+        assert response.json() == plain
+
+
+def test_cost_of_what_cannot_be_executed_is_not_told():
+    """Such a request is refused for what is wrong with it."""
+    response = client(max_cost=1).post("/graphql", json={"query": "{ nonsense }"})
+    assert response.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    assert "x-newsgraph-cost" not in response.headers

@@ -1,0 +1,152 @@
+"""Faults of processes and disks: whatever was acknowledged is there afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import logging
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store import Batch, StoreUnavailableError, TinyDBRepository
+from store.changes import HISTORY_LIMIT
+from store.model import ChangeKind
+
+from .repository_contract import ALL, an_article, unrevised
+from .store_writer import WRITERS, pair
+from .test_tinydb_storage import files_of_at_most, held, put
+
+KILLS = 50
+
+
+@contextmanager
+def helper(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process on a store; see `store_writer`."""
+    command = [sys.executable, "-m", "tests.store_writer", *arguments]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        yield process
+
+
+def answer(process: subprocess.Popen[str], line: str) -> str:
+    """What a process says to a line."""
+    assert process.stdin
+    assert process.stdout
+    print(line, file=process.stdin, flush=True)
+    return process.stdout.readline()
+
+
+async def assert_whole(path: Path, acknowledged: dict[int, int]) -> None:
+    """Every acknowledged pair is there, or a later one; none is torn; and the history fits."""
+    repository = TinyDBRepository.open(path)
+    snapshot = await repository.snapshot()
+    found = {article.title: article for article in snapshot.articles.values()}
+    for writer in range(WRITERS):
+        one, other = (found.get(f"{writer}-{side}") for side in "ab")
+        number = one.heat if one else 0
+        assert number >= acknowledged.get(writer, 0)
+        assert not number or (unrevised(one), unrevised(other)) == pair(writer, number)
+    history = await repository.changes(0, ALL, limit=HISTORY_LIMIT)
+    revisions = [change.revision for change in history.changes]
+    assert revisions == list(range(revisions[0], snapshot.revision + 1))
+    last = {change.id: change for change in history.changes if change.kind is ChangeKind.PUT}
+    assert all(last[id].revision == a.revision for id, a in snapshot.articles.items() if id in last)
+
+
+def test_killed_under_load_loses_nothing_that_was_acknowledged(tmp_path):
+    """Killed at any moment while writers write and the file takes in the log, all is there."""
+    path = tmp_path / "store.json"
+    chance = random.Random(5)
+    acknowledged: dict[int, int] = {}
+    with helper("load", str(path)) as process:
+        for _ in range(KILLS):
+            line = f"{chance.randint(1, 150)} {chance.uniform(0, 0.02)}"
+            said = json.loads(answer(process, line))
+            acknowledged |= {int(writer): int(number) for writer, number in said.items()}
+            asyncio.run(assert_whole(path, acknowledged))
+    assert set(acknowledged) == set(range(WRITERS))
+    assert sum(acknowledged.values()) > KILLS
+
+
+def test_two_processes_that_count_lose_no_count(tmp_path):
+    """Of two processes that change one document by what they saw, none undoes the other."""
+    path = tmp_path / "store.json"
+    put(path, an_article("old"))
+    with helper("count", str(path), "60") as one, helper("count", str(path), "60") as two:
+        for process in (one, two):
+            assert answer(process, "go when you are ready") == "ready\n"
+        assert [process.wait(timeout=60) for process in (one, two)] == [0, 0]
+    assert held(path)["counter"].heat == 120
+
+
+def test_full_disk_in_a_group_is_everyones_error_and_nobodys_loss(tmp_path):
+    """When the log finds no room, every writer is told; with room again the store goes on."""
+    path = tmp_path / "store.json"
+    put(path, an_article("old"))
+
+    async def check() -> None:
+        repository = TinyDBRepository.open(path)
+        batches = [Batch(puts=(an_article(f"n{n}", content="x" * 500),)) for n in range(5)]
+        size_bytes = path.with_name("store.json.log").stat().st_size
+        with files_of_at_most(size_bytes + 1_000):
+            done = await asyncio.gather(*map(repository.apply, batches), return_exceptions=True)
+        assert [type(each) for each in done] == [StoreUnavailableError] * 5
+        assert "raise the limit" in str(done[0])
+        assert (await repository.snapshot()).revision == 1
+        assert await asyncio.gather(*map(repository.apply, batches)) == [2, 3, 4, 5, 6]
+
+    asyncio.run(check())
+    assert set(held(path)) == {"old", *(f"n{n}" for n in range(5))}
+
+
+def test_full_disk_in_a_checkpoint_loses_nothing(tmp_path, caplog):
+    """When the file finds no room for the log, the log keeps it, and closing says so."""
+    path = tmp_path / "store.json"
+    put(path, *(an_article(f"n{n}") for n in range(20)))
+
+    async def check() -> None:
+        repository = TinyDBRepository.open(path)
+        await repository.apply(Batch(puts=(an_article("new"),)))
+        with files_of_at_most(path.stat().st_size // 2):
+            await repository.close()
+
+    before = path.read_bytes()
+    asyncio.run(check())
+    [warning] = [each for each in caplog.records if each.levelno == logging.WARNING]
+    assert "Nothing is lost" in warning.getMessage()
+    assert path.read_bytes() == before
+    assert "new" in held(path)
+    put(path, an_article("next"))
+    assert {"new", "next"} <= set(held(path))
+
+
+def test_flush_that_fails_is_no_acknowledgement(tmp_path, monkeypatch):
+    """What the disk did not confirm is an error, and is not there afterwards."""
+    path = tmp_path / "store.json"
+    put(path, an_article("old"))
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    async def check() -> None:
+        repository = TinyDBRepository.open(path)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fdatasync", fail)
+            with pytest.raises(StoreUnavailableError, match=r"Input/output error\. Look at"):
+                await repository.apply(Batch(puts=(an_article("new"),)))
+        assert (await repository.snapshot()).revision == 1
+        found = (await TinyDBRepository.open(path).snapshot()).articles
+        assert [article.title for article in found.values()] == ["old"]
+        assert await repository.apply(Batch(puts=(an_article("next"),))) == 2
+
+    asyncio.run(check())
+    assert set(held(path)) == {"old", "next"}

@@ -1,0 +1,342 @@
+"""A mutation under an Idempotency-Key is done once, however often it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gql.http import GraphQLRequest, Idempotency, KeptAnswers, Pipeline
+from gql.http.protocol import Result
+from gql.viewer import Scope
+
+from .schemas import SCHEMA
+from .writing_site import DELETE, FIELDS, PUBLISH, PUT, writing_site
+
+MUTATION = 'mutation { write(line: "a") }'
+
+
+@dataclass
+class Caller:
+    """Somebody with a key."""
+
+    idempotency_key: str | None = "key"
+    caller: bytes = b"somebody"
+
+
+class Counting:
+    """Executes by counting; fails, or waits until it may go on, if it is told so."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.codes: tuple[str, ...] = ()
+        self.started = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+
+    async def __call__(self, _request, _context, *, read_only=False):
+        """How many times something was executed."""
+        assert not read_only
+        self.count += 1
+        count = self.count
+        self.started.set()
+        await self.may_go_on.wait()
+        return Result(body=b"%d" % count, has_data=True, error_codes=self.codes)
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        """Now."""
+        return self.now
+
+
+def opened(directory):
+    """How many of this process's open files are in a directory."""
+    links = (link for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
+    return sum(os.path.realpath(link).startswith(f"{directory}/") for link in links)
+
+
+@pytest.fixture
+def executed():
+    """What executes."""
+    return Counting()
+
+
+@pytest.fixture
+def clock():
+    """The time."""
+    return Clock()
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """Where answers are kept."""
+    return tmp_path / "answers"
+
+
+@pytest.fixture
+def send(executed, directory, clock):
+    """Sends a mutation to a server of its own each time: all they share is the directory."""
+
+    async def send(query=MUTATION, context=None, **more):
+        answers = KeptAnswers(directory, clock=clock, max_kept=3)
+        once = Idempotency(executed, Pipeline(SCHEMA), answers)
+        return await once(GraphQLRequest(query=query, **more), context or Caller())
+
+    return send
+
+
+def test_key_gets_the_same_answer_again(send, executed):
+    """The same request under the same key is executed once, in whatever process it arrives."""
+
+    async def twice():
+        return await send(), await send()
+
+    first, second = asyncio.run(twice())
+    assert (first.body, second.body, executed.count) == (b"1", b"1", 1)
+    assert (b"idempotent-replayed", b"true") in second.headers
+    assert (b"cache-control", b"no-store") in second.headers
+    assert first.headers == ()
+
+
+def test_key_belongs_to_its_caller(send, executed):
+    """Keys of different callers, or of one with other rights, are different keys."""
+
+    async def several():
+        for caller in (b"somebody", b"else", b"somebody,WRITE"):
+            await send(context=Caller(caller=caller))
+
+    asyncio.run(several())
+    assert executed.count == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"query": 'mutation { write(line: "b") }'},
+        {"query": MUTATION, "variables": {"a": 1}},
+        {"query": MUTATION, "operation_name": None, "extensions": {"a": 1}},
+    ],
+)
+def test_key_stands_for_one_request(send, executed, other):
+    """Another request under a used key is refused, and not executed."""
+
+    async def both():
+        await send()
+        return await send(**other)
+
+    result = asyncio.run(both())
+    assert (result.status, result.error_codes, executed.count) == (
+        422,
+        ("IDEMPOTENCY_KEY_REUSED",),
+        1,
+    )
+
+
+def test_key_says_the_same_whatever_the_order_of_variables(send):
+    """Variables are the same in any order."""
+
+    async def both():
+        await send(variables={"a": 1, "b": {"c": 2, "d": 3}})
+        return await send(variables={"b": {"d": 3, "c": 2}, "a": 1})
+
+    assert asyncio.run(both()).body == b"1"
+
+
+def test_key_of_a_request_on_its_way_waits_for_it(send, executed):
+    """Those that come while the first one runs get its answer."""
+
+    async def race():
+        executed.may_go_on.clear()
+        requests = [asyncio.create_task(send()) for _ in range(5)]
+        await executed.started.wait()
+        executed.may_go_on.set()
+        return await asyncio.gather(*requests)
+
+    results = asyncio.run(race())
+    assert [result.body for result in results] == [b"1"] * 5
+    assert executed.count == 1
+
+
+def test_key_of_a_request_that_failed_may_be_tried_again(send, executed):
+    """An answer with errors is not kept: what was wrong may be right by now."""
+
+    async def both():
+        executed.codes = ("STORE_UNAVAILABLE",)
+        await send()
+        executed.codes = ()
+        return await send()
+
+    assert asyncio.run(both()).body == b"2"
+
+
+def test_key_of_a_request_that_was_given_up_may_be_tried_again(send, executed, directory):
+    """A request that ended without an answer leaves nothing that others would wait for."""
+
+    async def both():
+        executed.may_go_on.clear()
+        first = asyncio.create_task(send())
+        await executed.started.wait()
+        first.cancel()
+        await asyncio.wait([first])
+        executed.may_go_on.set()
+        assert list(directory.iterdir()) == []
+        return await send()
+
+    assert asyncio.run(both()).body == b"2"
+
+
+def test_key_whose_first_request_was_given_up_is_the_next_ones(send, executed, directory):
+    """Of those that waited for a request that ended without an answer, one takes its place."""
+
+    async def race():
+        executed.may_go_on.clear()
+        first = asyncio.create_task(send())
+        await executed.started.wait()
+        waiting = [asyncio.create_task(send()) for _ in range(3)]
+        async with asyncio.timeout(10):
+            while opened(directory) < 4:  # noqa: ASYNC110  # the first, and who waits
+                await asyncio.sleep(0.001)
+        first.cancel()
+        await asyncio.wait([first])
+        executed.may_go_on.set()
+        return [*await asyncio.gather(*waiting), await send()]
+
+    assert [result.body for result in asyncio.run(race())] == [b"2"] * 4
+    assert executed.count == 2
+
+
+def test_key_is_forgotten_after_a_day(send, clock):
+    """For 24 hours, and no longer."""
+
+    async def later():
+        await send()
+        clock.now += 24 * 3600 - 1
+        assert (await send()).body == b"1"
+        clock.now += 2
+        return await send()
+
+    assert asyncio.run(later()).body == b"2"
+
+
+def test_keys_are_bounded(send, clock, directory):
+    """Of many keys the oldest are forgotten."""
+
+    async def many():
+        for i in range(10):
+            clock.now += 1
+            await send(context=Caller(f"key {i}"))
+        assert len(list(directory.iterdir())) <= 4
+        return await send(context=Caller("key 9")), await send(context=Caller("key 0"))
+
+    newest, oldest = asyncio.run(many())
+    assert (newest.body, oldest.body) == (b"10", b"11")
+
+
+def test_key_of_an_answer_that_a_crash_cut_is_done_again(send, directory):
+    """A part of an answer is none."""
+
+    async def both():
+        await send()
+        [file] = directory.iterdir()
+        file.write_bytes(file.read_bytes()[:-3])
+        return await send()
+
+    assert asyncio.run(both()).body == b"2"
+
+
+def test_kept_answers_are_private(send, directory):
+    """What is kept may hold drafts: only the server's user can read it."""
+    asyncio.run(send())
+    [file] = directory.iterdir()
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert re.fullmatch(r"[0-9a-f]{64}", file.name)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\nb", "a\x00"])
+def test_key_that_cannot_be_used_is_refused(send, executed, key):
+    """A key is a few printable characters."""
+    result = asyncio.run(send(context=Caller(key)))
+    assert (result.status, result.error_codes) == (400, ("BAD_IDEMPOTENCY_KEY",))
+    assert executed.count == 0
+
+
+def test_key_means_nothing_to_queries(send, executed, directory):
+    """A query is executed each time, also one that speaks of mutations."""
+
+    async def queries():
+        for query in ('{ hello(name: "mutation") }', "query mutation { hello }"):
+            await send(query)
+            await send(query)
+        await send(context=Caller(None))
+        await send(context=Caller(None))
+
+    asyncio.run(queries())
+    assert executed.count == 6
+    assert not directory.exists()
+
+
+# As clients send it
+
+
+def test_mutation_sent_again_gives_the_same_answer_also_after_a_restart(tmp_path):
+    """The second time nothing is done, whatever has happened to the article since."""
+    headers = {"idempotency-key": "k1"}
+    with writing_site(tmp_path) as site:
+        first = site.post(PUT, headers=headers, input=FIELDS)
+        article = first.json()["data"]["putArticle"]["article"]
+        site.write(DELETE, id=article["id"])
+        again = site.post(PUT, headers=headers, input=FIELDS)
+        keys = site.keys
+    with writing_site(tmp_path, keys) as site:
+        restarted = site.post(PUT, headers=headers, input=FIELDS)
+        assert site.ask("{ articles { totalCount } }")["articles"]["totalCount"] == 0
+    for response in (again, restarted):
+        assert response.content == first.content
+        assert response.headers["idempotent-replayed"] == "true"
+        assert response.headers["cache-control"] == "no-store"
+    assert "idempotent-replayed" not in first.headers
+
+
+def test_mutation_with_a_used_key_is_refused(tmp_path):
+    """Another body, another key."""
+    with writing_site(tmp_path) as site:
+        headers = {"idempotency-key": "k1"}
+        site.post(PUT, headers=headers, input=FIELDS)
+        response = site.post(PUT, headers=headers, input={**FIELDS, "title": "B"})
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["extensions"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+        assert site.post(PUT, headers={"idempotency-key": ""}, input=FIELDS).status_code == 400
+
+
+def test_mutation_without_the_right_learns_nothing_from_a_key(tmp_path):
+    """Who may not write is refused also under a key whose answer is known."""
+    with writing_site(tmp_path) as site:
+        headers = {"idempotency-key": "k1"}
+        site.post(PUT, headers=headers, input=FIELDS)
+        for scope in (None, Scope.READ_DRAFTS):
+            answer = site.post(PUT, scope=scope, headers=headers, input=FIELDS).json()
+            assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+def test_user_errors_are_answers_too(tmp_path):
+    """A write that was refused stays refused under its key, whatever has happened since."""
+    with writing_site(tmp_path) as site:
+        headers = {"idempotency-key": "k1"}
+        id = site.write(PUT, **FIELDS)["article"]["id"]
+        site.write(DELETE, id=id)
+        input = {"id": id, "published": False}
+        first = site.post(PUBLISH, headers=headers, input=input)
+        site.write(PUT, **FIELDS)
+        assert site.post(PUBLISH, headers=headers, input=input).content == first.content
+        assert json.loads(first.content)["data"]["setPublished"]["userErrors"]
