@@ -16,7 +16,6 @@ def hold() -> None:
 
 def settle() -> None:
     """Take what is loaded out of the collector's rounds, and make these rarer."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
     gc.enable()

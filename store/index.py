@@ -20,7 +20,6 @@ from .terms import Aliases, provider_domain, related_domains, related_urls, topi
 from .windows import Entry
 
 DATE = OrderField.PUBLISHED_DATE_TIME
-ORDER_FIELDS = tuple(OrderField)
 
 
 class Family(StrEnum):
@@ -42,18 +41,38 @@ Edit = tuple[Entry | None, Entry | None]
 
 
 class Filing(NamedTuple):
-    """Where one article is put: its entry in each order, and its terms in each family."""
+    """Where one article is put: its entry in order of date, and its terms in each family."""
 
     article: Article
-    entries: Mapping[OrderField, Entry]
+    entry: Entry
     terms: Mapping[Family, tuple[str, ...]]
+
+
+def entry_of(article: Article, field: OrderField) -> Entry:
+    """An article's entry in an order."""
+    return (sort_key(article, field), article.id, article)
+
+
+class Orders(dict[OrderField, Posting]):
+    """All articles in each order, sorted when first asked for: most stores are asked for one."""
+
+    def __init__(
+        self, articles: Mapping[str, Article], known: Mapping[OrderField, Posting]
+    ) -> None:
+        super().__init__(known)
+        self._articles = articles
+
+    def __missing__(self, field: OrderField) -> Posting:
+        order = sorted([entry_of(article, field) for article in self._articles.values()])
+        self[field] = order
+        return order
 
 
 def file_article(article: Article, aliases: Aliases) -> Filing:
     """Where an article is put; `aliases` are those of the topic tree. Costs about 20 us."""
     return Filing(
         article,
-        {field: (sort_key(article, field), article.id, article) for field in ORDER_FIELDS},
+        entry_of(article, DATE),
         {
             Family.URL: article.url_keys,
             Family.TOPIC: topic_slugs(article, aliases),
@@ -84,7 +103,7 @@ class Index:
     def __init__(
         self,
         articles: dict[str, Article],
-        orders: Mapping[OrderField, Posting],
+        orders: Orders,
         postings: Mapping[Family, Postings],
         aliases: Aliases,
     ) -> None:
@@ -100,14 +119,16 @@ class Index:
             family: defaultdict(list) for family in Family
         }
         # In order of date, so that every posting comes out in that order.
-        for filing in sorted(filings, key=lambda filing: filing.entries[DATE]):
-            entry = filing.entries[DATE]
+        by_date = sorted(filings, key=lambda filing: filing.entry)
+        for filing in by_date:
+            entry = filing.entry
             for family, terms in filing.terms.items():
                 for term in terms:
                     lists[family][term].append(entry)
+        articles = {filing.article.id: filing.article for filing in filings}
         return cls(
-            {filing.article.id: filing.article for filing in filings},
-            {field: sorted([f.entries[field] for f in filings]) for field in ORDER_FIELDS},
+            articles,
+            Orders(articles, {DATE: [filing.entry for filing in by_date]}),
             {family: dict(found) for family, found in lists.items()},
             aliases,
         )
@@ -125,10 +146,14 @@ class Index:
                 articles[come.article.id] = come.article
             elif gone:
                 del articles[gone.article.id]
-        orders = {
-            field: _edited(order, [_edit(swap, field) for swap in swaps])
-            for field, order in self.orders.items()
-        }
+        # A list first: another thread may be adding one that was just asked for.
+        orders = Orders(
+            articles,
+            {
+                field: _edited(order, [_edit(swap, field) for swap in swaps])
+                for field, order in list(self.orders.items())
+            },
+        )
         postings = {
             family: _edited_postings(found, _edits_by_term(family, swaps))
             for family, found in self.postings.items()
@@ -142,7 +167,7 @@ class Index:
 
 def _edit(swap: Swap, field: OrderField) -> Edit:
     gone, come = swap
-    return gone and gone.entries[field], come and come.entries[field]
+    return gone and entry_of(gone.article, field), come and entry_of(come.article, field)
 
 
 def _edits_by_term(family: Family, swaps: Iterable[Swap]) -> Mapping[str, list[Edit]]:

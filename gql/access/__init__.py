@@ -9,7 +9,6 @@ from .authenticator import (
 from .gate import Gate
 from .key_file import ApiKey, KeyFile, KeyFileError, KeyRing, expiry
 from .rates import RateLimitedError, RateLimiter
-from .tokens import TokenVerifier
 
 __all__ = [
     "ApiKey",
@@ -21,7 +20,6 @@ __all__ = [
     "KeyRing",
     "RateLimitedError",
     "RateLimiter",
-    "TokenVerifier",
     "UnauthenticatedError",
     "authenticator",
     "expiry",

@@ -6,6 +6,7 @@ https://www.rfc-editor.org/rfc/rfc6750
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import structlog
 from starlette.types import Scope as AsgiScope
@@ -14,7 +15,10 @@ from ..errors import Headers, RequestError
 from ..settings import Settings
 from ..viewer import PREVIEW, PUBLIC, Viewer, is_local
 from .key_file import KeyFile, KeyFileError, KeyRing
-from .tokens import IssuerKeys, KeysUnavailableError, TokenError, TokenVerifier
+from .token_errors import KeysUnavailableError, TokenError
+
+if TYPE_CHECKING:
+    from .tokens import TokenVerifier
 
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/-]{1,8192}=*)", re.IGNORECASE)
 _CHALLENGE = 'Bearer realm="newsgraph"'
@@ -113,6 +117,9 @@ def authenticator(settings: Settings) -> Authenticator:
     """Who is let in, as the settings say."""
     tokens = None
     if settings.jwks is not None:
+        # Cryptography takes long to load, and most servers need none.
+        from .tokens import IssuerKeys, TokenVerifier  # noqa: PLC0415
+
         issuer, audience = settings.jwt_issuer or "", settings.jwt_audience or ""  # both are set
         tokens = TokenVerifier(IssuerKeys(settings.jwks), issuer, audience)
     keys = KeyRing(KeyFile(settings.keys_path))

@@ -15,6 +15,7 @@ import jwt
 import structlog
 
 from ..viewer import Scope, Viewer
+from .token_errors import KeysUnavailableError, TokenError
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 """Signatures by key pairs only: whoever can check a token must not be able to make one."""
@@ -29,14 +30,6 @@ TIMEOUT_S = 5.0
 MAX_BYTES = 1 << 20
 
 log = structlog.get_logger(__name__)
-
-
-class TokenError(Exception):
-    """A token that is not to be trusted; the message says why, for its bearer."""
-
-
-class KeysUnavailableError(Exception):
-    """The issuer's keys cannot be had; the message is for the log."""
 
 
 class _NoRedirects(HTTPRedirectHandler):

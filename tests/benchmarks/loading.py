@@ -18,10 +18,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx2
 from rich.console import Console
 from rich.table import Table
 
@@ -65,13 +65,19 @@ def measure(command: Sequence[str], until: Callable[[], bool] | None = None) -> 
 
 def answers(port: int) -> bool:
     """Whether a server on this port answers a query."""
+    connection = HTTPConnection("127.0.0.1", port)
     try:
-        reply = httpx2.post(
-            f"http://127.0.0.1:{port}/graphql", json={"query": "{ articles { totalCount } }"}
+        connection.request(
+            "POST",
+            "/graphql",
+            b'{"query": "{ articles { totalCount } }"}',
+            {"content-type": "application/json"},
         )
-    except httpx2.TransportError:
+        return connection.getresponse().status == 200
+    except OSError:
         return False
-    return reply.status_code == 200
+    finally:
+        connection.close()
 
 
 def one_round(folder: Path, tell: Callable[[str], None]) -> dict[str, Run]:
