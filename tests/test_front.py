@@ -1,0 +1,175 @@
+"""The short way for plain operations: validators, the response cache, compression."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import brotli
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from gql.app import create_app
+from gql.http.bounded_cache import BoundedCache
+from gql.settings import load_settings
+from store import Batch, MemoryRepository
+
+from .sites import article
+
+TITLES = "{ articles(first: 50) { nodes { title excerpt } } }"
+WAY = "x-newsgraph-way"
+
+
+class Site:
+    """A running application over a repository that can be written to."""
+
+    def __init__(self, tmp_path: Any, **settings: Any) -> None:
+        self.repository = MemoryRepository()
+        self.put(*(article(f"story-{n}", excerpt=f"what story {n} tells " * 9) for n in range(20)))
+        settings = {"store": tmp_path / "store.json", "explain": True, **settings}
+        self.app = create_app(load_settings(settings), self.repository)
+        self.client = TestClient(self.app)
+
+    def put(self, *articles: Any) -> None:
+        """Write these."""
+        asyncio.run(self.repository.apply(Batch(puts=articles)))
+
+    def runs(self) -> int:
+        """How many answers were made."""
+        pipeline: Any = self.app.pipeline
+        return int(pipeline.execute.counts["compiled"])
+
+    def post(self, query: str = TITLES, **headers: str) -> Any:
+        """The response to a POST; headers are named with underscores."""
+        return self.client.post("/graphql", json={"query": query}, headers=_headers(headers))
+
+    def get(self, query: str = TITLES, **headers: str) -> Any:
+        """The response to a GET."""
+        return self.client.get(f"/graphql?query={quote(query)}", headers=_headers(headers))
+
+
+def _headers(given: dict[str, str]) -> dict[str, str]:
+    # The client would ask for compression by itself, and undo it.
+    wanted = {name.replace("_", "-"): value for name, value in given.items()}
+    return {"accept-encoding": "identity", **wanted}
+
+
+@pytest.fixture
+def site(tmp_path) -> Site:
+    """A site as it comes."""
+    return Site(tmp_path)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_answer_that_the_client_has_is_not_made_again(site: Site, method: str) -> None:
+    """Its validator is answered by 304 with nothing in it, until something is written."""
+    ask: Callable[..., Any] = getattr(site, method)
+    first = ask()
+    assert first.headers[WAY] == "compiled"
+    again = ask(if_none_match=f'"other", {first.headers["etag"]}')
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    site.put(article("news"))
+    after = ask(if_none_match=first.headers["etag"])
+    assert after.status_code == 200
+    assert after.headers["etag"] != first.headers["etag"]
+
+
+def test_validator_tells_queries_forms_and_types_apart(site: Site) -> None:
+    """It is strong: no two answers that differ in a byte share one."""
+    answers = [
+        site.post(),
+        site.post(accept_encoding="gzip"),
+        site.post(accept="application/graphql-response+json"),
+        site.post("{ articles { totalCount } }"),
+    ]
+    etags = [answer.headers["etag"] for answer in answers]
+    assert len(set(etags)) == len(etags)
+    assert not any(etag.startswith("W/") for etag in etags)
+
+
+@pytest.mark.parametrize("query", ["{ nonsense }", "{ articles(first: -1) { totalCount } }"])
+def test_answer_with_errors_has_no_validator(site: Site, query: str) -> None:
+    """Nobody is told to keep it, and a star does not hide it."""
+    answer = site.post(query, if_none_match="*")
+    assert "errors" in answer.json()
+    assert "etag" not in answer.headers
+
+
+def test_answer_is_kept_for_the_next_that_asks_the_same(site: Site) -> None:
+    """Until something is written, the same bytes come without being made."""
+    first = site.post()
+    runs = site.runs()
+    assert site.post().content == first.content
+    assert site.runs() == runs
+    site.put(article("news", title="Brand new"))
+    assert "Brand new" in site.post().text
+
+
+def test_cache_can_be_turned_off(tmp_path) -> None:
+    """With no room, every answer is made."""
+    site = Site(tmp_path, response_cache_bytes=0)
+    assert site.post().content == site.post().content
+    assert site.runs() == 2
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding", "undo"),
+    [
+        ("gzip", "gzip", gzip.decompress),
+        ("br;q=0.9, gzip;q=0.1", "br", brotli.decompress),
+        ("gzip, br, zstd", "zstd", zstandard.decompress),
+        ("*", "zstd", zstandard.decompress),
+    ],
+)
+def test_large_answer_is_compressed_as_the_client_likes(
+    site: Site, accepted: str, encoding: str, undo: Callable[[bytes], bytes]
+) -> None:
+    """The best that it takes, and what comes out is the answer."""
+    plain = site.post()
+    with site.client.stream(
+        "POST", "/graphql", json={"query": TITLES}, headers={"accept-encoding": accepted}
+    ) as packed:
+        raw = b"".join(packed.iter_raw())
+    assert packed.headers["content-encoding"] == encoding
+    assert int(packed.headers["content-length"]) == len(raw) < len(plain.content)
+    assert undo(raw) == plain.content
+    assert "accept-encoding" in packed.headers["vary"].lower()
+
+
+@pytest.mark.parametrize(
+    "accepted", ["identity", "gzip;q=0", "deflate", "gzip;q=nonsense", "*;q=0"]
+)
+def test_answer_is_not_compressed_for_who_does_not_want_it(site: Site, accepted: str) -> None:
+    """What is refused or not known leaves the answer as it is."""
+    assert "content-encoding" not in site.post(accept_encoding=accepted).headers
+
+
+def test_small_answer_is_not_compressed(site: Site) -> None:
+    """It fits one packet as it is."""
+    answer = site.post("{ articles { totalCount } }", accept_encoding="gzip")
+    assert "content-encoding" not in answer.headers
+
+
+@given(
+    st.integers(0, 60),
+    st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 40)), max_size=30),
+)
+def test_bounded_cache_never_exceeds_its_capacity(
+    capacity: int, puts: list[tuple[str, int]]
+) -> None:
+    """Whatever is put, also again and larger, and the last one stays if it fits at all."""
+    cache: BoundedCache[str, int] = BoundedCache(capacity)
+    sizes: dict[str, int] = {}
+    for place, (key, size) in enumerate(puts):
+        cache.put(key, place, size)
+        sizes[key] = size
+        assert (cache.get(key) == place) == (size <= capacity)
+        kept = [key for key in sizes if cache.get(key) is not None]
+        assert cache.size_bytes == sum(sizes[key] for key in kept) <= capacity
