@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -25,6 +23,8 @@ from pydantic_settings import (
 )
 
 from .feeds import public_address
+from .hosts import is_loopback, key_address
+from .unknown_settings import unknown_keys, unknown_variables
 
 PREFIX = "NEWSGRAPH_"
 ENV_FILE = Path(".env")
@@ -232,11 +232,30 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     try:
+        _refuse_unknown_keys()
         return Settings(**given)
     except ValidationError as error:
         raise SettingsError("\n".join(map(_explain, error.errors()))) from None
     except ValueError as error:  # a TOML file that is not TOML
         raise SettingsError(f"{TOML_FILE}: {error}") from None
+
+
+def _refuse_unknown_keys() -> None:
+    keys = TomlConfigSettingsSource(Settings).toml_data
+    if keys.keys() - Settings.model_fields.keys():
+        text = TOML_FILE.read_text("utf-8")
+        raise SettingsError(
+            "\n".join(unknown_keys(str(TOML_FILE), text, keys, Settings.model_fields))
+        )
+
+
+def ignored_variables() -> list[str]:
+    """A warning for each variable of the environment and of `.env` that looks like a setting.
+
+    They are no errors: other programs may use the prefix, too.
+    """
+    names = {name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE))}
+    return unknown_variables(names, PREFIX, [variable(name) for name in Settings.model_fields])
 
 
 def _explain(error: Any) -> str:
@@ -273,24 +292,3 @@ def origins(flags: Mapping[str, Any] | None = None) -> dict[str, str]:
         return str(TOML_FILE) if name in from_toml else "default"
 
     return {name: origin(name) for name in Settings.model_fields}
-
-
-def key_address(place: str) -> str:
-    """The place of public keys, if nobody between could exchange them. Raises: ValueError."""
-    parts = urlsplit(place)
-    if "://" not in place or (parts.scheme == "https" and parts.hostname):
-        return place
-    if parts.scheme == "http" and is_loopback(parts.hostname or ""):
-        return place
-    raise ValueError("name a file or an https URL (http on this machine only)")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or a host's name means this machine and no other."""
-    host = host.strip("[]").lower()
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

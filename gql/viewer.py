@@ -11,7 +11,7 @@ from starlette.types import Scope as AsgiScope
 from store import Visibility
 
 from .errors import GraphError
-from .settings import is_loopback
+from .hosts import is_loopback
 
 _FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 

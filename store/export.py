@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from .characters import clean_text
 from .cursors import article_cursor
 from .documents import body_content
-from .errors import StoreError
-from .frontmatter import clean_text
+from .errors import FolderNotEmptyError, StoreError
 from .model import (
     Article,
     Image,
@@ -106,7 +106,7 @@ async def export_folder(
     `_news/{slug}.md` and `_data/topics/{slug}.yaml`, each written whole or not at all. `progress`
     is told how many are written. `overwrite`: the folder may hold files already.
 
-    Raises: StoreError: the folder holds files, or cannot be written.
+    Raises: FolderNotEmptyError. StoreError: the folder cannot be written.
     """
     written = 0
     try:
@@ -128,7 +128,7 @@ async def export_folder(
 
 def _refuse_files(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
-        raise StoreError(
+        raise FolderNotEmptyError(
             f"The folder {folder} is not empty. Export into an empty one, "
             "or allow files in it to be overwritten (--force)."
         )

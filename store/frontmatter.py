@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
+from .characters import clean_text, clean_yaml, first_bad
 from .diagnostics import Code
+from .nesting import looks_deep
 from .nodes import Mapping, Node, Scalar, Sequence
 from .treebuilder import Problem, TreeBuilder, UnreadableError, too_deep
 
@@ -21,11 +23,6 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _OPENING = re.compile(r"---[ \t]*(?:\n|\Z)")
 _CLOSING = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
-_BRACKET = re.compile(r"[][{}]")
-# What YAML does not allow in a text, which is also what no reader wants to meet in a value.
-_CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff"
-_BAD_IN_TEXT = re.compile(f"[{_CONTROL}]")
-_BAD_IN_YAML = re.compile(f"[{_CONTROL}\ufeff]")  # YAML allows a byte order mark only at the start
 _TAKERS: dict[Any, Callable[[TreeBuilder, Any], None]] = {
     yaml.ScalarEvent: TreeBuilder.scalar,
     yaml.MappingStartEvent: TreeBuilder.mapping,
@@ -115,10 +112,10 @@ def parse(parts: Parts, limits: Limits) -> Tree:
     """
     problems: list[Problem] = []
     text = parts.yaml
-    bad = None if _is_clean(text) else _BAD_IN_YAML.search(text)
-    if bad:
-        problems.append(_bad_text(parts.yaml_line + text.count("\n", 0, bad.start()) + 1))
-        text = _BAD_IN_YAML.sub("\ufffd", text)
+    bad = first_bad(text)
+    if bad is not None:
+        problems.append(_bad_text(parts.yaml_line + text.count("\n", 0, bad) + 1))
+        text = clean_yaml(text)
     _refuse_depth(text, parts.yaml_line, limits.max_depth)
     builder = TreeBuilder(parts.yaml_line + 1, limits.max_depth, limits.max_size_bytes)
     try:
@@ -162,16 +159,6 @@ def _clean_scalar(scalar: Scalar) -> bool:
     return changed
 
 
-def clean_text(text: str) -> str:
-    """The text with U+FFFD in the place of control characters and lone surrogates."""
-    return text if _is_clean(text) else _BAD_IN_TEXT.sub("\ufffd", text)
-
-
-def _is_clean(text: str) -> bool:
-    """A quick look, which clears nearly every text."""
-    return text.replace("\n", " ").isprintable()
-
-
 def _bad_text(line: int) -> Problem:
     return Problem(
         Code.BAD_TEXT,
@@ -201,7 +188,7 @@ def _refuse_depth(text: str, offset: int, max_depth: int) -> None:
     Nearly every text is cleared by two counts and a search. The others may only look deep (prose
     with brackets, code in a block): the slow scanner decides, and stops where it is sure.
     """
-    if not _looks_deep(text, max_depth):
+    if not looks_deep(text, max_depth):
         return
     try:
         line = next(_too_deep_lines(text, max_depth), None)
@@ -209,27 +196,6 @@ def _refuse_depth(text: str, offset: int, max_depth: int) -> None:
         return  # the parser tells this better
     if line is not None:
         raise UnreadableError(*too_deep(offset + line, max_depth))
-
-
-def _looks_deep(text: str, max_depth: int) -> bool:
-    # A level of block style takes a space, or half of one where a list stands under its key.
-    level = max(1, max_depth // 2)
-    return (
-        (text.count("[") + text.count("{") > max_depth and _bracket_depth(text) > max_depth)
-        or (" " * level in text and re.search(rf"^ {{{level}}}", text, re.MULTILINE) is not None)
-        or (
-            text.count("- ") + text.count("? ") >= level
-            and re.search(rf"(?:[-?] +){{{level}}}", text) is not None
-        )
-    )
-
-
-def _bracket_depth(text: str) -> int:
-    depth = deepest = 0
-    for bracket in _BRACKET.findall(text):
-        depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
-        deepest = max(deepest, depth)
-    return deepest
 
 
 def _too_deep_lines(text: str, max_depth: int) -> Iterator[int]:

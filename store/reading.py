@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 import msgspec
 
 from . import frontmatter
+from .characters import clean_text
 from .diagnostics import Code, error, info, warning
 from .frontmatter import Limits, Parts
 from .model import Article, Diagnostic, TopicDefinition
@@ -109,7 +110,7 @@ def _text(data: bytes, limits: Limits, notes: Notes) -> str | None:
 
 
 def _clean_body(text: str, parts: Parts, notes: Notes) -> str:
-    body = frontmatter.clean_text(parts.body)
+    body = clean_text(parts.body)
     if body != parts.body:
         notes.warning(
             Code.BAD_TEXT,

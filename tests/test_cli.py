@@ -6,10 +6,12 @@ import asyncio
 import io
 import json
 import logging
+import os
 import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +20,7 @@ import structlog
 from msgspec.structs import replace
 
 from gql.cli import main
-from gql.settings import Settings, flag, variable
+from gql.settings import PREFIX, Settings, flag, variable
 from store import TinyDBRepository
 
 from .conftest import SEEDS
@@ -47,8 +49,9 @@ class Outcome(NamedTuple):
 def own_world(tmp_path, monkeypatch):
     """A working directory, an environment and a logging of its own."""
     monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(variable(name), raising=False)
+    for name in os.environ:
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -107,6 +110,11 @@ def test_help_of_all_names_every_command_and_the_exit_codes(newsgraph):
     assert "Exit codes: 0 all is well; 1 documents have errors" in out
 
 
+def test_version_is_that_of_the_package(newsgraph):
+    """What to name in a report of a fault, in one line."""
+    assert newsgraph("--version") == (0, f"newsgraph {metadata.version('newsgraph')}\n", "")
+
+
 def test_help_of_serve_has_a_flag_for_every_setting(newsgraph):
     """Flags are named as their variables, and both are shown; DIR is the folder."""
     out = newsgraph("serve", "--help").out
@@ -137,6 +145,28 @@ def test_load_takes_what_is_good_of_a_bad_folder(newsgraph, bad_folder):
     assert "Loaded    2 articles" in out
     assert "1 error, 1 warning" in out
     assert str(bad_folder) in out.replace("\n", "")
+
+
+@pytest.mark.parametrize("command", ["load", "check"])
+def test_folder_without_documents_gets_a_word_on_what_is_taken(newsgraph, command):
+    """Whoever named the wrong folder, or has other files, learns it; the endings are listed."""
+    Path("photos").mkdir()
+    Path("photos/harbour.jpg").write_bytes(b"")
+    code, out, err = newsgraph(command, "photos")
+    assert (code, err) == (0, "")
+    assert "0 articles" in out
+    assert "No document was found there." in out
+    assert ".md .markdown .html .txt .yaml .yml" in out
+
+
+@pytest.mark.parametrize("command", ["load", "check"])
+def test_folder_with_documents_gets_no_such_word(newsgraph, bad_folder, command):
+    """Bad documents are documents, and have told what is wrong with them."""
+    for good in bad_folder.glob("[gw]*.md"):
+        good.unlink()
+    out = newsgraph(command, str(bad_folder)).out
+    assert "0 articles" in out
+    assert "No document" not in out
 
 
 def test_load_keeps_its_store_out_of_version_control(newsgraph, bad_folder):
@@ -200,9 +230,11 @@ def test_export_into_a_folder_with_files_wants_force(newsgraph, store):
     """It does not overwrite by accident, and says how to on purpose."""
     Path("out").mkdir()
     Path("out/mine.md").write_text("mine")
-    code, _, err = newsgraph("export", "out", "--store", str(store))
-    assert code != 0
+    code, out, err = newsgraph("export", "out", "--store", str(store))
+    assert (code, out) == (2, "")
+    assert "The folder out is not empty." in err
     assert "--force" in err
+    assert [path.name for path in Path("out").iterdir()] == ["mine.md"]
     assert newsgraph("export", "out", "--store", str(store), "--force").code == 0
 
 
@@ -284,6 +316,24 @@ def test_config_shows_each_setting_and_where_it_comes_from(newsgraph, monkeypatc
     assert values.keys() == Settings.model_fields.keys()
 
 
+def test_misspelt_key_of_the_settings_file_stops_the_command(newsgraph):
+    """Wrong settings are exit code 2, with the place and the nearest name."""
+    Path("newsgraph.toml").write_text('store = "s.json"\nprot = 8001\n')
+    told = "error: newsgraph.toml:2: there is no setting 'prot'. Did you mean port?\n"
+    assert newsgraph("stats") == (2, "", told)
+
+
+def test_misspelt_variable_is_a_warning(newsgraph, store, monkeypatch):
+    """Another program may use the prefix, so the command does its work; its output stays clean."""
+    monkeypatch.setenv("NEWSGRAPH_DRAFT", "true")
+    code, out, err = newsgraph("query", QUERY, "--store", str(store))
+    assert (code, out) == (0, '{"data":{"articles":{"totalCount":35}}}\n')
+    assert err == (
+        "warning: There is no setting NEWSGRAPH_DRAFT; it is ignored. "
+        "Did you mean NEWSGRAPH_DRAFTS?\n"
+    )
+
+
 @pytest.mark.parametrize("command", [["stats"], ["query", QUERY], ["export", "out"], ["serve"]])
 def test_command_without_a_store_says_how_to_make_one(newsgraph, command):
     """Exit code 3, one line, and nothing is made."""
@@ -313,6 +363,7 @@ def test_command_on_what_is_no_store_says_so(newsgraph, text):
         (["load"], "Missing argument 'DIR'"),
         (["load", "nowhere"], "does not exist"),
         (["stats", "--nonsense"], "No such option"),
+        (["export", __file__], "is a file"),
         (["serve", "--port", "70000"], "port (NEWSGRAPH_PORT, --port) is 70000"),
         (["serve", "--page-size", "200"], "page_size (200) is more than max_page_size (100)"),
         (["serve", "--drafts", "--host", "0.0.0.0"], "drafts are shown on this machine only"),  # noqa: S104

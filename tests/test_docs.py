@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import pytest
 from graphql import parse, validate
 
+from gql.viewer import Scope
+from store import ConflictError
+from store.diagnostics import Code
+from store.incoming import BAD_PATH
 from store.model import Article, Image, ProviderMention, Related
+from store.writing import BAD_SLUG, NOT_FOUND, TOO_MANY_DOCUMENTS
 
 from .graph import SCHEMA, Graph
+from .writing_site import writing_site
 
 ROOT = Path(__file__).parent.parent
 SEEDS_PAGE = ROOT / "seeds" / "README.md"
-PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", SEEDS_PAGE]
+WRITING_PAGE = ROOT / "docs" / "writing.md"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "ARCHITECTURE.md",
+    SEEDS_PAGE,
+    WRITING_PAGE,
+    ROOT / "docs" / "operations.md",
+]
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HEADER = re.compile(r"-H '([\w-]+): ([^']+)'")
+BODY = re.compile(r"-d '(\{.*?\})'$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
@@ -44,6 +60,40 @@ def test_docs_query_gives_the_answer_shown(seeded, page, query, answer):
     assert "errors" not in found, page
     if answer is not None:
         assert json.loads(answer) == found
+
+
+def test_docs_writes_give_the_answers_shown(tmp_path):
+    """The mutations of the page on writing, one after the other from an empty folder on."""
+    blocks = FENCED.findall(WRITING_PAGE.read_text())
+    named = []
+    with writing_site(tmp_path) as site:
+        for (language, text), (_, answer) in pairwise(blocks):
+            if language == "sh" and (body := BODY.search(text)):
+                headers = {**dict(HEADER.findall(text)), "content-type": "application/json"}
+                bearer = {"authorization": f"Bearer {site.keys[Scope.WRITE]}"}
+                response = site.client.post("/graphql", content=body[1], headers=headers | bearer)
+                assert response.json() == json.loads(answer)
+                named += re.findall(r"\) \{ (\w+)\(input", body[1])
+    assert set(named) == set(SCHEMA._schema.mutation_type.fields)  # type: ignore[union-attr]
+
+
+def test_docs_explain_every_code_of_a_write():
+    """The page on writing has the codes of `userErrors`: its own, and those of documents."""
+    never_refused = {
+        Code.DUPLICATE_KEY,
+        Code.UNREADABLE_FILE,
+        Code.DANGLING_LINK,
+        Code.LINK_LEAVES_FOLDER,
+        Code.DUPLICATE_URL,
+        Code.UNKNOWN_TOPIC,
+        Code.UNKNOWN_PARENT,
+        Code.TOPIC_CYCLE,
+    }
+    own = {BAD_PATH, BAD_SLUG, NOT_FOUND, TOO_MANY_DOCUMENTS, ConflictError.code, "BAD_METADATA"}
+    [table] = re.findall(r"^\| code \|.*?\n\n", WRITING_PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"`([A-Z0-9_]+)`", table)) - {"NEWSGRAPH_MAX_IMPORT_DOCUMENTS"} == (
+        {str(code) for code in set(Code) - never_refused} | own
+    )
 
 
 def test_docs_show_a_first_query_with_its_answer():

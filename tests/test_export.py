@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from store.diagnostics import Code
 from store.documents import read_document
-from store.errors import StoreError
+from store.errors import FolderNotEmptyError, StoreError
 from store.export import article_text, export_folder, topic_text
 from store.frontmatter import Limits
 from store.loader import FolderLoader
@@ -174,7 +174,7 @@ def test_export_folder_refuses_a_folder_with_files_unless_told(folder, tmp_path)
     repository, _, _ = asyncio.run(loaded(folder))
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine.txt").write_text("mine")
-    with pytest.raises(StoreError, match="not empty"):
+    with pytest.raises(FolderNotEmptyError, match="not empty"):
         asyncio.run(export_folder(repository, tmp_path / "out"))
     assert asyncio.run(export_folder(repository, tmp_path / "out", overwrite=True)) == 4
     assert (tmp_path / "out/mine.txt").read_text() == "mine"

@@ -228,6 +228,32 @@ def test_feeds_never_tell_of_a_draft(held):
         assert {reader.get(f"{path}/{file}").status_code for file in FILES} == {404}
 
 
+TREE = [TopicDefinition(slug="sea", name="Marine biology")]
+
+
+@pytest.mark.parametrize("path", ["", "/topics/sea", "/providers/one.example"])
+def test_feeds_call_a_topic_as_the_tree_does(path):
+    """By its slug and its name there, each once, whatever the document calls it."""
+    named = ("Marine  BIOLOGY", "Harbour life", "sea")
+    reader = site(article("sea", topics=named), topics=TREE)
+    (entry,) = atom_of(reader.get(f"{path}/feed.xml").content).entries
+    assert [(tag.term, tag.label) for tag in entry.tags] == [
+        ("sea", "Marine biology"),
+        ("harbour-life", "Harbour life"),
+    ]
+    (item,) = reader.get(f"{path}/feed.json").json()["items"]
+    assert item["tags"] == ["Marine biology", "Harbour life"]
+
+
+def test_feeds_name_topics_by_addresses_that_have_feeds():
+    """The term of a category leads to the topic's own feed."""
+    reader = site(article("sea", topics=("Marine biology", "Harbour life")), topics=TREE)
+    (entry,) = atom_of(reader.get("/feed.xml").content).entries
+    for tag in entry.tags:
+        feed = reader.get(f"/topics/{tag.term}/feed.json").json()
+        assert (feed["title"], len(feed["items"])) == (tag.label, 1)
+
+
 # What they say ----------------------------------------------------------------------------------
 
 

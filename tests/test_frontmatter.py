@@ -181,6 +181,13 @@ def test_parse_replaces_control_characters():
     assert [(p.code, p.line) for p in read.problems] == [(Code.BAD_TEXT, 2), (Code.BAD_TEXT, 3)]
 
 
+def test_parse_replaces_a_byte_order_mark_amid_the_text():
+    """YAML allows it at the start only; elsewhere it costs its place and not the document."""
+    read = tree("---\na: x\ufeffy\n---\n")
+    assert json_value(read.root) == {"a": "x\ufffdy"}
+    assert [(p.code, p.line) for p in read.problems] == [(Code.BAD_TEXT, 2)]
+
+
 @pytest.mark.parametrize(
     ("text", "value", "guess"),
     [

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gql.hosts import is_loopback
 from gql.settings import (
+    PREFIX,
     Settings,
     SettingsError,
     flag,
-    is_loopback,
+    ignored_variables,
     load_settings,
     origins,
     variable,
@@ -26,8 +29,9 @@ ROW = re.compile(r"^\| `(NEWSGRAPH_\w+)` \| `(--[\w-]+)` \| (.*?) \| (.+?) \|$",
 def empty_folder(tmp_path, monkeypatch):
     """A working directory without files of settings, and an environment without ours."""
     monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(variable(name), raising=False)
+    for name in os.environ:
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
     return tmp_path
 
 
@@ -120,6 +124,52 @@ def test_settings_file_that_is_no_toml_is_refused(empty_folder):
     (empty_folder / "newsgraph.toml").write_text("port: 8000\n")
     with pytest.raises(SettingsError, match=r"newsgraph\.toml"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "nearest"),
+    [
+        ('host = "::1"\nprot = 8001\n', "newsgraph.toml:2: ", "'prot'. Did you mean port?"),
+        ('# prot\n\n  "max-page-size" = 9\n', ":3: ", "Did you mean max_page_size?"),
+        ("PORT = 8001\n", ":1: ", "Did you mean port?"),
+        ("workers = 2\n[ Log ]\nlevel = 1\n", ":2: ", "'Log'. `newsgraph serve --help` lists"),
+        ("log.level = 1\n", ":1: ", "there is no setting 'log'"),
+        ('"p\\u006frts" = 1\n', "newsgraph.toml: ", "'ports'. Did you mean port?"),
+    ],
+)
+def test_settings_file_with_an_unknown_key_is_refused(empty_folder, text, place, nearest):
+    """A misspelt key is named with file, line and the nearest setting; nothing is ignored."""
+    (empty_folder / "newsgraph.toml").write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert place in str(caught.value)
+    assert nearest in str(caught.value)
+
+
+def test_settings_file_with_unknown_keys_has_them_all_named_at_once(empty_folder):
+    """One line for each, so that mending takes one round."""
+    (empty_folder / "newsgraph.toml").write_text("prot = 1\nport = 8001\nhots = 2\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert re.findall(r"toml:(\d): .*mean (\w+)", str(caught.value)) == [
+        ("1", "port"),
+        ("3", "host"),
+    ]
+
+
+def test_variables_that_are_no_settings_are_told_with_the_nearest(empty_folder, monkeypatch):
+    """The environment's and those of `.env`; settings and what others use are not told."""
+    (empty_folder / ".env").write_text("NEWSGRAPH_WROKERS=3\nNEWSGRAPH_HOST=::1\nOTHER=1\n")
+    monkeypatch.setenv("NEWSGRAPH_PROT", "8001")
+    monkeypatch.setenv("NEWSGRAPH_PORT", "8001")
+    monkeypatch.setenv("NEWSGRAPH_", "1")
+    hint, *others = ignored_variables()
+    assert hint.startswith("There is no setting NEWSGRAPH_; it is ignored. `newsgraph serve")
+    assert others == [
+        "There is no setting NEWSGRAPH_PROT; it is ignored. Did you mean NEWSGRAPH_PORT?",
+        "There is no setting NEWSGRAPH_WROKERS; it is ignored. Did you mean NEWSGRAPH_WORKERS?",
+    ]
+    assert load_settings().port == 8001
 
 
 def test_page_size_is_at_most_the_largest_page():

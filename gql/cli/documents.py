@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from store import FolderLoader, LoadReport, Severity, Visibility, check_folder, export_folder
+from store.scan import ENDINGS
 
 from .. import garbage
 from ..loading import load_options, open_store
@@ -77,6 +78,17 @@ def print_report(report: LoadReport, settings: Settings) -> None:
     hint = f" [dim](newsgraph check {folder} shows them)[/]"
     problems = problems_text(report.diagnostics)
     out.print(f"[bold]Problems[/]  {problems}{hint if any(report.diagnostics.values()) else ''}")
+    print_hint_if_empty(report)
+
+
+def print_hint_if_empty(report: LoadReport) -> None:
+    """What is taken for a document, where nothing in the folder was one, nor a bad one."""
+    if not report.articles and not any(report.diagnostics.values()):
+        out.print(
+            f"[yellow]No document was found there.[/] Taken are files that end with "
+            f"{' '.join(ENDINGS)}, but not in hidden folders, nor in those that begin with _ "
+            "(_news, _posts and --include-folders aside)."
+        )
 
 
 @with_settings(*READING, folder="The folder of documents.!")
@@ -102,6 +114,7 @@ def check(settings: Settings, *, json: Json = False) -> None:
         problems = problems_text(report.diagnostics)
         articles = plural(report.articles, "article")
         out.print(f"{articles} in {escape(str(settings.folder))}, problems: {problems}")
+        print_hint_if_empty(report)
     if report.diagnostics.get(Severity.ERROR):
         raise typer.Exit(1)
 
@@ -109,7 +122,9 @@ def check(settings: Settings, *, json: Json = False) -> None:
 @with_settings("store")
 def export(
     settings: Settings,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where to write.", file_okay=False)
+    ],
     *,
     force: Annotated[bool, typer.Option(help="Write into a folder that is not empty.")] = False,
 ) -> None:

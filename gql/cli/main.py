@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
-from store import StoreError
+from store import FolderNotEmptyError, StoreError
 
 from ..environment import AlienPackageError, check_environment
 from ..settings import SettingsError
 from .documents import check, export, load
 from .graph import query, schema, stats
 from .keys import keys
-from .output import print_error
+from .output import out, print_error
 from .serve import serve
 from .settings import config
 
@@ -24,7 +26,7 @@ app = typer.Typer(
     name="newsgraph",
     help="Serve a folder of news articles with YAML front matter as a GraphQL graph.",
     epilog="Exit codes: 0 all is well; 1 documents have errors, or a query has; 2 wrong usage or "
-    "settings; 3 the store cannot be read or written.",
+    "settings; 3 the store or a folder cannot be read or written.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -35,12 +37,30 @@ for command in (serve, load, check, export, query, schema, stats, config):
 app.add_typer(keys)
 
 
+def print_version(asked: bool) -> None:
+    """Print which newsgraph this is, and end, where that is what was asked for."""
+    if asked:
+        out.print(f"newsgraph {metadata.version('newsgraph')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[  # its callback has done all
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Take the options that go before a command."""
+
+
 def main() -> None:
     """Run the command line and exit with a documented code."""
     try:
         check_environment()
         app()
-    except (SettingsError, AlienPackageError) as error:
+    except (SettingsError, AlienPackageError, FolderNotEmptyError) as error:
         fail(str(error), BAD_USAGE)
     except StoreError as error:
         fail(str(error), STORE_FAILED)

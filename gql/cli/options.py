@@ -9,7 +9,8 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from ..settings import Settings, flag, load_settings, variable
+from ..settings import Settings, flag, ignored_variables, load_settings, variable
+from .output import print_warning
 
 _PANEL = "Settings"
 Command = Callable[..., None]
@@ -31,6 +32,8 @@ def with_settings(*names: str, folder: str | None = None) -> Callable[[Command],
 
         def run(**values: Any) -> None:
             flags = {name: values.pop(name) for name in [*names, "folder"] if name in values}
+            for warning in ignored_variables():
+                print_warning(warning)
             command(settings=load_settings(flags), **values)
 
         arguments = [_folder(folder)] if folder else []

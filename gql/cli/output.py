@@ -27,6 +27,11 @@ def print_error(message: str) -> None:
     err.print(f"[bold red]error:[/] {escape(message)}")
 
 
+def print_warning(message: str) -> None:
+    """Something that a person should know and that stops nothing, on standard error."""
+    err.print(f"[yellow]warning:[/] {escape(message)}")
+
+
 def print_json(value: Any) -> None:
     """JSON on standard output: indented and coloured on a terminal, one line in a pipe."""
     if out.is_terminal:

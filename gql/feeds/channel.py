@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import msgspec
 
 from store import (
     EVERYTHING,
-    NEWEST_FIRST,
     ArticleQuery,
     Filter,
     Key,
+    Order,
+    OrderField,
+    Page,
     Snapshot,
     Visibility,
     Window,
@@ -21,12 +22,13 @@ from store import (
     of_provider,
     of_topic,
 )
-from store.model import Article
+from store.model import Article, Topic
 
 # Whoever asks: feeds are copied, cached and passed on.
 VISIBILITY = Visibility.PUBLISHED
 WINDOW = 1_000
 """How many articles are read at once where all are wanted."""
+OLDEST_FIRST = (Order(OrderField.PUBLISHED_DATE_TIME, descending=False),)
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -66,14 +68,26 @@ async def newest(snapshot: Snapshot, channel: Channel, count: int) -> list[Artic
     return list(page.items)
 
 
-async def every(snapshot: Snapshot, channel: Channel) -> AsyncIterator[list[Article]]:
-    """All published articles of a channel, newest first, some at a time."""
-    after = None
-    while True:
-        query = ArticleQuery(Window(first=WINDOW, after=after), channel.filter)
-        (page,) = await snapshot.pages([query], VISIBILITY)
-        yield list(page.items)
-        if not page.has_next:
-            return
-        after = article_cursor(page.items[-1], NEWEST_FIRST)
-        await asyncio.sleep(0)  # an engine in memory never waits, and others want their turn
+async def topics_of(snapshot: Snapshot, articles: Sequence[Article]) -> list[list[Topic]]:
+    """The topics of each of these articles as the tree has them, each once: n -> n, same order."""
+    names = list(dict.fromkeys(name for article in articles for name in article.topics))
+    found = dict(zip(names, await snapshot.topics(Key.NAME, names, VISIBILITY), strict=True))
+    return [
+        list({topic.id: topic for name in article.topics if (topic := found[name])}.values())
+        for article in articles
+    ]
+
+
+async def oldest(snapshot: Snapshot, channel: Channel, after: str | None) -> Page[Article]:
+    """Some of the published articles of a channel, oldest first, from a place in that order on.
+
+    Raises: CursorError.
+    """
+    query = ArticleQuery(Window(first=WINDOW, after=after), channel.filter, OLDEST_FIRST)
+    (page,) = await snapshot.pages([query], VISIBILITY)
+    return page
+
+
+def place_of(article: Article) -> str:
+    """The place of an article among all, as `oldest` takes it."""
+    return article_cursor(article, OLDEST_FIRST)

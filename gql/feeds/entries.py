@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from store import is_web_url, topic_slug
-from store.model import Article
+from store import is_web_url
+from store.model import Article, Topic
 from store.text import fold_space
 
 # Names of this space are article ids; a UUID is an id in feeds that hangs on no host or address.
@@ -72,8 +72,8 @@ def plain(text: str) -> str:
     return fold_space(_NOT_IN_XML.sub("", text))
 
 
-def entry(article: Article) -> Entry:
-    """What feeds say of an article."""
+def entry(article: Article, topics: Iterable[Topic] = ()) -> Entry:
+    """What feeds say of an article; `topics` are those to name."""
     provider = article.provider
     return Entry(
         id=uuid.uuid5(_IDS, article.id).urn,
@@ -85,7 +85,7 @@ def entry(article: Article) -> Entry:
         summary=plain(article.excerpt or "") or None,
         image=next((image.url for image in article.images if is_web_url(image.url)), None),
         language=_language(article.locale),
-        topics=_labels(article.topics),
+        topics=tuple(Label(topic.slug, plain(topic.name) or topic.slug) for topic in topics),
     )
 
 
@@ -97,8 +97,3 @@ def changed(article: Article) -> datetime:
 def _language(locale: str | None) -> str | None:
     tag = (locale or "").replace("_", "-")
     return tag if _LANGUAGE.fullmatch(tag) else None
-
-
-def _labels(names: Iterable[str]) -> tuple[Label, ...]:
-    labels = {topic_slug(name): plain(name) for name in names}
-    return tuple(Label(slug, name or slug) for slug, name in labels.items())
