@@ -37,7 +37,7 @@ from .loading import document_writer, folder_loader, log_load, open_store, size_
 from .logs import configure_logging, get_logger
 from .metrics import Metrics
 from .observe import Observe, Observer, access_log, leave_summary
-from .realtime import ChangeFeed, Realtime, RealtimeSettings
+from .realtime import ChangeFeed, Operations, Realtime, RealtimeSettings
 from .root_page import root_route
 from .schema import Context, build_schema
 from .settings import Settings, SettingsError, load_settings
@@ -94,13 +94,18 @@ class App(Starlette):
         self.page_sizes = page_sizes(settings)
         self.pipeline = pipeline(settings, self.schema)
         self.feed = ChangeFeed(repository)
+        answers = KeptAnswers(settings.store_path.with_name(f"{settings.store_path.name}.answers"))
+        once = Idempotency(self.pipeline, self.pipeline.reference, answers)
         self.realtime = Realtime(
-            self.pipeline, self.context, self.count, realtime_settings(settings)
+            Operations(self.pipeline, once),
+            self.context,
+            self.count,
+            self.metrics.streams,
+            realtime_settings(settings),
         )
         http_settings = HttpSettings(max_body_bytes=settings.max_body_bytes)
-        answers = KeptAnswers(settings.store_path.with_name(f"{settings.store_path.name}.answers"))
         everything = GraphQLApp(
-            Idempotency(self.pipeline, self.pipeline.reference, answers),
+            once,
             context_factory=self.context,
             settings=http_settings,
             page=self.graphiql,
@@ -229,6 +234,7 @@ class App(Starlette):
             request.headers.get("accept", ""),
             await self.repository.snapshot(),
             size_bytes(self.settings.store_path),
+            request.state.viewer.visibility,
         )
         return Response(body, headers={"content-type": media_type, "cache-control": "no-store"})
 

@@ -57,12 +57,15 @@ def size_bytes(path: Path) -> int | None:
         return None
 
 
-def load_options(settings: Settings, *, prune: bool = False) -> LoadOptions:
+def load_options(
+    settings: Settings, *, prune: bool = False, overwrite: bool = False
+) -> LoadOptions:
     """How the settings want documents to be read."""
     return LoadOptions(
         limits=ReadingLimits(settings.max_document_bytes, settings.max_document_depth),
         include=frozenset(settings.include_folders),
         prune=prune,
+        overwrite=overwrite,
     )
 
 
@@ -86,8 +89,18 @@ def folder_loader(
 
 
 def log_load(event: str, report: LoadReport) -> None:
-    """Log what a load did."""
-    get_logger().info(
+    """Log what a load did, and where files and mutations did not agree."""
+    log = get_logger()
+    if report.kept:
+        log.warning(
+            "files_not_taken",
+            paths=report.kept,
+            reason="Mutations have changed their articles since they were loaded.",
+            remedy="Take the files with: newsgraph load DIR --overwrite",
+        )
+    if report.overwritten:
+        log.warning("mutations_overwritten", paths=report.overwritten)
+    log.info(
         event,
         articles=report.articles,
         read=report.read,

@@ -9,11 +9,12 @@ https://prometheus.github.io/client_python/multiprocess/
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from importlib import metadata
 from itertools import chain
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Summary
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -30,6 +31,7 @@ MAX_OPERATIONS = 100
 MAX_NOTED = 256
 FLUSH_EVERY_NS = 1_000_000_000
 """How many requests that are alike may be noted, and for how long, before they are counted."""
+TRANSPORTS = ("websocket", "sse")
 OTHER = "other"
 ANONYMOUS = "anonymous"
 _METHODS = frozenset("GET HEAD POST OPTIONS PUT PATCH DELETE".split())
@@ -56,6 +58,57 @@ class _Tally:
         self.durations_s: list[float] = []
         self.size_bytes = 0
         self.operations = 0
+
+
+class StreamMetrics:
+    """Counts connections that stay, and what goes over them. An `Activity` of subscriptions."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._websockets = Gauge(
+            "newsgraph_websockets",
+            "WebSockets that are open.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._subscriptions = Gauge(
+            "newsgraph_subscriptions",
+            "Subscriptions that are active, by transport.",
+            ("transport",),
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        events = Counter(
+            "newsgraph_subscription_events",
+            "Events that subscribers took, by transport.",
+            ("transport",),
+            registry=registry,
+        )
+        self._slow = Counter(
+            "newsgraph_slow_clients",
+            "Connections closed because their client took events too slowly, by transport.",
+            ("transport",),
+            registry=registry,
+        )
+        # Looked up here, since to find a labelled counter costs more than to count.
+        self._event_of = {name: events.labels(name) for name in TRANSPORTS}
+        for name in TRANSPORTS:
+            self._slow.labels(name)
+
+    def websocket(self) -> AbstractContextManager[None]:
+        """A WebSocket is open as long as this is held."""
+        return self._websockets.track_inprogress()
+
+    def subscription(self, transport: str) -> AbstractContextManager[None]:
+        """A subscription is active as long as this is held."""
+        return self._subscriptions.labels(transport).track_inprogress()
+
+    def event(self, transport: str) -> None:
+        """Count an event that was sent."""
+        self._event_of[transport].inc()
+
+    def slow(self, transport: str) -> None:
+        """Count a connection that was closed for being slow."""
+        self._slow.labels(transport).inc()
 
 
 class Metrics:
@@ -106,6 +159,7 @@ class Metrics:
             ("outcome",),
             registry=registry,
         )
+        self.streams = StreamMetrics(registry)
         self._tallies: dict[tuple[str, str, int, str | None], _Tally] = {}
         self._names: set[str | None] = set()
         self._flush_at = 0.0
@@ -167,14 +221,20 @@ class Metrics:
             self._loads.labels("ok").observe(report.seconds)
 
     async def exposition(
-        self, accept: str, snapshot: Snapshot, store_bytes: int | None
+        self,
+        accept: str,
+        snapshot: Snapshot,
+        store_bytes: int | None,
+        visibility: Visibility = Visibility.PUBLISHED,
     ) -> tuple[bytes, str]:
         """All metrics as text and its media type, with what the store holds now.
 
-        Of the articles only published ones are counted: nobody shall learn here of a draft.
+        `visibility` is the reader's: what moves with drafts is for those alone who may see them.
         """
         self.flush()
-        store = await _store_families(snapshot, store_bytes)
+        store = await _published_families(snapshot)
+        if visibility is Visibility.ALL:
+            store += await _store_families(snapshot, store_bytes)
         encode, media_type = choose_encoder(accept)
         return encode(_Families(chain(self._registry.collect(), store))), media_type
 
@@ -189,26 +249,28 @@ def _shared(own: CollectorRegistry) -> CollectorRegistry:
     return shared
 
 
-async def _store_families(snapshot: Snapshot, store_bytes: int | None) -> list[Metric]:
+async def _published_families(snapshot: Snapshot) -> list[Metric]:
     counts = await snapshot.counts(Visibility.PUBLISHED)
+    about = GaugeMetricFamily("newsgraph_info", "What serves.", labels=("version",))
+    about.add_metric((metadata.version("newsgraph"),), 1)
+    return [
+        about,
+        GaugeMetricFamily("newsgraph_articles", "Published articles.", counts.articles),
+        GaugeMetricFamily("newsgraph_providers", "Their providers.", counts.providers),
+    ]
+
+
+async def _store_families(snapshot: Snapshot, store_bytes: int | None) -> list[Metric]:
     problems = GaugeMetricFamily(
         "newsgraph_diagnostics", "Problems of the documents, by severity.", labels=("severity",)
     )
     for severity in Severity:
         page = await snapshot.diagnostic_page(Window(first=0), severity)
         problems.add_metric((severity.lower(),), page.total or 0)
-    about = GaugeMetricFamily("newsgraph_info", "What serves.", labels=("version",))
-    about.add_metric((metadata.version("newsgraph"),), 1)
-    return [about, problems, *_gauges(counts.articles, counts.providers, snapshot, store_bytes)]
-
-
-def _gauges(
-    articles: int, providers: int, snapshot: Snapshot, store_bytes: int | None
-) -> Iterator[Metric]:
-    yield GaugeMetricFamily("newsgraph_articles", "Published articles.", articles)
-    yield GaugeMetricFamily("newsgraph_providers", "Their providers.", providers)
-    yield GaugeMetricFamily(
+    revision = GaugeMetricFamily(
         "newsgraph_store_revision", "The number of the store's last change.", snapshot.revision
     )
-    if store_bytes is not None:
-        yield GaugeMetricFamily("newsgraph_store_bytes", "Size of the store's file.", store_bytes)
+    if store_bytes is None:
+        return [problems, revision]
+    size = GaugeMetricFamily("newsgraph_store_bytes", "Size of the store's file.", store_bytes)
+    return [problems, revision, size]

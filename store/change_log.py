@@ -15,9 +15,9 @@ import logging
 import os
 import weakref
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -27,16 +27,28 @@ from .repository import SourceFile
 
 FORMAT = 1
 _HEADER_BYTES = 4_096  # more than it ever has
+_PIECE_BYTES = 1 << 20
 
 _log = logging.getLogger(__name__)
 
 
+class Place(NamedTuple):
+    """A place in a log, by the inode of its file."""
+
+    inode: int
+    offset: int
+
+
 class Header(Value, frozen=True, kw_only=True):
-    """The log's first line: it goes on from the state `after`, which is in this very file."""
+    """The log's first line: it goes on from the state `after`, which is in this very file.
+
+    `repeats`: what follows stood before in another log, from this place to its end.
+    """
 
     format: int
     after: str
     checkpoint: Signature
+    repeats: Place | None = None
 
 
 class Record(Value, frozen=True, kw_only=True):
@@ -77,9 +89,18 @@ _header = msgspec.json.Decoder(Header)
 _record = msgspec.json.Decoder(Record)
 
 
-def line_of(value: Header | Record) -> bytes:
-    """The line for a record, with its end."""
-    text = msgspec.json.encode(value)
+def text_of(value: Header | Record) -> bytes:
+    """A record as it stands in its line."""
+    return msgspec.json.encode(value)
+
+
+def read_back(text: bytes) -> Record:
+    """The record as everyone else will read it."""
+    return _record.decode(text)
+
+
+def line_of(text: bytes) -> bytes:
+    """The line for the text of a record, with its end."""
     return b'{"crc32":%d,"record":%b}\n' % (zlib.crc32(text), text)
 
 
@@ -89,11 +110,6 @@ def read_line(line: bytes, decoder: msgspec.json.Decoder[V]) -> V:
     if zlib.crc32(found.record) != found.crc32:
         raise ValueError("its checksum is wrong")
     return decoder.decode(found.record)
-
-
-def read_back(line: bytes) -> Record:
-    """The record as everyone else will read it."""
-    return read_line(line, _record)
 
 
 class Tail(msgspec.Struct, frozen=True):
@@ -148,9 +164,18 @@ class Log:
                 rest = line + b"\n"
         return Tail(records, offset + len(data) - len(rest), len(rest))
 
-    def raw(self, offset: int) -> bytes:
-        """The lines from here on, as they are."""
-        return self._bytes(offset, os.fstat(self._handle).st_size - offset)
+    def place_of(self, other: Log, offset: int) -> int | None:
+        """Where this log goes on from a place in another one, whose end it repeats; or None."""
+        repeats = self.header.repeats
+        if repeats is None or repeats.inode != other.inode or repeats.offset > offset:
+            return None
+        return self.start + offset - repeats.offset
+
+    def raw(self, offset: int) -> Iterator[bytes]:
+        """The lines from here on, as they are, in pieces."""
+        while piece := os.pread(self._handle, _PIECE_BYTES, offset):
+            yield piece
+            offset += len(piece)
 
     def append(self, end: int, line: bytes) -> None:
         """Add a line behind those that end here, and have it on the disk. Cuts what was torn.

@@ -49,14 +49,16 @@ def outcome(
             revision -= 1
             continue
         after[article.id] = put
-        changes.append(_change(put, ChangeKind.PUT, revision, at, before))
+        key = batch.keys.get(article.id)
+        changes.append(_change(put, ChangeKind.PUT, revision, at, before, key))
     for id in batch.deletes:
         before = after[id] if id in after else articles.get(id)
         if before is None:
             continue
         revision += 1
         after[id] = None
-        changes.append(_change(before, ChangeKind.DELETE, revision, at, before))
+        key = batch.keys.get(id)
+        changes.append(_change(before, ChangeKind.DELETE, revision, at, before, key))
     return Outcome(after, tuple(changes), revision)
 
 
@@ -81,8 +83,13 @@ def _same(before: Article, put: Article) -> bool:
     return before == put and msgspec.json.encode(before) == msgspec.json.encode(put)
 
 
-def _change(
-    article: Article, kind: ChangeKind, revision: int, at: datetime, before: Article | None
+def _change(  # noqa: PLR0913, PLR0917  # what a change says
+    article: Article,
+    kind: ChangeKind,
+    revision: int,
+    at: datetime,
+    before: Article | None,
+    key: str | None,
 ) -> Change:
     return Change(
         revision=revision,
@@ -92,6 +99,7 @@ def _change(
         at=at,
         published=kind is ChangeKind.PUT and article.published,
         was_published=before is not None and before.published,
+        key=key,
     )
 
 

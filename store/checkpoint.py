@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 
 from .model import Article, Change, Diagnostic, TopicDefinition
+from .recent import Recent
 from .repository import SourceFile
 from .state import State
+from .steps import finish
 from .tinydb_storage import FORMAT, Documents, Editor, Meta, Tables, broken, read_meta, read_tables
 
 Values = Mapping[int, Any]
@@ -38,28 +40,30 @@ class Checkpoint(msgspec.Struct, frozen=True):
         """The state that this is; what is as in an older one is not made again."""
         before = old.snapshot.articles
         articles = {article.id: article for article in self.values["articles"].values()}
-        changed: dict[str, Article | None] = dict.fromkeys(before.keys() - articles.keys())
-        changed.update((id, a) for id, a in articles.items() if before.get(id) is not a)
+        changed: dict[str, Article | None] = dict.fromkeys(before.flat().keys() - articles.keys())
+        changed.update((id, a) for id, a in articles.items() if before.find(id) is not a)
         return State(
-            old.snapshot.derive(
-                changed,
-                tuple(self.values["topics"].values()),
-                tuple(self.values["diagnostics"].values()),
-                self.meta.revision,
-                self.meta.version,
+            finish(
+                old.snapshot.derive(
+                    changed,
+                    tuple(self.values["topics"].values()),
+                    tuple(self.values["diagnostics"].values()),
+                    self.meta.revision,
+                    self.meta.version,
+                )
             ),
             {source.path: source for source in self.values["sources"].values()},
-            tuple(self.values["changes"].values()),
+            Recent(self.values["changes"].values()),
         )
 
-    def of(self, state: State, log: str) -> Checkpoint:
+    def of(self, state: State, log: str, pause_s: float = 0) -> Checkpoint:
         """The file for a state that stands in the log where the state named `log` does.
 
-        Costs what differs from this one, and flat copies.
+        Costs what differs from this one, and flat copies; with pauses, for others in between.
         """
         snapshot = state.snapshot
         values: Mapping[str, Values] = {
-            "articles": {a.revision: a for a in snapshot.articles.values()},
+            "articles": {a.revision: a for a in snapshot.articles.flat().values()},
             "changes": {change.revision: change for change in state.changes},
             "topics": dict(enumerate(snapshot.definitions, start=1)),
             "diagnostics": dict(enumerate(snapshot.diagnostics, start=1)),
@@ -70,7 +74,16 @@ class Checkpoint(msgspec.Struct, frozen=True):
             _edit(editor, name, self.values[name], after)
         meta = Meta(format=FORMAT, revision=snapshot.revision, version=snapshot.version, log=log)
         editor.replace("meta", {1: meta})
-        return Checkpoint(editor.tables(), values, meta)
+        return Checkpoint(editor.tables(pause_s), values, meta)
+
+    def contents(self) -> list[object]:
+        """All documents, as text and as values."""
+        found: list[object] = []
+        for texts in self.tables.values():
+            found += texts.values()
+        for values in self.values.values():
+            found += values.values()
+        return found
 
     def _numbered(self, sources: Mapping[str, SourceFile]) -> Values:
         """Sources by numbers: those that were there keep theirs."""

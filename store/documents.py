@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from .diagnostics import Code
-from .fields import SIZES, Fields, as_flag, as_integer, as_moment, as_url
+from .fields import SIZES, Fields, as_flag, as_integer, as_moment, as_scalar, as_url
 from .frontmatter import Limits
 from .model import Article, Image, Linked, ProviderMention, Related
 from .names import article_slug, domain_key, topic_slug
@@ -36,7 +36,8 @@ def read_document(path: str, data: bytes, limits: Limits) -> Reading:
     title = fields.require_text("title", title_text, Code.MISSING_TITLE)
     published = fields.require("publishedDateTime", as_moment, Code.MISSING_DATE)
     provider = _required_provider(fields)
-    if title is None or published is None or provider is None:
+    secured = _secured(fields)
+    if title is None or published is None or provider is None or secured is None:
         return notes.reading()
     slug = article_slug(PurePosixPath(path).stem, title, published)
     topics = _topics(fields)
@@ -58,14 +59,14 @@ def read_document(path: str, data: bytes, limits: Limits) -> Reading:
         type=sys.intern(fields.text("type") or "article"),
         quality=fields.read("quality", as_integer) or 0,
         heat=fields.read("heat", as_integer) or 0,
-        published=fields.read("published", as_flag) is not False,
+        published=_is_published(fields),
         locale=fields.text("locale"),
         tags=tuple(dict.fromkeys(text for text, _ in fields.texts("tags"))),
         topics=tuple(topics),
         featured_content=fields.text("featuredContent"),
         images=fields.entries("images", _image),
         related=fields.entries("related", _related),
-        secured=fields.text("secured"),
+        secured=secured or None,
         metadata=fields.metadata(),
     )
     lines = _lines(fields, topics, urls)
@@ -91,6 +92,22 @@ def _content(fields: Fields, front_matter: FrontMatter) -> str | None:
         "Remove one of the two.",
     )
     return content
+
+
+def _is_published(fields: Fields) -> bool:
+    """Whether everybody may read it: not where something else is written that cannot be read."""
+    flag = fields.read("published", as_flag)
+    return fields.node("published") is None if flag is None else flag
+
+
+def _secured(fields: Fields) -> str | None:
+    """Text that few may read, "" where there is none; None, with an error, where it is no text.
+
+    More than those few would read it in the metadata or in a warning that quotes it.
+    """
+    if fields.node("secured") is None:
+        return ""
+    return fields.require("secured", lambda node: as_scalar(node).text, Code.WRONG_TYPE)
 
 
 def _topics(fields: Fields) -> dict[str, int]:

@@ -13,17 +13,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .documents import read_document
-from .export import FIELDS, Document, document_text
+from .export import FIELDS, Document, article_document, document_text
 from .frontmatter import Limits, Parts, parse, split
 from .nodes import Mapping as Tree
 from .nodes import Scalar
-from .reading import YAML_ENDINGS
+from .reading import YAML_ENDINGS, Reading
 from .treebuilder import UnreadableError
 from .yamlwriter import write_mapping
 
 _MARK = "\ufeff"
 _KEY = re.compile(r"[^\s#].*?:(?:\s|$)")
-_QUOTED = r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'"""
+_QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
+_BEFORE = re.compile(r":[ \t]+")
+_BEHIND = re.compile(r"[ \t]+#.*|[ \t]*")
 
 
 class Edit(NamedTuple):
@@ -44,19 +46,33 @@ def edit_between(before: Document, after: Document) -> Edit:
     return Edit(changed, None if same_content else after.content or "")
 
 
-def changed_text(path: str, text: str, before: Document, after: Document, limits: Limits) -> str:
+class Edited(NamedTuple):
+    """A text, and what is read from it."""
+
+    text: str
+    reading: Reading
+
+
+def changed_text(path: str, text: str, before: Document, after: Document, limits: Limits) -> Edited:
     """The text of a file, which says `before`, changed to say `after`.
 
     Lines of keys that do not change stay as they are, where that is possible at all.
     """
-    whole = document_text(after)
-    wanted = read_document(path, _encoded(whole), limits).article
-    if wanted is None:
+    line_by_line = _edited(path, text, edit_between(before, after), limits)
+    edited = None if line_by_line is None else _read(path, line_by_line, limits)
+    # Reading takes most of the time, so the whole is read only where this does not tell enough.
+    if edited and edited.reading.article and article_document(edited.reading.article) == after:
+        return edited
+    whole = _read(path, document_text(after), limits)
+    if whole.reading.article is None:
         return whole  # and whoever reads it is told what is wrong with it
-    edited = _edited(path, text, edit_between(before, after), limits)
-    if edited is not None and read_document(path, _encoded(edited), limits).article == wanted:
+    if edited and edited.reading.article == whole.reading.article:
         return edited
     return whole
+
+
+def _read(path: str, text: str, limits: Limits) -> Edited:
+    return Edited(text, read_document(path, _encoded(text), limits))
 
 
 def _encoded(text: str) -> bytes:
@@ -158,10 +174,8 @@ class _Lines:
         node = self._root.entries[key]
         if len(new) > 1 or end > first + 1 or not isinstance(node, Scalar):
             return new
-        old = re.escape(node.text) if node.plain else _QUOTED
-        line = self._lines[first].removesuffix(self._eol)
-        match = re.fullmatch(rf"(\S.*?:[ \t]+)(?:{old})([ \t]+#.*|[ \t]*)", line)
-        return [match[1] + _block({"": value})[0].partition(": ")[2] + match[2]] if match else new
+        around = _around(node, self._lines[first].removesuffix(self._eol))
+        return [_block({"": value})[0].partition(": ")[2].join(around)] if around else new
 
     def _inserted(self, key: str, value: Any) -> _Replacement:
         """A new key, behind the one that usually stands before it."""
@@ -176,6 +190,20 @@ class _Lines:
             return self._end
         earlier = [k for k in FIELDS[: FIELDS.index(key)] if k in self._root.key_lines]
         return self._span(earlier[-1])[1] if earlier else self._start
+
+
+def _around(scalar: Scalar, line: str) -> tuple[str, str] | None:
+    """What stands before and behind a value on its key's line; None where that is not sure."""
+    for before in _BEFORE.finditer(line):
+        start = before.end()
+        if scalar.plain:
+            end = start + len(scalar.text) if line.startswith(scalar.text, start) else None
+        else:
+            quoted = _QUOTED.match(line, start)
+            end = quoted.end() if quoted else None
+        if end is not None and _BEHIND.fullmatch(line, end):
+            return line[:start], line[end:]
+    return None
 
 
 def _block(values: Mapping[str, Any]) -> list[str]:

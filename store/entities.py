@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from typing import NamedTuple
 
-from .index import Family, Index, Posting
+from .index import Family, Index
 from .model import Image, Provider, ProviderMention, Topic, TopicDefinition
 from .names import domain_key, provider_id, topic_id, topic_slug
+from .terms import Aliases, topic_aliases
 
-Definitions = Mapping[str, TopicDefinition]
-"""The topic tree by slug."""
 
-Children = Mapping[str, tuple[str, ...]]
-"""The slugs of a topic's children, sorted, by its own."""
+class TopicTree(NamedTuple):
+    """The topics as they are defined: by slug, with the slugs of their children, sorted.
+
+    `aliases`: by which other slugs articles may name them.
+    """
+
+    definitions: tuple[TopicDefinition, ...]
+    by_slug: Mapping[str, TopicDefinition]
+    children: Mapping[str, tuple[str, ...]]
+    aliases: Aliases
+
+    @classmethod
+    def of(cls, definitions: tuple[TopicDefinition, ...]) -> TopicTree:
+        """The tree of these topics."""
+        by_slug = {definition.slug: definition for definition in definitions}
+        return cls(definitions, by_slug, _children(by_slug), topic_aliases(definitions))
 
 
 def mentions(index: Index, domain: str) -> Iterator[ProviderMention]:
     """What articles say of a provider, newest first; their own before their related stories'."""
-    for *_, article in reversed(index.posting(Family.PROVIDER, domain)):
+    for article in index.newest(Family.PROVIDER, domain):
         yield article.provider
-    for *_, article in reversed(index.posting(Family.RELATED_DOMAIN, domain)):
+    for article in index.newest(Family.RELATED_DOMAIN, domain):
         for story in article.related:
             mention = story.provider
             if mention is not None and domain_key(mention.domain) == domain:
@@ -46,30 +60,29 @@ def draw_provider(domain: str, visible: Index, published: Index) -> Provider:
     )
 
 
-def draw_topic(slug: str, visible: Index, definitions: Definitions, children: Children) -> Topic:
+def draw_topic(slug: str, visible: Index, tree: TopicTree) -> Topic:
     """The topic with this slug, which the tree or a visible article has."""
     posting = visible.posting(Family.TOPIC, slug)
-    definition = definitions.get(slug)
+    definition = tree.by_slug.get(slug)
     if definition is None:
-        definition = TopicDefinition(slug=slug, name=_newest_spelling(slug, posting))
+        definition = TopicDefinition(slug=slug, name=_newest_spelling(slug, visible))
     return Topic(
         id=topic_id(slug),
         slug=slug,
         name=definition.name,
-        parent=definition.parent if definition.parent in definitions else None,
-        children=children.get(slug, ()),
+        parent=definition.parent if definition.parent in tree.by_slug else None,
+        children=tree.children.get(slug, ()),
         keywords=definition.keywords,
         article_count=len(posting),
     )
 
 
-def _newest_spelling(slug: str, posting: Posting) -> str:
-    names: tuple[str, ...] = posting[-1][-1].topics
-    return next(name for name in names if topic_slug(name) == slug)
+def _newest_spelling(slug: str, index: Index) -> str:
+    article = next(index.newest(Family.TOPIC, slug))
+    return next(name for name in article.topics if topic_slug(name) == slug)
 
 
-def children_of(definitions: Definitions) -> Children:
-    """The children of each topic that has some."""
+def _children(definitions: Mapping[str, TopicDefinition]) -> Mapping[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for slug, definition in sorted(definitions.items()):
         if definition.parent is not None:

@@ -15,15 +15,18 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from .atomic_file import flush_folder
 
 _ASIDE = ".newsgraph-writing"
 _DECIDED = ".newsgraph-written"
+_BEGUN = ".newsgraph-begun"
 _PUBLIC = 0o644  # documents are for others to read
 _LOOK_AGAIN_S = 0.005
 
@@ -65,20 +68,72 @@ class Former(NamedTuple):
     mtime_ns: int = 0
 
 
-def write_files(root: Path, texts: Mapping[str, bytes]) -> dict[str, Former]:
-    """Have these texts at these paths, flushed to the disk; return what was there before.
+class Changed(NamedTuple):
+    """What it takes to have files as they were, and when those that were written were modified.
 
+    All by path; `renamed` has the path up to then.
+    """
+
+    former: dict[str, Former]
+    renamed: dict[str, str]
+    mtimes_ns: dict[str, int]
+
+
+def change_files(
+    root: Path,
+    texts: Mapping[str, bytes],
+    *,
+    renamed: Mapping[str, str] | None = None,
+    removed: Iterable[str] = (),
+) -> Changed:
+    """Have these texts at these paths and no files at others, flushed to the disk.
+
+    `renamed`: where the files of some of the texts are up to now. The texts are written all or
+    none, also should the process end meanwhile; so is each removal.
     Raises: OSError: it could not be done; everything is as it was.
     """
-    former = {path: _former(root / path) for path in texts}
+    done = Changed({}, {}, {})
     try:
-        for path, data in texts.items():
-            _write_aside(root, path, data, former[path])
-        _move_all(root, _decide(root) if len(texts) > 1 else root / _ASIDE)
+        for path, before in (renamed or {}).items():
+            (root / before).rename(root / path)
+            done.renamed[path] = before
+        _write_files(root, texts, done)
+        _remove_files(root, removed, done)
     except BaseException:
-        put_back(root, former)
+        put_back(root, done)
         raise
-    return former
+    return done
+
+
+def put_back(root: Path, done: Changed) -> None:
+    """Have files as they were, times included. Raises: OSError: some could not be put back."""
+    for folder in (root / _ASIDE, root / _DECIDED):
+        shutil.rmtree(folder, ignore_errors=True)
+    for path, file in done.former.items():
+        now = _former(root / path)
+        if file.data is None:
+            (root / path).unlink(missing_ok=True)
+        elif now != file:
+            aside, _ = _write_aside(root, path, file.data, file)
+            os.utime(aside, ns=(file.mtime_ns, file.mtime_ns))
+            _flush(aside)
+            aside.replace(root / path)
+    shutil.rmtree(root / _ASIDE, ignore_errors=True)
+    for path, before in done.renamed.items():
+        (root / path).rename(root / before)
+    forget_begun(root)
+
+
+def _write_files(root: Path, texts: Mapping[str, bytes], done: Changed) -> None:
+    done.former.update((path, _former(root / path)) for path in texts)
+    asides = []
+    for path, data in texts.items():
+        aside, done.mtimes_ns[path] = _write_aside(root, path, data, done.former[path])
+        asides.append(aside)
+    for aside in asides:  # once all are written, so that the disk takes them together
+        _flush(aside)
+    if texts:
+        _move_all(root, _decide(root) if len(texts) > 1 else root / _ASIDE)
 
 
 def _decide(root: Path) -> Path:
@@ -90,40 +145,51 @@ def _decide(root: Path) -> Path:
     return decided
 
 
-def remove_file(root: Path, path: str) -> dict[str, Former]:
-    """Remove a file; return what it was. Raises: OSError."""
-    former = {path: _former(root / path)}
-    (root / path).unlink(missing_ok=True)
-    flush_folder((root / path).parent)
-    return former
+def _remove_files(root: Path, paths: Iterable[str], done: Changed) -> None:
+    folders = set()
+    for path in paths:
+        done.former[path] = _former(root / path)
+        (root / path).unlink(missing_ok=True)
+        folders.add((root / path).parent)
+    for folder in folders:
+        flush_folder(folder)
 
 
-def put_back(root: Path, former: Mapping[str, Former]) -> None:
-    """Have files as they were, times included. Raises: OSError: some could not be put back."""
-    for folder in (root / _ASIDE, root / _DECIDED):
-        shutil.rmtree(folder, ignore_errors=True)
-    for path, file in former.items():
-        now = _former(root / path)
-        if file.data is None:
-            (root / path).unlink(missing_ok=True)
-        elif now != file:
-            aside = _write_aside(root, path, file.data, file)
-            os.utime(aside, ns=(file.mtime_ns, file.mtime_ns))
-            aside.replace(root / path)
-    shutil.rmtree(root / _ASIDE, ignore_errors=True)
+class Begun(msgspec.Struct, frozen=True):
+    """A write that may have been interrupted: its files, and the keys of its articles by id."""
+
+    paths: list[str] = []
+    keys: dict[str, str] = {}
 
 
-def finish_writes(root: Path) -> list[str]:
+def note_begun(root: Path, begun: Begun) -> None:
+    """Have it on the disk that a write begins, should its keys be asked for. Raises: OSError."""
+    with (root / _BEGUN).open("wb") as file:
+        file.write(msgspec.json.encode(begun))
+        file.flush()
+        os.fsync(file.fileno())
+    flush_folder(root)
+
+
+def forget_begun(root: Path) -> None:
+    """To be called when the store knows of the write, or it was put back. Raises: OSError."""
+    (root / _BEGUN).unlink(missing_ok=True)
+
+
+def finish_writes(root: Path) -> Begun:
     """Move to its place what an interrupted write had decided on, and drop what it had not.
 
-    To be called first in one's turn; returns the paths of what was moved. Raises: OSError.
+    To be called first in one's turn; returns what the store may not know yet. Raises: OSError.
     """
+    begun = Begun()
+    with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):  # torn: no file was touched
+        begun = msgspec.json.decode((root / _BEGUN).read_bytes(), type=Begun)
     moved: list[str] = []
     if (root / _DECIDED).is_dir():
         moved = _move_all(root, root / _DECIDED)
     if (root / _ASIDE).is_dir():
         shutil.rmtree(root / _ASIDE)
-    return moved
+    return Begun([*begun.paths, *moved], begun.keys)
 
 
 def _move_all(root: Path, aside: Path) -> list[str]:
@@ -148,9 +214,11 @@ def _former(path: Path) -> Former:
         return Former(None)
 
 
-def _write_aside(root: Path, path: str, data: bytes, former: Former) -> Path:
+def _write_aside(root: Path, path: str, data: bytes, former: Former) -> tuple[Path, int]:
+    """Write a file aside, unflushed; where it is, and its modification time."""
     aside = root / _ASIDE / path
-    aside.parent.mkdir(parents=True, exist_ok=True)
+    if not aside.parent.is_dir():
+        aside.parent.mkdir(parents=True)
     with aside.open("wb") as file:
         file.write(data)
         file.flush()
@@ -158,5 +226,9 @@ def _write_aside(root: Path, path: str, data: bytes, former: Former) -> Path:
         # Clocks tick slowly beside disks; two states of a file must never have the same time.
         now_ns = max(time.time_ns(), former.mtime_ns + 1)
         os.utime(file.fileno(), ns=(now_ns, now_ns))
+        return aside, os.fstat(file.fileno()).st_mtime_ns  # file systems may round
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
         os.fsync(file.fileno())
-    return aside

@@ -10,7 +10,7 @@ from .diagnostics import Code
 from .documents import read_document
 from .errors import Refusal, RefusedError
 from .frontmatter import Limits
-from .model import Article, Diagnostic, Severity
+from .model import Diagnostic, Severity
 from .reading import Reading
 
 BAD_PATH = "BAD_PATH"
@@ -20,11 +20,10 @@ Documents = Sequence[tuple[str, str]]
 
 
 class Incoming(msgspec.Struct, frozen=True):
-    """Documents that can be taken, by path, and what might be better about them."""
+    """Documents that can be taken, by path: their texts, and the articles read from them."""
 
-    articles: dict[str, Article]
     texts: dict[str, bytes]
-    diagnostics: tuple[Diagnostic, ...]
+    readings: dict[str, Reading]
 
 
 def read_incoming(
@@ -35,8 +34,7 @@ def read_incoming(
     `path_problem` says what is wrong with a path. Raises: RefusedError: with all that is wrong.
     """
     refusals: list[Refusal] = []
-    incoming = Incoming({}, {}, ())
-    found: list[Diagnostic] = []
+    incoming = Incoming({}, {})
     slugs: dict[str, str] = {}
     for i, (path, text) in enumerate(documents):
         place = ("documents", str(i))
@@ -47,15 +45,14 @@ def read_incoming(
         data = encoded(text)
         reading = read_document(path, data, limits)
         incoming.texts[path] = data
-        found += reading.diagnostics
+        incoming.readings[path] = reading
         refusals += refused(reading, (*place, "text"))
-        if article := reading.article:
-            incoming.articles[path] = article
-            if (first := slugs.setdefault(article.slug, path)) != path:
-                refusals.append(slug_taken(article.slug, first, (*place, "path")))
+        article = reading.article
+        if article and (first := slugs.setdefault(article.slug, path)) != path:
+            refusals.append(slug_taken(article.slug, first, (*place, "path")))
     if refusals:
         raise RefusedError(*refusals)
-    return msgspec.structs.replace(incoming, diagnostics=tuple(found))
+    return incoming
 
 
 def refused(reading: Reading, place: tuple[str, ...]) -> list[Refusal]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,12 +12,12 @@ import msgspec
 from .diagnostics import Code
 from .errors import StoreError
 from .files import FileReading, Progress, read_files
-from .folder_files import finish_writes, folder_turn
+from .folder_files import finish_writes, folder_turn, forget_begun
 from .frontmatter import Limits
 from .manifest import Manifest, ManifestIndex
 from .memory import MemoryRepository
 from .model import Diagnostic
-from .repository import Repository, SourceFile
+from .repository import Batch, Repository, SourceFile
 from .scan import Found, Scanner
 from .update import LoadReport, Update
 
@@ -32,14 +32,17 @@ class LoadOptions(msgspec.Struct, frozen=True):
 
     `include`: names of hidden or underscore folders and of hidden files to read all the same.
     `prune`: delete everything, should the folder hold none of the files that were loaded from it.
+    `overwrite`: take files also in place of what mutations changed since they were loaded.
     """
 
     limits: Limits = Limits()
     include: frozenset[str] = frozenset()
     prune: bool = False
+    overwrite: bool = False
 
 
 DEFAULTS = LoadOptions()
+_NOTHING = Batch()
 
 
 class _Survey(msgspec.Struct):
@@ -80,7 +83,7 @@ class FolderLoader:
     async def _load(self, progress: Progress | None) -> LoadReport:
         started = time.perf_counter()
         try:
-            await asyncio.to_thread(finish_writes, self._folder)
+            begun = await asyncio.to_thread(finish_writes, self._folder)
             found = await asyncio.to_thread(self._scanner.scan)
         except OSError as e:
             raise StoreError(
@@ -89,8 +92,13 @@ class FolderLoader:
             ) from e
         before = await self.known()
         self._refuse_other_folder(before.sources, found)
-        survey = await asyncio.to_thread(_survey_of_all, started, before, found)
-        return await self._update(survey, progress)
+        overwrite = self._options.overwrite
+        survey = await asyncio.to_thread(_survey_of_all, started, before, found, overwrite)
+        report = await self._update(survey, progress, Batch(keys=begun.keys))
+        if begun.paths:
+            forget_begun(self._folder)
+        kept = sorted(path for path, source in self._index.sources.items() if source.left_behind)
+        return msgspec.structs.replace(report, kept=tuple(kept))
 
     async def refresh(self, paths: Iterable[str]) -> LoadReport:
         """Bring the repository up to date with some files and folders, as a watcher names them.
@@ -105,13 +113,15 @@ class FolderLoader:
         async with folder_turn(self._folder):
             return await self.refresh_in_turn(named)
 
-    async def refresh_in_turn(
-        self, named: Collection[str], expected: Mapping[str, int | None] | None = None
-    ) -> LoadReport:
-        """As `refresh`, for who has a turn with the folder; `expected` is that of a batch.
+    async def finish_in_turn(self) -> None:
+        """Finish what another process had begun. Raises: OSError. StoreError."""
+        begun = await asyncio.to_thread(finish_writes, self._folder)
+        if begun.paths:
+            await self.refresh_in_turn(begun.paths, Batch(keys=begun.keys))
+            forget_begun(self._folder)
 
-        Raises: StoreError: the folder itself is gone. ConflictError: `expected` does not hold.
-        """
+    async def refresh_in_turn(self, named: Collection[str], more: Batch = _NOTHING) -> LoadReport:
+        """As `refresh`, for who has a turn with the folder; `more`: what else the batch holds."""
         started = time.perf_counter()
         if not self._folder.is_dir():
             raise StoreError(
@@ -121,7 +131,16 @@ class FolderLoader:
         before = await self.known()
         found = await asyncio.to_thread(self._scanner.look, named)
         survey = await asyncio.to_thread(_survey_of_some, started, before, found, named)
-        return await self._update(survey, expected=expected)
+        return await self._update(survey, more=more)
+
+    async def take_in_turn(self, files: Sequence[FileReading], more: Batch) -> int:
+        """Have the repository know these files, for who has a turn and has just written them.
+
+        The state after it is that of a refresh, without reading them again; `index` is brought to
+        it also where the repository refuses, until `known` is asked. `more`: what else the batch
+        holds. Returns the store's revision. Raises: ConflictError. StoreUnavailableError.
+        """
+        return await self._take(Update(self._index), list(files), more)
 
     async def known(self) -> ManifestIndex:
         """What the repository remembers of the files; a refresh keeps it up to date."""
@@ -142,29 +161,27 @@ class FolderLoader:
         return self._scanner.ignores(path)
 
     async def _update(
-        self,
-        survey: _Survey,
-        progress: Progress | None = None,
-        expected: Mapping[str, int | None] | None = None,
+        self, survey: _Survey, progress: Progress | None = None, more: Batch = _NOTHING
     ) -> LoadReport:
         # What costs time with the number of files is done in threads, between which readers of the
         # repository get their turns.
         update = await asyncio.to_thread(_begun, survey)
         root, limits = self._scanner.root, self._options.limits
-        paths = survey.to_read
-        while True:
-            readings = await read_files(root, paths, limits, progress)
-            paths = await asyncio.to_thread(_settled, update, readings)
-            if not paths:
-                break
-            progress = None
-        batch = await asyncio.to_thread(update.batch)
-        if batch is None:
-            revision = (await self._repository.snapshot()).revision
-        else:
-            batch = msgspec.structs.replace(batch, expected=expected or {})
-            revision = await self._repository.apply(batch)
+        files = await read_files(root, survey.to_read, limits, progress)
+        revision = await self._take(update, files, more)
         return update.report(time.perf_counter() - survey.started, revision)
+
+    async def _take(self, update: Update, files: list[FileReading], more: Batch) -> int:
+        while paths := await asyncio.to_thread(_settled, update, files):
+            files = await read_files(self._scanner.root, paths, self._options.limits)
+        batch = await asyncio.to_thread(update.batch)
+        if batch is None and not more.deletes:
+            return (await self._repository.snapshot()).revision
+        batch = batch or _NOTHING
+        deletes = (*batch.deletes, *more.deletes)
+        return await self._repository.apply(
+            msgspec.structs.replace(batch, deletes=deletes, expected=more.expected, keys=more.keys)
+        )
 
     def _refuse_other_folder(self, before: Manifest, found: list[Found]) -> None:
         if self._options.prune or not before or any(f.path in before for f in found):
@@ -187,10 +204,17 @@ async def check_folder(
     return report, list(problems)
 
 
-def _survey_of_all(started: float, before: ManifestIndex, found: list[Found]) -> _Survey:
+def _survey_of_all(
+    started: float, before: ManifestIndex, found: list[Found], overwrite: bool
+) -> _Survey:
     known = before.sources
     missing = known.keys() - {f.path for f in found}
-    to_read = [f.path for f in found if not f.problem and _is_new(f, known.get(f.path))]
+    again = {path for path, s in known.items() if s.left_behind} if overwrite else set[str]()
+    to_read = [
+        f.path
+        for f in found
+        if not f.problem and (f.path in again or _is_new(f, known.get(f.path)))
+    ]
     return _Survey(started, before, found, missing, to_read)
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, compress
+from operator import is_not
+
+import msgspec
 
 from . import topics
 from .cursors import diagnostic_position
 from .diagnostics import Code, error, warning
-from .model import Diagnostic
+from .model import Article, Diagnostic
 from .names import topic_slug
 from .repository import SourceFile
 
@@ -52,6 +55,18 @@ def diagnostics(manifest: Manifest) -> tuple[Diagnostic, ...]:
         _unknown_topics(articles, topic_tree),
     )
     return tuple(sorted(dict.fromkeys(found), key=diagnostic_position))
+
+
+def left_behind(source: SourceFile, article: Article | None) -> SourceFile:
+    """A file whose article was changed (None: removed) in the store alone."""
+    return msgspec.structs.replace(
+        source,
+        slug=article.slug if article else None,
+        topics=article.topics if article else (),
+        url_keys=article.url_keys if article else (),
+        lines={},
+        left_behind=True,
+    )
 
 
 def _duplicate_slugs(manifest: Manifest, claimed: Mapping[str, list[str]]) -> Iterator[Diagnostic]:
@@ -133,10 +148,10 @@ class ManifestIndex:
     def follow(self, manifest: Manifest) -> None:
         """Become the index of this manifest, which is mostly the same as before."""
         known = self.sources
-        changes: dict[str, SourceFile | None] = {
-            path: source for path, source in manifest.items() if known.get(path) is not source
-        }
-        if changes or len(known) != len(manifest):
+        differs = map(is_not, manifest.values(), map(known.get, manifest))
+        changes: dict[str, SourceFile | None] = dict(compress(manifest.items(), differs))
+        added = sum(path not in known for path in changes)
+        if len(known) + added != len(manifest):
             changes.update((path, None) for path in known if path not in manifest)
         self.change(changes)
 

@@ -286,13 +286,17 @@ class MemoryRepository:
         """See `Repository`."""
         return history(self._changes, self._snapshot.revision, after, visibility, limit)
 
-    async def wait(self, after: int) -> int:
+    async def wait(self, version: str) -> MemorySnapshot:
         """See `Repository`."""
-        while self._snapshot.revision <= after:
+        while self._snapshot.version == version:
             if self._closed:
                 raise StoreUnavailableError("The store was closed.")
             await self._bell.heard()
-        return self._snapshot.revision
+        return self._snapshot
+
+    async def changes_of(self, key: str) -> Sequence[Change]:
+        """See `Repository`."""
+        return [change for change in self._changes if change.key == key]
 
     async def sources(self) -> Mapping[str, SourceFile]:
         """See `Repository`."""

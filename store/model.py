@@ -188,7 +188,7 @@ class Change(Value, frozen=True, kw_only=True):
     """One step of the store's history: after it, the document is at `revision` or gone.
 
     `published` and `was_published` tell whether the public saw the document after and before the
-    change, from which each reader's own history follows.
+    change, from which each reader's own history follows. `key` is the name that the writer gave it.
     """
 
     revision: int
@@ -198,6 +198,7 @@ class Change(Value, frozen=True, kw_only=True):
     at: datetime
     published: bool = False
     was_published: bool = False
+    key: str | None = None
 
 
 class Counts(Value, frozen=True, kw_only=True):

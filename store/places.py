@@ -9,37 +9,72 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from .errors import Refusal, RefusedError, StoreUnavailableError
-from .export import article_text
-from .folder_files import Former, finish_writes, folder_turn, put_back, remove_file, write_files
+from .files import FileReading
+from .folder_files import (
+    Begun,
+    Changed,
+    change_files,
+    folder_turn,
+    forget_begun,
+    note_begun,
+    put_back,
+)
 from .loader import FolderLoader
-from .manifest import ManifestIndex
-from .model import Article, Severity
-from .repository import Batch, Repository
+from .manifest import ManifestIndex, left_behind
+from .model import Article, Severity, Visibility
+from .query import Key
+from .reading import Reading
+from .repository import Batch, Repository, SourceFile
 
 ARTICLES = "_news"
 
 
 class Write(msgspec.Struct, frozen=True):
-    """Documents to keep and one to remove.
+    """Documents to keep and articles to remove, by path.
 
-    `articles` and `texts` are by path; `removed` is the document of an article that goes.
-    `renamed`: the file's path up to now, where the only document gets another. `expected` is that
-    of a batch.
+    `texts` of documents, and the `readings` of these, each with an article. `renamed`: a file's
+    path up to now, where the only document gets another. `expected` and `keys` are a batch's.
     """
 
-    articles: Mapping[str, Article] = {}
     texts: Mapping[str, bytes] = {}
-    removed: Article | None = None
-    renamed: str | None = None
+    readings: Mapping[str, Reading] = {}
+    removed: Mapping[str, Article] = {}
+    renamed: Mapping[str, str] = {}
     expected: Mapping[str, int | None] = {}
+    keys: Mapping[str, str] = {}
+
+    @property
+    def articles(self) -> list[Article]:
+        """Those to keep, in the documents' order."""
+        return [reading.article for reading in self.readings.values() if reading.article]
+
+    @property
+    def names(self) -> set[str]:
+        """The paths and slugs that it changes: two writes that share none do not meet."""
+        paths = {*self.texts, *self.removed, *self.renamed.values()}
+        return paths.union(article.slug for article in self.changed)
+
+    @property
+    def changed(self) -> list[Article]:
+        """Those to keep and those to remove."""
+        return [*self.articles, *self.removed.values()]
+
+    @classmethod
+    def of_all(cls, writes: Iterable[Write]) -> Write:
+        """Several that do not meet, as one."""
+        parts: dict[str, dict[str, Any]] = {name: {} for name in cls.__struct_fields__}
+        for write in writes:
+            for name, part in parts.items():
+                part.update(getattr(write, name))
+        return cls(**parts)
 
 
 class Place(Protocol):
@@ -57,8 +92,11 @@ class Place(Protocol):
         """The path of an article's document, also of one that has no file yet."""
         ...
 
-    async def text_of(self, path: str, article: Article) -> str:
-        """The document's present text. Raises: RefusedError: it has to be mended first."""
+    def text_of(self, path: str) -> str | None:
+        """The text of a document's file, if there is one. For threads.
+
+        Raises: RefusedError: it has to be mended first.
+        """
         ...
 
     async def is_free(self, path: str, slug: str) -> bool:
@@ -83,8 +121,8 @@ def article_path(slug: str) -> str:
 
 
 class StorePlace:
-    """The store alone. A file that was loaded once is read again by the next load, should there be
-    one: where there is a folder, it is right.
+    """The store alone. Files whose articles change are known to be left behind, so that the next
+    load neither takes them again nor is silent about it.
     """
 
     def __init__(self, repository: Repository) -> None:
@@ -103,9 +141,9 @@ class StorePlace:
         """See `Place`."""
         return article_path(article.slug)
 
-    async def text_of(self, path: str, article: Article) -> str:  # noqa: ARG002  # see `Place`
-        """See `Place`: what export would write."""
-        return article_text(article)
+    def text_of(self, path: str) -> str | None:  # noqa: ARG002  # see `Place`
+        """See `Place`; there are no files."""
+        return None
 
     async def is_free(self, path: str, slug: str) -> bool:  # noqa: ARG002
         """See `Place`; there are no files."""
@@ -117,20 +155,37 @@ class StorePlace:
 
     async def keep(self, write: Write) -> int:
         """See `Place`."""
-        puts = tuple(write.articles.values())
-        slugs = {article.slug for article in puts} | {a.slug for a in (write.removed,) if a}
-        self._index.follow(await self._repository.sources())
-        forgotten = [path for slug in slugs for path in self._index.claims.get(slug, ())]
-        self._index.change(dict.fromkeys(forgotten))
+        await asyncio.to_thread(self._index.follow, await self._repository.sources())
+        sources = self._left_behind(write, await self._changed(write.articles))
+        self._index.change({source.path: source for source in sources})
         return await self._repository.apply(
             Batch(
-                puts=puts,
-                deletes=(write.removed.id,) if write.removed else (),
-                diagnostics=self._index.diagnostics() if forgotten else None,
-                forgotten_sources=tuple(forgotten),
+                puts=tuple(write.articles),
+                deletes=tuple(article.id for article in write.removed.values()),
+                diagnostics=self._index.diagnostics() if sources else None,
+                sources=tuple(sources),
                 expected=write.expected,
+                keys=write.keys,
             )
         )
+
+    async def _changed(self, articles: Sequence[Article]) -> list[Article]:
+        """Those that are not in the store as they are."""
+        snapshot = await self._repository.snapshot()
+        present = await snapshot.get_many(Key.ID, [a.id for a in articles], Visibility.ALL)
+        return [
+            article
+            for article, now in zip(articles, present, strict=True)
+            if now is None or now != msgspec.structs.replace(article, revision=now.revision)
+        ]
+
+    def _left_behind(self, write: Write, changed: Sequence[Article]) -> list[SourceFile]:
+        """What is known from now on of the files whose articles change or go."""
+        sources, claims = self._index.sources, self._index.claims
+        kept = {claims[a.slug][0]: a for a in changed if a.slug in claims}
+        gone = {path: None for a in write.removed.values() for path in claims.get(a.slug, ())}
+        after = (left_behind(sources[path], article) for path, article in {**kept, **gone}.items())
+        return [source for source in after if source != sources[source.path]]
 
 
 class FolderPlace:
@@ -141,21 +196,18 @@ class FolderPlace:
         self._folder = folder
         self._loader = loader
         self._index = ManifestIndex()
-        self._queue = asyncio.Lock()  # cheaper to wait at than the folder
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """See `Place`: one at a time, among all processes."""
-        async with self._queue, folder_turn(self._folder):
+        async with folder_turn(self._folder):
             if not self._folder.is_dir():
                 raise StoreUnavailableError(
                     "The folder that the documents are kept in is not there now. Nothing has "
                     "changed. Mount or restore it, and try again."
                 )
             with _refused_by_system("written", "What another process had begun"):
-                begun = await asyncio.to_thread(finish_writes, self._folder)
-            if begun:
-                await self._loader.refresh_in_turn(begun)
+                await self._loader.finish_in_turn()
             self._index = await self._loader.known()
             yield
 
@@ -171,11 +223,11 @@ class FolderPlace:
         paths = self._paths_of(article.slug)
         return paths[0] if paths else article_path(article.slug)
 
-    async def text_of(self, path: str, article: Article) -> str:
+    def text_of(self, path: str) -> str | None:
         """See `Place`. Raises: StoreUnavailableError."""
         source = self._index.sources.get(path)
         if source is None:
-            return article_text(article)
+            return None
         if source.failed:
             raise RefusedError(
                 *(
@@ -185,12 +237,14 @@ class FolderPlace:
                 )
             )
         with _refused_by_system("read", path):
-            return (await asyncio.to_thread((self._folder / path).read_bytes)).decode()
+            return (self._folder / path).read_bytes().decode()
 
     async def is_free(self, path: str, slug: str) -> bool:
         """See `Place`."""
         source = self._index.sources.get(path)
-        return source.slug == slug if source else not _is_there(self._folder / path)
+        if source is None:
+            return not _is_there(self._folder / path)
+        return source.slug == slug or (source.left_behind and source.slug is None)
 
     async def holder_of(self, slug: str, besides: Collection[str]) -> str | None:
         """See `Place`."""
@@ -198,49 +252,39 @@ class FolderPlace:
 
     async def keep(self, write: Write) -> int:
         """See `Place`."""
-        if write.removed:
-            return await self._remove(write.removed, write.expected)
-        with _refused_by_system("written", ", ".join(write.texts)):
-            former = await asyncio.to_thread(self._write, write)
-        paths = {*write.texts, *((write.renamed,) if write.renamed else ())}
-        return await self._load(paths, former, write)
-
-    async def _remove(self, article: Article, expected: Mapping[str, int | None]) -> int:
-        paths = self._paths_of(article.slug)
-        if not paths:  # written when the folder was not the source
-            return await self._repository.apply(Batch(deletes=(article.id,), expected=expected))
-        with _refused_by_system("removed", paths[0]):
-            former = await asyncio.to_thread(remove_file, self._folder, paths[0])
-        return await self._load({paths[0]}, former, Write(expected=expected))
-
-    async def _load(self, paths: set[str], former: Mapping[str, Former], write: Write) -> int:
-        """Have the store load the files; put them back where that fails."""
+        # An article that was written when the folder was not the source has no file.
+        removed = [path for path in write.removed if path in self._index.sources]
+        alone = [a.id for path, a in write.removed.items() if path not in removed]
+        with _refused_by_system("written", ", ".join((*write.texts, *removed))):
+            done = await asyncio.to_thread(self._write, write, removed)
+        gone = [FileReading(path, gone=True) for path in (*removed, *write.renamed.values())]
+        more = Batch(deletes=tuple(alone), expected=write.expected, keys=write.keys)
         try:
-            return (await self._loader.refresh_in_turn(paths, write.expected)).revision
+            revision = await self._loader.take_in_turn([*_files(write, done), *gone], more)
         except BaseException:
-            await asyncio.to_thread(self._put_back, former, write)
+            await asyncio.to_thread(put_back, self._folder, done)
+            await self._loader.known()
             raise
+        if write.keys:
+            with suppress(OSError):  # it is written, and the next turn will find nothing to do
+                forget_begun(self._folder)
+        return revision
+
+    def _write(self, write: Write, removed: Sequence[str]) -> Changed:
+        if write.keys:
+            paths = [*write.texts, *removed, *write.renamed.values()]
+            note_begun(self._folder, Begun(paths, dict(write.keys)))
+        return change_files(self._folder, write.texts, renamed=write.renamed, removed=removed)
 
     def _paths_of(self, slug: str) -> list[str]:
         """The files that claim an article's slug, the one that has it first."""
         return list(self._index.claims.get(slug, ()))
 
-    def _write(self, write: Write) -> dict[str, Former]:
-        if write.renamed is None:
-            return write_files(self._folder, write.texts)
-        [path] = write.texts
-        (self._folder / write.renamed).rename(self._folder / path)
-        try:
-            return write_files(self._folder, write.texts)
-        except BaseException:
-            self._put_back({}, write)
-            raise
 
-    def _put_back(self, former: Mapping[str, Former], write: Write) -> None:
-        put_back(self._folder, former)
-        if write.renamed is not None:
-            [path] = write.texts
-            (self._folder / path).rename(self._folder / write.renamed)
+def _files(write: Write, done: Changed) -> Iterator[FileReading]:
+    """What reading the files that were written would give."""
+    for path, reading in write.readings.items():
+        yield FileReading(path, len(write.texts[path]), done.mtimes_ns[path], reading)
 
 
 def _is_there(path: Path) -> bool:

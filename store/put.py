@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -27,10 +27,11 @@ _NO_NAME = "article.md"  # a name that is no slug, so that title and date make o
 
 
 class Changed(msgspec.Struct, frozen=True):
-    """A document as it will be."""
+    """A document as it will be, and what is read from it."""
 
     path: str
     text: str
+    reading: Reading
     article: Article
 
 
@@ -41,26 +42,40 @@ def new_document(slug: str | None, fields: Mapping[str, Any], limits: Limits) ->
     """
     path = article_path(slug) if slug else _NO_NAME
     text = document_text(_with(Document({}), fields))
-    article = _taken(path, text, fields, Reading(), limits)
-    return Changed(article_path(article.slug), text, article)
+    reading = read_document(path, encoded(text), limits)
+    article = _taken(reading, fields, Reading)
+    if slug is None:
+        path = article_path(article.slug)
+        reading = read_document(path, encoded(text), limits)
+    return Changed(path, text, reading, article)
 
 
 def changed_document(
-    article: Article, path: str, text: str, fields: Mapping[str, Any], limits: Limits
+    article: Article, path: str, text: str | None, fields: Mapping[str, Any], limits: Limits
 ) -> Changed:
     """An article's document with some fields changed; None removes one.
 
-    Its slug stays: where it came from the title, a file that is named after it keeps it.
+    `text` is what its file says; None where there is no file. Its slug stays: where it came from
+    the title, a file that is named after it keeps it.
     Raises: RefusedError: it cannot be taken.
     """
     before = article_document(article)
-    earlier = read_document(path, encoded(text), limits)
-    new = changed_text(path, text, before, _with(before, fields), limits)
-    changed = _taken(path, new, fields, earlier, limits)
+    after = _with(before, fields)
+    if text is None:
+        new = document_text(after)
+        reading = read_document(path, encoded(new), limits)
+    else:
+        new, reading = changed_text(path, text, before, after, limits)
+
+    def earlier() -> Reading:
+        return read_document(path, encoded(text or document_text(before)), limits)
+
+    changed = _taken(reading, fields, earlier)
     if changed.slug != article.slug:
         path = str(PurePosixPath(path).with_name(article.slug + PurePosixPath(path).suffix))
-        changed = _taken(path, new, fields, earlier, limits)
-    return Changed(path, new, changed)
+        reading = read_document(path, encoded(new), limits)
+        changed = _taken(reading, fields, earlier)
+    return Changed(path, new, reading, changed)
 
 
 def bad_slug(slug: str) -> str | None:
@@ -85,11 +100,8 @@ def _with(document: Document, fields: Mapping[str, Any]) -> Document:
     return Document({key: values[key] for key in keys if key in values}, content)
 
 
-def _taken(
-    path: str, text: str, fields: Mapping[str, Any], earlier: Reading, limits: Limits
-) -> Article:
-    """The article of a text, unless what was given now makes it a worse one."""
-    reading = read_document(path, encoded(text), limits)
+def _taken(reading: Reading, fields: Mapping[str, Any], earlier: Callable[[], Reading]) -> Article:
+    """The article of a text, unless what was given now makes it a worse one than `earlier`."""
     refusals = [
         Refusal(d.code, _KEPT.sub("", explained(d)), _place(d))
         for d in reading.diagnostics
@@ -100,14 +112,14 @@ def _taken(
     return reading.article
 
 
-def _is_new(problem: Diagnostic, fields: Mapping[str, Any], earlier: Reading) -> bool:
+def _is_new(problem: Diagnostic, fields: Mapping[str, Any], earlier: Callable[[], Reading]) -> bool:
     """Whether a problem came with what was given now."""
     if problem.code == Code.MISSING_PROVIDER:  # of a related story: its address tells it
         return False
     field = field_of(problem)
     if field:
         return field[0] in fields
-    return problem.code not in {known.code for known in earlier.diagnostics}
+    return problem.code not in {known.code for known in earlier().diagnostics}
 
 
 def _place(diagnostic: Diagnostic) -> tuple[str, ...]:

@@ -188,8 +188,9 @@ class ArticleQuery(msgspec.Struct, frozen=True):
 class Place(NamedTuple):
     """Where a page's items stand in a list that the engine keeps whole for this state of the store.
 
-    They are `whole[start:end]`, read backwards where it says so. The list is the same object for
-    all pages of it, so that callers can keep things of their own alongside.
+    They are those of `whole[start:end]`, whatever stands for them there, read backwards where it
+    says so. The list is the same object for all pages of it, so that callers can keep things of
+    their own alongside.
     """
 
     whole: Sequence[Any]

@@ -33,7 +33,8 @@ class SourceFile(Value, frozen=True, kw_only=True):
     `lines` (1-based line of a field) are what checks across documents need. `diagnostics` are the
     file's own, without those checks. `topic` is what a file of the topic tree says, its parent as
     written there. `failed`: its present text was refused, and the store keeps what an earlier text
-    said, if there was one.
+    said, if there was one. `left_behind`: a mutation has changed or removed the article in the
+    store alone since the file was loaded; `slug`, `topics` and `url_keys` are the article's.
     """
 
     path: str
@@ -46,6 +47,7 @@ class SourceFile(Value, frozen=True, kw_only=True):
     lines: Mapping[str, int] = {}
     diagnostics: tuple[Diagnostic, ...] = ()
     failed: bool = False
+    left_behind: bool = False
 
 
 class Batch(Value, frozen=True, kw_only=True):
@@ -53,7 +55,8 @@ class Batch(Value, frozen=True, kw_only=True):
 
     `deletes` are ids of articles. None for `topics`, `diagnostics` leaves them as they are, a tuple
     replaces them all. `expected` maps ids of articles to the revision that the writer last saw
-    (None: it must not be there).
+    (None: it must not be there). `keys` maps them to the name that the change gets, by which a
+    writer that was interrupted finds it again.
     """
 
     puts: tuple[Article, ...] = ()
@@ -63,6 +66,7 @@ class Batch(Value, frozen=True, kw_only=True):
     sources: tuple[SourceFile, ...] = ()
     forgotten_sources: tuple[str, ...] = ()
     expected: Mapping[str, int | None] = {}
+    keys: Mapping[str, str] = {}
 
 
 class History(Value, frozen=True, kw_only=True):
@@ -187,12 +191,17 @@ class Repository(Protocol):
         """
         ...
 
-    async def wait(self, after: int) -> int:
-        """The store's revision as soon as it is greater than `after`, whoever has written.
+    async def wait(self, version: str) -> Snapshot:
+        """The newest state as soon as it is not the one of this name, whatever has changed it.
 
-        At once if it is already. Costs next to nothing meanwhile, and may be cancelled.
+        At once if it is another already: a newer one, or an older one that a backup brought back.
+        Costs next to nothing meanwhile, and may be cancelled.
         Raises: StoreUnavailableError: the repository was closed.
         """
+        ...
+
+    async def changes_of(self, key: str) -> Sequence[Change]:
+        """What was changed under this key, oldest first, as far as the history is kept."""
         ...
 
     async def sources(self) -> Mapping[str, SourceFile]:

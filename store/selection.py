@@ -1,118 +1,76 @@
 """How a list of articles is answered from an index: which entries, in what order, which part.
 
 Of the conditions that must all hold, the one that leaves the fewest entries is read off the index;
-the rest is checked on those. Results that had to be filtered whole or sorted are remembered, for
-the next page of the same list.
+the rest is checked on those. Lists are remembered, for the next page of the same.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from itertools import chain
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from itertools import compress
 
-from .cursors import decode_article_cursor, micros, sort_key
+from .choices import Choice, choices
+from .cursors import decode_article_cursor, sort_key
+from .entries import Entries, Entry, entries_at, entries_of
 from .filters import Predicate, every, predicate
-from .index import DATE, Family, Index, Posting
+from .index import DATE, Index
 from .model import Article
 from .query import (
+    EVERYTHING,
     And,
     ArticleQuery,
     Condition,
-    Field,
     Filter,
-    Operator,
     Order,
-    OrderField,
     Page,
+    Place,
     Window,
+    all_of,
 )
-from .terms import unaliased
-from .windows import Entry, check_window, flipped, flipped_page, slice_page, walk_page
+from .windows import check_window, flipped, shown, walk
 
 MEMO_LISTS = 512
-"""How many filtered or sorted lists an index remembers."""
+"""How many lists an index remembers."""
 
 MEMO_ENTRIES = 200_000
 """How many entries the remembered lists of an index may have together; about 100 bytes each."""
 
-_FAMILIES = {
-    Field.TOPICS: Family.TOPIC,
-    Field.PROVIDER_DOMAIN: Family.PROVIDER,
-    Field.CATEGORY: Family.CATEGORY,
-    Field.TYPE: Family.TYPE,
-    Field.RELATED_URLS: Family.RELATED_URL,
-}
-_RANGES = {
-    Field.PUBLISHED_DATE_TIME: DATE,
-    Field.HEAT: OrderField.HEAT,
-    Field.QUALITY: OrderField.QUALITY,
-}
-_ANY_OF = {Operator.EQ, Operator.IN, Operator.SOME}
-_BOUNDS = {Operator.EQ, Operator.GT, Operator.GTE, Operator.LT, Operator.LTE}
+WALKED = 256
+"""How many articles a walk is taken to look at."""
 
 
-class Choice(NamedTuple):
-    """A part of an index outside of which nothing can match.
+class Whole:
+    """A list as it is whatever its window: all entries in order, ascending."""
 
-    `covers` are the conditions that all of it meets; `order` is how `take` gives it, ascending.
-    """
+    __slots__ = ("_articles", "_asked", "_index", "entries", "way")
 
-    size: int
-    covers: Sequence[Condition]
-    order: OrderField
-    take: Callable[[], Posting]
+    def __init__(self, index: Index, way: _Way, entries: Entries) -> None:
+        self.way = way
+        self.entries = entries
+        self._index = index
+        self._articles: list[Article] = []
+        self._asked = 0
 
+    def articles(self, start: int, end: int) -> list[Article]:
+        """The articles from one place to before another."""
+        if self._has_all(end - start):
+            return self._articles[start:end]
+        return self._index.articles_at(self.entries[start:end])
 
-def choices(index: Index, conditions: Sequence[Condition]) -> Iterator[Choice]:
-    """The parts of an index that each of these and-ed conditions allows."""
-    for condition in conditions:
-        if condition.field in _FAMILIES and condition.operator in _ANY_OF:
-            yield _by_terms(index, condition)
-    for field, order in _RANGES.items():
-        bounds = [c for c in conditions if c.field is field and c.operator in _BOUNDS]
-        if bounds:
-            yield _by_range(index.orders[order], order, bounds)
+    def each(self, places: range) -> Iterator[Article]:
+        """The articles at these places one after the other, no further than it is asked."""
+        if self._has_all(min(len(places), WALKED)):
+            return map(self._articles.__getitem__, places)
+        return self._index.articles_at_each(entries_at(self.entries, places))
 
-
-def _by_terms(index: Index, condition: Condition) -> Choice:
-    value: Any = condition.value
-    terms: Iterable[Any] = value if isinstance(value, tuple) else (value,)
-    if condition.field is Field.TOPICS:
-        terms = unaliased(terms, index.aliases)
-    postings = index.postings[_FAMILIES[condition.field]]
-    found = [postings[term] for term in dict.fromkeys(terms) if term in postings]
-    size = sum(map(len, found))
-    return Choice(size, (condition,), DATE, partial(_union, found))
-
-
-def _union(postings: Sequence[Posting]) -> Posting:
-    if len(postings) == 1:
-        return postings[0]
-    return sorted({entry[1]: entry for entry in chain(*postings)}.values())
-
-
-def _by_range(order: Posting, field: OrderField, bounds: Sequence[Condition]) -> Choice:
-    low, high = 0, len(order)
-    for bound in bounds:
-        value: Any = bound.value
-        key = micros(value) if field is DATE else value
-        # Keys are whole numbers: those over n are those from n + 1.
-        if bound.operator in (Operator.EQ, Operator.GTE, Operator.GT):
-            low = max(low, bisect_left(order, (key + (bound.operator is Operator.GT),)))
-        if bound.operator in (Operator.EQ, Operator.LTE, Operator.LT):
-            high = min(high, bisect_left(order, (key + (bound.operator is not Operator.LT),)))
-    return Choice(max(0, high - low), bounds, field, lambda: order[low:high])
-
-
-class Whole(NamedTuple):
-    """A list as it is whatever its window: all entries in order, ascending, and their articles."""
-
-    way: _Way
-    entries: Posting
-    articles: Sequence[Article]
+    def _has_all(self, asked: int) -> bool:
+        """Whether all articles have been looked up, as is done when as many were asked for."""
+        # Until the next write this may be one page or thousands.
+        if not self._articles:
+            self._asked += asked
+            if self._asked > len(self.entries):
+                self._articles = self._index.articles_at(self.entries)
+        return bool(self._articles)
 
 
 class Selector:
@@ -129,11 +87,7 @@ class Selector:
         check_window(query.window)
         # Lists are kept ascending: one that ends descending is the same list read backwards.
         backwards = bool(query.order) and query.order[-1].descending
-        if not backwards:
-            return self._ascending_page(query, query.window)
-        return flipped_page(self._ascending_page(query, flipped(query.window)))
-
-    def _ascending_page(self, query: ArticleQuery, window: Window) -> Page[Article]:
+        window = flipped(query.window) if backwards else query.window
         key = (query.filter, query.order)
         whole = self._memo.get(key)
         if whole is None:
@@ -142,17 +96,24 @@ class Selector:
             order = way.only if choice is None else choice.order
             in_order = order is not None and order is way.only
             if in_order and rest and not query.with_total:
-                entries = choice.take() if choice else self._index.orders[order or DATE]
-                return walk_page(entries, window, way.decode, every(rest))
+                part = self._part_as_list(query, way, choice)
+                return _walked(part, every(rest), window, backwards=backwards)
             whole = self._whole(way, choice, rest, in_order=in_order)
             self._remember(key, whole)
-        return slice_page(
-            whole.entries,
-            window,
-            whole.way.decode,
-            items=whole.articles,
-            with_total=query.with_total,
-        )
+        return _sliced(whole, window, with_total=query.with_total, backwards=backwards)
+
+    def _part_as_list(self, query: ArticleQuery, way: _Way, choice: Choice | None) -> Whole:
+        """The list of all among which to look, in the order of the query."""
+        key = (all_of(*choice.covers) if choice else EVERYTHING, query.order)
+        part = self._memo.get(key)
+        if part is None:
+            part = Whole(self._index, way, self._part(way, choice))
+            self._remember(key, part)
+        return part
+
+    def _part(self, way: _Way, choice: Choice | None) -> Entries:
+        """The entries among which to look."""
+        return choice.take() if choice else self._index.orders[way.only or DATE]
 
     def _choice(self, query: ArticleQuery, way: _Way) -> tuple[Choice | None, list[Predicate]]:
         """From which part of the index to read, and what to check on what is there."""
@@ -173,15 +134,14 @@ class Selector:
         self, way: _Way, choice: Choice | None, rest: list[Predicate], *, in_order: bool
     ) -> Whole:
         """All that matches, in order."""
-        order = choice.order if choice else way.only or DATE
-        entries: Iterable[Entry] = choice.take() if choice else self._index.orders[order]
+        entries = self._part(way, choice)
+        if in_order and not rest:
+            return Whole(self._index, way, entries)
+        articles = self._index.articles_at(entries)
         if rest:
-            holds = every(rest)
-            entries = [entry for entry in entries if holds(entry[-1])]
-        if not in_order:
-            entries = way.sort(entries)
-        found = entries if isinstance(entries, tuple | list) else tuple(entries)
-        return Whole(way, found, [entry[-1] for entry in found])
+            matches = list(map(every(rest), articles))
+            entries, articles = tuple(compress(entries, matches)), list(compress(articles, matches))
+        return Whole(self._index, way, entries if in_order else way.sort(articles))
 
     def _remember(self, key: tuple[Filter, tuple[Order, ...]], whole: Whole) -> None:
         """Keep a list, and let the oldest go for it; the newest stays whatever its size."""
@@ -192,6 +152,30 @@ class Selector:
         ):
             del self._memo[next(iter(self._memo))]
         self._memo[key] = whole
+
+
+def _sliced(whole: Whole, window: Window, *, with_total: bool, backwards: bool) -> Page[Article]:
+    """The page of a list."""
+    size = len(whole.entries)
+    start, end = shown(whole.entries, window, whole.way.decode)
+    items = whole.articles(start, end)
+    total = size if with_total else None
+    place = Place(whole.entries, start, end, backwards)
+    if backwards:
+        items.reverse()
+        return Page(items, end < size, start > 0, total, place)
+    return Page(items, start > 0, end < size, total, place)
+
+
+def _walked(part: Whole, holds: Predicate, window: Window, *, backwards: bool) -> Page[Article]:
+    """The page of those in a list that pass, which are not made a list."""
+    found = walk(
+        part.entries, window, part.way.decode, lambda places: map(holds, part.each(places))
+    )
+    items = [part.articles(place, place + 1)[0] for place in found.places]
+    if backwards:
+        return Page(items[::-1], found.has_next, found.has_previous)
+    return Page(items, found.has_previous, found.has_next)
 
 
 def _conjuncts(filter: Filter) -> Iterator[Filter]:
@@ -230,13 +214,13 @@ class _Way:
         *keys, id = decode_article_cursor(cursor, self._order)
         return (*map(_turn, keys, self._turned), id)
 
-    def sort(self, entries: Iterable[Entry]) -> Posting:
-        """The same articles, ascending in this order."""
-        return sorted(self._entry(entry[-1]) for entry in entries)
+    def sort(self, articles: Iterable[Article]) -> Entries:
+        """The entries of these articles, ascending in this order."""
+        return entries_of(sorted(map(self._entry, articles)))
 
     def _entry(self, article: Article) -> Entry:
         keys = [sort_key(article, step.field) for step in self._order]
-        return (*map(_turn, keys, self._turned), article.id, article)
+        return (*map(_turn, keys, self._turned), article.id)
 
 
 def _turn(key: int | str, turned: bool) -> int | str:

@@ -17,8 +17,9 @@ from .cursors import (
     decode_topic_cursor,
     diagnostic_position,
 )
-from .entities import children_of
-from .index import Family, Filing, Index, Swap, file_article
+from .entities import TopicTree
+from .entries import Entry
+from .index import Family, Filing, Index, file_article, swap_articles
 from .model import (
     Article,
     Counts,
@@ -40,10 +41,11 @@ from .query import (
     Window,
     check_key,
 )
-from .terms import Aliases, topic_aliases, unaliased
+from .steps import Steps
+from .terms import Aliases, unaliased
 from .urls import canonical_url
 from .view import View
-from .windows import Entry, check_window, slice_page
+from .windows import check_window, slice_page
 
 
 class IndexedSnapshot:
@@ -53,7 +55,7 @@ class IndexedSnapshot:
         self,
         everything: Index,
         published: Index,
-        topics: tuple[TopicDefinition, ...],
+        tree: TopicTree,
         diagnostics: tuple[Diagnostic, ...],
         revision: int,
         version: str | None = None,
@@ -61,12 +63,11 @@ class IndexedSnapshot:
         self.revision = revision
         self.version = version or new_version()
         self.articles = everything.articles
-        self.definitions = topics
+        self.definitions = tree.definitions
         self.diagnostics = diagnostics
-        by_slug = {definition.slug: definition for definition in topics}
-        children = children_of(by_slug)
-        self._all = View(everything, published, by_slug, children)
-        self._published = View(published, published, by_slug, children)
+        self._tree = tree
+        self._all = View(everything, published, tree)
+        self._published = View(published, published, tree)
 
     @classmethod
     def build(
@@ -78,11 +79,11 @@ class IndexedSnapshot:
         version: str | None = None,
     ) -> IndexedSnapshot:
         """The snapshot of a whole store. Costs about 30 us an article."""
-        aliases = topic_aliases(topics)
-        filings = [file_article(article, aliases) for article in articles]
-        published = [filing for filing in filings if filing.article.published]
-        index, public = Index.build(filings, aliases), Index.build(published, aliases)
-        return cls(index, public, topics, diagnostics, revision, version)
+        tree = TopicTree.of(topics)
+        everything = {a.id: (a, file_article(a, tree.aliases)) for a in articles}
+        published = {id: filed for id, filed in everything.items() if filed[0].published}
+        index, public = Index.build(everything, tree.aliases), Index.build(published, tree.aliases)
+        return cls(index, public, tree, diagnostics, revision, version)
 
     def derive(
         self,
@@ -91,28 +92,33 @@ class IndexedSnapshot:
         diagnostics: tuple[Diagnostic, ...],
         revision: int,
         version: str | None = None,
-    ) -> IndexedSnapshot:
+    ) -> Steps[IndexedSnapshot]:
         """The snapshot after changes: ids of articles -> what is there now, None for nothing.
 
-        Costs flat copies of the indexes, and some 50 us for each change; where most articles
-        change, or other names come to mean the topics of the tree, a build.
+        Costs a few us for each article that stays where it is filed, some 50 us for others, and
+        flat copies of the lists in which these stand; where most articles change, or other names
+        come to mean the topics of the tree, a build.
         """
-        aliases = self._all.index.aliases
-        if len(changed) * 2 > len(self.articles) or topic_aliases(topics) != aliases:
-            after = {**self.articles, **changed}
-            articles = filter(None, after.values())
+        tree = self._tree if topics == self.definitions else TopicTree.of(topics)
+        if len(changed) * 2 > len(self.articles) or tree.aliases != self.aliases:
+            articles = self.articles.derive(changed).flat().values()
             return self.build(articles, topics, diagnostics, revision, version)
-        swaps = [_swap(self.articles.get(id), article, aliases) for id, article in changed.items()]
+        swaps = []
+        for id, article in changed.items():
+            swaps.append(swap_articles(id, self.articles.find(id), article, tree.aliases))
+            yield
+        everything = yield from self._all.index.derive(swaps)
+        published = yield from self._published.index.derive([s.among_published() for s in swaps])
         new = IndexedSnapshot(
-            self._all.index.derive(swaps),
-            self._published.index.derive([_as_published(swap) for swap in swaps]),
-            topics,
+            everything,
+            published,
+            tree,
             diagnostics,
             revision,
             version,
         )
-        if topics == self.definitions:
-            new._keep(self, [filing for swap in swaps for filing in swap if filing])
+        if tree is self._tree:
+            new._keep(self, [f for swap in swaps for f in (swap.gone, swap.come) if f])
         return new
 
     def _keep(self, old: IndexedSnapshot, filings: Sequence[Filing]) -> None:
@@ -128,20 +134,20 @@ class IndexedSnapshot:
     @property
     def aliases(self) -> Aliases:
         """See `Snapshot`."""
-        return self._all.index.aliases
+        return self._tree.aliases
 
     async def get_many(
         self, by: Key, keys: Sequence[str], visibility: Visibility
     ) -> list[Article | None]:
         """See `Snapshot`. A look-up each."""
-        check_key(by, ARTICLE_KEYS)
         index = self._view(visibility).index
         if by is Key.ID:
-            return list(map(index.articles.get, keys))
+            return index.articles.find_many(keys)
+        check_key(by, ARTICLE_KEYS)
         if by is Key.SLUG:
-            return [index.articles.get(article_id(slug)) for slug in keys]
+            return index.articles.find_many([article_id(slug) for slug in keys])
         found = [index.posting(Family.URL, canonical_url(url)) for url in keys]
-        return [posting[-1][-1] if posting else None for posting in found]
+        return [index.articles[posting[-1][-1]] if posting else None for posting in found]
 
     async def pages(
         self, queries: Sequence[ArticleQuery], visibility: Visibility
@@ -176,7 +182,7 @@ class IndexedSnapshot:
         if by is Key.ID:
             return [view.topic(view.slugs_by_id.get(id)) for id in keys]
         if by is Key.NAME:
-            slugs = unaliased(map(topic_slug, keys), view.index.aliases)
+            slugs = unaliased(map(topic_slug, keys), self.aliases)
             return [view.topic(slug) for slug in slugs]
         return [view.topic(slug) for slug in keys]
 
@@ -208,17 +214,6 @@ class IndexedSnapshot:
         return Counts(
             articles=len(view.index.articles), providers=len(view.domains), topics=len(view.slugs)
         )
-
-
-def _swap(before: Article | None, after: Article | None, aliases: Aliases) -> Swap:
-    return Swap(
-        file_article(before, aliases) if before else None,
-        file_article(after, aliases) if after else None,
-    )
-
-
-def _as_published(swap: Swap) -> Swap:
-    return Swap(*(filing if filing and filing.article.published else None for filing in swap))
 
 
 def _terms(filings: Iterable[Filing], family: Family) -> set[str]:

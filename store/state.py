@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
-from .change_log import Record
+from .change_log import Record, read_back, text_of
 from .changes import outcome
 from .errors import ConflictError
 from .model import Article, Change, Diagnostic, TopicDefinition
 from .names import new_version
+from .recent import Recent
 from .repository import Batch, SourceFile
 from .snapshot import IndexedSnapshot
+from .steps import Steps
+
+_read_article = msgspec.json.Decoder(Article).decode
 
 Result = int | ConflictError
 """What became of a batch: the revision after it, or why it was not done."""
@@ -25,10 +30,10 @@ class State(msgspec.Struct, frozen=True):
 
     snapshot: IndexedSnapshot = msgspec.field(default_factory=IndexedSnapshot.build)
     sources: Mapping[str, SourceFile] = {}
-    changes: tuple[Change, ...] = ()
+    changes: Recent[Change] = Recent()
 
-    def after(self, records: Sequence[Record], history_limit: int) -> State:
-        """The state after these records. Its indexes are derived once for all of them."""
+    def after(self, records: Sequence[Record], history_limit: int) -> Steps[State]:
+        """The state after these records."""
         if not records:
             return self
         changed: dict[str, Article | None] = {}
@@ -39,10 +44,13 @@ class State(msgspec.Struct, frozen=True):
             topics = topics if record.topics is None else record.topics
             diagnostics = diagnostics if record.diagnostics is None else record.diagnostics
         last = records[-1]
+        snapshot = yield from self.snapshot.derive(
+            changed, topics, diagnostics, last.revision, last.version
+        )
         return State(
-            self.snapshot.derive(changed, topics, diagnostics, last.revision, last.version),
+            snapshot,
             _sources(self.sources, records),
-            (*self.changes, *(c for record in records for c in record.changes))[-history_limit:],
+            self.changes.and_then((c for r in records for c in r.changes), history_limit),
         )
 
 
@@ -65,8 +73,8 @@ class _Group:
     def __init__(self, state: State) -> None:
         self._state = state
         self._articles: dict[str, Article | None] = {}
-        self._view = ChainMap(self._articles, dict[str, Article | None]())
-        self._view.maps[1] = state.snapshot.articles  # type: ignore[assignment]  # only read
+        self._view = ChainMap(self._articles)
+        self._view.maps.append(state.snapshot.articles)  # type: ignore[arg-type]  # only read
         self._revision = state.snapshot.revision
         self._changes: list[Change] = []
         self._topics: tuple[TopicDefinition, ...] = state.snapshot.definitions
@@ -112,13 +120,44 @@ class _Group:
         )
 
 
-def grouped(
-    batches: Iterable[Batch], state: State, at: datetime
-) -> tuple[Record | None, list[Result]]:
-    """What batches do to a state, as one record (None: nothing), and what became of each.
+class Written(NamedTuple):
+    """What batches do together: the record of it as text, None where they change nothing, the state
+    after it, and what became of each.
+    """
+
+    text: bytes | None
+    state: State
+    results: Sequence[Result]
+
+
+def written(
+    batches: Iterable[Batch], state: State, at: datetime, history_limit: int
+) -> Steps[Written]:
+    """What batches do to a state.
 
     One that conflicts with what is there after those before it is not done; the others are.
     """
     group = _Group(state)
-    results = [group.take(batch, at) for batch in batches]
-    return group.record(), results
+    results = []
+    for batch in batches:
+        results.append(group.take(batch, at))
+        yield
+    record = group.record()
+    if record is None:
+        return Written(None, state, results)
+    text, record = yield from _written_down(record)
+    state = yield from state.after((record,), history_limit)
+    return Written(text, state, results)
+
+
+def _written_down(record: Record) -> Steps[tuple[bytes, Record]]:
+    """A record as text, and as everyone will read it: as such it goes on being served here, too."""
+    texts, articles = [], []
+    for article in record.puts:
+        texts.append(msgspec.Raw(msgspec.json.encode(article)))
+        articles.append(_read_article(texts[-1]))
+        yield
+    rest = read_back(text_of(msgspec.structs.replace(record, puts=())))
+    text = text_of(msgspec.structs.replace(record, puts=texts))
+    yield
+    return text, msgspec.structs.replace(rest, puts=tuple(articles))

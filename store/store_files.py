@@ -14,8 +14,8 @@ Everything here blocks: it is for threads.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -30,11 +30,12 @@ from .atomic_file import (
     unavailable,
     write_aside,
 )
-from .change_log import FORMAT, DamagedLineError, Header, Log, Record, line_of, read_back
+from .change_log import FORMAT, DamagedLineError, Header, Log, Place, line_of, text_of
 from .checkpoint import Checkpoint, read_checkpoint
 from .errors import StoreCorruptError
-from .repository import Batch
-from .state import Result, State, grouped
+from .known import Known, Turn
+from .state import State
+from .steps import PAUSE_S, finish, free
 from .tinydb_storage import write_tables_aside
 
 LOG_BYTES = 4 << 20
@@ -42,15 +43,6 @@ LOG_BYTES = 4 << 20
 
 LARGE_BATCH = 1_000
 """From how many articles on a group of batches goes into a checkpoint instead of the log."""
-
-
-class Known(msgspec.Struct, frozen=True):
-    """A state, and where in the files it was found; `end` is where the log goes on."""
-
-    state: State = msgspec.field(default_factory=State)
-    checkpoint: Signature | None = None
-    log: Log | None = None
-    end: int = 0
 
 
 class _OtherFilesError(Exception):
@@ -64,7 +56,7 @@ class StoreFiles:
         self.path = path
         self.log_path = path.with_name(f"{path.name}.log")
         self._checkpoint_turn = path.with_name(f"{path.name}.checkpoint")
-        self._history_limit = history_limit
+        self.history_limit = history_limit
         self._log_bytes = log_bytes
         self._base = Checkpoint()  # so that a checkpoint costs what differs
 
@@ -88,12 +80,7 @@ class StoreFiles:
     def is_current(self, known: Known) -> bool:
         """Whether nothing was written since. Two system calls. Files that vanished say nothing."""
         with unavailable("read", self.path):
-            log = signature(self.log_path)
-            if log and not (
-                known.log and (log.inode, log.size_bytes) == (known.log.inode, known.end)
-            ):
-                return False
-            return signature(self.path) in (None, known.checkpoint)
+            return known.is_all(*self._signatures())
 
     def follow(self, known: Known) -> Known:
         """The newest state. Raises: StoreCorruptError. StoreUnavailableError."""
@@ -104,20 +91,42 @@ class StoreFiles:
                     pass
             return self._follow(known)
 
-    def write(self, known: Known, batches: Sequence[Batch]) -> tuple[Known, list[Result]]:
-        """Do a group of batches on top of the newest state; what became of each.
+    def begin(self, known: Known, size: int) -> Turn:
+        """Be the only writer, of so many articles, and know the newest state.
 
-        Raises: StoreCorruptError. StoreUnavailableError: none was done.
+        Raises: StoreCorruptError. StoreUnavailableError.
         """
-        large = sum(len(batch.puts) for batch in batches) >= LARGE_BATCH
-        with unavailable("write", self.path):
-            whole = large or None in (signature(self.path), signature(self.log_path))
-            with self._turn(whole=whole):
-                known = self._follow(known)
-                record, results = grouped(batches, known.state, datetime.now(UTC))
-                if record is None:
-                    return known, results
-                return self._written(known, record, whole=whole), results
+        with unavailable("write", self.path), contextlib.ExitStack() as held:
+            whole = size >= LARGE_BATCH or None in self._signatures()
+            if whole:
+                held.enter_context(locked(self._checkpoint_turn))
+            held.enter_context(locked(self.path))
+            return Turn(self._follow(known), held.pop_all(), whole=whole)
+
+    def begin_at_once(self, known: Known) -> Turn | None:
+        """The same without waiting for anything: None where others write or have written."""
+        with unavailable("write", self.path), contextlib.ExitStack() as held:
+            try:
+                held.enter_context(locked(self.path, wait=False))
+            except BlockingIOError:
+                return None
+            file, log = self._signatures()
+            if file is None or log is None or not known.is_all(file, log):
+                return None
+            return Turn(known, held.pop_all(), whole=False)
+
+    def write(self, turn: Turn, text: bytes, state: State) -> Known:
+        """Have a record on the disk, after which the store is in this state. Ends the turn.
+
+        Raises: StoreUnavailableError: it was not done.
+        """
+        known = turn.known
+        with unavailable("write", self.path), contextlib.closing(turn):
+            if turn.whole or known.log is None:
+                return self._written_whole(known, state)
+            line = line_of(text)
+            known.log.append(known.end, line)
+            return msgspec.structs.replace(known, state=state, end=known.end + len(line))
 
     def wants_checkpoint(self, known: Known) -> bool:
         """Whether the log has grown beyond its bounds."""
@@ -141,54 +150,49 @@ class StoreFiles:
         """Take into the store's file what the log holds, and wait for it. Raises: StoreError."""
         if known.log is None or known.end == known.log.start:
             return
-        with unavailable("write", self.path), self._turn(whole=True):
-            known = self._follow(known)
+        with (
+            unavailable("write", self.path),
+            contextlib.closing(self.begin(known, LARGE_BATCH)) as turn,
+        ):
+            known = turn.known
             if known.log and known.end > known.log.start:
                 self._written_whole(known, known.state)
-
-    def _turn(self, *, whole: bool) -> contextlib.ExitStack:
-        """Be the only writer; `whole`: also the only one who makes a checkpoint."""
-        with contextlib.ExitStack() as held:
-            if whole:
-                held.enter_context(locked(self._checkpoint_turn))
-            held.enter_context(locked(self.path))
-            return held.pop_all()
-
-    def _written(self, known: Known, record: Record, *, whole: bool) -> Known:
-        """What everyone will read of a record is what goes on being served, here too."""
-        line = line_of(record)
-        state = known.state.after((read_back(line),), self._history_limit)
-        if whole or known.log is None:
-            return self._written_whole(known, state)
-        known.log.append(known.end, line)
-        return msgspec.structs.replace(known, state=state, end=known.end + len(line))
 
     def _written_whole(self, known: Known, state: State) -> Known:
         """Make a checkpoint of a state that need not be in the log. In a whole turn."""
         base = self._base.of(state, known.state.snapshot.version)
         found = write_tables_aside(self.path, base.tables)
         with self._discarded_on_error():
-            self._replace(Known(state), found, b"")
+            self._replace(state, found)
         self._base = base
         log = Log.open(self.log_path)
         return Known(state, found, log, log.start if log else 0)
 
     def _take_in(self, known: Known) -> None:
-        base = self._base.of(known.state, known.state.snapshot.version)
-        found = write_tables_aside(self.path, base.tables)
+        base = self._base.of(known.state, known.state.snapshot.version, PAUSE_S)
+        found = write_tables_aside(self.path, base.tables, PAUSE_S)
         with self._discarded_on_error(), locked(self.path):
             log = signature(self.log_path)
             if known.log is None or log is None or log.inode != known.log.inode:
                 discard_aside(self.path)  # another process has done it meanwhile
                 return
-            self._replace(known, found, known.log.raw(known.end))
-        self._base = base
+            repeats = Place(known.log.inode, known.end)
+            self._replace(known.state, found, known.log.raw(known.end), repeats)
+        contents, self._base = self._base.contents(), base
+        free(contents)
 
-    def _replace(self, known: Known, found: Signature, lines: bytes) -> None:
+    def _replace(
+        self,
+        state: State,
+        found: Signature,
+        lines: Iterable[bytes] = (),
+        repeats: Place | None = None,
+    ) -> None:
         """Put the file that was written aside in place, and a log that goes on from it."""
-        version = known.state.snapshot.version
-        header = line_of(Header(format=FORMAT, after=version, checkpoint=found))
-        write_aside(self.log_path, (header, lines), like=self.path)
+        header = Header(
+            format=FORMAT, after=state.snapshot.version, checkpoint=found, repeats=repeats
+        )
+        write_aside(self.log_path, chain([line_of(text_of(header))], lines), like=self.path)
         try:
             put_in_place(self.path)
         except BaseException:
@@ -228,7 +232,8 @@ class StoreFiles:
         if log is None or log.header.checkpoint != signature(self.path):
             raise _OtherFilesError
         known = msgspec.structs.replace(known, checkpoint=log.header.checkpoint)
-        return self._replayed(known, log, log.start)
+        start = log.place_of(old, known.end)
+        return self._replayed(known, log, log.start if start is None else start)
 
     def _read(self, known: Known) -> Known:
         """The newest state, from the files alone. Raises: StoreCorruptError."""
@@ -273,7 +278,7 @@ class StoreFiles:
             if record.before != version:
                 raise _OtherFilesError
             version = record.version
-        state = known.state.after(records, self._history_limit)
+        state = finish(known.state.after(records, self.history_limit))
         return Known(state, known.checkpoint, log, tail.end)
 
     def _signatures(self) -> tuple[Signature | None, Signature | None]:

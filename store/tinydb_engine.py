@@ -11,17 +11,21 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from .changes import HISTORY_LIMIT, history
 from .errors import StoreError, StoreUnavailableError
-from .model import Visibility
+from .known import Known, Turn
+from .model import Change, Visibility
 from .repository import Batch, History, SourceFile
 from .snapshot import IndexedSnapshot
-from .state import Result
-from .store_files import LOG_BYTES, Known, StoreFiles
+from .state import Result, written
+from .steps import finish, free, interleave
+from .store_files import LOG_BYTES, StoreFiles
 from .waiting import Bell
 
 LOOK_EVERY_S = 0.01
@@ -32,6 +36,12 @@ FOLLOW_EVERY_S = 0.04
 
 RETRY_S = 10.0
 """How long to go on with a log beyond its bounds after the file could not take it in."""
+
+FEW = 64
+"""Up to how many articles are prepared between reads, in the same thread."""
+
+WAKE = 2
+"""How many writers hear of what became of their batches before others have their turn."""
 
 _log = logging.getLogger(__name__)
 
@@ -107,13 +117,18 @@ class TinyDBRepository:
         state = self._known.state
         return history(state.changes, state.snapshot.revision, after, visibility, limit)
 
-    async def wait(self, after: int) -> int:
+    async def wait(self, version: str) -> IndexedSnapshot:
         """See `Repository`. What others have written is noticed within some 50 ms."""
-        while (revision := (await self.snapshot()).revision) <= after:
+        while (snapshot := await self.snapshot()).version == version:
             if self._follower is None or self._follower.done():
                 self._follower = asyncio.create_task(self._follow())
             await self._bell.heard()
-        return revision
+        return snapshot
+
+    async def changes_of(self, key: str) -> Sequence[Change]:
+        """See `Repository`."""
+        await self.snapshot()
+        return [change for change in self._known.state.changes if change.key == key]
 
     async def sources(self) -> Mapping[str, SourceFile]:
         """See `Repository`."""
@@ -144,7 +159,10 @@ class TinyDBRepository:
     def _take(self, known: Known) -> None:
         """Go on with what is known now."""
         is_news = known.state is not self._known.state
+        olds = [self._known]
         self._known = known
+        if olds[0].log is not known.log:
+            _let_go(olds)
         if is_news:
             self._bell.ring()
 
@@ -162,20 +180,48 @@ class TinyDBRepository:
             self._start_checkpoint()
 
     async def _write(self, group: Sequence[_Request]) -> None:
-        batches = [request.batch for request in group]
         try:
-            known, results = await asyncio.to_thread(self._files.write, self._known, batches)
+            results = await self._written([request.batch for request in group])
         except StoreError as error:
-            _resolve(group, [error] * len(group))
+            await _resolve(group, [error] * len(group))
         except Exception as error:  # noqa: BLE001  # something in a batch that cannot be written
             if len(group) == 1:
-                _resolve(group, [error])
+                await _resolve(group, [error])
             for request in group if len(group) > 1 else ():
                 await self._write([request])
         else:
+            await _resolve(group, results)
+
+    async def _written(self, batches: Sequence[Batch]) -> Sequence[Result]:
+        """Do batches on top of the newest state, on the disk and then for readers.
+
+        A few are prepared here, between reads, and only what blocks is done in a thread: for one
+        that needs the interpreter readers would wait longer.
+        """
+        size = sum(len(batch.puts) + len(batch.deletes) for batch in batches)
+        turn = await self._begin(size)
+        try:
+            steps = written(batches, turn.known.state, datetime.now(UTC), self._files.history_limit)
+            few = size <= FEW
+            done = await (interleave(steps) if few else asyncio.to_thread(finish, steps))
+        except BaseException:
+            turn.close()
+            raise
+        known = turn.known
+        if done.text is None:
+            turn.close()
+        else:
+            # Also when this task is cancelled, it is done: with it the turn ends.
+            write = partial(self._files.write, turn, done.text, done.state)
+            known = await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, write))
             self._wrote = True
-            self._take(known)
-            _resolve(group, results)
+        self._take(known)
+        return done.results
+
+    async def _begin(self, size: int) -> Turn:
+        if size <= FEW and (turn := self._files.begin_at_once(self._known)):
+            return turn
+        return await asyncio.to_thread(self._files.begin, self._known, size)
 
     def _start_checkpoint(self) -> None:
         idle = self._checkpointer is None or self._checkpointer.done()
@@ -189,6 +235,9 @@ class TinyDBRepository:
         except StoreError as error:
             self._checkpoint_again_at = time.monotonic() + RETRY_S
             _log.warning("%s Until then its log grows.", error)
+        olds = [known]
+        del known
+        _let_go(olds)
 
     async def _follow(self) -> None:
         """Look for what others have written, for those who wait."""
@@ -200,11 +249,20 @@ class TinyDBRepository:
                 self._bell.fail(error)
 
 
-def _resolve(group: Sequence[_Request], results: Sequence[Result | Exception]) -> None:
-    for (_, revision), result in zip(group, results, strict=True):
+def _let_go(olds: list[Known]) -> None:
+    """Forget what is known no more: to close a log that was replaced takes it off the disk, which
+    blocks.
+    """
+    asyncio.get_running_loop().run_in_executor(None, free, olds)
+
+
+async def _resolve(group: Sequence[_Request], results: Sequence[Result | Exception]) -> None:
+    for number, ((_, revision), result) in enumerate(zip(group, results, strict=True), start=1):
         if revision.done():
             continue  # its writer has stopped waiting
         if isinstance(result, int):
             revision.set_result(result)
         else:
             revision.set_exception(result)
+        if number % WAKE == 0:
+            await asyncio.sleep(0)

@@ -20,6 +20,7 @@ from tinydb.table import Document, Table
 from .atomic_file import Signature, write_aside
 from .errors import StoreCorruptError
 from .model import Value
+from .steps import paced
 
 FORMAT = 2
 
@@ -91,14 +92,14 @@ class Editor:
         self._table(table).truncate()
         self.insert(table, values)
 
-    def tables(self) -> Tables:
-        """The tables as they are now."""
+    def tables(self, pause_s: float = 0) -> Tables:
+        """The tables as they are now. Costs some us for each document that was added."""
         return {
             name: {
                 number: msgspec.Raw(_encode(document[_VALUE]))
                 if isinstance(document, dict)
                 else document
-                for number, document in documents.items()
+                for number, document in paced(documents.items(), pause_s)
             }
             for name, documents in self._storage.tables.items()
         }
@@ -138,9 +139,9 @@ def read_meta(tables: Tables) -> Meta:
     return msgspec.json.decode(tables["meta"]["1"], type=Meta)
 
 
-def write_tables_aside(path: Path, tables: Tables) -> Signature:
+def write_tables_aside(path: Path, tables: Tables, pause_s: float = 0) -> Signature:
     """The store's next file, to be put in place, and its state there. Raises: OSError."""
-    return write_aside(path, _lines(tables))
+    return write_aside(path, paced(_lines(tables), pause_s))
 
 
 def broken(path: Path, why: Exception) -> StoreCorruptError:

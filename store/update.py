@@ -18,7 +18,8 @@ from .repository import Batch, SourceFile
 
 class LoadReport(msgspec.Struct, frozen=True):
     """What a load did. `articles` counts those of the folder after it; `read`, `unchanged` and
-    `removed` count files.
+    `removed` count files. `kept` are the folder's files that a load did not take because mutations
+    have changed their articles, `overwritten` those that were taken though one had.
     """
 
     articles: int
@@ -28,6 +29,8 @@ class LoadReport(msgspec.Struct, frozen=True):
     diagnostics: Mapping[Severity, int]
     seconds: float
     revision: int
+    kept: tuple[str, ...] = ()
+    overwritten: tuple[str, ...] = ()
 
 
 class Update:
@@ -46,6 +49,7 @@ class Update:
         self._articles: dict[str, Article] = {}
         self._read: set[str] = set()
         self._counts = (len(self._before), 0)
+        self._overwritten: tuple[str, ...] = ()
 
     def forget(self, paths: Iterable[str]) -> None:
         """These files are gone."""
@@ -116,6 +120,12 @@ class Update:
             if (earlier := self._before.get(path)) is not source and earlier != source
         }
         forgotten = sorted(path for path, source in changed.items() if source is None)
+        self._overwritten = tuple(
+            path
+            for path, source in sorted(changed.items())
+            if (before := self._before.get(path)) and before.left_behind
+            if source is None or not source.left_behind
+        )
         tree = self._index.tree.topics
         self._index.change(changed)
         self._counts = (len(self._index.sources), len(forgotten))
@@ -146,6 +156,7 @@ class Update:
             diagnostics=Counter(problem.severity for problem in self._index.diagnostics()),
             seconds=seconds,
             revision=revision,
+            overwritten=self._overwritten,
         )
 
     def _source(self, file: FileReading) -> SourceFile:

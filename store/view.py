@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 
-from .entities import Children, Definitions, draw_provider, draw_topic
+from .entities import TopicTree, draw_provider, draw_topic
+from .entries import Entry
 from .index import Family, Index
 from .model import Provider, Topic
 from .names import provider_id, topic_id
 from .query import T
 from .selection import Selector
-from .windows import Entry
 
 
 class View:
     """What a reader with one visibility sees, entities made when first asked for."""
 
-    def __init__(
-        self, index: Index, published: Index, definitions: Definitions, children: Children
-    ) -> None:
+    def __init__(self, index: Index, published: Index, tree: TopicTree) -> None:
         self.index = index
         self.selector = Selector(index)
         self._published = published
-        self._definitions = definitions
-        self._children = children
+        self._tree = tree
         self._providers: dict[str, Provider] = {}
         self._topics: dict[str, Topic] = {}
 
@@ -56,7 +53,7 @@ class View:
     @cached_property
     def slugs(self) -> tuple[Entry, ...]:
         """The slugs of all topics, sorted, each as its position."""
-        known = self.index.postings[Family.TOPIC].keys() | self._definitions.keys()
+        known = self.index.postings[Family.TOPIC].keys() | self._tree.by_slug.keys()
         return tuple((slug,) for slug in sorted(known))
 
     @cached_property
@@ -71,7 +68,7 @@ class View:
 
     def has_topic(self, slug: str) -> bool:
         """Whether the tree or an article has this topic."""
-        return slug in self._definitions or slug in self.index.postings[Family.TOPIC]
+        return slug in self._tree.by_slug or slug in self.index.postings[Family.TOPIC]
 
     def provider(self, domain: str | None) -> Provider | None:
         """The provider with this domain."""
@@ -86,7 +83,7 @@ class View:
         if slug is None or not self.has_topic(slug):
             return None
         if slug not in self._topics:
-            self._topics[slug] = draw_topic(slug, self.index, self._definitions, self._children)
+            self._topics[slug] = draw_topic(slug, self.index, self._tree)
         return self._topics[slug]
 
 
@@ -94,7 +91,9 @@ _OF_DOMAINS = ("domains", "domains_by_id")
 _OF_SLUGS = ("slugs", "slugs_by_id")
 
 
-def _without(memo: Mapping[str, T], keys: Iterable[str]) -> dict[str, T]:
+def _without(memo: dict[str, T], keys: Collection[str]) -> dict[str, T]:
+    if not keys:
+        return memo  # of the same entities: what the one view draws is true in the other
     kept = dict(memo)
     for key in keys:
         kept.pop(key, None)

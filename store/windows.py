@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress, islice
 from typing import Any, NamedTuple
 
 from .cursors import Position
+from .entries import Entries, place
 from .errors import WindowError
-from .query import Page, Place, T, Window
-
-Entry = tuple[Any, ...]
-"""An item with its position before it: (*position, item). Entries sort as the list is ordered."""
+from .query import Page, Window
 
 Decode = Callable[[str], Position]
+Check = Callable[[range], Iterator[bool]]
+"""Whether what stands at these places is wanted, one after the other as far as it is asked."""
 
 
 def check_window(window: Window) -> None:
@@ -31,12 +30,6 @@ def flipped(window: Window) -> Window:
     return Window(first=window.last, after=window.before, last=window.first, before=window.after)
 
 
-def flipped_page(page: Page[T]) -> Page[T]:
-    """The page of the same items read backwards."""
-    place = page.place and page.place._replace(backwards=not page.place.backwards)
-    return Page(page.items[::-1], page.has_next, page.has_previous, page.total, place)
-
-
 class Span(NamedTuple):
     """The indexes from `start` to before `end`."""
 
@@ -44,7 +37,7 @@ class Span(NamedTuple):
     end: int
 
 
-def between(entries: Sequence[Entry], window: Window, decode: Decode) -> Span:
+def between(entries: Entries, window: Window, decode: Decode) -> Span:
     """What lies between a window's cursors, whether or not their items are still there.
 
     Where the cursors cross it is empty, at the cursor from which the window counts.
@@ -54,59 +47,62 @@ def between(entries: Sequence[Entry], window: Window, decode: Decode) -> Span:
     if window.after is not None:
         *keys, id = decode(window.after)
         # No text lies between an id and the id with a NUL, so this is the place just behind it.
-        start = bisect_left(entries, (*keys, f"{id}\0"))
+        start = place(entries, (*keys, f"{id}\0"))
     if window.before is not None:
-        end = bisect_left(entries, decode(window.before))
+        end = place(entries, decode(window.before))
     if start > end:
         return Span(start, start) if window.last is None else Span(end, end)
     return Span(start, end)
 
 
-def slice_page(
-    entries: Sequence[Entry],
-    window: Window,
-    decode: Decode,
-    *,
-    items: Sequence[Any] | None = None,
-    with_total: bool = True,
-) -> Page[Any]:
-    """The part of an ascending list that a window shows. Costs what it shows.
-
-    `items`: the entries' items, where the caller has them as a list already.
-    """
+def shown(entries: Entries, window: Window, decode: Decode) -> Span:
+    """What a window shows of an ascending list. Raises: CursorError."""
     start, end = between(entries, window, decode)
     if window.last is None:
-        end = min(end, start + (window.first or 0))
-    else:
-        start = max(start, end - window.last)
+        return Span(start, min(end, start + (window.first or 0)))
+    return Span(max(start, end - window.last), end)
+
+
+def slice_page(entries: Entries, window: Window, decode: Decode) -> Page[Any]:
+    """The part of an ascending list that a window shows, with the total. Raises: CursorError."""
+    start, end = shown(entries, window, decode)
     return Page(
-        [entry[-1] for entry in entries[start:end]] if items is None else items[start:end],
+        [entry[-1] for entry in entries[start:end]],
         has_previous=start > 0,
         has_next=end < len(entries),
-        total=len(entries) if with_total else None,
-        place=None if items is None else Place(items, start, end, backwards=False),
+        total=len(entries),
     )
 
 
-def walk_page(
-    entries: Sequence[Entry], window: Window, decode: Decode, holds: Callable[[Any], bool]
-) -> Page[Any]:
-    """The same for the items that pass `holds`, without the total.
+class Walk(NamedTuple):
+    """Where in a list stands what a window shows of what is wanted, ascending."""
 
-    Looks at items from the cursor on and no further than the flags need.
+    places: Sequence[int]
+    has_previous: bool
+    has_next: bool
+
+
+def walk(entries: Entries, window: Window, decode: Decode, wanted: Check) -> Walk:
+    """The part that a window shows of a list without what is not wanted. Raises: CursorError.
+
+    Looks at entries from the cursor on and no further than the flags need.
     """
+
+    def hits(way: range) -> Iterator[int]:
+        return compress(way, wanted(way))
+
     start, end = between(entries, window, decode)
     backwards = window.last is not None
     way = range(end - 1, start - 1, -1) if backwards else range(start, end)
     size = (window.last if backwards else window.first) or 0
-    hits = list(islice((i for i in way if holds(entries[i][-1])), size))
+    found = list(islice(hits(way), size))
     if backwards:
-        start = hits[-1] if hits and len(hits) == size else (start if size else end)
-        hits.reverse()
+        start = found[-1] if found and len(found) == size else (start if size else end)
+        found.reverse()
     else:
-        end = hits[-1] + 1 if hits and len(hits) == size else (end if size else start)
-    return Page(
-        [entries[i][-1] for i in hits],
-        has_previous=any(holds(entries[i][-1]) for i in range(start - 1, -1, -1)),
-        has_next=any(holds(entries[i][-1]) for i in range(end, len(entries))),
+        end = found[-1] + 1 if found and len(found) == size else (end if size else start)
+    return Walk(
+        found,
+        has_previous=any(True for _ in hits(range(start - 1, -1, -1))),
+        has_next=any(True for _ in hits(range(end, len(entries)))),
     )

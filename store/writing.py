@@ -7,16 +7,18 @@ stops a load from taking it, refuses it here. What is refused has changed nothin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from .errors import ConflictError, Refusal, RefusedError
 from .incoming import BAD_PATH, Documents, encoded, read_incoming, slug_taken
 from .loader import DEFAULTS, FolderLoader, LoadOptions
-from .model import Article, Diagnostic, Visibility
+from .model import Article, Change, ChangeKind, Diagnostic, Visibility
 from .names import article_id
 from .paths import link_on_the_way, path_problem
 from .places import FolderPlace, Place, StorePlace, Write
@@ -24,8 +26,7 @@ from .put import Changed, bad_slug, changed_document, new_document
 from .query import Key
 from .repository import Repository, Snapshot
 from .scan import Scanner
-
-T = TypeVar("T")
+from .write_groups import Prepare, WriteGroups
 
 BAD_SLUG = "BAD_SLUG"
 NOT_FOUND = "NOT_FOUND"
@@ -34,8 +35,8 @@ _ATTEMPTS = 5
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What a write left behind: the store's revision, the articles as they are now, and what might
-    be better about their documents.
+    """What a write left behind: the revision after it, the articles as they are now, and what
+    might be better about their documents.
     """
 
     revision: int
@@ -43,11 +44,22 @@ class Written(msgspec.Struct, frozen=True):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+class _DoneError(Exception):
+    """A write was done before, when it made these changes."""
+
+    def __init__(self, changes: Sequence[Change]) -> None:
+        super().__init__()
+        self.revision = changes[-1].revision
+        self.ids = [change.id for change in changes if change.kind is ChangeKind.PUT]
+
+
 class DocumentWriter:
     """Writes documents into a repository, and into the folder that it is loaded from.
 
-    `expected` is the revision that the caller last saw; None: whatever it is now. What a method
-    has begun it finishes, even if nobody waits for it any more.
+    `expected` is the revision that the caller last saw; None: whatever it is now. What was written
+    under a `key` is not written under it again, as far back as the history is kept: the articles as
+    they are now and the revision of then are given once more, also after a crash. What a method has
+    begun it finishes, even if nobody waits for it any more.
     All raise: RefusedError: it cannot be taken. ConflictError: `expected` does not hold.
     StoreUnavailableError: it cannot be written. In all these cases nothing has changed.
     """
@@ -65,22 +77,25 @@ class DocumentWriter:
         self._limits = options.limits
         self._max_documents = max_documents
         self._scanner = Scanner(folder or Path(), options.include)
-        self._running: set[asyncio.Task[Any]] = set()  # the event loop itself forgets tasks
         self._place: Place = StorePlace(repository)
         if folder is not None:
             loader = FolderLoader(repository, folder, options)
             self._place = FolderPlace(repository, folder, loader)
+        self._groups = WriteGroups(self._place)
 
     async def snapshot(self) -> Snapshot:
         """The store's newest state, with all that was written."""
         return await self._repository.snapshot()
 
-    async def import_documents(self, documents: Documents) -> Written:
+    async def import_documents(self, documents: Documents, *, key: str | None = None) -> Written:
         """Take whole documents, each in place of what was at its path: all or none of them."""
         if len(documents) > self._max_documents:
             message = f"{len(documents)} documents are too many; send at most {self._max_documents}"
             raise RefusedError(Refusal(TOO_MANY_DOCUMENTS, f"{message} at once.", ("documents",)))
-        return await self._again_if_late(None, lambda: self._import(documents))
+        try:
+            return await self._write(partial(self._import, documents), key=key)
+        except _DoneError as done:
+            return await self._written(await self._read(documents), done.revision)
 
     async def put(
         self,
@@ -89,68 +104,89 @@ class DocumentWriter:
         id: str | None = None,
         slug: str | None = None,
         expected: int | None = None,
+        key: str | None = None,
     ) -> Written:
         """Change fields of an article, or make a new one where there is none with this slug.
 
         `fields` are values of `store.model` by the document's keys; those not given stay as they
         are, None removes one. Other keys are metadata, with JSON values.
         """
-        return await self._again_if_late(expected, lambda: self._put(fields, id, slug, expected))
+        put = partial(self._put, fields, id, slug, expected)
+        try:
+            return await self._write(put, id or slug, expected, key)
+        except _DoneError as done:
+            return await self._found(done.ids, done.revision)
 
-    async def set_published(self, id: str, published: bool, expected: int | None = None) -> Written:
+    async def set_published(
+        self, id: str, published: bool, expected: int | None = None, key: str | None = None
+    ) -> Written:
         """Publish an article, or make it a draft."""
-        return await self.put({"published": published}, id=id, expected=expected)
+        return await self.put({"published": published}, id=id, expected=expected, key=key)
 
-    async def delete(self, id: str, expected: int | None = None) -> int:
-        """Remove an article with its document; return the store's revision."""
-        return await self._again_if_late(expected, lambda: self._delete(id, expected))
+    async def delete(self, id: str, expected: int | None = None, key: str | None = None) -> int:
+        """Remove an article with its document; return the revision after it."""
+        try:
+            written = await self._write(partial(self._delete, id, expected), id, expected, key)
+        except _DoneError as done:
+            return done.revision
+        return written.revision
 
-    async def _again_if_late(
-        self, expected: int | None, write: Callable[[], Coroutine[Any, Any, T]]
-    ) -> T:
-        """Write; where the caller expects nothing, that somebody was faster is no conflict."""
+    async def _write(
+        self,
+        prepare: Prepare,
+        about: str | None = None,
+        expected: int | None = None,
+        key: str | None = None,
+    ) -> Written:
+        """Write; where the caller expects nothing, that somebody was faster is no conflict.
+
+        Raises: _DoneError.
+        """
+        once = partial(self._once, prepare, key)
         attempts = _ATTEMPTS if expected is None else 1
         while True:
             attempts -= 1
             try:
-                # A write that is given up half-way would leave folder and store different.
-                task = asyncio.create_task(write())
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
-                return await asyncio.shield(task)
+                write, revision = await self._groups.do(once, about)
             except ConflictError:
                 if not attempts:
                     raise
+            else:
+                return await self._written(write, revision)
 
-    async def _import(self, documents: Documents) -> Written:
-        async with self._place.turn():
-            new = await asyncio.to_thread(
-                read_incoming, documents, self._limits, self._path_problem
-            )
-            refusals = []
-            for i, article in enumerate(new.articles.values()):
-                await self._place.catch_up(article.slug)
-                if holder := await self._place.holder_of(article.slug, new.articles):
-                    place = ("documents", str(i), "path")
-                    refusals.append(slug_taken(article.slug, holder, place))
-            if refusals:
-                raise RefusedError(*refusals)
-            revision = await self._place.keep(Write(new.articles, new.texts))
-        ids = [article.id for article in new.articles.values()]
-        return await self._written(revision, ids, new.diagnostics)
+    async def _once(self, prepare: Prepare, key: str | None) -> Write:
+        """The write, unless it was done before. Raises: _DoneError."""
+        if key is None:
+            return await prepare()
+        if changes := await self._repository.changes_of(key):
+            raise _DoneError(changes)
+        write = await prepare()
+        keys = {article.id: key for article in write.changed}
+        return msgspec.structs.replace(write, keys=keys)
+
+    async def _import(self, documents: Documents) -> Write:
+        write = await self._read(documents)
+        refusals = []
+        for i, article in enumerate(write.articles):
+            await self._place.catch_up(article.slug)
+            if holder := await self._place.holder_of(article.slug, write.texts):
+                refusals.append(slug_taken(article.slug, holder, ("documents", str(i), "path")))
+        if refusals:
+            raise RefusedError(*refusals)
+        return write
+
+    async def _read(self, documents: Documents) -> Write:
+        new = await asyncio.to_thread(read_incoming, documents, self._limits, self._path_problem)
+        return Write(new.texts, new.readings)
 
     async def _put(
         self, fields: Mapping[str, Any], id: str | None, slug: str | None, expected: int | None
-    ) -> Written:
-        async with self._place.turn():
-            article = await self._addressed(id, slug)
-            _check_expected(article, expected)
-            if article is None:
-                write = await self._creation(slug, fields)
-            else:
-                write = await self._change(article, fields)
-            revision = await self._place.keep(write)
-        return await self._written(revision, [a.id for a in write.articles.values()])
+    ) -> Write:
+        article = await self._addressed(id, slug)
+        _check_expected(article, expected)
+        if article is None:
+            return await self._creation(slug, fields)
+        return await self._change(article, fields)
 
     async def _creation(self, slug: str | None, fields: Mapping[str, Any]) -> Write:
         new = await asyncio.to_thread(new_document, slug, fields, self._limits)
@@ -158,20 +194,23 @@ class DocumentWriter:
             await self._place.catch_up(new.article.slug)
             if await self._find(new.article.id):
                 raise RefusedError(slug_taken(new.article.slug, "another article", ("slug",)))
-        return await self._write(new, None, {new.article.id: None})
+        return await self._of(new, None, {new.article.id: None})
 
     async def _change(self, article: Article, fields: Mapping[str, Any]) -> Write:
         path = await self._place.path_of(article)
-        text = await self._place.text_of(path, article)
-        changed = await asyncio.to_thread(
-            changed_document, article, path, text, fields, self._limits
-        )
-        former = path if changed.path != path else None
-        return await self._write(changed, former, {article.id: article.revision})
 
-    async def _write(
+        def change() -> Changed:
+            text = self._place.text_of(path)
+            return changed_document(article, path, text, fields, self._limits)
+
+        changed = await asyncio.to_thread(change)
+        former = path if changed.path != path else None
+        return await self._of(changed, former, {article.id: article.revision})
+
+    async def _of(
         self, document: Changed, former: str | None, expected: Mapping[str, int | None]
     ) -> Write:
+        """The write of one document, whose file was at `former` if that is another path."""
         for path in (document.path, former):
             if path and (problem := self._path_problem(path)):
                 raise RefusedError(Refusal(BAD_PATH, f"The path {path} {problem}.", ("slug",)))
@@ -179,24 +218,21 @@ class DocumentWriter:
             message = f"The path {document.path} has a file that is not this article's."
             raise RefusedError(Refusal(BAD_PATH, message, ("slug",)))
         return Write(
-            articles={document.path: document.article},
             texts={document.path: encoded(document.text)},
-            renamed=former,
+            readings={document.path: document.reading},
+            renamed={document.path: former} if former else {},
             expected=expected,
         )
 
-    async def _delete(self, id: str, expected: int | None) -> int:
-        async with self._place.turn():
-            article = await self._addressed(id, None)
-            if article is None:  # cannot be: without a slug there is one, or an error
-                raise RefusedError(_not_found(id))
-            _check_expected(article, expected)
-            path = await self._place.path_of(article)
-            if holder := await self._place.holder_of(article.slug, [path]):
-                raise RefusedError(slug_taken(article.slug, f"{holder}, too", ("id",)))
-            return await self._place.keep(
-                Write(removed=article, expected={article.id: article.revision})
-            )
+    async def _delete(self, id: str, expected: int | None) -> Write:
+        article = await self._addressed(id, None)
+        if article is None:  # cannot be: without a slug there is one, or an error
+            raise RefusedError(_not_found(id))
+        _check_expected(article, expected)
+        path = await self._place.path_of(article)
+        if holder := await self._place.holder_of(article.slug, [path]):
+            raise RefusedError(slug_taken(article.slug, f"{holder}, too", ("id",)))
+        return Write(removed={path: article}, expected={article.id: article.revision})
 
     async def _addressed(self, id: str | None, slug: str | None) -> Article | None:
         """The article to change, as its document says it now; None for a new one.
@@ -226,12 +262,17 @@ class DocumentWriter:
         [article] = await snapshot.get_many(Key.ID, [id], Visibility.ALL)
         return article
 
-    async def _written(
-        self, revision: int, ids: list[str], diagnostics: tuple[Diagnostic, ...] = ()
-    ) -> Written:
+    async def _written(self, write: Write, revision: int) -> Written:
+        """What is there after a group with this write, which brought the store to `revision`."""
+        problems = (reading.diagnostics for reading in write.readings.values())
+        found = await self._found([article.id for article in write.articles], revision)
+        return msgspec.structs.replace(found, diagnostics=tuple(chain.from_iterable(problems)))
+
+    async def _found(self, ids: Sequence[str], revision: int) -> Written:
         snapshot = await self.snapshot()
-        found = await snapshot.get_many(Key.ID, ids, Visibility.ALL)
-        return Written(revision, tuple(article for article in found if article), diagnostics)
+        articles = [a for a in await snapshot.get_many(Key.ID, ids, Visibility.ALL) if a]
+        newest = max((article.revision for article in articles), default=revision)
+        return Written(min(newest, revision), tuple(articles))
 
     def _path_problem(self, path: str) -> str | None:
         problem = path_problem(path, self._scanner)

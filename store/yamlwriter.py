@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -36,7 +37,7 @@ def write_mapping(values: Mapping[str, Any]) -> str:
 
 
 def _entry(key: str, value: Any) -> list[str]:
-    name = _text(key)
+    name = _key(key)
     first, below = _node(value)
     if len(name) <= _MAX_KEY_LENGTH:
         return [f"{name}: {first}" if first else f"{name}:", *(_INDENT + line for line in below)]
@@ -45,9 +46,11 @@ def _entry(key: str, value: Any) -> list[str]:
 
 def _node(value: Any) -> tuple[str, list[str]]:
     """A value as what stands on its key's line, or as the lines below it."""
+    if isinstance(value, str):  # first, as most values are
+        return _text(value), []
     if isinstance(value, Mapping) and value:
         return "", list(chain.from_iterable(_entry(k, v) for k, v in value.items()))
-    if isinstance(value, Sequence) and not isinstance(value, str) and value:
+    if isinstance(value, Sequence) and value:
         return "", list(chain.from_iterable(_item(item) for item in value))
     return _scalar(value), []
 
@@ -60,8 +63,6 @@ def _item(value: Any) -> list[str]:
 
 
 def _scalar(value: Any) -> str:
-    if isinstance(value, str):
-        return _text(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
@@ -79,6 +80,9 @@ def _text(text: str) -> str:
     if _PLAIN.fullmatch(text) and text not in _NOT_PLAIN and guessed_type(text) is None:
         return text
     return f'"{_ESCAPED.sub(_escape, text)}"'
+
+
+_key = lru_cache(maxsize=512)(_text)  # documents have few different ones
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from itertools import pairwise
 
 from gql.schema import Context
-from gql.schema.following import ChangeEvent, EventKind, follow
+from gql.schema.following import ChangeEvent, EventKind, Wanted, follow
 from gql.viewer import Viewer
 from store import (
     EVERYTHING,
@@ -21,7 +21,6 @@ from store import (
     Visibility,
     Window,
 )
-from store.filters import predicate
 from store.model import Article
 
 EVERY_ONE = Window(first=1_000)
@@ -50,13 +49,13 @@ class Present:
         """See `Repository`."""
         return await self._repository.changes(after, visibility, min(limit, PART))
 
-    async def wait(self, after: int) -> int:
+    async def wait(self, version: str) -> Snapshot:
         """See `Repository`. Raises: CaughtUpError: there is no more news to come."""
-        while (revision := (await self.snapshot()).revision) <= after:
+        while (snapshot := await self.snapshot()).version == version:
             if not self._to_come:
                 raise CaughtUpError
             await self._repository.apply(self._to_come.pop(0))
-        return revision
+        return snapshot
 
 
 class Follower:
@@ -88,12 +87,10 @@ class Follower:
         `to_come` is written while it listens.
         """
         context = Context(await self._repository.snapshot(), self._viewer)
-        passes = (
-            None
-            if self._wanted == EVERYTHING
-            else predicate(self._wanted, context.snapshot.aliases)
+        wanted = (
+            None if self._wanted == EVERYTHING else Wanted(self._wanted, context.snapshot.aliases)
         )
-        events = follow(context, Present(self._repository, to_come), self.revision, passes)
+        events = follow(context, Present(self._repository, to_come), self.revision, wanted)
         left = most
         try:
             async with aclosing(events):

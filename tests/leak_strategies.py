@@ -9,6 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from store import Batch
+from store.diagnostics import Code, warning
 from store.model import Article, Image, ProviderMention, Related, TopicDefinition
 
 from . import store_strategies as some
@@ -32,6 +33,7 @@ LAST = open_article("last-of-all")
 """An article for the end: whoever has heard of it has heard all."""
 HIDDEN_DOMAIN, HIDDEN_TOPIC = f"{HIDDEN}.example", f"A {HIDDEN} topic"
 HIDDEN_URL = f"https://{HIDDEN_DOMAIN}/page"
+HIDDEN_PROBLEM = warning(f"_news/{HIDDEN}.md", Code.BAD_URL, f"{HIDDEN} is no address.")
 
 
 class Corpus(NamedTuple):
@@ -45,6 +47,12 @@ class Corpus(NamedTuple):
     twin: Sequence[Batch]
     hidden: Sequence[Article]
     withdrawn: Sequence[Article]
+    open: Sequence[Article]
+
+    def __repr__(self) -> str:
+        """Short, as it is written out wherever it led to a failure."""
+        names = {role: [each.slug for each in getattr(self, role)] for role in self._fields[2:]}
+        return f"Corpus({names})"
 
 
 def draft(article: Article) -> Article:
@@ -102,10 +110,15 @@ def corpus(
     withdrawn = [draft(article) for article in by_role["withdrawn"]]
     dropped = tuple(article.id for article in by_role["dropped"])
     return Corpus(
-        batches=[first, Batch(puts=(*hidden, *withdrawn)), Batch(deletes=dropped)],
+        batches=[
+            first,
+            Batch(puts=(*hidden, *withdrawn), diagnostics=(HIDDEN_PROBLEM,)),
+            Batch(deletes=dropped),
+        ],
         twin=[first, Batch(deletes=tuple(each.id for each in withdrawn))],
         hidden=hidden,
         withdrawn=withdrawn,
+        open=first.puts[: len(by_role["open"])],
     )
 
 

@@ -494,6 +494,17 @@ class RepositoryContract:
         assert at.utcoffset() == timedelta(0)
         assert (await repository.changes(3, ALL)).changes == ()
 
+    async def test_changes_of_a_key_are_found_by_it(self, repository):
+        """A writer that was interrupted finds what was done under its key, and nothing else."""
+        one, two = an_article("one"), an_article("two")
+        await repository.apply(Batch(puts=(one, two), keys={one.id: "k1", two.id: "k2"}))
+        await repository.apply(Batch(puts=(one,), keys={one.id: "k3"}))
+        await repository.apply(Batch(deletes=(one.id,), keys={one.id: "k1"}))
+        found = await repository.changes_of("k1")
+        assert [(c.revision, c.id) for c in found] == [(1, one.id), (3, one.id)]
+        assert [c.id for c in await repository.changes_of("k2")] == [two.id]
+        assert list(await repository.changes_of("k3")) == []
+
     async def test_public_history_shows_drafts_as_absent(self, repository):
         """A draft's put is nothing, or the end of what was published before."""
         for published in (False, True, False, False):
@@ -521,26 +532,38 @@ class RepositoryContract:
     async def test_wait_returns_at_once_what_is_there_already(self, repository):
         """Who is behind need not wait."""
         await repository.apply(Batch(puts=(an_article("one"), an_article("two"))))
-        assert await repository.wait(0) == 2
-        assert await repository.wait(1) == 2
+        assert (await repository.wait("")).revision == 2
+        assert (await repository.wait("another")).revision == 2
 
-    async def test_wait_wakes_everyone_at_the_next_revision(self, repository):
-        """Those who are up to date get the new revision, and a batch that takes none wakes none."""
+    @pytest.mark.parametrize(
+        "news",
+        [
+            Batch(puts=(an_article("two"),)),
+            Batch(deletes=(an_article("one").id,)),
+            Batch(topics=(TopicDefinition(slug="a", name="A"),)),
+        ],
+    )
+    async def test_wait_wakes_everyone_at_the_next_state(self, repository, news):
+        """Those who are up to date get what follows, also where it takes no revision."""
         await repository.apply(Batch(puts=(an_article("one"),)))
-        waiting = [asyncio.ensure_future(repository.wait(1)) for _ in range(3)]
-        await repository.apply(Batch(topics=(TopicDefinition(slug="a", name="A"),)))
+        version = (await repository.snapshot()).version
+        waiting = [asyncio.ensure_future(repository.wait(version)) for _ in range(3)]
         await asyncio.sleep(0)
         assert not any(each.done() for each in waiting)
-        await repository.apply(Batch(puts=(an_article("two"),)))
-        assert await asyncio.wait_for(asyncio.gather(*waiting), 10) == [2, 2, 2]
+        revision = await repository.apply(news)
+        found = await asyncio.wait_for(asyncio.gather(*waiting), 10)
+        assert {snapshot.revision for snapshot in found} == {revision}
+        assert version not in {snapshot.version for snapshot in found}
 
     async def test_wait_may_be_cancelled(self, repository):
         """Who stops waiting disturbs nobody."""
-        one, two = [asyncio.ensure_future(repository.wait(0)) for _ in range(2)]
+        await repository.apply(Batch(puts=(an_article("zero"),)))
+        version = (await repository.snapshot()).version
+        one, two = [asyncio.ensure_future(repository.wait(version)) for _ in range(2)]
         await asyncio.sleep(0)
         one.cancel()
         await repository.apply(Batch(puts=(an_article("one"),)))
-        assert await asyncio.wait_for(two, 10) == 1
+        assert (await asyncio.wait_for(two, 10)).revision == 2
         assert one.cancelled()
 
     async def test_closing_twice_is_harmless(self, repository):

@@ -287,10 +287,10 @@ def test_wait_wakes_for_what_another_repository_writes(path):
 
     async def check() -> None:
         one, two = TinyDBRepository.open(path), TinyDBRepository.open(path)
-        waiting = asyncio.ensure_future(one.wait(4))
+        waiting = asyncio.ensure_future(one.wait((await one.snapshot()).version))
         await asyncio.sleep(0)
         await two.apply(Batch(puts=(an_article("new"),)))
-        assert await asyncio.wait_for(waiting, 10) == 5
+        assert (await asyncio.wait_for(waiting, 10)).revision == 5
         assert an_article("new").id in (await one.snapshot()).articles
 
     asyncio.run(check())
@@ -301,7 +301,7 @@ def test_closing_ends_waiting(path):
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
-        waiting = asyncio.ensure_future(repository.wait(4))
+        waiting = asyncio.ensure_future(repository.wait((await repository.snapshot()).version))
         await asyncio.sleep(0)
         await repository.close()
         with pytest.raises(StoreUnavailableError, match="closed"):

@@ -21,6 +21,7 @@ from store import (
     decode_change_cursor,
 )
 from store.errors import CursorError
+from store.model import TopicDefinition
 
 from .followers import Follower
 from .graph import Graph
@@ -214,6 +215,58 @@ def test_follower_with_a_filter_is_not_told_of_new_articles_that_do_not_match():
         assert told == [(EventKind.PUT, "hot"), (EventKind.DELETE, "hot")]
 
     asyncio.run(scenario())
+
+
+def test_follower_with_a_filter_goes_by_topics_as_the_tree_names_them_now():
+    """A topic that gets another name in the tree brings other articles: a gap, then these."""
+
+    async def scenario() -> None:
+        repository = MemoryRepository()
+        follower = Follower(repository, PUBLIC, of_topic("tides"))
+        await repository.apply(put("old", topics=("The Sea",)))
+        await follower.listen(to_come=[named("tides", "The Sea"), put("new", topics=("The Sea",))])
+        told = [(event.kind, event.slug and short(event.slug)) for event in follower.told]
+        assert told == [(EventKind.GAP, None), (EventKind.PUT, "new")]
+        assert {article.slug for article in follower.articles.values()} == {
+            article(name).slug for name in ("old", "new")
+        }
+        await follower.listen(to_come=[named("tides", "Tides"), put("new", heat=1)])
+        assert follower.articles == await follower.queried() == {}
+
+    asyncio.run(scenario())
+
+
+def named(slug: str, name: str) -> Batch:
+    """A batch after which the topic tree has this topic alone."""
+    return Batch(topics=(TopicDefinition(slug=slug, name=name),))
+
+
+names = st.sampled_from(["Tides", "The Sea", "Sea"])
+sea_changes = st.one_of(
+    st.builds(named, st.sampled_from(["tides", "sea"]), names),
+    st.builds(lambda slug, topic: put(slug, topics=(topic,)), st.sampled_from("ab"), names),
+)
+
+
+@given(st.lists(sea_changes, max_size=3), st.lists(sea_changes, max_size=6), viewers)
+def test_follower_ends_with_what_a_query_shows_whatever_topics_are_called(before, live, viewer):
+    """Articles and the names of topics change while it listens."""
+
+    async def scenario() -> None:
+        repository = MemoryRepository()
+        for batch in before:
+            await repository.apply(batch)
+        follower = Follower(repository, viewer, of_topic("sea"))
+        await follower.begin()
+        await follower.listen(to_come=live)
+        assert follower.articles == await follower.queried()
+
+    asyncio.run(scenario())
+
+
+def of_topic(slug: str) -> Condition:
+    """Articles about a topic."""
+    return Condition(Field.TOPICS, Operator.SOME, (slug,))
 
 
 def of_heat(least: int) -> Condition:

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from gql.cli import main
 from gql.settings import PREFIX, Settings, flag, variable
-from store import TinyDBRepository
+from store import DocumentWriter, TinyDBRepository
 
 from .conftest import SEEDS
 from .graph import SCHEMA
@@ -136,6 +136,26 @@ def test_load_says_what_it_did_and_reads_only_what_changed(newsgraph, store):
     report = json.loads(newsgraph("load", str(SEEDS), "--store", str(store), "--json").out)
     assert (report["articles"], report["read"], report["unchanged"]) == (40, 0, 57)
     assert report["diagnostics"] == {"WARNING": 4, "INFO": 1}
+
+
+def test_load_names_files_that_a_mutation_stands_against(newsgraph, bad_folder):
+    """What mutations changed stays, with a warning that says how to take the file, until that."""
+    arguments = ("load", str(bad_folder), "--store", "store.json")
+    newsgraph(*arguments)
+
+    async def mutate() -> None:
+        repository = TinyDBRepository.open("store.json")
+        await DocumentWriter(repository).put({"heat": 77}, slug="2026-12-06-a")
+        await repository.close()
+
+    asyncio.run(mutate())
+    kept = newsgraph(*arguments)
+    assert kept.code == 0
+    assert "good.md was not taken" in kept.err
+    assert "--overwrite" in kept.err
+    taken = newsgraph(*arguments, "--overwrite")
+    assert "good.md was taken in place of what a mutation had changed" in taken.err
+    assert newsgraph(*arguments).err == ""
 
 
 def test_load_takes_what_is_good_of_a_bad_folder(newsgraph, bad_folder):

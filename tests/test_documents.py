@@ -190,6 +190,7 @@ def test_read_document_keeps_what_it_cannot_use(rest, expected, metadata):
         ("---\ntitle: A\npublishedDateTime: 2020-01-01\n---\n", "MISSING_PROVIDER", 2),
         ("---\ntitle: A\nprovider: Press\n---\n", "WRONG_TYPE", 3),
         ("---\ntitle: A\nprovider:\n  name: Press\n---\n", "MISSING_PROVIDER", 3),
+        ("---\ntitle: A\nsecured: [a]\n---\n", "WRONG_TYPE", 3),
         ("---\ntitle: A\n", "UNCLOSED_FRONT_MATTER", 1),
         ("---\ntitle: A: b\n---\n", "UNREADABLE_YAML", 2),
         ("---\nx: " + "[" * 50 + "\n---\n", "TOO_DEEP", 2),
@@ -207,6 +208,23 @@ def test_read_document_refuses_what_is_no_document(text, code, line):
     found = {(d.code, d.line): d for d in reading.diagnostics if d.severity is Severity.ERROR}
     assert (code, line) in found
     assert found[code, line].remedy
+
+
+@pytest.mark.parametrize("written", ["zq", "12345678", "[zq]", "{zq: 12345678}", "yes"])
+def test_read_document_tells_secured_text_to_nobody_else(written):
+    """No diagnostic quotes it, and what is no text is never kept in the open metadata."""
+    reading = read(f"{HEAD}secured: {written}\n---\n")
+    if written.startswith(("[", "{")):
+        assert reading.article is None
+    else:
+        assert (reading.article.secured, reading.article.metadata) == (written, {})
+    assert not any(d for d in reading.diagnostics if written.strip("[{:}]") in d.message)
+
+
+@pytest.mark.parametrize("written", ["flase", "[false]", "0.0", '"nope"'])
+def test_read_document_takes_for_a_draft_what_may_be_one(written):
+    """A slip of the pen publishes nothing."""
+    assert article(f"published: {written}").published is False
 
 
 def test_read_document_tells_all_that_is_missing_at_once():

@@ -58,7 +58,7 @@ def edited(text, path=PATH, content=..., **values):
     before = said(text, path)
     after = {key: value for key, value in {**before.values, **values}.items() if value is not None}
     content = before.content if content is ... else content
-    return changed_text(path, text, before, Document(after, content), LIMITS)
+    return changed_text(path, text, before, Document(after, content), LIMITS).text
 
 
 def parts_of(text):
@@ -147,7 +147,7 @@ def test_editing_gives_the_document_wanted_and_leaves_other_lines_alone(text, va
         after.pop("content", None)  # what stood there and could not be written as a body
         content = content if content and is_body_text(content) else None
     document = Document(after, before.content if content is ... else content)
-    result = changed_text(PATH, text, before, document, LIMITS)
+    result = changed_text(PATH, text, before, document, LIMITS).text
     assert said(result) == said(document_text(document))
     kept, now = blocks(text), blocks(result)
     for key in kept.keys() - values.keys():

@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,8 @@ class Caller:
 
     idempotency_key: str | None = "key"
     caller: bytes = b"somebody"
+    write_key: str | None = None
+    has_written: bool = False
 
 
 class Counting:
@@ -35,17 +38,19 @@ class Counting:
     def __init__(self) -> None:
         self.count = 0
         self.codes: tuple[str, ...] = ()
+        self.writes = False
         self.started = asyncio.Event()
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
 
-    async def __call__(self, _request, _context, *, read_only=False):
+    async def __call__(self, _request, context, *, read_only=False):
         """How many times something was executed."""
         assert not read_only
         self.count += 1
         count = self.count
         self.started.set()
         await self.may_go_on.wait()
+        context.has_written = self.writes
         return Result(body=b"%d" % count, has_data=True, error_codes=self.codes)
 
 
@@ -179,6 +184,18 @@ def test_key_of_a_request_that_failed_may_be_tried_again(send, executed):
     assert asyncio.run(both()).body == b"2"
 
 
+def test_key_of_a_request_that_wrote_before_it_failed_is_not_tried_again(send, executed):
+    """An answer with errors is kept where something was written, errors and all."""
+
+    async def both():
+        executed.codes, executed.writes = ("STORE_UNAVAILABLE",), True
+        return await send(), await send()
+
+    first, second = asyncio.run(both())
+    assert (first.body, second.body) == (b"1", b"1")
+    assert second.error_codes == ("STORE_UNAVAILABLE",)
+
+
 def test_key_of_a_request_that_was_given_up_may_be_tried_again(send, executed, directory):
     """A request that ended without an answer leaves nothing that others would wait for."""
 
@@ -306,6 +323,38 @@ def test_mutation_sent_again_gives_the_same_answer_also_after_a_restart(tmp_path
         assert response.headers["idempotent-replayed"] == "true"
         assert response.headers["cache-control"] == "no-store"
     assert "idempotent-replayed" not in first.headers
+
+
+def test_mutation_that_wrote_and_could_not_show_it_is_done_once(tmp_path):
+    """Where the answer to a write has an error, the same answer comes again, and no other write."""
+    query = (
+        "mutation ($input: PutArticleInput!) { putArticle(input: $input)"
+        " { article { slug secured } cursor } }"
+    )
+    headers = {"idempotency-key": "k1"}
+    with writing_site(tmp_path) as site:
+        first = site.post(query, headers=headers, input=FIELDS)
+        assert [e["extensions"]["code"] for e in first.json()["errors"]] == ["FORBIDDEN"]
+        again = site.post(query, headers=headers, input=FIELDS)
+        assert (again.content, again.status_code) == (first.content, first.status_code)
+        assert again.headers["idempotent-replayed"] == "true"
+
+
+def test_key_counts_for_each_mutation_of_a_request(tmp_path):
+    """Of several mutations in one request each is done, and once."""
+    query = """mutation ($a: PutArticleInput!, $b: PutArticleInput!) {
+        a: putArticle(input: $a) { article { slug } userErrors { code } }
+        b: putArticle(input: $b) { article { slug } userErrors { code } }
+    }"""
+    headers = {"idempotency-key": "k1"}
+    with writing_site(tmp_path) as site:
+        variables: dict[str, Any] = {"a": FIELDS, "b": {**FIELDS, "title": "B"}}
+        first = site.post(query, headers=headers, **variables).json()["data"]
+        for file in (tmp_path / "store.json.answers").iterdir():
+            file.unlink()
+        assert site.post(query, headers=headers, **variables).json()["data"] == first
+        assert site.ask("{ articles { totalCount } }")["articles"]["totalCount"] == 2
+    assert not first["a"]["userErrors"] + first["b"]["userErrors"]
 
 
 def test_mutation_with_a_used_key_is_refused(tmp_path):

@@ -13,9 +13,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from gql.access import KeyFile
 from gql.app import create_app
 from gql.metrics import MAX_OPERATIONS
 from gql.settings import Settings, load_settings
+from gql.viewer import Scope
 from store import Batch, MemoryRepository
 from store.diagnostics import Code, warning
 
@@ -116,12 +118,16 @@ def test_metrics_measure_durations_and_bytes(client: TestClient) -> None:
     assert value(client, "newsgraph_http_response_bytes_total", route="/healthz") == size
 
 
-def test_metrics_tell_what_the_store_holds_but_not_its_drafts(
+def test_metrics_tell_who_may_see_drafts_what_the_store_holds(
     client: TestClient, repository: MemoryRepository, chosen: Settings
 ) -> None:
-    """Published articles, the revision, problems by severity, the size of the file if any."""
+    """The revision, problems by severity, the size of the file if any; others get none of it."""
     problem = warning("a.md", Code.BAD_URL, "No.")
     asyncio.run(repository.apply(Batch(diagnostics=(problem,))))
+    for name in ("newsgraph_store_revision", "newsgraph_diagnostics", "newsgraph_store_bytes"):
+        assert name not in client.get("/metrics").text
+    key, _ = KeyFile(chosen.keys_path).add("prometheus", [Scope.READ_DRAFTS])
+    client.headers["authorization"] = f"Bearer {key}"
     assert value(client, "newsgraph_articles") == 1
     assert value(client, "newsgraph_store_revision") == 2
     assert value(client, "newsgraph_diagnostics", severity="warning") == 1
@@ -129,6 +135,12 @@ def test_metrics_tell_what_the_store_holds_but_not_its_drafts(
     assert value(client, "newsgraph_store_bytes") is None
     chosen.store_path.write_text("12345")
     assert value(client, "newsgraph_store_bytes") == 5
+
+
+def test_metrics_tell_strangers_of_published_articles_alone(client: TestClient) -> None:
+    """Of one article and one draft, one is counted."""
+    assert value(client, "newsgraph_articles") == 1
+    assert value(client, "newsgraph_providers") == 1
 
 
 def test_metrics_of_two_applications_are_apart(

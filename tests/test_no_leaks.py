@@ -13,8 +13,9 @@ import json
 import re
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import httpx2
@@ -41,20 +42,20 @@ from store import (
 from store.model import Article
 from store.names import provider_id, topic_id, topic_slug
 
+from .conversations import Conversation, conversation
+from .leak_requests import CHANGES, FILTERED_FOLLOW, FOLLOW, PATHS, SECURED, requests, writes
 from .leak_strategies import (
     HIDDEN,
     HIDDEN_DOMAIN,
     HIDDEN_TOPIC,
-    HIDDEN_URL,
     LAST,
     SEALED,
     Corpus,
     corpora,
     corpus,
 )
-from .made_up_operations import made_up_operation
 from .sites import article
-from .test_visibility import BROAD, LOOKUPS
+from .test_visibility import BROAD
 
 GRANTS = [
     (),
@@ -65,43 +66,13 @@ GRANTS = [
     (Scope.ADMIN,),
 ]
 SUBSCRIBE_TIMEOUT_S = 20
-EVERYTHING = """... on Article { id slug title excerpt content url webUrl tags featuredContent
-  metadata secured provider { name domain } topics { name } images { url } }"""
-CHANGES = (
-    f"{{ changes(first: 100) {{ nodes {{ cursor kind id slug article {{ {EVERYTHING} }} }} }} }}"
+WRITING = "mutation"
+"""What all writing says, and nothing else."""
+_TRAFFIC = re.compile(
+    rb"(?m)^(?:#|process_|\w+_(?:total|created|bucket|count|sum)\b"
+    rb"|newsgraph_(?:websockets|subscriptions)\b).*\n"
 )
-FOLLOW = (
-    "subscription ($after: String) { changes(after: $after)"
-    f" {{ cursor kind id slug article {{ {EVERYTHING} }} }} }}"
-)
-SECURED = "{ articles(first: 100) { nodes { slug secured } } }"
-SORTED = [
-    f"{{ articles(first: 2, orderBy: [{{field: {field}}}]) {{ totalCount edges {{ cursor }}"
-    " pageInfo { hasNextPage endCursor } nodes { slug } } }"
-    for field in ("TITLE", "HEAT", "QUALITY", "PUBLISHED_DATE_TIME")
-]
-FILTERED = [
-    f"{{ articles(filter: {{{condition}}}) {{ totalCount nodes {{ slug }} }} }}"
-    for condition in (
-        "published: false",
-        f'title: {{contains: "{HIDDEN}"}}',
-        f'tags: {{some: ["{HIDDEN}-tag"]}}',
-        f'providerDomain: {{eq: "{HIDDEN_DOMAIN}"}}',
-        f'topics: {{all: ["{HIDDEN_TOPIC}"]}}',
-        f'not: {{excerpt: {{eq: "{HIDDEN} excerpt"}}}}',
-    )
-]
-TOPICS = ("tides", "sea-birds", topic_slug(HIDDEN_TOPIC))
-FILES = ("feed.xml", "feed.json", "sitemap.xml")
-PATHS = [
-    "/",
-    "/metrics",
-    "/schema.graphql",
-    "/readyz",
-    *(f"/{file}" for file in FILES),
-    *(f"/topics/{slug}/{file}" for slug in TOPICS for file in FILES),
-    *(f"/providers/{domain}/{file}" for domain in ("one.example", HIDDEN_DOMAIN) for file in FILES),
-]
+"""Lines of the metrics that tell of requests, and not of the store."""
 _CHANGING = re.compile(rb"Revision [\d,]+ of the store")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,}")
 
@@ -202,27 +173,6 @@ async def served(
             yield app, client
 
 
-def requests(corpus: Corpus, seeds: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
-    """Bodies of requests: down every road, then whatever else the schema allows."""
-    names = {
-        "provider": provider_id(HIDDEN_DOMAIN),
-        "topic": topic_id(topic_slug(HIDDEN_TOPIC)),
-        "url": HIDDEN_URL,
-    }
-    bodies: list[dict[str, Any]] = [
-        {"query": LOOKUPS, "variables": {"id": each.id, "slug": each.slug, **names}}
-        for each in (*corpus.hidden, *corpus.withdrawn)
-    ]
-    bodies += [{"query": text} for text in (BROAD, SECURED, CHANGES, *SORTED, *FILTERED)]
-    for operation in (made_up_operation(*seed) for seed in seeds):
-        bodies += [
-            {"query": operation.text, "operationName": name, "variables": variables}
-            for name in operation.names[:1]
-            for variables in operation.variables
-        ]
-    return bodies
-
-
 class Plan(NamedTuple):
     """Who asks what of which store, executed in which way. `order` has the stranger in it."""
 
@@ -262,16 +212,28 @@ async def look_everywhere(plan: Plan, keys: Path, everybody: Sequence[Someone]) 
     async with (
         served(corpus.batches, plan.engine, **given) as (app, client),
         served(corpus.twin, "memory", **given) as (_, twin),
+        AsyncExitStack() as open_sockets,
     ):
+        sockets = [
+            await open_sockets.enter_async_context(conversation(app, someone.headers))
+            for someone in people
+        ]
         for body in requests(corpus, plan.seeds):
             await ask_everybody(watch, people, body, client, twin)
+            await ask_over_sockets(watch, people, sockets, body, client)
         for path in PATHS:
             await read_page(watch, people[:2], path, client, twin)
+        for number, body in enumerate(writes(corpus)):
+            headers = {"idempotency-key": f"the-same-{number}"}
+            await ask_everybody(watch, people, body, client, twin, more_headers=headers)
+            await ask_over_sockets(watch, people, sockets, body, client)
         await app.repository.apply(Batch(puts=(LAST,)))
         for someone in people:
-            heard = await hear(app, someone)
-            watch.check(someone, FOLLOW, heard)
-            assert LAST.slug in heard.decode()
+            for query in (FOLLOW, FILTERED_FOLLOW):
+                for road in (hear_events, hear_socket):
+                    heard = await road(app, someone, query)
+                    watch.check(someone, query, heard)
+                    assert LAST.slug in heard.decode()
 
 
 async def ask_everybody(
@@ -280,15 +242,18 @@ async def ask_everybody(
     body: Mapping[str, Any],
     client: httpx2.AsyncClient,
     twin: httpx2.AsyncClient,
+    *,
+    more_headers: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """The same bytes from one after the other, so that caches have all reason to mix them up."""
     asked = json.dumps(body)
     etags: dict[str, bytes] = {}
     for someone in people:
-        answer = await client.post("/graphql", json=body, headers=someone.headers)
+        headers = {**someone.headers, **more_headers}
+        answer = await client.post("/graphql", json=body, headers=headers)
         watch.check(someone, asked, answer.content + str(answer.headers).encode())
         if Scope.READ_DRAFTS not in someone.viewer.scopes and "changes" not in asked:
-            expected = await twin.post("/graphql", json=body, headers=someone.headers)
+            expected = await twin.post("/graphql", json=body, headers=headers)
             assert (answer.status_code, answer.content) == (expected.status_code, expected.content)
         others = [etag for etag, mark in etags.items() if mark != someone.viewer.mark]
         if others:
@@ -297,6 +262,23 @@ async def ask_everybody(
             assert (again.status_code, again.content) == (answer.status_code, answer.content)
         if "etag" in answer.headers:
             etags[answer.headers["etag"]] = someone.viewer.mark
+
+
+async def ask_over_sockets(
+    watch: Watch,
+    people: Sequence[Someone],
+    sockets: Sequence[Conversation],
+    body: Mapping[str, Any],
+    client: httpx2.AsyncClient,
+) -> None:
+    """A socket tells its holder what HTTP does, whoever asked the same before on another one."""
+    asked = json.dumps(body)
+    for someone, socket in zip(people, sockets, strict=True):
+        answer = await socket.answer(body)
+        watch.check(someone, asked, answer)
+        if WRITING not in asked:
+            expected = await client.post("/graphql", json=body, headers=someone.headers)
+            assert json.loads(answer) == expected.json()
 
 
 async def read_page(
@@ -310,10 +292,13 @@ async def read_page(
     for someone in people:
         page = await client.get(path, headers=someone.headers)
         watch.check(people_without_rights(someone), path, page.content)
-        if path not in ("/metrics", "/readyz"):
-            expected = await twin.get(path)
+        is_metrics = path == "/metrics"
+        if path != "/readyz" and not (is_metrics and Scope.READ_DRAFTS in someone.viewer.scopes):
+            expected, changing = await twin.get(path), _TRAFFIC if is_metrics else _CHANGING
             assert page.status_code == expected.status_code
-            assert _CHANGING.sub(b"", page.content) == _CHANGING.sub(b"", expected.content)
+            assert changing.sub(b"", page.content) == changing.sub(b"", expected.content)
+            if page.content == expected.content:
+                assert page.headers == expected.headers
 
 
 def people_without_rights(someone: Someone) -> Someone:
@@ -321,10 +306,21 @@ def people_without_rights(someone: Someone) -> Someone:
     return Someone(Viewer(), someone.headers)
 
 
-async def hear(app: App, someone: Someone) -> bytes:
+async def hear_socket(app: App, someone: Someone, query: str) -> bytes:
+    """All that a follower is told from the beginning to the last article, over a WebSocket."""
+    told: list[str] = []
+    async with conversation(app, someone.headers) as socket, asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
+        variables = {"after": change_cursor(0)}
+        await socket.say("subscribe", id="s", payload={"query": query, "variables": variables})
+        while not told or LAST.slug not in told[-1]:
+            told.append(await socket.hear())
+    return "\n".join(told).encode()
+
+
+async def hear_events(app: App, someone: Someone, query: str) -> bytes:
     """All that a follower is told from the beginning to the last article, over event streams."""
     told, has_heard_all = bytearray(), asyncio.Event()
-    body = json.dumps({"query": FOLLOW, "variables": {"after": change_cursor(0)}}).encode()
+    body = json.dumps({"query": query, "variables": {"after": change_cursor(0)}}).encode()
     pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
@@ -375,6 +371,7 @@ async def find_marks(corpus: Corpus, keys: Path, administrator: Someone) -> None
             assert mark in revealed(answer.content)
             assert answer.headers["etag"]  # of the fast way, whose caches are what could leak
         await app.repository.apply(Batch(puts=(LAST,)))
-        assert HIDDEN.encode() in await hear(app, administrator)
+        for road in (hear_events, hear_socket):
+            assert HIDDEN.encode() in await road(app, administrator, FOLLOW)
     by_title = article_cursor(corpus.hidden[0], (Order(OrderField.TITLE, descending=False),))
     assert HIDDEN in revealed(f'{{"cursor": "{by_title}"}}'.encode())

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
+from websockets.sync.client import connect
 
 from gql.access import RateLimitedError, RateLimiter
 from gql.settings import SettingsError, load_settings
 from gql.viewer import PUBLIC, Viewer
 
+from .conftest import SEEDS
 from .doors import app, ask, bearer, code, door, key
+from .processes import TIMEOUT_S, Running, newsgraph
+from .test_websocket import PROTOCOL, Client
 
 QUERY = "{ __typename }"
 
@@ -114,6 +122,69 @@ def test_key_and_token_of_one_name_are_two():
     assert counted(limiter, viewer=Viewer(name="jwt:ada"))
     assert counted(limiter, "ada")
     assert not counted(limiter, viewer=Viewer(name="ada"))
+
+
+ONE, TWO, THREE = "198.51.100.1", "198.51.100.2", "198.51.100.3"
+
+
+def status_for(server: Running, forwarded_for: str) -> int:
+    """The status of a query that says whom it was sent for."""
+    headers = {"x-forwarded-for": forwarded_for}
+    return httpx2.post(
+        f"{server.url}/graphql", json={"query": QUERY}, headers=headers, timeout=TIMEOUT_S
+    ).status_code
+
+
+def test_rate_counts_the_client_of_a_trusted_proxy(tmp_path):
+    """Each client for itself, by what the proxy says of it and not by what it says of itself."""
+    options = (
+        "--store",
+        "store.json",
+        "--rate-limit",
+        "1/hour",
+        "--trusted-proxies",
+        "127.0.0.0/8,203.0.113.7",
+    )
+    with newsgraph(str(SEEDS), *options, folder=tmp_path) as server:
+        assert [status_for(server, client) for client in (ONE, TWO, ONE, TWO)] == [200, 200] + [
+            429
+        ] * 2
+        assert status_for(server, f"{THREE}, {ONE}") == 429  # a proxy writes what it knows last
+        assert status_for(server, f"{THREE}, {ONE}, 203.0.113.7") == 429  # two proxies
+        with socket(server, THREE) as client:
+            client.answer("1", QUERY)
+        assert status_for(server, THREE) == 429
+
+
+def test_rate_counts_who_is_no_trusted_proxy_itself(tmp_path):
+    """Whoever else sends X-Forwarded-For is counted where it comes from, and gains nothing."""
+    options = (
+        "--store",
+        "store.json",
+        "--rate-limit",
+        "1/hour",
+        "--trusted-proxies",
+        "203.0.113.7",
+    )
+    with newsgraph(str(SEEDS), *options, folder=tmp_path) as server:
+        assert [status_for(server, claimed) for claimed in (ONE, TWO)] == [200, 429]
+        with socket(server, THREE) as client:
+            client.subscribe("1", QUERY)
+            assert client.receive()["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+
+
+@contextmanager
+def socket(server: Running, forwarded_for: str) -> Iterator[Client]:
+    """An acknowledged WebSocket that says whom it is for."""
+    with connect(
+        f"{server.url.replace('http', 'ws')}/graphql",
+        subprotocols=[PROTOCOL],
+        additional_headers={"X-Forwarded-For": forwarded_for},
+        open_timeout=TIMEOUT_S,
+    ) as connection:
+        client = Client(connection)
+        client.begin()
+        yield client
 
 
 @pytest.mark.parametrize("rate", ["10/second", "600/minute", "1 per hour", "600/5 minutes"])

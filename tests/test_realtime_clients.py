@@ -16,12 +16,15 @@ from typing import Any
 
 import pytest
 
+from gql.access import KeyFile
 from gql.app import create_app
 from gql.settings import Settings
+from gql.viewer import Scope
 from store import Batch, TinyDBRepository, change_cursor
 
 from .live import LiveServer, running
 from .sites import article
+from .writing_site import FIELDS, PUT
 
 CLIENTS = Path(__file__).parent / "realtime"
 TIMEOUT_S = 120
@@ -93,6 +96,47 @@ def test_client_misses_nothing_and_hears_nothing_twice(transport: str, tmp_path:
     client.__exit__(None, None, None)
     assert [change["slug"] for change in told] == [f"2026-03-01-{name}" for name in names] + [LAST]
     assert len({change["cursor"] for change in told}) == len(told)
+
+
+def written(transport: str, url: str, bearer: str, *requests: Any) -> list[dict[str, Any]]:
+    """What a client is answered that sends these requests, each `{query, variables, key}`."""
+    command = ["node", "write.mjs", transport, f"{url}/graphql", bearer, json.dumps(requests)]
+    output = subprocess.run(
+        command, cwd=CLIENTS, capture_output=True, text=True, check=True, timeout=TIMEOUT_S
+    ).stdout
+    return [json.loads(line) for line in output.splitlines()]
+
+
+@pytest.fixture
+def writable(tmp_path: Path) -> Iterator[tuple[LiveServer, Path]]:
+    """A server of an empty store that may be written to, and the file of its keys."""
+    store, keys = tmp_path / "store.json", tmp_path / "keys.json"
+    app = create_app(Settings(store=store, keys=keys), TinyDBRepository.open(store))
+    with running(app) as server:
+        yield server, keys
+
+
+@pytest.mark.parametrize("transport", ["ws", "sse"])
+def test_client_writes_with_the_right_to_and_once_for_each_key(transport, writable) -> None:
+    """A mutation over a stream is one over HTTP: scope, answer and Idempotency-Key are the same."""
+    server, keys = writable
+    bearer, _ = KeyFile(keys).add("desk", [Scope.WRITE])
+    put = {"query": PUT, "variables": {"input": FIELDS}, "key": "k1"}
+    once, again, other = written(
+        transport, server.url, bearer, put, put, {**put, "variables": {"input": {"title": "B"}}}
+    )
+    assert once == again
+    assert once["data"]["putArticle"]["article"]["slug"] == "2026-01-02-a-tide"
+    assert "IDEMPOTENCY_KEY_REUSED" in json.dumps(other) or other == {"refused": 422}
+    [forbidden] = written(transport, server.url, "", {**put, "key": None})
+    assert forbidden["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    assert "data" not in forbidden or forbidden["data"] is None
+
+
+def test_client_over_one_event_stream_for_all_is_refused(writable) -> None:
+    """Only distinct connections are served; the other mode is told so by its first request."""
+    server, _ = writable
+    assert written("sse-single", server.url, "", {"query": "{ __typename }"}) == [{"refused": 405}]
 
 
 def test_clients_are_pinned_and_their_lock_suits_any_registry() -> None:

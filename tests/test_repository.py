@@ -30,6 +30,7 @@ from store.memory import MemorySnapshot
 from store.model import Article, Change, Severity
 from store.names import article_id, domain_key, provider_id, topic_id
 from store.snapshot import IndexedSnapshot
+from store.steps import finish
 
 from . import store_strategies as some
 from .repository_contract import PUBLISHED, RepositoryContract
@@ -104,7 +105,7 @@ class Twins:
         done = outcome(batch, before.articles, before.revision, some.EPOCH)
         topics = before.definitions if batch.topics is None else batch.topics
         diagnostics = before.diagnostics if batch.diagnostics is None else batch.diagnostics
-        self.indexed = before.derive(done.articles, topics, diagnostics, done.revision)
+        self.indexed = finish(before.derive(done.articles, topics, diagnostics, done.revision))
         self.changes += done.changes
 
     @property
@@ -196,6 +197,29 @@ def test_pages_at_any_cursors_indexed_are_pages_scanned(pair, queries, seen):
     async def check() -> None:
         expected = await _pages(pair.scanned, queries, seen)
         assert await _pages(pair.indexed, queries, seen) == expected
+
+    asyncio.run(check())
+
+
+FIELDS = sorted(set(Article.__struct_fields__) - {"id", "slug", "revision"})
+
+
+@given(twins, some.articles, st.sampled_from(FIELDS), st.lists(some.queries, max_size=3))
+def test_change_of_one_field_shows_wherever_it_counts(pair, other, field, queries):
+    """Whichever field of an article changes alone, every answer is that of a scan."""
+    changed = [
+        msgspec.structs.replace(article, **{field: getattr(other, field)})
+        for article in pair.indexed.articles.values()
+    ]
+
+    async def check() -> None:
+        for article in changed:
+            await _entities(pair.indexed)
+            pair.apply(Batch(puts=(article,)))
+        assert await _entities(pair.indexed) == await _entities(pair.scanned)
+        for seen in Visibility:
+            expected = await _pages(pair.scanned, queries, seen)
+            assert await _pages(pair.indexed, queries, seen) == expected
 
     asyncio.run(check())
 

@@ -30,6 +30,7 @@ from store import (
     StoreUnavailableError,
     TinyDBRepository,
 )
+from store.atomic_file import locked
 from store.model import Article, TopicDefinition
 
 from . import store_strategies as some
@@ -383,6 +384,25 @@ def test_cancelled_batch_is_done_or_not_but_never_half(path):
 
     asyncio.run(check())
     assert {"old", "next"} <= set(held(path))
+
+
+def test_write_cut_off_by_the_end_of_its_loop_keeps_nobody_from_writing(path):
+    """Wherever a write was when its event loop ended, the store is whole and free for the next."""
+
+    async def leave(repository: TinyDBRepository, turns: int) -> None:
+        task = asyncio.create_task(repository.apply(Batch(puts=(an_article(f"n{turns}"),))))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+
+    repository = TinyDBRepository.open(path)
+    for turns in range(1, 9):
+        asyncio.run(leave(repository, turns))
+        with locked(path, wait=False):
+            pass
+    assert "old" in held(path)
+    put(path, an_article("next"))
+    assert "next" in held(path)
 
 
 def test_store_whose_file_vanished_goes_on_from_memory(path):

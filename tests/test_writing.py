@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from store import (
     ConflictError,
     DocumentWriter,
     FolderLoader,
+    LoadOptions,
     MemoryRepository,
     RefusedError,
     StoreUnavailableError,
@@ -194,19 +193,81 @@ def test_writing_comes_back_after_a_restart(tmp_path):
     assert Desk(TinyDBRepository.open(tmp_path / "store.json"), desk.folder).get(SLUG) == article
 
 
-def test_writing_into_the_store_alone_gives_way_to_the_next_load(tmp_path):
-    """Where the folder is not written, it still is the source: the next load reads its file."""
+# Where the folder is not written
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """A desk over a folder with a document, and one that writes into its store alone."""
     desk = make_desk("folder", tmp_path)
     desk.edit(PATH, document("File", "heat: x\n"))
+    desk.edit("other.md", document("Other"))
     desk.load()
-    alone = Desk(desk.repository, None)
-    assert alone.put({"title": "Store"}, slug=SLUG).title == "Store"
-    desk.load()
+    return desk, Desk(desk.repository, None)
+
+
+def loaded(desk, **options):
+    """What a load says of files and mutations that do not agree."""
+    loader = FolderLoader(desk.repository, desk.folder, LoadOptions(**options))
+    report = desk.run(loader.load())
+    return report.kept, report.overwritten
+
+
+def test_writing_into_the_store_alone_stays_after_a_load(alone):
+    """A load keeps what a mutation changed since the file was loaded, and names the file."""
+    desk, writer = alone
+    assert writer.put({"title": "Store"}, slug=SLUG).title == "Store"
+    for _ in range(2):
+        assert loaded(desk) == ((PATH,), ())
+        assert desk.get(SLUG).title == "Store"
+
+
+def test_writing_into_the_store_alone_gives_way_if_that_is_wanted(alone):
+    """A load that is to overwrite takes the file, says so, and has nothing left to say later."""
+    desk, writer = alone
+    writer.put({"title": "Store", "topics": ("T",), "webUrl": "https://p.example/"}, slug=SLUG)
+    assert loaded(desk, overwrite=True) == ((), (PATH,))
     assert desk.get(SLUG).title == "File"
     assert desk.state() == desk.fresh_state()
-    alone.delete(article_id(SLUG))
-    assert alone.state() == ({}, [], [])
-    desk.load()
+    assert loaded(desk, overwrite=True) == ((), ())
+
+
+def test_writing_into_the_store_alone_gives_way_to_a_file_that_changes(alone):
+    """Who edits the file after a mutation means the file; the load says what it has replaced."""
+    desk, writer = alone
+    writer.put({"title": "Store"}, slug=SLUG)
+    desk.edit(PATH, document("Edited"))
+    assert loaded(desk) == ((), (PATH,))
+    assert desk.get(SLUG).title == "Edited"
+    assert desk.state() == desk.fresh_state()
+
+
+def test_writing_nothing_new_into_the_store_alone_leaves_no_file_behind(alone):
+    """A mutation that changes nothing does not part the store from the file."""
+    desk, writer = alone
+    writer.put({"title": "File"}, slug=SLUG)
+    assert loaded(desk) == ((), ())
+
+
+def test_deleting_from_the_store_alone_stays_after_a_load(alone):
+    """What a mutation removed comes back only if the file changes, or if that is wanted."""
+    desk, writer = alone
+    writer.delete(article_id(SLUG))
+    assert loaded(desk) == ((PATH,), ())
+    assert desk.find(SLUG) is None
+    assert loaded(desk, overwrite=True) == ((), (PATH,))
+    assert desk.state() == desk.fresh_state()
+
+
+def test_writing_into_the_folder_ends_what_the_store_had_alone(alone):
+    """A mutation that writes the file writes all that the store says."""
+    desk, writer = alone
+    writer.put({"title": "Store"}, slug=SLUG)
+    writer.delete(article_id("2026-01-02-other"))
+    desk.put({"heat": 3}, slug=SLUG)
+    assert (desk.get(SLUG).title, desk.get(SLUG).heat) == ("Store", 3)
+    desk.take(("other.md", document("Other")))
+    assert loaded(desk) == ((), ())
     assert desk.state() == desk.fresh_state()
 
 
@@ -610,68 +671,6 @@ def test_folder_that_is_gone_is_told(folder_desk):
     with pytest.raises(StoreUnavailableError):
         folder_desk.put({"heat": 1}, slug=SLUG)
     assert folder_desk.get(SLUG).heat == 0
-
-
-KILLED = """
-import asyncio, os, sys
-from pathlib import Path
-from store import DocumentWriter, TinyDBRepository
-from tests.desks import document
-
-folder, store, last, what = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
-names = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "open", "os.utime"}
-steps = 0
-
-def count(event, arguments):
-    global steps
-    if event in names and str(folder) in str(arguments[0]):
-        steps += 1
-        if steps > last:
-            os._exit(9)
-
-async def write():
-    writer = DocumentWriter(TinyDBRepository.open(store), folder)
-    sys.addaudithook(count)
-    if what == "import":
-        paths = [f"_news/2026-01-0{i}-x.md" for i in (1, 2, 3)]
-        await writer.import_documents([(path, document("new")) for path in paths])
-    elif what == "put":
-        await writer.put({"title": "new"}, slug="2026-01-01-x")
-    else:
-        await writer.delete(what)
-
-asyncio.run(write())
-"""
-
-
-@pytest.mark.parametrize("what", ["import", "put", article_id("2026-01-01-x")])
-def test_writer_that_is_killed_at_any_step_leaves_all_or_nothing(what, tmp_path):
-    """Whenever the process dies, the next load finds the whole write or none of it, and no rest."""
-    seen = set()
-    for last in range(200):
-        place = tmp_path / str(last)
-        place.mkdir()
-        desk = make_desk("folder and tinydb", place)
-        desk.take(*((f"_news/2026-01-0{i}-x.md", document("old")) for i in (1, 2)))
-        desk.run(desk.repository.close())
-        arguments = [str(desk.folder), str(place / "store.json"), str(last), what]
-        died = subprocess.run(
-            [sys.executable, "-c", KILLED, *arguments],
-            check=False,
-            cwd=Path(__file__).parent.parent,
-        ).returncode
-        desk = Desk(TinyDBRepository.open(place / "store.json"), desk.folder)
-        desk.load()
-        assert desk.state() == desk.fresh_state()
-        assert all(path.startswith("_news/") for path in desk.files())
-        titles = tuple(article.title for _, article in sorted(desk.state()[0].items()))
-        seen.add(titles)
-        desk.run(desk.repository.close())
-        if not died:
-            break
-    after = {"import": ("new",) * 3, "put": ("new", "old")}.get(what, ("old",))
-    assert seen == {("old", "old"), after}
-    assert titles == after
 
 
 # Folder and store never disagree

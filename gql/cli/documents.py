@@ -22,6 +22,7 @@ from .output import (
     plural,
     print_diagnostics,
     print_json,
+    print_warning,
     problems_text,
     progress_bar,
 )
@@ -37,6 +38,9 @@ def load(
     prune: Annotated[
         bool, typer.Option(help="Drop what came from another folder, even everything.")
     ] = False,
+    overwrite: Annotated[
+        bool, typer.Option(help="Take files also where a mutation has changed the article since.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Load a folder into the store, reading only files that have changed.
@@ -47,20 +51,23 @@ def load(
 
     newsgraph load articles --store /var/lib/newsgraph/store.json --json
     """
-    report = asyncio.run(load_folder(settings, prune=prune))
+    report = asyncio.run(load_folder(settings, prune=prune, overwrite=overwrite))
     if json:
         print_json(msgspec.to_builtins(report))
     else:
         print_report(report, settings)
 
 
-async def load_folder(settings: Settings, *, prune: bool = False) -> LoadReport:
+async def load_folder(
+    settings: Settings, *, prune: bool = False, overwrite: bool = False
+) -> LoadReport:
     """Load the settings' folder into the settings' store, with a bar on a terminal."""
     assert settings.folder is not None  # noqa: S101  # who calls this has a folder
     garbage.hold()
     repository = open_store(settings)
     try:
-        loader = FolderLoader(repository, settings.folder, load_options(settings, prune=prune))
+        options = load_options(settings, prune=prune, overwrite=overwrite)
+        loader = FolderLoader(repository, settings.folder, options)
         with progress_bar("Reading documents") as progress:
             return await loader.load(progress)
     finally:
@@ -78,7 +85,19 @@ def print_report(report: LoadReport, settings: Settings) -> None:
     hint = f" [dim](newsgraph check {folder} shows them)[/]"
     problems = problems_text(report.diagnostics)
     out.print(f"[bold]Problems[/]  {problems}{hint if any(report.diagnostics.values()) else ''}")
+    print_mutated(report)
     print_hint_if_empty(report)
+
+
+def print_mutated(report: LoadReport) -> None:
+    """What became of files whose articles mutations had changed in the store alone."""
+    for path in report.kept:
+        print_warning(
+            f"{path} was not taken: a mutation has changed its article since it was loaded. "
+            "Load with --overwrite to take the file, or change the file."
+        )
+    for path in report.overwritten:
+        print_warning(f"{path} was taken in place of what a mutation had changed.")
 
 
 def print_hint_if_empty(report: LoadReport) -> None:

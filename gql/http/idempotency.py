@@ -7,10 +7,12 @@ under the same key, and it is not executed again. What this promises:
   same key with the same request from the same caller with the same rights gives the same answer.
   Of very many keys the oldest are forgotten sooner.
 - While the first request runs, others with its key wait for it.
-- An answer with errors beside `data` is not kept: a fault that has passed may be tried again.
-- The answer is kept right after the write, not together with it: if the machine stops in between,
-  the write is done once more. It then finds its own content there, which changes nothing; with an
-  expected revision it is told of the conflict.
+- An answer with errors is kept where something was written. Where nothing was, it is not: a fault
+  that has passed may be tried again.
+- A write is done once also if the server ends before its answer is kept. The store keeps, with each
+  change and as long as it keeps the history, the key of the request and of the field that made it.
+  Sent again, that field writes nothing: it is answered with the revision of then and the article
+  as it is now. Fields that had not written yet are executed.
 
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
@@ -61,6 +63,12 @@ class Caller(Protocol):
         """Who asks, with which rights."""
         ...
 
+    write_key: str | None
+    """What writes are found by when the request is sent again; set before it is executed."""
+
+    has_written: bool
+    """Whether something was written, once it is executed."""
+
 
 class Idempotency:
     """Lets `execute` answer mutations with a key once. `reference` knows the documents."""
@@ -94,19 +102,26 @@ class Idempotency:
         async with self.answers.entry(name) as entry:
             kept = entry.found
             if kept is None:
+                context.write_key = _digest(name.encode(), digest.encode())
                 result = await self.execute(request, context)
-                if result.has_data and not result.error_codes:
-                    answer = KeptAnswer(digest, result.body, result.operation_name)
-                    await asyncio.to_thread(entry.keep, answer)
+                if context.has_written or (result.has_data and not result.error_codes):
+                    await asyncio.to_thread(entry.keep, _answer(digest, result))
                 return result
         if kept.request != digest:
             raise KeyReusedError(
                 "This Idempotency-Key was used for another request. Use a new key for each one."
             )
-        headers = (*NO_STORE, _REPLAYED)
         return Result(
-            body=kept.body, has_data=True, headers=headers, operation_name=kept.operation_name
+            body=kept.body,
+            has_data=True,
+            headers=(*NO_STORE, _REPLAYED),
+            operation_name=kept.operation_name,
+            error_codes=kept.error_codes,
         )
+
+
+def _answer(request: str, result: Result) -> KeptAnswer:
+    return KeptAnswer(request, result.body, result.operation_name, result.error_codes)
 
 
 def check_key(key: str) -> None:

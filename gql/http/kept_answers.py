@@ -26,6 +26,7 @@ class KeptAnswer(msgspec.Struct, frozen=True):
     request: str
     body: bytes
     operation_name: str | None = None
+    error_codes: tuple[str, ...] = ()
     at: float = 0.0
 
 

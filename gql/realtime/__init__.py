@@ -2,6 +2,7 @@
 
 from .authority import RealtimeSettings
 from .feed import ChangeFeed
+from .operations import Operations
 from .realtime import Realtime
 
-__all__ = ["ChangeFeed", "Realtime", "RealtimeSettings"]
+__all__ = ["ChangeFeed", "Operations", "Realtime", "RealtimeSettings"]

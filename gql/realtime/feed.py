@@ -19,7 +19,6 @@ class ChangeFeed:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._revision = 0
         self._news = asyncio.Event()
         self._lookout: asyncio.Task[None] | None = None
 
@@ -31,13 +30,13 @@ class ChangeFeed:
         """See `Repository`."""
         return await self._repository.changes(after, visibility, limit)
 
-    async def wait(self, after: int) -> int:
+    async def wait(self, version: str) -> Snapshot:
         """See `Repository`."""
         if self._lookout is None:
             self._lookout = asyncio.create_task(self._look_out())
-        while self._revision <= after:
+        while (snapshot := await self._repository.snapshot()).version == version:
             await self._news.wait()
-        return self._revision
+        return snapshot
 
     async def close(self) -> None:
         """Look out no more."""
@@ -48,9 +47,10 @@ class ChangeFeed:
 
     async def _look_out(self) -> None:
         log = get_logger()
+        version = ""
         while True:
             try:
-                self._revision = await self._repository.wait(self._revision)
+                version = (await self._repository.wait(version)).version
             except StoreError as error:
                 log.warning("store_not_followed", reason=str(error))
                 await asyncio.sleep(RETRY_S)

@@ -8,12 +8,15 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
+import msgspec
+
 from gql.errors import FormattedError, RequestError
 from gql.http import GraphQLRequest, HttpSettings
 from gql.http.encoding import decode, encode
 from gql.http.protocol import graphql_request
 
 SUBPROTOCOL = "graphql-transport-ws"
+IDEMPOTENCY_KEY = "idempotencyKey"
 _MAX_REASON_BYTES = 123  # https://www.rfc-editor.org/rfc/rfc6455#section-5.5
 
 
@@ -40,6 +43,14 @@ class SocketClosed(Exception):  # noqa: N818  # the end of a conversation, not a
         super().__init__(reason)
         self.code = code
         self.reason = reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
+
+
+class TooSlow(SocketClosed):
+    """The client did not take a message in time."""
+
+    def __init__(self) -> None:
+        reason = "Too slow: connect again and go on from your last cursor"
+        super().__init__(CloseCode.TRY_AGAIN_LATER, reason)
 
 
 def read_message(text: str | None) -> dict[str, Any]:
@@ -75,6 +86,18 @@ def read_request(message: dict[str, Any], settings: HttpSettings) -> GraphQLRequ
         return graphql_request(message.get("payload"), settings)
     except RequestError as error:
         raise invalid(str(error)) from None
+
+
+def take_idempotency_key(request: GraphQLRequest) -> tuple[GraphQLRequest, str | None]:
+    """A request as HTTP would carry it, and what HTTP would have in its header: the client's name
+    for it, which on a socket comes in the request's `extensions`. What is no text is a bad key.
+    """
+    extensions = dict(request.extensions or {})
+    if IDEMPOTENCY_KEY not in extensions:
+        return request, None
+    key = extensions.pop(IDEMPOTENCY_KEY)
+    bare = msgspec.structs.replace(request, extensions=extensions or None)
+    return bare, key if isinstance(key, str) else ""
 
 
 def invalid(reason: str) -> SocketClosed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from graphql import (
@@ -20,9 +21,11 @@ from graphql import (
 from strawberry.execution import optimized_is_awaitable
 
 from gql.errors import BAD_USER_INPUT, field_error, request_error
-from gql.http import CostLimit, GraphQLRequest, Result
+from gql.http import CostLimit, Execute, GraphQLRequest, Result
 from gql.http.execution import result_of
 from gql.http.protocol import failed
+
+from .sharing import SharedAnswers, selection_key
 
 
 class Told(Protocol):
@@ -30,12 +33,12 @@ class Told(Protocol):
 
     @property
     def event(self) -> Any:
-        """The root of the selection."""
+        """The root of the selection; hashable."""
         ...
 
     @property
     def context(self) -> Any:
-        """The context of its execution."""
+        """The context of its execution; `rights` and `version` tell what it shows."""
         ...
 
     @property
@@ -55,11 +58,16 @@ Answers = AsyncGenerator[Answer, None]
 
 
 class Operations:
-    """Executes whatever a client sends: queries and mutations by `execute`, subscriptions here."""
+    """Executes whatever a client sends: queries and mutations by `execute`, subscriptions here.
 
-    def __init__(self, execute: CostLimit) -> None:
+    `limit` knows the documents, and what they may cost.
+    """
+
+    def __init__(self, limit: CostLimit, execute: Execute) -> None:
         self.execute = execute
-        self._reference = execute.reference
+        self._limit = limit
+        self._shared = SharedAnswers()
+        self._reference = limit.reference
 
     def kind(self, request: GraphQLRequest) -> OperationType | None:
         """What a request asks to execute; None where that cannot be told."""
@@ -71,9 +79,9 @@ class Operations:
         document = self._reference.prepare(request.query)
         if document.errors:
             return failed(*document.errors)
-        cost = self.execute.cost(request)
-        if cost > self.execute.settings.maximum:
-            return failed(self.execute.refusal(request, cost))
+        cost = self._limit.cost(request)
+        if cost > self._limit.settings.maximum:
+            return failed(self._limit.refusal(request, cost))
         executor = self._executor(request, context)
         if isinstance(executor, list):
             return failed(*(request_error(error, BAD_USER_INPUT) for error in executor))
@@ -81,7 +89,18 @@ class Operations:
         stream = await begun if inspect.isawaitable(begun) else begun
         if isinstance(stream, ExecutionResult):
             return failed(*map(field_error, stream.errors or ()))
-        return _answers(executor, stream)
+        assert document.ast is not None  # noqa: S101  # it has no errors
+        return self._answers(executor, stream, selection_key(request, document.ast))
+
+    async def _answers(
+        self, executor: Executor[Any], stream: AsyncIterable[Told], selection: bytes
+    ) -> Answers:
+        async with aclosing(stream):  # type: ignore[type-var]  # a generator, as `follow` is one
+            async for told in stream:
+                # All that a body depends on, and nothing of who is the first to ask for it.
+                key = (selection, told.context.rights, told.context.version, told.event)
+                body = await self._shared.get(key, partial(_body, executor, told))
+                yield Answer(body, told.cursor)
 
     def _executor(self, request: GraphQLRequest, context: Any) -> Executor[Any] | list[Any]:
         reference = self._reference
@@ -99,11 +118,10 @@ class Operations:
         )
 
 
-async def _answers(executor: Executor[Any], stream: AsyncIterable[Told]) -> Answers:
-    async with aclosing(stream):  # type: ignore[type-var]  # a generator, as `follow` is one
-        async for told in stream:
-            of_event = executor.build_per_event_executor(told.event)
-            of_event.context_value = told.context
-            executed: Any = execute_subscription_event(of_event)
-            result = await executed if inspect.isawaitable(executed) else executed
-            yield Answer(result_of(result, None).body, told.cursor)
+async def _body(executor: Executor[Any], told: Told) -> bytes:
+    """The response to one event."""
+    of_event = executor.build_per_event_executor(told.event)
+    of_event.context_value = told.context
+    executed: Any = execute_subscription_event(of_event)
+    result = await executed if inspect.isawaitable(executed) else executed
+    return result_of(result, None).body

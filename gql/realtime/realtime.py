@@ -11,7 +11,6 @@ from types import FrameType
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gql.http import CostLimit
 from gql.http.handler import failure
 from gql.http.media_types import MediaType
 from gql.http.protocol import respond
@@ -19,26 +18,31 @@ from gql.http.protocol import respond
 from .authority import Count, MakeContext, Places, RealtimeSettings, TooManyError, origin_allowed
 from .messages import SUBPROTOCOL, CloseCode
 from .operations import Operations
-from .service import Service
+from .service import Activity, Service
 from .sse import EventStreams
 from .websocket import Socket
 
 
 class Realtime:
-    """Subscriptions over both transports, within one set of bounds."""
+    """Subscriptions over both transports, within one set of bounds.
+
+    `activity` is told what goes on.
+    """
 
     def __init__(
         self,
-        execute: CostLimit,
+        operations: Operations,
         make_context: MakeContext,
         count: Count,
+        activity: Activity,
         settings: RealtimeSettings,
     ) -> None:
         self._sockets = Places("WebSockets", settings.max_websockets)
         self._service = Service(
-            operations=Operations(execute),
+            operations=operations,
             make_context=make_context,
             count=count,
+            activity=activity,
             places=Places("subscriptions", settings.max_subscriptions),
             settings=settings,
             stopping=asyncio.Event(),
@@ -58,7 +62,7 @@ class Realtime:
             await send({"type": "websocket.close"})  # before it is accepted: HTTP 403
             return
         try:
-            with self._sockets.one():
+            with self._sockets.one(), self._service.activity.websocket():
                 await self._converse(scope, receive, send)
         except TooManyError as error:
             await _deny(error, send)

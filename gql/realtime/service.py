@@ -3,10 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 from .authority import Count, MakeContext, Places, RealtimeSettings
 from .operations import Operations
+
+WEBSOCKET, SSE = "websocket", "sse"
+
+
+class Activity(Protocol):
+    """Is told what goes on; `transport` is WEBSOCKET or SSE."""
+
+    def websocket(self) -> AbstractContextManager[None]:
+        """A WebSocket is open as long as this is held."""
+        ...
+
+    def subscription(self, transport: str) -> AbstractContextManager[None]:
+        """A subscription is active as long as this is held."""
+        ...
+
+    def event(self, transport: str) -> None:
+        """An event was sent."""
+        ...
+
+    def slow(self, transport: str) -> None:
+        """A connection was closed because its client took too long."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +40,7 @@ class Service:
     operations: Operations
     make_context: MakeContext
     count: Count
+    activity: Activity
     places: Places
     settings: RealtimeSettings
     stopping: asyncio.Event

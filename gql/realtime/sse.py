@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack, aclosing, suppress
 
 from graphql import OperationType
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,7 +22,7 @@ from gql.http.protocol import read_get, read_post, respond
 
 from .authority import unidentified
 from .operations import Answers
-from .service import Service
+from .service import SSE, Service
 
 EVENT_STREAM = "text/event-stream"
 KEEP_ALIVE = b":\n\n"
@@ -141,7 +141,9 @@ class EventStream:
         self._raw_send = send
         self._settings = service.settings
         self._stopping = service.stopping
+        self._activity = service.activity
         self._sending = asyncio.Lock()
+        self._is_slow = False
 
     async def run(
         self, receive: Receive, answers: Answers | Result, rights: Callable[[], Awaitable[bytes]]
@@ -156,9 +158,12 @@ class EventStream:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if self._is_slow:
+            self._activity.slow(SSE)
         farewell = ended.pop().result()
         if farewell is not None:
-            await self._send(farewell, more_body=False)
+            with suppress(TimeoutError, OSError, RuntimeError):  # it is gone, or does not listen
+                await self._send(farewell, more_body=False)
 
     async def _pump(self, answers: Answers | Result) -> bytes | None:
         """Send every answer. A stream cannot say "too slow" to who does not read it: it ends."""
@@ -166,8 +171,10 @@ class EventStream:
             return next_event(answers.body) + COMPLETE
         try:
             async with aclosing(answers):
-                async for answer in answers:
-                    await self._send(next_event(answer.body, answer.cursor))
+                with self._activity.subscription(SSE):
+                    async for answer in answers:
+                        await self._send(next_event(answer.body, answer.cursor))
+                        self._activity.event(SSE)
         except (TimeoutError, OSError, RuntimeError):
             return None
         except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
@@ -199,10 +206,13 @@ class EventStream:
 
     async def _send(self, body: bytes, *, more_body: bool = True) -> None:
         """Send a part. Raises: TimeoutError: the client does not take it."""
-        async with asyncio.timeout(self._settings.send_timeout_s), self._sending:
-            await self._raw_send(
-                {"type": "http.response.body", "body": body, "more_body": more_body}
-            )
+        part = {"type": "http.response.body", "body": body, "more_body": more_body}
+        try:
+            async with asyncio.timeout(self._settings.send_timeout_s), self._sending:
+                await self._raw_send(part)
+        except TimeoutError:
+            self._is_slow = True
+            raise
 
 
 class RightsChangedError(GraphError):

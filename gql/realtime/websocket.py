@@ -24,6 +24,7 @@ from .authority import TooManyError, with_authorization
 from .messages import (
     CloseCode,
     SocketClosed,
+    TooSlow,
     complete_message,
     error_message,
     invalid,
@@ -33,8 +34,9 @@ from .messages import (
     read_payload,
     read_request,
     simple,
+    take_idempotency_key,
 )
-from .service import Service
+from .service import WEBSOCKET, Service
 
 
 class Socket:
@@ -68,6 +70,8 @@ class Socket:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if isinstance(end, TooSlow):
+            self._service.activity.slow(WEBSOCKET)
         get_logger().info("websocket_closed", code=end.code and int(end.code), reason=end.reason)
         if end.code is not None:
             await self._close(end.code, end.reason)
@@ -223,6 +227,7 @@ class Socket:
     ) -> Result | None:
         """The one answer of an operation; None for one whose many answers were sent."""
         context = await self._service.make_context(self._scope)
+        request, context.idempotency_key = take_idempotency_key(request)
         self._service.count(context.viewer, self._scope)
         kind = self._service.operations.kind(request)
         if kind is OperationType.MUTATION:
@@ -234,9 +239,12 @@ class Socket:
         if isinstance(answers, Result):
             return answers
         begun.set()
+        activity = self._service.activity
         async with aclosing(answers):
-            async for answer in answers:
-                await self._send(next_message(id, answer.body))
+            with activity.subscription(WEBSOCKET):
+                async for answer in answers:
+                    await self._send(next_message(id, answer.body))
+                    activity.event(WEBSOCKET)
         return None
 
     async def _send(self, text: str) -> None:
@@ -245,9 +253,7 @@ class Socket:
             async with asyncio.timeout(self._settings.send_timeout_s), self._sending:
                 await self._raw_send({"type": "websocket.send", "text": text})
         except TimeoutError:
-            raise SocketClosed(
-                CloseCode.TRY_AGAIN_LATER, "Too slow: connect again and go on from your last cursor"
-            ) from None
+            raise TooSlow from None
         except (OSError, RuntimeError):  # servers tell in either way that the socket is closed
             raise SocketClosed from None
 

@@ -11,13 +11,12 @@ import strawberry
 from strawberry import UNSET
 
 from store import Key, decode_change_cursor, model
-from store.filters import predicate
 
 from .article_list import FilterArgument
 from .connection import EdgeValue, First, PageInfo, check_size, given
 from .context import Info
 from .filters import store_filter
-from .following import ChangeEvent, EventKind, Told, events, follow, history_after
+from .following import ChangeEvent, EventKind, Told, Wanted, events, follow, history_after
 from .graph import Article
 from .node import resolved
 
@@ -142,14 +141,13 @@ async def follow_changes(
 ) -> AsyncGenerator[Told, None]:
     """`Subscription.changes`. When this returns, the place to begin from is known."""
     context = info.context
-    aliases = (await context.source.snapshot()).aliases
-    passes = None if given(filter) is None else predicate(store_filter(filter), aliases)
+    snapshot = await context.source.snapshot()
+    wanted = None if given(filter) is None else Wanted(store_filter(filter), snapshot.aliases)
+    if wanted is not None:
+        wanted.predicate()  # what cannot be used is refused now, not at the first event
     cursor = context.resume_after or given(after)
-    if cursor is None:
-        begin = (await context.source.snapshot()).revision
-    else:
-        begin = decode_change_cursor(cursor)
-    return follow(context, context.source, begin, passes)
+    begin = snapshot.revision if cursor is None else decode_change_cursor(cursor)
+    return follow(context, context.source, begin, wanted)
 
 
 _FOLLOWED: Any = strawberry.subscription(

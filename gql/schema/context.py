@@ -35,7 +35,7 @@ class ChangeSource(Protocol):
         """See `Repository`."""
         ...
 
-    async def wait(self, after: int) -> int:
+    async def wait(self, version: str) -> Snapshot:
         """See `Repository`."""
         ...
 
@@ -45,17 +45,20 @@ class Context:
 
     `source` is what the history comes from; `resume_after` a cursor that stands above the one in
     the operation, from a client that lost its connection. `writer` is what mutations write with,
-    `idempotency_key` the client's name for this request.
+    `idempotency_key` the client's name for this request. `write_key` is what writes are found by
+    when the request is sent again, `has_written` whether there were any.
     """
 
     __slots__ = (
         "_loaders",
         "_source",
+        "has_written",
         "idempotency_key",
         "page_sizes",
         "resume_after",
         "snapshot",
         "viewer",
+        "write_key",
         "writer",
     )
 
@@ -72,6 +75,8 @@ class Context:
         self.resume_after: str | None = None
         self.writer: DocumentWriter | None = None
         self.idempotency_key: str | None = None
+        self.write_key: str | None = None
+        self.has_written = False
         self._source = source
         self._loaders: Loaders | None = None
 

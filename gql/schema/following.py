@@ -11,7 +11,7 @@ shows. It may be told too much, never too little:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from store import History, Key, Snapshot, Visibility, change_cursor
-from store.filters import Predicate
+from store import Filter, History, Key, Snapshot, Visibility, change_cursor
+from store.filters import Predicate, predicate
 from store.model import Change
 
 from .context import ChangeSource, Context
@@ -59,6 +59,20 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
         return change_cursor(self.revision)
 
 
+class Wanted(NamedTuple):
+    """The articles that somebody follows, and the names of topics by which a client knew them.
+
+    `aliases`: those of the topic tree, see `Snapshot`.
+    """
+
+    filter: Filter
+    aliases: Mapping[str, str]
+
+    def predicate(self) -> Predicate:
+        """Whether an article is one of them. Raises: FilterError."""
+        return predicate(self.filter, self.aliases)
+
+
 class Told(NamedTuple):
     """An event, and the context in which its selection is to be executed."""
 
@@ -92,9 +106,13 @@ def _event(change: Change, visibility: Visibility) -> ChangeEvent:
 def _gap(history: History) -> ChangeEvent:
     """A gap ends where the kept changes begin; where none follows, at what the store is now."""
     if not history.changes:
-        return ChangeEvent(revision=history.revision, kind=EventKind.GAP, at=datetime.now(UTC))
+        return _gap_until_now(history)
     first = history.changes[0]
     return ChangeEvent(revision=first.revision - 1, kind=EventKind.GAP, at=first.at)
+
+
+def _gap_until_now(history: History) -> ChangeEvent:
+    return ChangeEvent(revision=history.revision, kind=EventKind.GAP, at=datetime.now(UTC))
 
 
 async def history_after(
@@ -106,7 +124,8 @@ async def history_after(
         return history
     with suppress(TimeoutError):
         async with asyncio.timeout(CATCH_UP_S):
-            await source.wait(after - 1)
+            while (snapshot := await source.snapshot()).revision < after:
+                await source.wait(snapshot.version)
     return await source.changes(after, visibility, limit)
 
 
@@ -131,19 +150,27 @@ async def narrowed(
 
 
 async def follow(
-    context: Context, source: ChangeSource, after: int, passes: Predicate | None
+    context: Context, source: ChangeSource, after: int, wanted: Wanted | None
 ) -> AsyncGenerator[Told, None]:
-    """Every event after a revision, for as long as somebody listens."""
+    """Every event after a revision, for as long as somebody listens.
+
+    Where the topic tree has come to give topics other names, other articles may be wanted, though
+    none has changed: that is a gap. So is a state that a backup brought back.
+    """
     visibility = context.viewer.visibility
     while True:
         history = await history_after(source, after, visibility, PAGE)
         # Taken after the history, so that no change in it is news to the snapshot.
         snapshot = await source.snapshot()
         told = events(history, visibility)
-        if passes is not None:
-            told = await narrowed(told, snapshot, visibility, passes)
+        if wanted is not None and wanted.aliases != snapshot.aliases:
+            wanted = Wanted(wanted.filter, snapshot.aliases)
+            told = [_gap_until_now(history)]
+        elif wanted is not None:
+            told = await narrowed(told, snapshot, visibility, wanted.predicate())
         now = context.renewed(snapshot)
         for event in told:
             yield Told(event, now)
         after = history.revision
-        await source.wait(after)  # no time where there is more already
+        if after == snapshot.revision:
+            await source.wait(snapshot.version)

@@ -112,9 +112,11 @@ class Outcome:
         self.deleted_id = deleted_id
 
 
-async def outcome(
-    info: Info, write: Callable[[DocumentWriter], Awaitable[Written]], deletes: str | None = None
-) -> Outcome:
+Write = Callable[[DocumentWriter, str | None], Awaitable[Written]]
+"""Writes with a writer, under the key that it is given."""
+
+
+async def outcome(info: Info, write: Write, deletes: str | None = None) -> Outcome:
     """Do a write; what is read after it sees it. `deletes`: the article that it removes.
 
     Raises: ForbiddenError. StoreUnavailableError.
@@ -124,12 +126,19 @@ async def outcome(
     if writer is None:
         raise StoreUnavailableError("Nothing can be written here.")
     try:
-        written = await write(writer)
+        written = await write(writer, key_of(info))
+        info.context.has_written = True
     except (RefusedError, ConflictError) as error:
         return Outcome(errors=user_errors(error))
     finally:
         await info.context.renew()
     return Outcome(written, deleted_id=deletes)
+
+
+def key_of(info: Info) -> str | None:
+    """What a write is found by when its request is sent again; each field has one of its own."""
+    key = info.context.write_key
+    return None if key is None else f"{key}.{info.path.key}"
 
 
 def revision(expected: str | None) -> int | None:
@@ -146,7 +155,7 @@ async def resolve_import(
 ) -> Outcome:
     """`Mutation.importDocuments`."""
     documents = [(document.path, document.text) for document in input.documents]
-    return await outcome(info, lambda writer: writer.import_documents(documents))
+    return await outcome(info, lambda writer, key: writer.import_documents(documents, key=key))
 
 
 async def resolve_put(
@@ -155,10 +164,10 @@ async def resolve_put(
 ) -> Outcome:
     """`Mutation.putArticle`."""
 
-    async def put(writer: DocumentWriter) -> Written:
+    async def put(writer: DocumentWriter, key: str | None) -> Written:
         expected = revision(input.expected_revision)
         fields, id, slug = input.fields(), given(input.id), given(input.slug)
-        return await writer.put(fields, id=id, slug=slug, expected=expected)
+        return await writer.put(fields, id=id, slug=slug, expected=expected, key=key)
 
     return await outcome(info, put)
 
@@ -170,7 +179,7 @@ async def resolve_set_published(
     """`Mutation.setPublished`."""
     expected = revision(input.expected_revision)
     return await outcome(
-        info, lambda writer: writer.set_published(input.id, input.published, expected)
+        info, lambda writer, key: writer.set_published(input.id, input.published, expected, key)
     )
 
 
@@ -179,8 +188,8 @@ async def resolve_delete(
 ) -> Outcome:
     """`Mutation.deleteArticle`."""
 
-    async def delete(writer: DocumentWriter) -> Written:
-        return Written(await writer.delete(input.id, revision(input.expected_revision)))
+    async def delete(writer: DocumentWriter, key: str | None) -> Written:
+        return Written(await writer.delete(input.id, revision(input.expected_revision), key))
 
     return await outcome(info, delete, deletes=input.id)
 

@@ -2,16 +2,21 @@
 
 Each round measures everything once, one after the other, and medians over the rounds are shown, so
 that a slow moment of the machine touches all alike. Writers change articles, a batch each; a line
-of the bare loops is as long as a record of the log. Readers ask for a snapshot and a page of 20.
+of the bare loops is as long as a record of the log. Another process asks for reads, a snapshot and
+a page of 20 each, as clients would: no read waits for the one before, nor for a timer of the loop,
+which is the one that the server runs on.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import platform
 import statistics
+import struct
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -20,6 +25,7 @@ from itertools import count
 from pathlib import Path
 
 import msgspec
+import uvloop
 
 from gql import garbage
 from gql.app import share_interpreter
@@ -29,9 +35,19 @@ from store.model import Article
 from .store import articles
 
 _ROUND_S = 2.0
-_READ_EVERY_S = 0.001
+_WRITES_PER_S = 1_000
+_ASK = """
+import struct, sys, time
+until = time.monotonic() + float(sys.argv[1])
+while time.monotonic() < until:
+    time.sleep(0.001)
+    sys.stdout.buffer.write(struct.pack("d", time.monotonic()))
+    sys.stdout.buffer.flush()
+"""
 _PAGE = ArticleQuery(Window(first=20), of_topic("tides"), with_total=True)
 _NUMBERS = count(1)
+_LOADS = {f"32 writers at {_WRITES_PER_S:,}/s": _WRITES_PER_S, "32 writers": 0}
+"""Under what load reads are measured: writes a second, 0 for as many as can be."""
 
 
 class Figures:
@@ -55,10 +71,14 @@ class Figures:
             print(f"{name:<58} {self.median(name):10,.2f}   ({low:,.2f} to {high:,.2f})")
 
 
-async def _write(repository: TinyDBRepository, corpus: Sequence[Article], until: float) -> int:
-    """One writer: puts a changed article after the other; how many."""
-    written = 0
+async def _write(
+    repository: TinyDBRepository, corpus: Sequence[Article], until: float, every_s: float
+) -> int:
+    """One writer: puts a changed article after the other, not faster than that; how many."""
+    written, start = 0, time.perf_counter()
     while time.perf_counter() < until:
+        if every_s:
+            await asyncio.sleep(start + written * every_s - time.perf_counter())
         number = next(_NUMBERS)
         article = corpus[number * 7919 % len(corpus)]
         changed = msgspec.structs.replace(article, heat=number)
@@ -68,34 +88,40 @@ async def _write(repository: TinyDBRepository, corpus: Sequence[Article], until:
 
 
 async def _writes_per_s(
-    repository: TinyDBRepository, corpus: Sequence[Article], writers: int
+    repository: TinyDBRepository, corpus: Sequence[Article], writers: int, rate: float = 0
 ) -> float:
+    """What so many writers get done, or do where they are to keep a rate together."""
     start = time.perf_counter()
-    until = start + _ROUND_S
-    done = await asyncio.gather(*(_write(repository, corpus, until) for _ in range(writers)))
+    until, every_s = start + _ROUND_S, writers / rate if rate else 0
+    done = await asyncio.gather(
+        *(_write(repository, corpus, until, every_s) for _ in range(writers))
+    )
     return sum(done) / (time.perf_counter() - start)
 
 
-async def _reads(repository: TinyDBRepository, until: float) -> list[float]:
-    """How long each read took, in milliseconds, from when it was due."""
-    taken = []
-    loop = asyncio.get_running_loop()
-    while time.perf_counter() < until:
-        due = time.perf_counter() + _READ_EVERY_S
-        done = loop.create_future()
-        loop.call_later(_READ_EVERY_S, done.set_result, None)
-        await done
-        await (await repository.snapshot()).pages([_PAGE], Visibility.PUBLISHED)
-        taken.append((time.perf_counter() - due) * 1e3)
+async def _reads(repository: TinyDBRepository) -> list[float]:
+    """How long each read took, in milliseconds, from when it was asked for."""
+    taken: list[float] = []
+    asking = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _ASK, str(_ROUND_S - 0.1)), stdout=asyncio.subprocess.PIPE
+    )
+    assert asking.stdout
+    with contextlib.suppress(asyncio.IncompleteReadError):
+        while True:
+            [asked] = struct.unpack("d", await asking.stdout.readexactly(8))
+            await (await repository.snapshot()).pages([_PAGE], Visibility.PUBLISHED)
+            taken.append((time.monotonic() - asked) * 1e3)
+    await asking.wait()
     return taken
 
 
 async def _measure_reads(
-    figures: Figures, name: str, repository: TinyDBRepository, load: Awaitable[object] | None
+    figures: Figures, name: str, repository: TinyDBRepository, load: Awaitable[float] | None = None
 ) -> None:
-    until = time.perf_counter() + _ROUND_S
-    reading = _reads(repository, until)
-    taken = sorted((await asyncio.gather(reading, load))[0] if load else await reading)
+    reading = asyncio.create_task(_reads(repository))
+    if load:
+        figures.add(f"durable writes, {name}, read (documents/s)", await load)
+    taken = sorted(await reading)
     figures.add(f"read, {name}, p50 (ms)", taken[len(taken) // 2])
     figures.add(f"read, {name}, p99 (ms)", taken[len(taken) * 99 // 100])
 
@@ -135,8 +161,10 @@ async def _round(
             f"durable writes, {writers} writers (documents/s)",
             await _writes_per_s(repository, corpus, writers),
         )
-    await _measure_reads(figures, "idle", repository, None)
-    await _measure_reads(figures, "32 writers", repository, _writes_per_s(repository, corpus, 32))
+    await _measure_reads(figures, "idle", repository)
+    for name, rate in _LOADS.items():
+        load = _writes_per_s(repository, corpus, 32, rate)
+        await _measure_reads(figures, name, repository, load)
     figures.add("open, with the log as it is (s)", await asyncio.to_thread(_open_s, folder / "s"))
 
 
@@ -156,8 +184,9 @@ async def _measure(documents: int, rounds: int, folder: Path) -> None:
         bare = figures.median(f"bare append + flush, {grouped} a flush (lines/s)")
         share = figures.median(f"durable writes, {grouped} writers (documents/s)") / bare
         print(f"{f'share of the bare loop, {grouped} a flush':<58} {share:10.2f}")
-    loaded, idle = (figures.median(f"read, {name}, p99 (ms)") for name in ("32 writers", "idle"))
-    print(f"{'p99 of reads, under load / idle':<58} {loaded / idle:10.2f}")
+    for name in _LOADS:
+        loaded, idle = (figures.median(f"read, {each}, p99 (ms)") for each in (name, "idle"))
+        print(f"{f'p99 of reads, {name} / idle':<58} {loaded / idle:10.2f}")
 
 
 def main() -> None:
@@ -169,7 +198,7 @@ def main() -> None:
     given = parser.parse_args()
     print(f"{given.count:,} articles, Python {platform.python_version()}, {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        asyncio.run(_measure(given.count, given.rounds, Path(folder)))
+        uvloop.run(_measure(given.count, given.rounds, Path(folder)))
 
 
 if __name__ == "__main__":

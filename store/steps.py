@@ -1,0 +1,70 @@
+"""Work in small steps, so that whoever does it can let others have a turn in between.
+
+What needs the interpreter for long keeps an event loop from answering, in a thread as well: there
+each answer waits until the thread is made to give way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Generator, Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+Steps = Generator[None, None, T]
+"""Yields after each step, and returns what came of all."""
+
+SLICE_S = 0.00005
+"""How long steps may go on before others have their turn."""
+
+
+PAUSE_S = 0.0005
+"""How long a thread that nobody waits for leaves the interpreter to others after a slice or two."""
+
+
+def paced(items: Iterable[T], pause_s: float) -> Iterable[T]:
+    """The same items, for a thread that works on them, with pauses between slices of work."""
+    return _with_pauses(items, pause_s) if pause_s else items
+
+
+def _with_pauses(items: Iterable[T], pause_s: float) -> Iterator[T]:
+    until = time.perf_counter() + 2 * SLICE_S
+    for item in items:
+        yield item
+        if time.perf_counter() >= until:
+            time.sleep(pause_s)
+            until = time.perf_counter() + 2 * SLICE_S
+
+
+def free(items: list[T]) -> None:
+    """Forget items, which nobody else may hold, with pauses: documents by the thousand at once
+    would keep the interpreter for as long as it takes to free them.
+    """
+    for _ in paced(range(len(items)), PAUSE_S):
+        items.pop()
+
+
+def finish(steps: Steps[T]) -> T:
+    """Do all steps at once; what came of them."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: T = end.value
+            return found
+
+
+async def interleave(steps: Steps[T]) -> T:
+    """Do all steps on the event loop, and in between what else it has to do."""
+    until = time.perf_counter() + SLICE_S
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: T = end.value
+            return found
+        if time.perf_counter() >= until:
+            await asyncio.sleep(0)
+            until = time.perf_counter() + SLICE_S

@@ -1,0 +1,44 @@
+"""Mappings that are derived from others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.layered import Layered
+
+keys = st.integers(0, 30)
+changes = st.dictionaries(keys, st.none() | st.text("ab", max_size=2), max_size=5)
+
+
+def _after(before: Mapping[int, str], changed: Mapping[int, str | None]) -> dict[int, str]:
+    merged = {**before, **changed}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+@given(st.dictionaries(keys, st.text("ab", max_size=2)), st.lists(changes), st.lists(keys))
+def test_layered_is_the_dict_that_the_changes_make(first, steps, asked):
+    """After any changes, every way to ask gives what a dict would give."""
+    held, plain = Layered(dict(first)), first
+    for changed in steps:
+        held, plain = held.derive(changed), _after(plain, changed)
+    assert held == plain
+    assert len(held) == len(plain)
+    assert held.flat() == plain
+    assert held.find_many(asked) == list(held.find_each(asked)) == [plain.get(k) for k in asked]
+    assert [held.find(key) for key in asked] == [plain.get(key) for key in asked]
+    assert [key in held for key in asked] == [key in plain for key in asked]
+
+
+@given(st.dictionaries(keys, st.text("ab", max_size=2)), st.lists(changes, min_size=2))
+def test_layered_stays_as_it_was(first, steps):
+    """Whatever is derived from a mapping, and however often it is asked, it stays the same."""
+    versions = [(Layered(dict(first)), first)]
+    for changed in steps:
+        held, plain = versions[-1]
+        versions.append((held.derive(changed), _after(plain, changed)))
+    for held, plain in versions:
+        for _ in range(3):
+            assert held.find_many(range(31)) == [plain.get(key) for key in range(31)]
