@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from store import FolderLoader, Repository, StoreError
 
 from . import garbage
-from .access import Gate, RateLimiter, authenticator
+from .access import Gate, Now, RateLimiter, authenticator
 from .environment import check_environment
 from .execution import page_sizes, pipeline
 from .feeds import feed_routes
@@ -27,9 +28,12 @@ from .http import (
     BoundedCache,
     Front,
     GraphQLApp,
+    HeaderMap,
     HttpSettings,
     Idempotency,
     KeptAnswers,
+    PlainRequests,
+    Reply,
     ResponseCache,
 )
 from .http.front import Tell
@@ -83,9 +87,7 @@ class App(Starlette):
         self.repository = repository
         self.loader = loader
         self.ready = False
-        self.metrics = Metrics()
         self.tracing = _tracing() if settings.trace else None
-        self.watcher = folder_watcher(settings, repository, self.metrics.loaded)
         self.authenticator = authenticator(settings)
         self.limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None
         self.writer = document_writer(settings, repository)
@@ -93,6 +95,8 @@ class App(Starlette):
         self.page = graphiql_page()
         self.page_sizes = page_sizes(settings)
         self.pipeline = pipeline(settings, self.schema)
+        self.metrics = Metrics(self.pipeline.counts)
+        self.watcher = folder_watcher(settings, repository, self.metrics.loaded)
         self.feed = ChangeFeed(repository)
         answers = KeptAnswers(settings.store_path.with_name(f"{settings.store_path.name}.answers"))
         once = Idempotency(self.pipeline, self.pipeline.reference, answers)
@@ -113,20 +117,20 @@ class App(Starlette):
         self.is_direct = not settings.cors_origins
         self.observers = self._observers()
         streams = self.realtime.event_streams(everything)
-        watched = self.observe(streams)
-        tell = watched.tell if self.is_direct else leave_summary
+        self.watched = self.observe(streams)
+        tell = self.watched.tell if self.is_direct else leave_summary
         front = Front(
-            watched if self.is_direct else streams,
+            self.watched if self.is_direct else streams,
             self.pipeline,
+            PlainRequests(http_settings, BoundedCache(settings.plan_cache_bytes // 2)),
             self.context,
-            http_settings,
+            repository.current,
             responses=ResponseCache(settings.response_cache_bytes),
-            requests=BoundedCache(settings.plan_cache_bytes),
             cache_control=settings.cache_control,
             tell=tell,
             explain=settings.explain,
         )
-        self.graphql = self.gate(front, tell)
+        self.graphql = self.gate(front, tell, front.now)
         routes = [
             root_route(repository),
             *feed_routes(repository, public_url=settings.public_url),
@@ -144,6 +148,19 @@ class App(Starlette):
             await self.graphql(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+    def now(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
+        """The reply to a POST, where it is one for the graph and can be answered from memory.
+
+        For a server that asks before it makes a task (`direct`); None: call the application.
+        """
+        if scope["path"] != GRAPHQL_PATH or not self.is_direct:
+            return None
+        started = time.perf_counter()
+        reply = self.graphql.now(scope, headers, body)
+        if reply is not None:
+            self.watched.tell(scope, reply.status, reply.size_bytes, started, reply.summary)
+        return reply
 
     def build_middleware_stack(self) -> ASGIApp:
         """The way of other requests: observers, then Starlette's routes; with CORS, of all."""
@@ -178,17 +195,17 @@ class App(Starlette):
 
         return sockets_or_app
 
-    def gate(self, app: ASGIApp, tell: Tell) -> Gate:
+    def gate(self, app: ASGIApp, tell: Tell, now: Now | None = None) -> Gate:
         """An application that only known requests reach."""
-        return Gate(app, self.authenticator, self.limiter, GRAPHQL_PATH, tell)
+        return Gate(app, self.authenticator, self.limiter, GRAPHQL_PATH, tell, now)
 
     def observe(self, app: ASGIApp) -> Observe:
         """An application whose requests the observers are told of."""
-        return Observe(app, self.observers, paths=(GRAPHQL_PATH,))
+        return Observe(app, self.metrics.note, self.observers, paths=(GRAPHQL_PATH,))
 
     def _observers(self) -> list[Observer]:
-        """Who is told of each request."""
-        observers: list[Observer] = [self.metrics.observe]
+        """Who is told of each request, besides the metrics."""
+        observers: list[Observer] = []
         if self.settings.log_level in ("debug", "info"):
             observers.append(access_log())
         if self.tracing is not None:

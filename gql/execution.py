@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from .executor import CompiledPipeline
-from .http import CostLimit, CostSettings, Execute, Limits, Pipeline
+from .http import CostLimit, CostSettings, ExecuteReady, Limits, Pipeline
 from .schema import PageSizes
 from .settings import Settings
 
@@ -20,8 +20,9 @@ def pipeline(settings: Settings, schema: strawberry.Schema) -> CostLimit:
     reference = Pipeline(
         schema,
         Limits(depth=settings.max_depth, tokens=settings.max_tokens, aliases=settings.max_aliases),
+        settings.plan_cache_bytes // 2,
     )
-    execute: Execute = reference
+    execute: ExecuteReady = reference
     if settings.compiled:
         execute = CompiledPipeline(
             reference, page_sizes(settings), fragment_cache_bytes=settings.fragment_cache_bytes

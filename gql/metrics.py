@@ -9,7 +9,8 @@ https://prometheus.github.io/client_python/multiprocess/
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from importlib import metadata
 from itertools import chain
@@ -23,14 +24,13 @@ from prometheus_client.registry import Collector
 
 from store import LoadReport, Severity, Snapshot, Visibility, Window
 
-from .observe import Observation
+from .http import RequestSummary
 
 MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 MAX_OPERATIONS = 100
 """How many names of operations are told apart: clients make them up."""
-MAX_NOTED = 256
-FLUSH_EVERY_NS = 1_000_000_000
-"""How many requests that are alike may be noted, and for how long, before they are counted."""
+FLUSH_EVERY_S = 1.0
+"""How long, in seconds, requests may be noted before they are counted."""
 TRANSPORTS = ("websocket", "sse")
 OTHER = "other"
 ANONYMOUS = "anonymous"
@@ -50,12 +50,17 @@ class _Families(Collector):
 
 
 class _Tally:
-    """Requests that are alike, noted and not counted yet."""
+    """Requests that are alike, noted and not counted yet: how many there were of each duration."""
 
-    __slots__ = ("durations_s", "operations", "size_bytes")
+    __slots__ = ("buckets", "duration_s", "operations", "size_bytes")
 
     def __init__(self) -> None:
-        self.durations_s: list[float] = []
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin again."""
+        self.buckets = [0] * (len(_BUCKETS_S) + 1)
+        self.duration_s = 0.0
         self.size_bytes = 0
         self.operations = 0
 
@@ -112,9 +117,12 @@ class StreamMetrics:
 
 
 class Metrics:
-    """Counts requests, operations and loads; `exposition` writes them down for Prometheus."""
+    """Counts requests, operations and loads; `exposition` writes them down for Prometheus.
 
-    def __init__(self) -> None:
+    `ways`: how many queries have been executed in which way, as who executes them counts.
+    """
+
+    def __init__(self, ways: Mapping[str, int] | None = None) -> None:
         registry = CollectorRegistry()
         self._requests = Counter(
             "newsgraph_http_requests",
@@ -153,6 +161,14 @@ class Metrics:
             ("code",),
             registry=registry,
         )
+        self._executions = Counter(
+            "newsgraph_graphql_executions",
+            "Queries by how they were executed: compiled, or why on graphql-core instead.",
+            ("way",),
+            registry=registry,
+        )
+        self._ways = ways or {}
+        self._counted_ways = dict.fromkeys(self._ways, 0)
         self._loads = Summary(
             "newsgraph_load_duration_seconds",
             "Loads and refreshes of the folder, by outcome (ok, failed).",
@@ -165,44 +181,57 @@ class Metrics:
         self._flush_at = 0.0
         self._registry = _shared(registry)
 
-    def observe(self, seen: Observation) -> None:
-        """Count a request. An `Observer`.
+    def note(  # noqa: PLR0913, PLR0917  # see `observe.Note`
+        self,
+        method: str,
+        route: str,
+        status: int,
+        size_bytes: int,
+        started: float,
+        ended: float,
+        summary: RequestSummary | None,
+    ) -> None:
+        """Count a request.
 
         It is only noted here: prometheus-client takes some microseconds to count, which is much
         beside what some requests take, and less for many at once.
         """
-        summary = seen.graphql
-        name = summary.operation_name if summary else None
+        name = None if summary is None else summary.operation_name
         try:
-            tally = self._tallies[seen.method, seen.route, seen.status, name]
+            tally = self._tallies[method, route, status, name]
         except KeyError:
-            tally = self._new_tally(seen.method, seen.route, seen.status, name)
-        tally.durations_s.append(seen.duration_s)
-        tally.size_bytes += seen.size_bytes
+            tally = self._new_tally(method, route, status, name)
+        duration_s = ended - started
+        tally.buckets[bisect_left(_BUCKETS_S, duration_s)] += 1
+        tally.duration_s += duration_s
+        tally.size_bytes += size_bytes
         if summary is not None:
             tally.operations += 1
             for code in summary.error_codes:
                 self._errors.labels(code).inc()
-        if len(tally.durations_s) >= MAX_NOTED or seen.started_ns > self._flush_at:
+        if ended > self._flush_at:
             self.flush()
-            self._flush_at = seen.started_ns + FLUSH_EVERY_NS
+            self._flush_at = ended + FLUSH_EVERY_S
 
     def flush(self) -> None:
         """Count what was noted."""
         for (method, route, status, name), tally in self._tallies.items():
-            if not tally.durations_s:
+            count = sum(tally.buckets)
+            if not count:
                 continue
-            durations_s, tally.durations_s = tally.durations_s, []
-            self._requests.labels(method, route, status).inc(len(durations_s))
+            self._requests.labels(method, route, status).inc(count)
             self._bytes.labels(route).inc(tally.size_bytes)
-            histogram = self._durations.labels(route)
-            for duration_s in durations_s:
-                histogram.observe(duration_s)
+            _add(self._durations.labels(route), tally)
             if tally.operations:
                 label = ANONYMOUS if name is None else name
                 self._operations.labels(label).inc(tally.operations)
-                self._operation_seconds.labels(label).inc(sum(durations_s))
-            tally.size_bytes = tally.operations = 0
+                self._operation_seconds.labels(label).inc(tally.duration_s)
+            tally.clear()
+
+        for way, count in self._ways.items():
+            if count > self._counted_ways[way]:
+                self._executions.labels(way).inc(count - self._counted_ways[way])
+                self._counted_ways[way] = count
 
     def _new_tally(self, method: str, route: str, status: int, name: str | None) -> _Tally:
         """Where requests like this are noted. Clients make up methods and names: few are known."""
@@ -237,6 +266,14 @@ class Metrics:
             store += await _store_families(snapshot, store_bytes)
         encode, media_type = choose_encoder(accept)
         return encode(_Families(chain(self._registry.collect(), store))), media_type
+
+
+def _add(histogram: Histogram, tally: _Tally) -> None:
+    """Count many durations at once, which prometheus-client has no public method for."""
+    histogram._sum.inc(tally.duration_s)
+    for bucket, count in zip(histogram._buckets, tally.buckets, strict=True):
+        if count:
+            bucket.inc(count)
 
 
 def _shared(own: CollectorRegistry) -> CollectorRegistry:

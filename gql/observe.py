@@ -19,7 +19,8 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     """A request that is over.
 
     `route`: the template of its path, so that there are few. `status`: 0 where nothing was
-    answered. `started_ns`: since the epoch. `graphql`: what was executed, if anything was.
+    answered. `started` and `ended`: by `time.perf_counter`. `graphql`: what was executed, if
+    anything was.
     """
 
     scope: Scope
@@ -27,25 +28,43 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     route: str
     status: int
     size_bytes: int
-    started_ns: int
-    duration_s: float
+    started: float
+    ended: float
     graphql: RequestSummary | None
 
+    @property
+    def duration_s(self) -> float:
+        """How long it took, in seconds."""
+        return self.ended - self.started
+
+    @property
+    def started_ns(self) -> int:
+        """When it started, in nanoseconds since the epoch."""
+        return time.time_ns() - int((time.perf_counter() - self.started) * 1e9)
+
+
+Note = Callable[[str, str, int, int, float, float, RequestSummary | None], None]
+"""Takes an observation's members but the scope, one by one: there are many requests to count."""
 
 Observer = Callable[[Observation], None]
 """Is told of every request. The server waits for it, so it has to be quick."""
 
 
 class Observe:
-    """ASGI middleware that tells observers of each HTTP request when it is over.
+    """ASGI middleware that tells of each HTTP request when it is over: `note` always, and others.
 
     `paths` are those that are answered in front of Starlette's routes.
     """
 
     def __init__(
-        self, app: ASGIApp, observers: Sequence[Observer], paths: Collection[str] = ()
+        self,
+        app: ASGIApp,
+        note: Note,
+        observers: Sequence[Observer] = (),
+        paths: Collection[str] = (),
     ) -> None:
         self.app = app
+        self.note = note
         self.observers = observers
         self.paths = frozenset(paths)
 
@@ -54,7 +73,7 @@ class Observe:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started_ns, started = time.time_ns(), time.perf_counter()
+        started = time.perf_counter()
         status, size_bytes = 0, 0
 
         async def watched_send(message: Message) -> None:
@@ -68,43 +87,31 @@ class Observe:
         try:
             await self.app(scope, receive, watched_send)
         finally:
-            duration_s = time.perf_counter() - started
             summary = scope.get("state", {}).get("graphql")
-            route = self._route(scope)
+            self.tell(scope, status, size_bytes, started, summary, self._route(scope))
+
+    def tell(  # noqa: PLR0913, PLR0917  # what an observation consists of
+        self,
+        scope: Scope,
+        status: int,
+        size_bytes: int,
+        started: float,
+        seen: RequestSummary | None,
+        route: str | None = None,
+    ) -> None:
+        """Tell of a request that is over, and need not have passed through here.
+
+        `started`: by `time.perf_counter`. `route`: its path, if nothing else.
+        """
+        ended = time.perf_counter()
+        route = route or scope["path"]
+        self.note(scope["method"], route, status, size_bytes, started, ended, seen)
+        if self.observers:
             observation = Observation(
-                scope,
-                scope["method"],
-                route,
-                status,
-                size_bytes,
-                started_ns,
-                duration_s,
-                summary,
+                scope, scope["method"], route, status, size_bytes, started, ended, seen
             )
             for observe in self.observers:
                 observe(observation)
-
-    def tell(
-        self, scope: Scope, status: int, size_bytes: int, started: float, seen: RequestSummary
-    ) -> None:
-        """Tell of a GraphQL request that was answered without passing through here.
-
-        `started`: by `time.perf_counter`.
-        """
-        duration_s = time.perf_counter() - started
-        started_ns = time.time_ns() - int(duration_s * 1e9)
-        observation = Observation(
-            scope,
-            scope["method"],
-            scope["path"],
-            status,
-            size_bytes,
-            started_ns,
-            duration_s,
-            seen,
-        )
-        for observe in self.observers:
-            observe(observation)
 
     def _route(self, scope: Scope) -> str:
         if scope["path"] in self.paths:

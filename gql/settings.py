@@ -139,7 +139,7 @@ class Settings(BaseSettings):
         128 * MiB, ge=MiB, description="Room for rendered parts of answers, in bytes."
     )
     plan_cache_bytes: int = Field(
-        32 * MiB, ge=0, description="Room for what requests were found to ask, in bytes."
+        128 * MiB, ge=0, description="Room for documents, plans and what requests ask, in bytes."
     )
     compiled: bool = Field(True, description="Execute queries by compiled plans where possible.")
     explain: bool = Field(

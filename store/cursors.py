@@ -51,11 +51,13 @@ def article_position(article: Article, order: Sequence[Order]) -> Position:
     return (*(sort_key(article, step.field) for step in order), article.id)
 
 
-def order_mark(order: Sequence[Order]) -> str:
+@lru_cache(maxsize=64)
+def order_mark(order: tuple[Order, ...]) -> str:
     """A few characters that name an order of articles."""
     return "".join(_MARKS[step.field] + "+-"[step.descending] for step in order)
 
 
+@lru_cache(maxsize=8_192)
 def encode_cursor(mark: str, position: Position) -> str:
     """The opaque text for a position in the list that `mark` names."""
     text = msgspec.json.encode((mark, *position))
@@ -85,13 +87,13 @@ def decode_cursor(mark: str, cursor: str, kinds: Sequence[type]) -> Position:
     return tuple(position)
 
 
-def article_cursor(article: Article, order: Sequence[Order]) -> str:
+def article_cursor(article: Article, order: tuple[Order, ...]) -> str:
     """The cursor of an article in a list of this order."""
     return encode_cursor(order_mark(order), article_position(article, order))
 
 
 @lru_cache(maxsize=4_096)
-def decode_article_cursor(cursor: str, order: Sequence[Order]) -> Position:
+def decode_article_cursor(cursor: str, order: tuple[Order, ...]) -> Position:
     """The inverse of `article_cursor`. Raises: CursorError."""
     kinds = [str if step.field is OrderField.TITLE else int for step in order]
     return decode_cursor(order_mark(order), cursor, [*kinds, str])

@@ -264,6 +264,10 @@ class MemoryRepository:
         """See `Repository`."""
         return self._snapshot
 
+    def current(self) -> MemorySnapshot:
+        """See `Repository`."""
+        return self._snapshot
+
     async def apply(self, batch: Batch) -> int:
         """See `Repository`."""
         done = outcome(batch, self._articles, self._snapshot.revision, datetime.now(UTC))

@@ -164,7 +164,7 @@ class Order(msgspec.Struct, frozen=True, cache_hash=True):
 NEWEST_FIRST = (Order(OrderField.PUBLISHED_DATE_TIME),)
 
 
-class Window(msgspec.Struct, frozen=True):
+class Window(msgspec.Struct, frozen=True, cache_hash=True):
     """Which part of an ordered list: up to `first` items after a cursor, or `last` before one.
 
     Give one of `first` and `last`; sizes are not negative. Cursors are those of `cursors.py`.
@@ -176,7 +176,7 @@ class Window(msgspec.Struct, frozen=True):
     before: str | None = None
 
 
-class ArticleQuery(msgspec.Struct, frozen=True):
+class ArticleQuery(msgspec.Struct, frozen=True, cache_hash=True):
     """One list of articles. `with_total` asks for the size of the whole list, which may cost."""
 
     window: Window

@@ -172,6 +172,13 @@ class Repository(Protocol):
         """The newest state. Cheap: take one for each request."""
         ...
 
+    def current(self) -> Snapshot | None:
+        """The newest state, where nobody has to wait for it nor for anything that is read of it.
+
+        None where an engine is far away, or has to look first; `snapshot` waits then.
+        """
+        ...
+
     async def apply(self, batch: Batch) -> int:
         """Do a batch, whole or not at all, and return the revision after it.
 

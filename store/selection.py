@@ -15,6 +15,7 @@ from .entries import Entries, Entry, entries_at, entries_of
 from .filters import Predicate, every, predicate
 from .index import DATE, Index
 from .model import Article
+from .page_items import PageItems
 from .query import (
     EVERYTHING,
     And,
@@ -31,6 +32,9 @@ from .windows import check_window, flipped, shown, walk
 
 MEMO_LISTS = 512
 """How many lists an index remembers."""
+
+MEMO_PAGES = 8_192
+"""How many pages of lists it remembers; about 400 bytes each, without their articles."""
 
 MEMO_ENTRIES = 200_000
 """How many entries the remembered lists of an index may have together; about 100 bytes each."""
@@ -76,14 +80,25 @@ class Whole:
 class Selector:
     """Answers queries from one index and remembers what was dear. Not for several threads."""
 
-    __slots__ = ("_index", "_memo")
+    __slots__ = ("_index", "_memo", "_pages")
 
     def __init__(self, index: Index) -> None:
         self._index = index
+        self._pages: dict[ArticleQuery, Page[Article]] = {}
         self._memo: dict[tuple[Filter, tuple[Order, ...]], Whole] = {}
 
     def page(self, query: ArticleQuery) -> Page[Article]:
         """The part of the list that the query asks for. Raises: QueryError."""
+        page = self._pages.get(query)
+        if page is None:
+            page = self._page(query)
+            if page.place is not None:
+                if len(self._pages) >= MEMO_PAGES:
+                    del self._pages[next(iter(self._pages))]
+                self._pages[query] = page
+        return page
+
+    def _page(self, query: ArticleQuery) -> Page[Article]:
         check_window(query.window)
         # Lists are kept ascending: one that ends descending is the same list read backwards.
         backwards = bool(query.order) and query.order[-1].descending
@@ -158,11 +173,10 @@ def _sliced(whole: Whole, window: Window, *, with_total: bool, backwards: bool) 
     """The page of a list."""
     size = len(whole.entries)
     start, end = shown(whole.entries, window, whole.way.decode)
-    items = whole.articles(start, end)
+    items = PageItems(whole, start, end, backwards=backwards)
     total = size if with_total else None
     place = Place(whole.entries, start, end, backwards)
     if backwards:
-        items.reverse()
         return Page(items, end < size, start > 0, total, place)
     return Page(items, start > 0, end < size, total, place)
 

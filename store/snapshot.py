@@ -47,6 +47,8 @@ from .urls import canonical_url
 from .view import View
 from .windows import check_window, slice_page
 
+_ID, _ALL = Key.ID, Visibility.ALL  # an enumeration takes long to say which is which
+
 
 class IndexedSnapshot:
     """A `Snapshot` in memory; see there for its reads. `articles` are all of them, by id."""
@@ -129,7 +131,7 @@ class IndexedSnapshot:
         self._published.keep(old._published, domains, slugs)
 
     def _view(self, visibility: Visibility) -> View:
-        return self._all if visibility is Visibility.ALL else self._published
+        return self._all if visibility is _ALL else self._published
 
     @property
     def aliases(self) -> Aliases:
@@ -141,7 +143,7 @@ class IndexedSnapshot:
     ) -> list[Article | None]:
         """See `Snapshot`. A look-up each."""
         index = self._view(visibility).index
-        if by is Key.ID:
+        if by is _ID:
             return index.articles.find_many(keys)
         check_key(by, ARTICLE_KEYS)
         if by is Key.SLUG:

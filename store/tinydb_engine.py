@@ -93,14 +93,22 @@ class TinyDBRepository:
     async def snapshot(self) -> IndexedSnapshot:
         """See `Repository`. Looks whether others have written, and reads what they did."""
         self._check_open()
+        if (current := self.current()) is not None:
+            return current
+        async with self._turn:
+            self._take(await asyncio.to_thread(self._files.follow, self._known))
+        return self._known.state.snapshot
+
+    def current(self) -> IndexedSnapshot | None:
+        """See `Repository`. None where others have written, or the store was closed."""
         now = time.monotonic()
         # Who has the turn brings the newest state: readers go on with what there is.
         if now >= self._look_again_at and not self._turn.locked():
             self._look_again_at = now + LOOK_EVERY_S
             if not self._files.is_current(self._known):
-                async with self._turn:
-                    self._take(await asyncio.to_thread(self._files.follow, self._known))
-        return self._known.state.snapshot
+                self._look_again_at = 0.0
+                return None
+        return None if self._closed else self._known.state.snapshot
 
     async def apply(self, batch: Batch) -> int:
         """See `Repository`. Readers go on meanwhile and see the batch when it is on the disk."""

@@ -28,6 +28,10 @@ class BrokenRepository(MemoryRepository):
         super().__init__()
         self.error = error
 
+    def current(self) -> Any:
+        """Fails."""
+        raise self.error
+
     async def snapshot(self) -> Any:
         """Fails."""
         raise self.error
@@ -44,9 +48,13 @@ class FaultySnapshot(MemorySnapshot):
 class FaultyRepository(MemoryRepository):
     """A repository in whose snapshots something goes wrong."""
 
-    async def snapshot(self) -> Any:
+    def current(self) -> Any:
         """A faulty one."""
         return FaultySnapshot()
+
+    async def snapshot(self) -> Any:
+        """A faulty one."""
+        return self.current()
 
 
 def client(repository: Any, *, host: str = "127.0.0.1", **settings: Any) -> TestClient:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gql.executor.cache import DocumentFragments, FragmentCache
+from gql.executor.alongside import Alongside
+from gql.executor.cache import DocumentFragments, Entry, FragmentCache, page_key
 from gql.executor.plan import MAX_BAILS
 from gql.http import GraphQLRequest
 from gql.viewer import PUBLIC, Scope, Viewer
@@ -144,8 +146,8 @@ async def test_plan_that_keeps_failing_is_given_up_and_tried_again(repository):
     """Requests go the reference's way at once; a plan that works again is used again."""
     ways, snapshot = TwoWays(), await repository.snapshot()
     text = "query ($after: String) { articles(after: $after) { totalCount } }"
-    bad = GraphQLRequest(query=text, variables={"after": "zzz"})
-    for _ in range(MAX_BAILS + 1):
+    for number in range(MAX_BAILS + 1):
+        bad = GraphQLRequest(query=text, variables={"after": f"zzz{number}"})
         await ways.check(bad, snapshot)
     surprises = ways.compiled.counts["surprise"]
     assert surprises == MAX_BAILS + 1
@@ -176,22 +178,25 @@ steps = st.lists(
 )
 
 
-@given(steps, st.integers(0, 3_000))
-def test_fragment_cache_stays_within_its_bytes(steps, capacity_bytes):
+def put(section: DocumentFragments, item: Item, json: bytes) -> None:
+    """Keep a result."""
+    section.put(item.id, Entry(item, (), json, orjson.Fragment(json)))
+
+
+@given(steps, st.integers(0, 3_000), st.booleans())
+def test_fragment_cache_stays_within_its_bytes(steps, capacity_bytes, backwards):
     """The bytes counted are those held, never more than allowed; nothing is found uncounted."""
     cache = FragmentCache(capacity_bytes)
-    sections = [DocumentFragments(cache) for _ in range(3)]
+    sections = [DocumentFragments(cache, lasting=number > 0) for number in range(3)]
     for kind, number, what, size in steps:
         section = sections[number]
         if kind == "at":
             section.at(what)
         elif kind == "put":
-            fragment = section.put(what, (), b"x" * size)
-            if what.id in section.entries:
-                section.current[what.id] = fragment
+            put(section, what, what.id.encode() * size)
         else:
             start, end = sorted((what, size))
-            keep_page(section, Place(ITEMS, start, end, backwards=False))
+            keep_page(section, Place(ITEMS, start, end, backwards))
         assert cache.size_bytes == sum(map(held_bytes, sections)) <= capacity_bytes
         assert all(section.current.keys() <= section.entries.keys() for section in sections)
 
@@ -199,9 +204,33 @@ def test_fragment_cache_stays_within_its_bytes(steps, capacity_bytes):
 def keep_page(section: DocumentFragments, place: Place) -> None:
     """Keep the results of a page along its list, and see that just they are found there."""
     items = ITEMS[place.start : place.end]
-    results = [section.current.get(item.id) for item in items]
-    section.keep_page(place, items, results)
-    assert section.page(place) in (None, results)
+    if place.backwards:
+        items.reverse()
+    keys = [item.id for item in items]
+    results = [section.current[key].json for key in keys if key in section.current]
+    part = page_key(place, None)
+    section.keep_page(part, place.whole, keys)
+    found = section.page(part)
+    assert found is None or b"".join(found) == b"".join(result + b"," for result in results)
+    assert section.page(page_key(place, "another variant")) is None
+
+
+@given(st.integers(1, 200), st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200))))
+def test_results_along_a_list_are_those_that_were_put(length, pages):
+    """A page is there as soon as each of its results is, in whatever pages they came."""
+    texts = [b"%d" % number for number in range(length)]
+    alongside = Alongside(texts)
+    known: set[int] = set()
+    for page in pages:
+        start, end = (min(place, length) for place in sorted(page))
+        found = alongside.get(start, end)
+        assert (found is not None) == known.issuperset(range(start, end))
+        whole = b"".join(text + b"," for text in texts[start:end])
+        if found is not None:
+            assert b"".join(found) == whole
+        alongside.put(start, texts[start:end])
+        known.update(range(start, end))
+        assert b"".join(alongside.get(start, end) or []) == whole
 
 
 def held_bytes(section: DocumentFragments) -> int:
@@ -209,12 +238,25 @@ def held_bytes(section: DocumentFragments) -> int:
     return sum(entry.size_bytes for entry in section.entries.values()) + section.lists_bytes
 
 
+def test_result_that_shows_a_list_is_true_for_one_state():
+    """It takes no room when another state is read, while others wait to be found true again."""
+    cache = FragmentCache(10_000)
+    lasting, passing = DocumentFragments(cache), DocumentFragments(cache, lasting=False)
+    for section in (lasting, passing):
+        section.at("v1")
+        put(section, ITEMS[0], b"x" * 100)
+        assert section.at("v2") == {}
+    assert len(cache) == 1
+    assert lasting.find("a", ITEMS[0], ()) is not None
+    assert list(lasting.current) == ["a"]
+
+
 def test_result_that_is_too_large_to_keep_drives_out_no_other():
     """What cannot be kept anyhow costs nobody their place."""
     cache = FragmentCache(1_000)
     section = DocumentFragments(cache)
-    section.put(ITEMS[0], (), b"x" * 100)
-    section.put(ITEMS[1], (), b"x" * 1_000)
+    put(section, ITEMS[0], b"x" * 100)
+    put(section, ITEMS[1], b"x" * 1_000)
     assert list(section.entries) == ["a"]
 
 
@@ -223,8 +265,8 @@ def test_room_for_a_large_result_is_made_at_once():
     cache = FragmentCache(10_000)
     section = DocumentFragments(cache)
     for number in range(20):
-        section.put(Item(f"{number}"), (), b"x" * 100)
-    section.put(Item("large"), (), b"x" * 5_000)
+        put(section, Item(f"{number}"), b"x" * 100)
+    put(section, Item("large"), b"x" * 5_000)
     assert 8_000 <= cache.size_bytes <= 10_000
     assert "large" in section.entries
 
@@ -236,7 +278,7 @@ def test_full_cache_keeps_what_was_used_last():
     for section in (*sections, sections[0]):
         section.at("v")
         if not section.entries:
-            section.put(ITEMS[0], (), b"x" * 50)
+            put(section, ITEMS[0], b"x" * 50)
     sections[2].at("v")
-    sections[0].put(ITEMS[1], (), b"x" * 50)
+    put(sections[0], ITEMS[1], b"x" * 50)
     assert [len(section.entries) for section in sections] == [2, 0, 1]

@@ -112,6 +112,14 @@ def test_answer_is_kept_for_the_next_that_asks_the_same(site: Site) -> None:
     assert "Brand new" in site.post().text
 
 
+def test_kept_answer_is_given_in_each_form_that_is_asked_for(site: Site) -> None:
+    """One is kept for all of them, and each is told what it is."""
+    for media_type in ("application/json", "application/graphql-response+json") * 2:
+        answer = site.post(accept=media_type)
+        assert answer.headers["content-type"] == f"{media_type}; charset=utf-8"
+    assert site.runs() == 1
+
+
 def test_cache_can_be_turned_off(tmp_path) -> None:
     """With no room, every answer is made."""
     site = Site(tmp_path, response_cache_bytes=0)
@@ -171,5 +179,20 @@ def test_bounded_cache_never_exceeds_its_capacity(
         cache.put(key, place, size)
         sizes[key] = size
         assert (cache.get(key) == place) == (size <= capacity)
-        kept = [key for key in sizes if cache.get(key) is not None]
-        assert cache.size_bytes == sum(sizes[key] for key in kept) <= capacity
+        assert cache.size_bytes <= capacity
+    for key in sizes:  # what is put and does not fit is forgotten
+        cache.put(key, 0, capacity + 1)
+    assert (cache.size_bytes, len(cache)) == (0, 0)
+
+
+@given(st.lists(st.integers(1, 20), max_size=12))
+def test_bounded_cache_keeps_what_was_used_last(sizes: list[int]) -> None:
+    """A value that is used again stays while what comes after it takes less than half the room."""
+    cache: BoundedCache[str, int] = BoundedCache(200)
+    cache.put("used", 1, 10)
+    for number, size in enumerate(sizes):
+        cache.put(f"before {number}", number, size)
+        assert cache.get("used") == 1
+    for number, size in enumerate(sizes[:4]):
+        cache.put(f"after {number}", number, size)
+    assert cache.get("used") == 1

@@ -174,6 +174,7 @@ def test_graphiql_first_visit_offers_the_examples(page: Page, live_server: str) 
     name = re.compile(r"^(?:query|subscription) (\w+)", re.MULTILINE)
     names = [name.findall(path.read_text())[0] for path in EXAMPLES]
     tabs = page.get_by_label("Select active operation")
+    expect(tabs.get_by_role("tab")).to_have_count(len(names))
     assert sorted(tabs.get_by_role("tab").all_inner_texts()) == sorted(names)
 
     tabs.get_by_text("Drafts").click()

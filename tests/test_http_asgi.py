@@ -116,7 +116,6 @@ def test_access_log_learns_what_was_asked_and_what_failed() -> None:
         summary = call(APP, chunks=[body]).state["graphql"]
     assert summary.operation_name == "Odd"
     assert summary.error_codes == ("BAD_QUERY", "INTERNAL_ERROR")
-    assert summary.duration_s > 0
     assert call(APP, chunks=[b""]).state["graphql"].error_codes == ("BAD_REQUEST",)
 
 

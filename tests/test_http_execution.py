@@ -16,7 +16,7 @@ from strawberry.extensions import MaxTokensLimiter
 from structlog.testing import capture_logs
 
 from gql.http import GraphQLRequest, Limits, Pipeline, Result
-from gql.http.documents import Document, DocumentCache
+from gql.http.documents import TREE_BYTES, TREE_FACTOR, Document, DocumentCache
 from gql.http.encoding import encode, nesting
 
 from .schemas import SCHEMA, Notebook, Query
@@ -194,26 +194,26 @@ def test_document_is_prepared_once() -> None:
     assert len(pipeline.documents) == 1
 
 
-@given(st.lists(st.text(max_size=12)), st.integers(0, 60))
+@given(st.lists(st.text(max_size=12)), st.integers(0, 300_000))
 def test_document_cache_never_exceeds_its_capacity(texts: list[str], capacity: int) -> None:
-    """Texts are counted in bytes, and the last one put stays if it fits at all."""
+    """However many texts there are, and the last one put stays if it fits at all."""
     cache = DocumentCache(capacity)
     for text in texts:
         cache.keep(text, Document(None))
         assert cache.size_bytes <= capacity
-        assert (cache.get(text) is not None) == (len(text.encode()) <= capacity)
-    kept = [text for text in set(texts) if cache.get(text) is not None]
-    assert cache.size_bytes == sum(len(text.encode()) for text in kept)
+        size = TREE_BYTES + TREE_FACTOR * len(text.encode())
+        assert (cache.get(text) is not None) == (size <= capacity)
 
 
-def test_document_cache_drops_what_was_not_used_for_longest() -> None:
-    """Use counts, not age."""
-    cache = DocumentCache(2)
-    for text in ("a", "b"):
-        cache.keep(text, Document(None))
-    cache.get("a")
-    cache.keep("c", Document(None))
-    assert (cache.get("b"), len(cache)) == (None, 2)
+def test_document_counts_more_with_each_plan() -> None:
+    """What was made of a document is in its size when it is kept again."""
+    cache, document = DocumentCache(1 << 20), Document(None)
+    sizes = []
+    for plan in range(3):
+        cache.keep("{ hello }", document)
+        sizes.append(cache.size_bytes)
+        document.plans[plan] = None
+    assert sizes == sorted(set(sizes))
 
 
 def test_operation_is_the_named_one_or_the_only_one() -> None:

@@ -165,13 +165,11 @@ def test_metrics_come_as_openmetrics_where_that_is_asked_for(client: TestClient)
 WORKER = """
 import asyncio, json, sys
 from gql.metrics import Metrics
-from gql.observe import Observation
 from store import MemoryRepository
 
 async def main():
     metrics = Metrics()
-    seen = Observation({"method": "GET"}, "GET", "/healthz", 200, 3, 0, 0.001, None)
-    metrics.observe(seen)
+    metrics.note("GET", "/healthz", 200, 3, 0, 0.001, None)
     snapshot = await MemoryRepository().snapshot()
     print((await metrics.exposition("", snapshot, None))[0].decode())
 

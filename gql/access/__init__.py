@@ -6,7 +6,7 @@ from .authenticator import (
     UnauthenticatedError,
     authenticator,
 )
-from .gate import Gate
+from .gate import Gate, Now
 from .key_file import ApiKey, KeyFile, KeyFileError, KeyRing, expiry
 from .rates import RateLimitedError, RateLimiter
 
@@ -18,6 +18,7 @@ __all__ = [
     "KeyFile",
     "KeyFileError",
     "KeyRing",
+    "Now",
     "RateLimitedError",
     "RateLimiter",
     "UnauthenticatedError",

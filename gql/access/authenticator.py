@@ -44,7 +44,8 @@ class Authenticator:
     """Makes viewers of credentials: API keys, and tokens where there is an issuer.
 
     `anonymous`: whether requests without credentials are served, as the public's. `preview`:
-    whether those from this machine see everything.
+    whether those from this machine see everything. `anyone`: who each of them is from, where that
+    does not depend on the request.
     """
 
     def __init__(
@@ -59,11 +60,22 @@ class Authenticator:
         self.tokens = tokens
         self.anonymous = anonymous
         self.preview = preview
+        self.anyone = PUBLIC if anonymous and not preview else None
 
     async def viewer(self, scope: AsgiScope) -> Viewer:
         """Who sent a request. Raises: UnauthenticatedError. AuthenticationUnavailableError."""
         credentials = credentials_in(scope)
         return self.stranger(scope) if credentials is None else await self.bearer(credentials)
+
+    def now(self, credentials: bytes | None, scope: AsgiScope) -> Viewer | None:
+        """Who sent a request, where that is known without waiting; None, too, if it is refused."""
+        try:
+            if credentials is None:
+                return self.anyone or self.stranger(scope)
+            text = _bearer(credentials)
+            return self.key_holder(text) if text.startswith("ng_") else None
+        except (UnauthenticatedError, KeyFileError):
+            return None
 
     def stranger(self, scope: AsgiScope) -> Viewer:
         """Who sends no credentials. Raises: UnauthenticatedError: these are needed."""
@@ -82,13 +94,10 @@ class Authenticator:
         A credential that is not good is never taken for none: its sender would wonder what is
         missing. Raises: UnauthenticatedError. AuthenticationUnavailableError.
         """
-        matched = _BEARER.fullmatch(credentials)
-        if matched is None:
-            raise _refused("the Authorization header is not of the form Bearer KEY")
-        text = matched[1].decode()
+        text = _bearer(credentials)
         try:
             if text.startswith("ng_") or self.tokens is None:
-                return self._key_holder(text)
+                return self.key_holder(text)
             return await self.tokens.viewer(text)
         except TokenError as error:
             raise _refused(f"the token cannot be trusted: {error}") from None
@@ -98,11 +107,20 @@ class Authenticator:
                 "Credentials cannot be checked at present. Try again later."
             ) from None
 
-    def _key_holder(self, text: str) -> Viewer:
+    def key_holder(self, text: str) -> Viewer:
+        """Who has an API key. Raises: UnauthenticatedError: nobody. KeyFileError."""
         key = self.keys.find(text)
         if key is None:
             raise _refused("the key is not known, has been revoked or has expired")
         return Viewer(frozenset(key.scopes), name=key.name)
+
+
+def _bearer(credentials: bytes) -> str:
+    """The key or token in an Authorization header. Raises: UnauthenticatedError."""
+    matched = _BEARER.fullmatch(credentials)
+    if matched is None:
+        raise _refused("the Authorization header is not of the form Bearer KEY")
+    return matched[1].decode()
 
 
 def credentials_in(scope: AsgiScope) -> bytes | None:

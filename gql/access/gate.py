@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import Headers, RequestError, refusal
-from ..http import RequestSummary
+from ..http import HeaderMap, Reply, RequestSummary
 from ..http.encoding import encode
 from ..http.front import Tell
+from ..viewer import Viewer
 from .authenticator import Authenticator, UnauthenticatedError, credentials_in
 from .rates import RateLimitedError, RateLimiter
+
+Now = Callable[[HeaderMap, bytes, Viewer], Reply | None]
+"""The reply to a POST, given its header fields, body and viewer; None: ask the application."""
 
 OPEN = frozenset({"/healthz", "/readyz", "/schema.graphql"})
 """Paths that tell nothing of documents, for those who watch over servers and write clients."""
@@ -23,22 +28,34 @@ class Gate:
     """ASGI middleware that leaves the viewer in `scope["state"]["viewer"]`, or refuses.
 
     `page_path`: where a browser gets the page on which a key can be entered. `tell` is told of
-    what is refused.
+    what is refused. `answer`: what the application answers without waiting, if it does at all.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # the seams between what it joins
         self,
         app: ASGIApp,
         authenticator: Authenticator,
         limiter: RateLimiter | None,
         page_path: str,
         tell: Tell,
+        answer: Now | None = None,
     ) -> None:
         self.tell = tell
         self.app = app
         self.authenticator = authenticator
         self.limiter = limiter
         self.page_path = page_path
+        self.answer = answer
+
+    def now(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
+        """The reply to a POST of somebody who is known at once, and is not counted."""
+        if self.answer is None or self.limiter is not None or len(headers) < len(scope["headers"]):
+            return None
+        viewer = self.authenticator.now(headers.get(b"authorization"), scope)
+        if viewer is None:
+            return None
+        scope["state"]["viewer"] = viewer
+        return self.answer(headers, body, viewer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it."""
@@ -83,7 +100,7 @@ class Gate:
             body = b""
         await send({"type": "http.response.start", "status": error.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-        summary = RequestSummary(operation_name=None, error_codes=(error.code,), duration_s=0.0)
+        summary = RequestSummary(operation_name=None, error_codes=(error.code,))
         self.tell(scope, error.status, len(body), started, summary)
 
     def is_open(self, scope: Scope) -> bool:

@@ -17,6 +17,7 @@ from store import Repository, Visibility
 
 from .. import garbage
 from ..app import GRAPHQL_PATH, create_app
+from ..direct import DirectProtocol
 from ..loading import folder_loader, open_store
 from ..logs import configure_logging
 from ..metrics import MULTIPROCESS_FOLDER
@@ -98,7 +99,7 @@ def uvicorn_config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=DirectProtocol,
         ws="websockets-sansio",
         ws_max_size=settings.max_body_bytes,
         ws_ping_interval=settings.keep_alive_s,

@@ -6,8 +6,8 @@ nothing but the variables' values as they were sent, so it is done once for each
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from graphql import (
@@ -23,6 +23,7 @@ from graphql.execution.values import VariableValues, get_argument_values, get_va
 
 from store import QueryError
 
+from .alongside import Buffer
 from .collect import Selected, UnsupportedError, variables_of
 
 T = TypeVar("T")
@@ -38,10 +39,40 @@ class SurpriseError(Exception):
     """Something at run time that the compiled way leaves to the reference, errors above all."""
 
 
+class Asked(NamedTuple):
+    """What a link asks of the store, and what makes the cursor of an item that comes back."""
+
+    keys: Sequence[Any]
+    cursor_of: Callable[[Any], str] | None
+
+
+class Found(Protocol):
+    """What an operation with a single link found in a state of the store; see `found.py`."""
+
+    @property
+    def version(self) -> str:
+        """The name of the state."""
+        ...
+
+    def pieces(self) -> Sequence[Buffer] | None:
+        """The JSON of the link's value, in pieces, if it is still kept."""
+        ...
+
+
 class Variables:
     """The variables of one request: as they were sent, and coerced once somebody needs it."""
 
-    __slots__ = ("_coerced", "_operation", "_schema", "asked", "checked", "sent")
+    __slots__ = (
+        "_asked_of",
+        "_coerced",
+        "_operation",
+        "_schema",
+        "asked",
+        "checked",
+        "found",
+        "sent",
+        "surprised",
+    )
 
     def __init__(
         self, schema: GraphQLSchema, operation: OperationDefinitionNode, sent: dict[str, Any]
@@ -52,7 +83,21 @@ class Variables:
         self._coerced: VariableValues | None = None
         # What they were found to ask, for a request that is remembered and comes again.
         self.asked: dict[Any, Any] = {}
+        self._asked_of: dict[Any, Asked] = {}
         self.checked = False
+        self.found: Found | None = None
+        # The state of the store for which the compiled way has no answer.
+        self.surprised: str | None = None
+
+    def asked_of(self, plan: Any, document: Any) -> Asked:
+        """What a link asks for its document. What the root's ask is remembered."""
+        if document is not None:  # which may change, and with it what it links
+            asked: Asked = plan.ask(document, self)
+            return asked
+        try:
+            return self._asked_of[plan]
+        except KeyError:
+            return self._asked_of.setdefault(plan, plan.ask(None, self))
 
     @property
     def coerced(self) -> VariableValues:

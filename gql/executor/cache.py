@@ -1,24 +1,44 @@
 """Step 5: rendered documents, kept as long as they are true and as there is room.
 
-A result is kept with the document it was made of and the results of its links that it embeds. It
-is true for a state of the store if all of these are the same objects again. For the state that was
-read last it is then found by the document's id alone.
+A result that shows a document and others that it links is kept with what it was made of: the
+document, and the results that it embeds. It is true for a state of the store if all of these are
+the same objects again. One that shows a list is true for a single state. For the state that was
+read last, a result is found by the document's id and the values of the variables that show in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from store import Place
 
+from .alongside import Alongside, Buffer
+
 ENTRY_BYTES = 400
 """What an entry costs beside its JSON: the entry, its places in two dicts, the fragment."""
 
-ALONGSIDE_BYTES = 9
-"""What it costs to keep results along a list, for each of its documents."""
+Key = Hashable
+"""A document's id; with the variables' values that show, where there are any."""
+
+
+class PageKey(NamedTuple):
+    """Which list as it is read, for which values of variables; and from where to where in it."""
+
+    list: Hashable
+    start: int
+    end: int
+
+
+def page_key(place: Place, variant: Hashable) -> PageKey:
+    """Where the results for a page are kept."""
+    key = id(place.whole), place.backwards, variant
+    if not place.backwards:
+        return PageKey(key, place.start, place.end)
+    length = len(place.whole)
+    return PageKey(key, length - place.end, length - place.start)
 
 
 class Entry(NamedTuple):
@@ -26,83 +46,75 @@ class Entry(NamedTuple):
 
     document: Any
     values: tuple[Any, ...]
+    json: bytes
     fragment: orjson.Fragment
-    size_bytes: int
 
-
-class Alongside:
-    """The results for the documents of a list that the engine keeps whole, in the list's order.
-
-    A page of it is then a slice of results, without a look-up for each document.
-    """
-
-    __slots__ = ("filled", "fragments", "whole")
-
-    def __init__(self, whole: Sequence[Any]) -> None:
-        self.whole = whole  # kept, so that no other list takes its id
-        self.fragments: list[orjson.Fragment | None] = [None] * len(whole)
-        self.filled = bytearray(len(whole))
-
-    def get(self, place: Place) -> list[Any] | None:
-        """The results for a page; None where one is missing."""
-        if self.filled.find(0, place.start, place.end) >= 0:
-            return None
-        found = self.fragments[place.start : place.end]
-        if place.backwards:
-            found.reverse()
-        return found
-
-    def put(self, place: Place, fragments: list[Any]) -> None:
-        """Take in the results for a page."""
-        self.fragments[place.start : place.end] = fragments[::-1] if place.backwards else fragments
-        self.filled[place.start : place.end] = b"\1" * len(fragments)
+    @property
+    def size_bytes(self) -> int:
+        """What it takes, about."""
+        return len(self.json) + ENTRY_BYTES
 
 
 class DocumentFragments:
-    """The results of one plan for one set of variables, by the id of the document.
+    """The results of one plan. `lasting`: they may be true for more than one state of the store.
 
     `current` holds those that are true for the state `version`, and `lists` the same once more
     along the lists in which they were asked for.
     """
 
-    __slots__ = ("cache", "current", "entries", "lists", "lists_bytes", "used", "version")
+    __slots__ = (
+        "cache",
+        "current",
+        "entries",
+        "lasting",
+        "lists",
+        "lists_bytes",
+        "used",
+        "version",
+    )
 
-    def __init__(self, cache: FragmentCache) -> None:
+    def __init__(self, cache: FragmentCache, *, lasting: bool = True) -> None:
         self.cache = cache
-        self.entries: dict[str, Entry] = {}
-        self.current: dict[str, orjson.Fragment] = {}
-        self.lists: dict[int, Alongside] = {}
+        self.lasting = lasting
+        self.entries: dict[Key, Entry] = {}
+        self.current: dict[Key, Entry] = {}
+        self.lists: dict[Hashable, Alongside] = {}
         self.lists_bytes = 0
         self.version = ""
         self.used = 0
 
-    def at(self, version: str) -> dict[str, orjson.Fragment]:
+    def at(self, version: str) -> dict[Key, Entry]:
         """The results that are true for this state of the store."""
         if version != self.version:
             self.version = version
-            self.current = {}
             self.forget_lists()
-        self.used = self.cache.tick()
+            self.current = {}
+            if not self.lasting:
+                gone, self.entries = self.entries, {}
+                self.cache.shrink(self, sum(entry.size_bytes for entry in gone.values()))
+        self.used = self.cache.clock
         return self.current
 
-    def page(self, place: Place) -> list[Any] | None:
-        """The results for a page, if they are kept along its list."""
-        found = self.lists.get(id(place.whole))
-        return None if found is None else found.get(place)
+    def page(self, part: PageKey) -> list[Buffer] | None:
+        """The results for a page, a comma behind each, if they are kept along its list."""
+        found = self.lists.get(part.list)
+        return None if found is None else found.get(part.start, part.end)
 
-    def keep_page(self, place: Place, items: Sequence[Any], results: list[Any]) -> None:
+    def keep_page(self, part: PageKey, whole: Sequence[Any], keys: Iterable[Key]) -> None:
         """Keep the results for a page along its list, too, if there was room for all of them."""
-        if not items or any(item.id not in self.current for item in items):
+        try:
+            results = [self.current[key].json for key in keys]
+        except KeyError:
             return
-        found = self.lists.get(id(place.whole))
+        if not results:
+            return
+        found = self.lists.get(part.list)
+        before = found.size_bytes if found is not None else 0
         if found is None:
-            size_bytes = ENTRY_BYTES + ALONGSIDE_BYTES * len(place.whole)
-            if not self.cache.has_room(size_bytes):
-                return
-            found = self.lists[id(place.whole)] = Alongside(place.whole)
-            self.lists_bytes += size_bytes
-            self.cache.grow(self, size_bytes)
-        found.put(place, results)
+            found = self.lists[part.list] = Alongside(whole)
+        found.put(part.start, results)
+        self.lists_bytes += found.size_bytes - before
+        self.cache.grow(self, found.size_bytes - before)
 
     def forget_lists(self) -> None:
         """Forget what is kept along lists; the results themselves stay."""
@@ -110,68 +122,55 @@ class DocumentFragments:
         self.cache.shrink(self, self.lists_bytes)
         self.lists_bytes = 0
 
-    def find(self, document: Any, values: tuple[Any, ...]) -> orjson.Fragment | None:
-        """The kept result, if it was made of just these."""
-        entry = self.entries.get(document.id)
+    def find(self, key: Key, document: Any, values: tuple[Any, ...]) -> Entry | None:
+        """The kept result, if it was made of just these; it is true for this state, too."""
+        entry = self.entries.get(key)
         if entry is None or entry.values != values:
             return None
         if entry.document is not document and entry.document != document:
             return None
-        return entry.fragment
+        self.current[key] = entry
+        return entry
 
-    def put(self, document: Any, values: tuple[Any, ...], json: bytes) -> orjson.Fragment:
-        """Keep a result, unless it alone takes more room than there is."""
-        fragment = orjson.Fragment(json)
-        self.drop(document.id)
-        entry = Entry(document, values, fragment, len(json) + ENTRY_BYTES)
-        if self.cache.has_room(entry.size_bytes):
-            self.entries[document.id] = entry
+    def put(self, key: Key, entry: Entry) -> None:
+        """Keep a result of this state, unless it alone takes more room than there is."""
+        self.drop(key)
+        if entry.size_bytes <= self.cache.capacity_bytes:
+            self.entries[key] = self.current[key] = entry
             self.cache.grow(self, entry.size_bytes)
-        return fragment
 
-    def drop(self, id: str) -> None:
+    def drop(self, key: Key) -> None:
         """Forget a result, if it is here."""
-        entry = self.entries.pop(id, None)
+        entry = self.entries.pop(key, None)
         if entry is not None:
-            self.current.pop(id, None)
+            self.current.pop(key, None)
             self.forget_lists()
             self.cache.shrink(self, entry.size_bytes)
 
 
 class FragmentCache:
-    """All kept results together, within `capacity_bytes`.
+    """All kept results together, within `capacity_bytes`. `clock`: the time, in results that came.
 
     Room is made at the cost of the plan that was not used for longest, its oldest results first.
     """
 
-    max_variants = 64
-    """How many sets of variables each plan may keep results for."""
-
     def __init__(self, capacity_bytes: int) -> None:
         self.capacity_bytes = capacity_bytes
         self.size_bytes = 0
+        self.clock = 0
         self._sections: dict[DocumentFragments, None] = {}  # those that hold something
-        self._clock = 0
 
     def __len__(self) -> int:
         return sum(len(section.entries) for section in self._sections)
 
-    def tick(self) -> int:
-        """The time, in uses."""
-        self._clock += 1
-        return self._clock
-
-    def has_room(self, size_bytes: int) -> bool:
-        """Whether so much can be kept at all, at the cost of the rest."""
-        return size_bytes <= self.capacity_bytes
-
     def grow(self, section: DocumentFragments, size_bytes: int) -> None:
         """Count a new result, and make room for it."""
         self._sections[section] = None
+        self.clock += 1
         self.size_bytes += size_bytes
         if self.size_bytes > self.capacity_bytes:
-            for full, id in list(self._to_drop()):
-                full.drop(id)
+            for full, key in list(self._to_drop()):
+                full.drop(key)
 
     def shrink(self, section: DocumentFragments, size_bytes: int) -> None:
         """Count a result that is gone."""
@@ -179,14 +178,14 @@ class FragmentCache:
         if not section.entries:
             self._sections.pop(section, None)
 
-    def _to_drop(self) -> Iterator[tuple[DocumentFragments, str]]:
+    def _to_drop(self) -> Iterator[tuple[DocumentFragments, Key]]:
         # A tenth more than needed, so that a full cache does not sort its plans at every result.
         excess = self.size_bytes - self.capacity_bytes * 9 // 10
         for section in sorted(self._sections, key=lambda each: each.used):
             lists_bytes = section.lists_bytes  # these go with the first result
-            for id, entry in section.entries.items():
+            for key, entry in section.entries.items():
                 if excess <= 0:
                     return
                 excess -= entry.size_bytes + lists_bytes
                 lists_bytes = 0
-                yield section, id
+                yield section, key

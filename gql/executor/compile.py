@@ -23,6 +23,7 @@ from graphql.execution.values import VariableValues
 from strawberry.types.arguments import convert_arguments
 
 from ..schema.context import PageSizes
+from .cache import FragmentCache
 from .collect import Collector, Selected, UnsupportedError
 from .connection_body import ConnectionBody
 from .object_body import ObjectBody, itself, strawberry_field
@@ -32,10 +33,11 @@ from .plan import ConnectionPlan, ObjectPlan, OperationPlan, TextLookup
 class Compiler:
     """Compiles the operations of one schema."""
 
-    def __init__(self, schema: strawberry.Schema, sizes: PageSizes) -> None:
+    def __init__(self, schema: strawberry.Schema, sizes: PageSizes, cache: FragmentCache) -> None:
         self.schema = schema
         self.graphql = schema._schema
         self.sizes = sizes
+        self.cache = cache
         self._converter = schema.schema_converter
 
     def compile(
@@ -79,6 +81,7 @@ class _Compilation:
     def __init__(self, compiler: Compiler, collector: Collector, may_read_secured: bool) -> None:
         self.schema = compiler.graphql
         self.sizes = compiler.sizes
+        self.cache = compiler.cache
         self.convert = compiler.convert
         self.collector = collector
         self.may_read_secured = may_read_secured
@@ -89,7 +92,8 @@ class _Compilation:
         answer = body.object(type, fields, "o", 0, itself)
         body.writer.line(0, f"return {answer}")
         parameters = ["o", *body.link_names, *body.argument_names]
-        return ObjectPlan(type.name, body.links, body.arguments, body.writer.function(parameters))
+        render = body.writer.function(parameters)
+        return ObjectPlan(type.name, body.links, body.arguments, render, self.cache)
 
     def below(self, selected: Selected, type: GraphQLOutputType) -> dict[str, ObjectPlan]:
         """The plans of a selection, by the type that a document turns out to have."""
@@ -114,5 +118,6 @@ class _Compilation:
         return ConnectionPlan(
             body.items,
             body.writer.function(["p", "cursor_of", *body.item_names]),
+            self.cache,
             with_total=any(field.name == "totalCount" for field in fields),
         )

@@ -19,7 +19,7 @@ class ConnectionBody:
         self.work = work
         self.type = type
         self.writer = Writer()
-        self.items: list[ObjectPlan] = []
+        self.items: list[tuple[ObjectPlan, bool]] = []
         self.item_names: list[str] = []
 
     def connection(self, fields: Sequence[Selected]) -> str:
@@ -40,7 +40,7 @@ class ConnectionBody:
         """The expression of a connection's field."""
         match field.name:
             case "nodes":
-                return self.add_items(field)
+                return self.add_items(field, joined=True)
             case "totalCount":
                 return "whole(p.total)"
             case "pageInfo":
@@ -62,7 +62,7 @@ class ConnectionBody:
         def of_edge(each: Selected) -> str:
             if each.name == "cursor":
                 return f"cursor_of({item})"
-            names.append(self.add_items(each))
+            names.append(self.add_items(each, joined=False))
             return f"n{names[-1]}"
 
         answer = self.answer(type.name, selected, of_edge)
@@ -95,10 +95,11 @@ class ConnectionBody:
             raise UnsupportedError(f"the type {named}")
         return named
 
-    def add_items(self, field: Selected) -> str:
+    def add_items(self, field: Selected, *, joined: bool) -> str:
         """Add a plan for the items; the name of the list of their results."""
         type = self.object_type(field)
         name = f"n{len(self.items)}"
         self.item_names.append(name)
-        self.items.append(self.work.object(type, self.work.collector.below(field, type)))
+        plan = self.work.object(type, self.work.collector.below(field, type))
+        self.items.append((plan, joined))
         return name

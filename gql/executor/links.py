@@ -41,38 +41,45 @@ from ..schema.article_list import (
 from ..schema.connection import window
 from ..schema.context import PageSizes
 
-Ask = Callable[[Snapshot, list[Any], Visibility], Awaitable[Sequence[Any]]]
+Ask = Callable[[Snapshot, Sequence[Any], Visibility], Awaitable[Sequence[Any]]]
 """One question to the store: n distinct keys -> n answers or None, in the same order."""
 
 
-async def articles(
-    snapshot: Snapshot, keys: list[tuple[Key, str]], visibility: Visibility
-) -> Sequence[Any]:
+def articles(
+    snapshot: Snapshot, keys: Sequence[tuple[Key, str]], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
     """Articles by any of their keys; one call for each kind of key."""
-    return await _lookup(snapshot.get_many, keys, visibility)
+    return _lookup(snapshot.get_many, keys, visibility)
 
 
-async def providers(
-    snapshot: Snapshot, keys: list[tuple[Key, str]], visibility: Visibility
-) -> Sequence[Any]:
+def providers(
+    snapshot: Snapshot, keys: Sequence[tuple[Key, str]], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
     """Providers by any of their keys."""
-    return await _lookup(snapshot.providers, keys, visibility)
+    return _lookup(snapshot.providers, keys, visibility)
 
 
-async def topics(
-    snapshot: Snapshot, keys: list[tuple[Key, str]], visibility: Visibility
-) -> Sequence[Any]:
+def topics(
+    snapshot: Snapshot, keys: Sequence[tuple[Key, str]], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
     """Topics by any of their keys."""
-    return await _lookup(snapshot.topics, keys, visibility)
+    return _lookup(snapshot.topics, keys, visibility)
 
 
-async def _lookup(
-    method: Any, keys: list[tuple[Key, str]], visibility: Visibility
-) -> Sequence[Any]:
+def _lookup(
+    method: Any, keys: Sequence[tuple[Key, str]], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
     first, key = keys[0]
-    if len(keys) == 1:
-        only: Sequence[Any] = await method(first, (key,), visibility)
+    if len(keys) == 1:  # most often, and then nothing comes between the caller and the store
+        only: Awaitable[Sequence[Any]] = method(first, (key,), visibility)
         return only
+    return _lookups(method, keys, visibility)
+
+
+async def _lookups(
+    method: Any, keys: Sequence[tuple[Key, str]], visibility: Visibility
+) -> Sequence[Any]:
+    first = keys[0][0]
     if all(by is first for by, _ in keys):
         answers: Sequence[Any] = await method(first, [key for _, key in keys], visibility)
         return answers
@@ -84,7 +91,7 @@ async def _lookup(
     return [found[key] for key in keys]
 
 
-async def nodes(snapshot: Snapshot, ids: list[str], visibility: Visibility) -> Sequence[Any]:
+async def nodes(snapshot: Snapshot, ids: Sequence[str], visibility: Visibility) -> Sequence[Any]:
     """Whatever these ids name; one call for each kind of node."""
     methods: dict[Kind, Any] = {
         Kind.ARTICLE: snapshot.get_many,
@@ -99,22 +106,22 @@ async def nodes(snapshot: Snapshot, ids: list[str], visibility: Visibility) -> S
     return [found.get(id) for id in ids]
 
 
-async def pages(
-    snapshot: Snapshot, queries: list[ArticleQuery], visibility: Visibility
-) -> Sequence[Any]:
+def pages(
+    snapshot: Snapshot, queries: Sequence[ArticleQuery], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
     """Lists of articles."""
-    return await snapshot.pages(queries, visibility)
+    return snapshot.pages(queries, visibility)
 
 
 async def provider_pages(
-    snapshot: Snapshot, windows: list[Window], visibility: Visibility
+    snapshot: Snapshot, windows: Sequence[Window], visibility: Visibility
 ) -> Sequence[Any]:
     """Lists of providers, which only the root has: one."""
     return [await snapshot.provider_page(part, visibility) for part in windows]
 
 
 async def topic_pages(
-    snapshot: Snapshot, windows: list[Window], visibility: Visibility
+    snapshot: Snapshot, windows: Sequence[Window], visibility: Visibility
 ) -> Sequence[Any]:
     """Lists of topics, which only the root has: one."""
     return [await snapshot.topic_page(part, visibility) for part in windows]
@@ -131,19 +138,19 @@ class Link(NamedTuple):
 
     ask: Ask
     keys: Callable[[Any, Any, bool], list[Any]]
-    pick: Callable[[list[Any]], Any]
+    pick: Callable[[Sequence[Any]], Any]
     prepare: Callable[..., Any] | None = None
     is_list: bool = False
     names: query.Names | None = None
     cursors: Callable[[Any], Callable[[Any], str]] | None = None
 
 
-def one(answers: list[Any]) -> Any:
+def one(answers: Sequence[Any]) -> Any:
     """The only answer; None where there was no key to ask for."""
     return answers[0] if answers else None
 
 
-def first(answers: list[Any]) -> Any:
+def first(answers: Sequence[Any]) -> Any:
     """The first answer that is not None."""
     return next((answer for answer in answers if answer is not None), None)
 

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import structlog
 from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
-from store import StoreError
+from store import QueryError, Snapshot, StoreError
 
-from ..http import GraphQLRequest, Pipeline, Result
+from ..http import GraphQLRequest, Pipeline, Ready, Result
 from ..http.documents import Document
+from ..http.execution import COMPILED
 from ..schema.context import Context, PageSizes
-from ..viewer import Scope
+from ..viewer import Scope, Viewer
+from .alongside import Buffer
 from .arguments import SurpriseError, Variables
 from .cache import FragmentCache
 from .collect import UnsupportedError, directive_variables
 from .compile import Compiler
 from .plan import OperationPlan
-from .render import to_json
-from .run import Run
+from .run import Run, without_waiting
 
 MAX_PLANS = 64
 """How many plans a document may have: operations, times outcomes of directives, times rights."""
 
 log = structlog.get_logger(__name__)
+
+
+class GivenUpError(Exception):
+    """The plan has failed too often to be tried for this request."""
 
 
 class Prepared(NamedTuple):
@@ -51,47 +57,84 @@ class CompiledPipeline:
         fragment_cache_bytes: int,
     ) -> None:
         self.reference = reference
-        self.compiler = Compiler(reference.schema, sizes)
         self.cache = FragmentCache(fragment_cache_bytes)
-        self.counts: dict[str, int] = {"compiled": 0, "unsupported": 0, "surprise": 0, "fault": 0}
+        self.compiler = Compiler(reference.schema, sizes, self.cache)
+        self.counts = dict.fromkeys((COMPILED, "unsupported", "surprise", "given up", "fault"), 0)
 
     async def __call__(
         self, request: GraphQLRequest, context: Context, *, read_only: bool = False
     ) -> Result:
         """The result of a request."""
-        rights = context.viewer.mark
-        try:
-            prepared: Prepared | None = request.memo[rights]
-        except KeyError:
-            prepared = request.memo[rights] = self.prepare(request, context)
+        prepared = self.prepared(request, context.viewer)
         if prepared is None:
             self.counts["unsupported"] += 1
-        elif prepared.plan.takes_request():
-            body = await self.compiled(prepared, context)
-            if body is not None:
+        else:
+            try:
+                pieces = await self.answer(prepared, context.viewer, context.snapshot)
+            except Exception as error:  # noqa: BLE001  # the reference has the words for it
+                self.count(error)
+            else:
                 return Result(
-                    body=body,
+                    body=b"".join(pieces),
                     has_data=True,
                     operation_name=prepared.operation_name,
-                    way="compiled",
+                    way=COMPILED,
                 )
         return await self.reference(request, context, read_only=read_only)
 
-    async def compiled(self, prepared: Prepared, context: Context) -> bytes | None:
-        """The compiled way's answer; None where it has none."""
+    def ready(self, request: GraphQLRequest, viewer: Viewer) -> Ready | None:
+        """See `ExecuteReady`."""
+        prepared = self.prepared(request, viewer)
+        if prepared is None:
+            return None
+
         plan, variables, _ = prepared
+
+        def run(snapshot: Snapshot) -> Sequence[Buffer] | None:
+            found = variables.found  # by the same request
+            if found is not None and found.version == snapshot.version:
+                pieces = found.pieces()
+                if pieces is not None and plan.around is not None:
+                    self.counts[COMPILED] += 1
+                    before, after = plan.around
+                    return before, *pieces, after
+            try:
+                return without_waiting(self.answer(prepared, viewer, snapshot))
+            except Exception:  # noqa: BLE001  # asked again, it is counted and explained
+                return None
+
+        return Ready(run, prepared.operation_name)
+
+    async def answer(
+        self, prepared: Prepared, viewer: Viewer, snapshot: Snapshot
+    ) -> Sequence[Buffer]:
+        """The compiled way's answer, in pieces. Raises: SurpriseError, or anything: it has none."""
+        plan, variables, _ = prepared
+        if variables.surprised == snapshot.version:
+            raise SurpriseError("again")  # nothing is different from the last time
+        if not plan.takes_request():
+            raise GivenUpError
         try:
             plan.check(variables)
-            run = Run(context.snapshot, context.viewer.visibility, variables, self.cache)
-            body = to_json({"data": await run.root(plan.root)})
-        except Exception as error:  # noqa: BLE001  # the reference has the words for it
+            run = Run(snapshot, viewer.visibility, variables)
+            pieces = await run.answer(plan)
+        except Exception as error:
             plan.bails += 1
-            self.count(error)
-            return None
-        self.counts["compiled"] += 1
-        return body
+            if isinstance(error, SurpriseError | QueryError):
+                variables.surprised = snapshot.version
+            raise
+        self.counts[COMPILED] += 1
+        return pieces
 
-    def prepare(self, request: GraphQLRequest, context: Context) -> Prepared | None:
+    def prepared(self, request: GraphQLRequest, viewer: Viewer) -> Prepared | None:
+        """What a request asks, found out when it comes for the first time with these rights."""
+        try:
+            found: Prepared | None = request.memo[viewer.mark]
+        except KeyError:
+            found = request.memo[viewer.mark] = self.prepare(request, viewer)
+        return found
+
+    def prepare(self, request: GraphQLRequest, viewer: Viewer) -> Prepared | None:
         """What a request asks; None where the compiled way does not take it."""
         document = self.reference.prepare(request.query)
         operation = document.find(request.operation_name)
@@ -99,7 +142,7 @@ class CompiledPipeline:
             return None
         variables = Variables(self.compiler.graphql, operation, request.variables or {})
         try:
-            plan = self.plan(document, operation, variables, context)
+            plan = self.plan(request.query, document, operation, variables, viewer)
         except SurpriseError:
             return None
         except Exception as error:  # noqa: BLE001  # a fault here must not be the client's
@@ -111,18 +154,21 @@ class CompiledPipeline:
 
     def count(self, error: Exception) -> None:
         """Count what stopped the compiled way: something to be expected, or a fault of ours."""
-        if isinstance(error, SurpriseError | StoreError):
+        if isinstance(error, GivenUpError):
+            self.counts["given up"] += 1
+        elif isinstance(error, SurpriseError | StoreError):
             self.counts["surprise"] += 1
         else:
             self.counts["fault"] += 1
             log.warning("compiled_execution_failed", exc_info=error)
 
-    def plan(
+    def plan(  # what tells plans apart, and where they are kept
         self,
+        text: str,
         document: Document,
         operation: OperationDefinitionNode,
         variables: Variables,
-        context: Context,
+        viewer: Viewer,
     ) -> OperationPlan | None:
         """The plan for a request, compiled if it is the first of its kind; None: unsupported."""
         if document.errors or document.ast is None:
@@ -130,9 +176,10 @@ class CompiledPipeline:
         if document.directive_variables is None:
             document.directive_variables = directive_variables(document.ast)
         key = (
+            self,  # another pipeline's plans keep their results in another cache
             id(operation),
-            context.viewer.visibility,
-            Scope.READ_SECURED in context.viewer.scopes,
+            viewer.visibility,
+            Scope.READ_SECURED in viewer.scopes,
             variables.key(document.directive_variables),
         )
         try:
@@ -140,7 +187,8 @@ class CompiledPipeline:
         except KeyError:
             if len(document.plans) >= MAX_PLANS:
                 document.plans.clear()
-            plan = document.plans[key] = self.first_plan(document, operation, variables, context)
+            plan = document.plans[key] = self.first_plan(document, operation, variables, viewer)
+            self.reference.documents.keep(text, document)  # it has grown
         return plan
 
     def first_plan(
@@ -148,7 +196,7 @@ class CompiledPipeline:
         document: Document,
         operation: OperationDefinitionNode,
         variables: Variables,
-        context: Context,
+        viewer: Viewer,
     ) -> OperationPlan | None:
         """A new plan. Raises: SurpriseError: the variables that directives need do not fit."""
         assert document.ast is not None  # noqa: S101  # see above
@@ -157,7 +205,7 @@ class CompiledPipeline:
                 document.ast,
                 operation,
                 variables.coerced,
-                may_read_secured=Scope.READ_SECURED in context.viewer.scopes,
+                may_read_secured=Scope.READ_SECURED in viewer.scopes,
             )
         except UnsupportedError:
             return None

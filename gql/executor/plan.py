@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from .arguments import Arguments, Variables
-from .cache import DocumentFragments, FragmentCache
+import orjson
+
+from .alongside import Buffer
+from .arguments import Arguments, Asked, Variables
+from .cache import DocumentFragments, Entry, FragmentCache, PageKey
 from .links import Link
 
 MAX_BAILS = 10
@@ -19,12 +22,12 @@ class ObjectPlan:
     """The selection on objects of one type.
 
     `render(source, *values, **arguments)` makes the answer's object, given the value of each link
-    below; it was generated for this selection (`render.py`). A cacheable plan shows nothing but its
-    object and what its links show, so that its result can be kept; the root's and those with lists
-    of articles below are not.
+    below; it was generated for this selection (`render.py`). It shows nothing but its object and
+    what its links show: results are `kept` by the object, and by the values of the variables that
+    show in them. The root has no object, and its plan keeps nothing.
     """
 
-    __slots__ = ("_caches", "arguments", "cacheable", "links", "names", "render", "type_name")
+    __slots__ = ("arguments", "kept", "links", "names", "render", "type_name")
 
     def __init__(
         self,
@@ -32,58 +35,86 @@ class ObjectPlan:
         links: Sequence[LinkPlan],
         arguments: Sequence[Arguments[dict[str, Any]]],
         render: Render,
+        cache: FragmentCache,
     ) -> None:
         self.type_name = type_name
         self.links = tuple(links)
         self.arguments = tuple(arguments)
         self.render = render
-        self.cacheable: bool = all(link.cacheable for link in self.links)
         names = {name for each in self.arguments for name in each.names}
-        names.update(name for link in self.links for name in link.inner_names)
+        names.update(name for link in self.links for name in link.names)
         self.names = tuple(sorted(names))
-        self._caches: dict[Any, DocumentFragments] = {}
+        self.kept = DocumentFragments(cache, lasting=all(link.lasting for link in self.links))
 
-    def fragments(self, variables: Variables, cache: FragmentCache) -> DocumentFragments:
-        """The kept results for these variables; a place of their own for each set of values."""
-        key = variables.key(self.names)
+    def variant(self, variables: Variables) -> Hashable:
+        """What tells apart the values of the variables that show; None where none do."""
+        if not self.names:
+            return None
         try:
-            return self._caches[key]
+            return variables.asked[self]  # type: ignore[no-any-return]
         except KeyError:
-            if len(self._caches) >= cache.max_variants:
-                self._caches.clear()
-            fragments = self._caches[key] = DocumentFragments(cache)
-            return fragments
+            key: Hashable = variables.asked.setdefault(self, variables.key(self.names))
+            return key
 
 
 class ConnectionPlan:
     """The selection on a connection: what it asks of its items, and how it is put together.
 
-    `render(page, cursor_of, *item_values)`: one list of results for each plan of `items`.
+    `render(page, cursor_of, *item_values)`: one list of results for each plan of `items`, which
+    has with each whether its results are written one behind the other, with nothing between them.
+    Where all are, what is around them is kept, too, in `frames` by the page.
     """
 
-    __slots__ = ("items", "render", "with_total")
+    __slots__ = ("frames", "items", "render", "with_total")
 
-    def __init__(self, items: Sequence[ObjectPlan], render: Render, *, with_total: bool) -> None:
+    def __init__(
+        self,
+        items: Sequence[tuple[ObjectPlan, bool]],
+        render: Render,
+        cache: FragmentCache,
+        *,
+        with_total: bool,
+    ) -> None:
         self.items = tuple(items)
+        self.frames: DocumentFragments | None = None
+        if all(joined for _, joined in items):
+            self.frames = DocumentFragments(cache, lasting=False)
         self.render = render
         self.with_total = with_total
+
+    def kept(
+        self, version: str, page_id: int, parts: Sequence[PageKey]
+    ) -> tuple[Entry, list[Sequence[Buffer]]] | None:
+        """What is kept of a page: what is around its lists, and each of these."""
+        frame = self.frames.at(version).get(page_id) if self.frames is not None else None
+        if frame is None:
+            return None
+        texts: list[Sequence[Buffer]] = []
+        for (plan, _), part in zip(self.items, parts, strict=True):
+            plan.kept.at(version)
+            found = plan.kept.page(part)
+            if not found:
+                return None
+            texts.append(found)
+        return frame, texts
 
 
 class LinkPlan:
     """A field that reaches other documents: whom it asks what, and the plan for what comes back.
 
     `sources(object)` are the objects inside this document that the field is on: itself, or its
-    related stories; `single`: it is the former. `below`: by the name of the type that comes, or a
-    connection's plan.
+    related stories; `single`: it is the former. `below`: a connection's plan, or plans by the name
+    of the type that comes; `only`, where there is just one.
     """
 
     __slots__ = (
         "arguments",
         "below",
-        "cacheable",
-        "inner_names",
         "is_nullable",
+        "lasting",
         "link",
+        "names",
+        "only",
         "single",
         "sources",
         "with_total",
@@ -104,16 +135,25 @@ class LinkPlan:
         self.sources = sources
         self.arguments = arguments
         self.below = below
+        self.only: ObjectPlan | None = None
+        if isinstance(below, dict) and len(below) == 1:
+            [self.only] = below.values()
         self.is_nullable = is_nullable
-        # With arguments, what it shows depends on more than the documents it links.
-        self.cacheable: bool = (
-            arguments is None
-            and isinstance(below, dict)
-            and all(plan.cacheable for plan in below.values())
+        # A list may show something else in each state, without a document that shows it.
+        self.lasting: bool = isinstance(below, dict) and all(
+            plan.kept.lasting for plan in below.values()
         )
         self.with_total = isinstance(below, ConnectionPlan) and below.with_total
-        plans = below.values() if isinstance(below, dict) else below.items
-        self.inner_names: set[str] = {name for plan in plans for name in plan.names}
+        plans = below.values() if isinstance(below, dict) else [plan for plan, _ in below.items]
+        self.names: set[str] = {name for plan in plans for name in plan.names}
+        if arguments is not None:
+            self.names.update(arguments.names)
+
+    def ask(self, document: Any, variables: Variables) -> Asked:
+        """What it asks for one document, its own source."""
+        asked = self.arguments(variables) if self.arguments is not None else None
+        keys = self.link.keys(document, asked, self.with_total)
+        return Asked(keys, None if self.link.cursors is None else self.link.cursors(asked))
 
     def cursor_of(self, asked: Any) -> Callable[[Any], str]:
         """What makes the cursor of an item of the list that was asked for."""
@@ -128,11 +168,12 @@ class TextLookup:
     coerce and nothing to remember. Anything else than a text goes the way of all arguments.
     """
 
-    __slots__ = ("_key", "_otherwise", "_spelled", "name")
+    __slots__ = ("_key", "_otherwise", "_spelled", "name", "names")
 
     def __init__(self, name: str, link: Link, member: str, otherwise: Arguments[Any]) -> None:
         assert link.names is not None  # noqa: S101  # only look-ups have this argument
         self.name = name
+        self.names = (name,)
         self._key, self._spelled = link.names[member]
         self._otherwise = otherwise
 
@@ -144,13 +185,23 @@ class TextLookup:
         return self._otherwise(variables)
 
 
-class OperationPlan:
-    """A whole operation. `checked`: the variables whose values are coerced before it runs."""
+def _around(root: ObjectPlan) -> tuple[bytes, bytes]:
+    mark = orjson.Fragment(b"\0")  # which no JSON has
+    before, after = orjson.dumps({"data": root.render(None, mark)}).split(b"\0")
+    return before, after
 
-    __slots__ = ("_checked", "bails", "checked", "root", "runs")
+
+class OperationPlan:
+    """A whole operation. `checked`: the variables whose values are coerced before it runs.
+
+    `around`: where the root has one link, the JSON before and behind its value.
+    """
+
+    __slots__ = ("_checked", "around", "bails", "checked", "root", "runs")
 
     def __init__(self, root: ObjectPlan, checked: tuple[str, ...]) -> None:
         self.root = root
+        self.around = _around(root) if len(root.links) == 1 else None
         self.checked = checked
         self._checked: dict[Any, None] = {}
         self.runs = 0

@@ -7,7 +7,7 @@ a check raises SurpriseError, and the reference finds the words for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -21,6 +21,7 @@ from graphql import (
 )
 
 from ..schema.scalars import serialize_date_time
+from .alongside import Buffer
 from .arguments import SurpriseError
 from .collect import UnsupportedError
 
@@ -158,6 +159,34 @@ def to_json(value: Any) -> bytes:
         return orjson.dumps(value)
     except orjson.JSONEncodeError as error:  # this is TypeError, as which a fault would pass
         raise SurpriseError(str(error)) from error
+
+
+class Lists:
+    """Texts of lists that are put into an answer when the rest of it is written; none is copied.
+
+    Until then a mark stands for each: its number between NULs, of which JSON has none.
+    """
+
+    __slots__ = ("texts",)
+
+    def __init__(self, texts: list[Sequence[Buffer]] | None = None) -> None:
+        self.texts = texts or []
+
+    def add(self, items: Sequence[Buffer]) -> orjson.Fragment:
+        """What stands for a list with these items, each or several with a comma behind them."""
+        self.texts.append(items)
+        return orjson.Fragment(b"[\0%d\0]" % (len(self.texts) - 1))
+
+    def fill(self, json: bytes) -> list[Buffer]:
+        """The JSON of something with the lists in it, in pieces."""
+        pieces: list[Buffer] = []
+        for number, piece in enumerate(json.split(b"\0")):
+            if number % 2 == 0:
+                pieces.append(piece)
+            else:
+                pieces += self.texts[int(piece)]
+                pieces[-1] = memoryview(pieces[-1])[:-1]  # the last comma
+        return pieces
 
 
 def is_leaf(type: GraphQLOutputType) -> bool:

@@ -6,134 +6,201 @@ results are looked up first; with all of them there, nothing is asked below.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Coroutine, Hashable, Sequence
+from typing import Any, TypeVar
+
+from orjson import Fragment
 
 from store import Page, Snapshot, Visibility
 
+from .alongside import Buffer
 from .arguments import SurpriseError, Variables
-from .cache import FragmentCache
+from .cache import DocumentFragments, Entry, Key, page_key
+from .found import FoundDocument, FoundPage
 from .links import Ask
-from .plan import ConnectionPlan, LinkPlan, ObjectPlan
-from .render import surprise, to_json
+from .plan import ConnectionPlan, LinkPlan, ObjectPlan, OperationPlan
+from .render import Lists, surprise, to_json
+
+T = TypeVar("T")
 
 Values = tuple[Any, ...]
 ROOT = (None,)
 
 
+def without_waiting(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits. Raises: SurpriseError: it does."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    coroutine.close()
+    return surprise("waits")
+
+
+def _keys(documents: Sequence[Any], variant: Hashable) -> list[Key]:
+    """Under what the results for documents are kept."""
+    if variant is None:
+        return [document.id for document in documents]
+    return [(variant, document.id) for document in documents]
+
+
 class Run:
     """One execution."""
 
-    __slots__ = ("cache", "snapshot", "variables", "visibility")
+    __slots__ = ("lists", "page_found", "snapshot", "variables", "visibility")
 
     def __init__(
         self,
         snapshot: Snapshot,
         visibility: Visibility,
         variables: Variables,
-        cache: FragmentCache,
     ) -> None:
         self.snapshot = snapshot
         self.visibility = visibility
         self.variables = variables
-        self.cache = cache
+        self.lists = Lists()
+        self.page_found: FoundPage | None = None
 
-    async def root(self, plan: ObjectPlan) -> dict[str, Any]:
-        """The answer's `data`. Raises: SurpriseError."""
-        answer: dict[str, Any]
-        if len(plan.links) == 1:
-            answer = plan.render(None, await self.value(plan.links[0], None))
-        else:
-            [values] = await self.values(plan, ROOT)
-            answer = plan.render(None, *values)
-        return answer
+    async def answer(self, plan: OperationPlan) -> Sequence[Buffer]:
+        """The JSON of the whole answer, in pieces. Raises: SurpriseError."""
+        root = plan.root
+        if plan.around is None:
+            [values] = await self.values(root, ROOT)
+            return self.lists.fill(to_json({"data": root.render(None, *values)}))
+        value = await self.value(root.links[0], None)
+        before, after = plan.around
+        if type(value) is Entry:
+            return before, value.json, after
+        return [before, *self.lists.fill(to_json(value)), after]
 
-    async def page(self, plan: ObjectPlan, page: Page[Any]) -> list[Any]:
-        """The results for the documents of a page."""
-        place = page.place
-        if place is None or not plan.cacheable:
-            return await self.objects(plan, page.items)
-        kept = plan.fragments(self.variables, self.cache)
+    async def page(self, plan: ObjectPlan, page: Page[Any]) -> Any:
+        """The results for the documents of a page: a list, or what stands for one."""
+        kept = plan.kept
+        if page.place is None:
+            return await self.objects(plan, list(page.items))
         kept.at(self.snapshot.version)
-        found = kept.page(place)
-        if found is None:
-            found = await self.objects(plan, page.items)
-            if kept.version == self.snapshot.version:
-                kept.keep_page(place, page.items, found)
-        return found
+        variant = plan.variant(self.variables)
+        part = page_key(page.place, variant)
+        found = kept.page(part)
+        if found:
+            return self.lists.add(found)
+        documents = list(page.items)
+        results = await self.objects(plan, documents)
+        if self.is_current(kept):
+            kept.keep_page(part, page.place.whole, _keys(documents, variant))
+        return results
+
+    async def one(self, plan: ObjectPlan, document: Any) -> Entry:
+        """The result for one document."""
+        key = document.id
+        if plan.names:
+            key = plan.variant(self.variables), key
+        entry = plan.kept.at(self.snapshot.version).get(key)
+        if entry is None:
+            [entry] = await self.made(plan, [key], (document,))
+        return entry
 
     async def objects(self, plan: ObjectPlan, documents: Sequence[Any]) -> list[Any]:
-        """The results for n distinct documents: n fragments or objects, in the same order."""
-        if not plan.cacheable:
-            return await self.render(plan, documents)
-        kept = plan.fragments(self.variables, self.cache)
-        current = kept.at(self.snapshot.version)
+        """The results for n distinct documents: n fragments, in the same order."""
+        current = plan.kept.at(self.snapshot.version)
+        keys = _keys(documents, plan.variant(self.variables))
         try:
-            return [current[document.id] for document in documents]
+            return [current[key].fragment for key in keys]
         except KeyError:
-            pass
-        made = {d.id: current[d.id] for d in documents if d.id in current}
-        missing = [document for document in documents if document.id not in made]
-        arguments = [each(self.variables) for each in plan.arguments]
-        rows = await self.values(plan, missing)
-        for document, values in zip(missing, rows, strict=True):
-            fragment = kept.find(document, values)
-            if fragment is None:
-                answer = plan.render(document, *values, *arguments)
-                fragment = kept.put(document, values, to_json(answer))
-            made[document.id] = fragment
-            if document.id in kept.entries:  # there was room
-                current[document.id] = fragment
-        return [made[document.id] for document in documents]
+            return [entry.fragment for entry in await self.made(plan, keys, documents)]
 
-    async def render(self, plan: ObjectPlan, documents: Sequence[Any]) -> list[Any]:
-        """The results for documents, made anew."""
-        arguments = [each(self.variables) for each in plan.arguments]
-        rows = await self.values(plan, documents)
-        return [
-            plan.render(document, *values, *arguments)
-            for document, values in zip(documents, rows, strict=True)
+    async def made(
+        self, plan: ObjectPlan, keys: Sequence[Key], documents: Sequence[Any]
+    ) -> list[Entry]:
+        """The results for n distinct documents, those made that are not kept."""
+        kept = plan.kept
+        made = {key: entry for key in keys if (entry := kept.current.get(key)) is not None}
+        missing = [
+            (key, each) for key, each in zip(keys, documents, strict=True) if key not in made
         ]
+        arguments = [each(self.variables) for each in plan.arguments]
+        rows = await self.values(plan, [document for _, document in missing])
+        is_current = self.is_current(kept)
+        for (key, document), values in zip(missing, rows, strict=True):
+            entry = kept.find(key, document, values) if is_current and kept.lasting else None
+            if entry is None:
+                rendered = to_json(plan.render(document, *values, *arguments))
+                json = b"".join(self.lists.fill(rendered))
+                entry = Entry(document, values if kept.lasting else (), json, Fragment(json))
+                if is_current:
+                    kept.put(key, entry)
+            made[key] = entry
+        return [made[key] for key in keys]
 
     async def values(self, plan: ObjectPlan, documents: Sequence[Any]) -> list[Values]:
         """The rendered value of each link of each document: n documents -> n tuples."""
         if not plan.links:
             return [()] * len(documents)
         if len(documents) == len(plan.links) == 1 and plan.links[0].single:
-            return [(await self.value(plan.links[0], documents[0]),)]
+            value = await self.value(plan.links[0], documents[0])
+            return [(value.fragment if type(value) is Entry else value,)]
         asked = [_Asked(link, documents, self.variables) for link in plan.links]
         answers = await self.ask(asked)
         columns = [await self.column(each, answers[each.plan.link.ask]) for each in asked]
         return list(zip(*columns, strict=True))
 
     async def value(self, plan: LinkPlan, document: Any) -> Any:
-        """The rendered value of the only link of the only document.
+        """The value of the only link of the only document: an entry, or what is rendered.
 
         The same as the general case below, without its sorting of many things: most operations
         begin so, and for small ones this is most of the work.
         """
         link, below = plan.link, plan.below
-        asked = plan.arguments(self.variables) if plan.arguments is not None else None
-        keys = link.keys(document, asked, plan.with_total)
-        found = link.pick(
-            list(await link.ask(self.snapshot, keys, self.visibility) if keys else ())
-        )
+        keys, cursor_of = self.variables.asked_of(plan, document)
+        answers = await link.ask(self.snapshot, keys, self.visibility) if keys else ()
+        found = link.pick(answers)
         if isinstance(below, ConnectionPlan):
-            return await self.connection(plan, below, asked, found)
+            rendered = await self.connection(below, cursor_of, found)
+            if document is None:
+                self.variables.found = self.page_found
+            return rendered
         if link.is_list:
             [[value]] = await self.entities(plan, below, [[found]])
             return value
         if found is None:
             return None if plan.is_nullable else surprise("null")
-        [value] = await self.objects(below[type(found).__name__], (found,))
-        return value
+        chosen = plan.only or below[type(found).__name__]
+        entry = await self.one(chosen, found)
+        if document is None:
+            key = (chosen.variant(self.variables), found.id) if chosen.names else found.id
+            self.variables.found = FoundDocument(self.snapshot.version, chosen.kept, key)
+        return entry
 
-    async def connection(
-        self, plan: LinkPlan, below: ConnectionPlan, asked: Any, page: Page[Any]
-    ) -> Any:
+    async def connection(self, plan: ConnectionPlan, cursor_of: Any, page: Page[Any]) -> Any:
         """One rendered connection."""
-        lists = [await self.page(each, page) for each in below.items]
-        return below.render(page, plan.cursor_of(asked), *lists)
+        if plan.frames is None or page.place is None or self.lists.texts:
+            return await self.rendered(plan, cursor_of, page)
+        parts = [page_key(page.place, each.variant(self.variables)) for each, _ in plan.items]
+        kept = plan.kept(self.snapshot.version, id(page), parts)
+        if kept is not None and kept[0].document is page:
+            frame, self.lists.texts = kept
+            version = self.snapshot.version
+            self.page_found = FoundPage(version, plan, id(page), frame.json, parts)
+            return frame.fragment
+        rendered = await self.rendered(plan, cursor_of, page)
+        # Its lists have marks in it only if none had to be made.
+        if len(self.lists.texts) == len(plan.items) and self.is_current(plan.frames):
+            json = to_json(rendered)
+            plan.frames.put(id(page), Entry(page, (), json, Fragment(json)))
+        return rendered
+
+    async def rendered(self, plan: ConnectionPlan, cursor_of: Any, page: Page[Any]) -> Any:
+        """One connection, rendered anew."""
+        lists = [
+            await (self.page(each, page) if joined else self.objects(each, list(page.items)))
+            for each, joined in plan.items
+        ]
+        return plan.render(page, cursor_of, *lists)
+
+    def is_current(self, kept: DocumentFragments) -> bool:
+        """Whether others have not run on another state meanwhile."""
+        return kept.version == self.snapshot.version
 
     async def ask(self, asked: Sequence[_Asked]) -> dict[Ask, dict[Any, Any]]:
         """The store's answers by kind of question and key; one call for each kind."""
@@ -195,7 +262,7 @@ class Run:
         pages = [page for row in picked for page in row]
         items = [item for page in pages for item in page.items]
         lists = []
-        for plan in below.items:
+        for plan, _ in below.items:
             rendered = await self.distinct({plan.type_name: plan}, items)
             lists.append([[rendered[item.id] for item in page.items] for page in pages])
         results = iter(

@@ -1,16 +1,18 @@
 """GraphQL over HTTP: a core without a framework, and a thin ASGI adapter."""
 
 from .asgi import ContextFactory, GraphQLApp, RequestSummary
+from .asked import HeaderMap, PlainRequests
 from .bounded_cache import BoundedCache
 from .cost import CostSettings
 from .cost_limit import CostLimit
-from .execution import Execute, Pipeline
+from .execution import Execute, ExecuteReady, Pipeline, Ready
 from .front import Front
 from .handler import GraphQLHandler
 from .idempotency import Idempotency
 from .kept_answers import KeptAnswers
 from .limits import Limits
 from .protocol import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, Result
+from .reply import Reply
 from .response_cache import ResponseCache
 
 __all__ = [
@@ -19,10 +21,12 @@ __all__ = [
     "CostLimit",
     "CostSettings",
     "Execute",
+    "ExecuteReady",
     "Front",
     "GraphQLApp",
     "GraphQLHandler",
     "GraphQLRequest",
+    "HeaderMap",
     "HttpRequest",
     "HttpResponse",
     "HttpSettings",
@@ -30,6 +34,9 @@ __all__ = [
     "KeptAnswers",
     "Limits",
     "Pipeline",
+    "PlainRequests",
+    "Ready",
+    "Reply",
     "RequestSummary",
     "ResponseCache",
     "Result",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -10,35 +9,72 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class BoundedCache(Generic[K, V]):
-    """Values by key, together within `capacity_bytes`; 0 keeps none."""
+class _Generation(Generic[K, V]):
+    """Values by key, with their sizes."""
 
-    __slots__ = ("_entries", "capacity_bytes", "size_bytes")
+    __slots__ = ("size_bytes", "sizes", "values")
+
+    def __init__(self) -> None:
+        self.values: dict[K, V] = {}
+        self.sizes: dict[K, int] = {}
+        self.size_bytes = 0
+
+    def put(self, key: K, value: V, size_bytes: int) -> None:
+        self.values[key] = value
+        self.sizes[key] = size_bytes
+        self.size_bytes += size_bytes
+
+    def pop(self, key: K) -> int:
+        """The size of what was forgotten; 0 for nothing."""
+        if self.values.pop(key, None) is None:
+            return 0
+        size_bytes = self.sizes.pop(key)
+        self.size_bytes -= size_bytes
+        return size_bytes
+
+
+class BoundedCache(Generic[K, V]):
+    """Values by key, none of them None, together within `capacity_bytes`; 0 keeps none.
+
+    There are two generations. What is used is in the young one; when that has half the room, it is
+    the old one, and what was not used since goes. So finding a value again writes nothing, which a
+    list in order of use would have to.
+    """
+
+    __slots__ = ("_old", "_young", "capacity_bytes")
 
     def __init__(self, capacity_bytes: int) -> None:
         self.capacity_bytes = capacity_bytes
-        self.size_bytes = 0
-        self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()
+        self._young: _Generation[K, V] = _Generation()
+        self._old: _Generation[K, V] = _Generation()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._young.values) + len(self._old.values)
+
+    @property
+    def size_bytes(self) -> int:
+        """What the values take together."""
+        return self._young.size_bytes + self._old.size_bytes
 
     def get(self, key: K) -> V | None:
         """The value under this key, if it is still here."""
-        found = self._entries.get(key)
+        found = self._young.values.get(key)
         if found is None:
-            return None
-        self._entries.move_to_end(key)
-        return found[0]
+            found = self._old.values.get(key)
+            if found is not None:
+                self._add(key, found, self._old.pop(key))
+        return found
 
     def put(self, key: K, value: V, size_bytes: int) -> None:
         """Keep a value, or one that has grown, at the cost of those not used for longest."""
-        _, before = self._entries.pop(key, (None, 0))
-        self.size_bytes -= before
-        if size_bytes > self.capacity_bytes:
-            return
-        self._entries[key] = (value, size_bytes)
-        self.size_bytes += size_bytes
-        while self.size_bytes > self.capacity_bytes:
-            _, (_, gone) = self._entries.popitem(last=False)
-            self.size_bytes -= gone
+        self._young.pop(key)
+        self._old.pop(key)
+        if size_bytes <= self.capacity_bytes:
+            self._add(key, value, size_bytes)
+
+    def _add(self, key: K, value: V, size_bytes: int) -> None:
+        if self._young.size_bytes + size_bytes > self.capacity_bytes // 2:
+            self._old, self._young = self._young, _Generation()
+        if self.size_bytes + size_bytes > self.capacity_bytes:  # by one that is very large
+            self._old = _Generation()
+        self._young.put(key, value, size_bytes)

@@ -15,7 +15,7 @@ from gql.errors import FormattedError
 from .cost import Asked, CostSettings, most_that_passes
 from .documents import Document
 from .encoding import encode
-from .execution import Execute, Pipeline
+from .execution import ExecuteReady, Pipeline, Ready
 from .protocol import GraphQLRequest, Result, failed
 
 HEADER = b"x-newsgraph-cost"
@@ -25,8 +25,9 @@ _MEMO = "cost"
 class CostLimit:
     """Lets `execute` answer what is within the budget. `reference` knows the documents."""
 
-    def __init__(self, execute: Execute, reference: Pipeline, settings: CostSettings) -> None:
+    def __init__(self, execute: ExecuteReady, reference: Pipeline, settings: CostSettings) -> None:
         self.execute = execute
+        self.counts = execute.counts
         self.reference = reference
         self.settings = settings
 
@@ -34,14 +35,27 @@ class CostLimit:
         self, request: GraphQLRequest, context: Any, *, read_only: bool = False
     ) -> Result:
         """The result of a request, or the reason why it is not executed."""
-        cost: int | None = request.memo.get(_MEMO)
-        if cost is None:
-            cost = request.memo[_MEMO] = self.cost(request)
+        cost = self.known_cost(request)
         if cost > self.settings.maximum:
             error = self.refusal(request, cost)
             return _telling(failed(error), request, cost, self.settings.maximum)
         result = await self.execute(request, context, read_only=read_only)
         return _telling(result, request, cost, self.settings.maximum) if cost else result
+
+    def ready(self, request: GraphQLRequest, viewer: Any) -> Ready | None:
+        """See `ExecuteReady`. None, too, for what is refused, or wants its cost in the body."""
+        cost = self.known_cost(request)
+        if cost > self.settings.maximum or _wants_cost(request):
+            return None
+        ready = self.execute.ready(request, viewer)
+        return ready and ready._replace(headers=(*ready.headers, _header(cost)))
+
+    def known_cost(self, request: GraphQLRequest) -> int:
+        """What a request costs, counted when it comes for the first time."""
+        cost: int | None = request.memo.get(_MEMO)
+        if cost is None:
+            cost = request.memo[_MEMO] = self.cost(request)
+        return cost
 
     def cost(self, request: GraphQLRequest) -> int:
         """What a request costs; 0 where nothing can be executed, for a reason that others tell."""
@@ -74,11 +88,19 @@ class CostLimit:
         }
 
 
+def _wants_cost(request: GraphQLRequest) -> bool:
+    return request.extensions is not None and request.extensions.get("cost") is True
+
+
+def _header(cost: int) -> tuple[bytes, bytes]:
+    return HEADER, b"%d" % cost
+
+
 def _telling(result: Result, request: GraphQLRequest, cost: int, maximum: int) -> Result:
     """The result with its cost in a header, and in the body if the request wants that."""
-    headers = (*result.headers, (HEADER, b"%d" % cost))
+    headers = (*result.headers, _header(cost))
     body = result.body
-    if request.extensions and request.extensions.get("cost") is True:
+    if _wants_cost(request):
         told = encode({"cost": {"found": cost, "limit": maximum}})
         body = body[:-1] + b',"extensions":' + told + b"}"
     return msgspec.structs.replace(result, body=body, headers=headers)

@@ -31,6 +31,12 @@ from .bounded_cache import BoundedCache
 from .cost import Costs
 from .limits import Limits, check_limits
 
+TREE_BYTES, TREE_FACTOR = 50_000, 100
+"""What a document's syntax tree takes: and so many times the length of its text; measured."""
+
+PLAN_BYTES, PLAN_FACTOR = 3_000, 45
+"""The same for each of its plans."""
+
 
 class OneOfVariablesRule(ValidationRule):
     """A variable in a @oneOf input has to be non-null.
@@ -151,14 +157,13 @@ def validate_document(
 
 
 class DocumentCache(BoundedCache[str, Document]):
-    """The valid documents used last, by text; bounded by the length of all texts.
-
-    A syntax tree takes some hundred times the memory of its text.
-    """
+    """The valid documents used last, by text, with the plans that were made of them."""
 
     def keep(self, text: str, document: Document) -> None:
-        """Keep a document."""
-        self.put(text, document, size_bytes(text))
+        """Keep a document, counted with the plans that it has by now."""
+        length, plans = size_bytes(text), len(document.plans)
+        tree_bytes = TREE_BYTES + TREE_FACTOR * length
+        self.put(text, document, tree_bytes + plans * (PLAN_BYTES + PLAN_FACTOR * length))
 
 
 def size_bytes(text: str) -> int:

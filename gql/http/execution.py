@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import strawberry
@@ -13,6 +14,7 @@ from strawberry.execution import optimized_is_awaitable
 from gql.errors import (
     BAD_USER_INPUT,
     FormattedError,
+    Headers,
     MethodNotAllowedError,
     RequestError,
     SubscriptionError,
@@ -26,7 +28,10 @@ from .encoding import encode
 from .limits import Limits
 from .protocol import GraphQLRequest, Result, error_codes, failed
 
-DOCUMENT_CACHE_BYTES = 1 << 20
+DOCUMENT_CACHE_BYTES = 1 << 24
+COMPILED = "compiled"
+"""The way of what is ready."""
+
 NO_STORE = ((b"cache-control", b"no-store"),)
 """For answers to mutations, which nobody may give again in place of doing what they say."""
 
@@ -38,6 +43,32 @@ class Execute(Protocol):
         self, request: GraphQLRequest, context: Any, *, read_only: bool = False
     ) -> Result:
         """Execute the request for a context; `read_only` refuses everything but queries."""
+        ...
+
+
+class Ready(NamedTuple):
+    """A query made ready, for a viewer, to be answered as often as it is asked.
+
+    `run(snapshot)` gives the JSON of an answer without errors, in pieces; None where this takes the
+    long way of `Execute`. The snapshot has to be one that is read without waiting. `headers` go
+    with the answer.
+    """
+
+    run: Callable[[Any], Sequence[bytes | memoryview] | None]
+    operation_name: str | None
+    headers: Headers = ()
+
+
+class ExecuteReady(Execute, Protocol):
+    """What answers operations, and some of them without waiting."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many queries it has answered in which of its ways."""
+        ...
+
+    def ready(self, request: GraphQLRequest, viewer: Any) -> Ready | None:
+        """The request made ready for those with this viewer's rights; None where it cannot be."""
         ...
 
 
@@ -59,6 +90,7 @@ class Pipeline:
         self.schema = schema
         declare_one_of(schema._schema)
         self.limits = limits or Limits()
+        self.counts: Mapping[str, int] = {}
         self.documents = DocumentCache(cache_bytes)
 
     async def __call__(
@@ -84,6 +116,9 @@ class Pipeline:
         if operation.operation is OperationType.MUTATION:
             return msgspec.structs.replace(result, headers=(*result.headers, *NO_STORE))
         return result
+
+    def ready(self, _request: GraphQLRequest, _viewer: Any) -> None:
+        """Nothing: graphql-core looks at an operation anew each time."""
 
     def prepare(self, text: str) -> Document:
         """The document of a text, from the cache where it is known and valid."""

@@ -1,9 +1,13 @@
-"""The short way for plain operations: a raw ASGI callable in front of everything else.
+"""The short way for plain operations: in front of everything else, and mostly without waiting.
 
 It takes a POST or GET of one JSON operation with nothing unusual about it, and answers from three
 places, the cheapest first: what the client has already (304), what was answered before (the
 response cache), and the executor. Whatever is unusual goes to the application behind it, which has
 the words for every error; a body that was read meanwhile is handed on.
+
+What can be answered from memory is answered by a plain function, `now`. As an ASGI application the
+front sends what that returns; a server that asks for it before it makes a task for the request
+(`gql.direct`) saves the rest of ASGI's way.
 """
 
 from __future__ import annotations
@@ -11,32 +15,21 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gql.conditional import matches
-from gql.errors import RequestError
+from gql.errors import Headers
 
 from .asgi import RequestSummary
-from .bounded_cache import BoundedCache
-from .compression import best_encoding
-from .encoding import decode
-from .execution import Execute
+from .asked import Asked, Form, HeaderMap, PlainRequests
+from .execution import COMPILED, ExecuteReady, Ready
 from .handler import failure
-from .media_types import MediaType, negotiate
-from .protocol import GraphQLRequest, HttpSettings, Result, graphql_request, read_get, respond
+from .protocol import Result, respond
+from .reply import Head, Reply
 from .response_cache import CachedResponse, ResponseCache
 
-REQUEST_FACTOR, REQUEST_BYTES = 3, 3_000
-"""What a remembered request costs: times its text's length, plus its objects; measured."""
-
-_CONTENT_TYPES = {
-    media_type: (b"content-type", f"{media_type}; charset=utf-8".encode())
-    for media_type in MediaType
-}
-_JSON_BODIES = frozenset((b"application/json", b"application/json; charset=utf-8"))
-_NO_KEY = (b"", b"")
 _VARY = (b"vary", b"Accept, Accept-Encoding, Authorization")
 
 
@@ -48,231 +41,237 @@ class RequestContext(Protocol):
         """The name of the store's state."""
         ...
 
+
+class State(Protocol):
+    """What it must know of a snapshot of the store."""
+
     @property
-    def rights(self) -> bytes:
-        """The same for all who see the same of it."""
+    def version(self) -> str:
+        """Its name."""
         ...
 
 
+class Viewer(Protocol):
+    """What it must know of who asks."""
+
+    mark: bytes
+
+
 MakeContext = Callable[[Scope], Awaitable[RequestContext]]
+Current = Callable[[], State | None]
+"""The store's state where it is in memory; None: somebody has to wait for it."""
 Tell = Callable[[Scope, int, int, float, RequestSummary], None]
 """Takes the scope, status, size in bytes, start by `time.perf_counter`, and summary of a request
 that is over."""
 
 
-class Plain(NamedTuple):
-    """A request without surprises: the bytes that say it all, what they say, what is accepted."""
+class Known:
+    """What is known of a request in one form before it is answered once more."""
 
-    text: bytes
-    request: GraphQLRequest
-    media_type: MediaType
-    if_none_match: bytes | None
-    encoding: str | None
+    __slots__ = ("_digest", "head", "headers", "run", "summary")
 
+    def __init__(self, asked: Asked, ready: Ready | None) -> None:
+        form = asked.form
+        key = repr((form.media_type, form.encoding, form.rights)).encode()
+        self._digest = hashlib.blake2b(asked.text + key, digest_size=12).hexdigest().encode()
+        self.run = ready and ready.run
+        self.summary = RequestSummary(ready and ready.operation_name)
+        self.headers: Headers = ready.headers if ready else ()
+        self.head = Head(())
 
-class Reply(NamedTuple):
-    """What is sent, and what is told of it."""
+    def etag(self, version: bytes) -> bytes:
+        """A strong validator of the answer, known before there is one.
 
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-    operation_name: str | None
-    error_codes: tuple[str, ...] = ()
+        The answer is the same whenever the request, its form, the rights and the state of the store
+        are.
+        """
+        return b'"%s-%s"' % (self._digest, version)
 
 
 class Front:
-    """Answers plain operations; hands everything else to `behind`.
-
-    `requests` remembers what bodies and query strings say, so that one which comes again need not
-    be read again.
-    """
+    """Answers plain operations; hands everything else to `behind`."""
 
     def __init__(  # noqa: PLR0913  # the seams between what it joins
         self,
         behind: ASGIApp,
-        execute: Execute,
+        execute: ExecuteReady,
+        requests: PlainRequests,
         make_context: MakeContext,
-        settings: HttpSettings,
+        current: Current,
         *,
         responses: ResponseCache,
-        requests: BoundedCache[bytes, GraphQLRequest],
         cache_control: str,
         tell: Tell,
         explain: bool = False,
     ) -> None:
-        self.tell = tell
         self.behind = behind
         self.execute = execute
-        self.make_context = make_context
-        self.settings = settings
-        self.responses = responses
         self.requests = requests
+        self.make_context = make_context
+        self.current = current
+        self.responses = responses
+        self.keeps = responses.capacity_bytes > 0
         self.cache_control = (b"cache-control", cache_control.encode())
+        self.not_modified = Head((self.cache_control, _VARY))
+        self.tell = tell
         self.explain = explain
 
+    def now(self, headers: HeaderMap, body: bytes, viewer: Viewer) -> Reply | None:
+        """The reply to a POST, where it is plain and can be answered without waiting."""
+        asked = self.requests.post(headers, body, viewer.mark)
+        return None if asked is None else self.from_memory(asked, viewer)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Answer one HTTP request; the gate has left in its state who asks."""
         started = time.perf_counter()
-        message: Message | None = None
-        plain = None
-        if scope["method"] == "POST":
-            message = await receive()
-            plain = self.read_post(dict(scope["headers"]), message)
+        messages: list[Message] = []
+        asked = None
+        headers = dict(scope["headers"])
+        viewer = scope.get("state", {}).get("viewer")
+        if viewer is None or len(headers) < len(scope["headers"]):
+            pass  # the gate is open here; which of two fields counts is for others to say
+        elif scope["method"] == "POST":
+            body = await _read(receive, messages, self.requests.settings.max_body_bytes)
+            asked = None if body is None else self.requests.post(headers, body, viewer.mark)
         elif scope["method"] == "GET":
-            plain = self.read_get(dict(scope["headers"]), scope["query_string"])
-        if plain is None or not await self.answer(plain, scope, send, started):
-            await self.behind(scope, _replaying(message, receive), send)
+            asked = self.requests.get(headers, scope["query_string"], viewer.mark)
+        reply = await self.answer(asked, scope, viewer) if asked is not None else None
+        if reply is None:
+            await self.behind(scope, _replaying(messages, receive), send)
+            return
+        start = {"type": "http.response.start", "status": reply.status, "headers": reply.headers()}
+        await send(start)
+        await send({"type": "http.response.body", "body": reply.body})
+        self.tell(scope, reply.status, reply.size_bytes, started, reply.summary)
 
-    def read_post(self, headers: dict[bytes, bytes], message: Message) -> Plain | None:
-        """The operation in a body that came in one piece; None where anything is unusual."""
-        body: bytes = message.get("body", b"")
-        if (
-            headers.get(b"content-type") not in _JSON_BODIES
-            or message["type"] != "http.request"
-            or message.get("more_body")
-            or len(body) > self.settings.max_body_bytes
-            or b"content-encoding" in headers
-        ):
-            return None
-        request = self.requests.get(body)
-        if request is None:
-            try:
-                request = graphql_request(decode(body), self.settings)
-            except (ValueError, RequestError):
-                return None
-            # What may change something is executed each time and never kept. The keyword can be
-            # written in no other way; a query that has the word elsewhere just goes the long way.
-            if "mutation" in request.query:
-                return None
-            self.remember(body, request)
-        return plain(body, request, headers)
-
-    def read_get(self, headers: dict[bytes, bytes], query_string: bytes) -> Plain | None:
-        """The operation in a URL; None where anything is unusual."""
-        text = b"?" + query_string  # no JSON begins so
-        request = self.requests.get(text)
-        if request is None:
-            try:
-                request = read_get(query_string, self.settings)
-            except RequestError:
-                return None
-            self.remember(text, request)
-        return plain(text, request, headers)
-
-    def remember(self, text: bytes, request: GraphQLRequest) -> None:
-        """Keep what a text says for the next request with the same."""
-        self.requests.put(text, request, REQUEST_FACTOR * len(text) + REQUEST_BYTES)
-
-    async def answer(self, plain: Plain, scope: Scope, send: Send, started: float) -> bool:
-        """Send the answer; False, with nothing sent, where the request cannot be served."""
+    async def answer(self, asked: Asked, scope: Scope, viewer: Viewer) -> Reply | None:
+        """The reply to a plain request; None where it cannot be served."""
+        reply = self.from_memory(asked, viewer)
+        if reply is not None:
+            return reply
         try:
             context = await self.make_context(scope)
         except Exception:  # noqa: BLE001  # what is behind meets it again, and has the words for it
-            return False
-        etag = _etag(plain, context)
-        known = plain.if_none_match
-        # A star fits whatever there is; whether there is an answer shows only when it is executed.
-        if known and known.strip() != b"*" and matches(known.decode("latin-1"), etag.decode()):
-            validators = [self.cache_control, _VARY, (b"etag", etag)]
-            reply = Reply(304, validators, b"", plain.request.operation_name)
-        else:
-            reply = await self.reply(plain, context, etag, read_only=scope["method"] == "GET")
-        await send(
-            {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
-        )
-        await send({"type": "http.response.body", "body": reply.body})
-        summary = RequestSummary(
-            operation_name=reply.operation_name,
-            error_codes=reply.error_codes,
-            duration_s=time.perf_counter() - started,
-        )
-        self.tell(scope, reply.status, len(reply.body), started, summary)
-        return True
+            return None
+        known = self.known(asked, viewer)
+        reply = self.at_hand(asked, known, context.version)
+        if reply is not None:
+            return reply
+        return await self.executed(asked, known, context, read_only=scope["method"] == "GET")
 
-    async def reply(
-        self, plain: Plain, context: RequestContext, etag: bytes, *, read_only: bool
+    def from_memory(self, asked: Asked, viewer: Viewer) -> Reply | None:
+        """The reply without waiting; None where there is none to be had."""
+        try:
+            state = self.current()
+        except Exception:  # noqa: BLE001  # what is behind meets it again, and has the words for it
+            return None
+        if state is None:
+            return None
+        known = self.known(asked, viewer)
+        version = state.version.encode()
+        if self.keeps or asked.if_none_match:
+            reply = self.at_hand(asked, known, version)
+            if reply is not None:
+                return reply
+        pieces = known.run(state) if known.run is not None else None
+        if pieces is None:
+            return None
+        if asked.form.encoding is None and not self.keeps:
+            etag, size_bytes = known.etag(version), sum(map(len, pieces))
+            return Reply(200, known.head, etag, pieces, size_bytes, known.summary)
+        response = CachedResponse(b"".join(pieces), known.summary, COMPILED, known.headers)
+        return self.reply(asked, known, version, response)
+
+    def known(self, asked: Asked, viewer: Viewer) -> Known:
+        """What is known of a request beforehand, found out once."""
+        memo = asked.request.memo
+        try:
+            known: Known = memo[asked.form]
+        except KeyError:
+            ready = self.execute.ready(asked.request, viewer)
+            known = memo[asked.form] = Known(asked, ready)
+            known.head = self.head(asked.form, COMPILED, known.headers)
+        return known
+
+    def at_hand(self, asked: Asked, known: Known, version: bytes) -> Reply | None:
+        """The reply where the client has the answer, or the response cache does."""
+        tags = asked.if_none_match
+        # A star fits whatever there is; whether there is an answer shows only when it is executed.
+        if tags and tags.strip() != b"*":
+            etag = known.etag(version)
+            if matches(tags.decode("latin-1"), etag.decode()):
+                return Reply(304, self.not_modified, etag, (), 0, known.summary)
+        response = self.responses.get((asked.text, asked.form.rights + version))
+        return None if response is None else self.reply(asked, known, version, response)
+
+    async def executed(
+        self, asked: Asked, known: Known, context: RequestContext, *, read_only: bool
     ) -> Reply:
-        """The answer from the response cache, else from the executor."""
-        keeps = self.responses.capacity_bytes > 0
-        key = (plain.text, context.rights + context.version) if keeps else _NO_KEY
-        response = self.responses.get(key) if keeps else None
-        if response is None:
-            try:
-                result = await self.execute(plain.request, context, read_only=read_only)
-            except Exception as error:  # noqa: BLE001  # the last place that can log and mask it
-                result = failure(error)
-            if not result.has_data or result.error_codes:
-                return refused(result, plain)
-            response = CachedResponse(
-                result.body, result.operation_name, result.way, result.headers
-            )
+        """The reply by executing the operation."""
+        try:
+            result = await self.execute(asked.request, context, read_only=read_only)
+        except Exception as error:  # noqa: BLE001  # the last place that can log and mask it
+            result = failure(error)
+        if not result.has_data or result.error_codes:
+            return refused(result, asked)
+        summary = RequestSummary(result.operation_name)
+        response = CachedResponse(result.body, summary, result.way, result.headers)
+        return self.reply(asked, known, context.version, response)
+
+    def reply(self, asked: Asked, known: Known, version: bytes, response: CachedResponse) -> Reply:
+        """The reply with an answer, which is kept if there is room."""
         encoding, body = None, response.body
-        if plain.encoding is not None:
-            encoding, body = response.encoded(plain.encoding)
-        if keeps:
-            self.responses.keep(key, response)
-        headers = [
-            _CONTENT_TYPES[plain.media_type],
-            (b"content-length", b"%d" % len(body)),
+        if asked.form.encoding is not None:
+            encoding, body = response.encoded(asked.form.encoding)
+        head = known.head
+        if known.run is None or response.way != COMPILED:
+            head = self.head(asked.form, response.way, response.headers)
+        if encoding is not None:
+            head = head.with_field(b"content-encoding", encoding.encode())
+        self.responses.keep((asked.text, asked.form.rights + version), response)
+        return Reply(200, head, known.etag(version), (body,), len(body), response.summary)
+
+    def head(self, form: Form, way: str, more: Headers) -> Head:
+        """The header fields of an answer as it is, but those that differ with its content."""
+        fields = [
+            (b"content-type", f"{form.media_type}; charset=utf-8".encode()),
             self.cache_control,
             _VARY,
-            (b"etag", etag),
-            *response.headers,
+            *more,
         ]
-        if encoding is not None:
-            headers.append((b"content-encoding", encoding.encode()))
         if self.explain:
-            headers.append((b"x-newsgraph-way", response.way.encode()))
-        return Reply(200, headers, body, response.operation_name)
+            fields.append((b"x-newsgraph-way", way.encode()))
+        return Head.of(tuple(fields))
 
 
-def refused(result: Result, plain: Plain) -> Reply:
+def refused(result: Result, asked: Asked) -> Reply:
     """The reply with an answer that has errors, which nobody should keep."""
-    response = respond(result, plain.media_type)
-    return Reply(
-        response.status,
-        list(response.headers),
-        response.body,
-        response.operation_name,
-        response.error_codes,
-    )
+    response = respond(result, asked.form.media_type)
+    head = Head(tuple(field for field in response.headers if field[0] != b"content-length"))
+    summary = RequestSummary(response.operation_name, response.error_codes)
+    body = response.body
+    return Reply(response.status, head, b"", (body,), len(body), summary)
 
 
-def plain(text: bytes, request: GraphQLRequest, headers: dict[bytes, bytes]) -> Plain | None:
-    """The request with what its headers ask; None where nothing of ours is acceptable.
-
-    Of a header that comes twice the last counts here; none of these should.
-    """
-    accept = headers.get(b"accept")
-    if accept and b"text/event-stream" in accept:
-        return None
-    media_type = negotiate(accept.decode("latin-1")) if accept else MediaType.JSON
-    if media_type is None:
-        return None
-    accepted = headers.get(b"accept-encoding")
-    encoding = best_encoding(accepted) if accepted else None
-    return Plain(text, request, media_type, headers.get(b"if-none-match"), encoding)
+async def _read(receive: Receive, messages: list[Message], limit: int) -> bytes | None:
+    """A request's body; None where it is too long or ends early. All messages are noted."""
+    size_bytes = 0
+    while size_bytes <= limit:
+        message = await receive()
+        messages.append(message)
+        if message["type"] != "http.request":
+            return None
+        size_bytes += len(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(each.get("body", b"") for each in messages)
+    return None
 
 
-def _etag(plain: Plain, context: RequestContext) -> bytes:
-    """A strong validator of the answer, known before there is one.
-
-    The answer is the same whenever the request, its form, the rights and the state of the store
-    are. All but the last are hashed once for each request that is remembered.
-    """
-    key = (plain.media_type, plain.encoding, context.rights)
-    digest: bytes | None = plain.request.memo.get(key)
-    if digest is None:
-        hashed = hashlib.blake2b(plain.text + repr(key).encode(), digest_size=12)
-        digest = plain.request.memo[key] = hashed.hexdigest().encode()
-    return b'"%s-%s"' % (digest, context.version)
-
-
-def _replaying(message: Message | None, receive: Receive) -> Receive:
-    """A receive that first gives the message that was read already."""
-    if message is None:
+def _replaying(messages: list[Message], receive: Receive) -> Receive:
+    """A receive that first gives the messages that were read already."""
+    if not messages:
         return receive
-    pending: list[Message] = [message]
+    pending = messages[::-1]
 
     async def replay() -> Message:
         return pending.pop() if pending else await receive()

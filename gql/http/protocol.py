@@ -6,6 +6,7 @@ https://graphql.github.io/graphql-over-http/draft/
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -208,7 +209,7 @@ def graphql_request(value: Any, settings: HttpSettings, of: str = "") -> GraphQL
                 f"at most {settings.max_json_depth} are allowed."
             )
     return GraphQLRequest(
-        query=query,
+        query=intern(query),  # many requests that are remembered have the same
         operation_name=_parameter(value, "operationName", str, of),
         variables=variables,
         extensions=extensions,

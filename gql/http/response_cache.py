@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gql.errors import Headers
 
+from .asgi import RequestSummary
 from .bounded_cache import BoundedCache
 from .compression import COMPRESSORS, MIN_BYTES
 
@@ -12,18 +13,21 @@ ENTRY_BYTES = 300
 
 
 class CachedResponse:
-    """An answer's body, its compressed forms as they come to be asked for, and how it was made."""
+    """An answer's body, its compressed forms as they come to be asked for, and how it was made.
 
-    __slots__ = ("body", "compressed", "headers", "operation_name", "way")
+    `headers` are fields of its own. It is the same for all forms but the encoding.
+    """
+
+    __slots__ = ("body", "compressed", "headers", "summary", "way")
 
     def __init__(
-        self, body: bytes, operation_name: str | None, way: str, headers: Headers = ()
+        self, body: bytes, summary: RequestSummary, way: str, headers: Headers = ()
     ) -> None:
         self.body = body
         self.compressed: dict[str, bytes] | None = None
-        self.headers = headers
-        self.operation_name = operation_name
+        self.summary = summary
         self.way = way
+        self.headers = headers
 
     def encoded(self, encoding: str) -> tuple[str | None, bytes]:
         """The body in an encoding, compressed at most once; (None, body) where it does not pay."""
@@ -49,6 +53,8 @@ class ResponseCache(BoundedCache[ResponseKey, CachedResponse]):
     """The answers used last."""
 
     def keep(self, key: ResponseKey, response: CachedResponse) -> None:
-        """Keep an answer, counted with the forms it has by now."""
+        """Keep an answer, counted with the forms it has by now; with no room at all, do nothing."""
+        if not self.capacity_bytes:
+            return
         key_bytes = len(key[0]) + len(key[1])
         self.put(key, response, key_bytes + response.size_bytes + ENTRY_BYTES)

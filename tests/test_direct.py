@@ -1,0 +1,230 @@
+"""Answers before there is a task: the same as on ASGI's way, whatever comes in which pieces."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as trying
+from hypothesis import strategies as st
+
+from gql.app import App
+from gql.direct import COPIED_BYTES, HELD_BYTES, DirectProtocol
+from gql.settings import load_settings
+
+from .live import LiveServer, running
+from .sites import article, stored
+
+LONG = "what it tells " * 400
+TITLES = "{ articles(first: 2) { nodes { title } } }"
+EXCERPTS = "query Long { articles(first: 20) { nodes { slug excerpt } } }"
+_CHANGING = re.compile(rb'date: [^\r]*\r\n|"id":"[0-9a-f]{12}"')
+_TIMEOUT_S = 20
+
+
+class Watched(App):
+    """An application that counts what it answers at once."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        repository = stored(*(article(f"story-{n}", excerpt=LONG) for n in range(20)))
+        super().__init__(
+            load_settings({"store": folder / "store.json", **options}), repository, None
+        )
+        self.direct = 0
+        self.fails = False
+
+    def now(self, *asked: Any) -> Any:
+        """See `App`."""
+        if self.fails:
+            raise RuntimeError("It was made to fail.")
+        reply = super().now(*asked)
+        self.direct += reply is not None
+        return reply
+
+
+class Servers(NamedTuple):
+    """One application behind both protocols."""
+
+    app: Watched
+    plain: LiveServer
+    direct: LiveServer
+
+
+@contextmanager
+def serving(folder: Path, **options: Any) -> Iterator[Servers]:
+    """Both, until the block ends."""
+    app = Watched(folder, **options)
+    common: dict[str, Any] = {"lifespan": "off", "access_log": False, "server_header": False}
+    with ExitStack() as stack:
+        plain = stack.enter_context(running(app, http="httptools", **common))
+        direct = stack.enter_context(running(app, http=DirectProtocol, **common))
+        yield Servers(app, plain, direct)
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Both, as they come."""
+    with serving(tmp_path_factory.mktemp("direct"), explain=True) as found:
+        yield found
+
+
+def body_of(query: str, **more: Any) -> bytes:
+    """A request's body."""
+    return json.dumps({"query": query, **more}).encode()
+
+
+def request(body: bytes = b"", *fields: str, start: str = "POST /graphql HTTP/1.1") -> bytes:
+    """A request as it is sent, with its length unless it says otherwise."""
+    lines = [start, "Host: localhost", "Content-Type: application/json", *fields]
+    if not any(field.startswith("Transfer-Encoding") for field in fields):
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+LAST = request(body_of("{ __typename }"), "Connection: close")
+
+
+def said(server: LiveServer, *pieces: bytes) -> list[bytes]:
+    """Everything that a server sends for these until it closes: responses, fields sorted."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=_TIMEOUT_S) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            connection.sendall(piece)
+        received = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    responses = _CHANGING.sub(b"", received).split(b"HTTP/1.1 ")[1:]
+    found = []
+    for response in responses:
+        head, _, body = response.partition(b"\r\n\r\n")
+        status, *fields = head.split(b"\r\n")
+        found.append(b"\r\n".join([status, *sorted(fields)]) + b"\r\n\r\n" + body)
+    return found
+
+
+def both(servers: Servers, *pieces: bytes) -> list[bytes]:
+    """What both protocols send, which has to be the same."""
+    plain, direct = said(servers.plain, *pieces), said(servers.direct, *pieces)
+    assert direct == plain
+    return direct
+
+
+bodies = st.sampled_from(
+    [
+        body_of(TITLES),
+        body_of(EXCERPTS),
+        body_of(EXCERPTS, extensions={"cost": True}),
+        body_of("query ($n: Int) { articles(first: $n) { totalCount } }", variables={"n": -1}),
+        body_of("{ nonsense }"),
+        body_of("mutation { deleteArticle(input: {id: 1}) { userErrors { code } } }"),
+        body_of(TITLES) + b" " * HELD_BYTES,
+        b"{",
+        b"",
+        b"[]",
+    ]
+)
+headers = st.lists(
+    st.sampled_from(
+        [
+            "Accept: application/graphql-response+json",
+            "Accept: text/html",
+            "Accept-Encoding: gzip",
+            "If-None-Match: *",
+            "Authorization: Bearer ng_wrong",
+            "Content-Encoding: gzip",
+            "X-Forwarded-For: 10.0.0.7",
+            "Expect: 100-continue",
+        ]
+    ),
+    max_size=3,
+)
+starts = st.sampled_from(
+    ["POST /graphql HTTP/1.1"] * 5
+    + ["POST /graphql?x=1 HTTP/1.1", "POST /other HTTP/1.1", "GET /graphql HTTP/1.1"]
+)
+
+
+@trying(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(bodies, headers, starts), max_size=4), st.data())
+def test_both_protocols_send_the_same(servers: Servers, asked: list[Any], data: st.DataObject):
+    """For any requests on a connection, one behind the other, cut anywhere."""
+    text = b"".join(request(body, *fields, start=start) for body, fields, start in asked) + LAST
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=4).map(sorted))
+    both(servers, *(text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)))
+
+
+def test_plain_query_is_answered_at_once(servers: Servers):
+    """Each of several on one connection, in order, and a large one, which is sent in pieces."""
+    before = servers.app.direct
+    answers = both(servers, request(body_of(TITLES)), request(body_of(EXCERPTS)), LAST)
+    assert servers.app.direct - before == 3
+    assert [b'"title"' in answers[0], b'"excerpt"' in answers[1]] == [True, True]
+    assert len(answers[1]) > COPIED_BYTES
+
+
+def test_body_in_chunks_is_answered_at_once(servers: Servers):
+    """Its length need not be known beforehand."""
+    body, before = body_of(TITLES), servers.app.direct
+    chunks = b"5\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (body[:5], len(body) - 5, body[5:])
+    answer, _ = both(servers, request(chunks, "Transfer-Encoding: chunked"), LAST)
+    assert answer.startswith(b"200 OK")
+    assert servers.app.direct - before == 2
+
+
+def test_old_client_gets_its_answer_and_the_end(servers: Servers):
+    """HTTP/1.0 has no connection to keep."""
+    [answer] = both(servers, request(body_of(TITLES), start="POST /graphql HTTP/1.0"))
+    assert b"connection: close" in answer
+
+
+def test_validator_is_answered_at_once(servers: Servers):
+    """304 has no body, and no length of one."""
+    first, _ = both(servers, request(body_of(TITLES)), LAST)
+    etag = re.search(rb'etag: ("[^"]*")', first)
+    assert etag is not None
+    again = request(body_of(TITLES), f"If-None-Match: {etag[1].decode()}")
+    answer, _ = both(servers, again, LAST)
+    assert answer.startswith(b"304")
+    assert b"content-length" not in answer
+
+
+def test_fault_at_once_leaves_it_to_the_application(servers: Servers):
+    """Nobody notices but the log."""
+    servers.app.fails = True
+    try:
+        answer, _ = both(servers, request(body_of(TITLES)), LAST)
+    finally:
+        servers.app.fails = False
+    assert b'"title"' in answer
+
+
+def test_other_origins_are_told_what_they_may_read(tmp_path: Path):
+    """With CORS, everything goes ASGI's way."""
+    with serving(tmp_path, cors_origins=["https://app.example"]) as servers:
+        answer, _ = both(servers, request(body_of(TITLES), "Origin: https://app.example"), LAST)
+        assert b"access-control-allow-origin: https://app.example" in answer
+        assert servers.app.direct == 0
+
+
+def test_requests_are_counted_however_they_are_answered(servers: Servers):
+    """Metrics see those that never reached ASGI."""
+    both(servers, request(body_of("query Counted { __typename }")), LAST)
+    text = b"".join(
+        said(servers.plain, request(b"", "Connection: close", start="GET /metrics HTTP/1.1"))
+    )
+    assert b'newsgraph_graphql_operations_total{operation="Counted"} 2.0' in text
+
+
+def test_client_behind_a_proxy_is_told(tmp_path: Path):
+    """What a trusted proxy says of it counts on both ways; this machine is trusted."""
+    with serving(tmp_path) as servers:
+        seen: list[Any] = []
+        servers.app.watched.observers = [lambda each: seen.append(each.scope["client"][0])]
+        both(servers, request(body_of(TITLES), "X-Forwarded-For: 10.0.0.7", "Connection: close"))
+        assert servers.app.direct == 1
+        assert seen == ["10.0.0.7"] * 2
