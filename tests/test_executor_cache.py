@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gql.executor.alongside import Alongside
-from gql.executor.cache import DocumentFragments, Entry, FragmentCache, page_key
+from gql.executor.cache import DocumentFragments, FragmentCache, entry_of, page_key
 from gql.executor.plan import MAX_BAILS
 from gql.http import GraphQLRequest
 from gql.viewer import PUBLIC, Scope, Viewer
@@ -180,7 +179,7 @@ steps = st.lists(
 
 def put(section: DocumentFragments, item: Item, json: bytes) -> None:
     """Keep a result."""
-    section.put(item.id, Entry(item, (), json, orjson.Fragment(json)))
+    section.put(item.id, entry_of(item, (), json, None))
 
 
 @given(steps, st.integers(0, 3_000), st.booleans())
@@ -249,6 +248,12 @@ def test_result_that_shows_a_list_is_true_for_one_state():
     assert len(cache) == 1
     assert lasting.find("a", ITEMS[0], ()) is not None
     assert list(lasting.current) == ["a"]
+
+
+def test_long_values_of_variables_take_their_room():
+    """What tells results apart is kept with them, and clients choose how long it is."""
+    short, long = (entry_of(ITEMS[0], (), b"x", (str, "v" * n)) for n in (1, 10_000))
+    assert long.size_bytes - short.size_bytes == 9_999
 
 
 def test_result_that_is_too_large_to_keep_drives_out_no_other():

@@ -25,11 +25,12 @@ from store import QueryError
 
 from .alongside import Buffer
 from .collect import Selected, UnsupportedError, variables_of
+from .keys import key_bytes
 
 T = TypeVar("T")
 
-MEMO_SIZE = 4_096
-"""How many outcomes each field remembers, the oldest going first."""
+MEMO_SIZE, MEMO_KEY_BYTES = 256, 500
+"""How many outcomes each field remembers, the oldest going first, and for how long values."""
 
 _ABSENT = object()
 _encode = msgspec.json.Encoder().encode
@@ -120,6 +121,15 @@ class Variables:
         return tuple(_hashable(self.sent.get(name, _ABSENT)) for name in names)
 
 
+def remember(memo: dict[Any, T], key: Any, value: T) -> None:
+    """Note an outcome, unless its key is long, and let the oldest go for it."""
+    if key_bytes(key) > MEMO_KEY_BYTES:
+        return
+    if len(memo) >= MEMO_SIZE:
+        del memo[next(iter(memo))]
+    memo[key] = value
+
+
 def _hashable(value: Any) -> Any:
     # 1, 1.0 and true are equal to Python and different to GraphQL; lists and objects go by their
     # JSON, in which equal texts mean equal values.
@@ -167,9 +177,7 @@ class Arguments(Generic[T]):
             prepared = self._prepare(**self._convert(self._definition, values))
         except (GraphQLError, QueryError) as error:
             raise SurpriseError(str(error)) from error
-        if len(self._memo) >= MEMO_SIZE:
-            del self._memo[next(iter(self._memo))]
-        self._memo[key] = prepared
+        remember(self._memo, key, prepared)
         return prepared
 
 

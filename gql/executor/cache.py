@@ -16,6 +16,7 @@ import orjson
 from store import Place
 
 from .alongside import Alongside, Buffer
+from .keys import key_bytes
 
 ENTRY_BYTES = 400
 """What an entry costs beside its JSON: the entry, its places in two dicts, the fragment."""
@@ -27,7 +28,7 @@ Key = Hashable
 class PageKey(NamedTuple):
     """Which list as it is read, for which values of variables; and from where to where in it."""
 
-    list: Hashable
+    list: tuple[int, bool, Hashable]
     start: int
     end: int
 
@@ -42,17 +43,19 @@ def page_key(place: Place, variant: Hashable) -> PageKey:
 
 
 class Entry(NamedTuple):
-    """A rendered document, and what it was rendered from."""
+    """A rendered document, and what it was rendered from. `size_bytes`: what it takes, about."""
 
     document: Any
     values: tuple[Any, ...]
     json: bytes
     fragment: orjson.Fragment
+    size_bytes: int
 
-    @property
-    def size_bytes(self) -> int:
-        """What it takes, about."""
-        return len(self.json) + ENTRY_BYTES
+
+def entry_of(document: Any, values: tuple[Any, ...], json: bytes, variant: Hashable) -> Entry:
+    """An entry for a rendered document, with what it takes to keep it for a variant."""
+    size_bytes = len(json) + ENTRY_BYTES + (key_bytes(variant) if variant is not None else 0)
+    return Entry(document, values, json, orjson.Fragment(json), size_bytes)
 
 
 class DocumentFragments:
@@ -78,7 +81,7 @@ class DocumentFragments:
         self.lasting = lasting
         self.entries: dict[Key, Entry] = {}
         self.current: dict[Key, Entry] = {}
-        self.lists: dict[Hashable, Alongside] = {}
+        self.lists: dict[tuple[int, bool, Hashable], Alongside] = {}
         self.lists_bytes = 0
         self.version = ""
         self.used = 0
@@ -112,6 +115,7 @@ class DocumentFragments:
         before = found.size_bytes if found is not None else 0
         if found is None:
             found = self.lists[part.list] = Alongside(whole)
+            found.size_bytes += key_bytes(part.list)
         found.put(part.start, results)
         self.lists_bytes += found.size_bytes - before
         self.cache.grow(self, found.size_bytes - before)

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from .alongside import Buffer
-from .arguments import Arguments, Asked, Variables
+from .arguments import Arguments, Asked, Variables, remember
 from .cache import DocumentFragments, Entry, FragmentCache, PageKey
 from .links import Link
 
@@ -216,7 +216,7 @@ class OperationPlan:
         self.runs += 1
         return self.bails <= MAX_BAILS or self.bails * 2 <= self.runs
 
-    def check(self, variables: Variables, limit: int = 4_096) -> None:
+    def check(self, variables: Variables) -> None:
         """See that all variables fit the operation. Raises: SurpriseError: they do not.
 
         Fields that a request leaves out do not coerce their variables, and the reference does.
@@ -226,7 +226,5 @@ class OperationPlan:
         key = variables.key(self.checked)
         if key not in self._checked:
             _ = variables.coerced
-            if len(self._checked) >= limit:
-                del self._checked[next(iter(self._checked))]
-            self._checked[key] = None
+            remember(self._checked, key, None)
         variables.checked = True

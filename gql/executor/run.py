@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Coroutine, Hashable, Sequence
 from typing import Any, TypeVar
 
-from orjson import Fragment
-
 from store import Page, Snapshot, Visibility
 
 from .alongside import Buffer
 from .arguments import SurpriseError, Variables
-from .cache import DocumentFragments, Entry, Key, page_key
+from .cache import DocumentFragments, Entry, Key, entry_of, page_key
 from .found import FoundDocument, FoundPage
 from .links import Ask
 from .plan import ConnectionPlan, LinkPlan, ObjectPlan, OperationPlan
@@ -114,7 +112,7 @@ class Run:
         self, plan: ObjectPlan, keys: Sequence[Key], documents: Sequence[Any]
     ) -> list[Entry]:
         """The results for n distinct documents, those made that are not kept."""
-        kept = plan.kept
+        kept, variant = plan.kept, plan.variant(self.variables)
         made = {key: entry for key in keys if (entry := kept.current.get(key)) is not None}
         missing = [
             (key, each) for key, each in zip(keys, documents, strict=True) if key not in made
@@ -127,7 +125,7 @@ class Run:
             if entry is None:
                 rendered = to_json(plan.render(document, *values, *arguments))
                 json = b"".join(self.lists.fill(rendered))
-                entry = Entry(document, values if kept.lasting else (), json, Fragment(json))
+                entry = entry_of(document, values if kept.lasting else (), json, variant)
                 if is_current:
                     kept.put(key, entry)
             made[key] = entry
@@ -187,7 +185,7 @@ class Run:
         # Its lists have marks in it only if none had to be made.
         if len(self.lists.texts) == len(plan.items) and self.is_current(plan.frames):
             json = to_json(rendered)
-            plan.frames.put(id(page), Entry(page, (), json, Fragment(json)))
+            plan.frames.put(id(page), entry_of(page, (), json, None))
         return rendered
 
     async def rendered(self, plan: ConnectionPlan, cursor_of: Any, page: Page[Any]) -> Any:
