@@ -304,12 +304,12 @@ def realtime_settings(settings: Settings) -> RealtimeSettings:
 
 
 def share_interpreter() -> None:
-    """Have a thread that writes give way to those who read after a tenth of the usual time.
+    """Have a thread that writes give way to those who read after a small part of the usual time.
 
     Who answers requests needs the interpreter for well below a millisecond at a time, but has to
     ask for it again after every system call; 5 ms each time would be most of an answer.
     """
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.0002)
 
 
 def _tracing() -> Tracing:

@@ -72,10 +72,14 @@ class Figures:
 
 
 async def _write(
-    repository: TinyDBRepository, corpus: Sequence[Article], until: float, every_s: float
+    repository: TinyDBRepository,
+    corpus: Sequence[Article],
+    until: float,
+    start: float,
+    every_s: float,
 ) -> int:
     """One writer: puts a changed article after the other, not faster than that; how many."""
-    written, start = 0, time.perf_counter()
+    written = 0
     while time.perf_counter() < until:
         if every_s:
             await asyncio.sleep(start + written * every_s - time.perf_counter())
@@ -90,11 +94,12 @@ async def _write(
 async def _writes_per_s(
     repository: TinyDBRepository, corpus: Sequence[Article], writers: int, rate: float = 0
 ) -> float:
-    """What so many writers get done, or do where they are to keep a rate together."""
+    """What so many writers get done, or do where they are to keep a rate together, in turn."""
     start = time.perf_counter()
     until, every_s = start + _ROUND_S, writers / rate if rate else 0
+    starts = (start + number * every_s / writers for number in range(writers))
     done = await asyncio.gather(
-        *(_write(repository, corpus, until, every_s) for _ in range(writers))
+        *(_write(repository, corpus, until, begin, every_s) for begin in starts)
     )
     return sum(done) / (time.perf_counter() - start)
 
@@ -147,6 +152,12 @@ def _open_s(path: Path) -> float:
     return time.perf_counter() - start
 
 
+async def _checkpointed(repository: TinyDBRepository) -> None:
+    """Wait until the file has taken in the log, if it is about to: what follows begins afresh."""
+    if repository._checkpointer is not None:
+        await asyncio.wait((repository._checkpointer,))
+
+
 async def _round(
     figures: Figures, repository: TinyDBRepository, corpus: Sequence[Article], folder: Path
 ) -> None:
@@ -161,10 +172,12 @@ async def _round(
             f"durable writes, {writers} writers (documents/s)",
             await _writes_per_s(repository, corpus, writers),
         )
+    await _checkpointed(repository)
     await _measure_reads(figures, "idle", repository)
     for name, rate in _LOADS.items():
         load = _writes_per_s(repository, corpus, 32, rate)
         await _measure_reads(figures, name, repository, load)
+    await _checkpointed(repository)
     figures.add("open, with the log as it is (s)", await asyncio.to_thread(_open_s, folder / "s"))
 
 
