@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -58,20 +58,27 @@ class Alongside:
         except KeyError:
             return None
 
-    def put(self, start: int, results: Iterable[bytes]) -> None:
+    def put(self, start: int, results: Sequence[bytes]) -> None:
         """Take in the results for a page that begins there."""
-        for place, result in enumerate(results, start):
-            number = place // SPAN
-            if self.spans[number] is None:
+        end = start + len(results)
+        for number in range(start // SPAN, -(-end // SPAN)):
+            if self.spans[number] is not None:
+                continue
+            first = number * SPAN
+            low, high = max(start, first), min(end, first + SPAN)
+            texts = [result + b"," for result in results[low - start : high - start]]
+            size = min(SPAN, self.length - first)
+            if len(texts) < size:
                 filling = self.filling.setdefault(number, {})
-                filling[place - number * SPAN] = result + b","
-                if len(filling) == min(SPAN, self.length - number * SPAN):
-                    self._join(number)
+                filling.update(zip(range(low - first, high - first), texts, strict=True))
+                if len(filling) < size:
+                    continue
+                texts = [filling[place] for place in range(size)]
+            self._join(number, texts)
 
-    def _join(self, number: int) -> None:
+    def _join(self, number: int, texts: Sequence[bytes]) -> None:
         """Make a span of results, which are all there."""
-        filling = self.filling.pop(number)
-        texts = [filling[place] for place in range(len(filling))]
+        self.filling.pop(number, None)
         offsets = tuple(accumulate(map(len, texts), initial=0))
         self.spans[number], self.offsets[number] = b"".join(texts), offsets
         self.size_bytes += offsets[-1] + OFFSET_BYTES * len(offsets)

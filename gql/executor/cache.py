@@ -8,7 +8,7 @@ read last, a result is found by the document's id and the values of the variable
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -138,10 +138,19 @@ class DocumentFragments:
 
     def put(self, key: Key, entry: Entry) -> None:
         """Keep a result of this state, unless it alone takes more room than there is."""
-        self.drop(key)
-        if entry.size_bytes <= self.cache.capacity_bytes:
-            self.entries[key] = self.current[key] = entry
-            self.cache.grow(self, entry.size_bytes)
+        self.put_all({key: entry})
+
+    def put_all(self, entries: Mapping[Key, Entry]) -> None:
+        """Keep results of this state but those that alone take more room than there is."""
+        size_bytes, room = 0, self.cache.capacity_bytes
+        for key, entry in entries.items():
+            if key in self.entries:
+                self.drop(key)
+            if entry.size_bytes <= room:
+                self.entries[key] = self.current[key] = entry
+                size_bytes += entry.size_bytes
+        if size_bytes:
+            self.cache.grow(self, size_bytes)
 
     def drop(self, key: Key) -> None:
         """Forget a result, if it is here."""

@@ -120,15 +120,20 @@ class Run:
         arguments = [each(self.variables) for each in plan.arguments]
         rows = await self.values(plan, [document for _, document in missing])
         is_current = self.is_current(kept)
+        known = is_current and kept.lasting and bool(kept.entries)
+        new: dict[Key, Entry] = {}
         for (key, document), values in zip(missing, rows, strict=True):
-            entry = kept.find(key, document, values) if is_current and kept.lasting else None
+            entry = kept.find(key, document, values) if known else None
             if entry is None:
-                rendered = to_json(plan.render(document, *values, *arguments))
-                json = b"".join(self.lists.fill(rendered))
-                entry = entry_of(document, values if kept.lasting else (), json, variant)
-                if is_current:
-                    kept.put(key, entry)
+                json = to_json(plan.render(document, *values, *arguments))
+                if kept.lasting:
+                    entry = entry_of(document, values, json, variant)
+                else:
+                    entry = entry_of(document, (), b"".join(self.lists.fill(json)), variant)
+                new[key] = entry
             made[key] = entry
+        if is_current:
+            kept.put_all(new)
         return [made[key] for key in keys]
 
     async def values(self, plan: ObjectPlan, documents: Sequence[Any]) -> list[Values]:
