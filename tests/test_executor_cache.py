@@ -250,6 +250,19 @@ def test_result_that_shows_a_list_is_true_for_one_state():
     assert list(lasting.current) == ["a"]
 
 
+def test_plan_that_is_not_used_again_lets_go_of_an_old_state():
+    """What is kept for a state holds a store in memory: another plan's use of the next ends it."""
+    cache = FragmentCache(10_000)
+    lasting, passing = DocumentFragments(cache), DocumentFragments(cache, lasting=False)
+    for section in (lasting, passing):
+        section.at("v1")
+        put(section, ITEMS[0], b"x")
+        section.keep_page(page_key(Place(ITEMS, 0, 1, backwards=False), None), ITEMS, ["a"])
+    DocumentFragments(cache).at("v2")
+    assert (lasting.lists, passing.lists, passing.entries) == ({}, {}, {})
+    assert list(lasting.entries) == ["a"]
+
+
 def test_long_values_of_variables_take_their_room():
     """What tells results apart is kept with them, and clients choose how long it is."""
     short, long = (entry_of(ITEMS[0], (), b"x", (str, "v" * n)) for n in (1, 10_000))

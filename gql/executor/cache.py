@@ -89,14 +89,20 @@ class DocumentFragments:
     def at(self, version: str) -> dict[Key, Entry]:
         """The results that are true for this state of the store."""
         if version != self.version:
+            self.cache.turn_to(version, self)
+            self.forget_state()
             self.version = version
-            self.forget_lists()
-            self.current = {}
-            if not self.lasting:
-                gone, self.entries = self.entries, {}
-                self.cache.shrink(self, sum(entry.size_bytes for entry in gone.values()))
         self.used = self.cache.clock
         return self.current
+
+    def forget_state(self) -> None:
+        """Forget all that is true for a single state, and with it the state."""
+        self.version = ""
+        self.forget_lists()
+        self.current = {}
+        if not self.lasting:
+            gone, self.entries = self.entries, {}
+            self.cache.shrink(self, sum(entry.size_bytes for entry in gone.values()))
 
     def page(self, part: PageKey) -> list[Buffer] | None:
         """The results for a page, a comma behind each, if they are kept along its list."""
@@ -172,6 +178,19 @@ class FragmentCache:
         self.size_bytes = 0
         self.clock = 0
         self._sections: dict[DocumentFragments, None] = {}  # those that hold something
+        self._version = ""
+        self._at_version: dict[DocumentFragments, None] = {}
+
+    def turn_to(self, version: str, section: DocumentFragments) -> None:
+        """A plan is used for a state. When it is another one, all plans let go of the last: pages
+        and lists that are kept hold on to a whole store, whether or not their plan is used again.
+        """
+        if version != self._version:
+            for other in self._at_version:
+                other.forget_state()
+            self._at_version = {}
+            self._version = version
+        self._at_version[section] = None
 
     def __len__(self) -> int:
         return sum(len(section.entries) for section in self._sections)

@@ -162,7 +162,7 @@ class CompiledPipeline:
             self.counts["fault"] += 1
             log.warning("compiled_execution_failed", exc_info=error)
 
-    def plan(  # what tells plans apart, and where they are kept
+    def plan(
         self,
         text: str,
         document: Document,
