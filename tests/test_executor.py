@@ -96,6 +96,26 @@ def test_arguments_inside_a_document_keep_results_apart():
         assert node["image"]["width"] == width
 
 
+@pytest.mark.parametrize("type", ["String", "String!"])
+def test_texts_in_arguments_are_those_of_each_request(type):
+    """Texts are not coerced anew; one in two arguments, or in a filter too, is right in each."""
+    ways, cursors = TwoWays(), cursors_of(TwoWays())
+    query = f"""query ($a: {type}, $b: String, $n: Int) {{
+      articles(after: $a, before: $a, first: $n) {{ nodes {{ id }} }}
+      more: articles(after: $b, filter: {{slug: {{ne: $b}}}}) {{ totalCount }}
+      again: articles(after: $b, last: $n) {{ nodes {{ id }} }}
+    }}"""
+    for a, b in [*product(cursors, repeat=2), (None, cursors[0]), ("x", None), (cursors[1], 5)]:
+        for n in (1, None):
+            ask(query, {"a": a, "b": b, "n": n}, ways=ways)
+
+
+def cursors_of(ways: TwoWays) -> list[str]:
+    """The cursors of all articles."""
+    edges = ask("{ articles { edges { cursor } } }", ways=ways).data["articles"]["edges"]
+    return [edge["cursor"] for edge in edges]
+
+
 def test_variables_are_read_as_they_are_when_sent():
     """A client in this process that goes on to change a list it sent gets what it then asks."""
     ways, slugs = TwoWays(), [STORY.slug]

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gql.executor.alongside import Alongside
-from gql.executor.cache import DocumentFragments, FragmentCache, entry_of, page_key
+from gql.executor.cache import FragmentCache
+from gql.executor.fragments import SEEN_BYTES, DocumentFragments, Entry, entry_of, page_key
 from gql.executor.plan import MAX_BAILS
 from gql.http import GraphQLRequest
+from gql.schema import Context
 from gql.viewer import PUBLIC, Scope, Viewer
 from store import Batch, MemoryRepository, Place, Repository, Snapshot, TinyDBRepository
 from store.model import Article, ProviderMention, Related, TopicDefinition
@@ -106,6 +108,25 @@ async def test_fragment_never_outlives_what_it_shows(repository, write):
 
 
 @pytest.mark.anyio
+async def test_results_are_kept_when_they_are_asked_for_again(repository):
+    """What is asked once takes hardly any room; no answer depends on that."""
+    ways, snapshot = TwoWays(), await repository.snapshot()
+    request = GraphQLRequest(query=CARD)
+    counts, answers = [], set()
+    for _ in range(3):
+        result = await ways.compiled(request, Context(snapshot, PUBLIC, ways.sizes))
+        answers.add((result.way, result.body))
+        counts.append(sum(b"Told elsewhere" in entry.json for entry in kept(ways.compiled.cache)))
+    assert len(answers) == 1
+    assert counts == [0, 1, 1]
+
+
+def kept(cache: FragmentCache) -> list[Entry]:
+    """All results that are kept."""
+    return [entry for section in cache.sections for entry in section.entries.values()]
+
+
+@pytest.mark.anyio
 async def test_related_article_comes_back_when_published_again(repository):
     """A link that led nowhere leads somewhere again."""
     ask = asker(TwoWays())
@@ -171,6 +192,8 @@ steps = st.lists(
         st.tuples(st.just("put"), st.integers(0, 2), st.sampled_from(ITEMS), st.integers(0, 1_500)),
         st.tuples(st.just("page"), st.integers(0, 2), st.integers(0, 6), st.integers(0, 6)),
         st.tuples(st.just("at"), st.integers(0, 2), st.sampled_from(["v1", "v2"]), st.none()),
+        st.tuples(st.just("see"), st.integers(0, 2), st.sampled_from(ITEMS), st.none()),
+        st.tuples(st.just("link"), st.integers(0, 2), st.sampled_from(ITEMS), st.none()),
     ),
     min_size=5,
     max_size=60,
@@ -193,11 +216,17 @@ def test_fragment_cache_stays_within_its_bytes(steps, capacity_bytes, backwards)
             section.at(what)
         elif kind == "put":
             put(section, what, what.id.encode() * size)
+        elif kind == "see":
+            section.see([what.id], None)
+        elif kind == "link":
+            section.keep_links(None, {(what.id,): what}, {what.id})
         else:
             start, end = sorted((what, size))
             keep_page(section, Place(ITEMS, start, end, backwards))
         assert cache.size_bytes == sum(map(held_bytes, sections)) <= capacity_bytes
-        assert all(section.current.keys() <= section.entries.keys() for section in sections)
+        for section in sections:
+            assert section.current.keys() <= section.entries.keys()
+            assert section.entries.keys() >= {keys[0] for keys in section.links(None)}
 
 
 def keep_page(section: DocumentFragments, place: Place) -> None:
@@ -234,7 +263,9 @@ def test_results_along_a_list_are_those_that_were_put(length, pages):
 
 def held_bytes(section: DocumentFragments) -> int:
     """What a section holds, counted anew."""
-    return sum(entry.size_bytes for entry in section.entries.values()) + section.lists_bytes
+    entries_bytes = sum(entry.size_bytes for entry in section.entries.values())
+    assert section.seen_bytes == SEEN_BYTES * len(section.seen)
+    return entries_bytes + section.state_bytes + section.seen_bytes
 
 
 def test_result_that_shows_a_list_is_true_for_one_state():

@@ -102,7 +102,7 @@ class TwoWays:
         if isinstance(snapshot, DistantSnapshot):
             return self.told(expected, result)
         ready = self.compiled.ready(request, viewer)
-        for _ in range(2):  # what it leads to is remembered
+        for _ in range(3):  # kept when asked again, and then what it leads to is remembered
             pieces = ready.run(snapshot) if ready is not None else None
             assert pieces is None or b"".join(pieces) == result.body, request
             assert pieces is not None or result.way != "compiled", request

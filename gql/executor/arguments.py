@@ -6,17 +6,20 @@ nothing but the variables' values as they were sent, so it is done once for each
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from graphql import (
     GraphQLError,
     GraphQLField,
+    GraphQLID,
     GraphQLSchema,
+    GraphQLString,
     ObjectValueNode,
     OperationDefinitionNode,
     VariableNode,
+    get_nullable_type,
     print_ast,
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
@@ -43,7 +46,7 @@ class SurpriseError(Exception):
 class Asked(NamedTuple):
     """What a link asks of the store, and what makes the cursor of an item that comes back."""
 
-    keys: Sequence[Any]
+    keys: tuple[Any, ...]
     cursor_of: Callable[[Any], str] | None
 
 
@@ -111,6 +114,11 @@ class Variables:
             self._coerced = coerced
         return self._coerced
 
+    def are_texts(self, names: Iterable[str]) -> bool:
+        """Whether texts were sent for all of these."""
+        sent = self.sent
+        return all(type(sent.get(name)) is str for name in names)
+
     def key(self, names: tuple[str, ...]) -> Any:
         """What tells apart the values of these variables, hashable; cheap for one text."""
         if not names:
@@ -141,25 +149,57 @@ def _hashable(value: Any) -> Any:
 class Arguments(Generic[T]):
     """The arguments of one field, made into what the store is asked.
 
-    `prepare` gets them under their Python names, converted as a resolver would get them.
+    `prepare` gets them under their Python names, converted as a resolver would get them. A text
+    that was sent for one of the operation's `texts` is what a resolver would get: only what else
+    is asked of the field is coerced and converted, which clients seldom vary.
     """
 
-    __slots__ = ("_convert", "_definition", "_memo", "_node", "_prepare", "names")
+    __slots__ = (
+        "_convert",
+        "_definition",
+        "_given",
+        "_memo",
+        "_node",
+        "_others",
+        "_prepare",
+        "_texts",
+        "names",
+    )
 
     def __init__(
         self,
         selected: Selected,
+        texts: frozenset[str],
         convert: Callable[[GraphQLField, dict[str, Any]], dict[str, Any]],
         prepare: Callable[..., T],
     ) -> None:
         if selected.definition is None:
             raise UnsupportedError("__typename has no arguments")
-        self.names = variables_of(selected.node)
+        self.names = variables_of(*(selected.node.arguments or ()))
         self._definition = selected.definition
         self._node = selected.node
         self._convert = convert
         self._prepare = prepare
+        self._texts: dict[str, str] = {}
+        self._others = self._sort(texts)
         self._memo: dict[Any, T] = {}
+        self._given: dict[Any, dict[str, Any]] = {}
+
+    def _sort(self, texts: frozenset[str]) -> tuple[str, ...]:
+        """Find the arguments, by Python name, that are a variable's text as it was sent; the
+        variables in others, sorted.
+        """
+        others: set[str] = set()
+        for argument in self._node.arguments or ():
+            name, value = argument.name.value, argument.value
+            type = get_nullable_type(self._definition.args[name].type)
+            is_text = type is GraphQLString or type is GraphQLID
+            if is_text and isinstance(value, VariableNode) and value.name.value in texts:
+                [python_name] = self._convert(self._definition, {name: ""})
+                self._texts[python_name] = value.name.value
+            else:
+                others.update(variables_of(argument))
+        return tuple(sorted(others))
 
     def __call__(self, variables: Variables) -> T:
         """What this request asks. Raises: SurpriseError: it cannot be asked."""
@@ -173,12 +213,35 @@ class Arguments(Generic[T]):
 
     def _first(self, key: Any, variables: Variables) -> T:
         try:
-            values = get_argument_values(self._definition, self._node, variables.coerced)
-            prepared = self._prepare(**self._convert(self._definition, values))
+            prepared = self._prepare(**self._values(variables))
         except (GraphQLError, QueryError) as error:
             raise SurpriseError(str(error)) from error
         remember(self._memo, key, prepared)
         return prepared
+
+    def _values(self, variables: Variables) -> dict[str, Any]:
+        """The arguments as a resolver would get them. Raises: GraphQLError."""
+        if not self._texts or not variables.are_texts(self._texts.values()):
+            return self._coerced(variables)
+        key = variables.key(self._others)
+        if key not in self._given:
+            remember(self._given, key, given := self._coerced(variables))
+        else:
+            given = self._given[key]
+        return given | {python: variables.sent[name] for python, name in self._texts.items()}
+
+    def _coerced(self, variables: Variables) -> dict[str, Any]:
+        values = get_argument_values(self._definition, self._node, variables.coerced)
+        return self._convert(self._definition, values)
+
+
+def text_variables(operation: OperationDefinitionNode) -> frozenset[str]:
+    """The variables for which a text is coerced to itself, by their declared types."""
+    return frozenset(
+        each.variable.name.value
+        for each in operation.variable_definitions or ()
+        if print_ast(each.type).removesuffix("!") in ("ID", "String")
+    )
 
 
 def text_variable(selected: Selected, operation: OperationDefinitionNode) -> tuple[str, str] | None:

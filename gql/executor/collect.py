@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from graphql import (
+    ArgumentNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -105,10 +106,10 @@ def directive_variables(document: DocumentNode) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def variables_of(node: FieldNode) -> tuple[str, ...]:
-    """The variables in a field's arguments, sorted."""
+def variables_of(*arguments: ArgumentNode) -> tuple[str, ...]:
+    """The variables in arguments, sorted."""
     names: set[str] = set()
-    for argument in node.arguments or ():
+    for argument in arguments:
         visit(argument, _Variables(names))
     return tuple(sorted(names))
 

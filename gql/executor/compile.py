@@ -23,11 +23,13 @@ from graphql.execution.values import VariableValues
 from strawberry.types.arguments import convert_arguments
 
 from ..schema.context import PageSizes
+from .arguments import text_variables
 from .cache import FragmentCache
 from .collect import Collector, Selected, UnsupportedError
 from .connection_body import ConnectionBody
 from .object_body import ObjectBody, itself, strawberry_field
-from .plan import ConnectionPlan, ObjectPlan, OperationPlan, TextLookup
+from .object_plan import ObjectPlan
+from .plan import ConnectionPlan, OperationPlan, TextLookup
 
 
 class Compiler:
@@ -55,7 +57,7 @@ class Compiler:
             raise UnsupportedError("a schema without queries")
         work = _Compilation(self, collector, may_read_secured)
         plan = work.object(root, collector.root(root))
-        return OperationPlan(plan, _checked_variables(operation, plan))
+        return OperationPlan(plan, _checked_variables(operation, plan), work.texts)
 
     def convert(self, definition: GraphQLField, values: dict[str, Any]) -> dict[str, Any]:
         """Argument values as Strawberry would hand them to a resolver."""
@@ -84,14 +86,18 @@ class _Compilation:
         self.cache = compiler.cache
         self.convert = compiler.convert
         self.collector = collector
+        self.texts = text_variables(collector.operation)
         self.may_read_secured = may_read_secured
 
     def object(self, type: GraphQLObjectType, fields: Sequence[Selected]) -> ObjectPlan:
-        """The plan of a selection on a document or on the root."""
+        """The plan of a selection on documents or on the root."""
         body = ObjectBody(self)
-        answer = body.object(type, fields, "o", 0, itself)
-        body.writer.line(0, f"return {answer}")
-        parameters = ["o", *body.link_names, *body.argument_names]
+        body.writer.line(0, "results = []")
+        body.writer.line(0, "for o in documents:")
+        answer = body.object(type, fields, "o", 1, itself)
+        body.writer.line(1, f"results.append({answer})")
+        body.writer.line(0, "return results")
+        parameters = ["documents", *body.link_names, *body.argument_names]
         render = body.writer.function(parameters)
         return ObjectPlan(type.name, body.links, body.arguments, render, self.cache)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .alongside import Buffer
-from .cache import DocumentFragments, Key, PageKey
+from .fragments import DocumentFragments, Key, PageKey
 from .plan import ConnectionPlan
 from .render import Lists
 

@@ -52,6 +52,13 @@ def articles(
     return _lookup(snapshot.get_many, keys, visibility)
 
 
+def articles_by_url(
+    snapshot: Snapshot, urls: Sequence[str], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
+    """Articles at canonical URLs."""
+    return snapshot.get_many(Key.URL, urls, visibility)
+
+
 def providers(
     snapshot: Snapshot, keys: Sequence[tuple[Key, str]], visibility: Visibility
 ) -> Awaitable[Sequence[Any]]:
@@ -59,11 +66,32 @@ def providers(
     return _lookup(snapshot.providers, keys, visibility)
 
 
+def providers_by_domain(
+    snapshot: Snapshot, domains: Sequence[str], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
+    """Providers by the domain that a document gives."""
+    return snapshot.providers(Key.DOMAIN, domains, visibility)
+
+
 def topics(
     snapshot: Snapshot, keys: Sequence[tuple[Key, str]], visibility: Visibility
 ) -> Awaitable[Sequence[Any]]:
     """Topics by any of their keys."""
     return _lookup(snapshot.topics, keys, visibility)
+
+
+def topics_by_name(
+    snapshot: Snapshot, names: Sequence[str], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
+    """Topics by the name that a document gives."""
+    return snapshot.topics(Key.NAME, names, visibility)
+
+
+def topics_by_slug(
+    snapshot: Snapshot, slugs: Sequence[str], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
+    """Topics by the slug that another one gives."""
+    return snapshot.topics(Key.SLUG, slugs, visibility)
 
 
 def _lookup(
@@ -137,7 +165,7 @@ class Link(NamedTuple):
     """
 
     ask: Ask
-    keys: Callable[[Any, Any, bool], list[Any]]
+    keys: Callable[[Any, Any, bool], tuple[Any, ...]]
     pick: Callable[[Sequence[Any]], Any]
     prepare: Callable[..., Any] | None = None
     is_list: bool = False
@@ -155,32 +183,33 @@ def first(answers: Sequence[Any]) -> Any:
     return next((answer for answer in answers if answer is not None), None)
 
 
-def _provider_keys(source: Any, _asked: Any, _total: bool) -> list[tuple[Key, str]]:
-    return [(Key.DOMAIN, source.provider.domain)] if source.provider is not None else []
+def _provider_keys(source: Any, _asked: Any, _total: bool) -> tuple[str, ...]:
+    mention = source.provider
+    return () if mention is None else (mention.domain,)
 
 
-def _topic_keys(source: model.Article, _asked: Any, _total: bool) -> list[tuple[Key, str]]:
-    return [(Key.NAME, name) for name in source.topics]
+def _topic_keys(source: model.Article, _asked: Any, _total: bool) -> tuple[str, ...]:
+    return source.topics
 
 
-def _url_keys(source: model.Related, _asked: Any, _total: bool) -> list[tuple[Key, str]]:
-    return [(Key.URL, url) for url in source.url_keys]
+def _url_keys(source: model.Related, _asked: Any, _total: bool) -> tuple[str, ...]:
+    return source.url_keys
 
 
-def _parent_keys(source: model.Topic, _asked: Any, _total: bool) -> list[tuple[Key, str]]:
-    return [(Key.SLUG, source.parent)] if source.parent else []
+def _parent_keys(source: model.Topic, _asked: Any, _total: bool) -> tuple[str, ...]:
+    return (source.parent,) if source.parent else ()
 
 
-def _children_keys(source: model.Topic, _asked: Any, _total: bool) -> list[tuple[Key, str]]:
-    return [(Key.SLUG, slug) for slug in source.children]
+def _children_keys(source: model.Topic, _asked: Any, _total: bool) -> tuple[str, ...]:
+    return source.children
 
 
-def _asked_key(_source: Any, asked: Any, _total: bool) -> list[Any]:
-    return [asked]
+def _asked_key(_source: Any, asked: Any, _total: bool) -> tuple[Any]:
+    return (asked,)
 
 
-def _asked_keys(_source: Any, asked: list[Any], _total: bool) -> list[Any]:
-    return asked
+def _asked_keys(_source: Any, asked: list[Any], _total: bool) -> tuple[Any, ...]:
+    return tuple(asked)
 
 
 def _article_cursors(asked: ListArguments) -> Callable[[Any], str]:
@@ -196,8 +225,8 @@ def _topic_cursors(_asked: Any) -> Callable[[Any], str]:
 
 
 def _articles_link(scope_of: Callable[[Any], Filter | None]) -> Link:
-    def keys(source: Any, asked: ListArguments, total: bool) -> list[ArticleQuery]:
-        return [asked.query(scope_of(source), with_total=total)]
+    def keys(source: Any, asked: ListArguments, total: bool) -> tuple[ArticleQuery]:
+        return (asked.query(scope_of(source), with_total=total),)
 
     return Link(pages, keys, one, list_arguments, cursors=_article_cursors)
 
@@ -214,11 +243,11 @@ def _node_id(_sizes: PageSizes, id: str) -> str:
 
 
 LINKS: dict[Callable[..., Any], Link] = {
-    graph.resolve_provider: Link(providers, _provider_keys, one),
-    graph.resolve_article_topics: Link(topics, _topic_keys, graph.distinct, is_list=True),
-    graph.resolve_related_article: Link(articles, _url_keys, first),
-    graph.resolve_parent: Link(topics, _parent_keys, one),
-    graph.resolve_children: Link(topics, _children_keys, list, is_list=True),
+    graph.resolve_provider: Link(providers_by_domain, _provider_keys, one),
+    graph.resolve_article_topics: Link(topics_by_name, _topic_keys, graph.distinct, is_list=True),
+    graph.resolve_related_article: Link(articles_by_url, _url_keys, first),
+    graph.resolve_parent: Link(topics_by_slug, _parent_keys, one),
+    graph.resolve_children: Link(topics_by_slug, _children_keys, list, is_list=True),
     resolve_articles: _articles_link(everything),
     resolve_provider_articles: _articles_link(by_provider),
     resolve_topic_articles: _articles_link(by_topic),

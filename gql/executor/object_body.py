@@ -22,7 +22,8 @@ from ..schema.graph import resolve_secured
 from .arguments import Arguments, text_variable
 from .collect import Collector, Selected, UnsupportedError
 from .links import LINKS, Link
-from .plan import ConnectionPlan, LinkPlan, ObjectPlan, TextLookup
+from .object_plan import ObjectPlan
+from .plan import ConnectionPlan, LinkPlan, TextLookup
 from .render import Writer, is_leaf, leaf
 
 Sources = Callable[[Any], Sequence[Any]] | None
@@ -46,6 +47,7 @@ class Work(Protocol):
     collector: Collector
     may_read_secured: bool
     sizes: PageSizes
+    texts: frozenset[str]
 
     def convert(self, definition: GraphQLField, values: dict[str, Any]) -> dict[str, Any]:
         """Argument values as Strawberry would hand them to a resolver."""
@@ -65,7 +67,7 @@ class Work(Protocol):
 
 
 class ObjectBody:
-    """The body of the function for one document, and the links and arguments it needs."""
+    """The body of the function for documents, and the links and arguments it needs."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -123,7 +125,7 @@ class ObjectBody:
             return f"{function}({source})"
         name = f"a{len(self.arguments)}"
         self.argument_names.append(name)
-        self.arguments.append(Arguments(field, self.work.convert, dict))
+        self.arguments.append(Arguments(field, self.work.texts, self.work.convert, dict))
         return f"{function}({source}, **{name})"
 
     def embedded(  # noqa: PLR0913, PLR0917  # what is known of the place where it writes
@@ -173,18 +175,16 @@ class ObjectBody:
             below = self.work.connection(field, named)
         else:
             below = self.work.below(field, definition.type)
-        plan = LinkPlan(
-            link,
-            sources,
-            self.link_arguments(field, link),
-            below,
-            is_nullable=_may_be_null(definition.type, in_list=link.is_list),
-            single=sources is itself,
+        self.links.append(
+            LinkPlan(
+                link,
+                None if sources is itself else sources,
+                self.link_arguments(field, link),
+                below,
+                is_nullable=_may_be_null(definition.type, in_list=link.is_list),
+            )
         )
-        self.links.append(plan)
-        if plan.single:
-            return name
-        # Inside a loop over embedded objects: one value for each of them, in their order.
+        # One value for each document, or for each of the objects inside it, in their order.
         self.writer.lines.insert(0, f"    {name} = iter({name})")
         return f"next({name})"
 
@@ -194,7 +194,10 @@ class ObjectBody:
             return None
         prepare, sizes = link.prepare, self.work.sizes
         arguments: Arguments[Any] = Arguments(
-            field, self.work.convert, lambda **given: prepare(sizes, **given)
+            field,
+            self.work.texts,
+            self.work.convert,
+            lambda **given: prepare(sizes, **given),
         )
         if link.names is not None:
             direct = text_variable(field, self.work.collector.operation)

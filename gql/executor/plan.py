@@ -1,60 +1,22 @@
-"""What an operation is compiled into: plans of objects, of lists, and of the links between them."""
+"""What an operation is compiled into: plans of lists, and of the links between objects."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import orjson
 
 from .alongside import Buffer
 from .arguments import Arguments, Asked, Variables, remember
-from .cache import DocumentFragments, Entry, FragmentCache, PageKey
+from .cache import FragmentCache
+from .fragments import DocumentFragments, Entry, PageKey
 from .links import Link
+from .object_plan import ObjectPlan, Render
 
 MAX_BAILS = 10
 """A plan that has handed on more than these, and more than half of its requests, is given up."""
-
-Render = Callable[..., Any]
-
-
-class ObjectPlan:
-    """The selection on objects of one type.
-
-    `render(source, *values, **arguments)` makes the answer's object, given the value of each link
-    below; it was generated for this selection (`render.py`). It shows nothing but its object and
-    what its links show: results are `kept` by the object, and by the values of the variables that
-    show in them. The root has no object, and its plan keeps nothing.
-    """
-
-    __slots__ = ("arguments", "kept", "links", "names", "render", "type_name")
-
-    def __init__(
-        self,
-        type_name: str,
-        links: Sequence[LinkPlan],
-        arguments: Sequence[Arguments[dict[str, Any]]],
-        render: Render,
-        cache: FragmentCache,
-    ) -> None:
-        self.type_name = type_name
-        self.links = tuple(links)
-        self.arguments = tuple(arguments)
-        self.render = render
-        names = {name for each in self.arguments for name in each.names}
-        names.update(name for link in self.links for name in link.names)
-        self.names = tuple(sorted(names))
-        self.kept = DocumentFragments(cache, lasting=all(link.lasting for link in self.links))
-
-    def variant(self, variables: Variables) -> Hashable:
-        """What tells apart the values of the variables that show; None where none do."""
-        if not self.names:
-            return None
-        try:
-            return variables.asked[self]  # type: ignore[no-any-return]
-        except KeyError:
-            key: Hashable = variables.asked.setdefault(self, variables.key(self.names))
-            return key
 
 
 class ConnectionPlan:
@@ -102,8 +64,8 @@ class ConnectionPlan:
 class LinkPlan:
     """A field that reaches other documents: whom it asks what, and the plan for what comes back.
 
-    `sources(object)` are the objects inside this document that the field is on: itself, or its
-    related stories; `single`: it is the former. `below`: a connection's plan, or plans by the name
+    `sources(object)` are the objects inside this document that the field is on, its related
+    stories; None: it is on the document itself. `below`: a connection's plan, or plans by the name
     of the type that comes; `only`, where there is just one.
     """
 
@@ -115,23 +77,20 @@ class LinkPlan:
         "link",
         "names",
         "only",
-        "single",
         "sources",
         "with_total",
     )
 
-    def __init__(  # noqa: PLR0913  # a value with many fields
+    def __init__(
         self,
         link: Link,
-        sources: Callable[[Any], Sequence[Any]],
+        sources: Callable[[Any], Sequence[Any]] | None,
         arguments: Arguments[Any] | TextLookup | None,
         below: dict[str, ObjectPlan] | ConnectionPlan,
         *,
         is_nullable: bool,
-        single: bool,
     ) -> None:
         self.link = link
-        self.single = single
         self.sources = sources
         self.arguments = arguments
         self.below = below
@@ -148,6 +107,19 @@ class LinkPlan:
         self.names: set[str] = {name for plan in plans for name in plan.names}
         if arguments is not None:
             self.names.update(arguments.names)
+
+    def sources_in(self, documents: Sequence[Any]) -> Sequence[Any]:
+        """The objects that the field is on, one document's behind the other's."""
+        if self.sources is None:
+            return documents
+        return list(chain.from_iterable(map(self.sources, documents)))
+
+    def by_document(self, documents: Sequence[Any], column: Sequence[Any]) -> Sequence[Any]:
+        """The values of a column for each document: one, or a tuple for the objects inside it."""
+        if self.sources is None:
+            return column
+        values = iter(column)
+        return [tuple(islice(values, len(self.sources(each)))) for each in documents]
 
     def ask(self, document: Any, variables: Variables) -> Asked:
         """What it asks for one document, its own source."""
@@ -187,22 +159,25 @@ class TextLookup:
 
 def _around(root: ObjectPlan) -> tuple[bytes, bytes]:
     mark = orjson.Fragment(b"\0")  # which no JSON has
-    before, after = orjson.dumps({"data": root.render(None, mark)}).split(b"\0")
+    [data] = root.render((None,), [mark])
+    before, after = orjson.dumps({"data": data}).split(b"\0")
     return before, after
 
 
 class OperationPlan:
-    """A whole operation. `checked`: the variables whose values are coerced before it runs.
+    """A whole operation. `checked`: the variables whose values are coerced before it runs, but for
+    texts that were sent for one of `texts`.
 
     `around`: where the root has one link, the JSON before and behind its value.
     """
 
-    __slots__ = ("_checked", "around", "bails", "checked", "root", "runs")
+    __slots__ = ("_checked", "around", "bails", "checked", "root", "runs", "texts")
 
-    def __init__(self, root: ObjectPlan, checked: tuple[str, ...]) -> None:
+    def __init__(self, root: ObjectPlan, checked: tuple[str, ...], texts: frozenset[str]) -> None:
         self.root = root
         self.around = _around(root) if len(root.links) == 1 else None
         self.checked = checked
+        self.texts = texts
         self._checked: dict[Any, None] = {}
         self.runs = 0
         self.bails = 0
@@ -223,8 +198,9 @@ class OperationPlan:
         """
         if variables.checked or not self.checked:
             return
-        key = variables.key(self.checked)
-        if key not in self._checked:
-            _ = variables.coerced
-            remember(self._checked, key, None)
+        if not (self.texts.issuperset(self.checked) and variables.are_texts(self.checked)):
+            key = variables.key(self.checked)
+            if key not in self._checked:
+                _ = variables.coerced
+                remember(self._checked, key, None)
         variables.checked = True

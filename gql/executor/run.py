@@ -6,22 +6,25 @@ results are looked up first; with all of them there, nothing is asked below.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Hashable, Sequence
+from collections.abc import Coroutine, Sequence
+from itertools import chain
 from typing import Any, TypeVar
+
+import orjson
 
 from store import Page, Snapshot, Visibility
 
 from .alongside import Buffer
 from .arguments import SurpriseError, Variables
-from .cache import DocumentFragments, Entry, Key, entry_of, page_key
 from .found import FoundDocument, FoundPage
+from .fragments import DocumentFragments, Key, Keys, entry_of, page_key
 from .links import Ask
-from .plan import ConnectionPlan, LinkPlan, ObjectPlan, OperationPlan
-from .render import Lists, surprise, to_json
+from .object_plan import Columns, ObjectPlan
+from .plan import ConnectionPlan, LinkPlan, OperationPlan
+from .render import Lists, surprise, texts_of, to_json
 
 T = TypeVar("T")
 
-Values = tuple[Any, ...]
 ROOT = (None,)
 
 
@@ -34,13 +37,6 @@ def without_waiting(coroutine: Coroutine[Any, Any, T]) -> T:
         return result
     coroutine.close()
     return surprise("waits")
-
-
-def _keys(documents: Sequence[Any], variant: Hashable) -> list[Key]:
-    """Under what the results for documents are kept."""
-    if variant is None:
-        return [document.id for document in documents]
-    return [(variant, document.id) for document in documents]
 
 
 class Run:
@@ -64,92 +60,94 @@ class Run:
         """The JSON of the whole answer, in pieces. Raises: SurpriseError."""
         root = plan.root
         if plan.around is None:
-            [values] = await self.values(root, ROOT)
-            return self.lists.fill(to_json({"data": root.render(None, *values)}))
+            [data] = root.render(ROOT, *await self.columns(root, ROOT))
+            return self.lists.fill(to_json({"data": data}))
         value = await self.value(root.links[0], None)
         before, after = plan.around
-        if type(value) is Entry:
-            return before, value.json, after
+        if type(value) is bytes:
+            return before, value, after
         return [before, *self.lists.fill(to_json(value)), after]
 
     async def page(self, plan: ObjectPlan, page: Page[Any]) -> Any:
         """The results for the documents of a page: a list, or what stands for one."""
-        kept = plan.kept
-        if page.place is None:
-            return await self.objects(plan, list(page.items))
+        kept, place = plan.kept, page.place
         kept.at(self.snapshot.version)
-        variant = plan.variant(self.variables)
-        part = page_key(page.place, variant)
-        found = kept.page(part)
+        part = None if place is None else page_key(place, plan.variant(self.variables))
+        found = None if part is None else kept.page(part)
         if found:
             return self.lists.add(found)
         documents = list(page.items)
+        keys = plan.keys(documents, self.variables)
+        if kept.lasting and len(kept.known(keys)) * 2 < len(keys):
+            columns = await self.columns(plan, documents)
+            kept.see(keys, plan.variant(self.variables))
+            json = to_json(plan.shown(documents, columns, self.variables))
+            return self.lists.add([memoryview(json)[1:]])  # its last byte is where a comma may be
         results = await self.objects(plan, documents)
-        if self.is_current(kept):
-            kept.keep_page(part, page.place.whole, _keys(documents, variant))
+        if place is not None and part is not None and self.is_current(kept):
+            kept.keep_page(part, place.whole, keys)
         return results
 
-    async def one(self, plan: ObjectPlan, document: Any) -> Entry:
-        """The result for one document."""
+    async def one(self, plan: ObjectPlan, document: Any) -> bytes:
+        """The JSON of one document."""
         key = document.id
         if plan.names:
             key = plan.variant(self.variables), key
         entry = plan.kept.at(self.snapshot.version).get(key)
-        if entry is None:
-            [entry] = await self.made(plan, [key], (document,))
-        return entry
+        if entry is not None:
+            return entry.json
+        [json] = await self.made(plan, [key], (document,))
+        return json
 
     async def objects(self, plan: ObjectPlan, documents: Sequence[Any]) -> list[Any]:
         """The results for n distinct documents: n fragments, in the same order."""
         current = plan.kept.at(self.snapshot.version)
-        keys = _keys(documents, plan.variant(self.variables))
+        keys = plan.keys(documents, self.variables)
         try:
             return [current[key].fragment for key in keys]
         except KeyError:
-            return [entry.fragment for entry in await self.made(plan, keys, documents)]
+            return list(map(orjson.Fragment, await self.made(plan, keys, documents)))
 
     async def made(
         self, plan: ObjectPlan, keys: Sequence[Key], documents: Sequence[Any]
-    ) -> list[Entry]:
-        """The results for n distinct documents, those made that are not kept."""
-        kept, variant = plan.kept, plan.variant(self.variables)
-        made = {key: entry for key in keys if (entry := kept.current.get(key)) is not None}
-        missing = [
-            (key, each) for key, each in zip(keys, documents, strict=True) if key not in made
-        ]
-        arguments = [each(self.variables) for each in plan.arguments]
-        rows = await self.values(plan, [document for _, document in missing])
-        is_current = self.is_current(kept)
-        known = is_current and kept.lasting and bool(kept.entries)
-        new: dict[Key, Entry] = {}
-        for (key, document), values in zip(missing, rows, strict=True):
-            entry = kept.find(key, document, values) if known else None
-            if entry is None:
-                json = to_json(plan.render(document, *values, *arguments))
-                if kept.lasting:
-                    entry = entry_of(document, values, json, variant)
-                else:
-                    entry = entry_of(document, (), b"".join(self.lists.fill(json)), variant)
-                new[key] = entry
-            made[key] = entry
-        if is_current:
-            kept.put_all(new)
-        return [made[key] for key in keys]
+    ) -> list[bytes]:
+        """The JSON of n distinct documents, that of those made that are not kept."""
+        current = plan.kept.at(self.snapshot.version)
+        texts = {key: current[key].json for key in keys if key in current}
+        missing = {k: each for k, each in zip(keys, documents, strict=True) if k not in texts}
+        if missing:
+            columns = await self.columns(plan, list(missing.values()))
+            texts.update(self.texts(plan, list(missing), list(missing.values()), columns))
+        return [texts[key] for key in keys]
 
-    async def values(self, plan: ObjectPlan, documents: Sequence[Any]) -> list[Values]:
-        """The rendered value of each link of each document: n documents -> n tuples."""
+    def texts(
+        self, plan: ObjectPlan, keys: Sequence[Key], documents: Sequence[Any], columns: Columns
+    ) -> dict[Key, bytes]:
+        """The JSON of n > 0 documents, whether or not it is still this state that is kept."""
+        kept, variables = plan.kept, self.variables
+        is_current = self.is_current(kept)
+        if is_current and kept.lasting:
+            return plan.texts(keys, documents, columns, variables)
+        texts = texts_of(plan.shown(documents, columns, variables))
+        if not kept.lasting:  # it may have marks of lists in it
+            texts = [b"".join(self.lists.fill(text)) for text in texts]
+        if is_current:
+            plan.keep(keys, documents, [()] * len(keys), texts, variables)
+        return dict(zip(keys, texts, strict=True))
+
+    async def columns(self, plan: ObjectPlan, documents: Sequence[Any]) -> Columns:
+        """The rendered values of each link of documents."""
         if not plan.links:
-            return [()] * len(documents)
-        if len(documents) == len(plan.links) == 1 and plan.links[0].single:
+            return ()
+        if len(documents) == len(plan.links) == 1 and plan.links[0].sources is None:
             value = await self.value(plan.links[0], documents[0])
-            return [(value.fragment if type(value) is Entry else value,)]
-        asked = [_Asked(link, documents, self.variables) for link in plan.links]
+            return ((orjson.Fragment(value) if type(value) is bytes else value,),)
+        asked = [_Asked(link, documents, self) for link in plan.links]
         answers = await self.ask(asked)
-        columns = [await self.column(each, answers[each.plan.link.ask]) for each in asked]
-        return list(zip(*columns, strict=True))
+        return [await self.column(each, answers) for each in asked]
 
     async def value(self, plan: LinkPlan, document: Any) -> Any:
-        """The value of the only link of the only document: an entry, or what is rendered.
+        """The value of the only link of the only document: JSON, or what is rendered.
 
         The same as the general case below, without its sorting of many things: most operations
         begin so, and for small ones this is most of the work.
@@ -164,16 +162,15 @@ class Run:
                 self.variables.found = self.page_found
             return rendered
         if link.is_list:
-            [[value]] = await self.entities(plan, below, [[found]])
-            return value
+            return (await self.entities(plan, {keys: found}))[keys]
         if found is None:
             return None if plan.is_nullable else surprise("null")
         chosen = plan.only or below[type(found).__name__]
-        entry = await self.one(chosen, found)
+        json = await self.one(chosen, found)
         if document is None:
             key = (chosen.variant(self.variables), found.id) if chosen.names else found.id
             self.variables.found = FoundDocument(self.snapshot.version, chosen.kept, key)
-        return entry
+        return json
 
     async def connection(self, plan: ConnectionPlan, cursor_of: Any, page: Page[Any]) -> Any:
         """One rendered connection."""
@@ -187,7 +184,7 @@ class Run:
             self.page_found = FoundPage(version, plan, id(page), frame.json, parts)
             return frame.fragment
         rendered = await self.rendered(plan, cursor_of, page)
-        # Its lists have marks in it only if none had to be made.
+        # Lists that are joined have only marks in it.
         if len(self.lists.texts) == len(plan.items) and self.is_current(plan.frames):
             json = to_json(rendered)
             plan.frames.put(id(page), entry_of(page, (), json, None))
@@ -209,88 +206,92 @@ class Run:
         """The store's answers by kind of question and key; one call for each kind."""
         questions: dict[Ask, dict[Any, None]] = {}
         for each in asked:
-            questions.setdefault(each.plan.link.ask, {}).update(
-                (key, None) for row in each.keys for keys in row for key in keys
-            )
+            if each.missing:
+                wanted = dict.fromkeys(chain.from_iterable(each.missing))
+                questions.setdefault(each.plan.link.ask, {}).update(wanted)
         answers: dict[Ask, dict[Any, Any]] = {}
         for question, keys in questions.items():
-            wanted = list(keys)
-            found = await question(self.snapshot, wanted, self.visibility) if wanted else ()
-            answers[question] = dict(zip(wanted, found, strict=True))
+            asks = list(keys)
+            found = await question(self.snapshot, asks, self.visibility) if asks else ()
+            answers[question] = dict(zip(asks, found, strict=True))
         return answers
 
-    async def column(self, asked: _Asked, answers: dict[Any, Any]) -> list[Any]:
-        """The rendered values of one link: n documents -> n values, or lists of them in a loop."""
+    async def column(self, asked: _Asked, answers: dict[Ask, dict[Any, Any]]) -> list[Any]:
+        """The rendered values of one link, a value for each source."""
+        if not asked.missing:
+            return list(map(asked.known.__getitem__, asked.keys))
         plan = asked.plan
-        pick = plan.link.pick
-        picked = [[pick([answers[key] for key in keys]) for keys in row] for row in asked.keys]
+        by_key, pick = answers[plan.link.ask], plan.link.pick
+        found = {keys: pick([by_key[key] for key in keys]) for keys in asked.missing}
         if isinstance(plan.below, ConnectionPlan):
-            rows = await self.connections(plan.below, asked, picked)
+            new = await self.connections(plan.below, plan.cursor_of(asked.asked), found)
         else:
-            rows = await self.entities(plan, plan.below, picked)
-        return [row[0] for row in rows] if asked.single else rows
+            new = await self.entities(plan, found)
+        known = asked.known
+        return [new[keys] if keys in new else known[keys] for keys in asked.keys]
 
-    async def entities(
-        self, plan: LinkPlan, below: dict[str, ObjectPlan], picked: list[list[Any]]
-    ) -> list[list[Any]]:
-        """Rendered entities in the places where they were found."""
+    async def entities(self, plan: LinkPlan, found: dict[Keys, Any]) -> dict[Keys, Any]:
+        """What a link shows of the entities that were found."""
         is_list = plan.link.is_list
-        flat = [
-            entity for row in picked for value in row for entity in (value if is_list else (value,))
-        ]
-        rendered = await self.distinct(below, flat)
+        flat = list(chain.from_iterable(found.values()) if is_list else found.values())
+        distinct = {entity.id: entity for entity in flat if entity is not None}
         if not plan.is_nullable and None in flat:
             raise SurpriseError("null")
+        assert isinstance(plan.below, dict)  # noqa: S101  # the other kind has pages
+        rendered = await self.distinct(plan.below, list(distinct.values()))
         if is_list:
-            return [[[rendered[e and e.id] for e in value] for value in row] for row in picked]
-        return [[rendered[value and value.id] for value in row] for row in picked]
+            values = {keys: [rendered[e and e.id] for e in each] for keys, each in found.items()}
+        else:
+            values = {keys: rendered[each and each.id] for keys, each in found.items()}
+        if plan.only is not None and self.is_current(plan.only.kept):
+            keys_of = set(plan.only.keys(distinct.values(), self.variables))
+            plan.only.kept.keep_links(plan.only.variant(self.variables), values, keys_of)
+        return values
 
-    async def distinct(self, below: dict[str, ObjectPlan], entities: list[Any]) -> dict[Any, Any]:
-        """Rendered entities by id, each rendered once; None for none."""
-        distinct = {entity.id: entity for entity in entities if entity is not None}
+    async def distinct(
+        self, below: dict[str, ObjectPlan], entities: Sequence[Any]
+    ) -> dict[Any, Any]:
+        """Rendered entities by id; None for none."""
         rendered: dict[Any, Any] = {None: None}
         for type_name, plan in below.items():
-            same = [e for e in distinct.values() if type(e).__name__ == type_name]
+            same = [e for e in entities if type(e).__name__ == type_name]
             if same:
-                rendered.update(
-                    zip((e.id for e in same), await self.objects(plan, same), strict=True)
-                )
+                results = await self.objects(plan, same)
+                rendered.update(zip((e.id for e in same), results, strict=True))
         return rendered
 
     async def connections(
-        self, below: ConnectionPlan, asked: _Asked, picked: list[list[Any]]
-    ) -> list[list[Any]]:
-        """Rendered connections in the places of their pages."""
-        cursor_of = asked.plan.cursor_of(asked.asked)
-        pages = [page for row in picked for page in row]
-        items = [item for page in pages for item in page.items]
+        self, plan: ConnectionPlan, cursor_of: Any, found: dict[Keys, Page[Any]]
+    ) -> dict[Keys, Any]:
+        """Rendered connections."""
+        pages = list(found.values())
+        items = list({item.id: item for page in pages for item in page.items}.values())
         lists = []
-        for plan, _ in below.items:
-            rendered = await self.distinct({plan.type_name: plan}, items)
+        for each, _ in plan.items:
+            rendered = await self.distinct({each.type_name: each}, items)
             lists.append([[rendered[item.id] for item in page.items] for page in pages])
-        results = iter(
-            [
-                below.render(page, cursor_of, *(each[n] for each in lists))
-                for n, page in enumerate(pages)
-            ]
-        )
-        return [[next(results) for _ in row] for row in picked]
+        return {
+            keys: plan.render(page, cursor_of, *(each[n] for each in lists))
+            for n, (keys, page) in enumerate(found.items())
+        }
 
 
 class _Asked:
     """What one link asks for the documents of a level.
 
-    `keys`: for each document, for each source in it, the keys it asks for.
+    `keys`: for each source, what it asks for. `known`: for which of these it is known what the
+    link shows; `missing`: the others.
     """
 
-    __slots__ = ("asked", "keys", "plan", "single")
+    __slots__ = ("asked", "keys", "known", "missing", "plan")
 
-    def __init__(self, plan: LinkPlan, documents: Sequence[Any], variables: Variables) -> None:
+    def __init__(self, plan: LinkPlan, documents: Sequence[Any], run: Run) -> None:
         self.plan = plan
-        self.asked = plan.arguments(variables) if plan.arguments is not None else None
-        keys_of, sources = plan.link.keys, plan.sources
-        self.single = plan.single
-        self.keys = [
-            [keys_of(source, self.asked, plan.with_total) for source in sources(document)]
-            for document in documents
-        ]
+        self.asked = plan.arguments(run.variables) if plan.arguments is not None else None
+        asked, keys_of, with_total = self.asked, plan.link.keys, plan.with_total
+        self.keys = [keys_of(each, asked, with_total) for each in plan.sources_in(documents)]
+        self.known: dict[Keys, Any] = {}
+        if plan.only is not None:
+            plan.only.kept.at(run.snapshot.version)
+            self.known = plan.only.kept.links(plan.only.variant(run.variables))
+        self.missing = set(self.keys).difference(self.known)

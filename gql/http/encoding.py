@@ -22,7 +22,7 @@ def encode(value: Any) -> bytes:
     Raises: TypeError: it holds something that JSON cannot say.
     """
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, option=orjson.OPT_UTC_Z)
     except orjson.JSONEncodeError:
         return json.dumps(_finite(value), separators=(",", ":")).encode()
 

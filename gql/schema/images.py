@@ -35,8 +35,10 @@ def select_images(
     min_width: int | None,
     min_height: int | None,
     is_cached: bool | None,
-) -> list[model.Image]:
+) -> Sequence[model.Image]:
     """Those that are large enough and cached or not; one of unknown size is never large enough."""
+    if min_width is None and min_height is None and is_cached is None:
+        return images
     return [
         image
         for image in images
@@ -70,7 +72,7 @@ def resolve_images(
     is_cached: Annotated[
         bool | None, strawberry.argument(description="Only those that are cached, or are not.")
     ] = UNSET,
-) -> list[model.Image]:
+) -> Sequence[model.Image]:
     """`images(minWidth:, minHeight:, isCached:)` of an article."""
     return select_images(root.images, given(min_width), given(min_height), given(is_cached))
 
