@@ -2,18 +2,21 @@
 
 from . import model
 from .cursors import (
+    Bookmark,
     article_cursor,
     change_cursor,
     decode_change_cursor,
     diagnostic_cursor,
     provider_cursor,
     topic_cursor,
+    topics_mark,
 )
 from .errors import (
     ConflictError,
     CursorError,
     FilterError,
     FolderNotEmptyError,
+    KeyReusedError,
     QueryError,
     Refusal,
     RefusedError,
@@ -63,6 +66,7 @@ __all__ = [
     "And",
     "ArticleQuery",
     "Batch",
+    "Bookmark",
     "Condition",
     "ConflictError",
     "CursorError",
@@ -74,6 +78,7 @@ __all__ = [
     "FolderNotEmptyError",
     "History",
     "Key",
+    "KeyReusedError",
     "Kind",
     "LoadOptions",
     "LoadReport",
@@ -119,5 +124,6 @@ __all__ = [
     "referencing",
     "topic_cursor",
     "topic_slug",
+    "topics_mark",
     "url_text",
 ]

@@ -55,7 +55,7 @@ class Record(Value, frozen=True, kw_only=True):
     """What a group of batches did: what is there afterwards, not what was asked for.
 
     `before` and `version` name the states before and after it. None for `topics`, `diagnostics`:
-    they stay as they are.
+    they stay as they are. `unchanged` are changes that were asked for under a key and were none.
     """
 
     before: str
@@ -64,6 +64,7 @@ class Record(Value, frozen=True, kw_only=True):
     puts: tuple[Article, ...] = ()
     deletes: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    unchanged: tuple[Change, ...] = ()
     topics: tuple[TopicDefinition, ...] | None = None
     diagnostics: tuple[Diagnostic, ...] | None = None
     sources: tuple[SourceFile, ...] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,12 +24,14 @@ class Outcome(msgspec.Struct, frozen=True):
     """What a batch does to the articles.
 
     `articles` maps ids to what is there afterwards, None where nothing is. `changes` are oldest
-    first, one for each revision taken; `revision` is the last one.
+    first, one for each revision taken; `revision` is the last one. `unchanged` are the puts under a
+    key that took none, each at the revision that the article has.
     """
 
     articles: Mapping[str, Article | None]
     changes: tuple[Change, ...]
     revision: int
+    unchanged: tuple[Change, ...] = ()
 
 
 def outcome(
@@ -41,25 +44,26 @@ def outcome(
     _check_expected(batch.expected, articles)
     after: dict[str, Article | None] = {}
     changes: list[Change] = []
+    unchanged: list[Change] = []
     for article in batch.puts:
         before = after[article.id] if article.id in after else articles.get(article.id)
-        revision += 1
-        put = msgspec.structs.replace(article, revision=revision)
-        if before is not None and _same(before, put):
-            revision -= 1
-            continue
-        after[article.id] = put
         key = batch.keys.get(article.id)
-        changes.append(_change(put, ChangeKind.PUT, revision, at, before, key))
+        if before is not None and _same(before, article):
+            if key is not None:
+                unchanged.append(_change(before, ChangeKind.PUT, at, before, key))
+            continue
+        revision += 1
+        put = after[article.id] = msgspec.structs.replace(article, revision=revision)
+        changes.append(_change(put, ChangeKind.PUT, at, before, key))
     for id in batch.deletes:
         before = after[id] if id in after else articles.get(id)
         if before is None:
             continue
         revision += 1
         after[id] = None
-        key = batch.keys.get(id)
-        changes.append(_change(before, ChangeKind.DELETE, revision, at, before, key))
-    return Outcome(after, tuple(changes), revision)
+        gone = msgspec.structs.replace(before, revision=revision)
+        changes.append(_change(gone, ChangeKind.DELETE, at, before, batch.keys.get(id)))
+    return Outcome(after, tuple(changes), revision, tuple(unchanged))
 
 
 def _check_expected(
@@ -83,46 +87,69 @@ def _same(before: Article, put: Article) -> bool:
     return before == put and msgspec.json.encode(before) == msgspec.json.encode(put)
 
 
-def _change(  # noqa: PLR0913, PLR0917  # what a change says
-    article: Article,
-    kind: ChangeKind,
-    revision: int,
-    at: datetime,
-    before: Article | None,
-    key: str | None,
+def _change(
+    article: Article, kind: ChangeKind, at: datetime, before: Article | None, key: str | None
 ) -> Change:
+    """What happened when an article came to its revision. `key`: with what was asked under it."""
+    name, _, asked = (key or "").partition(".")
     return Change(
-        revision=revision,
+        revision=article.revision,
         kind=kind,
         id=article.id,
         slug=article.slug,
         at=at,
         published=kind is ChangeKind.PUT and article.published,
         was_published=before is not None and before.published,
-        key=key,
+        key=name or None,
+        asked=asked,
     )
 
 
-def history(
-    changes: Sequence[Change], revision: int, after: int, visibility: Visibility, limit: int
-) -> History:
-    """What followed the revision `after` in a store at `revision`, as a reader sees it.
+class Kept(NamedTuple):
+    """The newest changes of a store at `revision`, oldest first, one for each revision."""
 
-    `changes` are the newest that are kept, oldest first, one for each revision. A revision that
-    the store has not reached comes from another life of it: what lies between is a gap.
-    """
-    after = max(after, 0)
-    first_kept = revision - len(changes) + 1
-    seen = (_as_seen(each, visibility) for each in changes[max(0, after + 1 - first_kept) :])
-    visible = list(islice((change for change in seen if change), limit + 1))
-    has_next = len(visible) > limit
-    shown = tuple(visible[:limit])
-    return History(
-        changes=shown,
-        revision=(shown[-1].revision if shown else after) if has_next else revision,
-        gap=after + 1 < first_kept or after > revision,
-        has_next=has_next,
-    )
+    changes: Sequence[Change]
+    revision: int
+
+    def history(
+        self, after: int, visibility: Visibility, limit: int, at: datetime | None
+    ) -> History:
+        """What followed the revision `after`, which came `at` that time, as a reader sees it."""
+        after = max(after, 0)
+        first = max(0, after + 1 - self._first)
+        seen = (_as_seen(each, visibility) for each in self.changes[first:])
+        visible = list(islice((change for change in seen if change), limit + 1))
+        has_next = len(visible) > limit
+        shown = tuple(visible[:limit])
+        revision = self.revision
+        if has_next:
+            revision = shown[-1].revision if shown else after
+        return History(
+            changes=shown,
+            revision=revision,
+            at=self._came_at(revision),
+            gap=self._is_gap(after, at),
+            has_next=has_next,
+        )
+
+    @property
+    def _first(self) -> int:
+        return self.revision - len(self.changes) + 1
+
+    def _came_at(self, revision: int) -> datetime | None:
+        return self.changes[revision - self._first].at if revision >= self._first else None
+
+    def _is_gap(self, after: int, at: datetime | None) -> bool:
+        """Whether a reader who knows all up to a revision may lack something.
+
+        A revision that the store has not reached, or reached at another time, comes from another
+        life of it, which ended when a backup was put back.
+        """
+        if after + 1 < self._first or after > self.revision:
+            return True
+        if at is None or not after or not self.changes:
+            return False
+        return self._came_at(after) != at
 
 
 def _as_seen(change: Change, visibility: Visibility) -> Change | None:

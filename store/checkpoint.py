@@ -11,7 +11,7 @@ import msgspec
 from .model import Article, Change, Diagnostic, TopicDefinition
 from .recent import Recent
 from .repository import SourceFile
-from .state import State
+from .state import State, version_and_step
 from .steps import finish
 from .tinydb_storage import FORMAT, Documents, Editor, Meta, Tables, broken, read_meta, read_tables
 
@@ -24,6 +24,7 @@ _DECODERS: Mapping[str, msgspec.json.Decoder[Any]] = {
     "sources": msgspec.json.Decoder(SourceFile),
     "diagnostics": msgspec.json.Decoder(Diagnostic),
     "changes": msgspec.json.Decoder(Change),
+    "unchanged": msgspec.json.Decoder(Change),
 }
 
 
@@ -42,6 +43,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
         articles = {article.id: article for article in self.values["articles"].values()}
         changed: dict[str, Article | None] = dict.fromkeys(before.flat().keys() - articles.keys())
         changed.update((id, a) for id, a in articles.items() if before.find(id) is not a)
+        version, step = version_and_step(self.meta.version or "")
         return State(
             finish(
                 old.snapshot.derive(
@@ -49,11 +51,13 @@ class Checkpoint(msgspec.Struct, frozen=True):
                     tuple(self.values["topics"].values()),
                     tuple(self.values["diagnostics"].values()),
                     self.meta.revision,
-                    self.meta.version,
+                    version,
                 )
             ),
             {source.path: source for source in self.values["sources"].values()},
             Recent(self.values["changes"].values()),
+            Recent(self.values["unchanged"].values()),
+            step,
         )
 
     def of(self, state: State, log: str, pause_s: float = 0) -> Checkpoint:
@@ -65,6 +69,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
         values: Mapping[str, Values] = {
             "articles": {a.revision: a for a in snapshot.articles.flat().values()},
             "changes": {change.revision: change for change in state.changes},
+            "unchanged": dict(enumerate(state.unchanged, start=1)),
             "topics": dict(enumerate(snapshot.definitions, start=1)),
             "diagnostics": dict(enumerate(snapshot.diagnostics, start=1)),
             "sources": self._numbered(state.sources),
@@ -72,7 +77,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
         editor = Editor(self.tables)
         for name, after in values.items():
             _edit(editor, name, self.values[name], after)
-        meta = Meta(format=FORMAT, revision=snapshot.revision, version=snapshot.version, log=log)
+        meta = Meta(format=FORMAT, revision=snapshot.revision, version=state.name, log=log)
         editor.replace("meta", {1: meta})
         return Checkpoint(editor.tables(pause_s), values, meta)
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from .errors import CursorError
 from .model import Article, Diagnostic, Provider, Topic
 from .query import Order, OrderField
+from .terms import Aliases
 
 Position = tuple[int | str, ...]
 """The sort keys of an item, one for each step of the order, then what tells equals apart."""
 
+_Natural = Annotated[int, msgspec.Meta(ge=0)]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MARKS = {
@@ -139,14 +143,40 @@ def decode_diagnostic_cursor(cursor: str) -> Position:
     return decode_cursor("g", cursor, [str, int, str, str])
 
 
-def change_cursor(revision: int) -> str:
-    """The cursor of a change: the store's revision after it."""
-    return encode_cursor("c", (revision,))
+class Bookmark(NamedTuple):
+    """Where somebody goes on from in the history: the store's revision, and by what it is known.
+
+    `at`: when that revision came, None where that is not known. `topics`: the mark of the names
+    that topics had (`topics_mark`), empty where it is not known.
+    """
+
+    revision: int
+    at: datetime | None = None
+    topics: str = ""
 
 
-def decode_change_cursor(cursor: str) -> int:
+def topics_mark(aliases: Aliases) -> str:
+    """A few characters that name what topics are called in a tree."""
+    text = msgspec.json.encode(aliases, order="sorted")
+    return hashlib.blake2b(text, digest_size=4).hexdigest()
+
+
+def change_cursor(revision: int, at: datetime | None = None, topics: str = "") -> str:
+    """The cursor of a change: a `Bookmark` behind it."""
+    known = (micros(at) if at else 0, topics) if at or topics else ()
+    return encode_cursor("c", (revision, *known))
+
+
+def decode_change_cursor(cursor: str) -> Bookmark:
     """The inverse of `change_cursor`. Raises: CursorError."""
-    [revision] = decode_cursor("c", cursor, [int])
-    if not isinstance(revision, int) or revision < 0:
-        raise CursorError(f"The cursor {shown(cursor)} is not one of ours. Pass one as it came.")
-    return revision
+    try:
+        known = decode_cursor("c", cursor, [int, int, str])
+    except CursorError:
+        known = (*decode_cursor("c", cursor, [int]), 0, "")
+    try:
+        revision, at_us, topics = msgspec.convert(known, tuple[_Natural, _Natural, str])
+        return Bookmark(revision, _EPOCH + at_us * _MICROSECOND if at_us else None, topics)
+    except (msgspec.ValidationError, OverflowError):
+        raise CursorError(
+            f"The cursor {shown(cursor)} is not one of ours. Pass one as it came."
+        ) from None

@@ -7,6 +7,7 @@
     │   └── CursorError       a cursor that is not ours, or belongs to another order
     ├── ConflictError         the document changed since the caller read it
     ├── RefusedError          what the caller wants to write cannot be taken, and why
+    ├── KeyReusedError        the key of a write stands for another request
     ├── FolderNotEmptyError   a folder to write into holds files already
     ├── StoreCorruptError     the store's file cannot be read as one
     └── StoreUnavailableError the store cannot be read or written now (disk full, locked, gone)
@@ -82,6 +83,12 @@ class RefusedError(StoreError):
     def __init__(self, *refusals: Refusal) -> None:
         super().__init__(" ".join(refusal.message for refusal in refusals))
         self.refusals = refusals
+
+
+class KeyReusedError(StoreError):
+    """The name of a key stands for another request, whose writes the history holds."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
 
 
 class FolderNotEmptyError(StoreError):

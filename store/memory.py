@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from .changes import HISTORY_LIMIT, history, outcome
+from .changes import HISTORY_LIMIT, Kept, outcome
 from .cursors import (
     Position,
     article_position,
@@ -256,6 +256,7 @@ class MemoryRepository:
         self._diagnostics: tuple[Diagnostic, ...] = ()
         self._sources: Mapping[str, SourceFile] = {}
         self._changes: tuple[Change, ...] = ()
+        self._unchanged: tuple[Change, ...] = ()
         self._snapshot = MemorySnapshot()
         self._bell = Bell()
         self._closed = False
@@ -271,24 +272,29 @@ class MemoryRepository:
     async def apply(self, batch: Batch) -> int:
         """See `Repository`."""
         done = outcome(batch, self._articles, self._snapshot.revision, datetime.now(UTC))
+        before = self._definitions, self._diagnostics
         after = {**self._articles, **done.articles}
         self._articles = {id: article for id, article in after.items() if article}
         self._changes = (*self._changes, *done.changes)[-self._history_limit :]
+        self._unchanged = (*self._unchanged, *done.unchanged)[-self._history_limit :]
         if batch.topics is not None:
             self._definitions = batch.topics
         if batch.diagnostics is not None:
             self._diagnostics = batch.diagnostics
         sources = {**self._sources, **{source.path: source for source in batch.sources}}
         self._sources = {p: s for p, s in sources.items() if p not in batch.forgotten_sources}
-        self._snapshot = MemorySnapshot(
-            self._articles.values(), self._definitions, self._diagnostics, done.revision
-        )
-        self._bell.ring()
+        if done.changes or before != (self._definitions, self._diagnostics):
+            self._snapshot = MemorySnapshot(
+                self._articles.values(), self._definitions, self._diagnostics, done.revision
+            )
+            self._bell.ring()
         return done.revision
 
-    async def changes(self, after: int, visibility: Visibility, limit: int = 1_000) -> History:
+    async def changes(
+        self, after: int, visibility: Visibility, limit: int = 1_000, at: datetime | None = None
+    ) -> History:
         """See `Repository`."""
-        return history(self._changes, self._snapshot.revision, after, visibility, limit)
+        return Kept(self._changes, self._snapshot.revision).history(after, visibility, limit, at)
 
     async def wait(self, version: str) -> MemorySnapshot:
         """See `Repository`."""
@@ -300,7 +306,7 @@ class MemoryRepository:
 
     async def changes_of(self, key: str) -> Sequence[Change]:
         """See `Repository`."""
-        return [change for change in self._changes if change.key == key]
+        return [change for change in (*self._changes, *self._unchanged) if change.key == key]
 
     async def sources(self) -> Mapping[str, SourceFile]:
         """See `Repository`."""

@@ -188,7 +188,8 @@ class Change(Value, frozen=True, kw_only=True):
     """One step of the store's history: after it, the document is at `revision` or gone.
 
     `published` and `was_published` tell whether the public saw the document after and before the
-    change, from which each reader's own history follows. `key` is the name that the writer gave it.
+    change, from which each reader's own history follows. `key` is the name that the writer gave it,
+    `asked` what the writer wanted under that name.
     """
 
     revision: int
@@ -199,6 +200,7 @@ class Change(Value, frozen=True, kw_only=True):
     published: bool = False
     was_published: bool = False
     key: str | None = None
+    asked: str = ""
 
 
 class Counts(Value, frozen=True, kw_only=True):

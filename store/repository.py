@@ -8,6 +8,7 @@ cheap. `tests/repository_contract.py` holds each engine to this text.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from .model import (
@@ -55,8 +56,9 @@ class Batch(Value, frozen=True, kw_only=True):
 
     `deletes` are ids of articles. None for `topics`, `diagnostics` leaves them as they are, a tuple
     replaces them all. `expected` maps ids of articles to the revision that the writer last saw
-    (None: it must not be there). `keys` maps them to the name that the change gets, by which a
-    writer that was interrupted finds it again.
+    (None: it must not be there). `keys` maps them to `KEY.ASKED`: the name that the change gets, by
+    which a writer that was interrupted finds it again, and what was asked for; a put that changed
+    nothing is found, too.
     """
 
     puts: tuple[Article, ...] = ()
@@ -72,12 +74,14 @@ class Batch(Value, frozen=True, kw_only=True):
 class History(Value, frozen=True, kw_only=True):
     """A part of the change history, oldest first.
 
-    `revision` is where to go on from. `gap`: changes between the asked revision and the first one
-    here are no longer kept. `has_next`: there are more.
+    `revision` is where to go on from, `at` when it came; None where that is no longer kept. `gap`:
+    changes between the asked revision and the first one here are no longer kept, or that revision
+    was another one. `has_next`: there are more.
     """
 
     changes: tuple[Change, ...]
     revision: int
+    at: datetime | None = None
     gap: bool = False
     has_next: bool = False
 
@@ -184,17 +188,22 @@ class Repository(Protocol):
 
         Once this returns, the batch is where the engine keeps things (on the disk, for one that
         has a disk). Every put and every delete of an article that is there takes the next revision,
-        in the order of the batch, deletes last; an article put as it already is takes none.
+        in the order of the batch, deletes last; an article put as it already is takes none. A batch
+        of which readers see nothing leaves the state's name as it is.
 
         Raises: ConflictError: `expected` does not hold.
             StoreUnavailableError: it cannot be written; nothing has changed.
         """
         ...
 
-    async def changes(self, after: int, visibility: Visibility, limit: int = 1_000) -> History:
+    async def changes(
+        self, after: int, visibility: Visibility, limit: int = 1_000, at: datetime | None = None
+    ) -> History:
         """What happened after a revision, as a reader with this visibility saw it.
 
         For PUBLISHED, the put of a draft is no change, or the DELETE of what was published before.
+        `at`: when the revision came, by which one is known that a backup has brought back, and that
+        has come to stand for another change since. One that is too old to be compared is a gap.
         """
         ...
 
@@ -208,7 +217,11 @@ class Repository(Protocol):
         ...
 
     async def changes_of(self, key: str) -> Sequence[Change]:
-        """What was changed under this key, oldest first, as far as the history is kept."""
+        """What was changed under this key, oldest first, as far as the history is kept.
+
+        Behind it, what was put under the key as it already was, which `changes` does not tell: each
+        as if it had brought the article to the revision that it had.
+        """
         ...
 
     async def sources(self) -> Mapping[str, SourceFile]:

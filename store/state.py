@@ -24,34 +24,62 @@ _read_article = msgspec.json.Decoder(Article).decode
 Result = int | ConflictError
 """What became of a batch: the revision after it, or why it was not done."""
 
+_STEP = "+"  # between the version of what readers see and what else has changed
+
 
 class State(msgspec.Struct, frozen=True):
-    """All that a store holds: what is served, the sources by path, and the newest changes."""
+    """All that a store holds: what is served, the sources by path, and the newest changes.
+
+    `unchanged` are the newest that were asked for under a key and were none. `step` tells states
+    apart in which readers see the same.
+    """
 
     snapshot: IndexedSnapshot = msgspec.field(default_factory=IndexedSnapshot.build)
     sources: Mapping[str, SourceFile] = {}
     changes: Recent[Change] = Recent()
+    unchanged: Recent[Change] = Recent()
+    step: str = ""
+
+    @property
+    def name(self) -> str:
+        """What files call it, which no other state is called."""
+        return self.snapshot.version + self.step
 
     def after(self, records: Sequence[Record], history_limit: int) -> Steps[State]:
         """The state after these records."""
         if not records:
             return self
-        changed: dict[str, Article | None] = {}
-        topics, diagnostics = self.snapshot.definitions, self.snapshot.diagnostics
-        for record in records:
-            changed.update((article.id, article) for article in record.puts)
-            changed.update(dict.fromkeys(record.deletes))
-            topics = topics if record.topics is None else record.topics
-            diagnostics = diagnostics if record.diagnostics is None else record.diagnostics
-        last = records[-1]
-        snapshot = yield from self.snapshot.derive(
-            changed, topics, diagnostics, last.revision, last.version
-        )
+        version, step = version_and_step(records[-1].version)
+        snapshot = self.snapshot
+        if version != snapshot.version:
+            snapshot = yield from _snapshot(snapshot, records, version)
         return State(
             snapshot,
             _sources(self.sources, records),
             self.changes.and_then((c for r in records for c in r.changes), history_limit),
+            self.unchanged.and_then((c for r in records for c in r.unchanged), history_limit),
+            step,
         )
+
+
+def version_and_step(name: str) -> tuple[str, str]:
+    """The version of what a state serves, and its step, by its name."""
+    version, plus, token = name.partition(_STEP)
+    return version, plus + token
+
+
+def _snapshot(
+    snapshot: IndexedSnapshot, records: Sequence[Record], version: str
+) -> Steps[IndexedSnapshot]:
+    changed: dict[str, Article | None] = {}
+    topics, diagnostics = snapshot.definitions, snapshot.diagnostics
+    for record in records:
+        changed.update((article.id, article) for article in record.puts)
+        changed.update(dict.fromkeys(record.deletes))
+        topics = topics if record.topics is None else record.topics
+        diagnostics = diagnostics if record.diagnostics is None else record.diagnostics
+    revision = records[-1].revision
+    return (yield from snapshot.derive(changed, topics, diagnostics, revision, version))
 
 
 def _sources(
@@ -77,6 +105,7 @@ class _Group:
         self._view.maps.append(state.snapshot.articles)  # type: ignore[arg-type]  # only read
         self._revision = state.snapshot.revision
         self._changes: list[Change] = []
+        self._unchanged: list[Change] = []
         self._topics: tuple[TopicDefinition, ...] = state.snapshot.definitions
         self._diagnostics: tuple[Diagnostic, ...] = state.snapshot.diagnostics
         self._sources: dict[str, SourceFile | None] = {}
@@ -89,6 +118,7 @@ class _Group:
             return conflict
         self._articles.update(done.articles)
         self._changes += done.changes
+        self._unchanged += done.unchanged
         self._revision = done.revision
         if batch.topics is not None:
             self._topics = batch.topics
@@ -104,15 +134,17 @@ class _Group:
         sources = {path: s for path, s in self._sources.items() if known.get(path) != s}
         topics = None if self._topics == before.definitions else self._topics
         diagnostics = None if self._diagnostics == before.diagnostics else self._diagnostics
-        if not self._changes and not sources and topics is None and diagnostics is None:
+        is_seen = self._changes or topics is not None or diagnostics is not None
+        if not is_seen and not sources and not self._unchanged:
             return None
         return Record(
-            before=before.version,
-            version=new_version(),
+            before=self._state.name,
+            version=new_version() if is_seen else before.version + _STEP + new_version(),
             revision=self._revision,
             puts=tuple(filter(None, self._articles.values())),
             deletes=tuple(id for id, article in self._articles.items() if article is None),
             changes=tuple(self._changes),
+            unchanged=tuple(self._unchanged),
             topics=topics,
             diagnostics=diagnostics,
             sources=tuple(filter(None, sources.values())),

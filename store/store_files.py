@@ -160,7 +160,7 @@ class StoreFiles:
 
     def _written_whole(self, known: Known, state: State) -> Known:
         """Make a checkpoint of a state that need not be in the log. In a whole turn."""
-        base = self._base.of(state, known.state.snapshot.version)
+        base = self._base.of(state, known.state.name)
         found = write_tables_aside(self.path, base.tables)
         with self._discarded_on_error():
             self._replace(state, found)
@@ -169,7 +169,7 @@ class StoreFiles:
         return Known(state, found, log, log.start if log else 0)
 
     def _take_in(self, known: Known) -> None:
-        base = self._base.of(known.state, known.state.snapshot.version, PAUSE_S)
+        base = self._base.of(known.state, known.state.name, PAUSE_S)
         found = write_tables_aside(self.path, base.tables, PAUSE_S)
         with self._discarded_on_error(), locked(self.path):
             log = signature(self.log_path)
@@ -189,9 +189,7 @@ class StoreFiles:
         repeats: Place | None = None,
     ) -> None:
         """Put the file that was written aside in place, and a log that goes on from it."""
-        header = Header(
-            format=FORMAT, after=state.snapshot.version, checkpoint=found, repeats=repeats
-        )
+        header = Header(format=FORMAT, after=state.name, checkpoint=found, repeats=repeats)
         write_aside(self.log_path, chain([line_of(text_of(header))], lines), like=self.path)
         try:
             put_in_place(self.path)
@@ -266,7 +264,7 @@ class StoreFiles:
 
         Raises: _OtherFilesError: it does not. DamagedLineError. OSError.
         """
-        version = known.state.snapshot.version
+        version = known.state.name
         tail = log.read(start)
         first = log.header.after if start == log.start else version
         names = [first, *(record.version for record in tail.records)]

@@ -13,11 +13,12 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from .changes import HISTORY_LIMIT, history
+from .changes import HISTORY_LIMIT, Kept
 from .errors import StoreError, StoreUnavailableError
 from .known import Known, Turn
 from .model import Change, Visibility
@@ -119,11 +120,13 @@ class TinyDBRepository:
             self._writer = asyncio.create_task(self._write_all())
         return await request.revision
 
-    async def changes(self, after: int, visibility: Visibility, limit: int = 1_000) -> History:
+    async def changes(
+        self, after: int, visibility: Visibility, limit: int = 1_000, at: datetime | None = None
+    ) -> History:
         """See `Repository`."""
         await self.snapshot()
         state = self._known.state
-        return history(state.changes, state.snapshot.revision, after, visibility, limit)
+        return Kept(state.changes, state.snapshot.revision).history(after, visibility, limit, at)
 
     async def wait(self, version: str) -> IndexedSnapshot:
         """See `Repository`. What others have written is noticed within some 50 ms."""
@@ -134,9 +137,10 @@ class TinyDBRepository:
         return snapshot
 
     async def changes_of(self, key: str) -> Sequence[Change]:
-        """See `Repository`."""
+        """See `Repository`. Looks at all that are kept."""
         await self.snapshot()
-        return [change for change in self._known.state.changes if change.key == key]
+        state = self._known.state
+        return [change for change in chain(state.changes, state.unchanged) if change.key == key]
 
     async def sources(self) -> Mapping[str, SourceFile]:
         """See `Repository`."""

@@ -1,8 +1,9 @@
 """The store's documents in a TinyDB file. The only module that knows TinyDB.
 
 The file is JSON with a document a line, so that people can read, grep and compare it, and
-`tinydb.TinyDB(path)` opens it. Tables: `articles` and `changes` (numbered by revision), `topics`,
-`sources`, `diagnostics`, and `meta` with the format and the revision of the store.
+`tinydb.TinyDB(path)` opens it. Tables: `articles` and `changes` (numbered by revision),
+`unchanged`, `topics`, `sources`, `diagnostics`, and `meta` with the format and the revision of the
+store.
 https://tinydb.readthedocs.io/en/latest/extend.html
 """
 

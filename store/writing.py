@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from .errors import ConflictError, Refusal, RefusedError
+from .errors import ConflictError, KeyReusedError, Refusal, RefusedError
 from .incoming import BAD_PATH, Documents, encoded, read_incoming, slug_taken
 from .loader import DEFAULTS, FolderLoader, LoadOptions
 from .model import Article, Change, ChangeKind, Diagnostic, Visibility
@@ -49,7 +49,7 @@ class _DoneError(Exception):
 
     def __init__(self, changes: Sequence[Change]) -> None:
         super().__init__()
-        self.revision = changes[-1].revision
+        self.revision = max(change.revision for change in changes)
         self.ids = [change.id for change in changes if change.kind is ChangeKind.PUT]
 
 
@@ -58,10 +58,13 @@ class DocumentWriter:
 
     `expected` is the revision that the caller last saw; None: whatever it is now. What was written
     under a `key` is not written under it again, as far back as the history is kept: the articles as
-    they are now and the revision of then are given once more, also after a crash. What a method has
-    begun it finishes, even if nobody waits for it any more.
+    they are now and the revision of then are given once more, also after a crash, and also where
+    nothing had to change. A key is `NAME.REQUEST.STEP`: the caller's name for a request, what the
+    request says, and which write of it this is. What a method has begun it finishes, even if nobody
+    waits for it any more.
     All raise: RefusedError: it cannot be taken. ConflictError: `expected` does not hold.
-    StoreUnavailableError: it cannot be written. In all these cases nothing has changed.
+    KeyReusedError: another request has written under the key's name. StoreUnavailableError: it
+    cannot be written. In all these cases nothing has changed.
     """
 
     def __init__(
@@ -155,11 +158,15 @@ class DocumentWriter:
                 return await self._written(write, revision)
 
     async def _once(self, prepare: Prepare, key: str | None) -> Write:
-        """The write, unless it was done before. Raises: _DoneError."""
+        """The write, unless it was done before. Raises: _DoneError. KeyReusedError."""
         if key is None:
             return await prepare()
-        if changes := await self._repository.changes_of(key):
-            raise _DoneError(changes)
+        name, _, asked = key.partition(".")
+        changes = await self._repository.changes_of(name)
+        if any(_request(change.asked) != _request(asked) for change in changes):
+            raise KeyReusedError("This key was used for another request. Nothing was done.")
+        if done := [change for change in changes if change.asked == asked]:
+            raise _DoneError(done)
         write = await prepare()
         keys = {article.id: key for article in write.changed}
         return msgspec.structs.replace(write, keys=keys)
@@ -279,6 +286,11 @@ class DocumentWriter:
         if problem is None and self._folder is not None and link_on_the_way(self._folder, path):
             return "leads over a link, or over something that is no folder"
         return problem
+
+
+def _request(asked: str) -> str:
+    """Without the step: the same for all that one request writes."""
+    return asked.rpartition(".")[0]
 
 
 def _check_expected(article: Article | None, expected: int | None) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
+from datetime import datetime
 from itertools import pairwise
 
 from gql.schema import Context
-from gql.schema.following import ChangeEvent, EventKind, Wanted, follow
+from gql.schema.following import ChangeEvent, EventKind, cursor_at, follow
 from gql.viewer import Viewer
 from store import (
     EVERYTHING,
@@ -20,6 +21,8 @@ from store import (
     Snapshot,
     Visibility,
     Window,
+    change_cursor,
+    decode_change_cursor,
 )
 from store.model import Article
 
@@ -45,9 +48,11 @@ class Present:
         """See `Repository`."""
         return await self._repository.snapshot()
 
-    async def changes(self, after: int, visibility: Visibility, limit: int = 1_000) -> History:
+    async def changes(
+        self, after: int, visibility: Visibility, limit: int = 1_000, at: datetime | None = None
+    ) -> History:
         """See `Repository`."""
-        return await self._repository.changes(after, visibility, min(limit, PART))
+        return await self._repository.changes(after, visibility, min(limit, PART), at)
 
     async def wait(self, version: str) -> Snapshot:
         """See `Repository`. Raises: CaughtUpError: there is no more news to come."""
@@ -66,8 +71,12 @@ class Follower:
         self._viewer = viewer
         self._wanted = wanted
         self.articles: dict[str, Article] = {}
-        self.revision = 0
+        self.cursor = change_cursor(0)
         self.told: list[ChangeEvent] = []
+
+    def turn_to(self, repository: Repository) -> None:
+        """Go on with another store, as where a backup was restored."""
+        self._repository = repository
 
     async def queried(self) -> dict[str, Article]:
         """What a query shows now, by id."""
@@ -78,7 +87,8 @@ class Follower:
 
     async def begin(self) -> None:
         """Read everything, and know from where to go on."""
-        self.revision = (await self._repository.snapshot()).revision
+        snapshot = await self._repository.snapshot()
+        self.cursor = await cursor_at(self._repository, snapshot.revision, snapshot)
         self.articles = await self.queried()
 
     async def listen(self, most: int | None = None, to_come: Sequence[Batch] = ()) -> None:
@@ -87,10 +97,9 @@ class Follower:
         `to_come` is written while it listens.
         """
         context = Context(await self._repository.snapshot(), self._viewer)
-        wanted = (
-            None if self._wanted == EVERYTHING else Wanted(self._wanted, context.snapshot.aliases)
-        )
-        events = follow(context, Present(self._repository, to_come), self.revision, wanted)
+        wanted = None if self._wanted == EVERYTHING else self._wanted
+        begin = decode_change_cursor(self.cursor)
+        events = follow(context, Present(self._repository, to_come), begin, wanted)
         left = most
         try:
             async with aclosing(events):
@@ -104,7 +113,7 @@ class Follower:
     async def heed(self, event: ChangeEvent, now: Snapshot) -> None:
         """Do what an event says."""
         self.told.append(event)
-        self.revision = event.revision
+        self.cursor = event.cursor
         if event.kind is EventKind.GAP:
             self.articles = await self.queried()
         elif event.kind is EventKind.DELETE:

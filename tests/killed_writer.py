@@ -42,6 +42,8 @@ async def write(writer: DocumentWriter, what: str, key: str | None = None) -> No
             await asyncio.gather(*(writer.put({"title": "new"}, slug=slug) for slug in SLUGS))
         case "put":
             await writer.put({"title": "new"}, **named)
+        case "same":
+            await writer.put({"title": "old"}, **named)
         case "make":
             await writer.put({**REQUIRED, "title": "new"}, key=key)
         case "delete":

@@ -498,12 +498,54 @@ class RepositoryContract:
         """A writer that was interrupted finds what was done under its key, and nothing else."""
         one, two = an_article("one"), an_article("two")
         await repository.apply(Batch(puts=(one, two), keys={one.id: "k1", two.id: "k2"}))
-        await repository.apply(Batch(puts=(one,), keys={one.id: "k3"}))
-        await repository.apply(Batch(deletes=(one.id,), keys={one.id: "k1"}))
+        await repository.apply(Batch(deletes=(one.id,), keys={one.id: "k1.this.a"}))
         found = await repository.changes_of("k1")
-        assert [(c.revision, c.id) for c in found] == [(1, one.id), (3, one.id)]
+        assert [(c.revision, c.id, c.asked) for c in found] == [
+            (1, one.id, ""),
+            (3, one.id, "this.a"),
+        ]
         assert [c.id for c in await repository.changes_of("k2")] == [two.id]
-        assert list(await repository.changes_of("k3")) == []
+        for none in ("k", "k3", "k1.this"):
+            assert list(await repository.changes_of(none)) == []
+
+    async def test_put_that_changes_nothing_is_found_by_its_key(self, repository):
+        """Who put an article as it was finds it at its revision; nobody else is told anything."""
+        one, two = an_article("one"), an_article("two")
+        await repository.apply(Batch(puts=(one, two)))
+        batch = Batch(puts=(one, two), keys={one.id: "k1.this.a"})
+        assert await repository.apply(batch) == 2
+        [found] = await repository.changes_of("k1")
+        assert (found.revision, found.id, found.asked) == (1, one.id, "this.a")
+        assert [c.revision for c in (await repository.changes(0, ALL)).changes] == [1, 2]
+        assert (await repository.changes(2, ALL)).changes == ()
+
+    async def test_puts_that_change_nothing_are_kept_as_long_as_changes(self, repository):
+        """What was done under a key is forgotten at some time; the newest is remembered longest."""
+        one = an_article("one")
+        await repository.apply(Batch(puts=(one,)))
+        for number in range(8):
+            await repository.apply(Batch(puts=(one,), keys={one.id: f"k{number}"}))
+        known = [bool(await repository.changes_of(f"k{number}")) for number in range(8)]
+        assert known == [False] * 3 + [True] * 5
+
+    @pytest.mark.parametrize(
+        "batch",
+        [
+            Batch(),
+            Batch(puts=(an_article("one"),), keys={an_article("one").id: "k1"}),
+            Batch(sources=(SourceFile(path="a", size_bytes=1, mtime_ns=2),)),
+        ],
+    )
+    async def test_state_in_which_readers_see_nothing_new_keeps_its_name(self, repository, batch):
+        """What was read stays good, and nobody who waits is woken, until something is seen."""
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        version = (await repository.snapshot()).version
+        waiting = asyncio.ensure_future(repository.wait(version))
+        await repository.apply(batch)
+        assert (await repository.snapshot()).version == version
+        assert not waiting.done()
+        await repository.apply(Batch(puts=(an_article("two"),)))
+        assert (await asyncio.wait_for(waiting, 10)).revision == 2
 
     async def test_public_history_shows_drafts_as_absent(self, repository):
         """A draft's put is nothing, or the end of what was published before."""
@@ -528,6 +570,28 @@ class RepositoryContract:
         assert [c.revision for c in old.changes] == [4, 5, 6, 7, 8]
         assert not (await repository.changes(3, ALL)).gap
         assert (await repository.changes(9, ALL)).gap
+
+    async def test_revision_that_came_at_another_time_is_a_gap(self, repository):
+        """A number that stands for another change since a backup was restored is not gone on from.
+
+        Neither is one that is too old to be compared.
+        """
+        assert (await repository.changes(0, ALL)).at is None
+        for heat in range(8):
+            await repository.apply(Batch(puts=(an_article("x", heat=heat + 1),)))
+        kept = {c.revision: c.at for c in (await repository.changes(3, ALL)).changes}
+        now = await repository.changes(8, ALL)
+        part = await repository.changes(4, ALL, limit=2)
+        assert (now.at, part.at) == (kept[8], kept[6])
+        for revision in (4, 8):
+            nothing = await repository.changes(revision, ALL, limit=0)
+            assert (nothing.revision, nothing.at) == (revision, kept[revision])
+            assert not (await repository.changes(revision, ALL, at=kept[revision])).gap
+            earlier = kept[revision] - timedelta(microseconds=1)
+            found = await repository.changes(revision, ALL, at=earlier)
+            assert found.gap
+            assert [c.revision for c in found.changes] == list(range(revision + 1, 9))
+        assert (await repository.changes(3, ALL, at=kept[4])).gap
 
     async def test_wait_returns_at_once_what_is_there_already(self, repository):
         """Who is behind need not wait."""

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -197,6 +198,39 @@ def test_history_goes_on_over_restarts_and_checkpoints(path):
     assert [change.revision for change in changes] == [3, 4, 5]
 
 
+@pytest.mark.usefixtures("_looking_always")
+def test_put_that_changed_nothing_is_found_by_its_key_from_log_and_file(path, log):
+    """It outlives crashes and checkpoints, and others see it; one that has none has no trace of it.
+
+    So a store of an earlier version is one that has none.
+    """
+    for file in (path, log):
+        assert b'"unchanged"' not in file.read_bytes()
+    same = Batch(puts=(an_article("old"),), keys={an_article("old").id: "k.this.a"})
+
+    async def found() -> list[tuple[int, str]]:
+        repository = TinyDBRepository.open(path)
+        return [(change.revision, change.asked) for change in await repository.changes_of("k")]
+
+    async def write(*, closes: bool) -> None:
+        repository, other = TinyDBRepository.open(path), TinyDBRepository.open(path)
+        version = (await repository.snapshot()).version
+        await repository.apply(same)
+        assert await other.changes_of("k") == await repository.changes_of("k") != []
+        for each in (repository, other):
+            assert (await each.snapshot()).version == version
+        if closes:
+            await repository.close()
+
+    asyncio.run(write(closes=False))
+    assert b'"unchanged"' in log.read_bytes()
+    assert asyncio.run(found()) == [(1, "this.a")]
+    asyncio.run(write(closes=True))
+    assert len(log.read_bytes().splitlines()) == 1
+    assert asyncio.run(found()) == [(1, "this.a")] * 2
+    assert set(held(path)) == EVERYTHING
+
+
 # --- what crashes leave ---
 
 
@@ -329,6 +363,9 @@ def test_version_is_the_same_in_all_that_hold_the_same_state(path):
     asyncio.run(check())
 
 
+KEYS = ["k1", "k2"]
+
+
 async def contents(repository: Repository) -> object:
     """Everything that a store says, but for times."""
     history = await repository.changes(0, ALL)
@@ -339,11 +376,23 @@ async def contents(repository: Repository) -> object:
         await snapshot.get_many(Key.SLUG, some.SLUGS, ALL),
         [(change.revision, change.kind, change.slug) for change in history.changes],
         await repository.sources(),
+        [(c.revision, c.kind, c.slug) for key in KEYS for c in await repository.changes_of(key)],
     )
 
 
+def under_key(batch: Batch, key: str | None) -> Batch:
+    """The batch with a key for all that it is about."""
+    ids = [article.id for article in batch.puts] + list(batch.deletes)
+    return msgspec.structs.replace(batch, keys=dict.fromkeys(ids, key) if key else {})
+
+
+# Often nothing but what is there already, so that some leave nothing but their keys.
+same = st.just(Batch(puts=(an_article("same"),)))
+keyed = st.builds(under_key, some.batches | same, st.none() | st.sampled_from(KEYS))
+
+
 steps = st.lists(
-    st.tuples(st.integers(0, 2), st.lists(some.batches, min_size=1, max_size=3), st.booleans()),
+    st.tuples(st.integers(0, 2), st.lists(keyed, min_size=1, max_size=3), st.booleans()),
     max_size=6,
 )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -20,6 +22,7 @@ from store import (
     change_cursor,
     decode_change_cursor,
 )
+from store.cursors import encode_cursor
 from store.errors import CursorError
 from store.model import TopicDefinition
 
@@ -67,13 +70,32 @@ def short(slug: str | None) -> str | None:
     return slug and slug.removeprefix("2026-03-01-")
 
 
-@given(st.integers(0, 2**62))
-def test_change_cursor_comes_back_as_it_went(revision):
+times = st.datetimes(datetime(1971, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # made so
+
+
+@given(st.integers(0, 2**62), st.none() | times, st.text())
+def test_change_cursor_comes_back_as_it_went(revision, at, topics):
     """A cursor is opaque to clients and exact to us."""
-    assert decode_change_cursor(change_cursor(revision)) == revision
+    assert decode_change_cursor(change_cursor(revision, at, topics)) == (revision, at, topics)
 
 
-@pytest.mark.parametrize("cursor", ["", "7", "WyJkIiwxXQ", "WyJjIiwieCJd", "WyJjIiwtMV0", "é"])
+def test_change_cursor_of_an_earlier_version_is_taken():
+    """One that names a revision and nothing else goes on from there."""
+    assert decode_change_cursor("WyJjIiwyXQ") == (2, None, "")
+    graph = Graph(written(put("a", "b", "c")))
+    assert told(graph.ask(PAGE, after="WyJjIiwyXQ")) == [("PUT", "c")]
+
+
+FOREIGN = [
+    *("", "7", "WyJkIiwxXQ", "WyJjIiwieCJd", "WyJjIiwtMV0", "é"),
+    *(
+        encode_cursor("c", position)
+        for position in ((-1, 1, ""), (1, -1, ""), (1, 2**62, ""), (1, 2))
+    ),
+]
+
+
+@pytest.mark.parametrize("cursor", FOREIGN)
 def test_changes_foreign_cursor_is_refused(cursor):
     """A cursor of another list, or of nobody's making, is an error and not the beginning."""
     with pytest.raises(CursorError):
@@ -143,6 +165,52 @@ def test_changes_after_a_cursor_from_the_future_are_a_gap():
     answer = graph.ask(PAGE, after=change_cursor(1_000))
     assert told(answer) == [("GAP", None)]
     assert told(graph.ask(PAGE, after=answer["changes"]["nodes"][0]["cursor"])) == []
+
+
+def went_on(repository: MemoryRepository, *batches_: Batch) -> MemoryRepository:
+    """A copy of a store, as a backup is one, after these batches."""
+    other = copy(repository)
+    for batch in batches_:
+        asyncio.run(other.apply(batch))
+    return other
+
+
+def test_changes_after_a_cursor_that_a_restored_backup_has_outgrown_are_a_gap():
+    """A revision that stands for another change than the client has seen is not gone on from."""
+    backup = written(put("a"))
+    lost = went_on(backup, put("b", "c"))
+    restored = Graph(went_on(backup, put("d"), put("e"), put("f")))
+    seen = [node["cursor"] for node in Graph(lost).ask(PAGE)["changes"]["nodes"]]
+    assert told(restored.ask(PAGE, after=seen[0])) == [("PUT", "d"), ("PUT", "e"), ("PUT", "f")]
+    assert told(restored.ask(PAGE, after=seen[1])) == [("GAP", None), ("PUT", "e"), ("PUT", "f")]
+    assert told(restored.ask(PAGE, after=seen[2])) == [("GAP", None), ("PUT", "f")]
+
+
+@given(st.lists(batches, max_size=3), st.lists(batches, max_size=3), st.lists(batches, max_size=5),
+       viewers)  # fmt: skip
+def test_follower_ends_with_what_a_query_shows_whatever_backup_was_restored(
+    saved, lost, later, viewer
+):
+    """It held what is there no more, and comes back when the store has gone on otherwise."""
+    many = put(*(f"later-{number}" for number in range(20)))  # more than can have been lost
+
+    async def scenario() -> None:
+        repository = MemoryRepository()
+        for batch in saved:
+            await repository.apply(batch)
+        backup = copy(repository)
+        follower = Follower(repository, viewer)
+        await follower.begin()
+        for batch in lost:
+            await repository.apply(batch)
+        await follower.listen()
+        for batch in (*later, many):
+            await backup.apply(batch)
+        follower.turn_to(backup)
+        await follower.listen()
+        assert follower.articles == await follower.queried()
+
+    asyncio.run(scenario())
 
 
 def test_changes_of_drafts_are_those_that_the_public_saw():
@@ -241,6 +309,47 @@ def named(slug: str, name: str) -> Batch:
     return Batch(topics=(TopicDefinition(slug=slug, name=name),))
 
 
+def back_after(*away: Batch, by_query: bool = False) -> list[tuple[EventKind, str | None]]:
+    """What a follower of the topic "tides" is told that comes back after these batches.
+
+    `by_query`: it first pages through what it has missed.
+    """
+    repository = written(named("tides", "The Sea"), put("old", topics=("Oceans",)))
+    follower = Follower(repository, PUBLIC, of_topic("tides"))
+    asyncio.run(follower.begin())
+    for batch in away:
+        asyncio.run(repository.apply(batch))
+    if by_query:
+        page = Graph(repository).ask(PAGE, after=follower.cursor)
+        follower.cursor = page["changes"]["pageInfo"]["endCursor"]
+    asyncio.run(follower.listen())
+    assert follower.articles == asyncio.run(follower.queried())
+    told = [(event.kind, short(event.slug)) for event in follower.told]
+    asyncio.run(follower.listen())
+    assert len(told) == len(follower.told)
+    return told
+
+
+def test_follower_with_a_filter_that_comes_back_is_told_that_topics_were_renamed():
+    """A gap, once: by which names it knew its topics is in its cursor."""
+    oceans = named("tides", "Oceans")
+    assert back_after(oceans) == [(EventKind.GAP, None)]
+    assert back_after(oceans, put("new", topics=("Oceans",))) == [(EventKind.GAP, None)]
+
+
+def test_follower_with_a_filter_is_told_of_renamed_topics_though_it_read_on_by_query():
+    """Pages of the history say nothing of a filter, so what is to be told remains so."""
+    away = [named("tides", "Oceans"), put("new", topics=("Other",))]
+    assert back_after(*away, by_query=True) == [(EventKind.GAP, None)]
+
+
+def test_follower_with_a_filter_that_comes_back_to_the_same_names_is_told_no_gap():
+    """What else changes in the tree, or changes and is changed back, is none of its business."""
+    keywords = TopicDefinition(slug="tides", name="The Sea", keywords=("ebb",))
+    there_and_back = [named("tides", "Oceans"), Batch(topics=(keywords,))]
+    assert back_after(*there_and_back, put("new", topics=("Tides",))) == [(EventKind.PUT, "new")]
+
+
 names = st.sampled_from(["Tides", "The Sea", "Sea"])
 sea_changes = st.one_of(
     st.builds(named, st.sampled_from(["tides", "sea"]), names),
@@ -248,9 +357,14 @@ sea_changes = st.one_of(
 )
 
 
-@given(st.lists(sea_changes, max_size=3), st.lists(sea_changes, max_size=6), viewers)
-def test_follower_ends_with_what_a_query_shows_whatever_topics_are_called(before, live, viewer):
-    """Articles and the names of topics change while it listens."""
+few_sea_changes = st.lists(sea_changes, max_size=3)
+
+
+@given(few_sea_changes, few_sea_changes, st.lists(sea_changes, max_size=6), viewers)
+def test_follower_ends_with_what_a_query_shows_whatever_topics_are_called(
+    before, away, live, viewer
+):
+    """Articles and the names of topics change while it is away and while it listens."""
 
     async def scenario() -> None:
         repository = MemoryRepository()
@@ -258,6 +372,10 @@ def test_follower_ends_with_what_a_query_shows_whatever_topics_are_called(before
             await repository.apply(batch)
         follower = Follower(repository, viewer, of_topic("sea"))
         await follower.begin()
+        for batch in away:
+            await repository.apply(batch)
+        await follower.listen()
+        assert follower.articles == await follower.queried()
         await follower.listen(to_come=live)
         assert follower.articles == await follower.queried()
 

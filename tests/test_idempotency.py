@@ -350,11 +350,61 @@ def test_key_counts_for_each_mutation_of_a_request(tmp_path):
     with writing_site(tmp_path) as site:
         variables: dict[str, Any] = {"a": FIELDS, "b": {**FIELDS, "title": "B"}}
         first = site.post(query, headers=headers, **variables).json()["data"]
-        for file in (tmp_path / "store.json.answers").iterdir():
-            file.unlink()
+        forget_answers(tmp_path)
         assert site.post(query, headers=headers, **variables).json()["data"] == first
         assert site.ask("{ articles { totalCount } }")["articles"]["totalCount"] == 2
     assert not first["a"]["userErrors"] + first["b"]["userErrors"]
+
+
+def forget_answers(place: Path) -> None:
+    """Have a server that ended between its writing and the keeping of its answers."""
+    for file in (place / "store.json.answers").iterdir():
+        file.unlink()
+
+
+def test_mutation_that_changed_nothing_undoes_nothing_after_a_crash(tmp_path):
+    """Sent again, it is answered as it was, and what others did meanwhile stays."""
+    headers = {"idempotency-key": "k1"}
+    with writing_site(tmp_path) as site:
+        id = site.write(PUT, **FIELDS)["article"]["id"]
+        input = {"id": id, "published": True}
+        [first] = site.post(PUBLISH, headers=headers, input=input).json()["data"].values()
+        site.write(PUBLISH, id=id, published=False)
+        keys = site.keys
+    forget_answers(tmp_path)
+    with writing_site(tmp_path, keys) as site:
+        response = site.post(PUBLISH, headers=headers, input=input)
+        [again] = response.json()["data"].values()
+    assert "idempotent-replayed" not in response.headers
+    assert first["article"]["published"]
+    assert not again["article"]["published"]
+    assert again["cursor"] == first["cursor"]
+    assert again["userErrors"] == []
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_mutation_with_a_used_key_is_refused_also_after_a_crash(tmp_path, published):
+    """The history tells what was asked under a key, also of what changed nothing."""
+    headers = {"idempotency-key": "k1"}
+    with writing_site(tmp_path) as site:
+        id = site.write(PUT, **FIELDS)["article"]["id"]
+        site.post(PUBLISH, headers=headers, input={"id": id, "published": published})
+        keys = site.keys
+    forget_answers(tmp_path)
+    with writing_site(tmp_path, keys) as site:
+        for query, input in (
+            (PUBLISH, {"id": id, "published": not published}),
+            (DELETE, {"id": id}),
+        ):
+            response = site.post(query, headers=headers, input=input)
+            assert response.status_code == 422
+            [error] = response.json()["errors"]
+            assert error["extensions"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+            assert "data" not in response.json()
+        [article] = site.ask("{ articles { nodes { published } } }", scope=Scope.READ_DRAFTS)[
+            "articles"
+        ]["nodes"]
+        assert article["published"] is published
 
 
 def test_mutation_with_a_used_key_is_refused(tmp_path):

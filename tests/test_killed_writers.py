@@ -69,6 +69,21 @@ def test_write_under_a_key_is_done_once_whenever_its_writer_dies(what, after, lo
         assert len({change.id for change in changes}) == len(changes)
 
 
+def test_write_that_changes_nothing_is_done_once_whenever_its_writer_dies(tmp_path):
+    """Once it has left its key, it undoes nothing that is written later."""
+    found = []
+    for desk in killed_at_every_step(tmp_path, "same", 2, KEY):
+        desk.load()
+        found.append(len(desk.run(desk.repository.changes_of(KEY))))
+        desk.run(write(desk.writer, "same", KEY))
+        desk.put({"title": "new"}, id=article_id(SLUGS[0]))
+        desk.run(write(desk.writer, "same", KEY))
+        assert titles(desk) == ("new", "old")
+    assert found[0] == 0
+    assert found[-1] == 1
+    assert set(found) == {0, 1}
+
+
 @pytest.mark.parametrize("what", ["new", "publish", "delete"])
 def test_mutation_whose_server_is_killed_before_its_answer_is_kept_is_done_once(what, tmp_path):
     """Sent again to the next server, it is answered from what was done, as if it were done now."""

@@ -25,7 +25,7 @@ from store import (
     Window,
     article_cursor,
 )
-from store.changes import history, outcome
+from store.changes import Kept, outcome
 from store.memory import MemorySnapshot
 from store.model import Article, Change, Severity
 from store.names import article_id, domain_key, provider_id, topic_id
@@ -331,7 +331,7 @@ def test_public_view_of_a_store_is_that_of_one_without_drafts(batches, queries):
             await public.get_many(Key.SLUG, some.SLUGS, PUBLISHED),
             await public.get_many(Key.URL, some.URLS, PUBLISHED),
         ]
-        seen = history(pair.changes, public.revision, 0, PUBLISHED, 1_000)
+        seen = Kept(pair.changes, public.revision).history(0, PUBLISHED, 1_000, None)
         pages = await _pages(public, queries, PUBLISHED)
         return _without_revisions([entities, pages, seen.changes])
 

@@ -19,6 +19,7 @@ from store import (
     ConflictError,
     DocumentWriter,
     FolderLoader,
+    KeyReusedError,
     LoadOptions,
     MemoryRepository,
     RefusedError,
@@ -84,6 +85,36 @@ class RacingRepository(MemoryRepository):
             rival, self.rival = self.rival, None
             await super().apply(rival)
         return await super().apply(batch)
+
+
+# What is written under a key is done once
+
+
+@pytest.mark.parametrize("fields", [{"heat": 1}, {"heat": 5}])
+def test_write_under_a_key_is_not_done_again_though_others_went_on(desk, fields):
+    """Whether it changed anything or not, what others wrote since stays; the answer is the same."""
+    desk.put({**REQUIRED, "heat": 1}, slug=SLUG)
+    put = {"id": article_id(SLUG), "key": "name.this.a"}
+    first = desk.run(desk.writer.put(fields, **put))
+    desk.put({"heat": 7}, id=article_id(SLUG))
+    again = desk.run(desk.writer.put(fields, **put))
+    assert again.revision == first.revision
+    assert [article.heat for article in again.articles] == [desk.get(SLUG).heat] == [7]
+
+
+def test_key_of_another_request_is_refused(desk):
+    """The name of a key stands for one request, all of whose steps may write."""
+    desk.put({**REQUIRED, "heat": 1}, slug=SLUG)
+    desk.put({"heat": 1}, id=article_id(SLUG), key="name.this.a")
+    desk.put({"heat": 2}, id=article_id(SLUG), key="name.this.b")
+    for write in (
+        desk.writer.put({"heat": 3}, id=article_id(SLUG), key="name.that.c"),
+        desk.writer.delete(article_id(SLUG), key="name.that.a"),
+        desk.writer.import_documents([(PATH, document("B"))], key="name"),
+    ):
+        with pytest.raises(KeyReusedError):
+            desk.run(write)
+    assert desk.get(SLUG).heat == 2
 
 
 # What is written is there

@@ -10,9 +10,10 @@ under the same key, and it is not executed again. What this promises:
 - An answer with errors is kept where something was written. Where nothing was, it is not: a fault
   that has passed may be tried again.
 - A write is done once also if the server ends before its answer is kept. The store keeps, with each
-  change and as long as it keeps the history, the key of the request and of the field that made it.
-  Sent again, that field writes nothing: it is answered with the revision of then and the article
-  as it is now. Fields that had not written yet are executed.
+  change and as long as it keeps the history, the key, a digest of the request, and the field that
+  made it; so it does where a field found all as it was to be. Sent again, that field writes
+  nothing: it is answered with the revision of then and the article as it is now. Fields that had
+  not written yet are executed. Another request under that key is refused.
 
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
@@ -28,12 +29,15 @@ import orjson
 from graphql import OperationType
 
 from gql.errors import RequestError, refusal
+from store.errors import KeyReusedError as ReusedInHistoryError
 
 from .execution import NO_STORE, Execute, Pipeline
 from .kept_answers import KeptAnswer, KeptAnswers
 from .protocol import GraphQLRequest, Result, failed
 
 MAX_KEY_LENGTH = 255
+_NAME_DIGITS = 32  # in the history, where each change has them: nobody can make two that are equal
+_REQUEST_DIGITS = 16  # only requests under one name are compared
 _REPLAYED = (b"idempotent-replayed", b"true")
 
 
@@ -46,8 +50,13 @@ class IdempotencyKeyError(RequestError):
 class KeyReusedError(RequestError):
     """The key stands for another request."""
 
-    code = "IDEMPOTENCY_KEY_REUSED"
+    code = ReusedInHistoryError.code
     status = 422
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was used for another request. Use a new key for each one."
+        )
 
 
 class Caller(Protocol):
@@ -102,15 +111,15 @@ class Idempotency:
         async with self.answers.entry(name) as entry:
             kept = entry.found
             if kept is None:
-                context.write_key = _digest(name.encode(), digest.encode())
+                context.write_key = f"{name[:_NAME_DIGITS]}.{digest[:_REQUEST_DIGITS]}"
                 result = await self.execute(request, context)
+                if ReusedInHistoryError.code in result.error_codes:
+                    raise KeyReusedError
                 if context.has_written or (result.has_data and not result.error_codes):
                     await asyncio.to_thread(entry.keep, _answer(digest, result))
                 return result
         if kept.request != digest:
-            raise KeyReusedError(
-                "This Idempotency-Key was used for another request. Use a new key for each one."
-            )
+            raise KeyReusedError
         return Result(
             body=kept.body,
             has_data=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 from gql.logs import get_logger
 from store import History, Repository, Snapshot, StoreError, Visibility
@@ -26,9 +27,11 @@ class ChangeFeed:
         """See `Repository`."""
         return await self._repository.snapshot()
 
-    async def changes(self, after: int, visibility: Visibility, limit: int = 1_000) -> History:
+    async def changes(
+        self, after: int, visibility: Visibility, limit: int = 1_000, at: datetime | None = None
+    ) -> History:
         """See `Repository`."""
-        return await self._repository.changes(after, visibility, limit)
+        return await self._repository.changes(after, visibility, limit, at)
 
     async def wait(self, version: str) -> Snapshot:
         """See `Repository`."""

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import UNSET
 
-from store import Key, decode_change_cursor, model
+from store import Bookmark, Key, Snapshot, decode_change_cursor, model, topics_mark
+from store.filters import predicate
 
 from .article_list import FilterArgument
 from .connection import EdgeValue, First, PageInfo, check_size, given
 from .context import Info
 from .filters import store_filter
-from .following import ChangeEvent, EventKind, Told, Wanted, events, follow, history_after
+from .following import ChangeEvent, EventKind, Told, events, follow, history_after
 from .graph import Article
 from .node import resolved
 
@@ -116,11 +117,10 @@ async def resolve_changes(
     size = context.page_sizes.default if given(first) is None else first
     assert size is not None  # noqa: S101  # for the type checker
     check_size("first", size, context.page_sizes.maximum)
-    cursor = given(after)
-    revision = 0 if cursor is None else decode_change_cursor(cursor)
+    begin = bookmark(given(after), context.snapshot, 0)
     visibility = context.viewer.visibility
-    history = await history_after(context.source, revision, visibility, size)
-    told = events(history, visibility)
+    history = await history_after(context.source, begin, visibility, size)
+    told = events(history, visibility, begin.topics)
     in_snapshot = [
         event
         for event in told
@@ -130,10 +130,20 @@ async def resolve_changes(
     before = await context.source.changes(0, visibility, 1)
     return ChangeList(
         shown,
-        has_previous=any(change.revision <= revision for change in before.changes),
+        has_previous=any(change.revision <= begin.revision for change in before.changes),
         has_next=len(shown) < len(in_snapshot)
         or (history.has_next and len(in_snapshot) == len(told)),
     )
+
+
+def bookmark(cursor: str | None, snapshot: Snapshot, revision: int) -> Bookmark:
+    """Where a cursor goes on from; without one, a revision for who reads a snapshot.
+
+    Raises: CursorError.
+    """
+    if cursor is None:
+        return Bookmark(revision, topics=topics_mark(snapshot.aliases))
+    return decode_change_cursor(cursor)
 
 
 async def follow_changes(
@@ -142,11 +152,10 @@ async def follow_changes(
     """`Subscription.changes`. When this returns, the place to begin from is known."""
     context = info.context
     snapshot = await context.source.snapshot()
-    wanted = None if given(filter) is None else Wanted(store_filter(filter), snapshot.aliases)
+    wanted = None if given(filter) is None else store_filter(filter)
     if wanted is not None:
-        wanted.predicate()  # what cannot be used is refused now, not at the first event
-    cursor = context.resume_after or given(after)
-    begin = snapshot.revision if cursor is None else decode_change_cursor(cursor)
+        predicate(wanted, snapshot.aliases)  # what cannot be used is refused now, not at an event
+    begin = bookmark(context.resume_after or given(after), snapshot, snapshot.revision)
     return follow(context, context.source, begin, wanted)
 
 

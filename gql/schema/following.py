@@ -6,12 +6,15 @@ shows. It may be told too much, never too little:
 - PUT: take the article as it is now; where it is null it has gone since, and that event follows.
 - DELETE: drop the article if it is held.
 - GAP: what happened before this event is not known any more; read everything anew, then go on.
+
+A cursor says by what names topics were known when its reader was last told all about them: they are
+kept from cursor to cursor, until a GAP makes whoever follows a filter read everything anew.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,7 +22,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from store import Filter, History, Key, Snapshot, Visibility, change_cursor
+from store import (
+    Bookmark,
+    Filter,
+    History,
+    Key,
+    Snapshot,
+    Visibility,
+    change_cursor,
+    topics_mark,
+)
 from store.filters import Predicate, predicate
 from store.model import Change
 
@@ -41,36 +53,18 @@ class EventKind(StrEnum):
 
 
 class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event. `revision`: where to go on from after it.
+    """One event. `revision` and `cursor`: where to go on from after it, as clients name it.
 
     `is_new`: this reader cannot have held the article right before.
     """
 
     revision: int
+    cursor: str
     kind: EventKind
     at: datetime
     id: str | None = None
     slug: str | None = None
     is_new: bool = False
-
-    @property
-    def cursor(self) -> str:
-        """Where to go on from, as clients name it."""
-        return change_cursor(self.revision)
-
-
-class Wanted(NamedTuple):
-    """The articles that somebody follows, and the names of topics by which a client knew them.
-
-    `aliases`: those of the topic tree, see `Snapshot`.
-    """
-
-    filter: Filter
-    aliases: Mapping[str, str]
-
-    def predicate(self) -> Predicate:
-        """Whether an article is one of them. Raises: FilterError."""
-        return predicate(self.filter, self.aliases)
 
 
 class Told(NamedTuple):
@@ -85,15 +79,19 @@ class Told(NamedTuple):
         return self.event.cursor
 
 
-def events(history: History, visibility: Visibility) -> list[ChangeEvent]:
-    """A part of the history as events, oldest first; a gap in front of it is the first of them."""
-    told = [_event(change, visibility) for change in history.changes]
-    return [_gap(history), *told] if history.gap else told
+def events(history: History, visibility: Visibility, topics: str) -> list[ChangeEvent]:
+    """A part of the history as events, oldest first; a gap in front of it is the first of them.
+
+    `topics`: the mark of the names by which the reader knows them.
+    """
+    told = [_event(change, visibility, topics) for change in history.changes]
+    return [_gap(history, topics), *told] if history.gap else told
 
 
-def _event(change: Change, visibility: Visibility) -> ChangeEvent:
+def _event(change: Change, visibility: Visibility, topics: str) -> ChangeEvent:
     return ChangeEvent(
         revision=change.revision,
+        cursor=change_cursor(change.revision, change.at, topics),
         kind=EventKind[change.kind.name],
         at=change.at,
         id=change.id,
@@ -103,30 +101,40 @@ def _event(change: Change, visibility: Visibility) -> ChangeEvent:
     )
 
 
-def _gap(history: History) -> ChangeEvent:
+def _gap(history: History, topics: str) -> ChangeEvent:
     """A gap ends where the kept changes begin; where none follows, at what the store is now."""
     if not history.changes:
-        return _gap_until_now(history)
+        return _gap_until_now(history, topics)
     first = history.changes[0]
-    return ChangeEvent(revision=first.revision - 1, kind=EventKind.GAP, at=first.at)
+    revision = first.revision - 1
+    cursor = change_cursor(revision, topics=topics)
+    return ChangeEvent(revision=revision, cursor=cursor, kind=EventKind.GAP, at=first.at)
 
 
-def _gap_until_now(history: History) -> ChangeEvent:
-    return ChangeEvent(revision=history.revision, kind=EventKind.GAP, at=datetime.now(UTC))
+def _gap_until_now(history: History, topics: str) -> ChangeEvent:
+    cursor = change_cursor(history.revision, history.at, topics)
+    now = datetime.now(UTC)
+    return ChangeEvent(revision=history.revision, cursor=cursor, kind=EventKind.GAP, at=now)
 
 
 async def history_after(
-    source: ChangeSource, after: int, visibility: Visibility, limit: int
+    source: ChangeSource, after: Bookmark, visibility: Visibility, limit: int
 ) -> History:
-    """What followed a revision. One that is not reached yet may be another process's newest."""
-    history = await source.changes(after, visibility, limit)
-    if history.revision >= after:
+    """What followed a bookmark. A revision not reached yet may be another process's newest."""
+    history = await source.changes(after.revision, visibility, limit, after.at)
+    if history.revision >= after.revision:
         return history
     with suppress(TimeoutError):
         async with asyncio.timeout(CATCH_UP_S):
-            while (snapshot := await source.snapshot()).revision < after:
+            while (snapshot := await source.snapshot()).revision < after.revision:
                 await source.wait(snapshot.version)
-    return await source.changes(after, visibility, limit)
+    return await source.changes(after.revision, visibility, limit, after.at)
+
+
+async def cursor_at(source: ChangeSource, revision: int, snapshot: Snapshot) -> str:
+    """The cursor of a revision for who reads a snapshot."""
+    history = await source.changes(revision, Visibility.ALL, 0)
+    return change_cursor(revision, history.at, topics_mark(snapshot.aliases))
 
 
 async def narrowed(
@@ -150,9 +158,9 @@ async def narrowed(
 
 
 async def follow(
-    context: Context, source: ChangeSource, after: int, wanted: Wanted | None
+    context: Context, source: ChangeSource, after: Bookmark, wanted: Filter | None
 ) -> AsyncGenerator[Told, None]:
-    """Every event after a revision, for as long as somebody listens.
+    """Every event after a bookmark, for as long as somebody listens.
 
     Where the topic tree has come to give topics other names, other articles may be wanted, though
     none has changed: that is a gap. So is a state that a backup brought back.
@@ -162,15 +170,16 @@ async def follow(
         history = await history_after(source, after, visibility, PAGE)
         # Taken after the history, so that no change in it is news to the snapshot.
         snapshot = await source.snapshot()
-        told = events(history, visibility)
-        if wanted is not None and wanted.aliases != snapshot.aliases:
-            wanted = Wanted(wanted.filter, snapshot.aliases)
-            told = [_gap_until_now(history)]
+        topics = after.topics if wanted is None else topics_mark(snapshot.aliases)
+        told = events(history, visibility, topics)
+        if wanted is not None and after.topics not in (topics, ""):
+            told = [_gap_until_now(history, topics)]
         elif wanted is not None:
-            told = await narrowed(told, snapshot, visibility, wanted.predicate())
+            passes = predicate(wanted, snapshot.aliases)
+            told = await narrowed(told, snapshot, visibility, passes)
         now = context.renewed(snapshot)
         for event in told:
             yield Told(event, now)
-        after = history.revision
-        if after == snapshot.revision:
+        after = Bookmark(history.revision, history.at, topics)
+        if after.revision == snapshot.revision:
             await source.wait(snapshot.version)

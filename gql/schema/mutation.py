@@ -14,7 +14,6 @@ from store import (
     RefusedError,
     StoreUnavailableError,
     Written,
-    change_cursor,
     model,
 )
 
@@ -22,6 +21,7 @@ from ..viewer import Scope
 from .connection import given
 from .context import Info
 from .diagnostics import Diagnostic
+from .following import cursor_at
 from .graph import Article
 from .node import resolved
 from .put_article import PutArticleInput
@@ -101,13 +101,14 @@ class Outcome:
     def __init__(
         self,
         written: Written | None = None,
+        cursor: str | None = None,
         errors: Sequence[UserError] = (),
         deleted_id: str | None = None,
     ) -> None:
         self.articles: Sequence[model.Article] = written.articles if written else ()
         self.article = self.articles[0] if self.articles else None
         self.diagnostics = written.diagnostics if written else ()
-        self.cursor = change_cursor(written.revision) if written else None
+        self.cursor = cursor
         self.user_errors = errors
         self.deleted_id = deleted_id
 
@@ -119,7 +120,7 @@ Write = Callable[[DocumentWriter, str | None], Awaitable[Written]]
 async def outcome(info: Info, write: Write, deletes: str | None = None) -> Outcome:
     """Do a write; what is read after it sees it. `deletes`: the article that it removes.
 
-    Raises: ForbiddenError. StoreUnavailableError.
+    Raises: ForbiddenError. KeyReusedError. StoreUnavailableError.
     """
     info.context.viewer.require(Scope.WRITE, f"Mutation.{info.field_name}")
     writer = info.context.writer
@@ -132,11 +133,12 @@ async def outcome(info: Info, write: Write, deletes: str | None = None) -> Outco
         return Outcome(errors=user_errors(error))
     finally:
         await info.context.renew()
-    return Outcome(written, deleted_id=deletes)
+    cursor = await cursor_at(info.context.source, written.revision, info.context.snapshot)
+    return Outcome(written, cursor, deleted_id=deletes)
 
 
 def key_of(info: Info) -> str | None:
-    """What a write is found by when its request is sent again; each field has one of its own."""
+    """What a write is found by when its request is sent again: of each field, by its name there."""
     key = info.context.write_key
     return None if key is None else f"{key}.{info.path.key}"
 
