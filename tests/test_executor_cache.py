@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gql.executor.alongside import Alongside
 from gql.executor.cache import FragmentCache
 from gql.executor.fragments import SEEN_BYTES, DocumentFragments, Entry, entry_of, page_key
-from gql.executor.plan import MAX_BAILS
+from gql.executor.operation_plan import MAX_BAILS
 from gql.http import GraphQLRequest
 from gql.schema import Context
 from gql.viewer import PUBLIC, Scope, Viewer

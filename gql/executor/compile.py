@@ -28,8 +28,8 @@ from .cache import FragmentCache
 from .collect import Collector, Selected, UnsupportedError
 from .connection_body import ConnectionBody
 from .object_body import ObjectBody, itself, strawberry_field
-from .object_plan import ObjectPlan
-from .plan import ConnectionPlan, OperationPlan, TextLookup
+from .operation_plan import OperationPlan
+from .plan import ConnectionPlan, ObjectPlan, TextLookup
 
 
 class Compiler:

@@ -8,7 +8,7 @@ from graphql import GraphQLObjectType, get_named_type
 
 from .collect import Selected, UnsupportedError
 from .object_body import Work
-from .object_plan import ObjectPlan
+from .plan import ObjectPlan
 from .render import Writer
 
 

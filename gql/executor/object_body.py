@@ -22,8 +22,7 @@ from ..schema.graph import resolve_secured
 from .arguments import Arguments, text_variable
 from .collect import Collector, Selected, UnsupportedError
 from .links import LINKS, Link
-from .object_plan import ObjectPlan
-from .plan import ConnectionPlan, LinkPlan, TextLookup
+from .plan import ConnectionPlan, LinkPlan, ObjectPlan, TextLookup
 from .render import Writer, is_leaf, leaf
 
 Sources = Callable[[Any], Sequence[Any]] | None

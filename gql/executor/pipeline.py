@@ -20,7 +20,7 @@ from .arguments import SurpriseError, Variables
 from .cache import FragmentCache
 from .collect import UnsupportedError, directive_variables
 from .compile import Compiler
-from .plan import OperationPlan
+from .operation_plan import OperationPlan
 from .run import Run, without_waiting
 
 MAX_PLANS = 64

@@ -1,22 +1,139 @@
-"""What an operation is compiled into: plans of lists, and of the links between objects."""
+"""What an operation is compiled into: plans of objects, of lists, and of the links between them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import chain, islice
 from typing import Any
 
-import orjson
-
 from .alongside import Buffer
-from .arguments import Arguments, Asked, Variables, remember
+from .arguments import Arguments, Asked, Variables
 from .cache import FragmentCache
-from .fragments import DocumentFragments, Entry, PageKey
+from .fragments import DocumentFragments, Entry, Key, PageKey, entry_of
 from .links import Link
-from .object_plan import ObjectPlan, Render
+from .render import texts_of
 
-MAX_BAILS = 10
-"""A plan that has handed on more than these, and more than half of its requests, is given up."""
+Render = Callable[..., Any]
+
+Columns = Sequence[Sequence[Any]]
+"""For each link of a plan the rendered values for documents, one behind the other."""
+
+Row = tuple[Any, ...]
+"""For each link of a plan what it shows of one document."""
+
+
+class ObjectPlan:
+    """The selection on objects of one type.
+
+    `render(documents, *columns, *arguments)` makes the answer's objects, given for each link below
+    its values, one behind the other; it was generated for this selection (`render.py`). A result
+    shows nothing but its object and what its links show: results are `kept` by the object, and by
+    the values of the variables that show in them. The root has no object, and its plan keeps
+    nothing.
+    """
+
+    __slots__ = ("arguments", "kept", "links", "names", "render", "type_name")
+
+    def __init__(
+        self,
+        type_name: str,
+        links: Sequence[LinkPlan],
+        arguments: Sequence[Arguments[dict[str, Any]]],
+        render: Render,
+        cache: FragmentCache,
+    ) -> None:
+        self.type_name = type_name
+        self.links = tuple(links)
+        self.arguments = tuple(arguments)
+        self.render = render
+        names = {name for each in self.arguments for name in each.names}
+        names.update(name for link in self.links for name in link.names)
+        self.names = tuple(sorted(names))
+        self.kept = DocumentFragments(cache, lasting=all(link.lasting for link in self.links))
+
+    def variant(self, variables: Variables) -> Hashable:
+        """What tells apart the values of the variables that show; None where none do."""
+        if not self.names:
+            return None
+        try:
+            return variables.asked[self]  # type: ignore[no-any-return]
+        except KeyError:
+            key: Hashable = variables.asked.setdefault(self, variables.key(self.names))
+            return key
+
+    def keys(self, documents: Iterable[Any], variables: Variables) -> list[Key]:
+        """Under what the results for documents are kept."""
+        variant = self.variant(variables)
+        if variant is None:
+            return [document.id for document in documents]
+        return [(variant, document.id) for document in documents]
+
+    def shown(self, documents: Sequence[Any], columns: Columns, variables: Variables) -> list[Any]:
+        """What the answer shows of documents. Raises: SurpriseError."""
+        arguments = (each(variables) for each in self.arguments)
+        shown: list[Any] = self.render(documents, *columns, *arguments)
+        return shown
+
+    def rows(self, documents: Sequence[Any], columns: Columns) -> Sequence[Row]:
+        """What each link shows of each document: n documents -> n tuples."""
+        if not self.links:
+            return [()] * len(documents)
+        pairs = zip(self.links, columns, strict=True)
+        shown = [link.by_document(documents, column) for link, column in pairs]
+        return list(zip(*shown, strict=True))
+
+    def columns(self, rows: Sequence[Row]) -> Columns:
+        """The way back: from n tuples to the values of each link, one behind the other."""
+        columns = zip(*rows, strict=True)
+        return [
+            list(column if link.sources is None else chain.from_iterable(column))
+            for link, column in zip(self.links, columns, strict=True)
+        ]
+
+    def texts(
+        self,
+        keys: Sequence[Key],
+        documents: Sequence[Any],
+        columns: Columns,
+        variables: Variables,
+    ) -> dict[Key, bytes]:
+        """The JSON of n > 0 documents by key, for the state that is being read. What is found to
+        be true still need not be made; what was asked for before is kept. Raises: SurpriseError.
+        """
+        if self.kept.are_new(keys):
+            made = texts_of(self.shown(documents, columns, variables))
+            self.kept.see(keys, self.variant(variables))
+            return dict(zip(keys, made, strict=True))
+        texts: dict[Key, bytes] = {}
+        left = []
+        for each in zip(keys, documents, self.rows(documents, columns), strict=True):
+            entry = self.kept.find(*each)
+            if entry is None:
+                left.append(each)
+            else:
+                texts[each[0]] = entry.json
+        if left:
+            keys, documents, rows = zip(*left, strict=True)
+            made = texts_of(self.shown(documents, self.columns(rows), variables))
+            self.keep(keys, documents, rows, made, variables)
+            texts.update(zip(keys, made, strict=True))
+        return texts
+
+    def keep(
+        self,
+        keys: Sequence[Key],
+        documents: Sequence[Any],
+        rows: Sequence[Row],
+        texts: Sequence[bytes],
+        variables: Variables,
+    ) -> None:
+        """Keep those of these results that somebody asked for before."""
+        known, variant = self.kept.known(keys), self.variant(variables)
+        if known:
+            of_each = zip(keys, documents, rows, texts, strict=True)
+            made = ((k, entry_of(d, r, json, variant)) for k, d, r, json in of_each if k in known)
+            self.kept.put_all(dict(made))
+        self.kept.see(keys, variant)
 
 
 class ConnectionPlan:
@@ -155,52 +272,3 @@ class TextLookup:
         if type(value) is str:
             return self._key, self._spelled(value)
         return self._otherwise(variables)
-
-
-def _around(root: ObjectPlan) -> tuple[bytes, bytes]:
-    mark = orjson.Fragment(b"\0")  # which no JSON has
-    [data] = root.render((None,), [mark])
-    before, after = orjson.dumps({"data": data}).split(b"\0")
-    return before, after
-
-
-class OperationPlan:
-    """A whole operation. `checked`: the variables whose values are coerced before it runs, but for
-    texts that were sent for one of `texts`.
-
-    `around`: where the root has one link, the JSON before and behind its value.
-    """
-
-    __slots__ = ("_checked", "around", "bails", "checked", "root", "runs", "texts")
-
-    def __init__(self, root: ObjectPlan, checked: tuple[str, ...], texts: frozenset[str]) -> None:
-        self.root = root
-        self.around = _around(root) if len(root.links) == 1 else None
-        self.checked = checked
-        self.texts = texts
-        self._checked: dict[Any, None] = {}
-        self.runs = 0
-        self.bails = 0
-
-    def takes_request(self) -> bool:
-        """Whether to run the plan for one more request, or to leave it to the reference.
-
-        Counted in any case, so that a plan which was given up is tried again some day: somebody's
-        wrong cursors must not slow it down for everyone and for good.
-        """
-        self.runs += 1
-        return self.bails <= MAX_BAILS or self.bails * 2 <= self.runs
-
-    def check(self, variables: Variables) -> None:
-        """See that all variables fit the operation. Raises: SurpriseError: they do not.
-
-        Fields that a request leaves out do not coerce their variables, and the reference does.
-        """
-        if variables.checked or not self.checked:
-            return
-        if not (self.texts.issuperset(self.checked) and variables.are_texts(self.checked)):
-            key = variables.key(self.checked)
-            if key not in self._checked:
-                _ = variables.coerced
-                remember(self._checked, key, None)
-        variables.checked = True

@@ -19,8 +19,8 @@ from .arguments import SurpriseError, Variables
 from .found import FoundDocument, FoundPage
 from .fragments import DocumentFragments, Key, Keys, entry_of, page_key
 from .links import Ask
-from .object_plan import Columns, ObjectPlan
-from .plan import ConnectionPlan, LinkPlan, OperationPlan
+from .operation_plan import OperationPlan
+from .plan import Columns, ConnectionPlan, LinkPlan, ObjectPlan
 from .render import Lists, surprise, texts_of, to_json
 
 T = TypeVar("T")
