@@ -160,12 +160,6 @@ def _write(
         return _signature(os.fstat(handle))
 
 
-def flush_data(handle: int) -> None:
-    """Have what was written to an open file on the disk, its size too."""
-    # Times need not be: where the system can leave them out, that is half the work.
-    getattr(os, "fdatasync", os.fsync)(handle)
-
-
 def flush_folder(folder: Path) -> None:
     """Have the names of a folder's files on the disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

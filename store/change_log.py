@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from .atomic_file import Signature, flush_data
+from .atomic_file import Signature
 from .model import Article, Change, Diagnostic, TopicDefinition, Value
 from .repository import SourceFile
 
@@ -127,6 +127,7 @@ class Log:
     def __init__(self, path: Path, handle: int) -> None:
         self._path = path
         self._handle = handle
+        self._appended: int | None = None
         weakref.finalize(self, os.close, handle)
         self.inode = os.fstat(handle).st_ino
         first = self._bytes(0, _HEADER_BYTES).split(b"\n", 1)[0]
@@ -179,29 +180,30 @@ class Log:
             offset += len(piece)
 
     def append(self, end: int, line: bytes) -> None:
-        """Add a line behind those that end here, and have it on the disk. Cuts what was torn.
+        """Add a line behind those that end here, and have it on the disk. The end has to be cut.
 
         To be called when the store is locked. Raises: OSError: the log is as it was.
         """
-        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        handle = self._opened_to_append()
         try:
-            self._cut(handle, end)
-            try:
-                _write_all(handle, line)
-                flush_data(handle)
-            except BaseException:
-                os.ftruncate(handle, end)
-                raise
-        finally:
-            os.close(handle)
+            _write_all(handle, line)
+        except BaseException:
+            os.ftruncate(handle, end)
+            raise
 
     def cut(self, end: int) -> None:
         """Remove what a crash has left behind the last whole line. To be called when locked."""
-        handle = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            self._cut(handle, end)
-        finally:
-            os.close(handle)
+        self._cut(self._opened_to_append(), end)
+
+    def _opened_to_append(self) -> int:
+        """What is written there is on the disk when the call returns: one system call, for which a
+        thread lets go of the interpreter once.
+        """
+        if self._appended is None:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_DSYNC | os.O_CLOEXEC
+            self._appended = os.open(self._path, flags)
+            weakref.finalize(self, os.close, self._appended)
+        return self._appended
 
     def _cut(self, handle: int, end: int) -> None:
         torn_bytes = os.fstat(handle).st_size - end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from .model import Article, Change, Diagnostic, TopicDefinition
 from .recent import Recent
 from .repository import SourceFile
 from .state import State, version_and_step
-from .steps import finish
+from .steps import finish, paced
 from .tinydb_storage import FORMAT, Documents, Editor, Meta, Tables, broken, read_meta, read_tables
 
 Values = Mapping[int, Any]
@@ -67,19 +67,23 @@ class Checkpoint(msgspec.Struct, frozen=True):
         """
         snapshot = state.snapshot
         values: Mapping[str, Values] = {
-            "articles": {a.revision: a for a in snapshot.articles.flat().values()},
-            "changes": {change.revision: change for change in state.changes},
+            "articles": {
+                each.revision: each for each in paced(snapshot.articles.flat().values(), pause_s)
+            },
+            "changes": {change.revision: change for change in paced(state.changes, pause_s)},
             "unchanged": dict(enumerate(state.unchanged, start=1)),
             "topics": dict(enumerate(snapshot.definitions, start=1)),
             "diagnostics": dict(enumerate(snapshot.diagnostics, start=1)),
             "sources": self._numbered(state.sources),
         }
-        editor = Editor(self.tables)
+        editor = Editor(self.tables, pause_s)
         for name, after in values.items():
-            _edit(editor, name, self.values[name], after)
+            before = self.values[name]
+            editor.remove(name, list(_differing(before, after, pause_s)))
+            editor.insert(name, {n: after[n] for n in _differing(after, before, pause_s)})
         meta = Meta(format=FORMAT, revision=snapshot.revision, version=state.name, log=log)
         editor.replace("meta", {1: meta})
-        return Checkpoint(editor.tables(pause_s), values, meta)
+        return Checkpoint(editor.tables(), values, meta)
 
     def contents(self) -> list[object]:
         """All documents, as text and as values."""
@@ -133,11 +137,7 @@ def _check_numbers(articles: Values) -> None:
             raise ValueError(f"article {number} says it has revision {article.revision}")
 
 
-def _edit(editor: Editor, table: str, before: Values, after: Values) -> None:
-    """Have the values `after` in a table that has those `before`."""
-    editor.remove(table, _differing(before, after))
-    editor.insert(table, {number: after[number] for number in _differing(after, before)})
-
-
-def _differing(values: Values, others: Values) -> list[int]:
-    return [number for number, value in values.items() if others.get(number) is not value]
+def _differing(values: Values, others: Values, pause_s: float) -> Iterator[int]:
+    """The numbers of those that are not what is there in the others."""
+    numbered = paced(values.items(), pause_s)
+    return (number for number, value in numbered if others.get(number) is not value)

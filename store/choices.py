@@ -33,12 +33,13 @@ class Choice(NamedTuple):
     """A part of an index outside of which nothing can match.
 
     `covers` are the conditions that all of it meets; `order` is how `take` gives it, ascending.
+    It can be taken of any index with the same aliases.
     """
 
     size: int
     covers: Sequence[Condition]
     order: OrderField
-    take: Callable[[], Entries]
+    take: Callable[[Index], Entries]
 
 
 def choices(index: Index, conditions: Sequence[Condition]) -> Iterator[Choice]:
@@ -49,7 +50,7 @@ def choices(index: Index, conditions: Sequence[Condition]) -> Iterator[Choice]:
     for field, order in _RANGES.items():
         bounds = [c for c in conditions if c.field is field and c.operator in _BOUNDS]
         if bounds:
-            yield _by_range(index.orders[order], order, bounds)
+            yield _by_range(index, order, bounds)
 
 
 def _by_terms(index: Index, condition: Condition) -> Choice:
@@ -57,19 +58,32 @@ def _by_terms(index: Index, condition: Condition) -> Choice:
     terms: Iterable[Any] = value if isinstance(value, tuple) else (value,)
     if condition.field is Field.TOPICS:
         terms = unaliased(terms, index.aliases)
-    postings = index.postings[_FAMILIES[condition.field]]
-    found = [postings[term] for term in dict.fromkeys(terms) if term in postings]
-    size = sum(map(len, found))
-    return Choice(size, (condition,), DATE, partial(_union, found))
+    family, distinct = _FAMILIES[condition.field], tuple(dict.fromkeys(terms))
+    size = sum(len(index.posting(family, term)) for term in distinct)
+    return Choice(size, (condition,), DATE, partial(_union, family=family, terms=distinct))
 
 
-def _union(postings: Sequence[Entries]) -> Entries:
+def _union(index: Index, family: Family, terms: Sequence[str]) -> Entries:
+    postings = [index.posting(family, term) for term in terms]
     if len(postings) == 1:
         return postings[0]
     return tuple(sorted(set(chain(*postings))))
 
 
-def _by_range(order: Entries, field: OrderField, bounds: Sequence[Condition]) -> Choice:
+def _by_range(index: Index, field: OrderField, bounds: Sequence[Condition]) -> Choice:
+    low, high = _places(index, field, bounds)
+    take = partial(_between, field=field, bounds=bounds)
+    return Choice(max(0, high - low), bounds, field, take)
+
+
+def _between(index: Index, field: OrderField, bounds: Sequence[Condition]) -> Entries:
+    low, high = _places(index, field, bounds)
+    return index.orders[field][low:high]
+
+
+def _places(index: Index, field: OrderField, bounds: Sequence[Condition]) -> tuple[int, int]:
+    """Where in an order that begins and ends which is within all bounds."""
+    order = index.orders[field]
     low, high = 0, len(order)
     for bound in bounds:
         value: Any = bound.value
@@ -79,4 +93,4 @@ def _by_range(order: Entries, field: OrderField, bounds: Sequence[Condition]) ->
             low = max(low, place(order, (key + (bound.operator is Operator.GT),)))
         if bound.operator in (Operator.EQ, Operator.LTE, Operator.LT):
             high = min(high, place(order, (key + (bound.operator is not Operator.LT),)))
-    return Choice(max(0, high - low), bounds, field, lambda: order[low:high])
+    return low, high

@@ -39,6 +39,8 @@ MEMO_PAGES = 8_192
 MEMO_ENTRIES = 200_000
 """How many entries the remembered lists of an index may have together; about 100 bytes each."""
 
+_Key = tuple[Filter, tuple[Order, ...]]
+
 WALKED = 256
 """How many articles a walk is taken to look at."""
 
@@ -80,12 +82,19 @@ class Whole:
 class Selector:
     """Answers queries from one index and remembers what was dear. Not for several threads."""
 
-    __slots__ = ("_index", "_memo", "_pages")
+    __slots__ = ("_index", "_memo", "_pages", "_parts")
 
     def __init__(self, index: Index) -> None:
         self._index = index
+        self._parts: dict[_Key, tuple[_Way, Choice | None]] = {}
         self._pages: dict[ArticleQuery, Page[Article]] = {}
-        self._memo: dict[tuple[Filter, tuple[Order, ...]], Whole] = {}
+        self._memo: dict[_Key, Whole] = {}
+
+    def keep(self, old: Selector) -> None:
+        """Go on with what was found out for an older index with the same aliases: which lists are
+        parts of the index as they stand there. The older one may be used on.
+        """
+        self._parts = old._parts
 
     def page(self, query: ArticleQuery) -> Page[Article]:
         """The part of the list that the query asks for. Raises: QueryError."""
@@ -105,6 +114,10 @@ class Selector:
         window = flipped(query.window) if backwards else query.window
         key = (query.filter, query.order)
         whole = self._memo.get(key)
+        if whole is None and key in self._parts:
+            way, choice = self._parts[key]
+            whole = Whole(self._index, way, self._part(way, choice))
+            self._remember(key, whole)
         if whole is None:
             way = _Way(query.order)
             choice, rest = self._choice(query, way)
@@ -115,6 +128,10 @@ class Selector:
                 return _walked(part, every(rest), window, backwards=backwards)
             whole = self._whole(way, choice, rest, in_order=in_order)
             self._remember(key, whole)
+            if in_order and not rest:
+                if len(self._parts) >= MEMO_LISTS:
+                    del self._parts[next(iter(self._parts))]
+                self._parts[key] = way, choice
         return _sliced(whole, window, with_total=query.with_total, backwards=backwards)
 
     def _part_as_list(self, query: ArticleQuery, way: _Way, choice: Choice | None) -> Whole:
@@ -128,7 +145,7 @@ class Selector:
 
     def _part(self, way: _Way, choice: Choice | None) -> Entries:
         """The entries among which to look."""
-        return choice.take() if choice else self._index.orders[way.only or DATE]
+        return choice.take(self._index) if choice else self._index.orders[way.only or DATE]
 
     def _choice(self, query: ArticleQuery, way: _Way) -> tuple[Choice | None, list[Predicate]]:
         """From which part of the index to read, and what to check on what is there."""
@@ -158,7 +175,7 @@ class Selector:
             entries, articles = tuple(compress(entries, matches)), list(compress(articles, matches))
         return Whole(self._index, way, entries if in_order else way.sort(articles))
 
-    def _remember(self, key: tuple[Filter, tuple[Order, ...]], whole: Whole) -> None:
+    def _remember(self, key: _Key, whole: Whole) -> None:
         """Keep a list, and let the oldest go for it; the newest stays whatever its size."""
         room = MEMO_ENTRIES - len(whole.entries)
         while self._memo and (

@@ -101,7 +101,10 @@ class StoreFiles:
             if whole:
                 held.enter_context(locked(self._checkpoint_turn))
             held.enter_context(locked(self.path))
-            return Turn(self._follow(known), held.pop_all(), whole=whole)
+            known = self._follow(known)
+            if known.log:
+                known.log.cut(known.end)
+            return Turn(known, held.pop_all(), whole=whole)
 
     def begin_at_once(self, known: Known) -> Turn | None:
         """The same without waiting for anything: None where others write or have written."""
@@ -116,12 +119,12 @@ class StoreFiles:
             return Turn(known, held.pop_all(), whole=False)
 
     def write(self, turn: Turn, text: bytes, state: State) -> Known:
-        """Have a record on the disk, after which the store is in this state. Ends the turn.
+        """Have a record on the disk, after which the store is in this state.
 
         Raises: StoreUnavailableError: it was not done.
         """
         known = turn.known
-        with unavailable("write", self.path), contextlib.closing(turn):
+        with unavailable("write", self.path):
             if turn.whole or known.log is None:
                 return self._written_whole(known, state)
             line = line_of(text)

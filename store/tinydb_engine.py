@@ -225,7 +225,9 @@ class TinyDBRepository:
         else:
             # Also when this task is cancelled, it is done: with it the turn ends.
             write = partial(self._files.write, turn, done.text, done.state)
-            known = await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, write))
+            writing = asyncio.get_running_loop().run_in_executor(None, write)
+            writing.add_done_callback(lambda _: turn.close())
+            known = await asyncio.shield(writing)
             self._wrote = True
         self._take(known)
         return done.results

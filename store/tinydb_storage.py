@@ -9,9 +9,9 @@ https://tinydb.readthedocs.io/en/latest/extend.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from tinydb import TinyDB
@@ -56,24 +56,40 @@ class _HeldStorage(Storage):
     `write_tables`. Documents that no step touches stay the JSON that they are.
     """
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, pause_s: float) -> None:
         # TinyDB puts new dicts in place of a table's old one, so those inside stay as they were.
         self.tables: dict[str, Any] = dict(tables)
+        self._pause_s = pause_s
 
-    def read(self) -> dict[str, dict[str, Any]]:
-        """The tables. TinyDB changes this dict and hands it to `write`."""
-        return self.tables
+    def read(self) -> dict[str, Any]:
+        """The tables. TinyDB puts others in this dict and hands it to `write`."""
+        return {name: _Paced(documents, self._pause_s) for name, documents in self.tables.items()}
 
-    def write(self, data: dict[str, dict[str, Any]]) -> None:
+    def write(self, data: dict[str, Any]) -> None:
         """Take the tables as TinyDB changed them."""
-        self.tables = data
+        self.tables = {
+            name: each.documents if isinstance(each, _Paced) else each
+            for name, each in data.items()
+        }
+
+
+class _Paced(NamedTuple):
+    """A table through which TinyDB goes with pauses; it asks it for nothing else."""
+
+    documents: dict[str, Any]
+    pause_s: float
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """Its documents by number."""
+        return paced(self.documents.items(), self.pause_s)
 
 
 class Editor:
-    """Changes tables through TinyDB; those that it was given stay as they were."""
+    """Changes tables through TinyDB, with pauses; those that it was given stay as they were."""
 
-    def __init__(self, tables: Tables) -> None:
-        self._storage = _HeldStorage(tables)
+    def __init__(self, tables: Tables, pause_s: float = 0) -> None:
+        self._pause_s = pause_s
+        self._storage = _HeldStorage(tables, pause_s)
         self._db = TinyDB(storage=lambda: self._storage)
 
     def remove(self, table: str, numbers: Sequence[int]) -> None:
@@ -85,7 +101,8 @@ class Editor:
         """Add documents under new numbers."""
         if values:
             self._table(table).insert_multiple(
-                Document({_VALUE: value}, doc_id=number) for number, value in values.items()
+                Document({_VALUE: value}, doc_id=number)
+                for number, value in paced(values.items(), self._pause_s)
             )
 
     def replace(self, table: str, values: Mapping[int, Value]) -> None:
@@ -93,14 +110,14 @@ class Editor:
         self._table(table).truncate()
         self.insert(table, values)
 
-    def tables(self, pause_s: float = 0) -> Tables:
+    def tables(self) -> Tables:
         """The tables as they are now. Costs some us for each document that was added."""
         return {
             name: {
                 number: msgspec.Raw(_encode(document[_VALUE]))
                 if isinstance(document, dict)
                 else document
-                for number, document in paced(documents.items(), pause_s)
+                for number, document in paced(documents.items(), self._pause_s)
             }
             for name, documents in self._storage.tables.items()
         }

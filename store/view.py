@@ -30,6 +30,7 @@ class View:
 
         Both views have the same topic tree.
         """
+        self.selector.keep(old.selector)
         self._providers = _without(old._providers, domains)
         self._topics = _without(old._topics, slugs)
         cached = vars(old)

@@ -38,6 +38,7 @@ from store import (
     referencing,
     topic_cursor,
 )
+from store.filters import predicate
 from store.model import (
     Article,
     Change,
@@ -50,6 +51,7 @@ from store.model import (
     Severity,
     TopicDefinition,
 )
+from store.names import article_id
 
 ALL = Visibility.ALL
 PUBLISHED = Visibility.PUBLISHED
@@ -405,6 +407,35 @@ class RepositoryContract:
             ]:
                 query = ArticleQuery(FIRST, Condition(Field.TOPICS, operator, values))
                 assert await titles(repository, query, PUBLISHED) == expected
+
+    @pytest.mark.parametrize(
+        "wanted",
+        [
+            None,
+            of_topic("tides"),
+            Condition(Field.TOPICS, Operator.SOME, ("tides", "sea")),
+            Condition(Field.HEAT, Operator.GTE, 3),
+            Condition(Field.PUBLISHED_DATE_TIME, Operator.GT, datetime(2026, 1, 3, tzinfo=UTC)),
+            Condition(Field.PROVIDER_DOMAIN, Operator.EQ, "post.example"),
+        ],
+    )
+    async def test_list_that_is_asked_for_again_follows_every_write(self, repository, wanted):
+        """What was found out for one state of the store holds in the next, or is found anew."""
+        query = ArticleQuery(FIRST) if wanted is None else ArticleQuery(FIRST, wanted)
+        passes = predicate(wanted, {}) if wanted is not None else lambda _: True
+        held: dict[str, Article] = {}
+        for puts in (
+            [an_article(f"a{day}", day=day, topics=("Tides",), heat=day) for day in range(1, 6)],
+            [an_article("a1", day=5, topics=("Sea",), heat=4)],
+            [an_article("a2", day=2, heat=9), an_article("a4", day=4, topics=("Sea", "Tides"))],
+            [an_article("a3", day=1, domain="news.example", topics=("Tides",), heat=2)],
+        ):
+            for put in puts:
+                id = article_id(put.title)  # which does not depend on the day
+                held[id] = msgspec.structs.replace(put, slug=put.title, id=id)
+            await repository.apply(Batch(puts=tuple(held.values())))
+            expected = [each.title for each in held.values() if passes(each)]
+            assert sorted(await titles(repository, query)) == sorted(expected)
 
     async def test_topics_are_named_as_the_tree_has_them_now(self, repository):
         """When a topic of the tree comes, is renamed or goes, articles follow at once."""

@@ -134,13 +134,19 @@ def test_flush_that_fails_is_no_acknowledgement(tmp_path, monkeypatch):
     path = tmp_path / "store.json"
     put(path, an_article("old"))
 
-    def fail(_: int) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    log_inode = path.with_name("store.json.log").stat().st_ino
+    write = os.write
+
+    def fail(handle: int, data: bytes) -> int:
+        written = write(handle, data)
+        if os.fstat(handle).st_ino == log_inode:  # it is in the file, but perhaps not on the disk
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return written
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
         with monkeypatch.context() as patch:
-            patch.setattr(os, "fdatasync", fail)
+            patch.setattr(os, "write", fail)
             with pytest.raises(StoreUnavailableError, match=r"Input/output error\. Look at"):
                 await repository.apply(Batch(puts=(an_article("new"),)))
         assert (await repository.snapshot()).revision == 1

@@ -3,15 +3,15 @@
 Each round measures everything once, one after the other, and medians over the rounds are shown, so
 that a slow moment of the machine touches all alike. Writers change articles, a batch each; a line
 of the bare loops is as long as a record of the log. Another process asks for reads, a snapshot and
-a page of 20 each, as clients would: no read waits for the one before, nor for a timer of the loop,
-which is the one that the server runs on.
+a page of 20 each, as clients would: over a connection, read as soon as the question is there, as
+the server's protocol does. No read waits for the one before, nor for a timer of the loop, which is
+the one that the server runs on.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import platform
 import statistics
@@ -29,7 +29,8 @@ import uvloop
 
 from gql import garbage
 from gql.app import share_interpreter
-from store import ArticleQuery, Batch, TinyDBRepository, Visibility, Window, of_topic
+from gql.executor.run import without_waiting
+from store import ArticleQuery, Batch, Snapshot, TinyDBRepository, Visibility, Window, of_topic
 from store.model import Article
 
 from .store import articles
@@ -37,13 +38,15 @@ from .store import articles
 _ROUND_S = 2.0
 _WRITES_PER_S = 1_000
 _ASK = """
-import struct, sys, time
-until = time.monotonic() + float(sys.argv[1])
-while time.monotonic() < until:
-    time.sleep(0.001)
-    sys.stdout.buffer.write(struct.pack("d", time.monotonic()))
-    sys.stdout.buffer.flush()
+import socket, struct, sys, time
+with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as server:
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    until = time.monotonic() + float(sys.argv[1])
+    while time.monotonic() < until:
+        time.sleep(0.001)
+        server.sendall(struct.pack("d", time.monotonic()))
 """
+_ASKED = struct.Struct("d")
 _PAGE = ArticleQuery(Window(first=20), of_topic("tides"), with_total=True)
 _NUMBERS = count(1)
 _LOADS = {f"32 writers at {_WRITES_PER_S:,}/s": _WRITES_PER_S, "32 writers": 0}
@@ -83,12 +86,15 @@ async def _write(
     while time.perf_counter() < until:
         if every_s:
             await asyncio.sleep(start + written * every_s - time.perf_counter())
-        number = next(_NUMBERS)
-        article = corpus[number * 7919 % len(corpus)]
-        changed = msgspec.structs.replace(article, heat=number)
-        await repository.apply(Batch(puts=(changed,)))
+        await _put(repository, corpus)
         written += 1
     return written
+
+
+async def _put(repository: TinyDBRepository, corpus: Sequence[Article]) -> None:
+    number = next(_NUMBERS)
+    article = corpus[number * 7919 % len(corpus)]
+    await repository.apply(Batch(puts=(msgspec.structs.replace(article, heat=number),)))
 
 
 async def _writes_per_s(
@@ -104,20 +110,46 @@ async def _writes_per_s(
     return sum(done) / (time.perf_counter() - start)
 
 
+class _Reader(asyncio.Protocol):
+    """Reads for who asks; how long each took, in milliseconds, from when it was asked for."""
+
+    def __init__(self, repository: TinyDBRepository) -> None:
+        self.taken: list[float] = []
+        self.lost = asyncio.get_running_loop().create_future()
+        self._repository = repository
+        self._waiting: set[asyncio.Task[None]] = set()
+
+    def data_received(self, data: bytes) -> None:
+        """Read at once where the newest state is in memory."""
+        for (asked,) in _ASKED.iter_unpack(data):
+            snapshot = self._repository.current()
+            read = self._read(asked, snapshot)
+            if snapshot is not None:
+                without_waiting(read)
+            else:
+                self._waiting.add(asyncio.ensure_future(read))
+
+    async def _read(self, asked: float, snapshot: Snapshot | None) -> None:
+        snapshot = snapshot or await self._repository.snapshot()
+        await snapshot.pages([_PAGE], Visibility.PUBLISHED)
+        self.taken.append((time.monotonic() - asked) * 1e3)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Nobody asks any more."""
+        self.lost.set_result(error)
+
+
 async def _reads(repository: TinyDBRepository) -> list[float]:
-    """How long each read took, in milliseconds, from when it was asked for."""
-    taken: list[float] = []
-    asking = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _ASK, str(_ROUND_S - 0.1)), stdout=asyncio.subprocess.PIPE
-    )
-    assert asking.stdout
-    with contextlib.suppress(asyncio.IncompleteReadError):
-        while True:
-            [asked] = struct.unpack("d", await asking.stdout.readexactly(8))
-            await (await repository.snapshot()).pages([_PAGE], Visibility.PUBLISHED)
-            taken.append((time.monotonic() - asked) * 1e3)
-    await asking.wait()
-    return taken
+    reader = _Reader(repository)
+    server = await asyncio.get_running_loop().create_server(lambda: reader, "127.0.0.1")
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        asking = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", _ASK, str(_ROUND_S - 0.1), str(port))
+        )
+        await reader.lost
+        await asking.wait()
+    return reader.taken
 
 
 async def _measure_reads(
@@ -152,10 +184,12 @@ def _open_s(path: Path) -> float:
     return time.perf_counter() - start
 
 
-async def _checkpointed(repository: TinyDBRepository) -> None:
+async def _checkpointed(repository: TinyDBRepository, corpus: Sequence[Article]) -> None:
     """Wait until the file has taken in the log, if it is about to: what follows begins afresh."""
-    if repository._checkpointer is not None:
-        await asyncio.wait((repository._checkpointer,))
+    while repository._files.wants_checkpoint(repository._known):
+        await _put(repository, corpus)
+        if repository._checkpointer is not None:
+            await asyncio.wait((repository._checkpointer,))
 
 
 async def _round(
@@ -172,12 +206,13 @@ async def _round(
             f"durable writes, {writers} writers (documents/s)",
             await _writes_per_s(repository, corpus, writers),
         )
-    await _checkpointed(repository)
+    await _checkpointed(repository, corpus)
     await _measure_reads(figures, "idle", repository)
     for name, rate in _LOADS.items():
+        await _checkpointed(repository, corpus)
         load = _writes_per_s(repository, corpus, 32, rate)
         await _measure_reads(figures, name, repository, load)
-    await _checkpointed(repository)
+    await _checkpointed(repository, corpus)
     figures.add("open, with the log as it is (s)", await asyncio.to_thread(_open_s, folder / "s"))
 
 
