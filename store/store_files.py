@@ -119,12 +119,12 @@ class StoreFiles:
             return Turn(known, held.pop_all(), whole=False)
 
     def write(self, turn: Turn, text: bytes, state: State) -> Known:
-        """Have a record on the disk, after which the store is in this state.
+        """Have a record on the disk, after which the store is in this state. Ends the turn.
 
         Raises: StoreUnavailableError: it was not done.
         """
         known = turn.known
-        with unavailable("write", self.path):
+        with unavailable("write", self.path), contextlib.closing(turn):
             if turn.whole or known.log is None:
                 return self._written_whole(known, state)
             line = line_of(text)

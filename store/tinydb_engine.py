@@ -21,6 +21,7 @@ from typing import NamedTuple
 from .changes import HISTORY_LIMIT, Kept
 from .errors import StoreError, StoreUnavailableError
 from .known import Known, Turn
+from .lane import Lane
 from .model import Change, Visibility
 from .repository import Batch, History, SourceFile
 from .snapshot import IndexedSnapshot
@@ -72,6 +73,7 @@ class TinyDBRepository:
         self._checkpointer: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
         self._bell = Bell()
+        self._lane = Lane()
         self._wrote = False
         self._closed = False
 
@@ -160,6 +162,7 @@ class TinyDBRepository:
                 await asyncio.to_thread(self._files.close, self._known)
             except StoreError as error:
                 _log.warning("%s Nothing is lost: the log holds it.", error)
+        self._lane.close()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -225,9 +228,7 @@ class TinyDBRepository:
         else:
             # Also when this task is cancelled, it is done: with it the turn ends.
             write = partial(self._files.write, turn, done.text, done.state)
-            writing = asyncio.get_running_loop().run_in_executor(None, write)
-            writing.add_done_callback(lambda _: turn.close())
-            known = await asyncio.shield(writing)
+            known = await asyncio.shield(self._lane.run(write))
             self._wrote = True
         self._take(known)
         return done.results

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -386,6 +387,12 @@ def test_cancelled_batch_is_done_or_not_but_never_half(path):
     assert {"old", "next"} <= set(held(path))
 
 
+def lock_and_let_go(path: Path) -> None:
+    """Wait for a store's lock, as its writers do."""
+    with locked(path):
+        pass
+
+
 def test_write_cut_off_by_the_end_of_its_loop_keeps_nobody_from_writing(path):
     """Wherever a write was when its event loop ended, the store is whole and free for the next."""
 
@@ -398,8 +405,10 @@ def test_write_cut_off_by_the_end_of_its_loop_keeps_nobody_from_writing(path):
     repository = TinyDBRepository.open(path)
     for turns in range(1, 9):
         asyncio.run(leave(repository, turns))
-        with locked(path, wait=False):
-            pass
+        waiting = threading.Thread(target=lock_and_let_go, args=(path,), daemon=True)
+        waiting.start()
+        waiting.join(timeout=30)
+        assert not waiting.is_alive()
     assert "old" in held(path)
     put(path, an_article("next"))
     assert "next" in held(path)

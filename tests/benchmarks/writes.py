@@ -5,7 +5,7 @@ that a slow moment of the machine touches all alike. Writers change articles, a 
 of the bare loops is as long as a record of the log. Another process asks for reads, a snapshot and
 a page of 20 each, as clients would: over a connection, read as soon as the question is there, as
 the server's protocol does. No read waits for the one before, nor for a timer of the loop, which is
-the one that the server runs on.
+the one that the server runs on. The store is pinned to one core, and who asks to another.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from gql.executor.run import without_waiting
 from store import ArticleQuery, Batch, Snapshot, TinyDBRepository, Visibility, Window, of_topic
 from store.model import Article
 
+from .http.servers import LOAD_CORE, SERVER_CORE
 from .store import articles
 
 _ROUND_S = 2.0
@@ -145,7 +146,8 @@ async def _reads(repository: TinyDBRepository) -> list[float]:
     async with server:
         port = server.sockets[0].getsockname()[1]
         asking = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", _ASK, str(_ROUND_S - 0.1), str(port))
+            *("taskset", "-c", str(LOAD_CORE)),
+            *(sys.executable, "-c", _ASK, str(_ROUND_S - 0.1), str(port)),
         )
         await reader.lost
         await asking.wait()
@@ -244,6 +246,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where to keep the store while measuring")
     given = parser.parse_args()
+    os.sched_setaffinity(0, {SERVER_CORE})
     print(f"{given.count:,} articles, Python {platform.python_version()}, {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         uvloop.run(_measure(given.count, given.rounds, Path(folder)))
