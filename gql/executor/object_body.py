@@ -19,6 +19,7 @@ from strawberry.types.field import StrawberryField
 
 from ..schema.context import PageSizes
 from ..schema.graph import resolve_secured
+from ..schema.images import resolve_images
 from .arguments import Arguments, text_variable
 from .collect import Collector, Selected, UnsupportedError
 from .links import LINKS, Link
@@ -27,6 +28,10 @@ from .render import Writer, is_leaf, leaf
 
 Sources = Callable[[Any], Sequence[Any]] | None
 """From a document to the objects inside it that a field is on; None: too deep for a link."""
+
+
+_UNASKED: dict[Callable[..., Any], str] = {resolve_images: "images"}
+"""The attribute that a resolver gives where the field has no arguments."""
 
 
 def itself(document: Any) -> tuple[Any]:
@@ -119,6 +124,8 @@ class ObjectBody:
             or "info" in inspect.signature(resolver).parameters
         ):
             raise UnsupportedError(f"the field {field.name}")
+        if not field.node.arguments and resolver in _UNASKED:
+            return f"{source}.{_UNASKED[resolver]}"
         function = self.writer.name("f", resolver)
         if not field.node.arguments:
             return f"{function}({source})"

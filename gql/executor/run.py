@@ -42,7 +42,7 @@ def without_waiting(coroutine: Coroutine[Any, Any, T]) -> T:
 class Run:
     """One execution."""
 
-    __slots__ = ("lists", "page_found", "snapshot", "variables", "visibility")
+    __slots__ = ("is_first", "lists", "page_found", "snapshot", "variables", "visibility")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Run:
         self.variables = variables
         self.lists = Lists()
         self.page_found: FoundPage | None = None
+        self.is_first = False  # whether a page was made that was not asked for before
 
     async def answer(self, plan: OperationPlan) -> Sequence[Buffer]:
         """The JSON of the whole answer, in pieces. Raises: SurpriseError."""
@@ -81,6 +82,7 @@ class Run:
         if kept.lasting and len(kept.known(keys)) * 2 < len(keys):
             columns = await self.columns(plan, documents)
             kept.see(keys, plan.variant(self.variables))
+            self.is_first = True
             json = to_json(plan.shown(documents, columns, self.variables))
             return self.lists.add([memoryview(json)[1:]])  # its last byte is where a comma may be
         results = await self.objects(plan, documents)
@@ -96,8 +98,8 @@ class Run:
         entry = plan.kept.at(self.snapshot.version).get(key)
         if entry is not None:
             return entry.json
-        [json] = await self.made(plan, [key], (document,))
-        return json
+        columns = await self.columns(plan, (document,))
+        return self.texts(plan, (key,), (document,), columns)[key]
 
     async def objects(self, plan: ObjectPlan, documents: Sequence[Any]) -> list[Any]:
         """The results for n distinct documents: n fragments, in the same order."""
@@ -184,8 +186,9 @@ class Run:
             self.page_found = FoundPage(version, plan, id(page), frame.json, parts)
             return frame.fragment
         rendered = await self.rendered(plan, cursor_of, page)
-        # Lists that are joined have only marks in it.
-        if len(self.lists.texts) == len(plan.items) and self.is_current(plan.frames):
+        # Lists that are joined are marks in it; what is made for the first time is not kept.
+        all_kept = len(self.lists.texts) == len(plan.items) and not self.is_first
+        if all_kept and self.is_current(plan.frames):
             json = to_json(rendered)
             plan.frames.put(id(page), entry_of(page, (), json, None))
         return rendered

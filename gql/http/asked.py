@@ -29,15 +29,17 @@ HeaderMap = Mapping[bytes, bytes]
 class Form:
     """How an answer is to be written, and for whom: `rights` are the same for all who see the same.
 
-    `encoding`: None for none. There is one object for each form, and few of them.
+    `encoding`: None for none. `text` tells forms apart. There is one object for each form, and few
+    of them.
     """
 
-    __slots__ = ("encoding", "media_type", "rights")
+    __slots__ = ("encoding", "media_type", "rights", "text")
 
     def __init__(self, media_type: MediaType, encoding: str | None, rights: bytes) -> None:
         self.media_type = media_type
         self.encoding = encoding
         self.rights = rights
+        self.text = repr((media_type, encoding, rights)).encode()
 
 
 class Asked(NamedTuple):

@@ -48,7 +48,9 @@ class CostLimit:
         if cost > self.settings.maximum or _wants_cost(request):
             return None
         ready = self.execute.ready(request, viewer)
-        return ready and ready._replace(headers=(*ready.headers, _header(cost)))
+        if ready is None:
+            return None
+        return Ready(ready.run, ready.operation_name, (*ready.headers, _header(cost)))
 
     def known_cost(self, request: GraphQLRequest) -> int:
         """What a request costs, counted when it comes for the first time."""

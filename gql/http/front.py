@@ -71,9 +71,8 @@ class Known:
     __slots__ = ("_digest", "head", "headers", "run", "summary")
 
     def __init__(self, asked: Asked, ready: Ready | None) -> None:
-        form = asked.form
-        key = repr((form.media_type, form.encoding, form.rights)).encode()
-        self._digest = hashlib.blake2b(asked.text + key, digest_size=12).hexdigest().encode()
+        said = asked.text + asked.form.text
+        self._digest = hashlib.blake2b(said, digest_size=12).hexdigest().encode()
         self.run = ready and ready.run
         self.summary = RequestSummary(ready and ready.operation_name)
         self.headers: Headers = ready.headers if ready else ()
