@@ -121,6 +121,20 @@ async def test_results_are_kept_when_they_are_asked_for_again(repository):
     assert counts == [0, 1, 1]
 
 
+@pytest.mark.anyio
+async def test_what_clients_look_up_is_not_remembered_as_links(repository):
+    """They choose what they ask for, and how long it is; only documents' own links are kept."""
+    ways, snapshot = TwoWays(), await repository.snapshot()
+    text = """query ($slug: String!) {
+      one: article(by: {slug: $slug}) { title provider { name } topics { name } }
+      same: article(by: {slug: $slug}) { title }
+    }"""
+    for slug in (STORY.slug, OTHER.slug, STORY.slug, OTHER.slug, "x" * 1_000, "y" * 1_000):
+        await ways.check(GraphQLRequest(query=text, variables={"slug": slug}), snapshot)
+    links = [keys for each in ways.compiled.cache.sections for keys in each.links(None)]
+    assert sorted(links) == [(), ("Tides",), ("news.example",), ("post.example",)]
+
+
 def kept(cache: FragmentCache) -> list[Entry]:
     """All results that are kept."""
     return [entry for section in cache.sections for entry in section.entries.values()]

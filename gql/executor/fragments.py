@@ -168,15 +168,14 @@ class DocumentFragments:
 
     def links(self, variant: Hashable) -> dict[Keys, Any]:
         """Rendered values of links to these documents, by what was asked for them."""
-        found = self.linked.get(variant)
-        return self.linked.setdefault(variant, {}) if found is None else found
+        return self.linked.get(variant, {})
 
     def keep_links(
         self, variant: Hashable, values: Mapping[Keys, Any], keys: AbstractSet[Key]
     ) -> None:
         """Remember where links lead, unless a result that these embed is not kept."""
         if self.entries.keys() >= keys:
-            self.links(variant).update(values)
+            self.linked.setdefault(variant, {}).update(values)
             size_bytes = LINK_BYTES + (key_bytes(variant) if variant is not None else 0)
             self._grow_state(size_bytes * len(values))
 

@@ -183,7 +183,8 @@ class LinkPlan:
 
     `sources(object)` are the objects inside this document that the field is on, its related
     stories; None: it is on the document itself. `below`: a connection's plan, or plans by the name
-    of the type that comes; `only`, where there is just one.
+    of the type that comes; `only`, where there is just one. `leads`: the same, where documents
+    alone say where the link leads, so that it can be remembered; clients make up arguments.
     """
 
     __slots__ = (
@@ -191,6 +192,7 @@ class LinkPlan:
         "below",
         "is_nullable",
         "lasting",
+        "leads",
         "link",
         "names",
         "only",
@@ -214,6 +216,7 @@ class LinkPlan:
         self.only: ObjectPlan | None = None
         if isinstance(below, dict) and len(below) == 1:
             [self.only] = below.values()
+        self.leads = self.only if arguments is None else None
         self.is_nullable = is_nullable
         # A list may show something else in each state, without a document that shows it.
         self.lasting: bool = isinstance(below, dict) and all(

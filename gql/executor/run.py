@@ -246,9 +246,10 @@ class Run:
             values = {keys: [rendered[e and e.id] for e in each] for keys, each in found.items()}
         else:
             values = {keys: rendered[each and each.id] for keys, each in found.items()}
-        if plan.only is not None and self.is_current(plan.only.kept):
-            keys_of = set(plan.only.keys(distinct.values(), self.variables))
-            plan.only.kept.keep_links(plan.only.variant(self.variables), values, keys_of)
+        to = plan.leads
+        if to is not None and self.is_current(to.kept):
+            keys_of = set(to.keys(distinct.values(), self.variables))
+            to.kept.keep_links(to.variant(self.variables), values, keys_of)
         return values
 
     async def distinct(
@@ -294,7 +295,7 @@ class _Asked:
         asked, keys_of, with_total = self.asked, plan.link.keys, plan.with_total
         self.keys = [keys_of(each, asked, with_total) for each in plan.sources_in(documents)]
         self.known: dict[Keys, Any] = {}
-        if plan.only is not None:
-            plan.only.kept.at(run.snapshot.version)
-            self.known = plan.only.kept.links(plan.only.variant(run.variables))
+        if plan.leads is not None:
+            plan.leads.kept.at(run.snapshot.version)
+            self.known = plan.leads.kept.links(plan.leads.variant(run.variables))
         self.missing = set(self.keys).difference(self.known)
