@@ -102,7 +102,7 @@ class StoreFiles:
                 held.enter_context(locked(self._checkpoint_turn))
             held.enter_context(locked(self.path))
             known = self._follow(known)
-            if known.log:
+            if known.log and not whole:
                 known.log.cut(known.end)
             return Turn(known, held.pop_all(), whole=whole)
 
