@@ -127,7 +127,7 @@ class Kept(NamedTuple):
         return History(
             changes=shown,
             revision=revision,
-            at=self._came_at(revision),
+            at=self._came_at(revision) if self._is_seen(revision, visibility) else None,
             gap=self._is_gap(after, at),
             has_next=has_next,
         )
@@ -138,6 +138,12 @@ class Kept(NamedTuple):
 
     def _came_at(self, revision: int) -> datetime | None:
         return self.changes[revision - self._first].at if revision >= self._first else None
+
+    def _is_seen(self, revision: int, visibility: Visibility) -> bool:
+        """Whether a reader may know of this change; of a draft's, not even when it came."""
+        if revision < self._first:
+            return False
+        return _as_seen(self.changes[revision - self._first], visibility) is not None
 
     def _is_gap(self, after: int, at: datetime | None) -> bool:
         """Whether a reader who knows all up to a revision may lack something.

@@ -408,6 +408,16 @@ class RepositoryContract:
                 query = ArticleQuery(FIRST, Condition(Field.TOPICS, operator, values))
                 assert await titles(repository, query, PUBLISHED) == expected
 
+    async def test_when_a_draft_was_changed_is_told_only_to_who_may_see_it(self, repository):
+        """The time of a revision stands in cursors, which everyone gets."""
+        await repository.apply(Batch(puts=(an_article("public"),)))
+        shown = await repository.changes(0, PUBLISHED)
+        assert shown.at == shown.changes[-1].at
+        await repository.apply(Batch(puts=(an_article("draft", published=False),)))
+        assert (await repository.changes(0, PUBLISHED)).at is None
+        everything = await repository.changes(0, ALL)
+        assert everything.at == everything.changes[-1].at
+
     @pytest.mark.parametrize(
         "wanted",
         [
