@@ -41,11 +41,12 @@ class Viewer:
     """The one for whom a request is answered; without scopes, the public. Never changed.
 
     `scopes`: those given and what they imply. `name`: whose key or token it is, for logs and rate
-    limits; None for the public. `visibility` tells which articles are there for this viewer; `mark`
-    is the same for viewers who see the same.
+    limits; None for the public. `visibility` tells which articles are there for this viewer, and
+    `may_read_secured` whether what is secured in them is; `mark` is the same for viewers who see
+    the same.
     """
 
-    __slots__ = ("mark", "name", "scopes", "visibility")
+    __slots__ = ("mark", "may_read_secured", "name", "scopes", "visibility")
 
     def __init__(self, scopes: AbstractSet[Scope] = frozenset(), name: str | None = None) -> None:
         self.scopes = frozenset(scopes).union(*(_IMPLIED.get(scope, ()) for scope in scopes))
@@ -53,6 +54,7 @@ class Viewer:
         self.visibility = (
             Visibility.ALL if Scope.READ_DRAFTS in self.scopes else Visibility.PUBLISHED
         )
+        self.may_read_secured = Scope.READ_SECURED in self.scopes
         self.mark = ",".join(sorted(self.scopes)).encode()
 
     def require(self, scope: Scope, what: str) -> None:

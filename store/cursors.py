@@ -26,6 +26,8 @@ Position = tuple[int | str, ...]
 """The sort keys of an item, one for each step of the order, then what tells equals apart."""
 
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_decode = msgspec.json.Decoder(list[int | str]).decode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MARKS = {
@@ -75,10 +77,8 @@ def decode_cursor(mark: str, cursor: str, kinds: Sequence[type]) -> Position:
     Raises: CursorError: it is not such a cursor.
     """
     try:
-        raw = base64.b64decode(
-            cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True
-        )
-        found, *position = msgspec.json.decode(raw, type=list[int | str])
+        text = cursor.encode("ascii").translate(_STANDARD) + b"=" * (-len(cursor) % 4)
+        found, *position = _decode(binascii.a2b_base64(text, strict_mode=True))
     except (ValueError, binascii.Error, msgspec.DecodeError, UnicodeEncodeError):
         raise CursorError(
             f"The cursor {shown(cursor)} is not one of ours. Pass one as it came from this list."

@@ -35,7 +35,8 @@ class PageItems(Sequence[Article]):
         return self._end - self._start
 
     def __iter__(self) -> Iterator[Article]:
-        return iter(self[:])
+        articles = self._list.articles(self._start, self._end)
+        return reversed(articles) if self._backwards else iter(articles)
 
     @overload
     def __getitem__(self, place: int) -> Article: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import uvicorn
 from hypothesis import given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ from gql.app import App
 from gql.direct import COPIED_BYTES, HELD_BYTES, DirectProtocol
 from gql.settings import load_settings
 
-from .live import LiveServer, running
+from .live import LiveServer, running, until
 from .sites import article, stored
 
 LONG = "what it tells " * 400
@@ -174,6 +176,64 @@ def test_body_in_chunks_is_answered_at_once(servers: Servers):
     answer, _ = both(servers, request(chunks, "Transfer-Encoding: chunked"), LAST)
     assert answer.startswith(b"200 OK")
     assert servers.app.direct - before == 2
+
+
+def test_request_that_has_begun_is_answered_by_a_server_that_stops(tmp_path: Path):
+    """It is held when the server is told to stop, and whoever sends it must not notice."""
+    with serving(tmp_path) as servers:
+        first, last = request(body_of(TITLES)), request(body_of(EXCERPTS))
+        with socket.create_connection(("127.0.0.1", servers.direct.port), _TIMEOUT_S) as sender:
+            sender.sendall(first + last[:-40])  # both are read before the first is answered
+            sender.recv(1 << 16)
+            servers.direct.should_exit = True
+            servers.direct.do(until(lambda: not servers.direct.servers[0].is_serving()))
+            sender.sendall(last[-40:])
+            answer = b"".join(iter(lambda: sender.recv(1 << 16), b""))
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"connection: close" in answer
+    assert b'"excerpt"' in answer
+
+
+class ClockLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock can be put forward."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        """See asyncio."""
+        return super().time() + self.ahead_s
+
+
+@pytest.mark.parametrize("protocol", ["httptools", DirectProtocol])
+def test_connection_ends_when_nothing_comes_for_long(tmp_path: Path, protocol: Any):
+    """Counted from the last answer, however many there were."""
+    options: dict[str, Any] = {"lifespan": "off", "access_log": False, "timeout_keep_alive": 50}
+    config = uvicorn.Config(Watched(tmp_path), http=protocol, **options)
+
+    async def story(loop: ClockLoop, listener: socket.socket) -> bytes:
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve([listener]))
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        for _ in range(4):
+            loop.ahead_s += 40
+            writer.write(request(body_of(TITLES)))
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head)
+            assert length is not None
+            await reader.readexactly(int(length[1]))
+        loop.ahead_s += 60
+        rest = await asyncio.wait_for(reader.read(), 60 + _TIMEOUT_S)
+        writer.close()
+        server.should_exit = True
+        await serving
+        return rest
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        asyncio.Runner(loop_factory=ClockLoop) as runner,
+    ):
+        loop: Any = runner.get_loop()
+        assert runner.run(story(loop, listener)) == b""
 
 
 def test_old_client_gets_its_answer_and_the_end(servers: Servers):

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from gql.app import create_app
-from gql.http.bounded_cache import BoundedCache
+from gql.http import GraphQLRequest, HttpSettings, PlainRequests
+from gql.http.bounded_cache import BoundedCache, Doorkeeper
 from gql.settings import load_settings
 from store import Batch, MemoryRepository
 
@@ -196,3 +197,30 @@ def test_bounded_cache_keeps_what_was_used_last(sizes: list[int]) -> None:
     for number, size in enumerate(sizes[:4]):
         cache.put(f"after {number}", number, size)
     assert cache.get("used") == 1
+
+
+@given(st.integers(1, 6), st.lists(st.integers(0, 12), max_size=60))
+def test_doorkeeper_knows_what_came_lately(size: int, keys: list[int]) -> None:
+    """Whatever is among the last `size` different keys, and nothing that never came."""
+    keeper = Doorkeeper(size)
+    for place, key in enumerate(keys):
+        lately = list(dict.fromkeys(reversed(keys[:place])))[:size]
+        seen = keeper.has_seen(key)
+        assert seen >= (key in lately)
+        assert not (seen and key not in keys[:place])
+
+
+def test_request_is_remembered_once_it_comes_again() -> None:
+    """What is asked once takes no room; what is asked again is not read anew each time."""
+    known: BoundedCache[bytes, GraphQLRequest] = BoundedCache(1 << 20)
+    requests = PlainRequests(HttpSettings(), known)
+    headers = {b"content-type": b"application/json"}
+    bodies = [b'{"query": "{ articles(first: %d) { totalCount } }"}' % n for n in range(3)]
+    for body in bodies:
+        requests.post(headers, body, b"")
+    assert len(known) == 0
+    second, third = (requests.post(headers, bodies[1], b"") for _ in range(2))
+    assert len(known) == 1
+    assert second is not None
+    assert third is not None
+    assert second.request is third.request

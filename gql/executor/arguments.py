@@ -7,7 +7,8 @@ nothing but the variables' values as they were sent, so it is done once for each
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from types import EllipsisType
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 from graphql import (
@@ -43,7 +44,7 @@ class SurpriseError(Exception):
     """Something at run time that the compiled way leaves to the reference, errors above all."""
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True):
     """What a link asks of the store, and what makes the cursor of an item that comes back."""
 
     keys: tuple[Any, ...]
@@ -67,7 +68,6 @@ class Variables:
     """The variables of one request: as they were sent, and coerced once somebody needs it."""
 
     __slots__ = (
-        "_asked_of",
         "_coerced",
         "_operation",
         "_schema",
@@ -87,7 +87,6 @@ class Variables:
         self._coerced: VariableValues | None = None
         # What they were found to ask, for a request that is remembered and comes again.
         self.asked: dict[Any, Any] = {}
-        self._asked_of: dict[Any, Asked] = {}
         self.checked = False
         self.found: Found | None = None
         # The state of the store for which the compiled way has no answer.
@@ -98,10 +97,10 @@ class Variables:
         if document is not None:  # which may change, and with it what it links
             asked: Asked = plan.ask(document, self)
             return asked
-        try:
-            return self._asked_of[plan]
-        except KeyError:
-            return self._asked_of.setdefault(plan, plan.ask(None, self))
+        found: Asked | None = self.asked.get(plan)
+        if found is None:
+            found = self.asked[plan] = plan.ask(None, self)
+        return found
 
     @property
     def coerced(self) -> VariableValues:
@@ -203,13 +202,12 @@ class Arguments(Generic[T]):
 
     def __call__(self, variables: Variables) -> T:
         """What this request asks. Raises: SurpriseError: it cannot be asked."""
-        try:
-            return variables.asked[self]  # type: ignore[no-any-return]
-        except KeyError:
+        asked: T | EllipsisType = variables.asked.get(self, ...)
+        if asked is ...:
             key = variables.key(self.names)
             asked = self._memo[key] if key in self._memo else self._first(key, variables)
             variables.asked[self] = asked
-            return asked
+        return asked
 
     def _first(self, key: Any, variables: Variables) -> T:
         try:

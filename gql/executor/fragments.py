@@ -203,6 +203,11 @@ class DocumentFragments:
         """Whether none of these was ever asked for, as far as is known."""
         return self.entries.keys().isdisjoint(keys) and self.seen.isdisjoint(keys)
 
+    def are_mostly_new(self, keys: Sequence[Key]) -> bool:
+        """The same for more than half of these."""
+        seen, entries = self.seen, self.entries
+        return sum([key in seen or key in entries for key in keys]) * 2 < len(keys)
+
     def known(self, keys: Sequence[Key]) -> AbstractSet[Key]:
         """Those that somebody asked for before."""
         return self.seen.intersection(keys) | (self.entries.keys() & keys)

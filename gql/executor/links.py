@@ -158,14 +158,15 @@ async def topic_pages(
 class Link(NamedTuple):
     """How a field's source and arguments become keys, and the answers its value.
 
-    `prepare(sizes, **arguments)` gives what `keys(source, prepared, with_total)` needs beside the
-    source. `pick` makes the answers, in the order of the keys, into the field's value: an entity
-    or None, a list of entities, or a page. `names`: of a look-up by its argument `by`.
+    `prepare(sizes, **arguments)` gives what `keys(sources, prepared, with_total)` needs beside n
+    sources, to say what each of them asks for. `pick` makes the answers, in the order of the keys,
+    into the field's value: an entity or None, a list of entities, or a page. `names`: of a look-up
+    by its argument `by`.
     `cursors(asked)` gives the function that makes an item's cursor, where the value is a page.
     """
 
     ask: Ask
-    keys: Callable[[Any, Any, bool], tuple[Any, ...]]
+    keys: Callable[[Sequence[Any], Any, bool], list[tuple[Any, ...]]]
     pick: Callable[[Sequence[Any]], Any]
     prepare: Callable[..., Any] | None = None
     is_list: bool = False
@@ -183,33 +184,39 @@ def first(answers: Sequence[Any]) -> Any:
     return next((answer for answer in answers if answer is not None), None)
 
 
-def _provider_keys(source: Any, _asked: Any, _total: bool) -> tuple[str, ...]:
-    mention = source.provider
-    return () if mention is None else (mention.domain,)
+def _provider_keys(sources: Sequence[Any], _asked: Any, _total: bool) -> list[tuple[str, ...]]:
+    mentions = [source.provider for source in sources]
+    return [() if mention is None else (mention.domain,) for mention in mentions]
 
 
-def _topic_keys(source: model.Article, _asked: Any, _total: bool) -> tuple[str, ...]:
-    return source.topics
+def _topic_keys(
+    sources: Sequence[model.Article], _asked: Any, _total: bool
+) -> list[tuple[str, ...]]:
+    return [source.topics for source in sources]
 
 
-def _url_keys(source: model.Related, _asked: Any, _total: bool) -> tuple[str, ...]:
-    return source.url_keys
+def _url_keys(sources: Sequence[model.Related], _asked: Any, _total: bool) -> list[tuple[str, ...]]:
+    return [source.url_keys for source in sources]
 
 
-def _parent_keys(source: model.Topic, _asked: Any, _total: bool) -> tuple[str, ...]:
-    return (source.parent,) if source.parent else ()
+def _parent_keys(
+    sources: Sequence[model.Topic], _asked: Any, _total: bool
+) -> list[tuple[str, ...]]:
+    return [(source.parent,) if source.parent else () for source in sources]
 
 
-def _children_keys(source: model.Topic, _asked: Any, _total: bool) -> tuple[str, ...]:
-    return source.children
+def _children_keys(
+    sources: Sequence[model.Topic], _asked: Any, _total: bool
+) -> list[tuple[str, ...]]:
+    return [source.children for source in sources]
 
 
-def _asked_key(_source: Any, asked: Any, _total: bool) -> tuple[Any]:
-    return (asked,)
+def _asked_key(sources: Sequence[Any], asked: Any, _total: bool) -> list[tuple[Any, ...]]:
+    return [(asked,)] * len(sources)
 
 
-def _asked_keys(_source: Any, asked: list[Any], _total: bool) -> tuple[Any, ...]:
-    return tuple(asked)
+def _asked_keys(sources: Sequence[Any], asked: list[Any], _total: bool) -> list[tuple[Any, ...]]:
+    return [tuple(asked)] * len(sources)
 
 
 def _article_cursors(asked: ListArguments) -> Callable[[Any], str]:
@@ -225,8 +232,10 @@ def _topic_cursors(_asked: Any) -> Callable[[Any], str]:
 
 
 def _articles_link(scope_of: Callable[[Any], Filter | None]) -> Link:
-    def keys(source: Any, asked: ListArguments, total: bool) -> tuple[ArticleQuery]:
-        return (asked.query(scope_of(source), with_total=total),)
+    def keys(
+        sources: Sequence[Any], asked: ListArguments, total: bool
+    ) -> list[tuple[ArticleQuery, ...]]:
+        return [(asked.query(scope_of(source), with_total=total),) for source in sources]
 
     return Link(pages, keys, one, list_arguments, cursors=_article_cursors)
 

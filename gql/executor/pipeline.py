@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from types import EllipsisType
 
 import structlog
 from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
-from store import QueryError, Snapshot, StoreError
+from store import QueryError, Snapshot, StoreError, Visibility
 
 from ..http import GraphQLRequest, Pipeline, Ready, Result
 from ..http.documents import Document
 from ..http.execution import COMPILED
 from ..schema.context import Context, PageSizes
-from ..viewer import Scope, Viewer
+from ..viewer import Viewer
 from .alongside import Buffer
 from .arguments import SurpriseError, Variables
 from .cache import FragmentCache
@@ -33,12 +33,59 @@ class GivenUpError(Exception):
     """The plan has failed too often to be tried for this request."""
 
 
-class Prepared(NamedTuple):
-    """What a request was found to ask: of which plan, with which variables."""
+class Prepared:
+    """What a request was found to ask: of which plan, with which variables, with which rights.
 
-    plan: OperationPlan
-    variables: Variables
-    operation_name: str | None
+    `counts`: where its answers are counted.
+    """
+
+    __slots__ = ("counts", "operation_name", "plan", "variables", "visibility")
+
+    def __init__(
+        self,
+        plan: OperationPlan,
+        variables: Variables,
+        visibility: Visibility,
+        counts: dict[str, int],
+        operation_name: str | None,
+    ) -> None:
+        self.plan = plan
+        self.variables = variables
+        self.visibility = visibility
+        self.counts = counts
+        self.operation_name = operation_name
+
+    def at_once(self, snapshot: Snapshot) -> Sequence[Buffer] | None:
+        """The answer without waiting; see `Ready`."""
+        found = self.variables.found  # by the same request
+        if found is not None and found.version == snapshot.version:
+            pieces = found.pieces()
+            if pieces is not None and self.plan.around is not None:
+                self.counts[COMPILED] += 1
+                before, after = self.plan.around
+                return before, *pieces, after
+        try:
+            return without_waiting(self.answer(snapshot))
+        except Exception:  # noqa: BLE001  # asked again, it is counted and explained
+            return None
+
+    async def answer(self, snapshot: Snapshot) -> Sequence[Buffer]:
+        """The compiled way's answer, in pieces. Raises: SurpriseError, or anything: it has none."""
+        plan, variables = self.plan, self.variables
+        if variables.surprised == snapshot.version:
+            raise SurpriseError("again")  # nothing is different from the last time
+        if not plan.takes_request():
+            raise GivenUpError
+        try:
+            plan.check(variables)
+            pieces = await Run(snapshot, self.visibility, variables).answer(plan)
+        except Exception as error:
+            plan.bails += 1
+            if isinstance(error, SurpriseError | QueryError):
+                variables.surprised = snapshot.version
+            raise
+        self.counts[COMPILED] += 1
+        return pieces
 
 
 class CompiledPipeline:
@@ -70,7 +117,7 @@ class CompiledPipeline:
             self.counts["unsupported"] += 1
         else:
             try:
-                pieces = await self.answer(prepared, context.viewer, context.snapshot)
+                pieces = await prepared.answer(context.snapshot)
             except Exception as error:  # noqa: BLE001  # the reference has the words for it
                 self.count(error)
             else:
@@ -85,59 +132,18 @@ class CompiledPipeline:
     def ready(self, request: GraphQLRequest, viewer: Viewer) -> Ready | None:
         """See `ExecuteReady`."""
         prepared = self.prepared(request, viewer)
-        if prepared is None:
-            return None
-
-        plan, variables, _ = prepared
-
-        def run(snapshot: Snapshot) -> Sequence[Buffer] | None:
-            found = variables.found  # by the same request
-            if found is not None and found.version == snapshot.version:
-                pieces = found.pieces()
-                if pieces is not None and plan.around is not None:
-                    self.counts[COMPILED] += 1
-                    before, after = plan.around
-                    return before, *pieces, after
-            try:
-                return without_waiting(self.answer(prepared, viewer, snapshot))
-            except Exception:  # noqa: BLE001  # asked again, it is counted and explained
-                return None
-
-        return Ready(run, prepared.operation_name)
-
-    async def answer(
-        self, prepared: Prepared, viewer: Viewer, snapshot: Snapshot
-    ) -> Sequence[Buffer]:
-        """The compiled way's answer, in pieces. Raises: SurpriseError, or anything: it has none."""
-        plan, variables, _ = prepared
-        if variables.surprised == snapshot.version:
-            raise SurpriseError("again")  # nothing is different from the last time
-        if not plan.takes_request():
-            raise GivenUpError
-        try:
-            plan.check(variables)
-            run = Run(snapshot, viewer.visibility, variables)
-            pieces = await run.answer(plan)
-        except Exception as error:
-            plan.bails += 1
-            if isinstance(error, SurpriseError | QueryError):
-                variables.surprised = snapshot.version
-            raise
-        self.counts[COMPILED] += 1
-        return pieces
+        return None if prepared is None else Ready(prepared.at_once, prepared.operation_name)
 
     def prepared(self, request: GraphQLRequest, viewer: Viewer) -> Prepared | None:
         """What a request asks, found out when it comes for the first time with these rights."""
-        try:
-            found: Prepared | None = request.memo[viewer.mark]
-        except KeyError:
+        found: Prepared | EllipsisType | None = request.memo.get(viewer.mark, ...)
+        if found is ...:
             found = request.memo[viewer.mark] = self.prepare(request, viewer)
         return found
 
     def prepare(self, request: GraphQLRequest, viewer: Viewer) -> Prepared | None:
         """What a request asks; None where the compiled way does not take it."""
-        document = self.reference.prepare(request.query)
-        operation = document.find(request.operation_name)
+        document, operation = self.reference.find(request)
         if operation is None or operation.operation is not OperationType.QUERY:
             return None
         variables = Variables(self.compiler.graphql, operation, request.variables or {})
@@ -150,7 +156,8 @@ class CompiledPipeline:
             return None
         if plan is None:
             return None
-        return Prepared(plan, variables, operation.name.value if operation.name else None)
+        name = operation.name.value if operation.name else None
+        return Prepared(plan, variables, viewer.visibility, self.counts, name)
 
     def count(self, error: Exception) -> None:
         """Count what stopped the compiled way: something to be expected, or a fault of ours."""
@@ -178,13 +185,12 @@ class CompiledPipeline:
         key = (
             self,  # another pipeline's plans keep their results in another cache
             id(operation),
-            viewer.visibility,
-            Scope.READ_SECURED in viewer.scopes,
+            viewer.visibility is Visibility.ALL,
+            viewer.may_read_secured,
             variables.key(document.directive_variables),
         )
-        try:
-            plan: OperationPlan | None = document.plans[key]
-        except KeyError:
+        plan: OperationPlan | EllipsisType | None = document.plans.get(key, ...)
+        if plan is ...:
             if len(document.plans) >= MAX_PLANS:
                 document.plans.clear()
             plan = document.plans[key] = self.first_plan(document, operation, variables, viewer)
@@ -205,7 +211,7 @@ class CompiledPipeline:
                 document.ast,
                 operation,
                 variables.coerced,
-                may_read_secured=Scope.READ_SECURED in viewer.scopes,
+                may_read_secured=viewer.may_read_secured,
             )
         except UnsupportedError:
             return None

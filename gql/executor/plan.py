@@ -55,11 +55,10 @@ class ObjectPlan:
         """What tells apart the values of the variables that show; None where none do."""
         if not self.names:
             return None
-        try:
-            return variables.asked[self]  # type: ignore[no-any-return]
-        except KeyError:
-            key: Hashable = variables.asked.setdefault(self, variables.key(self.names))
-            return key
+        variant: Hashable = variables.asked.get(self, ...)
+        if variant is ...:
+            variant = variables.asked[self] = variables.key(self.names)
+        return variant
 
     def keys(self, documents: Iterable[Any], variables: Variables) -> list[Key]:
         """Under what the results for documents are kept."""
@@ -70,7 +69,7 @@ class ObjectPlan:
 
     def shown(self, documents: Sequence[Any], columns: Columns, variables: Variables) -> list[Any]:
         """What the answer shows of documents. Raises: SurpriseError."""
-        arguments = (each(variables) for each in self.arguments)
+        arguments = [each(variables) for each in self.arguments] if self.arguments else ()
         shown: list[Any] = self.render(documents, *columns, *arguments)
         return shown
 
@@ -96,14 +95,14 @@ class ObjectPlan:
         documents: Sequence[Any],
         columns: Columns,
         variables: Variables,
-    ) -> dict[Key, bytes]:
-        """The JSON of n > 0 documents by key, for the state that is being read. What is found to
+    ) -> Sequence[bytes]:
+        """The JSON of n > 0 distinct documents, for the state that is being read. What is found to
         be true still need not be made; what was asked for before is kept. Raises: SurpriseError.
         """
         if self.kept.are_new(keys):
             made = texts_of(self.shown(documents, columns, variables))
             self.kept.see(keys, self.variant(variables))
-            return dict(zip(keys, made, strict=True))
+            return made
         texts: dict[Key, bytes] = {}
         left = []
         for each in zip(keys, documents, self.rows(documents, columns), strict=True):
@@ -113,11 +112,11 @@ class ObjectPlan:
             else:
                 texts[each[0]] = entry.json
         if left:
-            keys, documents, rows = zip(*left, strict=True)
+            new, documents, rows = zip(*left, strict=True)
             made = texts_of(self.shown(documents, self.columns(rows), variables))
-            self.keep(keys, documents, rows, made, variables)
-            texts.update(zip(keys, made, strict=True))
-        return texts
+            self.keep(new, documents, rows, made, variables)
+            texts.update(zip(new, made, strict=True))
+        return [texts[key] for key in keys]
 
     def keep(
         self,
@@ -244,7 +243,7 @@ class LinkPlan:
     def ask(self, document: Any, variables: Variables) -> Asked:
         """What it asks for one document, its own source."""
         asked = self.arguments(variables) if self.arguments is not None else None
-        keys = self.link.keys(document, asked, self.with_total)
+        [keys] = self.link.keys((document,), asked, self.with_total)
         return Asked(keys, None if self.link.cursors is None else self.link.cursors(asked))
 
     def cursor_of(self, asked: Any) -> Callable[[Any], str]:

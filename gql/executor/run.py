@@ -18,6 +18,7 @@ from .alongside import Buffer
 from .arguments import SurpriseError, Variables
 from .found import FoundDocument, FoundPage
 from .fragments import DocumentFragments, Key, Keys, entry_of, page_key
+from .link_asks import LinkAsks
 from .links import Ask
 from .operation_plan import OperationPlan
 from .plan import Columns, ConnectionPlan, LinkPlan, ObjectPlan
@@ -79,7 +80,7 @@ class Run:
             return self.lists.add(found)
         documents = list(page.items)
         keys = plan.keys(documents, self.variables)
-        if kept.lasting and len(kept.known(keys)) * 2 < len(keys):
+        if kept.lasting and kept.are_mostly_new(keys):
             columns = await self.columns(plan, documents)
             kept.see(keys, plan.variant(self.variables))
             self.is_first = True
@@ -98,8 +99,9 @@ class Run:
         entry = plan.kept.at(self.snapshot.version).get(key)
         if entry is not None:
             return entry.json
-        columns = await self.columns(plan, (document,))
-        return self.texts(plan, (key,), (document,), columns)[key]
+        columns = await self.columns(plan, (document,)) if plan.links else ()
+        [json] = self.texts(plan, (key,), (document,), columns)
+        return json
 
     async def objects(self, plan: ObjectPlan, documents: Sequence[Any]) -> list[Any]:
         """The results for n distinct documents: n fragments, in the same order."""
@@ -118,13 +120,14 @@ class Run:
         texts = {key: current[key].json for key in keys if key in current}
         missing = {k: each for k, each in zip(keys, documents, strict=True) if k not in texts}
         if missing:
-            columns = await self.columns(plan, list(missing.values()))
-            texts.update(self.texts(plan, list(missing), list(missing.values()), columns))
+            keys_of, of = list(missing), list(missing.values())
+            made = self.texts(plan, keys_of, of, await self.columns(plan, of))
+            texts.update(zip(keys_of, made, strict=True))
         return [texts[key] for key in keys]
 
     def texts(
         self, plan: ObjectPlan, keys: Sequence[Key], documents: Sequence[Any], columns: Columns
-    ) -> dict[Key, bytes]:
+    ) -> Sequence[bytes]:
         """The JSON of n > 0 documents, whether or not it is still this state that is kept."""
         kept, variables = plan.kept, self.variables
         is_current = self.is_current(kept)
@@ -135,7 +138,7 @@ class Run:
             texts = [b"".join(self.lists.fill(text)) for text in texts]
         if is_current:
             plan.keep(keys, documents, [()] * len(keys), texts, variables)
-        return dict(zip(keys, texts, strict=True))
+        return texts
 
     async def columns(self, plan: ObjectPlan, documents: Sequence[Any]) -> Columns:
         """The rendered values of each link of documents."""
@@ -144,7 +147,10 @@ class Run:
         if len(documents) == len(plan.links) == 1 and plan.links[0].sources is None:
             value = await self.value(plan.links[0], documents[0])
             return ((orjson.Fragment(value) if type(value) is bytes else value,),)
-        asked = [_Asked(link, documents, self) for link in plan.links]
+        version = self.snapshot.version
+        asked = [LinkAsks(link, documents, self.variables, version) for link in plan.links]
+        if not any(each.missing for each in asked):
+            return [each.values for each in asked]
         answers = await self.ask(asked)
         return [await self.column(each, answers) for each in asked]
 
@@ -155,7 +161,8 @@ class Run:
         begin so, and for small ones this is most of the work.
         """
         link, below = plan.link, plan.below
-        keys, cursor_of = self.variables.asked_of(plan, document)
+        asked = self.variables.asked_of(plan, document)
+        keys, cursor_of = asked.keys, asked.cursor_of
         answers = await link.ask(self.snapshot, keys, self.visibility) if keys else ()
         found = link.pick(answers)
         if isinstance(below, ConnectionPlan):
@@ -205,7 +212,7 @@ class Run:
         """Whether others have not run on another state meanwhile."""
         return kept.version == self.snapshot.version
 
-    async def ask(self, asked: Sequence[_Asked]) -> dict[Ask, dict[Any, Any]]:
+    async def ask(self, asked: Sequence[LinkAsks]) -> dict[Ask, dict[Any, Any]]:
         """The store's answers by kind of question and key; one call for each kind."""
         questions: dict[Ask, dict[Any, None]] = {}
         for each in asked:
@@ -219,10 +226,10 @@ class Run:
             answers[question] = dict(zip(asks, found, strict=True))
         return answers
 
-    async def column(self, asked: _Asked, answers: dict[Ask, dict[Any, Any]]) -> list[Any]:
+    async def column(self, asked: LinkAsks, answers: dict[Ask, dict[Any, Any]]) -> list[Any]:
         """The rendered values of one link, a value for each source."""
         if not asked.missing:
-            return list(map(asked.known.__getitem__, asked.keys))
+            return asked.values
         plan = asked.plan
         by_key, pick = answers[plan.link.ask], plan.link.pick
         found = {keys: pick([by_key[key] for key in keys]) for keys in asked.missing}
@@ -278,24 +285,3 @@ class Run:
             keys: plan.render(page, cursor_of, *(each[n] for each in lists))
             for n, (keys, page) in enumerate(found.items())
         }
-
-
-class _Asked:
-    """What one link asks for the documents of a level.
-
-    `keys`: for each source, what it asks for. `known`: for which of these it is known what the
-    link shows; `missing`: the others.
-    """
-
-    __slots__ = ("asked", "keys", "known", "missing", "plan")
-
-    def __init__(self, plan: LinkPlan, documents: Sequence[Any], run: Run) -> None:
-        self.plan = plan
-        self.asked = plan.arguments(run.variables) if plan.arguments is not None else None
-        asked, keys_of, with_total = self.asked, plan.link.keys, plan.with_total
-        self.keys = [keys_of(each, asked, with_total) for each in plan.sources_in(documents)]
-        self.known: dict[Keys, Any] = {}
-        if plan.leads is not None:
-            plan.leads.kept.at(run.snapshot.version)
-            self.known = plan.leads.kept.links(plan.leads.variant(run.variables))
-        self.missing = set(self.keys).difference(self.known)

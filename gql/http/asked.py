@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
+
+import msgspec
 
 from gql.errors import RequestError
 
-from .bounded_cache import BoundedCache
+from .bounded_cache import BoundedCache, Doorkeeper
 from .compression import best_encoding
 from .encoding import decode
 from .media_types import MediaType, negotiate
@@ -16,6 +17,9 @@ from .protocol import GraphQLRequest, HttpSettings, graphql_request, read_get
 
 REQUEST_FACTOR, REQUEST_BYTES = 2, 2_400
 """What a remembered request costs: times its text's length, plus its objects; measured."""
+
+SEEN_REQUESTS = 8_192
+"""Among how many requests, at least, one is found to come again."""
 
 MAX_FORMS = 256
 """How many combinations of headers are remembered; clients make them up."""
@@ -42,7 +46,7 @@ class Form:
         self.text = repr((media_type, encoding, rights)).encode()
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True):
     """A plain request: the bytes that say it all, what they say, and the form of the answer."""
 
     text: bytes
@@ -52,11 +56,12 @@ class Asked(NamedTuple):
 
 
 class PlainRequests:
-    """Reads plain requests, and remembers what their texts say for when they come again."""
+    """Reads plain requests, and remembers what texts say that come again."""
 
     def __init__(self, settings: HttpSettings, known: BoundedCache[bytes, GraphQLRequest]) -> None:
         self.settings = settings
         self.known = known
+        self._seen = Doorkeeper(SEEN_REQUESTS)
         self._forms: dict[tuple[bytes | None, bytes | None, bytes], Form] = {}
 
     def post(self, headers: HeaderMap, body: bytes, rights: bytes) -> Asked | None:
@@ -105,8 +110,9 @@ class PlainRequests:
         return Asked(text, request, form, headers.get(b"if-none-match"))
 
     def remember(self, text: bytes, request: GraphQLRequest) -> None:
-        """Keep what a text says for the next request with the same."""
-        self.known.put(text, request, REQUEST_FACTOR * len(text) + REQUEST_BYTES)
+        """Keep what a text says for the next request with the same, once it comes again."""
+        if self._seen.has_seen(text):
+            self.known.put(text, request, REQUEST_FACTOR * len(text) + REQUEST_BYTES)
 
     def form(self, accept: bytes | None, encoding: bytes | None, rights: bytes) -> Form | None:
         """What headers ask; None where nothing of ours is acceptable."""

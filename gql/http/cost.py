@@ -193,25 +193,26 @@ class Costs:
     def __init__(self) -> None:
         self._by_operation: dict[int, tuple[tuple[str, ...], dict[Any, int]]] = {}
 
-    def of(self, asked: Asked, settings: CostSettings) -> int:
-        """The cost of an operation of this document, counted once for variables that are alike."""
-        names, found = self._by_operation.get(id(asked.operation), ((), {}))
-        cost = found.get(_key(names, asked.variables))
-        if cost is None:
-            measure = Measure(asked, settings)
-            cost = measure.total()
-            self._keep(asked, tuple(measure.used), cost)
-        return cost
+    def known(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int | None:
+        """The cost of an operation of this document, if it was counted for variables like these."""
+        counted = self._by_operation.get(id(operation))
+        return None if counted is None else counted[1].get(_key(counted[0], variables))
 
-    def _keep(self, asked: Asked, names: tuple[str, ...], cost: int) -> None:
+    def of(self, asked: Asked, settings: CostSettings) -> int:
+        """The same, counted now."""
+        measure = Measure(asked, settings)
+        cost, names = measure.total(), tuple(measure.used)
         _, found = self._by_operation.setdefault(id(asked.operation), (names, {}))
         if len(found) >= _MAX_REMEMBERED:
             found.clear()
         found[_key(names, asked.variables)] = cost
+        return cost
 
 
 def _key(names: tuple[str, ...], variables: Mapping[str, Any]) -> Any:
     """What tells apart values as far as sizes and conditions go; small, whatever was sent."""
+    if not names:
+        return ()
     return tuple(
         (type(value), len(value) if isinstance(value, list | dict | str) else value)
         for value in (variables.get(name, ...) for name in names)

@@ -6,6 +6,7 @@ request has `"extensions": {"cost": true}`.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -13,7 +14,6 @@ import msgspec
 from gql.errors import FormattedError
 
 from .cost import Asked, CostSettings, most_that_passes
-from .documents import Document
 from .encoding import encode
 from .execution import ExecuteReady, Pipeline, Ready
 from .protocol import GraphQLRequest, Result, failed
@@ -61,21 +61,25 @@ class CostLimit:
 
     def cost(self, request: GraphQLRequest) -> int:
         """What a request costs; 0 where nothing can be executed, for a reason that others tell."""
-        document, asked = self.asked(request)
+        document, operation = self.reference.find(request)
+        if operation is not None:
+            cost = document.costs.known(operation, request.variables or {})
+            if cost is not None:
+                return cost
+        asked = self.asked(request)
         return document.costs.of(asked, self.settings) if asked else 0
 
-    def asked(self, request: GraphQLRequest) -> tuple[Document, Asked | None]:
-        """The document of a request, and what it asks if that can be executed."""
-        document = self.reference.prepare(request.query)
-        operation = document.find(request.operation_name)
+    def asked(self, request: GraphQLRequest) -> Asked | None:
+        """What a request asks, if that can be executed."""
+        document, operation = self.reference.find(request)
         if document.errors or document.ast is None or operation is None:
-            return document, None
+            return None
         schema = self.reference.schema._schema
-        return document, Asked(schema, document.ast, operation, request.variables or {})
+        return Asked(schema, document.ast, operation, request.variables or {})
 
     def refusal(self, request: GraphQLRequest, cost: int) -> FormattedError:
         """The error that says what was found, what is allowed, and what would pass."""
-        _, asked = self.asked(request)
+        asked = self.asked(request)
         first = most_that_passes(asked, self.settings) if asked else 0
         remedy = (
             f"It would pass if no list asked for more than {first} items (first: {first})."
@@ -94,6 +98,7 @@ def _wants_cost(request: GraphQLRequest) -> bool:
     return request.extensions is not None and request.extensions.get("cost") is True
 
 
+@lru_cache(maxsize=1_024)
 def _header(cost: int) -> tuple[bytes, bytes]:
     return HEADER, b"%d" % cost
 

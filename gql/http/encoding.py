@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+_CONTAINERS = (dict, list)
+
 
 def decode(text: bytes | str) -> Any:
     """The value of a JSON text. Raises: ValueError: it is not JSON in UTF-8."""
@@ -30,13 +32,14 @@ def encode(value: Any) -> bytes:
 def nesting(value: Any) -> int:
     """How many lists and objects lie within each other at most; 0 for a scalar."""
     depth = 0
-    level = [value]
-    while containers := [item for item in level if isinstance(item, dict | list)]:
+    level = [value] if isinstance(value, _CONTAINERS) else []
+    while level:
         depth += 1
         level = [
             child
-            for container in containers
+            for container in level
             for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, _CONTAINERS)
         ]
     return depth
 

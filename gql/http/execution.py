@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 import strawberry
@@ -46,15 +46,17 @@ class Execute(Protocol):
         ...
 
 
-class Ready(NamedTuple):
-    """A query made ready, for a viewer, to be answered as often as it is asked.
+Run = Callable[[Any], Sequence[bytes | memoryview] | None]
+"""Gives the JSON of an answer without errors, in pieces, for a snapshot of the store that is read
+without waiting; None where this takes the long way of `Execute`."""
 
-    `run(snapshot)` gives the JSON of an answer without errors, in pieces; None where this takes the
-    long way of `Execute`. The snapshot has to be one that is read without waiting. `headers` go
-    with the answer.
+
+class Ready(msgspec.Struct, frozen=True):
+    """A query made ready, for a viewer, to be answered as often as it is asked. `headers` go with
+    the answer.
     """
 
-    run: Callable[[Any], Sequence[bytes | memoryview] | None]
+    run: Run
     operation_name: str | None
     headers: Headers = ()
 
@@ -97,8 +99,7 @@ class Pipeline:
         self, request: GraphQLRequest, context: Any, *, read_only: bool = False
     ) -> Result:
         """The result of a request, whatever happens to it short of a fault in this pipeline."""
-        document = self.prepare(request.query)
-        operation = document.find(request.operation_name)
+        document, operation = self.find(request)
         # Only a name that is in the document: logs are no place for whatever a client makes up.
         name = operation.name.value if operation and operation.name else None
         # The method is judged before the document's faults: a GET of a mutation is refused as such
@@ -119,6 +120,16 @@ class Pipeline:
 
     def ready(self, _request: GraphQLRequest, _viewer: Any) -> None:
         """Nothing: graphql-core looks at an operation anew each time."""
+
+    def find(self, request: GraphQLRequest) -> tuple[Document, OperationDefinitionNode | None]:
+        """The document of a request, and which of its operations it asks for, if it has that."""
+        found: tuple[Document, OperationDefinitionNode | None] | None = request.memo.get(self)
+        if found is None:
+            document = self.prepare(request.query)
+            found = document, document.find(request.operation_name)
+            if not document.errors:
+                request.memo[self] = found
+        return found
 
     def prepare(self, text: str) -> Document:
         """The document of a text, from the cache where it is known and valid."""

@@ -12,11 +12,14 @@ front sends what that returns; a server that asks for it before it makes a task 
 
 from __future__ import annotations
 
-import hashlib
 import time
+from binascii import hexlify
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Protocol
 
+import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gql.conditional import matches
@@ -24,12 +27,13 @@ from gql.errors import Headers
 
 from .asgi import RequestSummary
 from .asked import Asked, Form, HeaderMap, PlainRequests
-from .execution import COMPILED, ExecuteReady, Ready
+from .execution import COMPILED, ExecuteReady, Run
 from .handler import failure
 from .protocol import Result, respond
 from .reply import Head, Reply
 from .response_cache import CachedResponse, ResponseCache
 
+_NO_HEADERS: Headers = ()
 _VARY = (b"vary", b"Accept, Accept-Encoding, Authorization")
 
 
@@ -65,18 +69,17 @@ Tell = Callable[[Scope, int, int, float, RequestSummary], None]
 that is over."""
 
 
-class Known:
-    """What is known of a request in one form before it is answered once more."""
+class Known(msgspec.Struct, frozen=True):
+    """What is known of a request in one form before it is answered once more.
 
-    __slots__ = ("_digest", "head", "headers", "run", "summary")
+    `digest` tells it apart from all others; `head` is that of an answer which `run` gives.
+    """
 
-    def __init__(self, asked: Asked, ready: Ready | None) -> None:
-        said = asked.text + asked.form.text
-        self._digest = hashlib.blake2b(said, digest_size=12).hexdigest().encode()
-        self.run = ready and ready.run
-        self.summary = RequestSummary(ready and ready.operation_name)
-        self.headers: Headers = ready.headers if ready else ()
-        self.head = Head(())
+    digest: bytes
+    run: Run | None
+    head: Head
+    headers: Headers
+    summary: RequestSummary
 
     def etag(self, version: bytes) -> bytes:
         """A strong validator of the answer, known before there is one.
@@ -84,7 +87,7 @@ class Known:
         The answer is the same whenever the request, its form, the rights and the state of the store
         are.
         """
-        return b'"%s-%s"' % (self._digest, version)
+        return b'"%s-%s"' % (self.digest, version)
 
 
 class Front:
@@ -114,6 +117,7 @@ class Front:
         self.not_modified = Head((self.cache_control, _VARY))
         self.tell = tell
         self.explain = explain
+        self.head = lru_cache(maxsize=1_024)(self._head)
 
     def now(self, headers: HeaderMap, body: bytes, viewer: Viewer) -> Reply | None:
         """The reply to a POST, where it is plain and can be answered without waiting."""
@@ -184,12 +188,15 @@ class Front:
     def known(self, asked: Asked, viewer: Viewer) -> Known:
         """What is known of a request beforehand, found out once."""
         memo = asked.request.memo
-        try:
-            known: Known = memo[asked.form]
-        except KeyError:
-            ready = self.execute.ready(asked.request, viewer)
-            known = memo[asked.form] = Known(asked, ready)
-            known.head = self.head(asked.form, COMPILED, known.headers)
+        known: Known | None = memo.get(asked.form)
+        if known is None:
+            form, ready = asked.form, self.execute.ready(asked.request, viewer)
+            digest = hexlify(blake2b(asked.text + form.text, digest_size=12).digest())
+            run, headers, name = None, _NO_HEADERS, None
+            if ready is not None:
+                run, headers, name = ready.run, ready.headers, ready.operation_name
+            head = self.head(form, COMPILED, headers)
+            known = memo[form] = Known(digest, run, head, headers, _summary(name))
         return known
 
     def at_hand(self, asked: Asked, known: Known, version: bytes) -> Reply | None:
@@ -230,7 +237,7 @@ class Front:
         self.responses.keep((asked.text, asked.form.rights + version), response)
         return Reply(200, head, known.etag(version), (body,), len(body), response.summary)
 
-    def head(self, form: Form, way: str, more: Headers) -> Head:
+    def _head(self, form: Form, way: str, more: Headers) -> Head:
         """The header fields of an answer as it is, but those that differ with its content."""
         fields = [
             (b"content-type", f"{form.media_type}; charset=utf-8".encode()),
@@ -241,6 +248,11 @@ class Front:
         if self.explain:
             fields.append((b"x-newsgraph-way", way.encode()))
         return Head.of(tuple(fields))
+
+
+@lru_cache(maxsize=1_024)
+def _summary(operation_name: str | None) -> RequestSummary:
+    return RequestSummary(operation_name)
 
 
 def refused(result: Result, asked: Asked) -> Reply:

@@ -203,7 +203,7 @@ def graphql_request(value: Any, settings: HttpSettings, of: str = "") -> GraphQL
     variables = _parameter(value, "variables", dict, of)
     extensions = _parameter(value, "extensions", dict, of)
     for name, given in (("variables", variables), ("extensions", extensions)):
-        if (found := nesting(given)) > settings.max_json_depth:
+        if given and (found := nesting(given)) > settings.max_json_depth:
             raise RequestError(
                 f"The parameter {name}{of} is nested {found} levels deep; "
                 f"at most {settings.max_json_depth} are allowed."

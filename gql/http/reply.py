@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+
+import msgspec
 
 from gql.errors import Headers
 
@@ -31,7 +32,7 @@ class Head:
         return Head.of((*self.pairs, (name, value)))
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True):
     """What is sent, and `summary`, what is told of it.
 
     `etag`: empty where there is none. `pieces` make the body, of `size_bytes`. A 304 has none, and

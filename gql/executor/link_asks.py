@@ -1,0 +1,37 @@
+"""What a link asks for the documents of a level, and what of it is known already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .arguments import Variables
+from .fragments import Keys
+from .plan import LinkPlan
+
+
+class LinkAsks:
+    """What one link asks for the documents of a level.
+
+    `keys`: for each source, what it asks for. `known`: for which of these it is known what the
+    link shows; `missing`: the others. `values`: what it shows, where none is missing.
+    """
+
+    __slots__ = ("asked", "keys", "known", "missing", "plan", "values")
+
+    def __init__(
+        self, plan: LinkPlan, documents: Sequence[Any], variables: Variables, version: str
+    ) -> None:
+        self.plan = plan
+        self.asked = plan.arguments(variables) if plan.arguments is not None else None
+        self.keys = plan.link.keys(plan.sources_in(documents), self.asked, plan.with_total)
+        self.known: dict[Keys, Any] = {}
+        self.missing: set[Keys] = set()
+        self.values: list[Any] = []
+        if plan.leads is not None:
+            plan.leads.kept.at(version)
+            self.known = plan.leads.kept.links(plan.leads.variant(variables))
+        try:
+            self.values = list(map(self.known.__getitem__, self.keys))
+        except KeyError:
+            self.missing = set(self.keys).difference(self.known)
