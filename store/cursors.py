@@ -70,7 +70,7 @@ def encode_cursor(mark: str, position: Position) -> str:
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
-def decode_cursor(mark: str, cursor: str, kinds: Sequence[type]) -> Position:
+def decode_cursor(mark: str, cursor: str, kinds: list[type]) -> Position:
     """The position in a cursor made by `encode_cursor` with the same mark.
 
     `kinds`: the types of the position's members, n.
@@ -83,7 +83,7 @@ def decode_cursor(mark: str, cursor: str, kinds: Sequence[type]) -> Position:
         raise CursorError(
             f"The cursor {shown(cursor)} is not one of ours. Pass one as it came from this list."
         ) from None
-    if found != mark or [type(part) for part in position] != list(kinds):
+    if found != mark or [type(part) for part in position] != kinds:
         raise CursorError(
             f"The cursor {shown(cursor)} belongs to a list in another order. "
             "Start again without a cursor after changing orderBy."
@@ -99,8 +99,12 @@ def article_cursor(article: Article, order: tuple[Order, ...]) -> str:
 @lru_cache(maxsize=4_096)
 def decode_article_cursor(cursor: str, order: tuple[Order, ...]) -> Position:
     """The inverse of `article_cursor`. Raises: CursorError."""
-    kinds = [str if step.field is OrderField.TITLE else int for step in order]
-    return decode_cursor(order_mark(order), cursor, [*kinds, str])
+    return decode_cursor(order_mark(order), cursor, _kinds(order))
+
+
+@lru_cache(maxsize=64)
+def _kinds(order: tuple[Order, ...]) -> list[type]:
+    return [*(str if step.field is OrderField.TITLE else int for step in order), str]
 
 
 def shown(text: str, limit: int = 40) -> str:

@@ -76,7 +76,14 @@ class Chunks(Sequence[Entry]):
         start, stop, step = place.indices(len(self))
         if step != 1:
             return tuple(self)[place]
-        return tuple(islice(self.upwards(start), max(0, stop - start)))
+        found: list[Entry] = []
+        at = bisect_right(self._ends, start)
+        while len(found) < stop - start:
+            chunk = self.chunks[at]
+            before = self._ends[at] - len(chunk)
+            found += chunk[max(0, start - before) : stop - before]
+            at += 1
+        return tuple(found)
 
 
 def entries_of(ascending: Sequence[Entry]) -> Entries:

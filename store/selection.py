@@ -48,35 +48,31 @@ WALKED = 256
 class Whole:
     """A list as it is whatever its window: all entries in order, ascending."""
 
-    __slots__ = ("_articles", "_asked", "_index", "entries", "way")
+    __slots__ = ("_articles", "_index", "_walked", "entries", "way")
 
     def __init__(self, index: Index, way: _Way, entries: Entries) -> None:
         self.way = way
         self.entries = entries
         self._index = index
         self._articles: list[Article] = []
-        self._asked = 0
+        self._walked = 0
 
     def articles(self, start: int, end: int) -> list[Article]:
         """The articles from one place to before another."""
-        if self._has_all(end - start):
+        if self._articles:
             return self._articles[start:end]
         return self._index.articles_at(self.entries[start:end])
 
     def each(self, places: range) -> Iterator[Article]:
         """The articles at these places one after the other, no further than it is asked."""
-        if self._has_all(min(len(places), WALKED)):
+        if not self._articles:
+            # Until the next write this may be one walk or thousands, each of many articles.
+            self._walked += min(len(places), WALKED)
+            if self._walked > len(self.entries):
+                self._articles = self._index.articles_at(self.entries)
+        if self._articles:
             return map(self._articles.__getitem__, places)
         return self._index.articles_at_each(entries_at(self.entries, places))
-
-    def _has_all(self, asked: int) -> bool:
-        """Whether all articles have been looked up, as is done when as many were asked for."""
-        # Until the next write this may be one page or thousands.
-        if not self._articles:
-            self._asked += asked
-            if self._asked > len(self.entries):
-                self._articles = self._index.articles_at(self.entries)
-        return bool(self._articles)
 
 
 class Selector:

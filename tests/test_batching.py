@@ -17,25 +17,9 @@ from store.model import Article, ProviderMention, Related, TopicDefinition
 
 from .graph import SCHEMA, Graph
 from .sites import NOON, article, stored
+from .watched_snapshot import WatchedSnapshot
 
 FEW, MANY = 6, 20
-
-
-class WatchedSnapshot:
-    """A snapshot that remembers what it is asked: the names of its reads, and their arguments."""
-
-    def __init__(self, inner: Snapshot) -> None:
-        self._inner = inner
-        self.calls: list[tuple[str, Any]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-
-        def watched(*arguments: Any) -> Any:
-            self.calls.append((name, arguments[0]))
-            return found(*arguments)
-
-        return watched if callable(found) else found
 
 
 class WatchedRepository:

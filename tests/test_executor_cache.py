@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from gql.executor.alongside import Alongside
 from gql.executor.cache import FragmentCache
-from gql.executor.fragments import SEEN_BYTES, DocumentFragments, Entry, entry_of, page_key
+from gql.executor.fragments import (
+    SEEN_BYTES,
+    DocumentFragments,
+    Entry,
+    Shown,
+    entry_of,
+    page_key,
+)
 from gql.executor.operation_plan import MAX_BAILS
 from gql.http import GraphQLRequest
 from gql.schema import Context
@@ -24,6 +31,7 @@ from store.model import Article, ProviderMention, Related, TopicDefinition
 
 from .repository_contract import an_article
 from .two_ways import TwoWays
+from .watched_snapshot import WatchedSnapshot
 
 CARD = """{ articles { nodes {
   slug title provider { name articleCount }
@@ -119,6 +127,33 @@ async def test_results_are_kept_when_they_are_asked_for_again(repository):
         counts.append(sum(b"Told elsewhere" in entry.json for entry in kept(ways.compiled.cache)))
     assert len(answers) == 1
     assert counts == [0, 1, 1]
+
+
+@pytest.mark.anyio
+async def test_where_several_keys_lead_is_known_from_each_of_them(repository):
+    """New combinations of topics that were shown before need not be asked for, in any order."""
+    alone = [("Energy",), ("Ocean",), ("energy",)]
+    combinations = [*alone, ("Ocean", "energy", "Energy"), ("Energy", "Ocean")]
+    stories = [an_article(f"n{n}", topics=topics) for n, topics in enumerate(combinations)]
+    await repository.apply(Batch(puts=tuple(stories)))
+    ways, watched = TwoWays(), WatchedSnapshot(await repository.snapshot())
+    text = """query ($slug: String!) {
+      article(by: {slug: $slug}) { provider { name } topics { name } }
+    }"""
+
+    async def ask(story: Article) -> Any:
+        request = GraphQLRequest(query=text, variables={"slug": story.slug})
+        result = await ways.compiled(request, Context(watched, PUBLIC, ways.sizes))
+        return [topic["name"] for topic in json.loads(result.body)["data"]["article"]["topics"]]
+
+    for story in stories[: len(alone)] * 3:
+        await ask(story)
+    watched.calls.clear()
+    assert [await ask(story) for story in stories[len(alone) :]] == [
+        ["Ocean", "Energy"],
+        ["Energy", "Ocean"],
+    ]
+    assert {name for name, _ in watched.calls} == {"get_many"}
 
 
 @pytest.mark.anyio
@@ -233,7 +268,7 @@ def test_fragment_cache_stays_within_its_bytes(steps, capacity_bytes, backwards)
         elif kind == "see":
             section.see([what.id], None)
         elif kind == "link":
-            section.keep_links(None, {(what.id,): what}, {what.id})
+            section.keep_links(None, {(what.id,): what}, {what.id: Shown("", what)}, {what.id})
         else:
             start, end = sorted((what, size))
             keep_page(section, Place(ITEMS, start, end, backwards))
@@ -241,6 +276,7 @@ def test_fragment_cache_stays_within_its_bytes(steps, capacity_bytes, backwards)
         for section in sections:
             assert section.current.keys() <= section.entries.keys()
             assert section.entries.keys() >= {keys[0] for keys in section.links(None)}
+            assert section.entries.keys() >= section.singles(None).keys()
 
 
 def keep_page(section: DocumentFragments, place: Place) -> None:

@@ -52,7 +52,9 @@ class Alongside:
         if text is not None:
             offsets = self.offsets[number]
             return [memoryview(text)[offsets[start] : offsets[end]]]
-        results = self.filling.get(number, {})
+        results = self.filling.get(number)
+        if results is None:
+            return None
         try:
             return [results[place] for place in range(start, end)]
         except KeyError:

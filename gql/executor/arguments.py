@@ -214,7 +214,8 @@ class Arguments(Generic[T]):
             prepared = self._prepare(**self._values(variables))
         except (GraphQLError, QueryError) as error:
             raise SurpriseError(str(error)) from error
-        remember(self._memo, key, prepared)
+        if not self._texts:  # which are seldom the same, and the rest of the work is remembered
+            remember(self._memo, key, prepared)
         return prepared
 
     def _values(self, variables: Variables) -> dict[str, Any]:

@@ -38,6 +38,13 @@ Keys = tuple[Any, ...]
 """What a link asks the store for."""
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """What a link shows of the entity with this id, to which one of its keys leads."""
+
+    id: str
+    value: Any
+
+
 class PageKey(NamedTuple):
     """Which list as it is read, for which values of variables; and from where to where in it."""
 
@@ -94,7 +101,8 @@ class DocumentFragments:
     """The results of one plan. `lasting`: they may be true for more than one state of the store.
 
     `current` holds those that are true for the state `version`; `lists` the same once more along
-    the lists in which they were asked for, and `linked` by what was asked to find them. `seen` are
+    the lists in which they were asked for, and `linked` by what was asked to find them, `single` by
+    each of the keys that were asked for together. `seen` are
     the keys under which somebody asked once.
     """
 
@@ -107,6 +115,7 @@ class DocumentFragments:
         "lists",
         "seen",
         "seen_bytes",
+        "single",
         "size_bytes",
         "state_bytes",
         "used",
@@ -122,6 +131,7 @@ class DocumentFragments:
         self.seen_bytes = 0
         self.lists: dict[tuple[int, bool, Hashable], Alongside] = {}
         self.linked: dict[Hashable, dict[Keys, Any]] = {}
+        self.single: dict[Hashable, dict[Any, Shown | None]] = {}
         self.size_bytes = 0
         self.state_bytes = 0
         self.version = ""
@@ -170,18 +180,27 @@ class DocumentFragments:
         """Rendered values of links to these documents, by what was asked for them."""
         return self.linked.get(variant, {})
 
+    def singles(self, variant: Hashable) -> dict[Any, Shown | None]:
+        """The same for each of the keys of links to several."""
+        return self.single.get(variant, {})
+
     def keep_links(
-        self, variant: Hashable, values: Mapping[Keys, Any], keys: AbstractSet[Key]
+        self,
+        variant: Hashable,
+        values: Mapping[Keys, Any],
+        singles: Mapping[Any, Shown | None],
+        keys: AbstractSet[Key],
     ) -> None:
         """Remember where links lead, unless a result that these embed is not kept."""
         if self.entries.keys() >= keys:
             self.linked.setdefault(variant, {}).update(values)
+            self.single.setdefault(variant, {}).update(singles)
             size_bytes = LINK_BYTES + (key_bytes(variant) if variant is not None else 0)
-            self._grow_state(size_bytes * len(values))
+            self._grow_state(size_bytes * (len(values) + len(singles)))
 
     def forget_ways(self) -> None:
         """Forget what is kept along lists and by links; the results themselves stay."""
-        self.lists, self.linked = {}, {}
+        self.lists, self.linked, self.single = {}, {}, {}
         gone, self.state_bytes = self.state_bytes, 0
         self.cache.shrink(self, gone)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .arguments import Variables
-from .fragments import Keys
-from .plan import LinkPlan
+from .fragments import Keys, Shown
+from .plan import LinkPlan, ObjectPlan
 
 
 class LinkAsks:
@@ -35,3 +35,22 @@ class LinkAsks:
             self.values = list(map(self.known.__getitem__, self.keys))
         except KeyError:
             self.missing = set(self.keys).difference(self.known)
+            if plan.leads is not None and plan.link.is_list:
+                self._put_together(plan.leads, variables)
+
+    def _put_together(self, to: ObjectPlan, variables: Variables) -> None:
+        """Of what each key leads to, make what is shown for those asked for together."""
+        variant = to.variant(variables)
+        singles, pick, made = to.kept.singles(variant), self.plan.link.pick, {}
+        for keys in self.missing:
+            try:
+                shown: list[Shown | None] = pick([singles[key] for key in keys])
+            except KeyError:
+                continue
+            if self.plan.is_nullable or None not in shown:
+                made[keys] = [each and each.value for each in shown]
+        to.kept.keep_links(variant, made, {}, frozenset())
+        self.known = to.kept.links(variant)
+        self.missing.difference_update(made)
+        if not self.missing:
+            self.values = list(map(self.known.__getitem__, self.keys))

@@ -17,7 +17,7 @@ from store import Page, Snapshot, Visibility
 from .alongside import Buffer
 from .arguments import SurpriseError, Variables
 from .found import FoundDocument, FoundPage
-from .fragments import DocumentFragments, Key, Keys, entry_of, page_key
+from .fragments import DocumentFragments, Key, Keys, Shown, entry_of, page_key
 from .link_asks import LinkAsks
 from .links import Ask
 from .operation_plan import OperationPlan
@@ -171,7 +171,8 @@ class Run:
                 self.variables.found = self.page_found
             return rendered
         if link.is_list:
-            return (await self.entities(plan, {keys: found}))[keys]
+            by_key = dict(zip(keys, answers, strict=True))
+            return (await self.entities(plan, {keys: found}, by_key))[keys]
         if found is None:
             return None if plan.is_nullable else surprise("null")
         chosen = plan.only or below[type(found).__name__]
@@ -236,12 +237,14 @@ class Run:
         if isinstance(plan.below, ConnectionPlan):
             new = await self.connections(plan.below, plan.cursor_of(asked.asked), found)
         else:
-            new = await self.entities(plan, found)
+            new = await self.entities(plan, found, by_key)
         known = asked.known
         return [new[keys] if keys in new else known[keys] for keys in asked.keys]
 
-    async def entities(self, plan: LinkPlan, found: dict[Keys, Any]) -> dict[Keys, Any]:
-        """What a link shows of the entities that were found."""
+    async def entities(
+        self, plan: LinkPlan, found: dict[Keys, Any], by_key: dict[Any, Any]
+    ) -> dict[Keys, Any]:
+        """What a link shows of the entities that were found, by each of the keys or by several."""
         is_list = plan.link.is_list
         flat = list(chain.from_iterable(found.values()) if is_list else found.values())
         distinct = {entity.id: entity for entity in flat if entity is not None}
@@ -256,7 +259,9 @@ class Run:
         to = plan.leads
         if to is not None and self.is_current(to.kept):
             keys_of = set(to.keys(distinct.values(), self.variables))
-            to.kept.keep_links(to.variant(self.variables), values, keys_of)
+            each_key = chain.from_iterable(found) if is_list else ()
+            singles = {key: _shown(by_key[key], rendered) for key in each_key}
+            to.kept.keep_links(to.variant(self.variables), values, singles, keys_of)
         return values
 
     async def distinct(
@@ -285,3 +290,7 @@ class Run:
             keys: plan.render(page, cursor_of, *(each[n] for each in lists))
             for n, (keys, page) in enumerate(found.items())
         }
+
+
+def _shown(entity: Any, rendered: dict[Any, Any]) -> Shown | None:
+    return None if entity is None else Shown(entity.id, rendered[entity.id])
