@@ -49,8 +49,10 @@ class LinkAsks:
                 continue
             if self.plan.is_nullable or None not in shown:
                 made[keys] = [each and each.value for each in shown]
-        to.kept.keep_links(variant, made, {}, frozenset())
-        self.known = to.kept.links(variant)
         self.missing.difference_update(made)
-        if not self.missing:
-            self.values = list(map(self.known.__getitem__, self.keys))
+        if self.missing:
+            self.known = {**self.known, **made}
+        else:
+            known = self.known
+            self.values = [made[keys] if keys in made else known[keys] for keys in self.keys]
+        to.kept.keep_links(variant, made, {}, frozenset())
