@@ -186,13 +186,15 @@ class Run:
         """One rendered connection."""
         if plan.frames is None or page.place is None or self.lists.texts:
             return await self.rendered(plan, cursor_of, page)
-        parts = [page_key(page.place, each.variant(self.variables)) for each, _ in plan.items]
-        kept = plan.kept(self.snapshot.version, id(page), parts)
-        if kept is not None and kept[0].document is page:
-            frame, self.lists.texts = kept
-            version = self.snapshot.version
-            self.page_found = FoundPage(version, plan, id(page), frame.json, parts)
-            return frame.fragment
+        version = self.snapshot.version
+        frame = plan.frames.at(version).get(id(page))
+        if frame is not None and frame.document is page:
+            parts = [page_key(page.place, each.variant(self.variables)) for each, _ in plan.items]
+            kept = plan.kept(version, id(page), parts)
+            if kept is not None:
+                self.lists.texts = kept[1]
+                self.page_found = FoundPage(version, plan, id(page), frame.json, parts)
+                return frame.fragment
         rendered = await self.rendered(plan, cursor_of, page)
         # Lists that are joined are marks in it; what is made for the first time is not kept.
         all_kept = len(self.lists.texts) == len(plan.items) and not self.is_first
