@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -90,7 +90,7 @@ class Operator(StrEnum):
 Scalar = str | int | bool | datetime
 
 
-class Condition(msgspec.Struct, frozen=True, cache_hash=True):
+class Condition(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """One comparison of one field."""
 
     field: Field
@@ -98,19 +98,19 @@ class Condition(msgspec.Struct, frozen=True, cache_hash=True):
     value: Scalar | tuple[str, ...] | tuple[int, ...]
 
 
-class And(msgspec.Struct, frozen=True, cache_hash=True):
+class And(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """All of them; true where there are none."""
 
     filters: tuple[Filter, ...]
 
 
-class Or(msgspec.Struct, frozen=True, cache_hash=True):
+class Or(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """At least one of them; false where there are none."""
 
     filters: tuple[Filter, ...]
 
 
-class Not(msgspec.Struct, frozen=True, cache_hash=True):
+class Not(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """The opposite."""
 
     filter: Filter
@@ -154,7 +154,7 @@ class OrderField(StrEnum):
     TITLE = "title"
 
 
-class Order(msgspec.Struct, frozen=True, cache_hash=True):
+class Order(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """One step of an order; equal articles are told apart by the next, at last by id."""
 
     field: OrderField
@@ -164,7 +164,7 @@ class Order(msgspec.Struct, frozen=True, cache_hash=True):
 NEWEST_FIRST = (Order(OrderField.PUBLISHED_DATE_TIME),)
 
 
-class Window(msgspec.Struct, frozen=True, cache_hash=True):
+class Window(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """Which part of an ordered list: up to `first` items after a cursor, or `last` before one.
 
     Give one of `first` and `last`; sizes are not negative. Cursors are those of `cursors.py`.
@@ -176,7 +176,7 @@ class Window(msgspec.Struct, frozen=True, cache_hash=True):
     before: str | None = None
 
 
-class ArticleQuery(msgspec.Struct, frozen=True, cache_hash=True):
+class ArticleQuery(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """One list of articles. `with_total` asks for the size of the whole list, which may cost."""
 
     window: Window
@@ -185,7 +185,7 @@ class ArticleQuery(msgspec.Struct, frozen=True, cache_hash=True):
     with_total: bool = False
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a page's items stand in a list that the engine keeps whole for this state of the store.
 
     They are those of `whole[start:end]`, whatever stands for them there, read backwards where it
@@ -199,7 +199,7 @@ class Place(NamedTuple):
     backwards: bool
 
 
-class Page(msgspec.Struct, Generic[T], frozen=True):
+class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A part of an ordered list; both flags are true to the whole list, not only to the window.
 
     `total` is the size of the whole list, or None where it was not asked for; `place` is None where

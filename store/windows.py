@@ -30,11 +30,8 @@ def flipped(window: Window) -> Window:
     return Window(first=window.last, after=window.before, last=window.first, before=window.after)
 
 
-class Span(NamedTuple):
-    """The indexes from `start` to before `end`."""
-
-    start: int
-    end: int
+Span = tuple[int, int]
+"""The indexes from a start to before an end."""
 
 
 def between(entries: Entries, window: Window, decode: Decode) -> Span:
@@ -51,16 +48,16 @@ def between(entries: Entries, window: Window, decode: Decode) -> Span:
     if window.before is not None:
         end = place(entries, decode(window.before))
     if start > end:
-        return Span(start, start) if window.last is None else Span(end, end)
-    return Span(start, end)
+        return (start, start) if window.last is None else (end, end)
+    return start, end
 
 
 def shown(entries: Entries, window: Window, decode: Decode) -> Span:
     """What a window shows of an ascending list. Raises: CursorError."""
     start, end = between(entries, window, decode)
     if window.last is None:
-        return Span(start, min(end, start + (window.first or 0)))
-    return Span(max(start, end - window.last), end)
+        return start, min(end, start + (window.first or 0))
+    return max(start, end - window.last), end
 
 
 def slice_page(entries: Entries, window: Window, decode: Decode) -> Page[Any]:

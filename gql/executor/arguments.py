@@ -220,14 +220,20 @@ class Arguments(Generic[T]):
 
     def _values(self, variables: Variables) -> dict[str, Any]:
         """The arguments as a resolver would get them. Raises: GraphQLError."""
-        if not self._texts or not variables.are_texts(self._texts.values()):
+        texts = {}
+        for python_name, name in self._texts.items():
+            text = variables.sent.get(name)
+            if type(text) is not str:
+                return self._coerced(variables)
+            texts[python_name] = text
+        if not texts:
             return self._coerced(variables)
         key = variables.key(self._others)
-        if key not in self._given:
-            remember(self._given, key, given := self._coerced(variables))
-        else:
-            given = self._given[key]
-        return given | {python: variables.sent[name] for python, name in self._texts.items()}
+        given = self._given.get(key)
+        if given is None:
+            given = self._coerced(variables)
+            remember(self._given, key, given)
+        return given | texts
 
     def _coerced(self, variables: Variables) -> dict[str, Any]:
         values = get_argument_values(self._definition, self._node, variables.coerced)

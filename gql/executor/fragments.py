@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 import orjson
@@ -45,7 +45,7 @@ class Shown(msgspec.Struct, frozen=True):
     value: Any
 
 
-class PageKey(NamedTuple):
+class PageKey(msgspec.Struct, frozen=True):
     """Which list as it is read, for which values of variables; and from where to where in it."""
 
     list: tuple[int, bool, Hashable]

@@ -44,11 +44,13 @@ class LinkAsks:
         singles, pick, made = to.kept.singles(variant), self.plan.link.pick, {}
         for keys in self.missing:
             try:
-                shown: list[Shown | None] = pick([singles[key] for key in keys])
+                shown: list[Shown | None] = [singles[key] for key in keys]
             except KeyError:
                 continue
+            if len(shown) > 1:
+                shown = pick(shown)
             if self.plan.is_nullable or None not in shown:
-                made[keys] = [each and each.value for each in shown]
+                made[keys] = tuple([each and each.value for each in shown])
         self.missing.difference_update(made)
         if self.missing:
             self.known = {**self.known, **made}

@@ -127,8 +127,9 @@ class ObjectPlan:
         variables: Variables,
     ) -> None:
         """Keep those of these results that somebody asked for before."""
-        known, variant = self.kept.known(keys), self.variant(variables)
-        if known:
+        variant = self.variant(variables)
+        if not self.kept.are_new(keys):
+            known = self.kept.known(keys)
             of_each = zip(keys, documents, rows, texts, strict=True)
             made = ((k, entry_of(d, r, json, variant)) for k, d, r, json in of_each if k in known)
             self.kept.put_all(dict(made))

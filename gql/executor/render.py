@@ -86,7 +86,8 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
 _INLINE = {
     "text": "{v} if type({v}) is str else text({v})",
     "truth": "{v} if type({v}) is bool else truth({v})",
-    "whole": f"{{v}} if type({{v}}) is int and {MIN_INT} <= {{v}} <= {MAX_INT} else whole({{v}})",
+    # Python compares ints of up to 30 bits at a fraction of what larger ones take.
+    "whole": "{v} if type({v}) is int and {v} >= 0 and {v} <= 1073741823 else whole({v})",
     "moment": "{v} if type({v}) is datetime and {v}.tzinfo is UTC else moment({v})",
 }
 

@@ -255,7 +255,8 @@ class Run:
         assert isinstance(plan.below, dict)  # noqa: S101  # the other kind has pages
         rendered = await self.distinct(plan.below, list(distinct.values()))
         if is_list:
-            values = {keys: [rendered[e and e.id] for e in each] for keys, each in found.items()}
+            # The garbage collector soon lets tuples be, and never lists.
+            values = {k: tuple([rendered[e and e.id] for e in each]) for k, each in found.items()}
         else:
             values = {keys: rendered[each and each.id] for keys, each in found.items()}
         to = plan.leads
