@@ -11,7 +11,6 @@ from itertools import compress
 
 from .choices import Choice, choices
 from .cursors import decode_article_cursor, sort_key
-from .doorkeeper import Doorkeeper
 from .entries import Entries, Entry, entries_at, entries_of
 from .filters import Predicate, every, predicate
 from .index import DATE, Index
@@ -35,9 +34,7 @@ MEMO_LISTS = 512
 """How many lists an index remembers."""
 
 MEMO_PAGES = 8_192
-"""How many pages of lists it remembers, once they are asked for again; about 400 bytes each,
-without their articles.
-"""
+"""How many pages of lists it remembers; about 400 bytes each, without their articles."""
 
 MEMO_ENTRIES = 200_000
 """How many entries the remembered lists of an index may have together; about 100 bytes each."""
@@ -81,28 +78,26 @@ class Whole:
 class Selector:
     """Answers queries from one index and remembers what was dear. Not for several threads."""
 
-    __slots__ = ("_index", "_memo", "_pages", "_parts", "_seen")
+    __slots__ = ("_index", "_memo", "_pages", "_parts")
 
     def __init__(self, index: Index) -> None:
         self._index = index
         self._parts: dict[_Key, tuple[_Way, Choice | None]] = {}
         self._pages: dict[ArticleQuery, Page[Article]] = {}
-        self._seen = Doorkeeper(MEMO_PAGES)
         self._memo: dict[_Key, Whole] = {}
 
     def keep(self, old: Selector) -> None:
         """Go on with what was found out for an older index with the same aliases: which lists are
-        parts of the index as they stand there, and which pages are asked for. The older one may be
-        used on.
+        parts of the index as they stand there. The older one may be used on.
         """
-        self._parts, self._seen = old._parts, old._seen
+        self._parts = old._parts
 
     def page(self, query: ArticleQuery) -> Page[Article]:
         """The part of the list that the query asks for. Raises: QueryError."""
         page = self._pages.get(query)
         if page is None:
             page = self._page(query)
-            if page.place is not None and self._seen.has_seen(query):
+            if page.place is not None:
                 if len(self._pages) >= MEMO_PAGES:
                     del self._pages[next(iter(self._pages))]
                 self._pages[query] = page

@@ -17,10 +17,9 @@ from starlette.testclient import TestClient
 
 from gql.app import create_app
 from gql.http import GraphQLRequest, HttpSettings, PlainRequests
-from gql.http.bounded_cache import BoundedCache
+from gql.http.bounded_cache import BoundedCache, Doorkeeper
 from gql.settings import load_settings
 from store import Batch, MemoryRepository
-from store.doorkeeper import Doorkeeper
 
 from .sites import article
 

@@ -8,9 +8,8 @@ from functools import cache
 import msgspec
 
 from gql.errors import RequestError
-from store.doorkeeper import Doorkeeper
 
-from .bounded_cache import BoundedCache
+from .bounded_cache import BoundedCache, Doorkeeper
 from .compression import best_encoding
 from .encoding import decode
 from .media_types import MediaType, negotiate
