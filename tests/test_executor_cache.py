@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gql.executor.alongside import Alongside
 from gql.executor.cache import FragmentCache
 from gql.executor.fragments import (
+    LINK_BYTES,
     SEEN_BYTES,
     DocumentFragments,
     Entry,
@@ -316,6 +317,16 @@ def held_bytes(section: DocumentFragments) -> int:
     entries_bytes = sum(entry.size_bytes for entry in section.entries.values())
     assert section.seen_bytes == SEEN_BYTES * len(section.seen)
     return entries_bytes + section.state_bytes + section.seen_bytes
+
+
+def test_links_that_are_known_already_take_no_more_room():
+    """What a key leads to is often found anew, together with others that it was not asked with."""
+    section = DocumentFragments(FragmentCache(1 << 20))
+    item = ITEMS[0]
+    put(section, item, item.id.encode())
+    for _ in range(2):
+        section.keep_links(None, {(item.id,): item}, {item.id: Shown(item.id, item)}, {item.id})
+    assert section.state_bytes == 2 * LINK_BYTES
 
 
 def test_result_that_shows_a_list_is_true_for_one_state():

@@ -193,10 +193,13 @@ class DocumentFragments:
     ) -> None:
         """Remember where links lead, unless a result that these embed is not kept."""
         if self.entries.keys() >= keys:
-            self.linked.setdefault(variant, {}).update(values)
-            self.single.setdefault(variant, {}).update(singles)
+            linked = self.linked.setdefault(variant, {})
+            single = self.single.setdefault(variant, {})
+            before = len(linked) + len(single)
+            linked.update(values)
+            single.update(singles)
             size_bytes = LINK_BYTES + (key_bytes(variant) if variant is not None else 0)
-            self._grow_state(size_bytes * (len(values) + len(singles)))
+            self._grow_state(size_bytes * (len(linked) + len(single) - before))
 
     def forget_ways(self) -> None:
         """Forget what is kept along lists and by links; the results themselves stay."""
