@@ -203,7 +203,8 @@ class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A part of an ordered list; both flags are true to the whole list, not only to the window.
 
     `total` is the size of the whole list, or None where it was not asked for; `place` is None where
-    the engine keeps no such list.
+    the engine keeps no such list. `ids`: those of the items, where the engine has them at hand
+    without looking up the items.
     """
 
     items: Sequence[T]
@@ -211,6 +212,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     has_next: bool = False
     total: int | None = None
     place: Place | None = None
+    ids: Sequence[str] | None = None
 
 
 ArticlePage = Page[Article]
