@@ -110,7 +110,7 @@ class TwoWays:
 
     def told(self, expected: Result, result: Result) -> Result:
         """The result, counted."""
-        cache = self.compiled.cache
+        cache = self.compiled.rows
         assert cache.size_bytes <= cache.capacity_bytes
         self.tally.asked += 1
         if expected.has_data and not expected.error_codes:

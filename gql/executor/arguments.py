@@ -1,14 +1,15 @@
-"""Step 2: from variables to what fields are asked, by the reference's own coercion, remembered.
+"""Step 2: from variables to batch loads, by graphql-core's own coercion, with its outcome cached.
 
-Coercing variables and arguments costs more than looking up a document. What it gives depends on
-nothing but the variables' values as they were sent, so it is done once for each of those.
+Coercing variables and arguments costs more than looking up a document. The outcome depends on
+nothing but the variables' values as they were sent, so it is found once for each of those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from itertools import count
 from types import EllipsisType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from graphql import (
@@ -27,91 +28,62 @@ from graphql.execution.values import VariableValues, get_argument_values, get_va
 
 from store import QueryError
 
-from .alongside import Buffer
+from ..http import BoundedCache
 from .collect import Selected, UnsupportedError, variables_of
 from .keys import key_bytes
 
 T = TypeVar("T")
 
-MEMO_SIZE, MEMO_KEY_BYTES = 256, 500
-"""How many outcomes each field remembers, the oldest going first, and for how long values."""
+KEY_BYTES = 2_000
+"""Values whose key is longer are not cached: they seldom come again."""
+
+OUTCOME_BYTES, OUTCOME_FACTOR = 700, 4
+"""What an outcome takes: and so many times its key."""
 
 _ABSENT = object()
 _encode = msgspec.json.Encoder().encode
+_slots = count()
 
 
-class SurpriseError(Exception):
-    """Something at run time that the compiled way leaves to the reference, errors above all."""
+class FallbackError(Exception):
+    """Something at run time that the compiled executor leaves to graphql-core, errors above all."""
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What a link asks of the store, and what makes the cursor of an item that comes back."""
+class ArgumentCache(BoundedCache[tuple[int, Any], Any]):
+    """What fields' arguments mean, by the values of the variables in them; for all plans."""
 
-    keys: tuple[Any, ...]
-    cursor_of: Callable[[Any], str] | None
+    def keep(self, slot: int, values: Any, outcome: Any) -> None:
+        """Cache an outcome, unless its key is long."""
+        size_bytes = key_bytes(values)
+        if size_bytes <= KEY_BYTES:
+            key = slot, values
+            self.put(key, outcome, OUTCOME_BYTES + OUTCOME_FACTOR * size_bytes)
 
 
-class Found(Protocol):
-    """What an operation with a single link found in a state of the store; see `found.py`."""
-
-    @property
-    def version(self) -> str:
-        """The name of the state."""
-        ...
-
-    def pieces(self) -> Sequence[Buffer] | None:
-        """The JSON of the link's value, in pieces, if it is still kept."""
-        ...
+def new_slot() -> int:
+    """A number for a part of a plan, by which requests remember outcomes without holding it."""
+    return next(_slots)
 
 
 class Variables:
-    """The variables of one request: as they were sent, and coerced once somebody needs it."""
+    """The variables of one request.
 
-    __slots__ = (
-        "_coerced",
-        "_operation",
-        "_schema",
-        "asked",
-        "checked",
-        "found",
-        "sent",
-        "surprised",
-    )
+    Attributes:
+        sent: the values as they were sent.
+        coerced: as the operation declares them, while the request is executed.
+        memo: outcomes by slot, for a request that is cached and comes again.
+        are_checked: whether they are known to fit the operation.
+        failed_version: the version of the store for which the plan has no answer.
+    """
 
-    def __init__(
-        self, schema: GraphQLSchema, operation: OperationDefinitionNode, sent: dict[str, Any]
-    ) -> None:
-        self._schema = schema
-        self._operation = operation
+    __slots__ = ("are_checked", "coerced", "failed_version", "memo", "sent")
+
+    def __init__(self, sent: dict[str, Any]) -> None:
         self.sent = sent
-        self._coerced: VariableValues | None = None
-        # What they were found to ask, for a request that is remembered and comes again.
-        self.asked: dict[Any, Any] = {}
-        self.checked = False
-        self.found: Found | None = None
-        # The state of the store for which the compiled way has no answer.
-        self.surprised: str | None = None
-
-    def asked_of(self, plan: Any, document: Any) -> Asked:
-        """What a link asks for its document. What the root's ask is remembered."""
-        if document is not None:  # which may change, and with it what it links
-            asked: Asked = plan.ask(document, self)
-            return asked
-        found: Asked | None = self.asked.get(plan)
-        if found is None:
-            found = self.asked[plan] = plan.ask(None, self)
-        return found
-
-    @property
-    def coerced(self) -> VariableValues:
-        """As the operation declares them. Raises: SurpriseError: they do not fit."""
-        if self._coerced is None:
-            definitions = self._operation.variable_definitions or ()
-            coerced = get_variable_values(self._schema, definitions, self.sent)
-            if not isinstance(coerced, VariableValues):
-                raise SurpriseError("variables")
-            self._coerced = coerced
-        return self._coerced
+        self.coerced: VariableValues | None = None
+        self.memo: dict[int, Any] = {}
+        self.are_checked = False
+        self.failed_version: str | None = None
 
     def are_texts(self, names: Iterable[str]) -> bool:
         """Whether texts were sent for all of these."""
@@ -119,22 +91,13 @@ class Variables:
         return all(type(sent.get(name)) is str for name in names)
 
     def key(self, names: tuple[str, ...]) -> Any:
-        """What tells apart the values of these variables, hashable; cheap for one text."""
+        """A hashable key that tells the values of these variables apart; cheap for one text."""
         if not names:
             return None
         if len(names) == 1:
             value = self.sent.get(names[0], _ABSENT)
             return value if type(value) is str else _hashable(value)
         return tuple(_hashable(self.sent.get(name, _ABSENT)) for name in names)
-
-
-def remember(memo: dict[Any, T], key: Any, value: T) -> None:
-    """Note an outcome, unless its key is long, and let the oldest go for it."""
-    if key_bytes(key) > MEMO_KEY_BYTES:
-        return
-    if len(memo) >= MEMO_SIZE:
-        del memo[next(iter(memo))]
-    memo[key] = value
 
 
 def _hashable(value: Any) -> Any:
@@ -145,46 +108,87 @@ def _hashable(value: Any) -> Any:
     return type(value), value
 
 
+class VariableCoercer:
+    """Coerces the variables of one operation."""
+
+    __slots__ = ("_operation", "_schema")
+
+    def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
+        self._schema = schema
+        self._operation = operation
+
+    def __call__(self, variables: Variables) -> VariableValues:
+        """The values as the operation declares them. Raises: FallbackError: they do not fit."""
+        if variables.coerced is None:
+            definitions = self._operation.variable_definitions or ()
+            coerced = get_variable_values(self._schema, definitions, variables.sent)
+            if not isinstance(coerced, VariableValues):
+                raise FallbackError("variables")
+            variables.coerced = coerced
+        return variables.coerced
+
+
+Convert = Callable[[GraphQLField, dict[str, Any]], dict[str, Any]]
+"""Makes coerced arguments into those that Strawberry would hand to a resolver."""
+
+
+class ArgumentReader:
+    """How the arguments of one operation are read.
+
+    Attributes:
+        coerce: the operation's variables.
+        convert: see `Convert`.
+        texts: the variables for which a text is coerced to itself.
+        cache: for the outcomes.
+    """
+
+    __slots__ = ("cache", "coerce", "convert", "texts")
+
+    def __init__(
+        self, coerce: VariableCoercer, convert: Convert, texts: frozenset[str], cache: ArgumentCache
+    ) -> None:
+        self.coerce = coerce
+        self.convert = convert
+        self.texts = texts
+        self.cache = cache
+
+
 class Arguments(Generic[T]):
-    """The arguments of one field, made into what the store is asked.
+    """The arguments of one field, made into what its batch load needs.
 
     `prepare` gets them under their Python names, converted as a resolver would get them. A text
-    that was sent for one of the operation's `texts` is what a resolver would get: only what else
-    is asked of the field is coerced and converted, which clients seldom vary.
+    that was sent for a variable of type String or ID is what a resolver would get: only the other
+    arguments are coerced and converted, which clients seldom vary.
     """
 
     __slots__ = (
-        "_convert",
         "_definition",
-        "_given",
-        "_memo",
+        "_given_slot",
         "_node",
         "_others",
         "_prepare",
+        "_reader",
         "_texts",
         "names",
+        "slot",
     )
 
     def __init__(
-        self,
-        selected: Selected,
-        texts: frozenset[str],
-        convert: Callable[[GraphQLField, dict[str, Any]], dict[str, Any]],
-        prepare: Callable[..., T],
+        self, selected: Selected, reader: ArgumentReader, prepare: Callable[..., T]
     ) -> None:
         if selected.definition is None:
             raise UnsupportedError("__typename has no arguments")
         self.names = variables_of(*(selected.node.arguments or ()))
+        self.slot = new_slot()
+        self._given_slot = new_slot()
         self._definition = selected.definition
         self._node = selected.node
-        self._convert = convert
+        self._reader = reader
         self._prepare = prepare
         self._texts: dict[str, str] = {}
-        self._others = self._sort(texts)
-        self._memo: dict[Any, T] = {}
-        self._given: dict[Any, dict[str, Any]] = {}
+        self._others = self._sort()
 
-    def _sort(self, texts: frozenset[str]) -> tuple[str, ...]:
+    def _sort(self) -> tuple[str, ...]:
         """Find the arguments, by Python name, that are a variable's text as it was sent; the
         variables in others, sorted.
         """
@@ -193,51 +197,62 @@ class Arguments(Generic[T]):
             name, value = argument.name.value, argument.value
             type = get_nullable_type(self._definition.args[name].type)
             is_text = type is GraphQLString or type is GraphQLID
-            if is_text and isinstance(value, VariableNode) and value.name.value in texts:
-                [python_name] = self._convert(self._definition, {name: ""})
+            if (
+                is_text
+                and isinstance(value, VariableNode)
+                and value.name.value in self._reader.texts
+            ):
+                [python_name] = self._reader.convert(self._definition, {name: ""})
                 self._texts[python_name] = value.name.value
             else:
                 others.update(variables_of(argument))
         return tuple(sorted(others))
 
     def __call__(self, variables: Variables) -> T:
-        """What this request asks. Raises: SurpriseError: it cannot be asked."""
-        asked: T | EllipsisType = variables.asked.get(self, ...)
-        if asked is ...:
-            key = variables.key(self.names)
-            asked = self._memo[key] if key in self._memo else self._first(key, variables)
-            variables.asked[self] = asked
-        return asked
+        """What this request asks. Raises: FallbackError: it cannot be asked."""
+        outcome: T | EllipsisType = variables.memo.get(self.slot, ...)
+        if outcome is ...:
+            outcome = variables.memo[self.slot] = self._outcome(variables)
+        return outcome
 
-    def _first(self, key: Any, variables: Variables) -> T:
+    def _outcome(self, variables: Variables) -> T:
+        if self._texts:  # which are seldom the same, and the rest of the work is cached
+            return self._prepared(self._values(variables))
+        key = variables.key(self.names)
+        outcome: T | None = self._reader.cache.get((self.slot, key))
+        if outcome is None:
+            outcome = self._prepared(self._coerced(variables))
+            self._reader.cache.keep(self.slot, key, outcome)
+        return outcome
+
+    def _prepared(self, values: dict[str, Any]) -> T:
         try:
-            prepared = self._prepare(**self._values(variables))
+            return self._prepare(**values)
         except (GraphQLError, QueryError) as error:
-            raise SurpriseError(str(error)) from error
-        if not self._texts:  # which are seldom the same, and the rest of the work is remembered
-            remember(self._memo, key, prepared)
-        return prepared
+            raise FallbackError(str(error)) from error
 
     def _values(self, variables: Variables) -> dict[str, Any]:
-        """The arguments as a resolver would get them. Raises: GraphQLError."""
+        """The arguments as a resolver would get them. Raises: FallbackError."""
         texts = {}
         for python_name, name in self._texts.items():
             text = variables.sent.get(name)
             if type(text) is not str:
                 return self._coerced(variables)
             texts[python_name] = text
-        if not texts:
-            return self._coerced(variables)
         key = variables.key(self._others)
-        given = self._given.get(key)
+        given: dict[str, Any] | None = self._reader.cache.get((self._given_slot, key))
         if given is None:
             given = self._coerced(variables)
-            remember(self._given, key, given)
+            self._reader.cache.keep(self._given_slot, key, given)
         return given | texts
 
     def _coerced(self, variables: Variables) -> dict[str, Any]:
-        values = get_argument_values(self._definition, self._node, variables.coerced)
-        return self._convert(self._definition, values)
+        coerced = self._reader.coerce(variables)
+        try:
+            values = get_argument_values(self._definition, self._node, coerced)
+            return self._reader.convert(self._definition, values)
+        except GraphQLError as error:
+            raise FallbackError(str(error)) from error
 
 
 def text_variables(operation: OperationDefinitionNode) -> frozenset[str]:
@@ -252,8 +267,8 @@ def text_variables(operation: OperationDefinitionNode) -> frozenset[str]:
 def text_variable(selected: Selected, operation: OperationDefinitionNode) -> tuple[str, str] | None:
     """(`id`, `x`) for the argument `by: {id: $x}` with $x: ID! or String!; else None.
 
-    These look-ups are what clients ask most; a text that was sent for such a variable is the key
-    itself, with nothing to coerce or remember.
+    These look-ups are what clients send most; a text that was sent for such a variable is the key
+    itself, with nothing to coerce or cache.
     """
     arguments = selected.node.arguments or ()
     if len(arguments) != 1 or not isinstance(by := arguments[0].value, ObjectValueNode):

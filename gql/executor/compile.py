@@ -6,7 +6,7 @@ every request that shares them, whatever its other variables.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import strawberry
@@ -19,45 +19,64 @@ from graphql import (
     OperationDefinitionNode,
     get_named_type,
 )
-from graphql.execution.values import VariableValues
 from strawberry.types.arguments import convert_arguments
 
 from ..schema.context import PageSizes
-from .arguments import text_variables
-from .cache import FragmentCache
+from .arguments import (
+    ArgumentCache,
+    ArgumentReader,
+    VariableCoercer,
+    Variables,
+    text_variables,
+)
 from .collect import Collector, Selected, UnsupportedError
 from .connection_body import ConnectionBody
 from .object_body import ObjectBody, itself, strawberry_field
 from .operation_plan import OperationPlan
-from .plan import ConnectionPlan, ObjectPlan, TextLookup
+from .plan import ConnectionPlan, LinkPlan, ObjectPlan, TextLookup
+from .rows import RowCache
 
 
 class Compiler:
-    """Compiles the operations of one schema."""
+    """Compiles the operations of one schema.
 
-    def __init__(self, schema: strawberry.Schema, sizes: PageSizes, cache: FragmentCache) -> None:
+    Attributes:
+        graphql: the schema as graphql-core has it.
+        sizes: of pages.
+        rows: the cache of what plans render.
+        arguments: the cache of what arguments mean.
+    """
+
+    def __init__(
+        self, schema: strawberry.Schema, sizes: PageSizes, rows: RowCache, arguments: ArgumentCache
+    ) -> None:
         self.schema = schema
         self.graphql = schema._schema
         self.sizes = sizes
-        self.cache = cache
+        self.rows = rows
+        self.arguments = arguments
         self._converter = schema.schema_converter
 
     def compile(
         self,
         document: DocumentNode,
         operation: OperationDefinitionNode,
-        variables: VariableValues,
+        variables: Variables,
         *,
         may_read_secured: bool,
     ) -> OperationPlan:
-        """The plan of a query. Raises: UnsupportedError: it has something no plan takes."""
-        collector = Collector(self.graphql, document, operation, variables)
+        """The plan of a query.
+
+        Raises: UnsupportedError: it has something no plan takes. FallbackError: the variables do
+            not fit.
+        """
+        coerce = VariableCoercer(self.graphql, operation)
+        collector = Collector(self.graphql, document, operation, coerce(variables))
         root = self.graphql.query_type
         if root is None:
             raise UnsupportedError("a schema without queries")
-        work = _Compilation(self, collector, may_read_secured)
-        plan = work.object(root, collector.root(root))
-        return OperationPlan(plan, _checked_variables(operation, plan), work.texts)
+        reader = ArgumentReader(coerce, self.convert, text_variables(operation), self.arguments)
+        return _Compilation(self, collector, reader, may_read_secured).operation(root)
 
     def convert(self, definition: GraphQLField, values: dict[str, Any]) -> dict[str, Any]:
         """Argument values as Strawberry would hand them to a resolver."""
@@ -70,9 +89,11 @@ class Compiler:
         )
 
 
-def _checked_variables(operation: OperationDefinitionNode, root: ObjectPlan) -> tuple[str, ...]:
+def _checked_variables(
+    operation: OperationDefinitionNode, links: Sequence[LinkPlan]
+) -> tuple[str, ...]:
     """All variables but those that are looked up as they were sent, which need no check."""
-    texts = {link.arguments.name for link in root.links if isinstance(link.arguments, TextLookup)}
+    texts = {link.arguments.name for link in links if isinstance(link.arguments, TextLookup)}
     names = (each.variable.name.value for each in operation.variable_definitions or ())
     return tuple(sorted(name for name in names if name not in texts))
 
@@ -80,26 +101,66 @@ def _checked_variables(operation: OperationDefinitionNode, root: ObjectPlan) -> 
 class _Compilation:
     """One operation being compiled."""
 
-    def __init__(self, compiler: Compiler, collector: Collector, may_read_secured: bool) -> None:
+    def __init__(
+        self,
+        compiler: Compiler,
+        collector: Collector,
+        reader: ArgumentReader,
+        may_read_secured: bool,
+    ) -> None:
         self.schema = compiler.graphql
         self.sizes = compiler.sizes
-        self.cache = compiler.cache
-        self.convert = compiler.convert
+        self.rows = compiler.rows
         self.collector = collector
-        self.texts = text_variables(collector.operation)
+        self.reader = reader
         self.may_read_secured = may_read_secured
 
-    def object(self, type: GraphQLObjectType, fields: Sequence[Selected]) -> ObjectPlan:
-        """The plan of a selection on documents or on the root."""
+    def operation(self, root: GraphQLObjectType) -> OperationPlan:
+        """The plan of the whole operation."""
         body = ObjectBody(self)
+        links: list[LinkPlan] = []
+        envelope = [b'{"data":{']
+        for number, field in enumerate(self.collector.root(root)):
+            envelope[-1] += b'%b"%b":' % (b"," if number else b"", field.key.encode())
+            if field.definition is None:
+                envelope[-1] += b'"%b"' % root.name.encode()
+            else:
+                links.append(body.root_link(field, field.definition))
+                envelope.append(b"")
+        envelope[-1] += b"}}"
+        checked = _checked_variables(self.collector.operation, links)
+        return OperationPlan(links, envelope, checked, self.reader)
+
+    def nodes(self, selected: Selected, type: GraphQLObjectType) -> ObjectPlan:
+        """The plan of the items of a connection's `nodes`, or of documents of one type."""
+        fields = self.collector.below(selected, type)
+        body = ObjectBody(self)
+        return self.items(type.name, body, lambda: body.object(type, fields, "o", 1, itself))
+
+    def edges(self, selected: Selected, type: GraphQLObjectType) -> ObjectPlan:
+        """The plan of the items of a connection's `edges`."""
+        fields = self.collector.below(selected, type)
+        body = ObjectBody(self)
+        return self.items(type.name, body, lambda: body.edge(type, fields, "o"))
+
+    def items(self, type_name: str, body: ObjectBody, write: Callable[[], str]) -> ObjectPlan:
+        """The plan whose function goes over documents, and does with each what `write` writes."""
         body.writer.line(0, "results = []")
         body.writer.line(0, "for o in documents:")
-        answer = body.object(type, fields, "o", 1, itself)
+        answer = write()
         body.writer.line(1, f"results.append({answer})")
         body.writer.line(0, "return results")
         parameters = ["documents", *body.link_names, *body.argument_names]
-        render = body.writer.function(parameters)
-        return ObjectPlan(type.name, body.links, body.arguments, render, self.cache)
+        if body.has_cursor:
+            parameters.append("cursor_of")
+        return ObjectPlan(
+            type_name,
+            body.links,
+            body.arguments,
+            body.writer.function(parameters),
+            self.rows,
+            has_cursor=body.has_cursor,
+        )
 
     def below(self, selected: Selected, type: GraphQLOutputType) -> dict[str, ObjectPlan]:
         """The plans of a selection, by the type that a document turns out to have."""
@@ -110,7 +171,7 @@ class _Compilation:
             else [named]
         )
         return {
-            each.name: self.object(each, self.collector.below(selected, each))
+            each.name: self.nodes(selected, each)
             for each in types
             if isinstance(each, GraphQLObjectType)
         }
@@ -124,6 +185,5 @@ class _Compilation:
         return ConnectionPlan(
             body.items,
             body.writer.function(["p", "cursor_of", *body.item_names]),
-            self.cache,
             with_total=any(field.name == "totalCount" for field in fields),
         )

@@ -1,4 +1,8 @@
-"""The generated function for one selection on a connection, and the plans of its items."""
+"""The generated function for one selection on a connection, and the plans of its items.
+
+The function writes JSON itself: between the lists there are a few numbers, flags and cursors, and
+the names of fields, none of which needs escaping.
+"""
 
 from __future__ import annotations
 
@@ -9,82 +13,89 @@ from graphql import GraphQLObjectType, get_named_type
 from .collect import Selected, UnsupportedError
 from .object_body import Work
 from .plan import ObjectPlan
-from .render import Writer
+from .render import Writer, check_int
+
+
+def cursor_json(cursor: str | None) -> bytes:
+    """The JSON of a cursor, which is ASCII and has nothing to escape."""
+    return b"null" if cursor is None else b'"%b"' % cursor.encode()
 
 
 class ConnectionBody:
-    """The body of the function for a page, and the plans of the items that it needs."""
+    """The body of the function for a page, and the plans of the items that it needs.
+
+    The text is written as a format with its values; where a list of items stands, a new one begins.
+    """
 
     def __init__(self, work: Work, type: GraphQLObjectType) -> None:
         self.work = work
         self.type = type
         self.writer = Writer()
-        self.items: list[tuple[ObjectPlan, bool]] = []
+        self.writer.names.update(check_int=check_int, cursor_json=cursor_json)
+        self.items: list[ObjectPlan] = []
         self.item_names: list[str] = []
+        self._pieces: list[str] = []
+        self._format = ""
+        self._values: list[str] = []
 
     def connection(self, fields: Sequence[Selected]) -> str:
-        """Write the reading of a page; the expression that makes its answer."""
-        return self.answer(self.type.name, fields, self.of_connection)
+        """Write the reading of a page; the expression that makes its JSON, in pieces."""
+        self.object(self.type.name, fields, self.of_connection)
+        self.end_piece()
+        return f"[{', '.join(self._pieces)}]"
 
-    def answer(
-        self, type_name: str, fields: Sequence[Selected], value: Callable[[Selected], str]
-    ) -> str:
-        """The expression of an object with these fields."""
-        entries = (
-            f"{field.key!r}: {repr(type_name) if field.definition is None else value(field)}"
-            for field in fields
-        )
-        return "{" + ", ".join(entries) + "}"
+    def object(
+        self, type_name: str, fields: Sequence[Selected], value: Callable[[Selected], None]
+    ) -> None:
+        """Write an object with these fields."""
+        self._format += "{"
+        for number, field in enumerate(fields):
+            self._format += f'{"," if number else ""}"{field.key}":'
+            if field.definition is None:
+                self._format += f'"{type_name}"'
+            else:
+                value(field)
+        self._format += "}"
 
-    def of_connection(self, field: Selected) -> str:
-        """The expression of a connection's field."""
+    def put(self, placeholder: str, expression: str) -> None:
+        """Write a value: how it is formatted, and the expression that gives it."""
+        self._format += placeholder
+        self._values.append(expression)
+
+    def end_piece(self) -> None:
+        """Make all that was written since the last list a piece."""
+        values = f" % ({', '.join(self._values)},)" if self._values else ""
+        self._pieces.append(f"b{self._format!r}{values}")
+        self._format, self._values = "", []
+
+    def of_connection(self, field: Selected) -> None:
+        """Write a connection's field."""
         match field.name:
             case "nodes":
-                return self.add_items(field, joined=True)
+                self.add_list(self.work.nodes(field, self.object_type(field)))
+            case "edges":
+                self.add_list(self.work.edges(field, self.object_type(field)))
             case "totalCount":
-                return "whole(p.total)"
+                self.put("%d", "check_int(p.total)")
             case "pageInfo":
                 type = self.object_type(field)
-                return self.answer(
-                    type.name, self.work.collector.below(field, type), self.of_page_info
-                )
-            case "edges":
-                return self.edges(field)
-        raise UnsupportedError(f"the field {field.name}")
+                self.object(type.name, self.work.collector.below(field, type), self.of_page_info)
+            case _:
+                raise UnsupportedError(f"the field {field.name}")
 
-    def edges(self, field: Selected) -> str:
-        """Write the loop over the edges; the name of their list."""
-        type = self.object_type(field)
-        selected = self.work.collector.below(field, type)
-        result, item = self.writer.name("r"), self.writer.name("e")
-        names: list[str] = []
-
-        def of_edge(each: Selected) -> str:
-            if each.name == "cursor":
-                return f"cursor_of({item})"
-            names.append(self.add_items(each, joined=False))
-            return f"n{names[-1]}"
-
-        answer = self.answer(type.name, selected, of_edge)
-        loop = ", ".join([item, *(f"n{name}" for name in names)])
-        lists = ", ".join(["p.items", *names])
-        self.writer.line(0, f"{result} = []")
-        self.writer.line(0, f"for {loop}, in zip({lists}):")
-        self.writer.line(1, f"{result}.append({answer})")
-        return result
-
-    def of_page_info(self, field: Selected) -> str:
-        """The expression of a field of PageInfo."""
+    def of_page_info(self, field: Selected) -> None:
+        """Write a field of PageInfo."""
         match field.name:
             case "hasNextPage":
-                return "p.has_next"
+                self.put("%b", 'b"true" if p.has_next else b"false"')
             case "hasPreviousPage":
-                return "p.has_previous"
+                self.put("%b", 'b"true" if p.has_previous else b"false"')
             case "startCursor":
-                return "(cursor_of(p.items[0]) if p.items else None)"
+                self.put("%b", "cursor_json(cursor_of(p.items[0]) if p.items else None)")
             case "endCursor":
-                return "(cursor_of(p.items[-1]) if p.items else None)"
-        raise UnsupportedError(f"the field {field.name}")
+                self.put("%b", "cursor_json(cursor_of(p.items[-1]) if p.items else None)")
+            case _:
+                raise UnsupportedError(f"the field {field.name}")
 
     def object_type(self, field: Selected) -> GraphQLObjectType:
         """The object type of a field, lists and non-null apart."""
@@ -95,11 +106,12 @@ class ConnectionBody:
             raise UnsupportedError(f"the type {named}")
         return named
 
-    def add_items(self, field: Selected, *, joined: bool) -> str:
-        """Add a plan for the items; the name of the list of their results."""
-        type = self.object_type(field)
+    def add_list(self, plan: ObjectPlan) -> None:
+        """Write a list, and add the plan of its items."""
         name = f"n{len(self.items)}"
+        self.items.append(plan)
         self.item_names.append(name)
-        plan = self.work.object(type, self.work.collector.below(field, type))
-        self.items.append((plan, joined))
-        return name
+        self._format += "["
+        self.end_piece()
+        self._pieces.append(name)
+        self._format += "]"

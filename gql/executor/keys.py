@@ -1,4 +1,4 @@
-"""How much keys made of variables' values take: clients choose how long they are."""
+"""How much keys made of clients' values take: clients choose how long they are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def key_bytes(key: Any) -> int:
-    """What a key of variables' values takes, about."""
+    """What a key made of clients' values takes, about."""
     if isinstance(key, tuple):
         return 60 + sum(map(key_bytes, key))
     return 60 + len(key) if isinstance(key, str | bytes) else 30

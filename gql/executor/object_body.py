@@ -20,7 +20,7 @@ from strawberry.types.field import StrawberryField
 from ..schema.context import PageSizes
 from ..schema.graph import resolve_secured
 from ..schema.images import resolve_images
-from .arguments import Arguments, text_variable
+from .arguments import ArgumentReader, Arguments, text_variable
 from .collect import Collector, Selected, UnsupportedError
 from .links import LINKS, Link
 from .plan import ConnectionPlan, LinkPlan, ObjectPlan, TextLookup
@@ -50,16 +50,8 @@ class Work(Protocol):
 
     collector: Collector
     may_read_secured: bool
+    reader: ArgumentReader
     sizes: PageSizes
-    texts: frozenset[str]
-
-    def convert(self, definition: GraphQLField, values: dict[str, Any]) -> dict[str, Any]:
-        """Argument values as Strawberry would hand them to a resolver."""
-        ...
-
-    def object(self, type: GraphQLObjectType, fields: Sequence[Selected]) -> ObjectPlan:
-        """The plan of a selection on documents of a type."""
-        ...
 
     def below(self, selected: Selected, type: GraphQLOutputType) -> dict[str, ObjectPlan]:
         """The plans of a selection, by the type that a document turns out to have."""
@@ -67,6 +59,14 @@ class Work(Protocol):
 
     def connection(self, selected: Selected, type: GraphQLObjectType) -> ConnectionPlan:
         """The plan of a selection on a connection."""
+        ...
+
+    def nodes(self, selected: Selected, type: GraphQLObjectType) -> ObjectPlan:
+        """The plan of the items of a connection's `nodes`."""
+        ...
+
+    def edges(self, selected: Selected, type: GraphQLObjectType) -> ObjectPlan:
+        """The plan of the items of a connection's `edges`."""
         ...
 
 
@@ -80,6 +80,7 @@ class ObjectBody:
         self.link_names: list[str] = []
         self.arguments: list[Arguments[dict[str, Any]]] = []
         self.argument_names: list[str] = []
+        self.has_cursor = False
 
     def object(
         self,
@@ -97,6 +98,25 @@ class ObjectBody:
                 if field.definition is None
                 else self.field(field, field.definition, source, depth, sources)
             )
+            entries.append(f"{field.key!r}: {value}")
+        return "{" + ", ".join(entries) + "}"
+
+    def edge(self, type: GraphQLObjectType, fields: Sequence[Selected], source: str) -> str:
+        """Write the reading of an edge around an object; the expression that makes its answer."""
+        entries = []
+        for field in fields:
+            if field.definition is None:
+                value = repr(type.name)
+            elif field.name == "cursor":
+                self.has_cursor = True
+                value = f"cursor_of({source})"
+            elif field.name == "node":
+                node = get_named_type(field.definition.type)
+                assert isinstance(node, GraphQLObjectType)  # noqa: S101  # by the schema
+                selected = self.work.collector.below(field, node)
+                value = self.object(node, selected, source, 1, itself)
+            else:
+                raise UnsupportedError(f"the field {field.name}")
             entries.append(f"{field.key!r}: {value}")
         return "{" + ", ".join(entries) + "}"
 
@@ -131,7 +151,7 @@ class ObjectBody:
             return f"{function}({source})"
         name = f"a{len(self.arguments)}"
         self.argument_names.append(name)
-        self.arguments.append(Arguments(field, self.work.texts, self.work.convert, dict))
+        self.arguments.append(Arguments(field, self.work.reader, dict))
         return f"{function}({source}, **{name})"
 
     def embedded(  # noqa: PLR0913, PLR0917  # what is known of the place where it writes
@@ -166,7 +186,7 @@ class ObjectBody:
             answer = self.object(named, fields, item, depth + 1, None)
             self.writer.line(depth + 1, f"{result} = {answer}")
             if not nullable:
-                return f"present({result})"
+                return f"check_non_null({result})"
         return result
 
     def link(self, field: Selected, definition: GraphQLField, link: Link, sources: Sources) -> str:
@@ -175,24 +195,38 @@ class ObjectBody:
             raise UnsupportedError(f"the field {field.name}")
         name = f"c{len(self.links)}"
         self.link_names.append(name)
+        self.links.append(
+            self.link_plan(field, definition, link, None if sources is itself else sources)
+        )
+        # One value for each document, or for each of the objects inside it, in their order.
+        self.writer.lines.insert(0, f"    {name} = iter({name})")
+        return f"next({name})"
+
+    def root_link(self, field: Selected, definition: GraphQLField) -> LinkPlan:
+        """The plan of a field at the root, which has no document to be read off."""
+        resolver: Any = strawberry_field(definition).base_resolver
+        link = LINKS.get(resolver.wrapped_func) if resolver else None
+        if link is None:
+            raise UnsupportedError(f"the field {field.name}")
+        return self.link_plan(field, definition, link, None)
+
+    def link_plan(
+        self, field: Selected, definition: GraphQLField, link: Link, sources: Sources
+    ) -> LinkPlan:
+        """The plan of a link."""
         named = get_named_type(definition.type)
         below: ConnectionPlan | dict[str, ObjectPlan]
         if link.cursors is not None and isinstance(named, GraphQLObjectType):
             below = self.work.connection(field, named)
         else:
             below = self.work.below(field, definition.type)
-        self.links.append(
-            LinkPlan(
-                link,
-                None if sources is itself else sources,
-                self.link_arguments(field, link),
-                below,
-                is_nullable=_may_be_null(definition.type, in_list=link.is_list),
-            )
+        return LinkPlan(
+            link,
+            sources,
+            self.link_arguments(field, link),
+            below,
+            is_nullable=_may_be_null(definition.type, in_list=link.is_list),
         )
-        # One value for each document, or for each of the objects inside it, in their order.
-        self.writer.lines.insert(0, f"    {name} = iter({name})")
-        return f"next({name})"
 
     def link_arguments(self, field: Selected, link: Link) -> Arguments[Any] | TextLookup | None:
         """What makes a link's arguments into what it asks; None where it takes none."""
@@ -200,10 +234,7 @@ class ObjectBody:
             return None
         prepare, sizes = link.prepare, self.work.sizes
         arguments: Arguments[Any] = Arguments(
-            field,
-            self.work.texts,
-            self.work.convert,
-            lambda **given: prepare(sizes, **given),
+            field, self.work.reader, lambda **given: prepare(sizes, **given)
         )
         if link.names is not None:
             direct = text_variable(field, self.work.collector.operation)

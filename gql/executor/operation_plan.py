@@ -2,61 +2,75 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
-import orjson
+from .arguments import ArgumentReader, Variables, new_slot
+from .plan import LinkPlan
 
-from .arguments import Variables, remember
-from .plan import ObjectPlan
-
-MAX_BAILS = 10
-"""A plan that has handed on more than these, and more than half of its requests, is given up."""
-
-
-def _around(root: ObjectPlan) -> tuple[bytes, bytes]:
-    mark = orjson.Fragment(b"\0")  # which no JSON has
-    [data] = root.render((None,), [mark])
-    before, after = orjson.dumps({"data": data}).split(b"\0")
-    return before, after
+MAX_FAILURES = 10
+"""A plan that has left more than these, and more than half of its requests, to graphql-core is
+disabled.
+"""
 
 
 class OperationPlan:
-    """A whole operation. `checked`: the variables whose values are coerced before it runs, but for
-    texts that were sent for one of `texts`.
+    """A whole query.
 
-    `around`: where the root has one link, the JSON before and behind its value.
+    Attributes:
+        links: the fields at its root.
+        envelope: the JSON around their values: n links -> n + 1 pieces.
+        checked: the variables whose values are coerced before it runs, but for texts that were sent
+            for variables of type String or ID.
+        runs: how often it was to be used.
+        failures: how often it had no answer.
     """
 
-    __slots__ = ("_checked", "around", "bails", "checked", "root", "runs", "texts")
+    __slots__ = (
+        "__weakref__",
+        "_reader",
+        "_slot",
+        "checked",
+        "envelope",
+        "failures",
+        "links",
+        "runs",
+    )
 
-    def __init__(self, root: ObjectPlan, checked: tuple[str, ...], texts: frozenset[str]) -> None:
-        self.root = root
-        self.around = _around(root) if len(root.links) == 1 else None
+    def __init__(
+        self,
+        links: Sequence[LinkPlan],
+        envelope: Sequence[bytes],
+        checked: tuple[str, ...],
+        reader: ArgumentReader,
+    ) -> None:
+        self.links = tuple(links)
+        self.envelope = tuple(envelope)
         self.checked = checked
-        self.texts = texts
-        self._checked: dict[Any, None] = {}
         self.runs = 0
-        self.bails = 0
+        self.failures = 0
+        self._reader = reader
+        self._slot = new_slot()
 
     def takes_request(self) -> bool:
-        """Whether to run the plan for one more request, or to leave it to the reference.
+        """Whether to run the plan for one more request, or to leave it to graphql-core.
 
-        Counted in any case, so that a plan which was given up is tried again some day: somebody's
-        wrong cursors must not slow it down for everyone and for good.
+        Counted in any case, so that a disabled plan is tried again some day: somebody's wrong
+        cursors must not slow it down for everyone and for good.
         """
         self.runs += 1
-        return self.bails <= MAX_BAILS or self.bails * 2 <= self.runs
+        return self.failures <= MAX_FAILURES or self.failures * 2 <= self.runs
 
     def check(self, variables: Variables) -> None:
-        """See that all variables fit the operation. Raises: SurpriseError: they do not.
+        """See that all variables fit the operation. Raises: FallbackError: they do not.
 
-        Fields that a request leaves out do not coerce their variables, and the reference does.
+        Fields that a request leaves out do not coerce their variables, and graphql-core does.
         """
-        if variables.checked or not self.checked:
+        if variables.are_checked or not self.checked:
             return
-        if not (self.texts.issuperset(self.checked) and variables.are_texts(self.checked)):
+        reader = self._reader
+        if not (reader.texts.issuperset(self.checked) and variables.are_texts(self.checked)):
             key = variables.key(self.checked)
-            if key not in self._checked:
-                _ = variables.coerced
-                remember(self._checked, key, None)
-        variables.checked = True
+            if reader.cache.get((self._slot, key)) is None:
+                reader.coerce(variables)
+                reader.cache.keep(self._slot, key, True)
+        variables.are_checked = True

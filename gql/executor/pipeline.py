@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from types import EllipsisType
 
@@ -15,13 +16,15 @@ from ..http.documents import Document
 from ..http.execution import COMPILED
 from ..schema.context import Context, PageSizes
 from ..viewer import Viewer
-from .alongside import Buffer
-from .arguments import SurpriseError, Variables
-from .cache import FragmentCache
+from .arguments import ArgumentCache, FallbackError, Variables
 from .collect import UnsupportedError, directive_variables
 from .compile import Compiler
+from .execution import PlanExecution, without_waiting
 from .operation_plan import OperationPlan
-from .run import Run, without_waiting
+from .rows import RowCache
+
+ARGUMENT_CACHE_BYTES = 1 << 23
+"""Room for what arguments mean, by the values of their variables."""
 
 MAX_PLANS = 64
 """How many plans a document may have: operations, times outcomes of directives, times rights."""
@@ -29,17 +32,21 @@ MAX_PLANS = 64
 log = structlog.get_logger(__name__)
 
 
-class GivenUpError(Exception):
+class DisabledError(Exception):
     """The plan has failed too often to be tried for this request."""
 
 
 class Prepared:
-    """What a request was found to ask: of which plan, with which variables, with which rights.
+    """A request made ready: its plan, its variables, its viewer's rights.
 
-    `counts`: where its answers are counted.
+    Attributes:
+        variables: those of the request.
+        visibility: the documents that the viewer may see.
+        counts: where its answers are counted.
+        operation_name: of the operation, if it has one.
     """
 
-    __slots__ = ("counts", "operation_name", "plan", "variables", "visibility")
+    __slots__ = ("_plan", "counts", "operation_name", "variables", "visibility")
 
     def __init__(
         self,
@@ -49,41 +56,44 @@ class Prepared:
         counts: dict[str, int],
         operation_name: str | None,
     ) -> None:
-        self.plan = plan
+        # A plan belongs to its document: a request that is remembered must not outlive both.
+        self._plan = weakref.ref(plan)
         self.variables = variables
         self.visibility = visibility
         self.counts = counts
         self.operation_name = operation_name
 
-    def at_once(self, snapshot: Snapshot) -> Sequence[Buffer] | None:
+    @property
+    def is_alive(self) -> bool:
+        """Whether its plan still is."""
+        return self._plan() is not None
+
+    def at_once(self, snapshot: Snapshot) -> Sequence[bytes] | None:
         """The answer without waiting; see `Ready`."""
-        found = self.variables.found  # by the same request
-        if found is not None and found.version == snapshot.version:
-            pieces = found.pieces()
-            if pieces is not None and self.plan.around is not None:
-                self.counts[COMPILED] += 1
-                before, after = self.plan.around
-                return before, *pieces, after
         try:
             return without_waiting(self.answer(snapshot))
         except Exception:  # noqa: BLE001  # asked again, it is counted and explained
             return None
 
-    async def answer(self, snapshot: Snapshot) -> Sequence[Buffer]:
-        """The compiled way's answer, in pieces. Raises: SurpriseError, or anything: it has none."""
-        plan, variables = self.plan, self.variables
-        if variables.surprised == snapshot.version:
-            raise SurpriseError("again")  # nothing is different from the last time
+    async def answer(self, snapshot: Snapshot) -> Sequence[bytes]:
+        """The JSON of the answer, in pieces. Raises: FallbackError, or anything: there is none."""
+        plan, variables = self._plan(), self.variables
+        if plan is None:
+            raise FallbackError("evicted")
+        if variables.failed_version == snapshot.version:
+            raise FallbackError("again")  # nothing is different from the last time
         if not plan.takes_request():
-            raise GivenUpError
+            raise DisabledError
         try:
             plan.check(variables)
-            pieces = await Run(snapshot, self.visibility, variables).answer(plan)
+            pieces = await PlanExecution(snapshot, self.visibility, variables).answer(plan)
         except Exception as error:
-            plan.bails += 1
-            if isinstance(error, SurpriseError | QueryError):
-                variables.surprised = snapshot.version
+            plan.failures += 1
+            if isinstance(error, FallbackError | QueryError):
+                variables.failed_version = snapshot.version
             raise
+        finally:
+            variables.coerced = None  # it holds parts of the document
         self.counts[COMPILED] += 1
         return pieces
 
@@ -104,9 +114,10 @@ class CompiledPipeline:
         fragment_cache_bytes: int,
     ) -> None:
         self.reference = reference
-        self.cache = FragmentCache(fragment_cache_bytes)
-        self.compiler = Compiler(reference.schema, sizes, self.cache)
-        self.counts = dict.fromkeys((COMPILED, "unsupported", "surprise", "given up", "fault"), 0)
+        self.rows = RowCache(fragment_cache_bytes)
+        self.arguments = ArgumentCache(ARGUMENT_CACHE_BYTES)
+        self.compiler = Compiler(reference.schema, sizes, self.rows, self.arguments)
+        self.counts = dict.fromkeys((COMPILED, "unsupported", "fallback", "disabled", "fault"), 0)
 
     async def __call__(
         self, request: GraphQLRequest, context: Context, *, read_only: bool = False
@@ -137,6 +148,8 @@ class CompiledPipeline:
     def prepared(self, request: GraphQLRequest, viewer: Viewer) -> Prepared | None:
         """What a request asks, found out when it comes for the first time with these rights."""
         found: Prepared | EllipsisType | None = request.memo.get(viewer.mark, ...)
+        if isinstance(found, Prepared) and not found.is_alive:
+            found = ...
         if found is ...:
             found = request.memo[viewer.mark] = self.prepare(request, viewer)
         return found
@@ -146,10 +159,10 @@ class CompiledPipeline:
         document, operation = self.reference.find(request)
         if operation is None or operation.operation is not OperationType.QUERY:
             return None
-        variables = Variables(self.compiler.graphql, operation, request.variables or {})
+        variables = Variables(request.variables or {})
         try:
             plan = self.plan(request.query, document, operation, variables, viewer)
-        except SurpriseError:
+        except FallbackError:
             return None
         except Exception as error:  # noqa: BLE001  # a fault here must not be the client's
             self.count(error)
@@ -161,10 +174,10 @@ class CompiledPipeline:
 
     def count(self, error: Exception) -> None:
         """Count what stopped the compiled way: something to be expected, or a fault of ours."""
-        if isinstance(error, GivenUpError):
-            self.counts["given up"] += 1
-        elif isinstance(error, SurpriseError | StoreError):
-            self.counts["surprise"] += 1
+        if isinstance(error, DisabledError):
+            self.counts["disabled"] += 1
+        elif isinstance(error, FallbackError | StoreError):
+            self.counts["fallback"] += 1
         else:
             self.counts["fault"] += 1
             log.warning("compiled_execution_failed", exc_info=error)
@@ -204,16 +217,16 @@ class CompiledPipeline:
         variables: Variables,
         viewer: Viewer,
     ) -> OperationPlan | None:
-        """A new plan. Raises: SurpriseError: the variables that directives need do not fit."""
+        """A new plan. Raises: FallbackError: the variables that directives need do not fit."""
         assert document.ast is not None  # noqa: S101  # see above
         try:
             return self.compiler.compile(
                 document.ast,
                 operation,
-                variables.coerced,
+                variables,
                 may_read_secured=viewer.may_read_secured,
             )
         except UnsupportedError:
             return None
         except GraphQLError as error:
-            raise SurpriseError(str(error)) from error
+            raise FallbackError(str(error)) from error

@@ -2,201 +2,180 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from .alongside import Buffer
-from .arguments import Arguments, Asked, Variables
-from .cache import FragmentCache
-from .fragments import DocumentFragments, Entry, Key, PageKey, entry_of
+import msgspec
+
+from .arguments import Arguments, Variables, new_slot
 from .links import Link
-from .render import texts_of
+from .rows import RowCache, RowKey, RowTable
 
 Render = Callable[..., Any]
 
 Columns = Sequence[Sequence[Any]]
-"""For each link of a plan the rendered values for documents, one behind the other."""
+"""For each link of a plan the values to embed, one document's behind the other's."""
 
-Row = tuple[Any, ...]
-"""For each link of a plan what it shows of one document."""
+CursorOf = Callable[[Any], str]
+"""Makes the cursor of an item."""
+
+
+class LinkRequest(msgspec.Struct, frozen=True):
+    """What a link at the root loads.
+
+    Attributes:
+        keys: for the store.
+        cursor_of: makes an item's cursor, where it loads a list.
+        order: tells the orders of such lists apart, and with them the cursors.
+    """
+
+    keys: tuple[Any, ...]
+    cursor_of: CursorOf | None
+    order: Hashable
 
 
 class ObjectPlan:
-    """The selection on objects of one type.
+    """The selection on objects of one type, or on the edges around them.
 
-    `render(documents, *columns, *arguments)` makes the answer's objects, given for each link below
-    its values, one behind the other; it was generated for this selection (`render.py`). A result
-    shows nothing but its object and what its links show: results are `kept` by the object, and by
-    the values of the variables that show in them. The root has no object, and its plan keeps
-    nothing.
+    Attributes:
+        type_name: of the objects.
+        links: the fields that reach other documents.
+        arguments: of fields that only read the object itself.
+        render: `render(documents, *columns, *arguments)` makes the answer's objects, given for each
+            link its values; generated for this selection. A plan with cursors takes `cursor_of`,
+            too.
+        has_cursor: whether it renders edges with their cursors.
+        names: the variables whose values show.
+        survives_writes: whether its rows may be valid for more than one version of the store.
+        tables: its rows, by the values of these variables and the order of the cursors.
     """
 
-    __slots__ = ("arguments", "kept", "links", "names", "render", "type_name")
+    __slots__ = (
+        "_slot",
+        "arguments",
+        "cache",
+        "has_cursor",
+        "links",
+        "names",
+        "render",
+        "survives_writes",
+        "tables",
+        "type_name",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what the compiler found out
         self,
         type_name: str,
         links: Sequence[LinkPlan],
         arguments: Sequence[Arguments[dict[str, Any]]],
         render: Render,
-        cache: FragmentCache,
+        cache: RowCache,
+        *,
+        has_cursor: bool = False,
     ) -> None:
         self.type_name = type_name
         self.links = tuple(links)
         self.arguments = tuple(arguments)
         self.render = render
+        self.has_cursor = has_cursor
         names = {name for each in self.arguments for name in each.names}
         names.update(name for link in self.links for name in link.names)
         self.names = tuple(sorted(names))
-        self.kept = DocumentFragments(cache, lasting=all(link.lasting for link in self.links))
+        self.survives_writes = all(link.survives_writes for link in self.links)
+        self.cache = cache
+        self.tables: dict[Hashable, RowTable] = {}
+        self._slot = new_slot()
 
-    def variant(self, variables: Variables) -> Hashable:
+    def values_key(self, variables: Variables) -> Hashable:
         """What tells apart the values of the variables that show; None where none do."""
         if not self.names:
             return None
-        variant: Hashable = variables.asked.get(self, ...)
-        if variant is ...:
-            variant = variables.asked[self] = variables.key(self.names)
-        return variant
+        key: Hashable = variables.memo.get(self._slot, ...)
+        if key is ...:
+            key = variables.memo[self._slot] = variables.key(self.names)
+        return key
 
-    def keys(self, documents: Iterable[Any], variables: Variables) -> list[Key]:
-        """Under what the results for documents are kept."""
-        variant = self.variant(variables)
-        if variant is None:
-            return [document.id for document in documents]
-        return [(variant, document.id) for document in documents]
+    def table(self, variables: Variables, order: Hashable = None) -> RowTable:
+        """The rows for these values of variables, and for cursors of this order."""
+        variant: Hashable = order if self.has_cursor else None
+        if self.names and self.survives_writes:
+            variant = variant, self.values_key(variables)
+        table = self.tables.get(variant)
+        if table is None:
+            table = self.tables[variant] = RowTable(
+                self.cache, self.tables, variant, survives_writes=self.survives_writes
+            )
+        return table
 
-    def shown(self, documents: Sequence[Any], columns: Columns, variables: Variables) -> list[Any]:
-        """What the answer shows of documents. Raises: SurpriseError."""
-        arguments = [each(variables) for each in self.arguments] if self.arguments else ()
-        shown: list[Any] = self.render(documents, *columns, *arguments)
-        return shown
+    def keys(self, ids: Sequence[str], variables: Variables) -> Sequence[RowKey]:
+        """Under which keys the rows of documents are found in the table."""
+        # A list's variables, such as a cursor, have many values; each would need a table.
+        if self.survives_writes or not self.names:
+            return ids
+        values = self.values_key(variables)
+        return [(values, id) for id in ids]
 
-    def rows(self, documents: Sequence[Any], columns: Columns) -> Sequence[Row]:
-        """What each link shows of each document: n documents -> n tuples."""
-        if not self.links:
-            return [()] * len(documents)
-        pairs = zip(self.links, columns, strict=True)
-        shown = [link.by_document(documents, column) for link, column in pairs]
-        return list(zip(*shown, strict=True))
-
-    def columns(self, rows: Sequence[Row]) -> Columns:
-        """The way back: from n tuples to the values of each link, one behind the other."""
-        columns = zip(*rows, strict=True)
-        return [
-            list(column if link.sources is None else chain.from_iterable(column))
-            for link, column in zip(self.links, columns, strict=True)
-        ]
-
-    def texts(
+    def shown(
         self,
-        keys: Sequence[Key],
         documents: Sequence[Any],
         columns: Columns,
         variables: Variables,
-    ) -> Sequence[bytes]:
-        """The JSON of n > 0 distinct documents, for the state that is being read. What is found to
-        be true still need not be made; what was asked for before is kept. Raises: SurpriseError.
-        """
-        if self.kept.are_new(keys):
-            made = texts_of(self.shown(documents, columns, variables))
-            self.kept.see(keys, self.variant(variables))
-            return made
-        texts: dict[Key, bytes] = {}
-        left = []
-        for each in zip(keys, documents, self.rows(documents, columns), strict=True):
-            entry = self.kept.find(*each)
-            if entry is None:
-                left.append(each)
-            else:
-                texts[each[0]] = entry.json
-        if left:
-            new, documents, rows = zip(*left, strict=True)
-            made = texts_of(self.shown(documents, self.columns(rows), variables))
-            self.keep(new, documents, rows, made, variables)
-            texts.update(zip(new, made, strict=True))
-        return [texts[key] for key in keys]
-
-    def keep(
-        self,
-        keys: Sequence[Key],
-        documents: Sequence[Any],
-        rows: Sequence[Row],
-        texts: Sequence[bytes],
-        variables: Variables,
-    ) -> None:
-        """Keep those of these results that somebody asked for before."""
-        variant = self.variant(variables)
-        if not self.kept.are_new(keys):
-            known = self.kept.known(keys)
-            of_each = zip(keys, documents, rows, texts, strict=True)
-            made = ((k, entry_of(d, r, json, variant)) for k, d, r, json in of_each if k in known)
-            self.kept.put_all(dict(made))
-        self.kept.see(keys, variant)
+        cursor_of: CursorOf | None = None,
+    ) -> list[Any]:
+        """The answer's objects for documents. Raises: FallbackError."""
+        arguments = [each(variables) for each in self.arguments] if self.arguments else ()
+        if self.has_cursor:
+            shown: list[Any] = self.render(documents, *columns, *arguments, cursor_of)
+        else:
+            shown = self.render(documents, *columns, *arguments)
+        return shown
 
 
 class ConnectionPlan:
-    """The selection on a connection: what it asks of its items, and how it is put together.
+    """The selection on a connection.
 
-    `render(page, cursor_of, *item_values)`: one list of results for each plan of `items`, which
-    has with each whether its results are written one behind the other, with nothing between them.
-    Where all are, what is around them is kept, too, in `frames` by the page.
+    Attributes:
+        items: for each list of nodes or edges in it, the plan of its items.
+        render: `render(page, cursor_of, *lists)` gives the JSON in pieces, with the items of each
+            list already joined by commas.
+        with_total: whether the size of the whole list shows.
     """
 
-    __slots__ = ("frames", "items", "render", "with_total")
+    __slots__ = ("items", "render", "with_total")
 
-    def __init__(
-        self,
-        items: Sequence[tuple[ObjectPlan, bool]],
-        render: Render,
-        cache: FragmentCache,
-        *,
-        with_total: bool,
-    ) -> None:
+    def __init__(self, items: Sequence[ObjectPlan], render: Render, *, with_total: bool) -> None:
         self.items = tuple(items)
-        self.frames: DocumentFragments | None = None
-        if all(joined for _, joined in items):
-            self.frames = DocumentFragments(cache, lasting=False)
         self.render = render
         self.with_total = with_total
 
-    def kept(
-        self, version: str, page_id: int, parts: Sequence[PageKey]
-    ) -> tuple[Entry, list[Sequence[Buffer]]] | None:
-        """What is kept of a page: what is around its lists, and each of these."""
-        frame = self.frames.at(version).get(page_id) if self.frames is not None else None
-        if frame is None:
-            return None
-        texts: list[Sequence[Buffer]] = []
-        for (plan, _), part in zip(self.items, parts, strict=True):
-            plan.kept.at(version)
-            found = plan.kept.page(part)
-            if not found:
-                return None
-            texts.append(found)
-        return frame, texts
-
 
 class LinkPlan:
-    """A field that reaches other documents: whom it asks what, and the plan for what comes back.
+    """A field that reaches other documents.
 
-    `sources(object)` are the objects inside this document that the field is on, its related
-    stories; None: it is on the document itself. `below`: a connection's plan, or plans by the name
-    of the type that comes; `only`, where there is just one. `leads`: the same, where documents
-    alone say where the link leads, so that it can be remembered; clients make up arguments.
+    Attributes:
+        link: whom it asks what.
+        sources: gives the objects inside a document that the field is on, such as its related
+            stories; None where it is on the document itself.
+        arguments: None where it takes none.
+        below: the plan of the connection it leads to, or plans by the name of the type.
+        target: the plan of the only type, where documents alone say where the link leads, so that
+            this can be remembered: clients make up arguments.
+        is_nullable: whether a value may be null.
+        survives_writes: see `ObjectPlan`.
+        names: the variables whose values show.
     """
 
     __slots__ = (
+        "_slot",
         "arguments",
         "below",
         "is_nullable",
-        "lasting",
-        "leads",
         "link",
         "names",
-        "only",
         "sources",
+        "survives_writes",
+        "target",
         "with_total",
     )
 
@@ -213,20 +192,20 @@ class LinkPlan:
         self.sources = sources
         self.arguments = arguments
         self.below = below
-        self.only: ObjectPlan | None = None
-        if isinstance(below, dict) and len(below) == 1:
-            [self.only] = below.values()
-        self.leads = self.only if arguments is None else None
+        self.target: ObjectPlan | None = None
+        if arguments is None and isinstance(below, dict) and len(below) == 1:
+            [self.target] = below.values()
         self.is_nullable = is_nullable
-        # A list may show something else in each state, without a document that shows it.
-        self.lasting: bool = isinstance(below, dict) and all(
-            plan.kept.lasting for plan in below.values()
+        # A list may change without a document that shows it.
+        self.survives_writes: bool = isinstance(below, dict) and all(
+            plan.survives_writes for plan in below.values()
         )
         self.with_total = isinstance(below, ConnectionPlan) and below.with_total
-        plans = below.values() if isinstance(below, dict) else [plan for plan, _ in below.items]
+        plans = below.values() if isinstance(below, dict) else below.items
         self.names: set[str] = {name for plan in plans for name in plan.names}
         if arguments is not None:
             self.names.update(arguments.names)
+        self._slot = new_slot()
 
     def sources_in(self, documents: Sequence[Any]) -> Sequence[Any]:
         """The objects that the field is on, one document's behind the other's."""
@@ -241,23 +220,26 @@ class LinkPlan:
         values = iter(column)
         return [tuple(islice(values, len(self.sources(each)))) for each in documents]
 
-    def ask(self, document: Any, variables: Variables) -> Asked:
-        """What it asks for one document, its own source."""
-        asked = self.arguments(variables) if self.arguments is not None else None
-        [keys] = self.link.keys((document,), asked, self.with_total)
-        return Asked(keys, None if self.link.cursors is None else self.link.cursors(asked))
+    def root_request(self, variables: Variables) -> LinkRequest:
+        """What it loads at the root, which depends on nothing but the variables."""
+        request: LinkRequest | None = variables.memo.get(self._slot)
+        if request is None:
+            asked = self.arguments(variables) if self.arguments is not None else None
+            [keys] = self.link.keys((None,), asked, self.with_total)
+            request = variables.memo[self._slot] = self.request(keys, asked)
+        return request
 
-    def cursor_of(self, asked: Any) -> Callable[[Any], str]:
-        """What makes the cursor of an item of the list that was asked for."""
-        assert self.link.cursors is not None  # noqa: S101  # a connection's link has them
-        return self.link.cursors(asked)
+    def request(self, keys: tuple[Any, ...], asked: Any) -> LinkRequest:
+        """What it loads for some keys, with its prepared arguments."""
+        cursor_of = None if self.link.cursors is None else self.link.cursors(asked)
+        return LinkRequest(keys, cursor_of, getattr(asked, "order", None))
 
 
 class TextLookup:
     """The argument `by: {slug: $slug}` of a look-up, where the variable is a text by its type.
 
-    These are what clients ask most; the text that was sent is the key itself, with nothing to
-    coerce and nothing to remember. Anything else than a text goes the way of all arguments.
+    The text that was sent is the key itself, with nothing to coerce and nothing to cache. Anything
+    else than a text is read as all arguments are.
     """
 
     __slots__ = ("_key", "_otherwise", "_spelled", "name", "names")
@@ -270,7 +252,7 @@ class TextLookup:
         self._otherwise = otherwise
 
     def __call__(self, variables: Variables) -> Any:
-        """The key to look up. Raises: SurpriseError."""
+        """The key to look up. Raises: FallbackError."""
         value = variables.sent.get(self.name)
         if type(value) is str:
             return self._key, self._spelled(value)

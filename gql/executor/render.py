@@ -1,8 +1,8 @@
-"""Step 4: one Python function for each selection on an object, generated.
+"""Step 4: code generation of one Python function for each selection on an object.
 
-It reads the fields off the document, checks each as the reference would (type, range, not null) and
+It reads the fields off the document, checks each as graphql-core would (type, range, not null) and
 puts the answer's object together; links come in as values that are rendered already. Whatever fails
-a check raises SurpriseError, and the reference finds the words for it.
+a check raises FallbackError, and graphql-core explains it.
 """
 
 from __future__ import annotations
@@ -21,74 +21,74 @@ from graphql import (
 )
 
 from ..schema.scalars import serialize_date_time
-from .alongside import Buffer
-from .arguments import SurpriseError
+from .arguments import FallbackError
 from .collect import UnsupportedError
 
 MAX_INT = 2_147_483_647
 MIN_INT = -2_147_483_648
 
 
-def surprise(what: str) -> NoReturn:
-    """Leave it to the reference."""
-    raise SurpriseError(what)
+def fallback(what: str) -> NoReturn:
+    """Leave it to graphql-core."""
+    raise FallbackError(what)
 
 
-def text(value: Any) -> str:
+def check_string(value: Any) -> str:
     """A value for String, ID and URL."""
-    return value if type(value) is str else surprise("not a text")
+    return value if type(value) is str else fallback("not a text")
 
 
-def whole(value: Any) -> int:
+def check_int(value: Any) -> int:
     """A value for Int."""
     if type(value) is int and MIN_INT <= value <= MAX_INT:
         return value
-    return surprise("not an Int")
+    return fallback("not an Int")
 
 
-def truth(value: Any) -> bool:
+def check_boolean(value: Any) -> bool:
     """A value for Boolean."""
-    return value if type(value) is bool else surprise("not a Boolean")
+    return value if type(value) is bool else fallback("not a Boolean")
 
 
-def moment(value: Any) -> str | datetime:
+def serialize_datetime(value: Any) -> str | datetime:
     """A value for DateTime; the encoder writes those in UTC as the reference does."""
     if type(value) is not datetime:
-        surprise("not a time")
+        fallback("not a time")
     return value if value.tzinfo is UTC else serialize_date_time(value)
 
 
-def anything(value: Any) -> Any:
+def check_json(value: Any) -> Any:
     """A value for JSON, which the encoder checks."""
-    return value if value is not None else surprise("null")
+    return value if value is not None else fallback("null")
 
 
-def several(value: Any) -> Any:
+def check_list(value: Any) -> Any:
     """A value for a list of leaves; a text or a dict has members, too, and is none."""
-    return value if type(value) is tuple or type(value) is list else surprise("not a list")
+    return value if type(value) is tuple or type(value) is list else fallback("not a list")
 
 
-def present(value: Any) -> Any:
+def check_non_null(value: Any) -> Any:
     """A value of a non-null field."""
-    return value if value is not None else surprise("null")
+    return value if value is not None else fallback("null")
 
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
-    "ID": text,
-    "String": text,
-    "URL": text,
-    "Int": whole,
-    "Boolean": truth,
-    "DateTime": moment,
-    "JSON": anything,
+    "ID": check_string,
+    "String": check_string,
+    "URL": check_string,
+    "Int": check_int,
+    "Boolean": check_boolean,
+    "DateTime": serialize_datetime,
+    "JSON": check_json,
 }
 # What the generated code writes out, so that the common case costs no call.
 _INLINE = {
-    "text": "{v} if type({v}) is str else text({v})",
-    "truth": "{v} if type({v}) is bool else truth({v})",
+    "check_string": "{v} if type({v}) is str else check_string({v})",
+    "check_boolean": "{v} if type({v}) is bool else check_boolean({v})",
     # Python compares ints of up to 30 bits at a fraction of what larger ones take.
-    "whole": "{v} if type({v}) is int and {v} >= 0 and {v} <= 1073741823 else whole({v})",
-    "moment": "{v} if type({v}) is datetime and {v}.tzinfo is UTC else moment({v})",
+    "check_int": "{v} if type({v}) is int and {v} >= 0 and {v} <= 1073741823 else check_int({v})",
+    "serialize_datetime": "{v} if type({v}) is datetime and {v}.tzinfo is UTC "
+    "else serialize_datetime({v})",
 }
 
 
@@ -98,7 +98,7 @@ class Writer:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.names: dict[str, Any] = {
-            check.__name__: check for check in (*_CHECKS.values(), present, several)
+            check.__name__: check for check in (*_CHECKS.values(), check_non_null, check_list)
         }
         self.names.update(datetime=datetime, UTC=UTC)
         self._count = 0
@@ -137,7 +137,7 @@ def _checked(writer: Writer, depth: int, source: str, type: GraphQLOutputType) -
         item = writer.name("i")
         if not isinstance(type.of_type, GraphQLNonNull):
             raise UnsupportedError("a list with nulls")
-        return f"[{_expression(item, type.of_type.of_type)} for {item} in several({source})]"
+        return f"[{_expression(item, type.of_type.of_type)} for {item} in check_list({source})]"
     value = source
     if not source.isidentifier():
         value = writer.name("v")
@@ -155,11 +155,11 @@ def _expression(value: str, type: GraphQLOutputType) -> str:
 
 
 def to_json(value: Any) -> bytes:
-    """The JSON of an answer. Raises: SurpriseError: the reference writes it in another way."""
+    """The JSON of an answer. Raises: FallbackError: the reference writes it in another way."""
     try:
         return orjson.dumps(value, option=orjson.OPT_UTC_Z)
     except orjson.JSONEncodeError as error:  # this is TypeError, as which a fault would pass
-        raise SurpriseError(str(error)) from error
+        raise FallbackError(str(error)) from error
 
 
 def texts_of(values: Sequence[Any]) -> list[bytes]:
@@ -169,34 +169,6 @@ def texts_of(values: Sequence[Any]) -> list[bytes]:
     parts = [_NUL] * (2 * len(values) + 1)  # to write all at once costs a fraction
     parts[1::2] = values
     return [text[1:-1] for text in to_json(parts).split(b"\0")[1:-1]]
-
-
-class Lists:
-    """Texts of lists that are put into an answer when the rest of it is written; none is copied.
-
-    Until then a mark stands for each: its number between NULs, of which JSON has none.
-    """
-
-    __slots__ = ("texts",)
-
-    def __init__(self, texts: list[Sequence[Buffer]] | None = None) -> None:
-        self.texts = texts or []
-
-    def add(self, items: Sequence[Buffer]) -> orjson.Fragment:
-        """What stands for a list with these items, each or several with a comma behind them."""
-        self.texts.append(items)
-        return orjson.Fragment(b"[\0%d\0]" % (len(self.texts) - 1))
-
-    def fill(self, json: bytes) -> list[Buffer]:
-        """The JSON of something with the lists in it, in pieces."""
-        pieces: list[Buffer] = []
-        for number, piece in enumerate(json.split(b"\0")):
-            if number % 2 == 0:
-                pieces.append(piece)
-            else:
-                pieces += self.texts[int(piece)]
-                pieces[-1] = memoryview(pieces[-1])[:-1]  # the last comma
-        return pieces
 
 
 _NUL: Any = orjson.Fragment(b"\0")  # which no JSON has

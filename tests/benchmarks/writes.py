@@ -29,7 +29,7 @@ import uvloop
 
 from gql import garbage
 from gql.app import share_interpreter
-from gql.executor.run import without_waiting
+from gql.executor.execution import without_waiting
 from store import ArticleQuery, Batch, Snapshot, TinyDBRepository, Visibility, Window, of_topic
 from store.model import Article
 

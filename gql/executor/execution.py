@@ -1,0 +1,338 @@
+"""Step 6: a plan executed on one snapshot: load level by level, render, embed.
+
+At each level every kind of batch load is one call to the store, for all objects of the level. Rows
+come from the cache where they are valid; where all are, nothing is loaded below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+import orjson
+
+from store import Page, Snapshot, Visibility
+
+from .arguments import FallbackError, Variables
+from .link_batch import LinkBatch
+from .links import Ask
+from .operation_plan import OperationPlan
+from .plan import Columns, ConnectionPlan, CursorOf, LinkPlan, LinkRequest, ObjectPlan
+from .render import fallback, texts_of, to_json
+from .rows import Row, RowKey, RowTable, make_row
+
+T = TypeVar("T")
+
+ROOT = (None,)
+
+
+def without_waiting(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits. Raises: FallbackError: it does."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    coroutine.close()
+    return fallback("waits")
+
+
+class PlanExecution:
+    """One execution of a plan.
+
+    Attributes:
+        snapshot: the version of the store that is read.
+        version: its name.
+        visibility: the documents that the viewer may see.
+        variables: those of the request.
+    """
+
+    __slots__ = ("snapshot", "variables", "version", "visibility")
+
+    def __init__(self, snapshot: Snapshot, visibility: Visibility, variables: Variables) -> None:
+        self.snapshot = snapshot
+        self.version = snapshot.version
+        self.visibility = visibility
+        self.variables = variables
+
+    async def answer(self, plan: OperationPlan) -> Sequence[bytes]:
+        """The JSON of the whole answer, in pieces. Raises: FallbackError."""
+        links, envelope = plan.links, plan.envelope
+        requests = [link.root_request(self.variables) for link in links]
+        if len(links) == 1:
+            [link], [request] = links, requests
+            answers = await link.link.ask(self.snapshot, request.keys, self.visibility)
+            return [envelope[0], *await self.value(link, request, answers), envelope[1]]
+        pairs = list(zip(links, requests, strict=True))
+        loaded = await self.load([(link.link.ask, request.keys) for link, request in pairs])
+        pieces = [envelope[0]]
+        for (link, request), after in zip(pairs, envelope[1:], strict=True):
+            by_key = loaded[link.link.ask]
+            pieces += await self.value(link, request, [by_key[key] for key in request.keys])
+            pieces.append(after)
+        return pieces
+
+    async def value(
+        self, link: LinkPlan, request: LinkRequest, answers: Sequence[Any]
+    ) -> Sequence[bytes]:
+        """The JSON of a link at the root, in pieces."""
+        below = link.below
+        if isinstance(below, ConnectionPlan):
+            return await self.connection(below, request, answers[0])
+        found = link.link.pick(answers)
+        if link.link.is_list:
+            return await self.entities_json(link, found)
+        if found is None:
+            return (b"null",) if link.is_nullable else fallback("null")
+        return (await self.entity_json(below[type(found).__name__], found),)
+
+    async def entity_json(self, plan: ObjectPlan, document: Any) -> bytes:
+        """The JSON of one document."""
+        table = plan.table(self.variables)
+        [key] = keys = plan.keys((document.id,), self.variables)
+        json = table.at(self.version).get(key)
+        if json is not None:
+            plan.cache.hits += 1
+            return json
+        [row] = await self.rows(plan, table, keys, (document,))
+        return row.json
+
+    async def entities_json(self, link: LinkPlan, found: Sequence[Any]) -> Sequence[bytes]:
+        """The JSON of a list of documents, some of which may not be there or come twice."""
+        assert isinstance(link.below, dict)  # noqa: S101  # the other kind has pages
+        if None in found and not link.is_nullable:
+            raise FallbackError("null")
+        distinct = {entity.id: entity for entity in found if entity is not None}
+        rows = await self.entities(link.below, list(distinct.values()))
+        return b"[", b",".join([b"null" if e is None else rows[e.id].json for e in found]), b"]"
+
+    async def connection(
+        self, plan: ConnectionPlan, request: LinkRequest, page: Page[Any]
+    ) -> Sequence[bytes]:
+        """The JSON of a connection, in pieces."""
+        lists = []
+        for items in plan.items:
+            table = items.table(self.variables, request.order)
+            ids = page.ids if page.ids is not None else [item.id for item in page.items]
+            keys = items.keys(ids, self.variables)
+            valid = table.at(self.version)
+            try:
+                joined = b",".join(map(valid.__getitem__, keys))
+            except KeyError:
+                joined = await self.rendered_page(items, table, keys, page, request.cursor_of)
+            else:
+                items.cache.hits += len(keys)
+            lists.append(joined)
+        rendered: Sequence[bytes] = plan.render(page, request.cursor_of, *lists)
+        return rendered
+
+    async def rendered_page(
+        self,
+        plan: ObjectPlan,
+        table: RowTable,
+        keys: Sequence[RowKey],
+        page: Page[Any],
+        cursor_of: CursorOf | None,
+    ) -> bytes:
+        """The joined JSON of a page's items, of which some are not in the cache."""
+        documents = list(page.items)
+        if plan.survives_writes and table.are_mostly_new(keys):
+            # Written in one go, and not cached: most documents are never requested again.
+            plan.cache.misses += len(keys)
+            columns, _ = await self.columns(plan, documents)
+            table.note_requested(keys)
+            return to_json(plan.shown(documents, columns, self.variables, cursor_of))[1:-1]
+        found = await self.page_rows(
+            plan, table, dict(zip(keys, documents, strict=True)), cursor_of
+        )
+        return b",".join([found[key] for key in keys])
+
+    async def page_rows(
+        self,
+        plan: ObjectPlan,
+        table: RowTable,
+        documents: Mapping[RowKey, Any],
+        cursor_of: CursorOf | None,
+    ) -> dict[RowKey, bytes]:
+        """The JSON of documents, from the cache or rendered."""
+        valid = table.at(self.version)
+        found = {key: valid[key] for key in documents if key in valid}
+        plan.cache.hits += len(found)
+        missing = [key for key in documents if key not in found]
+        if missing:
+            made = await self.rows(
+                plan, table, missing, [documents[key] for key in missing], cursor_of
+            )
+            found.update((key, row.json) for key, row in zip(missing, made, strict=True))
+        return found
+
+    async def rows(
+        self,
+        plan: ObjectPlan,
+        table: RowTable,
+        keys: Sequence[RowKey],
+        documents: Sequence[Any],
+        cursor_of: CursorOf | None = None,
+    ) -> Sequence[Row]:
+        """The rows of n > 0 distinct documents that are not valid yet: revalidated or rendered."""
+        plan.cache.misses += len(keys)
+        columns, dependencies = await self.columns(plan, documents)
+        found: dict[RowKey, Row] = {}
+        if table.rows and table.version == self.version:  # others may read another one meanwhile
+            for key, document, embedded in zip(keys, documents, dependencies, strict=True):
+                row = table.revalidate(key, document, embedded)
+                if row is not None:
+                    found[key] = row
+        if len(found) == len(keys):
+            return [found[key] for key in keys]
+        if found:
+            left = [n for n, key in enumerate(keys) if key not in found]
+            more = await self.rendered(
+                plan, table, [keys[n] for n in left], [documents[n] for n in left], cursor_of
+            )
+        else:
+            more = self.made(plan, table, keys, documents, columns, dependencies, cursor_of)
+        found.update(more)
+        return [found[key] for key in keys]
+
+    async def rendered(
+        self,
+        plan: ObjectPlan,
+        table: RowTable,
+        keys: Sequence[RowKey],
+        documents: Sequence[Any],
+        cursor_of: CursorOf | None,
+    ) -> dict[RowKey, Row]:
+        """New rows of documents, with what they embed."""
+        columns, dependencies = await self.columns(plan, documents)
+        return self.made(plan, table, keys, documents, columns, dependencies, cursor_of)
+
+    def made(  # noqa: PLR0913, PLR0917  # all that a row is made of
+        self,
+        plan: ObjectPlan,
+        table: RowTable,
+        keys: Sequence[RowKey],
+        documents: Sequence[Any],
+        columns: Columns,
+        dependencies: Sequence[tuple[Any, ...]],
+        cursor_of: CursorOf | None,
+    ) -> dict[RowKey, Row]:
+        """New rows of documents; those requested before go into the cache."""
+        texts = texts_of(plan.shown(documents, columns, self.variables, cursor_of))
+        rows = {
+            key: make_row(document.id, document, embedded, text)
+            for key, document, embedded, text in zip(
+                keys, documents, dependencies, texts, strict=True
+            )
+        }
+        if table.version == self.version:
+            table.add(rows)
+        return rows
+
+    async def columns(
+        self, plan: ObjectPlan, documents: Sequence[Any]
+    ) -> tuple[Columns, Sequence[tuple[Any, ...]]]:
+        """The values of each link to embed, and for each document the rows that it embeds."""
+        if not plan.links:
+            return (), [()] * len(documents)
+        batches = [LinkBatch(link, documents, self.variables, self.version) for link in plan.links]
+        loads = [(batch.plan.link.ask, batch.missing) for batch in batches if batch.missing]
+        loaded = await self.load(loads) if loads else {}
+        columns, dependencies = [], []
+        for batch in batches:
+            if batch.missing:
+                by_key = loaded[batch.plan.link.ask]
+                await self.resolve(batch, {key: by_key[key] for key in batch.missing})
+            values, serials = batch.values()
+            columns.append(values)
+            if plan.survives_writes:
+                dependencies.append(batch.plan.by_document(documents, serials))
+        if not dependencies:
+            return columns, [()] * len(documents)
+        return columns, list(zip(*dependencies, strict=True))
+
+    async def load(self, loads: Sequence[tuple[Ask, Sequence[Any]]]) -> dict[Ask, dict[Any, Any]]:
+        """The store's answers by kind of batch load and key; one call for each kind."""
+        wanted: dict[Ask, dict[Any, None]] = {}
+        for ask, keys in loads:
+            wanted.setdefault(ask, {}).update(dict.fromkeys(keys))
+        answers: dict[Ask, dict[Any, Any]] = {}
+        for ask, distinct in wanted.items():
+            keys = list(distinct)
+            found = await ask(self.snapshot, keys, self.visibility) if keys else ()
+            answers[ask] = dict(zip(keys, found, strict=True))
+        return answers
+
+    async def resolve(self, batch: LinkBatch, answers: dict[Any, Any]) -> None:
+        """Render where the missing keys of a batch lead."""
+        below = batch.plan.below
+        if isinstance(below, ConnectionPlan):
+            batch.rows = await self.connections(batch, below, answers)
+            return
+        distinct = {entity.id: entity for entity in answers.values() if entity is not None}
+        by_id = await self.entities(below, list(distinct.values()))
+        new = {key: entity and by_id[entity.id] for key, entity in answers.items()}
+        batch.rows = {**batch.rows, **new} if batch.rows else new
+        if batch.table is not None and batch.table.version == self.version:
+            batch.table.keep_links(new)
+
+    async def entities(
+        self, below: dict[str, ObjectPlan], entities: Sequence[Any]
+    ) -> dict[Any, Row]:
+        """The rows of distinct documents, by id."""
+        found: dict[Any, Row] = {}
+        for type_name, plan in below.items():
+            same = [entity for entity in entities if type(entity).__name__ == type_name]
+            if same:
+                found.update(await self.entity_rows(plan, same))
+        return found
+
+    async def entity_rows(self, plan: ObjectPlan, documents: Sequence[Any]) -> dict[Any, Row]:
+        """The rows of distinct documents of one type, by id."""
+        table = plan.table(self.variables)
+        valid = table.at(self.version)
+        ids = [document.id for document in documents]
+        keys = plan.keys(ids, self.variables)
+        rows = {key: table.rows[key] for key in keys if key in valid}
+        plan.cache.hits += len(rows)
+        missing = [n for n, key in enumerate(keys) if key not in rows]
+        if missing:
+            new = [keys[n] for n in missing]
+            made = await self.rows(plan, table, new, [documents[n] for n in missing])
+            rows.update(zip(new, made, strict=True))
+        return {id: rows[key] for id, key in zip(ids, keys, strict=True)}
+
+    async def connections(
+        self, batch: LinkBatch, plan: ConnectionPlan, pages: Mapping[Any, Page[Any]]
+    ) -> dict[Any, Row]:
+        """Several connections, rendered together; as rows by key, which nobody keeps."""
+        request = batch.plan.request((), batch.asked)
+        lists = [await self.joined(items, request, list(pages.values())) for items in plan.items]
+        found = {}
+        for n, (key, page) in enumerate(pages.items()):
+            json = b"".join(plan.render(page, request.cursor_of, *(each[n] for each in lists)))
+            found[key] = Row("", page, (), json, orjson.Fragment(json), 0)
+        return found
+
+    async def joined(
+        self, plan: ObjectPlan, request: LinkRequest, pages: Sequence[Page[Any]]
+    ) -> list[bytes]:
+        """The joined JSON of each page's items; what is not cached is rendered in one go."""
+        table = plan.table(self.variables, request.order)
+        valid = table.at(self.version)
+        of_pages = [
+            plan.keys(
+                page.ids if page.ids is not None else [item.id for item in page.items],
+                self.variables,
+            )
+            for page in pages
+        ]
+        new: dict[RowKey, Any] = {}
+        for keys, page in zip(of_pages, pages, strict=True):
+            if not all(key in valid for key in keys):
+                new.update(zip(keys, page.items, strict=True))
+        found: Mapping[RowKey, bytes] = valid
+        if new:
+            kept = {key: valid[key] for keys in of_pages for key in keys if key in valid}
+            found = kept | await self.page_rows(plan, table, new, request.cursor_of)
+        return [b",".join(map(found.__getitem__, keys)) for keys in of_pages]
