@@ -199,12 +199,29 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     backwards: bool
 
 
+class Places(msgspec.Struct, frozen=True, gc=False):
+    """Where a page's items stand among all documents of their kind that the reader may see.
+
+    They hold for one version of the store and one visibility; callers may file by them what they
+    keep of documents, which is faster than by id.
+
+    Attributes:
+        at: the place of each item, in the page's order.
+        run: the same as a slice, where they follow each other.
+        of: how many places there are.
+    """
+
+    at: Sequence[int]
+    run: slice | None
+    of: int
+
+
 class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A part of an ordered list; both flags are true to the whole list, not only to the window.
 
     `total` is the size of the whole list, or None where it was not asked for; `place` is None where
     the engine keeps no such list. `ids`: those of the items, where the engine has them at hand
-    without looking up the items.
+    without looking up the items; `places`: see there, where the engine knows them.
     """
 
     items: Sequence[T]
@@ -213,6 +230,14 @@ class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     total: int | None = None
     place: Place | None = None
     ids: Sequence[str] | None = None
+    places: Places | None = None
+
+    def item_ids(self) -> Sequence[str]:
+        """The ids of the items, of entities that have one."""
+        if self.ids is not None:
+            return self.ids
+        items: Sequence[Any] = self.items
+        return [item.id for item in items]
 
 
 ArticlePage = Page[Article]

@@ -113,15 +113,12 @@ class PlanExecution:
         lists = []
         for items in plan.items:
             table = items.table(self.variables, request.order)
-            ids = page.ids if page.ids is not None else [item.id for item in page.items]
-            keys = items.keys(ids, self.variables)
-            valid = table.at(self.version)
-            try:
-                joined = b",".join(map(valid.__getitem__, keys))
-            except KeyError:
-                joined = await self.rendered_page(items, table, keys, page, request.cursor_of)
+            table.at(self.version)
+            joined = table.joined(page) if items.keys_are_ids else None
+            if joined is None:
+                joined = await self.rendered_page(items, table, page, request.cursor_of)
             else:
-                items.cache.hits += len(keys)
+                items.cache.hits += len(page.items)
             lists.append(joined)
         rendered: Sequence[bytes] = plan.render(page, request.cursor_of, *lists)
         return rendered
@@ -130,21 +127,21 @@ class PlanExecution:
         self,
         plan: ObjectPlan,
         table: RowTable,
-        keys: Sequence[RowKey],
         page: Page[Any],
         cursor_of: CursorOf | None,
     ) -> bytes:
-        """The joined JSON of a page's items, of which some are not in the cache."""
-        documents = list(page.items)
+        """The joined JSON of a page's items, of which some are not known to be cached."""
+        keys = plan.keys(page.item_ids(), self.variables)
+        documents = dict(zip(keys, page.items, strict=True))
         if plan.survives_writes and table.are_mostly_new(keys):
             # Written in one go, and not cached: most documents are never requested again.
             plan.cache.misses += len(keys)
-            columns, _ = await self.columns(plan, documents)
+            columns, _ = await self.columns(plan, page.items)
             table.note_requested(keys)
-            return to_json(plan.shown(documents, columns, self.variables, cursor_of))[1:-1]
-        found = await self.page_rows(
-            plan, table, dict(zip(keys, documents, strict=True)), cursor_of
-        )
+            return to_json(plan.shown(page.items, columns, self.variables, cursor_of))[1:-1]
+        found = await self.page_rows(plan, table, documents, cursor_of)
+        if plan.keys_are_ids and table.version == self.version:
+            table.file_by_place(page)
         return b",".join([found[key] for key in keys])
 
     async def page_rows(
@@ -320,13 +317,7 @@ class PlanExecution:
         """The joined JSON of each page's items; what is not cached is rendered in one go."""
         table = plan.table(self.variables, request.order)
         valid = table.at(self.version)
-        of_pages = [
-            plan.keys(
-                page.ids if page.ids is not None else [item.id for item in page.items],
-                self.variables,
-            )
-            for page in pages
-        ]
+        of_pages = [plan.keys(page.item_ids(), self.variables) for page in pages]
         new: dict[RowKey, Any] = {}
         for keys, page in zip(of_pages, pages, strict=True):
             if not all(key in valid for key in keys):

@@ -108,10 +108,15 @@ class ObjectPlan:
             )
         return table
 
+    @property
+    def keys_are_ids(self) -> bool:
+        """Whether rows are found in their table by nothing but the document's id."""
+        # A list's variables, such as a cursor, have many values; each would need a table.
+        return self.survives_writes or not self.names
+
     def keys(self, ids: Sequence[str], variables: Variables) -> Sequence[RowKey]:
         """Under which keys the rows of documents are found in the table."""
-        # A list's variables, such as a cursor, have many values; each would need a table.
-        if self.survives_writes or not self.names:
+        if self.keys_are_ids:
             return ids
         values = self.values_key(variables)
         return [(values, id) for id in ids]
