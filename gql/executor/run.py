@@ -209,6 +209,7 @@ class Run:
             await (self.page(each, page) if joined else self.objects(each, list(page.items)))
             for each, joined in plan.items
         ]
+        self.page_found = None  # not that of a list within this one
         return plan.render(page, cursor_of, *lists)
 
     def is_current(self, kept: DocumentFragments) -> bool:
