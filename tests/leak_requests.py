@@ -8,7 +8,7 @@ from typing import Any
 from store.names import provider_id, topic_id, topic_slug
 
 from .leak_strategies import HIDDEN, HIDDEN_DOMAIN, HIDDEN_TOPIC, HIDDEN_URL, LAST, Corpus
-from .made_up_operations import made_up_operation
+from .random_operations import random_operation
 from .test_visibility import BROAD, LOOKUPS
 
 EVERYTHING = """... on Article { id slug title excerpt content url webUrl tags featuredContent
@@ -75,7 +75,7 @@ def requests(corpus: Corpus, seeds: Sequence[tuple[int, int]]) -> list[dict[str,
         for each in (*corpus.hidden, *corpus.withdrawn)
     ]
     bodies += [{"query": text} for text in (BROAD, SECURED, CHANGES, *SORTED, *FILTERED)]
-    for operation in (made_up_operation(*seed) for seed in seeds):
+    for operation in (random_operation(*seed) for seed in seeds):
         bodies += [
             {"query": operation.text, "operationName": name, "variables": variables}
             for name in operation.names[:1]

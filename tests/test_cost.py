@@ -23,7 +23,7 @@ from store import Batch, MemoryRepository
 
 from . import store_strategies as some
 from .graph import SCHEMA
-from .made_up_operations import Operation, made_up_operation
+from .random_operations import Operation, random_operation
 from .sites import article, stored
 
 PIPELINE = Pipeline(SCHEMA)
@@ -161,7 +161,7 @@ def _value(value: Any) -> int:
 @given(st.integers(0, 2**24 - 1), st.integers(1, 40), some.full_batches)
 def test_cost_bounds_what_an_answer_holds(seed, fields, batch):
     """No made-up operation gives more values than its cost foretold; no cost is told in vain."""
-    asyncio.run(check_bounds(made_up_operation(seed, fields), batch))
+    asyncio.run(check_bounds(random_operation(seed, fields), batch))
 
 
 async def check_bounds(operation: Operation, batch: Batch) -> None:

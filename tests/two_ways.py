@@ -8,7 +8,6 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,12 @@ from store import Batch, Key, MemoryRepository, Repository, Snapshot, TinyDBRepo
 from store.memory import MemorySnapshot
 from store.model import Article, Image, Related, TopicDefinition
 
-from .executor_sessions import Ask, Edit, Session
 from .graph import SCHEMA
-from .made_up_arguments import MAX_SIZE
+from .random_sessions import Ask, Session, without_memory
+from .random_store import SMALL, Edit, Write
 from .repository_contract import an_article
+from .request_kinds import Coverage, RequestKinds, cursor_id, same
 
-SIZES = PageSizes(default=3, maximum=MAX_SIZE)
 KEPT_SNAPSHOTS = 3
 
 _FAULT_IDS = re.compile(rb'(with the id |"id":")[0-9a-f]{12}\b')
@@ -48,21 +47,6 @@ STORY = an_article(
 OTHER = an_article("other", day=2, web_url="https://post.example/other", secured="s3cret")
 
 
-@dataclass
-class Tally:
-    """How many requests there were, how many had no errors, and how many of these ran compiled."""
-
-    asked: int = 0
-    valid: int = 0
-    compiled: int = 0
-
-    def add(self, other: Tally) -> None:
-        """Count what another has counted, too."""
-        self.asked += other.asked
-        self.valid += other.valid
-        self.compiled += other.compiled
-
-
 class DistantSnapshot:
     """A snapshot whose answers take turns of the event loop, as those of a remote engine do."""
 
@@ -74,6 +58,8 @@ class DistantSnapshot:
 
     def __getattr__(self, name: str) -> Any:
         read = getattr(self._snapshot, name)
+        if not callable(read):
+            return read
 
         async def later(*arguments: Any) -> Any:
             for _ in range(self._turns):
@@ -86,37 +72,67 @@ class DistantSnapshot:
 class TwoWays:
     """A pipeline of each kind, that answer the same requests for a long time."""
 
-    def __init__(self, *, capacity_bytes: int = 1 << 20, sizes: PageSizes = SIZES) -> None:
+    def __init__(self, *, capacity_bytes: int = 1 << 20, sizes: PageSizes = SMALL) -> None:
         self.sizes = sizes
         self.reference = Pipeline(SCHEMA, Limits())
         self.compiled = CompiledPipeline(self.reference, sizes, fragment_cache_bytes=capacity_bytes)
-        self.tally = Tally()
+        self.coverage = Coverage()
+        self._versions: dict[str, str] = {}  # of the store when the same was last asked
+        self._texts: set[str] = set()
 
     async def check(
-        self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer = PUBLIC
+        self,
+        request: GraphQLRequest,
+        snapshot: Snapshot,
+        viewer: Viewer = PUBLIC,
+        reference_snapshot: Snapshot | None = None,
     ) -> Result:
         """The result of a request. Raises: AssertionError: it is not the same both ways."""
-        expected = await self.reference(request, Context(snapshot, viewer, self.sizes))
+        scanned = reference_snapshot or snapshot
+        expected = await self.reference(request, Context(scanned, viewer, self.sizes))
         result = await self.compiled(request, Context(snapshot, viewer, self.sizes))
         assert plain(result) == plain(expected), request
-        if isinstance(snapshot, DistantSnapshot):
-            return self.told(expected, result)
+        cache = self.compiled.rows
+        assert cache.size_bytes <= cache.capacity_bytes
+        kinds = await self._kinds(request, snapshot, viewer)
+        self.coverage.count(
+            kinds | {"scanned and indexed"} if reference_snapshot is not None else kinds,
+            is_valid=expected.has_data and not expected.error_codes,
+            is_compiled=result.way == "compiled",
+        )
+        if not isinstance(snapshot, DistantSnapshot):
+            self._check_again(request, snapshot, viewer, result)
+        return result
+
+    def _check_again(
+        self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer, result: Result
+    ) -> None:
+        """Ask without waiting: it is kept when asked again, and then what it leads to is, too."""
         ready = self.compiled.ready(request, viewer)
-        for _ in range(3):  # kept when asked again, and then what it leads to is remembered
+        for _ in range(3):
             pieces = ready.run(snapshot) if ready is not None else None
             assert pieces is None or b"".join(pieces) == result.body, request
             assert pieces is not None or result.way != "compiled", request
-        return self.told(expected, result)
 
-    def told(self, expected: Result, result: Result) -> Result:
-        """The result, counted."""
-        cache = self.compiled.rows
-        assert cache.size_bytes <= cache.capacity_bytes
-        self.tally.asked += 1
-        if expected.has_data and not expected.error_codes:
-            self.tally.valid += 1
-            self.tally.compiled += result.way == "compiled"
-        return result
+    async def _kinds(self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer) -> set[str]:
+        """The kinds of things in a request, and those of the situations in which it comes."""
+        found = RequestKinds(request)
+        kinds = found.kinds
+        kinds.add("sees drafts" if viewer.visibility is Visibility.ALL else "sees no drafts")
+        if self.compiled.rows.capacity_bytes < 1 << 15:
+            kinds.add("small cache")
+        ids = [id for id in map(cursor_id, found.cursors) if id is not None]
+        for article in await snapshot.get_many(Key.ID, ids, viewer.visibility) if ids else ():
+            kinds.add("cursor of an article here" if article else "cursor of something else")
+        key = f"{viewer.mark!r} {same(request)}"
+        before = self._versions.get(key)
+        if before is not None:
+            kinds.add("asked again" if before == snapshot.version else "asked again after a write")
+        elif request.query in self._texts:
+            kinds.add("other variables")
+        self._versions[key] = snapshot.version
+        self._texts.add(request.query)
+        return kinds
 
 
 def plain(result: Result) -> Result:
@@ -169,32 +185,37 @@ def ask(
     return Asked(ways, json.loads(result.body), result.way == "compiled")
 
 
-async def play(session: Session) -> Tally:
-    """Do what happens in a session. Raises: AssertionError: somebody got a wrong answer."""
-    with _repository(session.engine) as repository:
-        ways = TwoWays(capacity_bytes=session.capacity_bytes)
-        states: list[Snapshot] = []
-        for step in session.steps:
+async def play(session: Session) -> Coverage:
+    """Do what happens in a session. Raises: AssertionError: an answer was wrong."""
+    with _repositories(session.engine) as repositories:
+        ways = TwoWays(capacity_bytes=session.capacity_bytes, sizes=session.page_sizes)
+        states: list[Sequence[Snapshot]] = []
+        for step in without_memory(session.steps):
             if isinstance(step, Batch | Edit):
-                await repository.apply(await _batch(repository, step))
-                states = [*states[1 - KEPT_SNAPSHOTS :], await repository.snapshot()]
-            else:
+                for repository in repositories:
+                    await repository.apply(await _batch(repository, step))
+                state = [await repository.snapshot() for repository in repositories]
+                states = [*states[1 - KEPT_SNAPSHOTS :], state]
+            elif states:
                 await _ask_together(ways, step, states, session.turns)
-        await repository.close()
+        for repository in repositories:
+            await repository.close()
     assert not ways.compiled.counts["fault"]
-    return ways.tally
+    return ways.coverage
 
 
 async def _ask_together(
-    ways: TwoWays, asks: Sequence[Ask], states: Sequence[Snapshot], turns: int
+    ways: TwoWays, asks: Sequence[Ask], states: Sequence[Sequence[Snapshot]], turns: int
 ) -> None:
-    def snapshot(age: int) -> Any:
-        return DistantSnapshot(states[max(-1 - age, -len(states))], turns)
+    async def check(ask: Ask) -> None:
+        snapshot, *others = states[max(-1 - ask.age, -len(states))]
+        distant: Any = DistantSnapshot(snapshot, turns) if turns else snapshot
+        await ways.check(ask.request, distant, ask.viewer, *others)
 
-    await asyncio.gather(*(ways.check(a.request, snapshot(a.age), a.viewer) for a in asks))
+    await asyncio.gather(*map(check, asks))
 
 
-async def _batch(repository: Repository, step: Batch | Edit) -> Batch:
+async def _batch(repository: Repository, step: Write) -> Batch:
     if isinstance(step, Batch):
         return step
     snapshot = await repository.snapshot()
@@ -203,9 +224,11 @@ async def _batch(repository: Repository, step: Batch | Edit) -> Batch:
 
 
 @contextmanager
-def _repository(engine: str) -> Iterator[Repository]:
+def _repositories(engine: str) -> Iterator[Sequence[Repository]]:
+    """The stores of a session: what the compiled way reads, and for `both` what is scanned."""
     if engine == "memory":
-        yield MemoryRepository()
+        yield [MemoryRepository()]
         return
     with tempfile.TemporaryDirectory() as folder:
-        yield TinyDBRepository.open(Path(folder) / "store.json")
+        indexed = TinyDBRepository.open(Path(folder) / "store.json")
+        yield [indexed, MemoryRepository()] if engine == "both" else [indexed]

@@ -1,4 +1,4 @@
-"""Made-up GraphQL documents over the schema: what clients write, and what nobody should.
+"""Random GraphQL documents over the whole schema: also what nobody would write.
 
 A document is grown selection by selection from the schema itself, so that new fields are tried as
 soon as they are there. Fields with arguments get aliases of their own, which keeps most documents
@@ -24,15 +24,20 @@ from graphql import (
     GraphQLObjectType,
     get_named_type,
     is_leaf_type,
+    parse_type,
     specified_directives,
+    type_from_ast,
 )
 
-from . import made_up_arguments as arguments
+from . import random_values as values
 from .graph import SCHEMA
+from .random_store import World
 
 MAX_DEPTH = 8
 
-_GRAPHQL = SCHEMA._schema
+GRAPHQL = SCHEMA._schema
+"""The schema that the documents are written for."""
+
 _BOOLEAN: Any = specified_directives[0].args["if"].type
 
 
@@ -53,18 +58,27 @@ class Fragment(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """A document, the names it may be asked under, and some sets of variables for it."""
+    """A document that clients may send.
+
+    Attributes:
+        text: The document.
+        names: The names of operations to ask it under.
+        variables: Some sets of variables for it.
+        draw: Draws a set of variables that fits a world.
+    """
 
     text: str
     names: Sequence[str | None]
     variables: Sequence[Mapping[str, Any]]
+    draw: Callable[[Random, World], Mapping[str, Any]]
 
 
 class _Document:
     """A document in the making, of about so many fields."""
 
-    def __init__(self, rng: Random, fields: int) -> None:
+    def __init__(self, rng: Random, world: World, fields: int) -> None:
         self.rng = rng
+        self.world = world
         self.fields = fields
         self.variables: dict[str, Variable] = {}
         self.fragments: list[Fragment] = []
@@ -83,7 +97,7 @@ class _Document:
             return self.field(type, depth)
         if kinds < 0.85:
             condition = self.rng.choice(["", *_conditions(type)])
-            inner = _GRAPHQL.type_map[condition] if condition else type
+            inner = GRAPHQL.type_map[condition] if condition else type
             on = f" on {condition}" if condition else ""
             return f"...{on}{self.directive()} {self.selection(inner, depth)}"
         if kinds < 0.95:
@@ -100,7 +114,7 @@ class _Document:
         if known and self.chance(0.5):
             return self.rng.choice(known)
         on = self.rng.choice(fitting)
-        selection = self.selection(_GRAPHQL.type_map[on], depth)
+        selection = self.selection(GRAPHQL.type_map[on], depth)
         name = f"F{len(self.fragments)}"
         self.fragments.append(Fragment(name, on, depth, selection))
         return name
@@ -146,12 +160,12 @@ class _Document:
         required = any(isinstance(each.type, GraphQLNonNull) for each in definition.args.values())
         if not definition.args or (not required and self.chance(0.3)):
             return ""
-        values = arguments.of_field(self.rng, definition)
+        given = values.of_field(self.rng, self.world, definition)
         written = (
             f"{name}: {self.value(value, definition.args[name].type)}"
-            for name, value in values.items()
+            for name, value in given.items()
         )
-        return f"({', '.join(written)})" if values else ""
+        return f"({', '.join(written)})" if given else ""
 
     def value(self, value: Any, type: GraphQLInputType) -> str:
         """A value as a literal or as a variable, whole or in parts."""
@@ -200,6 +214,12 @@ def _member(type: GraphQLInputObjectType, name: str) -> GraphQLInputType:
     return GraphQLNonNull(member) if type.name.endswith("By") else member
 
 
+def input_type(name: str, member: str | None = None) -> GraphQLInputType:
+    """The input type of this name as GraphQL writes it, or that of one of its members."""
+    type: Any = type_from_ast(GRAPHQL, parse_type(name))
+    return type if member is None else _member(get_named_type(type), member)
+
+
 def is_leaf(definition: GraphQLField) -> bool:
     """Whether a field has no selection."""
     return is_leaf_type(get_named_type(definition.type))
@@ -208,7 +228,7 @@ def is_leaf(definition: GraphQLField) -> bool:
 def _conditions(type: GraphQLNamedType) -> list[str]:
     """The types that a value of this one may be of."""
     if isinstance(type, GraphQLInterfaceType):
-        return [type.name, *(each.name for each in _GRAPHQL.get_possible_types(type))]
+        return [type.name, *(each.name for each in GRAPHQL.get_possible_types(type))]
     assert isinstance(type, GraphQLObjectType)
     return [type.name, *(each.name for each in type.interfaces)]
 
@@ -234,11 +254,11 @@ _NAMES: list[tuple[str | None, ...]] = [
 ]
 
 
-def made_up_operation(seed: int, fields: int) -> Operation:
+def random_operation(seed: int, fields: int, world: World | None = None) -> Operation:
     """An operation of about so many fields; one in twenty cannot be executed."""
     rng = Random(seed)
-    document = _Document(rng, fields)
-    selection = document.selection(_GRAPHQL.type_map["Query"])
+    document = _Document(rng, world or World(), fields)
+    selection = document.selection(GRAPHQL.type_map["Query"])
     declared = ", ".join(f"{n}: {v.declaration}" for n, v in document.variables.items())
     names = rng.choice(_NAMES)
     head = "query" + (" Main" if "Main" in names else "") + (f"({declared})" if declared else "")
@@ -248,7 +268,8 @@ def made_up_operation(seed: int, fields: int) -> Operation:
     text += "".join(f" fragment {f.name} on {f.on} {f.selection}" for f in document.fragments)
     if rng.random() < 0.05:
         text = rng.choice(_SPOILINGS)(text)
-    return Operation(text, names, _variables(rng, document))
+    sets = _variables(rng, document)
+    return Operation(text, names, sets, lambda rng, _world: rng.choice(sets))
 
 
 def _variables(rng: Random, document: _Document) -> list[dict[str, Any]]:
@@ -258,7 +279,7 @@ def _variables(rng: Random, document: _Document) -> list[dict[str, Any]]:
     for _ in range(3 * bool(fitting)):
         share = rng.choice([0.2, 0.6])
         changed = {
-            name: arguments.changed(rng, value) if rng.random() < share else value
+            name: values.changed(rng, value) if rng.random() < share else value
             for name, value in fitting.items()
         }
         if rng.random() < 0.3:
