@@ -12,22 +12,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gql.executor.alongside import Alongside
-from gql.executor.cache import FragmentCache
-from gql.executor.fragments import (
+from gql.executor.operation_plan import MAX_FAILURES
+from gql.executor.rows import (
     LINK_BYTES,
-    SEEN_BYTES,
-    DocumentFragments,
-    Entry,
-    Shown,
-    entry_of,
-    page_key,
+    PLACE_BYTES,
+    REQUESTED_BYTES,
+    Row,
+    RowCache,
+    RowTable,
+    make_row,
 )
-from gql.executor.operation_plan import MAX_BAILS
 from gql.http import GraphQLRequest
 from gql.schema import Context
 from gql.viewer import PUBLIC, Scope, Viewer
-from store import Batch, MemoryRepository, Place, Repository, Snapshot, TinyDBRepository
+from store import (
+    Batch,
+    MemoryRepository,
+    Page,
+    Places,
+    Repository,
+    Snapshot,
+    TinyDBRepository,
+)
 from store.model import Article, ProviderMention, Related, TopicDefinition
 
 from .repository_contract import an_article
@@ -125,7 +131,7 @@ async def test_results_are_kept_when_they_are_asked_for_again(repository):
     for _ in range(3):
         result = await ways.compiled(request, Context(snapshot, PUBLIC, ways.sizes))
         answers.add((result.way, result.body))
-        counts.append(sum(b"Told elsewhere" in entry.json for entry in kept(ways.compiled.cache)))
+        counts.append(sum(b"Told elsewhere" in row.json for row in kept(ways.compiled.rows)))
     assert len(answers) == 1
     assert counts == [0, 1, 1]
 
@@ -167,13 +173,13 @@ async def test_what_clients_look_up_is_not_remembered_as_links(repository):
     }"""
     for slug in (STORY.slug, OTHER.slug, STORY.slug, OTHER.slug, "x" * 1_000, "y" * 1_000):
         await ways.check(GraphQLRequest(query=text, variables={"slug": slug}), snapshot)
-    links = [keys for each in ways.compiled.cache.sections for keys in each.links(None)]
-    assert sorted(links) == [(), ("Tides",), ("news.example",), ("post.example",)]
+    links = [key for table in ways.compiled.rows.tables for key in table.links]
+    assert sorted(links) == ["Tides", "news.example", "post.example"]
 
 
-def kept(cache: FragmentCache) -> list[Entry]:
-    """All results that are kept."""
-    return [entry for section in cache.sections for entry in section.entries.values()]
+def kept(cache: RowCache) -> list[Row]:
+    """All rows that are cached."""
+    return [row for table in cache.tables for row in table.rows.values()]
 
 
 @pytest.mark.anyio
@@ -212,22 +218,22 @@ async def test_answers_are_whole_though_there_is_no_room_to_keep_them(repository
 
 
 @pytest.mark.anyio
-async def test_plan_that_keeps_failing_is_given_up_and_tried_again(repository):
+async def test_plan_that_keeps_failing_is_disabled_and_tried_again(repository):
     """Requests go the reference's way at once; a plan that works again is used again."""
     ways, snapshot = TwoWays(), await repository.snapshot()
     text = "query ($after: String) { articles(after: $after) { totalCount } }"
-    for number in range(MAX_BAILS + 1):
+    for number in range(MAX_FAILURES + 1):
         bad = GraphQLRequest(query=text, variables={"after": f"zzz{number}"})
         await ways.check(bad, snapshot)
-    surprises = ways.compiled.counts["surprise"]
-    assert surprises == MAX_BAILS + 1
+    fallbacks = ways.compiled.counts["fallback"]
+    assert fallbacks == MAX_FAILURES + 1
     found = [
         (await ways.check(GraphQLRequest(query=text, variables={}), snapshot)).way
-        for _ in range(2 * MAX_BAILS + 2)
+        for _ in range(2 * MAX_FAILURES + 2)
     ]
     assert found[0] == "reference"
     assert found[-1] == "compiled"
-    assert ways.compiled.counts["surprise"] == surprises
+    assert ways.compiled.counts["fallback"] == fallbacks
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -239,156 +245,192 @@ class Item(msgspec.Struct, frozen=True):
 ITEMS = [Item(name) for name in "abcdef"]
 steps = st.lists(
     st.one_of(
-        st.tuples(st.just("put"), st.integers(0, 2), st.sampled_from(ITEMS), st.integers(0, 1_500)),
+        st.tuples(st.just("add"), st.integers(0, 2), st.sampled_from(ITEMS), st.integers(0, 1_500)),
         st.tuples(st.just("page"), st.integers(0, 2), st.integers(0, 6), st.integers(0, 6)),
         st.tuples(st.just("at"), st.integers(0, 2), st.sampled_from(["v1", "v2"]), st.none()),
-        st.tuples(st.just("see"), st.integers(0, 2), st.sampled_from(ITEMS), st.none()),
-        st.tuples(st.just("link"), st.integers(0, 2), st.sampled_from(ITEMS), st.none()),
+        st.tuples(st.just("request"), st.integers(0, 2), st.sampled_from(ITEMS), st.none()),
+        st.tuples(st.just("link"), st.integers(0, 2), st.sampled_from(ITEMS), st.integers(0, 900)),
+        st.tuples(st.just("sparse"), st.integers(0, 2), st.none(), st.none()),
     ),
     min_size=5,
     max_size=60,
 )
 
 
-def put(section: DocumentFragments, item: Item, json: bytes) -> None:
-    """Keep a result."""
-    section.put(item.id, entry_of(item, (), json, None))
+def a_table(cache: RowCache, variant: Any = None, *, survives_writes: bool = True) -> RowTable:
+    """A table of a plan of its own."""
+    owner: dict[Any, RowTable] = {}
+    owner[variant] = RowTable(cache, owner, variant, survives_writes=survives_writes)
+    return owner[variant]
 
 
-@given(steps, st.integers(0, 3_000), st.booleans())
-def test_fragment_cache_stays_within_its_bytes(steps, capacity_bytes, backwards):
+def row_of(item: Item, json: bytes) -> Row:
+    """A row of a document that embeds nothing."""
+    return make_row(item.id, item, (), json)
+
+
+def add(table: RowTable, item: Item, json: bytes) -> None:
+    """Have a row admitted."""
+    table.note_requested([item.id])
+    table.add({item.id: row_of(item, json)})
+
+
+def page_of(start: int, end: int, *, backwards: bool = False, run: bool = True) -> Page[Item]:
+    """A page of the list of all items."""
+    places = list(range(start, end))
+    slice_ = slice(start, end)
+    if backwards:
+        places.reverse()
+        slice_ = slice(end - 1, start - 1 if start else None, -1) if end else slice(0, 0)
+    items = [ITEMS[place] for place in places]
+    return Page(
+        items,
+        ids=[item.id for item in items],
+        places=Places(places, slice_ if run else None, len(ITEMS)),
+    )
+
+
+@given(steps, st.integers(0, 12_000), st.booleans(), st.booleans())
+def test_row_cache_stays_within_its_bytes(steps, capacity_bytes, backwards, run):
     """The bytes counted are those held, never more than allowed; nothing is found uncounted."""
-    cache = FragmentCache(capacity_bytes)
-    sections = [DocumentFragments(cache, lasting=number > 0) for number in range(3)]
+    cache = RowCache(capacity_bytes)
+    tables = [a_table(cache, survives_writes=number > 0) for number in range(3)]
     for kind, number, what, size in steps:
-        section = sections[number]
+        table = tables[number]
         if kind == "at":
-            section.at(what)
-        elif kind == "put":
-            put(section, what, what.id.encode() * size)
-        elif kind == "see":
-            section.see([what.id], None)
+            table.at(what)
+        elif kind == "add":
+            add(table, what, what.id.encode() * size)
+        elif kind == "request":
+            table.note_requested([what.id])
         elif kind == "link":
-            section.keep_links(None, {(what.id,): what}, {what.id: Shown("", what)}, {what.id})
+            table.keep_links({what.id: row_of(what, b"x" * size), "": None})
+        elif kind == "sparse":
+            table.is_sparse = True
         else:
             start, end = sorted((what, size))
-            keep_page(section, Place(ITEMS, start, end, backwards))
-        assert cache.size_bytes == sum(map(held_bytes, sections)) <= capacity_bytes
-        for section in sections:
-            assert section.current.keys() <= section.entries.keys()
-            assert section.entries.keys() >= {keys[0] for keys in section.links(None)}
-            assert section.entries.keys() >= section.singles(None).keys()
+            check_page(table, page_of(start, end, backwards=backwards, run=run))
+        assert cache.size_bytes == sum(map(held_bytes, tables)) <= capacity_bytes
+        for each in tables:
+            assert each.valid.keys() <= each.rows.keys()
 
 
-def keep_page(section: DocumentFragments, place: Place) -> None:
-    """Keep the results of a page along its list, and see that just they are found there."""
-    items = ITEMS[place.start : place.end]
-    if place.backwards:
-        items.reverse()
-    keys = [item.id for item in items]
-    results = [section.current[key].json for key in keys if key in section.current]
-    part = page_key(place, None)
-    section.keep_page(part, place.whole, keys)
-    found = section.page(part)
-    assert found is None or b"".join(found) == b"".join(result + b"," for result in results)
-    assert section.page(page_key(place, "another variant")) is None
+def check_page(table: RowTable, page: Page[Item]) -> None:
+    """See that a page is found if each of its rows is valid, in either way of filing them."""
+    valid = [table.valid.get(item.id) for item in page.items]
+    expected = None if None in valid else b",".join(row for row in valid if row is not None)
+    for _ in range(2):
+        found = table.joined(page)
+        # A row may be cached and not yet filed by its place.
+        assert found == expected or (found is None and table.dense is not None)
+        table.file_by_place(page)
+    assert table.joined(page) == expected
 
 
-@given(st.integers(1, 200), st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200))))
-def test_results_along_a_list_are_those_that_were_put(length, pages):
-    """A page is there as soon as each of its results is, in whatever pages they came."""
-    texts = [b"%d" % number for number in range(length)]
-    alongside = Alongside(texts)
-    known: set[int] = set()
-    for page in pages:
-        start, end = (min(place, length) for place in sorted(page))
-        found = alongside.get(start, end)
-        assert (found is not None) == known.issuperset(range(start, end))
-        whole = b"".join(text + b"," for text in texts[start:end])
-        if found is not None:
-            assert b"".join(found) == whole
-        alongside.put(start, texts[start:end])
-        known.update(range(start, end))
-        assert b"".join(alongside.get(start, end) or []) == whole
-
-
-def held_bytes(section: DocumentFragments) -> int:
-    """What a section holds, counted anew."""
-    entries_bytes = sum(entry.size_bytes for entry in section.entries.values())
-    assert section.seen_bytes == SEEN_BYTES * len(section.seen)
-    return entries_bytes + section.state_bytes + section.seen_bytes
+def held_bytes(table: RowTable) -> int:
+    """What a table holds, counted anew."""
+    if table not in table.cache.tables:
+        assert not table.rows
+        assert not table.requested
+        assert not table.links
+        assert table.dense is None
+        return 0
+    rows = sum(len(row.json) + 500 for row in table.rows.values())
+    requested = REQUESTED_BYTES * len(table.requested)
+    dense = PLACE_BYTES * len(table.dense or ())
+    return table.own_bytes + rows + requested + table.links_bytes + dense
 
 
 def test_links_that_are_known_already_take_no_more_room():
-    """What a key leads to is often found anew, together with others that it was not asked with."""
-    section = DocumentFragments(FragmentCache(1 << 20))
-    item = ITEMS[0]
-    put(section, item, item.id.encode())
+    """Where a key leads is often found anew."""
+    table = a_table(RowCache(1 << 20))
+    add(table, ITEMS[0], b"x" * 100)
     for _ in range(2):
-        section.keep_links(None, {(item.id,): item}, {item.id: Shown(item.id, item)}, {item.id})
-    assert section.state_bytes == 2 * LINK_BYTES
+        table.keep_links({"key": table.rows["a"]})
+    assert LINK_BYTES <= table.links_bytes < LINK_BYTES + 100
 
 
-def test_result_that_shows_a_list_is_true_for_one_state():
-    """It takes no room when another state is read, while others wait to be found true again."""
-    cache = FragmentCache(10_000)
-    lasting, passing = DocumentFragments(cache), DocumentFragments(cache, lasting=False)
-    for section in (lasting, passing):
-        section.at("v1")
-        put(section, ITEMS[0], b"x" * 100)
-        assert section.at("v2") == {}
+def test_linked_row_that_is_not_cached_is_counted_with_its_link():
+    """It is held all the same."""
+    table = a_table(RowCache(1 << 20))
+    table.keep_links({"key": row_of(ITEMS[0], b"x" * 10_000)})
+    assert table.links_bytes > 10_000
+
+
+def test_row_that_shows_a_list_is_valid_for_one_version():
+    """It takes no room when another version is read, while others wait to be revalidated."""
+    cache = RowCache(10_000)
+    lasting, passing = a_table(cache), a_table(cache, survives_writes=False)
+    for table in (lasting, passing):
+        table.at("v1")
+        add(table, ITEMS[0], b"x" * 100)
+        assert table.at("v2") == {}
     assert len(cache) == 1
-    assert lasting.find("a", ITEMS[0], ()) is not None
-    assert list(lasting.current) == ["a"]
+    assert lasting.revalidate("a", ITEMS[0], ()) is not None
+    assert list(lasting.valid) == ["a"]
 
 
-def test_plan_that_is_not_used_again_lets_go_of_an_old_state():
-    """What is kept for a state holds a store in memory: another plan's use of the next ends it."""
-    cache = FragmentCache(10_000)
-    lasting, passing = DocumentFragments(cache), DocumentFragments(cache, lasting=False)
-    for section in (lasting, passing):
-        section.at("v1")
-        put(section, ITEMS[0], b"x")
-        section.keep_page(page_key(Place(ITEMS, 0, 1, backwards=False), None), ITEMS, ["a"])
-    DocumentFragments(cache).at("v2")
-    assert (lasting.lists, passing.lists, passing.entries) == ({}, {}, {})
-    assert list(lasting.entries) == ["a"]
+@pytest.mark.parametrize("change", ["document", "dependencies"])
+def test_row_is_not_valid_once_anything_it_shows_has_changed(change):
+    """Neither for another document with the same id, nor for other rows in it."""
+    table = a_table(RowCache(10_000))
+    table.note_requested(["a"])
+    table.add({"a": make_row("a", ITEMS[0], (1,), b"x")})
+    table.at("v2")
+    document, dependencies = ITEMS[0], (1,)
+    if change == "document":
+        document = Item("other")
+    else:
+        dependencies = (2,)
+    assert table.revalidate("a", document, dependencies) is None
+    assert table.revalidate("a", ITEMS[0], (1,)) is not None
 
 
 def test_long_values_of_variables_take_their_room():
-    """What tells results apart is kept with them, and clients choose how long it is."""
-    short, long = (entry_of(ITEMS[0], (), b"x", (str, "v" * n)) for n in (1, 10_000))
-    assert long.size_bytes - short.size_bytes == 9_999
+    """What tells tables and rows apart is held with them, and clients choose how long it is."""
+    sizes = []
+    for length in (1, 5_000):
+        cache = RowCache(1 << 20)
+        table = a_table(cache, (str, "v" * length))
+        table.note_requested([((str, "w" * length), "a")])
+        table.add({((str, "w" * length), "a"): row_of(ITEMS[0], b"x")})
+        sizes.append(cache.size_bytes)
+    assert sizes[1] - sizes[0] == 2 * 4_999
 
 
-def test_result_that_is_too_large_to_keep_drives_out_no_other():
-    """What cannot be kept anyhow costs nobody their place."""
-    cache = FragmentCache(1_000)
-    section = DocumentFragments(cache)
-    put(section, ITEMS[0], b"x" * 100)
-    put(section, ITEMS[1], b"x" * 1_000)
-    assert list(section.entries) == ["a"]
+def test_row_that_is_too_large_evicts_no_other():
+    """What cannot be cached anyhow costs nobody their place."""
+    cache = RowCache(3_000)
+    table = a_table(cache)
+    add(table, ITEMS[0], b"x" * 100)
+    add(table, ITEMS[1], b"x" * 3_000)
+    assert list(table.rows) == ["a"]
 
 
-def test_room_for_a_large_result_is_made_at_once():
-    """As many results go as it takes, and no more than a tenth beyond."""
-    cache = FragmentCache(10_000)
-    section = DocumentFragments(cache)
-    for number in range(20):
-        put(section, Item(f"{number}"), b"x" * 100)
-    put(section, Item("large"), b"x" * 5_000)
-    assert 8_000 <= cache.size_bytes <= 10_000
-    assert "large" in section.entries
+def test_full_cache_evicts_the_table_that_was_not_used_for_longest():
+    """What is in use stays."""
+    cache = RowCache(20_000)
+    tables = [a_table(cache) for _ in range(6)]
+    for table in (*tables, tables[0]):
+        table.at("v")
+        if not table.rows:
+            add(table, ITEMS[0], b"x" * 1_200)
+    for table in tables[2:]:
+        table.at("v")
+    add(tables[0], ITEMS[1], b"x" * 1_500)
+    assert [len(table.rows) for table in tables] == [2, 0, 1, 1, 1, 1]
 
 
-def test_full_cache_keeps_what_was_used_last():
-    """Room is made at the cost of the plan that was not used for longest."""
-    cache = FragmentCache(1_500)
-    sections = [DocumentFragments(cache) for _ in range(3)]
-    for section in (*sections, sections[0]):
-        section.at("v")
-        if not section.entries:
-            put(section, ITEMS[0], b"x" * 50)
-    sections[2].at("v")
-    put(sections[0], ITEMS[1], b"x" * 50)
-    assert [len(section.entries) for section in sections] == [2, 0, 1]
+def test_table_that_outgrows_the_cache_keeps_most_of_its_rows():
+    """Rows that are requested in turn and do not all fit are found as far as they fit."""
+    cache = RowCache(60_000)
+    table = a_table(cache)
+    items = [Item(f"{number:03}") for number in range(200)]
+    found = 0
+    for turn in range(10):
+        for item in items:
+            if item.id in table.at("v"):
+                found += turn > 4
+            else:
+                add(table, item, b"x" * 100)
+    assert found / (5 * len(items)) > 0.6 * cache.capacity_bytes / (len(items) * 720)

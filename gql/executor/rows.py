@@ -93,11 +93,11 @@ class RowTable:
             reads a third of the memory that look-ups by id do.
         is_sparse: whether only some of the new rows are admitted.
         used: when it was used last, by the cache's clock.
+        own_bytes: what it takes without rows.
         size_bytes: what is counted of it.
     """
 
     __slots__ = (
-        "_extra_bytes",
         "_owner",
         "_variant",
         "cache",
@@ -105,6 +105,7 @@ class RowTable:
         "is_sparse",
         "links",
         "links_bytes",
+        "own_bytes",
         "requested",
         "rows",
         "size_bytes",
@@ -136,7 +137,7 @@ class RowTable:
         self.size_bytes = 0
         self._owner = owner
         self._variant = variant
-        self._extra_bytes = TABLE_BYTES + (key_bytes(variant) if variant is not None else 0)
+        self.own_bytes = TABLE_BYTES + (key_bytes(variant) if variant is not None else 0)
 
     def at(self, version: str) -> dict[RowKey, bytes]:
         """The JSON of the rows that are valid for a version of the store."""
@@ -319,7 +320,7 @@ class RowCache:
         """Count bytes, and make room for them."""
         if table not in self.tables:
             self.tables[table] = None
-            size_bytes += table._extra_bytes
+            size_bytes += table.own_bytes
         self.clock += 1
         self.size_bytes += size_bytes
         table.size_bytes += size_bytes
