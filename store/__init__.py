@@ -31,6 +31,7 @@ from .loader import FolderLoader, LoadOptions, check_folder
 from .memory import MemoryRepository
 from .model import Severity, Visibility
 from .names import Kind, domain_key, kind_of, topic_slug
+from .order_fields import OrderField
 from .query import (
     EVERYTHING,
     NEWEST_FIRST,
@@ -44,7 +45,6 @@ from .query import (
     Operator,
     Or,
     Order,
-    OrderField,
     Page,
     Place,
     Places,

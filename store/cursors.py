@@ -11,7 +11,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, NamedTuple
 
@@ -19,48 +19,27 @@ import msgspec
 
 from .errors import CursorError
 from .model import Article, Diagnostic, Provider, Topic
-from .query import Order, OrderField
+from .order_fields import SortKey, from_micros, micros
+from .query import Order
 from .terms import Aliases
 
-Position = tuple[int | str, ...]
+Position = tuple[SortKey, ...]
 """The sort keys of an item, one for each step of the order, then what tells equals apart."""
 
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _decode = msgspec.json.Decoder(list[int | str]).decode
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_MARKS = {
-    OrderField.PUBLISHED_DATE_TIME: "d",
-    OrderField.HEAT: "h",
-    OrderField.QUALITY: "q",
-    OrderField.TITLE: "t",
-}
-
-
-def micros(time: datetime) -> int:
-    """Microseconds since 1970, exactly."""
-    return (time - _EPOCH) // _MICROSECOND
-
-
-def sort_key(article: Article, field: OrderField) -> int | str:
-    """What `field` sorts an article by, ascending."""
-    if field is OrderField.PUBLISHED_DATE_TIME:
-        return micros(article.published_date_time)
-    if field is OrderField.TITLE:
-        return article.title.casefold()
-    return article.heat if field is OrderField.HEAT else article.quality
 
 
 def article_position(article: Article, order: Sequence[Order]) -> Position:
     """Where an article stands in this order."""
-    return (*(sort_key(article, step.field) for step in order), article.id)
+    return (*(step.field.key.read(article) for step in order), article.id)
 
 
 @lru_cache(maxsize=64)
 def order_mark(order: tuple[Order, ...]) -> str:
     """A few characters that name an order of articles."""
-    return "".join(_MARKS[step.field] + "+-"[step.descending] for step in order)
+    return "".join(step.field.key.mark + "+-"[step.descending] for step in order)
 
 
 @lru_cache(maxsize=8_192)
@@ -104,7 +83,7 @@ def decode_article_cursor(cursor: str, order: tuple[Order, ...]) -> Position:
 
 @lru_cache(maxsize=64)
 def _kinds(order: tuple[Order, ...]) -> list[type]:
-    return [*(str if step.field is OrderField.TITLE else int for step in order), str]
+    return [*(step.field.key.kind for step in order), str]
 
 
 def shown(text: str, limit: int = 40) -> str:
@@ -179,7 +158,7 @@ def decode_change_cursor(cursor: str) -> Bookmark:
         known = (*decode_cursor("c", cursor, [int]), 0, "")
     try:
         revision, at_us, topics = msgspec.convert(known, tuple[_Natural, _Natural, str])
-        return Bookmark(revision, _EPOCH + at_us * _MICROSECOND if at_us else None, topics)
+        return Bookmark(revision, from_micros(at_us) if at_us else None, topics)
     except (msgspec.ValidationError, OverflowError):
         raise CursorError(
             f"The cursor {shown(cursor)} is not one of ours. Pass one as it came."

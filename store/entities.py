@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
-from .index import Family, Index
+from .filter_fields import RELATED_DOMAIN
+from .index import Index
 from .model import Image, Provider, ProviderMention, Topic, TopicDefinition
 from .names import domain_key, provider_id, topic_id, topic_slug
+from .query import Field
 from .terms import Aliases, topic_aliases
 
 
@@ -32,9 +34,9 @@ class TopicTree(NamedTuple):
 
 def mentions(index: Index, domain: str) -> Iterator[ProviderMention]:
     """What articles say of a provider, newest first; their own before their related stories'."""
-    for article in index.newest(Family.PROVIDER, domain):
+    for article in index.newest(Field.PROVIDER_DOMAIN, domain):
         yield article.provider
-    for article in index.newest(Family.RELATED_DOMAIN, domain):
+    for article in index.newest(RELATED_DOMAIN, domain):
         for story in article.related:
             mention = story.provider
             if mention is not None and domain_key(mention.domain) == domain:
@@ -56,13 +58,13 @@ def draw_provider(domain: str, visible: Index, published: Index) -> Provider:
         domain=domain,
         name=next(chain(mentions(published, domain), mentions(visible, domain))).name,
         images=tuple(images.values()),
-        article_count=len(visible.posting(Family.PROVIDER, domain)),
+        article_count=len(visible.posting(Field.PROVIDER_DOMAIN, domain)),
     )
 
 
 def draw_topic(slug: str, visible: Index, tree: TopicTree) -> Topic:
     """The topic with this slug, which the tree or a visible article has."""
-    posting = visible.posting(Family.TOPIC, slug)
+    posting = visible.posting(Field.TOPICS, slug)
     definition = tree.by_slug.get(slug)
     if definition is None:
         definition = TopicDefinition(slug=slug, name=_newest_spelling(slug, visible))
@@ -78,7 +80,7 @@ def draw_topic(slug: str, visible: Index, tree: TopicTree) -> Topic:
 
 
 def _newest_spelling(slug: str, index: Index) -> str:
-    article = next(index.newest(Family.TOPIC, slug))
+    article = next(index.newest(Field.TOPICS, slug))
     return next(name for name in article.topics if topic_slug(name) == slug)
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from .errors import FilterError
+from .filter_fields import FILTER_FIELDS, Kind
 from .model import Article
 from .query import And, Condition, Field, Filter, Not, Operator, Or
-from .terms import Aliases, provider_domain, related_urls, topic_slugs, unaliased
+from .terms import Aliases, unaliased
 
 Predicate = Callable[[Article], bool]
 
@@ -45,14 +45,6 @@ def every(predicates: list[Predicate]) -> Predicate:
     return lambda article: all(holds(article) for holds in predicates)
 
 
-class _Kind(NamedTuple):
-    """A kind of field: its operators, and what one value of theirs must be."""
-
-    name: str
-    operators: frozenset[Operator]
-    type: type
-
-
 _COMPARISONS: Mapping[Operator, Callable[[Any, Any], bool]] = {
     Operator.GT: operator.gt,
     Operator.GTE: operator.ge,
@@ -61,59 +53,17 @@ _COMPARISONS: Mapping[Operator, Callable[[Any, Any], bool]] = {
 }
 _LISTED = {Operator.IN, Operator.NOT_IN, Operator.SOME, Operator.ALL, Operator.NONE}
 _ASKING = {Operator.IS_NULL, Operator.IS_EMPTY}
-_EQUALITY = {Operator.EQ, Operator.NE}
-
-_TEXT = _Kind(
-    "a text",
-    frozenset(
-        _EQUALITY
-        | {Operator.IN, Operator.NOT_IN, Operator.CONTAINS, Operator.STARTS_WITH, Operator.IS_NULL}
-    ),
-    str,
-)
-_NUMBER = _Kind(
-    "a whole number",
-    frozenset(_EQUALITY | {Operator.IN, Operator.NOT_IN} | _COMPARISONS.keys()),
-    int,
-)
-_TIME = _Kind("a moment in time", frozenset(_EQUALITY | _COMPARISONS.keys()), datetime)
-_FLAG = _Kind("true or false", frozenset(_EQUALITY), bool)
-_LIST = _Kind(
-    "a list of texts",
-    frozenset({Operator.SOME, Operator.ALL, Operator.NONE, Operator.IS_EMPTY}),
-    str,
-)
-_PARTS = _Kind("a list", frozenset({Operator.IS_EMPTY}), str)
-_LINKS = _Kind("a list of addresses", frozenset({Operator.SOME}), str)
-
-_FIELDS: Mapping[Field, tuple[_Kind, Callable[..., Any]]] = {
-    Field.SLUG: (_TEXT, operator.attrgetter("slug")),
-    Field.TITLE: (_TEXT, operator.attrgetter("title")),
-    Field.EXCERPT: (_TEXT, operator.attrgetter("excerpt")),
-    Field.CATEGORY: (_TEXT, operator.attrgetter("category")),
-    Field.TYPE: (_TEXT, operator.attrgetter("type")),
-    Field.LOCALE: (_TEXT, operator.attrgetter("locale")),
-    Field.PUBLISHED_DATE_TIME: (_TIME, operator.attrgetter("published_date_time")),
-    Field.QUALITY: (_NUMBER, operator.attrgetter("quality")),
-    Field.HEAT: (_NUMBER, operator.attrgetter("heat")),
-    Field.PUBLISHED: (_FLAG, operator.attrgetter("published")),
-    Field.PROVIDER_DOMAIN: (_TEXT, provider_domain),
-    Field.TOPICS: (_LIST, topic_slugs),  # takes the aliases, too
-    Field.TAGS: (_LIST, operator.attrgetter("tags")),
-    Field.IMAGES: (_PARTS, operator.attrgetter("images")),
-    Field.RELATED: (_PARTS, operator.attrgetter("related")),
-    Field.RELATED_URLS: (_LINKS, related_urls),
-}
 
 
 def _condition(condition: Condition, aliases: Aliases) -> Predicate:
-    kind, read = _FIELDS[condition.field]
-    _check(condition, kind)
-    value: Any = condition.value
+    check_condition(condition)
+    field = FILTER_FIELDS[condition.field].read
+    value = meant_value(condition, aliases)
     how = condition.operator
-    if condition.field is Field.TOPICS:
-        read = partial(read, aliases=aliases)
-        value = value if how in _ASKING else tuple(unaliased(value, aliases))
+
+    def read(article: Article) -> Any:
+        return field(article, aliases)
+
     if how in _ASKING:
         # An absent text is None and an absent list is empty: there is nothing either way.
         return lambda article: (read(article) in (None, ())) is value
@@ -154,9 +104,17 @@ def _list_condition(
     return lambda article: values.isdisjoint(read(article)) is not wanted
 
 
-def _check(condition: Condition, kind: _Kind) -> None:
+def meant_value(condition: Condition, aliases: Aliases) -> Any:
+    """The value that a condition compares with: topics as the tree has their slugs."""
+    if condition.field is Field.TOPICS and condition.operator not in _ASKING:
+        return tuple(unaliased(condition.value, aliases))  # type: ignore[arg-type]  # checked
+    return condition.value
+
+
+def check_condition(condition: Condition) -> None:
     """Raise FilterError unless the field takes the operator, and the operator the value."""
     field, how, value = condition.field, condition.operator, condition.value
+    kind = FILTER_FIELDS[field].kind
     if how not in kind.operators:
         known = ", ".join(sorted(kind.operators))
         raise FilterError(f"{field} is {kind.name} and does not take {how}; it takes {known}.")
@@ -170,7 +128,7 @@ def _check(condition: Condition, kind: _Kind) -> None:
         raise FilterError(f"{value!r} cannot be compared with {field} by {how}.")
 
 
-def _is_one(kind: _Kind, value: object) -> bool:
+def _is_one(kind: Kind, value: object) -> bool:
     if isinstance(value, datetime):
         return kind.type is datetime and value.tzinfo is not None
     # To Python, True is a number too; here it is not.

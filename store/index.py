@@ -1,267 +1,200 @@
-"""Indexes of a set of articles: orders, and postings of those found under a term.
+"""What a reader with one visibility can see, indexed: its articles, and the postings of each term.
 
-Everything is kept as ascending entries (sort key, id), so that a place is found by bisection, a
-page is a slice, and a change of an article concerns only those where it stands elsewhere then. An
-index never changes: another is derived from it at the cost of what differs, and all else is shared.
+An index never changes: another is derived from it at the cost of what differs, and all else is
+shared. That of the published articles holds nothing of a draft.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from .cursors import sort_key
-from .entries import Edit, Entries, Entry, edited, entries_of
+from .bitmaps import BitMap, Posting, as_bitmap, edited, posting_of
+from .columns import Columns, Move, moment_of
+from .filter_fields import FAMILIES, Terms, index_terms
 from .layered import Layered
 from .model import Article
-from .query import OrderField
 from .steps import Steps
-from .terms import Aliases, provider_domain, related_domains, related_urls, topic_slugs
+from .terms import Aliases
 
-DATE = OrderField.PUBLISHED_DATE_TIME
-_ID = itemgetter(-1)
+Postings = Layered[str, Posting]
 
-
-class Family(StrEnum):
-    """A kind of term: what postings are kept for, each in order of date."""
-
-    URL = "url"
-    TOPIC = "topic"
-    PROVIDER = "provider"
-    CATEGORY = "category"
-    TYPE = "type"
-    RELATED_URL = "relatedUrl"
-    RELATED_DOMAIN = "relatedDomain"
+EVERY = 64
+"""How many articles are indexed in one step of a build."""
 
 
-Postings = Layered[str, Entries]
+class Change:
+    """One article's change as readers with one visibility see it.
 
-
-class Filing(NamedTuple):
-    """Where one article is put: its entry in order of date, and its terms in each family."""
-
-    entry: Entry
-    terms: Mapping[Family, tuple[str, ...]]
-
-
-def entry_of(article: Article, field: OrderField) -> Entry:
-    """An article's entry in an order."""
-    return (sort_key(article, field), article.id)
-
-
-class Orders(dict[OrderField, Entries]):
-    """All articles in each order, sorted when first asked for: most stores are asked for one."""
-
-    def __init__(
-        self, articles: Layered[str, Article], known: Mapping[OrderField, Entries]
-    ) -> None:
-        super().__init__(known)
-        self._articles = articles
-
-    def __missing__(self, field: OrderField) -> Entries:
-        articles = self._articles.flat().values()
-        order = entries_of(sorted([entry_of(article, field) for article in articles]))
-        self[field] = order
-        return order
-
-
-def file_article(article: Article, aliases: Aliases) -> Filing:
-    """Where an article is put; `aliases` are those of the topic tree. Costs about 20 us."""
-    return Filing(
-        entry_of(article, DATE),
-        {
-            Family.URL: article.url_keys,
-            Family.TOPIC: topic_slugs(article, aliases),
-            Family.PROVIDER: (provider_domain(article),),
-            Family.CATEGORY: () if article.category is None else (article.category,),
-            Family.TYPE: (article.type,),
-            Family.RELATED_URL: related_urls(article),
-            Family.RELATED_DOMAIN: related_domains(article),
-        },
-    )
-
-
-class Swap(NamedTuple):
-    """What becomes of one article, and how it was filed and is; None where it was or is not.
-
-    It is not filed anew (`gone` and `come` are None) where nothing has changed that filings, and
-    the providers and topics drawn from them, are made of.
+    Attributes:
+        move: what becomes of the article.
+        gone: its terms before; None where it was not there, or they are the same.
+        come: its terms after; None where it is not there, or they are the same.
     """
 
-    id: str
-    before: Article | None
-    after: Article | None
-    gone: Filing | None
-    come: Filing | None
+    __slots__ = ("come", "gone", "move")
 
-    def among_published(self) -> Swap:
-        """The same to those who see published articles only."""
-        before = self.before if self.before and self.before.published else None
-        after = self.after if self.after and self.after.published else None
-        gone, come = self.gone if before else None, self.come if after else None
-        return Swap(self.id, before, after, gone, come)
+    def __init__(self, move: Move, gone: Terms | None, come: Terms | None) -> None:
+        self.move = move
+        self.gone = gone
+        self.come = come
+
+    def among_published(self) -> Change:
+        """The same for readers of published articles."""
+        before, after, old, new = self.move
+        if not (before and before.published):
+            before, old = None, None
+        if not (after and after.published):
+            after, new = None, None
+        return Change(
+            Move(before, after, old, new),
+            self.gone if before else None,
+            self.come if after else None,
+        )
 
 
-def swap_articles(id: str, before: Article | None, after: Article | None, aliases: Aliases) -> Swap:
-    """How an article is replaced, comes or goes."""
-    if before and after and _filed_by(before) == _filed_by(after):
-        return Swap(id, before, after, None, None)
-    return Swap(
-        id,
-        before,
-        after,
-        file_article(before, aliases) if before else None,
-        file_article(after, aliases) if after else None,
+def change_of(move: Move, aliases: Aliases) -> Change:
+    """What a move changes in indexes; `aliases` are those of the topic tree."""
+    before, after = move.before, move.after
+    if before and after and _indexed_by(before) == _indexed_by(after):
+        return Change(move, None, None)
+    return Change(
+        move,
+        index_terms(before, aliases) if before else None,
+        index_terms(after, aliases) if after else None,
     )
 
 
-def _filed_by(article: Article) -> bytes:
-    """All of an article that decides where it is filed, and what is drawn of it there.
+def _indexed_by(article: Article) -> bytes:
+    """All of an article that decides where it is indexed, and what is drawn of it there.
 
     As JSON: to Python, True equals 1.
     """
-    return msgspec.json.encode(
-        (
-            article.published,
-            article.published_date_time,
-            article.category,
-            article.type,
-            article.provider,
-            article.topics,
-            article.related,
-            article.web_url,
-            article.original_url,
-            article.amp_web_url,
-            article.cdn_amp_web_url,
-        )
-    )
+    return msgspec.json.encode([getattr(article, name) for name in _INDEXED])
+
+
+_INDEXED = (
+    "published published_date_time category type locale tags topics images provider related "
+    "excerpt web_url original_url amp_web_url cdn_amp_web_url"
+).split()
 
 
 class Index:
-    """All there is to know of a set of articles without looking at each.
+    """The articles that one visibility shows.
 
-    Topics are filed under their slugs in the topic tree whose `aliases` are given.
+    Attributes:
+        columns: the slots of all articles.
+        articles: those that are visible, by id.
+        live: their ordinals.
+        postings: their ordinals by family and term.
     """
 
-    __slots__ = ("aliases", "articles", "orders", "postings")
+    __slots__ = ("articles", "columns", "live", "postings")
 
     def __init__(
         self,
+        columns: Columns,
         articles: Layered[str, Article],
-        orders: Orders,
-        postings: Mapping[Family, Postings],
-        aliases: Aliases,
+        live: BitMap,
+        postings: Mapping[str, Postings],
     ) -> None:
+        self.columns = columns
         self.articles = articles
-        self.orders = orders
+        self.live = live
         self.postings = postings
-        self.aliases = aliases
 
     @classmethod
-    def build(cls, filed: Mapping[str, tuple[Article, Filing]], aliases: Aliases) -> Index:
-        """The index of these articles, by id, which were filed with these aliases."""
-        lists: dict[Family, defaultdict[str, list[Entry]]] = {
-            family: defaultdict(list) for family in Family
+    def build(
+        cls, columns: Columns, articles: Layered[str, Article], terms: Mapping[str, Terms]
+    ) -> Steps[Index]:
+        """The index of these articles, whose terms are given by id."""
+        lists: dict[str, defaultdict[str, list[int]]] = {
+            family: defaultdict(list) for family in FAMILIES
         }
-        # In order of date, so that every posting comes out in that order.
-        by_date = sorted([filing for _, filing in filed.values()], key=lambda each: each.entry)
-        for entry, terms in by_date:
-            for family, of_family in terms.items():
-                for term in of_family:
-                    lists[family][term].append(entry)
-        articles = Layered({id: article for id, (article, _) in filed.items()})
-        return cls(
-            articles,
-            Orders(articles, {DATE: entries_of([entry for entry, _ in by_date])}),
-            {
-                family: Layered({term: entries_of(entries) for term, entries in found.items()})
-                for family, found in lists.items()
-            },
-            aliases,
-        )
+        live = []
+        for ordinal, id in enumerate(columns.ids[: columns.size]):
+            if id in articles:
+                live.append(ordinal)
+                for family, of_family in terms[id].items():
+                    for term in of_family:
+                        lists[family][term].append(ordinal)
+            if ordinal % EVERY == 0:
+                yield
+        postings = {}
+        for family, found in lists.items():
+            of_terms: dict[str, Posting] = {}
+            for n, (term, ordinals) in enumerate(found.items()):
+                of_terms[term] = posting_of(ordinals)
+                if n % EVERY == 0:
+                    yield
+            postings[family] = Layered(of_terms)
+        return cls(columns, articles, BitMap(live, optimize=False), postings)
 
-    def derive(self, swaps: Sequence[Swap]) -> Steps[Index]:
-        """The index after these swaps, no two of one article.
-
-        They were filed with the same aliases as all its articles.
-        """
-        swaps = [swap for swap in swaps if swap.before or swap.after]
-        if not swaps:
-            return self
-        articles = self.articles.derive({swap.id: swap.after for swap in swaps})
+    def derive(self, columns: Columns, changes: Sequence[Change]) -> Steps[Index]:
+        """The index after these changes, no two of one article."""
+        moves = [each.move for each in changes if each.move.before or each.move.after]
+        articles = self.articles.derive({(m.before or m.after).id: m.after for m in moves})  # type: ignore[union-attr]
         yield
-        orders = Orders(articles, {})
-        # A list first: another thread may be adding one that was just asked for.
-        for field, order in list(self.orders.items()):
-            orders[field] = edited(order, [_edit(swap, field) for swap in swaps])
-            yield
-        postings = yield from self._derived_postings(swaps)
-        return Index(articles, orders, postings, self.aliases)
+        moved = [move for move in moves if move.old != move.new]
+        live: Any = self.live
+        if moved:
+            live = edited(
+                live,
+                [move.old for move in moved if move.old is not None],
+                [move.new for move in moved if move.new is not None],
+            )
+        return Index(columns, articles, as_bitmap(live), (yield from self._postings(changes)))
 
-    def _derived_postings(self, swaps: Sequence[Swap]) -> Steps[Mapping[Family, Postings]]:
-        filed = [swap for swap in swaps if swap.gone or swap.come]
-        if not filed:
+    def _postings(self, changes: Sequence[Change]) -> Steps[Mapping[str, Postings]]:
+        edits = _edits(changes)
+        yield
+        if not edits:
             return self.postings
-        derived = {}
-        for family, found in self.postings.items():
-            edits = _edits_by_term(family, filed)
-            yield
-            derived[family] = yield from _edited_postings(found, edits)
-        return derived
+        postings = dict(self.postings)
+        for family, of_family in edits.items():
+            changed: dict[str, Posting | None] = {}
+            for term, (gone, come) in of_family.items():
+                changed[term] = edited(postings[family].find(term) or (), gone, come) or None
+                yield
+            postings[family] = postings[family].derive(changed)
+        return postings
 
-    def posting(self, family: Family, term: str) -> Entries:
-        """The entries under a term, oldest first."""
+    def posting(self, family: str, term: str) -> Posting:
+        """The ordinals under a term."""
         return self.postings[family].find(term) or ()
 
-    def newest(self, family: Family, term: str) -> Iterator[Article]:
+    def newest(self, family: str, term: str) -> Iterator[Article]:
         """The articles under a term, newest first."""
-        return self.articles_at_each(reversed(self.posting(family, term)))
-
-    def articles_at(self, entries: Iterable[Entry]) -> list[Article]:
-        """The articles whose entries these are: n entries -> n articles, in the same order."""
-        found: list[Any] = self.articles.find_many([entry[-1] for entry in entries])
-        return found
-
-    def articles_at_each(self, entries: Iterable[Entry]) -> Iterator[Article]:
-        """The same one after the other, no further than it is asked."""
-        found: Iterator[Any] = self.articles.find_each(map(_ID, entries))
-        return found
+        posting, columns = self.posting(family, term), self.columns
+        displaced = columns.displaced_slots
+        if displaced and not displaced.isdisjoint(as_bitmap(posting)):
+            articles = columns.articles_at(posting)
+            return iter(sorted(articles, key=moment_of, reverse=True))
+        return map(columns.article_at, tuple(posting)[::-1])
 
 
-def _edit(swap: Swap, field: OrderField) -> Edit:
-    if field is DATE:
-        return swap.gone and swap.gone.entry, swap.come and swap.come.entry
-    return (
-        entry_of(swap.before, field) if swap.before else None,
-        entry_of(swap.after, field) if swap.after else None,
+Edits = Mapping[str, Mapping[str, tuple[list[int], list[int]]]]
+"""By family and term, the ordinals that go and those that come."""
+
+
+def _edits(changes: Iterable[Change]) -> Edits:
+    edits: defaultdict[str, defaultdict[str, tuple[list[int], list[int]]]] = defaultdict(
+        lambda: defaultdict(lambda: ([], []))
     )
-
-
-def _edits_by_term(family: Family, swaps: Iterable[Swap]) -> Mapping[str, list[Edit]]:
-    edits: defaultdict[str, list[Edit]] = defaultdict(list)
-    for swap in swaps:
-        before, after = _edit(swap, DATE)
-        old = swap.gone.terms[family] if swap.gone else ()
-        new = swap.come.terms[family] if swap.come else ()
-        for term in old:
-            edits[term].append((before, after if term in new else None))
-        for term in new:
-            if term not in old:
-                edits[term].append((None, after))
+    for change in changes:
+        gone, come, move = change.gone or {}, change.come or {}, change.move
+        stays = move.old == move.new
+        for family, terms in gone.items():
+            kept = come.get(family, ()) if stays else ()
+            for term in terms:
+                if term not in kept:
+                    edits[family][term][0].append(move.old)  # type: ignore[arg-type]
+        for family, terms in come.items():
+            kept = gone.get(family, ()) if stays else ()
+            for term in terms:
+                if term not in kept:
+                    edits[family][term][1].append(move.new)  # type: ignore[arg-type]
     return edits
-
-
-def _edited_postings(postings: Postings, edits: Mapping[str, Sequence[Edit]]) -> Steps[Postings]:
-    changed: dict[str, Entries | None] = {}
-    for term, of_term in edits.items():
-        before = postings.find(term) or ()
-        after = edited(before, of_term)
-        if after is not before:
-            changed[term] = after or None
-        yield
-    return postings.derive(changed)

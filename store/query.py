@@ -16,6 +16,7 @@ import msgspec
 
 from .errors import QueryError
 from .model import Article, Linked
+from .order_fields import OrderField
 
 T = TypeVar("T")
 
@@ -143,15 +144,6 @@ def of_topic(slug: str) -> Filter:
 def referencing(page: Linked) -> Filter:
     """The articles whose related stories have an address of this page."""
     return Condition(Field.RELATED_URLS, Operator.SOME, page.url_keys)
-
-
-class OrderField(StrEnum):
-    """By what articles can be ordered. Titles ignore case."""
-
-    PUBLISHED_DATE_TIME = "publishedDateTime"
-    HEAT = "heat"
-    QUALITY = "quality"
-    TITLE = "title"
 
 
 class Order(msgspec.Struct, frozen=True, cache_hash=True, gc=False):

@@ -6,20 +6,22 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 
 from .entities import TopicTree, draw_provider, draw_topic
-from .entries import Entry
-from .index import Family, Index
+from .filter_fields import RELATED_DOMAIN
+from .index import Index
 from .model import Provider, Topic
 from .names import provider_id, topic_id
-from .query import T
-from .selection import Selector
+from .orders import Orders
+from .planner import Planner
+from .query import Field, T
+from .windows import SortedListing
 
 
 class View:
     """What a reader with one visibility sees, entities made when first asked for."""
 
-    def __init__(self, index: Index, published: Index, tree: TopicTree) -> None:
+    def __init__(self, index: Index, published: Index, orders: Orders, tree: TopicTree) -> None:
         self.index = index
-        self.selector = Selector(index)
+        self.planner = Planner(index, published, orders, tree.aliases)
         self._published = published
         self._tree = tree
         self._providers: dict[str, Provider] = {}
@@ -30,7 +32,6 @@ class View:
 
         Both views have the same topic tree.
         """
-        self.selector.keep(old.selector)
         self._providers = _without(old._providers, domains)
         self._topics = _without(old._topics, slugs)
         cached = vars(old)
@@ -40,36 +41,36 @@ class View:
             vars(self).update((name, cached[name]) for name in _OF_SLUGS if name in cached)
 
     @cached_property
-    def domains(self) -> tuple[Entry, ...]:
-        """The domains of all providers, sorted, each as its position."""
+    def domains(self) -> SortedListing[str]:
+        """The domains of all providers."""
         postings = self.index.postings
-        known = postings[Family.PROVIDER].keys() | postings[Family.RELATED_DOMAIN].keys()
-        return tuple((domain,) for domain in sorted(known))
+        known = postings[Field.PROVIDER_DOMAIN].keys() | postings[RELATED_DOMAIN].keys()
+        return SortedListing([(domain,) for domain in sorted(known)])
 
     @cached_property
     def domains_by_id(self) -> Mapping[str, str]:
         """The domains of all providers by their ids."""
-        return {provider_id(domain): domain for (domain,) in self.domains}
+        return {provider_id(domain): domain for domain in self.domains.slice(0, len(self.domains))}
 
     @cached_property
-    def slugs(self) -> tuple[Entry, ...]:
-        """The slugs of all topics, sorted, each as its position."""
-        known = self.index.postings[Family.TOPIC].keys() | self._tree.by_slug.keys()
-        return tuple((slug,) for slug in sorted(known))
+    def slugs(self) -> SortedListing[str]:
+        """The slugs of all topics."""
+        known = self.index.postings[Field.TOPICS].keys() | self._tree.by_slug.keys()
+        return SortedListing([(slug,) for slug in sorted(known)])
 
     @cached_property
     def slugs_by_id(self) -> Mapping[str, str]:
         """The slugs of all topics by their ids."""
-        return {topic_id(slug): slug for (slug,) in self.slugs}
+        return {topic_id(slug): slug for slug in self.slugs.slice(0, len(self.slugs))}
 
     def has_provider(self, domain: str) -> bool:
         """Whether an article speaks of this provider."""
         postings = self.index.postings
-        return domain in postings[Family.PROVIDER] or domain in postings[Family.RELATED_DOMAIN]
+        return domain in postings[Field.PROVIDER_DOMAIN] or domain in postings[RELATED_DOMAIN]
 
     def has_topic(self, slug: str) -> bool:
         """Whether the tree or an article has this topic."""
-        return slug in self._tree.by_slug or slug in self.index.postings[Family.TOPIC]
+        return slug in self._tree.by_slug or slug in self.index.postings[Field.TOPICS]
 
     def provider(self, domain: str | None) -> Provider | None:
         """The provider with this domain."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from enum import Enum
-from typing import Any
+from enum import Enum, EnumMeta
+from typing import TYPE_CHECKING, Any
 
 import strawberry
 from strawberry import UNSET
@@ -121,14 +121,20 @@ class OrderDirection(Enum):
     DESC = strawberry.enum_value("DESC", description="Largest, newest, Z first.")
 
 
-@strawberry.enum(description="What articles can be ordered by.")
-class ArticleOrderField(Enum):
-    PUBLISHED_DATE_TIME = strawberry.enum_value(
-        OrderField.PUBLISHED_DATE_TIME, description="When they were published."
-    )
-    HEAT = strawberry.enum_value(OrderField.HEAT, description="How much they are talked about.")
-    QUALITY = strawberry.enum_value(OrderField.QUALITY, description="How good they are.")
-    TITLE = strawberry.enum_value(OrderField.TITLE, description="Their titles, whatever the case.")
+def _order_field() -> EnumMeta:
+    """The enumeration of the store's order fields, each with its own description."""
+    members = {
+        field.name: strawberry.enum_value(field, description=field.key.description)
+        for field in OrderField
+    }
+    made: EnumMeta = Enum("ArticleOrderField", members)  # type: ignore[misc]  # no literal
+    return strawberry.enum(made, description="What articles can be ordered by.")
+
+
+if TYPE_CHECKING:
+    ArticleOrderField = OrderField
+else:
+    ArticleOrderField = _order_field()
 
 
 @strawberry.input(description="One step of an order; articles that are equal go by the next.")
@@ -139,7 +145,6 @@ class ArticleOrder:
     )
 
 
-_ORDER_FIELDS = {field: OrderField[field.name] for field in ArticleOrderField}
 _FIELDS: dict[str, tuple[Field, Callable[[str], str] | None]] = {
     # member of ArticleFilter -> field of the store, and how the store spells its values
     "slug": (Field.SLUG, None),
@@ -277,7 +282,7 @@ def store_order(given: list[ArticleOrder] | None) -> tuple[Order, ...]:
     if not given or given is UNSET:
         return NEWEST_FIRST
     order = tuple(
-        Order(_ORDER_FIELDS[step.field], step.direction is OrderDirection.DESC) for step in given
+        Order(OrderField[step.field.name], step.direction is OrderDirection.DESC) for step in given
     )
     if len({step.field for step in order}) < len(order):
         raise FilterError("orderBy names a field twice; the second has no effect. Leave it out.")

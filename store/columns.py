@@ -1,0 +1,225 @@
+"""The ordinals of articles: the numbers under which bitmaps hold them.
+
+An ordinal is a slot in the order of (date, id), and names one article as long as its date stays.
+The newest articles take new slots at the end. One that comes in between takes a slot at the end,
+too, and is *displaced*: it is kept apart, with the slot before which it belongs, until the next
+rebuild. A slot whose article has gone or has another date stays empty. So a write shifts nothing.
+
+Later states share the slots of earlier ones and append to them; each knows how many are its own.
+Where a state was derived from an earlier one twice, the second takes a copy.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import isqrt
+from typing import Any, NamedTuple
+
+from .bitmaps import EMPTY, BitMap
+from .layered import Layered
+from .model import Article
+from .order_fields import micros
+
+Moment = tuple[int, str]
+"""A position in the order by date: microseconds and id."""
+
+MAX_DISPLACED = 64
+"""How many articles may always be displaced, before the next write numbers all anew."""
+
+
+class Displaced(NamedTuple):
+    """An article whose slot is not its place in the order by date.
+
+    Attributes:
+        moment: its date in microseconds.
+        id: its id.
+        ordinal: its slot.
+        before: the first slot that stands behind it.
+    """
+
+    moment: int
+    id: str
+    ordinal: int
+    before: int
+
+
+class Move(NamedTuple):
+    """What a write does to one article.
+
+    Attributes:
+        before: the article as it was; None where it comes.
+        after: the article as it is; None where it goes.
+        old: its slot before; None where it comes.
+        new: its slot after; None where it goes, and the same where its date stays.
+    """
+
+    before: Article | None
+    after: Article | None
+    old: int | None
+    new: int | None
+
+
+class Slots:
+    """What all states of one line of writes append to. Nothing in it is ever changed.
+
+    Attributes:
+        ids: the id of each slot's article, also of one that has gone.
+        moments: the date of each slot in microseconds, ascending: of its article, or where that is
+            displaced, of the slot before.
+        marks: the ids that go with `moments`, ascending where these are equal.
+        log: the slots that writes have filled, emptied or changed, in their order.
+    """
+
+    __slots__ = ("ids", "log", "marks", "moments")
+
+    def __init__(
+        self,
+        ids: list[str],
+        moments: array[int],
+        marks: list[str],
+        log: list[int],
+    ) -> None:
+        self.ids = ids
+        self.moments = moments
+        self.marks = marks
+        self.log = log
+
+
+class Columns:
+    """All articles of a state by slot.
+
+    Attributes:
+        articles: all articles by id.
+        ids: see `Slots`; may be longer than `size`.
+        size: how many slots there are.
+        log: see `Slots`; may be longer than `logged`.
+        logged: how many entries of the log have led to this state.
+        displaced: the displaced articles in the order by date.
+        displaced_slots: their slots.
+    """
+
+    __slots__ = (
+        "_displaced_by_id",
+        "_slots",
+        "articles",
+        "displaced",
+        "displaced_slots",
+        "ids",
+        "log",
+        "logged",
+        "size",
+    )
+
+    def __init__(
+        self,
+        articles: Layered[str, Article],
+        slots: Slots,
+        size: int,
+        logged: int = 0,
+        displaced: tuple[Displaced, ...] = (),
+    ) -> None:
+        self.articles = articles
+        self.ids = slots.ids
+        self.log = slots.log
+        self.size = size
+        self.logged = logged
+        self.displaced = displaced
+        self.displaced_slots = BitMap([d.ordinal for d in displaced]) if displaced else EMPTY
+        self._slots = slots
+        self._displaced_by_id = {d.id: d.ordinal for d in displaced}
+
+    @classmethod
+    def build(cls, articles: Collection[Article]) -> Columns:
+        """The slots of these articles, none of them empty or displaced."""
+        keys = sorted([moment_of(article) for article in articles])
+        ids = [id for _, id in keys]
+        slots = Slots(ids, array("q", [moment for moment, _ in keys]), ids.copy(), [])
+        return cls(Layered({a.id: a for a in articles}), slots, len(ids))
+
+    def is_worn(self) -> bool:
+        """Whether so many slots are empty or displaced that all should be numbered anew."""
+        return (
+            len(self.displaced) > max(MAX_DISPLACED, isqrt(self.size) // 2)
+            or self.size > 2 * len(self.articles) + 1_024
+        )
+
+    def ordinal_of(self, article: Article) -> int:
+        """The slot of an article of this state."""
+        found = self._displaced_by_id.get(article.id)
+        return self.slot_of(moment_of(article)) if found is None else found
+
+    def slot_of(self, position: Moment) -> int:
+        """The first slot that stands at this position or behind it, the displaced aside."""
+        moment, id = position
+        moments = self._slots.moments
+        start = bisect_left(moments, moment, 0, self.size)
+        if start < self.size and moments[start] == moment:
+            end = bisect_right(moments, moment, start, self.size)
+            return bisect_left(self._slots.marks, id, start, end)
+        return start
+
+    def article_at(self, ordinal: int) -> Article:
+        """The article in a slot, which is not empty."""
+        return self.articles[self.ids[ordinal]]
+
+    def articles_at(self, ordinals: Iterable[int]) -> list[Article]:
+        """The articles in these slots, none of which is empty; in the same order."""
+        ids = self.ids
+        found: list[Any] = self.articles.find_many([ids[ordinal] for ordinal in ordinals])
+        return found
+
+    def derive(self, changed: Mapping[str, Article | None]) -> tuple[Columns, Sequence[Move]]:
+        """The slots after changes (ids -> what is there now), and what became of each article."""
+        slots = self._own_slots()
+        displaced = list(self.displaced)
+        moves = []
+        for id, after in changed.items():
+            before = self.articles.find(id)
+            if before is None and after is None:
+                continue
+            old = None if before is None else self.ordinal_of(before)
+            new = old
+            if before is None or after is None or moment_of(before) != moment_of(after):
+                if id in self._displaced_by_id:
+                    displaced = [each for each in displaced if each.id != id]
+                new = None if after is None else _append(slots, moment_of(after), displaced)
+            slots.log.extend({slot for slot in (old, new) if slot is not None})
+            moves.append(Move(before, after, old, new))
+        articles = self.articles.derive(changed)
+        columns = Columns(articles, slots, len(slots.ids), len(slots.log), tuple(displaced))
+        return columns, moves
+
+    def _own_slots(self) -> Slots:
+        """The slots to append to: these, unless another state has done so already."""
+        slots = self._slots
+        if len(slots.ids) == self.size and len(slots.log) == self.logged:
+            return slots
+        size = self.size
+        return Slots(
+            slots.ids[:size], slots.moments[:size], slots.marks[:size], slots.log[: self.logged]
+        )
+
+
+def moment_of(article: Article) -> Moment:
+    """Where an article stands in the order by date."""
+    return micros(article.published_date_time), article.id
+
+
+def _append(slots: Slots, position: Moment, displaced: list[Displaced]) -> int:
+    """Give an article a new slot, which is its ordinal."""
+    moment, id = position
+    size = len(slots.ids)
+    mark = position
+    if size and position <= (last := (slots.moments[-1], slots.marks[-1])):
+        mark = last
+        start = bisect_left(slots.moments, moment)
+        end = bisect_right(slots.moments, moment, start)
+        before = bisect_left(slots.marks, id, start, end)
+        insort(displaced, Displaced(moment, id, size, before))
+    # In this order: a reader takes a slot for filled once its id is there.
+    slots.moments.append(mark[0])
+    slots.marks.append(mark[1])
+    slots.ids.append(id)
+    return size

@@ -1,0 +1,373 @@
+"""The orders of articles, each as it is answered from bitmaps."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bitmaps import EMPTY, BitMap, Ordinals, as_array, bitmap_of, bitmap_of_mask, bitmap_range
+from .columns import Columns, Moment
+from .cursors import Position
+from .filter_fields import FILTER_FIELDS
+from .model import Article
+from .order_fields import OrderField, SortKey
+from .query import Field, Order
+
+WIDE = 16
+"""From which part of all articles on a range is read off the ranks of all."""
+
+
+class DateListing:
+    """A set of articles by date: a rank gives an index, a slice the ordinals."""
+
+    __slots__ = ("_columns", "_displaced", "_hits", "_spots")
+
+    def __init__(self, columns: Columns, hits: BitMap) -> None:
+        self._columns = columns
+        self._hits = hits
+        self._displaced: list[int] = []
+        self._spots: list[int] = []  # the indexes of the displaced, ascending
+        if not hits.isdisjoint(columns.displaced_slots):
+            found = [each for each in columns.displaced if each.ordinal in hits]
+            self._hits = hits = hits - columns.displaced_slots
+            self._displaced = [each.ordinal for each in found]
+            self._spots = [_rank(hits, each.before) + n for n, each in enumerate(found)]
+
+    def __len__(self) -> int:
+        """See `Listing`."""
+        return len(self._hits) + len(self._spots)
+
+    def index(self, position: Position, *, behind: bool) -> int:
+        """See `Listing`."""
+        moment: Any = position
+        if behind:
+            moment = (moment[0], f"{moment[1]}\0")  # no text lies between
+        index = _rank(self._hits, self._columns.slot_of(moment))
+        if self._spots:
+            displaced = self._columns.displaced
+            end = bisect_left(displaced, moment)
+            index += sum(each.ordinal in self._displaced for each in displaced[:end])
+        return index
+
+    def slice(self, start: int, end: int) -> list[int]:
+        """See `Listing`."""
+        if not self._spots:
+            return list(self._hits[start:end])
+        first, last = bisect_left(self._spots, start), bisect_left(self._spots, end)
+        found = list(self._hits[start - first : end - last])
+        for n in range(first, last):
+            found.insert(self._spots[n] - start, self._displaced[n])
+        return found
+
+
+def _rank(hits: BitMap, slot: int) -> int:
+    """How many hits are less than a slot."""
+    return hits.rank(slot - 1) if slot else 0
+
+
+def between_moments(columns: Columns, start: Moment | None, end: Moment | None) -> BitMap:
+    """The slots of the articles from one position to before another; may hold empty ones."""
+    first = 0 if start is None else columns.slot_of(start)
+    last = columns.size if end is None else columns.slot_of(end)
+    found = bitmap_range(first, last)
+    if columns.displaced:
+        inside = [
+            each.ordinal
+            for each in columns.displaced
+            if (start is None or each >= start) and (end is None or each < end)
+        ]
+        found = (found - columns.displaced_slots) | BitMap(inside, optimize=False)
+    return found
+
+
+Key = Callable[[Article], SortKey | None]
+
+
+class SortOrder:
+    """The articles by one sort key and then by id. Those without a key are not in it.
+
+    Attributes:
+        key: the sort key of an article.
+        places: the ordinals in this order.
+        ranks: by ordinal, its index in `places`; means nothing for those that are not there.
+        logged: how many entries of the columns' log it knows of.
+    """
+
+    __slots__ = ("_ids", "_keys", "_sizes", "_starts", "key", "logged", "places", "ranks")
+
+    def __init__(
+        self,
+        columns: Columns,
+        key: Key,
+        keys: list[SortKey],
+        sizes: NDArray[np.int64],
+        places: Ordinals,
+    ) -> None:
+        self._ids = columns.ids
+        self.key = key
+        self._keys = keys  # those that there are, ascending, each once
+        self._sizes = sizes  # how many articles have each
+        self._starts = np.concatenate((_ZERO, np.cumsum(sizes)))
+        self.places = places
+        self.ranks = np.full(columns.size, len(places), dtype=np.uint32)
+        self.ranks[places] = np.arange(len(places), dtype=np.uint32)
+        self.logged = columns.logged
+
+    @classmethod
+    def build(cls, columns: Columns, key: Key, live: BitMap) -> SortOrder:
+        """The order of these articles: sorts all of them."""
+        ordinals = list(live)
+        keyed = _keyed(columns, key, ordinals)
+        keys = sorted({each[0] for each in keyed})
+        index = {each: n for n, each in enumerate(keys)}
+        sizes = np.bincount([index[each[0]] for each in keyed], minlength=len(keys))
+        places = np.fromiter((each[-1] for each in keyed), dtype=np.uint32, count=len(keyed))
+        return cls(columns, key, keys, sizes, places)
+
+    def derive(self, columns: Columns, live: BitMap) -> SortOrder:
+        """The order after what the log tells since; sorts anew where that is much."""
+        stale = set(columns.log[self.logged : columns.logged])
+        if len(stale) * 8 > len(self.places):
+            return self.build(columns, self.key, live)
+        known = [slot for slot in stale if slot < len(self.ranks)]
+        ranks = self.ranks[known]
+        gone = np.sort(ranks[ranks < len(self.places)]).astype(np.int64)
+        sizes = self._sizes - np.bincount(
+            self._starts[1:].searchsorted(gone, "right"), minlength=len(self._sizes)
+        )
+        rest = np.delete(self.places, gone)
+        keyed = _keyed(columns, self.key, [slot for slot in stale if slot in live])
+        keys, sizes = _with_keys(self._keys, sizes, [each[0] for each in keyed])
+        codes = [bisect_left(keys, each[0]) for each in keyed]
+        starts = np.concatenate((_ZERO, np.cumsum(sizes)))
+        ids = columns.ids
+        at = []
+        for code, (_, id, _) in zip(codes, keyed, strict=True):
+            start, end = int(starts[code]), int(starts[code + 1])
+            at.append(bisect_left(rest, id, start, end, key=lambda slot: ids[slot]))
+        places = np.insert(rest, at, [each[-1] for each in keyed]) if at else rest
+        sizes = sizes + np.bincount(codes, minlength=len(keys)) if at else sizes
+        return SortOrder(columns, self.key, keys, sizes, places)
+
+    def place(self, position: Position, *, behind: bool) -> int:
+        """How many articles stand before this position; or with the one that stands there."""
+        key, id = position
+        code = bisect_left(self._keys, key)
+        start = int(self._starts[code])
+        if code == len(self._keys) or self._keys[code] != key:
+            return start
+        end, ids = int(self._starts[code + 1]), self._ids
+        bisect = bisect_right if behind else bisect_left
+        return bisect(self.places, id, start, end, key=lambda slot: ids[slot])
+
+    def start_of(self, key: SortKey) -> int:
+        """How many articles have a lesser key."""
+        return int(self._starts[bisect_left(self._keys, key)])
+
+    def end_of(self, key: SortKey) -> int:
+        """How many articles have a lesser key or this."""
+        return int(self._starts[bisect_right(self._keys, key)])
+
+    def between(self, start: int, end: int) -> BitMap:
+        """The articles from one place to before another."""
+        if start >= end:
+            return EMPTY
+        if (end - start) * WIDE < len(self.ranks):
+            return bitmap_of(self.places[start:end], len(self.ranks))
+        first, last = np.uint32(start), np.uint32(end)
+        return bitmap_of_mask((self.ranks >= first) & (self.ranks < last))
+
+    def codes(self) -> NDArray[np.int64]:
+        """By ordinal, a number that sorts as its key does, the same where keys are the same."""
+        codes = np.zeros(len(self.ranks), dtype=np.int64)
+        codes[self.places] = np.repeat(np.arange(len(self._sizes)), self._sizes)
+        return codes
+
+
+_ZERO = np.zeros(1, dtype=np.int64)
+
+
+def _keyed(columns: Columns, key: Key, ordinals: Sequence[int]) -> list[tuple[Any, str, int]]:
+    """The articles in these slots as (sort key, id, ordinal), in order."""
+    keys = map(key, columns.articles_at(ordinals))
+    ids = columns.ids
+    return sorted(
+        [(k, ids[slot], slot) for k, slot in zip(keys, ordinals, strict=True) if k is not None]
+    )
+
+
+def _with_keys(
+    keys: list[SortKey], sizes: NDArray[np.int64], come: Iterable[Any]
+) -> tuple[list[SortKey], NDArray[np.int64]]:
+    """The keys and sizes with those keys, too, that are new; ascending."""
+    known = keys
+    for key in come:
+        at = bisect_left(keys, key)
+        if at == len(keys) or keys[at] != key:
+            if keys is known:
+                keys = known.copy()
+            keys.insert(at, key)
+            sizes = np.insert(sizes, at, 0)
+    return keys, sizes
+
+
+class OrderListing:
+    """The hits in an order: their ranks, sorted."""
+
+    __slots__ = ("_order", "_ranks")
+
+    def __init__(self, order: SortOrder | CompositeOrder, hits: BitMap) -> None:
+        self._order = order
+        self._ranks = np.sort(order.ranks[as_array(hits)])
+
+    def __len__(self) -> int:
+        """See `Listing`."""
+        return len(self._ranks)
+
+    def index(self, position: Position, *, behind: bool) -> int:
+        """See `Listing`."""
+        place = self._order.place(position, behind=behind)
+        return int(self._ranks.searchsorted(np.uint32(place)))
+
+    def slice(self, start: int, end: int) -> list[int]:
+        """See `Listing`."""
+        found: list[int] = self._order.places[self._ranks[start:end]].tolist()
+        return found
+
+
+class WholeListing:
+    """All articles in an order, among which to look for the hits one by one."""
+
+    __slots__ = ("_order",)
+
+    def __init__(self, order: SortOrder | CompositeOrder) -> None:
+        self._order = order
+
+    def __len__(self) -> int:
+        """See `Listing`."""
+        return len(self._order.places)
+
+    def index(self, position: Position, *, behind: bool) -> int:
+        """See `Listing`."""
+        return self._order.place(position, behind=behind)
+
+    def slice(self, start: int, end: int) -> list[int]:
+        """See `Listing`."""
+        found: list[int] = self._order.places[start:end].tolist()
+        return found
+
+
+class CompositeOrder:
+    """The articles by several sort keys and then by id. See `SortOrder` for its attributes."""
+
+    __slots__ = ("_columns", "_keys", "logged", "places", "ranks")
+
+    def __init__(
+        self, columns: Columns, last: SortOrder, before: Sequence[tuple[SortOrder, bool]]
+    ) -> None:
+        """`last` is the order of the last step; those of the steps before, and whether turned."""
+        self._columns = columns
+        self._keys = [*((order.key, turned) for order, turned in before), (last.key, False)]
+        self.logged = columns.logged
+        self.places, self.ranks = last.places, last.ranks
+        size = len(self.places)
+        for order, turned in reversed(before):
+            codes = order.codes()[self.places]
+            both = (-codes if turned else codes) * size + np.arange(size)
+            self.places = self.places[np.sort(both) % size] if size else self.places
+        if before:
+            self.ranks = np.full(columns.size, size, dtype=np.uint32)
+            self.ranks[self.places] = np.arange(size, dtype=np.uint32)
+
+    def place(self, position: Position, *, behind: bool) -> int:
+        """See `SortOrder`."""
+        *keys, id = position
+        turned = [turned for _, turned in self._keys]
+        bisect = bisect_right if behind else bisect_left
+        return bisect(self.places, (*map(_turn, keys, turned), id), key=self._position)
+
+    def _position(self, slot: int) -> Position:
+        article = self._columns.article_at(slot)
+        return (*(_turn(read(article), turned) for read, turned in self._keys), article.id)
+
+
+class _Reversed(str):
+    """A text that sorts the other way round."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: str) -> bool:
+        return str.__gt__(self, other)
+
+
+def _turn(key: Any, turned: bool) -> Any:
+    if not turned:
+        return key
+    return -key if isinstance(key, int) else _Reversed(key)
+
+
+class Orders:
+    """The orders of a state's articles, each made when first asked for: most are asked for few.
+
+    Those of an older state are taken over, and brought up to date when they are asked for again.
+    """
+
+    __slots__ = ("_by_field", "_by_steps", "_columns", "_live")
+
+    def __init__(self, columns: Columns, live: BitMap, old: Orders | None = None) -> None:
+        self._columns = columns
+        self._live = live
+        self._by_field: dict[Field, SortOrder] = dict(old._by_field) if old else {}
+        self._by_steps: dict[tuple[Order, ...], CompositeOrder] = {}
+
+    def by_field(self, field: Field) -> SortOrder:
+        """The articles by a field and then by id; texts regardless of case."""
+        order = self._by_field.get(field)
+        if order is None:
+            order = SortOrder.build(self._columns, _sort_key(field), self._live)
+        elif order.logged != self._columns.logged:
+            order = order.derive(self._columns, self._live)
+        else:
+            return order
+        self._by_field[field] = order
+        return order
+
+    def by_steps(self, steps: tuple[Order, ...]) -> SortOrder | CompositeOrder:
+        """The articles in an order, read so that its last step ascends."""
+        last = steps[-1]
+        if len(steps) == 1:
+            return self.by_field(Field(last.field))
+        order = self._by_steps.get(steps)
+        if order is None:
+            if len(self._by_steps) >= MAX_COMPOSITES:
+                del self._by_steps[next(iter(self._by_steps))]
+            before = [
+                (self.by_field(Field(step.field)), step.descending is not last.descending)
+                for step in steps[:-1]
+            ]
+            order = CompositeOrder(self._columns, self.by_field(Field(last.field)), before)
+            self._by_steps[steps] = order
+        return order
+
+
+MAX_COMPOSITES = 16
+"""How many orders of several steps are kept; 8 bytes for each article."""
+
+
+_SORT_KEYS: dict[Field, Key] = {Field(each): each.key.read for each in OrderField}
+
+
+def _sort_key(field: Field) -> Key:
+    """What an index orders articles by: as lists are ordered, other texts regardless of case."""
+    if field in _SORT_KEYS:
+        return _SORT_KEYS[field]
+    read = FILTER_FIELDS[field].read
+    return lambda article: _folded(read(article, {}))
+
+
+def _folded(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
