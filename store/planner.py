@@ -7,6 +7,7 @@ follows from how many hits there are; `explain` prints it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .cursors import decode_article_cursor
@@ -23,7 +24,7 @@ from .orders import (
     WholeListing,
 )
 from .page_items import PageItems
-from .query import ArticleQuery, Order, Page, Window
+from .query import ArticleQuery, Order, Page, Places, Window
 from .terms import Aliases
 from .windows import Part, check_window, flipped, part_of
 
@@ -80,13 +81,15 @@ class Planner:
         window = flipped(query.window) if backwards else query.window
         part = self._part(query.order, window, match)
         ids = self._index.columns.ids
-        shown = [ids[ordinal] for ordinal in part.items]
+        ordinals = part.items[::-1] if backwards else part.items
+        shown = [ids[ordinal] for ordinal in ordinals]
         before, behind = part.has_before, part.has_behind
         if backwards:
-            shown.reverse()
             before, behind = behind, before
         total = len(match.sure) if query.with_total else None
-        return Page(PageItems(self._index.articles, shown), before, behind, total, ids=shown)
+        items = PageItems(self._index.articles, shown)
+        places = Places(ordinals, run_of(ordinals), self._index.columns.size)
+        return Page(items, before, behind, total, ids=shown, places=places)
 
     def _part(self, order: tuple[Order, ...], window: Window, match: Match) -> Part[int]:
         def decode(cursor: str) -> Any:
@@ -122,6 +125,18 @@ class Planner:
             f"{path.name}: {path.cost:.0f} us{', chosen' if path is best else ''}" for path in paths
         ]
         return "\n".join(lines)
+
+
+def run_of(ordinals: Sequence[int]) -> slice | None:
+    """The slice that gives these ordinals out of a list by ordinal, if they follow each other."""
+    if not ordinals:
+        return slice(0, 0)
+    first, last = ordinals[0], ordinals[-1]
+    step = 1 if first <= last else -1
+    if abs(last - first) != len(ordinals) - 1 or ordinals != list(range(first, last + step, step)):
+        return None
+    # A stop of -1 would count from the end.
+    return slice(first, None if last + step < 0 else last + step, step)
 
 
 STEP_US = 0.055
