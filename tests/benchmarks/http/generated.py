@@ -83,7 +83,7 @@ class Result:
         """The goals that it does not reach, in words."""
         query = as_query(self.operation)
         share, times = self.share, self.times_peer
-        found = []
+        found = [] if self.runs.get(NEWSGRAPH) else ["failed"]
         if share is not None and share < query.of_ceiling:
             found.append(f"< {query.of_ceiling:.0%}")
         if times is not None and times < query.times_peer:
@@ -119,20 +119,24 @@ def print_results(found: Sequence[Result], facts: Sequence[str]) -> None:
 
 
 def _cells(result: Result) -> Sequence[str]:
-    operation, ours = result.operation, result.runs[NEWSGRAPH]
+    operation, ours = result.operation, result.runs.get(NEWSGRAPH, ())
     return (
         operation.name,
         operation.kind,
         operation.title.replace("[", r"\["),
-        f"{median(run.mean_bytes for run in ours):,.0f}",
-        f"{median(map(_rate, ours)):,.0f}",
+        _median([run.mean_bytes for run in ours], 0),
+        _median(list(map(_rate, ours)), 0),
         _percent(result.share),
         _percent(result.cpu_share),
         _times(result.times_peer),
         _times(result.cpu_times_peer),
-        f"{median(run.p99_ms for run in ours):.1f}",
+        _median([run.p99_ms for run in ours], 1),
         ", ".join(result.misses),
     )
+
+
+def _median(values: Sequence[float], digits: int) -> str:
+    return f"{median(values):,.{digits}f}" if values else "-"
 
 
 def _percent(share: float | None) -> str:

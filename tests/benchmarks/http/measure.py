@@ -41,7 +41,8 @@ class Plan:
         warm_up_s: The longest warm-up before a run, which ends when each body was answered twice;
             0 for a third of `seconds`.
         samples: Of how many bodies of each query the answers are compared.
-        may_skip: Whether a server may lack what a query needs; then it is not measured there.
+        may_skip: Whether a server may lack what a query needs, or be too slow for it; then it is
+            not measured there, and the others are.
     """
 
     queries: Sequence[Query]
@@ -106,8 +107,14 @@ def measure_warm(plan: Plan, workloads: Workloads, start: Start, tell: Tell) -> 
                 for server in servers:
                     if (query.name, server.name) in skipped:
                         continue
-                    with server.awake(), writing(server, start.data):
-                        run = meter.run(server, file)
+                    try:
+                        with server.awake(), writing(server, start.data):
+                            run = meter.run(server, file)
+                    except RuntimeError as error:
+                        if not plan.may_skip:
+                            raise
+                        tell(f"{query.name} failed on {server.name}: {error}")
+                        continue
                     runs.setdefault((query.name, server.name), []).append(run)
                     tell(_progress(number, plan.rounds, query, server, run))
                 file.file.unlink()

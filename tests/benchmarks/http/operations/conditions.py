@@ -98,10 +98,10 @@ class Condition:
         how = " ".join(_SIGNS.get(how, f" {how}") for how in self.operators)
         return f"{field}{how}"
 
-    @property
-    def is_selective(self) -> bool:
-        """Whether so few articles match that no client would turn a page."""
-        return any((self.field, how) in _SELECTIVE for how in self.operators)
+    def is_selective(self, *, holds: bool) -> bool:
+        """Whether few articles let it hold, or not hold."""
+        aims = self.operators if holds else [_OPPOSITES.get(how, "") for how in self.operators]
+        return any((self.field, aim) in _SELECTIVE for aim in aims)
 
     def suits(self, article: Article) -> bool:
         """Whether values for it can be drawn from this article."""

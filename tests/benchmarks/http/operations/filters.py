@@ -64,11 +64,16 @@ class FilterTemplate:
 
     @property
     def is_selective(self) -> bool:
-        """Whether one condition that must hold is."""
-        if isinstance(self.shape, int):
-            return self.conditions[0].is_selective
-        top = self.shape[1:] if self.shape[0] in {"with", "and"} else ()
-        return any(isinstance(p, int) and self.conditions[p].is_selective for p in top)
+        """Whether so few articles match that no client would turn a page."""
+        return self._is_selective(self.shape, holds=True)
+
+    def _is_selective(self, shape: Shape, *, holds: bool) -> bool:
+        if isinstance(shape, int):
+            return self.conditions[shape].is_selective(holds=holds)
+        word, *parts = shape
+        inner = holds if word != "not" else not holds
+        found = [self._is_selective(part, holds=inner) for part in parts]
+        return all(found) if (word == "or") is holds and word != "not" else any(found)
 
     def suits(self, article: Article) -> bool:
         """Whether operands of all conditions can be drawn from an article."""

@@ -25,7 +25,7 @@ def generate(articles: Sequence[Article], count: int, *, seed: int, values: int)
     ones are. `articles`: those that the public sees, newest first.
     """
     rng = Random(seed)
-    maker = Maker(rng, articles)
+    maker = Maker(rng, list(articles))
     styles = Deck(rng, selections.STYLES)
     typenames = Deck(rng, (True, False))
     inlinings = Deck(rng, _INLINING)
