@@ -12,14 +12,22 @@ from .servers import Server
 
 _TIMEOUT_S = 30
 _ABSENT = "(absent)"
+_NOT_IN_SCHEMA = b"MER_ERR_GQL_VALIDATION"  # as Mercurius says it
 
 
 class DisagreementError(Exception):
     """A server answers with an error, or otherwise than the others; the message shows where."""
 
 
+class NotTakenError(Exception):
+    """A server's schema does not have what an operation asks for."""
+
+
 def answers(server: Server, query: str, bodies: Sequence[bytes]) -> list[Any]:
-    """The data of each body's answer. Raises: DisagreementError: it has errors, or no data."""
+    """The data of each body's answer.
+
+    Raises: DisagreementError: it has errors, or no data. NotTakenError.
+    """
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_TIMEOUT_S)
     try:
         return [_answer(connection, server, query, body) for body in bodies]
@@ -28,9 +36,11 @@ def answers(server: Server, query: str, bodies: Sequence[bytes]) -> list[Any]:
 
 
 def _answer(connection: http.client.HTTPConnection, server: Server, query: str, body: bytes) -> Any:
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": "application/json", **server.variant.headers}
     connection.request("POST", server.path(query), body, headers)
     text = connection.getresponse().read()
+    if _NOT_IN_SCHEMA in text:
+        raise NotTakenError(f"{server.name} does not take {query}: {text[:300]!r}")
     result = orjson.loads(text)
     if result.get("errors") or not result.get("data"):
         raise DisagreementError(f"{server.name} answers {query} with {text[:500]!r}")
@@ -57,6 +67,7 @@ def differences(one: Any, two: Any, path: str) -> Iterator[str]:
 
 
 def ready_answer(data: Sequence[Any]) -> bytes:
-    """A typical answer: of these, the one of median size, written compactly."""
-    texts = sorted((orjson.dumps({"data": one}) for one in data), key=len)
-    return texts[len(texts) // 2]
+    """A typical answer: of these, the one whose size is nearest the mean, written compactly."""
+    texts = [orjson.dumps({"data": one}) for one in data]
+    mean = sum(map(len, texts)) / len(texts)
+    return min(texts, key=lambda text: abs(len(text) - mean))

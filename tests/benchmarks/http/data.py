@@ -28,8 +28,15 @@ _PAGE = 500
 
 _LISTS = """
 query Lists {
-  providers(first: 1000) { nodes { id domain name images { url width height } } }
-  topics(first: 1000) { nodes { id slug name } }
+  providers(first: 1000) {
+    nodes {
+      id domain name articleCount
+      images { url width height title attribution isCached }
+    }
+  }
+  topics(first: 1000) {
+    nodes { id slug name keywords articleCount parent { id } children { id } }
+  }
 }
 """
 _ARTICLES = """
@@ -67,7 +74,7 @@ def make_data(folder: Path, count: int) -> Data:
 
 
 async def _make_data(folder: Path, count: int) -> Data:
-    store, graph = folder / f"store-{count}.json", folder / f"graph-{count}.json"
+    store, graph = folder / f"store-{count}.json", folder / f"peer-{count}.json"
     repository = TinyDBRepository.open(store)
     try:
         if not store.exists():

@@ -1,9 +1,9 @@
 -- POSTs the lines of a file, one a request, in turn; all requests are made ready beforehand.
--- wrk ... -- FILE PATH rotate|once
--- "once" sends each line once, and says when the last answer is there.
+-- wrk ... -- FILE PATH rotate|once|twice
+-- "once" and "twice" stop when each line was answered that often, and then say so.
 
 local requests, count, index = {}, 0, 0
-local started, answered = nil, 0
+local started, answered, times = nil, 0, { once = 1, twice = 2 }
 
 local function now_s()
   local ffi = require("ffi")
@@ -14,14 +14,16 @@ local function now_s()
 end
 
 function init(args)
-  local headers = { ["Content-Type"] = "application/json" }
+  local headers = wrk.headers -- those given by -H
+  headers["Content-Type"] = "application/json"
   for line in io.lines(args[1]) do
     count = count + 1
     requests[count] = wrk.format("POST", args[2], headers, line)
   end
   index = count - 1 -- wrk makes one request to look at it, and never sends that
-  if args[3] == "once" then
-    request, response = request_once, response_once
+  times = times[args[3]]
+  if times then
+    request, response = request_counted, response_counted
   end
 end
 
@@ -33,18 +35,18 @@ end
 
 local rotate = request
 
-function request_once()
-  if index == 1 and not started then started = now_s() end
+function request_counted()
+  if not started then started = now_s() end
   return rotate()
 end
 
-function response_once(status)
+function response_counted(status)
   answered = answered + 1
   if status ~= 200 then
     io.write(string.format('{"status": %d}\n', status))
   end
-  if answered == count then
-    io.write(string.format('{"requests": %d, "duration_s": %.6f}\n', count, now_s() - started))
+  if answered == count * times then
+    io.write(string.format('{"requests": %d, "duration_s": %.6f}\n', answered, now_s() - started))
     io.flush()
     wrk.thread:stop()
   end

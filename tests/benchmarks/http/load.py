@@ -79,15 +79,25 @@ def rotate(server: Server, bodies: Bodies, seconds: int, connections: int) -> Ru
 
 def once(server: Server, bodies: Bodies) -> Run:
     """Send each body once, one after the other. Raises: RuntimeError."""
+    return _counted(server, bodies, "once", 1, _ONCE_TIMEOUT_S)
+
+
+def twice(server: Server, bodies: Bodies, longest_s: int, connections: int) -> Run:
+    """Send each body twice, or as many as are answered in that time. Raises: RuntimeError."""
+    return _counted(server, bodies, "twice", connections, longest_s)
+
+
+def _counted(server: Server, bodies: Bodies, way: str, connections: int, longest_s: int) -> Run:
+    """Send each body a certain number of times."""
     before_s = server.cpu_s
-    command = _command(server, bodies, "once", 1, f"{_ONCE_TIMEOUT_S}s")
+    command = _command(server, bodies, way, connections, f"{longest_s}s")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as wrk:
         assert wrk.stdout is not None
         first: dict[str, Any] = next(iter(_lines(_until_json(wrk))), {})
         server_cpu_s = server.cpu_s - before_s
         wrk.send_signal(signal.SIGINT)  # wrk itself sleeps on to the end of its time
         wrk.communicate(timeout=_TIMEOUT_S)
-    return _run(first, server_cpu_s, load_cpu_s=0)  # it waits for each answer
+    return _run(first, server_cpu_s, load_cpu_s=0)  # it is not known before wrk ends
 
 
 def _command(
@@ -95,6 +105,8 @@ def _command(
 ) -> Sequence[str]:
     wrk = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", duration]
     wrk += ["--timeout", f"{_TIMEOUT_S}s", "--script", str(_SCRIPT)]
+    for name, value in server.variant.headers.items():
+        wrk += ["--header", f"{name}: {value}"]
     url = f"http://127.0.0.1:{server.port}"
     script = [str(bodies.file), server.path(bodies.query), way]
     return [

@@ -7,11 +7,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from .agreement import answers, check_same, ready_answer
+from .agreement import DisagreementError, NotTakenError, answers, check_same, ready_answer
 from .data import Data
-from .load import Bodies, Run, once, rotate, write_bodies
+from .load import Bodies, Run, once, rotate, twice, write_bodies
 from .queries import Query, Workload, sample
-from .servers import CEILING, Server, Start, running
+from .servers import CEILING, Server, Start, Variant, running
+from .writer import writing
 
 _SAMPLES = 15
 _WAVES = 5  # of as many requests as there are connections; the last one is cut off at the end
@@ -22,18 +23,36 @@ Cell = tuple[str, str]
 """The names of a query and a server."""
 Runs = Mapping[Cell, Sequence[Run]]
 """One run a round."""
+Workloads = Mapping[str, Sequence[bytes]]
+"""The bodies that rotate, by the name of the query."""
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to measure, how often and how long."""
+    """What to measure, how often and how long.
+
+    Attributes:
+        queries: The queries, or generated operations as queries.
+        servers: The names of the servers.
+        rounds: How often everything is measured.
+        seconds: The length of a measured run.
+        connections: How many at once.
+        warm_up_s: The longest warm-up before a run, which ends when each body was answered twice;
+            0 for a third of `seconds`.
+        samples: Of how many bodies of each query the answers are compared.
+        may_skip: Whether a server may lack what a query needs, or be too slow for it; then it is
+            not measured there, and the others are.
+    """
 
     queries: Sequence[Query]
     servers: Sequence[str]
     rounds: int
     seconds: int
     connections: int
+    warm_up_s: int = 0
+    samples: int = _SAMPLES
+    may_skip: bool = False
 
 
 class _Meter:
@@ -45,7 +64,11 @@ class _Meter:
 
     def warm_up(self, server: Server, bodies: Bodies) -> None:
         """Ask the same for a while before a run, without looking at the answers."""
-        rotate(server, bodies, max(1, self._plan.seconds // 3), self._plan.connections)
+        connections = self._plan.connections
+        if not self._plan.warm_up_s:
+            rotate(server, bodies, max(1, self._plan.seconds // 3), connections)
+        elif server.name != CEILING:  # it has nothing to warm
+            twice(server, bodies, self._plan.warm_up_s, connections)
         server.drain()
 
     def run(self, server: Server, bodies: Bodies) -> Run:
@@ -67,43 +90,48 @@ class _Meter:
             self._seconds[cell] = seconds
 
 
-def measure_warm(plan: Plan, data: Data, work: Path, tell: Tell) -> Runs:
+def measure_warm(plan: Plan, workloads: Workloads, start: Start, tell: Tell) -> Runs:
     """Rounds over queries that a server has met before; in a round, each query on each server.
 
     All servers are there from the start, but only the one that is measured runs.
     Raises: DisagreementError: they do not say the same. RuntimeError: one does not work.
     """
-    start = _start(data, work)
-    workloads = {q: Workload(q, data.articles).rotating() for q in plan.queries}
     runs: dict[Cell, list[Run]] = {}
     meter = _Meter(plan)
     with ExitStack() as stack:
         tell("starting the servers and comparing what they say")
-        servers = _servers(plan, start, workloads, stack)
-        files = {
-            q: write_bodies(q.name, "rotating", bodies, work) for q, bodies in workloads.items()
-        }
+        servers, skipped = _servers(plan, start, workloads, stack, tell)
         for number in range(plan.rounds):
             for query in plan.queries:
+                file = write_bodies(query.name, "rotating", workloads[query.name], start.logs)
                 for server in servers:
-                    with server.awake():
-                        run = meter.run(server, files[query])
+                    if (query.name, server.name) in skipped:
+                        continue
+                    try:
+                        with server.awake(), writing(server, start.data):
+                            run = meter.run(server, file)
+                    except RuntimeError as error:
+                        if not plan.may_skip:
+                            raise
+                        tell(f"{query.name} failed on {server.name}: {error}")
+                        continue
                     runs.setdefault((query.name, server.name), []).append(run)
                     tell(_progress(number, plan.rounds, query, server, run))
+                file.file.unlink()
     return runs
 
 
-def measure_cold(plan: Plan, data: Data, work: Path, tell: Tell) -> Runs:
+def measure_cold(plan: Plan, start: Start, tell: Tell) -> Runs:
     """Rounds over documents that a server has not rendered for the query since it started.
 
     In each round each server is started anew. A quarter of the documents warms it up, so that
     just-in-time compilers are through with their work; then every other document is asked for
     once, one request at a time.
     """
-    start = _start(data, work)
+    articles, work = start.data.articles, start.logs
     runs: dict[Cell, list[Run]] = {}
     meter = _Meter(plan)
-    workloads = {q: _split(Workload(q, data.articles).disjoint(), q, work) for q in plan.queries}
+    workloads = {q: _split(Workload(q, articles).disjoint(), q, work) for q in plan.queries}
     for number in range(plan.rounds):
         for name in plan.servers:
             with running(name, start) as server:
@@ -115,10 +143,16 @@ def measure_cold(plan: Plan, data: Data, work: Path, tell: Tell) -> Runs:
     return runs
 
 
-def _start(data: Data, work: Path) -> Start:
+def make_start(
+    data: Data,
+    work: Path,
+    settings: Mapping[str, str] | None = None,
+    variants: Mapping[str, Variant] | None = None,
+) -> Start:
+    """What servers are started over, in a working folder."""
     ready = work / "ready"
     ready.mkdir(exist_ok=True)
-    return Start(data, ready, work)
+    return Start(data, ready, work, settings or {}, variants or {})
 
 
 def _split(bodies: Sequence[bytes], query: Query, work: Path) -> tuple[Bodies, Bodies]:
@@ -131,33 +165,62 @@ def _split(bodies: Sequence[bytes], query: Query, work: Path) -> tuple[Bodies, B
 
 
 def _servers(
-    plan: Plan, start: Start, workloads: Mapping[Query, Sequence[bytes]], stack: ExitStack
-) -> Sequence[Server]:
-    """All servers, asleep; those that execute queries were seen to agree."""
+    plan: Plan, start: Start, workloads: Workloads, stack: ExitStack, tell: Tell
+) -> tuple[Sequence[Server], frozenset[Cell]]:
+    """All servers, asleep, that were seen to agree; and what some of them do not take."""
     servers: dict[str, Server] = {}
+    skipped: frozenset[Cell] = frozenset()
     for name in sorted(plan.servers, key=lambda name: name == CEILING):
         if name == CEILING:
-            _agree(list(servers.values()), start, workloads)
+            skipped = _agree(plan, list(servers.values()), start, workloads, tell)
         servers[name] = stack.enter_context(running(name, start))
     if CEILING not in servers:
-        _agree(list(servers.values()), start, workloads)
+        skipped = _agree(plan, list(servers.values()), start, workloads, tell)
     for server in servers.values():
         server.sleep()
-    return [servers[name] for name in plan.servers]
+    return [servers[name] for name in plan.servers], skipped
 
 
 def _agree(
-    servers: Sequence[Server], start: Start, workloads: Mapping[Query, Sequence[bytes]]
-) -> None:
-    """Check that servers agree on some answers, and keep a typical one for the ceiling."""
-    for query, bodies in workloads.items():
-        some = sample(bodies, _SAMPLES)
-        first, *others = servers
-        expected = answers(first, query.name, some)
-        for other in others:
+    plan: Plan, servers: Sequence[Server], start: Start, workloads: Workloads, tell: Tell
+) -> frozenset[Cell]:
+    """Check that servers agree on some answers, and keep a typical one for the ceiling.
+
+    Returns what they do not take. Raises: DisagreementError: names every query in question.
+    """
+    skipped: set[Cell] = set()
+    faults: list[str] = []
+    for query in plan.queries:
+        try:
+            skipped |= _agree_on(plan, query, servers, start, workloads[query.name])
+        except DisagreementError as error:
+            faults.append(str(error))
+    if faults:
+        raise DisagreementError("\n".join(faults))
+    for name, server in sorted(skipped):
+        tell(f"{server} does not take {name}")
+    return frozenset(skipped)
+
+
+def _agree_on(
+    plan: Plan, query: Query, servers: Sequence[Server], start: Start, bodies: Sequence[bytes]
+) -> frozenset[Cell]:
+    """The same for one query."""
+    some = sample(bodies, plan.samples)
+    first, *others = servers
+    expected = answers(first, query.name, some)
+    (start.ready / f"{query.name}.json").write_bytes(ready_answer(expected))
+    skipped = set()
+    for other in others:
+        try:
             found = answers(other, query.name, some)
+        except NotTakenError as error:
+            if not plan.may_skip:
+                raise DisagreementError(str(error)) from None
+            skipped.add((query.name, other.name))
+        else:
             check_same(f"{query.name}, {first.name} and {other.name}", expected, found)
-        (start.ready / f"{query.name}.json").write_bytes(ready_answer(expected))
+    return frozenset(skipped)
 
 
 def _progress(number: int, rounds: int, query: Query, server: Server, run: Run) -> str:

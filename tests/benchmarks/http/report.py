@@ -146,14 +146,15 @@ def as_json(all_rows: Sequence[Row], facts: Sequence[str]) -> dict[str, Any]:
                 "requestsPerSecond": row.rate,
                 "cpuMicroseconds": row.cpu_us,
                 "ratios": dict(row.ratios),
-                "runs": [_run_json(run) for run in row.runs],
+                "runs": [run_json(run) for run in row.runs],
             }
             for row in all_rows
         ],
     }
 
 
-def _run_json(run: Run) -> dict[str, float]:
+def run_json(run: Run) -> dict[str, float]:
+    """One run as JSON."""
     return {
         "requests": run.requests,
         "seconds": run.duration_s,

@@ -14,8 +14,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from gql.settings import variable
 
 from .ceiling import READY_VARIABLE
 from .data import Data
@@ -31,12 +33,41 @@ CEILING, NEWSGRAPH, PEER, STRAWBERRY = "ceiling", "newsgraph", "mercurius", "str
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """A newsgraph under a name of its own, with other settings or other requests.
+
+    Attributes:
+        settings: Its settings by name, besides those of all.
+        headers: Header fields of each request to it.
+        data: What it serves, where it is not what the others do.
+        writes_per_s: How many durable writes a second it takes while it is measured.
+        write_key: The API key of who writes.
+    """
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    data: Data | None = None
+    writes_per_s: int = 0
+    write_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
-    """What the servers are started over: the data, the ceiling's ready answers, a log's folder."""
+    """What the servers are started over.
+
+    Attributes:
+        data: What they serve.
+        ready: The folder of the ceiling's ready answers.
+        logs: The folder of their logs.
+        settings: Settings of every newsgraph by name, besides the benchmark's own.
+        variants: Further newsgraphs by name.
+    """
 
     data: Data
     ready: Path
     logs: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    variants: Mapping[str, Variant] = field(default_factory=dict)
 
 
 Command = tuple[Sequence[str], Mapping[str, str]]
@@ -50,7 +81,7 @@ def _uvicorn(app: str, port: int, protocol: str = "httptools") -> Sequence[str]:
     return [sys.executable, "-m", "uvicorn", app, "--factory", *options]
 
 
-def _settings(data: Data) -> Mapping[str, str]:
+def _settings(data: Data, more: Mapping[str, str]) -> Mapping[str, str]:
     """Newsgraph's settings: large pages allowed, nothing logged, no whole response kept."""
     return {
         "NEWSGRAPH_STORE": str(data.store),
@@ -58,6 +89,7 @@ def _settings(data: Data) -> Mapping[str, str]:
         "NEWSGRAPH_LOG_LEVEL": "warning",
         "NEWSGRAPH_RESPONSE_CACHE_BYTES": "0",
         "NEWSGRAPH_FRAGMENT_CACHE_BYTES": str(256 << 20),  # all four queries take turns
+        **{variable(name): value for name, value in more.items()},
     }
 
 
@@ -68,12 +100,14 @@ def _ceiling(start: Start, port: int) -> Command:
 
 def _newsgraph(start: Start, port: int) -> Command:
     # As `newsgraph serve` does.
-    return _uvicorn("gql.app:from_env", port, "gql.direct:DirectProtocol"), _settings(start.data)
+    return _uvicorn("gql.app:from_env", port, "gql.direct:DirectProtocol"), _settings(
+        start.data, start.settings
+    )
 
 
 def _strawberry(start: Start, port: int) -> Command:
     app = "tests.benchmarks.http.strawberry_app:from_env"
-    return _uvicorn(app, port), _settings(start.data)
+    return _uvicorn(app, port), _settings(start.data, start.settings)
 
 
 def _mercurius(start: Start, port: int) -> Command:
@@ -92,9 +126,16 @@ COMMANDS: Mapping[str, Callable[[Start, int], Command]] = {
 class Server:
     """A running server. It can be put to sleep, so that it costs nothing while others run."""
 
-    def __init__(self, name: str, port: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self,
+        name: str,
+        port: int,
+        process: subprocess.Popen[bytes],
+        variant: Variant,
+    ) -> None:
         self.name = name
         self.port = port
+        self.variant = variant
         self._process = process
 
     def path(self, query: str) -> str:
@@ -138,8 +179,14 @@ def running(name: str, start: Start) -> Iterator[Server]:
     Raises: RuntimeError: it ends at once, or does not listen in time.
     """
     port = _free_port()
-    command, environment = COMMANDS[name](start, port)
-    log = start.logs / f"{name}.log"
+    variant = start.variants.get(name, Variant())
+    start = replace(
+        start,
+        data=variant.data or start.data,
+        settings={**start.settings, **variant.settings},
+    )
+    command, environment = COMMANDS.get(name, _newsgraph)(start, port)
+    log = start.logs / f"{name.replace(' ', '-')}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(SERVER_CORE), *command],
@@ -151,7 +198,7 @@ def running(name: str, start: Start) -> Iterator[Server]:
         )
     try:
         _await_listening(process, name, port, log)
-        yield Server(name, port, process)
+        yield Server(name, port, process, variant)
     finally:
         process.kill()
         process.wait()

@@ -1,0 +1,227 @@
+"""Conditions of `ArticleFilter`: each operator of each field, with values that match.
+
+Values are drawn from an article of the corpus, the anchor, so that the condition holds for it (or,
+below `not`, does not): answers are not empty, as those of real clients seldom are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from gql.schema.scalars import serialize_date_time
+from store import domain_key
+from store.model import Article
+
+TEXT_OPERATORS = ("eq", "ne", "in", "notIn", "contains", "startsWith", "isNull")
+NUMBER_OPERATORS = ("eq", "ne", "in", "gt", "gte", "lt", "lte")
+TIME_OPERATORS = ("eq", "gt", "gte", "lt", "lte")
+LIST_OPERATORS = ("some", "all", "none", "isEmpty")
+SUBSTRING_OPERATORS = ("contains", "startsWith")
+LISTED_OPERATORS = ("in", "notIn", "some", "all", "none")
+FLAGS = ("published", "hasImages", "hasRelated")
+
+_READ: Mapping[str, Callable[[Article], Any]] = {
+    "slug": lambda article: article.slug,
+    "title": lambda article: article.title,
+    "excerpt": lambda article: article.excerpt,
+    "category": lambda article: article.category,
+    "type": lambda article: article.type,
+    "locale": lambda article: article.locale,
+    "providerDomain": lambda article: domain_key(article.provider.domain),
+    "publishedDateTime": lambda article: article.published_date_time,
+    "quality": lambda article: article.quality,
+    "heat": lambda article: article.heat,
+    "topics": lambda article: article.topics,
+    "tags": lambda article: article.tags,
+    "published": lambda article: article.published,
+    "hasImages": lambda article: bool(article.images),
+    "hasRelated": lambda article: bool(article.related),
+}
+FIELD_OPERATORS: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(
+        ("slug", "title", "excerpt", "category", "type", "locale", "providerDomain"), TEXT_OPERATORS
+    ),
+    "publishedDateTime": TIME_OPERATORS,
+    "quality": NUMBER_OPERATORS,
+    "heat": NUMBER_OPERATORS,
+    "topics": LIST_OPERATORS,
+    "tags": LIST_OPERATORS,
+}
+_OPPOSITES = {
+    "eq": "ne",
+    "ne": "eq",
+    "in": "notIn",
+    "notIn": "in",
+    "gt": "lte",
+    "lte": "gt",
+    "gte": "lt",
+    "lt": "gte",
+    "some": "none",
+    "all": "none",
+    "none": "some",
+}
+_SIGNS = {"eq": "=", "ne": "!=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_UNKNOWN = ("sport", "podcast", "xx", "unknown")  # values that no article of the corpus has
+_NEEDS_NO_VALUE = {"ne", "notIn", "none", "isNull", "isEmpty"}
+_SELECTIVE = {(field, how) for field in ("slug", "title", "excerpt") for how in ("eq", "in")}
+_SELECTIVE |= {("publishedDateTime", "eq"), ("slug", "startsWith"), ("title", "startsWith")}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Operators of one field that must hold together; a flag has none.
+
+    Attributes:
+        field: The member of `ArticleFilter`.
+        operators: One operator, or the two of a range.
+    """
+
+    field: str
+    operators: tuple[str, ...] = ()
+
+    @property
+    def traits(self) -> frozenset[str]:
+        """Its pairs of a field and an operator, such as `heat gte`."""
+        return frozenset(" ".join((self.field, how)).strip() for how in self.operators or ("",))
+
+    @property
+    def title(self) -> str:
+        """A short form for the table, such as `heat>=`."""
+        if not self.operators:
+            return self.field
+        short = {"publishedDateTime": "date", "providerDomain": "domain"}
+        field = short.get(self.field, self.field)
+        how = " ".join(_SIGNS.get(how, f" {how}") for how in self.operators)
+        return f"{field}{how}"
+
+    def is_selective(self, *, holds: bool) -> bool:
+        """Whether few articles let it hold, or not hold."""
+        aims = self.operators if holds else [_OPPOSITES.get(how, "") for how in self.operators]
+        return any((self.field, aim) in _SELECTIVE for aim in aims)
+
+    def suits(self, article: Article) -> bool:
+        """Whether values for it can be drawn from this article."""
+        value = _READ[self.field](article)
+        needs_value = not _NEEDS_NO_VALUE.issuperset(self.operators)
+        return not needs_value or not self.operators or value not in (None, (), "")
+
+    def value(self, anchors: Anchors, rng: Random, anchor: Article, *, holds: bool) -> Any:
+        """The operand: of an input type for one field, or true or false of a flag."""
+        if not self.operators:
+            return _READ[self.field](anchor) is holds
+        return {how: anchors.operand(rng, anchor, self.field, how, holds) for how in self.operators}
+
+    def variables(self) -> Mapping[str, str]:
+        """The GraphQL types of its operands, by operator; of a flag under an empty name."""
+        if not self.operators:
+            return {"": "Boolean!"}
+        return {how: _operand_type(self.field, how) for how in self.operators}
+
+
+def _operand_type(field: str, how: str) -> str:
+    if how in {"isNull", "isEmpty"}:
+        return "Boolean!"
+    one = {"publishedDateTime": "DateTime", "quality": "Int", "heat": "Int"}.get(field, "String")
+    return f"[{one}!]!" if how in LISTED_OPERATORS else f"{one}!"
+
+
+def conditions(substring: str = "") -> list[Condition]:
+    """Each field with this operator on substrings; without it, all else once, and ranges."""
+    pairs = [
+        Condition(field, (how,))
+        for field, operators in FIELD_OPERATORS.items()
+        for how in operators
+        if (how == substring if substring else how not in SUBSTRING_OPERATORS)
+    ]
+    if substring:
+        return pairs
+    ranges = [
+        Condition("publishedDateTime", ("gte", "lt")),
+        Condition("heat", ("gte", "lte")),
+        Condition("quality", ("gt", "lt")),
+    ]
+    return [*pairs, *ranges, *map(Condition, FLAGS)]
+
+
+class Anchors:
+    """Draws operands from the articles of the corpus."""
+
+    def __init__(self, articles: Sequence[Article]) -> None:
+        self.articles = articles
+
+    def operand(self, rng: Random, anchor: Article, field: str, how: str, holds: bool) -> Any:
+        """A value with which the operator holds for the anchor, or (`holds`) does not."""
+        value = _READ[field](anchor)
+        if how in {"isNull", "isEmpty"}:
+            return (value in (None, ())) is holds
+        if how in SUBSTRING_OPERATORS:
+            return self._part(rng, field, value, how, holds)
+        aim = how if holds else _OPPOSITES[how]
+        if how in LISTED_OPERATORS:
+            return self._many(rng, field, value, aim)
+        return _json(self._one(rng, field, value, aim))
+
+    def _many(self, rng: Random, field: str, value: Any, aim: str) -> list[Any]:
+        """Operands of an operator that takes a list."""
+        others = [self._other(rng, field, value) for _ in range(rng.randrange(1, 4))]
+        match aim:
+            case "in":
+                chosen = [value, *others]
+            case "notIn" | "none":
+                chosen = others
+            case "some":
+                chosen = [rng.choice(value), *others]
+            case _:
+                chosen = rng.sample(value, min(len(value), rng.randrange(1, 3)))
+        return [_json(each) for each in dict.fromkeys(rng.sample(chosen, len(chosen)))]
+
+    def _one(self, rng: Random, field: str, value: Any, aim: str) -> Any:
+        """The operand of an operator that takes one value."""
+        match aim:
+            case "eq" | "in":
+                return value
+            case "ne" | "notIn":
+                return self._other(rng, field, value)
+            case "gt":
+                return value - _distance(rng, value, 1)
+            case "gte":
+                return value - _distance(rng, value, 0)
+            case "lt":
+                return value + _distance(rng, value, 1)
+            case _:
+                return value + _distance(rng, value, 0)
+
+    def _other(self, rng: Random, field: str, value: Any) -> Any:
+        """A value that another article has and the anchor has not; a made-up one if none is met."""
+        for _ in range(20):
+            other = _READ[field](rng.choice(self.articles))
+            if isinstance(other, tuple):
+                other = rng.choice(other) if other else None
+            unlike = other not in value if isinstance(value, tuple) else other != value
+            if other is not None and unlike:
+                return other
+        return rng.choice(_UNKNOWN)
+
+    def _part(self, rng: Random, field: str, value: str, how: str, holds: bool) -> str:
+        """A part of a text, from its start or from anywhere."""
+        text = value if holds else str(self._other(rng, field, value))
+        if how == "startsWith":
+            return text[: rng.randrange(min(3, len(text)), min(24, len(text)) + 1)]
+        size = rng.randrange(min(3, len(text)), min(16, len(text)) + 1)
+        start = rng.randrange(len(text) - size + 1)
+        return text[start : start + size].strip() or text
+
+
+def _distance(rng: Random, value: Any, least: int) -> Any:
+    """How far a bound lies from the anchor's value."""
+    if isinstance(value, datetime):
+        return timedelta(seconds=rng.randrange(least, 200 * 86_400))
+    return rng.randrange(least, 60)
+
+
+def _json(value: Any) -> Any:
+    return serialize_date_time(value) if isinstance(value, datetime) else value

@@ -1,0 +1,68 @@
+"""The draw: from a seed and a corpus to operations of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from store.model import Article
+
+from . import selections
+from .deck import Deck
+from .kinds import STRATA, Kind, Maker
+from .operation import Inlining, Operation, make_bodies
+from .parts import template
+
+__all__ = ["STRATA", "generate"]
+
+_INLINING = (Inlining.NONE, Inlining.NONE, Inlining.NONE, Inlining.FEW)
+
+
+def generate(articles: Sequence[Article], count: int, *, seed: int, values: int) -> list[Operation]:
+    """Draw `count` operations with up to `values` request bodies each.
+
+    Every kind is drawn where `count` is at least the number of `STRATA`; of fewer, evenly spread
+    ones are. `articles`: those that the public sees, newest first.
+    """
+    rng = Random(seed)
+    maker = Maker(rng, list(articles))
+    styles = Deck(rng, selections.STYLES)
+    typenames = Deck(rng, (True, False))
+    inlinings = Deck(rng, _INLINING)
+    operations = []
+    for number, kind in enumerate(_strata(count), start=1):
+        name = f"G{number:02}"
+        part = kind.make(maker)
+        style, typename = styles.deal(), typenames.deal()
+        inlining = kind.inlining or inlinings.deal()
+        drawn = template(_camel(kind.name), part, style, typename=typename)
+        bodies = make_bodies(drawn, inlining, Random(f"{seed} {name}"), values)
+        styled = [
+            *([f"{style} fragments"] if style != "plain" else []),
+            *(["__typename"] if typename else []),
+            inlining.value,
+        ]
+        shown = [word for word in styled if word != Inlining.NONE.value]
+        operations.append(
+            Operation(
+                name,
+                kind.name,
+                " ".join([part.title, *(f"[{', '.join(shown)}]" for _ in shown[:1])]),
+                part.traits.union(styled, {kind.name}),
+                drawn.text({}),
+                bodies,
+            )
+        )
+    return operations
+
+
+def _strata(count: int) -> Sequence[Kind]:
+    """As many strata: evenly spread ones, or some several times."""
+    size = len(STRATA)
+    if count < size:
+        return [STRATA[number * size // count] for number in range(count)]
+    return [STRATA[number % size] for number in range(count)]
+
+
+def _camel(words: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in words.replace("-", " ").split())

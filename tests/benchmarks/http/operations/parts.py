@@ -1,0 +1,64 @@
+"""Parts of operations: fields of the root with their variables, put together to a template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from .operation import Draw, Template, Values
+from .selections import styled
+
+
+def no_values(_rng: Random) -> Values:
+    """What is drawn where there are no variables."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A selection with the variables that it uses.
+
+    Attributes:
+        text: The selection: one field of the root, or what is selected of an object.
+        types: The GraphQL types of its variables.
+        draw: Draws a value for each variable.
+        cursors: The variables that hold cursors.
+        title: A short form for the table.
+        traits: What it covers.
+    """
+
+    text: str
+    types: Mapping[str, str] = field(default_factory=dict)
+    draw: Draw = no_values
+    cursors: frozenset[str] = frozenset()
+    title: str = ""
+    traits: frozenset[str] = frozenset()
+
+    def within(self, text: str) -> Part:
+        """The same with another text, such as one that it stands in."""
+        return replace(self, text=text)
+
+
+def join(parts: Sequence[Part], title: str = "") -> Part:
+    """Several parts beside each other. Their variables have different names."""
+
+    def draw(rng: Random) -> Values:
+        return {name: value for part in parts for name, value in part.draw(rng).items()}
+
+    return Part(
+        " ".join(part.text for part in parts),
+        {name: type for part in parts for name, type in part.types.items()},
+        draw,
+        frozenset().union(*(part.cursors for part in parts)),
+        title or ", ".join(part.title for part in parts),
+        frozenset().union(*(part.traits for part in parts)),
+    )
+
+
+def template(name: str, part: Part, style: str, *, typename: bool) -> Template:
+    """The operation that selects this of the root."""
+    declared = ", ".join(f"${name}: {type}" for name, type in part.types.items())
+    text = f"query {name}{f'({declared})' if declared else ''} {{ {part.text} }}"
+    body, fragments = styled(text, style, typename=typename)
+    return Template(name, body, fragments, part.types, part.cursors, part.draw)
