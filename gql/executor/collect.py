@@ -17,6 +17,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
+    ValueNode,
     VariableNode,
     Visitor,
     visit,
@@ -108,10 +109,14 @@ def directive_variables(document: DocumentNode) -> tuple[str, ...]:
 
 def variables_of(*arguments: ArgumentNode) -> tuple[str, ...]:
     """The variables in arguments, sorted."""
+    return tuple(sorted({name for argument in arguments for name in names_in(argument)}))
+
+
+def names_in(node: ArgumentNode | ValueNode) -> set[str]:
+    """The variables in a part of a document."""
     names: set[str] = set()
-    for argument in arguments:
-        visit(argument, _Variables(names))
-    return tuple(sorted(names))
+    visit(node, _Variables(names))
+    return names
 
 
 class _Variables(Visitor):

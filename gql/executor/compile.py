@@ -6,34 +6,26 @@ every request that shares them, whatever its other variables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import strawberry
 from graphql import (
     DocumentNode,
-    GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLOutputType,
     OperationDefinitionNode,
     get_named_type,
 )
-from strawberry.types.arguments import convert_arguments
 
 from ..schema.context import PageSizes
-from .arguments import (
-    ArgumentCache,
-    ArgumentReader,
-    VariableCoercer,
-    Variables,
-    text_variables,
-)
+from .arguments import VariableReader, Variables
 from .collect import Collector, Selected, UnsupportedError
 from .connection_body import ConnectionBody
-from .object_body import ObjectBody, itself, strawberry_field
+from .inputs import InputCoercers
+from .object_body import ObjectBody, itself
 from .operation_plan import OperationPlan
-from .plan import ConnectionPlan, LinkPlan, ObjectPlan, TextLookup
+from .plan import ConnectionPlan, LinkPlan, ObjectPlan
 from .rows import RowCache
 
 
@@ -44,18 +36,14 @@ class Compiler:
         graphql: the schema as graphql-core has it.
         sizes: of pages.
         rows: the cache of what plans render.
-        arguments: the cache of what arguments mean.
     """
 
-    def __init__(
-        self, schema: strawberry.Schema, sizes: PageSizes, rows: RowCache, arguments: ArgumentCache
-    ) -> None:
+    def __init__(self, schema: strawberry.Schema, sizes: PageSizes, rows: RowCache) -> None:
         self.schema = schema
         self.graphql = schema._schema
         self.sizes = sizes
         self.rows = rows
-        self.arguments = arguments
-        self._converter = schema.schema_converter
+        self._coercers = InputCoercers(schema)
 
     def compile(
         self,
@@ -70,32 +58,12 @@ class Compiler:
         Raises: UnsupportedError: it has something no plan takes. FallbackError: the variables do
             not fit.
         """
-        coerce = VariableCoercer(self.graphql, operation)
-        collector = Collector(self.graphql, document, operation, coerce(variables))
+        reader = VariableReader(self.schema, self._coercers, operation)
+        collector = Collector(self.graphql, document, operation, reader.coerced(variables))
         root = self.graphql.query_type
         if root is None:
             raise UnsupportedError("a schema without queries")
-        reader = ArgumentReader(coerce, self.convert, text_variables(operation), self.arguments)
         return _Compilation(self, collector, reader, may_read_secured).operation(root)
-
-    def convert(self, definition: GraphQLField, values: dict[str, Any]) -> dict[str, Any]:
-        """Argument values as Strawberry would hand them to a resolver."""
-        field = strawberry_field(definition)
-        return convert_arguments(
-            values,
-            field.arguments,
-            scalar_registry=self._converter.scalar_registry,
-            config=self.schema.config,
-        )
-
-
-def _checked_variables(
-    operation: OperationDefinitionNode, links: Sequence[LinkPlan]
-) -> tuple[str, ...]:
-    """All variables but those that are looked up as they were sent, which need no check."""
-    texts = {link.arguments.name for link in links if isinstance(link.arguments, TextLookup)}
-    names = (each.variable.name.value for each in operation.variable_definitions or ())
-    return tuple(sorted(name for name in names if name not in texts))
 
 
 class _Compilation:
@@ -105,7 +73,7 @@ class _Compilation:
         self,
         compiler: Compiler,
         collector: Collector,
-        reader: ArgumentReader,
+        reader: VariableReader,
         may_read_secured: bool,
     ) -> None:
         self.schema = compiler.graphql
@@ -128,8 +96,7 @@ class _Compilation:
                 links.append(body.root_link(field, field.definition))
                 envelope.append(b"")
         envelope[-1] += b"}}"
-        checked = _checked_variables(self.collector.operation, links)
-        return OperationPlan(links, envelope, checked, self.reader)
+        return OperationPlan(links, envelope, self.reader)
 
     def nodes(self, selected: Selected, type: GraphQLObjectType) -> ObjectPlan:
         """The plan of the items of a connection's `nodes`, or of documents of one type."""

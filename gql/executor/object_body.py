@@ -20,10 +20,10 @@ from strawberry.types.field import StrawberryField
 from ..schema.context import PageSizes
 from ..schema.graph import resolve_secured
 from ..schema.images import resolve_images
-from .arguments import ArgumentReader, Arguments, text_variable
+from .arguments import Arguments, VariableReader
 from .collect import Collector, Selected, UnsupportedError
 from .links import LINKS, Link
-from .plan import ConnectionPlan, LinkPlan, ObjectPlan, TextLookup
+from .plan import ConnectionPlan, LinkPlan, ObjectPlan
 from .render import Writer, is_leaf, leaf
 
 Sources = Callable[[Any], Sequence[Any]] | None
@@ -50,7 +50,7 @@ class Work(Protocol):
 
     collector: Collector
     may_read_secured: bool
-    reader: ArgumentReader
+    reader: VariableReader
     sizes: PageSizes
 
     def below(self, selected: Selected, type: GraphQLOutputType) -> dict[str, ObjectPlan]:
@@ -228,19 +228,12 @@ class ObjectBody:
             is_nullable=_may_be_null(definition.type, in_list=link.is_list),
         )
 
-    def link_arguments(self, field: Selected, link: Link) -> Arguments[Any] | TextLookup | None:
-        """What makes a link's arguments into what it asks; None where it takes none."""
+    def link_arguments(self, field: Selected, link: Link) -> Arguments[Any] | None:
+        """What makes a link's arguments into what it loads; None where it takes none."""
         if link.prepare is None:
             return None
         prepare, sizes = link.prepare, self.work.sizes
-        arguments: Arguments[Any] = Arguments(
-            field, self.work.reader, lambda **given: prepare(sizes, **given)
-        )
-        if link.names is not None:
-            direct = text_variable(field, self.work.collector.operation)
-            if direct is not None:
-                return TextLookup(direct[1], link, direct[0], arguments)
-        return arguments
+        return Arguments(field, self.work.reader, lambda **given: prepare(sizes, **given))
 
 
 def _may_be_null(type: GraphQLOutputType, *, in_list: bool) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .arguments import ArgumentReader, Variables, new_slot
+from .arguments import VariableReader, Variables
 from .plan import LinkPlan
 
 MAX_FAILURES = 10
@@ -19,8 +19,6 @@ class OperationPlan:
     Attributes:
         links: the fields at its root.
         envelope: the JSON around their values: n links -> n + 1 pieces.
-        checked: the variables whose values are coerced before it runs, but for texts that were sent
-            for variables of type String or ID.
         runs: how often it was to be used.
         failures: how often it had no answer.
     """
@@ -28,8 +26,6 @@ class OperationPlan:
     __slots__ = (
         "__weakref__",
         "_reader",
-        "_slot",
-        "checked",
         "envelope",
         "failures",
         "links",
@@ -40,16 +36,13 @@ class OperationPlan:
         self,
         links: Sequence[LinkPlan],
         envelope: Sequence[bytes],
-        checked: tuple[str, ...],
-        reader: ArgumentReader,
+        reader: VariableReader,
     ) -> None:
         self.links = tuple(links)
         self.envelope = tuple(envelope)
-        self.checked = checked
         self.runs = 0
         self.failures = 0
         self._reader = reader
-        self._slot = new_slot()
 
     def takes_request(self) -> bool:
         """Whether to run the plan for one more request, or to leave it to graphql-core.
@@ -65,12 +58,6 @@ class OperationPlan:
 
         Fields that a request leaves out do not coerce their variables, and graphql-core does.
         """
-        if variables.are_checked or not self.checked:
-            return
-        reader = self._reader
-        if not (reader.texts.issuperset(self.checked) and variables.are_texts(self.checked)):
-            key = variables.key(self.checked)
-            if reader.cache.get((self._slot, key)) is None:
-                reader.coerce(variables)
-                reader.cache.keep(self._slot, key, True)
-        variables.are_checked = True
+        if not variables.are_checked:
+            self._reader.check(variables)
+            variables.are_checked = True

@@ -16,15 +16,12 @@ from ..http.documents import Document
 from ..http.execution import COMPILED
 from ..schema.context import Context, PageSizes
 from ..viewer import Viewer
-from .arguments import ArgumentCache, FallbackError, Variables
+from .arguments import FallbackError, Variables
 from .collect import UnsupportedError, directive_variables
 from .compile import Compiler
 from .execution import PlanExecution, without_waiting
 from .operation_plan import OperationPlan
 from .rows import RowCache
-
-ARGUMENT_CACHE_BYTES = 1 << 23
-"""Room for what arguments mean, by the values of their variables."""
 
 MAX_PLANS = 64
 """How many plans a document may have: operations, times outcomes of directives, times rights."""
@@ -93,7 +90,7 @@ class Prepared:
                 variables.failed_version = snapshot.version
             raise
         finally:
-            variables.coerced = None  # it holds parts of the document
+            variables.release()
         self.counts[COMPILED] += 1
         return pieces
 
@@ -115,8 +112,7 @@ class CompiledPipeline:
     ) -> None:
         self.reference = reference
         self.rows = RowCache(fragment_cache_bytes)
-        self.arguments = ArgumentCache(ARGUMENT_CACHE_BYTES)
-        self.compiler = Compiler(reference.schema, sizes, self.rows, self.arguments)
+        self.compiler = Compiler(reference.schema, sizes, self.rows)
         self.counts = dict.fromkeys((COMPILED, "unsupported", "fallback", "disabled", "fault"), 0)
 
     async def __call__(

@@ -188,7 +188,7 @@ class LinkPlan:
         self,
         link: Link,
         sources: Callable[[Any], Sequence[Any]] | None,
-        arguments: Arguments[Any] | TextLookup | None,
+        arguments: Arguments[Any] | None,
         below: dict[str, ObjectPlan] | ConnectionPlan,
         *,
         is_nullable: bool,
@@ -238,27 +238,3 @@ class LinkPlan:
         """What it loads for some keys, with its prepared arguments."""
         cursor_of = None if self.link.cursors is None else self.link.cursors(asked)
         return LinkRequest(keys, cursor_of, getattr(asked, "order", None))
-
-
-class TextLookup:
-    """The argument `by: {slug: $slug}` of a look-up, where the variable is a text by its type.
-
-    The text that was sent is the key itself, with nothing to coerce and nothing to cache. Anything
-    else than a text is read as all arguments are.
-    """
-
-    __slots__ = ("_key", "_otherwise", "_spelled", "name", "names")
-
-    def __init__(self, name: str, link: Link, member: str, otherwise: Arguments[Any]) -> None:
-        assert link.names is not None  # noqa: S101  # only look-ups have this argument
-        self.name = name
-        self.names = (name,)
-        self._key, self._spelled = link.names[member]
-        self._otherwise = otherwise
-
-    def __call__(self, variables: Variables) -> Any:
-        """The key to look up. Raises: FallbackError."""
-        value = variables.sent.get(self.name)
-        if type(value) is str:
-            return self._key, self._spelled(value)
-        return self._otherwise(variables)
