@@ -91,10 +91,10 @@ def fields() -> Iterator[tuple[str, str, dict[str, Any]]]:
             selection = "" if is_leaf else "__typename"
             document = Path(opening, closing, below.variables).asks(selection)
             yield f"{type.name}.{name}", *document
-            if isinstance(inner, Composite) and inner.name not in paths:
-                if f"{type.name}.{name}" not in NOT_COMPILED:
-                    paths[inner.name] = below
-                    waiting.append(inner.name)
+            leads_on = f"{type.name}.{name}" not in NOT_COMPILED and inner.name not in paths
+            if leads_on and isinstance(inner, Composite):
+                paths[inner.name] = below
+                waiting.append(inner.name)
 
 
 FIELDS = {name: (text, variables) for name, text, variables in fields()}
@@ -119,4 +119,4 @@ def test_fields_of_all_types_are_walked():
     """The types of the graph are reached, so that their fields are tested above."""
     walked = {name.partition(".")[0] for name in FIELDS}
     assert walked >= {"Article", "ArticleEdge", "Provider", "Topic", "RelatedArticle", "Image"}
-    assert NOT_COMPILED <= FIELDS.keys()
+    assert FIELDS.keys() >= NOT_COMPILED

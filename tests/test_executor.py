@@ -20,7 +20,7 @@ from .repository_contract import an_article
 from .request_kinds import Coverage
 from .two_ways import OTHER, STORY, TwoWays, ask, play
 
-REQUESTS = 3_500
+REQUESTS = 4_000
 
 
 # graphql-core lets go of what it need not finish once a field's error has emptied the answer.

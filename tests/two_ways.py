@@ -23,7 +23,7 @@ from store.model import Article, Image, Related, TopicDefinition
 
 from .graph import SCHEMA
 from .random_sessions import Ask, Session, without_memory
-from .random_store import SMALL, Edit, Write
+from .random_store import SMALL, Edit, Write, write_kinds
 from .repository_contract import an_article
 from .request_kinds import Coverage, RequestKinds, cursor_id, same
 
@@ -77,6 +77,7 @@ class TwoWays:
         self.reference = Pipeline(SCHEMA, Limits())
         self.compiled = CompiledPipeline(self.reference, sizes, fragment_cache_bytes=capacity_bytes)
         self.coverage = Coverage()
+        self.last_write: set[str] = set()  # what it did
         self._versions: dict[str, str] = {}  # of the store when the same was last asked
         self._texts: set[str] = set()
 
@@ -126,8 +127,11 @@ class TwoWays:
             kinds.add("cursor of an article here" if article else "cursor of something else")
         key = f"{viewer.mark!r} {same(request)}"
         before = self._versions.get(key)
-        if before is not None:
-            kinds.add("asked again" if before == snapshot.version else "asked again after a write")
+        if before == snapshot.version:
+            kinds.add("asked again")
+        elif before is not None:
+            kinds.add("asked again after a write")
+            kinds.update(f"asked again after {kind}" for kind in self.last_write)
         elif request.query in self._texts:
             kinds.add("other variables")
         self._versions[key] = snapshot.version
@@ -196,6 +200,7 @@ async def play(session: Session) -> Coverage:
                     await repository.apply(await _batch(repository, step))
                 state = [await repository.snapshot() for repository in repositories]
                 states = [*states[1 - KEPT_SNAPSHOTS :], state]
+                ways.last_write = write_kinds(step)
             elif states:
                 await _ask_together(ways, step, states, session.turns)
         for repository in repositories:
