@@ -17,10 +17,10 @@ from collections.abc import Iterator
 
 import structlog
 
+from .differential import play
 from .random_sessions import Session, random_session
 from .request_kinds import Coverage
 from .shrinking import smallest
-from .two_ways import play
 
 SESSIONS_PER_SEED = 1_000_000
 _PROGRESS_S = 10

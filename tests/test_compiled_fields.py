@@ -21,8 +21,8 @@ from graphql import (
 
 from gql.viewer import Scope, Viewer
 
+from .differential import STORY, ExecutorPair, ask
 from .graph import SCHEMA
-from .two_ways import STORY, TwoWays, ask
 
 NOT_COMPILED = {"Query.changes", "Query.diagnostics"}
 """Fields that few clients ask for, and seldom; with all that is reached through them alone."""
@@ -101,9 +101,9 @@ FIELDS = {name: (text, variables) for name, text, variables in fields()}
 
 
 @pytest.fixture(scope="module")
-def ways() -> TwoWays:
+def ways() -> ExecutorPair:
     """Both executors."""
-    return TwoWays()
+    return ExecutorPair()
 
 
 @pytest.mark.parametrize("field", sorted(FIELDS))
