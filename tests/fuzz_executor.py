@@ -10,16 +10,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import sys
 import time
 import warnings
 from collections.abc import Iterator
 
 import structlog
 
+from .differential import play
 from .random_sessions import Session, random_session
 from .request_kinds import Coverage
 from .shrinking import smallest
-from .two_ways import play
 
 SESSIONS_PER_SEED = 1_000_000
 _PROGRESS_S = 10
@@ -66,7 +67,9 @@ def main() -> int:
     parser.add_argument("--session", type=int, help="play this one session only")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    warnings.simplefilter("ignore")  # of coroutines that graphql-core lets go of after an error
+    # After an error graphql-core lets go of coroutines, of which Python would tell each.
+    warnings.simplefilter("ignore")
+    sys.unraisablehook = lambda _: None
     coverage, only = Coverage(), given.session
     several = numbers(given.seed, given.requests, given.minutes, coverage)
     for number in several if only is None else [only]:

@@ -93,6 +93,17 @@ class World:
         return article_id(rng.choice(self.slugs))
 
 
+WRITE_KINDS = ["puts", "deletes", "topics", "publishing", "a new date", "an edit"]
+
+
+def write_kinds(write: Write) -> set[str]:
+    """What a write does, as in `WRITE_KINDS`."""
+    if isinstance(write, Edit):
+        names = {"published": "publishing", "published_date_time": "a new date"}
+        return {names.get(name, "an edit") for name in write.fields}
+    return {name for name in ("puts", "deletes", "topics") if getattr(write, name)}
+
+
 def random_article(rng: Random, world: World) -> Article:
     """A document with one of the world's slugs."""
     fields = {name: make(rng) for name, make in world.fields.items()}

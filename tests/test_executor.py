@@ -1,6 +1,6 @@
 """Compiled execution answers as graphql-core does, whatever is asked.
 
-Every answer here is made both ways and compared byte for byte (`two_ways.TwoWays`).
+Every answer here is made both ways and compared byte for byte (`differential.ExecutorPair`).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from gql.schema import PageSizes
 from gql.viewer import PREVIEW, PUBLIC, Scope, Viewer
 from store.names import provider_id, topic_id
 
+from .differential import OTHER, STORY, ExecutorPair, ask, play
 from .random_sessions import random_session
 from .repository_contract import an_article
 from .request_kinds import Coverage
-from .two_ways import OTHER, STORY, TwoWays, ask, play
 
-REQUESTS = 3_500
+REQUESTS = 4_000
 
 
 # graphql-core lets go of what it need not finish once a field's error has emptied the answer.
@@ -81,7 +81,7 @@ def test_variable_absent_null_and_given_differ(sent, count):
 
 def test_variables_that_python_takes_for_equal_differ():
     """1, 1.0, true and "1" are told apart though they came to one plan in turn."""
-    ways = TwoWays()
+    ways = ExecutorPair()
     query = "query ($first: Int) { articles(first: $first) { nodes { id } } }"
     for sent, is_valid in [(1, True), (True, False), (1.0, True), ("1", False), (1, True)]:
         assert ("errors" not in ask(query, {"first": sent}, ways=ways).answer) is is_valid
@@ -92,7 +92,7 @@ def test_variables_that_python_takes_for_equal_differ():
 
 def test_arguments_inside_a_document_keep_results_apart():
     """One article's images for one width are not those for another."""
-    ways = TwoWays()
+    ways = ExecutorPair()
     query = "query ($w: Int) { articles(last: 1) { nodes { image(width: $w) { width } } } }"
     for sent, width in [({"w": 150}, 200), ({"w": 50}, 100), ({}, 100), ({"w": 150}, 200)]:
         [node] = ask(query, sent, ways=ways).data["articles"]["nodes"]
@@ -102,7 +102,7 @@ def test_arguments_inside_a_document_keep_results_apart():
 @pytest.mark.parametrize("type", ["String", "String!"])
 def test_texts_in_arguments_are_those_of_each_request(type):
     """Texts are not coerced anew; one in two arguments, or in a filter too, is right in each."""
-    ways, cursors = TwoWays(), cursors_of(TwoWays())
+    ways, cursors = ExecutorPair(), cursors_of(ExecutorPair())
     query = f"""query ($a: {type}, $b: String, $n: Int) {{
       articles(after: $a, before: $a, first: $n) {{ nodes {{ id }} }}
       more: articles(after: $b, filter: {{slug: {{ne: $b}}}}) {{ totalCount }}
@@ -113,7 +113,7 @@ def test_texts_in_arguments_are_those_of_each_request(type):
             ask(query, {"a": a, "b": b, "n": n}, ways=ways)
 
 
-def cursors_of(ways: TwoWays) -> list[str]:
+def cursors_of(ways: ExecutorPair) -> list[str]:
     """The cursors of all articles."""
     edges = ask("{ articles { edges { cursor } } }", ways=ways).data["articles"]["edges"]
     return [edge["cursor"] for edge in edges]
@@ -121,7 +121,7 @@ def cursors_of(ways: TwoWays) -> list[str]:
 
 def test_variables_are_read_as_they_are_when_sent():
     """A client in this process that goes on to change a list it sent gets what it then asks."""
-    ways, slugs = TwoWays(), [STORY.slug]
+    ways, slugs = ExecutorPair(), [STORY.slug]
     query = "query ($f: ArticleFilter) { articles(filter: $f) { nodes { slug } } }"
     for count in (1, 2):
         nodes = ask(query, {"f": {"slug": {"in": slugs}}}, ways=ways).data["articles"]["nodes"]
@@ -136,7 +136,7 @@ def test_skip_and_include_hold_on_fields_and_fragments():
         ...F @skip(if: $skip) ... on Node @include(if: $include) { id }
         title @skip(if: $include) @include(if: $skip) } }
       fragment F on Article { slug }"""
-    ways = TwoWays()
+    ways = ExecutorPair()
     for skip, include in product([True, False], [True, False, True]):
         expected = {"slug": not skip, "id": include, "title": skip and not include}
         asked = ask(query, {"skip": skip, "include": include}, ways=ways)
@@ -148,7 +148,7 @@ def test_variable_of_a_field_that_is_left_out_has_to_fit():
     """The request is wrong though nobody would look at the variable."""
     query = """query ($skip: Boolean!, $first: Int) {
       __typename articles(first: $first) @skip(if: $skip) { totalCount } }"""
-    ways = TwoWays()
+    ways = ExecutorPair()
     for first, is_valid in [(1, True), ("1", False), (1, True)]:
         answer = ask(query, {"skip": True, "first": first}, ways=ways).answer
         assert ("errors" not in answer) is is_valid
@@ -158,7 +158,7 @@ def test_null_for_a_directive_is_an_error_where_its_field_is():
     """A variable with a default may be null and then spoils the field, not the whole request."""
     query = """query ($show: Boolean = true) { article(by: {slug: "2026-01-01-story"}) {
       slug @include(if: $show) } }"""
-    ways = TwoWays()
+    ways = ExecutorPair()
     assert ask(query, {"show": None}, ways=ways).error["extensions"]["code"] == "BAD_USER_INPUT"
     assert ways.compiled.counts["fault"] == 0
 
@@ -192,7 +192,7 @@ def test_errors_keep_paths_and_locations():
 
 def test_operation_name_chooses_among_several():
     """One document's operations have plans of their own."""
-    ways = TwoWays()
+    ways = ExecutorPair()
     query = "query A { articles { totalCount } } query B { topics { totalCount } }"
     for name, field in [("A", "articles"), ("B", "topics"), ("A", "articles")]:
         assert list(ask(query, ways=ways, operation_name=name).data) == [field]
@@ -204,7 +204,7 @@ def test_one_document_is_answered_by_role():
     """The same text says to each viewer what this viewer may know, in any order of asking."""
     draft = an_article("draft", published=False, secured="s3cret")
     drafts, secured = Viewer({Scope.READ_DRAFTS}), Viewer({Scope.READ_SECURED})
-    ways, query = TwoWays(), "{ articles { totalCount nodes { secured } } }"
+    ways, query = ExecutorPair(), "{ articles { totalCount nodes { secured } } }"
     expected = {PREVIEW: (True, 2), drafts: (False, 2), secured: (True, 1), PUBLIC: (False, 1)}
     for viewer in [PREVIEW, PUBLIC, drafts, secured, PUBLIC, PREVIEW]:
         asked = ask(query, articles=[draft, OTHER], viewer=viewer, ways=ways)
@@ -218,5 +218,5 @@ def test_long_lists_are_answered():
     """A few thousand documents with links, in one answer."""
     articles = [an_article(f"n{n}", topics=(f"T{n % 5}",)) for n in range(3_000)]
     query = "{ articles(first: 3000) { nodes { id topics { name } } } }"
-    ways = TwoWays(sizes=PageSizes(3, 5_000))
+    ways = ExecutorPair(sizes=PageSizes(3, 5_000))
     assert len(ask(query, articles=articles, ways=ways).data["articles"]["nodes"]) == 3_000

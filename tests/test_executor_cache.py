@@ -36,8 +36,8 @@ from store import (
 )
 from store.model import Article, ProviderMention, Related, TopicDefinition
 
+from .differential import ExecutorPair
 from .repository_contract import an_article
-from .two_ways import TwoWays
 from .watched_snapshot import WatchedSnapshot
 
 CARD = """{ articles { nodes {
@@ -80,7 +80,7 @@ async def repository(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
     await made.close()
 
 
-def asker(ways: TwoWays) -> Callable[..., Awaitable[Any]]:
+def asker(ways: ExecutorPair) -> Callable[..., Awaitable[Any]]:
     """Asks the same request both ways; the decoded answer, which has to be compiled."""
 
     async def ask(text: str, snapshot: Snapshot, viewer: Viewer = PUBLIC) -> Any:
@@ -111,7 +111,7 @@ def asker(ways: TwoWays) -> Callable[..., Awaitable[Any]]:
 )
 async def test_fragment_never_outlives_what_it_shows(repository, write):
     """Every write shows at once, whatever other document it changed; what was before shows not."""
-    ask = asker(TwoWays())
+    ask = asker(ExecutorPair())
     before = await repository.snapshot()
     old = await ask(CARD, before)
     await repository.apply(write)
@@ -125,7 +125,7 @@ async def test_fragment_never_outlives_what_it_shows(repository, write):
 @pytest.mark.anyio
 async def test_results_are_kept_when_they_are_asked_for_again(repository):
     """What is asked once takes hardly any room; no answer depends on that."""
-    ways, snapshot = TwoWays(), await repository.snapshot()
+    ways, snapshot = ExecutorPair(), await repository.snapshot()
     request = GraphQLRequest(query=CARD)
     counts, answers = [], set()
     for _ in range(3):
@@ -143,7 +143,7 @@ async def test_where_several_keys_lead_is_known_from_each_of_them(repository):
     combinations = [*alone, ("Ocean", "energy", "Energy"), ("Energy", "Ocean")]
     stories = [an_article(f"n{n}", topics=topics) for n, topics in enumerate(combinations)]
     await repository.apply(Batch(puts=tuple(stories)))
-    ways, watched = TwoWays(), WatchedSnapshot(await repository.snapshot())
+    ways, watched = ExecutorPair(), WatchedSnapshot(await repository.snapshot())
     text = """query ($slug: String!) {
       article(by: {slug: $slug}) { provider { name } topics { name } }
     }"""
@@ -166,7 +166,7 @@ async def test_where_several_keys_lead_is_known_from_each_of_them(repository):
 @pytest.mark.anyio
 async def test_what_clients_look_up_is_not_remembered_as_links(repository):
     """They choose what they ask for, and how long it is; only documents' own links are kept."""
-    ways, snapshot = TwoWays(), await repository.snapshot()
+    ways, snapshot = ExecutorPair(), await repository.snapshot()
     text = """query ($slug: String!) {
       one: article(by: {slug: $slug}) { title provider { name } topics { name } }
       same: article(by: {slug: $slug}) { title }
@@ -185,7 +185,7 @@ def kept(cache: RowCache) -> list[Row]:
 @pytest.mark.anyio
 async def test_related_article_comes_back_when_published_again(repository):
     """A link that led nowhere leads somewhere again."""
-    ask = asker(TwoWays())
+    ask = asker(ExecutorPair())
     shown = []
     for published in (True, False, True):
         await repository.apply(changed(OTHER, published=published))
@@ -198,7 +198,7 @@ async def test_related_article_comes_back_when_published_again(repository):
 async def test_fragments_of_drafts_stay_with_those_who_may_see_them(repository):
     """What was rendered for one role is not found by another."""
     await repository.apply(changed(OTHER, published=False))
-    snapshot, ask = await repository.snapshot(), asker(TwoWays())
+    snapshot, ask = await repository.snapshot(), asker(ExecutorPair())
     editor = Viewer({Scope.READ_DRAFTS})
     for viewer, count in [(editor, 2), (PUBLIC, 1), (editor, 2)]:
         nodes = (await ask(CARD, snapshot, viewer))["articles"]["nodes"]
@@ -212,7 +212,7 @@ async def test_answers_are_whole_though_there_is_no_room_to_keep_them(repository
     """Results that are dropped while an answer is made are in it all the same."""
     many = tuple(an_article(f"n{n}", day=3 + n, topics=("Tides", "Sea")) for n in range(5))
     await repository.apply(Batch(puts=many))
-    ask = asker(TwoWays(capacity_bytes=capacity_bytes))
+    ask = asker(ExecutorPair(capacity_bytes=capacity_bytes))
     for text in (CARD, "{ articles { nodes { id title } } }", CARD):
         assert len((await ask(text, await repository.snapshot()))["articles"]["nodes"]) == 3
 
@@ -220,7 +220,7 @@ async def test_answers_are_whole_though_there_is_no_room_to_keep_them(repository
 @pytest.mark.anyio
 async def test_plan_that_keeps_failing_is_disabled_and_tried_again(repository):
     """Requests go the reference's way at once; a plan that works again is used again."""
-    ways, snapshot = TwoWays(), await repository.snapshot()
+    ways, snapshot = ExecutorPair(), await repository.snapshot()
     text = "query ($after: String) { articles(after: $after) { totalCount } }"
     for number in range(MAX_FAILURES + 1):
         bad = GraphQLRequest(query=text, variables={"after": f"zzz{number}"})

@@ -1,6 +1,6 @@
 """Whatever a store holds, right or wrong, is written alike by compiled execution and the reference.
 
-Every answer here is made both ways and compared byte for byte (`two_ways.TwoWays`).
+Every answer here is made both ways and compared byte for byte (`differential.ExecutorPair`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import structlog
 
 from store.model import Image, ProviderMention
 
+from .differential import STORY, ask
 from .repository_contract import an_article
-from .two_ways import STORY, ask
 
 FIELDS = """
   id slug title excerpt content category type publishedDateTime updatedDateTime url webUrl

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import strawberry
 from strawberry import UNSET
 
 from store import (
+    EVERYTHING,
+    NEWEST_FIRST,
     ArticleQuery,
     Filter,
     Order,
@@ -21,17 +24,11 @@ from store import (
     referencing,
 )
 
-from .connection import (
-    After,
-    Before,
-    ConnectionValue,
-    First,
-    Last,
-    selects,
-    window,
-)
-from .context import Info, PageSizes
+from .batch_loads import load_pages
+from .connection import After, Before, First, Last, window
+from .context import PageSizes
 from .filters import ArticleFilter, ArticleOrder, store_filter, store_order
+from .links import Link, one
 
 FilterArgument = Annotated[
     ArticleFilter | None, strawberry.argument(description="Which articles; all where left out.")
@@ -40,7 +37,6 @@ OrderArgument = Annotated[
     list[ArticleOrder] | None,
     strawberry.argument(description="Their order; newest first where left out."),
 ]
-ArticleList = ConnectionValue[model.Article]
 
 
 class ListArguments(NamedTuple):
@@ -62,51 +58,44 @@ class ListArguments(NamedTuple):
 
 def list_arguments(
     sizes: PageSizes,
-    filter: ArticleFilter | None = UNSET,
-    order_by: list[ArticleOrder] | None = UNSET,
-    first: int | None = UNSET,
-    after: str | None = UNSET,
-    last: int | None = UNSET,
-    before: str | None = UNSET,
+    filter: FilterArgument = UNSET,
+    order_by: OrderArgument = UNSET,
+    first: First = UNSET,
+    after: After = UNSET,
+    last: Last = UNSET,
+    before: Before = UNSET,
 ) -> ListArguments:
     """The arguments of a field that lists articles. Raises: QueryError."""
     part = window(sizes, first, after, last, before)
     return ListArguments(part, store_filter(filter), store_order(order_by))
 
 
-async def list_articles(info: Info, scope: Filter | None, **arguments: Any) -> ArticleList:
-    """One list, batched with those that other fields of this level ask for."""
-    asked = list_arguments(info.context.page_sizes, **arguments)
-    query = asked.query(scope, with_total=selects(info, "totalCount"))
-    page = await info.context.loaders.page.load(query)
-    return ConnectionValue(page, lambda article: article_cursor(article, query.order))
+def window_arguments(
+    sizes: PageSizes,
+    first: First = UNSET,
+    after: After = UNSET,
+    last: Last = UNSET,
+    before: Before = UNSET,
+) -> ListArguments:
+    """The arguments of a list that has neither filter nor order. Raises: QueryError."""
+    return ListArguments(window(sizes, first, after, last, before), EVERYTHING, NEWEST_FIRST)
 
 
-def articles_of(scope_of: Callable[[Any], Filter | None]) -> Callable[..., Awaitable[ArticleList]]:
-    """A resolver that lists the articles in the scope that `scope_of` gives for its source."""
+def articles_of(
+    scope_of: Callable[[Any], Filter | None], prepare: Callable[..., ListArguments] = list_arguments
+) -> Link:
+    """The link to a list of the articles in the scope that `scope_of` gives for its source."""
 
-    async def resolve(
-        root: strawberry.Parent[Any],
-        info: Info,
-        filter: FilterArgument = UNSET,
-        order_by: OrderArgument = UNSET,
-        first: First = UNSET,
-        after: After = UNSET,
-        last: Last = UNSET,
-        before: Before = UNSET,
-    ) -> ArticleList:
-        return await list_articles(
-            info,
-            scope_of(root),
-            filter=filter,
-            order_by=order_by,
-            first=first,
-            after=after,
-            last=last,
-            before=before,
-        )
+    def keys(
+        sources: Sequence[Any], prepared: ListArguments, total: bool
+    ) -> list[tuple[ArticleQuery, ...]]:
+        return [(prepared.query(scope_of(source), with_total=total),) for source in sources]
 
-    return resolve
+    return Link(load_pages, keys, one, prepare, cursors=_cursors)
+
+
+def _cursors(prepared: ListArguments) -> Callable[[Any], str]:
+    return partial(article_cursor, order=prepared.order)
 
 
 def everything(_root: Any) -> None:
@@ -123,20 +112,7 @@ def by_topic(root: model.Topic) -> Filter:
     return of_topic(root.slug)
 
 
-resolve_articles = articles_of(everything)
-resolve_provider_articles = articles_of(by_provider)
-resolve_topic_articles = articles_of(by_topic)
-
-
-async def resolve_referenced_by(
-    root: strawberry.Parent[model.Article],
-    info: Info,
-    first: First = UNSET,
-    after: After = UNSET,
-    last: Last = UNSET,
-    before: Before = UNSET,
-) -> ArticleList:
-    """`Article.referencedBy`."""
-    return await list_articles(
-        info, referencing(root), first=first, after=after, last=last, before=before
-    )
+ARTICLES = articles_of(everything)
+PROVIDER_ARTICLES = articles_of(by_provider)
+TOPIC_ARTICLES = articles_of(by_topic)
+REFERENCED_BY = articles_of(referencing, window_arguments)

@@ -10,16 +10,17 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import UNSET
 
-from store import Bookmark, Key, Snapshot, decode_change_cursor, model, topics_mark
+from store import Bookmark, Key, Snapshot, decode_change_cursor, topics_mark
 from store.filters import predicate
 
 from .article_list import FilterArgument
+from .batch_loads import load_articles
 from .connection import EdgeValue, First, PageInfo, check_size, given
 from .context import Info
 from .filters import store_filter
 from .following import ChangeEvent, EventKind, Told, events, follow, history_after
 from .graph import Article
-from .node import resolved
+from .links import Link, linked, one
 
 AfterChange = Annotated[
     str | None,
@@ -46,13 +47,17 @@ class ChangeKind(Enum):
     )
 
 
-async def resolve_changed_article(
-    root: strawberry.Parent[ChangeEvent], info: Info
-) -> model.Article | None:
-    """The article as it is now, if it is still there."""
-    if root.kind is not EventKind.PUT or root.id is None:
-        return None
-    return await info.context.loaders.articles[Key.ID].load(root.id)
+def article_keys(
+    sources: Sequence[ChangeEvent], _prepared: Any, _total: bool
+) -> list[tuple[tuple[Key, str], ...]]:
+    """The id of the article that came or changed."""
+    return [
+        ((Key.ID, source.id),) if source.kind is EventKind.PUT and source.id is not None else ()
+        for source in sources
+    ]
+
+
+CHANGED_ARTICLE = Link(load_articles, article_keys, one)
 
 
 @strawberry.type(description="One step of the history, as you saw it.")
@@ -64,8 +69,8 @@ class Change:
     id: strawberry.ID | None = strawberry.field(description="The article's id; null for a GAP.")
     slug: str | None = strawberry.field(description="The article's slug; null for a GAP.")
     at: datetime = strawberry.field(description="When it happened; for a GAP, when it ended.")
-    article: Article | None = resolved(
-        resolve_changed_article,
+    article: Article | None = linked(
+        CHANGED_ARTICLE,
         "The article as it is now; null for a DELETE or a GAP, and where it has gone since.",
     )
 

@@ -105,10 +105,10 @@ class ConnectionValue(Generic[T]):
 
 def window(
     sizes: PageSizes,
-    first: int | None = UNSET,
-    after: str | None = UNSET,
-    last: int | None = UNSET,
-    before: str | None = UNSET,
+    first: First = UNSET,
+    after: After = UNSET,
+    last: Last = UNSET,
+    before: Before = UNSET,
 ) -> Window:
     """The part of a list that a client asks for, within the allowed sizes.
 

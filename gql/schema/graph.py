@@ -14,32 +14,37 @@ import strawberry
 from graphql import GraphQLResolveInfo
 from strawberry.scalars import JSON
 
-from store import Key, model
+from store import model
 
 from ..viewer import Scope
-from .article_list import resolve_provider_articles, resolve_referenced_by, resolve_topic_articles
+from .article_list import PROVIDER_ARTICLES, REFERENCED_BY, TOPIC_ARTICLES
+from .batch_loads import (
+    load_articles_by_url,
+    load_providers_by_domain,
+    load_topics_by_name,
+    load_topics_by_slug,
+)
 from .connection import Connection
 from .context import Info
 from .images import Image, resolve_image, resolve_images
+from .links import Link, first_found, linked, one
 from .node import Node, resolved
 from .scalars import Url
 
 
-async def resolve_provider(
-    root: strawberry.Parent[model.Article | model.Related], info: Info
-) -> model.Provider | None:
-    """The one entity for the domain that a document names."""
-    mention = root.provider
-    if mention is None:
-        return None
-    return await info.context.loaders.providers[Key.DOMAIN].load(mention.domain)
+def provider_keys(
+    sources: Sequence[model.Article | model.Related], _prepared: Any, _total: bool
+) -> list[tuple[str, ...]]:
+    """The domain that a document names; none where it names no provider."""
+    mentions = [source.provider for source in sources]
+    return [() if mention is None else (mention.domain,) for mention in mentions]
 
 
-async def resolve_article_topics(
-    root: strawberry.Parent[model.Article], info: Info
-) -> list[model.Topic | None]:
-    """The topics that a document names, in its order, each once."""
-    return distinct(await info.context.loaders.topics[Key.NAME].load_many(root.topics))
+def topic_keys(
+    sources: Sequence[model.Article], _prepared: Any, _total: bool
+) -> list[tuple[str, ...]]:
+    """The names of topics in a document."""
+    return [source.topics for source in sources]
 
 
 def distinct(topics: Sequence[model.Topic | None]) -> list[model.Topic | None]:
@@ -47,23 +52,32 @@ def distinct(topics: Sequence[model.Topic | None]) -> list[model.Topic | None]:
     return list({topic and topic.id: topic for topic in topics}.values())
 
 
-async def resolve_related_article(
-    root: strawberry.Parent[model.Related], info: Info
-) -> model.Article | None:
-    """The full article at one of the related story's addresses."""
-    return await info.context.loaders.first_by_url(root.url_keys)
+def url_keys(
+    sources: Sequence[model.Related], _prepared: Any, _total: bool
+) -> list[tuple[str, ...]]:
+    """The canonical addresses of a related story."""
+    return [source.url_keys for source in sources]
 
 
-async def resolve_parent(root: strawberry.Parent[model.Topic], info: Info) -> model.Topic | None:
-    """The topic above."""
-    return await info.context.loaders.topics[Key.SLUG].load(root.parent) if root.parent else None
+def parent_keys(
+    sources: Sequence[model.Topic], _prepared: Any, _total: bool
+) -> list[tuple[str, ...]]:
+    """The slug of the topic above."""
+    return [(source.parent,) if source.parent else () for source in sources]
 
 
-async def resolve_children(
-    root: strawberry.Parent[model.Topic], info: Info
-) -> Sequence[model.Topic | None]:
-    """The topics right below."""
-    return await info.context.loaders.topics[Key.SLUG].load_many(root.children)
+def children_keys(
+    sources: Sequence[model.Topic], _prepared: Any, _total: bool
+) -> list[tuple[str, ...]]:
+    """The slugs of the topics right below."""
+    return [source.children for source in sources]
+
+
+PROVIDER = Link(load_providers_by_domain, provider_keys, one)
+ARTICLE_TOPICS = Link(load_topics_by_name, topic_keys, distinct, is_list=True)
+RELATED_ARTICLE = Link(load_articles_by_url, url_keys, first_found)
+PARENT = Link(load_topics_by_slug, parent_keys, one)
+CHILDREN = Link(load_topics_by_slug, children_keys, list, is_list=True)
 
 
 def resolve_secured(root: strawberry.Parent[model.Article], info: Info) -> str | None:
@@ -108,10 +122,8 @@ class Article(Node):
     featured_content: str | None = strawberry.field(
         description="What to show on top of it, such as a video's iframe. Untrusted HTML: sanitise."
     )
-    provider: Provider = resolved(resolve_provider, "Who published it.")
-    topics: list[Topic] = resolved(
-        resolve_article_topics, "What it is about, in the document's order."
-    )
+    provider: Provider = linked(PROVIDER, "Who published it.")
+    topics: list[Topic] = linked(ARTICLE_TOPICS, "What it is about, in the document's order.")
     images: list[Image] = resolved(resolve_images, "Its pictures, in the document's order.")
     image: Image | None = resolved(
         resolve_image,
@@ -120,8 +132,8 @@ class Article(Node):
     related: list[RelatedArticle] = strawberry.field(
         description="The stories that it points at, in the document's order."
     )
-    referenced_by: Connection[Article] = resolved(
-        resolve_referenced_by,
+    referenced_by: Connection[Article] = linked(
+        REFERENCED_BY,
         "The articles that point at this one, newest first.",
     )
     secured: str | None = resolved(resolve_secured, "Text for viewers with the scope READ_SECURED.")
@@ -153,12 +165,10 @@ class RelatedArticle:
     amp_web_url: Url | None = strawberry.field(description="Its AMP page at the publisher's.")
     cdn_amp_web_url: Url | None = strawberry.field(description="Its AMP page in the AMP cache.")
     quality: int | None = strawberry.field(description="How good it is, where the document says.")
-    provider: Provider | None = resolved(
-        resolve_provider, "Who published it, where the document says."
-    )
+    provider: Provider | None = linked(PROVIDER, "Who published it, where the document says.")
     images: list[Image] = strawberry.field(description="Its pictures, in the document's order.")
-    article: Article | None = resolved(
-        resolve_related_article,
+    article: Article | None = linked(
+        RELATED_ARTICLE,
         "The full article, where the store holds one that you may see.",
     )
 
@@ -177,7 +187,7 @@ class Provider(Node):
         "One logo: the narrowest that is wide enough, else the widest.",
     )
     article_count: int = strawberry.field(description="How many articles it has published here.")
-    articles: Connection[Article] = resolved(resolve_provider_articles, "Its articles.")
+    articles: Connection[Article] = linked(PROVIDER_ARTICLES, "Its articles.")
 
     @classmethod
     def is_type_of(cls, value: Any, _info: GraphQLResolveInfo[Any]) -> bool:
@@ -189,14 +199,14 @@ class Provider(Node):
 class Topic(Node):
     slug: str = strawberry.field(description="Its name in addresses.")
     name: str = strawberry.field(description="Its name.")
-    parent: Topic | None = resolved(resolve_parent, "The topic above; null for a root.")
-    children: list[Topic] = resolved(resolve_children, "The topics right below, by slug.")
+    parent: Topic | None = linked(PARENT, "The topic above; null for a root.")
+    children: list[Topic] = linked(CHILDREN, "The topics right below, by slug.")
     keywords: list[str] = strawberry.field(description="Words that hint at this topic.")
     article_count: int = strawberry.field(
         description="How many articles name this very topic (those of its children are theirs)."
     )
-    articles: Connection[Article] = resolved(
-        resolve_topic_articles, "The articles that name this very topic."
+    articles: Connection[Article] = linked(
+        TOPIC_ARTICLES, "The articles that name this very topic."
     )
 
     @classmethod

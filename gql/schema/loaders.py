@@ -1,6 +1,6 @@
-"""Batching: what the fields of one level ask for goes to the store in one call.
+"""Batching: the fields of one level load what they need of a kind in one call of the store.
 
-Without it, twenty articles would ask for twenty providers one by one, which a remote engine would
+Without it, twenty articles would load twenty providers one by one, which a remote engine would
 answer in twenty round trips.
 """
 
@@ -8,46 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any
 
 from strawberry.dataloader import DataLoader
 
-from store import ArticleQuery, Key, QueryError, Snapshot, Visibility, model
-from store.query import ArticlePage
+from store import QueryError, Snapshot, Visibility
 
-V = TypeVar("V")
-Fetch = Callable[[Key, Sequence[str], Visibility], Awaitable[list[V | None]]]
+BatchLoad = Callable[[Snapshot, Sequence[Any], Visibility], Awaitable[Sequence[Any]]]
+"""One call of the store: n distinct keys -> n values or None, in the same order."""
 
 
 class Loaders:
-    """One loader for each way that fields reach across documents; lives as long as a request."""
+    """The batch loads of one request, each with the values that it has loaded."""
 
     def __init__(self, snapshot: Snapshot, visibility: Visibility) -> None:
         self._snapshot = snapshot
         self._visibility = visibility
-        self.articles = self._by_keys(snapshot.get_many, Key.ID, Key.SLUG, Key.URL)
-        self.providers = self._by_keys(snapshot.providers, Key.ID, Key.DOMAIN)
-        self.topics = self._by_keys(snapshot.topics, Key.ID, Key.SLUG, Key.NAME)
-        self.page = DataLoader(self._pages)
+        self._loaders: dict[BatchLoad, DataLoader[Any, Any]] = {}
 
-    def _by_keys(self, fetch: Fetch[V], *keys: Key) -> dict[Key, DataLoader[str, V | None]]:
-        return {key: DataLoader(partial(self._fetch, fetch, key)) for key in keys}
+    async def load(self, load: BatchLoad, keys: Sequence[Any]) -> Sequence[Any]:
+        """The values of n keys: n values or None, in the same order.
 
-    async def _fetch(self, fetch: Fetch[V], by: Key, keys: list[str]) -> list[V | None]:
-        return await fetch(by, keys, self._visibility)
+        Raises: QueryError: a key cannot be loaded; other fields' keys are.
+        """
+        loader = self._loaders.get(load)
+        if loader is None:
+            loader = self._loaders[load] = DataLoader(partial(self._batch, load))
+        return await loader.load_many(keys)
 
-    async def _pages(self, queries: list[ArticleQuery]) -> list[ArticlePage | QueryError]:
+    async def _batch(self, load: BatchLoad, keys: list[Any]) -> Sequence[Any]:
         try:
-            return list(await self._snapshot.pages(queries, self._visibility))
+            return await load(self._snapshot, keys, self._visibility)
         except QueryError as error:
-            if len(queries) == 1:
+            if len(keys) == 1:
                 return [error]
         # One of them cannot be answered: let it fail alone, where the client asked for it.
-        return [(await self._pages([query]))[0] for query in queries]
-
-    async def first_by_url(self, url_keys: Sequence[str]) -> model.Article | None:
-        """The article found under the first of these canonical URLs that has one."""
-        for article in await self.articles[Key.URL].load_many(url_keys):
-            if article is not None:
-                return article
-        return None
+        return [(await self._batch(load, [key]))[0] for key in keys]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Annotated
 
@@ -11,35 +10,32 @@ from strawberry import UNSET
 
 from store import (
     Key,
-    Kind,
     QueryError,
+    Window,
     canonical_url,
     domain_key,
-    kind_of,
     model,
     provider_cursor,
     topic_cursor,
 )
 
-from .article_list import resolve_articles
-from .changes import ChangeConnection, resolve_changes
-from .connection import (
-    After,
-    Before,
-    Connection,
-    ConnectionValue,
-    First,
-    Last,
-    check_size,
-    window,
+from .article_list import ARTICLES
+from .batch_loads import (
+    load_articles,
+    load_nodes,
+    load_provider_pages,
+    load_providers,
+    load_topic_pages,
+    load_topics,
 )
-from .context import Info, PageSizes
+from .changes import ChangeConnection, resolve_changes
+from .connection import Connection, check_size, window
+from .context import PageSizes
 from .diagnostics import Diagnostic, resolve_diagnostics
 from .graph import Article, Provider, Topic
+from .links import Link, Names, linked, one, prepared_key, prepared_keys
 from .node import Node, resolved
 from .scalars import Url
-
-NodeValue = model.Article | model.Provider | model.Topic
 
 
 @strawberry.input(one_of=True, description="One way to name an article.")
@@ -68,9 +64,6 @@ class TopicBy:
     )
 
 
-Names = dict[str, tuple[Key, Callable[[str], str]]]
-"""By which members of a `by` argument something is found, and how the store spells their values."""
-
 ARTICLE_NAMES: Names = {
     "id": (Key.ID, str),
     "slug": (Key.SLUG, str),
@@ -88,106 +81,75 @@ def lookup_key(names: Names, by: ArticleBy | ProviderBy | TopicBy) -> tuple[Key,
     raise QueryError("The argument by names nothing.")
 
 
-async def find_node(info: Info, id: str) -> NodeValue | None:
-    """Whatever an id names, or None."""
-    loaders = info.context.loaders
-    match kind_of(id):
-        case Kind.ARTICLE:
-            return await loaders.articles[Key.ID].load(id)
-        case Kind.PROVIDER:
-            return await loaders.providers[Key.ID].load(id)
-        case Kind.TOPIC:
-            return await loaders.topics[Key.ID].load(id)
-    return None
+def article_key(
+    _sizes: PageSizes, by: Annotated[ArticleBy, strawberry.argument(description="Which one.")]
+) -> tuple[Key, str]:
+    """The arguments of `Query.article`."""
+    return lookup_key(ARTICLE_NAMES, by)
 
 
-async def resolve_node(
-    info: Info,
+def provider_key(
+    _sizes: PageSizes, by: Annotated[ProviderBy, strawberry.argument(description="Which one.")]
+) -> tuple[Key, str]:
+    """The arguments of `Query.provider`."""
+    return lookup_key(PROVIDER_NAMES, by)
+
+
+def topic_key(
+    _sizes: PageSizes, by: Annotated[TopicBy, strawberry.argument(description="Which one.")]
+) -> tuple[Key, str]:
+    """The arguments of `Query.topic`."""
+    return lookup_key(TOPIC_NAMES, by)
+
+
+def node_id(
+    _sizes: PageSizes,
     id: Annotated[strawberry.ID, strawberry.argument(description="The id of any node.")],
-) -> NodeValue | None:
-    """`Query.node`."""
-    return await find_node(info, id)
+) -> strawberry.ID:
+    """The arguments of `Query.node`."""
+    return id
 
 
-def node_ids(sizes: PageSizes, ids: list[strawberry.ID]) -> list[strawberry.ID]:
-    """The ids of `Query.nodes`, if they are not too many. Raises: WindowError."""
+def node_ids(
+    sizes: PageSizes,
+    ids: Annotated[list[strawberry.ID], strawberry.argument(description="Ids of any nodes.")],
+) -> list[strawberry.ID]:
+    """The arguments of `Query.nodes`, if they are not too many. Raises: WindowError."""
     check_size("ids", len(ids), sizes.maximum)
     return ids
 
 
-async def resolve_nodes(
-    info: Info,
-    ids: Annotated[list[strawberry.ID], strawberry.argument(description="Ids of any nodes.")],
-) -> list[NodeValue | None]:
-    """`Query.nodes`: n ids -> n nodes or null, in the same order."""
-    wanted = node_ids(info.context.page_sizes, ids)
-    return await asyncio.gather(*(find_node(info, id) for id in wanted))
+def provider_cursors(_prepared: Window) -> Callable[[model.Provider], str]:
+    """What makes the cursor of a provider; they have one order."""
+    return provider_cursor
 
 
-async def resolve_article(
-    info: Info, by: Annotated[ArticleBy, strawberry.argument(description="Which one.")]
-) -> model.Article | None:
-    """`Query.article`."""
-    key, value = lookup_key(ARTICLE_NAMES, by)
-    return await info.context.loaders.articles[key].load(value)
+def topic_cursors(_prepared: Window) -> Callable[[model.Topic], str]:
+    """What makes the cursor of a topic; they have one order."""
+    return topic_cursor
 
 
-async def resolve_provider(
-    info: Info, by: Annotated[ProviderBy, strawberry.argument(description="Which one.")]
-) -> model.Provider | None:
-    """`Query.provider`."""
-    key, value = lookup_key(PROVIDER_NAMES, by)
-    return await info.context.loaders.providers[key].load(value)
-
-
-async def resolve_topic(
-    info: Info, by: Annotated[TopicBy, strawberry.argument(description="Which one.")]
-) -> model.Topic | None:
-    """`Query.topic`."""
-    key, value = lookup_key(TOPIC_NAMES, by)
-    return await info.context.loaders.topics[key].load(value)
-
-
-async def resolve_providers(
-    info: Info,
-    first: First = UNSET,
-    after: After = UNSET,
-    last: Last = UNSET,
-    before: Before = UNSET,
-) -> ConnectionValue[model.Provider]:
-    """`Query.providers`."""
-    part = window(info.context.page_sizes, first, after, last, before)
-    page = await info.context.snapshot.provider_page(part, info.context.viewer.visibility)
-    return ConnectionValue(page, provider_cursor)
-
-
-async def resolve_topics(
-    info: Info,
-    first: First = UNSET,
-    after: After = UNSET,
-    last: Last = UNSET,
-    before: Before = UNSET,
-) -> ConnectionValue[model.Topic]:
-    """`Query.topics`."""
-    part = window(info.context.page_sizes, first, after, last, before)
-    page = await info.context.snapshot.topic_page(part, info.context.viewer.visibility)
-    return ConnectionValue(page, topic_cursor)
+NODE = Link(load_nodes, prepared_key, one, node_id)
+NODES = Link(load_nodes, prepared_keys, list, node_ids, is_list=True)
+ARTICLE_LOOK_UP = Link(load_articles, prepared_key, one, article_key, names=ARTICLE_NAMES)
+PROVIDER_LOOK_UP = Link(load_providers, prepared_key, one, provider_key, names=PROVIDER_NAMES)
+TOPIC_LOOK_UP = Link(load_topics, prepared_key, one, topic_key, names=TOPIC_NAMES)
+PROVIDERS = Link(load_provider_pages, prepared_key, one, window, cursors=provider_cursors)
+TOPICS = Link(load_topic_pages, prepared_key, one, window, cursors=topic_cursors)
 
 
 @strawberry.type(description="Everything that can be read.")
 class Query:
-    node: Node | None = resolved(resolve_node, "Whatever has this id; null where nothing has.")
-    nodes: list[Node | None] = resolved(resolve_nodes, "As `node`, for many ids, in their order.")
-    article: Article | None = resolved(resolve_article, "One article; null where there is none.")
-    articles: Connection[Article] = resolved(
-        resolve_articles, "Articles, filtered and ordered, part by part."
+    node: Node | None = linked(NODE, "Whatever has this id; null where nothing has.")
+    nodes: list[Node | None] = linked(NODES, "As `node`, for many ids, in their order.")
+    article: Article | None = linked(ARTICLE_LOOK_UP, "One article; null where there is none.")
+    articles: Connection[Article] = linked(
+        ARTICLES, "Articles, filtered and ordered, part by part."
     )
-    provider: Provider | None = resolved(
-        resolve_provider, "One provider; null where there is none."
-    )
-    providers: Connection[Provider] = resolved(resolve_providers, "All providers, by domain.")
-    topic: Topic | None = resolved(resolve_topic, "One topic; null where there is none.")
-    topics: Connection[Topic] = resolved(resolve_topics, "All topics, by slug.")
+    provider: Provider | None = linked(PROVIDER_LOOK_UP, "One provider; null where there is none.")
+    providers: Connection[Provider] = linked(PROVIDERS, "All providers, by domain.")
+    topic: Topic | None = linked(TOPIC_LOOK_UP, "One topic; null where there is none.")
+    topics: Connection[Topic] = linked(TOPICS, "All topics, by slug.")
     changes: ChangeConnection = resolved(
         resolve_changes, "The history of the articles, oldest first, part by part."
     )

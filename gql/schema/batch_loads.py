@@ -1,0 +1,116 @@
+"""The batch loads of the store, one for each way in which a field reaches documents."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from store import ArticleQuery, Key, Kind, Snapshot, Visibility, Window, kind_of
+
+
+def load_articles(
+    snapshot: Snapshot, keys: Sequence[tuple[Key, str]], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
+    """Articles by any of their keys; one call for each kind of key."""
+    return _look_up(snapshot.get_many, keys, visibility)
+
+
+def load_articles_by_url(
+    snapshot: Snapshot, urls: Sequence[str], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
+    """Articles at canonical URLs."""
+    return snapshot.get_many(Key.URL, urls, visibility)
+
+
+def load_providers(
+    snapshot: Snapshot, keys: Sequence[tuple[Key, str]], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
+    """Providers by any of their keys."""
+    return _look_up(snapshot.providers, keys, visibility)
+
+
+def load_providers_by_domain(
+    snapshot: Snapshot, domains: Sequence[str], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
+    """Providers by the domain that a document gives."""
+    return snapshot.providers(Key.DOMAIN, domains, visibility)
+
+
+def load_topics(
+    snapshot: Snapshot, keys: Sequence[tuple[Key, str]], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
+    """Topics by any of their keys."""
+    return _look_up(snapshot.topics, keys, visibility)
+
+
+def load_topics_by_name(
+    snapshot: Snapshot, names: Sequence[str], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
+    """Topics by the name that a document gives."""
+    return snapshot.topics(Key.NAME, names, visibility)
+
+
+def load_topics_by_slug(
+    snapshot: Snapshot, slugs: Sequence[str], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
+    """Topics by the slug that another topic gives."""
+    return snapshot.topics(Key.SLUG, slugs, visibility)
+
+
+def _look_up(
+    method: Any, keys: Sequence[tuple[Key, str]], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
+    first, key = keys[0]
+    if len(keys) == 1:  # most often, and then nothing comes between the caller and the store
+        only: Awaitable[Sequence[Any]] = method(first, (key,), visibility)
+        return only
+    return _look_up_many(method, keys, visibility)
+
+
+async def _look_up_many(
+    method: Any, keys: Sequence[tuple[Key, str]], visibility: Visibility
+) -> Sequence[Any]:
+    values: dict[tuple[Key, str], Any] = {}
+    for kind in dict.fromkeys(by for by, _ in keys):
+        same = [key for by, key in keys if by is kind]
+        for key, value in zip(same, await method(kind, same, visibility), strict=True):
+            values[kind, key] = value
+    return [values[key] for key in keys]
+
+
+async def load_nodes(
+    snapshot: Snapshot, ids: Sequence[str], visibility: Visibility
+) -> Sequence[Any]:
+    """Nodes of any type by their ids; one call for each type."""
+    methods: dict[Kind, Any] = {
+        Kind.ARTICLE: snapshot.get_many,
+        Kind.PROVIDER: snapshot.providers,
+        Kind.TOPIC: snapshot.topics,
+    }
+    nodes: dict[str, Any] = {}
+    for kind, method in methods.items():
+        same = [id for id in ids if kind_of(id) is kind]
+        if same:
+            nodes.update(zip(same, await method(Key.ID, same, visibility), strict=True))
+    return [nodes.get(id) for id in ids]
+
+
+def load_pages(
+    snapshot: Snapshot, queries: Sequence[ArticleQuery], visibility: Visibility
+) -> Awaitable[Sequence[Any]]:
+    """Pages of lists of articles."""
+    return snapshot.pages(queries, visibility)
+
+
+async def load_provider_pages(
+    snapshot: Snapshot, windows: Sequence[Window], visibility: Visibility
+) -> Sequence[Any]:
+    """Pages of the list of providers, which only the root has."""
+    return [await snapshot.provider_page(part, visibility) for part in windows]
+
+
+async def load_topic_pages(
+    snapshot: Snapshot, windows: Sequence[Window], visibility: Visibility
+) -> Sequence[Any]:
+    """Pages of the list of topics, which only the root has."""
+    return [await snapshot.topic_page(part, visibility) for part in windows]

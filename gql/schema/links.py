@@ -1,0 +1,112 @@
+"""Links: how fields reach other documents, each declared once.
+
+A `Link` says what a field loads for its source and arguments. From it come the field's resolver on
+graphql-core (`linked`) and its compiled plan (`gql.executor` finds it by `link_of`).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+import strawberry
+
+from store import Key
+
+from .connection import ConnectionValue, selects
+from .context import Info
+from .loaders import BatchLoad
+
+Names = dict[str, tuple[Key, Callable[[str], str]]]
+"""The members of a `by` argument: the store's key for each, and how the store spells its values."""
+
+Keys = Callable[[Sequence[Any], Any, bool], list[tuple[Any, ...]]]
+"""n sources, prepared arguments, whether the total is selected -> the keys of each source."""
+
+
+class Link(NamedTuple):
+    """A field that loads documents.
+
+    Attributes:
+        ask: The batch load of its keys.
+        keys: The keys that it loads for each of n sources.
+        pick: Makes the values of a source's keys, in their order, into the field's value: an entity
+            or None, a list of entities, or a page.
+        prepare: Makes the page sizes and the field's arguments into what `keys` needs; None where
+            the field has no arguments. Its parameters after the first are the field's arguments.
+        is_list: Whether its value is a list of entities.
+        names: The members of its argument `by`, where it looks up an entity.
+        cursors: Makes the prepared arguments into what makes an item's cursor, where its value is a
+            page.
+    """
+
+    ask: BatchLoad
+    keys: Keys
+    pick: Callable[[Sequence[Any]], Any]
+    prepare: Callable[..., Any] | None = None
+    is_list: bool = False
+    names: Names | None = None
+    cursors: Callable[[Any], Callable[[Any], str]] | None = None
+
+
+def linked(link: Link, description: str) -> Any:
+    """A field that a link resolves. Its GraphQL type is the field's annotation."""
+    return strawberry.field(resolver=_resolver(link), description=description)
+
+
+def link_of(resolver: Callable[..., Any] | None) -> Link | None:
+    """The link that a field's resolver was made from; None where it loads no documents."""
+    link: Link | None = getattr(resolver, "link", None)
+    return link
+
+
+def _resolver(link: Link) -> Callable[..., Awaitable[Any]]:
+    """The resolver of a field on graphql-core: the link of one source, batched with others'."""
+
+    async def resolve(root: Any, info: Info, **arguments: Any) -> Any:
+        context = info.context
+        prepared = link.prepare and link.prepare(context.page_sizes, **arguments)
+        with_total = link.cursors is not None and selects(info, "totalCount")
+        [keys] = link.keys((root,), prepared, with_total)
+        value = link.pick(await context.loaders.load(link.ask, keys))
+        return value if link.cursors is None else ConnectionValue(value, link.cursors(prepared))
+
+    resolve.__signature__ = _signature(link.prepare)  # type: ignore[attr-defined]
+    resolve.link = link  # type: ignore[attr-defined]
+    return resolve
+
+
+def _signature(prepare: Callable[..., Any] | None) -> inspect.Signature:
+    """The signature that Strawberry reads: the source, the request, and the field's arguments."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [
+        inspect.Parameter("root", kind, annotation=Any),
+        inspect.Parameter("info", kind, annotation=Info),
+    ]
+    if prepare is not None:
+        _sizes, *arguments = inspect.signature(prepare, eval_str=True).parameters.values()
+        parameters += arguments
+    return inspect.Signature(parameters)
+
+
+def one(values: Sequence[Any]) -> Any:
+    """The only value; None where there was no key to load."""
+    return values[0] if values else None
+
+
+def first_found(values: Sequence[Any]) -> Any:
+    """The first value that is not None."""
+    return next((value for value in values if value is not None), None)
+
+
+def prepared_key(sources: Sequence[Any], prepared: Any, _total: bool) -> list[tuple[Any, ...]]:
+    """The key that the arguments name, for every source."""
+    return [(prepared,)] * len(sources)
+
+
+def prepared_keys(
+    sources: Sequence[Any], prepared: Sequence[Any], _total: bool
+) -> list[tuple[Any, ...]]:
+    """The keys that the arguments name, for every source."""
+    return [tuple(prepared)] * len(sources)
