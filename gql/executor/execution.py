@@ -13,9 +13,9 @@ import orjson
 
 from store import Page, Snapshot, Visibility
 
+from ..schema.loaders import BatchLoad
 from .arguments import FallbackError, Variables
 from .link_batch import LinkBatch
-from .links import Ask
 from .operation_plan import OperationPlan
 from .plan import Columns, ConnectionPlan, CursorOf, LinkPlan, LinkRequest, ObjectPlan
 from .render import fallback, texts_of, to_json
@@ -248,12 +248,14 @@ class PlanExecution:
             return columns, [()] * len(documents)
         return columns, list(zip(*dependencies, strict=True))
 
-    async def load(self, loads: Sequence[tuple[Ask, Sequence[Any]]]) -> dict[Ask, dict[Any, Any]]:
+    async def load(
+        self, loads: Sequence[tuple[BatchLoad, Sequence[Any]]]
+    ) -> dict[BatchLoad, dict[Any, Any]]:
         """The store's answers by kind of batch load and key; one call for each kind."""
-        wanted: dict[Ask, dict[Any, None]] = {}
+        wanted: dict[BatchLoad, dict[Any, None]] = {}
         for ask, keys in loads:
             wanted.setdefault(ask, {}).update(dict.fromkeys(keys))
-        answers: dict[Ask, dict[Any, Any]] = {}
+        answers: dict[BatchLoad, dict[Any, Any]] = {}
         for ask, distinct in wanted.items():
             keys = list(distinct)
             found = await ask(self.snapshot, keys, self.visibility) if keys else ()

@@ -20,9 +20,9 @@ from strawberry.types.field import StrawberryField
 from ..schema.context import PageSizes
 from ..schema.graph import resolve_secured
 from ..schema.images import resolve_images
+from ..schema.links import Link, link_of
 from .arguments import Arguments, VariableReader
 from .collect import Collector, Selected, UnsupportedError
-from .links import LINKS, Link
 from .plan import ConnectionPlan, LinkPlan, ObjectPlan
 from .render import Writer, is_leaf, leaf
 
@@ -126,8 +126,9 @@ class ObjectBody:
         """Write the reading of a field; the expression of its value."""
         origin = strawberry_field(definition)
         resolver: Any = origin.base_resolver.wrapped_func if origin.base_resolver else None
-        if resolver in LINKS:
-            return self.link(field, definition, LINKS[resolver], sources)
+        link = link_of(resolver)
+        if link is not None:
+            return self.link(field, definition, link, sources)
         read = self.read(field, origin.python_name, resolver, source)
         if is_leaf(definition.type):
             return leaf(self.writer, depth, read, definition.type)
@@ -205,7 +206,7 @@ class ObjectBody:
     def root_link(self, field: Selected, definition: GraphQLField) -> LinkPlan:
         """The plan of a field at the root, which has no document to be read off."""
         resolver: Any = strawberry_field(definition).base_resolver
-        link = LINKS.get(resolver.wrapped_func) if resolver else None
+        link = link_of(resolver.wrapped_func) if resolver else None
         if link is None:
             raise UnsupportedError(f"the field {field.name}")
         return self.link_plan(field, definition, link, None)

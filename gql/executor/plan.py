@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from ..schema.links import Link
 from .arguments import Arguments, Variables, new_slot
-from .links import Link
 from .rows import RowCache, RowKey, RowTable
 
 Render = Callable[..., Any]

@@ -12,14 +12,9 @@ from typing import Any, NamedTuple
 
 import strawberry
 
-from store import Key
-
 from .connection import ConnectionValue, selects
 from .context import Info
 from .loaders import BatchLoad
-
-Names = dict[str, tuple[Key, Callable[[str], str]]]
-"""The members of a `by` argument: the store's key for each, and how the store spells its values."""
 
 Keys = Callable[[Sequence[Any], Any, bool], list[tuple[Any, ...]]]
 """n sources, prepared arguments, whether the total is selected -> the keys of each source."""
@@ -36,7 +31,6 @@ class Link(NamedTuple):
         prepare: Makes the page sizes and the field's arguments into what `keys` needs; None where
             the field has no arguments. Its parameters after the first are the field's arguments.
         is_list: Whether its value is a list of entities.
-        names: The members of its argument `by`, where it looks up an entity.
         cursors: Makes the prepared arguments into what makes an item's cursor, where its value is a
             page.
     """
@@ -46,7 +40,6 @@ class Link(NamedTuple):
     pick: Callable[[Sequence[Any]], Any]
     prepare: Callable[..., Any] | None = None
     is_list: bool = False
-    names: Names | None = None
     cursors: Callable[[Any], Callable[[Any], str]] | None = None
 
 

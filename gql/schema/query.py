@@ -33,7 +33,7 @@ from .connection import Connection, check_size, window
 from .context import PageSizes
 from .diagnostics import Diagnostic, resolve_diagnostics
 from .graph import Article, Provider, Topic
-from .links import Link, Names, linked, one, prepared_key, prepared_keys
+from .links import Link, linked, one, prepared_key, prepared_keys
 from .node import Node, resolved
 from .scalars import Url
 
@@ -63,6 +63,9 @@ class TopicBy:
         default=UNSET, description="Its name, whatever the case and spacing."
     )
 
+
+Names = dict[str, tuple[Key, Callable[[str], str]]]
+"""The members of a `by` argument: the store's key for each, and how the store spells its values."""
 
 ARTICLE_NAMES: Names = {
     "id": (Key.ID, str),
@@ -131,9 +134,9 @@ def topic_cursors(_prepared: Window) -> Callable[[model.Topic], str]:
 
 NODE = Link(load_nodes, prepared_key, one, node_id)
 NODES = Link(load_nodes, prepared_keys, list, node_ids, is_list=True)
-ARTICLE_LOOK_UP = Link(load_articles, prepared_key, one, article_key, names=ARTICLE_NAMES)
-PROVIDER_LOOK_UP = Link(load_providers, prepared_key, one, provider_key, names=PROVIDER_NAMES)
-TOPIC_LOOK_UP = Link(load_topics, prepared_key, one, topic_key, names=TOPIC_NAMES)
+ARTICLE_LOOK_UP = Link(load_articles, prepared_key, one, article_key)
+PROVIDER_LOOK_UP = Link(load_providers, prepared_key, one, provider_key)
+TOPIC_LOOK_UP = Link(load_topics, prepared_key, one, topic_key)
 PROVIDERS = Link(load_provider_pages, prepared_key, one, window, cursors=provider_cursors)
 TOPICS = Link(load_topic_pages, prepared_key, one, window, cursors=topic_cursors)
 
