@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gql.executor.operation_plan import MAX_FAILURES
+from gql.executor.row_blocks import BLOCK, RowBlocks
 from gql.executor.rows import (
     LINK_BYTES,
     PLACE_BYTES,
@@ -320,11 +321,34 @@ def check_page(table: RowTable, page: Page[Item]) -> None:
     valid = [table.valid.get(item.id) for item in page.items]
     expected = None if None in valid else b",".join(row for row in valid if row is not None)
     for _ in range(2):
-        found = table.joined(page)
+        pieces = table.joined(page)
+        found = None if pieces is None else b"".join(pieces)
         # A row may be cached and not yet filed by its place.
         assert found == expected or (found is None and table.dense is not None)
         table.file_by_place(page)
-    assert table.joined(page) == expected
+    pieces = table.joined(page)
+    assert (None if pieces is None else b"".join(pieces)) == expected
+
+
+@given(st.integers(1, 200), st.data())
+def test_blocks_give_the_rows_of_any_run(length, data):
+    """Joined by commas, upwards and downwards; None exactly where a row of a block is missing."""
+    rows: list[bytes | None] = [b"%d" % number * (number % 3) for number in range(length)]
+    missing = data.draw(st.sets(st.integers(0, length - 1), max_size=2))
+    for place in missing:
+        rows[place] = None
+    blocks = RowBlocks(rows)
+    for _ in range(3):
+        start, end = sorted(data.draw(st.tuples(*[st.integers(0, length)] * 2)))
+        run = slice(start, end)
+        if data.draw(st.booleans()) and start < end:
+            run = slice(end - 1, start - 1 if start else None, -1)
+        pieces = blocks.pieces(run)
+        needed = {place // BLOCK for place in range(start, end)}
+        if needed & {place // BLOCK for place in missing}:
+            assert pieces is None
+        else:
+            assert b"".join(pieces or ()) == b",".join(row or b"" for row in rows[run])
 
 
 def held_bytes(table: RowTable) -> int:
@@ -338,6 +362,7 @@ def held_bytes(table: RowTable) -> int:
     rows = sum(len(row.json) + 500 for row in table.rows.values())
     requested = REQUESTED_BYTES * len(table.requested)
     dense = PLACE_BYTES * len(table.dense or ())
+    dense += table.blocks.size_bytes if table.blocks else 0
     return table.own_bytes + rows + requested + table.links_bytes + dense
 
 

@@ -113,5 +113,5 @@ class ConnectionBody:
         self.item_names.append(name)
         self._format += "["
         self.end_piece()
-        self._pieces.append(name)
+        self._pieces.append(f"*{name}")
         self._format += "]"

@@ -19,6 +19,7 @@ from .link_batch import LinkBatch
 from .operation_plan import OperationPlan
 from .plan import Columns, ConnectionPlan, CursorOf, LinkPlan, LinkRequest, ObjectPlan
 from .render import fallback, texts_of, to_json
+from .row_blocks import Buffer
 from .rows import Row, RowKey, RowTable, make_row
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ class PlanExecution:
         self.visibility = visibility
         self.variables = variables
 
-    async def answer(self, plan: OperationPlan) -> Sequence[bytes]:
+    async def answer(self, plan: OperationPlan) -> Sequence[Buffer]:
         """The JSON of the whole answer, in pieces. Raises: FallbackError."""
         links, envelope = plan.links, plan.envelope
         requests = [link.root_request(self.variables) for link in links]
@@ -65,7 +66,7 @@ class PlanExecution:
             return [envelope[0], *await self.value(link, request, answers), envelope[1]]
         pairs = list(zip(links, requests, strict=True))
         loaded = await self.load([(link.link.ask, request.keys) for link, request in pairs])
-        pieces = [envelope[0]]
+        pieces: list[Buffer] = [envelope[0]]
         for (link, request), after in zip(pairs, envelope[1:], strict=True):
             by_key = loaded[link.link.ask]
             pieces += await self.value(link, request, [by_key[key] for key in request.keys])
@@ -74,7 +75,7 @@ class PlanExecution:
 
     async def value(
         self, link: LinkPlan, request: LinkRequest, answers: Sequence[Any]
-    ) -> Sequence[bytes]:
+    ) -> Sequence[Buffer]:
         """The JSON of a link at the root, in pieces."""
         below = link.below
         if isinstance(below, ConnectionPlan):
@@ -97,7 +98,7 @@ class PlanExecution:
         [row] = await self.rows(plan, table, keys, (document,))
         return row.json
 
-    async def entities_json(self, link: LinkPlan, found: Sequence[Any]) -> Sequence[bytes]:
+    async def entities_json(self, link: LinkPlan, found: Sequence[Any]) -> Sequence[Buffer]:
         """The JSON of a list of documents, some of which may not be there or come twice."""
         assert isinstance(link.below, dict)  # noqa: S101  # the other kind has pages
         if None in found and not link.is_nullable:
@@ -108,19 +109,21 @@ class PlanExecution:
 
     async def connection(
         self, plan: ConnectionPlan, request: LinkRequest, page: Page[Any]
-    ) -> Sequence[bytes]:
+    ) -> Sequence[Buffer]:
         """The JSON of a connection, in pieces."""
         lists = []
         for items in plan.items:
             table = items.table(self.variables, request.order)
             table.at(self.version)
-            joined = table.joined(page) if items.keys_are_ids else None
+            joined: Sequence[Buffer] | None = None
+            if items.keys_are_ids:
+                joined = table.joined(page)
             if joined is None:
-                joined = await self.rendered_page(items, table, page, request.cursor_of)
+                joined = (await self.rendered_page(items, table, page, request.cursor_of),)
             else:
                 items.cache.hits += len(page.items)
             lists.append(joined)
-        rendered: Sequence[bytes] = plan.render(page, request.cursor_of, *lists)
+        rendered: Sequence[Buffer] = plan.render(page, request.cursor_of, *lists)
         return rendered
 
     async def rendered_page(
@@ -309,7 +312,7 @@ class PlanExecution:
         lists = [await self.joined(items, request, list(pages.values())) for items in plan.items]
         found = {}
         for n, (key, page) in enumerate(pages.items()):
-            json = b"".join(plan.render(page, request.cursor_of, *(each[n] for each in lists)))
+            json = b"".join(plan.render(page, request.cursor_of, *((each[n],) for each in lists)))
             found[key] = Row("", page, (), json, orjson.Fragment(json), 0)
         return found
 

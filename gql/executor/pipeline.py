@@ -21,6 +21,7 @@ from .collect import UnsupportedError, directive_variables
 from .compile import Compiler
 from .execution import PlanExecution, without_waiting
 from .operation_plan import OperationPlan
+from .row_blocks import Buffer
 from .rows import RowCache
 
 MAX_PLANS = 64
@@ -65,14 +66,14 @@ class Prepared:
         """Whether its plan still is."""
         return self._plan() is not None
 
-    def at_once(self, snapshot: Snapshot) -> Sequence[bytes] | None:
+    def at_once(self, snapshot: Snapshot) -> Sequence[Buffer] | None:
         """The answer without waiting; see `Ready`."""
         try:
             return without_waiting(self.answer(snapshot))
         except Exception:  # noqa: BLE001  # asked again, it is counted and explained
             return None
 
-    async def answer(self, snapshot: Snapshot) -> Sequence[bytes]:
+    async def answer(self, snapshot: Snapshot) -> Sequence[Buffer]:
         """The JSON of the answer, in pieces. Raises: FallbackError, or anything: there is none."""
         plan, variables = self._plan(), self.variables
         if plan is None:

@@ -142,8 +142,8 @@ class ConnectionPlan:
 
     Attributes:
         items: for each list of nodes or edges in it, the plan of its items.
-        render: `render(page, cursor_of, *lists)` gives the JSON in pieces, with the items of each
-            list already joined by commas.
+        render: `render(page, cursor_of, *lists)` gives the JSON in pieces; each list is given in
+            pieces, too, with commas between its items.
         with_total: whether the size of the whole list shows.
     """
 

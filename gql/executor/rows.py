@@ -20,6 +20,7 @@ import orjson
 from store import Page
 
 from .keys import key_bytes
+from .row_blocks import Buffer, RowBlocks
 
 ROW_BYTES = 500
 """What a row takes beside its JSON: the object, the fragment, its entries in two dicts."""
@@ -40,6 +41,9 @@ them would evict each before it is requested again.
 
 PLACE_BYTES = 8
 """What a place takes in a list."""
+
+MIN_RUN = 32
+"""From how many items on a run of places is read from blocks."""
 
 DENSE = 16
 """Rows are filed by place where at least one in so many documents has a row."""
@@ -91,6 +95,7 @@ class RowTable:
         links: for that version, the row to which a key of the link to this table leads.
         dense: the same as `valid` by the places of documents, where most of them have a row: a list
             reads a third of the memory that look-ups by id do.
+        blocks: the same, joined in blocks for runs of places.
         is_sparse: whether only some of the new rows are admitted.
         used: when it was used last, by the cache's clock.
         own_bytes: what it takes without rows.
@@ -100,6 +105,7 @@ class RowTable:
     __slots__ = (
         "_owner",
         "_variant",
+        "blocks",
         "cache",
         "dense",
         "is_sparse",
@@ -132,6 +138,7 @@ class RowTable:
         self.links: dict[Any, Row | None] = {}
         self.links_bytes = 0
         self.dense: list[bytes | None] | None = None
+        self.blocks: RowBlocks | None = None
         self.is_sparse = False
         self.used = cache.clock
         self.size_bytes = 0
@@ -155,20 +162,32 @@ class RowTable:
             gone, self.rows = self.rows, {}
             self.cache.shrink(self, sum(map(_row_bytes, gone, gone.values())))
 
-    def joined(self, page: Page[Any]) -> bytes | None:
+    def joined(self, page: Page[Any]) -> Sequence[Buffer] | None:
         """The JSON of a page's items with commas between them; None where one is not valid."""
         dense, places = self.dense, page.places
         try:
             if dense is None or places is None:
-                return b",".join(map(self.valid.__getitem__, page.item_ids()))
-            if places.run is not None:
-                return b",".join(dense[places.run])  # type: ignore[arg-type]  # see below
-            return b",".join(map(dense.__getitem__, places.at))  # type: ignore[arg-type]
+                return (b",".join(map(self.valid.__getitem__, page.item_ids())),)
+            if places.run is None:
+                return (b",".join(map(dense.__getitem__, places.at)),)  # type: ignore[arg-type]
+            if len(places.at) >= MIN_RUN and (pieces := self._pieces(places.run)) is not None:
+                return pieces
+            return (b",".join(dense[places.run]),)  # type: ignore[arg-type]  # see below
         except (KeyError, TypeError):  # None is no text
             return None
 
+    def _pieces(self, run: slice) -> Sequence[Buffer] | None:
+        blocks = self.blocks
+        if blocks is None:
+            return None
+        before = blocks.size_bytes
+        pieces = blocks.pieces(run)
+        if blocks.size_bytes > before:
+            self.cache.grow(self, blocks.size_bytes - before)
+        return pieces
+
     def file_by_place(self, page: Page[Any]) -> None:
-        """File what was found for a page by the places of its items, if that pays."""
+        """File what is cached of a page by the places of its items, if that pays."""
         places, valid = page.places, self.valid
         if places is None or self.is_sparse:
             return
@@ -181,14 +200,16 @@ class RowTable:
     def _made_dense(self, size: int) -> list[bytes | None] | None:
         if len(self.valid) * DENSE >= size:
             self.dense = [None] * size
+            self.blocks = RowBlocks(self.dense)
             self.cache.grow(self, PLACE_BYTES * size)  # which may evict it at once
         return self.dense
 
     def forget_dense(self) -> None:
         """Forget what is filed by place."""
-        if self.dense is not None:
-            gone, self.dense = len(self.dense), None
-            self.cache.shrink(self, PLACE_BYTES * gone)
+        if self.dense is not None and self.blocks is not None:
+            gone = PLACE_BYTES * len(self.dense) + self.blocks.size_bytes
+            self.dense = self.blocks = None
+            self.cache.shrink(self, gone)
 
     def revalidate(self, key: RowKey, document: Any, dependencies: tuple[Any, ...]) -> Row | None:
         """The row of a document, if it is valid for this version, too."""
@@ -277,7 +298,8 @@ class RowTable:
         self.cache.evictions += len(self.rows)
         self.cache.forget(self)
         self.valid, self.rows, self.requested, self.links = {}, {}, set(), {}
-        self.dense, self.links_bytes = None, 0
+        self.dense = self.blocks = None
+        self.links_bytes = 0
         if self._owner.get(self._variant) is self:
             del self._owner[self._variant]
 
