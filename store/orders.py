@@ -16,6 +16,8 @@ from .filter_fields import FILTER_FIELDS
 from .model import Article
 from .order_fields import OrderField, SortKey
 from .query import Field, Order
+from .steps import Steps
+from .texts import Texts
 
 WIDE = 16
 """From which part of all articles on a range is read off the ranks of all."""
@@ -130,7 +132,7 @@ class SortOrder:
 
     def derive(self, columns: Columns, live: BitMap) -> SortOrder:
         """The order after what the log tells since; sorts anew where that is much."""
-        stale = set(columns.log[self.logged : columns.logged])
+        stale = columns.changed_since(self.logged)
         if len(stale) * 8 > len(self.places):
             return self.build(columns, self.key, live)
         known = [slot for slot in stale if slot < len(self.ranks)]
@@ -152,6 +154,10 @@ class SortOrder:
         places = np.insert(rest, at, [each[-1] for each in keyed]) if at else rest
         sizes = sizes + np.bincount(codes, minlength=len(keys)) if at else sizes
         return SortOrder(columns, self.key, keys, sizes, places)
+
+    def renumbered(self, columns: Columns, numbers: Ordinals) -> SortOrder:
+        """The same order over other slots, by the present ones."""
+        return SortOrder(columns, self.key, self._keys, self._sizes, numbers[self.places])
 
     def place(self, position: Position, *, behind: bool) -> int:
         """How many articles stand before this position; or with the one that stands there."""
@@ -216,13 +222,14 @@ def _with_keys(
 
 
 class OrderListing:
-    """The hits in an order: their ranks, sorted."""
+    """The hits in an order, by their ranks: only what is shown of them is sorted."""
 
-    __slots__ = ("_order", "_ranks")
+    __slots__ = ("_is_sorted", "_order", "_ranks")
 
     def __init__(self, order: SortOrder | CompositeOrder, hits: BitMap) -> None:
         self._order = order
-        self._ranks = np.sort(order.ranks[as_array(hits)])
+        self._ranks = order.ranks[as_array(hits)]
+        self._is_sorted = False
 
     def __len__(self) -> int:
         """See `Listing`."""
@@ -231,12 +238,26 @@ class OrderListing:
     def index(self, position: Position, *, behind: bool) -> int:
         """See `Listing`."""
         place = self._order.place(position, behind=behind)
-        return int(self._ranks.searchsorted(np.uint32(place)))
+        return int(np.count_nonzero(self._ranks < np.uint32(place)))
 
     def slice(self, start: int, end: int) -> list[int]:
         """See `Listing`."""
-        found: list[int] = self._order.places[self._ranks[start:end]].tolist()
+        if start >= end:
+            return []
+        ranks = self._ranks
+        if not self._is_sorted:
+            if len(ranks) > _SORTED_AT_ONCE:
+                ranks = np.partition(ranks, (start, end - 1))
+                ranks[start:end].sort()
+            else:
+                ranks.sort()
+            self._ranks, self._is_sorted = ranks, len(ranks) <= _SORTED_AT_ONCE
+        found: list[int] = self._order.places[ranks[start:end]].tolist()
         return found
+
+
+_SORTED_AT_ONCE = 512
+"""Up to how many ranks are rather sorted than partitioned."""
 
 
 class WholeListing:
@@ -314,23 +335,47 @@ class Orders:
     """The orders of a state's articles, each made when first asked for: most are asked for few.
 
     Those of an older state are taken over, and brought up to date when they are asked for again.
+
+    Attributes:
+        live: the slots of all articles.
+        texts: the text indexes of this line of states.
     """
 
-    __slots__ = ("_by_field", "_by_steps", "_columns", "_live")
+    __slots__ = ("_by_field", "_by_steps", "_columns", "live", "texts")
 
     def __init__(self, columns: Columns, live: BitMap, old: Orders | None = None) -> None:
         self._columns = columns
-        self._live = live
+        self.live = live
+        if old is None:
+            self.texts = Texts()
+        elif columns.shares(old._columns):
+            self.texts = old.texts
+        else:
+            self.texts = Texts(old.texts, old._columns.logged)
         self._by_field: dict[Field, SortOrder] = dict(old._by_field) if old else {}
         self._by_steps: dict[tuple[Order, ...], CompositeOrder] = {}
+
+    def renumbered(
+        self, columns: Columns, live: BitMap, numbers: Ordinals, dropped: int
+    ) -> Steps[Orders]:
+        """The same orders and text indexes over other slots, by the present ones.
+
+        `dropped`: how many first entries of the log the new columns lack.
+        """
+        new = Orders(columns, live)
+        for field in list(self._by_field):
+            new._by_field[field] = self.by_field(field).renumbered(columns, numbers)
+            yield
+        new.texts = self.texts.renumbered(self._columns, numbers, dropped)
+        return new
 
     def by_field(self, field: Field) -> SortOrder:
         """The articles by a field and then by id; texts regardless of case."""
         order = self._by_field.get(field)
         if order is None:
-            order = SortOrder.build(self._columns, _sort_key(field), self._live)
+            order = SortOrder.build(self._columns, _sort_key(field), self.live)
         elif order.logged != self._columns.logged:
-            order = order.derive(self._columns, self._live)
+            order = order.derive(self._columns, self.live)
         else:
             return order
         self._by_field[field] = order

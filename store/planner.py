@@ -27,7 +27,7 @@ from .query import ArticleQuery, Order, Page, Window
 from .terms import Aliases
 from .windows import Part, check_window, flipped, part_of
 
-WALK_SLACK = 4
+WALK_SLACK = 1.3
 """How many times the expected steps a walk may take, before the hits are gathered after all."""
 
 MAX_PAGES = 8_192
@@ -127,8 +127,8 @@ class Planner:
 STEP_US = 0.055
 """What one step of a walk takes."""
 
-GATHER_US = 0.0075
-"""What it takes to gather and sort the rank of one hit."""
+GATHER_US = 0.0045
+"""What it takes to gather the rank of one hit."""
 
 
 def access_paths(hits: int, articles: int, window: Window) -> tuple[AccessPath, AccessPath]:

@@ -154,7 +154,25 @@ _condition = st.one_of(
         Condition,
         st.sampled_from(_TEXT_FIELDS),
         st.sampled_from([Operator.CONTAINS, Operator.STARTS_WITH]),
-        st.sampled_from(["", "T", "tid", "ss", "ÉT", "one"]),
+        st.sampled_from(
+            [
+                "",
+                "T",
+                "e",
+                "d",
+                "id",
+                "tid",
+                "ss",
+                "ße",
+                "STRASSE",
+                "ÉT",
+                "é",
+                "one",
+                "2026-01",
+                "\0",
+                "zzzz",
+            ]
+        ),
     ),
     st.builds(Condition, st.sampled_from(_TEXT_FIELDS), st.just(Operator.IS_NULL), st.booleans()),
     st.builds(

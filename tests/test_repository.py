@@ -24,6 +24,7 @@ from store import (
     Visibility,
     Window,
     article_cursor,
+    columns,
 )
 from store.changes import Kept, outcome
 from store.index import Index
@@ -200,6 +201,23 @@ def test_pages_at_any_cursors_indexed_are_pages_scanned(pair, queries, seen):
         assert await _pages(pair.indexed, queries, seen) == expected
 
     asyncio.run(check())
+
+
+@given(histories, st.lists(some.queries_between_cursors, min_size=2, max_size=4), visibilities)
+def test_pages_are_those_of_a_scan_also_after_slots_are_numbered_anew(batches, queries, seen):
+    """Whenever the ordinals of articles change, in the midst of writes, no answer does."""
+
+    async def check(pair: Twins) -> None:
+        expected = await _pages(pair.scanned, queries, seen)
+        assert await _pages(pair.indexed, queries, seen) == expected
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "MAX_DISPLACED", 1)
+        patch.setattr(columns, "MAX_SPARE", -4)
+        pair = Twins()
+        for batch in batches:
+            pair.apply(batch)
+            asyncio.run(check(pair))
 
 
 FIELDS = sorted(set(Article.__struct_fields__) - {"id", "slug", "revision"})
