@@ -182,6 +182,10 @@ class IndexedSnapshot:
         planner = self._view(visibility).planner
         return [planner.page(query) for query in queries]
 
+    def explain(self, query: ArticleQuery, visibility: Visibility) -> str:
+        """How a list is answered, as text: what the filter leaves, and each access path's cost."""
+        return self._view(visibility).planner.explain(query)
+
     async def providers(
         self, by: Key, keys: Sequence[str], visibility: Visibility
     ) -> list[Provider | None]:
