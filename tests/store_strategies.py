@@ -4,6 +4,7 @@ that ties, joins and empty lists come up all the time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -24,8 +25,11 @@ from store import (
     Window,
     article_cursor,
 )
-from store.model import Article, Diagnostic, Image, ProviderMention, Related, Severity
+from store.changes import outcome
+from store.model import Article, Change, Diagnostic, Image, ProviderMention, Related, Severity
 from store.model import TopicDefinition as Definition
+from store.snapshot import IndexedSnapshot
+from store.steps import finish
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -125,6 +129,27 @@ batches = st.builds(
     topics=st.none() | definitions,
     diagnostics=st.none() | diagnostics,
 )
+
+histories = st.builds(
+    lambda first, rest: [first, *rest], full_batches, st.lists(batches, max_size=3)
+)
+
+
+def after(batch: Batch, before: IndexedSnapshot) -> tuple[IndexedSnapshot, tuple[Change, ...]]:
+    """The snapshot after a batch, and what it changed."""
+    done = outcome(batch, before.articles, before.revision, EPOCH)
+    topics = before.definitions if batch.topics is None else batch.topics
+    diagnostics = before.diagnostics if batch.diagnostics is None else batch.diagnostics
+    return finish(before.derive(done.articles, topics, diagnostics, done.revision)), done.changes
+
+
+def applied(batches: Sequence[Batch], before: IndexedSnapshot | None = None) -> IndexedSnapshot:
+    """The snapshot after batches, of an empty store or of one as it was before."""
+    snapshot = before or IndexedSnapshot.build()
+    for batch in batches:
+        snapshot, _ = after(batch, snapshot)
+    return snapshot
+
 
 _texts = [*TITLES, *SLUGS, *KINDS, "news", "opinion", "en", "one.example", "three.example", "zzz"]
 _TEXT_FIELDS = [

@@ -26,13 +26,12 @@ from store import (
     article_cursor,
     columns,
 )
-from store.changes import Kept, outcome
+from store.changes import Kept
 from store.index import Index
 from store.memory import MemorySnapshot
 from store.model import Article, Change, Severity
 from store.names import article_id, domain_key, provider_id, topic_id
 from store.snapshot import IndexedSnapshot
-from store.steps import finish
 
 from . import store_strategies as some
 from .repository_contract import PUBLISHED, RepositoryContract
@@ -103,12 +102,8 @@ class Twins:
 
     def apply(self, batch: Batch) -> None:
         """Do a batch on both."""
-        before = self.indexed
-        done = outcome(batch, before.articles, before.revision, some.EPOCH)
-        topics = before.definitions if batch.topics is None else batch.topics
-        diagnostics = before.diagnostics if batch.diagnostics is None else batch.diagnostics
-        self.indexed = finish(before.derive(done.articles, topics, diagnostics, done.revision))
-        self.changes += done.changes
+        self.indexed, changes = some.after(batch, self.indexed)
+        self.changes += changes
 
     @property
     def scanned(self) -> MemorySnapshot:
@@ -126,10 +121,7 @@ def _applied(batches: Sequence[Batch]) -> Twins:
     return made
 
 
-histories = st.builds(
-    lambda first, rest: [first, *rest], some.full_batches, st.lists(some.batches, max_size=3)
-)
-twins = histories.map(_applied)
+twins = some.histories.map(_applied)
 
 
 async def _entities(snapshot: Snapshot) -> list[object]:
@@ -203,7 +195,7 @@ def test_pages_at_any_cursors_indexed_are_pages_scanned(pair, queries, seen):
     asyncio.run(check())
 
 
-@given(histories, st.lists(some.queries_between_cursors, min_size=2, max_size=4), visibilities)
+@given(some.histories, st.lists(some.queries_between_cursors, min_size=2, max_size=4), visibilities)
 def test_pages_are_those_of_a_scan_also_after_slots_are_numbered_anew(batches, queries, seen):
     """Whenever the ordinals of articles change, in the midst of writes, no answer does."""
 
@@ -345,7 +337,7 @@ def _without_revisions(value: object) -> object:
     return strip(plain)
 
 
-@given(histories, st.lists(some.queries, max_size=3))
+@given(some.histories, st.lists(some.queries, max_size=3))
 def test_public_view_of_a_store_is_that_of_one_without_drafts(batches, queries):
     """No read shows the public that there are drafts."""
     with_drafts, without = _applied(batches), _applied(_without_drafts(batches))
