@@ -78,6 +78,12 @@ class TextIndex:
         both = (codes << bits) | slots[:-2]
         return np.unique(both[symbols[:-2] > 0])
 
+    @property
+    def size_bytes(self) -> int:
+        """About how much memory the trigrams and the folded texts take."""
+        arrays = self._codes.nbytes + self._starts.nbytes + self._slots.nbytes
+        return arrays + sum([50 + len(text) for text in self.texts if text is not None])
+
     def renumbered(self, numbers: Ordinals, logged: int) -> TextIndex:
         """The same index over other slots, by the present ones, and another count of the log."""
         new = copy(self)

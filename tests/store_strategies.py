@@ -248,9 +248,9 @@ filters: st.SearchStrategy[Filter] = (
     | st.lists(_condition, max_size=3).map(tuple).map(And)
     | st.recursive(_condition, _joined, max_leaves=5)
 )
-orders = st.lists(
-    st.builds(Order, st.sampled_from(OrderField), st.booleans()), min_size=1, max_size=3
-).map(tuple)
+_steps = st.builds(Order, st.sampled_from(OrderField), st.booleans())
+_by_date = st.builds(Order, st.just(OrderField.PUBLISHED_DATE_TIME), st.booleans())
+orders = st.tuples(_by_date) | st.lists(_steps, min_size=1, max_size=3).map(tuple)
 sizes = st.integers(0, 5)
 windows = st.builds(Window, first=sizes) | st.builds(Window, last=sizes)
 queries = st.builds(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from store import (
     EVERYTHING,
+    NEWEST_FIRST,
     And,
     ArticleQuery,
     Condition,
@@ -29,9 +30,11 @@ from store import (
     Page,
     Visibility,
     Window,
+    article_cursor,
     filter_cost,
     of_topic,
     query_cost,
+    topic_slug,
 )
 from store import texts as texts_module
 from store.bounded import BoundedMemo
@@ -155,6 +158,37 @@ def test_pages_of_a_larger_store_are_those_of_a_scan(state, asked, seen):
     asyncio.run(check())
 
 
+@pytest.mark.parametrize("state", range(1, 5))
+@pytest.mark.parametrize("topic", [None, "tides"])
+def test_articles_that_came_in_between_stand_where_their_date_is(state, topic):
+    """From the cursor of any article, also of one that is gone, the list goes on as sorted."""
+    snapshot = states()[state]
+    filter = of_topic(topic) if topic else EVERYTHING
+    listed = sorted(
+        (article.published_date_time, article.id)
+        for article in snapshot.articles.values()
+        if article.published and (topic is None or "tides" in map(topic_slug, article.topics))
+    )
+    everywhere = [*snapshot.articles.values(), *states()[0].articles.values()]
+    assert snapshot._all.index.columns.displaced
+
+    async def check() -> None:
+        for article in everywhere[::5]:
+            cursor = article_cursor(article, NEWEST_FIRST)
+            position = (article.published_date_time, article.id)
+            newer = [id for date, id in listed if (date, id) > position][::-1]
+            older = [id for date, id in listed if (date, id) < position][::-1]
+            queries = [
+                ArticleQuery(Window(first=7, after=cursor), filter),
+                ArticleQuery(Window(last=7, before=cursor), filter),
+            ]
+            behind, before = await snapshot.pages(queries, PUBLISHED)
+            assert (behind.ids, behind.has_next) == (older[:7], len(older) > 7)
+            assert (before.ids, before.has_previous) == (newer[-7:], len(newer) > 7)
+
+    asyncio.run(check())
+
+
 def _without_ids(page: Page[Article]) -> Page[Article]:
     return msgspec.structs.replace(page, ids=None)
 
@@ -189,7 +223,7 @@ def test_needles_are_found_alike_before_and_after_their_index_is_built(needle, m
 
     before = asyncio.run(page())
     finish_text_indexes(snapshot, query)
-    snapshot = written(snapshot, 6, 2)
+    snapshot = written(snapshot, 6, 60)
     [expected] = asyncio.run(scanned(snapshot).pages([query], PUBLISHED))
     assert asyncio.run(page()) == answered(_without_ids(expected))
     assert before[-1] is not None
