@@ -38,6 +38,7 @@ from store import (
 from store.filter_fields import FILTER_FIELDS
 from store.memory import MemorySnapshot
 from store.model import Article
+from store.planner import Planner
 from store.snapshot import IndexedSnapshot
 from store.steps import finish
 from store.texts import TextIndex
@@ -160,7 +161,12 @@ def _seconds(do: Callable[[], object], times: int = 1) -> float:
 
 def measure_lists(snapshot: IndexedSnapshot, corpus: Sequence[Article], row: Row) -> None:
     """What each kind of list costs with new values, beside what a scan of all articles costs."""
-    planner = snapshot._published.planner
+    index, planner = snapshot._published.index, snapshot._published.planner
+
+    def fresh() -> Planner:
+        """One that keeps no page yet."""
+        return Planner(index, index, snapshot._orders, snapshot.aliases)
+
     reference = MemorySnapshot(corpus)
     kinds = queries(corpus)
     for make in kinds.values():
@@ -170,7 +176,7 @@ def measure_lists(snapshot: IndexedSnapshot, corpus: Sequence[Article], row: Row
             thread.join()
     for name, make in kinds.items():
         asked = [make() for _ in range(_NEW_VALUES)]
-        taken = [_seconds(lambda q=query: planner._page(q), _REPEATED) for query in asked]  # type: ignore[misc]
+        taken = [_seconds(lambda q=query: fresh().page(q), _REPEATED) for query in asked]  # type: ignore[misc]
         scan = _seconds(lambda q=asked[0]: asyncio.run(reference.pages([q], _PUBLIC)))  # type: ignore[misc]
         bound = statistics.median(query_cost(query, len(corpus)) for query in asked)
         row(name, statistics.median(taken), f"scan {scan * 1e3:8.1f} ms   bound {bound:6.0f} us")
@@ -192,7 +198,7 @@ def measure_derivation(snapshot: IndexedSnapshot, corpus: Sequence[Article], row
     middle = sorted(article.published_date_time for article in corpus)[len(corpus) // 2]
 
     def hotter() -> Article:
-        article = corpus[next(number)]
+        article = corpus[next(number) % len(corpus)]
         return msgspec.structs.replace(article, heat=article.heat + 1)
 
     def new(moment: datetime) -> Article:
