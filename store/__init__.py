@@ -1,6 +1,7 @@
 """The document store: front matter in, immutable snapshots out. Knows nothing of GraphQL."""
 
 from . import model
+from .costs import filter_cost, query_cost
 from .cursors import (
     Bookmark,
     article_cursor,
@@ -117,12 +118,14 @@ __all__ = [
     "diagnostic_cursor",
     "domain_key",
     "export_folder",
+    "filter_cost",
     "is_web_url",
     "kind_of",
     "model",
     "of_provider",
     "of_topic",
     "provider_cursor",
+    "query_cost",
     "referencing",
     "topic_cursor",
     "topic_slug",

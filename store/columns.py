@@ -17,16 +17,25 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import isqrt
 from typing import Any, NamedTuple
 
-from .bitmaps import EMPTY, BitMap
+import numpy as np
+
+from .bitmaps import EMPTY, BitMap, Ordinals
 from .layered import Layered
 from .model import Article
 from .order_fields import micros
+from .steps import Steps
 
 Moment = tuple[int, str]
 """A position in the order by date: microseconds and id."""
 
 MAX_DISPLACED = 64
-"""How many articles may always be displaced, before the next write numbers all anew."""
+"""How many articles may always be displaced, before a write numbers all anew."""
+
+MAX_SPARE = 4_096
+"""How many slots may always be empty, and how many changes logged."""
+
+_STEP = 1_024
+"""How many slots are numbered in one step."""
 
 
 class Displaced(NamedTuple):
@@ -139,11 +148,36 @@ class Columns:
         return cls(Layered({a.id: a for a in articles}), slots, len(ids))
 
     def is_worn(self) -> bool:
-        """Whether so many slots are empty or displaced that all should be numbered anew."""
+        """Whether so much is displaced, empty or logged that all should be numbered anew."""
         return (
             len(self.displaced) > max(MAX_DISPLACED, isqrt(self.size) // 2)
-            or self.size > 2 * len(self.articles) + 1_024
+            or self.size > 2 * len(self.articles) + MAX_SPARE
+            or self.logged > 2 * self.size + MAX_SPARE
         )
+
+    def renumbered(self, order: Sequence[int], logged: int) -> Steps[Columns]:
+        """The same articles in slots of their own, none of them empty or displaced.
+
+        `order` are their present slots in the order by date. Of the log stays what came after the
+        first `logged` entries.
+        """
+        moments, ids = array("q"), []
+        displaced = {each.ordinal: each.moment for each in self.displaced}
+        for start in range(0, len(order), _STEP):
+            block = order[start : start + _STEP]
+            moments.extend([displaced.get(slot, self._slots.moments[slot]) for slot in block])
+            ids += [self.ids[slot] for slot in block]
+            yield
+        numbers = self.numbers(order)
+        log = numbers[self.log[logged : self.logged]].tolist() if self.logged > logged else []
+        slots = Slots(ids, moments, ids.copy(), log)
+        return Columns(self.articles, slots, len(ids), len(log))
+
+    def numbers(self, order: Sequence[int]) -> Ordinals:
+        """By slot, where in `order` it is; its length for a slot that is not there."""
+        numbers = np.full(self.size, len(order), dtype=np.uint32)
+        numbers[order] = np.arange(len(order), dtype=np.uint32)
+        return numbers
 
     def ordinal_of(self, article: Article) -> int:
         """The slot of an article of this state."""
@@ -159,6 +193,15 @@ class Columns:
             end = bisect_right(moments, moment, start, self.size)
             return bisect_left(self._slots.marks, id, start, end)
         return start
+
+    def shares(self, other: Columns) -> bool:
+        """Whether both belong to one line of writes, so that the log tells how they differ."""
+        return self._slots is other._slots
+
+    def changed_since(self, logged: int) -> frozenset[int]:
+        """The slots that differ between this state and another of its line, by its `logged`."""
+        low, high = sorted((logged, self.logged))
+        return frozenset(self.log[low:high])
 
     def article_at(self, ordinal: int) -> Article:
         """The article in a slot, which is not empty."""

@@ -75,7 +75,6 @@ def article_cursor(article: Article, order: tuple[Order, ...]) -> str:
     return encode_cursor(order_mark(order), article_position(article, order))
 
 
-@lru_cache(maxsize=4_096)
 def decode_article_cursor(cursor: str, order: tuple[Order, ...]) -> Position:
     """The inverse of `article_cursor`. Raises: CursorError."""
     return decode_cursor(order_mark(order), cursor, _kinds(order))

@@ -12,7 +12,16 @@ from typing import Any
 
 import msgspec
 
-from .bitmaps import BitMap, Posting, as_bitmap, edited, posting_of
+from .bitmaps import (
+    BitMap,
+    Ordinals,
+    Posting,
+    as_array,
+    as_bitmap,
+    bitmap_of,
+    edited,
+    posting_of,
+)
 from .columns import Columns, Move, moment_of
 from .filter_fields import FAMILIES, Terms, index_terms
 from .layered import Layered
@@ -161,6 +170,24 @@ class Index:
                 yield
             postings[family] = postings[family].derive(changed)
         return postings
+
+    def renumbered(self, columns: Columns, numbers: Ordinals) -> Steps[Index]:
+        """The same index over other slots, by the present ones."""
+        by_slot = numbers.tolist()
+        yield
+        postings = {}
+        for family, found in self.postings.items():
+            of_terms: dict[str, Posting] = {}
+            for n, (term, posting) in enumerate(found.flat().items()):
+                if isinstance(posting, tuple):
+                    of_terms[term] = tuple(sorted([by_slot[slot] for slot in posting]))
+                else:
+                    of_terms[term] = bitmap_of(numbers[as_array(posting)], columns.size)
+                if n % EVERY == 0:
+                    yield
+            postings[family] = Layered(of_terms)
+        live = bitmap_of(numbers[as_array(self.live)], columns.size)
+        return Index(columns, self.articles, live, postings)
 
     def posting(self, family: str, term: str) -> Posting:
         """The ordinals under a term."""

@@ -21,6 +21,10 @@ from .order_fields import micros
 from .orders import Orders, between_moments
 from .query import And, Condition, Field, Filter, Not, Operator, Or
 from .terms import Aliases
+from .texts import candidates
+
+DENSE = 2
+"""Where a trigram is in more than one of so many texts, a page is sooner found by reading them."""
 
 Check = Callable[[int], bool]
 """Whether the article in a slot matches."""
@@ -57,7 +61,7 @@ class Match(NamedTuple):
 class Matcher:
     """Answers filters from one index."""
 
-    __slots__ = ("_aliases", "_columns", "_index", "_live", "_orders", "_published")
+    __slots__ = ("_aliases", "_columns", "_index", "_live", "_orders", "_published", "_texts")
 
     def __init__(self, index: Index, published: Index, orders: Orders, aliases: Aliases) -> None:
         self._index = index
@@ -65,6 +69,7 @@ class Matcher:
         self._columns: Columns = index.columns
         self._published = published.live
         self._orders = orders
+        self._texts = orders.texts
         self._aliases = aliases
 
     def match(self, filter: Filter) -> Match:
@@ -153,7 +158,7 @@ class Matcher:
 
     def _text(self, field: Field, how: Operator, value: Any) -> Match:
         if how is Operator.CONTAINS:
-            return self._checked(self._present(field), Condition(field, how, value))
+            return self._containing(field, value.casefold())
         if how is Operator.STARTS_WITH:
             return _exact(self._with_prefix(field, value.casefold()))
         values = value if isinstance(value, tuple) else (value,)
@@ -169,6 +174,39 @@ class Matcher:
         same = bitmap_of(np.concatenate(spans), self._columns.size) & self._live
         return self._checked(same, Condition(field, how, value))
 
+    def _containing(self, field: Field, needle: str) -> Match:
+        """The articles that have a folded needle in a text."""
+        present = as_bitmap(self._index.posting(PRESENT, field))
+        if not needle:
+            return _exact(present)
+        columns, read = self._columns, FILTER_FIELDS[field].read
+
+        def has_now(slot: int) -> bool:
+            return needle in read(columns.article_at(slot), {}).casefold()
+
+        index = self._texts.index(field, columns, self._orders.live)
+        spans = None if index is None else index.spans(needle)
+        if index is None or spans is None:
+            return Match(EMPTY, present, has_now)
+        texts: list[Any] = index.texts
+        if len(spans[0]) * DENSE > len(present):
+            possible = present
+        else:
+            possible = candidates(spans, columns.size) & present
+        is_exact = len(needle) <= 3 and possible is not present
+        stale = columns.changed_since(index.logged)
+        if stale:
+            changed = BitMap(stale, optimize=False) & present
+            sure = possible - changed if is_exact else EMPTY
+            return Match(
+                sure,
+                possible | changed,
+                lambda slot: has_now(slot) if slot in stale else needle in texts[slot],
+            )
+        if is_exact:
+            return _exact(possible)
+        return Match(EMPTY, possible, lambda slot: needle in texts[slot])
+
     def _with_slugs(self, slugs: Iterable[str]) -> BitMap:
         found = self._index.articles.find_many([article_id(slug) for slug in slugs])
         return BitMap([self._columns.ordinal_of(each) for each in found if each], optimize=False)
@@ -178,9 +216,6 @@ class Matcher:
         start, behind = order.start_of(prefix), _behind(prefix)
         end = len(order.places) if behind is None else order.start_of(behind)
         return order.between(start, end) & self._live
-
-    def _present(self, field: Field) -> BitMap:
-        return as_bitmap(self._index.posting(PRESENT, field))
 
     def _checked(self, possible: BitMap, condition: Condition) -> Match:
         """Those of the possible that meet a condition, which each article is asked for."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,8 @@ from .filter_fields import FILTER_FIELDS
 from .model import Article
 from .order_fields import OrderField, SortKey
 from .query import Field, Order
+from .steps import Steps
+from .texts import Texts
 
 WIDE = 16
 """From which part of all articles on a range is read off the ranks of all."""
@@ -119,39 +124,72 @@ class SortOrder:
 
     @classmethod
     def build(cls, columns: Columns, key: Key, live: BitMap) -> SortOrder:
-        """The order of these articles: sorts all of them."""
-        ordinals = list(live)
-        keyed = _keyed(columns, key, ordinals)
-        keys = sorted({each[0] for each in keyed})
-        index = {each: n for n, each in enumerate(keys)}
-        sizes = np.bincount([index[each[0]] for each in keyed], minlength=len(keys))
-        places = np.fromiter((each[-1] for each in keyed), dtype=np.uint32, count=len(keyed))
-        return cls(columns, key, keys, sizes, places)
+        """The order of these articles: sorts all of them, some 2 us each."""
+        slots = sorted(live, key=columns.ids.__getitem__)
+        found = zip(map(key, columns.articles_at(slots)), slots, strict=True)
+        keyed: list[tuple[Any, int]] = [each for each in found if each[0] is not None]
+        keyed.sort(key=itemgetter(0))  # leaves those with one key in the order of their ids
+        sizes = Counter(each[0] for each in keyed)  # has its keys in the order in which they came
+        return cls(
+            columns,
+            key,
+            list(sizes),
+            np.fromiter(sizes.values(), dtype=np.int64, count=len(sizes)),
+            np.fromiter((each[1] for each in keyed), dtype=np.uint32, count=len(keyed)),
+        )
 
     def derive(self, columns: Columns, live: BitMap) -> SortOrder:
         """The order after what the log tells since; sorts anew where that is much."""
-        stale = set(columns.log[self.logged : columns.logged])
-        if len(stale) * 8 > len(self.places):
+        gone, come = self._moved(columns, live)
+        if not gone and not come and columns.size == len(self.ranks):
+            same = copy(self)
+            same.logged = columns.logged
+            return same
+        if (len(gone) + len(come)) * 8 > len(self.places):
             return self.build(columns, self.key, live)
+        ranks = np.sort(self.ranks[gone])
+        sizes = self._sizes - np.bincount(self._codes_of(ranks), minlength=len(self._sizes))
+        places = np.delete(self.places, ranks)
+        keys, sizes = _with_keys(self._keys, sizes, [each[0] for each in come])
+        codes = [bisect_left(keys, each[0]) for each in come]
+        starts = np.concatenate((_ZERO, np.cumsum(sizes)))
+        id_of = columns.ids.__getitem__
+        at = [
+            bisect_left(places, id, int(starts[code]), int(starts[code + 1]), key=id_of)
+            for code, (_, id, _) in zip(codes, come, strict=True)
+        ]
+        if at:
+            places = np.insert(places, at, [each[-1] for each in come])
+            sizes = sizes + np.bincount(codes, minlength=len(keys))
+        return SortOrder(columns, self.key, keys, sizes, places)
+
+    def _moved(
+        self, columns: Columns, live: BitMap
+    ) -> tuple[list[int], list[tuple[Any, str, int]]]:
+        """The slots that have left their place, and those that take one: key, id and slot."""
+        stale = columns.changed_since(self.logged)
         known = [slot for slot in stale if slot < len(self.ranks)]
         ranks = self.ranks[known]
-        gone = np.sort(ranks[ranks < len(self.places)]).astype(np.int64)
-        sizes = self._sizes - np.bincount(
-            self._starts[1:].searchsorted(gone, "right"), minlength=len(self._sizes)
-        )
-        rest = np.delete(self.places, gone)
-        keyed = _keyed(columns, self.key, [slot for slot in stale if slot in live])
-        keys, sizes = _with_keys(self._keys, sizes, [each[0] for each in keyed])
-        codes = [bisect_left(keys, each[0]) for each in keyed]
-        starts = np.concatenate((_ZERO, np.cumsum(sizes)))
+        was_there = ranks < len(self.places)
+        slots = [slot for slot, there in zip(known, was_there.tolist(), strict=True) if there]
+        codes = self._codes_of(ranks[was_there]).tolist()
+        before = {slot: self._keys[code] for slot, code in zip(slots, codes, strict=True)}
+        after = {}
+        for slot in stale:
+            if slot in live and (key := self.key(columns.article_at(slot))) is not None:
+                after[slot] = key
+        gone = [slot for slot, key in before.items() if after.get(slot) != key]
         ids = columns.ids
-        at = []
-        for code, (_, id, _) in zip(codes, keyed, strict=True):
-            start, end = int(starts[code]), int(starts[code + 1])
-            at.append(bisect_left(rest, id, start, end, key=lambda slot: ids[slot]))
-        places = np.insert(rest, at, [each[-1] for each in keyed]) if at else rest
-        sizes = sizes + np.bincount(codes, minlength=len(keys)) if at else sizes
-        return SortOrder(columns, self.key, keys, sizes, places)
+        come = [(key, ids[slot], slot) for slot, key in after.items() if before.get(slot) != key]
+        return gone, sorted(come)
+
+    def _codes_of(self, ranks: Ordinals) -> NDArray[np.int64]:
+        """Which of the keys the articles at these ranks have."""
+        return self._starts[1:].searchsorted(ranks.astype(np.int64), "right")
+
+    def renumbered(self, columns: Columns, numbers: Ordinals) -> SortOrder:
+        """The same order over other slots, by the present ones."""
+        return SortOrder(columns, self.key, self._keys, self._sizes, numbers[self.places])
 
     def place(self, position: Position, *, behind: bool) -> int:
         """How many articles stand before this position; or with the one that stands there."""
@@ -191,15 +229,6 @@ class SortOrder:
 _ZERO = np.zeros(1, dtype=np.int64)
 
 
-def _keyed(columns: Columns, key: Key, ordinals: Sequence[int]) -> list[tuple[Any, str, int]]:
-    """The articles in these slots as (sort key, id, ordinal), in order."""
-    keys = map(key, columns.articles_at(ordinals))
-    ids = columns.ids
-    return sorted(
-        [(k, ids[slot], slot) for k, slot in zip(keys, ordinals, strict=True) if k is not None]
-    )
-
-
 def _with_keys(
     keys: list[SortKey], sizes: NDArray[np.int64], come: Iterable[Any]
 ) -> tuple[list[SortKey], NDArray[np.int64]]:
@@ -216,13 +245,14 @@ def _with_keys(
 
 
 class OrderListing:
-    """The hits in an order: their ranks, sorted."""
+    """The hits in an order, by their ranks: only what is shown of them is sorted."""
 
-    __slots__ = ("_order", "_ranks")
+    __slots__ = ("_is_sorted", "_order", "_ranks")
 
     def __init__(self, order: SortOrder | CompositeOrder, hits: BitMap) -> None:
         self._order = order
-        self._ranks = np.sort(order.ranks[as_array(hits)])
+        self._ranks = order.ranks[as_array(hits)]
+        self._is_sorted = False
 
     def __len__(self) -> int:
         """See `Listing`."""
@@ -231,12 +261,26 @@ class OrderListing:
     def index(self, position: Position, *, behind: bool) -> int:
         """See `Listing`."""
         place = self._order.place(position, behind=behind)
-        return int(self._ranks.searchsorted(np.uint32(place)))
+        return int(np.count_nonzero(self._ranks < np.uint32(place)))
 
     def slice(self, start: int, end: int) -> list[int]:
         """See `Listing`."""
-        found: list[int] = self._order.places[self._ranks[start:end]].tolist()
+        if start >= end:
+            return []
+        ranks = self._ranks
+        if not self._is_sorted:
+            if len(ranks) > _SORTED_AT_ONCE:
+                ranks = np.partition(ranks, (start, end - 1))
+                ranks[start:end].sort()
+            else:
+                ranks.sort()
+            self._ranks, self._is_sorted = ranks, len(ranks) <= _SORTED_AT_ONCE
+        found: list[int] = self._order.places[ranks[start:end]].tolist()
         return found
+
+
+_SORTED_AT_ONCE = 512
+"""Up to how many ranks are rather sorted than partitioned."""
 
 
 class WholeListing:
@@ -314,23 +358,47 @@ class Orders:
     """The orders of a state's articles, each made when first asked for: most are asked for few.
 
     Those of an older state are taken over, and brought up to date when they are asked for again.
+
+    Attributes:
+        live: the slots of all articles.
+        texts: the text indexes of this line of states.
     """
 
-    __slots__ = ("_by_field", "_by_steps", "_columns", "_live")
+    __slots__ = ("_by_field", "_by_steps", "_columns", "live", "texts")
 
     def __init__(self, columns: Columns, live: BitMap, old: Orders | None = None) -> None:
         self._columns = columns
-        self._live = live
+        self.live = live
+        if old is None:
+            self.texts = Texts()
+        elif columns.shares(old._columns):
+            self.texts = old.texts
+        else:
+            self.texts = Texts(old.texts, old._columns.logged)
         self._by_field: dict[Field, SortOrder] = dict(old._by_field) if old else {}
         self._by_steps: dict[tuple[Order, ...], CompositeOrder] = {}
+
+    def renumbered(
+        self, columns: Columns, live: BitMap, numbers: Ordinals, dropped: int
+    ) -> Steps[Orders]:
+        """The same orders and text indexes over other slots, by the present ones.
+
+        `dropped`: how many first entries of the log the new columns lack.
+        """
+        new = Orders(columns, live)
+        for field in list(self._by_field):
+            new._by_field[field] = self.by_field(field).renumbered(columns, numbers)
+            yield
+        new.texts = self.texts.renumbered(self._columns, numbers, dropped)
+        return new
 
     def by_field(self, field: Field) -> SortOrder:
         """The articles by a field and then by id; texts regardless of case."""
         order = self._by_field.get(field)
         if order is None:
-            order = SortOrder.build(self._columns, _sort_key(field), self._live)
+            order = SortOrder.build(self._columns, _sort_key(field), self.live)
         elif order.logged != self._columns.logged:
-            order = order.derive(self._columns, self._live)
+            order = order.derive(self._columns, self.live)
         else:
             return order
         self._by_field[field] = order

@@ -1,8 +1,8 @@
 """How a list of articles is answered: the filter as bitmaps, then the cheapest way to its page.
 
-By date a page is a slice of the hits. In another order there are two ways: to sort the ranks of all
-hits (*gather*), or to go through the order and pass over what is no hit (*walk*). Which is cheaper
-follows from how many hits there are; `explain` prints it.
+By date a page is a slice of the hits. In another order there are two access paths: to gather the
+ranks of all hits and sort those that are shown, or to walk through the order and pass over what is
+no hit. Which is cheaper follows from how many hits there are; `explain` prints it.
 """
 
 from __future__ import annotations
@@ -10,32 +10,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from .bitmaps import BitMap
+from .bounded import BoundedMemo
+from .costs import GATHER_US, STEP_US, filter_bytes, query_bytes
 from .cursors import decode_article_cursor
 from .index import Index
 from .matching import Match, Matcher
 from .model import Article
 from .order_fields import OrderField
-from .orders import (
-    CompositeOrder,
-    DateListing,
-    OrderListing,
-    Orders,
-    SortOrder,
-    WholeListing,
-)
+from .orders import CompositeOrder, DateListing, OrderListing, Orders, SortOrder, WholeListing
 from .page_items import PageItems
-from .query import ArticleQuery, Order, Page, Places, Window
+from .query import ArticleQuery, Filter, Order, Page, Places, Window
 from .terms import Aliases
 from .windows import Part, check_window, flipped, part_of
 
-WALK_SLACK = 4
+WALK_SLACK = 1.3
 """How many times the expected steps a walk may take, before the hits are gathered after all."""
-
-MAX_PAGES = 8_192
-"""How many pages are kept."""
 
 CHECKED_AT_ONCE = 32
 """Up to how many articles that may match are checked before the page is looked for."""
+
+PAGES_BYTES = 8_000_000
+"""How much of its pages an index keeps: answering again costs 0.3 us instead of 5 to 200."""
+
+HITS_BYTES = 4_000_000
+"""How much it keeps of the hits of filters of which each article had to be checked."""
+
+START_US = 6.0
+"""What an access path costs before the first article."""
 
 
 class AccessPath(NamedTuple):
@@ -50,75 +52,97 @@ class AccessPath(NamedTuple):
     cost: float
 
 
+def access_paths(hits: int, articles: int, window: Window) -> tuple[AccessPath, AccessPath]:
+    """The two ways to a page in an order other than by date: gather and walk."""
+    size = (window.last if window.first is None else window.first) or 0
+    # One more than the page holds, and one on the other side of a cursor, for the flags.
+    wanted = size + 1 + (window.after is not None or window.before is not None)
+    walk = START_US + STEP_US * wanted * articles / hits if hits else START_US
+    return AccessPath("gather", START_US + GATHER_US * hits), AccessPath("walk", walk)
+
+
 class Planner:
     """Answers queries from one index."""
 
-    __slots__ = ("_index", "_matcher", "_orders", "_pages")
+    __slots__ = ("_exact", "_index", "_matcher", "_orders", "_pages")
 
     def __init__(self, index: Index, published: Index, orders: Orders, aliases: Aliases) -> None:
         self._index = index
         self._orders = orders
         self._matcher = Matcher(index, published, orders, aliases)
-        self._pages: dict[ArticleQuery, Page[Article]] = {}
+        self._pages = BoundedMemo[ArticleQuery, Page[Article]](PAGES_BYTES)
+        self._exact = BoundedMemo[Filter, BitMap](HITS_BYTES)
 
     def page(self, query: ArticleQuery) -> Page[Article]:
         """The part of the list that a query asks for. Raises: QueryError."""
-        page = self._pages.get(query)
-        if page is None:
-            page = self._page(query)
-            if len(self._pages) >= MAX_PAGES:
-                del self._pages[next(iter(self._pages))]
-            self._pages[query] = page
+        kept = self._pages.get(query)
+        if kept is not None:
+            return kept[0]
+        page = self._page(query)
+        self._pages.put(query, page, 500 + 8 * len(page.items) + query_bytes(query))
         return page
 
     def _page(self, query: ArticleQuery) -> Page[Article]:
         check_window(query.window)
-        match = self._matcher.match(query.filter)
-        if query.with_total or len(match.possible) - len(match.sure) <= CHECKED_AT_ONCE:
-            match = match.exact()
+        match = self._match(query)
         # Orders are kept ascending: one that ends descending is the same list read backwards.
         backwards = query.order[-1].descending
         window = flipped(query.window) if backwards else query.window
         part = self._part(query.order, window, match)
         ids = self._index.columns.ids
-        ordinals = part.items[::-1] if backwards else part.items
-        shown = [ids[ordinal] for ordinal in ordinals]
+        slots = part.items[::-1] if backwards else part.items
+        shown = [ids[slot] for slot in slots]
         before, behind = part.has_before, part.has_behind
         if backwards:
             before, behind = behind, before
         total = len(match.sure) if query.with_total else None
         items = PageItems(self._index.articles, shown)
-        places = Places(ordinals, run_of(ordinals), self._index.columns.size)
+        places = Places(slots, run_of(slots), self._index.columns.size)
         return Page(items, before, behind, total, ids=shown, places=places)
+
+    def _match(self, query: ArticleQuery) -> Match:
+        """What matches the filter; exactly, where there is a total to count."""
+        kept = self._exact.get(query.filter)
+        if kept is not None:
+            return Match(kept[0], kept[0])
+        match = self._matcher.match(query.filter)
+        if match.check is None:
+            return match
+        unsure = len(match.possible) - len(match.sure)
+        if query.with_total or unsure <= CHECKED_AT_ONCE:
+            match = match.exact()
+            if unsure > CHECKED_AT_ONCE:
+                size_bytes = 200 + match.sure.__sizeof__() + filter_bytes(query.filter)
+                self._exact.put(query.filter, match.sure, size_bytes)
+        return match
 
     def _part(self, order: tuple[Order, ...], window: Window, match: Match) -> Part[int]:
         def decode(cursor: str) -> Any:
             return decode_article_cursor(cursor, order)
 
-        if order[0].field is OrderField.PUBLISHED_DATE_TIME and len(order) == 1:
-            listing = DateListing(self._index.columns, match.possible)
-            return part_of(listing, window, decode, match.check and match.holds)
+        accept = match.check and match.holds
+        if _is_by_date(order):
+            return part_of(DateListing(self._index.columns, match.possible), window, decode, accept)
         sort_order = self._orders.by_steps(order)
         gather, walk = access_paths(len(match.possible), len(sort_order.places), window)
         if walk.cost < gather.cost:
             walked = _Walk(sort_order, budget=int(walk.cost * WALK_SLACK / STEP_US))
-            accept = match.holds if match.check else match.possible.__contains__
             try:
-                return part_of(walked, window, decode, accept)
+                return part_of(walked, window, decode, accept or match.possible.__contains__)
             except _BudgetSpentError:
                 pass
-        gathered = OrderListing(sort_order, match.possible)
-        return part_of(gathered, window, decode, match.check and match.holds)
+        return part_of(OrderListing(sort_order, match.possible), window, decode, accept)
 
     def explain(self, query: ArticleQuery) -> str:
-        """Which ways to a page there are, and which is taken."""
+        """How a query is answered: what the filter leaves, and each access path with its cost."""
         match = self._matcher.match(query.filter)
         unsure = len(match.possible) - len(match.sure)
         lines = [f"filter: {len(match.possible)} of {len(self._index.live)} articles may match"]
         if unsure:
-            lines.append(f"check: {unsure} of them one by one, in the order of the page")
-        if query.order[0].field is OrderField.PUBLISHED_DATE_TIME and len(query.order) == 1:
-            return "\n".join([*lines, "slice by date: 5 us, chosen"])
+            when = "all, for the total" if query.with_total else "in the order of the page"
+            lines.append(f"check: {unsure} of them, {when}")
+        if _is_by_date(query.order):
+            return "\n".join([*lines, f"slice by date: {START_US:.0f} us, chosen"])
         paths = access_paths(len(match.possible), len(self._index.columns.articles), query.window)
         best = min(paths, key=lambda path: path.cost)
         lines += [
@@ -127,13 +151,14 @@ class Planner:
         return "\n".join(lines)
 
 
-def run_of(ordinals: Sequence[int]) -> slice | None:
-    """The slice that gives these ordinals out of a list by ordinal, if they follow each other."""
-    if not ordinals:
+<<<<<<< HEAD
+def run_of(slots: Sequence[int]) -> slice | None:
+    """The slice that gives these slots out of a list by slot, if they follow each other."""
+    if not slots:
         return slice(0, 0)
-    first, last = ordinals[0], ordinals[-1]
+    first, last = slots[0], slots[-1]
     step = 1 if first <= last else -1
-    if abs(last - first) != len(ordinals) - 1 or ordinals != list(range(first, last + step, step)):
+    if abs(last - first) != len(slots) - 1 or slots != list(range(first, last + step, step)):
         return None
     # A stop of -1 would count from the end.
     return slice(first, None if last + step < 0 else last + step, step)
@@ -154,6 +179,10 @@ def access_paths(hits: int, articles: int, window: Window) -> tuple[AccessPath, 
     gather = 6 + GATHER_US * hits
     walk = 6 + STEP_US * wanted * articles / hits if hits else 0.0
     return AccessPath("gather", gather), AccessPath("walk", walk)
+=======
+def _is_by_date(order: tuple[Order, ...]) -> bool:
+    return len(order) == 1 and order[0].field is OrderField.PUBLISHED_DATE_TIME
+>>>>>>> planner
 
 
 class _BudgetSpentError(Exception):

@@ -122,7 +122,6 @@ Filter = Condition | And | Or | Not
 EVERYTHING = And(())
 
 
-@lru_cache(maxsize=4_096)
 def all_of(*filters: Filter | None) -> Filter:
     """Those that are given, joined by and."""
     given = tuple(f for f in filters if f is not None and f != EVERYTHING)

@@ -32,7 +32,7 @@ from .model import (
     Visibility,
 )
 from .names import article_id, domain_key, new_version, topic_slug
-from .orders import Orders
+from .orders import DateListing, Orders
 from .query import (
     ARTICLE_KEYS,
     PROVIDER_KEYS,
@@ -125,7 +125,7 @@ class IndexedSnapshot:
         """
         tree = self._tree if topics == self.definitions else TopicTree.of(topics)
         old = self._all.index.columns
-        if len(changed) * 2 > len(self.articles) or tree.aliases != self.aliases or old.is_worn():
+        if len(changed) * 2 > len(self.articles) or tree.aliases != self.aliases:
             articles = self.articles.derive(changed).flat().values()
             return (yield from self._build(articles, topics, diagnostics, revision, version))
         columns, moves = old.derive(changed)
@@ -138,6 +138,8 @@ class IndexedSnapshot:
         public = [change.among_published() for change in changes]
         published = yield from self._published.index.derive(columns, public)
         orders = Orders(columns, everything.live, self._orders)
+        if columns.is_worn():
+            everything, published, orders = yield from _renumbered(everything, published, orders)
         new = IndexedSnapshot(everything, published, orders, tree, diagnostics, revision, version)
         if tree is self._tree:
             terms = [terms for change in changes for terms in (change.gone, change.come) if terms]
@@ -179,6 +181,10 @@ class IndexedSnapshot:
         """See `Snapshot`."""
         planner = self._view(visibility).planner
         return [planner.page(query) for query in queries]
+
+    def explain(self, query: ArticleQuery, visibility: Visibility) -> str:
+        """How a list is answered, as text: what the filter leaves, and each access path's cost."""
+        return self._view(visibility).planner.explain(query)
 
     async def providers(
         self, by: Key, keys: Sequence[str], visibility: Visibility
@@ -237,3 +243,19 @@ class IndexedSnapshot:
         return Counts(
             articles=len(view.index.articles), providers=len(view.domains), topics=len(view.slugs)
         )
+
+
+def _renumbered(
+    everything: Index, published: Index, orders: Orders
+) -> Steps[tuple[Index, Index, Orders]]:
+    """The same indexes over slots none of which is empty or displaced."""
+    old = everything.columns
+    order = DateListing(old, everything.live).slice(0, len(everything.live))
+    yield
+    dropped = orders.texts.oldest(old)
+    columns = yield from old.renumbered(order, dropped)
+    numbers = old.numbers(order)
+    everything = yield from everything.renumbered(columns, numbers)
+    published = yield from published.renumbered(columns, numbers)
+    orders = yield from orders.renumbered(columns, everything.live, numbers, dropped)
+    return everything, published, orders

@@ -156,7 +156,7 @@ class _Scan(Generic[T]):
     def _take(self, start: int, end: int, wanted: int, *, upwards: bool) -> _Taken[T]:
         """The first accepted items from one end on."""
         items: list[T] = []
-        size = max(_BLOCK, 2 * wanted)
+        size = _BLOCK + wanted + wanted // 8
         while start < end and len(items) < wanted:
             if upwards:
                 block = self._listing.slice(start, min(end, start + size))

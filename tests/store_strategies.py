@@ -4,6 +4,7 @@ that ties, joins and empty lists come up all the time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -24,8 +25,11 @@ from store import (
     Window,
     article_cursor,
 )
-from store.model import Article, Diagnostic, Image, ProviderMention, Related, Severity
+from store.changes import outcome
+from store.model import Article, Change, Diagnostic, Image, ProviderMention, Related, Severity
 from store.model import TopicDefinition as Definition
+from store.snapshot import IndexedSnapshot
+from store.steps import finish
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -126,6 +130,27 @@ batches = st.builds(
     diagnostics=st.none() | diagnostics,
 )
 
+histories = st.builds(
+    lambda first, rest: [first, *rest], full_batches, st.lists(batches, max_size=3)
+)
+
+
+def after(batch: Batch, before: IndexedSnapshot) -> tuple[IndexedSnapshot, tuple[Change, ...]]:
+    """The snapshot after a batch, and what it changed."""
+    done = outcome(batch, before.articles, before.revision, EPOCH)
+    topics = before.definitions if batch.topics is None else batch.topics
+    diagnostics = before.diagnostics if batch.diagnostics is None else batch.diagnostics
+    return finish(before.derive(done.articles, topics, diagnostics, done.revision)), done.changes
+
+
+def applied(batches: Sequence[Batch], before: IndexedSnapshot | None = None) -> IndexedSnapshot:
+    """The snapshot after batches, of an empty store or of one as it was before."""
+    snapshot = before or IndexedSnapshot.build()
+    for batch in batches:
+        snapshot, _ = after(batch, snapshot)
+    return snapshot
+
+
 _texts = [*TITLES, *SLUGS, *KINDS, "news", "opinion", "en", "one.example", "three.example", "zzz"]
 _TEXT_FIELDS = [
     Field.SLUG,
@@ -154,7 +179,25 @@ _condition = st.one_of(
         Condition,
         st.sampled_from(_TEXT_FIELDS),
         st.sampled_from([Operator.CONTAINS, Operator.STARTS_WITH]),
-        st.sampled_from(["", "T", "tid", "ss", "ÉT", "one"]),
+        st.sampled_from(
+            [
+                "",
+                "T",
+                "e",
+                "d",
+                "id",
+                "tid",
+                "ss",
+                "ße",
+                "STRASSE",
+                "ÉT",
+                "é",
+                "one",
+                "2026-01",
+                "\0",
+                "zzzz",
+            ]
+        ),
     ),
     st.builds(Condition, st.sampled_from(_TEXT_FIELDS), st.just(Operator.IS_NULL), st.booleans()),
     st.builds(
@@ -205,9 +248,9 @@ filters: st.SearchStrategy[Filter] = (
     | st.lists(_condition, max_size=3).map(tuple).map(And)
     | st.recursive(_condition, _joined, max_leaves=5)
 )
-orders = st.lists(
-    st.builds(Order, st.sampled_from(OrderField), st.booleans()), min_size=1, max_size=3
-).map(tuple)
+_steps = st.builds(Order, st.sampled_from(OrderField), st.booleans())
+_by_date = st.builds(Order, st.just(OrderField.PUBLISHED_DATE_TIME), st.booleans())
+orders = st.tuples(_by_date) | st.lists(_steps, min_size=1, max_size=3).map(tuple)
 sizes = st.integers(0, 5)
 windows = st.builds(Window, first=sizes) | st.builds(Window, last=sizes)
 queries = st.builds(

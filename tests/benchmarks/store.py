@@ -1,4 +1,4 @@
-"""What the embedded store costs: `python -m tests.benchmarks.store [--count 100000]`.
+"""What the embedded store costs: `python -m tests.benchmarks.store [--count 100000] [--explain]`.
 
 Articles are read from the generated corpus, then multiplied under other names and dates, so that
 YAML does not dominate the run. Times are medians.
@@ -21,33 +21,18 @@ from typing import Any
 
 import msgspec
 
-from store import (
-    ArticleQuery,
-    Batch,
-    Condition,
-    Field,
-    Key,
-    Operator,
-    TinyDBRepository,
-    Visibility,
-    Window,
-    all_of,
-    article_cursor,
-    of_topic,
-)
+from store import Batch, Key, TinyDBRepository, Visibility
 from store.documents import read_document
 from store.frontmatter import Limits
 from store.model import Article
 from store.names import article_id
-from store.query import NEWEST_FIRST
 from store.snapshot import IndexedSnapshot
-from store.steps import finish
 
 from .corpus import documents
+from .store_lists import explain_lists, measure_derivation, measure_lists, measure_texts
 
 _READ = 1_000
 _PUBLIC = Visibility.PUBLISHED
-_TOPIC = of_topic("tides")
 
 
 def articles(count: int) -> list[Article]:
@@ -95,7 +80,7 @@ def _size(path: Path) -> str:
     return f"{path.stat().st_size / 1e6:.0f} MB"
 
 
-async def _measure(count: int, path: Path) -> None:
+async def _measure(count: int, path: Path) -> IndexedSnapshot:
     corpus = articles(count)
     repository = TinyDBRepository.open(path)
     start = time.perf_counter()
@@ -106,19 +91,15 @@ async def _measure(count: int, path: Path) -> None:
     _row("open", _seconds(lambda: TinyDBRepository.open(path), 3), _size(path))
     await _measure_writes(repository, corpus)
     await _measure_reads(repository, [article.id for article in corpus])
+    snapshot = await repository.snapshot()
     await repository.close()
+    return snapshot
 
 
 async def _measure_writes(repository: TinyDBRepository, corpus: list[Article]) -> None:
     def put(n: int) -> Article:
         return msgspec.structs.replace(corpus[n], heat=corpus[n].heat + 1, revision=10**9 + n)
 
-    snapshot = await repository.snapshot()
-    changed = put(0)
-    _row(
-        "derive a snapshot, one article",
-        _seconds(lambda: finish(snapshot.derive({changed.id: changed}, (), (), 10**9)), 20),
-    )
     _row(
         "apply one article, durable",
         await _seconds_async(lambda n: repository.apply(Batch(puts=(put(n),))), 10),
@@ -136,30 +117,18 @@ async def _measure_reads(repository: TinyDBRepository, ids: list[str]) -> None:
         "get_many, 1,000 ids",
         await _seconds_async(lambda _: snapshot.get_many(Key.ID, ids[:1_000], _PUBLIC), 100),
     )
-    busy = Condition(Field.HEAT, Operator.GTE, 10)
-    word = Condition(Field.TITLE, Operator.CONTAINS, "lagoon")
-    start = ArticleQuery(Window(first=20), _TOPIC, with_total=True)
-    [page] = await snapshot.pages([start], _PUBLIC)
-    cursor = article_cursor(page.items[-1], NEWEST_FIRST)
-    queries = {
-        "topic page of 20, total": start,
-        "topic page of 20, total, after a cursor": ArticleQuery(
-            Window(first=20, after=cursor), _TOPIC, with_total=True
-        ),
-        "filtered page of 20 (topic, heat, word)": ArticleQuery(
-            Window(first=20), all_of(_TOPIC, busy, word)
-        ),
-        "filtered page of 20 (word)": ArticleQuery(Window(first=20), word),
-    }
-    for name, query in queries.items():
-        asked = [query]
-        _row(name, await _seconds_async(lambda _, q=asked: snapshot.pages(q, _PUBLIC), 500))  # type: ignore[misc]
-    total = ArticleQuery(Window(first=20), word, with_total=True)
-    fresh = IndexedSnapshot.build(snapshot.articles.values())
-    _row(
-        "filtered page of 20 (word), total, first time",
-        await _seconds_async(lambda _: fresh.pages([total], _PUBLIC), 1),
-    )
+
+
+def _measure_planner(snapshot: IndexedSnapshot, *, explain: bool) -> None:
+    corpus = list(snapshot.articles.values())
+    if explain:
+        explain_lists(snapshot, corpus)
+        return
+    print("\nlists of 20 after a cursor, each with new values")
+    measure_lists(snapshot, corpus, _row)
+    print("\nwrites and text indexes")
+    measure_derivation(snapshot, corpus, _row)
+    measure_texts(corpus, _row)
 
 
 def main() -> None:
@@ -167,10 +136,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="how many articles")
     parser.add_argument("--folder", type=Path, help="where to keep the store while measuring")
+    parser.add_argument("--explain", action="store_true", help="print the access paths of lists")
     given = parser.parse_args()
     print(f"{given.count:,} articles, Python {platform.python_version()}, {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        asyncio.run(_measure(given.count, Path(folder) / "store.json"))
+        snapshot = asyncio.run(_measure(given.count, Path(folder) / "store.json"))
+    _measure_planner(snapshot, explain=given.explain)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{'peak memory':<44} {peak_mb:10.0f} MB")
 

@@ -1,0 +1,249 @@
+"""What list answers, derivations and text indexes cost; a part of `tests.benchmarks.store`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import count
+
+import msgspec
+
+from store import (
+    EVERYTHING,
+    NEWEST_FIRST,
+    And,
+    ArticleQuery,
+    Condition,
+    Field,
+    Filter,
+    Not,
+    Operator,
+    Or,
+    Order,
+    OrderField,
+    Visibility,
+    Window,
+    all_of,
+    article_cursor,
+    of_provider,
+    of_topic,
+    query_cost,
+    topic_slug,
+)
+from store.filter_fields import FILTER_FIELDS
+from store.memory import MemorySnapshot
+from store.model import Article
+from store.planner import Planner
+from store.snapshot import IndexedSnapshot
+from store.steps import finish
+from store.texts import TextIndex
+
+_PUBLIC = Visibility.PUBLISHED
+_BY_HEAT = (Order(OrderField.HEAT),)
+_BY_TITLE = (Order(OrderField.TITLE, descending=False),)
+_BY_HEAT_AND_TITLE = (Order(OrderField.HEAT), Order(OrderField.TITLE, descending=False))
+_NEW_VALUES = 40
+_REPEATED = 5
+_WRITES = 20
+
+Row = Callable[[str, float, str], None]
+
+
+class _Values:
+    """Values of conditions as the corpus has them, drawn by a seed."""
+
+    def __init__(self, corpus: Sequence[Article]) -> None:
+        self._rng = random.Random(3)
+        self._corpus = corpus
+        self._dates = [article.published_date_time for article in corpus]
+        self._topics = sorted({topic_slug(topic) for a in corpus[:1_000] for topic in a.topics})
+
+    def article(self) -> Article:
+        return self._rng.choice(self._corpus)
+
+    def topic(self) -> Filter:
+        return of_topic(self._rng.choice(self._topics))
+
+    def topics(self) -> Filter:
+        found = tuple(self._rng.sample(self._topics, min(5, len(self._topics))))
+        return Condition(Field.TOPICS, Operator.SOME, found)
+
+    def since(self) -> Filter:
+        moment = self._rng.choice(self._dates)
+        return Condition(Field.PUBLISHED_DATE_TIME, Operator.GTE, moment)
+
+    def heat(self) -> Filter:
+        low = self._rng.randrange(50)
+        return And(
+            (
+                Condition(Field.HEAT, Operator.GTE, low),
+                Condition(Field.HEAT, Operator.LT, low + self._rng.randrange(1, 50)),
+            )
+        )
+
+    def containing(self, field: Field) -> Filter:
+        text = FILTER_FIELDS[field].read(self.article(), {}) or "tide"
+        start = self._rng.randrange(max(1, len(text) - 7))
+        return Condition(field, Operator.CONTAINS, text[start : start + 7])
+
+    def two_letters(self) -> Filter:
+        return Condition(Field.TITLE, Operator.CONTAINS, self.article().title[:2])
+
+    def after(self, order: tuple[Order, ...], size: int = 20) -> Window:
+        return Window(first=size, after=article_cursor(self.article(), order))
+
+
+def queries(corpus: Sequence[Article]) -> Mapping[str, Callable[[], ArticleQuery]]:
+    """Kinds of list as clients ask for them, each with new values at every call."""
+    some = _Values(corpus)
+    either = Or(tuple(Condition(Field.TYPE, Operator.EQ, kind) for kind in ("article", "video")))
+    is_video = Condition(Field.TYPE, Operator.EQ, "video")
+
+    def newest(filter: Filter, *, total: bool = False) -> ArticleQuery:
+        return ArticleQuery(some.after(NEWEST_FIRST), filter, with_total=total)
+
+    def sorted_by(order: tuple[Order, ...], filter: Filter, *, total: bool = False) -> ArticleQuery:
+        return ArticleQuery(some.after(order), filter, order, total)
+
+    return {
+        "everything": lambda: newest(EVERYTHING),
+        "topic": lambda: newest(some.topic()),
+        "topic, since, total": lambda: newest(all_of(some.topic(), some.since()), total=True),
+        "since, of two types, total": lambda: newest(And((some.since(), either)), total=True),
+        "provider by heat": lambda: sorted_by(
+            _BY_HEAT, of_provider(some.article().provider.domain)
+        ),
+        "topic by heat": lambda: sorted_by(_BY_HEAT, some.topic()),
+        "5 topics, not a type, by title, total": lambda: sorted_by(
+            _BY_TITLE, And((some.topics(), Not(is_video))), total=True
+        ),
+        "heat range and two types by heat": lambda: sorted_by(_BY_HEAT, And((some.heat(), either))),
+        "since by heat and title": lambda: sorted_by(_BY_HEAT_AND_TITLE, some.since()),
+        "everything by heat, 1,000": lambda: ArticleQuery(
+            some.after(_BY_HEAT, 1_000), EVERYTHING, _BY_HEAT
+        ),
+        "and, or, not of depth 3, total": lambda: newest(
+            Or((And((some.topic(), Not(And((some.since(), some.heat()))))), some.topics())),
+            total=True,
+        ),
+        "title equals": lambda: newest(
+            Condition(Field.TITLE, Operator.EQ, some.article().title), total=True
+        ),
+        "title starts with": lambda: newest(
+            Condition(Field.TITLE, Operator.STARTS_WITH, some.article().title[:5]), total=True
+        ),
+        "3 slugs": lambda: newest(
+            Condition(Field.SLUG, Operator.IN, tuple(some.article().slug for _ in range(3)))
+        ),
+        "title contains": lambda: newest(some.containing(Field.TITLE)),
+        "title contains 2 letters": lambda: newest(some.two_letters()),
+        "excerpt contains": lambda: newest(some.containing(Field.EXCERPT)),
+        "excerpt contains, by heat": lambda: sorted_by(_BY_HEAT, some.containing(Field.EXCERPT)),
+        "title contains, total": lambda: newest(some.containing(Field.TITLE), total=True),
+        "excerpt contains, total": lambda: newest(some.containing(Field.EXCERPT), total=True),
+    }
+
+
+def _seconds(do: Callable[[], object], times: int = 1) -> float:
+    """The least time of several: what else the machine does is no part of it."""
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        do()
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def measure_lists(snapshot: IndexedSnapshot, corpus: Sequence[Article], row: Row) -> None:
+    """What each kind of list costs with new values, beside what a scan of all articles costs."""
+    index, planner = snapshot._published.index, snapshot._published.planner
+
+    def fresh() -> Planner:
+        """One that keeps no page yet."""
+        return Planner(index, index, snapshot._orders, snapshot.aliases)
+
+    reference = MemorySnapshot(corpus)
+    kinds = queries(corpus)
+    for make in kinds.values():
+        planner.page(make())
+    for thread in threading.enumerate():
+        if thread.name.startswith("index-"):
+            thread.join()
+    for name, make in kinds.items():
+        asked = [make() for _ in range(_NEW_VALUES)]
+        taken = [_seconds(lambda q=query: fresh().page(q), _REPEATED) for query in asked]  # type: ignore[misc]
+        scan = _seconds(lambda q=asked[0]: asyncio.run(reference.pages([q], _PUBLIC)))  # type: ignore[misc]
+        bound = statistics.median(query_cost(query, len(corpus)) for query in asked)
+        row(name, statistics.median(taken), f"scan {scan * 1e3:8.1f} ms   bound {bound:6.0f} us")
+    again = kinds["topic"]()
+    planner.page(again)
+    row("topic, the same page again", _seconds(lambda: planner.page(again), 1_000), "")
+
+
+def explain_lists(snapshot: IndexedSnapshot, corpus: Sequence[Article]) -> None:
+    """Print for one list of each kind which access paths it has."""
+    for name, make in queries(corpus).items():
+        print(f"\n{name}\n  " + snapshot.explain(make(), _PUBLIC).replace("\n", "\n  "))
+
+
+def measure_derivation(snapshot: IndexedSnapshot, corpus: Sequence[Article], row: Row) -> None:
+    """What writes of several kinds cost, and after each the next list in another order."""
+    number = count()
+    newest = max(article.published_date_time for article in corpus)
+    middle = sorted(article.published_date_time for article in corpus)[len(corpus) // 2]
+
+    def hotter() -> Article:
+        article = corpus[next(number) % len(corpus)]
+        return msgspec.structs.replace(article, heat=article.heat + 1)
+
+    def new(moment: datetime) -> Article:
+        n = next(number)
+        return msgspec.structs.replace(
+            corpus[n], slug=f"new-{n}", id="", published_date_time=moment + timedelta(seconds=n)
+        )
+
+    def redated() -> Article:
+        moment = corpus[-1 - next(number)].published_date_time
+        return msgspec.structs.replace(corpus[next(number)], published_date_time=moment)
+
+    for name, make, size in (
+        ("derive, another heat", hotter, 1),
+        ("derive, a new article, the newest", lambda: new(newest), 1),
+        ("derive, a new article in between", lambda: new(middle), 1),
+        ("derive, another date", redated, 1),
+        ("derive, 32 of another heat", hotter, 32),
+        ("derive, 32 new articles", lambda: new(newest), 32),
+        ("derive, 1,000 of another heat", hotter, 1_000),
+    ):
+        _measure_writes(snapshot, [make() for _ in range(size * _WRITES)], size, name, row)
+        number = count()
+
+
+def _measure_writes(
+    snapshot: IndexedSnapshot, articles: Sequence[Article], size: int, name: str, row: Row
+) -> None:
+    by_heat = ArticleQuery(Window(first=20), order=_BY_HEAT)
+    derived, listed = [], []
+    for start in range(0, len(articles), size):
+        changed = {article.id: article for article in articles[start : start + size]}
+        begin = time.perf_counter()
+        snapshot = finish(snapshot.derive(changed, (), (), 10**9 + start))
+        derived.append(time.perf_counter() - begin)
+        listed.append(_seconds(lambda s=snapshot: s._published.planner.page(by_heat)))  # type: ignore[misc]
+    then = f"then a list by heat {statistics.median(listed) * 1e3:.2f} ms"
+    row(name, statistics.median(derived), then)
+
+
+def measure_texts(corpus: Sequence[Article], row: Row) -> None:
+    """What the index of a field's texts costs, all at once."""
+    for field in (Field.SLUG, Field.TITLE, Field.EXCERPT):
+        read = FILTER_FIELDS[field].read
+        texts = [(read(article, {}) or "").casefold() for article in corpus]
+        made: list[TextIndex] = []
+        seconds = _seconds(lambda t=texts, m=made: m.append(TextIndex(list(t), 0)))  # type: ignore[misc]
+        row(f"trigrams of {field}", seconds, f"{made[0].size_bytes / 1e6:.1f} MB")
