@@ -40,6 +40,10 @@ START_US = 6.0
 """What an access path costs before the first article."""
 
 
+ITEM_BYTES = 50
+"""What a page takes for each item: references to its id and its slot, and the slot."""
+
+
 class AccessPath(NamedTuple):
     """A way to a page.
 
@@ -79,7 +83,7 @@ class Planner:
         if kept is not None:
             return kept[0]
         page = self._page(query)
-        self._pages.put(query, page, 500 + 8 * len(page.items) + query_bytes(query))
+        self._pages.put(query, page, 500 + ITEM_BYTES * len(page.items) + query_bytes(query))
         return page
 
     def _page(self, query: ArticleQuery) -> Page[Article]:
@@ -151,7 +155,6 @@ class Planner:
         return "\n".join(lines)
 
 
-<<<<<<< HEAD
 def run_of(slots: Sequence[int]) -> slice | None:
     """The slice that gives these slots out of a list by slot, if they follow each other."""
     if not slots:
@@ -164,25 +167,8 @@ def run_of(slots: Sequence[int]) -> slice | None:
     return slice(first, None if last + step < 0 else last + step, step)
 
 
-STEP_US = 0.055
-"""What one step of a walk takes."""
-
-GATHER_US = 0.0075
-"""What it takes to gather and sort the rank of one hit."""
-
-
-def access_paths(hits: int, articles: int, window: Window) -> tuple[AccessPath, AccessPath]:
-    """The two ways to a page in an order other than by date: gather and walk."""
-    size = (window.last if window.first is None else window.first) or 0
-    # One more than the page holds, and one on the other side of a cursor, for the flags.
-    wanted = size + 1 + (window.after is not None or window.before is not None)
-    gather = 6 + GATHER_US * hits
-    walk = 6 + STEP_US * wanted * articles / hits if hits else 0.0
-    return AccessPath("gather", gather), AccessPath("walk", walk)
-=======
 def _is_by_date(order: tuple[Order, ...]) -> bool:
     return len(order) == 1 and order[0].field is OrderField.PUBLISHED_DATE_TIME
->>>>>>> planner
 
 
 class _BudgetSpentError(Exception):
