@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from graphql import (
@@ -10,6 +11,7 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLNonNull,
     GraphQLSchema,
+    Node,
     NonNullTypeNode,
     OperationDefinitionNode,
     ValidationRule,
@@ -19,6 +21,7 @@ from graphql import (
 )
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
+from gql import garbage
 from gql.errors import (
     OPERATION_UNRESOLVED,
     PARSE_FAILED,
@@ -27,7 +30,6 @@ from gql.errors import (
     request_error,
 )
 
-from .bounded_cache import BoundedCache
 from .cost import Costs
 from .limits import Limits, check_limits
 
@@ -73,7 +75,15 @@ _FURTHER_RULES = (MaybeNullValidationRule, OneOfVariablesRule)
 class Document:
     """A document, and all that can be known of it without variables.
 
-    `ast` is None where the text cannot be parsed; `errors` say why nothing of it may be executed.
+    Nobody else keeps its tree or its plans, so that all is gone when the document is evicted.
+
+    Attributes:
+        ast: Its tree; None where the text cannot be parsed.
+        errors: Why nothing of it may be executed.
+        operations: Those in it.
+        costs: What they may cost.
+        plans: What they were compiled into.
+        directive_variables: The variables that decide what is included.
     """
 
     __slots__ = ("ast", "costs", "directive_variables", "errors", "operations", "plans")
@@ -82,7 +92,6 @@ class Document:
         self.ast = ast
         self.errors = errors
         self.costs = Costs()
-        # What the compiled way knows of this document, which lives as long as it.
         self.plans: dict[Any, Any] = {}
         self.directive_variables: tuple[str, ...] | None = None
         self.operations = tuple(
@@ -126,12 +135,14 @@ def declare_one_of(schema: GraphQLSchema) -> None:
 
 def prepare_document(schema: GraphQLSchema, text: str, limits: Limits) -> Document:
     """Parse, measure and validate a text, each step only where the one before found no fault."""
-    try:
-        ast = parse_document(text, limits)
-    except GraphQLError as error:
-        return Document(None, (request_error(error, PARSE_FAILED),))
-    errors = check_limits(ast, limits) or validate_document(schema, ast, limits)
-    return Document(ast, tuple(request_error(error, VALIDATION_FAILED) for error in errors))
+    with garbage.cycles_freed():  # of tokens, and of each rule with its visitor
+        try:
+            ast = parse_document(text, limits)
+        except GraphQLError as error:
+            return Document(None, (request_error(error, PARSE_FAILED),))
+        errors = check_limits(ast, limits) or validate_document(schema, ast, limits)
+        drop_tokens(ast)
+        return Document(ast, tuple(request_error(error, VALIDATION_FAILED) for error in errors))
 
 
 def parse_document(text: str, limits: Limits) -> DocumentNode:
@@ -148,6 +159,25 @@ def parse_document(text: str, limits: Limits) -> DocumentNode:
         ) from None
 
 
+def drop_tokens(ast: DocumentNode) -> None:
+    """Take a tree's tokens from it, a quarter of what it takes. Errors tell places without them."""
+    fields: dict[type[Node], tuple[str, ...]] = {}
+    pending: list[Node] = [ast]
+    while pending:
+        node = pending.pop()
+        if node.loc is not None:
+            del node.loc.start_token, node.loc.end_token
+        kind = type(node)
+        if kind not in fields:
+            fields[kind] = tuple(name for name in node.keys if name != "loc")
+        for name in fields[kind]:
+            value = getattr(node, name)
+            if isinstance(value, Node):
+                pending.append(value)
+            elif type(value) is tuple:
+                pending.extend(value)
+
+
 def validate_document(
     schema: GraphQLSchema, ast: DocumentNode, limits: Limits
 ) -> list[GraphQLError]:
@@ -156,16 +186,8 @@ def validate_document(
     return errors or validate(schema, ast, _FURTHER_RULES, max_errors=limits.errors)
 
 
-class DocumentCache(BoundedCache[str, Document]):
-    """The valid documents used last, by text, with the plans that were made of them."""
-
-    def keep(self, text: str, document: Document) -> None:
-        """Keep a document, counted with the plans that it has by now."""
-        length, plans = size_bytes(text), len(document.plans)
-        tree_bytes = TREE_BYTES + TREE_FACTOR * length
-        self.put(text, document, tree_bytes + plans * (PLAN_BYTES + PLAN_FACTOR * length))
-
-
-def size_bytes(text: str) -> int:
-    """The length of a text in UTF-8, even of one that UTF-8 does not allow."""
-    return len(text.encode("utf-8", "surrogatepass"))
+def document_bytes(text: str, document: Document) -> int:
+    """What a document takes: its tree, and the costs and the plans that it has by now."""
+    length, plans = sys.getsizeof(text), len(document.plans)
+    tree_bytes = TREE_BYTES + TREE_FACTOR * length
+    return tree_bytes + document.costs.size_bytes + plans * (PLAN_BYTES + PLAN_FACTOR * length)
