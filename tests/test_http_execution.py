@@ -16,7 +16,7 @@ from strawberry.extensions import MaxTokensLimiter
 from structlog.testing import capture_logs
 
 from gql.http import GraphQLRequest, Limits, Pipeline, Result
-from gql.http.documents import Document, document_bytes
+from gql.http.documents import MAX_PLANS, Document, document_bytes
 from gql.http.encoding import encode, nesting
 
 from .schemas import SCHEMA, Notebook, Query
@@ -198,10 +198,12 @@ def test_document_counts_more_with_each_plan() -> None:
     """What was made of a document is in its size."""
     document = Document(None)
     sizes = []
-    for plan in range(3):
+    for plan in range(200):
         sizes.append(document_bytes("{ hello }", document))
-        document.plans[plan] = None
-    assert sizes == sorted(set(sizes))
+        document.add_plan(plan, None, 1_000)
+    assert sizes[:MAX_PLANS] == sorted(set(sizes[:MAX_PLANS]))
+    assert len(document.plans) <= MAX_PLANS
+    assert max(sizes) <= sizes[0] + MAX_PLANS * 1_000
 
 
 def test_operation_is_the_named_one_or_the_only_one() -> None:

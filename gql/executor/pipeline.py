@@ -26,8 +26,8 @@ from .compile import Compiler
 from .operation_plan import OperationPlan
 from .run import Run, without_waiting
 
-MAX_PLANS = 64
-"""How many plans a document may have: operations, times outcomes of directives, times rights."""
+PLAN_BYTES, PLAN_NODE_BYTES = 8_000, 320
+"""What a plan takes, and how much more for each node of its document at most; measured."""
 
 log = structlog.get_logger(__name__)
 
@@ -227,9 +227,8 @@ class CompiledPipeline:
         )
         plan: OperationPlan | EllipsisType | None = document.plans.get(key, ...)
         if plan is ...:
-            if len(document.plans) >= MAX_PLANS:
-                document.plans.clear()
-            plan = document.plans[key] = self.first_plan(document, operation, variables, viewer)
+            plan = self.first_plan(document, operation, variables, viewer)
+            document.add_plan(key, plan, PLAN_BYTES + PLAN_NODE_BYTES * document.nodes)
             self.reference.documents.resize(text, document)
         return plan
 

@@ -15,13 +15,13 @@ from .media_types import MediaType, negotiate
 from .protocol import GraphQLRequest, HttpSettings, graphql_request, read_get
 from .reply import PreparedReply
 
-REQUEST_BYTES = 1_200
+REQUEST_BYTES = 800
 """What a remembered request takes beside its texts and its variables; measured, as the next two."""
 
-PREPARED_BYTES = 1_600
+PREPARED_BYTES = 1_000
 """What the executor remembers of it for one set of rights, beside the variables once more."""
 
-REPLY_BYTES = 600
+REPLY_BYTES = 400
 """What each prepared reply takes."""
 
 ADMISSION_KEYS = 8_192
