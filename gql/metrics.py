@@ -30,6 +30,8 @@ from .http import RequestSummary
 MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 MAX_OPERATIONS = 100
 """How many names of operations are told apart: clients make them up."""
+MAX_NAME_LENGTH = 200
+"""How long such a name may be."""
 FLUSH_EVERY_S = 1.0
 """How long, in seconds, requests may be noted before they are counted."""
 TRANSPORTS = ("websocket", "sse")
@@ -285,7 +287,7 @@ class Metrics:
         """Where requests like this are noted. Clients make up methods and names: few are known."""
         known = method if method in _METHODS else OTHER
         if name not in self._names:
-            if len(self._names) >= MAX_OPERATIONS:
+            if len(self._names) >= MAX_OPERATIONS or len(name or "") > MAX_NAME_LENGTH:
                 name = OTHER
             self._names.add(name)
         return self._tallies.setdefault((known, route, status, name), _Tally())
