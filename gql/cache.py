@@ -70,7 +70,8 @@ class AdmissionFilter:
     """Recognizes keys that come again, among the last `size` to twice as many different ones.
 
     Most keys come once: to keep their values would cost more than to compute them, and would evict
-    what is used often. Remembers hashes, some 70 bytes a key; a collision admits a key too early.
+    what is used often. Remembers hashes, some 100 bytes a key, which no cache counts; where two are
+    the same, a key is admitted too early.
     """
 
     __slots__ = ("_old", "_size", "_young")

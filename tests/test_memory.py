@@ -105,6 +105,12 @@ def documents(number: int) -> Request:
     return JSON, body(f"query Q{number} {{ {' '.join(fields)} }}")
 
 
+def faulty_documents(number: int) -> Request:
+    """A document that is refused, of about 1 kB."""
+    fields = " ".join(f"a{n}: article(by: {{slug: {number}}}) {{ no }}" for n in range(25))
+    return JSON, body(f"{{ {fields} }}")
+
+
 LOOKUP = "query Lookup($slug: String!) { article(by: {slug: $slug}) { id title } }"
 LIST = """query List($first: Int!, $ids: [ID!]!) {
   articles(first: $first) { nodes { id } } nodes(ids: $ids) { id }
@@ -164,6 +170,7 @@ def test_evicted_document_frees_its_tree_and_plans_at_once(app: App) -> None:
     ("request_of", "count"),
     [
         (documents, 60),
+        (faulty_documents, 20),
         (lookups, 1_500),
         (large_variables, 60),
         (costs, 700),

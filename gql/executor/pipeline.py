@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import EllipsisType
 
 import structlog
@@ -40,7 +40,7 @@ class Prepared:
     """A `PreparedQuery`: the plan that a request asks for, its variables, and its rights.
 
     Attributes:
-        reference: Has the document cache, where each execution counts as a use of the document.
+        find_document: A look-up in the document cache: an execution is a use of its document.
         text: The document's text.
         variables: The request's variables.
         visibility: Which articles the viewer may see.
@@ -51,8 +51,8 @@ class Prepared:
     __slots__ = (
         "_plan",
         "counts",
+        "find_document",
         "operation_name",
-        "reference",
         "text",
         "variables",
         "visibility",
@@ -60,7 +60,7 @@ class Prepared:
 
     def __init__(  # noqa: PLR0913, PLR0917  # what they are is above
         self,
-        reference: Pipeline,
+        find_document: Callable[[str], Document | None],
         text: str,
         plan: OperationPlan,
         variables: Variables,
@@ -68,7 +68,7 @@ class Prepared:
         counts: dict[str, int],
         operation_name: str | None,
     ) -> None:
-        self.reference = reference
+        self.find_document = find_document
         self.text = text
         self._plan = weakref.ref(plan)  # its document keeps it
         self.variables = variables
@@ -90,7 +90,7 @@ class Prepared:
         if found is not None and found.version == snapshot.version:
             pieces = found.pieces()
             if pieces is not None and plan.around is not None:
-                self.reference.documents.get(self.text)
+                self.find_document(self.text)
                 self.counts[COMPILED] += 1
                 before, after = plan.around
                 return before, *pieces, after
@@ -104,7 +104,7 @@ class Prepared:
         plan, variables = self._plan(), self.variables
         if plan is None:
             raise SurpriseError("evicted")
-        self.reference.documents.get(self.text)
+        self.find_document(self.text)
         if variables.surprised == snapshot.version:
             raise SurpriseError("again")  # nothing is different from the last time
         if not plan.takes_request():
@@ -191,9 +191,8 @@ class CompiledPipeline:
         if plan is None:
             return None
         name = operation.name.value if operation.name else None
-        return Prepared(
-            self.reference, request.query, plan, variables, viewer.visibility, self.counts, name
-        )
+        find, text = self.reference.documents.get, request.query
+        return Prepared(find, text, plan, variables, viewer.visibility, self.counts, name)
 
     def count(self, error: Exception) -> None:
         """Count what stopped the compiled way: something to be expected, or a fault of ours."""

@@ -21,7 +21,6 @@ from graphql import (
 )
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
-from gql import garbage
 from gql.errors import (
     OPERATION_UNRESOLVED,
     PARSE_FAILED,
@@ -159,14 +158,13 @@ def declare_one_of(schema: GraphQLSchema) -> None:
 
 def prepare_document(schema: GraphQLSchema, text: str, limits: Limits) -> Document:
     """Parse, measure and validate a text, each step only where the one before found no fault."""
-    with garbage.cycles_freed():  # of tokens, and of each rule with its visitor
-        try:
-            ast = parse_document(text, limits)
-        except GraphQLError as error:
-            return Document(None, (request_error(error, PARSE_FAILED),))
-        errors = check_limits(ast, limits) or validate_document(schema, ast, limits)
-        faults = tuple(request_error(error, VALIDATION_FAILED) for error in errors)
-        return Document(ast, faults, drop_tokens(ast))
+    try:
+        ast = parse_document(text, limits)
+    except GraphQLError as error:
+        return Document(None, (request_error(error, PARSE_FAILED),))
+    errors = check_limits(ast, limits) or validate_document(schema, ast, limits)
+    faults = tuple(request_error(error, VALIDATION_FAILED) for error in errors)
+    return Document(ast, faults, drop_tokens(ast))
 
 
 def parse_document(text: str, limits: Limits) -> DocumentNode:

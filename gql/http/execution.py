@@ -23,6 +23,7 @@ from gql.errors import (
     refusal,
     request_error,
 )
+from gql.garbage import cycles_freed
 
 from .documents import Document, declare_one_of, document_bytes, prepare_document
 from .encoding import encode
@@ -135,7 +136,10 @@ class Pipeline:
         """The document of a text, from the cache where it is known and valid."""
         document = self.documents.get(text)
         if document is None:
-            document = prepare_document(self.schema._schema, text, self.limits)
+            # Tokens, rules with their visitors, and errors with their frames are cycles. This frame
+            # must not be one of those, so the collector looks from here.
+            with cycles_freed():
+                document = prepare_document(self.schema._schema, text, self.limits)
             if not document.errors:
                 self.documents.put(text, document)
         return document

@@ -166,8 +166,8 @@ class Front:
                 return reply
         pieces = prepared.run(state) if prepared.run is not None else None
         if pieces is None:
-            # Its plan may have left the cache: then it is prepared anew when it is executed.
-            received.plain.replies.pop(received.variant)
+            if prepared.run is not None:  # its plan may have left the cache: prepare it anew
+                received.plain.replies.pop(received.variant)
             return None
         if received.variant.encoding is None and not self.keeps:
             etag, size_bytes = prepared.etag(version), sum(map(len, pieces))

@@ -118,7 +118,13 @@ class RequestCache:
         ):
             return None
         plain = self.requests.get(body) or self._read(body)
-        return None if plain is None else self._received(plain, headers, scope_key)
+        if plain is None:
+            return None
+        key = headers.get(b"accept"), headers.get(b"accept-encoding"), scope_key
+        variant = self._by_headers.get(key) or self._variant(key)
+        if variant is None:
+            return None
+        return ReceivedRequest(plain, variant, headers.get(b"if-none-match"))
 
     def get(
         self, headers: HeaderMap, query_string: bytes, scope_key: bytes
@@ -132,7 +138,11 @@ class RequestCache:
             except RequestError:
                 return None
             plain = self._remembered(text, request)
-        return self._received(plain, headers, scope_key)
+        key = headers.get(b"accept"), headers.get(b"accept-encoding"), scope_key
+        variant = self._by_headers.get(key) or self._variant(key)
+        if variant is None:
+            return None
+        return ReceivedRequest(plain, variant, headers.get(b"if-none-match"))
 
     def resize(self, plain: PlainRequest) -> None:
         """Count a remembered request anew, once more was prepared for it."""
@@ -154,16 +164,6 @@ class RequestCache:
         plain = PlainRequest(text, request)
         self.requests.put(text, plain)
         return plain
-
-    def _received(
-        self, plain: PlainRequest, headers: HeaderMap, scope_key: bytes
-    ) -> ReceivedRequest | None:
-        accept, accept_encoding = headers.get(b"accept"), headers.get(b"accept-encoding")
-        key = accept, accept_encoding, scope_key
-        variant = self._by_headers.get(key) or self._variant(key)
-        if variant is None:
-            return None
-        return ReceivedRequest(plain, variant, headers.get(b"if-none-match"))
 
     def _variant(self, key: HeaderKey) -> ResponseVariant | None:
         """The form that headers ask for; None where nothing of ours is acceptable."""
