@@ -20,21 +20,21 @@ from store import FolderLoader, Repository, StoreError
 
 from . import garbage
 from .access import Gate, Now, RateLimiter, authenticator
+from .cache import CacheRegistry
 from .environment import check_environment
 from .execution import page_sizes, pipeline
 from .feeds import feed_routes
 from .graphiql import NOT_BUILT, graphiql_page, page_response, static_routes
 from .http import (
-    BoundedCache,
     Front,
     GraphQLApp,
     HeaderMap,
     HttpSettings,
     Idempotency,
     KeptAnswers,
-    PlainRequests,
     Reply,
-    ResponseCache,
+    RequestCache,
+    response_cache,
 )
 from .http.front import Tell
 from .idle_poll import IdlePoll
@@ -96,14 +96,17 @@ class App(Starlette):
         self.schema = build_schema()
         self.page = graphiql_page()
         self.page_sizes = page_sizes(settings)
-        self.pipeline = pipeline(settings, self.schema)
-        self.metrics = Metrics(self.pipeline.counts)
+        self.caches = CacheRegistry()
+        self.pipeline = pipeline(settings, self.schema, self.caches)
+        self.metrics = Metrics(self.pipeline.counts, self.caches)
         self.watcher = folder_watcher(settings, repository, self.metrics.loaded)
         self.feed = ChangeFeed(repository)
         answers = KeptAnswers(settings.store_path.with_name(f"{settings.store_path.name}.answers"))
         once = Idempotency(self.pipeline, self.pipeline.reference, answers)
+        operations = Operations(self.pipeline, once)
+        self.caches.add(operations.shared.cache)
         self.realtime = Realtime(
-            Operations(self.pipeline, once),
+            operations,
             self.context,
             self.count,
             self.metrics.streams,
@@ -124,10 +127,11 @@ class App(Starlette):
         front = Front(
             self.watched if self.is_direct else streams,
             self.pipeline,
-            PlainRequests(http_settings, BoundedCache(settings.plan_cache_bytes // 2)),
+            RequestCache(http_settings, settings.plan_cache_bytes // 2, self.caches),
             self.context,
             repository.current,
-            responses=ResponseCache(settings.response_cache_bytes),
+            responses=response_cache(settings.response_cache_bytes),
+            caches=self.caches,
             cache_control=settings.cache_control,
             tell=tell,
             explain=settings.explain,

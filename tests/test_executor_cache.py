@@ -390,7 +390,7 @@ def test_row_that_shows_a_list_is_valid_for_one_version():
         table.at("v1")
         add(table, ITEMS[0], b"x" * 100)
         assert table.at("v2") == {}
-    assert len(cache) == 1
+    assert cache.entries == 1
     assert lasting.revalidate("a", ITEMS[0], ()) is not None
     assert list(lasting.valid) == ["a"]
 

@@ -118,6 +118,21 @@ def test_metrics_measure_durations_and_bytes(client: TestClient) -> None:
     assert value(client, "newsgraph_http_response_bytes_total", route="/healthz") == size
 
 
+def test_metrics_tell_what_each_cache_holds_and_how_often_it_helps(client: TestClient) -> None:
+    """A request is kept when it comes again, and found the third time; its document the second."""
+    for _ in range(3):
+        ask(client, "{ articles { nodes { title } } }")
+    for cache in ("requests", "documents", "responses"):
+        held = value(client, "newsgraph_cache_bytes", cache=cache)
+        room = value(client, "newsgraph_cache_capacity_bytes", cache=cache)
+        assert 0 < (held or 0) < (room or 0)
+        assert value(client, "newsgraph_cache_entries", cache=cache) == 1
+        assert value(client, "newsgraph_cache_evictions_total", cache=cache) == 0
+    assert value(client, "newsgraph_cache_hits_total", cache="requests") == 1
+    assert value(client, "newsgraph_cache_misses_total", cache="requests") == 2
+    assert value(client, "newsgraph_cache_hits_total", cache="responses") == 2
+
+
 def test_metrics_tell_who_may_see_drafts_what_the_store_holds(
     client: TestClient, repository: MemoryRepository, chosen: Settings
 ) -> None:

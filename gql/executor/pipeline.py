@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import EllipsisType
 
 import structlog
@@ -11,9 +11,11 @@ from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
 from store import QueryError, Snapshot, StoreError, Visibility
 
+from ..garbage import cycles_freed
 from ..http import GraphQLRequest, Pipeline, Ready, Result
 from ..http.documents import Document
 from ..http.execution import COMPILED
+from ..http.request_memo import PreparedQuery
 from ..schema.context import Context, PageSizes
 from ..viewer import Viewer
 from .arguments import FallbackError, Variables
@@ -24,8 +26,8 @@ from .operation_plan import OperationPlan
 from .row_blocks import Buffer
 from .rows import RowCache
 
-MAX_PLANS = 64
-"""How many plans a document may have: operations, times outcomes of directives, times rights."""
+PLAN_BYTES, PLAN_NODE_BYTES = 8_000, 320
+"""What a plan takes, and how much more for each node of its document at most; measured."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,35 +37,48 @@ class DisabledError(Exception):
 
 
 class Prepared:
-    """A request made ready: its plan, its variables, its viewer's rights.
+    """A `PreparedQuery`: the plan of a request, its variables, its viewer's rights.
 
     Attributes:
+        find_document: a look-up in the document cache: an execution is a use of its document.
+        text: the document's text.
         variables: those of the request.
         visibility: the documents that the viewer may see.
         counts: where its answers are counted.
         operation_name: of the operation, if it has one.
     """
 
-    __slots__ = ("_plan", "counts", "operation_name", "variables", "visibility")
+    __slots__ = (
+        "_plan",
+        "counts",
+        "find_document",
+        "operation_name",
+        "text",
+        "variables",
+        "visibility",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what they are is above
         self,
+        find_document: Callable[[str], Document | None],
+        text: str,
         plan: OperationPlan,
         variables: Variables,
         visibility: Visibility,
         counts: dict[str, int],
         operation_name: str | None,
     ) -> None:
-        # A plan belongs to its document: a request that is remembered must not outlive both.
-        self._plan = weakref.ref(plan)
+        self.find_document = find_document
+        self.text = text
+        self._plan = weakref.ref(plan)  # which belongs to its document
         self.variables = variables
         self.visibility = visibility
         self.counts = counts
         self.operation_name = operation_name
 
     @property
-    def is_alive(self) -> bool:
-        """Whether its plan still is."""
+    def is_valid(self) -> bool:
+        """Whether its plan is still cached."""
         return self._plan() is not None
 
     def at_once(self, snapshot: Snapshot) -> Sequence[Buffer] | None:
@@ -78,6 +93,7 @@ class Prepared:
         plan, variables = self._plan(), self.variables
         if plan is None:
             raise FallbackError("evicted")
+        self.find_document(self.text)
         if variables.failed_version == snapshot.version:
             raise FallbackError("again")  # nothing is different from the last time
         if not plan.takes_request():
@@ -142,14 +158,13 @@ class CompiledPipeline:
         prepared = self.prepared(request, viewer)
         return None if prepared is None else Ready(prepared.at_once, prepared.operation_name)
 
-    def prepared(self, request: GraphQLRequest, viewer: Viewer) -> Prepared | None:
+    def prepared(self, request: GraphQLRequest, viewer: Viewer) -> PreparedQuery | None:
         """What a request asks, found out when it comes for the first time with these rights."""
-        found: Prepared | EllipsisType | None = request.memo.get(viewer.mark, ...)
-        if isinstance(found, Prepared) and not found.is_alive:
-            found = ...
-        if found is ...:
-            found = request.memo[viewer.mark] = self.prepare(request, viewer)
-        return found
+        by_rights = request.memo.prepared
+        prepared: PreparedQuery | EllipsisType | None = by_rights.get(viewer.mark, ...)
+        if prepared is ... or not (prepared is None or prepared.is_valid):
+            prepared = by_rights[viewer.mark] = self.prepare(request, viewer)
+        return prepared
 
     def prepare(self, request: GraphQLRequest, viewer: Viewer) -> Prepared | None:
         """What a request asks; None where the compiled way does not take it."""
@@ -167,7 +182,8 @@ class CompiledPipeline:
         if plan is None:
             return None
         name = operation.name.value if operation.name else None
-        return Prepared(plan, variables, viewer.visibility, self.counts, name)
+        find, text = self.reference.documents.get, request.query
+        return Prepared(find, text, plan, variables, viewer.visibility, self.counts, name)
 
     def count(self, error: Exception) -> None:
         """Count what stopped the compiled way: something to be expected, or a fault of ours."""
@@ -201,10 +217,9 @@ class CompiledPipeline:
         )
         plan: OperationPlan | EllipsisType | None = document.plans.get(key, ...)
         if plan is ...:
-            if len(document.plans) >= MAX_PLANS:
-                document.plans.clear()
-            plan = document.plans[key] = self.first_plan(document, operation, variables, viewer)
-            self.reference.documents.keep(text, document)  # it has grown
+            plan = self.first_plan(document, operation, variables, viewer)
+            document.add_plan(key, plan, PLAN_BYTES + PLAN_NODE_BYTES * document.nodes)
+            self.reference.documents.resize(text, document)
         return plan
 
     def first_plan(
@@ -217,12 +232,13 @@ class CompiledPipeline:
         """A new plan. Raises: FallbackError: the variables that directives need do not fit."""
         assert document.ast is not None  # noqa: S101  # see above
         try:
-            return self.compiler.compile(
-                document.ast,
-                operation,
-                variables,
-                may_read_secured=viewer.may_read_secured,
-            )
+            with cycles_freed():
+                return self.compiler.compile(
+                    document.ast,
+                    operation,
+                    variables,
+                    may_read_secured=viewer.may_read_secured,
+                )
         except UnsupportedError:
             return None
         except GraphQLError as error:

@@ -108,6 +108,11 @@ class ObjectPlan:
             )
         return table
 
+    def __del__(self) -> None:
+        # Its document was evicted: nobody can use the rows any more.
+        for table in list(self.tables.values()):
+            table.drop()
+
     @property
     def keys_are_ids(self) -> bool:
         """Whether rows are found in their table by nothing but the document's id."""

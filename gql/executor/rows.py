@@ -85,6 +85,8 @@ def make_row(id: str, document: Any, dependencies: tuple[Any, ...], json: bytes)
 class RowTable:
     """The rows of one selection, for one set of variables' values.
 
+    Its owner has it under the variant, and no more once it is dropped.
+
     Attributes:
         cache: counts the bytes of all tables.
         survives_writes: whether rows may be valid for more than one version of the store.
@@ -310,7 +312,7 @@ def _row_bytes(key: RowKey, row: Row) -> int:
 
 
 class RowCache:
-    """All tables together, within `capacity_bytes`.
+    """All tables together, within `capacity_bytes`; see `gql.cache.CacheCounters`.
 
     Attributes:
         clock: how often it has grown.
@@ -330,7 +332,9 @@ class RowCache:
         self.evictions = 0
         self.tables: dict[RowTable, None] = {}
 
-    def __len__(self) -> int:
+    @property
+    def entries(self) -> int:
+        """How many rows there are."""
         return sum(len(table.rows) for table in self.tables)
 
     @property

@@ -1,8 +1,6 @@
 """GraphQL over HTTP: a core without a framework, and a thin ASGI adapter."""
 
 from .asgi import ContextFactory, GraphQLApp, RequestSummary
-from .asked import HeaderMap, PlainRequests
-from .bounded_cache import BoundedCache
 from .cost import CostSettings
 from .cost_limit import CostLimit
 from .execution import Execute, ExecuteReady, Pipeline, Ready
@@ -13,10 +11,10 @@ from .kept_answers import KeptAnswers
 from .limits import Limits
 from .protocol import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, Result
 from .reply import Reply
-from .response_cache import ResponseCache
+from .request_cache import HeaderMap, RequestCache
+from .response_cache import response_cache
 
 __all__ = [
-    "BoundedCache",
     "ContextFactory",
     "CostLimit",
     "CostSettings",
@@ -34,10 +32,10 @@ __all__ = [
     "KeptAnswers",
     "Limits",
     "Pipeline",
-    "PlainRequests",
     "Ready",
     "Reply",
+    "RequestCache",
     "RequestSummary",
-    "ResponseCache",
     "Result",
+    "response_cache",
 ]

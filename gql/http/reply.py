@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import msgspec
 
 from gql.errors import Headers
 
 from .asgi import RequestSummary
+from .execution import Run
 
 
-class Head:
-    """Header fields that many replies share: as pairs, and as they are written."""
+class HeaderBlock:
+    """Header fields that many replies share.
+
+    Attributes:
+        pairs: Names and values, as ASGI takes them.
+        text: The same as HTTP/1.1 writes them.
+    """
 
     __slots__ = ("pairs", "text")
 
@@ -21,26 +26,46 @@ class Head:
         self.pairs = pairs
         self.text = b"".join(b"%s: %s\r\n" % pair for pair in pairs)
 
-    @classmethod
-    @lru_cache(maxsize=1_024)
-    def of(cls, pairs: Headers) -> Head:
-        """The same object for the same fields: requests that are remembered hold on to it."""
-        return cls(pairs)
 
-    def with_field(self, name: bytes, value: bytes) -> Head:
-        """These and one more."""
-        return Head.of((*self.pairs, (name, value)))
+class PreparedReply(msgspec.Struct, frozen=True):
+    """What is known of a request's answer in one variant before it is executed once more.
+
+    Attributes:
+        digest: Tells the request and the variant apart from all others.
+        run: Gives the answer without waiting, where there is a plan for that.
+        block: The header fields of an answer that `run` gives.
+        headers: Those among them that the executor asks for.
+        summary: What observers are told of it.
+    """
+
+    digest: bytes
+    run: Run | None
+    block: HeaderBlock
+    headers: Headers
+    summary: RequestSummary
+
+    def etag(self, version: bytes) -> bytes:
+        """A strong validator of the answer for a state of the store, known before there is one.
+
+        The answer is the same whenever the request, its variant and the state of the store are.
+        """
+        return b'"%s-%s"' % (self.digest, version)
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What is sent, and `summary`, what is told of it.
+    """What is sent for a request. A 304 has no body, and no field says how long it would be.
 
-    `etag`: empty where there is none. `pieces` make the body, of `size_bytes`. A 304 has none, and
-    no field says how long it would be.
+    Attributes:
+        status: The status code.
+        block: The header fields but those that differ with the body.
+        etag: The validator; empty where there is none.
+        pieces: The parts of the body.
+        size_bytes: Their length together.
+        summary: What observers are told of it.
     """
 
     status: int
-    head: Head
+    block: HeaderBlock
     etag: bytes
     pieces: Sequence[bytes | memoryview]
     size_bytes: int
@@ -53,7 +78,7 @@ class Reply(msgspec.Struct, frozen=True):
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """All header fields, as ASGI takes them."""
-        headers = list(self.head.pairs)
+        headers = list(self.block.pairs)
         if self.etag:
             headers.append((b"etag", self.etag))
         if self.status != 304:
@@ -63,8 +88,8 @@ class Reply(msgspec.Struct, frozen=True):
     def header_text(self) -> bytes:
         """The same as HTTP/1.1 writes them, with the empty line after them."""
         if self.status == 304:
-            return b"%setag: %s\r\n\r\n" % (self.head.text, self.etag)
+            return b"%setag: %s\r\n\r\n" % (self.block.text, self.etag)
         if self.etag:
-            values = self.head.text, self.etag, self.size_bytes
+            values = self.block.text, self.etag, self.size_bytes
             return b"%setag: %s\r\ncontent-length: %d\r\n\r\n" % values
-        return b"%scontent-length: %d\r\n\r\n" % (self.head.text, self.size_bytes)
+        return b"%scontent-length: %d\r\n\r\n" % (self.block.text, self.size_bytes)
