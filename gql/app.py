@@ -37,7 +37,6 @@ from .http import (
     ResponseCache,
 )
 from .http.front import Tell
-from .idle_poll import IdlePoll
 from .loading import document_writer, folder_loader, log_load, open_store, size_bytes
 from .logs import configure_logging, get_logger
 from .metrics import Metrics
@@ -88,7 +87,6 @@ class App(Starlette):
         self.repository = repository
         self.loader = loader
         self.ready = False
-        self.idle_poll = IdlePoll(settings.idle_poll_us / 1e6)
         self.tracing = _tracing() if settings.trace else None
         self.authenticator = authenticator(settings)
         self.limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None

@@ -18,7 +18,6 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .http import Reply
-from .idle_poll import IdlePoll
 
 HELD_BYTES = 65_535
 """How long a body may be to be waited for; of a longer one uvicorn reads no more by itself."""
@@ -32,7 +31,6 @@ _PLAIN_PATH = re.compile(rb"/[\w./-]*", re.ASCII)
 Now = Callable[[Any, Mapping[bytes, bytes], bytes], Reply | None]
 """The reply to a POST, given its scope, header fields and body; None: ask the application."""
 
-_NO_POLL = IdlePoll(0)
 _log = logging.getLogger(__name__)
 
 
@@ -48,7 +46,6 @@ class DirectProtocol(HttpToolsProtocol):
         self._proxied = isinstance(self.app, ProxyHeadersMiddleware)
         app: Any = self.app.app if isinstance(self.app, ProxyHeadersMiddleware) else self.app
         self._now: Now | None = getattr(app, "now", None)
-        self._poll: IdlePoll = getattr(app, "idle_poll", _NO_POLL)
         if (
             (self.config.access_log and self.access_log)  # uvicorn writes that where it sends
             or self.limit_concurrency is not None
@@ -90,12 +87,10 @@ class DirectProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Answer a request that is all there, or let the application do it."""
         if self._held is not None:
-            self._poll.asked()
             reply = self._reply(bytes(self._held))
             if reply is not None:
                 self._held = None
                 self._send(reply)
-                self._poll.answered(self.loop, self.tasks)
                 return
             self._release()
         super().on_message_complete()
