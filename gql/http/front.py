@@ -5,14 +5,13 @@ places, the cheapest first: what the client has already (304), what was answered
 response cache), and the executor. Whatever is unusual goes to the application behind it, which has
 the words for every error; a body that was read meanwhile is handed on.
 
-What can be answered from memory is answered by a plain function, `now`. As an ASGI application the
-front sends what that returns; a server that asks for it before it makes a task for the request
+What can be answered from memory is answered by a plain function, `respond_sync`. The ASGI form
+sends what that returns; a server that calls it before it makes a task for the request
 (`gql.direct`) saves the rest of ASGI's way.
 """
 
 from __future__ import annotations
 
-import time
 from binascii import hexlify
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
@@ -64,9 +63,6 @@ class Viewer(Protocol):
 MakeContext = Callable[[Scope], Awaitable[RequestContext]]
 Current = Callable[[], State | None]
 """The store's state where it is in memory; None: somebody has to wait for it."""
-Tell = Callable[[Scope, int, int, float, RequestSummary], None]
-"""Takes the scope, status, size in bytes, start by `time.perf_counter`, and summary of a request
-that is over."""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -90,12 +86,12 @@ class Known(msgspec.Struct, frozen=True):
         return b'"%s-%s"' % (self.digest, version)
 
 
-class Front:
-    """Answers plain operations; hands everything else to `behind`."""
+class FastPath:
+    """Answers plain operations; hands everything else to `next_app`."""
 
     def __init__(  # noqa: PLR0913  # the seams between what it joins
         self,
-        behind: ASGIApp,
+        next_app: ASGIApp,
         execute: ExecuteReady,
         requests: PlainRequests,
         make_context: MakeContext,
@@ -103,10 +99,9 @@ class Front:
         *,
         responses: ResponseCache,
         cache_control: str,
-        tell: Tell,
         explain: bool = False,
     ) -> None:
-        self.behind = behind
+        self.next_app = next_app
         self.execute = execute
         self.requests = requests
         self.make_context = make_context
@@ -115,24 +110,23 @@ class Front:
         self.keeps = responses.capacity_bytes > 0
         self.cache_control = (b"cache-control", cache_control.encode())
         self.not_modified = Head((self.cache_control, _VARY))
-        self.tell = tell
         self.explain = explain
         self.head = lru_cache(maxsize=1_024)(self._head)
 
-    def now(self, headers: HeaderMap, body: bytes, viewer: Viewer) -> Reply | None:
-        """The reply to a POST, where it is plain and can be answered without waiting."""
+    def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
+        """The sync form: the reply to a plain POST that can be answered without waiting."""
+        viewer: Viewer = scope["state"]["viewer"]
         asked = self.requests.post(headers, body, viewer.mark)
         return None if asked is None else self.from_memory(asked, viewer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request; the gate has left in its state who asks."""
-        started = time.perf_counter()
+        """The ASGI form; the authentication has left the viewer in the scope's state."""
         messages: list[Message] = []
         asked = None
         headers = dict(scope["headers"])
         viewer = scope.get("state", {}).get("viewer")
         if viewer is None or len(headers) < len(scope["headers"]):
-            pass  # the gate is open here; which of two fields counts is for others to say
+            pass  # the path is open to all; which of two fields counts is for others to say
         elif scope["method"] == "POST":
             body = await _read(receive, messages, self.requests.settings.max_body_bytes)
             asked = None if body is None else self.requests.post(headers, body, viewer.mark)
@@ -140,12 +134,9 @@ class Front:
             asked = self.requests.get(headers, scope["query_string"], viewer.mark)
         reply = await self.answer(asked, scope, viewer) if asked is not None else None
         if reply is None:
-            await self.behind(scope, _replaying(messages, receive), send)
-            return
-        start = {"type": "http.response.start", "status": reply.status, "headers": reply.headers()}
-        await send(start)
-        await send({"type": "http.response.body", "body": reply.body})
-        self.tell(scope, reply.status, reply.size_bytes, started, reply.summary)
+            await self.next_app(scope, _replaying(messages, receive), send)
+        else:
+            await reply.send(scope, send)
 
     async def answer(self, asked: Asked, scope: Scope, viewer: Viewer) -> Reply | None:
         """The reply to a plain request; None where it cannot be served."""

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
+from starlette.types import Scope, Send
 
-from gql.errors import Headers
+from gql.errors import Headers, RequestError, refusal
 
 from .asgi import RequestSummary
+from .encoding import encode
 
 
 class Head:
@@ -19,7 +21,7 @@ class Head:
 
     def __init__(self, pairs: Headers) -> None:
         self.pairs = pairs
-        self.text = b"".join(b"%s: %s\r\n" % pair for pair in pairs)
+        self.text = b"".join([b"%s: %s\r\n" % pair for pair in pairs])
 
     @classmethod
     @lru_cache(maxsize=1_024)
@@ -32,11 +34,22 @@ class Head:
         return Head.of((*self.pairs, (name, value)))
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """What is sent, and `summary`, what is told of it.
+_REFUSAL = Head(
+    ((b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store"))
+)
 
-    `etag`: empty where there is none. `pieces` make the body, of `size_bytes`. A 304 has none, and
-    no field says how long it would be.
+
+class Reply(msgspec.Struct, frozen=True):
+    """What is sent, and a summary of it for the telemetry.
+
+    Attributes:
+        status: The HTTP status.
+        head: The header block, without the fields below.
+        etag: Empty where there is none.
+        pieces: They make the body. A 304 has none.
+        size_bytes: The body's length. A 304 has no field that tells it.
+        summary: What was executed, and its errors.
+        added: Header blocks that middleware adds behind all other fields.
     """
 
     status: int
@@ -45,11 +58,24 @@ class Reply(msgspec.Struct, frozen=True):
     pieces: Sequence[bytes | memoryview]
     size_bytes: int
     summary: RequestSummary
+    added: tuple[Head, ...] = ()
 
     @property
     def body(self) -> bytes:
         """The whole body."""
         return b"".join(self.pieces)
+
+    def with_fields(self, head: Head, added: Head) -> Reply:
+        """The same reply with this header block, and with fields added behind all others."""
+        return Reply(
+            self.status,
+            head,
+            self.etag,
+            self.pieces,
+            self.size_bytes,
+            self.summary,
+            (*self.added, added),
+        )
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """All header fields, as ASGI takes them."""
@@ -58,13 +84,31 @@ class Reply(msgspec.Struct, frozen=True):
             headers.append((b"etag", self.etag))
         if self.status != 304:
             headers.append((b"content-length", b"%d" % self.size_bytes))
+        for head in self.added:
+            headers += head.pairs
         return headers
 
     def header_text(self) -> bytes:
         """The same as HTTP/1.1 writes them, with the empty line after them."""
+        added = b"".join([head.text for head in self.added]) if self.added else b""
         if self.status == 304:
-            return b"%setag: %s\r\n\r\n" % (self.head.text, self.etag)
+            return b"%setag: %s\r\n%s\r\n" % (self.head.text, self.etag, added)
         if self.etag:
-            values = self.head.text, self.etag, self.size_bytes
-            return b"%setag: %s\r\ncontent-length: %d\r\n\r\n" % values
-        return b"%scontent-length: %d\r\n\r\n" % (self.head.text, self.size_bytes)
+            values = self.head.text, self.etag, self.size_bytes, added
+            return b"%setag: %s\r\ncontent-length: %d\r\n%s\r\n" % values
+        return b"%scontent-length: %d\r\n%s\r\n" % (self.head.text, self.size_bytes, added)
+
+    async def send(self, scope: Scope, send: Send) -> None:
+        """Send it as ASGI messages, and leave its summary in the scope for the telemetry."""
+        scope.setdefault("state", {})["graphql"] = self.summary
+        start = {"type": "http.response.start", "status": self.status, "headers": self.headers()}
+        await send(start)
+        body = b"" if scope["method"] == "HEAD" else self.body
+        await send({"type": "http.response.body", "body": body})
+
+
+def refusal_reply(error: RequestError) -> Reply:
+    """The reply to a request that is refused: the error as GraphQL writes it."""
+    body = encode({"errors": [refusal(error)]})
+    summary = RequestSummary(operation_name=None, error_codes=(error.code,))
+    return Reply(error.status, _REFUSAL, b"", (body,), len(body), summary, (Head(error.headers),))
