@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import Headers
-from ..http import Application, Head, HeaderMap, Reply, refusal_reply
+from ..http import Application, HeaderMap, Reply, refusal_reply
 from ..viewer import Viewer
 from .rates import RateLimitedError, RateLimiter
 
@@ -40,13 +40,14 @@ class RateLimitMiddleware:
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
         """The sync form: count a request when there is a reply; without one, the ASGI form does."""
         viewer: Viewer = scope["state"]["viewer"]
-        window = self.limiter.window(viewer, scope)
+        limiter, now = self.limiter, self.limiter.clock()
+        window = limiter.window(viewer, scope, now)
         if not window.left:
-            return refusal_reply(self.limiter.refusal(window, viewer))
+            return refusal_reply(limiter.refusal(window, viewer, now))
         reply = self.app.respond_sync(scope, headers, body)
         if reply is None:
             return None
-        return reply.with_fields(reply.head, Head(self.limiter.take(window)))
+        return reply.with_fields(reply.head, limiter.take(window, now))
 
 
 def _adding(headers: Headers, send: Send) -> Send:

@@ -14,7 +14,7 @@ from .idempotency import Idempotency
 from .kept_answers import KeptAnswers
 from .limits import Limits
 from .protocol import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, Result
-from .reply import Head, Reply, refusal_reply
+from .reply import Reply, refusal_reply
 from .response_cache import ResponseCache
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "GraphQLApp",
     "GraphQLHandler",
     "GraphQLRequest",
-    "Head",
     "HeaderMap",
     "HttpRequest",
     "HttpResponse",

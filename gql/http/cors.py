@@ -13,6 +13,8 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Message, Receive, Scope, Send
 
+from gql.errors import Headers as Fields
+
 from .application import Application
 from .asked import HeaderMap
 from .reply import Head, Reply
@@ -57,7 +59,7 @@ class CorsMiddleware:
         head, added = self._fields(origin, reply.head)
         return reply.with_fields(head, added)
 
-    def _make_fields(self, origin: bytes | None, head: Head) -> tuple[Head, Head]:
+    def _make_fields(self, origin: bytes | None, head: Head) -> tuple[Head, Fields]:
         """The header block as Starlette changes it, and the fields that come behind all others."""
         message: Message = {"type": "http.response.start", "headers": list(head.pairs)}
         request_headers = Headers(raw=[] if origin is None else [(b"origin", origin)])
@@ -65,7 +67,7 @@ class CorsMiddleware:
         with suppress(StopIteration):  # it ends at once, as `_discard` never waits
             sending.send(None)
         fields, count = message["headers"], len(head.pairs)
-        return Head.of(tuple(fields[:count])), Head.of(tuple(fields[count:]))
+        return Head.of(tuple(fields[:count])), tuple(fields[count:])
 
 
 async def _discard(_message: Message) -> None:

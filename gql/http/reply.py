@@ -13,6 +13,8 @@ from gql.errors import Headers, RequestError, refusal
 from .asgi import RequestSummary
 from .encoding import encode
 
+_LINE = b"%s: %s\r\n".__mod__
+
 
 class Head:
     """Header fields that many replies share: as pairs, and as they are written."""
@@ -21,7 +23,7 @@ class Head:
 
     def __init__(self, pairs: Headers) -> None:
         self.pairs = pairs
-        self.text = b"".join([b"%s: %s\r\n" % pair for pair in pairs])
+        self.text = b"".join(map(_LINE, pairs))
 
     @classmethod
     @lru_cache(maxsize=1_024)
@@ -49,7 +51,7 @@ class Reply(msgspec.Struct, frozen=True):
         pieces: They make the body. A 304 has none.
         size_bytes: The body's length. A 304 has no field that tells it.
         summary: What was executed, and its errors.
-        added: Header blocks that middleware adds behind all other fields.
+        added: Header fields that middleware adds behind all others.
     """
 
     status: int
@@ -58,14 +60,14 @@ class Reply(msgspec.Struct, frozen=True):
     pieces: Sequence[bytes | memoryview]
     size_bytes: int
     summary: RequestSummary
-    added: tuple[Head, ...] = ()
+    added: Headers = ()
 
     @property
     def body(self) -> bytes:
         """The whole body."""
         return b"".join(self.pieces)
 
-    def with_fields(self, head: Head, added: Head) -> Reply:
+    def with_fields(self, head: Head, added: Headers) -> Reply:
         """The same reply with this header block, and with fields added behind all others."""
         return Reply(
             self.status,
@@ -74,7 +76,7 @@ class Reply(msgspec.Struct, frozen=True):
             self.pieces,
             self.size_bytes,
             self.summary,
-            (*self.added, added),
+            self.added + added,
         )
 
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -84,13 +86,12 @@ class Reply(msgspec.Struct, frozen=True):
             headers.append((b"etag", self.etag))
         if self.status != 304:
             headers.append((b"content-length", b"%d" % self.size_bytes))
-        for head in self.added:
-            headers += head.pairs
+        headers += self.added
         return headers
 
     def header_text(self) -> bytes:
         """The same as HTTP/1.1 writes them, with the empty line after them."""
-        added = b"".join([head.text for head in self.added]) if self.added else b""
+        added = b"".join(map(_LINE, self.added)) if self.added else b""
         if self.status == 304:
             return b"%setag: %s\r\n%s\r\n" % (self.head.text, self.etag, added)
         if self.etag:
@@ -111,4 +112,4 @@ def refusal_reply(error: RequestError) -> Reply:
     """The reply to a request that is refused: the error as GraphQL writes it."""
     body = encode({"errors": [refusal(error)]})
     summary = RequestSummary(operation_name=None, error_codes=(error.code,))
-    return Reply(error.status, _REFUSAL, b"", (body,), len(body), summary, (Head(error.headers),))
+    return Reply(error.status, _REFUSAL, b"", (body,), len(body), summary, error.headers)
