@@ -27,7 +27,9 @@ from .sites import article, stored
 LONG = "what it tells " * 400
 TITLES = "{ articles(first: 2) { nodes { title } } }"
 EXCERPTS = "query Long { articles(first: 20) { nodes { slug excerpt } } }"
-_CHANGING = re.compile(rb'date: [^\r]*\r\n|"id":"[0-9a-f]{12}"')
+_CHANGING = re.compile(
+    rb'date: [^\r]*\r\n|ratelimit: "default";r=999\d{3};t=3\d{3}\r\n|"id":"[0-9a-f]{12}"'
+)
 _TIMEOUT_S = 20
 
 
@@ -70,10 +72,14 @@ def serving(folder: Path, **options: Any) -> Iterator[Servers]:
         yield Servers(app, plain, direct)
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Both, as they come."""
-    with serving(tmp_path_factory.mktemp("direct"), explain=True) as found:
+@pytest.fixture(scope="module", params=["as they come", "public"])
+def servers(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Servers]:
+    """Both, as they come, and as a public deployment sets them."""
+    public = {"cors_origins": "https://app.example", "rate_limit": "1000000/hour"}
+    options = public if request.param == "public" else {"explain": True}
+    with serving(tmp_path_factory.mktemp("direct"), **options) as found:
         yield found
 
 
@@ -137,6 +143,8 @@ headers = st.lists(
             "Accept: text/html",
             "Accept-Encoding: gzip",
             "If-None-Match: *",
+            "Origin: https://app.example",
+            "Origin: https://evil.example",
             "Authorization: Bearer ng_wrong",
             "Content-Encoding: gzip",
             "X-Forwarded-For: 10.0.0.7",
