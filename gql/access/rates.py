@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
+from math import ceil
 from typing import Any
 
 from limits import RateLimitItem, parse
@@ -21,6 +22,7 @@ from ..viewer import Viewer
 
 MAX_TRACKED = 100_000
 """How many keys and addresses have a counter at once; the least recently used is evicted."""
+_NO_ADDRESS = "address", ""
 _IPV6_PREFIX = 64  # what one household gets; each address in it would be counted on its own
 
 
@@ -87,8 +89,11 @@ class RateLimiter:
 
     def window(self, viewer: Viewer | None, scope: AsgiScope, now: float) -> Window:
         """The window, at a time, of whoever sent a request."""
-        name = viewer.name if viewer else None
-        key = ("key", name) if name else ("address", _address(scope))
+        if viewer and viewer.name:
+            key = "key", viewer.name
+        else:
+            client: Any = scope.get("client")
+            key = _address(client[0]) if client else _NO_ADDRESS
         window = self._windows.get(key)
         if window is None:
             window = self._windows[key] = Window(self._quota, now + self._period_s)
@@ -103,40 +108,31 @@ class RateLimiter:
     def take(self, window: Window, now: float) -> Headers:
         """Count one request in a window that has some left; return the headers that say so."""
         window.left -= 1
-        return self._headers(window, _wait_s(window, now))
+        return self._headers(window, now)
 
     def refusal(self, window: Window, viewer: Viewer | None, now: float) -> RateLimitedError:
         """The error for a viewer's request in a window that has none left."""
-        wait_s = _wait_s(window, now)
+        wait_s = ceil(window.ends_at - now)
         kind = "key" if viewer and viewer.name else "address"
         return RateLimitedError(
             f"Too many requests: {self._rate} are allowed for each {kind}. "
             f"Try again in {wait_s} s.",
-            headers=(*self._headers(window, wait_s), (b"retry-after", b"%d" % wait_s)),
+            headers=(*self._headers(window, now), (b"retry-after", b"%d" % wait_s)),
         )
 
-    def _headers(self, window: Window, wait_s: int) -> Headers:
+    def _headers(self, window: Window, now: float) -> Headers:
         """https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/"""
-        return (self._policy, (b"ratelimit", b'"default";r=%d;t=%d' % (window.left, wait_s)))
-
-
-def _wait_s(window: Window, now: float) -> int:
-    return int(-((now - window.ends_at) // 1))  # rounded up, in half the time of `math.ceil`
-
-
-def _address(scope: AsgiScope) -> str:
-    """The client's address as it is counted."""
-    client: Any = scope.get("client")
-    return _network(client[0]) if client else ""
+        left = b'"default";r=%d;t=%d' % (window.left, ceil(window.ends_at - now))
+        return self._policy, (b"ratelimit", left)
 
 
 @lru_cache(maxsize=4_096)
-def _network(host: str) -> str:
-    """An address; in IPv6, its network, for those have more addresses than we memory."""
+def _address(host: str) -> tuple[str, str]:
+    """What counts an address; in IPv6, its network, which has more of them than we have memory."""
     try:
         address = ip_address(host)
     except ValueError:
-        return str(host)
+        return "address", str(host)
     if isinstance(address, IPv6Address):
         address = address.ipv4_mapped or ip_network((address, _IPV6_PREFIX), strict=False)[0]
-    return str(address)
+    return "address", str(address)

@@ -13,7 +13,12 @@ from gql.errors import Headers, RequestError, refusal
 from .asgi import RequestSummary
 from .encoding import encode
 
-_LINE = b"%s: %s\r\n".__mod__
+_LINE = b"%s: %s\r\n"
+
+
+def _lines(pairs: Headers) -> bytes:
+    """Header fields as they are written. All in one go takes two thirds of the time."""
+    return _LINE * len(pairs) % sum(pairs, ())
 
 
 class Head:
@@ -23,7 +28,7 @@ class Head:
 
     def __init__(self, pairs: Headers) -> None:
         self.pairs = pairs
-        self.text = b"".join(map(_LINE, pairs))
+        self.text = _lines(pairs)
 
     @classmethod
     @lru_cache(maxsize=1_024)
@@ -91,7 +96,7 @@ class Reply(msgspec.Struct, frozen=True):
 
     def header_text(self) -> bytes:
         """The same as HTTP/1.1 writes them, with the empty line after them."""
-        added = b"".join(map(_LINE, self.added)) if self.added else b""
+        added = _lines(self.added) if self.added else b""
         if self.status == 304:
             return b"%setag: %s\r\n%s\r\n" % (self.head.text, self.etag, added)
         if self.etag:
