@@ -18,12 +18,12 @@ from store import FolderLoader, Repository, StoreError
 
 from . import garbage
 from .access import RateLimiter, authenticator
+from .cache import CacheRegistry
 from .environment import check_environment
 from .execution import page_sizes, pipeline
 from .feeds import feed_routes
 from .graphiql import NOT_BUILT, graphiql_page, page_response, static_routes
 from .http import (
-    BoundedCache,
     Execute,
     FastPath,
     GraphQLApp,
@@ -31,9 +31,9 @@ from .http import (
     HttpSettings,
     Idempotency,
     KeptAnswers,
-    PlainRequests,
     Reply,
-    ResponseCache,
+    RequestCache,
+    response_cache,
 )
 from .loading import document_writer, folder_loader, log_load, open_store, size_bytes
 from .logs import configure_logging, get_logger
@@ -93,14 +93,18 @@ class App:
         self.schema = build_schema()
         self.page = graphiql_page()
         self.page_sizes = page_sizes(settings)
+        self.caches = CacheRegistry()
         self.pipeline = pipeline(settings, self.schema)
-        self.metrics = Metrics(self.pipeline.counts)
+        self.caches.add(self.pipeline.reference.documents)
+        self.metrics = Metrics(self.pipeline.counts, self.caches)
         self.watcher = folder_watcher(settings, repository, self.metrics.loaded)
         self.feed = ChangeFeed(repository)
         answers = KeptAnswers(settings.store_path.with_name(f"{settings.store_path.name}.answers"))
         once = Idempotency(self.pipeline, self.pipeline.reference, answers)
+        operations = Operations(self.pipeline, once)
+        self.caches.add(operations.shared.cache)
         self.realtime = Realtime(
-            Operations(self.pipeline, once),
+            operations,
             self.context,
             self.count,
             self.metrics.streams,
@@ -115,6 +119,7 @@ class App:
             origins=settings.cors_origins,
             authenticator=self.authenticator,
             limiter=self.limiter,
+            caches=self.caches,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,10 +145,11 @@ class App:
         return FastPath(
             self.realtime.event_streams(everything),
             self.pipeline,
-            PlainRequests(http_settings, BoundedCache(settings.plan_cache_bytes // 2)),
+            RequestCache(http_settings, settings.plan_cache_bytes // 2, self.caches),
             self.context,
             self.repository.current,
-            responses=ResponseCache(settings.response_cache_bytes),
+            responses=response_cache(settings.response_cache_bytes),
+            caches=self.caches,
             cache_control=settings.cache_control,
             explain=settings.explain,
         )

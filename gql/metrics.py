@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from store import LoadReport, Severity, Snapshot, Visibility, Window
 
+from .cache import CacheCounters
 from .http import RequestSummary
 
 MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -116,13 +117,58 @@ class StreamMetrics:
         self._slow.labels(transport).inc()
 
 
+class CacheMetrics:
+    """What each cache holds and how often it helps, read off its counters."""
+
+    def __init__(self, registry: CollectorRegistry, caches: Iterable[CacheCounters]) -> None:
+        self._caches = caches
+        self._gauges = {
+            attribute: Gauge(
+                f"newsgraph_cache_{name}",
+                text,
+                ("cache",),
+                registry=registry,
+                multiprocess_mode="livesum",
+            )
+            for attribute, name, text in (
+                ("capacity_bytes", "capacity_bytes", "The most that a cache may hold."),
+                ("size_bytes", "bytes", "What it holds."),
+                ("entries", "entries", "How many values that is."),
+            )
+        }
+        self._counters = {
+            attribute: Counter(f"newsgraph_cache_{attribute}", text, ("cache",), registry=registry)
+            for attribute, text in (
+                ("hits", "Look-ups that found a value."),
+                ("misses", "Look-ups that found none."),
+                ("evictions", "Values that left to make room."),
+            )
+        }
+        self._counted: dict[tuple[str, str], int] = {}
+
+    def flush(self) -> None:
+        """Count what has happened since the last time."""
+        for cache in self._caches:
+            for attribute, gauge in self._gauges.items():
+                gauge.labels(cache.name).set(getattr(cache, attribute))
+            for attribute, counter in self._counters.items():
+                count = getattr(cache, attribute)
+                counter.labels(cache.name).inc(
+                    count - self._counted.get((cache.name, attribute), 0)
+                )
+                self._counted[cache.name, attribute] = count
+
+
 class Metrics:
     """Counts requests, operations and loads; `exposition` writes them down for Prometheus.
 
-    `ways`: how many queries have been executed in which way, as who executes them counts.
+    `ways`: how many queries have been executed in which way, as who executes them counts. `caches`:
+    what the application has.
     """
 
-    def __init__(self, ways: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, ways: Mapping[str, int] | None = None, caches: Iterable[CacheCounters] = ()
+    ) -> None:
         registry = CollectorRegistry()
         self._requests = Counter(
             "newsgraph_http_requests",
@@ -175,6 +221,7 @@ class Metrics:
             ("outcome",),
             registry=registry,
         )
+        self._caches = CacheMetrics(registry, caches)
         self.streams = StreamMetrics(registry)
         self._tallies: dict[tuple[str, str, int, str | None], _Tally] = {}
         self._names: set[str | None] = set()
@@ -232,6 +279,7 @@ class Metrics:
             if count > self._counted_ways[way]:
                 self._executions.labels(way).inc(count - self._counted_ways[way])
                 self._counted_ways[way] = count
+        self._caches.flush()
 
     def _new_tally(self, method: str, route: str, status: int, name: str | None) -> _Tally:
         """Where requests like this are noted. Clients make up methods and names: few are known."""

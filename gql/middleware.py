@@ -9,6 +9,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .access import AuthenticationMiddleware, Authenticator, RateLimiter, RateLimitMiddleware
+from .cache import CacheRegistry
 from .http import Application, CorsMiddleware, HeaderMap, Middleware, Reply, compose
 from .metrics import Metrics
 from .telemetry import Observer, TelemetryMiddleware
@@ -49,6 +50,7 @@ def with_middleware(  # noqa: PLR0913  # a parameter for each part
     origins: Sequence[str],
     authenticator: Authenticator,
     limiter: RateLimiter | None,
+    caches: CacheRegistry,
 ) -> Application:
     """The endpoints inside their middleware, in the order in which a request passes it.
 
@@ -59,7 +61,7 @@ def with_middleware(  # noqa: PLR0913  # a parameter for each part
         partial(TelemetryMiddleware, note=metrics.note, observers=observers, paths=(GRAPHQL_PATH,))
     ]
     if origins:
-        middleware.append(partial(CorsMiddleware, origins=origins))
+        middleware.append(partial(CorsMiddleware, origins=origins, caches=caches))
     middleware.append(
         partial(
             AuthenticationMiddleware,

@@ -11,13 +11,11 @@ from urllib.parse import quote
 import brotli
 import pytest
 import zstandard
-from hypothesis import given
-from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from gql.app import create_app
-from gql.http import GraphQLRequest, HttpSettings, PlainRequests
-from gql.http.bounded_cache import BoundedCache, Doorkeeper
+from gql.cache import CacheRegistry
+from gql.http import HttpSettings, RequestCache
 from gql.settings import load_settings
 from store import Batch, MemoryRepository
 
@@ -166,61 +164,16 @@ def test_small_answer_is_not_compressed(site: Site) -> None:
     assert "content-encoding" not in answer.headers
 
 
-@given(
-    st.integers(0, 60),
-    st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 40)), max_size=30),
-)
-def test_bounded_cache_never_exceeds_its_capacity(
-    capacity: int, puts: list[tuple[str, int]]
-) -> None:
-    """Whatever is put, also again and larger, and the last one stays if it fits at all."""
-    cache: BoundedCache[str, int] = BoundedCache(capacity)
-    sizes: dict[str, int] = {}
-    for place, (key, size) in enumerate(puts):
-        cache.put(key, place, size)
-        sizes[key] = size
-        assert (cache.get(key) == place) == (size <= capacity)
-        assert cache.size_bytes <= capacity
-    for key in sizes:  # what is put and does not fit is forgotten
-        cache.put(key, 0, capacity + 1)
-    assert (cache.size_bytes, len(cache)) == (0, 0)
-
-
-@given(st.lists(st.integers(1, 20), max_size=12))
-def test_bounded_cache_keeps_what_was_used_last(sizes: list[int]) -> None:
-    """A value that is used again stays while what comes after it takes less than half the room."""
-    cache: BoundedCache[str, int] = BoundedCache(200)
-    cache.put("used", 1, 10)
-    for number, size in enumerate(sizes):
-        cache.put(f"before {number}", number, size)
-        assert cache.get("used") == 1
-    for number, size in enumerate(sizes[:4]):
-        cache.put(f"after {number}", number, size)
-    assert cache.get("used") == 1
-
-
-@given(st.integers(1, 6), st.lists(st.integers(0, 12), max_size=60))
-def test_doorkeeper_knows_what_came_lately(size: int, keys: list[int]) -> None:
-    """Whatever is among the last `size` different keys, and nothing that never came."""
-    keeper = Doorkeeper(size)
-    for place, key in enumerate(keys):
-        lately = list(dict.fromkeys(reversed(keys[:place])))[:size]
-        seen = keeper.has_seen(key)
-        assert seen >= (key in lately)
-        assert not (seen and key not in keys[:place])
-
-
 def test_request_is_remembered_once_it_comes_again() -> None:
     """What is asked once takes no room; what is asked again is not read anew each time."""
-    known: BoundedCache[bytes, GraphQLRequest] = BoundedCache(1 << 20)
-    requests = PlainRequests(HttpSettings(), known)
+    requests = RequestCache(HttpSettings(), 1 << 20, CacheRegistry())
     headers = {b"content-type": b"application/json"}
     bodies = [b'{"query": "{ articles(first: %d) { totalCount } }"}' % n for n in range(3)]
     for body in bodies:
         requests.post(headers, body, b"")
-    assert len(known) == 0
+    assert requests.requests.entries == 0
     second, third = (requests.post(headers, bodies[1], b"") for _ in range(2))
-    assert len(known) == 1
+    assert requests.requests.entries == 1
     assert second is not None
     assert third is not None
-    assert second.request is third.request
+    assert second.plain is third.plain

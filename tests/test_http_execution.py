@@ -16,7 +16,7 @@ from strawberry.extensions import MaxTokensLimiter
 from structlog.testing import capture_logs
 
 from gql.http import GraphQLRequest, Limits, Pipeline, Result
-from gql.http.documents import TREE_BYTES, TREE_FACTOR, Document, DocumentCache
+from gql.http.documents import MAX_PLANS, Document, document_bytes
 from gql.http.encoding import encode, nesting
 
 from .schemas import SCHEMA, Notebook, Query
@@ -191,29 +191,19 @@ def test_document_is_prepared_once() -> None:
     assert pipeline.prepare("{ hello }") is pipeline.prepare("{ hello }")
     pipeline.prepare("{ nothing }")
     pipeline.prepare("{")
-    assert len(pipeline.documents) == 1
-
-
-@given(st.lists(st.text(max_size=12)), st.integers(0, 300_000))
-def test_document_cache_never_exceeds_its_capacity(texts: list[str], capacity: int) -> None:
-    """However many texts there are, and the last one put stays if it fits at all."""
-    cache = DocumentCache(capacity)
-    for text in texts:
-        cache.keep(text, Document(None))
-        assert cache.size_bytes <= capacity
-        size = TREE_BYTES + TREE_FACTOR * len(text.encode())
-        assert (cache.get(text) is not None) == (size <= capacity)
+    assert pipeline.documents.entries == 1
 
 
 def test_document_counts_more_with_each_plan() -> None:
-    """What was made of a document is in its size when it is kept again."""
-    cache, document = DocumentCache(1 << 20), Document(None)
+    """What was made of a document is in its size."""
+    document = Document(None)
     sizes = []
-    for plan in range(3):
-        cache.keep("{ hello }", document)
-        sizes.append(cache.size_bytes)
-        document.plans[plan] = None
-    assert sizes == sorted(set(sizes))
+    for plan in range(200):
+        sizes.append(document_bytes("{ hello }", document))
+        document.add_plan(plan, None, 1_000)
+    assert sizes[:MAX_PLANS] == sorted(set(sizes[:MAX_PLANS]))
+    assert len(document.plans) <= MAX_PLANS
+    assert max(sizes) <= sizes[0] + MAX_PLANS * 1_000
 
 
 def test_operation_is_the_named_one_or_the_only_one() -> None:

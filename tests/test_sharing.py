@@ -104,7 +104,7 @@ def test_answers_are_kept_within_a_bound(keys):
                 return b"%d" % number
 
             assert await shared.get(number, make) == b"%d" % number
-            assert shared.size_bytes <= 3_000
+            assert shared.cache.size_bytes <= 3_000
 
     asyncio.run(ask())
 

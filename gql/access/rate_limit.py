@@ -47,7 +47,7 @@ class RateLimitMiddleware:
         reply = self.app.respond_sync(scope, headers, body)
         if reply is None:
             return None
-        return reply.with_fields(reply.head, limiter.take(window, now))
+        return reply.with_fields(reply.block, limiter.take(window, now))
 
 
 def _adding(headers: Headers, send: Send) -> Send:

@@ -6,6 +6,7 @@ nothing but the variables' values as they were sent, so it is done once for each
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from types import EllipsisType
 from typing import Any, Generic, Protocol, TypeVar
@@ -82,11 +83,12 @@ class Variables:
         self, schema: GraphQLSchema, operation: OperationDefinitionNode, sent: dict[str, Any]
     ) -> None:
         self._schema = schema
-        self._operation = operation
+        self._operation = weakref.ref(operation)  # its document keeps it
         self.sent = sent
         self._coerced: VariableValues | None = None
-        # What they were found to ask, for a request that is remembered and comes again.
-        self.asked: dict[Any, Any] = {}
+        # What they were found to ask, for a request that is remembered and comes again, by the id
+        # of the plan's part: the plan must not live on for it.
+        self.asked: dict[int, Any] = {}
         self.checked = False
         self.found: Found | None = None
         # The state of the store for which the compiled way has no answer.
@@ -97,16 +99,19 @@ class Variables:
         if document is not None:  # which may change, and with it what it links
             asked: Asked = plan.ask(document, self)
             return asked
-        found: Asked | None = self.asked.get(plan)
+        found: Asked | None = self.asked.get(id(plan))
         if found is None:
-            found = self.asked[plan] = plan.ask(None, self)
+            found = self.asked[id(plan)] = plan.ask(None, self)
         return found
 
     @property
     def coerced(self) -> VariableValues:
         """As the operation declares them. Raises: SurpriseError: they do not fit."""
         if self._coerced is None:
-            definitions = self._operation.variable_definitions or ()
+            operation = self._operation()
+            if operation is None:
+                raise SurpriseError("evicted")
+            definitions = operation.variable_definitions or ()
             coerced = get_variable_values(self._schema, definitions, self.sent)
             if not isinstance(coerced, VariableValues):
                 raise SurpriseError("variables")
@@ -202,11 +207,11 @@ class Arguments(Generic[T]):
 
     def __call__(self, variables: Variables) -> T:
         """What this request asks. Raises: SurpriseError: it cannot be asked."""
-        asked: T | EllipsisType = variables.asked.get(self, ...)
+        asked: T | EllipsisType = variables.asked.get(id(self), ...)
         if asked is ...:
             key = variables.key(self.names)
             asked = self._memo[key] if key in self._memo else self._first(key, variables)
-            variables.asked[self] = asked
+            variables.asked[id(self)] = asked
         return asked
 
     def _first(self, key: Any, variables: Variables) -> T:

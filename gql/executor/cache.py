@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakSet
+
 from .fragments import DocumentFragments
 
 
@@ -15,9 +17,9 @@ class FragmentCache:
         self.capacity_bytes = capacity_bytes
         self.size_bytes = 0
         self.clock = 0
-        self.sections: dict[DocumentFragments, None] = {}  # those that hold something
+        self.sections = WeakSet[DocumentFragments]()  # those that hold something
         self._version = ""
-        self._at_version: dict[DocumentFragments, None] = {}
+        self._at_version = WeakSet[DocumentFragments]()
 
     def turn_to(self, version: str, section: DocumentFragments) -> None:
         """A plan is used for a state. When it is another one, all plans let go of the last: pages
@@ -26,16 +28,16 @@ class FragmentCache:
         if version != self._version:
             for other in self._at_version:
                 other.forget_state()
-            self._at_version = {}
+            self._at_version = WeakSet()
             self._version = version
-        self._at_version[section] = None
+        self._at_version.add(section)
 
     def __len__(self) -> int:
         return sum(len(section.entries) for section in self.sections)
 
     def grow(self, section: DocumentFragments, size_bytes: int) -> None:
         """Count what is new, and make room for it."""
-        self.sections[section] = None
+        self.sections.add(section)
         self.clock += 1
         self.size_bytes += size_bytes
         section.size_bytes += size_bytes
@@ -47,7 +49,7 @@ class FragmentCache:
         self.size_bytes -= size_bytes
         section.size_bytes -= size_bytes
         if not section.size_bytes:
-            self.sections.pop(section, None)
+            self.sections.discard(section)
 
     def _make_room(self) -> None:
         # A tenth more than needed, so that a full cache does not sort its plans at every result.

@@ -5,6 +5,7 @@ Thus nothing is kept longer for being remembered here, and the store need not be
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,12 +19,13 @@ class FoundDocument(NamedTuple):
     """The document that the only look-up of an operation led to."""
 
     version: str
-    kept: DocumentFragments
+    kept: weakref.ref[DocumentFragments]
     key: Key
 
     def pieces(self) -> Sequence[Buffer] | None:
         """The JSON of its result, if that is still kept."""
-        entry = self.kept.at(self.version).get(self.key)
+        kept = self.kept()
+        entry = None if kept is None else kept.at(self.version).get(self.key)
         return None if entry is None else (entry.json,)
 
 
@@ -35,14 +37,15 @@ class FoundPage(NamedTuple):
     """
 
     version: str
-    plan: ConnectionPlan
+    plan: weakref.ref[ConnectionPlan]
     page_id: int
     around: bytes
     parts: Sequence[PageKey]
 
     def pieces(self) -> Sequence[Buffer] | None:
         """The JSON of the connection, if all of it is still kept."""
-        found = self.plan.kept(self.version, self.page_id, self.parts)
+        plan = self.plan()
+        found = None if plan is None else plan.kept(self.version, self.page_id, self.parts)
         if found is None or found[0].json is not self.around:
             return None
         return Lists(found[1]).fill(self.around)

@@ -83,6 +83,7 @@ class Cache(Protocol):
 
     capacity_bytes: int
     clock: int
+    size_bytes: int
 
     def turn_to(self, version: str, section: DocumentFragments) -> None:
         """Note that a plan is used for a state of the store."""
@@ -107,6 +108,7 @@ class DocumentFragments:
     """
 
     __slots__ = (
+        "__weakref__",
         "cache",
         "current",
         "entries",
@@ -136,6 +138,10 @@ class DocumentFragments:
         self.state_bytes = 0
         self.version = ""
         self.used = 0
+
+    def __del__(self) -> None:
+        # Gone with its plan, whose document was evicted.
+        self.cache.size_bytes -= self.size_bytes
 
     def at(self, version: str) -> dict[Key, Entry]:
         """The results that are true for this state of the store."""

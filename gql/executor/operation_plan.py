@@ -27,7 +27,7 @@ class OperationPlan:
     `around`: where the root has one link, the JSON before and behind its value.
     """
 
-    __slots__ = ("_checked", "around", "bails", "checked", "root", "runs", "texts")
+    __slots__ = ("__weakref__", "_checked", "around", "bails", "checked", "root", "runs", "texts")
 
     def __init__(self, root: ObjectPlan, checked: tuple[str, ...], texts: frozenset[str]) -> None:
         self.root = root

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from types import EllipsisType
 
@@ -10,9 +11,11 @@ from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
 from store import QueryError, Snapshot, StoreError, Visibility
 
+from ..garbage import cycles_freed
 from ..http import GraphQLRequest, Pipeline, Ready, Result
 from ..http.documents import Document
 from ..http.execution import COMPILED
+from ..http.request_memo import PreparedQuery
 from ..schema.context import Context, PageSizes
 from ..viewer import Viewer
 from .alongside import Buffer
@@ -23,8 +26,8 @@ from .compile import Compiler
 from .operation_plan import OperationPlan
 from .run import Run, without_waiting
 
-MAX_PLANS = 64
-"""How many plans a document may have: operations, times outcomes of directives, times rights."""
+PLAN_BYTES, PLAN_NODE_BYTES = 8_000, 320
+"""What a plan takes, and how much more for each node of its document at most; measured."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,35 +37,62 @@ class GivenUpError(Exception):
 
 
 class Prepared:
-    """What a request was found to ask: of which plan, with which variables, with which rights.
+    """A `PreparedQuery`: the plan that a request asks for, its variables, and its rights.
 
-    `counts`: where its answers are counted.
+    Attributes:
+        reference: Has the document cache, where each execution counts as a use of the document.
+        text: The document's text.
+        variables: The request's variables.
+        visibility: Which articles the viewer may see.
+        counts: Where answers are counted.
+        operation_name: The operation's name, if it has one.
     """
 
-    __slots__ = ("counts", "operation_name", "plan", "variables", "visibility")
+    __slots__ = (
+        "_plan",
+        "counts",
+        "operation_name",
+        "reference",
+        "text",
+        "variables",
+        "visibility",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what they are is above
         self,
+        reference: Pipeline,
+        text: str,
         plan: OperationPlan,
         variables: Variables,
         visibility: Visibility,
         counts: dict[str, int],
         operation_name: str | None,
     ) -> None:
-        self.plan = plan
+        self.reference = reference
+        self.text = text
+        self._plan = weakref.ref(plan)  # its document keeps it
         self.variables = variables
         self.visibility = visibility
         self.counts = counts
         self.operation_name = operation_name
 
+    @property
+    def is_valid(self) -> bool:
+        """Whether the plan is still kept."""
+        return self._plan() is not None
+
     def at_once(self, snapshot: Snapshot) -> Sequence[Buffer] | None:
         """The answer without waiting; see `Ready`."""
+        plan = self._plan()
+        if plan is None:
+            return None
         found = self.variables.found  # by the same request
         if found is not None and found.version == snapshot.version:
             pieces = found.pieces()
-            if pieces is not None and self.plan.around is not None:
+            if pieces is not None and plan.around is not None:
+                self.reference.documents.get(self.text)
                 self.counts[COMPILED] += 1
-                before, after = self.plan.around
+                before, after = plan.around
                 return before, *pieces, after
         try:
             return without_waiting(self.answer(snapshot))
@@ -71,7 +101,10 @@ class Prepared:
 
     async def answer(self, snapshot: Snapshot) -> Sequence[Buffer]:
         """The compiled way's answer, in pieces. Raises: SurpriseError, or anything: it has none."""
-        plan, variables = self.plan, self.variables
+        plan, variables = self._plan(), self.variables
+        if plan is None:
+            raise SurpriseError("evicted")
+        self.reference.documents.get(self.text)
         if variables.surprised == snapshot.version:
             raise SurpriseError("again")  # nothing is different from the last time
         if not plan.takes_request():
@@ -134,12 +167,13 @@ class CompiledPipeline:
         prepared = self.prepared(request, viewer)
         return None if prepared is None else Ready(prepared.at_once, prepared.operation_name)
 
-    def prepared(self, request: GraphQLRequest, viewer: Viewer) -> Prepared | None:
+    def prepared(self, request: GraphQLRequest, viewer: Viewer) -> PreparedQuery | None:
         """What a request asks, found out when it comes for the first time with these rights."""
-        found: Prepared | EllipsisType | None = request.memo.get(viewer.mark, ...)
-        if found is ...:
-            found = request.memo[viewer.mark] = self.prepare(request, viewer)
-        return found
+        by_rights = request.memo.prepared
+        prepared: PreparedQuery | EllipsisType | None = by_rights.get(viewer.mark, ...)
+        if prepared is ... or not (prepared is None or prepared.is_valid):
+            prepared = by_rights[viewer.mark] = self.prepare(request, viewer)
+        return prepared
 
     def prepare(self, request: GraphQLRequest, viewer: Viewer) -> Prepared | None:
         """What a request asks; None where the compiled way does not take it."""
@@ -157,7 +191,9 @@ class CompiledPipeline:
         if plan is None:
             return None
         name = operation.name.value if operation.name else None
-        return Prepared(plan, variables, viewer.visibility, self.counts, name)
+        return Prepared(
+            self.reference, request.query, plan, variables, viewer.visibility, self.counts, name
+        )
 
     def count(self, error: Exception) -> None:
         """Count what stopped the compiled way: something to be expected, or a fault of ours."""
@@ -191,10 +227,9 @@ class CompiledPipeline:
         )
         plan: OperationPlan | EllipsisType | None = document.plans.get(key, ...)
         if plan is ...:
-            if len(document.plans) >= MAX_PLANS:
-                document.plans.clear()
-            plan = document.plans[key] = self.first_plan(document, operation, variables, viewer)
-            self.reference.documents.keep(text, document)  # it has grown
+            plan = self.first_plan(document, operation, variables, viewer)
+            document.add_plan(key, plan, PLAN_BYTES + PLAN_NODE_BYTES * document.nodes)
+            self.reference.documents.resize(text, document)
         return plan
 
     def first_plan(
@@ -207,12 +242,13 @@ class CompiledPipeline:
         """A new plan. Raises: SurpriseError: the variables that directives need do not fit."""
         assert document.ast is not None  # noqa: S101  # see above
         try:
-            return self.compiler.compile(
-                document.ast,
-                operation,
-                variables.coerced,
-                may_read_secured=viewer.may_read_secured,
-            )
+            with cycles_freed():
+                return self.compiler.compile(
+                    document.ast,
+                    operation,
+                    variables.coerced,
+                    may_read_secured=viewer.may_read_secured,
+                )
         except UnsupportedError:
             return None
         except GraphQLError as error:

@@ -55,9 +55,9 @@ class ObjectPlan:
         """What tells apart the values of the variables that show; None where none do."""
         if not self.names:
             return None
-        variant: Hashable = variables.asked.get(self, ...)
+        variant: Hashable = variables.asked.get(id(self), ...)
         if variant is ...:
-            variant = variables.asked[self] = variables.key(self.names)
+            variant = variables.asked[id(self)] = variables.key(self.names)
         return variant
 
     def keys(self, documents: Iterable[Any], variables: Variables) -> list[Key]:
@@ -144,7 +144,7 @@ class ConnectionPlan:
     Where all are, what is around them is kept, too, in `frames` by the page.
     """
 
-    __slots__ = ("frames", "items", "render", "with_total")
+    __slots__ = ("__weakref__", "frames", "items", "render", "with_total")
 
     def __init__(
         self,

@@ -119,7 +119,7 @@ class Writer:
         """The function whose body was written."""
         source = "\n".join([f"def render({', '.join(parameters)}):", *self.lines])
         exec(compile(source, "<plan>", "exec"), self.names)  # noqa: S102  # our own text: response keys and names are validated and quoted
-        return self.names["render"]  # type: ignore[no-any-return]
+        return self.names.pop("render")  # type: ignore[no-any-return]  # in its own globals it would be a cycle
 
 
 def leaf(writer: Writer, depth: int, source: str, type: GraphQLOutputType) -> str:

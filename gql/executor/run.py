@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from itertools import chain
 from typing import Any, TypeVar
+from weakref import ref
 
 import orjson
 
@@ -179,7 +180,7 @@ class Run:
         json = await self.one(chosen, found)
         if document is None:
             key = (chosen.variant(self.variables), found.id) if chosen.names else found.id
-            self.variables.found = FoundDocument(self.snapshot.version, chosen.kept, key)
+            self.variables.found = FoundDocument(self.snapshot.version, ref(chosen.kept), key)
         return json
 
     async def connection(self, plan: ConnectionPlan, cursor_of: Any, page: Page[Any]) -> Any:
@@ -193,7 +194,7 @@ class Run:
             kept = plan.kept(version, id(page), parts)
             if kept is not None:
                 self.lists.texts = kept[1]
-                self.page_found = FoundPage(version, plan, id(page), frame.json, parts)
+                self.page_found = FoundPage(version, ref(plan), id(page), frame.json, parts)
                 return frame.fragment
         rendered = await self.rendered(plan, cursor_of, page)
         # Lists that are joined are marks in it; what is made for the first time is not kept.

@@ -2,8 +2,6 @@
 
 from .application import Application, Middleware, compose
 from .asgi import ContextFactory, GraphQLApp, RequestSummary
-from .asked import HeaderMap, PlainRequests
-from .bounded_cache import BoundedCache
 from .cors import CorsMiddleware
 from .cost import CostSettings
 from .cost_limit import CostLimit
@@ -15,11 +13,11 @@ from .kept_answers import KeptAnswers
 from .limits import Limits
 from .protocol import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, Result
 from .reply import Reply, refusal_reply
-from .response_cache import ResponseCache
+from .request_cache import HeaderMap, RequestCache
+from .response_cache import response_cache
 
 __all__ = [
     "Application",
-    "BoundedCache",
     "ContextFactory",
     "CorsMiddleware",
     "CostLimit",
@@ -39,12 +37,12 @@ __all__ = [
     "Limits",
     "Middleware",
     "Pipeline",
-    "PlainRequests",
     "Ready",
     "Reply",
+    "RequestCache",
     "RequestSummary",
-    "ResponseCache",
     "Result",
     "compose",
     "refusal_reply",
+    "response_cache",
 ]

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from .asked import HeaderMap
 from .reply import Reply
+from .request_cache import HeaderMap
 
 
 class Application(Protocol):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from functools import lru_cache
 
 import brotli
 import zstandard
@@ -24,7 +23,6 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 """The encodings on offer, the one that we like best first."""
 
 
-@lru_cache(maxsize=128)
 def best_encoding(accept_encoding: bytes) -> str | None:
     """The encoding for a client with this Accept-Encoding; None: as it is.
 

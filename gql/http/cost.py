@@ -41,6 +41,7 @@ ASSUMED_ITEMS = 5
 _SIZES = ("first", "last")
 _LISTS = ("ids",)
 _MAX_REMEMBERED = 256
+_COST_BYTES, _VALUE_BYTES = 250, 120
 
 
 class CostSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,12 +187,17 @@ class Measure:
 
 
 class Costs:
-    """What the operations of a document cost, by the values of the variables that matter."""
+    """What the operations of a document cost, by the values of the variables that matter.
 
-    __slots__ = ("_by_operation",)
+    Attributes:
+        size_bytes: What the costs counted so far take.
+    """
+
+    __slots__ = ("_by_operation", "size_bytes")
 
     def __init__(self) -> None:
         self._by_operation: dict[int, tuple[tuple[str, ...], dict[Any, int]]] = {}
+        self.size_bytes = 0
 
     def known(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int | None:
         """The cost of an operation of this document, if it was counted for variables like these."""
@@ -203,9 +209,12 @@ class Costs:
         measure = Measure(asked, settings)
         cost, names = measure.total(), tuple(measure.used)
         _, found = self._by_operation.setdefault(id(asked.operation), (names, {}))
+        entry_bytes = _COST_BYTES + _VALUE_BYTES * len(names)
         if len(found) >= _MAX_REMEMBERED:
+            self.size_bytes -= entry_bytes * len(found)
             found.clear()
         found[_key(names, asked.variables)] = cost
+        self.size_bytes += entry_bytes
         return cost
 
 

@@ -6,7 +6,6 @@ request has `"extensions": {"cost": true}`.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -19,7 +18,6 @@ from .execution import ExecuteReady, Pipeline, Ready
 from .protocol import GraphQLRequest, Result, failed
 
 HEADER = b"x-newsgraph-cost"
-_MEMO = "cost"
 
 
 class CostLimit:
@@ -54,9 +52,9 @@ class CostLimit:
 
     def known_cost(self, request: GraphQLRequest) -> int:
         """What a request costs, counted when it comes for the first time."""
-        cost: int | None = request.memo.get(_MEMO)
+        cost = request.memo.cost
         if cost is None:
-            cost = request.memo[_MEMO] = self.cost(request)
+            cost = request.memo.cost = self.cost(request)
         return cost
 
     def cost(self, request: GraphQLRequest) -> int:
@@ -67,7 +65,11 @@ class CostLimit:
             if cost is not None:
                 return cost
         asked = self.asked(request)
-        return document.costs.of(asked, self.settings) if asked else 0
+        if asked is None:
+            return 0
+        cost = document.costs.of(asked, self.settings)
+        self.reference.documents.resize(request.query, document)
+        return cost
 
     def asked(self, request: GraphQLRequest) -> Asked | None:
         """What a request asks, if that can be executed."""
@@ -98,7 +100,6 @@ def _wants_cost(request: GraphQLRequest) -> bool:
     return request.extensions is not None and request.extensions.get("cost") is True
 
 
-@lru_cache(maxsize=1_024)
 def _header(cost: int) -> tuple[bytes, bytes]:
     return HEADER, b"%d" % cost
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import Any
 
 import orjson
@@ -42,6 +43,24 @@ def nesting(value: Any) -> int:
             if isinstance(child, _CONTAINERS)
         ]
     return depth
+
+
+def held_bytes(value: Any) -> int:
+    """What a decoded value takes in memory, each of its parts counted where it stands.
+
+    That is up to 25 times the length of its text: an empty list is 56 bytes, and two characters.
+    """
+    size_bytes = 0
+    pending = [value]
+    while pending:
+        each = pending.pop()
+        size_bytes += sys.getsizeof(each)
+        if isinstance(each, dict):
+            pending.extend(each)
+            pending.extend(each.values())
+        elif isinstance(each, list):
+            pending.extend(each)
+    return size_bytes
 
 
 def _finite(value: Any) -> Any:

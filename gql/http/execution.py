@@ -11,6 +11,7 @@ import strawberry
 from graphql import ExecutionResult, OperationDefinitionNode, OperationType, execute
 from strawberry.execution import optimized_is_awaitable
 
+from gql.cache import ByteCache
 from gql.errors import (
     BAD_USER_INPUT,
     FormattedError,
@@ -23,7 +24,7 @@ from gql.errors import (
     request_error,
 )
 
-from .documents import Document, DocumentCache, declare_one_of, prepare_document
+from .documents import Document, declare_one_of, document_bytes, prepare_document
 from .encoding import encode
 from .limits import Limits
 from .protocol import GraphQLRequest, Result, error_codes, failed
@@ -93,7 +94,9 @@ class Pipeline:
         declare_one_of(schema._schema)
         self.limits = limits or Limits()
         self.counts: Mapping[str, int] = {}
-        self.documents = DocumentCache(cache_bytes)
+        self.documents: ByteCache[str, Document] = ByteCache(
+            "documents", cache_bytes, document_bytes
+        )
 
     async def __call__(
         self, request: GraphQLRequest, context: Any, *, read_only: bool = False
@@ -123,13 +126,10 @@ class Pipeline:
 
     def find(self, request: GraphQLRequest) -> tuple[Document, OperationDefinitionNode | None]:
         """The document of a request, and which of its operations it asks for, if it has that."""
-        found: tuple[Document, OperationDefinitionNode | None] | None = request.memo.get(self)
-        if found is None:
-            document = self.prepare(request.query)
-            found = document, document.find(request.operation_name)
-            if not document.errors:
-                request.memo[self] = found
-        return found
+        memo = request.memo
+        if memo.document is None:
+            memo.document = self.prepare(request.query)
+        return memo.document, memo.document.find(request.operation_name)
 
     def prepare(self, text: str) -> Document:
         """The document of a text, from the cache where it is known and valid."""
@@ -137,7 +137,7 @@ class Pipeline:
         if document is None:
             document = prepare_document(self.schema._schema, text, self.limits)
             if not document.errors:
-                self.documents.keep(text, document)
+                self.documents.put(text, document)
         return document
 
     async def execute(

@@ -14,23 +14,22 @@ from __future__ import annotations
 
 from binascii import hexlify
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Protocol
 
-import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gql.cache import ByteCache, CacheRegistry
 from gql.conditional import matches
 from gql.errors import Headers
 
 from .asgi import RequestSummary
-from .asked import Asked, Form, HeaderMap, PlainRequests
-from .execution import COMPILED, ExecuteReady, Run
+from .execution import COMPILED, ExecuteReady
 from .handler import failure
 from .protocol import Result, respond
-from .reply import Head, Reply
-from .response_cache import CachedResponse, ResponseCache
+from .reply import HeaderBlock, PreparedReply, Reply
+from .request_cache import HeaderMap, ReceivedRequest, RequestCache, ResponseVariant
+from .response_cache import CachedResponse, ResponseCache, ResponseKey
 
 _NO_HEADERS: Headers = ()
 _VARY = (b"vary", b"Accept, Accept-Encoding, Authorization")
@@ -65,25 +64,11 @@ Current = Callable[[], State | None]
 """The store's state where it is in memory; None: somebody has to wait for it."""
 
 
-class Known(msgspec.Struct, frozen=True):
-    """What is known of a request in one form before it is answered once more.
+BlockKey = tuple[ResponseVariant, str, Headers, str | None]
+"""A variant, what executed it, header fields of the answer's own, and the encoding."""
 
-    `digest` tells it apart from all others; `head` is that of an answer which `run` gives.
-    """
-
-    digest: bytes
-    run: Run | None
-    head: Head
-    headers: Headers
-    summary: RequestSummary
-
-    def etag(self, version: bytes) -> bytes:
-        """A strong validator of the answer, known before there is one.
-
-        The answer is the same whenever the request, its form, the rights and the state of the store
-        are.
-        """
-        return b'"%s-%s"' % (self.digest, version)
+BLOCKS_BYTES = 1 << 20
+"""Room for blocks of header fields, which many requests share."""
 
 
 class FastPath:
@@ -93,11 +78,12 @@ class FastPath:
         self,
         next_app: ASGIApp,
         execute: ExecuteReady,
-        requests: PlainRequests,
+        requests: RequestCache,
         make_context: MakeContext,
         current: Current,
         *,
         responses: ResponseCache,
+        caches: CacheRegistry,
         cache_control: str,
         explain: bool = False,
     ) -> None:
@@ -106,54 +92,56 @@ class FastPath:
         self.requests = requests
         self.make_context = make_context
         self.current = current
-        self.responses = responses
+        self.responses = caches.add(responses)
         self.keeps = responses.capacity_bytes > 0
         self.cache_control = (b"cache-control", cache_control.encode())
-        self.not_modified = Head((self.cache_control, _VARY))
+        self.not_modified = HeaderBlock((self.cache_control, _VARY))
         self.explain = explain
-        self.head = lru_cache(maxsize=1_024)(self._head)
+        self._blocks: ByteCache[BlockKey, HeaderBlock] = caches.add(
+            ByteCache("header_blocks", BLOCKS_BYTES, _block_bytes)
+        )
 
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
         """The sync form: the reply to a plain POST that can be answered without waiting."""
         viewer: Viewer = scope["state"]["viewer"]
-        asked = self.requests.post(headers, body, viewer.mark)
-        return None if asked is None else self.from_memory(asked, viewer)
+        received = self.requests.post(headers, body, viewer.mark)
+        return None if received is None else self.from_memory(received, viewer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI form; the authentication has left the viewer in the scope's state."""
         messages: list[Message] = []
-        asked = None
+        received = None
         headers = dict(scope["headers"])
         viewer = scope.get("state", {}).get("viewer")
         if viewer is None or len(headers) < len(scope["headers"]):
             pass  # the path is open to all; which of two fields counts is for others to say
         elif scope["method"] == "POST":
             body = await _read(receive, messages, self.requests.settings.max_body_bytes)
-            asked = None if body is None else self.requests.post(headers, body, viewer.mark)
+            received = None if body is None else self.requests.post(headers, body, viewer.mark)
         elif scope["method"] == "GET":
-            asked = self.requests.get(headers, scope["query_string"], viewer.mark)
-        reply = await self.answer(asked, scope, viewer) if asked is not None else None
+            received = self.requests.get(headers, scope["query_string"], viewer.mark)
+        reply = await self.answer(received, scope, viewer) if received is not None else None
         if reply is None:
             await self.next_app(scope, _replaying(messages, receive), send)
         else:
             await reply.send(scope, send)
 
-    async def answer(self, asked: Asked, scope: Scope, viewer: Viewer) -> Reply | None:
+    async def answer(self, received: ReceivedRequest, scope: Scope, viewer: Viewer) -> Reply | None:
         """The reply to a plain request; None where it cannot be served."""
-        reply = self.from_memory(asked, viewer)
+        reply = self.from_memory(received, viewer)
         if reply is not None:
             return reply
         try:
             context = await self.make_context(scope)
         except Exception:  # noqa: BLE001  # what is behind meets it again, and has the words for it
             return None
-        known = self.known(asked, viewer)
-        reply = self.at_hand(asked, known, context.version)
+        prepared = self.prepared(received, viewer)
+        reply = self.at_hand(received, prepared, context.version)
         if reply is not None:
             return reply
-        return await self.executed(asked, known, context, read_only=scope["method"] == "GET")
+        return await self.executed(received, prepared, context, read_only=scope["method"] == "GET")
 
-    def from_memory(self, asked: Asked, viewer: Viewer) -> Reply | None:
+    def from_memory(self, received: ReceivedRequest, viewer: Viewer) -> Reply | None:
         """The reply without waiting; None where there is none to be had."""
         try:
             state = self.current()
@@ -161,98 +149,151 @@ class FastPath:
             return None
         if state is None:
             return None
-        known = self.known(asked, viewer)
+        prepared = self.prepared(received, viewer)
         version = state.version.encode()
-        if self.keeps or asked.if_none_match:
-            reply = self.at_hand(asked, known, version)
+        if self.keeps or received.if_none_match:
+            reply = self.at_hand(received, prepared, version)
             if reply is not None:
                 return reply
-        pieces = known.run(state) if known.run is not None else None
+        pieces = prepared.run(state) if prepared.run is not None else None
         if pieces is None:
+            # Its plan may have left the cache: then it is prepared anew when it is executed.
+            received.plain.replies.pop(received.variant)
             return None
-        if asked.form.encoding is None and not self.keeps:
-            etag, size_bytes = known.etag(version), sum(map(len, pieces))
-            return Reply(200, known.head, etag, pieces, size_bytes, known.summary)
-        response = CachedResponse(b"".join(pieces), known.summary, COMPILED, known.headers)
-        return self.reply(asked, known, version, response)
+        if received.variant.encoding is None and not self.keeps:
+            etag, size_bytes = prepared.etag(version), sum(map(len, pieces))
+            return Reply(200, prepared.block, etag, pieces, size_bytes, prepared.summary)
+        body = b"".join(pieces)
+        response = CachedResponse(body, prepared.summary, COMPILED, prepared.headers)
+        return self.kept_reply(received, prepared, version, response)
 
-    def known(self, asked: Asked, viewer: Viewer) -> Known:
-        """What is known of a request beforehand, found out once."""
-        memo = asked.request.memo
-        known: Known | None = memo.get(asked.form)
-        if known is None:
-            form, ready = asked.form, self.execute.ready(asked.request, viewer)
-            digest = hexlify(blake2b(asked.text + form.text, digest_size=12).digest())
+    def prepared(self, received: ReceivedRequest, viewer: Viewer) -> PreparedReply:
+        """What is known of a request's answer beforehand; worked out once."""
+        plain, variant = received.plain, received.variant
+        prepared = plain.replies.get(variant)
+        if prepared is None:
+            ready = self.execute.ready(plain.request, viewer)
+            plain.request.memo.release()
+            digest = hexlify(blake2b(plain.text + variant.text, digest_size=12).digest())
             run, headers, name = None, _NO_HEADERS, None
             if ready is not None:
                 run, headers, name = ready.run, ready.headers, ready.operation_name
-            head = self.head(form, COMPILED, headers)
-            known = memo[form] = Known(digest, run, head, headers, _summary(name))
-        return known
+            block = self.block(variant, COMPILED, headers)
+            prepared = PreparedReply(digest, run, block, headers, RequestSummary(name))
+            plain.replies[variant] = prepared
+            self.requests.resize(plain)
+        return prepared
 
-    def at_hand(self, asked: Asked, known: Known, version: bytes) -> Reply | None:
+    def at_hand(
+        self, received: ReceivedRequest, prepared: PreparedReply, version: bytes
+    ) -> Reply | None:
         """The reply where the client has the answer, or the response cache does."""
-        tags = asked.if_none_match
+        tags = received.if_none_match
         # A star fits whatever there is; whether there is an answer shows only when it is executed.
         if tags and tags.strip() != b"*":
-            etag = known.etag(version)
+            etag = prepared.etag(version)
             if matches(tags.decode("latin-1"), etag.decode()):
-                return Reply(304, self.not_modified, etag, (), 0, known.summary)
-        response = self.responses.get((asked.text, asked.form.rights + version))
-        return None if response is None else self.reply(asked, known, version, response)
+                return Reply(304, self.not_modified, etag, (), 0, prepared.summary)
+        response = self.responses.get(_key(received, version)) if self.keeps else None
+        return None if response is None else self.reply(received, prepared, version, response)
 
     async def executed(
-        self, asked: Asked, known: Known, context: RequestContext, *, read_only: bool
+        self,
+        received: ReceivedRequest,
+        prepared: PreparedReply,
+        context: RequestContext,
+        *,
+        read_only: bool,
     ) -> Reply:
         """The reply by executing the operation."""
+        request = received.plain.request
         try:
-            result = await self.execute(asked.request, context, read_only=read_only)
+            result = await self.execute(request, context, read_only=read_only)
         except Exception as error:  # noqa: BLE001  # the last place that can log and mask it
             result = failure(error)
+        finally:
+            request.memo.release()
         if not result.has_data or result.error_codes:
-            return refused(result, asked)
+            return refused(result, received.variant)
         summary = RequestSummary(result.operation_name)
         response = CachedResponse(result.body, summary, result.way, result.headers)
-        return self.reply(asked, known, context.version, response)
+        return self.kept_reply(received, prepared, context.version, response)
 
-    def reply(self, asked: Asked, known: Known, version: bytes, response: CachedResponse) -> Reply:
-        """The reply with an answer, which is kept if there is room."""
-        encoding, body = None, response.body
-        if asked.form.encoding is not None:
-            encoding, body = response.encoded(asked.form.encoding)
-        head = known.head
-        if known.run is None or response.way != COMPILED:
-            head = self.head(asked.form, response.way, response.headers)
-        if encoding is not None:
-            head = head.with_field(b"content-encoding", encoding.encode())
-        self.responses.keep((asked.text, asked.form.rights + version), response)
-        return Reply(200, head, known.etag(version), (body,), len(body), response.summary)
+    def kept_reply(
+        self,
+        received: ReceivedRequest,
+        prepared: PreparedReply,
+        version: bytes,
+        response: CachedResponse,
+    ) -> Reply:
+        """The reply with a new answer, which is kept if there is room."""
+        if self.keeps:
+            self.responses.put(_key(received, version), response)
+        return self.reply(received, prepared, version, response)
 
-    def _head(self, form: Form, way: str, more: Headers) -> Head:
-        """The header fields of an answer as it is, but those that differ with its content."""
+    def reply(
+        self,
+        received: ReceivedRequest,
+        prepared: PreparedReply,
+        version: bytes,
+        response: CachedResponse,
+    ) -> Reply:
+        """The reply with an answer."""
+        variant, encoding, body = received.variant, None, response.body
+        if variant.encoding is not None:
+            size_bytes = response.size_bytes
+            encoding, body = response.encoded(variant.encoding)
+            if self.keeps and response.size_bytes != size_bytes:
+                self.responses.resize(_key(received, version), response)
+        block = prepared.block
+        if encoding is not None or prepared.run is None or response.way != COMPILED:
+            block = self.block(variant, response.way, response.headers, encoding)
+        etag = prepared.etag(version)
+        return Reply(200, block, etag, (body,), len(body), response.summary)
+
+    def block(
+        self, variant: ResponseVariant, way: str, headers: Headers, encoding: str | None = None
+    ) -> HeaderBlock:
+        """The header fields of an answer, but those that differ with its content."""
+        key = variant, way, headers, encoding
+        block = self._blocks.get(key)
+        if block is None:
+            block = HeaderBlock(self._fields(*key))
+            self._blocks.put(key, block)
+        return block
+
+    def _fields(
+        self, variant: ResponseVariant, way: str, headers: Headers, encoding: str | None
+    ) -> Headers:
         fields = [
-            (b"content-type", f"{form.media_type}; charset=utf-8".encode()),
+            (b"content-type", f"{variant.media_type}; charset=utf-8".encode()),
             self.cache_control,
             _VARY,
-            *more,
+            *headers,
         ]
         if self.explain:
             fields.append((b"x-newsgraph-way", way.encode()))
-        return Head.of(tuple(fields))
+        if encoding is not None:
+            fields.append((b"content-encoding", encoding.encode()))
+        return tuple(fields)
 
 
-@lru_cache(maxsize=1_024)
-def _summary(operation_name: str | None) -> RequestSummary:
-    return RequestSummary(operation_name)
+def _key(received: ReceivedRequest, version: bytes) -> ResponseKey:
+    return received.plain.text, received.variant.scope_key + version
 
 
-def refused(result: Result, asked: Asked) -> Reply:
+def _block_bytes(key: BlockKey, block: HeaderBlock) -> int:
+    own = sum(len(name) + len(value) + 130 for name, value in key[2])
+    return own + 2 * len(block.text) + 500
+
+
+def refused(result: Result, variant: ResponseVariant) -> Reply:
     """The reply with an answer that has errors, which nobody should keep."""
-    response = respond(result, asked.form.media_type)
-    head = Head(tuple(field for field in response.headers if field[0] != b"content-length"))
+    response = respond(result, variant.media_type)
+    block = HeaderBlock(tuple(field for field in response.headers if field[0] != b"content-length"))
     summary = RequestSummary(response.operation_name, response.error_codes)
     body = response.body
-    return Reply(response.status, head, b"", (body,), len(body), summary)
+    return Reply(response.status, block, b"", (body,), len(body), summary)
 
 
 async def _read(receive: Receive, messages: list[Message], limit: int) -> bytes | None:

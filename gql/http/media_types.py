@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import StrEnum
-from functools import lru_cache
 
 _QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _UTF8 = ("utf-8", "utf8")
@@ -55,7 +54,6 @@ def quality_of(media_type: str, accept: str) -> tuple[float, int]:
     return quality, specificity
 
 
-@lru_cache(maxsize=128)
 def negotiate(accept: str) -> MediaType | None:
     """The media type to answer with; None where the client accepts neither.
 

@@ -24,6 +24,7 @@ from gql.errors import (
 
 from .encoding import decode, encode, nesting
 from .media_types import MediaType, is_utf8, negotiate, parse_media_type
+from .request_memo import RequestMemo
 
 ALLOWED_METHODS = "GET, HEAD, POST, OPTIONS"
 _MAX_PARAMETERS = 20
@@ -61,14 +62,19 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 class GraphQLRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A well-formed request: https://graphql.github.io/graphql-over-http/draft/#sec-Request .
 
-    `memo` is where who executes it may leave what helps when the same request comes again.
+    Attributes:
+        query: The document's text.
+        operation_name: Which of its operations to execute.
+        variables: Their values as they were sent.
+        extensions: What else clients say.
+        memo: What those who execute it remember of it.
     """
 
     query: str
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None
-    memo: dict[Any, Any] = {}
+    memo: RequestMemo = msgspec.field(default_factory=RequestMemo)
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import msgspec
 from starlette.types import Scope, Send
@@ -12,6 +11,7 @@ from gql.errors import Headers, RequestError, refusal
 
 from .asgi import RequestSummary
 from .encoding import encode
+from .execution import Run
 
 _LINE = b"%s: %s\r\n"
 
@@ -21,8 +21,13 @@ def _lines(pairs: Headers) -> bytes:
     return _LINE * len(pairs) % sum(pairs, ())
 
 
-class Head:
-    """Header fields that many replies share: as pairs, and as they are written."""
+class HeaderBlock:
+    """Header fields that many replies share.
+
+    Attributes:
+        pairs: Names and values, as ASGI takes them.
+        text: The same as HTTP/1.1 writes them.
+    """
 
     __slots__ = ("pairs", "text")
 
@@ -30,37 +35,52 @@ class Head:
         self.pairs = pairs
         self.text = _lines(pairs)
 
-    @classmethod
-    @lru_cache(maxsize=1_024)
-    def of(cls, pairs: Headers) -> Head:
-        """The same object for the same fields: requests that are remembered hold on to it."""
-        return cls(pairs)
 
-    def with_field(self, name: bytes, value: bytes) -> Head:
-        """These and one more."""
-        return Head.of((*self.pairs, (name, value)))
+class PreparedReply(msgspec.Struct, frozen=True):
+    """What is known of a request's answer in one variant before it is executed once more.
+
+    Attributes:
+        digest: Tells the request and the variant apart from all others.
+        run: Gives the answer without waiting, where there is a plan for that.
+        block: The header fields of an answer that `run` gives.
+        headers: Those among them that the executor asks for.
+        summary: What observers are told of it.
+    """
+
+    digest: bytes
+    run: Run | None
+    block: HeaderBlock
+    headers: Headers
+    summary: RequestSummary
+
+    def etag(self, version: bytes) -> bytes:
+        """A strong validator of the answer for a state of the store, known before there is one.
+
+        The answer is the same whenever the request, its variant and the state of the store are.
+        """
+        return b'"%s-%s"' % (self.digest, version)
 
 
-_REFUSAL = Head(
+_REFUSAL = HeaderBlock(
     ((b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store"))
 )
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What is sent, and a summary of it for the telemetry.
+    """What is sent for a request. A 304 has no body, and no field says how long it would be.
 
     Attributes:
-        status: The HTTP status.
-        head: The header block, without the fields below.
-        etag: Empty where there is none.
-        pieces: They make the body. A 304 has none.
-        size_bytes: The body's length. A 304 has no field that tells it.
-        summary: What was executed, and its errors.
+        status: The status code.
+        block: The header fields but those that differ with the body.
+        etag: The validator; empty where there is none.
+        pieces: The parts of the body.
+        size_bytes: Their length together.
+        summary: What was executed, and its errors, for the telemetry.
         added: Header fields that middleware adds behind all others.
     """
 
     status: int
-    head: Head
+    block: HeaderBlock
     etag: bytes
     pieces: Sequence[bytes | memoryview]
     size_bytes: int
@@ -72,11 +92,11 @@ class Reply(msgspec.Struct, frozen=True):
         """The whole body."""
         return b"".join(self.pieces)
 
-    def with_fields(self, head: Head, added: Headers) -> Reply:
+    def with_fields(self, block: HeaderBlock, added: Headers) -> Reply:
         """The same reply with this header block, and with fields added behind all others."""
         return Reply(
             self.status,
-            head,
+            block,
             self.etag,
             self.pieces,
             self.size_bytes,
@@ -86,7 +106,7 @@ class Reply(msgspec.Struct, frozen=True):
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """All header fields, as ASGI takes them."""
-        headers = list(self.head.pairs)
+        headers = list(self.block.pairs)
         if self.etag:
             headers.append((b"etag", self.etag))
         if self.status != 304:
@@ -98,11 +118,11 @@ class Reply(msgspec.Struct, frozen=True):
         """The same as HTTP/1.1 writes them, with the empty line after them."""
         added = _lines(self.added) if self.added else b""
         if self.status == 304:
-            return b"%setag: %s\r\n%s\r\n" % (self.head.text, self.etag, added)
+            return b"%setag: %s\r\n%s\r\n" % (self.block.text, self.etag, added)
         if self.etag:
-            values = self.head.text, self.etag, self.size_bytes, added
+            values = self.block.text, self.etag, self.size_bytes, added
             return b"%setag: %s\r\ncontent-length: %d\r\n%s\r\n" % values
-        return b"%scontent-length: %d\r\n%s\r\n" % (self.head.text, self.size_bytes, added)
+        return b"%scontent-length: %d\r\n%s\r\n" % (self.block.text, self.size_bytes, added)
 
     async def send(self, scope: Scope, send: Send) -> None:
         """Send it as ASGI messages, and leave its summary in the scope for the telemetry."""

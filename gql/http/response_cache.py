@@ -1,21 +1,28 @@
-"""Whole answers, kept for the next request that says the same of the same state of the store."""
+"""The response cache: whole answers, for the next request that says the same of the same state."""
 
 from __future__ import annotations
 
+from gql.cache import ByteCache
 from gql.errors import Headers
 
 from .asgi import RequestSummary
-from .bounded_cache import BoundedCache
 from .compression import COMPRESSORS, MIN_BYTES
 
-ENTRY_BYTES = 300
-"""What an entry costs beside its key and its bodies."""
+RESPONSE_BYTES = 500
+"""What an entry takes beside its key and its bodies; measured."""
 
 
 class CachedResponse:
-    """An answer's body, its compressed forms as they come to be asked for, and how it was made.
+    """An answer's body, with its compressed forms as they come to be asked for.
 
-    `headers` are fields of its own. It is the same for all forms but the encoding.
+    It is the same for all variants but the encoding.
+
+    Attributes:
+        body: The body as it is.
+        compressed: The body in the encodings that were asked for.
+        summary: What observers are told of it.
+        way: What executed it.
+        headers: Header fields of its own.
     """
 
     __slots__ = ("body", "compressed", "headers", "summary", "way")
@@ -46,15 +53,16 @@ class CachedResponse:
 
 
 ResponseKey = tuple[bytes, bytes]
-"""What was asked, and of which state, with which rights."""
+"""A request's text; the viewer's scope key with the name of the store's state."""
+
+ResponseCache = ByteCache[ResponseKey, CachedResponse]
 
 
-class ResponseCache(BoundedCache[ResponseKey, CachedResponse]):
-    """The answers used last."""
+def response_cache(capacity_bytes: int) -> ResponseCache:
+    """An empty cache of answers."""
+    return ByteCache("responses", capacity_bytes, response_bytes)
 
-    def keep(self, key: ResponseKey, response: CachedResponse) -> None:
-        """Keep an answer, counted with the forms it has by now; with no room at all, do nothing."""
-        if not self.capacity_bytes:
-            return
-        key_bytes = len(key[0]) + len(key[1])
-        self.put(key, response, key_bytes + response.size_bytes + ENTRY_BYTES)
+
+def response_bytes(key: ResponseKey, response: CachedResponse) -> int:
+    """What an answer takes, with the forms that it has by now."""
+    return len(key[0]) + len(key[1]) + response.size_bytes + RESPONSE_BYTES

@@ -66,7 +66,7 @@ class Operations:
     def __init__(self, limit: CostLimit, execute: Execute) -> None:
         self.execute = execute
         self._limit = limit
-        self._shared = SharedAnswers()
+        self.shared = SharedAnswers()
         self._reference = limit.reference
 
     def kind(self, request: GraphQLRequest) -> OperationType | None:
@@ -99,7 +99,7 @@ class Operations:
             async for told in stream:
                 # All that a body depends on, and nothing of who is the first to ask for it.
                 key = (selection, told.context.rights, told.context.version, told.event)
-                body = await self._shared.get(key, partial(_body, executor, told))
+                body = await self.shared.get(key, partial(_body, executor, told))
                 yield Answer(body, told.cursor)
 
     def _executor(self, request: GraphQLRequest, context: Any) -> Executor[Any] | list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from hashlib import blake2b
 from typing import Any
 
 from graphql import (
@@ -16,20 +17,27 @@ from graphql import (
     visit,
 )
 
-from gql.http import BoundedCache, GraphQLRequest
+from gql.cache import ByteCache
+from gql.http import GraphQLRequest
 from gql.http.encoding import encode
 
 SHARED_BYTES = 8 << 20
 """Room for rendered answers: those who follow are at the same place, or soon will be."""
-_OVERHEAD_BYTES = 1_000
+_KEY_BYTES = 1_000  # a digest, rights, a version and an event
 _DEPTH_OF_OWN = len(("definitions", 0, "selection_set", "selections", 0, "arguments", 0))
 
 
 class SharedAnswers:
-    """Bodies by what they depend on, each made once, for whoever comes first."""
+    """Bodies by what they depend on, each made once, for whoever comes first.
+
+    Attributes:
+        cache: The bodies that were made.
+    """
 
     def __init__(self, capacity_bytes: int = SHARED_BYTES) -> None:
-        self._made = BoundedCache[Hashable, bytes](capacity_bytes)
+        self.cache: ByteCache[Hashable, bytes] = ByteCache(
+            "subscription_events", capacity_bytes, lambda _, body: len(body) + _KEY_BYTES
+        )
         self._making: dict[Hashable, asyncio.Task[bytes]] = {}
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> bytes:
@@ -37,7 +45,7 @@ class SharedAnswers:
 
         Who stops waiting takes it from nobody else. Raises: whatever `make` does, to all.
         """
-        body = self._made.get(key)
+        body = self.cache.get(key)
         if body is not None:
             return body
         task = self._making.get(key)
@@ -45,22 +53,17 @@ class SharedAnswers:
             task = self._making[key] = asyncio.create_task(self._make(key, make))
         return await asyncio.shield(task)
 
-    @property
-    def size_bytes(self) -> int:
-        """What is kept, with what keeping it costs."""
-        return self._made.size_bytes
-
     async def _make(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> bytes:
         try:
             body = await make()
         finally:
             del self._making[key]
-        self._made.put(key, body, len(body) + _OVERHEAD_BYTES)
+        self.cache.put(key, body)
         return body
 
 
 def selection_key(request: GraphQLRequest, document: DocumentNode) -> bytes:
-    """The same for requests that show the same of each event.
+    """A digest that is the same for requests that show the same of each event.
 
     Variables that only say which events there are, such as where each subscriber goes on from, are
     left out.
@@ -69,7 +72,8 @@ def selection_key(request: GraphQLRequest, document: DocumentNode) -> bytes:
     visit(document, used)
     given = request.variables or {}
     shown = {name: given[name] for name in sorted(used.names & given.keys())}
-    return encode([request.query, request.operation_name, shown])
+    said = encode([request.query, request.operation_name, shown])
+    return blake2b(said, digest_size=16).digest()
 
 
 class _VariablesShown(Visitor):
