@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from store import FolderLoader, Repository, StoreError
 
 from . import garbage
-from .access import Gate, Now, RateLimiter, authenticator
+from .access import RateLimiter, authenticator
 from .cache import CacheRegistry
 from .environment import check_environment
 from .execution import page_sizes, pipeline
 from .feeds import feed_routes
 from .graphiql import NOT_BUILT, graphiql_page, page_response, static_routes
 from .http import (
-    Front,
+    Execute,
+    FastPath,
     GraphQLApp,
     HeaderMap,
     HttpSettings,
@@ -36,23 +35,22 @@ from .http import (
     RequestCache,
     response_cache,
 )
-from .http.front import Tell
-from .idle_poll import IdlePoll
 from .loading import document_writer, folder_loader, log_load, open_store, size_bytes
 from .logs import configure_logging, get_logger
 from .metrics import Metrics
-from .observe import Observe, Observer, access_log, leave_summary
+from .middleware import GRAPHQL_PATH, Endpoints, with_middleware
 from .realtime import ChangeFeed, Operations, Realtime, RealtimeSettings
 from .root_page import root_route
 from .schema import Context, build_schema
 from .settings import Settings, SettingsError, load_settings
+from .telemetry import Observer, access_log
 from .viewer import Viewer
 from .watching import folder_watcher
 
 if TYPE_CHECKING:
     from .tracing import Tracing
 
-GRAPHQL_PATH = "/graphql"
+__all__ = ["GRAPHQL_PATH", "App", "create_app", "from_env"]
 
 
 def create_app(
@@ -78,8 +76,8 @@ def from_env() -> App:
     return create_app(settings, repository, folder_loader(settings, repository))
 
 
-class App(Starlette):
-    """Starlette with the graph in front of its routing, under the same CORS and access log."""
+class App:
+    """All parts, and the application that they make: endpoints inside middleware."""
 
     def __init__(
         self, settings: Settings, repository: Repository, loader: FolderLoader | None
@@ -88,7 +86,6 @@ class App(Starlette):
         self.repository = repository
         self.loader = loader
         self.ready = False
-        self.idle_poll = IdlePoll(settings.idle_poll_us / 1e6)
         self.tracing = _tracing() if settings.trace else None
         self.authenticator = authenticator(settings)
         self.limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None
@@ -112,102 +109,62 @@ class App(Starlette):
             self.metrics.streams,
             realtime_settings(settings),
         )
+        self.observers = self._observers()
+        self.pages = self._pages()
+        self.application = with_middleware(
+            Endpoints(self._graph(once), self.realtime.websocket, self.pages),
+            metrics=self.metrics,
+            observers=self.observers,
+            origins=settings.cors_origins,
+            authenticator=self.authenticator,
+            limiter=self.limiter,
+            caches=self.caches,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request. The ASGI form."""
+        await self.application(scope, receive, send)
+
+    def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
+        """The reply to a POST, for a server that calls this before it makes a task (`direct`).
+
+        None: call the ASGI form. Only the graph has a sync form, and no other path comes to it.
+        """
+        if scope["path"] != GRAPHQL_PATH:
+            return None
+        return self.application.respond_sync(scope, headers, body)
+
+    def _graph(self, execute: Execute) -> FastPath:
+        """The graph over HTTP: the fast path, event streams, and whatever is left."""
+        settings = self.settings
         http_settings = HttpSettings(max_body_bytes=settings.max_body_bytes)
         everything = GraphQLApp(
-            once,
-            context_factory=self.context,
-            settings=http_settings,
-            page=self.graphiql,
+            execute, context_factory=self.context, settings=http_settings, page=self.graphiql
         )
-        self.is_direct = not settings.cors_origins
-        self.observers = self._observers()
-        streams = self.realtime.event_streams(everything)
-        self.watched = self.observe(streams)
-        tell = self.watched.tell if self.is_direct else leave_summary
-        front = Front(
-            self.watched if self.is_direct else streams,
+        return FastPath(
+            self.realtime.event_streams(everything),
             self.pipeline,
             RequestCache(http_settings, settings.plan_cache_bytes // 2, self.caches),
             self.context,
-            repository.current,
+            self.repository.current,
             responses=response_cache(settings.response_cache_bytes),
             caches=self.caches,
             cache_control=settings.cache_control,
-            tell=tell,
             explain=settings.explain,
         )
-        self.graphql = self.gate(front, tell, front.now)
+
+    def _pages(self) -> Starlette:
+        """Feeds, pages, and what operators read."""
         routes = [
-            root_route(repository),
-            *feed_routes(repository, public_url=settings.public_url),
+            root_route(self.repository),
+            *feed_routes(self.repository, public_url=self.settings.public_url),
             Route("/healthz", self.health),
             Route("/readyz", self.readiness),
             Route("/metrics", self.exposition),
             Route("/schema.graphql", self.schema_text),
             *static_routes(),
         ]
-        super().__init__(routes=routes, lifespan=self._life)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the graph before anything else, unless CORS has to come before it."""
-        if scope["type"] == "http" and scope["path"] == GRAPHQL_PATH and self.is_direct:
-            await self.graphql(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
-
-    def now(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
-        """The reply to a POST, where it is one for the graph and can be answered from memory.
-
-        For a server that asks before it makes a task (`direct`); None: call the application.
-        """
-        if scope["path"] != GRAPHQL_PATH or not self.is_direct:
-            return None
-        started = time.perf_counter()
-        reply = self.graphql.now(scope, headers, body)
-        if reply is not None:
-            self.watched.tell(scope, reply.status, reply.size_bytes, started, reply.summary)
-        return reply
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """The way of other requests: observers, then Starlette's routes; with CORS, of all."""
-        routes = self.gate(super().build_middleware_stack(), leave_summary)
-        if self.is_direct:
-            return self.observe(self.sockets_or(routes))
-
-        async def graph_or_routes(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and scope["path"] == GRAPHQL_PATH:
-                await self.graphql(scope, receive, send)
-            else:
-                await routes(scope, receive, send)
-
-        return self.observe(
-            CORSMiddleware(
-                self.sockets_or(graph_or_routes),
-                allow_origins=self.settings.cors_origins,
-                allow_methods=("GET", "POST"),
-                allow_headers=("authorization", "content-type", "idempotency-key", "if-none-match"),
-                expose_headers=("etag", "ratelimit", "retry-after", "x-newsgraph-cost"),
-            )
-        )
-
-    def sockets_or(self, app: ASGIApp) -> ASGIApp:
-        """What serves WebSockets itself, and leaves the rest to an application."""
-
-        async def sockets_or_app(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "websocket" and scope["path"] == GRAPHQL_PATH:
-                await self.realtime.websocket(scope, receive, send)
-            else:
-                await app(scope, receive, send)
-
-        return sockets_or_app
-
-    def gate(self, app: ASGIApp, tell: Tell, now: Now | None = None) -> Gate:
-        """An application that only known requests reach."""
-        return Gate(app, self.authenticator, self.limiter, GRAPHQL_PATH, tell, now)
-
-    def observe(self, app: ASGIApp) -> Observe:
-        """An application whose requests the observers are told of."""
-        return Observe(app, self.metrics.note, self.observers, paths=(GRAPHQL_PATH,))
+        return Starlette(routes=routes, lifespan=self._life)
 
     def _observers(self) -> list[Observer]:
         """Who is told of each request, besides the metrics."""
@@ -220,7 +177,7 @@ class App(Starlette):
 
     async def context(self, scope: Scope) -> Context:
         """One request's viewer and its snapshot of the store."""
-        viewer: Viewer | None = scope.get("state", {}).get("viewer")  # as the gate knows it
+        viewer: Viewer | None = scope.get("state", {}).get("viewer")  # as authenticated
         if viewer is None:
             viewer = await self.authenticator.viewer(scope)
         context = Context(await self.repository.snapshot(), viewer, self.page_sizes, self.feed)
@@ -229,7 +186,7 @@ class App(Starlette):
         return context
 
     def count(self, viewer: Viewer | None, scope: Scope) -> None:
-        """Count what comes over a connection that the gate let in once. Raises: GraphError."""
+        """Count what comes over a connection that was authenticated once. Raises: GraphError."""
         if self.limiter is not None:
             self.limiter.count(viewer, scope)
 

@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from .http import Reply
-from .idle_poll import IdlePoll
+from .http import HeaderMap, Reply
 
 HELD_BYTES = 65_535
 """How long a body may be to be waited for; of a longer one uvicorn reads no more by itself."""
@@ -29,15 +28,14 @@ COPIED_BYTES = 16_384
 _FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto")
 _PLAIN_PATH = re.compile(rb"/[\w./-]*", re.ASCII)
 
-Now = Callable[[Any, Mapping[bytes, bytes], bytes], Reply | None]
-"""The reply to a POST, given its scope, header fields and body; None: ask the application."""
+RespondSync = Callable[[Any, HeaderMap, bytes], Reply | None]
+"""The reply to a POST, given its scope, header fields and body; None: call the application."""
 
-_NO_POLL = IdlePoll(0)
 _log = logging.getLogger(__name__)
 
 
 class DirectProtocol(HttpToolsProtocol):
-    """HTTP/1.1 for an application that has a method `now`, of the type `Now`.
+    """HTTP/1.1 for an application that has a method `respond_sync`.
 
     A request that may be answered by it is held until it is all there; uvicorn learns of it only
     if it has to be released.
@@ -47,14 +45,13 @@ class DirectProtocol(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._proxied = isinstance(self.app, ProxyHeadersMiddleware)
         app: Any = self.app.app if isinstance(self.app, ProxyHeadersMiddleware) else self.app
-        self._now: Now | None = getattr(app, "now", None)
-        self._poll: IdlePoll = getattr(app, "idle_poll", _NO_POLL)
+        self._respond: RespondSync | None = getattr(app, "respond_sync", None)
         if (
             (self.config.access_log and self.access_log)  # uvicorn writes that where it sends
             or self.limit_concurrency is not None
             or self.root_path
         ):
-            self._now = None
+            self._respond = None
         self._held: bytearray | None = None  # the body of a request that waits
         self._idle_since: float | None = None  # by the loop's clock
         self._idle_timer: asyncio.TimerHandle | None = None
@@ -69,7 +66,7 @@ class DirectProtocol(HttpToolsProtocol):
     def _may_be_held(self) -> bool:
         parser, cycle = self.parser, self.cycle
         return (
-            self._now is not None
+            self._respond is not None
             and parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
             and not (parser.should_upgrade() or self.expect_100_continue)
@@ -90,12 +87,10 @@ class DirectProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Answer a request that is all there, or let the application do it."""
         if self._held is not None:
-            self._poll.asked()
             reply = self._reply(bytes(self._held))
             if reply is not None:
                 self._held = None
                 self._send(reply)
-                self._poll.answered(self.loop, self.tasks)
                 return
             self._release()
         super().on_message_complete()
@@ -107,15 +102,17 @@ class DirectProtocol(HttpToolsProtocol):
         super().shutdown()
 
     def _reply(self, body: bytes) -> Reply | None:
-        assert self._now is not None  # noqa: S101  # or nothing would be held
+        assert self._respond is not None  # noqa: S101  # or nothing would be held
         scope: Any = self.scope
         scope["method"], scope["query_string"] = "POST", b""
         scope["raw_path"], scope["path"] = self.url, self.url.decode()
         headers = dict(self.headers)
+        if len(headers) < len(self.headers):
+            return None  # a field came twice; which of them counts is for the application to say
         try:
             if self._proxied and any(name in headers for name in _FORWARDED):
                 _adjust(scope, self.config.forwarded_allow_ips)
-            return self._now(scope, headers, body)
+            return self._respond(scope, headers, body)
         except Exception:  # noqa: BLE001  # the application has the words for it
             _log.exception("A request could not be answered at once; the application is asked.")
             return None

@@ -230,7 +230,7 @@ class Metrics:
         self._flush_at = 0.0
         self._registry = _shared(registry)
 
-    def note(  # noqa: PLR0913, PLR0917  # see `observe.Note`
+    def note(  # noqa: PLR0913, PLR0917  # see `telemetry.middleware.Note`
         self,
         method: str,
         route: str,

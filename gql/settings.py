@@ -141,13 +141,6 @@ class Settings(BaseSettings):
     plan_cache_bytes: int = Field(
         128 * MiB, ge=0, description="Room for documents, plans and what requests ask, in bytes."
     )
-    idle_poll_us: int = Field(
-        100,
-        ge=0,
-        le=1_000,
-        description="How long to look out for the next request before the process sleeps, where "
-        "they come that fast, in microseconds; 0 never does.",
-    )
     compiled: bool = Field(True, description="Execute queries by compiled plans where possible.")
     explain: bool = Field(
         False, description="Tell in a header X-Newsgraph-Way how an answer was made."

@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from .errors import INTERNAL_ERROR
-from .observe import NO_ROUTE, Observation
+from .telemetry import NO_ROUTE, Observation
 
 SERVICE_NAME = "newsgraph"
 

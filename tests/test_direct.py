@@ -27,7 +27,9 @@ from .sites import article, stored
 LONG = "what it tells " * 400
 TITLES = "{ articles(first: 2) { nodes { title } } }"
 EXCERPTS = "query Long { articles(first: 20) { nodes { slug excerpt } } }"
-_CHANGING = re.compile(rb'date: [^\r]*\r\n|"id":"[0-9a-f]{12}"')
+_CHANGING = re.compile(
+    rb'date: [^\r]*\r\n|ratelimit: "default";r=999\d{3};t=3\d{3}\r\n|"id":"[0-9a-f]{12}"'
+)
 _TIMEOUT_S = 20
 
 
@@ -42,11 +44,11 @@ class Watched(App):
         self.direct = 0
         self.fails = False
 
-    def now(self, *asked: Any) -> Any:
+    def respond_sync(self, *request: Any) -> Any:
         """See `App`."""
         if self.fails:
             raise RuntimeError("It was made to fail.")
-        reply = super().now(*asked)
+        reply = super().respond_sync(*request)
         self.direct += reply is not None
         return reply
 
@@ -70,10 +72,14 @@ def serving(folder: Path, **options: Any) -> Iterator[Servers]:
         yield Servers(app, plain, direct)
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Both, as they come."""
-    with serving(tmp_path_factory.mktemp("direct"), explain=True) as found:
+@pytest.fixture(scope="module", params=["as they come", "public"])
+def servers(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Servers]:
+    """Both, as they come, and as a public deployment sets them."""
+    public = {"cors_origins": "https://app.example", "rate_limit": "1000000/hour"}
+    options = public if request.param == "public" else {"explain": True}
+    with serving(tmp_path_factory.mktemp("direct"), **options) as found:
         yield found
 
 
@@ -137,6 +143,8 @@ headers = st.lists(
             "Accept: text/html",
             "Accept-Encoding: gzip",
             "If-None-Match: *",
+            "Origin: https://app.example",
+            "Origin: https://evil.example",
             "Authorization: Bearer ng_wrong",
             "Content-Encoding: gzip",
             "X-Forwarded-For: 10.0.0.7",
@@ -264,11 +272,11 @@ def test_fault_at_once_leaves_it_to_the_application(servers: Servers):
 
 
 def test_other_origins_are_told_what_they_may_read(tmp_path: Path):
-    """With CORS, everything goes ASGI's way."""
+    """With CORS, too, a reply needs no task."""
     with serving(tmp_path, cors_origins=["https://app.example"]) as servers:
         answer, _ = both(servers, request(body_of(TITLES), "Origin: https://app.example"), LAST)
         assert b"access-control-allow-origin: https://app.example" in answer
-        assert servers.app.direct == 0
+        assert servers.app.direct == 2
 
 
 def test_requests_are_counted_however_they_are_answered(servers: Servers):
@@ -284,7 +292,7 @@ def test_client_behind_a_proxy_is_told(tmp_path: Path):
     """What a trusted proxy says of it counts on both ways; this machine is trusted."""
     with serving(tmp_path) as servers:
         seen: list[Any] = []
-        servers.app.watched.observers = [lambda each: seen.append(each.scope["client"][0])]
+        servers.app.observers[:] = [lambda each: seen.append(each.scope["client"][0])]
         both(servers, request(body_of(TITLES), "X-Forwarded-For: 10.0.0.7", "Connection: close"))
         assert servers.app.direct == 1
         assert seen == ["10.0.0.7"] * 2

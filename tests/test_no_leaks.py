@@ -167,7 +167,7 @@ async def served(
         )
         transport = httpx2.ASGITransport(app=in_one_piece(app))
         async with (
-            app.router.lifespan_context(app),
+            app.pages.router.lifespan_context(app.pages),
             httpx2.AsyncClient(transport=transport, base_url="http://news.example") as client,
         ):
             yield app, client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -112,7 +113,30 @@ def test_addresses_are_tracked_within_a_bound(addresses, bound):
     for number in addresses:
         counted(limiter, f"198.51.{number // 100}.{number % 100}")
         assert bound == 1 or not counted(limiter, "192.0.2.1")
-    assert limiter.windows.storage.reset() <= bound
+    assert len(limiter) <= bound
+
+
+@given(st.lists(st.sampled_from([0, 0.5, 3, 9.5, 10, 25])), st.integers(1, 4))
+def test_rate_is_counted_in_windows_that_begin_with_a_request(pauses, quota):
+    """Each lets so many through, for so long; the next begins with the first request after it."""
+    now, began, requests = 0.0, 0.0, 0
+    limiter = RateLimiter(f"{quota}/10 seconds", clock=lambda: now)
+    for pause in (0, *pauses):
+        now += pause
+        if now >= began + 10:
+            began, requests = now, 0
+        assert counted(limiter) is (requests < quota)
+        requests += 1
+
+
+def test_system_clock_that_is_set_back_locks_nobody_out(monkeypatch):
+    """The time to wait is never longer than the window."""
+    limiter = RateLimiter("1/hour")
+    assert counted(limiter)
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    with pytest.raises(RateLimitedError) as caught:
+        limiter.count(PUBLIC, {})
+    assert 0 < int(dict(caught.value.headers)[b"retry-after"]) <= 3_600
 
 
 def test_key_and_token_of_one_name_are_two():

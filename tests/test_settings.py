@@ -134,6 +134,7 @@ def test_settings_file_that_is_no_toml_is_refused(empty_folder):
         ("PORT = 8001\n", ":1: ", "Did you mean port?"),
         ("workers = 2\n[ Log ]\nlevel = 1\n", ":2: ", "'Log'. `newsgraph serve --help` lists"),
         ("log.level = 1\n", ":1: ", "there is no setting 'log'"),
+        ("idle_poll_us = 100\n", ":1: ", "there is no setting 'idle_poll_us'"),
         ('"p\\u006frts" = 1\n', "newsgraph.toml: ", "'ports'. Did you mean port?"),
     ],
 )

@@ -1,24 +1,25 @@
-"""Who may come in: keys and tokens, rights, and how many requests each may make."""
+"""Authentication by keys and tokens, and rate limits."""
 
+from .authentication import AuthenticationMiddleware
 from .authenticator import (
     AuthenticationUnavailableError,
     Authenticator,
     UnauthenticatedError,
     authenticator,
 )
-from .gate import Gate, Now
 from .key_file import ApiKey, KeyFile, KeyFileError, KeyRing, expiry
+from .rate_limit import RateLimitMiddleware
 from .rates import RateLimitedError, RateLimiter
 
 __all__ = [
     "ApiKey",
+    "AuthenticationMiddleware",
     "AuthenticationUnavailableError",
     "Authenticator",
-    "Gate",
     "KeyFile",
     "KeyFileError",
     "KeyRing",
-    "Now",
+    "RateLimitMiddleware",
     "RateLimitedError",
     "RateLimiter",
     "UnauthenticatedError",

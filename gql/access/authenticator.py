@@ -6,6 +6,7 @@ https://www.rfc-editor.org/rfc/rfc6750
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,11 +15,14 @@ from starlette.types import Scope as AsgiScope
 from ..errors import Headers, RequestError
 from ..settings import Settings
 from ..viewer import PREVIEW, PUBLIC, Viewer, is_local
-from .key_file import KeyFile, KeyFileError, KeyRing
+from .key_file import ApiKey, KeyFile, KeyFileError, KeyRing
 from .token_errors import KeysUnavailableError, TokenError
 
 if TYPE_CHECKING:
     from .tokens import TokenVerifier
+
+MAX_REMEMBERED, MAX_REMEMBERED_BYTES = 1_024, 128
+"""How many credentials are remembered, and how long one may be; an API key takes 67 bytes."""
 
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/-]{1,8192}=*)", re.IGNORECASE)
 _CHALLENGE = 'Bearer realm="newsgraph"'
@@ -43,9 +47,11 @@ class AuthenticationUnavailableError(RequestError):
 class Authenticator:
     """Makes viewers of credentials: API keys, and tokens where there is an issuer.
 
-    `anonymous`: whether requests without credentials are served, as the public's. `preview`:
-    whether those from this machine see everything. `anyone`: who each of them is from, where that
-    does not depend on the request.
+    Attributes:
+        keys: The API keys.
+        tokens: Checks JSON Web Tokens; None: every credential is a key.
+        anonymous: Whether requests without credentials are served, as the public's.
+        preview: Whether requests without credentials from this machine see everything.
     """
 
     def __init__(
@@ -60,25 +66,42 @@ class Authenticator:
         self.tokens = tokens
         self.anonymous = anonymous
         self.preview = preview
-        self.anyone = PUBLIC if anonymous and not preview else None
+        self._entries = keys.entries  # those for which the next line holds
+        self._viewers: dict[bytes, tuple[ApiKey, Viewer]] = {}
 
     async def viewer(self, scope: AsgiScope) -> Viewer:
         """Who sent a request. Raises: UnauthenticatedError. AuthenticationUnavailableError."""
         credentials = credentials_in(scope)
-        return self.stranger(scope) if credentials is None else await self.bearer(credentials)
+        if credentials is None:
+            return self.anonymous_viewer(scope)
+        return await self.bearer(credentials)
 
-    def now(self, credentials: bytes | None, scope: AsgiScope) -> Viewer | None:
-        """Who sent a request, where that is known without waiting; None, too, if it is refused."""
+    def viewer_sync(self, credentials: bytes | None, scope: AsgiScope) -> Viewer | None:
+        """The viewer of a request that has no credentials, or has a key that was checked before.
+
+        None: the request needs a check, or is refused.
+        """
         try:
             if credentials is None:
-                return self.anyone or self.stranger(scope)
-            text = _bearer(credentials)
-            return self.key_holder(text) if text.startswith("ng_") else None
+                return self.anonymous_viewer(scope)
+            return self._checked_before(credentials)
         except (UnauthenticatedError, KeyFileError):
             return None
 
-    def stranger(self, scope: AsgiScope) -> Viewer:
-        """Who sends no credentials. Raises: UnauthenticatedError: these are needed."""
+    def _checked_before(self, credentials: bytes) -> Viewer | None:
+        """The viewer whose key was found good since the file of keys was read, and still is."""
+        found = self._viewers.get(credentials)
+        if found is None:
+            return None
+        self.keys.refresh()
+        if self.keys.entries is not self._entries:
+            self._viewers.clear()
+            return None
+        key, viewer = found
+        return viewer if key.expires is None or key.is_valid(datetime.now(UTC)) else None
+
+    def anonymous_viewer(self, scope: AsgiScope) -> Viewer:
+        """The viewer without credentials. Raises: UnauthenticatedError: they are needed."""
         if self.preview and is_local(scope):
             return PREVIEW
         if not self.anonymous:
@@ -97,7 +120,7 @@ class Authenticator:
         text = _bearer(credentials)
         try:
             if text.startswith("ng_") or self.tokens is None:
-                return self.key_holder(text)
+                return self._checked_before(credentials) or self._key_viewer(text, credentials)
             return await self.tokens.viewer(text)
         except TokenError as error:
             raise _refused(f"the token cannot be trusted: {error}") from None
@@ -107,12 +130,25 @@ class Authenticator:
                 "Credentials cannot be checked at present. Try again later."
             ) from None
 
-    def key_holder(self, text: str) -> Viewer:
-        """Who has an API key. Raises: UnauthenticatedError: nobody. KeyFileError."""
+    def _key_viewer(self, text: str, credentials: bytes) -> Viewer:
+        """The viewer that holds an API key, remembered by the header's value for the next time.
+
+        Raises: UnauthenticatedError: nobody. KeyFileError.
+        """
         key = self.keys.find(text)
         if key is None:
             raise _refused("the key is not known, has been revoked or has expired")
-        return Viewer(frozenset(key.scopes), name=key.name)
+        viewer = Viewer(frozenset(key.scopes), name=key.name)
+        # A key may be written with any number of spaces before it, so that there is no end of them.
+        if len(credentials) <= MAX_REMEMBERED_BYTES:
+            self._remember(credentials, key, viewer)
+        return viewer
+
+    def _remember(self, credentials: bytes, key: ApiKey, viewer: Viewer) -> None:
+        if self.keys.entries is not self._entries or len(self._viewers) >= MAX_REMEMBERED:
+            self._entries = self.keys.entries
+            self._viewers.clear()
+        self._viewers[credentials] = key, viewer
 
 
 def _bearer(credentials: bytes) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
@@ -136,11 +136,15 @@ class KeyFile:
 
 
 class KeyRing:
-    """The keys that a running server knows, read again soon after their file has changed."""
+    """The keys that a running server knows, read again soon after their file has changed.
+
+    Attributes:
+        entries: All keys by id: another object whenever the file has been read again.
+    """
 
     def __init__(self, file: KeyFile) -> None:
+        self.entries: Mapping[str, ApiKey] = {}
         self._file = file
-        self._by_id: dict[str, ApiKey] = {}
         self._state: Signature | None = None
         self._look_at = 0.0
 
@@ -149,15 +153,18 @@ class KeyRing:
         matched = _KEY.fullmatch(text)
         if matched is None:
             return None
-        self._refresh()
-        key = self._by_id.get(matched[1])
+        self.refresh()
+        key = self.entries.get(matched[1])
         # The id only finds the entry and is no secret; the time of this tells nothing of the rest.
         if key is None or not compare_digest(key.digest, _digest(text)):
             return None
         return key if key.is_valid(datetime.now(UTC)) else None
 
-    def _refresh(self) -> None:
-        """Read the file if it has changed since the last look, of which there is one a second."""
+    def refresh(self) -> None:
+        """Read the file if it has changed since the last look, of which there is one a second.
+
+        Raises: KeyFileError.
+        """
         now = time.monotonic()
         if now < self._look_at:
             return
@@ -166,7 +173,7 @@ class KeyRing:
         except OSError as error:
             raise KeyFileError(f"Cannot read the keys: {error.strerror}.") from None
         if state != self._state:
-            self._by_id = {key.id: key for key in self._file.read()}
+            self.entries = {key.id: key for key in self._file.read()}
             self._state = state
         self._look_at = now + CHECK_INTERVAL_S
 

@@ -1,26 +1,30 @@
 """GraphQL over HTTP: a core without a framework, and a thin ASGI adapter."""
 
+from .application import Application, Middleware, compose
 from .asgi import ContextFactory, GraphQLApp, RequestSummary
+from .cors import CorsMiddleware
 from .cost import CostSettings
 from .cost_limit import CostLimit
 from .execution import Execute, ExecuteReady, Pipeline, Ready
-from .front import Front
+from .front import FastPath
 from .handler import GraphQLHandler
 from .idempotency import Idempotency
 from .kept_answers import KeptAnswers
 from .limits import Limits
 from .protocol import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, Result
-from .reply import Reply
+from .reply import Reply, refusal_reply
 from .request_cache import HeaderMap, RequestCache
 from .response_cache import response_cache
 
 __all__ = [
+    "Application",
     "ContextFactory",
+    "CorsMiddleware",
     "CostLimit",
     "CostSettings",
     "Execute",
     "ExecuteReady",
-    "Front",
+    "FastPath",
     "GraphQLApp",
     "GraphQLHandler",
     "GraphQLRequest",
@@ -31,11 +35,14 @@ __all__ = [
     "Idempotency",
     "KeptAnswers",
     "Limits",
+    "Middleware",
     "Pipeline",
     "Ready",
     "Reply",
     "RequestCache",
     "RequestSummary",
     "Result",
+    "compose",
+    "refusal_reply",
     "response_cache",
 ]

@@ -5,14 +5,13 @@ places, the cheapest first: what the client has already (304), what was answered
 response cache), and the executor. Whatever is unusual goes to the application behind it, which has
 the words for every error; a body that was read meanwhile is handed on.
 
-What can be answered from memory is answered by a plain function, `now`. As an ASGI application the
-front sends what that returns; a server that asks for it before it makes a task for the request
+What can be answered from memory is answered by a plain function, `respond_sync`. The ASGI form
+sends what that returns; a server that calls it before it makes a task for the request
 (`gql.direct`) saves the rest of ASGI's way.
 """
 
 from __future__ import annotations
 
-import time
 from binascii import hexlify
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
@@ -63,9 +62,6 @@ class Viewer(Protocol):
 MakeContext = Callable[[Scope], Awaitable[RequestContext]]
 Current = Callable[[], State | None]
 """The store's state where it is in memory; None: somebody has to wait for it."""
-Tell = Callable[[Scope, int, int, float, RequestSummary], None]
-"""Takes the scope, status, size in bytes, start by `time.perf_counter`, and summary of a request
-that is over."""
 
 
 BlockKey = tuple[ResponseVariant, str, Headers, str | None]
@@ -75,12 +71,12 @@ BLOCKS_BYTES = 1 << 20
 """Room for blocks of header fields, which many requests share."""
 
 
-class Front:
-    """Answers plain operations; hands everything else to `behind`."""
+class FastPath:
+    """Answers plain operations; hands everything else to `next_app`."""
 
     def __init__(  # noqa: PLR0913  # the seams between what it joins
         self,
-        behind: ASGIApp,
+        next_app: ASGIApp,
         execute: ExecuteReady,
         requests: RequestCache,
         make_context: MakeContext,
@@ -89,10 +85,9 @@ class Front:
         responses: ResponseCache,
         caches: CacheRegistry,
         cache_control: str,
-        tell: Tell,
         explain: bool = False,
     ) -> None:
-        self.behind = behind
+        self.next_app = next_app
         self.execute = execute
         self.requests = requests
         self.make_context = make_context
@@ -101,26 +96,25 @@ class Front:
         self.keeps = responses.capacity_bytes > 0
         self.cache_control = (b"cache-control", cache_control.encode())
         self.not_modified = HeaderBlock((self.cache_control, _VARY))
-        self.tell = tell
         self.explain = explain
         self._blocks: ByteCache[BlockKey, HeaderBlock] = caches.add(
             ByteCache("header_blocks", BLOCKS_BYTES, _block_bytes)
         )
 
-    def now(self, headers: HeaderMap, body: bytes, viewer: Viewer) -> Reply | None:
-        """The reply to a POST, where it is plain and can be answered without waiting."""
+    def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
+        """The sync form: the reply to a plain POST that can be answered without waiting."""
+        viewer: Viewer = scope["state"]["viewer"]
         received = self.requests.post(headers, body, viewer.mark)
         return None if received is None else self.from_memory(received, viewer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request; the gate has left in its state who asks."""
-        started = time.perf_counter()
+        """The ASGI form; the authentication has left the viewer in the scope's state."""
         messages: list[Message] = []
         received = None
         headers = dict(scope["headers"])
         viewer = scope.get("state", {}).get("viewer")
         if viewer is None or len(headers) < len(scope["headers"]):
-            pass  # the gate is open here; which of two fields counts is for others to say
+            pass  # the path is open to all; which of two fields counts is for others to say
         elif scope["method"] == "POST":
             body = await _read(receive, messages, self.requests.settings.max_body_bytes)
             received = None if body is None else self.requests.post(headers, body, viewer.mark)
@@ -128,12 +122,9 @@ class Front:
             received = self.requests.get(headers, scope["query_string"], viewer.mark)
         reply = await self.answer(received, scope, viewer) if received is not None else None
         if reply is None:
-            await self.behind(scope, _replaying(messages, receive), send)
-            return
-        start = {"type": "http.response.start", "status": reply.status, "headers": reply.headers()}
-        await send(start)
-        await send({"type": "http.response.body", "body": reply.body})
-        self.tell(scope, reply.status, reply.size_bytes, started, reply.summary)
+            await self.next_app(scope, _replaying(messages, receive), send)
+        else:
+            await reply.send(scope, send)
 
     async def answer(self, received: ReceivedRequest, scope: Scope, viewer: Viewer) -> Reply | None:
         """The reply to a plain request; None where it cannot be served."""

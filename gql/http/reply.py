@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from starlette.types import Scope, Send
 
-from gql.errors import Headers
+from gql.errors import Headers, RequestError, refusal
 
 from .asgi import RequestSummary
+from .encoding import encode
 from .execution import Run
+
+_LINE = b"%s: %s\r\n"
+
+
+def _lines(pairs: Headers) -> bytes:
+    """Header fields as they are written. All in one go takes two thirds of the time."""
+    return _LINE * len(pairs) % sum(pairs, ())
 
 
 class HeaderBlock:
@@ -24,7 +33,7 @@ class HeaderBlock:
 
     def __init__(self, pairs: Headers) -> None:
         self.pairs = pairs
-        self.text = b"".join(b"%s: %s\r\n" % pair for pair in pairs)
+        self.text = _lines(pairs)
 
 
 class PreparedReply(msgspec.Struct, frozen=True):
@@ -52,6 +61,11 @@ class PreparedReply(msgspec.Struct, frozen=True):
         return b'"%s-%s"' % (self.digest, version)
 
 
+_REFUSAL = HeaderBlock(
+    ((b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store"))
+)
+
+
 class Reply(msgspec.Struct, frozen=True):
     """What is sent for a request. A 304 has no body, and no field says how long it would be.
 
@@ -61,7 +75,8 @@ class Reply(msgspec.Struct, frozen=True):
         etag: The validator; empty where there is none.
         pieces: The parts of the body.
         size_bytes: Their length together.
-        summary: What observers are told of it.
+        summary: What was executed, and its errors, for the telemetry.
+        added: Header fields that middleware adds behind all others.
     """
 
     status: int
@@ -70,11 +85,24 @@ class Reply(msgspec.Struct, frozen=True):
     pieces: Sequence[bytes | memoryview]
     size_bytes: int
     summary: RequestSummary
+    added: Headers = ()
 
     @property
     def body(self) -> bytes:
         """The whole body."""
         return b"".join(self.pieces)
+
+    def with_fields(self, block: HeaderBlock, added: Headers) -> Reply:
+        """The same reply with this header block, and with fields added behind all others."""
+        return Reply(
+            self.status,
+            block,
+            self.etag,
+            self.pieces,
+            self.size_bytes,
+            self.summary,
+            self.added + added,
+        )
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """All header fields, as ASGI takes them."""
@@ -83,13 +111,30 @@ class Reply(msgspec.Struct, frozen=True):
             headers.append((b"etag", self.etag))
         if self.status != 304:
             headers.append((b"content-length", b"%d" % self.size_bytes))
+        headers += self.added
         return headers
 
     def header_text(self) -> bytes:
         """The same as HTTP/1.1 writes them, with the empty line after them."""
+        added = _lines(self.added) if self.added else b""
         if self.status == 304:
-            return b"%setag: %s\r\n\r\n" % (self.block.text, self.etag)
+            return b"%setag: %s\r\n%s\r\n" % (self.block.text, self.etag, added)
         if self.etag:
-            values = self.block.text, self.etag, self.size_bytes
-            return b"%setag: %s\r\ncontent-length: %d\r\n\r\n" % values
-        return b"%scontent-length: %d\r\n\r\n" % (self.block.text, self.size_bytes)
+            values = self.block.text, self.etag, self.size_bytes, added
+            return b"%setag: %s\r\ncontent-length: %d\r\n%s\r\n" % values
+        return b"%scontent-length: %d\r\n%s\r\n" % (self.block.text, self.size_bytes, added)
+
+    async def send(self, scope: Scope, send: Send) -> None:
+        """Send it as ASGI messages, and leave its summary in the scope for the telemetry."""
+        scope.setdefault("state", {})["graphql"] = self.summary
+        start = {"type": "http.response.start", "status": self.status, "headers": self.headers()}
+        await send(start)
+        body = b"" if scope["method"] == "HEAD" else self.body
+        await send({"type": "http.response.body", "body": body})
+
+
+def refusal_reply(error: RequestError) -> Reply:
+    """The reply to a request that is refused: the error as GraphQL writes it."""
+    body = encode({"errors": [refusal(error)]})
+    summary = RequestSummary(operation_name=None, error_codes=(error.code,))
+    return Reply(error.status, _REFUSAL, b"", (body,), len(body), summary, error.headers)

@@ -1,4 +1,4 @@
-"""What became of a request, gathered once for all who want to know: log, metrics and traces."""
+"""Telemetry as middleware: each request is recorded when it is over, for metrics, log, traces."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 import msgspec
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from .http import RequestSummary
-from .logs import get_logger
+from ..http import Application, HeaderMap, Reply, RequestSummary
+from ..logs import get_logger
 
 NO_ROUTE = "other"
 """The route of requests that no route answers."""
@@ -50,15 +50,21 @@ Observer = Callable[[Observation], None]
 """Is told of every request. The server waits for it, so it has to be quick."""
 
 
-class Observe:
-    """ASGI middleware that tells of each HTTP request when it is over: `note` always, and others.
+class TelemetryMiddleware:
+    """Middleware that records each HTTP request when it is over.
 
-    `paths` are those that are answered in front of Starlette's routes.
+    It is the outermost, so that it sees what other middleware refuses or answers.
+
+    Attributes:
+        app: The application inside.
+        note: Takes every request, for the metrics.
+        observers: Are told of every request, too.
+        paths: Those that are no routes of Starlette, which names the others.
     """
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: Application,
         note: Note,
         observers: Sequence[Observer] = (),
         paths: Collection[str] = (),
@@ -69,7 +75,7 @@ class Observe:
         self.paths = frozenset(paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and tell of it when it is answered or has failed."""
+        """The ASGI form: pass a request on, and record it when it is answered or has failed."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -88,27 +94,32 @@ class Observe:
             await self.app(scope, receive, watched_send)
         finally:
             summary = scope.get("state", {}).get("graphql")
-            self.tell(scope, status, size_bytes, started, summary, self._route(scope))
+            self.record(scope, self._route(scope), status, size_bytes, started, summary)
 
-    def tell(  # noqa: PLR0913, PLR0917  # what an observation consists of
+    def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
+        """The sync form: record a request that has a reply; one without takes the ASGI form."""
+        started = time.perf_counter()
+        reply = self.app.respond_sync(scope, headers, body)
+        if reply is not None:
+            path: str = scope["path"]
+            self.record(scope, path, reply.status, reply.size_bytes, started, reply.summary)
+        return reply
+
+    def record(  # noqa: PLR0913, PLR0917  # what an observation consists of
         self,
         scope: Scope,
+        route: str,
         status: int,
         size_bytes: int,
         started: float,
-        seen: RequestSummary | None,
-        route: str | None = None,
+        summary: RequestSummary | None,
     ) -> None:
-        """Tell of a request that is over, and need not have passed through here.
-
-        `started`: by `time.perf_counter`. `route`: its path, if nothing else.
-        """
-        ended = time.perf_counter()
-        route = route or scope["path"]
-        self.note(scope["method"], route, status, size_bytes, started, ended, seen)
+        """Record a request that is over now. `started`: by `time.perf_counter`."""
+        method, ended = scope["method"], time.perf_counter()
+        self.note(method, route, status, size_bytes, started, ended, summary)
         if self.observers:
             observation = Observation(
-                scope, scope["method"], route, status, size_bytes, started, ended, seen
+                scope, method, route, status, size_bytes, started, ended, summary
             )
             for observe in self.observers:
                 observe(observation)
@@ -117,13 +128,6 @@ class Observe:
         if scope["path"] in self.paths:
             return str(scope["path"])
         return getattr(scope.get("route"), "path", NO_ROUTE)
-
-
-def leave_summary(
-    scope: Scope, _status: int, _size_bytes: int, _started: float, summary: RequestSummary
-) -> None:
-    """Leave what was executed for an `Observe` around it, instead of telling of the request."""
-    scope.setdefault("state", {})["graphql"] = summary
 
 
 def access_log() -> Observer:
