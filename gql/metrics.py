@@ -119,6 +119,9 @@ class StreamMetrics:
         self._slow.labels(transport).inc()
 
 
+_CACHE_PREFIX = "newsgraph_cache_"
+
+
 class CacheMetrics:
     """What each cache holds and how often it helps, read off its counters."""
 
@@ -126,7 +129,7 @@ class CacheMetrics:
         self._caches = caches
         self._gauges = {
             attribute: Gauge(
-                f"newsgraph_cache_{name}",
+                f"{_CACHE_PREFIX}{name}",
                 text,
                 ("cache",),
                 registry=registry,
@@ -139,7 +142,7 @@ class CacheMetrics:
             )
         }
         self._counters = {
-            attribute: Counter(f"newsgraph_cache_{attribute}", text, ("cache",), registry=registry)
+            attribute: Counter(f"{_CACHE_PREFIX}{attribute}", text, ("cache",), registry=registry)
             for attribute, text in (
                 ("hits", "Look-ups that found a value."),
                 ("misses", "Look-ups that found none."),
@@ -311,11 +314,14 @@ class Metrics:
         `visibility` is the reader's: what moves with drafts is for those alone who may see them.
         """
         self.flush()
+        families = list(self._registry.collect())
         store = await _published_families(snapshot)
         if visibility is Visibility.ALL:
             store += await _store_families(snapshot, store_bytes)
+        else:  # what caches hold grows with what editors read
+            families = [each for each in families if not each.name.startswith(_CACHE_PREFIX)]
         encode, media_type = choose_encoder(accept)
-        return encode(_Families(chain(self._registry.collect(), store))), media_type
+        return encode(_Families(chain(families, store))), media_type
 
 
 def _add(histogram: Histogram, tally: _Tally) -> None:
