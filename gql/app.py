@@ -94,7 +94,7 @@ class App:
         self.page = graphiql_page()
         self.page_sizes = page_sizes(settings)
         self.caches = CacheRegistry()
-        self.pipeline = pipeline(settings, self.schema, self.caches)
+        self.pipeline = pipeline(settings, self.schema, self.caches, repository.current)
         self.metrics = Metrics(self.pipeline.counts, self.caches)
         self.watcher = folder_watcher(settings, repository, self.metrics.loaded)
         self.feed = ChangeFeed(repository)

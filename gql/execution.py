@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import strawberry
+
+from store import Snapshot, StoreError
 
 from .cache import CacheRegistry
 from .executor import CompiledPipeline
 from .http import CostLimit, CostSettings, ExecuteReady, Limits, Pipeline
-from .schema import PageSizes
+from .http.cost import SearchCost
+from .schema import PageSizes, search_cost
 from .settings import Settings
 
 
@@ -16,10 +22,40 @@ def page_sizes(settings: Settings) -> PageSizes:
     return PageSizes(settings.page_size, settings.max_page_size)
 
 
+ASSUMED_ARTICLES = 10_000
+"""In how many articles a list is found, as far as its cost goes, where nobody can tell at once."""
+
+MIN_ARTICLES = 1_024
+
+
+def search_cost_of(current: Callable[[], Snapshot | None]) -> SearchCost:
+    """What it costs to find a list in the store as it is.
+
+    The number of articles is rounded up to a power of two: a cost should not differ after every
+    write.
+    """
+
+    def cost(arguments: Mapping[str, Any]) -> int:
+        try:
+            snapshot = current()
+        except StoreError:  # which the request will meet, too
+            snapshot = None
+        count = ASSUMED_ARTICLES if snapshot is None else snapshot.published_count
+        return search_cost(arguments, max(MIN_ARTICLES, 1 << (count - 1).bit_length()))
+
+    return cost
+
+
 def pipeline(
-    settings: Settings, schema: strawberry.Schema, caches: CacheRegistry | None = None
+    settings: Settings,
+    schema: strawberry.Schema,
+    caches: CacheRegistry | None = None,
+    current: Callable[[], Snapshot | None] = lambda: None,
 ) -> CostLimit:
-    """What executes operations on this schema, within the settings' limits; lists its caches."""
+    """What executes operations on this schema, within the settings' limits; lists its caches.
+
+    `current`: the store as it is, where nobody has to wait for it.
+    """
     caches = caches or CacheRegistry()
     reference = Pipeline(
         schema,
@@ -37,5 +73,6 @@ def pipeline(
         maximum=settings.max_cost,
         page_size=settings.page_size,
         max_page_size=settings.max_page_size,
+        search=search_cost_of(current),
     )
     return CostLimit(execute, reference, costs)

@@ -77,6 +77,11 @@ class MemorySnapshot:
         self.aliases = topic_aliases(self._definitions.values())
         self._diagnostics = sorted(set(diagnostics), key=diagnostic_position)
 
+    @property
+    def published_count(self) -> int:
+        """See `Snapshot`."""
+        return len(self._visible(Visibility.PUBLISHED))
+
     def _visible(self, visibility: Visibility) -> list[Article]:
         return [a for a in self._articles if a.published or visibility is Visibility.ALL]
 

@@ -116,6 +116,11 @@ class Snapshot(Protocol):
         """By which other slugs articles may name topics of the tree; for `filters.predicate`."""
         ...
 
+    @property
+    def published_count(self) -> int:
+        """How many articles the public sees, at once: for estimates of what a query costs."""
+        ...
+
     async def get_many(
         self, by: Key, keys: Sequence[str], visibility: Visibility
     ) -> list[Article | None]:

@@ -163,6 +163,11 @@ class IndexedSnapshot:
         """See `Snapshot`."""
         return self._tree.aliases
 
+    @property
+    def published_count(self) -> int:
+        """See `Snapshot`."""
+        return len(self._published.index.articles)
+
     async def get_many(
         self, by: Key, keys: Sequence[str], visibility: Visibility
     ) -> list[Article | None]:

@@ -262,3 +262,53 @@ def test_cost_of_what_cannot_be_executed_is_not_told():
     response = client(max_cost=1).post("/graphql", json={"query": "{ nonsense }"})
     assert response.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
     assert "x-newsgraph-cost" not in response.headers
+
+
+MANY = """query ($f: ArticleFilter!) {
+  topics(first: 100) { nodes {
+    a: articles(first: 0, filter: $f) { totalCount }
+    b: articles(first: 0, filter: {not: $f, heat: {ne: 1}}) { totalCount }
+  } }
+}"""
+COUNT = "query ($f: ArticleFilter!) { articles(first: 0, filter: $f) { totalCount } }"
+NEEDLES = {"and": [{"excerpt": {"contains": f"needle {n}"}} for n in range(40)]}
+
+
+def told(query: str, **variables: Any) -> tuple[int, Any]:
+    """The cost that a server tells of a query, and the code of its error."""
+    body = {"query": query, "variables": variables}
+    response = client().post("/graphql", json=body)
+    [error] = response.json().get("errors", [{"extensions": {"code": None}}])
+    return int(response.headers.get("x-newsgraph-cost", 0)), error["extensions"]["code"]
+
+
+def test_cost_counts_what_a_filter_has_to_look_at():
+    """Once for each list it stands on; a list that shows nothing is not free."""
+    assert told("{ articles(first: 0) { totalCount } }")[0] == 2
+    filtered = 'articles(first: 0, filter: {excerpt: {contains: "x"}}) { totalCount }'
+    one = told(f"{{ {filtered} }}")[0]
+    assert one > 10
+    assert told(f"{{ a: {filtered} b: {filtered} }}")[0] == 2 * one
+    assert told("{ articles(first: 0, orderBy: [{field: TITLE}]) { totalCount } }")[0] > 2
+
+
+def test_filters_that_cost_too_much_are_refused_before_they_are_executed():
+    """A small request may ask for millions of comparisons, by a variable under many lists."""
+    found, code = told(MANY, f=NEEDLES)
+    assert code == "QUERY_TOO_EXPENSIVE"
+    assert found > load_settings().max_cost
+    assert told(MANY, f={"and": NEEDLES["and"][:1]})[1] is None
+
+
+def test_cost_of_a_filter_is_counted_anew_for_each_value():
+    """Values of the same size may cost something else."""
+    costs = [told(COUNT, f={"type": {"in": each}})[0] for each in (["a"], ["b"] * 900, ["a"])]
+    assert costs[0] == costs[2] < costs[1]
+
+
+@pytest.mark.parametrize(
+    "given", [None, 1, [], [[]], {"and": 1}, {"title": []}, {"heat": {"x": 1}}]
+)
+def test_cost_of_a_filter_that_will_be_refused_is_no_fault(given):
+    """What is not as the schema says is told as such."""
+    assert told(COUNT, f=given)[1] not in (None, "INTERNAL_SERVER_ERROR")

@@ -59,16 +59,14 @@ class CostLimit:
 
     def cost(self, request: GraphQLRequest) -> int:
         """What a request costs; 0 where nothing can be executed, for a reason that others tell."""
-        document, operation = self.reference.find(request)
-        if operation is not None:
-            cost = document.costs.known(operation, request.variables or {})
-            if cost is not None:
-                return cost
         asked = self.asked(request)
         if asked is None:
             return 0
+        document, _ = self.reference.find(request)
+        before = document.costs.size_bytes
         cost = document.costs.of(asked, self.settings)
-        self.reference.documents.resize(request.query, document)
+        if document.costs.size_bytes != before:
+            self.reference.documents.resize(request.query, document)
         return cost
 
     def asked(self, request: GraphQLRequest) -> Asked | None:

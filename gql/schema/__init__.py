@@ -10,8 +10,9 @@ from .context import Context, PageSizes
 from .mutation import Mutation
 from .query import Query
 from .scalars import SCALARS
+from .search_cost import search_cost
 
-__all__ = ["Context", "PageSizes", "build_schema"]
+__all__ = ["Context", "PageSizes", "build_schema", "search_cost"]
 
 
 def build_schema() -> strawberry.Schema:

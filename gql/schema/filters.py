@@ -6,9 +6,10 @@ would else get every article and never know.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum, EnumMeta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import strawberry
@@ -177,6 +178,12 @@ _OPERATORS = {
     "none": Operator.NONE,
     "is_empty": Operator.IS_EMPTY,
 }
+
+
+@cache
+def filter_fields() -> Mapping[str, Field]:
+    """The store's fields by the members of ArticleFilter that compare them."""
+    return {_graphql_name(name): field for name, (field, _) in _FIELDS.items()}
 
 
 def store_filter(given: ArticleFilter | None) -> Filter:
