@@ -271,7 +271,7 @@ MANY = """query ($f: ArticleFilter!) {
   } }
 }"""
 COUNT = "query ($f: ArticleFilter!) { articles(first: 0, filter: $f) { totalCount } }"
-NEEDLES = {"and": [{"excerpt": {"contains": f"needle {n}"}} for n in range(40)]}
+NEEDLES = {"and": [{"excerpt": {"contains": f"needle {n}"}} for n in range(99)]}
 
 
 def told(query: str, **variables: Any) -> tuple[int, Any]:
