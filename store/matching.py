@@ -13,12 +13,13 @@ import numpy as np
 
 from .bitmaps import EMPTY, BitMap, Posting, as_bitmap, bitmap_of
 from .columns import Columns
+from .date_order import between_moments
 from .filter_fields import FILTER_FIELDS, PRESENT, Access
 from .filters import check_condition, meant_value, predicate
 from .index import Index
 from .names import article_id
 from .order_fields import micros
-from .orders import Orders, between_moments
+from .orders import Orders
 from .query import And, Condition, Field, Filter, Not, Operator, Or
 from .terms import Aliases
 from .texts import candidates

@@ -17,6 +17,7 @@ from .cursors import (
     decode_topic_cursor,
     diagnostic_position,
 )
+from .date_order import DateListing
 from .entities import TopicTree
 from .filter_fields import RELATED_DOMAIN, URL, Terms, index_terms
 from .index import Index, change_of
@@ -32,7 +33,7 @@ from .model import (
     Visibility,
 )
 from .names import article_id, domain_key, new_version, topic_slug
-from .orders import DateListing, Orders
+from .orders import Orders
 from .query import (
     ARTICLE_KEYS,
     PROVIDER_KEYS,
