@@ -178,7 +178,7 @@ class Texts:
         return new
 
     def _is_stale(self, index: TextIndex, columns: Columns) -> bool:
-        return columns.logged - index.logged > max(MAX_STALE, columns.size // 16)
+        return columns.logged - index.logged > max(MAX_STALE, columns.size // 64)
 
     def _start(self, field: Field, columns: Columns, live: BitMap) -> None:
         with self._lock:
