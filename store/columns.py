@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .bitmaps import EMPTY, BitMap, Ordinals
+from .filter_fields import Terms
 from .layered import Layered
 from .model import Article
 from .order_fields import micros
@@ -55,19 +56,32 @@ class Displaced(NamedTuple):
 
 
 class Move(NamedTuple):
-    """What a write does to one article.
+    """What a write does to one article, as readers with one visibility see it.
 
     Attributes:
         before: the article as it was; None where it comes.
         after: the article as it is; None where it goes.
         old: its slot before; None where it comes.
         new: its slot after; None where it goes, and the same where its date stays.
+        gone: its terms before; None where it comes, or where they are the same.
+        come: its terms after; None where it goes, or where they are the same.
     """
 
     before: Article | None
     after: Article | None
     old: int | None
     new: int | None
+    gone: Terms | None = None
+    come: Terms | None = None
+
+    def among_published(self) -> Move:
+        """The same for readers of published articles."""
+        before, after, old, new, gone, come = self
+        if not (before and before.published):
+            before = old = gone = None
+        if not (after and after.published):
+            after = new = come = None
+        return Move(before, after, old, new, gone, come)
 
 
 class Slots:
@@ -110,6 +124,7 @@ class Columns:
     """
 
     __slots__ = (
+        "_changed",
         "_displaced_by_id",
         "_slots",
         "articles",
@@ -137,6 +152,7 @@ class Columns:
         self.displaced = displaced
         self.displaced_slots = BitMap([d.ordinal for d in displaced]) if displaced else EMPTY
         self._slots = slots
+        self._changed: dict[int, BitMap] = {}  # one for each order and text index in use
         self._displaced_by_id = {d.id: d.ordinal for d in displaced}
 
     @classmethod
@@ -198,10 +214,13 @@ class Columns:
         """Whether both belong to one line of writes, so that the log tells how they differ."""
         return self._slots is other._slots
 
-    def changed_since(self, logged: int) -> frozenset[int]:
+    def changed_since(self, logged: int) -> BitMap:
         """The slots that differ between this state and another of its line, by its `logged`."""
-        low, high = sorted((logged, self.logged))
-        return frozenset(self.log[low:high])
+        changed = self._changed.get(logged)
+        if changed is None:
+            low, high = sorted((logged, self.logged))
+            changed = self._changed[logged] = BitMap(self.log[low:high], optimize=False)
+        return changed
 
     def article_at(self, ordinal: int) -> Article:
         """The article in a slot, which is not empty."""

@@ -35,45 +35,14 @@ EVERY = 64
 """How many articles are indexed in one step of a build."""
 
 
-class Change:
-    """One article's change as readers with one visibility see it.
-
-    Attributes:
-        move: what becomes of the article.
-        gone: its terms before; None where it was not there, or they are the same.
-        come: its terms after; None where it is not there, or they are the same.
-    """
-
-    __slots__ = ("come", "gone", "move")
-
-    def __init__(self, move: Move, gone: Terms | None, come: Terms | None) -> None:
-        self.move = move
-        self.gone = gone
-        self.come = come
-
-    def among_published(self) -> Change:
-        """The same for readers of published articles."""
-        before, after, old, new = self.move
-        if not (before and before.published):
-            before, old = None, None
-        if not (after and after.published):
-            after, new = None, None
-        return Change(
-            Move(before, after, old, new),
-            self.gone if before else None,
-            self.come if after else None,
-        )
-
-
-def change_of(move: Move, aliases: Aliases) -> Change:
-    """What a move changes in indexes; `aliases` are those of the topic tree."""
+def with_terms(move: Move, aliases: Aliases) -> Move:
+    """A move with the terms of its article; `aliases` are those of the topic tree."""
     before, after = move.before, move.after
     if before and after and _indexed_by(before) == _indexed_by(after):
-        return Change(move, None, None)
-    return Change(
-        move,
-        index_terms(before, aliases) if before else None,
-        index_terms(after, aliases) if after else None,
+        return move
+    return move._replace(
+        gone=index_terms(before, aliases) if before else None,
+        come=index_terms(after, aliases) if after else None,
     )
 
 
@@ -142,9 +111,9 @@ class Index:
             postings[family] = Layered(of_terms)
         return cls(columns, articles, BitMap(live, optimize=False), postings)
 
-    def derive(self, columns: Columns, changes: Sequence[Change]) -> Steps[Index]:
-        """The index after these changes, no two of one article."""
-        moves = [each.move for each in changes if each.move.before or each.move.after]
+    def derive(self, columns: Columns, moves: Sequence[Move]) -> Steps[Index]:
+        """The index after these moves, no two of one article."""
+        moves = [move for move in moves if move.before or move.after]
         articles = self.articles.derive({(m.before or m.after).id: m.after for m in moves})  # type: ignore[union-attr]
         yield
         moved = [move for move in moves if move.old != move.new]
@@ -155,10 +124,10 @@ class Index:
                 [move.old for move in moved if move.old is not None],
                 [move.new for move in moved if move.new is not None],
             )
-        return Index(columns, articles, as_bitmap(live), (yield from self._postings(changes)))
+        return Index(columns, articles, as_bitmap(live), (yield from self._postings(moves)))
 
-    def _postings(self, changes: Sequence[Change]) -> Steps[Mapping[str, Postings]]:
-        edits = _edits(changes)
+    def _postings(self, moves: Sequence[Move]) -> Steps[Mapping[str, Postings]]:
+        edits = _edits(moves)
         yield
         if not edits:
             return self.postings
@@ -207,12 +176,12 @@ Edits = Mapping[str, Mapping[str, tuple[list[int], list[int]]]]
 """By family and term, the ordinals that go and those that come."""
 
 
-def _edits(changes: Iterable[Change]) -> Edits:
+def _edits(moves: Iterable[Move]) -> Edits:
     edits: defaultdict[str, defaultdict[str, tuple[list[int], list[int]]]] = defaultdict(
         lambda: defaultdict(lambda: ([], []))
     )
-    for change in changes:
-        gone, come, move = change.gone or {}, change.come or {}, change.move
+    for move in moves:
+        gone, come = move.gone or {}, move.come or {}
         stays = move.old == move.new
         for family, terms in gone.items():
             kept = come.get(family, ()) if stays else ()

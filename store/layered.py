@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import tee
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 K = TypeVar("K")
@@ -60,14 +59,6 @@ class Layered(Mapping[K, V]):
         over, base = self._over, self._base
         found = map(base.get, keys)
         return list(map(over.get, keys, found) if over else found)
-
-    def find_each(self, keys: Iterable[K]) -> Iterator[V | None]:
-        """The same one after the other, no further than it is asked."""
-        over, base = self._over, self._base
-        if not over:
-            return map(base.get, keys)
-        keys, again = tee(keys)
-        return map(over.get, keys, map(base.get, again))
 
     def flat(self) -> dict[K, V]:
         """All of it as a dict of one's own."""

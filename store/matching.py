@@ -6,19 +6,20 @@ of those that may, and a check of one article; so `and`, `or` and `not` stay rig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .bitmaps import EMPTY, BitMap, Posting, as_bitmap, bitmap_of
 from .columns import Columns
-from .filter_fields import FILTER_FIELDS, PRESENT, Access
+from .date_order import between_moments
+from .filter_fields import FILTER_FIELDS, PRESENT, RANGES, Access
 from .filters import check_condition, meant_value, predicate
 from .index import Index
 from .names import article_id
 from .order_fields import micros
-from .orders import Orders, between_moments
+from .orders import Orders
 from .query import And, Condition, Field, Filter, Not, Operator, Or
 from .terms import Aliases
 from .texts import candidates
@@ -81,9 +82,23 @@ class Matcher:
             case Not():
                 return self._without(self.match(filter.filter))
             case And():
-                return self._all([self.match(part) for part in filter.filters])
+                return self._all([*self._each_of(filter.filters)])
             case Or():
                 return self._any([self.match(part) for part in filter.filters])
+
+    def _each_of(self, filters: Sequence[Filter]) -> Iterator[Match]:
+        """What matches each of these; bounds of one number are one range."""
+        ranges: dict[Field, tuple[int, int]] = {}
+        for part in filters:
+            if not isinstance(part, Condition) or not _is_bound(part):
+                yield self.match(part)
+                continue
+            check_condition(part)
+            start, end = self._places(part.field, part.operator, part.value)
+            low, high = ranges.get(part.field, (start, end))
+            ranges[part.field] = max(low, start), min(high, end)
+        for field, (start, end) in ranges.items():
+            yield _exact(self._orders.by_field(field).between(start, end) & self._live)
 
     def _without(self, match: Match) -> Match:
         sure = self._live - match.possible
@@ -142,10 +157,15 @@ class Matcher:
             if not places:
                 return _exact(EMPTY)
             return _exact(bitmap_of(np.concatenate(places), self._columns.size) & self._live)
+        start, end = self._places(field, how, value)
+        return _exact(order.between(start, end) & self._live)
+
+    def _places(self, field: Field, how: Operator, value: Any) -> tuple[int, int]:
+        """Where in the order of a number what passes begins and ends."""
+        order = self._orders.by_field(field)
         low, high = _bounds(how, value)
         start = 0 if low is None else order.start_of(low)
-        end = len(order.places) if high is None else order.start_of(high)
-        return _exact(order.between(start, end) & self._live)
+        return start, len(order.places) if high is None else order.start_of(high)
 
     def _time(self, _: Field, how: Operator, value: Any) -> Match:
         low, high = _bounds(how, micros(value))
@@ -196,7 +216,7 @@ class Matcher:
         is_exact = len(needle) <= 3 and possible is not present
         stale = columns.changed_since(index.logged)
         if stale:
-            changed = BitMap(stale, optimize=False) & present
+            changed = stale & present
             sure = possible - changed if is_exact else EMPTY
             return Match(
                 sure,
@@ -240,6 +260,11 @@ _ACCESS: dict[Access, Callable[[Matcher, Field, Operator, Any], Match]] = {
     Access.TIME: Matcher._time,
     Access.FLAG: Matcher._flag,
 }
+
+
+def _is_bound(condition: Condition) -> bool:
+    field = FILTER_FIELDS[condition.field]
+    return field.access is Access.NUMBER and condition.operator in RANGES
 
 
 def _exact(hits: BitMap) -> Match:

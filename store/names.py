@@ -95,10 +95,20 @@ def article_slug(stem: str, title: str, published: datetime) -> str:
     return f"{date}-{slugify(title)}"[:MAX_SLUG_LENGTH].rstrip("-")
 
 
-@lru_cache(maxsize=65_536)
 def topic_slug(name: str) -> str:
     """A topic's slug, by which names that differ only in case or spacing are one topic.
 
     Signs that tell topics apart (C, C++, C#) are spelled out before the rest is dropped.
     """
+    return _kept_topic_slug(name) if len(name) <= _MAX_KEPT else _topic_slug(name)
+
+
+_MAX_KEPT = 200
+"""Up to which length names are kept with their slugs: clients, too, choose names."""
+
+
+def _topic_slug(name: str) -> str:
     return slugify(name.replace("+", " plus ").replace("#", " sharp "))
+
+
+_kept_topic_slug = lru_cache(maxsize=16_384)(_topic_slug)

@@ -14,13 +14,15 @@ from .bitmaps import BitMap
 from .bounded import BoundedMemo
 from .costs import GATHER_US, STEP_US, filter_bytes, query_bytes
 from .cursors import decode_article_cursor
+from .date_order import DateListing
 from .index import Index
 from .matching import Match, Matcher
 from .model import Article
 from .order_fields import OrderField
-from .orders import CompositeOrder, DateListing, OrderListing, Orders, SortOrder, WholeListing
+from .orders import OrderListing, Orders, WholeListing
 from .page_items import PageItems
 from .query import ArticleQuery, Filter, Order, Page, Places, Window
+from .sort_order import CompositeOrder, SortOrder
 from .terms import Aliases
 from .windows import Part, check_window, flipped, part_of
 

@@ -17,9 +17,10 @@ from .cursors import (
     decode_topic_cursor,
     diagnostic_position,
 )
+from .date_order import DateListing
 from .entities import TopicTree
 from .filter_fields import RELATED_DOMAIN, URL, Terms, index_terms
-from .index import Index, change_of
+from .index import Index, with_terms
 from .layered import Layered
 from .model import (
     Article,
@@ -32,7 +33,7 @@ from .model import (
     Visibility,
 )
 from .names import article_id, domain_key, new_version, topic_slug
-from .orders import DateListing, Orders
+from .orders import Orders
 from .query import (
     ARTICLE_KEYS,
     PROVIDER_KEYS,
@@ -128,22 +129,21 @@ class IndexedSnapshot:
         if len(changed) * 2 > len(self.articles) or tree.aliases != self.aliases:
             articles = self.articles.derive(changed).flat().values()
             return (yield from self._build(articles, topics, diagnostics, revision, version))
-        columns, moves = old.derive(changed)
+        columns, plain = old.derive(changed)
         yield
-        changes = []
-        for move in moves:
-            changes.append(change_of(move, tree.aliases))
+        moves = []
+        for move in plain:
+            moves.append(with_terms(move, tree.aliases))
             yield
-        everything = yield from self._all.index.derive(columns, changes)
-        public = [change.among_published() for change in changes]
+        everything = yield from self._all.index.derive(columns, moves)
+        public = [move.among_published() for move in moves]
         published = yield from self._published.index.derive(columns, public)
         orders = Orders(columns, everything.live, self._orders)
         if columns.is_worn():
             everything, published, orders = yield from _renumbered(everything, published, orders)
         new = IndexedSnapshot(everything, published, orders, tree, diagnostics, revision, version)
         if tree is self._tree:
-            terms = [terms for change in changes for terms in (change.gone, change.come) if terms]
-            new._keep(self, terms)
+            new._keep(self, [terms for move in moves for terms in (move.gone, move.come) if terms])
         return new
 
     def _keep(self, old: IndexedSnapshot, terms: Sequence[Terms]) -> None:

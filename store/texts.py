@@ -75,8 +75,9 @@ class TextIndex:
         symbols = table[points]
         slots = np.repeat(np.arange(block.start, block.stop), [len(text) + 2 for text in texts])
         codes = (symbols[:-2] * self._base + symbols[1:-1]) * self._base + symbols[2:]
-        both = (codes << bits) | slots[:-2]
-        return np.unique(both[symbols[:-2] > 0])
+        both = ((codes << bits) | slots[:-2])[symbols[:-2] > 0]
+        both.sort()
+        return both[np.diff(both, prepend=-1) > 0]  # np.unique takes forty times as long
 
     @property
     def size_bytes(self) -> int:
@@ -177,7 +178,7 @@ class Texts:
         return new
 
     def _is_stale(self, index: TextIndex, columns: Columns) -> bool:
-        return columns.logged - index.logged > max(MAX_STALE, columns.size // 16)
+        return columns.logged - index.logged > max(MAX_STALE, columns.size // 64)
 
     def _start(self, field: Field, columns: Columns, live: BitMap) -> None:
         with self._lock:

@@ -29,7 +29,6 @@ def is_web_url(url: str) -> bool:
         return False
 
 
-@lru_cache(maxsize=65_536)
 def canonical_url(url: str) -> str:
     """The one spelling of a URL under which the store joins and looks up pages.
 
@@ -37,6 +36,14 @@ def canonical_url(url: str) -> str:
     parameters. Everything else (scheme, path, order of parameters) may matter and stays.
     A string that is no web URL comes back trimmed, so that it equals only itself.
     """
+    return _kept_canonical_url(url) if len(url) <= _MAX_KEPT else _canonical_url(url)
+
+
+_MAX_KEPT = 500
+"""Up to which length URLs are kept with their canonical spelling: clients, too, choose URLs."""
+
+
+def _canonical_url(url: str) -> str:
     url = url_text(url)
     try:
         parts = urlsplit(url)
@@ -50,6 +57,9 @@ def canonical_url(url: str) -> str:
         host = f"{host}:{port}"
     query = "&".join(p for p in parts.query.split("&") if p and not _is_tracking(p))
     return f"{parts.scheme}://{host}{parts.path or '/'}{'?' + query if query else ''}"
+
+
+_kept_canonical_url = lru_cache(maxsize=32_768)(_canonical_url)
 
 
 def _is_tracking(parameter: str) -> bool:

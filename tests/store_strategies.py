@@ -243,8 +243,15 @@ def _joined(parts: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
     return st.builds(And, several) | st.builds(Or, several) | st.builds(Not, parts)
 
 
+_range = st.builds(
+    lambda field, bounds: And(tuple(Condition(field, how, value) for how, value in bounds)),
+    st.sampled_from([Field.HEAT, Field.QUALITY]),
+    st.lists(st.tuples(st.sampled_from(_COMPARE[2:]), numbers), min_size=2, max_size=3),
+)
+
 filters: st.SearchStrategy[Filter] = (
     _condition
+    | _range
     | st.lists(_condition, max_size=3).map(tuple).map(And)
     | st.recursive(_condition, _joined, max_leaves=5)
 )

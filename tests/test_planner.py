@@ -37,9 +37,11 @@ from store import (
     topic_slug,
 )
 from store import texts as texts_module
+from store.bitmaps import BitMap
 from store.bounded import BoundedMemo
 from store.memory import MemorySnapshot
 from store.model import Article, ProviderMention
+from store.orders import OrderListing
 from store.planner import PAGES_BYTES, access_paths
 from store.snapshot import IndexedSnapshot
 from store.steps import finish
@@ -227,6 +229,76 @@ def test_needles_are_found_alike_before_and_after_their_index_is_built(needle, m
     [expected] = asyncio.run(scanned(snapshot).pages([query], PUBLISHED))
     assert asyncio.run(page()) == answered(_without_ids(expected))
     assert before[-1] is not None
+
+
+def _trees() -> Sequence[Filter]:
+    """Filters in each place of which stands a condition that indexes do not decide."""
+    many, some_title, slug = (
+        _contains(Field.TITLE, "tide 1"),
+        _contains(Field.EXCERPT, "tide of"),
+        _contains(Field.SLUG, "2026-01-01-a"),
+    )
+    topic, video = of_topic("tides"), Condition(Field.TYPE, Operator.EQ, "video")
+    return (
+        Not(many),
+        And((many, topic)),
+        Or((some_title, topic)),
+        And((Not(some_title), Or((slug, video)))),
+        Or((And((topic, slug)), And((Not(many), video)))),
+        Not(Or((And((slug, Not(topic))), Not(And((some_title, Not(video))))))),
+        And((Or((many, slug)), Not(And((many, slug))), some_title)),
+    )
+
+
+@pytest.mark.parametrize("filter", _trees())
+@pytest.mark.parametrize("order", [NEWEST_FIRST, (Order(OrderField.HEAT, descending=False),)])
+def test_trees_of_conditions_that_no_index_decides_mean_what_a_scan_says(filter, order):
+    """What is sure, what is possible and what is checked stay apart in and, or and not."""
+    snapshot = states()[1]
+    windows = [Window(first=20), Window(last=20), Window(first=0), Window(first=SIZE)]
+
+    async def check() -> None:
+        for total in (False, True):
+            asked = [ArticleQuery(window, filter, order, total) for window in windows]
+            expected = await scanned(snapshot).pages(asked, PUBLISHED)
+            found = await snapshot.pages(asked, PUBLISHED)
+            assert list(map(answered, found)) == [answered(_without_ids(p)) for p in expected]
+
+    asyncio.run(check())
+
+
+@given(st.integers(1, SIZE), st.lists(st.tuples(st.integers(0, SIZE), st.integers(0, SIZE))))
+def test_hits_in_an_order_are_sorted_wherever_they_are_cut(size, cuts):
+    """Each part of the list of hits, few or many, is that of all of them sorted."""
+    orders = states()[0]._orders
+    order = orders.by_field(Field.HEAT)
+    hits = list(orders.live)[:size]
+    listing = OrderListing(order, BitMap(hits))
+    whole = sorted(hits, key=lambda slot: int(order.ranks[slot]))
+    for cut in cuts:
+        start, end = (min(each, size) for each in sorted(cut))
+        assert listing.slice(start, end) == whole[start:end]
+
+
+def test_text_index_of_a_write_that_was_given_up_is_not_used():
+    """What was indexed of a state that never came to be shows in no other."""
+    base = IndexedSnapshot.build([an_article(0, random.Random(1))])
+    [article] = base.articles.values()
+
+    def titled(title: str) -> IndexedSnapshot:
+        changed = {article.id: msgspec.structs.replace(article, title=title)}
+        return finish(base.derive(changed, (), (), 1))
+
+    async def found(snapshot: IndexedSnapshot, needle: str) -> int:
+        query = ArticleQuery(Window(first=1), _contains(Field.TITLE, needle))
+        return len((await snapshot.pages([query], Visibility.ALL))[0].items)
+
+    async def check() -> None:
+        assert await found(titled("a wave"), "wave") == 1
+        other = titled("a shore")
+        assert (await found(other, "wave"), await found(other, "shore")) == (0, 1)
+
+    asyncio.run(check())
 
 
 def test_planner_keeps_no_more_than_its_bound(monkeypatch):
