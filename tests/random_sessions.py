@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from gql.http import GraphQLRequest
+from gql.http.request_memo import RequestMemo
 from gql.schema import PageSizes
 from gql.viewer import PREVIEW, PUBLIC, Scope, Viewer
 
@@ -132,7 +133,7 @@ class _Clients:
 
 def copied(request: GraphQLRequest) -> GraphQLRequest:
     """The same request, of which nobody knows anything yet."""
-    return msgspec.structs.replace(request, memo={})
+    return msgspec.structs.replace(request, memo=RequestMemo())
 
 
 def without_memory(steps: Sequence[Step]) -> list[Step]:

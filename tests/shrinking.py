@@ -22,6 +22,7 @@ from graphql import (
     visit,
 )
 
+from gql.http.request_memo import RequestMemo
 from store import Batch
 
 from .random_sessions import Ask, Session, Step
@@ -84,7 +85,7 @@ def _with_text(step: Step, old: str, new: str) -> Step:
         return step
     asks: Any = step
     return tuple(
-        ask._replace(request=msgspec.structs.replace(ask.request, query=new, memo={}))
+        ask._replace(request=msgspec.structs.replace(ask.request, query=new, memo=RequestMemo()))
         if ask.request.query == old
         else ask
         for ask in asks
