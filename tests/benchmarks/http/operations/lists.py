@@ -19,10 +19,10 @@ from .operation import EnumName, Values
 from .parts import Part
 
 _FIRST_PAGES = 0.25
-_SHAPES = (
+SHAPES = (
     "nodes nodes edges edges edges+cursor edges+cursor edges+cursor edges+cursor cursors mixed"
 ).split()
-_SIZES = (1, 5, 20, 20, 20, 20, 20, 50, 50, 50, 100, 1_000)
+SIZES = (1, 5, 20, 20, 20, 20, 20, 50, 50, 50, 100, 1_000)
 _AROUND = (
     "",
     "",
@@ -37,7 +37,7 @@ _DATE, _HEAT, _QUALITY, _TITLE = (
     OrderField.QUALITY,
     OrderField.TITLE,
 )
-_ORDERS: tuple[tuple[Order, ...] | None, ...] = (
+ORDERS: tuple[tuple[Order, ...] | None, ...] = (
     None,
     None,
     None,
@@ -99,10 +99,10 @@ class ListMaker:
         self._conditions = {
             operator: Deck(rng, conditions(operator)) for operator in ("", *SUBSTRING_OPERATORS)
         }
-        self._shapes = Deck(rng, _SHAPES)
-        self._sizes = Deck(rng, _SIZES)
+        self._shapes = Deck(rng, SHAPES)
+        self._sizes = Deck(rng, SIZES)
         self._around = Deck(rng, _AROUND)
-        self._orders = Deck(rng, _ORDERS)
+        self._orders = Deck(rng, ORDERS)
         self._selected = Deck(rng, _SELECTED)
         self._with_content = Deck(rng, [True] + [False] * 9)
         self._backwards = Deck(rng, (True, False, False))
