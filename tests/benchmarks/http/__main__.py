@@ -130,7 +130,7 @@ def _plan(
         options.rounds or rounds,
         options.seconds or seconds,
         options.connections,
-        options.warm_up or (3 if options.generated else 0),
+        options.warm_up or (3 if options.generated or variants else 0),
         may_skip=bool(options.generated),
     )
 
@@ -223,7 +223,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--rounds", type=_positive, help="how often everything is measured (5; generated: 2)")
     add("--seconds", type=_positive, help="length of a measured run (6; generated: 2)")
-    add("--warm-up", type=_positive, metavar="SECONDS", help="longest warm-up (generated: 3)")
+    add(
+        "--warm-up",
+        type=_positive,
+        metavar="SECONDS",
+        help="longest warm-up of a run (generated and compared: 3)",
+    )
     add("--connections", type=_positive, default=32, help="how many at once (32)")
     add("--articles", type=_positive, default=10_000, help="how many are served (10,000)")
     add("--only", default="", metavar="Q1,Q2", help="only these queries or operations")

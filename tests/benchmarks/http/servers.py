@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -148,6 +149,12 @@ class Server:
         # The clock of a process: what clock_getcpuclockid(3) returns, which Python lacks.
         return time.clock_gettime((~self._process.pid << 3) | 2)
 
+    @property
+    def rss_bytes(self) -> int:
+        """The memory that it holds."""
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
     @contextmanager
     def awake(self) -> Iterator[None]:
         """It runs in this block, and not after it."""
@@ -186,7 +193,8 @@ def running(name: str, start: Start) -> Iterator[Server]:
         settings={**start.settings, **variant.settings},
     )
     command, environment = COMMANDS.get(name, _newsgraph)(start, port)
-    log = start.logs / f"{name.replace(' ', '-')}.log"
+    file = re.sub(r"\W+", "-", name)
+    log = start.logs / f"{file}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(SERVER_CORE), *command],
