@@ -130,7 +130,7 @@ def _plan(
         options.rounds or rounds,
         options.seconds or seconds,
         options.connections,
-        options.warm_up or (3 if options.generated or variants else 0),
+        options.warm_up or (10 if options.generated or variants else 0),
         may_skip=bool(options.generated),
     )
 
@@ -227,7 +227,7 @@ def _parser() -> argparse.ArgumentParser:
         "--warm-up",
         type=_positive,
         metavar="SECONDS",
-        help="longest warm-up of a run (generated and compared: 3)",
+        help="longest warm-up of a run (generated and compared: 10)",
     )
     add("--connections", type=_positive, default=32, help="how many at once (32)")
     add("--articles", type=_positive, default=10_000, help="how many are served (10,000)")

@@ -79,6 +79,7 @@ def _uvicorn(app: str, port: int, protocol: str = "httptools") -> Sequence[str]:
     """The same uvicorn for all."""
     options = "--loop uvloop --no-access-log --no-server-header --log-level warning".split()
     options += ["--http", protocol, "--port", str(port), "--backlog", "2048"]
+    options += ["--timeout-keep-alive", "75"]  # no client waits in vain on a slow machine
     return [sys.executable, "-m", "uvicorn", app, "--factory", *options]
 
 

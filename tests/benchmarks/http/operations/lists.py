@@ -214,7 +214,7 @@ class ListMaker:
     ) -> Callable[[Random], Values]:
         """Draws an anchor, and from it the scope, the operands and the cursor."""
         articles = self.anchors.articles
-        suitable = [a for a in articles if filter is None or filter.suits(a)] or articles
+        suitable = articles if filter is None else filter.suitable(articles) or articles
         turns_pages = filter is None or not filter.is_selective
         cursors = [name for part in parts for name in part.cursors]
 
