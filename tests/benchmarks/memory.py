@@ -1,4 +1,4 @@
-"""What distinct queries leave in memory: `python -m tests.benchmarks.memory`.
+"""The memory that distinct queries take: `python -m tests.benchmarks.memory`.
 
 A served newsgraph gets thousands of different queries of 0.3 to 15 kB, each twice, as a public
 endpoint does whose clients write queries of their own. The resident set may grow by what the
@@ -44,7 +44,7 @@ _TIMEOUT_S = 120
 
 
 class Batch(NamedTuple):
-    """What a batch of queries did.
+    """The figures of a batch of queries.
 
     Attributes:
         queries: How many different queries it had.
@@ -137,7 +137,7 @@ def send(server: Server, batch: Sequence[bytes]) -> Batch:
 
 
 def _client(server: Server, queue: SimpleQueue[bytes], count: int, errors: list[int]) -> None:
-    """Send what is in the queue; how many answers had errors goes to `errors`, for each body."""
+    """Send the queued bodies; for each, the number of answers with errors goes to `errors`."""
     os.sched_setaffinity(0, {LOAD_CORE})  # this thread only
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_TIMEOUT_S)
     headers = {"content-type": "application/json"}
@@ -168,7 +168,7 @@ def cache_settings() -> dict[str, int]:
 
 
 def measure(count: int, articles: int, folder: Path, seed: int) -> int:
-    """Print what two batches leave in memory; 1 where it is too much."""
+    """Print how two batches grow the memory; 1 where a goal is missed."""
     data = make_data(folder, articles)
     bounds = cache_settings()
     allowed = sum(bounds.values())

@@ -155,7 +155,7 @@ def make_start(
     settings: Mapping[str, str] | None = None,
     variants: Mapping[str, Variant] | None = None,
 ) -> Start:
-    """What servers are started over, in a working folder."""
+    """The inputs of the servers, in a working folder."""
     ready = work / "ready"
     ready.mkdir(exist_ok=True)
     return Start(data, ready, work, settings or {}, variants or {})
@@ -173,7 +173,7 @@ def _split(bodies: Sequence[bytes], query: Query, work: Path) -> tuple[Bodies, B
 def _servers(
     plan: Plan, start: Start, workloads: Workloads, stack: ExitStack, tell: Tell
 ) -> tuple[Sequence[Server], frozenset[Cell]]:
-    """All servers, asleep, that were seen to agree; and what some of them do not take."""
+    """All servers, asleep, after their answers were compared; and the cells to leave out."""
     servers: dict[str, Server] = {}
     skipped: frozenset[Cell] = frozenset()
     for name in sorted(plan.servers, key=lambda name: name == CEILING):
@@ -192,7 +192,8 @@ def _agree(
 ) -> frozenset[Cell]:
     """Check that servers agree on some answers, and keep a typical one for the ceiling.
 
-    Returns what they do not take. Raises: DisagreementError: names every query in question.
+    Returns the cells of queries that a server does not take.
+    Raises: DisagreementError: names every query in question.
     """
     skipped: set[Cell] = set()
     faults: list[str] = []

@@ -40,9 +40,9 @@ class Variant:
     Attributes:
         settings: Its settings by name, besides those of all.
         headers: Header fields of each request to it.
-        data: What it serves, where it is not what the others do.
+        data: The articles that it serves, where they are not those of the others.
         writes_per_s: How many durable writes a second it takes while it is measured.
-        write_key: The API key of who writes.
+        write_key: The API key of the writer.
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -54,10 +54,10 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the servers are started over.
+    """The inputs of the servers.
 
     Attributes:
-        data: What they serve.
+        data: The articles that they serve.
         ready: The folder of the ceiling's ready answers.
         logs: The folder of their logs.
         settings: Settings of every newsgraph by name, besides the benchmark's own.

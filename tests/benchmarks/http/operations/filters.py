@@ -11,7 +11,7 @@ from store.model import Article
 
 from .conditions import Anchors, Condition
 
-# Shapes of filters: a number is the place of a condition in what is dealt for it.
+# Shapes of filters: a number is the place of a condition among those dealt for it.
 Shape = int | tuple[Any, ...]
 ONE: Shape = 0
 BOTH: Shape = ("with", 0, 1)

@@ -65,7 +65,7 @@ LARGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ListWish:
-    """What is wanted of a list; the rest is dealt.
+    """A request for a list with some parts fixed; the others are dealt.
 
     Attributes:
         scope: `root`, `topic` or `provider`.
@@ -73,7 +73,7 @@ class ListWish:
         substring: The operator of its conditions, where they are on substrings.
         suffix: Tells its variables from those of other lists.
         alias: The alias of the list's field.
-        selection: What is selected of an article; dealt where it is None.
+        selection: The selection on an article; dealt where it is None.
         shape: How a page is selected, such as `edges+cursor`; dealt where it is None.
         sizes: Page sizes to choose from; dealt where there are none.
         pages: Whether it goes on from cursors.
@@ -171,7 +171,7 @@ class ListMaker:
         return FilterTemplate(wish.filter, chosen, self.anchors, wish.suffix, whole)
 
     def selection(self, size: int) -> Part:
-        """What is selected of each article, the less the longer the page is."""
+        """The selection on each article: the longer the page, the smaller."""
         if size >= LARGE:
             return Part(selections.headline(self.rng))
         text = self._selected.deal()(self.rng)
