@@ -194,7 +194,12 @@ def measure(count: int, articles: int, folder: Path, seed: int) -> int:
 def main() -> int:
     """Measure as the command line asks."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=30_000, help="distinct queries of a batch")
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=30_000,
+        help="distinct queries of a batch (30,000); fewer may not fill the caches",
+    )
     parser.add_argument("--articles", type=int, default=10_000, help="how many are served")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data", type=Path, help="keep the articles there for the next time")
