@@ -123,7 +123,7 @@ def _cells(result: Result) -> Sequence[str]:
     return (
         operation.name,
         operation.kind,
-        operation.title.replace("[", r"\["),
+        operation.title,
         _median([run.mean_bytes for run in ours], 0),
         _median(list(map(_rate, ours)), 0),
         _percent(result.share),

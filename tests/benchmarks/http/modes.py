@@ -69,11 +69,10 @@ def print_ratios(plan: Plan, runs: Runs, facts: Sequence[str], goal: float) -> N
     for query in measured(plan, runs):
         plain = median(run.per_second for run in runs[query.name, NEWSGRAPH])
         shown = [f"{found[n][query.name]:.0%} ({by_cpu[n][query.name]:.0%})" for n in found]
-        title = f"{query.name} {query.title}".replace("[", r"\[")
+        title = f"{query.name} {query.title}"
         table.add_row(title, f"{plain:,.0f}", *shown)
     lines = [*ratio_summary(found, goal), "by CPU time:", *ratio_summary(by_cpu, goal)]
-    console.print(table)
-    console.print(*lines, *facts, sep="\n", highlight=False, markup=False)
+    console.print(table, *lines, *facts, sep="\n", highlight=False, markup=False)
 
 
 def rate(run: Run) -> float:
