@@ -169,7 +169,7 @@ def cache_settings() -> dict[str, int]:
 
 def measure(count: int, articles: int, folder: Path, seed: int) -> int:
     """Print how two batches grow the memory; 1 where a goal is missed."""
-    data = make_data(folder, articles)
+    data = make_data(folder, articles, for_peer=False)
     bounds = cache_settings()
     allowed = sum(bounds.values())
     settings = {name: str(value) for name, value in bounds.items()}

@@ -50,7 +50,9 @@ def _measure(options: argparse.Namespace) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         _tell(f"making {options.articles:,} articles, or taking those in {folder}")
         began_s = time.monotonic()
-        data = make_data(folder, options.articles)
+        compared = options.settings or options.writer
+        for_peer = not compared and PEER in (options.servers or PEER)
+        data = make_data(folder, options.articles, for_peer=for_peer)
         _tell(f"articles ready after {time.monotonic() - began_s:.1f} s")
         if options.generated:
             _measure_generated(options, data, work)
