@@ -50,7 +50,9 @@ def _measure(options: argparse.Namespace) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         _tell(f"making {options.articles:,} articles, or taking those in {folder}")
         began_s = time.monotonic()
-        data = make_data(folder, options.articles)
+        compared = options.settings or options.writer
+        for_peer = not compared and PEER in (options.servers or PEER)
+        data = make_data(folder, options.articles, for_peer=for_peer)
         _tell(f"articles ready after {time.monotonic() - began_s:.1f} s")
         if options.generated:
             _measure_generated(options, data, work)
@@ -130,7 +132,7 @@ def _plan(
         options.rounds or rounds,
         options.seconds or seconds,
         options.connections,
-        options.warm_up or (3 if options.generated else 0),
+        options.warm_up or (10 if options.generated or variants else 0),
         may_skip=bool(options.generated),
     )
 
@@ -223,7 +225,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--rounds", type=_positive, help="how often everything is measured (5; generated: 2)")
     add("--seconds", type=_positive, help="length of a measured run (6; generated: 2)")
-    add("--warm-up", type=_positive, metavar="SECONDS", help="longest warm-up (generated: 3)")
+    add(
+        "--warm-up",
+        type=_positive,
+        metavar="SECONDS",
+        help="longest warm-up of a run (generated and compared: 10)",
+    )
     add("--connections", type=_positive, default=32, help="how many at once (32)")
     add("--articles", type=_positive, default=10_000, help="how many are served (10,000)")
     add("--only", default="", metavar="Q1,Q2", help="only these queries or operations")

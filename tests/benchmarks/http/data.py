@@ -68,12 +68,15 @@ class Data:
     articles: Sequence[Article]  # newest first
 
 
-def make_data(folder: Path, count: int) -> Data:
-    """Generate `count` articles into `folder` and load them; what is there already is kept."""
-    return asyncio.run(_make_data(folder, count))
+def make_data(folder: Path, count: int, *, for_peer: bool = True) -> Data:
+    """Generate `count` articles into `folder` and load them; what is there already is kept.
+
+    `for_peer`: whether to write the peer's graph, too, which takes longer than all else.
+    """
+    return asyncio.run(_make_data(folder, count, for_peer=for_peer))
 
 
-async def _make_data(folder: Path, count: int) -> Data:
+async def _make_data(folder: Path, count: int, *, for_peer: bool) -> Data:
     store, graph = folder / f"store-{count}.json", folder / f"peer-{count}.json"
     repository = TinyDBRepository.open(store)
     try:
@@ -81,7 +84,7 @@ async def _make_data(folder: Path, count: int) -> Data:
             documents = folder / f"documents-{count}"
             write_corpus(documents, count)
             await FolderLoader(repository, documents).load()
-        if not graph.exists():
+        if for_peer and not graph.exists():
             graph.write_bytes(orjson.dumps(await _graph(repository)))
         return Data(store, graph, await _published(repository))
     finally:

@@ -42,7 +42,7 @@ def as_query(operation: Operation) -> Query:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was measured of an operation.
+    """The measurements of an operation.
 
     Attributes:
         operation: The operation.
@@ -100,7 +100,7 @@ def _per_cpu_second(run: Run) -> float:
 
 
 def results(operations: Sequence[Operation], runs: Runs) -> list[Result]:
-    """What was measured of each operation."""
+    """The measurements of each operation."""
     return [
         Result(one, {server: some for (name, server), some in runs.items() if name == one.name})
         for one in operations
@@ -123,7 +123,7 @@ def _cells(result: Result) -> Sequence[str]:
     return (
         operation.name,
         operation.kind,
-        operation.title.replace("[", r"\["),
+        operation.title,
         _median([run.mean_bytes for run in ours], 0),
         _median(list(map(_rate, ours)), 0),
         _percent(result.share),

@@ -11,13 +11,17 @@ from .agreement import DisagreementError, NotTakenError, answers, check_same, re
 from .data import Data
 from .load import Bodies, Run, once, rotate, twice, write_bodies
 from .queries import Query, Workload, sample
-from .servers import CEILING, Server, Start, Variant, running
+from .servers import CEILING, PEER, STRAWBERRY, Server, Start, Variant, running
 from .writer import writing
 
 _SAMPLES = 15
 _WAVES = 5  # of as many requests as there are connections; the last one is cut off at the end
 _LONGEST_S = 60
+_COMPILING_S = 3
 _WARM_SHARE = 4  # a quarter of the disjoint bodies
+
+_WITHOUT_MEMORY = {CEILING, PEER, STRAWBERRY}
+"""Servers to which it is all the same whether a body came before, once their code is compiled."""
 
 Cell = tuple[str, str]
 """The names of a query and a server."""
@@ -67,8 +71,10 @@ class _Meter:
         connections = self._plan.connections
         if not self._plan.warm_up_s:
             rotate(server, bodies, max(1, self._plan.seconds // 3), connections)
-        elif server.name != CEILING:  # it has nothing to warm
+        elif server.name not in _WITHOUT_MEMORY:
             twice(server, bodies, self._plan.warm_up_s, connections)
+        elif server.name != CEILING:  # it has nothing to warm
+            twice(server, bodies, min(_COMPILING_S, self._plan.warm_up_s), connections)
         server.drain()
 
     def run(self, server: Server, bodies: Bodies) -> Run:
@@ -149,7 +155,7 @@ def make_start(
     settings: Mapping[str, str] | None = None,
     variants: Mapping[str, Variant] | None = None,
 ) -> Start:
-    """What servers are started over, in a working folder."""
+    """The inputs of the servers, in a working folder."""
     ready = work / "ready"
     ready.mkdir(exist_ok=True)
     return Start(data, ready, work, settings or {}, variants or {})
@@ -167,7 +173,7 @@ def _split(bodies: Sequence[bytes], query: Query, work: Path) -> tuple[Bodies, B
 def _servers(
     plan: Plan, start: Start, workloads: Workloads, stack: ExitStack, tell: Tell
 ) -> tuple[Sequence[Server], frozenset[Cell]]:
-    """All servers, asleep, that were seen to agree; and what some of them do not take."""
+    """All servers, asleep, after their answers were compared; and the cells to leave out."""
     servers: dict[str, Server] = {}
     skipped: frozenset[Cell] = frozenset()
     for name in sorted(plan.servers, key=lambda name: name == CEILING):
@@ -186,7 +192,8 @@ def _agree(
 ) -> frozenset[Cell]:
     """Check that servers agree on some answers, and keep a typical one for the ceiling.
 
-    Returns what they do not take. Raises: DisagreementError: names every query in question.
+    Returns the cells of queries that a server does not take.
+    Raises: DisagreementError: names every query in question.
     """
     skipped: set[Cell] = set()
     faults: list[str] = []

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -39,9 +40,9 @@ class Variant:
     Attributes:
         settings: Its settings by name, besides those of all.
         headers: Header fields of each request to it.
-        data: What it serves, where it is not what the others do.
+        data: The articles that it serves, where they are not those of the others.
         writes_per_s: How many durable writes a second it takes while it is measured.
-        write_key: The API key of who writes.
+        write_key: The API key of the writer.
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -53,10 +54,10 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the servers are started over.
+    """The inputs of the servers.
 
     Attributes:
-        data: What they serve.
+        data: The articles that they serve.
         ready: The folder of the ceiling's ready answers.
         logs: The folder of their logs.
         settings: Settings of every newsgraph by name, besides the benchmark's own.
@@ -78,6 +79,7 @@ def _uvicorn(app: str, port: int, protocol: str = "httptools") -> Sequence[str]:
     """The same uvicorn for all."""
     options = "--loop uvloop --no-access-log --no-server-header --log-level warning".split()
     options += ["--http", protocol, "--port", str(port), "--backlog", "2048"]
+    options += ["--timeout-keep-alive", "75"]  # no client waits in vain on a slow machine
     return [sys.executable, "-m", "uvicorn", app, "--factory", *options]
 
 
@@ -148,6 +150,12 @@ class Server:
         # The clock of a process: what clock_getcpuclockid(3) returns, which Python lacks.
         return time.clock_gettime((~self._process.pid << 3) | 2)
 
+    @property
+    def rss_bytes(self) -> int:
+        """The memory that it holds."""
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
     @contextmanager
     def awake(self) -> Iterator[None]:
         """It runs in this block, and not after it."""
@@ -186,7 +194,8 @@ def running(name: str, start: Start) -> Iterator[Server]:
         settings={**start.settings, **variant.settings},
     )
     command, environment = COMMANDS.get(name, _newsgraph)(start, port)
-    log = start.logs / f"{name.replace(' ', '-')}.log"
+    file = re.sub(r"\W+", "-", name)
+    log = start.logs / f"{file}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(SERVER_CORE), *command],

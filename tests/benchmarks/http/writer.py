@@ -71,7 +71,7 @@ def _write(
 def _put(
     connection: http.client.HTTPConnection, server: Server, articles: Sequence[Article]
 ) -> str | None:
-    """One durable write; what went wrong with it."""
+    """One durable write; its error, or None."""
     number = next(_NUMBERS)
     article = articles[number * 7919 % len(articles)]
     body = orjson.dumps({"query": _PUT, "variables": {"id": article.id, "heat": number % 500}})

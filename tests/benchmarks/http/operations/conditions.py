@@ -100,14 +100,18 @@ class Condition:
 
     def is_selective(self, *, holds: bool) -> bool:
         """Whether few articles let it hold, or not hold."""
-        aims = self.operators if holds else [_OPPOSITES.get(how, "") for how in self.operators]
-        return any((self.field, aim) in _SELECTIVE for aim in aims)
+        return any((self.field, aim) in _SELECTIVE for aim in self._aims(holds=holds))
 
-    def suits(self, article: Article) -> bool:
-        """Whether values for it can be drawn from this article."""
-        value = _READ[self.field](article)
-        needs_value = not _NEEDS_NO_VALUE.issuperset(self.operators)
-        return not needs_value or not self.operators or value not in (None, (), "")
+    def suits(self, article: Article, *, holds: bool) -> bool:
+        """Whether operands can be drawn from this article with which it holds, or does not."""
+        has_value = _READ[self.field](article) not in (None, (), "")
+        return has_value or _NEEDS_NO_VALUE.issuperset(self._aims(holds=holds))
+
+    def _aims(self, *, holds: bool) -> Sequence[str]:
+        """The operators that are to hold, be it as its own or as their opposites."""
+        if holds:
+            return self.operators
+        return [_OPPOSITES.get(how, how) for how in self.operators]
 
     def value(self, anchors: Anchors, rng: Random, anchor: Article, *, holds: bool) -> Any:
         """The operand: of an input type for one field, or true or false of a flag."""
@@ -158,6 +162,8 @@ class Anchors:
         value = _READ[field](anchor)
         if how in {"isNull", "isEmpty"}:
             return (value in (None, ())) is holds
+        if value in (None, (), ""):  # no article suits: the value does not matter
+            value = (rng.choice(_UNKNOWN),) if field in {"topics", "tags"} else rng.choice(_UNKNOWN)
         if how in SUBSTRING_OPERATORS:
             return self._part(rng, field, value, how, holds)
         aim = how if holds else _OPPOSITES[how]

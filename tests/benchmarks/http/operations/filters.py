@@ -11,7 +11,7 @@ from store.model import Article
 
 from .conditions import Anchors, Condition
 
-# Shapes of filters: a number is the place of a condition in what is dealt for it.
+# Shapes of filters: a number is the place of a condition among those dealt for it.
 Shape = int | tuple[Any, ...]
 ONE: Shape = 0
 BOTH: Shape = ("with", 0, 1)
@@ -75,9 +75,11 @@ class FilterTemplate:
         found = [self._is_selective(part, holds=inner) for part in parts]
         return all(found) if (word == "or") is holds and word != "not" else any(found)
 
-    def suits(self, article: Article) -> bool:
-        """Whether operands of all conditions can be drawn from an article."""
-        return all(condition.suits(article) for condition in self.conditions)
+    def suitable(self, articles: Sequence[Article]) -> list[Article]:
+        """The articles from which operands of all conditions can be drawn."""
+        polarities = _polarities(self.shape).items()
+        conditions = [(self.conditions[place], holds) for place, holds in polarities]
+        return [a for a in articles if all(c.suits(a, holds=holds) for c, holds in conditions)]
 
     def text(self) -> str:
         """The argument's value in the document."""

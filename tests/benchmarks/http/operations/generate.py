@@ -9,7 +9,8 @@ from store.model import Article
 
 from . import selections
 from .deck import Deck
-from .kinds import STRATA, Kind, Maker
+from .kinds import STRATA, Kind
+from .maker import Maker
 from .operation import Inlining, Operation, make_bodies
 from .parts import template
 
@@ -22,7 +23,7 @@ def generate(articles: Sequence[Article], count: int, *, seed: int, values: int)
     """Draw `count` operations with up to `values` request bodies each.
 
     Every kind is drawn where `count` is at least the number of `STRATA`; of fewer, evenly spread
-    ones are. `articles`: those that the public sees, newest first.
+    ones are. `articles`: the public ones, newest first.
     """
     rng = Random(seed)
     maker = Maker(rng, list(articles))

@@ -19,10 +19,10 @@ from .operation import EnumName, Values
 from .parts import Part
 
 _FIRST_PAGES = 0.25
-_SHAPES = (
+SHAPES = (
     "nodes nodes edges edges edges+cursor edges+cursor edges+cursor edges+cursor cursors mixed"
 ).split()
-_SIZES = (1, 5, 20, 20, 20, 20, 20, 50, 50, 50, 100, 1_000)
+SIZES = (1, 5, 20, 20, 20, 20, 20, 50, 50, 50, 100, 1_000)
 _AROUND = (
     "",
     "",
@@ -37,7 +37,7 @@ _DATE, _HEAT, _QUALITY, _TITLE = (
     OrderField.QUALITY,
     OrderField.TITLE,
 )
-_ORDERS: tuple[tuple[Order, ...] | None, ...] = (
+ORDERS: tuple[tuple[Order, ...] | None, ...] = (
     None,
     None,
     None,
@@ -65,7 +65,7 @@ LARGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ListWish:
-    """What is wanted of a list; the rest is dealt.
+    """A request for a list with some parts fixed; the others are dealt.
 
     Attributes:
         scope: `root`, `topic` or `provider`.
@@ -73,7 +73,7 @@ class ListWish:
         substring: The operator of its conditions, where they are on substrings.
         suffix: Tells its variables from those of other lists.
         alias: The alias of the list's field.
-        selection: What is selected of an article; dealt where it is None.
+        selection: The selection on an article; dealt where it is None.
         shape: How a page is selected, such as `edges+cursor`; dealt where it is None.
         sizes: Page sizes to choose from; dealt where there are none.
         pages: Whether it goes on from cursors.
@@ -99,10 +99,10 @@ class ListMaker:
         self._conditions = {
             operator: Deck(rng, conditions(operator)) for operator in ("", *SUBSTRING_OPERATORS)
         }
-        self._shapes = Deck(rng, _SHAPES)
-        self._sizes = Deck(rng, _SIZES)
+        self._shapes = Deck(rng, SHAPES)
+        self._sizes = Deck(rng, SIZES)
         self._around = Deck(rng, _AROUND)
-        self._orders = Deck(rng, _ORDERS)
+        self._orders = Deck(rng, ORDERS)
         self._selected = Deck(rng, _SELECTED)
         self._with_content = Deck(rng, [True] + [False] * 9)
         self._backwards = Deck(rng, (True, False, False))
@@ -171,7 +171,7 @@ class ListMaker:
         return FilterTemplate(wish.filter, chosen, self.anchors, wish.suffix, whole)
 
     def selection(self, size: int) -> Part:
-        """What is selected of each article, the less the longer the page is."""
+        """The selection on each article: the longer the page, the smaller."""
         if size >= LARGE:
             return Part(selections.headline(self.rng))
         text = self._selected.deal()(self.rng)
@@ -214,7 +214,7 @@ class ListMaker:
     ) -> Callable[[Random], Values]:
         """Draws an anchor, and from it the scope, the operands and the cursor."""
         articles = self.anchors.articles
-        suitable = [a for a in articles if filter is None or filter.suits(a)] or articles
+        suitable = articles if filter is None else filter.suitable(articles) or articles
         turns_pages = filter is None or not filter.is_selective
         cursors = [name for part in parts for name in part.cursors]
 

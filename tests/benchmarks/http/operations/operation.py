@@ -77,9 +77,9 @@ class Operation:
 
     Attributes:
         name: A short unique name, such as `G07`.
-        kind: What kind of operation it is, such as `filtered list`.
-        title: What a reader of the table has to know of it.
-        traits: What it covers: shapes, orders, conditions, page sizes and so on.
+        kind: The name of its stratum, such as `filtered list`.
+        title: A short description for the table.
+        traits: The features that it covers: shapes, orders, conditions, page sizes and so on.
         text: One of its documents.
         bodies: JSON bodies of POST requests, each different from the others.
     """

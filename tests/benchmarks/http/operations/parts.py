@@ -11,7 +11,7 @@ from .selections import styled
 
 
 def no_values(_rng: Random) -> Values:
-    """What is drawn where there are no variables."""
+    """The values of a part without variables."""
     return {}
 
 
@@ -20,12 +20,12 @@ class Part:
     """A selection with the variables that it uses.
 
     Attributes:
-        text: The selection: one field of the root, or what is selected of an object.
+        text: A field of the root, or a selection on an object.
         types: The GraphQL types of its variables.
         draw: Draws a value for each variable.
         cursors: The variables that hold cursors.
         title: A short form for the table.
-        traits: What it covers.
+        traits: The features that it covers.
     """
 
     text: str

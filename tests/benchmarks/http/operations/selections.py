@@ -1,4 +1,4 @@
-"""What is selected of articles, providers and topics, and the styles that client libraries give it.
+"""Selections on articles, providers and topics, in the styles of client libraries.
 
 Selections are written plainly; a style then changes the whole document: Apollo adds `__typename`
 everywhere, Relay makes a fragment of each component, others spread one named or inline fragment.
@@ -78,7 +78,7 @@ def headline(rng: Random) -> str:
 
 
 def card(rng: Random) -> str:
-    """What a list shows of an article: scalars, and two or three links."""
+    """A card: scalars, and two or three links."""
     scalars = rng.sample(_SCALARS, rng.randrange(3, 7))
     links = {link.split()[0]: link for link in rng.sample(_LINKS, len(_LINKS))}
     chosen = rng.sample(list(links.values()), rng.randrange(2, 4))
@@ -110,7 +110,7 @@ class _Typenames(Visitor):
     """Adds `__typename` to every selection but those of operations, as Apollo Client does."""
 
     def leave_field(self, node: FieldNode, *_: Any) -> FieldNode:
-        """Add it to what is selected of an object."""
+        """Add it to the selection on an object."""
         typed: FieldNode = _with_selections(node, _typed) if node.selection_set else node
         return typed
 
