@@ -38,6 +38,9 @@ def _id(kind: Kind, key: str) -> str:
     return f"{kind.value}_{base64.urlsafe_b64encode(digest).decode()}"
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
+
 def article_id(slug: str) -> str:
     """The id of the article with this slug."""
     return _id(Kind.ARTICLE, slug)
@@ -56,9 +59,7 @@ def topic_id(slug: str) -> str:
 def kind_of(id: str) -> Kind | None:
     """What an id names, or None when it is none of ours."""
     prefix, _, digest = id.partition("_")
-    if len(digest) == 16 and prefix in Kind._value2member_map_:
-        return Kind(prefix)
-    return None
+    return _KINDS.get(prefix) if len(digest) == 16 else None
 
 
 def domain_key(domain: str) -> str:

@@ -74,19 +74,22 @@ class View:
 
     def provider(self, domain: str | None) -> Provider | None:
         """The provider with this domain."""
-        if domain is None or not self.has_provider(domain):
+        if domain is None:
             return None
-        if domain not in self._providers:
-            self._providers[domain] = draw_provider(domain, self.index, self._published)
-        return self._providers[domain]
+        provider = self._providers.get(domain)
+        if provider is None and self.has_provider(domain):
+            provider = draw_provider(domain, self.index, self._published)
+            self._providers[domain] = provider
+        return provider
 
     def topic(self, slug: str | None) -> Topic | None:
         """The topic with this slug."""
-        if slug is None or not self.has_topic(slug):
+        if slug is None:
             return None
-        if slug not in self._topics:
-            self._topics[slug] = draw_topic(slug, self.index, self._tree)
-        return self._topics[slug]
+        topic = self._topics.get(slug)
+        if topic is None and self.has_topic(slug):
+            topic = self._topics[slug] = draw_topic(slug, self.index, self._tree)
+        return topic
 
 
 _OF_DOMAINS = ("domains", "domains_by_id")

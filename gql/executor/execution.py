@@ -100,12 +100,20 @@ class PlanExecution:
 
     async def entities_json(self, link: LinkPlan, found: Sequence[Any]) -> Sequence[Buffer]:
         """The JSON of a list of documents, some of which may not be there or come twice."""
-        assert isinstance(link.below, dict)  # noqa: S101  # the other kind has pages
+        below = link.below
+        assert isinstance(below, dict)  # noqa: S101  # the other kind has pages
         if None in found and not link.is_nullable:
             raise FallbackError("null")
-        distinct = {entity.id: entity for entity in found if entity is not None}
-        rows = await self.entities(link.below, list(distinct.values()))
-        return b"[", b",".join([b"null" if e is None else rows[e.id].json for e in found]), b"]"
+        valid = {name: plan.table(self.variables).at(self.version) for name, plan in below.items()}
+        texts = [
+            b"null" if entity is None else valid[type(entity).__name__].get(entity.id)
+            for entity in found
+        ]
+        if None in texts:
+            distinct = {entity.id: entity for entity in found if entity is not None}
+            rows = await self.entities(below, list(distinct.values()))
+            texts = [b"null" if entity is None else rows[entity.id].json for entity in found]
+        return b"[", b",".join(texts), b"]"  # type: ignore[arg-type]  # none of them is None
 
     async def connection(
         self, plan: ConnectionPlan, request: LinkRequest, page: Page[Any]

@@ -87,10 +87,12 @@ async def load_nodes(
         Kind.PROVIDER: snapshot.providers,
         Kind.TOPIC: snapshot.topics,
     }
+    by_kind: dict[Kind | None, list[str]] = {}
+    for id in ids:
+        by_kind.setdefault(kind_of(id), []).append(id)
     nodes: dict[str, Any] = {}
     for kind, method in methods.items():
-        same = [id for id in ids if kind_of(id) is kind]
-        if same:
+        if same := by_kind.get(kind):
             nodes.update(zip(same, await method(Key.ID, same, visibility), strict=True))
     return [nodes.get(id) for id in ids]
 
