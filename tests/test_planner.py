@@ -282,10 +282,10 @@ def test_hits_in_an_order_are_sorted_wherever_they_are_cut(size, cuts):
 
 def test_text_index_of_a_write_that_was_given_up_is_not_used():
     """What was indexed of a state that never came to be shows in no other."""
-    base = IndexedSnapshot.build([an_article(0, random.Random(1))])
-    [article] = base.articles.values()
+    base = IndexedSnapshot.build([an_article(number, random.Random(1)) for number in range(2)])
+    one, two = base.articles.values()
 
-    def titled(title: str) -> IndexedSnapshot:
+    def titled(article: Article, title: str) -> IndexedSnapshot:
         changed = {article.id: msgspec.structs.replace(article, title=title)}
         return finish(base.derive(changed, (), (), 1))
 
@@ -294,8 +294,8 @@ def test_text_index_of_a_write_that_was_given_up_is_not_used():
         return len((await snapshot.pages([query], Visibility.ALL))[0].items)
 
     async def check() -> None:
-        assert await found(titled("a wave"), "wave") == 1
-        other = titled("a shore")
+        assert await found(titled(one, "a wave"), "wave") == 1
+        other = titled(two, "a shore")
         assert (await found(other, "wave"), await found(other, "shore")) == (0, 1)
 
     asyncio.run(check())
