@@ -10,19 +10,32 @@ from .model import Article
 
 
 class PageItems(Sequence[Article]):
-    """The articles with these ids, all of which are there.
+    """The articles in these slots of a page, all of which are there.
 
-    Nothing is looked up before it is asked for: who keeps results by id needs no article.
+    Nothing is looked up before it is asked for: who keeps results by place needs neither ids nor
+    articles.
     """
 
-    __slots__ = ("_articles", "_ids")
+    __slots__ = ("_articles", "_ids", "_slot_ids", "_slots")
 
-    def __init__(self, articles: Layered[str, Article], ids: Sequence[str]) -> None:
+    def __init__(
+        self, articles: Layered[str, Article], slot_ids: Sequence[str], slots: Sequence[int]
+    ) -> None:
         self._articles = articles
-        self._ids = ids
+        self._slot_ids = slot_ids
+        self._slots = slots
+        self._ids: Sequence[str] | None = None
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids of the articles."""
+        if self._ids is None:
+            ids = self._slot_ids
+            self._ids = [ids[slot] for slot in self._slots]
+        return self._ids
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._slots)
 
     def __iter__(self) -> Iterator[Article]:
         return iter(self[:])
@@ -33,9 +46,9 @@ class PageItems(Sequence[Article]):
     def __getitem__(self, index: slice) -> list[Article]: ...
     def __getitem__(self, index: int | slice) -> Article | list[Article]:
         if isinstance(index, slice):
-            found: list[Any] = self._articles.find_many(self._ids[index])
+            found: list[Any] = self._articles.find_many(self.ids[index])
             return found
-        return self._articles[self._ids[index]]
+        return self._articles[self._slot_ids[self._slots[index]]]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and self[:] == list(other)

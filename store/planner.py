@@ -21,7 +21,7 @@ from .model import Article
 from .order_fields import OrderField
 from .orders import OrderListing, Orders, WholeListing
 from .page_items import PageItems
-from .query import ArticleQuery, Filter, Order, Page, Places, Window
+from .query import EVERYTHING, ArticleQuery, Filter, Order, Page, Places, Window
 from .sort_order import CompositeOrder, SortOrder
 from .terms import Aliases
 from .windows import Part, check_window, flipped, part_of
@@ -95,16 +95,23 @@ class Planner:
         backwards = query.order[-1].descending
         window = flipped(query.window) if backwards else query.window
         part = self._part(query.order, window, match)
-        ids = self._index.columns.ids
-        slots = part.items[::-1] if backwards else part.items
-        shown = [ids[slot] for slot in slots]
         before, behind = part.has_before, part.has_behind
         if backwards:
             before, behind = behind, before
         total = len(match.sure) if query.with_total else None
-        items = PageItems(self._index.articles, shown)
-        places = Places(slots, run_of(slots), self._index.columns.size)
-        return Page(items, before, behind, total, ids=shown, places=places)
+        slots = part.items[::-1] if backwards else part.items
+        items = PageItems(self._index.articles, self._index.columns.ids, slots)
+        return Page(items, before, behind, total, places=self._places(query, part, slots))
+
+    def _places(self, query: ArticleQuery, part: Part[int], slots: Sequence[int]) -> Places:
+        """Where the items stand: in the list of all by date, a run; else in the slots."""
+        if query.filter != EVERYTHING or not _is_by_date(query.order) or part.start is None:
+            return Places("slots", slots, run_of(slots), self._index.columns.size)
+        start, end = part.start, part.start + len(slots)
+        run = slice(start, end)
+        if query.order[0].descending:
+            run = slice(end - 1, start - 1 if start else None, -1) if slots else slice(0, 0)
+        return Places("by date", range(*run.indices(end)), run, len(self._index.live))
 
     def _match(self, query: ArticleQuery) -> Match:
         """What matches the filter; exactly, where there is a total to count."""

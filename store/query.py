@@ -17,6 +17,7 @@ import msgspec
 from .errors import QueryError
 from .model import Article, Linked
 from .order_fields import OrderField
+from .page_items import PageItems
 
 T = TypeVar("T")
 
@@ -191,17 +192,19 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 
 class Places(msgspec.Struct, frozen=True, gc=False):
-    """Where a page's items stand among all documents of their kind that the reader may see.
+    """The numbers of a page's items among all documents of their kind that the reader may see.
 
     They hold for one version of the store and one visibility; callers may file by them what they
     keep of documents, which is faster than by id.
 
     Attributes:
-        at: the place of each item, in the page's order.
+        space: which numbering this is; the same number is another document in another one.
+        at: the number of each item, in the page's order.
         run: the same as a slice, where they follow each other.
-        of: how many places there are.
+        of: how many numbers there are.
     """
 
+    space: str
     at: Sequence[int]
     run: slice | None
     of: int
@@ -211,8 +214,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A part of an ordered list; both flags are true to the whole list, not only to the window.
 
     `total` is the size of the whole list, or None where it was not asked for; `place` is None where
-    the engine keeps no such list. `ids`: those of the items, where the engine has them at hand
-    without looking up the items; `places`: see there, where the engine knows them.
+    the engine keeps no such list. `places`: see there, where the engine knows them.
     """
 
     items: Sequence[T]
@@ -220,13 +222,12 @@ class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     has_next: bool = False
     total: int | None = None
     place: Place | None = None
-    ids: Sequence[str] | None = None
     places: Places | None = None
 
     def item_ids(self) -> Sequence[str]:
         """The ids of the items, of entities that have one."""
-        if self.ids is not None:
-            return self.ids
+        if isinstance(self.items, PageItems):
+            return self.items.ids
         items: Sequence[Any] = self.items
         return [item.id for item in items]
 

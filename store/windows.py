@@ -83,11 +83,13 @@ class Part(NamedTuple, Generic[T]):
         items: the items, ascending.
         has_before: whether there are others before them.
         has_behind: whether there are others behind them.
+        start: the index of the first item in the list, where none was passed over.
     """
 
     items: Sequence[T]
     has_before: bool
     has_behind: bool
+    start: int | None = None
 
 
 def whole_page(listing: Listing[T], window: Window, decode: Decode) -> Page[T]:
@@ -116,7 +118,7 @@ def part_of(
         end = min(end, start + (window.first or 0))
     else:
         start = max(start, end - window.last)
-    return Part(listing.slice(start, end), start > 0, end < size)
+    return Part(listing.slice(start, end), start > 0, end < size, start)
 
 
 class _Taken(NamedTuple, Generic[T]):

@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gql.executor.filed_rows import BLOCK, FiledRows
 from gql.executor.operation_plan import MAX_FAILURES
-from gql.executor.row_blocks import BLOCK, RowBlocks
 from gql.executor.rows import (
     LINK_BYTES,
-    PLACE_BYTES,
     REQUESTED_BYTES,
     Row,
     RowCache,
@@ -286,8 +285,7 @@ def page_of(start: int, end: int, *, backwards: bool = False, run: bool = True) 
     items = [ITEMS[place] for place in places]
     return Page(
         items,
-        ids=[item.id for item in items],
-        places=Places(places, slice_ if run else None, len(ITEMS)),
+        places=Places("slots", places, slice_ if run else None, len(ITEMS)),
     )
 
 
@@ -324,8 +322,8 @@ def check_page(table: RowTable, page: Page[Item]) -> None:
         pieces = table.joined(page)
         found = None if pieces is None else b"".join(pieces)
         # A row may be cached and not yet filed by its place.
-        assert found == expected or (found is None and table.dense is not None)
-        table.file_by_place(page)
+        assert found == expected or (found is None and table.filed)
+        table.file(page)
     pieces = table.joined(page)
     assert (None if pieces is None else b"".join(pieces)) == expected
 
@@ -333,22 +331,23 @@ def check_page(table: RowTable, page: Page[Item]) -> None:
 @given(st.integers(1, 200), st.data())
 def test_blocks_give_the_rows_of_any_run(length, data):
     """Joined by commas, upwards and downwards; None exactly where a row of a block is missing."""
-    rows: list[bytes | None] = [b"%d" % number * (number % 3) for number in range(length)]
+    filed = FiledRows(length)
+    rows = [b"%d" % number * (number % 3) for number in range(length)]
+    filed.rows = list(rows)
     missing = data.draw(st.sets(st.integers(0, length - 1), max_size=2))
     for place in missing:
-        rows[place] = None
-    blocks = RowBlocks(rows)
+        filed.rows[place] = None
     for _ in range(3):
         start, end = sorted(data.draw(st.tuples(*[st.integers(0, length)] * 2)))
         run = slice(start, end)
         if data.draw(st.booleans()) and start < end:
             run = slice(end - 1, start - 1 if start else None, -1)
-        pieces = blocks.pieces(run)
+        pieces = filed.pieces(run)
         needed = {place // BLOCK for place in range(start, end)}
         if needed & {place // BLOCK for place in missing}:
             assert pieces is None
         else:
-            assert b"".join(pieces or ()) == b",".join(row or b"" for row in rows[run])
+            assert b"".join(pieces or ()) == b",".join(rows[run])
 
 
 def held_bytes(table: RowTable) -> int:
@@ -357,13 +356,12 @@ def held_bytes(table: RowTable) -> int:
         assert not table.rows
         assert not table.requested
         assert not table.links
-        assert table.dense is None
+        assert not table.filed
         return 0
     rows = sum(len(row.json) + 500 for row in table.rows.values())
     requested = REQUESTED_BYTES * len(table.requested)
-    dense = PLACE_BYTES * len(table.dense or ())
-    dense += table.blocks.size_bytes if table.blocks else 0
-    return table.own_bytes + rows + requested + table.links_bytes + dense
+    filed = sum(each.size_bytes for each in table.filed.values())
+    return table.own_bytes + rows + requested + table.links_bytes + filed
 
 
 def test_links_that_are_known_already_take_no_more_room():

@@ -129,7 +129,7 @@ def scanned(snapshot: IndexedSnapshot) -> MemorySnapshot:
 def answered(page: Page[Article]) -> tuple[object, ...]:
     """What a page says."""
     ids = [article.id for article in page.items]
-    assert page.ids is None or list(page.ids) == ids
+    assert page.item_ids() is None or list(page.item_ids()) == ids
     return ids, page.has_previous, page.has_next, page.total
 
 
@@ -155,7 +155,7 @@ def test_pages_of_a_larger_store_are_those_of_a_scan(state, asked, seen):
         expected = await scanned(snapshot).pages(asked, seen)
         for _ in range(2):  # the second time from what is kept
             found = await snapshot.pages(asked, seen)
-            assert list(map(answered, found)) == [answered(_without_ids(p)) for p in expected]
+            assert list(map(answered, found)) == [answered(_without_places(p)) for p in expected]
 
     asyncio.run(check())
 
@@ -185,14 +185,14 @@ def test_articles_that_came_in_between_stand_where_their_date_is(state, topic):
                 ArticleQuery(Window(last=7, before=cursor), filter),
             ]
             behind, before = await snapshot.pages(queries, PUBLISHED)
-            assert (behind.ids, behind.has_next) == (older[:7], len(older) > 7)
-            assert (before.ids, before.has_previous) == (newer[-7:], len(newer) > 7)
+            assert (behind.item_ids(), behind.has_next) == (older[:7], len(older) > 7)
+            assert (before.item_ids(), before.has_previous) == (newer[-7:], len(newer) > 7)
 
     asyncio.run(check())
 
 
-def _without_ids(page: Page[Article]) -> Page[Article]:
-    return msgspec.structs.replace(page, ids=None)
+def _without_places(page: Page[Article]) -> Page[Article]:
+    return msgspec.structs.replace(page, places=None)
 
 
 @given(some.histories, some.batches, some.batches, st.lists(queries, max_size=3))
@@ -205,7 +205,9 @@ def test_state_that_two_are_derived_from_stays_as_it_is(history, one, other, ask
         for snapshot in snapshots:
             reference = scanned(snapshot)
             for seen in Visibility:
-                expected = [answered(_without_ids(p)) for p in await reference.pages(asked, seen)]
+                expected = [
+                    answered(_without_places(p)) for p in await reference.pages(asked, seen)
+                ]
                 assert list(map(answered, await snapshot.pages(asked, seen))) == expected
 
     asyncio.run(check())
@@ -227,7 +229,7 @@ def test_needles_are_found_alike_before_and_after_their_index_is_built(needle, m
     finish_text_indexes(snapshot, query)
     snapshot = written(snapshot, 6, 60)
     [expected] = asyncio.run(scanned(snapshot).pages([query], PUBLISHED))
-    assert asyncio.run(page()) == answered(_without_ids(expected))
+    assert asyncio.run(page()) == answered(_without_places(expected))
     assert before[-1] is not None
 
 
@@ -262,7 +264,7 @@ def test_trees_of_conditions_that_no_index_decides_mean_what_a_scan_says(filter,
             asked = [ArticleQuery(window, filter, order, total) for window in windows]
             expected = await scanned(snapshot).pages(asked, PUBLISHED)
             found = await snapshot.pages(asked, PUBLISHED)
-            assert list(map(answered, found)) == [answered(_without_ids(p)) for p in expected]
+            assert list(map(answered, found)) == [answered(_without_places(p)) for p in expected]
 
     asyncio.run(check())
 

@@ -15,11 +15,11 @@ from store import Page, Snapshot, Visibility
 
 from ..schema.loaders import BatchLoad
 from .arguments import FallbackError, Variables
+from .filed_rows import Buffer
 from .link_batch import LinkBatch
 from .operation_plan import OperationPlan
 from .plan import Columns, ConnectionPlan, CursorOf, LinkPlan, LinkRequest, ObjectPlan
 from .render import fallback, texts_of, to_json
-from .row_blocks import Buffer
 from .rows import Row, RowKey, RowTable, make_row
 
 T = TypeVar("T")
@@ -152,7 +152,7 @@ class PlanExecution:
             return to_json(plan.shown(page.items, columns, self.variables, cursor_of))[1:-1]
         found = await self.page_rows(plan, table, documents, cursor_of)
         if plan.keys_are_ids and table.version == self.version:
-            table.file_by_place(page)
+            table.file(page)
         return b",".join([found[key] for key in keys])
 
     async def page_rows(

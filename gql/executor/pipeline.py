@@ -22,8 +22,8 @@ from .arguments import FallbackError, Variables
 from .collect import UnsupportedError, directive_variables
 from .compile import Compiler
 from .execution import PlanExecution, without_waiting
+from .filed_rows import Buffer
 from .operation_plan import OperationPlan
-from .row_blocks import Buffer
 from .rows import RowCache
 
 PLAN_BYTES, PLAN_NODE_BYTES = 8_000, 320

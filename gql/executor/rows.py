@@ -19,8 +19,8 @@ import orjson
 
 from store import Page
 
+from .filed_rows import Buffer, FiledRows
 from .keys import key_bytes
-from .row_blocks import Buffer, RowBlocks
 
 ROW_BYTES = 500
 """What a row takes beside its JSON: the object, the fragment, its entries in two dicts."""
@@ -38,12 +38,6 @@ SPARSE = 16
 """Of how many new rows one is admitted where a single table has outgrown the cache: to admit all of
 them would evict each before it is requested again.
 """
-
-PLACE_BYTES = 8
-"""What a place takes in a list."""
-
-MIN_RUN = 32
-"""From how many items on a run of places is read from blocks."""
 
 DENSE = 16
 """Rows are filed by place where at least one in so many documents has a row."""
@@ -95,9 +89,8 @@ class RowTable:
         rows: all rows by key; those that are not in `valid` wait for being revalidated.
         requested: keys that were requested once.
         links: for that version, the row to which a key of the link to this table leads.
-        dense: the same as `valid` by the places of documents, where most of them have a row: a list
-            reads a third of the memory that look-ups by id do.
-        blocks: the same, joined in blocks for runs of places.
+        filed: the same as `valid` by the places of documents, for each numbering of them, where
+            many have a row.
         is_sparse: whether only some of the new rows are admitted.
         used: when it was used last, by the cache's clock.
         own_bytes: what it takes without rows.
@@ -107,9 +100,8 @@ class RowTable:
     __slots__ = (
         "_owner",
         "_variant",
-        "blocks",
         "cache",
-        "dense",
+        "filed",
         "is_sparse",
         "links",
         "links_bytes",
@@ -139,8 +131,7 @@ class RowTable:
         self.requested: set[RowKey] = set()
         self.links: dict[Any, Row | None] = {}
         self.links_bytes = 0
-        self.dense: list[bytes | None] | None = None
-        self.blocks: RowBlocks | None = None
+        self.filed: dict[str, FiledRows] = {}
         self.is_sparse = False
         self.used = cache.clock
         self.size_bytes = 0
@@ -158,7 +149,7 @@ class RowTable:
     def _use_version(self, version: str) -> None:
         self.version = version
         self.valid = {}
-        self.forget_dense()
+        self.forget_filed()
         self.forget_links()
         if not self.survives_writes and self.rows:
             gone, self.rows = self.rows, {}
@@ -166,52 +157,39 @@ class RowTable:
 
     def joined(self, page: Page[Any]) -> Sequence[Buffer] | None:
         """The JSON of a page's items with commas between them; None where one is not valid."""
-        dense, places = self.dense, page.places
-        try:
-            if dense is None or places is None:
+        places = page.places
+        filed = self.filed.get(places.space) if places is not None else None
+        if filed is None or places is None:
+            try:
                 return (b",".join(map(self.valid.__getitem__, page.item_ids())),)
-            if places.run is None:
-                return (b",".join(map(dense.__getitem__, places.at)),)  # type: ignore[arg-type]
-            if len(places.at) >= MIN_RUN and (pieces := self._pieces(places.run)) is not None:
-                return pieces
-            return (b",".join(dense[places.run]),)  # type: ignore[arg-type]  # see below
-        except (KeyError, TypeError):  # None is no text
-            return None
-
-    def _pieces(self, run: slice) -> Sequence[Buffer] | None:
-        blocks = self.blocks
-        if blocks is None:
-            return None
-        before = blocks.size_bytes
-        pieces = blocks.pieces(run)
-        if blocks.size_bytes > before:
-            self.cache.grow(self, blocks.size_bytes - before)
+            except KeyError:
+                return None
+        before = filed.size_bytes
+        pieces = filed.joined(places)
+        if filed.size_bytes > before:
+            self.cache.grow(self, filed.size_bytes - before)
         return pieces
 
-    def file_by_place(self, page: Page[Any]) -> None:
+    def file(self, page: Page[Any]) -> None:
         """File what is cached of a page by the places of its items, if that pays."""
         places, valid = page.places, self.valid
         if places is None or self.is_sparse:
             return
-        dense = self.dense or self._made_dense(places.of)
-        if dense is not None:
-            for place, id in zip(places.at, page.item_ids(), strict=True):
-                if id in valid:
-                    dense[place] = valid[id]
+        filed = self.filed.get(places.space)
+        if filed is None:
+            if len(valid) * DENSE < places.of:
+                return
+            filed = self.filed[places.space] = FiledRows(places.of)
+            self.cache.grow(self, filed.size_bytes)  # which may evict it at once
+        for place, id in zip(places.at, page.item_ids(), strict=True):
+            if id in valid:
+                filed.rows[place] = valid[id]
 
-    def _made_dense(self, size: int) -> list[bytes | None] | None:
-        if len(self.valid) * DENSE >= size:
-            self.dense = [None] * size
-            self.blocks = RowBlocks(self.dense)
-            self.cache.grow(self, PLACE_BYTES * size)  # which may evict it at once
-        return self.dense
-
-    def forget_dense(self) -> None:
+    def forget_filed(self) -> None:
         """Forget what is filed by place."""
-        if self.dense is not None and self.blocks is not None:
-            gone = PLACE_BYTES * len(self.dense) + self.blocks.size_bytes
-            self.dense = self.blocks = None
-            self.cache.shrink(self, gone)
+        if self.filed:
+            gone, self.filed = self.filed, {}
+            self.cache.shrink(self, sum(filed.size_bytes for filed in gone.values()))
 
     def revalidate(self, key: RowKey, document: Any, dependencies: tuple[Any, ...]) -> Row | None:
         """The row of a document, if it is valid for this version, too."""
@@ -278,7 +256,7 @@ class RowTable:
     def evict(self, excess_bytes: int) -> None:
         """Evict the oldest rows, until so many bytes are free or none is left."""
         goal = self.size_bytes - excess_bytes
-        self.forget_dense()
+        self.forget_filed()
         self.forget_links()
         forgotten, self.requested = len(self.requested), set()
         self.cache.shrink(self, forgotten * REQUESTED_BYTES)
@@ -300,8 +278,7 @@ class RowTable:
         self.cache.evictions += len(self.rows)
         self.cache.forget(self)
         self.valid, self.rows, self.requested, self.links = {}, {}, set(), {}
-        self.dense = self.blocks = None
-        self.links_bytes = 0
+        self.filed, self.links_bytes = {}, 0
         if self._owner.get(self._variant) is self:
             del self._owner[self._variant]
 

@@ -1,0 +1,95 @@
+"""Rows by the places of their documents, and runs of places joined in blocks.
+
+A list reads a third of the memory that look-ups by id do. Where rows follow each other, a page is a
+few slices of text that was joined before: a thousand rows lie all over the memory, and to join them
+anew takes as long as to send them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from store import Places
+
+Buffer = bytes | memoryview
+
+BLOCK = 64
+"""How many rows a block has."""
+
+OFFSET_BYTES = 36
+"""What it takes to know where a row of a block begins."""
+
+
+MIN_RUN = 32
+"""From how many items on a run of places is read from blocks."""
+
+PLACE_BYTES = 8
+"""What a place takes in a list."""
+
+Block = tuple[memoryview, tuple[int, ...]]
+"""A block's text, a comma behind each row, and where rows begin and the last one ends."""
+
+
+class FiledRows:
+    """The rows of one table by the places of documents.
+
+    Attributes:
+        rows: by place; None where there is none.
+        size_bytes: what the list and the blocks take.
+    """
+
+    __slots__ = ("_blocks", "rows", "size_bytes")
+
+    def __init__(self, size: int) -> None:
+        self.rows: list[bytes | None] = [None] * size
+        self._blocks: dict[tuple[int, bool], Block] = {}
+        self.size_bytes = PLACE_BYTES * size
+
+    def joined(self, places: Places) -> Sequence[Buffer] | None:
+        """The rows at these places with commas between them; None where one is missing."""
+        try:
+            if places.run is None:
+                return (b",".join(map(self.rows.__getitem__, places.at)),)  # type: ignore[arg-type]
+            if len(places.at) >= MIN_RUN and (pieces := self.pieces(places.run)) is not None:
+                return pieces
+            return (b",".join(self.rows[places.run]),)  # type: ignore[arg-type]  # see below
+        except TypeError:  # None is no text
+            return None
+
+    def pieces(self, run: slice) -> list[Buffer] | None:
+        """The rows of a run of places with commas between them, in pieces; None where a row of one
+        of their blocks is missing.
+        """
+        places = range(*run.indices(len(self.rows)))
+        is_reversed = places.step < 0
+        pieces: list[Buffer] = []
+        start = 0
+        while start < len(places):
+            number = places[start] // BLOCK
+            block = self._blocks.get((number, is_reversed)) or self._made(number, is_reversed)
+            if block is None:
+                return None
+            text, offsets = block
+            first = places[start] - number * BLOCK
+            if is_reversed:
+                first = len(offsets) - 2 - first
+            count = min(len(places) - start, len(offsets) - 1 - first)
+            pieces.append(text[offsets[first] : offsets[first + count]])
+            start += count
+        if pieces:
+            pieces[-1] = pieces[-1][:-1]  # the last comma
+        return pieces
+
+    def _made(self, number: int, is_reversed: bool) -> Block | None:
+        rows = self.rows[number * BLOCK : (number + 1) * BLOCK]
+        texts = [row + b"," for row in rows if row is not None]
+        if len(texts) < len(rows):
+            return None
+        if is_reversed:
+            texts.reverse()
+        offsets = tuple(accumulate(map(len, texts), initial=0))
+        block = memoryview(b"".join(texts)), offsets
+        self._blocks[number, is_reversed] = block
+        self.size_bytes += offsets[-1] + OFFSET_BYTES * len(offsets)
+        return block
