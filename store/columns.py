@@ -190,8 +190,11 @@ class Columns:
         return Columns(self.articles, slots, len(ids), len(log))
 
     def numbers(self, order: Sequence[int]) -> Ordinals:
-        """By slot, where in `order` it is; its length for a slot that is not there."""
-        numbers = np.full(self.size, len(order), dtype=np.uint32)
+        """By slot, where in `order` it is; its length for a slot that is not there.
+
+        With one for the slot behind all, which stands in a log for those that went before.
+        """
+        numbers = np.full(self.size + 1, len(order), dtype=np.uint32)
         numbers[order] = np.arange(len(order), dtype=np.uint32)
         return numbers
 

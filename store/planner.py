@@ -26,8 +26,9 @@ from .sort_order import CompositeOrder, SortOrder
 from .terms import Aliases
 from .windows import Part, check_window, flipped, part_of
 
-WALK_SLACK = 1.3
-"""How many times the expected steps a walk may take, before the hits are gathered after all."""
+WALK_SLACK = 2
+"""How many times the expected steps a walk may take, before the hits are gathered after all; so
+much it is taken to cost, since hits may stand together, far from the cursor."""
 
 CHECKED_AT_ONCE = 32
 """Up to how many articles that may match are checked before the page is looked for."""
@@ -63,7 +64,7 @@ def access_paths(hits: int, articles: int, window: Window) -> tuple[AccessPath, 
     size = (window.last if window.first is None else window.first) or 0
     # One more than the page holds, and one on the other side of a cursor, for the flags.
     wanted = size + 1 + (window.after is not None or window.before is not None)
-    walk = START_US + STEP_US * wanted * articles / hits if hits else START_US
+    walk = START_US + WALK_SLACK * STEP_US * wanted * articles / hits if hits else START_US
     return AccessPath("gather", START_US + GATHER_US * hits), AccessPath("walk", walk)
 
 
@@ -76,8 +77,8 @@ class Planner:
         self._index = index
         self._orders = orders
         self._matcher = Matcher(index, published, orders, aliases)
-        self._pages = BoundedMemo[ArticleQuery, Page[Article]](PAGES_BYTES)
-        self._exact = BoundedMemo[Filter, BitMap](HITS_BYTES)
+        self._pages: BoundedMemo[ArticleQuery, Page[Article]] = BoundedMemo(PAGES_BYTES)
+        self._exact: BoundedMemo[Filter, BitMap] = BoundedMemo(HITS_BYTES)
 
     def page(self, query: ArticleQuery) -> Page[Article]:
         """The part of the list that a query asks for. Raises: QueryError."""
@@ -139,7 +140,7 @@ class Planner:
         sort_order = self._orders.by_steps(order)
         gather, walk = access_paths(len(match.possible), len(sort_order.places), window)
         if walk.cost < gather.cost:
-            walked = _Walk(sort_order, budget=int(walk.cost * WALK_SLACK / STEP_US))
+            walked = _Walk(sort_order, budget=int(walk.cost / STEP_US))
             try:
                 return part_of(walked, window, decode, accept or match.possible.__contains__)
             except _BudgetSpentError:
