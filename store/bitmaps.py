@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from pyroaring import BitMap
 __all__ = [
     "EMPTY",
     "BitMap",
+    "BitmapSlice",
     "Ordinals",
     "Posting",
     "as_array",
@@ -45,6 +47,37 @@ _MASKED = 512
 _CONTAINER = 1 << 16
 _ARRAY = 4_096  # a container with more values than this is a bit set
 _NO_RUNS = 12_346  # the first number of a serialised bitmap without runs
+
+
+class BitmapSlice(Sequence[int]):
+    """Some members of a bitmap by their ranks, read when they are asked for.
+
+    A page of a whole list is served from what is kept of it, and mostly needs none of them.
+    """
+
+    __slots__ = ("_bitmap", "_ranks")
+
+    def __init__(self, bitmap: BitMap, ranks: range) -> None:
+        self._bitmap = bitmap
+        self._ranks = ranks
+
+    def __len__(self) -> int:
+        return len(self._ranks)
+
+    def __iter__(self) -> Iterator[int]:
+        ranks = self._ranks
+        if ranks.step > 0:
+            return iter(self._bitmap[ranks.start : ranks.stop])
+        return reversed(list(self._bitmap[ranks.stop + 1 : ranks.start + 1]))
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> BitmapSlice: ...
+    def __getitem__(self, index: int | slice) -> int | BitmapSlice:
+        if isinstance(index, slice):
+            return BitmapSlice(self._bitmap, self._ranks[index])
+        return self._bitmap[self._ranks[index]]
 
 
 def as_bitmap(posting: Posting) -> BitMap:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, NamedTuple
@@ -72,7 +72,17 @@ def decode_cursor(mark: str, cursor: str, kinds: list[type]) -> Position:
 
 def article_cursor(article: Article, order: tuple[Order, ...]) -> str:
     """The cursor of an article in a list of this order."""
-    return encode_cursor(order_mark(order), article_position(article, order))
+    return cursors_of(order)(article)
+
+
+@lru_cache(maxsize=64)
+def cursors_of(order: tuple[Order, ...]) -> Callable[[Article], str]:
+    """What makes the cursors of articles in a list of this order."""
+    mark, reads = order_mark(order), [step.field.key.read for step in order]
+    if len(reads) == 1:
+        [read] = reads
+        return lambda article: encode_cursor(mark, (read(article), article.id))
+    return lambda article: encode_cursor(mark, (*[read(article) for read in reads], article.id))
 
 
 def decode_article_cursor(cursor: str, order: tuple[Order, ...]) -> Position:

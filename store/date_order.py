@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Any
 
-from .bitmaps import BitMap, bitmap_range
+from .bitmaps import BitMap, BitmapSlice, bitmap_range
 from .columns import Columns, Moment
 from .cursors import Position
 
@@ -42,10 +43,10 @@ class DateListing:
             index += sum(each.ordinal in self._displaced for each in displaced[:end])
         return index
 
-    def slice(self, start: int, end: int) -> list[int]:
+    def slice(self, start: int, end: int) -> Sequence[int]:
         """See `Listing`."""
         if not self._spots:
-            return list(self._hits[start:end])
+            return BitmapSlice(self._hits, range(start, max(start, end)))
         first, last = bisect_left(self._spots, start), bisect_left(self._spots, end)
         found = list(self._hits[start - first : end - last])
         for n in range(first, last):

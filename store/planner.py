@@ -107,6 +107,7 @@ class Planner:
     def _places(self, query: ArticleQuery, part: Part[int], slots: Sequence[int]) -> Places:
         """Where the items stand: in the list of all by date, a run; else in the slots."""
         if query.filter != EVERYTHING or not _is_by_date(query.order) or part.start is None:
+            slots = list(slots)
             return Places("slots", slots, run_of(slots), self._index.columns.size)
         start, end = part.start, part.start + len(slots)
         run = slice(start, end)

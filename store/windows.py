@@ -11,13 +11,14 @@ from .errors import WindowError
 from .query import Page, Window
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 Decode = Callable[[str], Position]
 Accept = Callable[[T], bool]
 """Whether an item is wanted."""
 
 
-class Listing(Protocol[T]):
+class Listing(Protocol[T_co]):
     """A list of items, ascending in some order."""
 
     def __len__(self) -> int:
@@ -28,7 +29,7 @@ class Listing(Protocol[T]):
         """How many stand before this position; with the one that stands there, if `behind`."""
         ...
 
-    def slice(self, start: int, end: int) -> list[T]:
+    def slice(self, start: int, end: int) -> Sequence[T_co]:
         """The items from one index to before another."""
         ...
 

@@ -14,7 +14,7 @@ from store import Places
 
 Buffer = bytes | memoryview
 
-BLOCK = 64
+BLOCK = 128
 """How many rows a block has."""
 
 OFFSET_BYTES = 36
@@ -64,8 +64,8 @@ class FiledRows:
         places = range(*run.indices(len(self.rows)))
         is_reversed = places.step < 0
         pieces: list[Buffer] = []
-        start = 0
-        while start < len(places):
+        start, left = 0, len(places)
+        while left:
             number = places[start] // BLOCK
             block = self._blocks.get((number, is_reversed)) or self._made(number, is_reversed)
             if block is None:
@@ -74,9 +74,10 @@ class FiledRows:
             first = places[start] - number * BLOCK
             if is_reversed:
                 first = len(offsets) - 2 - first
-            count = min(len(places) - start, len(offsets) - 1 - first)
-            pieces.append(text[offsets[first] : offsets[first + count]])
+            count = min(left, len(offsets) - 1 - first)
+            pieces.append(text if count == BLOCK else text[offsets[first] : offsets[first + count]])
             start += count
+            left -= count
         if pieces:
             pieces[-1] = pieces[-1][:-1]  # the last comma
         return pieces

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import strawberry
@@ -17,7 +16,7 @@ from store import (
     Order,
     Window,
     all_of,
-    article_cursor,
+    cursors_of,
     model,
     of_provider,
     of_topic,
@@ -95,7 +94,7 @@ def articles_of(
 
 
 def _cursors(prepared: ListArguments) -> Callable[[Any], str]:
-    return partial(article_cursor, order=prepared.order)
+    return cursors_of(prepared.order)
 
 
 def everything(_root: Any) -> None:
