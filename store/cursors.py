@@ -7,7 +7,6 @@ another list is refused instead of misread.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Sequence
@@ -28,6 +27,8 @@ Position = tuple[SortKey, ...]
 
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 _STANDARD = bytes.maketrans(b"-_", b"+/")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[int | str]).decode
 
 
@@ -42,11 +43,10 @@ def order_mark(order: tuple[Order, ...]) -> str:
     return "".join(step.field.key.mark + "+-"[step.descending] for step in order)
 
 
-@lru_cache(maxsize=8_192)
 def encode_cursor(mark: str, position: Position) -> str:
     """The opaque text for a position in the list that `mark` names."""
-    text = msgspec.json.encode((mark, *position))
-    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+    text = binascii.b2a_base64(_encode((mark, *position)), newline=False)
+    return text.rstrip(b"=").translate(_URL_SAFE).decode()
 
 
 def decode_cursor(mark: str, cursor: str, kinds: list[type]) -> Position:

@@ -16,7 +16,7 @@ class PageItems(Sequence[Article]):
     articles.
     """
 
-    __slots__ = ("_articles", "_ids", "_slot_ids", "_slots")
+    __slots__ = ("_articles", "_slot_ids", "_slots")
 
     def __init__(
         self, articles: Layered[str, Article], slot_ids: Sequence[str], slots: Sequence[int]
@@ -24,15 +24,12 @@ class PageItems(Sequence[Article]):
         self._articles = articles
         self._slot_ids = slot_ids
         self._slots = slots
-        self._ids: Sequence[str] | None = None
 
     @property
     def ids(self) -> Sequence[str]:
-        """The ids of the articles."""
-        if self._ids is None:
-            ids = self._slot_ids
-            self._ids = [ids[slot] for slot in self._slots]
-        return self._ids
+        """The ids of the articles; not kept, since pages are."""
+        ids = self._slot_ids
+        return [ids[slot] for slot in self._slots]
 
     def __len__(self) -> int:
         return len(self._slots)

@@ -43,8 +43,8 @@ START_US = 6.0
 """What an access path costs before the first article."""
 
 
-ITEM_BYTES = 50
-"""What a page takes for each item: references to its id and its slot, and the slot."""
+PAGE_BYTES, SLOT_BYTES = 700, 40
+"""What a page takes, and what each of its slots does where they are a list."""
 
 
 class AccessPath(NamedTuple):
@@ -86,7 +86,7 @@ class Planner:
         if kept is not None:
             return kept[0]
         page = self._page(query)
-        self._pages.put(query, page, 500 + ITEM_BYTES * len(page.items) + query_bytes(query))
+        self._pages.put(query, page, _page_bytes(page) + query_bytes(query))
         return page
 
     def _page(self, query: ArticleQuery) -> Page[Article]:
@@ -164,6 +164,11 @@ class Planner:
             f"{path.name}: {path.cost:.0f} us{', chosen' if path is best else ''}" for path in paths
         ]
         return "\n".join(lines)
+
+
+def _page_bytes(page: Page[Article]) -> int:
+    listed = page.places is not None and isinstance(page.places.at, list)
+    return PAGE_BYTES + (SLOT_BYTES * len(page.items) if listed else 0)
 
 
 def run_of(slots: Sequence[int]) -> slice | None:

@@ -46,17 +46,19 @@ class Variables:
             is unusual.
         coerced: as graphql-core coerces them, while the request is executed and needs that.
         memo: outcomes by slot, for a request that is cached and comes again.
+        located: where the answer was found in a version of the store, if that can be told.
         are_checked: whether they are known to fit the operation.
         failed_version: the version of the store for which the plan has no answer.
     """
 
-    __slots__ = ("are_checked", "coerced", "failed_version", "memo", "sent", "values")
+    __slots__ = ("are_checked", "coerced", "failed_version", "located", "memo", "sent", "values")
 
     def __init__(self, sent: dict[str, Any]) -> None:
         self.sent = sent
         self.values: dict[str, Any] | None = None
         self.coerced: VariableValues | None = None
         self.memo: dict[int, Any] = {}
+        self.located: Any = None  # `Located`, which builds on this module
         self.are_checked = False
         self.failed_version: str | None = None
 

@@ -151,6 +151,6 @@ class _Compilation:
         body.writer.line(0, f"return {answer}")
         return ConnectionPlan(
             body.items,
-            body.writer.function(["p", "cursor_of", *body.item_names]),
+            body.writer.function(["p", "cursor_of"]),
             with_total=any(field.name == "totalCount" for field in fields),
         )

@@ -33,13 +33,12 @@ class ConnectionBody:
         self.writer = Writer()
         self.writer.names.update(check_int=check_int, cursor_json=cursor_json)
         self.items: list[ObjectPlan] = []
-        self.item_names: list[str] = []
         self._pieces: list[str] = []
         self._format = ""
         self._values: list[str] = []
 
     def connection(self, fields: Sequence[Selected]) -> str:
-        """Write the reading of a page; the expression that makes its JSON, in pieces."""
+        """Write the reading of a page; the expression that makes the JSON around its lists."""
         self.object(self.type.name, fields, self.of_connection)
         self.end_piece()
         return f"[{', '.join(self._pieces)}]"
@@ -108,10 +107,7 @@ class ConnectionBody:
 
     def add_list(self, plan: ObjectPlan) -> None:
         """Write a list, and add the plan of its items."""
-        name = f"n{len(self.items)}"
         self.items.append(plan)
-        self.item_names.append(name)
         self._format += "["
         self.end_piece()
-        self._pieces.append(f"*{name}")
         self._format += "]"

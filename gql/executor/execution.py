@@ -7,6 +7,7 @@ come from the cache where they are valid; where all are, nothing is loaded below
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 import orjson
@@ -17,6 +18,7 @@ from ..schema.loaders import BatchLoad
 from .arguments import FallbackError, Variables
 from .filed_rows import Buffer
 from .link_batch import LinkBatch
+from .located import Located, LocatedRow, LocatedRun
 from .operation_plan import OperationPlan
 from .plan import Columns, ConnectionPlan, CursorOf, LinkPlan, LinkRequest, ObjectPlan
 from .render import fallback, texts_of, to_json
@@ -44,15 +46,17 @@ class PlanExecution:
     Attributes:
         snapshot: the version of the store that is read.
         version: its name.
+        located: where the value of the only field at the root was found, if that can be told.
         visibility: the documents that the viewer may see.
         variables: those of the request.
     """
 
-    __slots__ = ("snapshot", "variables", "version", "visibility")
+    __slots__ = ("located", "snapshot", "variables", "version", "visibility")
 
     def __init__(self, snapshot: Snapshot, visibility: Visibility, variables: Variables) -> None:
         self.snapshot = snapshot
         self.version = snapshot.version
+        self.located: Located | None = None
         self.visibility = visibility
         self.variables = variables
 
@@ -63,7 +67,9 @@ class PlanExecution:
         if len(links) == 1:
             [link], [request] = links, requests
             answers = await link.link.ask(self.snapshot, request.keys, self.visibility)
-            return [envelope[0], *await self.value(link, request, answers), envelope[1]]
+            value = await self.value(link, request, answers)
+            self.variables.located = self.located
+            return [envelope[0], *value, envelope[1]]
         pairs = list(zip(links, requests, strict=True))
         loaded = await self.load([(link.link.ask, request.keys) for link, request in pairs])
         pieces: list[Buffer] = [envelope[0]]
@@ -91,6 +97,7 @@ class PlanExecution:
         """The JSON of one document."""
         table = plan.table(self.variables)
         [key] = keys = plan.keys((document.id,), self.variables)
+        self.located = LocatedRow(self.version, table, key)
         json = table.at(self.version).get(key)
         if json is not None:
             plan.cache.hits += 1
@@ -119,20 +126,23 @@ class PlanExecution:
         self, plan: ConnectionPlan, request: LinkRequest, page: Page[Any]
     ) -> Sequence[Buffer]:
         """The JSON of a connection, in pieces."""
-        lists = []
-        for items in plan.items:
+        envelope = plan.envelope(page, request.cursor_of)
+        pieces: list[Buffer] = [envelope[0]]
+        table = None
+        for items, behind in zip(plan.items, envelope[1:], strict=True):
             table = items.table(self.variables, request.order)
             table.at(self.version)
-            joined: Sequence[Buffer] | None = None
-            if items.keys_are_ids:
-                joined = table.joined(page)
+            joined = table.joined(page) if items.keys_are_ids else None
             if joined is None:
                 joined = (await self.rendered_page(items, table, page, request.cursor_of),)
             else:
                 items.cache.hits += len(page.items)
-            lists.append(joined)
-        rendered: Sequence[Buffer] = plan.render(page, request.cursor_of, *lists)
-        return rendered
+            pieces += joined
+            pieces.append(behind)
+        places = page.places
+        if table is not None and len(plan.items) == 1 and places is not None and places.run:
+            self.located = LocatedRun(self.version, table, places, envelope[0], envelope[1])
+        return pieces
 
     async def rendered_page(
         self,
@@ -320,7 +330,9 @@ class PlanExecution:
         lists = [await self.joined(items, request, list(pages.values())) for items in plan.items]
         found = {}
         for n, (key, page) in enumerate(pages.items()):
-            json = b"".join(plan.render(page, request.cursor_of, *((each[n],) for each in lists)))
+            envelope = plan.envelope(page, request.cursor_of)
+            parts = chain.from_iterable(zip((each[n] for each in lists), envelope[1:], strict=True))
+            json = b"".join([envelope[0], *parts])
             found[key] = Row("", page, (), json, orjson.Fragment(json), 0)
         return found
 

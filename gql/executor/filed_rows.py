@@ -51,35 +51,33 @@ class FiledRows:
         try:
             if places.run is None:
                 return (b",".join(map(self.rows.__getitem__, places.at)),)  # type: ignore[arg-type]
-            if len(places.at) >= MIN_RUN and (pieces := self.pieces(places.run)) is not None:
+            if len(places.at) >= MIN_RUN and (pieces := self._pieces(places.at)) is not None:
                 return pieces
             return (b",".join(self.rows[places.run]),)  # type: ignore[arg-type]  # see below
         except TypeError:  # None is no text
             return None
 
-    def pieces(self, run: slice) -> list[Buffer] | None:
-        """The rows of a run of places with commas between them, in pieces; None where a row of one
-        of their blocks is missing.
+    def _pieces(self, run: Sequence[int]) -> list[Buffer] | None:
+        """The rows of a run of places, in pieces; None where a row of one of their blocks is
+        missing.
         """
-        places = range(*run.indices(len(self.rows)))
-        is_reversed = places.step < 0
+        is_reversed = run[0] > run[-1]
         pieces: list[Buffer] = []
-        start, left = 0, len(places)
+        start, left = 0, len(run)
         while left:
-            number = places[start] // BLOCK
+            number, first = divmod(run[start], BLOCK)
             block = self._blocks.get((number, is_reversed)) or self._made(number, is_reversed)
             if block is None:
                 return None
             text, offsets = block
-            first = places[start] - number * BLOCK
+            size = len(offsets) - 1
             if is_reversed:
-                first = len(offsets) - 2 - first
-            count = min(left, len(offsets) - 1 - first)
-            pieces.append(text if count == BLOCK else text[offsets[first] : offsets[first + count]])
-            start += count
-            left -= count
-        if pieces:
-            pieces[-1] = pieces[-1][:-1]  # the last comma
+                first = size - 1 - first
+            end = min(size, first + left)
+            pieces.append(text[offsets[first] : offsets[end]] if end - first < size else text)
+            start += end - first
+            left -= end - first
+        pieces[-1] = pieces[-1][:-1]  # the last comma
         return pieces
 
     def _made(self, number: int, is_reversed: bool) -> Block | None:

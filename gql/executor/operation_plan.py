@@ -19,7 +19,7 @@ class OperationPlan:
     Attributes:
         links: the fields at its root.
         envelope: the JSON around their values: n links -> n + 1 pieces.
-        runs: how often it was to be used.
+        runs: how often it was to be used; each user counts it.
         failures: how often it had no answer.
     """
 
@@ -44,14 +44,14 @@ class OperationPlan:
         self.failures = 0
         self._reader = reader
 
-    def takes_request(self) -> bool:
-        """Whether to run the plan for one more request, or to leave it to graphql-core.
+    @property
+    def is_disabled(self) -> bool:
+        """Whether to leave requests to graphql-core, for they mostly end there.
 
-        Counted in any case, so that a disabled plan is tried again some day: somebody's wrong
-        cursors must not slow it down for everyone and for good.
+        Runs are counted in any case, so that a disabled plan is tried again some day: somebody's
+        wrong cursors must not slow it down for everyone and for good.
         """
-        self.runs += 1
-        return self.failures <= MAX_FAILURES or self.failures * 2 <= self.runs
+        return self.failures > MAX_FAILURES and self.failures * 2 > self.runs
 
     def check(self, variables: Variables) -> None:
         """See that all variables fit the operation. Raises: FallbackError: they do not.

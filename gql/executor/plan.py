@@ -147,16 +147,16 @@ class ConnectionPlan:
 
     Attributes:
         items: for each list of nodes or edges in it, the plan of its items.
-        render: `render(page, cursor_of, *lists)` gives the JSON in pieces; each list is given in
-            pieces, too, with commas between its items.
+        envelope: `envelope(page, cursor_of)` gives the JSON around the lists: n lists -> n + 1
+            pieces.
         with_total: whether the size of the whole list shows.
     """
 
-    __slots__ = ("items", "render", "with_total")
+    __slots__ = ("envelope", "items", "with_total")
 
-    def __init__(self, items: Sequence[ObjectPlan], render: Render, *, with_total: bool) -> None:
+    def __init__(self, items: Sequence[ObjectPlan], envelope: Render, *, with_total: bool) -> None:
         self.items = tuple(items)
-        self.render = render
+        self.envelope = envelope
         self.with_total = with_total
 
 

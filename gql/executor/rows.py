@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from store import Page
+from store import Page, Places
 
 from .filed_rows import Buffer, FiledRows
 from .keys import key_bytes
@@ -157,13 +157,18 @@ class RowTable:
 
     def joined(self, page: Page[Any]) -> Sequence[Buffer] | None:
         """The JSON of a page's items with commas between them; None where one is not valid."""
-        places = page.places
-        filed = self.filed.get(places.space) if places is not None else None
-        if filed is None or places is None:
-            try:
-                return (b",".join(map(self.valid.__getitem__, page.item_ids())),)
-            except KeyError:
-                return None
+        if page.places is not None and page.places.space in self.filed:
+            return self.filed_at(page.places)
+        try:
+            return (b",".join(map(self.valid.__getitem__, page.item_ids())),)
+        except KeyError:
+            return None
+
+    def filed_at(self, places: Places) -> Sequence[Buffer] | None:
+        """The same for the documents at these places, as far as rows are filed by place."""
+        filed = self.filed.get(places.space)
+        if filed is None:
+            return None
         before = filed.size_bytes
         pieces = filed.joined(places)
         if filed.size_bytes > before:
