@@ -1,4 +1,4 @@
-"""What a query costs before it is executed: an upper bound from its size and the store's.
+"""What a query costs before it is executed: an estimate from its size and the store's.
 
 The unit is about a microsecond. No index is looked at, so that a server can refuse
 an operation by what it says. `planner.explain` shows what a query costs really.
@@ -40,7 +40,7 @@ _PRESENCE = {Operator.IS_NULL, Operator.IS_EMPTY}
 
 
 def query_cost(query: ArticleQuery, articles: int) -> int:
-    """The most that a page costs in a store of so many articles, whatever it finds."""
+    """About how much a page costs in a store of so many articles, if it finds many."""
     window = query.window
     size = (window.last if window.first is None else window.first) or 0
     cost = filter_cost(query.filter, articles) + 5 + STEP_US * size
@@ -52,7 +52,7 @@ def query_cost(query: ArticleQuery, articles: int) -> int:
 
 
 def filter_cost(filter: Filter, articles: int) -> int:
-    """The most that it costs to find what matches a filter in a store of so many articles."""
+    """About how much it costs to find what matches a filter in a store of so many articles."""
     return ceil(_filter_cost(filter, articles))
 
 

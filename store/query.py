@@ -177,20 +177,6 @@ class ArticleQuery(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     with_total: bool = False
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
-    """Where a page's items stand in a list that the engine keeps whole for this state of the store.
-
-    They are those of `whole[start:end]`, whatever stands for them there, read backwards where it
-    says so. The list is the same object for all pages of it, so that callers can keep things of
-    their own alongside.
-    """
-
-    whole: Sequence[Any]
-    start: int
-    end: int
-    backwards: bool
-
-
 class Places(msgspec.Struct, frozen=True, gc=False):
     """The numbers of a page's items among all documents of their kind that the reader may see.
 
@@ -213,15 +199,14 @@ class Places(msgspec.Struct, frozen=True, gc=False):
 class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A part of an ordered list; both flags are true to the whole list, not only to the window.
 
-    `total` is the size of the whole list, or None where it was not asked for; `place` is None where
-    the engine keeps no such list. `places`: see there, where the engine knows them.
+    `total` is the size of the whole list, or None where it was not asked for. `places` say where
+    the items stand, where the engine knows that.
     """
 
     items: Sequence[T]
     has_previous: bool = False
     has_next: bool = False
     total: int | None = None
-    place: Place | None = None
     places: Places | None = None
 
     def item_ids(self) -> Sequence[str]:
