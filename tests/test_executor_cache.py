@@ -177,6 +177,26 @@ async def test_what_clients_look_up_is_not_remembered_as_links(repository):
     assert sorted(links) == ["Tides", "news.example", "post.example"]
 
 
+@pytest.mark.anyio
+async def test_linked_row_that_holds_a_list_is_one_for_each_value_of_its_variables(repository):
+    """The same document, reached by the same link, shows another list for another page size."""
+    several = [
+        an_article(f"from-{n}", day=3 + n, related=(Related(title="x", web_url=OTHER.web_url),))
+        for n in range(2)
+    ]
+    await repository.apply(Batch(puts=tuple(several)))
+    ways, snapshot = ExecutorPair(), await repository.snapshot()
+    text = """query ($first: Int) { articles { nodes { related { article {
+      referencedBy(first: $first) { nodes { slug } }
+    } } } } }"""
+    for first in (3, 1, 3, 2):
+        request = GraphQLRequest(query=text, variables={"first": first})
+        result = await ways.check(request, snapshot)
+        nodes = json.loads(result.body)["data"]["articles"]["nodes"]
+        shown = nodes[0]["related"][0]["article"]["referencedBy"]["nodes"]
+        assert len(shown) == first
+
+
 def kept(cache: RowCache) -> list[Row]:
     """All rows that are cached."""
     return [row for table in cache.tables for row in table.rows.values()]

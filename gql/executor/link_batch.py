@@ -32,7 +32,7 @@ class LinkBatch:
         self.keys = plan.link.keys(plan.sources_in(documents), self.asked, plan.with_total)
         self.table: RowTable | None = None
         self.rows: dict[Any, Any] = {}
-        if plan.target is not None:
+        if plan.target is not None and plan.target.keys_are_ids:  # else it leads to several rows
             self.table = plan.target.table(variables)
             self.table.at(version)
             self.rows = self.table.links
