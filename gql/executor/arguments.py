@@ -5,7 +5,7 @@ Values are coerced by compiled functions (`inputs`); what these do not take, by 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from types import EllipsisType
 from typing import Any, Generic, TypeVar
@@ -46,7 +46,8 @@ class Variables:
             is unusual.
         coerced: as graphql-core coerces them, while the request is executed and needs that.
         memo: outcomes by slot, for a request that is cached and comes again.
-        located: where the answer was found in a version of the store, if that can be told.
+        located: where each field at the root was found in a version of the store, if that can be
+            told of all.
         are_checked: whether they are known to fit the operation.
         failed_version: the version of the store for which the plan has no answer.
     """
@@ -58,7 +59,7 @@ class Variables:
         self.values: dict[str, Any] | None = None
         self.coerced: VariableValues | None = None
         self.memo: dict[int, Any] = {}
-        self.located: Any = None  # `Located`, which builds on this module
+        self.located: Sequence[Any] | None = None  # `Located`, which builds on this module
         self.are_checked = False
         self.failed_version: str | None = None
 

@@ -18,7 +18,7 @@ from ..schema.loaders import BatchLoad
 from .arguments import FallbackError, Variables
 from .filed_rows import Buffer
 from .link_batch import LinkBatch
-from .located import Located, LocatedRow, LocatedRun
+from .located import Located, LocatedRow, locate_list
 from .operation_plan import OperationPlan
 from .plan import Columns, ConnectionPlan, CursorOf, LinkPlan, LinkRequest, ObjectPlan
 from .render import fallback, texts_of, to_json
@@ -46,7 +46,7 @@ class PlanExecution:
     Attributes:
         snapshot: the version of the store that is read.
         version: its name.
-        located: where the value of the only field at the root was found, if that can be told.
+        located: where the value of the last field at the root was found, if that can be told.
         visibility: the documents that the viewer may see.
         variables: those of the request.
     """
@@ -62,22 +62,25 @@ class PlanExecution:
 
     async def answer(self, plan: OperationPlan) -> Sequence[Buffer]:
         """The JSON of the whole answer, in pieces. Raises: FallbackError."""
-        links, envelope = plan.links, plan.envelope
+        links = plan.links
         requests = [link.root_request(self.variables) for link in links]
-        if len(links) == 1:
-            [link], [request] = links, requests
-            answers = await link.link.ask(self.snapshot, request.keys, self.visibility)
-            value = await self.value(link, request, answers)
-            self.variables.located = self.located
-            return [envelope[0], *value, envelope[1]]
         pairs = list(zip(links, requests, strict=True))
-        loaded = await self.load([(link.link.ask, request.keys) for link, request in pairs])
-        pieces: list[Buffer] = [envelope[0]]
-        for (link, request), after in zip(pairs, envelope[1:], strict=True):
-            by_key = loaded[link.link.ask]
-            pieces += await self.value(link, request, [by_key[key] for key in request.keys])
-            pieces.append(after)
-        return pieces
+        if len(pairs) == 1:
+            [(link, request)] = pairs
+            answers = await link.link.ask(self.snapshot, request.keys, self.visibility)
+            values = [await self.value(link, request, answers)]
+            located = [self.located]
+        else:
+            values, located = [], []
+            loaded = await self.load([(link.link.ask, request.keys) for link, request in pairs])
+            for link, request in pairs:
+                by_key, self.located = loaded[link.link.ask], None
+                answers = [by_key[key] for key in request.keys]
+                values.append(await self.value(link, request, answers))
+                located.append(self.located)
+        if None not in located:
+            self.variables.located = located
+        return plan.assemble(values)
 
     async def value(
         self, link: LinkPlan, request: LinkRequest, answers: Sequence[Any]
@@ -139,9 +142,8 @@ class PlanExecution:
                 items.cache.hits += len(page.items)
             pieces += joined
             pieces.append(behind)
-        places = page.places
-        if table is not None and len(plan.items) == 1 and places is not None and places.run:
-            self.located = LocatedRun(self.version, table, places, envelope[0], envelope[1])
+        if table is not None and len(plan.items) == 1 and plan.items[0].keys_are_ids:
+            self.located = locate_list(self.version, table, page, envelope)
         return pieces
 
     async def rendered_page(

@@ -6,16 +6,16 @@ These are places in the row cache and not rows: nothing is kept longer for being
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from store import Places
+from store import Page, Places
 
 from .filed_rows import Buffer
 from .rows import RowKey, RowTable
 
 
 class Located(Protocol):
-    """The value of the only field at the root of an operation.
+    """The value of a field at the root of an operation.
 
     Attributes:
         version: the version of the store for which it holds.
@@ -50,26 +50,47 @@ class LocatedRow(NamedTuple):
         return None if json is None else (json,)
 
 
-class LocatedRun(NamedTuple):
-    """A connection with one list, whose items follow each other.
+class LocatedList(NamedTuple):
+    """A connection with one list of items.
 
     Attributes:
         version: see `Located`.
         table: the rows of its items.
-        places: where the items stand.
+        places: where the items stand, where rows are filed by place.
+        keys: under which keys the rows are, where they are not.
         before: the JSON in front of the list.
         behind: the JSON behind it.
     """
 
     version: str
     table: RowTable
-    places: Places
+    places: Places | None
+    keys: Sequence[RowKey]
     before: bytes
     behind: bytes
 
     def pieces(self) -> Sequence[Buffer] | None:
         """See `Located`."""
-        if self.table.version != self.version:
+        table = self.table
+        if table.version != self.version:
             return None
-        joined = self.table.filed_at(self.places)
+        joined = table.found(self.keys) if self.places is None else table.filed_at(self.places)
         return None if joined is None else (self.before, *joined, self.behind)
+
+
+MAX_ITEMS = 100
+"""Of longer lists only runs are remembered: a request should not take more than a few kB."""
+
+
+def locate_list(
+    version: str, table: RowTable, page: Page[Any], envelope: Sequence[bytes]
+) -> LocatedList | None:
+    """Where the items of a page are found, whose rows were just used."""
+    places, [before, behind] = page.places, envelope
+    if places is not None and places.space in table.filed:
+        if places.run is None and len(places.at) > MAX_ITEMS:
+            return None
+        return LocatedList(version, table, places, (), before, behind)
+    if len(page.items) > MAX_ITEMS:
+        return None
+    return LocatedList(version, table, None, page.item_ids(), before, behind)

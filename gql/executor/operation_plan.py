@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .arguments import VariableReader, Variables
+from .filed_rows import Buffer
 from .plan import LinkPlan
 
 MAX_FAILURES = 10
@@ -52,6 +53,17 @@ class OperationPlan:
         wrong cursors must not slow it down for everyone and for good.
         """
         return self.failures > MAX_FAILURES and self.failures * 2 > self.runs
+
+    def assemble(self, values: Sequence[Sequence[Buffer]]) -> Sequence[Buffer]:
+        """The JSON of an answer, given that of each field at the root, in pieces."""
+        envelope = self.envelope
+        if len(values) == 1:
+            return [envelope[0], *values[0], envelope[1]]
+        pieces: list[Buffer] = [envelope[0]]
+        for value, after in zip(values, envelope[1:], strict=True):
+            pieces += value
+            pieces.append(after)
+        return pieces
 
     def check(self, variables: Variables) -> None:
         """See that all variables fit the operation. Raises: FallbackError: they do not.

@@ -87,12 +87,12 @@ class Prepared:
     def at_once(self, snapshot: Snapshot) -> Sequence[Buffer] | None:
         """The answer without waiting; see `Ready`."""
         plan, located = self._plan(), self.variables.located
-        if plan is not None and located is not None and located.version == snapshot.version:
-            pieces = located.pieces()
-            if pieces is not None:
+        if plan is not None and located and located[0].version == snapshot.version:
+            values = [pieces for each in located if (pieces := each.pieces()) is not None]
+            if len(values) == len(located):
                 self.counts[COMPILED] += 1
                 self._note_use(plan)
-                return plan.envelope[0], *pieces, plan.envelope[1]
+                return plan.assemble(values)
         try:
             return without_waiting(self.answer(snapshot))
         except Exception:  # noqa: BLE001  # asked again, it is counted and explained

@@ -159,8 +159,12 @@ class RowTable:
         """The JSON of a page's items with commas between them; None where one is not valid."""
         if page.places is not None and page.places.space in self.filed:
             return self.filed_at(page.places)
+        return self.found(page.item_ids())
+
+    def found(self, keys: Sequence[RowKey]) -> Sequence[Buffer] | None:
+        """The same for the rows under these keys."""
         try:
-            return (b",".join(map(self.valid.__getitem__, page.item_ids())),)
+            return (b",".join(map(self.valid.__getitem__, keys)),)
         except KeyError:
             return None
 
