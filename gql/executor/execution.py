@@ -18,7 +18,7 @@ from ..schema.loaders import BatchLoad
 from .arguments import FallbackError, Variables
 from .filed_rows import Buffer
 from .link_batch import LinkBatch
-from .located import Located, LocatedRow, locate_list
+from .located import MAX_ITEMS, Located, LocatedNodes, LocatedRow, locate_list
 from .operation_plan import OperationPlan
 from .plan import Columns, ConnectionPlan, CursorOf, LinkPlan, LinkRequest, ObjectPlan
 from .render import fallback, texts_of, to_json
@@ -114,16 +114,19 @@ class PlanExecution:
         assert isinstance(below, dict)  # noqa: S101  # the other kind has pages
         if None in found and not link.is_nullable:
             raise FallbackError("null")
-        valid = {name: plan.table(self.variables).at(self.version) for name, plan in below.items()}
-        texts = [
-            b"null" if entity is None else valid[type(entity).__name__].get(entity.id)
-            for entity in found
-        ]
-        if None in texts:
-            distinct = {entity.id: entity for entity in found if entity is not None}
-            rows = await self.entities(below, list(distinct.values()))
-            texts = [b"null" if entity is None else rows[entity.id].json for entity in found]
-        return b"[", b",".join(texts), b"]"  # type: ignore[arg-type]  # none of them is None
+        tables = {name: plan.table(self.variables) for name, plan in below.items()}
+        for table in tables.values():
+            table.at(self.version)
+        places = [e and (tables[type(e).__name__], e.id) for e in found]
+        located = LocatedNodes(self.version, places)
+        pieces = located.pieces()
+        if pieces is not None:
+            self.located = located if len(places) <= MAX_ITEMS else None
+            return pieces
+        distinct = {entity.id: entity for entity in found if entity is not None}
+        rows = await self.entities(below, list(distinct.values()))
+        texts = [b"null" if entity is None else rows[entity.id].json for entity in found]
+        return b"[", b",".join(texts), b"]"
 
     async def connection(
         self, plan: ConnectionPlan, request: LinkRequest, page: Page[Any]

@@ -78,6 +78,32 @@ class LocatedList(NamedTuple):
         return None if joined is None else (self.before, *joined, self.behind)
 
 
+class LocatedNodes(NamedTuple):
+    """A list of documents of any types.
+
+    Attributes:
+        version: see `Located`.
+        rows: for each document its table and key; None where there is none.
+    """
+
+    version: str
+    rows: Sequence[tuple[RowTable, RowKey] | None]
+
+    def pieces(self) -> Sequence[Buffer] | None:
+        """See `Located`."""
+        texts: list[bytes] = []
+        for row in self.rows:
+            if row is None:
+                texts.append(b"null")
+                continue
+            table, key = row
+            json = table.valid.get(key)
+            if json is None or table.version != self.version:
+                return None
+            texts.append(json)
+        return b"[", b",".join(texts), b"]"
+
+
 MAX_ITEMS = 100
 """Of longer lists only runs are remembered: a request should not take more than a few kB."""
 
