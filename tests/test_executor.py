@@ -220,3 +220,9 @@ def test_long_lists_are_answered():
     query = "{ articles(first: 3000) { nodes { id topics { name } } } }"
     ways = ExecutorPair(sizes=PageSizes(3, 5_000))
     assert len(ask(query, articles=articles, ways=ways).data["articles"]["nodes"]) == 3_000
+
+
+@pytest.mark.parametrize("number", [2026000374, 2028002172])
+def test_sessions_in_which_the_executors_once_differed(number):
+    """A linked row kept without the variables in it; a load taken from a field by its neighbour."""
+    asyncio.run(play(random_session(number)))

@@ -6,6 +6,7 @@ answer in twenty round trips.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
@@ -34,7 +35,10 @@ class Loaders:
         loader = self._loaders.get(load)
         if loader is None:
             loader = self._loaders[load] = DataLoader(partial(self._batch, load))
-        return await loader.load_many(keys)
+        # Fields share what is being loaded: where one fails, graphql-core cancels those beside it,
+        # which must not take it from the others.
+        values: Sequence[Any] = await asyncio.shield(loader.load_many(keys))
+        return values
 
     async def _batch(self, load: BatchLoad, keys: list[Any]) -> Sequence[Any]:
         try:
