@@ -43,6 +43,10 @@ class Recent(Sequence[T]):
     def __iter__(self) -> Iterator[T]:
         return self._since(0)
 
+    def __reversed__(self) -> Iterator[T]:
+        newest_first = chain.from_iterable(map(reversed, reversed(self._chunks)))
+        return islice(newest_first, self._size)
+
     @overload
     def __getitem__(self, place: int) -> T: ...
     @overload

@@ -2,7 +2,7 @@
 
 The file is JSON with a document a line, so that people can read, grep and compare it, and
 `tinydb.TinyDB(path)` opens it. Tables: `articles` and `changes` (numbered by revision),
-`unchanged`, `topics`, `sources`, `diagnostics`, and `meta` with the format and the revision of the
+`unchanged`, `topics`, `sources`, `diagnostics`, and `meta` with the format, revision and key of the
 store.
 https://tinydb.readthedocs.io/en/latest/extend.html
 """
@@ -41,12 +41,14 @@ class Meta(Value, frozen=True, kw_only=True):
     """What the file says of itself. `version` names this state of it.
 
     `log` names the state where it stands in the log: what comes behind that is not in the file.
+    `cursor_key` is what the store's cursors are made with: a secret, as the drafts in the file are.
     """
 
     format: int
     revision: int = 0
     version: str | None = None
     log: str | None = None
+    cursor_key: bytes | None = None
 
 
 class _HeldStorage(Storage):

@@ -21,6 +21,7 @@ from store import Batch, Key, MemoryRepository, Repository, Snapshot, TinyDBRepo
 from store.memory import MemorySnapshot
 from store.model import Article, Image, Related, TopicDefinition
 
+from .cursors import CURSORS, KEY
 from .graph import SCHEMA
 from .random_sessions import Ask, Session, without_memory
 from .random_store import SMALL, Edit, Write, write_kinds
@@ -186,7 +187,9 @@ def ask(
 ) -> Outcome:
     """Ask both executors, twice: once with nothing rendered before, once with everything."""
     ways = ways or ExecutorPair()
-    snapshot = MemorySnapshot(articles, [TopicDefinition(slug="tides", name="Tides")])
+    snapshot = MemorySnapshot(
+        articles, [TopicDefinition(slug="tides", name="Tides")], cursors=CURSORS
+    )
     request = GraphQLRequest(query=text, variables=variables, operation_name=operation_name)
 
     async def twice() -> Any:
@@ -240,8 +243,8 @@ async def _batch(repository: Repository, step: Write) -> Batch:
 def _repositories(engine: str) -> Iterator[Sequence[Repository]]:
     """The stores of a session: what the compiled way reads, and for `both` what is scanned."""
     if engine == "memory":
-        yield [MemoryRepository()]
+        yield [MemoryRepository(cursor_key=KEY)]
         return
     with tempfile.TemporaryDirectory() as folder:
-        indexed = TinyDBRepository.open(Path(folder) / "store.json")
-        yield [indexed, MemoryRepository()] if engine == "both" else [indexed]
+        indexed = TinyDBRepository.open(Path(folder) / "store.json", cursor_key=KEY)
+        yield [indexed, MemoryRepository(cursor_key=KEY)] if engine == "both" else [indexed]

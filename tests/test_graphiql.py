@@ -22,7 +22,8 @@ from starlette.testclient import TestClient
 
 from gql import graphiql
 from gql.graphiql import STATIC, GraphiQLPage, graphiql_page, page_response, static_routes
-from store import change_cursor
+
+from .cursors import change_cursor
 
 FRONT_END = Path(graphiql.__file__).with_suffix("")
 EXAMPLES = sorted(FRONT_END.glob("src/examples/*.graphql"))
@@ -187,7 +188,7 @@ def test_graphiql_follows_a_subscription(page: Page, live_server: str) -> None:
     open_graphiql(page, live_server)
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
-    query = f'subscription Follow {{ changes(after: "{change_cursor(0)}") {{ kind slug }} }}'
+    query = f'subscription Follow {{ changes(after: "{change_cursor()}") {{ kind slug }} }}'
     write_query(page, query)
     page.get_by_role("button", name="Prettify").click()
     expect(page.get_by_label("Operation Editor").locator(".view-line").nth(4)).to_be_visible()

@@ -31,10 +31,9 @@ from store import (
     MemoryRepository,
     Repository,
     TinyDBRepository,
-    change_cursor,
-    decode_change_cursor,
 )
 
+from .cursors import KEY, change_cursor, revision_of
 from .live import LiveServer, running, until
 from .sites import article
 
@@ -214,11 +213,11 @@ def test_socket_subscription_filters(client, server, repository) -> None:
 def test_socket_subscription_is_told_of_a_backup_that_was_restored(tmp_path: Path) -> None:
     """What was written after the backup is not there any more: a gap, and on from there."""
     path, backup = tmp_path / "store.json", tmp_path / "backup.json"
-    repository = TinyDBRepository.open(path)
+    repository = TinyDBRepository.open(path, cursor_key=KEY)
     with running(create_app(Settings(), repository)) as server:
         put(server, repository, "one")
     shutil.copy(path, backup)
-    repository = TinyDBRepository.open(path)
+    repository = TinyDBRepository.open(path, cursor_key=KEY)
     with running(create_app(Settings(), repository)) as server, opened(server) as client:
         client.begin()
         client.subscribe("s", CHANGES)
@@ -227,7 +226,7 @@ def test_socket_subscription_is_told_of_a_backup_that_was_restored(tmp_path: Pat
         path.with_name("store.json.log").unlink()
         backup.replace(path)
         gap = client.receive()["payload"]["data"]["changes"]
-        assert (gap["kind"], decode_change_cursor(gap["cursor"]).revision) == ("GAP", 1)
+        assert (gap["kind"], revision_of(gap["cursor"])) == ("GAP", 1)
         put(server, repository, "three")
         assert slugs([client.receive()]) == ["three"]
 
@@ -506,11 +505,12 @@ def test_socket_closes_with_1001_when_the_server_stops(repository: MemoryReposit
 def test_socket_goes_on_at_another_process_of_the_same_store(tmp_path: Path) -> None:
     """A cursor from one worker is good at every other, which may not have seen it yet."""
     path = tmp_path / "store.json"
-    one, other = TinyDBRepository.open(path), TinyDBRepository.open(path)
+    one = TinyDBRepository.open(path, cursor_key=KEY)
+    other = TinyDBRepository.open(path, cursor_key=KEY)
     apps = [create_app(Settings(), repository) for repository in (one, other)]
     query = "subscription ($after: String) { changes(after: $after) { cursor kind slug } }"
     with running(apps[0]) as first, running(apps[1]) as second:
-        after, told = change_cursor(0), []
+        after, told = change_cursor(), []
         for number in range(12):
             server = (first, second)[number % 2]
             first.do(one.apply(Batch(puts=(article(f"n{number}"),))))
