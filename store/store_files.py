@@ -228,6 +228,8 @@ class StoreFiles:
         if old is None:
             raise _OtherFilesError
         now = signature(self.log_path)
+        if now is not None and now.inode == old.inode and now.size_bytes < known.end:
+            raise _OtherFilesError  # a backup was copied over it
         # Looked at first: a log that was replaced is finished, so its rest is read to the end.
         known = self._replayed(known, old, known.end)
         if now is None or now.inode == old.inode:
