@@ -5,7 +5,7 @@ Every engine that keeps its own history follows these rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from itertools import islice
@@ -132,12 +132,8 @@ class ChangeHistory(NamedTuple):
         if after is None:
             return self._from_the_start(visibility, limit)
         if not self._holds(after):
-            end, gap = self.bookmark(self.revision), self.newest(visibility)
-            has_previous = next(self._seen(0, visibility), None) is not None
-            return History(changes=(), end=end, gap=gap, has_previous=has_previous)
-        first = next(self._seen(0, visibility), None)
-        has_previous = first is not None and first.revision <= after.revision
-        return self._part(after, visibility, limit, has_previous=has_previous)
+            return self._gap_until_now(visibility)
+        return self._part(after, visibility, limit)
 
     def bookmark(self, revision: int) -> Bookmark:
         """The place after the change of a revision, as far as that is kept."""
@@ -157,33 +153,33 @@ class ChangeHistory(NamedTuple):
         return START if self._first == 1 else self.bookmark(self.revision)
 
     def _from_the_start(self, visibility: Visibility, limit: int) -> History:
-        """All that is kept. What came before is a gap, up to the oldest change that is."""
+        """All that is kept. What came before is a gap, up to the oldest change that is seen."""
         if self._first == 1:
             return self._part(START, visibility, limit)
-        oldest = self.bookmark(min(self._first, self.revision))
-        part = self._part(oldest, visibility, limit)
-        return msgspec.structs.replace(part, gap=oldest)
+        for change in self.changes:
+            if _as_seen(change, visibility) is not None:
+                oldest = bookmark_of(change)
+                part = self._part(oldest, visibility, limit)
+                return msgspec.structs.replace(part, gap=oldest)
+        return self._gap_until_now(visibility)
 
-    def _part(
-        self, after: Bookmark, visibility: Visibility, limit: int, *, has_previous: bool = False
-    ) -> History:
-        following = self._seen(after.revision + 1 - self._first, visibility)
-        found = list(islice(following, limit + 1))
+    def _gap_until_now(self, visibility: Visibility) -> History:
+        return History(changes=(), end=self.bookmark(self.revision), gap=self.newest(visibility))
+
+    def _part(self, after: Bookmark, visibility: Visibility, limit: int) -> History:
+        following = self.changes.since(after.revision + 1 - self._first)
+        seen = (_as_seen(change, visibility) for change in following)
+        found = list(islice((change for change in seen if change is not None), limit + 1))
         changes = tuple(found[:limit])
         has_next = len(found) > limit
         end = self.bookmark(self.revision)
         if has_next:
             end = bookmark_of(changes[-1]) if changes else after
-        return History(changes=changes, end=end, has_next=has_next, has_previous=has_previous)
+        return History(changes=changes, end=end, has_next=has_next)
 
     @property
     def _first(self) -> int:
         return self.revision - len(self.changes) + 1
-
-    def _seen(self, start: int, visibility: Visibility) -> Iterator[Change]:
-        """The changes from an index on, as a reader saw them."""
-        seen = (_as_seen(change, visibility) for change in self.changes[start:])
-        return (change for change in seen if change is not None)
 
     def _holds(self, place: Bookmark) -> bool:
         """Whether a place is in this history, and nothing that followed it is missing.

@@ -80,14 +80,12 @@ class History(Value, frozen=True, kw_only=True):
         gap: where the reader goes on who has to read everything anew first, since what happened
             before that is not kept, or is not what the reader knows. The changes here follow it.
         has_next: whether there are more.
-        has_previous: whether others are kept that came before these.
     """
 
     changes: tuple[Change, ...]
     end: Bookmark
     gap: Bookmark | None = None
     has_next: bool = False
-    has_previous: bool = False
 
 
 class Snapshot(Protocol):

@@ -20,6 +20,7 @@ from gql.viewer import PUBLIC, Viewer
 from store import Batch, Key, MemoryRepository, Repository, Snapshot, TinyDBRepository, Visibility
 from store.memory import MemorySnapshot
 from store.model import Article, Image, Related, TopicDefinition
+from store.snapshot import IndexedSnapshot
 
 from .cursors import CURSORS, KEY
 from .graph import SCHEMA
@@ -210,6 +211,7 @@ async def play(session: Session) -> Coverage:
                 for repository in repositories:
                     await repository.apply(await _batch(repository, step))
                 state = [await repository.snapshot() for repository in repositories]
+                _share_history(state)
                 states = [*states[1 - KEPT_SNAPSHOTS :], state]
                 ways.last_write = write_kinds(step)
             elif states:
@@ -218,6 +220,15 @@ async def play(session: Session) -> Coverage:
             await repository.close()
     assert not ways.compiled.counts["fault"]
     return ways.coverage
+
+
+def _share_history(state: Sequence[Snapshot]) -> None:
+    """Let all stores have been written to at the same times, which show in their histories."""
+    first, *others = state
+    for other in others:
+        assert isinstance(first, IndexedSnapshot)
+        assert isinstance(other, MemorySnapshot)
+        other.history = first.history
 
 
 async def _ask_together(

@@ -154,6 +154,21 @@ def test_stream_without_a_cursor_begins_before_its_headers_are_sent(server, repo
         assert events.slugs(1) == ["two"]
 
 
+def test_stream_that_goes_on_with_another_filter_begins_with_a_gap(server, repository) -> None:
+    """What the new filter shows was not told before; from the gap on it is."""
+    put(server, repository, "one")
+    with asked(server, CHANGES, variables={"after": change_cursor()}) as events:
+        last = events.next()["id"]
+    hot = CHANGES.replace("after: $after", "after: $after, filter: {heat: {gte: 0}}")
+    with asked(server, hot, "GET", headers={"last-event-id": last}) as events:
+        event = events.next()
+        change = json.loads(event["data"])["data"]["changes"]
+        assert (change["kind"], change["slug"]) == ("GAP", None)
+    with asked(server, hot, "GET", headers={"last-event-id": event["id"]}) as events:
+        put(server, repository, "two")
+        assert events.slugs(1) == ["two"]
+
+
 def test_stream_goes_on_after_the_last_event_id(server, repository) -> None:
     """A browser's EventSource reconnects by itself: its header stands above the variables."""
     put(server, repository, "one", "two", "three")

@@ -231,6 +231,26 @@ def test_socket_subscription_is_told_of_a_backup_that_was_restored(tmp_path: Pat
         assert slugs([client.receive()]) == ["three"]
 
 
+def test_socket_subscription_of_other_rights_begins_with_a_gap(tmp_path: Path) -> None:
+    """Who has gained or lost a right holds what the present ones do not show."""
+    keys = tmp_path / "keys.json"
+    editor, _ = KeyFile(keys).add("editor", [Scope.READ_DRAFTS])
+    repository = MemoryRepository(cursor_key=KEY)
+    query = "subscription ($after: String) { changes(after: $after) { cursor kind } }"
+    place = "{ changes(first: 0) { latestCursor } }"
+    with running(create_app(Settings(keys=keys), repository)) as server:
+        put(server, repository, "one")
+        public, holder = None, {"Authorization": f"Bearer {editor}"}
+        for was, comes_back_as in [(holder, public), (public, holder)]:
+            with opened(server) as client:
+                client.begin(was)
+                after = client.answer("q", place)["changes"]["latestCursor"]
+            with opened(server) as client:
+                client.begin(comes_back_as)
+                client.subscribe("s", query, variables={"after": after})
+                assert client.receive()["payload"]["data"]["changes"]["kind"] == "GAP"
+
+
 def test_socket_subscription_refuses_a_filter_that_says_nothing(client: Client) -> None:
     """As a query does."""
     client.subscribe("s", "subscription { changes(filter: {}) { kind } }")

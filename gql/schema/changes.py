@@ -10,14 +10,15 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import UNSET
 
-from store import START, Key, Snapshot
+from store import START, Bookmark, History, Key, Snapshot
+from store.changes import bookmark_of
 from store.filters import predicate
 
 from ..viewer import Viewer
 from .article_list import FilterArgument
 from .batch_loads import load_articles
 from .connection import EdgeValue, First, PageInfo, check_size, given
-from .context import Info
+from .context import Context, Info
 from .filters import store_filter
 from .following import ChangeEvent, EventKind, Reader, Told, caught_up, follow
 from .graph import Article
@@ -142,11 +143,18 @@ async def resolve_changes(
         reached = history.end if len(events) <= size else begin or START
     page_info = PageInfo(
         has_next_page=has_next,
-        has_previous_page=history.has_previous,
+        has_previous_page=begin is not None and await _has_before(begin, history, context),
         start_cursor=nodes[0].cursor if nodes else None,
         end_cursor=nodes[-1].cursor if nodes else reader.cursor(reached, snapshot),
     )
     return ChangeList(nodes, page_info, reader.cursor(newest, snapshot))
+
+
+async def _has_before(begin: Bookmark, history: History, context: Context) -> bool:
+    """Whether the reader may see a change that is kept and stands before a part of the history."""
+    kept = await context.snapshot.changes(None, context.viewer.visibility, 1)
+    first = kept.gap or (bookmark_of(kept.changes[0]) if kept.changes else None)
+    return first is not None and (history.gap is not None or first.revision <= begin.revision)
 
 
 def reader_of(viewer: Viewer, filter: FilterArgument, snapshot: Snapshot) -> Reader:
