@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from copy import copy
 from itertools import product
+from types import SimpleNamespace as Namespace
 from typing import Any
 
 import orjson
@@ -14,13 +16,15 @@ from hypothesis import strategies as st
 
 from gql.http import GraphQLRequest
 from gql.schema import Context
+from gql.schema.changes import follow_changes
+from gql.schema.filters import ArticleFilter, ListFilter
 from gql.schema.following import EventKind
 from gql.viewer import PUBLIC, Scope, Viewer
-from store import EVERYTHING, Batch, Condition, Field, MemoryRepository, Operator
+from store import EVERYTHING, Batch, Condition, Field, MemoryRepository, Operator, Snapshot
 from store.model import TopicDefinition
 
 from .cursors import CURSORS, KEY, change_cursor
-from .followers import Follower
+from .followers import CaughtUpError, Follower
 from .graph import CARD, Graph
 from .sites import article
 from .store_strategies import batches, filters
@@ -460,6 +464,45 @@ def test_follower_with_a_filter_that_comes_back_to_the_same_names_is_told_no_gap
     keywords = TopicDefinition(slug="tides", name="The Sea", keywords=("ebb",))
     there_and_back = [named("tides", "Oceans"), Batch(topics=(keywords,))]
     assert back_after(*there_and_back, put("new", topics=("Tides",))) == [(EventKind.PUT, "new")]
+
+
+class Behind:
+    """A process that has not seen what another one has written, and then sees all at once."""
+
+    def __init__(self, behind: Snapshot, now: Snapshot) -> None:
+        self._behind = behind
+        self._now = now
+
+    async def snapshot(self) -> Snapshot:
+        """See `Repository`."""
+        return self._behind
+
+    async def wait(self, version: str) -> Snapshot:
+        """See `Repository`. Raises: CaughtUpError: there is no more news to come."""
+        if version == self._now.version:
+            raise CaughtUpError
+        return self._now
+
+
+def test_follower_that_comes_to_a_process_that_is_behind_is_told_of_renamed_topics():
+    """What the cursor knows is compared with the state from which the process goes on."""
+    repository = written(named("tides", "The Sea"), put("old", topics=("Oceans",)))
+    behind = repository.current()
+    asyncio.run(repository.apply(put("new", topics=("Oceans",))))
+    wanted = {"topics": {"some": ["Tides"]}}
+    after = Graph(repository).ask(PAGE, filter=wanted)["changes"]["latestCursor"]
+    asyncio.run(repository.apply(named("tides", "Oceans")))
+
+    async def heard() -> EventKind:
+        source = Behind(behind, repository.current())
+        info: Any = Namespace(context=Context(behind, PUBLIC, source=source))
+        filter = ArticleFilter(topics=ListFilter(some=["Tides"]))
+        told = await follow_changes(info, after, filter)
+        async with aclosing(told):
+            event, _ = await anext(told)
+        return event.kind
+
+    assert asyncio.run(heard()) is EventKind.GAP
 
 
 names = st.sampled_from(["Tides", "The Sea", "Sea"])

@@ -175,8 +175,9 @@ async def follow_changes(
     if cursor is None:
         begin = await snapshot.bookmark(snapshot.revision)
     else:
+        place, _ = snapshot.cursors.decode_change(cursor)
+        snapshot = await caught_up(context.source, snapshot, place)
         begin = reader.place(cursor, snapshot)
-        snapshot = await caught_up(context.source, snapshot, begin)
     return follow(context, context.source, reader, begin, snapshot)
 
 
