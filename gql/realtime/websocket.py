@@ -18,6 +18,7 @@ from gql.http import GraphQLRequest, HttpSettings, Result
 from gql.http.encoding import decode
 from gql.http.handler import failure
 from gql.logs import get_logger
+from gql.schema import Context
 from store import StoreError
 
 from .authority import TooManyError, with_authorization
@@ -209,8 +210,7 @@ class Socket:
 
     async def _operate(self, id: str, request: GraphQLRequest, begun: asyncio.Event) -> None:
         try:
-            with self._service.places.one():
-                result = await self._result(id, request, begun)
+            result = await self._result(id, request, begun)
         except SocketClosed:
             raise
         except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
@@ -235,6 +235,13 @@ class Socket:
             return await asyncio.shield(self._service.operations.execute(request, context))
         if kind is not OperationType.SUBSCRIPTION:
             return await self._service.operations.execute(request, context)
+        with self._service.places.one():
+            return await self._follow(id, request, context, begun)
+
+    async def _follow(
+        self, id: str, request: GraphQLRequest, context: Context, begun: asyncio.Event
+    ) -> Result | None:
+        """Send the answers of a subscription; a result where it cannot begin."""
         answers = await self._service.operations.subscribe(request, context)
         if isinstance(answers, Result):
             return answers
