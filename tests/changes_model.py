@@ -2,16 +2,16 @@
 
 A life is a store that two repositories write to, some batches at once, whose file takes in the log
 all the time, and which is closed and opened again; and of consumers, readers of drafts and the
-public, who follow it by the query and by the subscription, through the one or the other repository,
-stop anywhere, and go on from their last cursor. Each event is held to the model, which knows each
-revision with the article before and after it:
+public, some with a filter, who follow it by the query and by the subscription, through the one or
+the other repository, stop anywhere, and go on from their last cursor. Each event is held to the
+model, which knows each revision with the article before and after it:
 
 - what a consumer is told is what happened, as it may see it, in order, each once; it is nowhere in
   the history where that does not fit, and only a GAP lets it be elsewhere;
 - after a GAP it reads everything anew, and goes on from no later than what it has read;
 - a GAP comes only where more has happened than is kept, or topics have other names;
 - an article beside an event is one that was there then or later, and that it may see;
-- in the end it holds what a query shows, which is what the model says.
+- in the end it holds what a query shows, which is what the model says, topics' names included.
 
 `python -m tests.changes_model --lives 2000 --seed 1` runs so many lives and says how far it is.
 """
@@ -26,6 +26,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -50,17 +51,23 @@ from .random_store import World, random_batch
 EDITOR = Viewer({Scope.READ_DRAFTS})
 SIZES = PageSizes(default=3, maximum=100)
 HISTORY_LIMITS = [1, 4, 12, 10_000]
+_TREE_SHARE = 0.3
 _TELL_EVERY = 20
 
-SHOWN = "id slug title excerpt revision"
+SHOWN = "id slug title excerpt revision topics { slug name }"
 EVENT = f"cursor kind id slug article {{ {SHOWN} }}"
-LIST = f"articles(first: 100) {{ nodes {{ {SHOWN} }} }}"
+LIST = f"articles(first: 100, filter: $filter) {{ nodes {{ {SHOWN} }} }}"
+QUERY = f"query ($filter: ArticleFilter) {{ {LIST} }}"
 PAGE = (
     "query ($after: String, $first: Int) { changes(after: $after, first: $first)"
     f" {{ nodes {{ {EVENT} }} pageInfo {{ hasNextPage endCursor }} }} }}"
 )
-PAGE_AND_LIST = f"{PAGE[:-1]} {LIST} }}"
-FOLLOW = f"subscription ($after: String) {{ changes(after: $after) {{ {EVENT} }} }}"
+PAGE_AND_LIST = f"{PAGE[:-1]} {LIST} }}".replace("(", "($filter: ArticleFilter, ", 1)
+FOLLOW = (
+    "subscription ($after: String, $filter: ArticleFilter)"
+    f" {{ changes(after: $after, filter: $filter) {{ {EVENT} }} }}"
+)
+FILTERS = [None, None, None, {"quality": {"gte": 1}}, {"topics": {"some": ["tides"]}}]
 
 OPERATIONS = [
     Operations(limit, limit)
@@ -84,11 +91,9 @@ class Step(NamedTuple):
 
     def kind(self, viewer: Viewer) -> str | None:
         """What a viewer is told; None: nothing."""
-        before, after = (seen(article, viewer) for article in (self.before, self.after))
-        if after is not None:
+        if seen(self.after, viewer) is not None:
             return "PUT"
-        was_told = before is not None or (viewer is EDITOR and self.after is None)
-        return "DELETE" if was_told else None
+        return "DELETE" if seen(self.before, viewer) is not None else None
 
 
 def seen(article: Article | None, viewer: Viewer) -> Article | None:
@@ -97,23 +102,39 @@ def seen(article: Article | None, viewer: Viewer) -> Article | None:
 
 
 def shown(article: Article) -> dict[str, Any]:
-    """What the graph shows of an article."""
+    """What the graph shows of an article, but for its topics."""
     return {
         "id": article.id,
         "slug": article.slug,
         "title": article.title,
         "excerpt": article.excerpt,
         "revision": str(article.revision),
+        "topics": None,
     }
 
 
+def plain(nodes: dict[str, Any]) -> dict[str, Any]:
+    """Articles as the graph shows them, without their topics; by id."""
+    return {id: {**node, "topics": None} for id, node in nodes.items()}
+
+
 class Model:
-    """A store, as plain as can be: everything that ever happened."""
+    """A store, as plain as can be: everything that ever happened.
+
+    Attributes:
+        history_limit: How many changes are kept.
+        steps: What each revision did, from 1 on.
+        articles: The articles now, by id.
+        names: What the topics of the tree are called, by slug.
+        renamings: How often that has changed.
+    """
 
     def __init__(self, history_limit: int) -> None:
         self.history_limit = history_limit
         self.steps: list[Step] = []
         self.articles: dict[str, Article] = {}
+        self.names: dict[str, str] = {}
+        self.renamings = 0
 
     @property
     def revision(self) -> int:
@@ -149,6 +170,10 @@ class Model:
             else:
                 raise ChangesError(f"no order of the batches gives {[r for _, r in left]}")
             left.remove(each)
+            names = {topic.slug: topic.name for topic in batch.topics or ()}
+            if batch.topics is not None and names != self.names:
+                self.names = names
+                self.renamings += 1
             self.steps += steps
             for step in steps:
                 self.articles.pop(step.id, None)
@@ -156,13 +181,17 @@ class Model:
                     self.articles[step.id] = step.after
 
     def batches(self, rng: Random, count: int) -> list[Batch]:
-        """So many batches to write."""
+        """So many batches to write at once; of them one may change the tree of topics."""
         world = World()
         world.without_nan()
         world.articles = dict(self.articles)
         world.versions = list(self.articles.values())
-        written = (random_batch(rng, world) for _ in range(count))
-        return [msgspec.structs.replace(batch, topics=None) for batch in written]
+        written = [random_batch(rng, world) for _ in range(count)]
+        trees = [rng.random() < _TREE_SHARE, *[False] * count]
+        return [
+            batch if keeps_tree else msgspec.structs.replace(batch, topics=None)
+            for batch, keeps_tree in zip(written, trees, strict=False)
+        ]
 
     def at(self, revision: int, viewer: Viewer) -> dict[str, Any]:
         """What a viewer sees at a revision, by id."""
@@ -250,14 +279,18 @@ class Account:
 
     Attributes:
         viewer: As whom it reads.
+        wanted: Which articles, as a filter of the graph; None: all.
+        renamings: How often topics had been renamed when the request began that tells it now.
         held: What it holds, by id.
         cursor: The last one that it was told.
         told: How many events it was told.
         gaps: How many of them were gaps.
     """
 
-    def __init__(self, model: Model, viewer: Viewer) -> None:
+    def __init__(self, model: Model, viewer: Viewer, wanted: Any = None) -> None:
         self.viewer = viewer
+        self.wanted = wanted
+        self.renamings = 0
         self.told = 0
         self.gaps = 0
         self._model = model
@@ -269,11 +302,11 @@ class Account:
         self.cursor: str | None = None
         # After which revisions it may be: what comes next after one of these has to be told.
         self._places = {0}
+        self._known_renamings = self._model.renamings
 
     def read(self, held: dict[str, Any], revision: int) -> None:
         """Hold what a list has shown at a revision: what it is told next is no later than that."""
-        if held != self._model.at(revision, self.viewer):
-            raise ChangesError("a list shows another state than that of its snapshot")
+        self._check_list(held, self._model.at(revision, self.viewer))
         self.held = dict(held)
         self._places = set(range(revision + 1))
 
@@ -283,12 +316,7 @@ class Account:
         Raises: ChangesError: it follows after none of the places where the consumer may be.
         """
         kind, id, article = event["kind"], event["id"], event["article"]
-        following = [self._model.next(place, self.viewer) for place in self._places]
-        fitting = {
-            step.revision
-            for step in following
-            if step and (step.kind(self.viewer), step.id) == (kind, id)
-        }
+        fitting = self._fitting(kind, id)
         if not fitting:
             raise ChangesError(
                 f"told {kind} {event['slug']} after {sorted(self._places)}; "
@@ -297,6 +325,7 @@ class Account:
         self.told += 1
         self.cursor = event["cursor"]
         self._places = fitting
+        self._known_renamings = self.renamings
         if kind == "DELETE":
             self.held.pop(id, None)
         if article is not None:
@@ -310,21 +339,52 @@ class Account:
         # That the last change it was told is the one that it was has to be known, too.
         forgotten = self._model.revision - self._model.history_limit
         least = min(self._places)
-        if least > forgotten:
+        if least > forgotten and self._known_renamings == self._model.renamings:
             raise ChangesError(f"a GAP after {self._places}, though {forgotten + 1} is kept")
         self.told += 1
         self.gaps += 1
         self.cursor = event["cursor"]
         self.read(held, revision)
         self._places -= set(range(least))
+        self._known_renamings = self.renamings
 
-    def check_end(self) -> None:
-        """Raises: ChangesError: something was not told, or what is held is not what is there."""
+    def check_end(self, there: dict[str, Any]) -> None:
+        """Hold what is held to what a list shows at the end.
+
+        Raises: ChangesError: something was not told, or what is held is not what is there.
+        """
+        self._check_list(there, self._model.at(self._model.revision, self.viewer))
         following = [self._model.next(place, self.viewer) for place in self._places]
-        if all(following):
+        if self.wanted is None and all(following):
             raise ChangesError(f"not told: {following[-1]}")
-        if self.held != self._model.at(self._model.revision, self.viewer):
-            raise ChangesError("what is held is not what is there")
+        if plain(self.held) != plain(there):
+            raise ChangesError(f"held are {plain(self.held)}, and there are {plain(there)}")
+        for id, article in there.items():
+            if self._defined(article) != self._defined(self.held[id]):
+                raise ChangesError(f"held is {self.held[id]}, and there is {article}")
+
+    def _fitting(self, kind: str, id: str) -> set[int]:
+        """After which revisions it is, once it was told this. Of a filter the model only knows that
+        it leaves out what it likes, and that what does not match comes as a DELETE.
+        """
+        if self.wanted is not None:
+            later = self._model.steps[min(self._places) :]
+            kinds = {"PUT": {"PUT"}, "DELETE": {"PUT", "DELETE"}}[kind]
+            fits = (e.revision for e in later if e.id == id and e.kind(self.viewer) in kinds)
+            return set(islice(fits, 1))
+        following = (self._model.next(place, self.viewer) for place in self._places)
+        told = (kind, id)
+        return {e.revision for e in following if e and (e.kind(self.viewer), e.id) == told}
+
+    def _check_list(self, nodes: dict[str, Any], expected: dict[str, Any]) -> None:
+        is_whole = self.wanted is not None or len(nodes) == len(expected)
+        if not is_whole or any(expected.get(id) != node for id, node in plain(nodes).items()):
+            raise ChangesError(f"a list shows {plain(nodes)}, and its snapshot has {expected}")
+
+    def _defined(self, article: dict[str, Any]) -> dict[str, str]:
+        """The names of an article's topics that are in the tree; others have none of their own."""
+        names = self._model.names
+        return {t["slug"]: t["name"] for t in article["topics"] if t["slug"] in names}
 
     def _check(self, article: dict[str, Any], revision: int | None) -> None:
         """Hold an article beside an event to what it was at the revision that it names."""
@@ -332,7 +392,7 @@ class Account:
         step = self._model.steps[now - 1]
         after = seen(step.after, self.viewer)
         is_its_time = min(self._places) <= now <= (newest if revision is None else revision)
-        if not is_its_time or after is None or shown(after) != article:
+        if not is_its_time or after is None or shown(after) != {**article, "topics": None}:
             raise ChangesError(f"told after {self._places}: {article}; {now} was {step}")
 
 
@@ -343,8 +403,8 @@ class Consumer:
         account: What it was told, and holds.
     """
 
-    def __init__(self, store: Store, rng: Random, viewer: Viewer) -> None:
-        self.account = Account(store.model, viewer)
+    def __init__(self, store: Store, rng: Random, viewer: Viewer, wanted: Any) -> None:
+        self.account = Account(store.model, viewer, wanted)
         self._store = store
         self._rng = rng
 
@@ -364,11 +424,12 @@ class Consumer:
         while pages is None or pages > 0:
             pages = None if pages is None else pages - 1
             repository = self._store.any()
+            self.account.renamings = self._store.model.renamings
             snapshot = await repository.snapshot()
             if pages is not None and self._rng.random() < 0.3:
                 await self._store.write_some()  # the request goes on with its snapshot
             with_list, first = self._rng.random() < 0.3, self._rng.choice([1, 2, 5, 50])
-            variables = {"after": self.account.cursor, "first": first}
+            variables: dict[str, Any] = {"after": self.account.cursor, "first": first}
             query = PAGE_AND_LIST if with_list else PAGE
             data = await self._ask(query, repository, snapshot, **variables)
             nodes = data["changes"]["nodes"]
@@ -396,17 +457,25 @@ class Consumer:
 
     async def finish(self) -> None:
         """Read all that there is. Raises: ChangesError: what is held then is not what is there."""
-        if self.account.cursor is None or self._rng.random() < 0.5:
+        if self.account.wanted is None and (
+            self.account.cursor is None or self._rng.random() < 0.5
+        ):
             await self.page()
+        elif self.account.cursor is None:
+            await self.begin(())
+            return
         else:
             await self.listen(None, ())
-        self.account.check_end()
+        there, _ = await self._list()
+        self.account.check_end(there)
 
     async def _subscribed(self, to_come: Sequence[Batch]) -> Answers:
         repository = self._store.any()
+        self.account.renamings = self._store.model.renamings
         source: Any = Writing(repository, self._store, to_come)
         context = Context(await repository.snapshot(), self.account.viewer, SIZES, source)
-        request = GraphQLRequest(query=FOLLOW, variables={"after": self.account.cursor})
+        variables = {"after": self.account.cursor, "filter": self.account.wanted}
+        request = GraphQLRequest(query=FOLLOW, variables=variables)
         answers = await self._rng.choice(OPERATIONS).subscribe(request, context)
         assert not isinstance(answers, Result), answers.body
         return answers
@@ -426,7 +495,7 @@ class Consumer:
         """What a query shows, by id, and at which revision."""
         repository = self._store.any()
         snapshot = await repository.snapshot()
-        data = await self._ask(f"{{ {LIST} }}", repository, snapshot)
+        data = await self._ask(QUERY, repository, snapshot, filter=self.account.wanted)
         return _by_id(data["articles"]["nodes"]), snapshot.revision
 
     async def _ask(
@@ -455,6 +524,7 @@ async def live(folder: Path, rng: Random, steps: int) -> Counter[str]:
         return model.batches(rng, rng.randint(0, most))
 
     for _ in range(steps):
+        consumer = rng.choice(consumers) if consumers else None
         match rng.choice(
             ["write", "write", "write", "begin", "page", "listen", "listen", "reopen"]
         ):
@@ -464,19 +534,20 @@ async def live(folder: Path, rng: Random, steps: int) -> Counter[str]:
                 await store.reopen()
                 counted["openings"] += 1
             case "begin":
-                consumers.append(Consumer(store, rng, rng.choice([PUBLIC, EDITOR])))
+                viewer, wanted = rng.choice([PUBLIC, EDITOR]), rng.choice(FILTERS)
+                consumers.append(Consumer(store, rng, viewer, wanted))
                 if rng.random() < 0.5:
                     await consumers[-1].begin(batches(3))
-            case "page" if consumers:
-                await rng.choice(consumers).page(rng.randint(1, 3))
-            case "listen" if consumers:
-                await rng.choice(consumers).listen(rng.choice([None, 1, 2, 5]), batches(3))
+            case "page" if consumer and consumer.account.wanted is None:
+                await consumer.page(rng.randint(1, 3))
+            case "listen" if consumer:
+                await consumer.listen(rng.choice([None, 1, 2, 5]), batches(3))
     for consumer in consumers:
         await consumer.finish()
         account = consumer.account
         counted.update(events=account.told, gaps=account.gaps, consumers=1)
     await store.close()
-    counted["revisions"] += model.revision
+    counted.update(revisions=model.revision, renamings=model.renamings)
     return counted
 
 

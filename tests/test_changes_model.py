@@ -35,6 +35,7 @@ def account():
 def event(kind, article, revision):
     """An event as the graph shows it."""
     shown = {"id": article.id, "slug": article.slug, "title": article.title, "excerpt": None}
+    shown |= {"topics": []}
     return {
         "cursor": "",
         "kind": kind,
@@ -58,6 +59,7 @@ def test_model_takes_what_has_happened(account):
     """As it was told, each once."""
     tell(account, [A, B, GONE])
     assert list(account.held) == [ARTICLES[1].id]
+    account.check_end({ARTICLES[1].id: B["article"]})
 
 
 WRONG = {
