@@ -4,7 +4,8 @@ A life is a store that is written to, in groups and by two repositories, closed 
 while its file takes in the log all the time. `crash_disk` records what that does to the files. In
 each state that a cut may leave, the store has to open without an error; to hold every batch that
 was acknowledged before the cut, and of others whole ones only; to be opened once more as the same;
-and to go on. Some lives begin in a state that a cut has left.
+to tell who followed `changes` till then what came after the last cursor; and to be written to. Some
+lives begin in a state that a cut has left.
 
 `python -m tests.crash_states --states 5000 --seed 1` explores so many states, and says how far it
 is. What fails is kept in a folder that the error names.
@@ -19,7 +20,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from itertools import islice
 from pathlib import Path
@@ -29,6 +30,8 @@ from unittest import mock
 
 import msgspec
 
+from gql.schema import PageSizes
+from gql.viewer import Scope, Viewer
 from store import (
     Batch,
     MemoryRepository,
@@ -41,10 +44,12 @@ from store import (
 )
 
 from .crash_disk import Disk, Recording, Write, recording
+from .graph import Graph
 from .random_store import World, random_batch
 from .repository_contract import an_article
 from .test_change_log import KEYS, contents, under_key
 
+EDITOR = Viewer({Scope.READ_DRAFTS})
 STORE = "store.json"
 STATES_OF_A_LIFE = 25
 _LARGE_BATCH = 3  # so that some batches go into the file at once
@@ -52,6 +57,9 @@ _SHARE_AFTER_A_CUT = 0.3
 _NEVER = 1 << 62
 _SHOWN = 6
 _TELL_EVERY = 20
+_CHANGES = """query ($after: String) { changes(after: $after, first: 100) {
+  nodes { cursor kind } pageInfo { hasNextPage } } }"""
+_SIZES = PageSizes(maximum=100)
 _AFTER = Batch(puts=(an_article("after"),))
 
 
@@ -68,6 +76,31 @@ async def contents_of(repository: Repository) -> object:
     return await contents(repository), list(topics.items), list(diagnostics.items)
 
 
+class Followed(NamedTuple):
+    """Where somebody who follows `changes` was once a batch was acknowledged.
+
+    Attributes:
+        cursor: The last one; None where nothing had happened.
+        revision: The store's.
+        names: What topics were called.
+    """
+
+    cursor: str | None = None
+    revision: int = 0
+    names: Mapping[str, str] = {}
+
+    async def on(self, repository: Repository) -> tuple[Followed, list[str]]:
+        """Where the same one is now, and the kinds of changes that it was told till then."""
+        graph, cursor, kinds = Graph(repository, viewer=EDITOR, sizes=_SIZES), self.cursor, []
+        while True:
+            page = (await graph.asked(_CHANGES, after=cursor))["changes"]
+            kinds += [node["kind"] for node in page["nodes"]]
+            cursor = page["nodes"][-1]["cursor"] if page["nodes"] else cursor
+            if not page["pageInfo"]["hasNextPage"]:
+                snapshot = await repository.snapshot()
+                return Followed(cursor, snapshot.revision, snapshot.topic_names), kinds
+
+
 class Life(NamedTuple):
     """What became of a store.
 
@@ -77,6 +110,7 @@ class Life(NamedTuple):
         states: What these say.
         begun: How many operations there were when each batch was begun.
         acknowledged: How many there were when it was acknowledged.
+        followed: Where a follower was after how many operations, when no batch was on its way.
     """
 
     recording: Recording
@@ -84,6 +118,7 @@ class Life(NamedTuple):
     states: list[object]
     begun: list[int]
     acknowledged: list[int]
+    followed: list[tuple[int, Followed]]
 
     def may_be(self, count: int) -> range:
         """As after which batches the store may be after a cut behind so many operations."""
@@ -116,6 +151,7 @@ async def live(
     world = World()
     world.without_nan()
     models, states, begun, acknowledged = [copy(model)], [await contents_of(model)], [0], [0]
+    followed: list[tuple[int, Followed]] = []
 
     ever: list[TinyDBRepository] = []
 
@@ -146,6 +182,9 @@ async def live(
                         models.append(copy(model))
                         states.append(await contents_of(model))
                     await asyncio.gather(*(write(repositories[place], b) for b in batches))
+                    last = followed[-1][1] if followed else Followed()
+                    now, _ = await last.on(repositories[place])
+                    followed.append((len(made), now))
                 case "close":
                     await repositories[place].close()
                     repositories[place] = opened()
@@ -154,7 +193,7 @@ async def live(
         for repository in ever:
             await repository.close()
         made.check()
-    return Life(made, models, states, begun, acknowledged)
+    return Life(made, models, states, begun, acknowledged, followed)
 
 
 class Cut(NamedTuple):
@@ -208,8 +247,9 @@ async def check(life: Life, cut: Cut, folder: Path, history_limit: int) -> objec
         )
     if (found, whole) != await said(path, history_limit):
         raise CrashStateError("opened again, the store is another")
-    # Whatever the cut has left, the next writer goes on from it.
+    # Whatever the cut has left, followers and the next writer go on from it.
     repository = TinyDBRepository.open(path, history_limit=history_limit)
+    await check_followed(life, cut, repository, history_limit)
     revision = (await repository.snapshot()).revision + 1
     if await repository.apply(_AFTER) != revision:
         raise CrashStateError("the store does not go on from where it is")
@@ -218,6 +258,18 @@ async def check(life: Life, cut: Cut, folder: Path, history_limit: int) -> objec
     if (await said(path, history_limit))[0] != after:
         raise CrashStateError("what is written after the cut is not there when it is opened again")
     return found
+
+
+async def check_followed(life: Life, cut: Cut, repository: Repository, history_limit: int) -> None:
+    """Hold to the last cursor that was given before a cut. Raises: CrashStateError."""
+    before = [each for operations, each in life.followed if operations <= cut.place]
+    if not before:
+        return
+    now, kinds = await before[-1].on(repository)
+    missed = now.revision - before[-1].revision
+    is_known = missed < history_limit and now.names == before[-1].names
+    if is_known and (len(kinds) != missed or "GAP" in kinds):
+        raise CrashStateError(f"of {missed} changes after a cursor {kinds} are told")
 
 
 class Explorer:

@@ -484,7 +484,9 @@ def test_table_that_outgrows_the_cache_keeps_most_of_its_rows():
 def test_rows_by_place_are_of_one_numbering_of_a_state(tmp_path):
     """A state that is read anew has the same name; its articles have other places."""
     path, pair = tmp_path / "store.json", ExecutorPair()
-    query = "query ($heat: Int) { articles(filter: {heat: {gte: $heat}}, first: 5) { nodes { slug } } }"
+    query = (
+        "query ($heat: Int) { articles(filter: {heat: {gte: $heat}}, first: 5) { nodes { slug } } }"
+    )
 
     async def ask(repository: Repository, *heats: int) -> None:
         snapshot = await repository.snapshot()
