@@ -6,6 +6,7 @@ whose pings are not answered with 1011, on which clients do not come again.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -24,11 +25,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
         Of who does not read it in time the connection is dropped with what is still to be sent.
         """
-        is_close = message["type"] == "websocket.close" and self.handshake_complete
-        if is_close:
-            self.writable.set()
-        await super().send(message)
-        if is_close and self.close_timer is not None:
+        if message["type"] != "websocket.close" or not self.handshake_complete:
+            await super().send(message)
+            return
+        waiting, self.writable = self.writable, asyncio.Event()
+        self.writable.set()
+        try:
+            await super().send(message)
+        finally:
+            self.writable = waiting  # others wait on
+        if self.close_timer is not None:
             self.close_timer.cancel()
             timeout_s = self.config.ws_ping_timeout or self.close_timeout
             self.close_timer = self.loop.call_later(timeout_s, self.transport.abort)

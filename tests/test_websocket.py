@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -533,6 +534,8 @@ def test_socket_slow_consumer_that_reads_again_sees_why_it_was_let_go(settings, 
     with running(app, **pings) as server, overfull(server, repository) as client:
         server.do(until(lambda: not app.realtime.connections))
         messages, code, reason = client.to_the_end()
+        with urllib.request.urlopen(f"{server.url}/metrics") as metrics:  # noqa: S310  # ours
+            assert b'newsgraph_slow_clients_total{transport="websocket"} 1.0' in metrics.read()
     assert len(messages) > 1
     assert (code, reason) == (1013, "Too slow: connect again and go on from your last cursor")
 

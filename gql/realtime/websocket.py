@@ -104,7 +104,9 @@ class Socket:
         while True:
             received = await self._receive()
             if received["type"] == "websocket.disconnect":
-                raise SocketClosed
+                # The server's own code for who answers no ping: see `gql.websocket_protocol`.
+                is_slow = received.get("code") == CloseCode.TRY_AGAIN_LATER
+                raise TooSlow if is_slow else SocketClosed
             text = received.get("text")
             if text is not None and len(text) > self._settings.max_message_bytes:
                 raise SocketClosed(CloseCode.TOO_BIG, "The message is too big")
