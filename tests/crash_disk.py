@@ -9,7 +9,8 @@ show. A cut comes after any operation. What it leaves:
   folder's names, since the last flush of it, each may be there or not, in any combination: a write
   whole, up to a byte, in some of its blocks (others are zeros where the file has grown), or not.
 
-Files that are left get new inodes, as a copy does; times are those that were set.
+Files that are left have the inodes that they had, which the recording keeps by links in a folder
+beside it, and the times that were set.
 """
 
 from __future__ import annotations
@@ -109,12 +110,15 @@ class Disk:
         """The files by name."""
         return {name: self.files.get(number, File()) for name, number in self.names.items()}
 
-    def put(self, folder: Path) -> None:
-        """Make the files in a folder."""
-        for name, file in self.contents().items():
-            (folder / name).write_bytes(file.data)
+    def put(self, folder: Path, inodes: Path | None = None) -> None:
+        """Make the files in an empty folder; of `inodes`, as a recording keeps them, if given."""
+        for name, number in self.names.items():
+            file, path = self.files.get(number, File()), folder / name
+            if inodes is not None:
+                os.link(inodes / str(number), path)
+            path.write_bytes(file.data)
             if file.mtime_ns is not None:
-                os.utime(folder / name, ns=(file.mtime_ns, file.mtime_ns))
+                os.utime(path, ns=(file.mtime_ns, file.mtime_ns))
 
 
 class Recording:
@@ -123,9 +127,11 @@ class Recording:
     Attributes:
         before: The disk before all of it.
         operations: The operations.
+        inodes: Where the inode of each file is kept, under its number.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, inodes: Path) -> None:
+        self.inodes = inodes
         self.before = Disk(_files_in(folder))
         self.operations: list[Operation] = []
         self._folder = str(folder)
@@ -133,6 +139,8 @@ class Recording:
         self._next = len(self._names)
         self._handles: dict[int, tuple[int | None, int]] = {}
         self._lock = threading.RLock()
+        for name, number in self._names.items():
+            os.link(folder / name, inodes / str(number))
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -191,6 +199,7 @@ class Recording:
                 if not was_there:
                     self._names[name] = self._next
                     self._next += 1
+                    os.link(path, self.inodes / str(self._names[name]))
                     self.note(Rename({name: self._names[name]}))
                 file = self._names[name]
                 if flags & os.O_TRUNC and was_there:
@@ -289,9 +298,12 @@ class _RecordedFile(io.FileIO):
 
 
 @contextmanager
-def recording(folder: Path) -> Iterator[Recording]:
-    """Record what this process does to the files of a folder, until the block ends."""
-    made = Recording(folder)
+def recording(folder: Path, inodes: Path) -> Iterator[Recording]:
+    """Record what this process does to the files of a folder, until the block ends.
+
+    `inodes`: an empty folder beside it.
+    """
+    made = Recording(folder, inodes)
     wrapped: dict[str, Callable[..., Any]] = {
         "open": made.open,
         "close": made.close,

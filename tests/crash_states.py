@@ -142,12 +142,18 @@ def some_batch(rng: Random, world: World) -> Batch:
 
 
 async def live(
-    folder: Path, rng: Random, model: MemoryRepository, history_limit: int, steps: int
+    recorded: tuple[Path, Path],
+    rng: Random,
+    model: MemoryRepository,
+    history_limit: int,
+    steps: int,
 ) -> Life:
     """The life of a store, of so many groups of writes, closings and openings.
 
-    `model`: what it is in the beginning.
+    `recorded`: its folder, and where `recording` keeps inodes. `model`: what it is in the
+    beginning.
     """
+    folder, inodes = recorded
     world = World()
     world.without_nan()
     models, states, begun, acknowledged = [copy(model)], [await contents_of(model)], [0], [0]
@@ -162,7 +168,7 @@ async def live(
         )
         return ever[-1]
 
-    with recording(folder) as made:
+    with recording(folder, inodes) as made:
         repositories = [opened(), opened()]
 
         async def write(repository: Repository, batch: Batch) -> None:
@@ -236,7 +242,7 @@ async def check(life: Life, cut: Cut, folder: Path, history_limit: int) -> objec
     Raises: CrashStateError.
     """
     path = folder / STORE
-    cut.disk.put(folder)
+    cut.disk.put(folder, life.recording.inodes)
     found, whole = await said(path, history_limit)
     expected = life.may_be(cut.place)
     if not any(life.states[number] == found for number in expected):
@@ -295,10 +301,11 @@ class Explorer:
         history_limit, model = rng.choice([2, 10, 10_000]), None
         if self._left is not None and rng.random() < _SHARE_AFTER_A_CUT:
             cut, model, history_limit = self._left
-            cut.disk.put(folder)
+            cut.disk.put(folder, self._place / "inodes")
             self.seen["lives after a cut"] += 1
         model = model or MemoryRepository(history_limit)
-        life = await live(folder, rng, model, history_limit, rng.choice([4, 10, 20]))
+        recorded = folder, self._folder("inodes")
+        life = await live(recorded, rng, model, history_limit, rng.choice([4, 10, 20]))
         for cut in islice(cuts(life, rng), min(most, STATES_OF_A_LIFE)):
             found = await self._checked(life, cut, history_limit)
             self._left = cut, life.model(found), history_limit
