@@ -14,7 +14,10 @@ article_cursor = CURSORS.article
 
 
 def change_cursor(place: Bookmark = START, viewer: Viewer = PUBLIC) -> str:
-    """The cursor of a place in the history, the beginning if not given, for who reads it all."""
+    """The cursor of a place in the history, the beginning if not given, for who reads it all.
+
+    Of a store without a topic tree.
+    """
     return cursor_at(place, MemorySnapshot(cursors=CURSORS), viewer)
 
 

@@ -8,7 +8,8 @@ shows. It may be told too much, never too little:
 - GAP: what happened before this event is not known any more; read everything anew, then go on.
 
 A cursor says for which reader it was made: with which rights and which filter, and by what names
-topics were known where the filter goes by them. To another reader, what came before it is a gap.
+topics were known. To another reader, what came before it is a gap: where topics have other names,
+articles show others, and a filter may match others, though none has changed.
 """
 
 from __future__ import annotations
@@ -89,16 +90,15 @@ class Reader:
     def __init__(self, viewer: Viewer, wanted: Filter = EVERYTHING) -> None:
         self._viewer = viewer
         self._wanted = wanted
-        self._aliases: Mapping[str, str] | None = None
+        self._names: Mapping[str, str] | None = None
         self._mark = BLANK
 
     def mark(self, snapshot: Snapshot) -> bytes:
         """A digest of what decides which articles such a reader holds, and what of them."""
-        if self._aliases is not snapshot.aliases:  # mostly it is: the tree seldom changes
-            self._aliases = snapshot.aliases
-            viewer, names = self._viewer, sorted(snapshot.aliases.items())
-            said = (viewer.visibility, viewer.may_read_secured, self._wanted)
-            text = repr(said if self._wanted == EVERYTHING else (*said, names))
+        if self._names is not snapshot.topic_names:  # mostly it is: the tree seldom changes
+            self._names = snapshot.topic_names
+            viewer, names = self._viewer, sorted(self._names.items())
+            text = repr((viewer.visibility, viewer.may_read_secured, self._wanted, names))
             digest = blake2b(text.encode("utf-8", "replace"), digest_size=TOKEN_BYTES)
             self._mark = digest.digest()
         return self._mark
@@ -180,8 +180,8 @@ async def follow(
 ) -> AsyncGenerator[Told, None]:
     """Every event after a place, from this snapshot on, for as long as somebody listens.
 
-    Where the topic tree has come to give topics other names, other articles may be wanted, though
-    none has changed: that is a gap. So is a state that a backup brought back.
+    Topics that have come to have other names are a gap, and so is a state that a backup brought
+    back.
     """
     mark = reader.mark(snapshot)
     while True:
