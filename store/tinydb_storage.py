@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from tinydb import TinyDB
@@ -19,6 +19,7 @@ from tinydb.storages import Storage
 from tinydb.table import Document, Table
 
 from .atomic_file import Signature, write_aside
+from .cursors import KEY_BYTES
 from .errors import StoreCorruptError
 from .model import Value
 from .steps import paced
@@ -37,6 +38,9 @@ _VALUE = "value"
 JSON of these would cost several times as much."""
 
 
+CursorKey = Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
+
+
 class Meta(Value, frozen=True, kw_only=True):
     """What the file says of itself. `version` names this state of it.
 
@@ -48,7 +52,7 @@ class Meta(Value, frozen=True, kw_only=True):
     revision: int = 0
     version: str | None = None
     log: str | None = None
-    cursor_key: bytes | None = None
+    cursor_key: CursorKey | None = None
 
 
 class _HeldStorage(Storage):

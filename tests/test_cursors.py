@@ -35,7 +35,7 @@ from store import (
     export_folder,
 )
 from store.cursors import MAX_LENGTH, article_position, diagnostic_position
-from store.errors import CursorError
+from store.errors import CursorError, StoreCorruptError
 from store.model import Diagnostic, ProviderMention, Severity
 from store.names import topic_slug
 
@@ -277,6 +277,17 @@ def test_key_of_a_store_of_a_former_version_is_the_same_for_all(tmp_path):
     put(path, "two")
     assert b"cursorKey" in path.read_bytes()
     assert key_of(path) == key == asyncio.run(following.snapshot()).cursors.key
+
+
+def test_key_that_is_none_is_a_damage_of_the_store(tmp_path):
+    """Who has changed it by hand is told, rather than given cursors that anybody can make."""
+    path = tmp_path / "store.json"
+    put(path, "one")
+    tables = json.loads(path.read_text())
+    tables["meta"]["1"]["cursorKey"] = ""
+    path.write_text(json.dumps(tables))
+    with pytest.raises(StoreCorruptError):
+        TinyDBRepository.open(path)
 
 
 def test_key_is_in_no_export(tmp_path):
