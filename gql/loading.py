@@ -32,7 +32,7 @@ def open_store(settings: Settings, *, must_exist: bool = False) -> TinyDBReposit
         )
     if settings.store is None:
         make_own_folder(path.parent)
-    return TinyDBRepository.open(path)
+    return TinyDBRepository.open(path, wait_s=settings.lock_timeout_s)
 
 
 def make_own_folder(folder: Path) -> None:
