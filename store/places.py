@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from .errors import Refusal, RefusedError, StoreUnavailableError
+from .file_lock import WAIT_S
 from .files import FileReading
 from .folder_files import (
     Begun,
@@ -200,7 +201,7 @@ class FolderPlace:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """See `Place`: one at a time, among all processes."""
-        async with folder_turn(self._folder):
+        async with folder_turn(self._folder, WAIT_S):
             if not self._folder.is_dir():
                 raise StoreUnavailableError(
                     "The folder that the documents are kept in is not there now. Nothing has "
