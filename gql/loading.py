@@ -76,6 +76,7 @@ def document_writer(settings: Settings, repository: Repository) -> DocumentWrite
         settings.folder,
         load_options(settings),
         max_documents=settings.max_import_documents,
+        wait_s=settings.lock_timeout_s,
     )
 
 

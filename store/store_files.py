@@ -274,7 +274,7 @@ class StoreFiles:
         pid = holder(self._checkpoint_turn)
         who = "the process that is at it" if pid is None else f"process {pid}, which is at it,"
         return (
-            f"The log {self.log_path} has grown to {known.end >> 20:,} MB, more than twice its "
+            f"The log {self.log_path} has grown to {known.end / 1e6:,.1f} MB, more than twice its "
             f"bound, as the store's file does not take it in. Nothing is lost. See that the disk "
             f"has room; if {who} is stopped, let it go on (kill -CONT) or end it."
         )

@@ -14,6 +14,8 @@ standard input, and puts COUNT articles, a batch each; prints the title of each 
 `python -m tests.store_writer hold FILE`: takes the lock of a file, says "held", and keeps it until
 its standard input ends.
 
+`python -m tests.store_writer hold-folder FOLDER`: the same with a folder's turn.
+
 `python -m tests.store_writer count STORE COUNT`: the same, and adds 1 to the heat of the article
 "counter" COUNT times, each time expecting the revision that it saw.
 
@@ -37,6 +39,7 @@ from typing import Any
 
 from store import Batch, ConflictError, TinyDBRepository, store_files
 from store.file_lock import locked
+from store.folder_files import folder_turn
 from store.model import Article
 from store.store_files import LOG_BYTES
 
@@ -205,6 +208,12 @@ def _stop(path: str) -> None:
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
+async def _hold_folder(folder: Path) -> None:
+    async with folder_turn(folder):
+        print("held", flush=True)
+        sys.stdin.read()
+
+
 def main() -> None:
     """See the module."""
     match sys.argv[1:]:
@@ -216,6 +225,8 @@ def main() -> None:
             with locked(Path(path)):
                 print("held", flush=True)
                 sys.stdin.read()
+        case ["hold-folder", path]:
+            asyncio.run(_hold_folder(Path(path)))
         case ["load", path]:
             _load(path)
         case ["count", path, count]:

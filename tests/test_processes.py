@@ -24,6 +24,7 @@ from store import store_files as files_module
 from store.file_lock import lock_file, locked, without_locks
 from store.owner_file import OwnerFile
 
+from .desks import REQUIRED, Desk
 from .processes import TIMEOUT_S, newsgraph
 from .repository_contract import an_article
 from .test_faults import answer, helper
@@ -170,9 +171,9 @@ def test_lock_file_removed_all_the_time_loses_nothing(path):
 
 
 @contextmanager
-def holding(path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that has the lock of a file, and is stopped."""
-    with helper("hold", str(path)) as process:
+def holding(path: Path, how: str = "hold") -> Iterator[subprocess.Popen[str]]:
+    """A process that has the lock of a file or a folder, and is stopped."""
+    with helper(how, str(path)) as process:
         assert process.stdout
         assert process.stdout.readline() == "held\n"
         process.send_signal(signal.SIGSTOP)
@@ -247,6 +248,20 @@ def test_server_beside_a_stopped_process_answers_and_ends(path, tmp_path):
         assert "kill -CONT" in logged
         assert "Traceback" not in logged
     assert set(held(path)) == {"old"}
+
+
+def test_mutation_does_not_wait_for_ever_for_a_folder(tmp_path, caplog):
+    """Where a stopped process has the turn with the folder, a write is refused, and told of."""
+    desk = Desk(TinyDBRepository.open(tmp_path / "store.json"), tmp_path, wait_s=0.05)
+    fields = {**REQUIRED, "title": "new"}
+    with holding(tmp_path, "hold-folder"), pytest.raises(StoreBusyError):
+        desk.run(in_time(desk.writer.put(fields)))
+    assert f"The folder {tmp_path} is in use" in caplog.text
+    with holding(tmp_path, "hold-folder") as stopped:
+        stopped.send_signal(signal.SIGKILL)
+        stopped.wait()
+        assert desk.put(fields).title == "new"
+    desk.run(desk.repository.close())
 
 
 def send_and_leave(client: Client) -> None:
