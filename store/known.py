@@ -51,6 +51,7 @@ class Turn:
     Attributes:
         known: What is known of the files; the newest once `is_current`.
         lock: The right to write.
+        is_near: To know the newest takes some records.
         whole: What is written goes into the store's file; nobody else makes a checkpoint meanwhile.
     """
 
@@ -67,6 +68,7 @@ class Turn:
         self.lock = lock
         self.whole = whole
         self.is_current = is_current
+        self.is_near = False
         self._end_checkpoint = weakref.finalize(self, checkpoint.close)
 
     def close(self) -> None:

@@ -66,6 +66,9 @@ LOG_BYTES = 4 << 20
 LARGE_BATCH = 1_000
 """From how many articles on a group of batches goes into a checkpoint instead of the log."""
 
+LITTLE_BYTES = 1 << 14
+"""How much of the log is read in less time than it takes to have a thread do it."""
+
 READ_WAIT_S = 1.0
 """How long a reader waits for who is replacing file and log."""
 
@@ -185,6 +188,11 @@ class StoreFiles:
                     return msgspec.structs.replace(found, mark=mark)
             return self._follow(known, mark)
 
+    def is_near(self, known: Known, mark: int) -> bool:
+        """Whether to `follow` is a matter of some records."""
+        end = end_in(mark, known.log) if known.log else None
+        return end is not None and mark != known.mark and end - known.end <= LITTLE_BYTES
+
     def try_lock(self) -> WriteLock | None:
         """Be the only writer; None: another is. Raises: StoreUnavailableError."""
         with unavailable("write", self.path):
@@ -215,7 +223,10 @@ class StoreFiles:
                     return None
                 whole = False  # the log takes it as well
             is_same = known.is_all(file, log) and known.mark == self.committed.words[0]
-            return Turn(known, lock, held.pop_all(), whole=whole, is_current=is_same and not is_new)
+            turn = Turn(known, lock, held.pop_all(), whole=whole, is_current=is_same and not is_new)
+            if file == known.checkpoint and log and known.log and log.inode == known.log.inode:
+                turn.is_near = log.size_bytes - known.end <= LITTLE_BYTES
+            return turn
 
     def busy_error(self) -> StoreUnavailableError:
         """The error for a turn that one has waited for in vain; who has it is logged."""

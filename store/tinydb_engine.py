@@ -151,7 +151,9 @@ class TinyDBRepository:
             if self.current() is None or self._is_stale:
                 newer = self._files.mark(self._known)
                 mark = mark if newer is None else newer
-                self._take(await asyncio.to_thread(self._files.follow, self._known, mark))
+                follow = partial(self._files.follow, self._known, mark)
+                near = self._files.is_near(self._known, mark)
+                self._take(follow() if near else await asyncio.to_thread(follow))
                 self._is_stale = False
                 if self._files.committed.is_mapped:
                     self._look_again_at = time.monotonic() + LOOK_EVERY_S
@@ -333,7 +335,9 @@ class TinyDBRepository:
         A few are prepared here, between reads, and only what blocks is done in a thread: for one
         that needs the interpreter readers would wait longer.
         """
-        if not turn.is_current:
+        if turn.is_near and not turn.is_current:
+            self._files.catch_up(turn)
+        elif not turn.is_current:
             await asyncio.to_thread(self._files.catch_up, turn)
         try:
             steps = written(batches, turn.known.state, datetime.now(UTC), self._files.history_limit)
