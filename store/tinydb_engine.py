@@ -346,11 +346,11 @@ class TinyDBRepository:
         except BaseException:
             turn.close()
             raise
-        if done.text is None:
+        if done.text is None and turn.known.checkpoint is not None:
             self._take(turn.known)
             turn.close()
-        else:
-            write = partial(self._files.write, turn, done.text, done.state)
+        else:  # where there is no store yet, a batch that changes nothing makes an empty one
+            write = partial(self._files.write, turn, done.text or b"", done.state)
             writing = self._lane.run(write, lost=turn.close)
             # Also when this task is cancelled, it is done: with it the turn ends.
             writing.add_done_callback(partial(self._finish, turn))
