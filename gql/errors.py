@@ -24,7 +24,7 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from store.errors import StoreError
+from store.errors import StoreBusyError, StoreError
 
 log = structlog.get_logger(__name__)
 
@@ -142,6 +142,13 @@ def internal_error(fault: BaseException, **context: Any) -> FormattedError:
         "message": f"Internal error. Report it with the id {error_id}.",
         "extensions": {"code": INTERNAL_ERROR, "id": error_id},
     }
+
+
+def retry_headers(fault: BaseException) -> Headers:
+    """The header fields of a response that say when to try again, where that may help."""
+    if isinstance(fault, StoreBusyError):
+        return ((b"retry-after", b"%d" % fault.RETRY_S),)
+    return ()
 
 
 def root_cause(error: GraphQLError) -> Exception:

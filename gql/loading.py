@@ -32,7 +32,7 @@ def open_store(settings: Settings, *, must_exist: bool = False) -> TinyDBReposit
         )
     if settings.store is None:
         make_own_folder(path.parent)
-    return TinyDBRepository.open(path)
+    return TinyDBRepository.open(path, wait_s=settings.lock_timeout_s)
 
 
 def make_own_folder(folder: Path) -> None:
@@ -76,6 +76,7 @@ def document_writer(settings: Settings, repository: Repository) -> DocumentWrite
         settings.folder,
         load_options(settings),
         max_documents=settings.max_import_documents,
+        wait_s=settings.lock_timeout_s,
     )
 
 

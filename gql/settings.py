@@ -157,6 +157,9 @@ class Settings(BaseSettings):
     trace: bool = Field(
         False, description="Send an OpenTelemetry span of each request; OTEL_* say where to."
     )
+    lock_timeout_s: int = Field(
+        10, ge=1, description="How long a write waits for other processes, in seconds."
+    )
     shutdown_timeout_s: int = Field(
         10, ge=0, description="How long running requests may take to end at a stop, in seconds."
     )

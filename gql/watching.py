@@ -15,7 +15,7 @@ from watchfiles._rust_notify import WatchfilesRustInternalError
 from watchfiles.main import FileChange
 
 from store import FolderLoader, LoadReport, Repository, StoreError, Window
-from store.atomic_file import locked
+from store.file_lock import locked
 from store.model import Diagnostic
 
 from .loading import folder_loader, log_load
@@ -98,7 +98,7 @@ class FolderWatcher:
         with ExitStack() as held:
             while True:
                 try:
-                    held.enter_context(locked(self._turn_file, wait=False))
+                    held.enter_context(locked(self._turn_file, wait_s=0))
                 except BlockingIOError:
                     pass
                 except OSError as error:

@@ -1,21 +1,22 @@
 """Files that are replaced whole: readers find the old one or the new one, whatever happens.
 
 The new text is written aside in the same folder, flushed to the disk and renamed over the old one.
-Writers in several processes take turns by an advisory lock on a file beside it.
+Writers in several processes take turns (`file_lock`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import StoreUnavailableError
+from .errors import StoreBusyError, StoreUnavailableError
+from .file_lock import locked
 
 _PRIVATE = 0o600  # a store may hold drafts and secured texts
 _BUFFER_BYTES = 1 << 20
@@ -30,6 +31,9 @@ _REMEDIES = {
     errno.ENOTDIR: "A part of the path is no folder: choose another place.",
     errno.EISDIR: "That is a folder: name a file in it.",
 }
+_STOPPED = "If that process is stopped, let it go on (kill -CONT) or end it."
+
+_log = logging.getLogger(__name__)
 
 
 class Signature(NamedTuple):
@@ -57,26 +61,14 @@ def unavailable(doing: str, path: Path) -> Iterator[None]:
     """Turn what the operating system refuses into an error that says what to do."""
     try:
         yield
+    except BlockingIOError as error:
+        _log.warning("Cannot %s the store %s: %s. %s", doing, path, error.strerror, _STOPPED)
+        raise StoreBusyError from error
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "Look at the disk and try again.")
         raise StoreUnavailableError(
             f"Cannot {doing} the store {path}: {error.strerror or error}. {remedy}"
         ) from error
-
-
-@contextlib.contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Be the only writer of a file, among processes and threads.
-
-    The lock ends with the process. Raises: BlockingIOError: not to `wait`, and another has it.
-    """
-    name = path.with_name(f"{path.name}.lock")
-    lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(lock)
 
 
 def replace_file(path: Path, chunks: Iterable[bytes]) -> Signature:
@@ -85,7 +77,7 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> Signature:
     Raises: OSError: it could not be done; the old file is as it was.
     """
     written = write_aside(path, chunks)
-    put_in_place(path)
+    put_in_place(path, written)
     return written
 
 
@@ -101,12 +93,14 @@ def write_aside(path: Path, chunks: Iterable[bytes], *, like: Path | None = None
         raise
 
 
-def put_in_place(path: Path) -> None:
+def put_in_place(path: Path, written: Signature) -> None:
     """The second half of `replace_file`; needs no room on the disk.
 
-    Raises: OSError: the old file is as it was.
+    Raises: OSError: the old file is as it was. Also where the new one is not as it was `written`.
     """
     try:
+        if signature(_aside(path)) != written:
+            raise OSError(errno.ESTALE, "another process has written to it meanwhile")
         os.replace(_aside(path), path)  # noqa: PTH105 - as the other steps: the system call itself
     except BaseException:
         discard_aside(path)
@@ -125,7 +119,7 @@ def remove_leftovers(path: Path, turn: Path) -> None:
     `turn` is the file whose lock such writers have.
     """
     if _aside(path).exists():
-        with contextlib.suppress(OSError), locked(turn, wait=False):
+        with contextlib.suppress(OSError), locked(turn, wait_s=0):
             discard_aside(path)
 
 

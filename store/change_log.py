@@ -148,12 +148,13 @@ class Log:
         except FileNotFoundError:
             return None
 
-    def read(self, offset: int) -> Tail:
-        """The records from here on; what is not yet a whole line is left out.
+    def read(self, offset: int, end: int | None = None) -> Tail:
+        """The records from here on, to the end; what is not yet a whole line is left out.
 
         Raises: OSError. DamagedLineError.
         """
-        data = self._bytes(offset, os.fstat(self._handle).st_size - offset)
+        size = os.fstat(self._handle).st_size if end is None else end
+        data = self._bytes(offset, size - offset)
         *lines, rest = data.split(b"\n")
         records = []
         for number, line in enumerate(lines, start=2):

@@ -10,7 +10,8 @@
     ├── KeyReusedError        the key of a write stands for another request
     ├── FolderNotEmptyError   a folder to write into holds files already
     ├── StoreCorruptError     the store's file cannot be read as one
-    └── StoreUnavailableError the store cannot be read or written now (disk full, locked, gone)
+    └── StoreUnavailableError the store cannot be read or written now (disk full, gone)
+        └── StoreBusyError    another process has had its turn for too long
 
 Every message says what went wrong, where, and what to do about it. `gql.errors` maps
 each class to a stable code for GraphQL clients; `code` is that code.
@@ -107,3 +108,19 @@ class StoreUnavailableError(StoreError):
     """The store cannot serve now; the message says what an operator can do."""
 
     code = "STORE_UNAVAILABLE"
+
+
+class StoreBusyError(StoreUnavailableError):
+    """Another process has had its turn with the store for too long. Nothing was done.
+
+    Attributes:
+        RETRY_S: After how many seconds it may be worth to try again.
+    """
+
+    RETRY_S = 5
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The store is busy: another process does not end its turn. Nothing was done. "
+            f"Try again in {self.RETRY_S} seconds."
+        )

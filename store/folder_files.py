@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
+import math
 import os
 import shutil
 import stat
@@ -23,6 +25,8 @@ from typing import NamedTuple
 import msgspec
 
 from .atomic_file import flush_folder
+from .errors import StoreBusyError
+from .file_lock import WAIT_S
 
 _ASIDE = ".newsgraph-writing"
 _DECIDED = ".newsgraph-written"
@@ -30,12 +34,15 @@ _BEGUN = ".newsgraph-begun"
 _PUBLIC = 0o644  # documents are for others to read
 _LOOK_AGAIN_S = 0.005
 
+_log = logging.getLogger(__name__)
+
 
 @asynccontextmanager
-async def folder_turn(folder: Path) -> AsyncIterator[None]:
+async def folder_turn(folder: Path, wait_s: float = math.inf) -> AsyncIterator[None]:
     """Be the only one who reads all of this folder or writes to it, among tasks and processes.
 
     A folder that cannot be opened needs no turn: whoever goes on will say what is wrong with it.
+    Raises: StoreBusyError: another has had its turn for so long.
     """
     with contextlib.ExitStack() as held:
         try:
@@ -44,15 +51,27 @@ async def folder_turn(folder: Path) -> AsyncIterator[None]:
             handle = None
         if handle is not None:
             held.callback(os.close, handle)
-            await _lock(handle)
+            await _lock(handle, folder, wait_s)
         yield
 
 
-async def _lock(handle: int) -> None:
+async def _lock(handle: int, folder: Path, wait_s: float) -> None:
+    since, is_told = time.monotonic(), False
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            waited_s = time.monotonic() - since
+            if waited_s >= min(wait_s, WAIT_S) and not is_told:
+                is_told = True
+                _log.warning(
+                    "The folder %s is in use for %.0f s: another task or process reads all of it "
+                    "or writes to it. If that process is stopped, let it go on (kill -CONT).",
+                    folder,
+                    waited_s,
+                )
+            if waited_s >= wait_s:
+                raise StoreBusyError from None
             await asyncio.sleep(_LOOK_AGAIN_S)
         except OSError:  # a file system without locks has no other process to wait for either
             return

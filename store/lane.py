@@ -6,7 +6,6 @@ A pool of threads does more for each call, with the interpreter held: time that 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
@@ -17,6 +16,7 @@ T = TypeVar("T")
 
 class _Call(NamedTuple):
     do: Callable[[], object]
+    lost: Callable[[], object]
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[object]
 
@@ -31,14 +31,19 @@ class Lane:
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._thread: Thread | None = None
 
-    def run(self, call: Callable[[], T]) -> asyncio.Future[T]:
-        """What a call returns, or raises. To be asked on an event loop."""
+    def run(
+        self, call: Callable[[], T], lost: Callable[[], object] = lambda: None
+    ) -> asyncio.Future[T]:
+        """What a call returns, or raises. To be asked on an event loop.
+
+        `lost` is called instead where that loop has been closed meanwhile.
+        """
         if self._thread is None:
             self._thread = Thread(target=_work, args=(self._calls,), daemon=True)
             self._thread.start()
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._calls.put(_Call(call, loop, done))  # type: ignore[arg-type]  # of any type
+        self._calls.put(_Call(call, lost, loop, done))  # type: ignore[arg-type]  # of any type
         return done
 
     def close(self) -> None:
@@ -54,8 +59,10 @@ def _work(calls: SimpleQueue[_Call | None]) -> None:
             result, error = call.do(), None
         except BaseException as raised:  # noqa: BLE001  # it is for who has asked
             result, error = None, raised
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        try:
             call.loop.call_soon_threadsafe(_settle, call.done, result, error)
+        except RuntimeError:  # the loop was closed: nobody waits any more
+            call.lost()
         del call, result, error  # what they hold is not to wait for the next call
 
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from .errors import Refusal, RefusedError, StoreUnavailableError
+from .file_lock import WAIT_S
 from .files import FileReading
 from .folder_files import (
     Begun,
@@ -191,16 +192,19 @@ class StorePlace:
 class FolderPlace:
     """A folder that is the source of the store's documents."""
 
-    def __init__(self, repository: Repository, folder: Path, loader: FolderLoader) -> None:
+    def __init__(
+        self, repository: Repository, folder: Path, loader: FolderLoader, wait_s: float = WAIT_S
+    ) -> None:
         self._repository = repository
         self._folder = folder
         self._loader = loader
+        self._wait_s = wait_s
         self._index = ManifestIndex()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """See `Place`: one at a time, among all processes."""
-        async with folder_turn(self._folder):
+        async with folder_turn(self._folder, self._wait_s):
             if not self._folder.is_dir():
                 raise StoreUnavailableError(
                     "The folder that the documents are kept in is not there now. Nothing has "

@@ -1,19 +1,27 @@
 """The embedded store on the disk: the TinyDB file as checkpoint, and the log of what came after.
 
-Several processes may use one store. Writers take turns by a lock; all follow the log to see what
-the others wrote. A checkpoint takes in what the log holds and puts a new log in its place:
+Several processes may use one store. Writers take turns by a lock, and say in the lock file how far
+the log is committed; all follow the log up to there, to see what the others wrote. A checkpoint
+takes in what the log holds and puts a new log in its place:
 
 1. aside, while others go on appending: the store's file for a state that stands in the log,
 2. in a turn: aside, the new log, which names that file and repeats what was appended meanwhile,
 3. the file is put in place, then the log.
 
 A crash after any step is harmless: a file that is newer than its log says where it stands in it.
+The lock file may be removed at any time: the log is locked as well, by who appends to it or
+replaces it. Nobody waits without bound, since a process may be stopped in its turn.
 Everything here blocks: it is for threads.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
+import os
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -23,7 +31,6 @@ import msgspec
 from .atomic_file import (
     Signature,
     discard_aside,
-    locked,
     put_in_place,
     remove_leftovers,
     signature,
@@ -32,13 +39,28 @@ from .atomic_file import (
 )
 from .change_log import FORMAT, DamagedLineError, Header, Log, Place, line_of, text_of
 from .checkpoint import Checkpoint, read_checkpoint
+from .committed import Committed, end_in, is_about, mark_of
 from .cursors import Cursors
-from .errors import StoreCorruptError
-from .known import Known, Turn
+from .errors import StoreCorruptError, StoreUnavailableError
+from .file_lock import (
+    LOOK_AGAIN_S,
+    WAIT_S,
+    busy,
+    holder,
+    is_at,
+    lock_file,
+    locked,
+    name_holder,
+    try_lock,
+    waited,
+    without_locks,
+)
+from .known import Known, Turn, WriteLock
+from .owner_file import OwnerFile
 from .snapshot import IndexedSnapshot
 from .state import State
-from .steps import PAUSE_S, finish, free
-from .tinydb_storage import write_tables_aside
+from .steps import PAUSE_S, finish, free, paced
+from .tinydb_storage import Tables, text_of_tables
 
 LOG_BYTES = 4 << 20
 """How large the log may grow, where the store's file is not larger itself."""
@@ -46,24 +68,51 @@ LOG_BYTES = 4 << 20
 LARGE_BATCH = 1_000
 """From how many articles on a group of batches goes into a checkpoint instead of the log."""
 
+LITTLE_BYTES = 1 << 14
+"""How much of the log is read in less time than it takes to have a thread do it."""
+
+READ_WAIT_S = 1.0
+"""How long a reader waits for who is replacing file and log."""
+
+_log = logging.getLogger(__name__)
+
 
 class _OtherFilesError(Exception):
     """The files do not go on from what is known of them."""
 
 
 class StoreFiles:
-    """A store's files. Keeps no state but the tables of the last checkpoint it knows."""
+    """A store's files.
+
+    Keeps no state but the tables of the last checkpoint it knows.
+
+    Attributes:
+        wait_s: How long a writer waits for others.
+        give_up_at: When a checkpoint is given up, by the monotonic clock.
+        is_awaiting_turn: A checkpoint waits for its turn; a writer that never pauses leaves none.
+    """
 
     def __init__(
-        self, path: Path, history_limit: int, log_bytes: int, cursor_key: bytes | None = None
+        self,
+        path: Path,
+        history_limit: int,
+        log_bytes: int,
+        wait_s: float = WAIT_S,
+        cursor_key: bytes | None = None,
     ) -> None:
         self.path = path
         self.log_path = path.with_name(f"{path.name}.log")
         self._checkpoint_turn = path.with_name(f"{path.name}.checkpoint")
         self.history_limit = history_limit
+        self.wait_s = wait_s
+        self.give_up_at = float("inf")
+        self.is_awaiting_turn = False
+        self.committed = Committed(lock_file(path))
         self._log_bytes = log_bytes
         self._cursor_key = cursor_key  # of a store that is made here
         self._base = Checkpoint()  # so that a checkpoint costs what differs
+        self._owner: OwnerFile | None = None
+        self._owners_turn, self._owners_checkpoint = threading.Lock(), threading.Lock()
 
     def open(self) -> Known:
         """The store as it is. Removes what crashes have left.
@@ -72,104 +121,296 @@ class StoreFiles:
         """
         with unavailable("open", self.path):
             self.path.parent.stat()
-        remove_leftovers(self.path, self._checkpoint_turn)
-        remove_leftovers(self.log_path, self.path)
-        known = self._read(self._nothing())
-        if not self.is_current(known):
-            with contextlib.suppress(OSError), locked(self.path, wait=False):
-                known = self._follow(known)
-                if known.log:
-                    known.log.cut(known.end)
+        file_system = without_locks(self.path.parent)
+        if file_system is None:
+            remove_leftovers(self.path, self._checkpoint_turn)
+            remove_leftovers(self.log_path, self.path)
+            with contextlib.suppress(OSError), locked(self.path, wait_s=0):
+                pass  # it makes the lock file
+        else:
+            self._owner = OwnerFile(self.path, file_system)
+            _log.warning(
+                "Locks do not work on the file system (%s) of the store %s: only the first process "
+                "that writes to it may, and others see late what it writes. Run one process, or "
+                "keep the store on a local disk.",
+                file_system,
+                self.path,
+            )
+        mark = self._mark()
+        known = msgspec.structs.replace(self._read(self._nothing(), mark), mark=mark)
+        if known.log is not None and self._owner is None:
+            # What a crash has left behind the last commit is committed now, or cut off.
+            with contextlib.suppress(StoreUnavailableError):
+                lock = self.try_lock()
+                turn = self.begin(known, 0, lock) if lock else None
+                if turn is not None:
+                    if not turn.is_current:
+                        self.catch_up(turn)
+                    known = turn.known
+                    turn.close()
         return known
 
     def is_current(self, known: Known) -> bool:
-        """Whether nothing was written since. Two system calls. Files that vanished say nothing."""
+        """Whether the files hold nothing else. Files that vanished say nothing."""
         with unavailable("read", self.path):
             return known.is_all(*self._signatures())
 
-    def follow(self, known: Known) -> Known:
-        """The newest state. Raises: StoreCorruptError. StoreUnavailableError."""
-        with unavailable("read", self.path):
-            if signature(self.path) != known.checkpoint:
-                # A writer is replacing file and log: wait until both are.
-                with contextlib.suppress(OSError), locked(self.path):
-                    pass
-            return self._follow(known)
+    def is_untouched(self, known: Known) -> bool:
+        """Whether nothing happened to the files but what is known. Three system calls."""
+        return self.is_current(known) and self.committed.is_at_path()
 
-    def begin(self, known: Known, size: int) -> Turn:
-        """Be the only writer, of so many articles, and know the newest state.
+    def mark(self, known: Known) -> int | None:
+        """How far to follow, by what is committed; None where one has to wait for it: `settle`."""
+        mark = self._mark()
+        if not self.committed.is_mapped:
+            return mark
+        if mark != known.mark:
+            if known.log and is_about(mark, known.log.inode):
+                return mark
+            with unavailable("read", self.path):
+                log = signature(self.log_path)
+            if log is not None and is_about(mark, log.inode):
+                return mark
+        return None
+
+    def settle(self, known: Known) -> int:
+        """How far to follow, once nobody is about to replace file and log. Blocks, for a second.
+
+        Raises: StoreUnavailableError.
+        """
+        with unavailable("read", self.path):
+            is_news = self._mark() != known.mark
+            try:
+                return self._marked_anew(READ_WAIT_S if is_news else 0)
+            except BlockingIOError:
+                if is_news:
+                    raise
+                return known.mark  # somebody is at it, and will mark what there is to see
+
+    def follow(self, known: Known, mark: int) -> Known:
+        """The state that is committed so. Raises: StoreCorruptError. StoreUnavailableError."""
+        with unavailable("read", self.path):
+            if mark != known.mark and known.log and is_about(mark, known.log.inode):
+                with contextlib.suppress(_OtherFilesError, DamagedLineError):
+                    found = self._replayed(known, known.log, known.end, end_in(mark, known.log))
+                    return msgspec.structs.replace(found, mark=mark)
+            return self._follow(known, mark)
+
+    def is_near(self, known: Known, mark: int) -> bool:
+        """Whether to `follow` is a matter of some records."""
+        end = end_in(mark, known.log) if known.log else None
+        return end is not None and mark != known.mark and end - known.end <= LITTLE_BYTES
+
+    def try_lock(self) -> WriteLock | None:
+        """Be the only writer; None: another is. Raises: StoreUnavailableError."""
+        with unavailable("write", self.path):
+            return self._try_lock()
+
+    def lock(self) -> WriteLock:
+        """Be the only writer, however long it takes. Blocks. Raises: StoreUnavailableError."""
+        while (lock := self._lock_waiting()) is None:
+            time.sleep(LOOK_AGAIN_S)
+        return lock
+
+    def _lock_waiting(self) -> WriteLock | None:
+        with unavailable("write", self.path):
+            return self._try_lock(waits=True)
+
+    def begin(self, known: Known, size: int, lock: WriteLock) -> Turn | None:
+        """Begin a turn to write so many articles; None: not without one who makes a checkpoint.
+
+        What is known may not be the newest state: `catch_up`. Raises: StoreUnavailableError.
+        """
+        with unavailable("write", self.path), contextlib.ExitStack() as held:
+            file, log = self._signatures()
+            is_new = file is None or log is None
+            whole = is_new or size >= LARGE_BATCH
+            if whole and not self._try_lock_checkpoint(held):
+                if is_new:
+                    lock.close()
+                    return None
+                whole = False  # the log takes it as well
+            is_same = known.is_all(file, log) and known.mark == self.committed.words[0]
+            turn = Turn(known, lock, held.pop_all(), whole=whole, is_current=is_same and not is_new)
+            if file == known.checkpoint and log and known.log and log.inode == known.log.inode:
+                turn.is_near = log.size_bytes - known.end <= LITTLE_BYTES
+            return turn
+
+    def busy_error(self) -> StoreUnavailableError:
+        """The error for a turn that one has waited for in vain; who has it is logged."""
+        try:
+            with unavailable("write", self.path):
+                raise busy(self.path, self.wait_s)
+        except StoreUnavailableError as error:
+            return error
+
+    def catch_up(self, turn: Turn) -> None:
+        """Know the newest state in one's turn. Ends the turn on errors.
 
         Raises: StoreCorruptError. StoreUnavailableError.
         """
-        with unavailable("write", self.path), contextlib.ExitStack() as held:
-            whole = size >= LARGE_BATCH or None in self._signatures()
-            if whole:
-                held.enter_context(locked(self._checkpoint_turn))
-            held.enter_context(locked(self.path))
-            known = self._follow(known)
-            if known.log and not whole:
-                known.log.cut(known.end)
-            return Turn(known, held.pop_all(), whole=whole)
-
-    def begin_at_once(self, known: Known) -> Turn | None:
-        """The same without waiting for anything: None where others write or have written."""
-        with unavailable("write", self.path), contextlib.ExitStack() as held:
-            try:
-                held.enter_context(locked(self.path, wait=False))
-            except BlockingIOError:
-                return None
-            file, log = self._signatures()
-            if file is None or log is None or not known.is_all(file, log):
-                return None
-            return Turn(known, held.pop_all(), whole=False)
+        try:
+            with unavailable("write", self.path):
+                known = self._follow(turn.known, None)
+                if known.log and not turn.whole:
+                    known.log.cut(known.end)
+                turn.known = self.commit(turn, known)
+                turn.is_current = True
+        except BaseException:
+            turn.close()
+            raise
 
     def write(self, turn: Turn, text: bytes, state: State) -> Known:
-        """Have a record on the disk, after which the store is in this state. Ends the turn.
+        """Have a record on the disk, after which the store is in this state.
 
-        Raises: StoreUnavailableError: it was not done.
+        It is neither committed nor is the turn over: `commit`. Raises: StoreUnavailableError: it
+        was not done.
         """
         known = turn.known
-        with unavailable("write", self.path), contextlib.closing(turn):
+        with unavailable("write", self.path):
             if turn.whole or known.log is None:
+                if known.log is None and not is_at(turn.lock.handle, lock_file(self.path)):
+                    # Nothing else keeps others from making the store.
+                    raise BlockingIOError(errno.EWOULDBLOCK, "its lock file was removed")
                 return self._written_whole(known, state)
             line = line_of(text)
             known.log.append(known.end, line)
             return msgspec.structs.replace(known, state=state, end=known.end + len(line))
 
+    def commit(self, turn: Turn, known: Known) -> Known:
+        """Let all processes see what was written. Some microseconds."""
+        mark = mark_of(known.log.inode, known.end) if known.log else 0
+        return msgspec.structs.replace(known, mark=self._commit(turn.lock, mark))
+
     def wants_checkpoint(self, known: Known) -> bool:
         """Whether the log has grown beyond its bounds."""
-        size_bytes = known.checkpoint.size_bytes if known.checkpoint else 0
-        return known.end > max(self._log_bytes, size_bytes)
+        return known.end > self._bound(known)
 
-    def checkpoint(self, known: Known) -> None:
+    def outgrown(self, known: Known) -> str | None:
+        """What to tell people of a log that is twice as large as it should be; else None."""
+        if known.end <= 2 * self._bound(known):
+            return None
+        pid = holder(self._checkpoint_turn)
+        who = "the process that is at it" if pid is None else f"process {pid}, which is at it,"
+        return (
+            f"The log {self.log_path} has grown to {known.end / 1e6:,.1f} MB, more than twice its "
+            f"bound, as the store's file does not take it in. Nothing is lost. See that the disk "
+            f"has room; if {who} is stopped, let it go on (kill -CONT) or end it."
+        )
+
+    def checkpoint(self, known: Known) -> bool:
         """Take into the store's file what the log holds; others may write meanwhile.
 
-        `known` comes from `write`. Does nothing where another process is at it.
+        `known` comes from `write`. False where another process is at it.
         Raises: StoreUnavailableError.
         """
-        with (
-            unavailable("write", self.path),
-            contextlib.suppress(BlockingIOError),
-            locked(self._checkpoint_turn, wait=False),
-        ):
-            self._take_in(known)
+        with unavailable("write", self.path), contextlib.ExitStack() as held:
+            is_mine = self._try_lock_checkpoint(held)
+            if is_mine:
+                self._take_in(known)
+        return is_mine
 
-    def close(self, known: Known) -> None:
-        """Take into the store's file what the log holds, and wait for it. Raises: StoreError."""
-        if known.log is None or known.end == known.log.start:
-            return
-        with (
-            unavailable("write", self.path),
-            contextlib.closing(self.begin(known, LARGE_BATCH)) as turn,
-        ):
-            known = turn.known
-            if known.log and known.end > known.log.start:
-                self._written_whole(known, known.state)
+    def close(self, known: Known, wait_s: float) -> None:
+        """Take into the store's file what the log holds, unless others write all that time.
 
-    def _written_whole(self, known: Known, state: State) -> Known:
+        Raises: StoreError.
+        """
+        if known.log is not None and known.end > known.log.start:
+            with unavailable("write", self.path):
+                lock = waited(self._try_lock, wait_s, self.path)
+            turn = self.begin(known, LARGE_BATCH, lock)
+            if turn is None:
+                return
+            with contextlib.closing(turn):
+                self.catch_up(turn)
+                known = turn.known
+                if turn.whole and known.log and known.end > known.log.start:
+                    with unavailable("write", self.path):
+                        whole = self._written_whole(known, known.state, gives_up=True)
+                        self.commit(turn, whole)
+        if self._owner is not None:
+            self._owner.give_up()
+
+    def _bound(self, known: Known) -> int:
+        size_bytes = known.checkpoint.size_bytes if known.checkpoint else 0
+        return max(self._log_bytes, size_bytes)
+
+    def _mark(self) -> int:
+        return 0 if self._owner is not None else self.committed.read()
+
+    def _marked_anew(self, wait_s: float) -> int:
+        """Have the whole log committed, once nobody writes. Raises: BlockingIOError."""
+        try:
+            lock = waited(self._try_lock, wait_s, self.path)
+        except PermissionError:  # who may only read believes the files
+            return self._mark()
+        with contextlib.closing(lock):
+            try:
+                log = Log.open(self.log_path)
+                mark = mark_of(log.inode, log.read(log.start).end) if log else 0
+            except DamagedLineError:
+                return 0  # whoever reads it will say what is wrong
+            return self._commit(lock, mark)
+
+    def _commit(self, lock: WriteLock, mark: int) -> int:
+        """Have the mark written, and return how this process sees it."""
+        if self._owner is not None:
+            return 0
+        return self.committed.write(lock.handle, mark)
+
+    def _try_lock(self, *, waits: bool = False) -> WriteLock | None:
+        """Be the only writer; None: another is. Raises: OSError. StoreUnavailableError.
+
+        `waits`: for who has it, but not for who has it by a lock file that was removed.
+        """
+        with contextlib.ExitStack() as held:
+            if self._owner is not None:
+                self._owner.claim()
+                if not self._owners_turn.acquire(blocking=waits):
+                    return None
+                held.callback(self._owners_turn.release)
+                return WriteLock(-1, held.pop_all())
+            handle = try_lock(lock_file(self.path), waits=waits)
+            if handle is None:
+                return None
+            held.callback(os.close, handle)
+            log = try_lock(self.log_path, makes=False)
+            if log is not None:
+                held.callback(os.close, log)
+            elif self.log_path.exists():
+                return None
+            name_holder(handle)
+            return WriteLock(handle, held.pop_all())
+
+    def _try_lock_checkpoint(self, held: contextlib.ExitStack) -> bool:
+        """Be the only one who makes a checkpoint until the stack is closed. Raises: OSError."""
+        if self._owner is not None:
+            self._owner.claim()
+            if not self._owners_checkpoint.acquire(blocking=False):
+                return False
+            held.callback(self._owners_checkpoint.release)
+            return True
+        try:
+            held.enter_context(locked(self._checkpoint_turn, wait_s=0))
+        except BlockingIOError:
+            return False
+        return True
+
+    def _write_aside(self, tables: Tables, pause_s: float, *, gives_up: bool) -> Signature:
+        """Write the store's next file, to be put in place; its state there. Raises: OSError."""
+        pieces = paced(text_of_tables(tables), pause_s)
+        return write_aside(self.path, self._while_wanted(pieces) if gives_up else pieces)
+
+    def _while_wanted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            if time.monotonic() >= self.give_up_at:
+                raise StoreUnavailableError(f"The store {self.path} is being closed.")
+            yield piece
+
+    def _written_whole(self, known: Known, state: State, *, gives_up: bool = False) -> Known:
         """Make a checkpoint of a state that need not be in the log. In a whole turn."""
         base = self._base.of(state, known.state.name)
-        found = write_tables_aside(self.path, base.tables)
+        found = self._write_aside(base.tables, 0, gives_up=gives_up)
         with self._discarded_on_error():
             self._replace(state, found)
         self._base = base
@@ -178,16 +419,24 @@ class StoreFiles:
 
     def _take_in(self, known: Known) -> None:
         base = self._base.of(known.state, known.state.name, PAUSE_S)
-        found = write_tables_aside(self.path, base.tables, PAUSE_S)
-        with self._discarded_on_error(), locked(self.path):
+        found = self._write_aside(base.tables, PAUSE_S, gives_up=True)
+        with self._discarded_on_error(), contextlib.closing(self._checkpoint_lock()) as lock:
             log = signature(self.log_path)
             if known.log is None or log is None or log.inode != known.log.inode:
                 discard_aside(self.path)  # another process has done it meanwhile
                 return
             repeats = Place(known.log.inode, known.end)
-            self._replace(known.state, found, known.log.raw(known.end), repeats)
+            new = self._replace(known.state, found, known.log.raw(known.end), repeats)
+            self._commit(lock, mark_of(new.inode, new.size_bytes))
         contents, self._base = self._base.contents(), base
         free(contents)
+
+    def _checkpoint_lock(self) -> WriteLock:
+        self.is_awaiting_turn = True
+        try:
+            return waited(self._try_lock, self.wait_s, self.path)
+        finally:
+            self.is_awaiting_turn = False
 
     def _replace(
         self,
@@ -195,16 +444,20 @@ class StoreFiles:
         found: Signature,
         lines: Iterable[bytes] = (),
         repeats: Place | None = None,
-    ) -> None:
-        """Put the file that was written aside in place, and a log that goes on from it."""
+    ) -> Signature:
+        """Put the file that was written aside in place, and a log that goes on from it: its state
+        is what this returns.
+        """
         header = Header(format=FORMAT, after=state.name, checkpoint=found, repeats=repeats)
-        write_aside(self.log_path, chain([line_of(text_of(header))], lines), like=self.path)
+        first = line_of(text_of(header))
+        log = write_aside(self.log_path, chain([first], lines), like=self.path)
         try:
-            put_in_place(self.path)
+            put_in_place(self.path, found)
         except BaseException:
             discard_aside(self.log_path)
             raise
-        put_in_place(self.log_path)
+        put_in_place(self.log_path, log)
+        return log
 
     @contextlib.contextmanager
     def _discarded_on_error(self) -> Iterator[None]:
@@ -214,15 +467,16 @@ class StoreFiles:
             discard_aside(self.path)
             raise
 
-    def _follow(self, known: Known) -> Known:
-        if self.is_current(known):
-            return known
-        try:
-            return self._read_on(known)
-        except (_OtherFilesError, DamagedLineError):
-            return self._read(known)
+    def _follow(self, known: Known, mark: int | None) -> Known:
+        """The newest state; None for `mark`: of all that is there, whether committed or not."""
+        if not self.is_current(known):
+            try:
+                known = self._read_on(known, mark)
+            except (_OtherFilesError, DamagedLineError):
+                known = self._read(known, mark)
+        return known if mark is None else msgspec.structs.replace(known, mark=mark)
 
-    def _read_on(self, known: Known) -> Known:
+    def _read_on(self, known: Known, mark: int | None) -> Known:
         """The newest state, from what the log says beyond what is known."""
         old = known.log
         if old is None:
@@ -231,7 +485,7 @@ class StoreFiles:
         if now is not None and now.inode == old.inode and now.size_bytes < known.end:
             raise _OtherFilesError  # a backup was copied over it
         # Looked at first: a log that was replaced is finished, so its rest is read to the end.
-        known = self._replayed(known, old, known.end)
+        known = self._replayed(known, old, known.end, _end(mark, old))
         if now is None or now.inode == old.inode:
             if signature(self.path) not in (None, known.checkpoint):
                 raise _OtherFilesError
@@ -241,15 +495,15 @@ class StoreFiles:
             raise _OtherFilesError
         known = msgspec.structs.replace(known, checkpoint=log.header.checkpoint)
         start = log.place_of(old, known.end)
-        return self._replayed(known, log, log.start if start is None else start)
+        return self._replayed(known, log, log.start if start is None else start, _end(mark, log))
 
-    def _read(self, known: Known) -> Known:
+    def _read(self, known: Known, mark: int | None) -> Known:
         """The newest state, from the files alone. Raises: StoreCorruptError."""
         while True:
             before = self._signatures()
             with unavailable("read", self.path):
                 try:
-                    return self._read_files(known.state)
+                    return self._read_files(known.state, mark)
                 except DamagedLineError as damage:
                     error = self._damaged(damage)
                 except _OtherFilesError:
@@ -257,7 +511,7 @@ class StoreFiles:
             if self._signatures() == before:
                 raise error
 
-    def _read_files(self, old: State) -> Known:
+    def _read_files(self, old: State, mark: int | None) -> Known:
         # Opened first: what is appended from now on will be found behind its end.
         log = Log.open(self.log_path)
         found = signature(self.path)
@@ -267,20 +521,24 @@ class StoreFiles:
         known = Known(base.state(old), found)
         if log is None:
             return known
-        return self._replayed(known, log, log.start, base.meta.log)
+        return self._replayed(known, log, log.start, _end(mark, log), base.meta.log)
 
     def _nothing(self) -> Known:
         """What is known of a store that has no file, which will have a key of its own."""
         snapshot = IndexedSnapshot.build(cursors=Cursors(self._cursor_key))
         return Known(State(snapshot))
 
-    def _replayed(self, known: Known, log: Log, start: int, also: str | None = None) -> Known:
+    def _replayed(
+        self, known: Known, log: Log, start: int, end: int | None, also: str | None = None
+    ) -> Known:
         """What a log says beyond a known state, which stands in it by its own name or as `also`.
+
+        `end`: how far to read; None reads all.
 
         Raises: _OtherFilesError: it does not. DamagedLineError. OSError.
         """
         version = known.state.name
-        tail = log.read(start)
+        tail = log.read(start, end)
         first = log.header.after if start == log.start else version
         names = [first, *(record.version for record in tail.records)]
         places = [place for place, name in enumerate(names) if name in (version, also)]
@@ -292,7 +550,7 @@ class StoreFiles:
                 raise _OtherFilesError
             version = record.version
         state = finish(known.state.after(records, self.history_limit))
-        return Known(state, known.checkpoint, log, tail.end)
+        return Known(state, known.checkpoint, log, tail.end, known.mark)
 
     def _signatures(self) -> tuple[Signature | None, Signature | None]:
         return signature(self.path), signature(self.log_path)
@@ -310,3 +568,8 @@ class StoreFiles:
             "was replaced or removed without the other. Nothing was changed. Put back the one that "
             f"is missing, or move the log aside (mv) to go on from {self.path.name} alone."
         )
+
+
+def _end(mark: int | None, log: Log) -> int | None:
+    """How far a log may be read; None for all of it: the mark is about another one, or all goes."""
+    return None if mark is None else end_in(mark, log)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -20,7 +21,8 @@ from typing import NamedTuple
 
 from .changes import HISTORY_LIMIT
 from .errors import StoreError, StoreUnavailableError
-from .known import Known, Turn
+from .file_lock import LOOK_AGAIN_S, WAIT_S
+from .known import Known, Turn, WriteLock
 from .lane import Lane
 from .model import Change
 from .repository import Batch, SourceFile
@@ -28,22 +30,34 @@ from .snapshot import IndexedSnapshot
 from .state import Result, written
 from .steps import finish, free, interleave
 from .store_files import LOG_BYTES, StoreFiles
-from .waiting import Bell
+from .waiting import Bell, Rounds
 
-LOOK_EVERY_S = 0.01
-"""How long a process may go on with what it has before it looks whether another has written."""
+LOOK_EVERY_S = 1.0
+"""How often to look at the files themselves: no writer tells of a restored backup."""
 
-FOLLOW_EVERY_S = 0.04
+FOLLOW_EVERY_S = 0.01
 """How often to look while somebody waits for what others write."""
 
 RETRY_S = 10.0
 """How long to go on with a log beyond its bounds after the file could not take it in."""
+
+WARN_EVERY_S = 60.0
+"""How often to tell that the log is much too large."""
+
+CLOSE_S = 5.0
+"""How long closing may take: what the file has not taken in by then stays in the log."""
+
+CLOSE_WAIT_S = 1.0
+"""How long closing waits for other processes."""
 
 FEW = 64
 """Up to how many articles are prepared between reads, in the same thread."""
 
 WAKE = 2
 """How many writers hear of what became of their batches before others have their turn."""
+
+_LOOK_S = 0.1
+"""How often a writer that waits looks whether the store was closed."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,14 +80,22 @@ class TinyDBRepository:
         self._files = files
         self._known = files.open()
         self._turn = asyncio.Lock()  # of those who change what is known
+        self._look = Rounds(self._look_at_files)
         self._look_again_at = 0.0
+        self._is_stale = False
         self._checkpoint_again_at = 0.0
+        self._warn_again_at = 0.0
         self._requests: list[_Request] = []
+        self._singly = 0
         self._writer: asyncio.Task[None] | None = None
         self._checkpointer: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
         self._bell = Bell()
         self._lane = Lane()
+        self._locks = Lane()
+        self._awaited: asyncio.Future[WriteLock] | None = None
+        self._is_waiting = False
+        self._checkpoints = Lane()
         self._wrote = False
         self._closed = False
 
@@ -84,6 +106,7 @@ class TinyDBRepository:
         *,
         history_limit: int = HISTORY_LIMIT,
         log_bytes: int = LOG_BYTES,
+        wait_s: float = WAIT_S,
         cursor_key: bytes | None = None,
     ) -> TinyDBRepository:
         """The store in this file; where there is none, the first batch makes it.
@@ -91,30 +114,53 @@ class TinyDBRepository:
         It then has this key for its cursors, or a random one.
 
         Blocks while it reads, some 50 us a document. The newest `history_limit` changes are kept.
-        The log may grow to `log_bytes`, or to the file's size where that is larger.
+        The log may grow to `log_bytes`, or to the file's size where that is larger. A write waits
+        `wait_s` for other processes.
         Raises: StoreCorruptError: it is no store. StoreUnavailableError: it cannot be read.
         """
-        return cls(StoreFiles(Path(path).resolve(), history_limit, log_bytes, cursor_key))
+        files = StoreFiles(Path(path).resolve(), history_limit, log_bytes, wait_s, cursor_key)
+        return cls(files)
 
     async def snapshot(self) -> IndexedSnapshot:
-        """See `Repository`. Looks whether others have written, and reads what they did."""
+        """See `Repository`. Shows what any process has acknowledged before."""
         self._check_open()
         if (current := self.current()) is not None:
             return current
-        async with self._turn:
-            self._take(await asyncio.to_thread(self._files.follow, self._known))
+        await self._look.wait()
         return self._known.state.snapshot
 
     def current(self) -> IndexedSnapshot | None:
         """See `Repository`. None where others have written, or the store was closed."""
-        now = time.monotonic()
-        # Who has the turn brings the newest state: readers go on with what there is.
-        if now >= self._look_again_at and not self._turn.locked():
-            self._look_again_at = now + LOOK_EVERY_S
-            if not self._files.is_current(self._known):
-                self._look_again_at = 0.0
-                return None
-        return None if self._closed else self._known.state.snapshot
+        if self._files.committed.words[0] != self._known.mark or self._closed:
+            return None
+        if time.monotonic() >= self._look_again_at and not self._is_untouched():
+            return None
+        return self._known.state.snapshot
+
+    def _is_untouched(self) -> bool:
+        """Whether nothing but commits has happened to the files, by the last look at them."""
+        if self._turn.locked():
+            return True  # who has the turn brings the newest state
+        self._is_stale = self._is_stale or not self._files.is_untouched(self._known)
+        if not self._is_stale and self._files.committed.is_mapped:
+            self._look_again_at = time.monotonic() + LOOK_EVERY_S
+        return not self._is_stale
+
+    async def _look_at_files(self) -> None:
+        mark = self._files.mark(self._known)
+        if mark is None:
+            # Before one's turn here: whoever has that may have what this waits for.
+            mark = await asyncio.to_thread(self._files.settle, self._known)
+        async with self._turn:
+            if self.current() is None or self._is_stale:
+                newer = self._files.mark(self._known)
+                mark = mark if newer is None else newer
+                follow = partial(self._files.follow, self._known, mark)
+                near = self._files.is_near(self._known, mark)
+                self._take(follow() if near else await asyncio.to_thread(follow))
+                self._is_stale = False
+                if self._files.committed.is_mapped:
+                    self._look_again_at = time.monotonic() + LOOK_EVERY_S
 
     async def apply(self, batch: Batch) -> int:
         """See `Repository`. Readers go on meanwhile and see the batch when it is on the disk."""
@@ -123,10 +169,11 @@ class TinyDBRepository:
         self._requests.append(request)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_all())
+            self._writer.add_done_callback(self._forget_writer)
         return await request.revision
 
     async def wait(self, version: str) -> IndexedSnapshot:
-        """See `Repository`. What others have written is noticed within some 50 ms."""
+        """See `Repository`. What others have written is noticed within some 20 ms."""
         while (snapshot := await self.snapshot()).version == version:
             if self._follower is None or self._follower.done():
                 self._follower = asyncio.create_task(self._follow())
@@ -148,17 +195,27 @@ class TinyDBRepository:
     async def close(self) -> None:
         """See `Repository`. What is on its way is finished first; the file takes in the log."""
         self._closed = True
+        self._files.give_up_at = 0.0  # what a checkpoint is at can wait until the next one
         self._bell.fail(self._closed_error())
-        for task in (self._writer, self._checkpointer):
-            if task is not None and not task.done():
-                await asyncio.wait((task,))
+        tasks = [each for each in (self._writer, self._checkpointer) if each and not each.done()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_S)
         if self._wrote:
             self._wrote = False
-            try:
-                await asyncio.to_thread(self._files.close, self._known)
-            except StoreError as error:
+            self._files.give_up_at = time.monotonic() + CLOSE_S
+            done = self._lane.run(partial(self._files.close, self._known, CLOSE_WAIT_S))
+            await asyncio.wait((done,), timeout=CLOSE_S)
+            if not done.done():
+                _log.warning(
+                    "The store %s is left with its log: nothing is lost.", self._files.path
+                )
+            elif isinstance(error := done.exception(), StoreError):
                 _log.warning("%s Nothing is lost: the log holds it.", error)
+            elif error is not None:
+                raise error
         self._lane.close()
+        self._locks.close()
+        self._checkpoints.close()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -179,38 +236,106 @@ class TinyDBRepository:
 
     async def _write_all(self) -> None:
         """Do what is asked for, all that waits at a time, until nothing does."""
+        lock: WriteLock | None = None
         while self._requests:
             async with self._turn:
-                group = [each for each in self._requests if not each.revision.done()]
-                self._requests.clear()
-                try:
-                    await self._write(group)
-                finally:
-                    for request in group:
-                        request.revision.cancel()
-            self._start_checkpoint()
+                is_done = await self._write_group(self._next_group(), lock)
+            lock = None
+            if is_done:
+                self._start_checkpoint()
+                if self._files.is_awaiting_turn:
+                    await asyncio.sleep(2 * LOOK_AGAIN_S)
+                continue
+            try:
+                lock = await self._lock()
+            except StoreError as error:
+                await self._refuse(error)
 
-    async def _write(self, group: Sequence[_Request]) -> None:
+    async def _lock(self) -> WriteLock:
+        """Wait for the right to write. Raises: StoreUnavailableError."""
+        loop = asyncio.get_running_loop()
+        if self._awaited is None or self._awaited.get_loop() is not loop:
+            self._awaited = self._locks.run(self._files.lock)
+            self._awaited.add_done_callback(self._lock_came)
+        awaited = self._awaited
+        deadline = loop.time() + self._files.wait_s
+        self._is_waiting = True
         try:
-            results = await self._written([request.batch for request in group])
-        except StoreError as error:
-            await _resolve(group, [error] * len(group))
-        except Exception as error:  # noqa: BLE001  # something in a batch that cannot be written
-            if len(group) == 1:
-                await _resolve(group, [error])
-            for request in group if len(group) > 1 else ():
-                await self._write([request])
-        else:
-            await _resolve(group, results)
+            while not awaited.done() and not self._closed and loop.time() < deadline:
+                await asyncio.wait((awaited,), timeout=_LOOK_S)
+        finally:
+            self._is_waiting = False
+        if not awaited.done():  # who writes next waits for the same
+            raise self._closed_error() if self._closed else self._files.busy_error()
+        self._awaited = None
+        return awaited.result()
 
-    async def _written(self, batches: Sequence[Batch]) -> Sequence[Result]:
-        """Do batches on top of the newest state, on the disk and then for readers.
+    def _lock_came(self, awaited: asyncio.Future[WriteLock]) -> None:
+        """Let go of a lock for which nobody waits any more."""
+        if not self._is_waiting:
+            self._awaited = None
+            if not awaited.cancelled() and awaited.exception() is None:
+                awaited.result().close()
+
+    def _forget_writer(self, writer: asyncio.Task[None]) -> None:
+        """One that was cancelled would keep its turn for as long as it is known."""
+        if self._writer is writer:
+            self._writer = None
+
+    def _next_group(self) -> list[_Request]:
+        """The first who wait: all of them, or one where a group has failed."""
+        self._requests = [each for each in self._requests if not each.revision.done()]
+        return self._requests[: 1 if self._singly else None]
+
+    async def _write_group(self, group: Sequence[_Request], lock: WriteLock | None) -> bool:
+        """Do batches, or say why not; False where another process has the right to write.
+
+        `lock`: that right, where one has waited for it.
+        """
+        if not group:
+            if lock is not None:
+                lock.close()
+            return True
+        results: Sequence[Result | Exception]
+        try:
+            size = sum(len(each.batch.puts) + len(each.batch.deletes) for each in group)
+            lock = lock or self._files.try_lock()
+            turn = self._files.begin(self._known, size, lock) if lock else None
+            if turn is None:
+                return False
+            results = await self._written(turn, [each.batch for each in group], size)
+        except StoreError as error:
+            results = [error] * len(group)
+        except Exception as error:  # noqa: BLE001  # something in a batch that cannot be written
+            if len(group) > 1:
+                self._singly = len(group)
+                return True
+            results = [error] * len(group)
+        except BaseException:
+            for request in group:
+                request.revision.cancel()
+            raise
+        self._singly = max(0, self._singly - 1)
+        del self._requests[: len(group)]
+        await _resolve(group, results)
+        return True
+
+    async def _refuse(self, error: StoreError) -> None:
+        """Tell all who wait that nothing was done."""
+        group = self._requests
+        self._requests = []
+        await _resolve(group, [error] * len(group))
+
+    async def _written(self, turn: Turn, batches: Sequence[Batch], size: int) -> Sequence[Result]:
+        """Do batches on top of the newest state, on the disk and then for readers. Ends the turn.
 
         A few are prepared here, between reads, and only what blocks is done in a thread: for one
         that needs the interpreter readers would wait longer.
         """
-        size = sum(len(batch.puts) + len(batch.deletes) for batch in batches)
-        turn = await self._begin(size)
+        if turn.is_near and not turn.is_current:
+            self._files.catch_up(turn)
+        elif not turn.is_current:
+            await asyncio.to_thread(self._files.catch_up, turn)
         try:
             steps = written(batches, turn.known.state, datetime.now(UTC), self._files.history_limit)
             few = size <= FEW
@@ -218,34 +343,43 @@ class TinyDBRepository:
         except BaseException:
             turn.close()
             raise
-        known = turn.known
-        if done.text is None and known.checkpoint is not None:
+        if done.text is None and turn.known.checkpoint is not None:
+            self._take(turn.known)
             turn.close()
         else:  # where there is no store yet, a batch that changes nothing makes an empty one
-            # Also when this task is cancelled, it is done: with it the turn ends.
             write = partial(self._files.write, turn, done.text or b"", done.state)
-            known = await asyncio.shield(self._lane.run(write))
-            self._wrote = True
-        self._take(known)
+            writing = self._lane.run(write, lost=turn.close)
+            # Also when this task is cancelled, it is done: with it the turn ends.
+            writing.add_done_callback(partial(self._finish, turn))
+            await asyncio.shield(writing)
         return done.results
 
-    async def _begin(self, size: int) -> Turn:
-        if size <= FEW and (turn := self._files.begin_at_once(self._known)):
-            return turn
-        return await asyncio.to_thread(self._files.begin, self._known, size)
+    def _finish(self, turn: Turn, writing: asyncio.Future[Known]) -> None:
+        """Show what is on the disk to all processes, and to readers here at the same moment."""
+        with closing(turn):
+            if not writing.cancelled() and writing.exception() is None:
+                self._take(self._files.commit(turn, writing.result()))
+                self._wrote = True
 
     def _start_checkpoint(self) -> None:
         idle = self._checkpointer is None or self._checkpointer.done()
-        is_time = time.monotonic() >= self._checkpoint_again_at
-        if idle and is_time and self._files.wants_checkpoint(self._known):
+        now = time.monotonic()
+        if not idle or self._closed or not self._files.wants_checkpoint(self._known):
+            return
+        if now >= self._checkpoint_again_at:
             self._checkpointer = asyncio.create_task(self._checkpoint(self._known))
+        elif now >= self._warn_again_at and (warning := self._files.outgrown(self._known)):
+            self._warn_again_at = now + WARN_EVERY_S
+            _log.warning(warning)
 
     async def _checkpoint(self, known: Known) -> None:
         try:
-            await asyncio.to_thread(self._files.checkpoint, known)
+            if not await self._checkpoints.run(partial(self._files.checkpoint, known)):
+                self._checkpoint_again_at = time.monotonic() + LOOK_EVERY_S  # another is at it
         except StoreError as error:
             self._checkpoint_again_at = time.monotonic() + RETRY_S
-            _log.warning("%s Until then its log grows.", error)
+            if not self._closed:
+                _log.warning("%s Until then its log grows.", error)
         olds = [known]
         del known
         _let_go(olds)

@@ -18,7 +18,6 @@ from tinydb import TinyDB
 from tinydb.storages import Storage
 from tinydb.table import Document, Table
 
-from .atomic_file import Signature, write_aside
 from .cursors import KEY_BYTES
 from .errors import StoreCorruptError
 from .model import Value
@@ -163,11 +162,6 @@ def read_meta(tables: Tables) -> Meta:
     return msgspec.json.decode(tables["meta"]["1"], type=Meta)
 
 
-def write_tables_aside(path: Path, tables: Tables, pause_s: float = 0) -> Signature:
-    """The store's next file, to be put in place, and its state there. Raises: OSError."""
-    return write_aside(path, paced(_lines(tables), pause_s))
-
-
 def broken(path: Path, why: Exception) -> StoreCorruptError:
     """The error for a file that cannot be read as a store."""
     return StoreCorruptError(
@@ -176,7 +170,8 @@ def broken(path: Path, why: Exception) -> StoreCorruptError:
     )
 
 
-def _lines(tables: Tables) -> Iterator[bytes]:
+def text_of_tables(tables: Tables) -> Iterator[bytes]:
+    """The text of a store's file, in pieces."""
     before_table = b"{\n"
     for name, documents in tables.items():
         yield before_table + _encode(name) + b": {"

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from .errors import ConflictError, KeyReusedError, Refusal, RefusedError
+from .file_lock import WAIT_S
 from .incoming import BAD_PATH, Documents, encoded, read_incoming, slug_taken
 from .loader import DEFAULTS, FolderLoader, LoadOptions
 from .model import Article, Change, ChangeKind, Diagnostic, Visibility
@@ -74,6 +75,7 @@ class DocumentWriter:
         options: LoadOptions = DEFAULTS,
         *,
         max_documents: int = 100,
+        wait_s: float = WAIT_S,
     ) -> None:
         self._repository = repository
         self._folder = folder
@@ -83,7 +85,7 @@ class DocumentWriter:
         self._place: Place = StorePlace(repository)
         if folder is not None:
             loader = FolderLoader(repository, folder, options)
-            self._place = FolderPlace(repository, folder, loader)
+            self._place = FolderPlace(repository, folder, loader, wait_s)
         self._groups = WriteGroups(self._place)
 
     async def snapshot(self) -> Snapshot:

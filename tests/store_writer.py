@@ -4,8 +4,17 @@
 child that puts the article "new" and kills itself at its k-th step in the file system; prints the
 child's exit status, which is 0 once k is more than all steps. `whole`: batches go into the file.
 
-`python -m tests.store_writer put STORE NAME COUNT`: says "ready", waits for a line on standard
-input, and puts COUNT articles, a batch each.
+`python -m tests.store_writer stop STORE [whole]`: the same, but the child stops itself there
+(SIGSTOP). Prints its process id, then waits for another line, lets it go on, and prints its exit
+status. The process id of one that did not stop is 0.
+
+`python -m tests.store_writer put STORE NAME COUNT [LOG_BYTES]`: says "ready", waits for a line on
+standard input, and puts COUNT articles, a batch each; prints the title of each once it is done.
+
+`python -m tests.store_writer hold FILE`: takes the lock of a file, says "held", and keeps it until
+its standard input ends.
+
+`python -m tests.store_writer hold-folder FOLDER`: the same with a folder's turn.
 
 `python -m tests.store_writer count STORE COUNT`: the same, and adds 1 to the heat of the article
 "counter" COUNT times, each time expecting the revision that it saw.
@@ -25,31 +34,36 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from store import Batch, ConflictError, TinyDBRepository, store_files
+from store.file_lock import locked
+from store.folder_files import folder_turn
 from store.model import Article
+from store.store_files import LOG_BYTES
 
 from .repository_contract import an_article
 
 WRITERS = 8
 _STEPS = [
-    *("open", "fchmod", "utime", "fsync", "fdatasync", "ftruncate"),
+    *("open", "fchmod", "utime", "fsync", "fdatasync", "ftruncate", "pwrite"),
     *("replace", "close", "unlink"),
 ]
 _WRITE_BYTES = 512
 
 
 class _Countdown:
-    """Kills this process at its k-th step."""
+    """Kills this process, or does something else to it, at its k-th step."""
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, end: int) -> None:
         self._left = steps
+        self._end = end
 
     def step(self) -> None:
         self._left -= 1
         if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self._end)
 
     def counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -83,18 +97,19 @@ class _TornFile(io.FileIO):
         return len(data)
 
 
-def _put(path: str, names: list[str]) -> None:
+def _put(path: str, names: list[str], log_bytes: int = LOG_BYTES) -> None:
     async def put() -> None:
-        repository = TinyDBRepository.open(path)
+        repository = TinyDBRepository.open(path, log_bytes=log_bytes)
         for name in names:
             await repository.apply(Batch(puts=(an_article(name),)))
+            print(name, flush=True)
         await repository.close()
 
     asyncio.run(put())
 
 
-def _put_and_die(path: str, steps: int) -> None:
-    countdown = _Countdown(steps)
+def _put_and_die(path: str, steps: int, end: int) -> None:
+    countdown = _Countdown(steps, end)
     _TornFile.countdown = countdown
     for name in _STEPS:
         setattr(os, name, countdown.counted(getattr(os, name)))
@@ -102,6 +117,7 @@ def _put_and_die(path: str, steps: int) -> None:
     os.fdopen = lambda handle, mode, _: io.BufferedWriter(  # type: ignore[assignment]
         _TornFile(handle, mode), _WRITE_BYTES
     )
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     _put(path, ["new"])
 
 
@@ -171,28 +187,57 @@ def _crash(path: str) -> None:
     for line in sys.stdin:
         child = os.fork()
         if not child:
-            _put_and_die(path, int(line))
+            _put_and_die(path, int(line), signal.SIGKILL)
             os._exit(0)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _stop(path: str) -> None:
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            _put_and_die(path, int(line), signal.SIGSTOP)
+            os._exit(0)
+        _, status = os.waitpid(child, os.WUNTRACED)
+        is_stopped = os.WIFSTOPPED(status)
+        print(child if is_stopped else 0, flush=True)
+        sys.stdin.readline()
+        if is_stopped:
+            os.kill(child, signal.SIGCONT)
+            _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+async def _hold_folder(folder: Path) -> None:
+    async with folder_turn(folder):
+        print("held", flush=True)
+        sys.stdin.read()
 
 
 def main() -> None:
     """See the module."""
     match sys.argv[1:]:
-        case ["crash", path, *whole]:
+        case ["crash" | "stop" as how, path, *whole]:
             if whole:
                 store_files.LARGE_BATCH = 1
-            _crash(path)
+            (_crash if how == "crash" else _stop)(path)
+        case ["hold", path]:
+            with locked(Path(path)):
+                print("held", flush=True)
+                sys.stdin.read()
+        case ["hold-folder", path]:
+            asyncio.run(_hold_folder(Path(path)))
         case ["load", path]:
             _load(path)
         case ["count", path, count]:
             print("ready", flush=True)
             sys.stdin.readline()
             _count(path, int(count))
-        case ["put", path, name, count]:
+        case ["put", path, name, count, *log_bytes]:
             print("ready", flush=True)
             sys.stdin.readline()
-            _put(path, [f"{name}-{number}" for number in range(int(count))])
+            names = [f"{name}-{number}" for number in range(int(count))]
+            _put(path, names, *map(int, log_bytes))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import json
 import logging
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,7 +24,6 @@ from store import (
     StoreCorruptError,
     StoreUnavailableError,
     TinyDBRepository,
-    tinydb_engine,
 )
 from store.store_files import LARGE_BATCH
 
@@ -197,7 +196,6 @@ def test_history_goes_on_over_restarts_and_checkpoints(path):
     assert [change.revision for change in kept][2:] == [3, 4, 5]
 
 
-@pytest.mark.usefixtures("_looking_always")
 def test_put_that_changed_nothing_is_found_by_its_key_from_log_and_file(path, log):
     """It outlives crashes and checkpoints, and others see it; one that has none has no trace of it.
 
@@ -307,14 +305,6 @@ def test_store_removed_after_closing_begins_anew(path):
 # --- several at once ---
 
 
-@pytest.fixture(scope="module")
-def _looking_always() -> Iterator[None]:
-    """Have every read look for what others have written, not one in 10 ms."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tinydb_engine, "LOOK_EVERY_S", 0)
-        yield
-
-
 def test_wait_wakes_for_what_another_repository_writes(path):
     """Whoever writes, those who wait hear of it."""
 
@@ -343,7 +333,6 @@ def test_closing_ends_waiting(path):
     asyncio.run(check())
 
 
-@pytest.mark.usefixtures("_looking_always")
 def test_version_is_the_same_in_all_that_hold_the_same_state(path):
     """A state has one name, before and after a checkpoint and a restart; another has another."""
 
@@ -414,7 +403,6 @@ async def run_both(path: Path, steps: Sequence[tuple[int, list[Batch], bool]]) -
     assert await contents(TinyDBRepository.open(path)) == await contents(memory)
 
 
-@pytest.mark.usefixtures("_looking_always")
 @settings(deadline=None, max_examples=50)
 @given(steps)
 def test_repositories_on_one_file_are_one_store(steps):

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 
 from gql.errors import RequestError
 from gql.http import GraphQLApp, HttpSettings, Pipeline
-from store.errors import StoreUnavailableError
+from store.errors import StoreBusyError, StoreUnavailableError
 
 from .asgi import call
 from .live import serving
@@ -137,6 +137,17 @@ class UnauthorizedError(RequestError):
 
     code = "UNAUTHORIZED"
     status = 401
+
+
+def test_store_that_is_busy_says_when_to_try_again() -> None:
+    """A request that found the store busy is answered 503 with Retry-After."""
+
+    def make(_: Any) -> Any:
+        raise StoreBusyError
+
+    reply = call(app(context_factory=make), chunks=[QUERY])
+    assert reply.status == 503
+    assert int(reply.headers["retry-after"]) > 0
 
 
 @pytest.mark.parametrize(

@@ -93,10 +93,12 @@ def test_imports_of_the_command_line_are_its_own():
     assert {m for m in importers("gql.cli") if not within(m, "gql.cli")} == {"gql.__main__"}
 
 
-def test_imports_of_the_transport_from_the_store_are_its_errors():
+def test_imports_of_the_transport_from_the_store_are_its_errors_and_locks():
     """GraphQL over HTTP knows no documents."""
     for module, sources in modules_imported_by("gql.http").items():
-        assert {s for s in sources if within(s, "store")} <= {"store.errors"}, module
+        assert {s for s in sources if within(s, "store")} <= {"store.errors", "store.file_lock"}, (
+            module
+        )
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from store import (
     StoreUnavailableError,
     TinyDBRepository,
 )
-from store.atomic_file import locked
+from store.file_lock import locked
 from store.model import Article, TopicDefinition
 
 from . import store_strategies as some

@@ -20,7 +20,8 @@ from typing import Literal
 
 import msgspec
 
-from store.atomic_file import Signature, locked, replace_file, signature
+from store.atomic_file import Signature, replace_file, signature
+from store.file_lock import locked
 
 from ..settings import SettingsError
 from ..viewer import Scope

@@ -14,6 +14,7 @@ import uvloop
 from uvicorn.supervisors import Multiprocess
 
 from store import Repository, Visibility
+from store.file_lock import without_locks
 
 from .. import garbage
 from ..app import GRAPHQL_PATH, create_app
@@ -75,6 +76,13 @@ def serve_with_workers(settings: Settings, bound: socket.socket) -> None:
     Where the folder is to be followed, one of them does; the others notice the store's new file.
     """
     asyncio.run(_prepare(settings, bound))
+    file_system = without_locks(settings.store_path.parent)
+    if file_system is not None:
+        raise SettingsError(
+            f"workers (NEWSGRAPH_WORKERS, --workers) is {settings.workers}, but locks do not work "
+            f"on the store's file system ({file_system}), so one process only may write. Use "
+            "--workers 1, or keep the store on a local disk with --store (NEWSGRAPH_STORE)."
+        )
     folder = settings.folder.absolute() if settings.folder and settings.watch else None
     os.environ.pop("NEWSGRAPH_FOLDER", None)
     files = {"store": settings.store_path.absolute(), "keys": settings.keys_path.absolute()}

@@ -22,6 +22,8 @@ from gql.errors import (
     field_error,
     refusal,
     request_error,
+    retry_headers,
+    root_cause,
 )
 from gql.garbage import cycles_freed
 
@@ -117,9 +119,14 @@ class Pipeline:
             return failed(*document.errors, operation_name=name)
         if operation is None:
             return failed(document.unresolved(request.operation_name))
-        result = result_of(await self.execute(document, operation, request, context), name)
+        executed = await self.execute(document, operation, request, context)
+        result = result_of(executed, name)
         if operation.operation is OperationType.MUTATION:
-            return msgspec.structs.replace(result, headers=(*result.headers, *NO_STORE))
+            result = msgspec.structs.replace(result, headers=(*result.headers, *NO_STORE))
+            headers = retry_of(executed)
+            if headers and not context.has_written:
+                headers = (*result.headers, *headers)
+                return msgspec.structs.replace(result, status=503, headers=headers)
         return result
 
     def ready(self, _request: GraphQLRequest, _viewer: Any) -> None:
@@ -183,6 +190,15 @@ def check_transport(operation: OperationDefinitionNode | None, *, read_only: boo
         raise MethodNotAllowedError(
             "A mutation has to be sent by POST; GET only reads.", headers=((b"allow", b"POST"),)
         )
+
+
+def retry_of(executed: ExecutionResult) -> Headers:
+    """When a request that came to nothing can be sent again; nothing where that would not help."""
+    if executed.data is None:
+        for error in executed.errors or ():
+            if headers := retry_headers(root_cause(error)):
+                return headers
+    return ()
 
 
 def result_of(executed: ExecutionResult, operation_name: str | None) -> Result:

@@ -12,6 +12,7 @@ from gql.errors import (
     RequestError,
     internal_error,
     refusal,
+    retry_headers,
 )
 from store.errors import StoreError, StoreUnavailableError
 
@@ -83,5 +84,5 @@ def failure(error: Exception) -> Result:
     if isinstance(error, RequestError):
         status, headers = error.status, error.headers
     elif isinstance(error, StoreUnavailableError):
-        status = 503
+        status, headers = 503, retry_headers(error)
     return failed(refusal(error), status=status, headers=headers)

@@ -7,7 +7,6 @@ What is damaged counts as no answer, and goes.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import time
 import zlib
@@ -18,12 +17,14 @@ from pathlib import Path
 import msgspec
 
 from gql.logs import get_logger
-from store.errors import StoreUnavailableError
+from store.errors import StoreBusyError, StoreUnavailableError
+from store.file_lock import WAIT_S, is_at, lock_now, opened, try_lock
 
 KEPT_S = 24 * 3600
 MAX_KEPT = 10_000
 _PRUNE_EVERY = 100
 _LOOK_AGAIN_S = 0.01
+_WAIT_S = 3 * WAIT_S  # the first request may wait as well: for its turn with folder and store
 _WARN_EVERY_S = 60
 _CHECKSUM_BYTES = 4
 
@@ -162,22 +163,27 @@ class KeptAnswers:
         expired = -(self._clock() - KEPT_S)
         for place, (age, path) in enumerate(ages):
             if age > expired or place >= self._max_kept:
-                _forget(path)
+                _forget(Path(path))
 
 
 async def _hold(path: Path) -> int:
-    """The file, locked; one that its former holder removed meanwhile is made again."""
+    """The file, locked; one that its former holder removed meanwhile is made again.
+
+    Raises: StoreBusyError: another has it for too long.
+    """
+    deadline = time.monotonic() + _WAIT_S
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        handle = opened(path)
         try:
-            while not _lock(handle):  # noqa: ASYNC110  # other processes set no event
+            while not lock_now(handle):
+                if time.monotonic() >= deadline:
+                    raise StoreBusyError
                 await asyncio.sleep(_LOOK_AGAIN_S)
         except BaseException:
             os.close(handle)
             raise
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(handle), os.stat(path)):  # noqa: PTH116  # both by system call
-                return handle
+        if is_at(handle, path):
+            return handle
         os.close(handle)
 
 
@@ -189,20 +195,11 @@ def _mtime(entry: os.DirEntry[str]) -> float:
         return 0.0
 
 
-def _forget(path: str) -> None:
+def _forget(path: Path) -> None:
     """Remove an answer, unless somebody is at it."""
-    with suppress(FileNotFoundError):
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    handle = try_lock(path, makes=False)
+    if handle is not None:
         try:
-            if _lock(handle):
-                Path(path).unlink()
+            path.unlink(missing_ok=True)
         finally:
             os.close(handle)
-
-
-def _lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
