@@ -167,3 +167,17 @@ def flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def make_folder(folder: Path, root: Path, *, flush: bool = True) -> None:
+    """Make a folder below `root` and those on the way, and have their names on the disk.
+
+    A file that is flushed in a folder whose own name is not may be lost all the same. `flush`:
+    whether it is to last. Raises: FileNotFoundError: `root` is not there. OSError.
+    """
+    if folder == root or folder.is_dir():
+        return
+    make_folder(folder.parent, root, flush=flush)
+    folder.mkdir(exist_ok=True)
+    if flush:
+        flush_folder(folder.parent)
