@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import StoreUnavailableError
+from .errors import OutcomeUnknownError, StoreUnavailableError
 
 _PRIVATE = 0o600  # a store may hold drafts and secured texts
 _BUFFER_BYTES = 1 << 20
@@ -82,7 +82,7 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
 def replace_file(path: Path, chunks: Iterable[bytes]) -> Signature:
     """Replace a file, or make it, and return its new state. To be called when `locked`.
 
-    Raises: OSError: it could not be done; the old file is as it was.
+    Raises: OSError: it could not be done; the old file is as it was. OutcomeUnknownError.
     """
     written = write_aside(path, chunks)
     put_in_place(path)
@@ -104,14 +104,20 @@ def write_aside(path: Path, chunks: Iterable[bytes], *, like: Path | None = None
 def put_in_place(path: Path) -> None:
     """The second half of `replace_file`; needs no room on the disk.
 
-    Raises: OSError: the old file is as it was.
+    Raises: OSError: the old file is as it was. OutcomeUnknownError: the new one is in place, but
+        may not be there any more after a crash.
     """
     try:
         os.replace(_aside(path), path)  # noqa: PTH105 - as the other steps: the system call itself
     except BaseException:
         discard_aside(path)
         raise
-    flush_folder(path.parent)
+    try:
+        flush_folder(path.parent)
+    except OSError as error:
+        raise OutcomeUnknownError(
+            f"The disk did not confirm that {path} was replaced: {error.strerror or error}."
+        ) from error
 
 
 def discard_aside(path: Path) -> None:

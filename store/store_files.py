@@ -32,7 +32,7 @@ from .atomic_file import (
 )
 from .change_log import FORMAT, DamagedLineError, Header, Log, Place, line_of, text_of
 from .checkpoint import Checkpoint, read_checkpoint
-from .errors import StoreCorruptError
+from .errors import OutcomeUnknownError, StoreCorruptError, StoreUnavailableError
 from .known import Known, Turn
 from .state import State
 from .steps import PAUSE_S, finish, free
@@ -43,6 +43,10 @@ LOG_BYTES = 4 << 20
 
 LARGE_BATCH = 1_000
 """From how many articles on a group of batches goes into a checkpoint instead of the log."""
+
+
+class _OldLogError(StoreUnavailableError):
+    """The store's file is in place, and the log that was to go on from it is not."""
 
 
 class _OtherFilesError(Exception):
@@ -121,7 +125,7 @@ class StoreFiles:
     def write(self, turn: Turn, text: bytes, state: State) -> Known:
         """Have a record on the disk, after which the store is in this state. Ends the turn.
 
-        Raises: StoreUnavailableError: it was not done.
+        Raises: StoreUnavailableError: it was not done. OutcomeUnknownError.
         """
         known = turn.known
         with unavailable("write", self.path), contextlib.closing(turn):
@@ -165,8 +169,11 @@ class StoreFiles:
         """Make a checkpoint of a state that need not be in the log. In a whole turn."""
         base = self._base.of(state, known.state.name)
         found = write_tables_aside(self.path, base.tables)
-        with self._discarded_on_error():
-            self._replace(state, found)
+        try:
+            with self._discarded_on_error():
+                self._replace(state, found)
+        except _OldLogError:  # it is done: the file says where it stands in the log that is there
+            return self._read(known)
         self._base = base
         log = Log.open(self.log_path)
         return Known(state, found, log, log.start if log else 0)
@@ -191,7 +198,10 @@ class StoreFiles:
         lines: Iterable[bytes] = (),
         repeats: Place | None = None,
     ) -> None:
-        """Put the file that was written aside in place, and a log that goes on from it."""
+        """Put the file that was written aside in place, and a log that goes on from it.
+
+        Raises: OSError: neither is. _OldLogError. OutcomeUnknownError.
+        """
         header = Header(format=FORMAT, after=state.name, checkpoint=found, repeats=repeats)
         write_aside(self.log_path, chain([line_of(text_of(header))], lines), like=self.path)
         try:
@@ -199,7 +209,12 @@ class StoreFiles:
         except BaseException:
             discard_aside(self.log_path)
             raise
-        put_in_place(self.log_path)
+        try:
+            put_in_place(self.log_path)
+        except (OSError, OutcomeUnknownError) as error:
+            raise _OldLogError(
+                f"Cannot replace the log {self.log_path}: {error}. Look at the disk."
+            ) from error
 
     @contextlib.contextmanager
     def _discarded_on_error(self) -> Iterator[None]:
