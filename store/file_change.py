@@ -37,6 +37,21 @@ def digest(text: bytes | None) -> str:
     return _NO_FILE if text is None else _hash(text).hexdigest()
 
 
+def digest_of(path: Path) -> str:
+    """The digest of a file's text. Raises: OSError: it cannot be read."""
+    try:
+        # Should a pipe have taken the file's place, opening it must not wait for a writer.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            return hashlib.file_digest(file, _hash).hexdigest()
+    except FileNotFoundError:
+        return _NO_FILE
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
+            return _NO_TEXT
+        raise
+
+
 class FileChange:
     """A file of a folder that gets another text, is made, or is removed.
 
@@ -111,7 +126,7 @@ class FileChange:
             with self._edited(FileExistsError):
                 rename_new(self.aside, self._target)
         else:
-            if _digest(self._target) != self.base:
+            if digest_of(self._target) != self.base:
                 raise EditedError(self.path)
             with self._edited(FileNotFoundError):
                 if self.new == _NO_FILE:
@@ -139,7 +154,7 @@ class FileChange:
         elif self.base == _NO_FILE:
             with contextlib.suppress(FileNotFoundError):
                 self._target.rename(self.aside)
-                if _digest(self.aside) != self.new:
+                if digest_of(self.aside) != self.new:
                     with contextlib.suppress(FileExistsError):
                         rename_new(self.aside, self._target)
         else:
@@ -164,7 +179,7 @@ class FileChange:
 
         Where somebody has changed the file since, that stays. Raises: OSError.
         """
-        aside, now = _digest(self.aside), _digest(self._target)
+        aside, now = digest_of(self.aside), digest_of(self._target)
         if aside == self.new:
             if decided and now == self.base:
                 with contextlib.suppress(EditedError):
@@ -179,7 +194,7 @@ class FileChange:
 
     def _is_base_aside(self) -> bool:
         """Whether what came out is what the change was made from. A link leads nowhere there."""
-        return self.aside.is_symlink() or _digest(self.aside) == self.base
+        return self.aside.is_symlink() or digest_of(self.aside) == self.base
 
     def _is_being_written(self) -> bool:
         return not self.aside.is_symlink() and is_open_for_writing(self.aside)
@@ -192,9 +207,9 @@ class FileChange:
         Raises: FileNotFoundError: somebody has removed the file, and what is aside with it.
         """
         while True:
-            this = _digest(self.aside)
+            this = digest_of(self.aside)
             exchange(self.aside, self._target)
-            if _digest(self.aside) == last:
+            if digest_of(self.aside) == last:
                 return
             last = this
 
@@ -219,18 +234,3 @@ class FileChange:
 
 def _hash(text: bytes = b"") -> hashlib.blake2b:
     return hashlib.blake2b(text, digest_size=_DIGEST_BYTES)
-
-
-def _digest(path: Path) -> str:
-    """The digest of a file's text. Raises: OSError: it cannot be read."""
-    try:
-        # Should a pipe have taken the file's place, opening it must not wait for a writer.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            return hashlib.file_digest(file, _hash).hexdigest()
-    except FileNotFoundError:
-        return _NO_FILE
-    except OSError as error:
-        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
-            return _NO_TEXT
-        raise

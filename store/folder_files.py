@@ -17,12 +17,13 @@ import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from .atomic_file import flush_folder
 from .errors import EditedError, OutcomeUnknownError
-from .file_change import FileChange, digest
+from .file_change import FileChange, digest, digest_of
 from .file_state import FileState
 from .renames import rename_new
 
@@ -180,10 +181,21 @@ def _make_all(changes: Sequence[FileChange]) -> None:
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """A write that may have been interrupted: its files, and the keys of its articles by id."""
+    """A write that may have been interrupted.
 
-    paths: list[str] = []
-    keys: dict[str, str] = {}
+    `files`: the digests of its files' texts after it, by path. `keys`: of the articles, the id and
+    the key, by the path of the file.
+    """
+
+    files: dict[str, str] = {}
+    keys: dict[str, tuple[str, str]] = {}
+
+
+class Unfinished(NamedTuple):
+    """What the store may not know of interrupted writes: paths of files, and keys by id."""
+
+    paths: list[str]
+    keys: dict[str, str]
 
 
 def note_begun(root: Path, begun: Begun) -> None:
@@ -200,16 +212,22 @@ def forget_begun(root: Path) -> None:
     (root / _BEGUN).unlink(missing_ok=True)
 
 
-def finish_writes(root: Path) -> Begun:
+def finish_writes(root: Path) -> Unfinished:
     """Finish an interrupted change that was decided on, and undo one that was not.
 
-    To be called first in one's turn; returns what the store may not know yet. Raises: OSError.
+    To be called first in one's turn. A key counts only where the file is as its write has left it:
+    another text is not of that write. Raises: OSError.
     """
     begun = Begun()
     with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):  # torn: no file was touched
         begun = msgspec.json.decode((root / _BEGUN).read_bytes(), type=Begun)
     changes = [*_recovered(root, _DECIDED), *_recovered(root, _ASIDE)]
-    return Begun([*begun.paths, *(change.path for change in changes)], begun.keys)
+    keys = {
+        id: key
+        for path, (id, key) in begun.keys.items()
+        if digest_of(root / path) == begun.files[path]
+    }
+    return Unfinished([*begun.files, *(change.path for change in changes)], keys)
 
 
 def _recovered(root: Path, name: str) -> list[FileChange]:

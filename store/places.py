@@ -23,6 +23,7 @@ from .errors import (
     RefusedError,
     StoreUnavailableError,
 )
+from .file_change import digest
 from .file_state import FileState
 from .files import FileReading
 from .folder_files import Begun, FolderChange, folder_turn, note_begun
@@ -300,8 +301,7 @@ class FolderPlace:
             self._folder, write.texts, bases, renamed=write.renamed, removed=removed
         )
         if write.keys:
-            paths = [*write.texts, *removed, *write.renamed.values()]
-            note_begun(self._folder, Begun(paths, dict(write.keys)))
+            note_begun(self._folder, _begun(write, removed))
         change.make()
         return change
 
@@ -323,6 +323,16 @@ class FolderPlace:
     def _paths_of(self, slug: str) -> list[str]:
         """The files that claim an article's slug, the one that has it first."""
         return list(self._index.claims.get(slug, ()))
+
+
+def _begun(write: Write, removed: Sequence[str]) -> Begun:
+    """What is noted of a write with keys, should it be interrupted."""
+    gone = [*removed, *write.renamed.values()]
+    files = {path: digest(text) for path, text in write.texts.items()}
+    articles = {path: reading.article for path, reading in write.readings.items()}
+    articles.update((path, write.removed[path]) for path in removed)
+    keys = {p: (a.id, write.keys[a.id]) for p, a in articles.items() if a and a.id in write.keys}
+    return Begun({**dict.fromkeys(gone, digest(None)), **files}, keys)
 
 
 def _files(write: Write, states: Mapping[str, FileState]) -> Iterator[FileReading]:

@@ -25,16 +25,15 @@ _NOT_HERE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 def exchange(one: Path, other: Path) -> None:
     """Give each of two files the other's name, in one step.
 
-    Where the system cannot, `other` gets the file `one` all the same, and `one` is a copy of what
-    was there right before; a change in between is lost.
-    Raises: FileNotFoundError: there is no `other`. OSError.
+    Where the system cannot it takes two, and who renames another file to `other` between them loses
+    it. Raises: FileNotFoundError: there is no `other`. OSError.
     """
     if _renamed(one, other, _EXCHANGE):
         return
-    copy = one.with_name(one.name + "~")
-    shutil.copy2(other, copy, follow_symlinks=False)
+    spare = one.with_name(one.name + "~")
+    _link(other, spare)
     one.replace(other)
-    copy.replace(one)
+    spare.replace(one)
 
 
 def rename_new(source: Path, target: Path) -> None:
@@ -71,6 +70,21 @@ def is_open_for_writing(path: Path) -> bool:
         except OSError:
             return False
     return False
+
+
+def _link(file: Path, spare: Path) -> None:
+    """Give a file a second name; where there are no links, a copy gets it."""
+    while True:
+        spare.unlink(missing_ok=True)
+        try:
+            spare.hardlink_to(file)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            shutil.copy2(file, spare, follow_symlinks=False)
+            return
+        if spare.samefile(file):
+            return
 
 
 def _system_call() -> Callable[[int, bytes, int, bytes, int], int] | None:

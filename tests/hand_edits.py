@@ -192,7 +192,7 @@ def _older(files: dict[str, Path], edit: int) -> list[_Seen]:
         text = file.read_text()
         edits, heats = _EDIT.findall(text), _HEAT.findall(text)
         if not edits or int(edits[0]) != edit or document(edit).split("---\n")[2] not in text:
-            found.append(_Seen(file.name, edit, int(edits[0] if edits else -1), int(heats[0])))
+            found.append(_Seen(file.name, edit, *(int(n[0]) if n else 0 for n in (edits, heats))))
     return found
 
 

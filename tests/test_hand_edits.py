@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from store import Batch, ConflictError, FolderLoader, MemoryRepository, renames
+from store import Batch, ConflictError, FolderLoader, MemoryRepository, Visibility, renames
 from store import file_change as module
 from store.file_change import FileChange, digest
-from store.folder_files import FolderChange, finish_writes
+from store.folder_files import Begun, FolderChange, finish_writes, note_begun
 from store.names import article_id
 
 from .desks import REQUIRED, Desk, document, path_of
@@ -120,7 +120,7 @@ def test_change_of_a_file_leaves_what_was_edited_meanwhile(can_exchange, texts, 
         editor = Editor(file, plan)
         if not can_exchange:
             patch.setattr(renames, "_renameat2", None)
-        for name in ("exchange", "rename_new", "_digest", "is_open_for_writing", "flush_folder"):
+        for name in ("exchange", "rename_new", "digest_of", "is_open_for_writing", "flush_folder"):
             patch.setattr(module, name, editor.before(getattr(module, name)))
         change = FileChange(root, "a.md", digest(new), digest(base), ASIDE if alone else DECIDED)
         left = _changed(change, new, file, ends=ends)
@@ -262,6 +262,19 @@ def test_edit_right_before_any_kind_of_write_is_kept_or_taken_into_account(what,
     assert edits
     assert desk.run(desk.repository.snapshot()).revision >= 5  # the edit has one of its own
     assert desk.state() == desk.fresh_state()
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_edit_after_a_crash_is_not_taken_for_the_write_that_was_interrupted(is_done, desk):
+    """Asked for again under its key, a write is done where its text is not what is in the file."""
+    text = document("By hand", "heat: 5\n")
+    id = article_id(SLUG)
+    note_begun(desk.folder, Begun({PATH: digest(text.encode())}, {PATH: (id, "name.this.a")}))
+    desk.edit(PATH, text if is_done else document("Edited"))
+    article = desk.put({"heat": 5}, id=id, key="name.this.a")
+    assert (article.title, article.heat) == ("By hand" if is_done else "Edited", 5)
+    changes = desk.run(desk.repository.changes(1, Visibility.ALL)).changes
+    assert [change.key for change in changes] == (["name"] if is_done else [None, "name"])
 
 
 def test_new_article_never_takes_the_place_of_a_file_that_comes_meanwhile(desk):
