@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 K = TypeVar("K")
@@ -60,6 +60,33 @@ class Layered(Mapping[K, V]):
         found = map(base.get, keys)
         return list(map(over.get, keys, found) if over else found)
 
+    def entries(self) -> Iterator[tuple[K, V]]:
+        """The keys with what is there, in no copy: others have their turns in between."""
+        over, base = self._over, self._base
+        for key, value in base.items():
+            now = over.get(key, value)
+            if now is not None:
+                yield key, now
+        for key, now in over.items():
+            if now is not None and key not in base:
+                yield key, now
+
+    def changes_since(self, older: Layered[K, V]) -> dict[K, V | None]:
+        """What `derive` makes this of an older one, by identity: keys -> what is there now.
+
+        Costs what the two have over a dict that they share; else, now and then, a look at all.
+        """
+        if self is older:
+            return {}
+        if self._base is older._base:
+            keys: Iterable[K] = self._over.keys() | older._over.keys()
+            return {key: self.find(key) for key in keys if self.find(key) is not older.find(key)}
+        changed: dict[K, V | None] = {
+            key: now for key, now in self.entries() if older.find(key) is not now
+        }
+        changed.update((key, None) for key in older if key not in self)
+        return changed
+
     def flat(self) -> dict[K, V]:
         """All of it as a dict of one's own."""
         over, base = self._over, self._base
@@ -84,7 +111,7 @@ class Layered(Mapping[K, V]):
         return over[key] is not None if key in over else key in base
 
     def __iter__(self) -> Iterator[K]:
-        return iter(self.flat())
+        return (key for key, _ in self.entries())
 
     def __len__(self) -> int:
         return self._size

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from .layered import Layered
 from .model import (
     Article,
     Change,
@@ -229,7 +230,7 @@ class Repository(Protocol):
         """
         ...
 
-    async def sources(self) -> Mapping[str, SourceFile]:
+    async def sources(self) -> Layered[str, SourceFile]:
         """What the loader remembered, by path."""
         ...
 

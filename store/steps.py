@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from heapq import merge
+from itertools import chain, pairwise
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -19,6 +21,9 @@ Steps = Generator[None, None, T]
 SLICE_S = 0.00005
 """How long steps may go on before others have their turn."""
 
+
+BLOCK = 2_048
+"""How many items are sorted at once, which takes below a millisecond."""
 
 PAUSE_S = 0.0005
 """How long a thread that nobody waits for leaves the interpreter to others after a slice or two."""
@@ -36,6 +41,19 @@ def _with_pauses(items: Iterable[T], pause_s: float) -> Iterator[T]:
         if time.perf_counter() >= until:
             time.sleep(pause_s)
             until = time.perf_counter() + 2 * SLICE_S
+
+
+def in_order(items: Iterable[T], key: Callable[[T], str] = str) -> list[T]:
+    """Sorted by texts: in blocks, which are merged where they overlap.
+
+    To sort 100,000 at once would keep the interpreter for 40 ms.
+    """
+    unsorted = list(items)
+    starts = range(0, len(unsorted), BLOCK)
+    blocks = [sorted(unsorted[at : at + BLOCK], key=key) for at in starts]
+    if all(key(one[-1]) <= key(next_one[0]) for one, next_one in pairwise(blocks)):
+        return list(chain.from_iterable(blocks))
+    return list(merge(*blocks, key=key))
 
 
 def free(items: list[T]) -> None:

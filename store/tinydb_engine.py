@@ -10,18 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 from .changes import HISTORY_LIMIT, Kept
 from .errors import StoreError, StoreUnavailableError
 from .known import Known, Turn
 from .lane import Lane
+from .layered import Layered
 from .model import Change, Visibility
 from .repository import Batch, History, SourceFile
 from .snapshot import IndexedSnapshot
@@ -144,10 +144,10 @@ class TinyDBRepository:
         state = self._known.state
         return [change for change in chain(state.changes, state.unchanged) if change.key == key]
 
-    async def sources(self) -> Mapping[str, SourceFile]:
+    async def sources(self) -> Layered[str, SourceFile]:
         """See `Repository`."""
         await self.snapshot()
-        return MappingProxyType(self._known.state.sources)
+        return self._known.state.sources
 
     async def close(self) -> None:
         """See `Repository`. What is on its way is finished first; the file takes in the log."""
