@@ -182,10 +182,18 @@ class PlanExecution:
         found = {key: valid[key] for key in documents if key in valid}
         plan.cache.hits += len(found)
         missing = [key for key in documents if key not in found]
-        if missing:
-            made = await self.rows(
-                plan, table, missing, [documents[key] for key in missing], cursor_of
-            )
+        if not missing:
+            return found
+        new = [documents[key] for key in missing]
+        if plan.survives_writes and table.are_mostly_new(missing):
+            # Not cached: most documents are never requested again.
+            plan.cache.misses += len(missing)
+            columns, _ = await self.columns(plan, new)
+            table.note_requested(missing)
+            texts = texts_of(plan.shown(new, columns, self.variables, cursor_of))
+            found.update(zip(missing, texts, strict=True))
+        else:
+            made = await self.rows(plan, table, missing, new, cursor_of)
             found.update((key, row.json) for key, row in zip(missing, made, strict=True))
         return found
 

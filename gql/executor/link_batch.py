@@ -45,20 +45,23 @@ class LinkBatch:
 
         Raises: FallbackError: one is missing that may not be null.
         """
-        pick, rows, is_list = self.plan.link.pick, self.rows, self.plan.link.is_list
-        values: list[Any] = []
-        serials: list[Any] = []
-        for keys in self.keys:
-            found = pick([rows[key] for key in keys])
-            if is_list:
-                self._check(None not in found)
-                values.append(tuple([row and row.fragment for row in found]))
-                serials.append(tuple([row and row.serial for row in found]))
-            else:
-                self._check(found is not None)
-                values.append(found and found.fragment)
-                serials.append(found and found.serial)
-        return values, serials
+        # Most documents of a level have their provider, or all their topics, in common with others.
+        found = {keys: self._value(keys) for keys in dict.fromkeys(self.keys)}
+        both = [found[keys] for keys in self.keys]
+        return [value for value, _ in both], [serial for _, serial in both]
+
+    def _value(self, keys: tuple[Any, ...]) -> tuple[Any, Any]:
+        """What to embed for a source with these keys, and the serial numbers of the rows in it."""
+        rows = self.rows
+        found = self.plan.link.pick([rows[key] for key in keys])
+        if not self.plan.link.is_list:
+            self._check(found is not None)
+            return found and found.fragment, found and found.serial
+        self._check(None not in found)
+        return (
+            tuple([row and row.fragment for row in found]),
+            tuple([row and row.serial for row in found]),
+        )
 
     def _check(self, is_there: bool) -> None:
         if not is_there and not self.plan.is_nullable:
