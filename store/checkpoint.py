@@ -13,7 +13,7 @@ from .model import Article, Change, Diagnostic, TopicDefinition
 from .recent import Recent
 from .repository import SourceFile
 from .state import State, version_and_step
-from .steps import finish, paced
+from .steps import finish, paced, pieces
 from .tinydb_storage import FORMAT, Documents, Editor, Meta, Tables, broken, read_meta, read_tables
 
 Values = Mapping[int, Any]
@@ -87,12 +87,11 @@ class Checkpoint(msgspec.Struct, frozen=True):
         return Checkpoint(editor.tables(), values, meta)
 
     def contents(self) -> list[object]:
-        """All documents, as text and as values."""
+        """All documents, as text and as values, and what holds them, for `free`."""
+        tables: list[Mapping[Any, Any]] = [*self.tables.values(), *self.values.values()]
         found: list[object] = []
-        for texts in self.tables.values():
-            found += texts.values()
-        for values in self.values.values():
-            found += values.values()
+        for table in tables:
+            found += [*pieces(table), *pieces(table.values()), table]
         return found
 
     def _numbered(self, sources: Layered[str, SourceFile], pause_s: float) -> Values:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from .steps import pieces
+from .untracked import untracked
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -28,7 +31,7 @@ class Layered(Mapping[K, V]):
     def __init__(
         self, base: dict[K, V], over: dict[K, V | None] | None = None, size: int | None = None
     ) -> None:
-        self._base = base
+        self._base = untracked(base)
         self._over = over or {}
         self._size = len(base) if size is None else size
         self._asked = 0
@@ -87,6 +90,10 @@ class Layered(Mapping[K, V]):
         changed.update((key, None) for key in older if key not in self)
         return changed
 
+    def contents(self) -> list[object]:
+        """All values, and what holds them, for `free`."""
+        return [*pieces(self._base.values()), *pieces(self._over.values()), self]
+
     def flat(self) -> dict[K, V]:
         """All of it as a dict of one's own."""
         over, base = self._over, self._base
@@ -97,7 +104,7 @@ class Layered(Mapping[K, V]):
         self._asked += asked
         if self._asked * COPY > len(self._base):
             # Another thread may be reading: with what is over it, the new base says the same.
-            self._base = self.flat()
+            self._base = untracked(self.flat())
             self._over = {}
 
     def __getitem__(self, key: K) -> V:

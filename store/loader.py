@@ -19,6 +19,7 @@ from .memory import MemoryRepository
 from .model import Diagnostic
 from .repository import Batch, Repository, SourceFile
 from .scan import Found, Scanner
+from .steps import free
 from .update import LoadReport, Update
 
 # What may go away without a change to the file: a limit, or a right.
@@ -97,6 +98,7 @@ class FolderLoader:
         report = await self._update(survey, progress, Batch(keys=begun.keys))
         if begun.paths:
             forget_begun(self._folder)
+        await asyncio.to_thread(free, found, 0)
         kept = await asyncio.to_thread(_left_behind, self._index.sources)
         return msgspec.structs.replace(report, kept=kept)
 

@@ -18,7 +18,8 @@ from .layered import Layered
 from .model import Article, Diagnostic
 from .names import topic_slug
 from .repository import SourceFile
-from .steps import in_order
+from .steps import free, in_order, pieces
+from .untracked import untracked
 
 Manifest = Mapping[str, SourceFile]
 """Source files by path."""
@@ -56,7 +57,7 @@ def diagnostics(manifest: Manifest) -> tuple[Diagnostic, ...]:
 def _diagnostics(
     manifest: Manifest, claimed: Mapping[str, list[str]], topic_tree: topics.Tree
 ) -> tuple[Diagnostic, ...]:
-    articles = [manifest[paths[0]] for paths in claimed.values()]
+    articles = untracked([manifest[paths[0]] for paths in claimed.values()])
     found = chain(
         chain.from_iterable(source.diagnostics for source in manifest.values()),
         topic_tree.diagnostics,
@@ -92,9 +93,9 @@ def _duplicate_slugs(manifest: Manifest, claimed: Mapping[str, list[str]]) -> It
 
 
 def _duplicate_urls(articles: list[SourceFile]) -> Iterator[Diagnostic]:
-    """One warning for each file that shares an address with an earlier one."""
+    """One warning for each file that shares an address with an earlier one; they come by path."""
     first: dict[str, str] = {}
-    for source in in_order(articles, key=lambda source: source.path):
+    for source in articles:
         shared = [i for i, url in enumerate(source.url_keys) if url in first]
         if shared:
             i = shared[0]
@@ -144,25 +145,32 @@ class ManifestIndex:
     """
 
     def __init__(self, manifest: Sources | None = None) -> None:
+        self.claims: dict[str, list[str]] = {}
+        self._holders: dict[str, list[str]] = {}  # by URL, the files whose articles have it
         self._build(manifest or Layered({}))
 
     def _build(self, manifest: Sources) -> None:
+        replaced = [*pieces(self.claims.values()), *pieces(self._holders.values())]
         self.sources = manifest
         self.claims = claims(manifest)
         self.tree = tree(manifest)
         self._paths = in_order(manifest)
-        self._holders: dict[str, list[str]] = {}  # by URL, the files whose articles have it
+        self._holders = {}
         for slug in self.claims:
             self._hold(slug)
         self._problems: dict[str, tuple[Diagnostic, ...]] = {}  # of the files that have any
         for problem in _diagnostics(manifest, self.claims, self.tree):
             self._problems[problem.path] = (*self._problems.get(problem.path, ()), problem)
+        free(replaced, pause_s=0)
 
     def follow(self, manifest: Sources) -> None:
         """Become the index of this manifest, which is mostly the same as before.
 
         Costs what differs, as long as both were derived from one.
         """
+        if not self.sources:
+            self._build(manifest)
+            return
         self.change(manifest.changes_since(self.sources))
         self.sources = manifest
 
@@ -249,6 +257,6 @@ class ManifestIndex:
             found += _duplicate_slugs(self.sources, {source.slug: claimed})
             if claimed[0] == path:
                 first = {min(self._holders[url]) for url in source.url_keys}
-                found += _duplicate_urls([self.sources[p] for p in {*first, path}])
+                found += _duplicate_urls([self.sources[p] for p in sorted({*first, path})])
                 found += _unknown_topics([source], self.tree)
         return tuple(dict.fromkeys(problem for problem in found if problem.path == path))

@@ -42,7 +42,10 @@ LOG_BYTES = 4 << 20
 """How large the log may grow, where the store's file is not larger itself."""
 
 LARGE_BATCH = 1_000
-"""From how many articles on a group of batches goes into a checkpoint instead of the log."""
+LARGE_SHARE = 32
+"""From how many articles on, and which part of all, a group of batches goes into a checkpoint and
+not into the log: so many that who follows the store may as well read it anew.
+"""
 
 
 class _OtherFilesError(Exception):
@@ -91,13 +94,15 @@ class StoreFiles:
                     pass
             return self._follow(known)
 
-    def begin(self, known: Known, size: int) -> Turn:
+    def begin(self, known: Known, size: int, *, whole: bool = False) -> Turn:
         """Be the only writer, of so many articles, and know the newest state.
 
+        `whole`: what is written goes into the store's file, however little it is.
         Raises: StoreCorruptError. StoreUnavailableError.
         """
         with unavailable("write", self.path), contextlib.ExitStack() as held:
-            whole = size >= LARGE_BATCH or None in self._signatures()
+            share = len(known.state.snapshot.articles) // LARGE_SHARE
+            whole = whole or size >= max(LARGE_BATCH, share) or None in self._signatures()
             if whole:
                 held.enter_context(locked(self._checkpoint_turn))
             held.enter_context(locked(self.path))
@@ -155,7 +160,7 @@ class StoreFiles:
             return
         with (
             unavailable("write", self.path),
-            contextlib.closing(self.begin(known, LARGE_BATCH)) as turn,
+            contextlib.closing(self.begin(known, 0, whole=True)) as turn,
         ):
             known = turn.known
             if known.log and known.end > known.log.start:
@@ -167,7 +172,7 @@ class StoreFiles:
         found = write_tables_aside(self.path, base.tables)
         with self._discarded_on_error():
             self._replace(state, found)
-        self._base = base
+        self._go_on_from(base)
         log = Log.open(self.log_path)
         return Known(state, found, log, log.start if log else 0)
 
@@ -181,8 +186,11 @@ class StoreFiles:
                 return
             repeats = Place(known.log.inode, known.end)
             self._replace(known.state, found, known.log.raw(known.end), repeats)
+        self._go_on_from(base, PAUSE_S)
+
+    def _go_on_from(self, base: Checkpoint, pause_s: float = 0) -> None:
         contents, self._base = self._base.contents(), base
-        free(contents)
+        free(contents, pause_s)
 
     def _replace(
         self,
@@ -254,7 +262,8 @@ class StoreFiles:
         # Opened first: what is appended from now on will be found behind its end.
         log = Log.open(self.log_path)
         found = signature(self.path)
-        base = self._base = read_checkpoint(self.path, self._base)
+        base = read_checkpoint(self.path, self._base)
+        self._go_on_from(base)
         known = Known(base.state(old), found)
         if log is None:
             return known

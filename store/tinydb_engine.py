@@ -176,8 +176,8 @@ class TinyDBRepository:
         is_news = known.state is not self._known.state
         olds = [self._known]
         self._known = known
-        if olds[0].log is not known.log:
-            _let_go(olds)
+        if olds[0].log is not known.log or not olds[0].shares(known):
+            _let_go(olds, known)
         if is_news:
             self._bell.ring()
 
@@ -252,7 +252,7 @@ class TinyDBRepository:
             _log.warning("%s Until then its log grows.", error)
         olds = [known]
         del known
-        _let_go(olds)
+        _let_go(olds, self._known)
 
     async def _follow(self) -> None:
         """Look for what others have written, for those who wait."""
@@ -264,11 +264,17 @@ class TinyDBRepository:
                 self._bell.fail(error)
 
 
-def _let_go(olds: list[Known]) -> None:
-    """Forget what is known no more: to close a log that was replaced takes it off the disk, which
-    blocks.
+def _let_go(olds: list[Known], new: Known) -> None:
+    """Forget what is known no more, in a thread: to close a log that was replaced takes it off the
+    disk, which blocks, and to free indexes by which no others go on takes long.
     """
-    asyncio.get_running_loop().run_in_executor(None, free, olds)
+
+    def forget() -> None:
+        contents = [] if olds[0].shares(new) else olds[0].state.snapshot.contents()
+        olds.clear()
+        free(contents)
+
+    asyncio.get_running_loop().run_in_executor(None, forget)
 
 
 async def _resolve(group: Sequence[_Request], results: Sequence[Result | Exception]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.layered import Layered
+from store.layered import COPY, ROOM, Layered
 
 keys = st.integers(0, 30)
 changes = st.dictionaries(keys, st.none() | st.text("ab", max_size=2), max_size=5)
@@ -60,6 +61,21 @@ def test_changes_since_turn_one_mapping_into_another(first, steps, data):
     older, newer = data.draw(st.sampled_from(versions)), data.draw(st.sampled_from(versions))
     assert older.derive(newer.changes_since(older)) == newer
     assert newer.changes_since(newer) == {}
+
+
+def test_layered_is_not_looked_through_by_the_collector():
+    """However large a mapping is, no round of the garbage collector takes longer because of it."""
+    held = Layered({str(number): [number] for number in range(20)})
+    before = len(held)
+    for number in range(20 + ROOM**2):
+        held = held.derive({f"new {number}": [number]})
+    held.find_many([*held] * COPY)
+    assert len(held) > before
+    assert not any(
+        len(each) > 20
+        for each in gc.get_objects()
+        if type(each) is dict and each.get("new 0") == [0]
+    )
 
 
 def test_changes_since_are_few_between_relatives():

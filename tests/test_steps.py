@@ -9,7 +9,7 @@ from operator import itemgetter
 import pytest
 
 from store import steps
-from store.steps import BLOCK, Steps, finish, free, in_order, interleave, paced
+from store.steps import BLOCK, PIECE, Steps, finish, free, in_order, interleave, paced, pieces
 
 
 def _counting(done: list[int], number: int) -> Steps[int]:
@@ -72,6 +72,15 @@ def test_in_order_is_sorted(count):
     assert in_order(enumerate(shuffled), key=itemgetter(1)) == sorted(
         enumerate(shuffled), key=itemgetter(1)
     )
+
+
+@pytest.mark.parametrize("count", [0, 1, PIECE, 2 * PIECE + 1])
+def test_pieces_are_all_items(count):
+    """However many there are, each item is in a piece, and in their order."""
+    items = [str(number) for number in range(count)]
+    found = pieces(items)
+    assert [item for piece in found for item in piece] == items
+    assert all(len(piece) <= PIECE for piece in found)
 
 
 def test_freed_items_are_gone():

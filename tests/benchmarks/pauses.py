@@ -5,8 +5,10 @@
 A probe on the loop reads two pages each millisecond, one by date and one by heat, and takes down
 how long it waited for each of its turns. All that keeps the loop from its turns is in these gaps:
 its own work, threads that hold the interpreter, and other processes on the machine. Of each gap,
-`own` is how much CPU time this process used meanwhile: a gap without it is the machine's. The row
-`nothing runs` tells how noisy the machine is. `--where` also prints what ran in long gaps.
+`own` is what this process is to blame for: no more than the CPU time that it used meanwhile, nor
+than the gap without the time in which the loop's thread could run and was given no core. The row
+`nothing runs` tells how noisy the machine is. `--where` also prints what ran in long gaps, and
+`--only imports` measures the rows with that word alone.
 
 The folder of documents is made in DIR once; each run begins with a `newsgraph load` of it.
 """
@@ -25,8 +27,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cache, partial
 from itertools import count, islice
 from pathlib import Path
 from types import FrameType
@@ -74,11 +77,15 @@ class Gap(NamedTuple):
 
     Attributes:
         wall: by the clock.
-        own: how much of it this process used the CPU.
+        own: how much of it is this process's doing.
     """
 
     wall: float
     own: float
+
+
+def _long_and_often(each: tuple[str, int]) -> tuple[bool, int]:
+    return not each[0].startswith(">"), -each[1]
 
 
 class Row(msgspec.Struct):
@@ -101,7 +108,7 @@ class Row(msgspec.Struct):
         """The row for what a probe has measured."""
         gaps = probe.gaps
         walls = [gap.wall for gap in gaps]
-        owns = [min(gap) for gap in gaps]
+        owns = [gap.own for gap in gaps]
         return cls(
             name=name,
             took_s=took_s,
@@ -113,7 +120,7 @@ class Row(msgspec.Struct):
             own_over_8=sum(ms > 8 for ms in owns),
             own_over_20=sum(ms > 20 for ms in owns),
             own_longest=max(owns, default=0),
-            where=dict(probe.where.most_common(12)),
+            where=dict(sorted(probe.where.items(), key=_long_and_often)[:12]),
         )
 
     def line(self) -> str:
@@ -131,6 +138,35 @@ _HEAD = (
 )
 
 
+class _Clocks(NamedTuple):
+    """A moment, in seconds: by the clock, by the CPU time of this process, and how long the calling
+    thread has waited for a core.
+    """
+
+    wall: float
+    used: float
+    waited: float
+
+    @classmethod
+    def now(cls) -> _Clocks:
+        """This moment."""
+        waited_ns = 0
+        with suppress(OSError):  # not on Linux
+            waited_ns = int(os.pread(_schedstat(), 100, 0).split()[1])
+        return cls(time.perf_counter(), time.process_time(), waited_ns / 1e9)
+
+    def gap(self, before: _Clocks) -> Gap:
+        """What has passed since a moment before."""
+        wall, used, waited = (now - then for now, then in zip(self, before, strict=True))
+        return Gap(wall * 1e3, max(0.0, min(used, wall - waited)) * 1e3)
+
+
+@cache
+def _schedstat() -> int:
+    """https://docs.kernel.org/scheduler/sched-stats.html"""
+    return os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+
+
 class Probe:
     """Takes a turn of the loop each millisecond, as a reader of the repository would."""
 
@@ -138,7 +174,7 @@ class Probe:
         self.gaps: list[Gap] = []
         self.where: Counter[str] = Counter()
         self._repository = repository
-        self._last = (time.perf_counter(), time.process_time())
+        self._last = _Clocks.now()
         self._runs = False
         self._collects_since = 0.0
 
@@ -146,7 +182,7 @@ class Probe:
     def running(self) -> Iterator[None]:
         """Measure until the block ends."""
         self.gaps, self.where, self._runs = [], Counter(), True
-        self._last = (time.perf_counter(), time.process_time())
+        self._last = _Clocks.now()
         self._turn()
         try:
             yield
@@ -157,17 +193,21 @@ class Probe:
     def _turn(self) -> None:
         if not self._runs:
             return
-        wall, own = time.perf_counter(), time.process_time()
-        self.gaps.append(Gap((wall - self._last[0]) * 1e3, (own - self._last[1]) * 1e3))
-        self._last = (wall, own)
+        now = _Clocks.now()
+        self.gaps.append(now.gap(self._last))
+        self._last = now
+        self.read()
+        asyncio.get_running_loop().call_later(_EVERY_S, self._turn)
+
+    def read(self) -> None:
+        """Read as the server does, where the newest state is in memory."""
         if snapshot := self._repository.current():
             for page in without_waiting(snapshot.pages(_PAGES, Visibility.PUBLISHED)):
                 assert len(list(page.items)) == 20
-        asyncio.get_running_loop().call_later(_EVERY_S, self._turn)
 
     def collected(self, phase: str, info: dict[str, int]) -> None:
         """Take down a round of the garbage collector that took long. For `gc.callbacks`."""
-        now = time.perf_counter()
+        now = time.thread_time()
         if phase == "start":
             self._collects_since = now
         elif (now - self._collects_since) * 1e3 > _LONG_MS:
@@ -175,10 +215,11 @@ class Probe:
 
     def look(self, _number: int, frame: FrameType | None) -> None:
         """Take down what runs, if the next turn is late. For a signal."""
-        if self._runs and (time.perf_counter() - self._last[0]) * 1e3 > _LONG_MS:
+        own = _Clocks.now().gap(self._last).own
+        if self._runs and own > _LONG_MS:
             for other in sys._current_frames().values():
                 if place := _place(frame if other is sys._getframe() else other):
-                    self.where[place] += 1
+                    self.where[f"{'> 20 ms: ' if own > 20 else ''}{place}"] += 1
 
 
 def _place(frame: FrameType | None) -> str | None:
@@ -307,16 +348,19 @@ def _load(folder: Path, store: Path) -> None:
 class _Table:
     """The rows, each measured and printed."""
 
-    def __init__(self, probe: Probe, *, where: bool) -> None:
+    def __init__(self, probe: Probe, only: str, *, where: bool) -> None:
         self.rows: list[Row] = []
         self._probe = probe
+        self._only = only
         self._where = where
 
-    async def measure(self, name: str, run: Awaitable[int]) -> None:
-        """Measure the loop's gaps until something is done."""
+    async def measure(self, name: str, run: Callable[[], Awaitable[int]]) -> None:
+        """Measure the loop's gaps until something is done; what counts it is returned."""
+        if self._only not in name:
+            return
         started = time.perf_counter()
         with self._probe.running():
-            done = await run
+            done = await run()
         took_s = time.perf_counter() - started
         row = Row.of(name, took_s, done, self._probe)
         self.rows.append(row)
@@ -326,7 +370,7 @@ class _Table:
                 print(f"    {times:5} {place}", flush=True)
 
 
-async def _measure(folder: Path, store: Path, *, where: bool) -> list[Row]:
+async def _measure(folder: Path, store: Path, only: str, *, where: bool) -> list[Row]:
     garbage.hold()
     repository = TinyDBRepository.open(store)
     site = _Site(folder, store, repository)
@@ -334,24 +378,25 @@ async def _measure(folder: Path, store: Path, *, where: bool) -> list[Row]:
     garbage.settle()
     share_interpreter()
     probe = Probe(repository)
-    table = _Table(probe, where=where)
+    table = _Table(probe, only, where=where)
     if where:
         signal.signal(signal.SIGALRM, probe.look)
         signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
         gc.callbacks.append(probe.collected)
     print(_HEAD)
-    await table.measure("the first use of an order", site.idle(0.5))
-    await table.measure("nothing runs", site.idle(_IDLE_S))
-    await table.measure("a look at all files, none changed", site.load())
+    await table.measure("the first use of an order", partial(site.idle, 0.5))
+    probe.read()  # so that no other row has it
+    await table.measure("nothing runs", partial(site.idle, _IDLE_S))
+    await table.measure("a look at all files, none changed", site.load)
     async with site.watched():
-        await table.measure(f"{_CHANGED:,} changed files, --watch", site.edits())
-    await table.measure(f"{_IMPORTS} imports of {_IMPORTED}, with a folder", site.imports())
+        await table.measure(f"{_CHANGED:,} changed files, --watch", site.edits)
+    await table.measure(f"{_IMPORTS} imports of {_IMPORTED}, with a folder", site.imports)
     for callers in (1, 32):
-        await table.measure(f"puts, {callers} callers, with a folder", site.puts(callers))
-    await table.measure("a checkpoint", site.checkpoint())
-    await table.measure(f"{_CHANGED:,} changed files, newsgraph load", site.load_elsewhere())
+        await table.measure(f"puts, {callers} callers, with a folder", partial(site.puts, callers))
+    await table.measure("a checkpoint", site.checkpoint)
+    await table.measure(f"{_CHANGED:,} changed files, newsgraph load", site.load_elsewhere)
     await site.puts(1)
-    await table.measure("close", site.close())
+    await table.measure("close", site.close)
     signal.setitimer(signal.ITIMER_REAL, 0)
     return table.rows
 
@@ -362,6 +407,7 @@ def main() -> None:
     parser.add_argument("--articles", type=int, default=100_000)
     parser.add_argument("--data", type=Path, required=True, help="where to keep the documents")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
+    parser.add_argument("--only", default="", help="measure the rows with this in their names")
     parser.add_argument("--where", action="store_true", help="also what ran in gaps over 8 ms")
     given = parser.parse_args()
     folder, store = given.data / f"folder-{given.articles}", given.data / f"{given.articles}.json"
@@ -372,7 +418,7 @@ def main() -> None:
     print(
         f"{given.articles:,} articles, Python {platform.python_version()}, {os.cpu_count()} cores"
     )
-    rows = uvloop.run(_measure(folder, store, where=given.where))
+    rows = uvloop.run(_measure(folder, store, given.only, where=given.where))
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory {peak_mb:,.0f} MB")
     if given.json:
