@@ -93,6 +93,7 @@ class Row(msgspec.Struct):
 
     name: str
     took_s: float
+    cpu_s: float
     done: int
     turns: int
     over_8: int
@@ -104,14 +105,15 @@ class Row(msgspec.Struct):
     where: dict[str, int]
 
     @classmethod
-    def of(cls, name: str, took_s: float, done: int, probe: Probe) -> Row:
+    def of(cls, name: str, took: _Clocks, done: int, probe: Probe) -> Row:
         """The row for what a probe has measured."""
         gaps = probe.gaps
         walls = [gap.wall for gap in gaps]
         owns = [gap.own for gap in gaps]
         return cls(
             name=name,
-            took_s=took_s,
+            took_s=took.wall,
+            cpu_s=took.used,
             done=done,
             turns=len(gaps),
             over_8=sum(ms > 8 for ms in walls),
@@ -126,21 +128,25 @@ class Row(msgspec.Struct):
     def line(self) -> str:
         """The row as it is printed."""
         return (
-            f"{self.name:<44} {self.took_s:8.2f} {self.done:6,} {self.turns:7,} "
+            f"{self.name:<44} {self.took_s:7.2f} {self.cpu_s:6.2f} {self.done:6,} {self.turns:7,} "
             f"{self.over_8:6,} {self.over_20:6,} {self.longest:8.1f} "
             f"{self.own_over_8:6,} {self.own_over_20:6,} {self.own_longest:8.1f}"
         )
 
 
 _HEAD = (
-    f"{'while':<44} {'took s':>8} {'done':>6} {'turns':>7} "
+    f"{'while':<44} {'took s':>7} {'CPU s':>6} {'done':>6} {'turns':>7} "
     f"{'> 8 ms':>6} {'> 20':>6} {'longest':>8} {'own> 8':>6} {'> 20':>6} {'longest':>8}"
 )
 
 
 class _Clocks(NamedTuple):
-    """A moment, in seconds: by the clock, by the CPU time of this process, and how long the calling
-    thread has waited for a core.
+    """A moment, or what has passed between two, in seconds.
+
+    Attributes:
+        wall: by the clock.
+        used: by the CPU time of this process.
+        waited: how long the calling thread has waited for a core.
     """
 
     wall: float
@@ -155,9 +161,13 @@ class _Clocks(NamedTuple):
             waited_ns = int(os.pread(_schedstat(), 100, 0).split()[1])
         return cls(time.perf_counter(), time.process_time(), waited_ns / 1e9)
 
-    def gap(self, before: _Clocks) -> Gap:
+    def since(self, before: _Clocks) -> _Clocks:
         """What has passed since a moment before."""
-        wall, used, waited = (now - then for now, then in zip(self, before, strict=True))
+        return _Clocks(*(now - then for now, then in zip(self, before, strict=True)))
+
+    def gap(self, before: _Clocks) -> Gap:
+        """The gap since a moment before."""
+        wall, used, waited = self.since(before)
         return Gap(wall * 1e3, max(0.0, min(used, wall - waited)) * 1e3)
 
 
@@ -299,12 +309,14 @@ class _Site:
     async def imports(self) -> int:
         """Imports back to back; half of the documents are new, with dates in between."""
         for number in range(_IMPORTS):
-            half = _IMPORTED // 2
-            new = [(f"{_NEW}/{Path(path).name}", text) for path, text in islice(self.new, half)]
-            known = self.paths[number * half * 7 :: len(self.paths) // half or 1][:half]
-            old = [(p.relative_to(self.folder).as_posix(), _changed(p)) for p in known]
-            await self.writer.import_documents([*new, *old])
+            await self.writer.import_documents(await asyncio.to_thread(self._documents, number))
         return _IMPORTS
+
+    def _documents(self, number: int) -> list[tuple[str, str]]:
+        half = _IMPORTED // 2
+        new = [(f"{_NEW}/{Path(path).name}", text) for path, text in islice(self.new, half)]
+        known = self.paths[number * half * 7 :: len(self.paths) // half or 1][:half]
+        return [*new, *((p.relative_to(self.folder).as_posix(), _changed(p)) for p in known)]
 
     async def puts(self, callers: int) -> int:
         """Single puts back to back, by so many callers."""
@@ -358,11 +370,10 @@ class _Table:
         """Measure the loop's gaps until something is done; what counts it is returned."""
         if self._only not in name:
             return
-        started = time.perf_counter()
+        started = _Clocks.now()
         with self._probe.running():
             done = await run()
-        took_s = time.perf_counter() - started
-        row = Row.of(name, took_s, done, self._probe)
+        row = Row.of(name, _Clocks.now().since(started), done, self._probe)
         self.rows.append(row)
         print(row.line(), flush=True)
         if self._where:
@@ -384,7 +395,7 @@ async def _measure(folder: Path, store: Path, only: str, *, where: bool) -> list
         signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
         gc.callbacks.append(probe.collected)
     print(_HEAD)
-    await table.measure("the first use of an order", partial(site.idle, 0.5))
+    await table.measure("an order is made, as at a start", partial(site.idle, 0.5))
     probe.read()  # so that no other row has it
     await table.measure("nothing runs", partial(site.idle, _IDLE_S))
     await table.measure("a look at all files, none changed", site.load)
