@@ -14,6 +14,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import count
 from math import isqrt
 from typing import Any, NamedTuple
 
@@ -38,6 +39,9 @@ MAX_SPARE = 4_096
 
 _STEP = 1_024
 """How many slots are numbered in one step."""
+
+
+_NUMBERINGS = count(1)
 
 
 class Displaced(NamedTuple):
@@ -89,6 +93,8 @@ class Slots:
     """What all states of one line of writes append to. Nothing in it is ever changed.
 
     Attributes:
+        space: the name of this numbering, which no other has: also one state is numbered in another
+            way where it is read anew.
         ids: the id of each slot's article, also of one that has gone.
         moments: the date of each slot in microseconds, ascending: of its article, or where that is
             displaced, of the slot before.
@@ -96,7 +102,7 @@ class Slots:
         log: the slots that writes have filled, emptied or changed, in their order.
     """
 
-    __slots__ = ("ids", "log", "marks", "moments")
+    __slots__ = ("ids", "log", "marks", "moments", "space")
 
     def __init__(
         self,
@@ -105,6 +111,7 @@ class Slots:
         marks: list[str],
         log: list[int],
     ) -> None:
+        self.space = f"slots {next(_NUMBERINGS)}"
         self.ids = untracked(ids)
         self.moments = moments
         self.marks = untracked(marks)
@@ -116,6 +123,7 @@ class Columns:
 
     Attributes:
         articles: all articles by id.
+        space: see `Slots`.
         ids: see `Slots`; may be longer than `size`.
         size: how many slots there are.
         log: see `Slots`; may be longer than `logged`.
@@ -135,6 +143,7 @@ class Columns:
         "log",
         "logged",
         "size",
+        "space",
     )
 
     def __init__(
@@ -146,6 +155,7 @@ class Columns:
         displaced: tuple[Displaced, ...] = (),
     ) -> None:
         self.articles = articles
+        self.space = slots.space
         self.ids = slots.ids
         self.log = slots.log
         self.size = size

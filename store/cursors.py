@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, NamedTuple
@@ -20,7 +20,6 @@ from .errors import CursorError
 from .model import Article, Diagnostic, Provider, Topic
 from .order_fields import SortKey, from_micros, micros
 from .query import Order
-from .terms import Aliases
 
 Position = tuple[SortKey, ...]
 """The sort keys of an item, one for each step of the order, then what tells equals apart."""
@@ -147,9 +146,9 @@ class Bookmark(NamedTuple):
     topics: str = ""
 
 
-def topics_mark(aliases: Aliases) -> str:
-    """A few characters that name what topics are called in a tree."""
-    text = msgspec.json.encode(aliases, order="sorted")
+def topics_mark(names: Mapping[str, str]) -> str:
+    """A few characters that tell what topics are called in a tree, by their names by slug."""
+    text = msgspec.json.encode(names, order="sorted")
     return hashlib.blake2b(text, digest_size=4).hexdigest()
 
 

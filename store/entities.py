@@ -17,19 +17,21 @@ from .terms import Aliases, topic_aliases
 class TopicTree(NamedTuple):
     """The topics as they are defined: by slug, with the slugs of their children, sorted.
 
-    `aliases`: by which other slugs articles may name them.
+    `aliases`: by which other slugs articles may name them. `names`: what they are called.
     """
 
     definitions: tuple[TopicDefinition, ...]
     by_slug: Mapping[str, TopicDefinition]
     children: Mapping[str, tuple[str, ...]]
     aliases: Aliases
+    names: Mapping[str, str]
 
     @classmethod
     def of(cls, definitions: tuple[TopicDefinition, ...]) -> TopicTree:
         """The tree of these topics."""
         by_slug = {definition.slug: definition for definition in definitions}
-        return cls(definitions, by_slug, _children(by_slug), topic_aliases(definitions))
+        names = {slug: definition.name for slug, definition in by_slug.items()}
+        return cls(definitions, by_slug, _children(by_slug), topic_aliases(definitions), names)
 
 
 def mentions(index: Index, domain: str) -> Iterator[ProviderMention]:

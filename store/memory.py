@@ -75,6 +75,7 @@ class MemorySnapshot:
         self._articles = sorted(articles, key=lambda a: (a.published_date_time, a.id), reverse=True)
         self._definitions = {definition.slug: definition for definition in definitions}
         self.aliases = topic_aliases(self._definitions.values())
+        self.topic_names = {slug: each.name for slug, each in self._definitions.items()}
         self._diagnostics = sorted(set(diagnostics), key=diagnostic_position)
 
     @property

@@ -108,7 +108,8 @@ class Planner:
         else:
             # A page is kept: as an array, a thousand slots take a tenth of what a list does.
             slots = array("I", slots)
-            places = Places("slots", slots, run_of(slots), self._index.columns.size)
+            columns = self._index.columns
+            places = Places(columns.space, slots, run_of(slots), columns.size)
         items = PageItems(self._index.articles, self._index.columns.ids, slots)
         return Page(items, before, behind, total, places)
 

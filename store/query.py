@@ -184,7 +184,8 @@ class Places(msgspec.Struct, frozen=True, gc=False):
     keep of documents, which is faster than by id.
 
     Attributes:
-        space: which numbering this is; the same number is another document in another one.
+        space: the name of this numbering, which no other of this version has; the same number is
+            another document in another one.
         at: the number of each item, in the page's order.
         run: the same as a slice, where they follow each other.
         of: how many numbers there are.

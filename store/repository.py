@@ -118,6 +118,11 @@ class Snapshot(Protocol):
         ...
 
     @property
+    def topic_names(self) -> Mapping[str, str]:
+        """What the topics of the tree are called, by slug; the same object while none changes."""
+        ...
+
+    @property
     def published_count(self) -> int:
         """How many articles the public sees, at once: for estimates of what a query costs."""
         ...

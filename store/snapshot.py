@@ -182,6 +182,11 @@ class IndexedSnapshot:
         return self._tree.aliases
 
     @property
+    def topic_names(self) -> Mapping[str, str]:
+        """See `Snapshot`."""
+        return self._tree.names
+
+    @property
     def published_count(self) -> int:
         """See `Snapshot`."""
         return len(self._published.index.articles)

@@ -223,11 +223,11 @@ class TinyDBRepository:
             turn.close()
             raise
         known = turn.known
-        if done.text is None:
+        if done.text is None and known.checkpoint is not None:
             turn.close()
-        else:
+        else:  # where there is no store yet, a batch that changes nothing makes an empty one
             # Also when this task is cancelled, it is done: with it the turn ends.
-            write = partial(self._files.write, turn, done.text, done.state)
+            write = partial(self._files.write, turn, done.text or b"", done.state)
             known = await asyncio.shield(self._lane.run(write))
             self._wrote = True
         self._take(known)

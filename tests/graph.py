@@ -54,6 +54,12 @@ class Graph:
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
+    async def asked(self, query: str, **variables: Any) -> Any:
+        """The same as `ask`, on an event loop."""
+        answer = await self._answer(query, variables)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
     def refusal(self, query: str, **variables: Any) -> tuple[str, str]:
         """The code and the message of the one error that a query must have."""
         [error] = self.answer(query, **variables)["errors"]

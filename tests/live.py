@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import uvicorn
 
+from gql.websocket_protocol import WebSocketProtocol
+
 T = TypeVar("T")
 
 START_TIMEOUT_S = 10
@@ -73,7 +75,7 @@ class LiveServer(uvicorn.Server):
 def running(app: Any, port: int = 0, **config: Any) -> Iterator[LiveServer]:
     """A server of this ASGI application, on a free port or this one, until the block ends."""
     options: dict[str, Any] = {"lifespan": "auto", "log_level": "warning"}
-    options |= {"ws": "websockets-sansio", **config}
+    options |= {"ws": WebSocketProtocol, **config}
     with socket.create_server(("127.0.0.1", port)) as listener:
         server = LiveServer(uvicorn.Config(app, **options), listener)
         server.start()

@@ -124,6 +124,17 @@ def random_write(rng: Random, world: World) -> Write:
     return write(rng, world)
 
 
+def random_batch(rng: Random, world: World) -> Batch:
+    """The same as a batch for a store that holds what the world does, which then holds more."""
+    write = random_write(rng, world)
+    if isinstance(write, Edit):
+        article = world.articles.get(write.id)
+        changed = article and msgspec.structs.replace(article, **write.fields)
+        write = Batch(puts=(changed,) if changed else ())
+    world.apply(write)
+    return write
+
+
 def topic_tree(rng: Random) -> tuple[TopicDefinition, ...]:
     """A tree of topics, in which parents may be missing or go round in a circle."""
     return tuple({each.slug: each for each in few(rng, _definition, 4)}.values())

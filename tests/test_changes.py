@@ -17,6 +17,7 @@ from store import (
     Batch,
     Condition,
     Field,
+    Filter,
     MemoryRepository,
     Operator,
     change_cursor,
@@ -309,19 +310,21 @@ def named(slug: str, name: str) -> Batch:
     return Batch(topics=(TopicDefinition(slug=slug, name=name),))
 
 
-def back_after(*away: Batch, by_query: bool = False) -> list[tuple[EventKind, str | None]]:
-    """What a follower of the topic "tides" is told that comes back after these batches.
+def of_topic(slug: str) -> Condition:
+    """Articles about a topic."""
+    return Condition(Field.TOPICS, Operator.SOME, (slug,))
 
-    `by_query`: it first pages through what it has missed.
-    """
+
+both = pytest.mark.parametrize("wanted", [EVERYTHING, of_topic("tides")], ids=["all", "some"])
+
+
+def back_after(*away: Batch, wanted: Filter) -> list[tuple[EventKind, str | None]]:
+    """What a follower is told that comes back after these batches, to a topic "tides"."""
     repository = written(named("tides", "The Sea"), put("old", topics=("Oceans",)))
-    follower = Follower(repository, PUBLIC, of_topic("tides"))
+    follower = Follower(repository, PUBLIC, wanted)
     asyncio.run(follower.begin())
     for batch in away:
         asyncio.run(repository.apply(batch))
-    if by_query:
-        page = Graph(repository).ask(PAGE, after=follower.cursor)
-        follower.cursor = page["changes"]["pageInfo"]["endCursor"]
     asyncio.run(follower.listen())
     assert follower.articles == asyncio.run(follower.queried())
     told = [(event.kind, short(event.slug)) for event in follower.told]
@@ -330,24 +333,55 @@ def back_after(*away: Batch, by_query: bool = False) -> list[tuple[EventKind, st
     return told
 
 
-def test_follower_with_a_filter_that_comes_back_is_told_that_topics_were_renamed():
+@both
+def test_follower_that_comes_back_is_told_that_topics_were_renamed(wanted):
     """A gap, once: by which names it knew its topics is in its cursor."""
     oceans = named("tides", "Oceans")
-    assert back_after(oceans) == [(EventKind.GAP, None)]
-    assert back_after(oceans, put("new", topics=("Oceans",))) == [(EventKind.GAP, None)]
+    assert back_after(oceans, wanted=wanted) == [(EventKind.GAP, None)]
+    away = [oceans, put("new", topics=("Oceans",))]
+    assert back_after(*away, wanted=wanted) == [(EventKind.GAP, None)]
 
 
-def test_follower_with_a_filter_is_told_of_renamed_topics_though_it_read_on_by_query():
-    """Pages of the history say nothing of a filter, so what is to be told remains so."""
-    away = [named("tides", "Oceans"), put("new", topics=("Other",))]
-    assert back_after(*away, by_query=True) == [(EventKind.GAP, None)]
+@both
+def test_follower_that_comes_back_is_told_that_a_topic_is_spelt_otherwise(wanted):
+    """Articles show its name, also where the same articles are about it."""
+    assert back_after(named("tides", "the sea"), wanted=wanted) == [(EventKind.GAP, None)]
 
 
-def test_follower_with_a_filter_that_comes_back_to_the_same_names_is_told_no_gap():
-    """What else changes in the tree, or changes and is changed back, is none of its business."""
+@both
+def test_follower_that_comes_back_to_the_same_names_is_told_no_gap(wanted):
+    """What else changes in the tree, or changes and is changed back, is no gap."""
     keywords = TopicDefinition(slug="tides", name="The Sea", keywords=("ebb",))
-    there_and_back = [named("tides", "Oceans"), Batch(topics=(keywords,))]
-    assert back_after(*there_and_back, put("new", topics=("Tides",))) == [(EventKind.PUT, "new")]
+    away = [named("tides", "Oceans"), Batch(topics=(keywords,)), put("new", topics=("Tides",))]
+    assert back_after(*away, wanted=wanted) == [(EventKind.PUT, "new")]
+
+
+def test_follower_without_a_filter_is_told_at_once_that_topics_were_renamed():
+    """Its articles show the topics' names: with the gap it reads them as they are now."""
+
+    async def scenario() -> None:
+        repository = MemoryRepository()
+        follower = Follower(repository, PUBLIC)
+        await repository.apply(put("old", topics=("Tides",)))
+        await follower.begin()
+        await follower.listen(to_come=[named("tides", "The Sea"), put("new")])
+        told = [(event.kind, event.slug and short(event.slug)) for event in follower.told]
+        assert told == [(EventKind.GAP, None), (EventKind.PUT, "new")]
+
+    asyncio.run(scenario())
+
+
+def test_changes_by_query_are_a_gap_once_topics_were_renamed():
+    """As by subscription: then on from there."""
+    repository = written(named("tides", "The Sea"), put("old", topics=("Tides",)))
+    [*_, last] = Graph(repository).ask(PAGE)["changes"]["nodes"]
+    asyncio.run(repository.apply(named("tides", "Oceans")))
+    asyncio.run(repository.apply(put("new")))
+    answer = Graph(repository).ask(PAGE, after=last["cursor"])
+    assert told(answer) == [("GAP", None)]
+    asyncio.run(repository.apply(put("newer")))
+    after = answer["changes"]["pageInfo"]["endCursor"]
+    assert told(Graph(repository).ask(PAGE, after=after)) == [("PUT", "newer")]
 
 
 names = st.sampled_from(["Tides", "The Sea", "Sea"])
@@ -380,11 +414,6 @@ def test_follower_ends_with_what_a_query_shows_whatever_topics_are_called(
         assert follower.articles == await follower.queried()
 
     asyncio.run(scenario())
-
-
-def of_topic(slug: str) -> Condition:
-    """Articles about a topic."""
-    return Condition(Field.TOPICS, Operator.SOME, (slug,))
 
 
 def of_heat(least: int) -> Condition:

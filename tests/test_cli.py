@@ -24,6 +24,7 @@ from gql.settings import PREFIX, Settings, flag, variable
 from store import DocumentWriter, TinyDBRepository
 
 from .conftest import SEEDS
+from .desks import document
 from .graph import SCHEMA
 from .processes import ROOT, environment
 
@@ -187,6 +188,22 @@ def test_folder_with_documents_gets_no_such_word(newsgraph, bad_folder, command)
     out = newsgraph(command, str(bad_folder)).out
     assert "0 articles" in out
     assert "No document" not in out
+
+
+@pytest.mark.parametrize("files", [{}, {"a.md": "no front matter"}], ids=["empty", "all wrong"])
+def test_load_of_a_folder_without_articles_leaves_an_empty_store(newsgraph, files):
+    """What comes after it (queries, servers) finds a store, and no advice to load."""
+    Path("news").mkdir()
+    for name, text in files.items():
+        Path("news", name).write_text(text)
+    assert newsgraph("load", "news", "--store", "s.json").code == 0
+    made = Path("s.json").stat()
+    assert newsgraph("load", "news", "--store", "s.json").code == 0
+    assert Path("s.json").stat() == made
+    code, out, err = newsgraph("query", QUERY, "--store", "s.json")
+    assert (code, out, err) == (0, '{"data":{"articles":{"totalCount":0}}}\n', "")
+    Path("news", "b.md").write_text(document())
+    assert "Loaded    1 article" in newsgraph("load", "news", "--store", "s.json").out
 
 
 def test_load_keeps_its_store_out_of_version_control(newsgraph, bad_folder):

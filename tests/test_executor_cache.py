@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -478,3 +479,27 @@ def test_table_that_outgrows_the_cache_keeps_most_of_its_rows():
             else:
                 add(table, item, b"x" * 100)
     assert found / (5 * len(items)) > 0.6 * cache.capacity_bytes / (len(items) * 720)
+
+
+def test_rows_by_place_are_of_one_numbering_of_a_state(tmp_path):
+    """A state that is read anew has the same name; its articles have other places."""
+    path, pair = tmp_path / "store.json", ExecutorPair()
+    query = (
+        "query ($heat: Int) { articles(filter: {heat: {gte: $heat}}, first: 5) { nodes { slug } } }"
+    )
+
+    async def ask(repository: Repository, *heats: int) -> None:
+        snapshot = await repository.snapshot()
+        for heat in heats:
+            await pair.check(GraphQLRequest(query=query, variables={"heat": heat}), snapshot)
+
+    async def check() -> None:
+        grown = TinyDBRepository.open(path)
+        for day in (3, 1, 5, 2, 4):
+            await grown.apply(Batch(puts=(an_article("a", day=day, heat=day),)))
+        await ask(grown, *range(-5, 3))  # rows are kept, then filed by place
+        read = TinyDBRepository.open(path)
+        assert (await read.snapshot()).version == (await grown.snapshot()).version
+        await ask(read, 3, 4)
+
+    asyncio.run(check())

@@ -6,17 +6,22 @@ import asyncio
 import json
 import os
 import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from gql.http import GraphQLRequest, Idempotency, KeptAnswers, Pipeline
 from gql.http.protocol import Result
 from gql.viewer import Scope
 
 from .schemas import SCHEMA
+from .test_tinydb_storage import files_of_at_most
 from .writing_site import DELETE, FIELDS, PUBLISH, PUT, writing_site
 
 MUTATION = 'mutation { write(line: "a") }'
@@ -259,16 +264,51 @@ def test_keys_are_bounded(send, clock, directory):
     assert (newest.body, oldest.body) == (b"10", b"11")
 
 
-def test_key_of_an_answer_that_a_crash_cut_is_done_again(send, directory):
-    """A part of an answer is none."""
+DAMAGES = {
+    "torn": lambda data: data[:-3],
+    "empty": lambda data: data[:0],
+    "zeros": lambda data: bytes(len(data)),
+    "zeros at the end": lambda data: data[:-1] + b"\0",
+    "zeros in it": lambda data: data.replace(b"1", b"\0"),
+}
 
-    async def both():
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_key_of_an_answer_that_a_crash_damaged_is_done_again(send, executed, directory, damage):
+    """What is not as it was written is no answer, and does not stay."""
+
+    async def several():
         await send()
         [file] = directory.iterdir()
-        file.write_bytes(file.read_bytes()[:-3])
+        file.write_bytes(damage(file.read_bytes()))
+        executed.codes = ("STORE_UNAVAILABLE",)  # so that nothing takes its place
+        await send()
+        assert list(directory.iterdir()) == []
+        executed.codes = ()
         return await send()
 
-    assert asyncio.run(both()).body == b"2"
+    assert asyncio.run(several()).body == b"3"
+
+
+def test_key_of_an_answer_that_cannot_be_kept_is_answered(executed, directory, clock):
+    """Of what the disk takes only a part nothing stays; it is logged, once a minute."""
+    once = Idempotency(executed, Pipeline(SCHEMA), KeptAnswers(directory, clock=clock))
+
+    async def send(caller):
+        return (await once(GraphQLRequest(query=MUTATION), Caller(caller=caller))).body
+
+    async def several():
+        with files_of_at_most(20), capture_logs() as logs:
+            assert [await send(b"a"), await send(b"b")] == [b"1", b"2"]
+            clock.now += 61
+            assert await send(b"c") == b"3"
+        assert list(directory.iterdir()) == []
+        assert [await send(b"a"), await send(b"a")] == [b"4", b"4"]
+        return logs
+
+    first, second = asyncio.run(several())
+    assert first == second
+    assert (first["log_level"], first["reason"]) == ("warning", "File too large")
 
 
 def test_kept_answers_are_private(send, directory):
@@ -360,6 +400,40 @@ def forget_answers(place: Path) -> None:
     """Have a server that ended between its writing and the keeping of its answers."""
     for file in (place / "store.json.answers").iterdir():
         file.unlink()
+
+
+@contextmanager
+def full_disk(directory: Path) -> Iterator[None]:
+    """Have a file system in a directory that takes files, and nothing in them."""
+    directory.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4k,mode=700", "tmpfs", str(directory)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only who may mount a file system can fill one")
+    try:
+        (directory / "filler").write_bytes(b"x" * 4096)
+        yield
+    finally:
+        subprocess.run(["umount", str(directory)], check=True)
+
+
+@pytest.mark.parametrize("damage", [None, bytes.upper, *DAMAGES.values()])
+def test_mutation_whose_answer_is_lost_is_done_once(tmp_path, damage):
+    """On a full disk, or where a kept answer is damaged, the history answers what is sent again."""
+    headers = {"idempotency-key": "k1"}
+    answers = tmp_path / "store.json.answers"
+    with full_disk(answers) if damage is None else nullcontext(), writing_site(tmp_path) as site:
+        first = site.post(PUT, headers=headers, input=FIELDS)
+        for file in answers.iterdir() if damage else ():
+            file.write_bytes(damage(file.read_bytes()))
+        again = site.post(PUT, headers=headers, input=FIELDS)
+        assert (first.status_code, again.status_code) == (200, 200)
+        assert again.json() == first.json()
+        assert first.json()["data"]["putArticle"]["article"]["revision"] == "1"
+        assert "idempotent-replayed" not in again.headers
+        assert len(site.ask("{ changes { nodes { id } } }")["changes"]["nodes"]) == 1
+        if damage:
+            third = site.post(PUT, headers=headers, input=FIELDS)
+            assert third.headers["idempotent-replayed"] == "true"
 
 
 def test_mutation_that_changed_nothing_undoes_nothing_after_a_crash(tmp_path):

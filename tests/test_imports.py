@@ -107,7 +107,7 @@ def test_imports_of_the_transport_from_the_store_are_its_errors():
         ("pyroaring", "store.bitmaps"),
         ("typer", "gql.cli"),
         ("rich", "gql.cli"),
-        ("uvicorn", "gql.cli.serve gql.direct"),
+        ("uvicorn", "gql.cli.serve gql.direct gql.websocket_protocol"),
         ("pydantic", "gql.settings"),
         ("pydantic_settings", "gql.settings"),
         ("dotenv", "gql.settings"),

@@ -95,6 +95,17 @@ def test_serve_with_workers_answers_from_several_processes(folder):
     assert "Traceback" not in (folder / "stderr.txt").read_text()
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serve_of_an_empty_folder_serves_no_articles(tmp_path, workers):
+    """It comes up and says so; nobody has to load first."""
+    (tmp_path / "news").mkdir()
+    with newsgraph("news", "--workers", workers, folder=tmp_path) as server:
+        wait_until_ready(server)
+        assert "Serving   0 articles" in server.said
+        assert total(server.ask()) == 0
+        server.stop()
+
+
 def test_factory_serves_from_the_environment_with_several_workers(folder):
     """`uvicorn gql.app:from_env --factory` works as well, with the same settings."""
     port = free_port()

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -370,6 +371,18 @@ def refused(message: Any) -> Any:
     return message["id"]
 
 
+def test_socket_answers_queries_where_subscriptions_are_full() -> None:
+    """A query holds no place of a subscription, and needs none."""
+    with serving(max_subscriptions=1) as server, opened(server) as one, opened(server) as other:
+        one.begin()
+        other.begin()
+        one.subscribe("s", CHANGES)
+        one.answer("q", "{ __typename }")
+        other.answer("q", "{ __typename }")
+        other.subscribe("s", CHANGES)
+        assert refused(other.receive()) == "s"
+
+
 def test_socket_is_refused_where_there_are_too_many() -> None:
     """The handshake says so, as HTTP would."""
     with serving(max_websockets=1) as server, opened(server) as client:
@@ -492,6 +505,52 @@ def test_socket_slow_consumer_is_let_go_and_can_go_on() -> None:
             query = "subscription ($after: String) { changes(after: $after) { cursor } }"
             again.subscribe("s", query, variables={"after": heard[-1]})
             assert heard + cursors([again.receive() for _ in whole[len(heard) :]]) == whole
+
+
+@contextmanager
+def overfull(server: LiveServer, repository: Repository) -> Iterator[Client]:
+    """A client that does not read, and for which more has come than its connection takes."""
+    with opened(server, max_queue=1, compression=None) as client:
+        client.begin()
+        client.subscribe("s", "subscription { changes { article { content } } }")
+        client.answer("sync", "{ __typename }")
+        for number in range(200):
+            put(server, repository, f"n{number}", content="x" * 100_000)
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("settings", "pings"),
+    [
+        ({"send_timeout_s": 1}, {"ws_ping_interval": None, "ws_ping_timeout": 60}),
+        ({"send_timeout_s": 60}, {"ws_ping_interval": 0.1, "ws_ping_timeout": 0.5}),
+    ],
+    ids=["a message is not taken", "a ping is not answered"],
+)
+def test_socket_slow_consumer_that_reads_again_sees_why_it_was_let_go(settings, pings) -> None:
+    """Behind what it had not read is 1013, on which clients come again, and the reason."""
+    repository = MemoryRepository()
+    app = create_app(Settings(**settings), repository)
+    with running(app, **pings) as server, overfull(server, repository) as client:
+        server.do(until(lambda: not app.realtime.connections))
+        messages, code, reason = client.to_the_end()
+        with urllib.request.urlopen(f"{server.url}/metrics") as metrics:  # noqa: S310  # ours
+            assert b'newsgraph_slow_clients_total{transport="websocket"} 1.0' in metrics.read()
+    assert len(messages) > 1
+    assert (code, reason) == (1013, "Too slow: connect again and go on from your last cursor")
+
+
+def test_socket_of_who_never_reads_again_is_dropped() -> None:
+    """Nothing is held for it once it had the time of a message to see that it is closed."""
+    repository = MemoryRepository()
+    app = create_app(Settings(send_timeout_s=1), repository)
+    with (
+        running(app, ws_ping_interval=None, ws_ping_timeout=1) as server,
+        overfull(server, repository) as client,
+    ):
+        server.do(until(lambda: not server.server_state.connections))
+        _, code, _ = client.to_the_end()
+        assert code == 1006
 
 
 def test_socket_closes_with_1001_when_the_server_stops(repository: MemoryRepository) -> None:

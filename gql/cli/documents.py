@@ -10,7 +10,15 @@ import msgspec
 import typer
 from rich.markup import escape
 
-from store import FolderLoader, LoadReport, Severity, Visibility, check_folder, export_folder
+from store import (
+    Batch,
+    FolderLoader,
+    LoadReport,
+    Severity,
+    Visibility,
+    check_folder,
+    export_folder,
+)
 from store.scan import ENDINGS
 
 from .. import garbage
@@ -69,7 +77,9 @@ async def load_folder(
         options = load_options(settings, prune=prune, overwrite=overwrite)
         loader = FolderLoader(repository, settings.folder, options)
         with progress_bar("Reading documents") as progress:
-            return await loader.load(progress)
+            report = await loader.load(progress)
+        await repository.apply(Batch())  # an empty folder leaves a store, too
+        return report
     finally:
         await repository.close()
 

@@ -22,6 +22,7 @@ from ..loading import folder_loader, open_store
 from ..logs import configure_logging
 from ..metrics import MULTIPROCESS_FOLDER
 from ..settings import Settings, SettingsError
+from ..websocket_protocol import WebSocketProtocol
 from .documents import load_folder, print_report
 from .options import as_environment, with_settings
 from .output import out, plural, progress_bar
@@ -100,7 +101,7 @@ def uvicorn_config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
         app,
         loop="uvloop",
         http=DirectProtocol,
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=settings.max_body_bytes,
         ws_ping_interval=settings.keep_alive_s,
         ws_ping_timeout=settings.send_timeout_s,

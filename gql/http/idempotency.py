@@ -9,7 +9,8 @@ under the same key, and it is not executed again. What this promises:
 - While the first request runs, others with its key wait for it.
 - An answer with errors is kept where something was written. Where nothing was, it is not: a fault
   that has passed may be tried again.
-- A write is done once also if the server ends before its answer is kept. The store keeps, with each
+- A write is done once also if the server ends before its answer is kept, if the disk does not take
+  the answer, or loses it: a file that is damaged is no answer. The store keeps, with each
   change and as long as it keeps the history, the key, a digest of the request, and the field that
   made it; so it does where a field found all as it was to be. Sent again, that field writes
   nothing: it is answered with the revision of then and the article as it is now. Fields that had
@@ -20,7 +21,6 @@ https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from typing import Protocol
 
@@ -116,7 +116,7 @@ class Idempotency:
                 if ReusedInHistoryError.code in result.error_codes:
                     raise KeyReusedError
                 if context.has_written or (result.has_data and not result.error_codes):
-                    await asyncio.to_thread(entry.keep, _answer(digest, result))
+                    await self.answers.keep(entry, _answer(digest, result))
                 return result
         if kept.request != digest:
             raise KeyReusedError

@@ -1,4 +1,8 @@
-"""Answers on the disk, one file each, which one process at a time may look at or write."""
+"""Answers on the disk, one file each, which one process at a time may look at or write.
+
+A file is a `KeptAnswer` behind its CRC-32, in 4 bytes: a crash may leave a part of it, or zeros.
+What is damaged counts as no answer, and goes.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,22 @@ import asyncio
 import fcntl
 import os
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
+from gql.logs import get_logger
 from store.errors import StoreUnavailableError
 
 KEPT_S = 24 * 3600
 MAX_KEPT = 10_000
 _PRUNE_EVERY = 100
 _LOOK_AGAIN_S = 0.01
+_WARN_EVERY_S = 60
+_CHECKSUM_BYTES = 4
 
 
 class KeptAnswer(msgspec.Struct, frozen=True):
@@ -43,21 +51,36 @@ class Entry:
         self.is_empty = self.found is None
 
     def _read(self) -> KeptAnswer | None:
-        data = os.pread(self._handle, os.fstat(self._handle).st_size, 0)
-        with suppress(msgspec.DecodeError):  # a crash may have left a part of an answer
-            answer = _decode(data)
+        with suppress(OSError, ValueError):  # what decoders raise is a ValueError
+            data = os.pread(self._handle, os.fstat(self._handle).st_size, 0)
+            answer = _decode(_checked(data))
             if answer.at > self._now - KEPT_S:
                 return answer
         return None
 
     def keep(self, answer: KeptAnswer) -> None:
-        """Keep an answer, flushed to the disk."""
+        """Keep an answer, flushed to the disk. Raises: OSError: it is not kept."""
         data = msgspec.msgpack.encode(msgspec.structs.replace(answer, at=self._now))
+        data = _checksum(data) + data
         os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, data, 0)
+        written = 0
+        while written < len(data):  # a disk that is nearly full takes a part
+            written += os.pwrite(self._handle, data[written:], written)
         os.utime(self._handle, (self._now, self._now))
         os.fsync(self._handle)
         self.is_empty = False
+
+
+def _checksum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(_CHECKSUM_BYTES)
+
+
+def _checked(data: bytes) -> bytes:
+    """What was written behind its checksum. Raises: ValueError: it is another."""
+    checksum, rest = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
+    if checksum != _checksum(rest):
+        raise ValueError("the checksum is wrong")
+    return rest
 
 
 class KeptAnswers:
@@ -78,6 +101,30 @@ class KeptAnswers:
         self._max_kept = max_kept
         self._clock = clock
         self._until_prune = 0
+        self._warn_again_at = 0.0
+
+    async def keep(self, entry: Entry, answer: KeptAnswer) -> None:
+        """Keep an answer in its place. Where the disk does not take it, that is logged.
+
+        What was written stands all the same, and the store finds it again by its key.
+        """
+        try:
+            await asyncio.to_thread(entry.keep, answer)
+        except OSError as error:
+            self._warn(error)
+
+    def _warn(self, error: OSError) -> None:
+        """Log that answers are not kept, once a minute: a full disk refuses every one."""
+        if self._clock() < self._warn_again_at:
+            return
+        self._warn_again_at = self._clock() + _WARN_EVERY_S
+        get_logger().warning(
+            "answer_not_kept",
+            directory=str(self._directory),
+            reason=error.strerror,
+            effect="Its mutation is done and answered; sent again, the history answers it.",
+            remedy="Free some space, or give the server the right to write there.",
+        )
 
     @asynccontextmanager
     async def entry(self, name: str) -> AsyncIterator[Entry]:
@@ -89,7 +136,8 @@ class KeptAnswers:
         except OSError as error:
             raise StoreUnavailableError(
                 f"Answers cannot be kept beside the store: {error.strerror}. Nothing was done. "
-                "Give the server the right to write there, or send no Idempotency-Key."
+                "Free some space or give the server the right to write there, or send no "
+                "Idempotency-Key."
             ) from error
         try:
             entry = Entry(handle, self._clock())
@@ -97,7 +145,8 @@ class KeptAnswers:
                 yield entry
             finally:
                 if entry.is_empty:
-                    path.unlink(missing_ok=True)
+                    with suppress(OSError):  # what stays is damaged, or old, and counts as none
+                        path.unlink()
         finally:
             os.close(handle)
 

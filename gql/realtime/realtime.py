@@ -78,7 +78,7 @@ class Realtime:
 
     @property
     def connections(self) -> int:
-        """How many WebSockets are open and operations run; 0 when all have ended."""
+        """How many WebSockets and subscriptions are open; 0 when all have ended."""
         return self._sockets.taken + self._service.places.taken
 
     def stop(self) -> None:

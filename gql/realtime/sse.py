@@ -109,7 +109,8 @@ class EventStreams:
         """Begin the operation; if it has, what follows is a stream, even one of errors."""
         with ExitStack() as held:
             try:
-                held.enter_context(self._service.places.one())
+                if self._service.operations.kind(request) is OperationType.SUBSCRIPTION:
+                    held.enter_context(self._service.places.one())
                 answers = await self._begin(request, scope)
             except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
                 await _respond(failure(error), send)

@@ -18,6 +18,7 @@ from gql.http import GraphQLRequest, HttpSettings, Result
 from gql.http.encoding import decode
 from gql.http.handler import failure
 from gql.logs import get_logger
+from gql.schema import Context
 from store import StoreError
 
 from .authority import TooManyError, with_authorization
@@ -103,7 +104,9 @@ class Socket:
         while True:
             received = await self._receive()
             if received["type"] == "websocket.disconnect":
-                raise SocketClosed
+                # The server's own code for who answers no ping: see `gql.websocket_protocol`.
+                is_slow = received.get("code") == CloseCode.TRY_AGAIN_LATER
+                raise TooSlow if is_slow else SocketClosed
             text = received.get("text")
             if text is not None and len(text) > self._settings.max_message_bytes:
                 raise SocketClosed(CloseCode.TOO_BIG, "The message is too big")
@@ -209,8 +212,7 @@ class Socket:
 
     async def _operate(self, id: str, request: GraphQLRequest, begun: asyncio.Event) -> None:
         try:
-            with self._service.places.one():
-                result = await self._result(id, request, begun)
+            result = await self._result(id, request, begun)
         except SocketClosed:
             raise
         except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
@@ -235,6 +237,13 @@ class Socket:
             return await asyncio.shield(self._service.operations.execute(request, context))
         if kind is not OperationType.SUBSCRIPTION:
             return await self._service.operations.execute(request, context)
+        with self._service.places.one():
+            return await self._follow(id, request, context, begun)
+
+    async def _follow(
+        self, id: str, request: GraphQLRequest, context: Context, begun: asyncio.Event
+    ) -> Result | None:
+        """Send the answers of a subscription; a result where it cannot begin."""
         answers = await self._service.operations.subscribe(request, context)
         if isinstance(answers, Result):
             return answers

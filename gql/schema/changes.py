@@ -18,7 +18,7 @@ from .batch_loads import load_articles
 from .connection import EdgeValue, First, PageInfo, check_size, given
 from .context import Info
 from .filters import store_filter
-from .following import ChangeEvent, EventKind, Told, events, follow, history_after
+from .following import ChangeEvent, EventKind, Told, events, follow, gap_until_now, history_after
 from .graph import Article
 from .links import Link, linked, one
 
@@ -125,7 +125,10 @@ async def resolve_changes(
     begin = bookmark(given(after), context.snapshot, 0)
     visibility = context.viewer.visibility
     history = await history_after(context.source, begin, visibility, size)
-    told = events(history, visibility, begin.topics)
+    topics = topics_mark(context.snapshot.topic_names)
+    told = events(history, visibility, topics)
+    if begin.topics not in (topics, ""):
+        told = [gap_until_now(history, topics)]
     in_snapshot = [
         event
         for event in told
@@ -147,7 +150,7 @@ def bookmark(cursor: str | None, snapshot: Snapshot, revision: int) -> Bookmark:
     Raises: CursorError.
     """
     if cursor is None:
-        return Bookmark(revision, topics=topics_mark(snapshot.aliases))
+        return Bookmark(revision, topics=topics_mark(snapshot.topic_names))
     return decode_change_cursor(cursor)
 
 

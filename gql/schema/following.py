@@ -7,8 +7,8 @@ shows. It may be told too much, never too little:
 - DELETE: drop the article if it is held.
 - GAP: what happened before this event is not known any more; read everything anew, then go on.
 
-A cursor says by what names topics were known when its reader was last told all about them: they are
-kept from cursor to cursor, until a GAP makes whoever follows a filter read everything anew.
+A cursor says by what names topics were known: where they have others, articles show others, and a
+filter may match others, though none has changed. That is a GAP, too.
 """
 
 from __future__ import annotations
@@ -104,14 +104,15 @@ def _event(change: Change, visibility: Visibility, topics: str) -> ChangeEvent:
 def _gap(history: History, topics: str) -> ChangeEvent:
     """A gap ends where the kept changes begin; where none follows, at what the store is now."""
     if not history.changes:
-        return _gap_until_now(history, topics)
+        return gap_until_now(history, topics)
     first = history.changes[0]
     revision = first.revision - 1
     cursor = change_cursor(revision, topics=topics)
     return ChangeEvent(revision=revision, cursor=cursor, kind=EventKind.GAP, at=first.at)
 
 
-def _gap_until_now(history: History, topics: str) -> ChangeEvent:
+def gap_until_now(history: History, topics: str) -> ChangeEvent:
+    """A gap that ends where a part of the history does."""
     cursor = change_cursor(history.revision, history.at, topics)
     now = datetime.now(UTC)
     return ChangeEvent(revision=history.revision, cursor=cursor, kind=EventKind.GAP, at=now)
@@ -134,7 +135,7 @@ async def history_after(
 async def cursor_at(source: ChangeSource, revision: int, snapshot: Snapshot) -> str:
     """The cursor of a revision for who reads a snapshot."""
     history = await source.changes(revision, Visibility.ALL, 0)
-    return change_cursor(revision, history.at, topics_mark(snapshot.aliases))
+    return change_cursor(revision, history.at, topics_mark(snapshot.topic_names))
 
 
 async def narrowed(
@@ -162,18 +163,18 @@ async def follow(
 ) -> AsyncGenerator[Told, None]:
     """Every event after a bookmark, for as long as somebody listens.
 
-    Where the topic tree has come to give topics other names, other articles may be wanted, though
-    none has changed: that is a gap. So is a state that a backup brought back.
+    Topics that have come to have other names are a gap, and so is a state that a backup brought
+    back.
     """
     visibility = context.viewer.visibility
     while True:
         history = await history_after(source, after, visibility, PAGE)
         # Taken after the history, so that no change in it is news to the snapshot.
         snapshot = await source.snapshot()
-        topics = after.topics if wanted is None else topics_mark(snapshot.aliases)
+        topics = topics_mark(snapshot.topic_names)
         told = events(history, visibility, topics)
-        if wanted is not None and after.topics not in (topics, ""):
-            told = [_gap_until_now(history, topics)]
+        if after.topics not in (topics, ""):
+            told = [gap_until_now(history, topics)]
         elif wanted is not None:
             passes = predicate(wanted, snapshot.aliases)
             told = await narrowed(told, snapshot, visibility, passes)
