@@ -32,8 +32,10 @@ from .atomic_file import (
 )
 from .change_log import FORMAT, DamagedLineError, Header, Log, Place, line_of, text_of
 from .checkpoint import Checkpoint, read_checkpoint
+from .cursors import Cursors
 from .errors import StoreCorruptError
 from .known import Known, Turn
+from .snapshot import IndexedSnapshot
 from .state import State
 from .steps import PAUSE_S, finish, free
 from .tinydb_storage import write_tables_aside
@@ -55,12 +57,15 @@ class _OtherFilesError(Exception):
 class StoreFiles:
     """A store's files. Keeps no state but the tables of the last checkpoint it knows."""
 
-    def __init__(self, path: Path, history_limit: int, log_bytes: int) -> None:
+    def __init__(
+        self, path: Path, history_limit: int, log_bytes: int, cursor_key: bytes | None = None
+    ) -> None:
         self.path = path
         self.log_path = path.with_name(f"{path.name}.log")
         self._checkpoint_turn = path.with_name(f"{path.name}.checkpoint")
         self.history_limit = history_limit
         self._log_bytes = log_bytes
+        self._cursor_key = cursor_key  # of a store that is made here
         self._base = Checkpoint()  # so that a checkpoint costs what differs
 
     def open(self) -> Known:
@@ -72,7 +77,7 @@ class StoreFiles:
             self.path.parent.stat()
         remove_leftovers(self.path, self._checkpoint_turn)
         remove_leftovers(self.log_path, self.path)
-        known = self._read(Known())
+        known = self._read(self._nothing())
         if not self.is_current(known):
             with contextlib.suppress(OSError), locked(self.path, wait=False):
                 known = self._follow(known)
@@ -231,6 +236,8 @@ class StoreFiles:
         if old is None:
             raise _OtherFilesError
         now = signature(self.log_path)
+        if now is not None and now.inode == old.inode and now.size_bytes < known.end:
+            raise _OtherFilesError  # a backup was copied over it
         # Looked at first: a log that was replaced is finished, so its rest is read to the end.
         known = self._replayed(known, old, known.end)
         if now is None or now.inode == old.inode:
@@ -264,12 +271,17 @@ class StoreFiles:
         found = signature(self.path)
         base = read_checkpoint(self.path, self._base)
         self._go_on_from(base)
+        if found is None and (log is None or not log.read(log.start).records):
+            return self._nothing()  # the file was removed, and all that was written with it
         known = Known(base.state(old), found)
         if log is None:
             return known
-        if found is None and not log.read(log.start).records:
-            return Known()  # the file was removed, and all that was written with it
         return self._replayed(known, log, log.start, base.meta.log)
+
+    def _nothing(self) -> Known:
+        """What is known of a store that has no file, which will have a key of its own."""
+        snapshot = IndexedSnapshot.build(cursors=Cursors(self._cursor_key))
+        return Known(State(snapshot))
 
     def _replayed(self, known: Known, log: Log, start: int, also: str | None = None) -> Known:
         """What a log says beyond a known state, which stands in it by its own name or as `also`.

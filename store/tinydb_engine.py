@@ -17,13 +17,13 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from .changes import HISTORY_LIMIT, Kept
+from .changes import HISTORY_LIMIT
 from .errors import StoreError, StoreUnavailableError
 from .known import Known, Turn
 from .lane import Lane
 from .layered import Layered
-from .model import Change, Visibility
-from .repository import Batch, History, SourceFile
+from .model import Change
+from .repository import Batch, SourceFile
 from .snapshot import IndexedSnapshot
 from .state import Result, written
 from .steps import finish, free, interleave
@@ -84,14 +84,17 @@ class TinyDBRepository:
         *,
         history_limit: int = HISTORY_LIMIT,
         log_bytes: int = LOG_BYTES,
+        cursor_key: bytes | None = None,
     ) -> TinyDBRepository:
         """The store in this file; where there is none, the first batch makes it.
+
+        It then has this key for its cursors, or a random one.
 
         Blocks while it reads, some 50 us a document. The newest `history_limit` changes are kept.
         The log may grow to `log_bytes`, or to the file's size where that is larger.
         Raises: StoreCorruptError: it is no store. StoreUnavailableError: it cannot be read.
         """
-        return cls(StoreFiles(Path(path).resolve(), history_limit, log_bytes))
+        return cls(StoreFiles(Path(path).resolve(), history_limit, log_bytes, cursor_key))
 
     async def snapshot(self) -> IndexedSnapshot:
         """See `Repository`. Looks whether others have written, and reads what they did."""
@@ -122,14 +125,6 @@ class TinyDBRepository:
             self._writer = asyncio.create_task(self._write_all())
         return await request.revision
 
-    async def changes(
-        self, after: int, visibility: Visibility, limit: int = 1_000, at: datetime | None = None
-    ) -> History:
-        """See `Repository`."""
-        await self.snapshot()
-        state = self._known.state
-        return Kept(state.changes, state.snapshot.revision).history(after, visibility, limit, at)
-
     async def wait(self, version: str) -> IndexedSnapshot:
         """See `Repository`. What others have written is noticed within some 50 ms."""
         while (snapshot := await self.snapshot()).version == version:
@@ -142,7 +137,8 @@ class TinyDBRepository:
         """See `Repository`. Looks at all that are kept."""
         await self.snapshot()
         state = self._known.state
-        return [change for change in chain(state.changes, state.unchanged) if change.key == key]
+        changes = state.snapshot.history.changes
+        return [change for change in chain(changes, state.unchanged) if change.key == key]
 
     async def sources(self) -> Layered[str, SourceFile]:
         """See `Repository`."""
