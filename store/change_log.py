@@ -17,7 +17,7 @@ import weakref
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -85,10 +85,16 @@ class DamagedLineError(ValueError):
         self.number = number
 
 
-V = TypeVar("V", Header, Record)
+class _Encoded(Record, frozen=True, kw_only=True):
+    """A record whose articles are text as yet."""
+
+    puts: tuple[msgspec.Raw, ...] = ()  # type: ignore[assignment]
+
+
 _decode_line = msgspec.json.Decoder(_Line).decode
-_header = msgspec.json.Decoder(Header)
-_record = msgspec.json.Decoder(Record)
+_decode_header = msgspec.json.Decoder(Header).decode
+_decode_encoded = msgspec.json.Decoder(_Encoded).decode
+_decode_article = msgspec.json.Decoder(Article).decode
 
 
 def text_of(value: Header | Record) -> bytes:
@@ -96,9 +102,12 @@ def text_of(value: Header | Record) -> bytes:
     return msgspec.json.encode(value)
 
 
-def read_back(text: bytes) -> Record:
-    """The record as everyone else will read it."""
-    return _record.decode(text)
+def read_back(text: bytes | msgspec.Raw) -> Record:
+    """The record as everyone else will read it. An article at a time, since there may be many."""
+    found = _decode_encoded(text)
+    parts = {name: getattr(found, name) for name in Record.__struct_fields__}
+    parts["puts"] = tuple([_decode_article(article) for article in found.puts])
+    return Record(**parts)
 
 
 def line_of(text: bytes) -> bytes:
@@ -106,12 +115,12 @@ def line_of(text: bytes) -> bytes:
     return b'{"crc32":%d,"record":%b}\n' % (zlib.crc32(text), text)
 
 
-def read_line(line: bytes, decoder: msgspec.json.Decoder[V]) -> V:
-    """What a line says. Raises: ValueError: it is not as it was written."""
+def _text_in(line: bytes) -> msgspec.Raw:
+    """The text of the record in a line. Raises: ValueError: it is not as it was written."""
     found = _decode_line(line)
     if zlib.crc32(found.record) != found.crc32:
         raise ValueError("its checksum is wrong")
-    return decoder.decode(found.record)
+    return found.record
 
 
 class Tail(msgspec.Struct, frozen=True):
@@ -133,7 +142,7 @@ class Log:
         self.inode = os.fstat(handle).st_ino
         first = self._bytes(0, _HEADER_BYTES).split(b"\n", 1)[0]
         try:
-            self.header = read_line(first, _header)
+            self.header = _decode_header(_text_in(first))
         except ValueError as error:
             raise DamagedLineError(1, str(error)) from error
         self.start = len(first) + 1
@@ -160,7 +169,7 @@ class Log:
         records = []
         for number, line in enumerate(lines, start=2):
             try:
-                records.append(read_line(line, _record))
+                records.append(read_back(_text_in(line)))
             except ValueError as error:
                 # Blocks that did not reach the disk before the machine lost power read as zeros.
                 if number <= len(lines) or rest or b"\0" not in line:

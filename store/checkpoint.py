@@ -11,11 +11,12 @@ import msgspec
 
 from .changes import ChangeHistory
 from .cursors import KEY_BYTES, Cursors
+from .layered import Layered
 from .model import Article, Change, Diagnostic, TopicDefinition
 from .recent import Recent
 from .repository import SourceFile
 from .state import State, version_and_step
-from .steps import finish, paced
+from .steps import finish, paced, pieces
 from .tinydb_storage import FORMAT, Documents, Editor, Meta, Tables, broken, read_meta, read_tables
 
 Values = Mapping[int, Any]
@@ -44,7 +45,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
         """The state that this is; what is as in an older one is not made again."""
         before = old.snapshot.articles
         articles = {article.id: article for article in self.values["articles"].values()}
-        changed: dict[str, Article | None] = dict.fromkeys(before.flat().keys() - articles.keys())
+        changed: dict[str, Article | None] = {id: None for id in before if id not in articles}
         changed.update((id, a) for id, a in articles.items() if before.find(id) is not a)
         version, step = version_and_step(self.meta.version or "")
         return State(
@@ -58,7 +59,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
                     self._cursors(old.snapshot.cursors),
                 )
             ),
-            {source.path: source for source in self.values["sources"].values()},
+            Layered({source.path: source for source in self.values["sources"].values()}),
             Recent(self.values["unchanged"].values()),
             step,
         )
@@ -83,13 +84,13 @@ class Checkpoint(msgspec.Struct, frozen=True):
         snapshot, history = state.snapshot, state.snapshot.history
         values: Mapping[str, Values] = {
             "articles": {
-                each.revision: each for each in paced(snapshot.articles.flat().values(), pause_s)
+                each.revision: each for _, each in paced(snapshot.articles.entries(), pause_s)
             },
             "changes": {change.revision: change for change in paced(history.changes, pause_s)},
             "unchanged": dict(enumerate(state.unchanged, start=1)),
             "topics": dict(enumerate(snapshot.definitions, start=1)),
             "diagnostics": dict(enumerate(snapshot.diagnostics, start=1)),
-            "sources": self._numbered(state.sources),
+            "sources": self._numbered(state.sources, pause_s),
         }
         editor = Editor(self.tables, pause_s)
         for name, after in values.items():
@@ -107,21 +108,22 @@ class Checkpoint(msgspec.Struct, frozen=True):
         return Checkpoint(editor.tables(), values, meta)
 
     def contents(self) -> list[object]:
-        """All documents, as text and as values."""
+        """All documents, as text and as values, and what holds them, for `free`."""
+        tables: list[Mapping[Any, Any]] = [*self.tables.values(), *self.values.values()]
         found: list[object] = []
-        for texts in self.tables.values():
-            found += texts.values()
-        for values in self.values.values():
-            found += values.values()
+        for table in tables:
+            found += [*pieces(table), *pieces(table.values()), table]
         return found
 
-    def _numbered(self, sources: Mapping[str, SourceFile]) -> Values:
+    def _numbered(self, sources: Layered[str, SourceFile], pause_s: float) -> Values:
         """Sources by numbers: those that were there keep theirs."""
         before: Mapping[int, SourceFile] = self.values["sources"]
-        kept = {n: s for n, s in before.items() if sources.get(s.path) is s}
-        paths = {source.path for source in kept.values()}
-        new = (source for path, source in sources.items() if path not in paths)
-        return {**kept, **dict(enumerate(new, start=max(before, default=0) + 1))}
+        numbered = paced(before.items(), pause_s)
+        kept = {n: s for n, s in numbered if sources.find(s.path) is s}
+        paths = {source.path for source in paced(kept.values(), pause_s)}
+        new = (s for path, s in paced(sources.entries(), pause_s) if path not in paths)
+        kept.update(enumerate(new, start=max(before, default=0) + 1))
+        return kept
 
 
 def read_checkpoint(path: Path, known: Checkpoint) -> Checkpoint:

@@ -26,6 +26,7 @@ from .layered import Layered
 from .model import Article
 from .order_fields import micros
 from .steps import Steps
+from .untracked import untracked
 
 Moment = tuple[int, str]
 """A position in the order by date: microseconds and id."""
@@ -111,10 +112,10 @@ class Slots:
         log: list[int],
     ) -> None:
         self.space = f"slots {next(_NUMBERINGS)}"
-        self.ids = ids
+        self.ids = untracked(ids)
         self.moments = moments
-        self.marks = marks
-        self.log = log
+        self.marks = untracked(marks)
+        self.log = untracked(log)
 
 
 class Columns:
@@ -181,11 +182,11 @@ class Columns:
             or self.logged > 2 * self.size + MAX_SPARE
         )
 
-    def renumbered(self, order: Sequence[int], logged: int) -> Steps[Columns]:
+    def renumbered(self, order: Sequence[int], numbers: Ordinals, logged: int) -> Steps[Columns]:
         """The same articles in slots of their own, none of them empty or displaced.
 
-        `order` are their present slots in the order by date. Of the log stays what came after the
-        first `logged` entries.
+        `order` are their present slots in the order by date, `numbers` the new slots by these. Of
+        the log stays what came after the first `logged` entries.
         """
         moments, ids = array("q"), []
         displaced = {each.ordinal: each.moment for each in self.displaced}
@@ -194,18 +195,18 @@ class Columns:
             moments.extend([displaced.get(slot, self._slots.moments[slot]) for slot in block])
             ids += [self.ids[slot] for slot in block]
             yield
-        numbers = self.numbers(order)
         log = numbers[self.log[logged : self.logged]].tolist() if self.logged > logged else []
         slots = Slots(ids, moments, ids.copy(), log)
+        yield
         return Columns(self.articles, slots, len(ids), len(log))
 
-    def numbers(self, order: Sequence[int]) -> Ordinals:
+    def numbers(self, order: array[int]) -> Ordinals:
         """By slot, where in `order` it is; its length for a slot that is not there.
 
         With one for the slot behind all, which stands in a log for those that went before.
         """
         numbers = np.full(self.size + 1, len(order), dtype=np.uint32)
-        numbers[order] = np.arange(len(order), dtype=np.uint32)
+        numbers[np.frombuffer(order, dtype=np.uint32)] = np.arange(len(order), dtype=np.uint32)
         return numbers
 
     def ordinal_of(self, article: Article) -> int:

@@ -6,6 +6,7 @@ shared. That of the published articles holds nothing of a draft.
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -142,12 +143,12 @@ class Index:
 
     def renumbered(self, columns: Columns, numbers: Ordinals) -> Steps[Index]:
         """The same index over other slots, by the present ones."""
-        by_slot = numbers.tolist()
+        by_slot = array("I", numbers.tobytes())
         yield
         postings = {}
         for family, found in self.postings.items():
             of_terms: dict[str, Posting] = {}
-            for n, (term, posting) in enumerate(found.flat().items()):
+            for n, (term, posting) in enumerate(found.entries()):
                 if isinstance(posting, tuple):
                     of_terms[term] = tuple(sorted([by_slot[slot] for slot in posting]))
                 else:
@@ -157,6 +158,10 @@ class Index:
             postings[family] = Layered(of_terms)
         live = bitmap_of(numbers[as_array(self.live)], columns.size)
         return Index(columns, self.articles, live, postings)
+
+    def contents(self) -> list[object]:
+        """All postings, and what holds them, for `free`."""
+        return [each for postings in self.postings.values() for each in postings.contents()]
 
     def posting(self, family: str, term: str) -> Posting:
         """The ordinals under a term."""

@@ -26,6 +26,10 @@ class Known(msgspec.Struct, frozen=True):
     end: int = 0
     mark: int = 0
 
+    def shares(self, other: Known) -> bool:
+        """Whether most of what one takes in memory the other needs, too."""
+        return self.state.snapshot.shares(other.state.snapshot)
+
     def is_all(self, file: Signature | None, log: Signature | None) -> bool:
         """Whether files that look like this hold nothing else. None, a lost one, says nothing."""
         if log and (not self.log or (log.inode, log.size_bytes) != (self.log.inode, self.end)):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
+
+from .steps import pieces
+from .untracked import untracked
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -28,7 +31,7 @@ class Layered(Mapping[K, V]):
     def __init__(
         self, base: dict[K, V], over: dict[K, V | None] | None = None, size: int | None = None
     ) -> None:
-        self._base = base
+        self._base = untracked(base)
         self._over = over or {}
         self._size = len(base) if size is None else size
         self._asked = 0
@@ -60,6 +63,37 @@ class Layered(Mapping[K, V]):
         found = map(base.get, keys)
         return list(map(over.get, keys, found) if over else found)
 
+    def entries(self) -> Iterator[tuple[K, V]]:
+        """The keys with what is there, in no copy: others have their turns in between."""
+        over, base = self._over, self._base
+        for key, value in base.items():
+            now = over.get(key, value)
+            if now is not None:
+                yield key, now
+        for key, now in over.items():
+            if now is not None and key not in base:
+                yield key, now
+
+    def changes_since(self, older: Layered[K, V]) -> dict[K, V | None]:
+        """What `derive` makes this of an older one, by identity: keys -> what is there now.
+
+        Costs what the two have over a dict that they share; else, now and then, a look at all.
+        """
+        if self is older:
+            return {}
+        if self._base is older._base:
+            keys: Iterable[K] = self._over.keys() | older._over.keys()
+            return {key: self.find(key) for key in keys if self.find(key) is not older.find(key)}
+        changed: dict[K, V | None] = {
+            key: now for key, now in self.entries() if older.find(key) is not now
+        }
+        changed.update((key, None) for key in older if key not in self)
+        return changed
+
+    def contents(self) -> list[object]:
+        """All values, and what holds them, for `free`."""
+        return [*pieces(self._base.values()), *pieces(self._over.values()), self]
+
     def flat(self) -> dict[K, V]:
         """All of it as a dict of one's own."""
         over, base = self._over, self._base
@@ -70,7 +104,7 @@ class Layered(Mapping[K, V]):
         self._asked += asked
         if self._asked * COPY > len(self._base):
             # Another thread may be reading: with what is over it, the new base says the same.
-            self._base = self.flat()
+            self._base = untracked(self.flat())
             self._over = {}
 
     def __getitem__(self, key: K) -> V:
@@ -84,7 +118,7 @@ class Layered(Mapping[K, V]):
         return over[key] is not None if key in over else key in base
 
     def __iter__(self) -> Iterator[K]:
-        return iter(self.flat())
+        return (key for key, _ in self.entries())
 
     def __len__(self) -> int:
         return self._size

@@ -14,11 +14,12 @@ from .errors import StoreError
 from .files import FileReading, Progress, read_files
 from .folder_files import finish_writes, folder_turn, forget_begun
 from .frontmatter import Limits
-from .manifest import Manifest, ManifestIndex
+from .manifest import Manifest, ManifestIndex, Sources
 from .memory import MemoryRepository
 from .model import Diagnostic
 from .repository import Batch, Repository, SourceFile
 from .scan import Found, Scanner
+from .steps import free
 from .update import LoadReport, Update
 
 # What may go away without a change to the file: a limit, or a right.
@@ -94,8 +95,9 @@ class FolderLoader:
         report = await self._update(survey, progress, Batch(keys=begun.keys))
         if begun.paths:
             forget_begun(self._folder)
-        kept = sorted(path for path, source in self._index.sources.items() if source.left_behind)
-        return msgspec.structs.replace(report, kept=tuple(kept))
+        await asyncio.to_thread(free, found, 0)
+        kept = await asyncio.to_thread(_left_behind, self._index.sources)
+        return msgspec.structs.replace(report, kept=kept)
 
     async def refresh(self, paths: Iterable[str]) -> LoadReport:
         """Bring the repository up to date with some files and folders, as a watcher names them.
@@ -166,7 +168,7 @@ class FolderLoader:
     def is_current(self, path: str) -> bool:
         """Whether a file is as it is known; so is one that is neither known nor there."""
         found = {f.path: f for f in self._scanner.look([path])}.get(path)
-        known = self._index.sources.get(path)
+        known = self._index.sources.find(path)
         if found is None or found.problem:
             return known is None
         return not _is_new(found, known)
@@ -228,15 +230,22 @@ async def check_folder(
 def _survey_of_all(
     started: float, before: ManifestIndex, found: list[Found], overwrite: bool
 ) -> _Survey:
+    # One by one, and not as sets: at each the interpreter may be given to others.
     known = before.sources
-    missing = known.keys() - {f.path for f in found}
-    again = {path for path, s in known.items() if s.left_behind} if overwrite else set[str]()
+    present = {f.path for f in found}
+    missing = {path for path in known if path not in present}
+    again = {*_left_behind(known)} if overwrite else set[str]()
     to_read = [
         f.path
         for f in found
-        if not f.problem and (f.path in again or _is_new(f, known.get(f.path)))
+        if not f.problem and (f.path in again or _is_new(f, known.find(f.path)))
     ]
     return _Survey(started, before, found, missing, to_read)
+
+
+def _left_behind(sources: Sources) -> tuple[str, ...]:
+    """The files whose articles were changed in the store alone, by path."""
+    return tuple(sorted(path for path, source in sources.entries() if source.left_behind))
 
 
 def _survey_of_some(

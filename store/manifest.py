@@ -7,26 +7,31 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, compress
-from operator import is_not
+from itertools import chain
 
 import msgspec
 
 from . import topics
 from .cursors import diagnostic_position
 from .diagnostics import Code, error, warning
+from .layered import Layered
 from .model import Article, Diagnostic
 from .names import topic_slug
 from .repository import SourceFile
+from .steps import free, in_order, pieces
+from .untracked import untracked
 
 Manifest = Mapping[str, SourceFile]
 """Source files by path."""
+
+Sources = Layered[str, SourceFile]
+"""The same, as a repository keeps them."""
 
 
 def claims(manifest: Manifest) -> dict[str, list[str]]:
     """The paths that claim each article's slug, the winner first."""
     paths: dict[str, list[str]] = {}
-    for path in sorted(manifest):
+    for path in in_order(manifest):
         source = manifest[path]
         if source.slug is not None and source.topic is None:
             paths.setdefault(source.slug, []).append(path)
@@ -46,7 +51,13 @@ def diagnostics(manifest: Manifest) -> tuple[Diagnostic, ...]:
     """All problems of the files and across them, by path and line."""
     claimed = claims(manifest)
     topic_tree = tree(manifest)
-    articles = [manifest[paths[0]] for paths in claimed.values()]
+    return _diagnostics(manifest, claimed, topic_tree)
+
+
+def _diagnostics(
+    manifest: Manifest, claimed: Mapping[str, list[str]], topic_tree: topics.Tree
+) -> tuple[Diagnostic, ...]:
+    articles = untracked([manifest[paths[0]] for paths in claimed.values()])
     found = chain(
         chain.from_iterable(source.diagnostics for source in manifest.values()),
         topic_tree.diagnostics,
@@ -82,9 +93,9 @@ def _duplicate_slugs(manifest: Manifest, claimed: Mapping[str, list[str]]) -> It
 
 
 def _duplicate_urls(articles: list[SourceFile]) -> Iterator[Diagnostic]:
-    """One warning for each file that shares an address with an earlier one."""
+    """One warning for each file that shares an address with an earlier one; they come by path."""
     first: dict[str, str] = {}
-    for source in sorted(articles, key=lambda source: source.path):
+    for source in articles:
         shared = [i for i, url in enumerate(source.url_keys) if url in first]
         if shared:
             i = shared[0]
@@ -121,7 +132,10 @@ def _unknown_topics(articles: list[SourceFile], tree: topics.Tree) -> Iterator[D
 
 
 _MANY = 500
-"""Of so many changes at once, everything is computed anew in less time."""
+_SHARE = 8
+"""Of so many changes at once, and of such a part of all files, everything is computed anew in less
+time.
+"""
 
 
 class ManifestIndex:
@@ -130,54 +144,61 @@ class ManifestIndex:
     `claims` and `tree` are as the functions above give them.
     """
 
-    def __init__(self, manifest: Manifest | None = None) -> None:
-        self._build(manifest or {})
+    def __init__(self, manifest: Sources | None = None) -> None:
+        self.claims: dict[str, list[str]] = {}
+        self._holders: dict[str, list[str]] = {}  # by URL, the files whose articles have it
+        self._build(manifest or Layered({}))
 
-    def _build(self, manifest: Manifest) -> None:
-        self.sources = dict(manifest)
+    def _build(self, manifest: Sources) -> None:
+        replaced = [*pieces(self.claims.values()), *pieces(self._holders.values())]
+        self.sources = manifest
         self.claims = claims(manifest)
         self.tree = tree(manifest)
-        self._paths = sorted(manifest)
-        self._holders: dict[str, set[str]] = {}  # by URL, the files whose articles have it
+        self._paths = in_order(manifest)
+        self._holders = {}
         for slug in self.claims:
             self._hold(slug)
-        self._problems: dict[str, tuple[Diagnostic, ...]] = {}
-        for problem in diagnostics(manifest):
+        self._problems: dict[str, tuple[Diagnostic, ...]] = {}  # of the files that have any
+        for problem in _diagnostics(manifest, self.claims, self.tree):
             self._problems[problem.path] = (*self._problems.get(problem.path, ()), problem)
+        free(replaced, pause_s=0)
 
-    def follow(self, manifest: Manifest) -> None:
-        """Become the index of this manifest, which is mostly the same as before."""
-        known = self.sources
-        differs = map(is_not, manifest.values(), map(known.get, manifest))
-        changes: dict[str, SourceFile | None] = dict(compress(manifest.items(), differs))
-        added = sum(path not in known for path in changes)
-        if len(known) + added != len(manifest):
-            changes.update((path, None) for path in known if path not in manifest)
-        self.change(changes)
+    def follow(self, manifest: Sources) -> None:
+        """Become the index of this manifest, which is mostly the same as before.
+
+        Costs what differs, as long as both were derived from one.
+        """
+        if not self.sources:
+            self._build(manifest)
+            return
+        self.change(manifest.changes_since(self.sources))
+        self.sources = manifest
 
     def change(self, changes: Mapping[str, SourceFile | None]) -> None:
         """Have these files say something else; None for files that are gone."""
-        for path, now in changes.items():
-            if now is not None and now == self.sources.get(path):
-                self.sources[path] = now  # so that `follow` need not compare it again
-        changes = {path: now for path, now in changes.items() if self.sources.get(path) != now}
-        concerned = [s for path, now in changes.items() for s in (now, self.sources.get(path)) if s]
-        if len(changes) > _MANY or any(source.topic for source in concerned):
-            rest = {path: s for path, s in self.sources.items() if path not in changes}
-            self._build({**rest, **{path: now for path, now in changes.items() if now}})
+        before = self.sources
+        changes = {path: now for path, now in changes.items() if before.find(path) != now}
+        concerned = [s for path, now in changes.items() for s in (now, before.find(path)) if s]
+        after = before.derive(changes)
+        is_many = len(changes) > max(_MANY, len(after) // _SHARE)
+        if is_many or any(source.topic for source in concerned):
+            self._build(after)
             return
         slugs = {source.slug for source in concerned if source.slug is not None}
         touched = {*changes}
         for slug in slugs:
             touched |= self._neighbours(slug)
             self._let_go(slug)
+        self.sources = after
         for path, now in changes.items():
-            self._put(path, now)
+            self._put(path, before.find(path), now)
         for slug in slugs:
             self._hold(slug)
             touched |= self._neighbours(slug)
         for path in touched:
-            self._problems[path] = self._problems_of(path)
+            self._problems.pop(path, None)
+            if problems := self._problems_of(path):
+                self._problems[path] = problems
 
     def below(self, path: str) -> list[str]:
         """The file of this path, and those in the folder of this path; all of them for ""."""
@@ -191,8 +212,7 @@ class ManifestIndex:
         """All problems of the files and across them, by path and line."""
         return tuple(sorted(chain.from_iterable(self._problems.values()), key=diagnostic_position))
 
-    def _put(self, path: str, now: SourceFile | None) -> None:
-        before = self.sources.pop(path, None)
+    def _put(self, path: str, before: SourceFile | None, now: SourceFile | None) -> None:
         if before is None:
             insort(self._paths, path)
         elif before.slug is not None:
@@ -202,7 +222,6 @@ class ManifestIndex:
         if now is None:
             del self._paths[bisect_left(self._paths, path)]
             return
-        self.sources[path] = now
         if now.slug is not None:
             insort(self.claims.setdefault(now.slug, []), path)
 
@@ -212,13 +231,13 @@ class ManifestIndex:
 
     def _hold(self, slug: str) -> None:
         if winner := self._winner(slug):
-            for url in winner.url_keys:
-                self._holders.setdefault(url, set()).add(winner.path)
+            for url in {*winner.url_keys}:
+                self._holders.setdefault(url, []).append(winner.path)
 
     def _let_go(self, slug: str) -> None:
         if winner := self._winner(slug):
-            for url in winner.url_keys:
-                self._holders[url].discard(winner.path)
+            for url in {*winner.url_keys}:
+                self._holders[url].remove(winner.path)
                 if not self._holders[url]:
                     del self._holders[url]
 
@@ -229,7 +248,7 @@ class ManifestIndex:
         return {*self.claims.get(slug, ())}.union(*(self._holders.get(url, ()) for url in urls))
 
     def _problems_of(self, path: str) -> tuple[Diagnostic, ...]:
-        source = self.sources.get(path)
+        source = self.sources.find(path)
         if source is None:
             return ()
         found = list(source.diagnostics)
@@ -238,6 +257,6 @@ class ManifestIndex:
             found += _duplicate_slugs(self.sources, {source.slug: claimed})
             if claimed[0] == path:
                 first = {min(self._holders[url]) for url in source.url_keys}
-                found += _duplicate_urls([self.sources[p] for p in {*first, path}])
+                found += _duplicate_urls([self.sources[p] for p in sorted({*first, path})])
                 found += _unknown_topics([source], self.tree)
         return tuple(dict.fromkeys(problem for problem in found if problem.path == path))

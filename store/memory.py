@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cmp_to_key
-from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +17,7 @@ from .changes import HISTORY_LIMIT, NO_CHANGES, ChangeHistory, outcome
 from .cursors import Bookmark, Cursors, Position, article_position, diagnostic_position
 from .errors import StoreUnavailableError
 from .filters import predicate
+from .layered import Layered
 from .model import (
     Article,
     Change,
@@ -276,7 +276,7 @@ class MemoryRepository:
         self._articles: Mapping[str, Article] = {}
         self._definitions: tuple[TopicDefinition, ...] = ()
         self._diagnostics: tuple[Diagnostic, ...] = ()
-        self._sources: Mapping[str, SourceFile] = {}
+        self._sources: Layered[str, SourceFile] = Layered({})
         self._unchanged: tuple[Change, ...] = ()
         self._snapshot = MemorySnapshot(cursors=Cursors(cursor_key))
         self._bell = Bell()
@@ -301,8 +301,10 @@ class MemoryRepository:
             self._definitions = batch.topics
         if batch.diagnostics is not None:
             self._diagnostics = batch.diagnostics
-        sources = {**self._sources, **{source.path: source for source in batch.sources}}
-        self._sources = {p: s for p, s in sources.items() if p not in batch.forgotten_sources}
+        self._sources = self._sources.derive(
+            {source.path: source for source in batch.sources}
+            | dict.fromkeys(batch.forgotten_sources)
+        )
         if done.changes or before != (self._definitions, self._diagnostics):
             history = self._snapshot.history.and_then(done.changes, self._history_limit)
             self._snapshot = MemorySnapshot(
@@ -328,9 +330,9 @@ class MemoryRepository:
         changes = self._snapshot.history.changes
         return [change for change in (*changes, *self._unchanged) if change.key == key]
 
-    async def sources(self) -> Mapping[str, SourceFile]:
+    async def sources(self) -> Layered[str, SourceFile]:
         """See `Repository`."""
-        return MappingProxyType(self._sources)
+        return self._sources
 
     async def close(self) -> None:
         """See `Repository`; what was put can still be read."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from .bitmaps import BitMap, Ordinals, as_array
@@ -108,11 +110,22 @@ class Orders:
         `dropped`: how many first entries of the log the new columns lack.
         """
         new = Orders(columns, live)
-        for field in list(self._by_field):
+        for field in self.fields:
             new._by_field[field] = self.by_field(field).renumbered(columns, numbers)
             yield
-        new.texts = self.texts.renumbered(self._columns, numbers, dropped)
+        new.texts = yield from self.texts.renumbered(self._columns, numbers, dropped)
         return new
+
+    @property
+    def fields(self) -> list[Field]:
+        """The fields by which orders were made."""
+        return list(self._by_field)
+
+    def prepare(self, fields: Iterable[Field]) -> Steps[None]:
+        """Make the orders by these fields, or bring them up to date, before they are asked for."""
+        for field in fields:
+            self.by_field(field)
+            yield
 
     def by_field(self, field: Field) -> SortOrder:
         """The articles by a field and then by id; texts regardless of case."""

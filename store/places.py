@@ -242,7 +242,7 @@ class FolderPlace:
 
     def text_of(self, path: str) -> str | None:
         """See `Place`. Raises: StoreUnavailableError."""
-        source = self._index.sources.get(path)
+        source = self._index.sources.find(path)
         if source is None:
             return None
         if source.failed:
@@ -258,7 +258,7 @@ class FolderPlace:
 
     async def is_free(self, path: str, slug: str) -> bool:
         """See `Place`."""
-        source = self._index.sources.get(path)
+        source = self._index.sources.find(path)
         if source is None:
             return not self._is_there(path)
         return source.slug == slug or (source.left_behind and source.slug is None)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from .cursors import Bookmark, Cursors
 from .file_state import FileState
+from .layered import Layered
 from .model import (
     Article,
     Change,
@@ -263,7 +264,7 @@ class Repository(Protocol):
         """
         ...
 
-    async def sources(self) -> Mapping[str, SourceFile]:
+    async def sources(self) -> Layered[str, SourceFile]:
         """What the loader remembered, by path."""
         ...
 

@@ -13,6 +13,7 @@ import msgspec
 from .diagnostics import Code, error, warning
 from .file_state import FileState
 from .model import Diagnostic
+from .steps import in_order
 from .topics import FOLDER, is_topic_path
 
 ENDINGS = (".md", ".markdown", ".html", ".txt", ".yaml", ".yml")
@@ -46,7 +47,7 @@ class Scanner:
         self.root = os.path.realpath(self._folder)  # a link may lead elsewhere by now
         with os.scandir(self.root):
             pass
-        return sorted(self._below(""), key=lambda found: found.path)
+        return in_order(self._below(""), key=lambda found: found.path)
 
     def look(self, paths: Iterable[str]) -> list[Found]:
         """Those of the paths, and of the files below them, that a scan would find."""

@@ -6,6 +6,7 @@ without the right to drafts is served from data that holds none.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -47,6 +48,9 @@ from .terms import Aliases, unaliased
 from .urls import canonical_url
 from .view import View
 from .windows import SortedListing, whole_page
+
+FEW = 64
+"""Of how many changes orders learn when they are asked for: of more, readers would have to wait."""
 
 _ID, _ALL = Key.ID, Visibility.ALL  # an enumeration takes long to say which is which
 
@@ -132,9 +136,9 @@ class IndexedSnapshot:
         old = self._all.index.columns
         if len(changed) * 2 > len(self.articles) or tree.aliases != self.aliases:
             articles = self.articles.derive(changed).flat().values()
-            return (
-                yield from self._build(articles, topics, diagnostics, history, cursors, version)
-            )
+            built = yield from self._build(articles, topics, diagnostics, history, cursors, version)
+            yield from built._orders.prepare(self._orders.fields)
+            return built
         columns, plain = old.derive(changed)
         yield
         moves = []
@@ -145,6 +149,8 @@ class IndexedSnapshot:
         public = [move.among_published() for move in moves]
         published = yield from self._published.index.derive(columns, public)
         orders = Orders(columns, everything.live, self._orders)
+        if len(changed) > FEW:
+            yield from orders.prepare(orders.fields)
         if columns.is_worn():
             everything, published, orders = yield from _renumbered(everything, published, orders)
         new = IndexedSnapshot(
@@ -153,6 +159,16 @@ class IndexedSnapshot:
         if tree is self._tree:
             new._keep(self, [terms for move in moves for terms in (move.gone, move.come) if terms])
         return new
+
+    def shares(self, other: IndexedSnapshot) -> bool:
+        """Whether this snapshot and another have most of their indexes in common."""
+        return self._all.index.columns.shares(other._all.index.columns)
+
+    def contents(self) -> list[object]:
+        """What its indexes hold, for `free`."""
+        everything, published = self._all.index, self._published.index
+        columns = everything.columns
+        return [*everything.contents(), *published.contents(), self.articles, columns]
 
     def _keep(self, old: IndexedSnapshot, terms: Sequence[Terms]) -> None:
         """Take over what an older snapshot has drawn and these articles do not touch."""
@@ -283,11 +299,11 @@ def _renumbered(
 ) -> Steps[tuple[Index, Index, Orders]]:
     """The same indexes over slots none of which is empty or displaced."""
     old = everything.columns
-    order = DateListing(old, everything.live).slice(0, len(everything.live))
+    order = array("I", DateListing(old, everything.live).slice(0, len(everything.live)))
     yield
     dropped = orders.texts.oldest(old)
-    columns = yield from old.renumbered(order, dropped)
     numbers = old.numbers(order)
+    columns = yield from old.renumbered(order, numbers, dropped)
     everything = yield from everything.renumbered(columns, numbers)
     published = yield from published.renumbered(columns, numbers)
     orders = yield from orders.renumbered(columns, everything.live, numbers, dropped)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ import msgspec
 from .change_log import Record, read_back, text_of
 from .changes import outcome
 from .errors import ConflictError
+from .layered import Layered
 from .model import Article, Change, Diagnostic, TopicDefinition
 from .names import new_version
 from .recent import Recent
@@ -35,7 +36,7 @@ class State(msgspec.Struct, frozen=True):
     """
 
     snapshot: IndexedSnapshot = msgspec.field(default_factory=IndexedSnapshot.build)
-    sources: Mapping[str, SourceFile] = {}
+    sources: Layered[str, SourceFile] = msgspec.field(default_factory=lambda: Layered({}))
     unchanged: Recent[Change] = Recent()
     step: str = ""
 
@@ -82,16 +83,13 @@ def _snapshot(
 
 
 def _sources(
-    sources: Mapping[str, SourceFile], records: Iterable[Record]
-) -> Mapping[str, SourceFile]:
-    after: dict[str, SourceFile] | None = None
+    sources: Layered[str, SourceFile], records: Iterable[Record]
+) -> Layered[str, SourceFile]:
+    changed: dict[str, SourceFile | None] = {}
     for record in records:
-        if record.sources or record.forgotten_sources:
-            after = dict(sources) if after is None else after
-            after.update((source.path, source) for source in record.sources)
-            for path in record.forgotten_sources:
-                after.pop(path, None)
-    return sources if after is None else after
+        changed.update((source.path, source) for source in record.sources)
+        changed.update(dict.fromkeys(record.forgotten_sources))
+    return sources.derive(changed)
 
 
 class _Group:
@@ -130,7 +128,7 @@ class _Group:
     def record(self) -> Record | None:
         """What the batches did together; None where they changed nothing."""
         before, known = self._state.snapshot, self._state.sources
-        sources = {path: s for path, s in self._sources.items() if known.get(path) != s}
+        sources = {path: s for path, s in self._sources.items() if known.find(path) != s}
         topics = None if self._topics == before.definitions else self._topics
         diagnostics = None if self._diagnostics == before.diagnostics else self._diagnostics
         is_seen = self._changes or topics is not None or diagnostics is not None

@@ -66,7 +66,10 @@ LOG_BYTES = 4 << 20
 """How large the log may grow, where the store's file is not larger itself."""
 
 LARGE_BATCH = 1_000
-"""From how many articles on a group of batches goes into a checkpoint instead of the log."""
+LARGE_SHARE = 32
+"""From how many articles on, and which part of all, a group of batches goes into a checkpoint and
+not into the log: so many that who follows the store may as well read it anew.
+"""
 
 LITTLE_BYTES = 1 << 14
 """How much of the log is read in less time than it takes to have a thread do it."""
@@ -220,15 +223,19 @@ class StoreFiles:
         with unavailable("write", self.path):
             return self._try_lock(waits=True)
 
-    def begin(self, known: Known, size: int, lock: WriteLock) -> Turn | None:
+    def begin(
+        self, known: Known, size: int, lock: WriteLock, *, whole: bool = False
+    ) -> Turn | None:
         """Begin a turn to write so many articles; None: not without one who makes a checkpoint.
 
+        `whole`: what is written goes into the store's file, however little it is.
         What is known may not be the newest state: `catch_up`. Raises: StoreUnavailableError.
         """
         with unavailable("write", self.path), contextlib.ExitStack() as held:
             file, log = self._signatures()
             is_new = file is None or log is None
-            whole = is_new or size >= LARGE_BATCH
+            share = len(known.state.snapshot.articles) // LARGE_SHARE
+            whole = whole or is_new or size >= max(LARGE_BATCH, share)
             if whole and not self._try_lock_checkpoint(held):
                 if is_new:
                     lock.close()
@@ -251,6 +258,7 @@ class StoreFiles:
     def catch_up(self, turn: Turn) -> None:
         """Know the newest state in one's turn. Ends the turn on errors.
 
+        `whole`: what is written goes into the store's file, however little it is.
         Raises: StoreCorruptError. StoreUnavailableError.
         """
         try:
@@ -322,7 +330,7 @@ class StoreFiles:
         if known.log is not None and known.end > known.log.start:
             with unavailable("write", self.path):
                 lock = waited(self._try_lock, wait_s, self.path)
-            turn = self.begin(known, LARGE_BATCH, lock)
+            turn = self.begin(known, 0, lock, whole=True)
             if turn is None:
                 return
             with contextlib.closing(turn):
@@ -420,7 +428,7 @@ class StoreFiles:
                 self._replace(state, found)
         except _OldLogError:  # it is done: the file says where it stands in the log that is there
             return self._read(known, None)
-        self._base = base
+        self._go_on_from(base)
         log = Log.open(self.log_path)
         return Known(state, found, log, log.start if log else 0)
 
@@ -435,8 +443,11 @@ class StoreFiles:
             repeats = Place(known.log.inode, known.end)
             new = self._replace(known.state, found, known.log.raw(known.end), repeats)
             self._commit(lock, mark_of(new.inode, new.size_bytes))
+        self._go_on_from(base, PAUSE_S)
+
+    def _go_on_from(self, base: Checkpoint, pause_s: float = 0) -> None:
         contents, self._base = self._base.contents(), base
-        free(contents)
+        free(contents, pause_s)
 
     def _checkpoint_lock(self) -> WriteLock:
         self.is_awaiting_turn = True
@@ -529,7 +540,8 @@ class StoreFiles:
         # Opened first: what is appended from now on will be found behind its end.
         log = Log.open(self.log_path)
         found = signature(self.path)
-        base = self._base = read_checkpoint(self.path, self._base)
+        base = read_checkpoint(self.path, self._base)
+        self._go_on_from(base)
         if found is None and (log is None or not log.read(log.start).records):
             return self._nothing()  # the file was removed, and all that was written with it
         known = Known(base.state(old), found)

@@ -18,7 +18,7 @@ from .bitmaps import BitMap, Ordinals, bitmap_of
 from .columns import Columns
 from .filter_fields import FILTER_FIELDS
 from .query import Field
-from .steps import PAUSE_S, paced
+from .steps import PAUSE_S, Steps, paced
 
 BUILT_AT_ONCE = 1_000
 """Up to how many texts are indexed while the first query waits, which takes some 5 ms."""
@@ -167,14 +167,13 @@ class Texts:
         logged = [each.logged for each in self._indexes.values()]
         return min([each for each in logged if each <= columns.logged], default=columns.logged)
 
-    def renumbered(self, columns: Columns, numbers: Ordinals, dropped: int) -> Texts:
+    def renumbered(self, columns: Columns, numbers: Ordinals, dropped: int) -> Steps[Texts]:
         """The indexes of a state over other slots; so many first entries of the log are dropped."""
         new = Texts()
-        new._indexes = {
-            field: each.renumbered(numbers, each.logged - dropped)
-            for field, each in self._indexes.items()
-            if dropped <= each.logged <= columns.logged
-        }
+        for field, each in list(self._indexes.items()):
+            if dropped <= each.logged <= columns.logged:
+                new._indexes[field] = each.renumbered(numbers, each.logged - dropped)
+                yield
         return new
 
     def _is_stale(self, index: TextIndex, columns: Columns) -> bool:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 from .changes import HISTORY_LIMIT
@@ -24,6 +23,7 @@ from .errors import StoreError, StoreUnavailableError
 from .file_lock import LOOK_AGAIN_S, WAIT_S
 from .known import Known, Turn, WriteLock
 from .lane import Lane
+from .layered import Layered
 from .model import Change
 from .repository import Batch, SourceFile
 from .snapshot import IndexedSnapshot
@@ -187,10 +187,10 @@ class TinyDBRepository:
         changes = state.snapshot.history.changes
         return [change for change in chain(changes, state.unchanged) if change.key == key]
 
-    async def sources(self) -> Mapping[str, SourceFile]:
+    async def sources(self) -> Layered[str, SourceFile]:
         """See `Repository`."""
         await self.snapshot()
-        return MappingProxyType(self._known.state.sources)
+        return self._known.state.sources
 
     async def close(self) -> None:
         """See `Repository`. What is on its way is finished first; the file takes in the log."""
@@ -229,8 +229,8 @@ class TinyDBRepository:
         is_news = known.state is not self._known.state
         olds = [self._known]
         self._known = known
-        if olds[0].log is not known.log:
-            _let_go(olds)
+        if olds[0].log is not known.log or not olds[0].shares(known):
+            _let_go(olds, known)
         if is_news:
             self._bell.ring()
 
@@ -382,7 +382,7 @@ class TinyDBRepository:
                 _log.warning("%s Until then its log grows.", error)
         olds = [known]
         del known
-        _let_go(olds)
+        _let_go(olds, self._known)
 
     async def _follow(self) -> None:
         """Look for what others have written, for those who wait."""
@@ -394,11 +394,17 @@ class TinyDBRepository:
                 self._bell.fail(error)
 
 
-def _let_go(olds: list[Known]) -> None:
-    """Forget what is known no more: to close a log that was replaced takes it off the disk, which
-    blocks.
+def _let_go(olds: list[Known], new: Known) -> None:
+    """Forget what is known no more, in a thread: to close a log that was replaced takes it off the
+    disk, which blocks, and to free indexes by which no others go on takes long.
     """
-    asyncio.get_running_loop().run_in_executor(None, free, olds)
+
+    def forget() -> None:
+        contents = [] if olds[0].shares(new) else olds[0].state.snapshot.contents()
+        olds.clear()
+        free(contents)
+
+    asyncio.get_running_loop().run_in_executor(None, forget)
 
 
 async def _resolve(group: Sequence[_Request], results: Sequence[Result | Exception]) -> None:

@@ -31,6 +31,8 @@ Documents = Mapping[str, msgspec.Raw]
 Tables = Mapping[str, Documents]
 
 _decode_tables = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]]).decode
+_decode_key = msgspec.json.Decoder(str).decode
+_decode_document = msgspec.json.Decoder(msgspec.Raw).decode
 _encode = msgspec.json.encode
 _VALUE = "value"
 """The only key of documents that TinyDB was given and that are not JSON yet: to make them dicts and
@@ -137,13 +139,12 @@ def read_tables(path: Path) -> Tables:
     Raises: StoreCorruptError: it is no store, or one of a later version. OSError.
     """
     try:
-        data = path.read_bytes()
+        if not path.stat().st_size:
+            return {}
     except FileNotFoundError:
         return {}
-    if not data:
-        return {}
     try:
-        tables = _decode_tables(data)
+        tables = _read_tables(path)
         meta = read_meta(tables)
     except (ValueError, KeyError) as error:  # what decoders raise is a ValueError
         raise broken(path, error) from error
@@ -152,6 +153,35 @@ def read_tables(path: Path) -> Tables:
             f"The store {path} has format {meta.format}, and this version of newsgraph reads up "
             f"to {FORMAT}. Upgrade newsgraph, or name another store."
         )
+    return tables
+
+
+def _read_tables(path: Path) -> Tables:
+    with path.open("rb") as file:
+        try:
+            return _read_lines(file)
+        except ValueError:  # it is broken, or another program wrote it
+            file.seek(0)
+            return _decode_tables(file.read())
+
+
+def _read_lines(lines: Iterator[bytes]) -> Tables:
+    """The tables of a file whose lines are those of `_lines`: to decode it whole would keep the
+    interpreter for 0.3 s at 100,000 documents. Raises: ValueError: they are others.
+    """
+    tables: dict[str, dict[str, msgspec.Raw]] = {}
+    if next(lines, b"") != b"{\n":
+        raise ValueError("it has no line for each document")
+    while (head := next(lines, b"")).endswith(b": {\n"):
+        documents = tables[_decode_key(head[:-4])] = {}
+        for line in lines:
+            if line.startswith(b"}"):
+                break
+            at = line.index(b": ")
+            document = line[at + 2 : -2 if line.endswith(b",\n") else -1]
+            documents[_decode_key(line[:at])] = _decode_document(document)
+    if head != b"}\n" or next(lines, b""):
+        raise ValueError("it does not end as a store's file")
     return tables
 
 

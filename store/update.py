@@ -74,7 +74,7 @@ class Update:
 
     def settle(self) -> list[str]:
         """Decide who wins each slug; return the winners that must be read first."""
-        before = {path: self._before.get(path) for path in self._after}
+        before = {path: self._before.find(path) for path in self._after}
         for slug in {*_claims(before), *_claims(self._after)}:
             if slug in self._index.claims:
                 self._winners[slug] = self._index.claims[slug][0]
@@ -98,7 +98,7 @@ class Update:
         self._claims = {slug: paths for slug, paths in claims.items() if paths}
 
     def _source_of(self, path: str) -> SourceFile:
-        source = self._after.get(path) or self._before.get(path)
+        source = self._after.get(path) or self._before.find(path)
         assert source is not None, "who claims a slug is there"  # noqa: S101
         return source
 
@@ -117,13 +117,13 @@ class Update:
         changed = {
             path: source
             for path, source in self._after.items()
-            if (earlier := self._before.get(path)) is not source and earlier != source
+            if (earlier := self._before.find(path)) is not source and earlier != source
         }
         forgotten = sorted(path for path, source in changed.items() if source is None)
         self._overwritten = tuple(
             path
             for path, source in sorted(changed.items())
-            if (before := self._before.get(path)) and before.left_behind
+            if (before := self._before.find(path)) and before.left_behind
             if source is None or not source.left_behind
         )
         tree = self._index.tree.topics
@@ -161,7 +161,7 @@ class Update:
 
     def _source(self, file: FileReading) -> SourceFile:
         """What to remember of a file that was read now."""
-        reading, before = file.reading, self._before.get(file.path)
+        reading, before = file.reading, self._before.find(file.path)
         source = SourceFile(
             path=file.path, **msgspec.structs.asdict(file.state), diagnostics=reading.diagnostics
         )

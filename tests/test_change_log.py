@@ -24,6 +24,8 @@ from store import (
     StoreCorruptError,
     StoreUnavailableError,
     TinyDBRepository,
+    store_files,
+    tinydb_engine,
 )
 from store.store_files import LARGE_BATCH
 
@@ -179,6 +181,27 @@ def test_large_batch_goes_into_the_file(path, log):
     asyncio.run(write())
     assert len(log.read_bytes().splitlines()) == 1
     assert len(held(path)) == LARGE_BATCH + 4
+
+
+def test_batch_that_is_large_beside_a_small_store_only_goes_into_the_log(path, log, monkeypatch):
+    """What is little beside the store does not have its file written, nor read by all others."""
+    put(path, *(an_article(f"n{number}") for number in range(20)))
+    monkeypatch.setattr(store_files, "LARGE_BATCH", 3)
+    monkeypatch.setattr(store_files, "LARGE_SHARE", 4)
+    monkeypatch.setattr(tinydb_engine, "FEW", 0)
+    file = path.read_bytes()
+
+    async def write(count: int) -> None:
+        repository = TinyDBRepository.open(path)
+        puts = tuple(an_article(f"n{number}", heat=count) for number in range(count))
+        await repository.apply(Batch(puts=puts))
+
+    asyncio.run(write(5))
+    assert path.read_bytes() == file
+    assert len(log.read_bytes().splitlines()) == 2
+    asyncio.run(write(6))
+    assert path.read_bytes() != file
+    assert held(path)["n5"].heat == 6
 
 
 def test_history_goes_on_over_restarts_and_checkpoints(path):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from store import manifest
 from store.diagnostics import Code, warning
+from store.layered import Layered
 from store.manifest import ManifestIndex
 from store.model import TopicDefinition
 from store.repository import SourceFile
@@ -53,7 +54,7 @@ def test_index_is_the_same_whichever_way_it_came(steps, follows):
     for step in steps:
         present = {path: s for path, s in {**present, **step}.items() if s}
         if follows:
-            index.follow(present)
+            index.follow(Layered(dict(present)))
         else:
             index.change(step)
         assert index.sources == present

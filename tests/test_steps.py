@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from operator import itemgetter
 
 import pytest
 
 from store import steps
-from store.steps import Steps, finish, free, interleave, paced
+from store.steps import BLOCK, PIECE, Steps, finish, free, in_order, interleave, paced, pieces
 
 
 def _counting(done: list[int], number: int) -> Steps[int]:
@@ -59,6 +61,26 @@ def test_paced_items_are_all_items(pause_s, monkeypatch):
     """Pauses leave out nothing."""
     monkeypatch.setattr(steps, "SLICE_S", 0)
     assert list(paced(range(5), pause_s)) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("count", [0, 1, BLOCK, 3 * BLOCK + 1])
+def test_in_order_is_sorted(count):
+    """However many blocks it takes, and whether they overlap, items come sorted."""
+    texts = [str(number) for number in range(count)]
+    shuffled = random.Random(1).sample(texts, count)
+    assert in_order(shuffled) == in_order(sorted(texts)) == sorted(texts)
+    assert in_order(enumerate(shuffled), key=itemgetter(1)) == sorted(
+        enumerate(shuffled), key=itemgetter(1)
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, PIECE, 2 * PIECE + 1])
+def test_pieces_are_all_items(count):
+    """However many there are, each item is in a piece, and in their order."""
+    items = [str(number) for number in range(count)]
+    found = pieces(items)
+    assert [item for piece in found for item in piece] == items
+    assert all(len(piece) <= PIECE for piece in found)
 
 
 def test_freed_items_are_gone():

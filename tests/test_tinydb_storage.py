@@ -33,6 +33,7 @@ from store import (
 )
 from store.file_lock import locked
 from store.model import Article, TopicDefinition
+from store.tinydb_storage import read_tables
 
 from . import store_strategies as some
 from .repository_contract import ALL, an_article, unrevised
@@ -96,6 +97,36 @@ def test_file_has_a_document_a_line(path):
         "old",
         "two",
     ]
+
+
+@pytest.mark.parametrize(
+    "layout", [{}, {"indent": 2}, {"separators": (",", ":")}, {"sort_keys": True}]
+)
+def test_file_laid_out_otherwise_holds_the_same(path, layout):
+    """A file that another program has written reads as one with a document a line."""
+    put(path, an_article("a"), an_article("b"))
+    before = read_tables(path)
+    path.write_text(json.dumps(json.loads(path.read_text()), **layout))
+    after = read_tables(path)
+    assert _values(after) == _values(before)
+
+
+def _values(tables):
+    return {
+        name: {number: json.loads(bytes(document)) for number, document in documents.items()}
+        for name, documents in tables.items()
+    }
+
+
+def test_file_cut_short_is_refused(path):
+    """Wherever a file ends too early, none of it is taken for a store."""
+    put(path, an_article("a"), an_article("b"))
+    whole = path.read_bytes()
+    lines = [at for at, byte in enumerate(whole) if byte == ord("\n")]
+    for end in {*lines[:-1], *(at + 1 for at in lines[:-2]), *range(1, len(whole) - 2, 37)}:
+        path.write_bytes(whole[:end])
+        with pytest.raises(StoreCorruptError):
+            read_tables(path)
 
 
 def test_new_file_is_private_and_an_old_one_keeps_its_mode(path):
