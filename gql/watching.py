@@ -14,7 +14,7 @@ from watchfiles import awatch
 from watchfiles._rust_notify import WatchfilesRustInternalError
 from watchfiles.main import FileChange
 
-from store import FolderLoader, LoadReport, Repository, StoreError, Window, diagnostic_cursor
+from store import FolderLoader, LoadReport, Repository, StoreError, Window
 from store.file_lock import locked
 from store.model import Diagnostic
 
@@ -176,7 +176,8 @@ class FolderWatcher:
             found += page.items
             if not page.has_next:
                 return frozenset(found)
-            window = msgspec.structs.replace(window, after=diagnostic_cursor(page.items[-1]))
+            after = snapshot.cursors.diagnostic(page.items[-1])
+            window = msgspec.structs.replace(window, after=after)
 
     def _poll_from_now_on(self, error: Exception) -> None:
         if self._polls:

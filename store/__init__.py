@@ -2,17 +2,7 @@
 
 from . import model
 from .costs import filter_cost, query_cost
-from .cursors import (
-    Bookmark,
-    article_cursor,
-    change_cursor,
-    cursors_of,
-    decode_change_cursor,
-    diagnostic_cursor,
-    provider_cursor,
-    topic_cursor,
-    topics_mark,
-)
+from .cursors import BLANK, NOWHERE, START, TOKEN_BYTES, Bookmark, Cursors
 from .errors import (
     ConflictError,
     CursorError,
@@ -64,8 +54,12 @@ from .urls import canonical_url, is_web_url
 from .writing import DocumentWriter, Written
 
 __all__ = [
+    "BLANK",
     "EVERYTHING",
     "NEWEST_FIRST",
+    "NOWHERE",
+    "START",
+    "TOKEN_BYTES",
     "And",
     "ArticleQuery",
     "Batch",
@@ -73,6 +67,7 @@ __all__ = [
     "Condition",
     "ConflictError",
     "CursorError",
+    "Cursors",
     "DocumentWriter",
     "Field",
     "Filter",
@@ -111,13 +106,8 @@ __all__ = [
     "WindowError",
     "Written",
     "all_of",
-    "article_cursor",
     "canonical_url",
-    "change_cursor",
     "check_folder",
-    "cursors_of",
-    "decode_change_cursor",
-    "diagnostic_cursor",
     "domain_key",
     "export_folder",
     "filter_cost",
@@ -126,11 +116,8 @@ __all__ = [
     "model",
     "of_provider",
     "of_topic",
-    "provider_cursor",
     "query_cost",
     "referencing",
-    "topic_cursor",
     "topic_slug",
-    "topics_mark",
     "url_text",
 ]

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hashlib import blake2b
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
+from .cursors import START, TOKEN_BYTES, Bookmark
 from .errors import ConflictError
 from .model import Article, Change, ChangeKind, Visibility
+from .order_fields import micros
+from .recent import Recent
 from .repository import Batch, History
 
 HISTORY_LIMIT = 10_000
@@ -105,57 +109,90 @@ def _change(
     )
 
 
-class Kept(NamedTuple):
+def bookmark_of(change: Change) -> Bookmark:
+    """The place after a change; the same however a reader saw it."""
+    text = f"{change.revision} {micros(change.at)} {change.id}"
+    digest = blake2b(text.encode("utf-8", "replace"), digest_size=TOKEN_BYTES)
+    return Bookmark(change.revision, digest.digest())
+
+
+class ChangeHistory(NamedTuple):
     """The newest changes of a store at `revision`, oldest first, one for each revision."""
 
-    changes: Sequence[Change]
-    revision: int
+    changes: Recent[Change] = Recent()
+    revision: int = 0
 
-    def history(
-        self, after: int, visibility: Visibility, limit: int, at: datetime | None
-    ) -> History:
-        """What followed the revision `after`, which came `at` that time, as a reader sees it."""
-        after = max(after, 0)
-        first = max(0, after + 1 - self._first)
-        seen = (_as_seen(each, visibility) for each in self.changes[first:])
-        visible = list(islice((change for change in seen if change), limit + 1))
-        has_next = len(visible) > limit
-        shown = tuple(visible[:limit])
-        revision = self.revision
+    def and_then(self, changes: Sequence[Change], limit: int) -> ChangeHistory:
+        """The history after these changes, of which no more than the limit are kept."""
+        revision = changes[-1].revision if changes else self.revision
+        return ChangeHistory(self.changes.and_then(changes, limit), revision)
+
+    def since(self, after: Bookmark | None, visibility: Visibility, limit: int) -> History:
+        """What followed a place, as a reader sees it; None: all that is kept. See `Snapshot`."""
+        if after is None:
+            return self._from_the_start(visibility, limit)
+        if not self._holds(after):
+            return self._gap_until_now(visibility)
+        return self._part(after, visibility, limit)
+
+    def bookmark(self, revision: int) -> Bookmark:
+        """The place after the change of a revision, as far as that is kept."""
+        if self._first <= revision <= self.revision:
+            return bookmark_of(self.changes[revision - self._first])
+        return Bookmark(revision)
+
+    def newest(self, visibility: Visibility) -> Bookmark:
+        """The place after the newest change that a reader may know of.
+
+        It stays the same while only drafts are changed: who compares cursors learns nothing of
+        them. Where none is kept of which the reader may know, it is the newest of all.
+        """
+        for change in reversed(self.changes):
+            if _as_seen(change, visibility) is not None:
+                return bookmark_of(change)
+        return START if self._first == 1 else self.bookmark(self.revision)
+
+    def _from_the_start(self, visibility: Visibility, limit: int) -> History:
+        """All that is kept. What came before is a gap, up to the oldest change that is seen."""
+        if self._first == 1:
+            return self._part(START, visibility, limit)
+        for change in self.changes:
+            if _as_seen(change, visibility) is not None:
+                oldest = bookmark_of(change)
+                part = self._part(oldest, visibility, limit)
+                return msgspec.structs.replace(part, gap=oldest)
+        return self._gap_until_now(visibility)
+
+    def _gap_until_now(self, visibility: Visibility) -> History:
+        return History(changes=(), end=self.bookmark(self.revision), gap=self.newest(visibility))
+
+    def _part(self, after: Bookmark, visibility: Visibility, limit: int) -> History:
+        following = self.changes.since(after.revision + 1 - self._first)
+        seen = (_as_seen(change, visibility) for change in following)
+        found = list(islice((change for change in seen if change is not None), limit + 1))
+        changes = tuple(found[:limit])
+        has_next = len(found) > limit
+        end = self.bookmark(self.revision)
         if has_next:
-            revision = shown[-1].revision if shown else after
-        return History(
-            changes=shown,
-            revision=revision,
-            at=self._came_at(revision) if self._is_seen(revision, visibility) else None,
-            gap=self._is_gap(after, at),
-            has_next=has_next,
-        )
+            end = bookmark_of(changes[-1]) if changes else after
+        return History(changes=changes, end=end, has_next=has_next)
 
     @property
     def _first(self) -> int:
         return self.revision - len(self.changes) + 1
 
-    def _came_at(self, revision: int) -> datetime | None:
-        return self.changes[revision - self._first].at if revision >= self._first else None
+    def _holds(self, place: Bookmark) -> bool:
+        """Whether a place is in this history, and nothing that followed it is missing.
 
-    def _is_seen(self, revision: int, visibility: Visibility) -> bool:
-        """Whether a reader may know of this change; of a draft's, not even when it came."""
-        if revision < self._first:
-            return False
-        return _as_seen(self.changes[revision - self._first], visibility) is not None
-
-    def _is_gap(self, after: int, at: datetime | None) -> bool:
-        """Whether a reader who knows all up to a revision may lack something.
-
-        A revision that the store has not reached, or reached at another time, comes from another
-        life of it, which ended when a backup was put back.
+        A revision that the store has not reached, or that stands for another change, comes from
+        another life of it, which ended when a backup was restored.
         """
-        if after + 1 < self._first or after > self.revision:
-            return True
-        if at is None or not after or not self.changes:
-            return False
-        return self._came_at(after) != at
+        is_kept = self._first - 1 <= place.revision <= self.revision
+        return is_kept and place == self.bookmark(place.revision)
+
+
+NO_CHANGES = ChangeHistory()
+"""The history of a new store."""
 
 
 def _as_seen(change: Change, visibility: Visibility) -> Change | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from .changes import ChangeHistory
+from .cursors import KEY_BYTES, Cursors
 from .model import Article, Change, Diagnostic, TopicDefinition
 from .recent import Recent
 from .repository import SourceFile
@@ -50,27 +53,39 @@ class Checkpoint(msgspec.Struct, frozen=True):
                     changed,
                     tuple(self.values["topics"].values()),
                     tuple(self.values["diagnostics"].values()),
-                    self.meta.revision,
+                    ChangeHistory(Recent(self.values["changes"].values()), self.meta.revision),
                     version,
+                    self._cursors(old.snapshot.cursors),
                 )
             ),
             {source.path: source for source in self.values["sources"].values()},
-            Recent(self.values["changes"].values()),
             Recent(self.values["unchanged"].values()),
             step,
         )
+
+    def _cursors(self, old: Cursors) -> Cursors:
+        """What makes the store's cursors.
+
+        A file of a former version has no key: until a checkpoint gives it one, all processes draw
+        the same from its name, which is random and is told to nobody.
+        """
+        key = self.meta.cursor_key
+        if key is None and self.meta.version:
+            name = self.meta.version.encode()
+            key = blake2b(name, digest_size=KEY_BYTES, person=b"cursor key").digest()
+        return old if key in (None, old.key) else Cursors(key)
 
     def of(self, state: State, log: str, pause_s: float = 0) -> Checkpoint:
         """The file for a state that stands in the log where the state named `log` does.
 
         Costs what differs from this one, and flat copies; with pauses, for others in between.
         """
-        snapshot = state.snapshot
+        snapshot, history = state.snapshot, state.snapshot.history
         values: Mapping[str, Values] = {
             "articles": {
                 each.revision: each for each in paced(snapshot.articles.flat().values(), pause_s)
             },
-            "changes": {change.revision: change for change in paced(state.changes, pause_s)},
+            "changes": {change.revision: change for change in paced(history.changes, pause_s)},
             "unchanged": dict(enumerate(state.unchanged, start=1)),
             "topics": dict(enumerate(snapshot.definitions, start=1)),
             "diagnostics": dict(enumerate(snapshot.diagnostics, start=1)),
@@ -81,7 +96,13 @@ class Checkpoint(msgspec.Struct, frozen=True):
             before = self.values[name]
             editor.remove(name, list(_differing(before, after, pause_s)))
             editor.insert(name, {n: after[n] for n in _differing(after, before, pause_s)})
-        meta = Meta(format=FORMAT, revision=snapshot.revision, version=state.name, log=log)
+        meta = Meta(
+            format=FORMAT,
+            revision=history.revision,
+            version=state.name,
+            log=log,
+            cursor_key=snapshot.cursors.key,
+        )
         editor.replace("meta", {1: meta})
         return Checkpoint(editor.tables(), values, meta)
 

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .characters import clean_text
-from .cursors import article_cursor
 from .documents import body_content
 from .errors import FolderNotEmptyError, StoreError
 from .model import (
@@ -146,7 +145,7 @@ async def _texts(repository: Repository, snapshot: Snapshot) -> AsyncIterator[di
         yield {f"{_ARTICLES}/{_article_name(a.slug)}.md": article_text(a) for a in page.items}
         if not page.has_next:
             return
-        after = article_cursor(page.items[-1], NEWEST_FIRST)
+        after = snapshot.cursors.article(page.items[-1], NEWEST_FIRST)
 
 
 def _article_name(slug: str) -> str:

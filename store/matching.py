@@ -18,7 +18,7 @@ from .filter_fields import FILTER_FIELDS, PRESENT, RANGES, Access
 from .filters import check_condition, meant_value, predicate
 from .index import Index
 from .names import article_id
-from .order_fields import micros
+from .order_fields import MAX_KEY, micros, text_key
 from .orders import Orders
 from .query import And, Condition, Field, Filter, Not, Operator, Or
 from .terms import Aliases
@@ -180,14 +180,16 @@ class Matcher:
         if how is Operator.CONTAINS:
             return self._containing(field, value.casefold())
         if how is Operator.STARTS_WITH:
-            return _exact(self._with_prefix(field, value.casefold()))
+            hits = self._with_prefix(field, text_key(value))
+            is_exact = len(value.casefold()) <= MAX_KEY
+            return _exact(hits) if is_exact else self._checked(hits, Condition(field, how, value))
         values = value if isinstance(value, tuple) else (value,)
         if field is Field.SLUG:
             return _exact(self._with_slugs(values))
         order = self._orders.by_field(field)
         spans = [
             order.places[order.start_of(folded) : order.end_of(folded)]
-            for folded in {each.casefold() for each in values}
+            for folded in {text_key(each) for each in values}
         ]
         if not spans:
             return _exact(EMPTY)

@@ -14,16 +14,8 @@ from typing import TypeVar
 
 import msgspec
 
-from .changes import HISTORY_LIMIT, Kept, outcome
-from .cursors import (
-    Position,
-    article_position,
-    decode_article_cursor,
-    decode_diagnostic_cursor,
-    decode_provider_cursor,
-    decode_topic_cursor,
-    diagnostic_position,
-)
+from .changes import HISTORY_LIMIT, NO_CHANGES, ChangeHistory, outcome
+from .cursors import Bookmark, Cursors, Position, article_position, diagnostic_position
 from .errors import StoreUnavailableError
 from .filters import predicate
 from .model import (
@@ -68,9 +60,12 @@ class MemorySnapshot:
         articles: Iterable[Article] = (),
         definitions: Iterable[TopicDefinition] = (),
         diagnostics: Iterable[Diagnostic] = (),
-        revision: int = 0,
+        history: ChangeHistory = NO_CHANGES,
+        cursors: Cursors | None = None,
     ) -> None:
-        self.revision = revision
+        self.revision = history.revision
+        self.history = history
+        self.cursors = cursors or Cursors()
         self.version = new_version()
         self._articles = sorted(articles, key=lambda a: (a.published_date_time, a.id), reverse=True)
         self._definitions = {definition.slug: definition for definition in definitions}
@@ -117,7 +112,7 @@ class MemorySnapshot:
             matches,
             query.window,
             lambda article: article_position(article, query.order),
-            lambda cursor: decode_article_cursor(cursor, query.order),
+            lambda cursor: self.cursors.decode_article(cursor, query.order),
             compare,
         )
         return page if query.with_total else msgspec.structs.replace(page, total=None)
@@ -135,7 +130,7 @@ class MemorySnapshot:
     async def provider_page(self, window: Window, visibility: Visibility) -> Page[Provider]:
         """See `Snapshot`."""
         providers = self._providers(visibility)
-        return _window(providers, window, lambda p: (p.domain,), decode_provider_cursor)
+        return _window(providers, window, lambda p: (p.domain,), self.cursors.decode_provider)
 
     def _providers(self, visibility: Visibility) -> list[Provider]:
         articles = self._visible(visibility)
@@ -172,7 +167,8 @@ class MemorySnapshot:
 
     async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:
         """See `Snapshot`."""
-        return _window(self._topics(visibility), window, lambda t: (t.slug,), decode_topic_cursor)
+        topics = self._topics(visibility)
+        return _window(topics, window, lambda t: (t.slug,), self.cursors.decode_topic)
 
     def _topics(self, visibility: Visibility) -> list[Topic]:
         articles = self._visible(visibility)
@@ -198,7 +194,8 @@ class MemorySnapshot:
     ) -> Page[Diagnostic]:
         """See `Snapshot`."""
         diagnostics = [d for d in self._diagnostics if severity in (None, d.severity)]
-        return _window(diagnostics, window, diagnostic_position, decode_diagnostic_cursor)
+        decode = self.cursors.decode_diagnostic
+        return _window(diagnostics, window, diagnostic_position, decode)
 
     async def counts(self, visibility: Visibility) -> Counts:
         """See `Snapshot`."""
@@ -207,6 +204,20 @@ class MemorySnapshot:
             providers=len(self._providers(visibility)),
             topics=len(self._topics(visibility)),
         )
+
+    async def changes(
+        self, after: Bookmark | None, visibility: Visibility, limit: int = 1_000
+    ) -> History:
+        """See `Snapshot`."""
+        return self.history.since(after, visibility, limit)
+
+    async def bookmark(self, revision: int) -> Bookmark:
+        """See `Snapshot`."""
+        return self.history.bookmark(revision)
+
+    async def newest_change(self, visibility: Visibility) -> Bookmark:
+        """See `Snapshot`."""
+        return self.history.newest(visibility)
 
 
 def _mentions(articles: Sequence[Article], domain: str) -> list[ProviderMention]:
@@ -253,17 +264,21 @@ def _window(
 
 
 class MemoryRepository:
-    """A `Repository` that forgets everything when the process ends."""
+    """A `Repository` that forgets everything when the process ends; its cursors end with it.
 
-    def __init__(self, history_limit: int = HISTORY_LIMIT) -> None:
+    `cursor_key`: what the cursors are made with; a random key, if not given.
+    """
+
+    def __init__(
+        self, history_limit: int = HISTORY_LIMIT, *, cursor_key: bytes | None = None
+    ) -> None:
         self._history_limit = history_limit
         self._articles: Mapping[str, Article] = {}
         self._definitions: tuple[TopicDefinition, ...] = ()
         self._diagnostics: tuple[Diagnostic, ...] = ()
         self._sources: Mapping[str, SourceFile] = {}
-        self._changes: tuple[Change, ...] = ()
         self._unchanged: tuple[Change, ...] = ()
-        self._snapshot = MemorySnapshot()
+        self._snapshot = MemorySnapshot(cursors=Cursors(cursor_key))
         self._bell = Bell()
         self._closed = False
 
@@ -281,7 +296,6 @@ class MemoryRepository:
         before = self._definitions, self._diagnostics
         after = {**self._articles, **done.articles}
         self._articles = {id: article for id, article in after.items() if article}
-        self._changes = (*self._changes, *done.changes)[-self._history_limit :]
         self._unchanged = (*self._unchanged, *done.unchanged)[-self._history_limit :]
         if batch.topics is not None:
             self._definitions = batch.topics
@@ -290,17 +304,16 @@ class MemoryRepository:
         sources = {**self._sources, **{source.path: source for source in batch.sources}}
         self._sources = {p: s for p, s in sources.items() if p not in batch.forgotten_sources}
         if done.changes or before != (self._definitions, self._diagnostics):
+            history = self._snapshot.history.and_then(done.changes, self._history_limit)
             self._snapshot = MemorySnapshot(
-                self._articles.values(), self._definitions, self._diagnostics, done.revision
+                self._articles.values(),
+                self._definitions,
+                self._diagnostics,
+                history,
+                self._snapshot.cursors,
             )
             self._bell.ring()
         return done.revision
-
-    async def changes(
-        self, after: int, visibility: Visibility, limit: int = 1_000, at: datetime | None = None
-    ) -> History:
-        """See `Repository`."""
-        return Kept(self._changes, self._snapshot.revision).history(after, visibility, limit, at)
 
     async def wait(self, version: str) -> MemorySnapshot:
         """See `Repository`."""
@@ -312,7 +325,8 @@ class MemoryRepository:
 
     async def changes_of(self, key: str) -> Sequence[Change]:
         """See `Repository`."""
-        return [change for change in (*self._changes, *self._unchanged) if change.key == key]
+        changes = self._snapshot.history.changes
+        return [change for change in (*changes, *self._unchanged) if change.key == key]
 
     async def sources(self) -> Mapping[str, SourceFile]:
         """See `Repository`."""

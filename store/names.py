@@ -17,6 +17,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 MAX_SLUG_LENGTH = 200  # file systems allow 255 bytes, with an ending and room to write aside
+MAX_DOMAIN_LENGTH = 253  # https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
 
 _JEKYLL_STEM = re.compile(r"\d{4}-\d{2}-\d{2}-.+")
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9\s-]")
@@ -63,8 +64,8 @@ def kind_of(id: str) -> Kind | None:
 
 
 def domain_key(domain: str) -> str:
-    """The one spelling of a domain: lower case, no dot at the end."""
-    return domain.strip().rstrip(".").lower()
+    """The one spelling of a domain: lower case, no dot at the end, no longer than DNS allows."""
+    return domain.strip().rstrip(".").lower()[:MAX_DOMAIN_LENGTH]
 
 
 def new_version() -> str:
@@ -109,7 +110,11 @@ _MAX_KEPT = 200
 
 
 def _topic_slug(name: str) -> str:
-    return slugify(name.replace("+", " plus ").replace("#", " sharp "))
+    slug = slugify(name.replace("+", " plus ").replace("#", " sharp "))
+    if len(slug) <= MAX_SLUG_LENGTH:
+        return slug
+    digest = hashlib.blake2b(slug.encode(), digest_size=4).hexdigest()
+    return f"{slug[: MAX_SLUG_LENGTH - 9]}-{digest}"
 
 
 _kept_topic_slug = lru_cache(maxsize=16_384)(_topic_slug)

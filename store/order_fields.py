@@ -11,6 +11,9 @@ from .model import Article
 
 SortKey = int | str
 
+MAX_KEY = 200
+"""How many characters of a text count for its place in an order: a cursor holds them."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -23,6 +26,11 @@ def micros(time: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """The inverse of `micros`. Raises: OverflowError."""
     return _EPOCH + micros * _MICROSECOND
+
+
+def text_key(text: str) -> str:
+    """The sort key of a text: without case, and no longer than a cursor has room for."""
+    return text.casefold()[:MAX_KEY]
 
 
 class OrderKey(NamedTuple):
@@ -65,5 +73,5 @@ class OrderField(StrEnum):
     QUALITY = "quality", OrderKey("q", int, lambda a: a.quality, "How good they are.")
     TITLE = (
         "title",
-        OrderKey("t", str, lambda a: a.title.casefold(), "Their titles, whatever the case."),
+        OrderKey("t", str, lambda a: text_key(a.title), "Their titles, whatever the case."),
     )

@@ -8,7 +8,7 @@ from .bitmaps import BitMap, Ordinals, as_array
 from .columns import Columns
 from .cursors import Position
 from .filter_fields import FILTER_FIELDS
-from .order_fields import OrderField
+from .order_fields import OrderField, text_key
 from .query import Field, Order
 from .sort_order import CompositeOrder, Key, SortOrder
 from .steps import Steps
@@ -160,4 +160,4 @@ def _sort_key(field: Field) -> Key:
 
 
 def _folded(text: str | None) -> str | None:
-    return None if text is None else text.casefold()
+    return None if text is None else text_key(text)

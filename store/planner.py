@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from .bitmaps import BitMap
 from .bounded import BoundedMemo
 from .costs import GATHER_US, STEP_US, filter_bytes, query_bytes
-from .cursors import decode_article_cursor
+from .cursors import Cursors
 from .date_order import DateListing
 from .index import Index
 from .matching import Match, Matcher
@@ -72,9 +72,12 @@ def access_paths(hits: int, articles: int, window: Window) -> tuple[AccessPath, 
 class Planner:
     """Answers queries from one index."""
 
-    __slots__ = ("_exact", "_index", "_matcher", "_orders", "_pages")
+    __slots__ = ("_cursors", "_exact", "_index", "_matcher", "_orders", "_pages")
 
-    def __init__(self, index: Index, published: Index, orders: Orders, aliases: Aliases) -> None:
+    def __init__(
+        self, index: Index, published: Index, orders: Orders, aliases: Aliases, cursors: Cursors
+    ) -> None:
+        self._cursors = cursors
         self._index = index
         self._orders = orders
         self._matcher = Matcher(index, published, orders, aliases)
@@ -139,7 +142,7 @@ class Planner:
 
     def _part(self, order: tuple[Order, ...], window: Window, match: Match) -> Part[int]:
         def decode(cursor: str) -> Any:
-            return decode_article_cursor(cursor, order)
+            return self._cursors.decode_article(cursor, order)
 
         accept = match.check and match.holds
         if _is_by_date(order):

@@ -41,7 +41,11 @@ class Recent(Sequence[T]):
         return self._size
 
     def __iter__(self) -> Iterator[T]:
-        return self._since(0)
+        return self.since(0)
+
+    def __reversed__(self) -> Iterator[T]:
+        newest_first = chain.from_iterable(map(reversed, reversed(self._chunks)))
+        return islice(newest_first, self._size)
 
     @overload
     def __getitem__(self, place: int) -> T: ...
@@ -52,9 +56,10 @@ class Recent(Sequence[T]):
             start, stop, step = place.indices(self._size)
             if step != 1:
                 return tuple(self)[place]
-            return tuple(islice(self._since(start), max(0, stop - start)))
-        return next(self._since(range(self._size)[place]))
+            return tuple(islice(self.since(start), max(0, stop - start)))
+        return next(self.since(range(self._size)[place]))
 
-    def _since(self, start: int) -> Iterator[T]:
+    def since(self, start: int) -> Iterator[T]:
+        """The items from this index on, none of which is copied."""
         start += self._first
         return islice(chain.from_iterable(self._chunks[start // CHUNK :]), start % CHUNK, None)

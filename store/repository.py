@@ -8,9 +8,9 @@ cheap. `tests/repository_contract.py` holds each engine to this text.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Protocol
 
+from .cursors import Bookmark, Cursors
 from .model import (
     Article,
     Change,
@@ -74,15 +74,17 @@ class Batch(Value, frozen=True, kw_only=True):
 class History(Value, frozen=True, kw_only=True):
     """A part of the change history, oldest first.
 
-    `revision` is where to go on from, `at` when it came; None where that is no longer kept. `gap`:
-    changes between the asked revision and the first one here are no longer kept, or that revision
-    was another one. `has_next`: there are more.
+    Attributes:
+        changes: what happened, as the reader saw it.
+        end: where to go on from. Not for clients: it moves with changes that they may not see.
+        gap: where the reader goes on who has to read everything anew first, since what happened
+            before that is not kept, or is not what the reader knows. The changes here follow it.
+        has_next: whether there are more.
     """
 
     changes: tuple[Change, ...]
-    revision: int
-    at: datetime | None = None
-    gap: bool = False
+    end: Bookmark
+    gap: Bookmark | None = None
     has_next: bool = False
 
 
@@ -124,6 +126,11 @@ class Snapshot(Protocol):
     @property
     def published_count(self) -> int:
         """How many articles the public sees, at once: for estimates of what a query costs."""
+        ...
+
+    @property
+    def cursors(self) -> Cursors:
+        """What makes and reads this store's cursors; the same object while its key is the same."""
         ...
 
     async def get_many(
@@ -178,9 +185,32 @@ class Snapshot(Protocol):
         """How many articles, providers and topics there are."""
         ...
 
+    async def changes(
+        self, after: Bookmark | None, visibility: Visibility, limit: int = 1_000
+    ) -> History:
+        """What happened after a place, up to this snapshot, as such a reader saw it.
+
+        For PUBLISHED, the put of a draft is no change, or the DELETE of what was published before.
+        None begins with the oldest change that is kept; where others came before, that one is the
+        gap. A place that this history does not hold, since it is no longer kept or another change
+        has come in its stead, gives a gap that ends at `newest_change`, and no changes.
+        """
+        ...
+
+    async def bookmark(self, revision: int) -> Bookmark:
+        """The place after the change of this revision."""
+        ...
+
+    async def newest_change(self, visibility: Visibility) -> Bookmark:
+        """The place after the newest change of which such a reader may know.
+
+        Changes that the reader may not see do not move it, as far as the history is kept.
+        """
+        ...
+
 
 class Repository(Protocol):
-    """A document store: snapshots to read, batches to write, a history to follow."""
+    """A document store: snapshots to read and to follow, batches to write."""
 
     async def snapshot(self) -> Snapshot:
         """The newest state. Cheap: take one for each request."""
@@ -206,17 +236,6 @@ class Repository(Protocol):
         """
         ...
 
-    async def changes(
-        self, after: int, visibility: Visibility, limit: int = 1_000, at: datetime | None = None
-    ) -> History:
-        """What happened after a revision, as a reader with this visibility saw it.
-
-        For PUBLISHED, the put of a draft is no change, or the DELETE of what was published before.
-        `at`: when the revision came, by which one is known that a backup has brought back, and that
-        has come to stand for another change since. One that is too old to be compared is a gap.
-        """
-        ...
-
     async def wait(self, version: str) -> Snapshot:
         """The newest state as soon as it is not the one of this name, whatever has changed it.
 
@@ -229,7 +248,7 @@ class Repository(Protocol):
     async def changes_of(self, key: str) -> Sequence[Change]:
         """What was changed under this key, oldest first, as far as the history is kept.
 
-        Behind it, what was put under the key as it already was, which `changes` does not tell: each
+        Behind it, what was put under the key as it already was, which no history tells: each
         as if it had brought the article to the revision that it had.
         """
         ...

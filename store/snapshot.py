@@ -10,13 +10,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from .changes import NO_CHANGES, ChangeHistory
 from .columns import Columns
-from .cursors import (
-    decode_diagnostic_cursor,
-    decode_provider_cursor,
-    decode_topic_cursor,
-    diagnostic_position,
-)
+from .cursors import Bookmark, Cursors, diagnostic_position
 from .date_order import DateListing
 from .entities import TopicTree
 from .filter_fields import RELATED_DOMAIN, URL, Terms, index_terms
@@ -45,6 +41,7 @@ from .query import (
     Window,
     check_key,
 )
+from .repository import History
 from .steps import Steps, finish
 from .terms import Aliases, unaliased
 from .urls import canonical_url
@@ -64,18 +61,21 @@ class IndexedSnapshot:
         orders: Orders,
         tree: TopicTree,
         diagnostics: tuple[Diagnostic, ...],
-        revision: int,
+        history: ChangeHistory,
+        cursors: Cursors,
         version: str | None = None,
     ) -> None:
-        self.revision = revision
+        self.revision = history.revision
+        self.history = history
+        self.cursors = cursors
         self.version = version or new_version()
         self.articles = everything.articles
         self.definitions = tree.definitions
         self.diagnostics = diagnostics
         self._tree = tree
         self._orders = orders
-        self._all = View(everything, published, orders, tree)
-        self._published = View(published, published, orders, tree)
+        self._all = View(everything, published, orders, tree, cursors)
+        self._published = View(published, published, orders, tree, cursors)
 
     @classmethod
     def build(
@@ -83,19 +83,21 @@ class IndexedSnapshot:
         articles: Iterable[Article] = (),
         topics: tuple[TopicDefinition, ...] = (),
         diagnostics: tuple[Diagnostic, ...] = (),
-        revision: int = 0,
-        version: str | None = None,
+        history: ChangeHistory = NO_CHANGES,
+        cursors: Cursors | None = None,
     ) -> IndexedSnapshot:
         """The snapshot of a whole store. Costs about 30 us an article."""
-        return finish(cls._build(tuple(articles), topics, diagnostics, revision, version))
+        cursors = cursors or Cursors()
+        return finish(cls._build(tuple(articles), topics, diagnostics, history, cursors, None))
 
     @classmethod
-    def _build(
+    def _build(  # noqa: PLR0913, PLR0917  # the same
         cls,
         articles: Collection[Article],
         topics: tuple[TopicDefinition, ...],
         diagnostics: tuple[Diagnostic, ...],
-        revision: int,
+        history: ChangeHistory,
+        cursors: Cursors,
         version: str | None,
     ) -> Steps[IndexedSnapshot]:
         tree = TopicTree.of(topics)
@@ -108,15 +110,16 @@ class IndexedSnapshot:
         everything = yield from Index.build(columns, columns.articles, terms)
         published = yield from Index.build(columns, public, terms)
         orders = Orders(columns, everything.live)
-        return cls(everything, published, orders, tree, diagnostics, revision, version)
+        return cls(everything, published, orders, tree, diagnostics, history, cursors, version)
 
-    def derive(
+    def derive(  # noqa: PLR0913, PLR0917  # the same
         self,
         changed: Mapping[str, Article | None],
         topics: tuple[TopicDefinition, ...],
         diagnostics: tuple[Diagnostic, ...],
-        revision: int,
+        history: ChangeHistory,
         version: str | None = None,
+        cursors: Cursors | None = None,
     ) -> Steps[IndexedSnapshot]:
         """The snapshot after changes: ids of articles -> what is there now, None for nothing.
 
@@ -124,11 +127,14 @@ class IndexedSnapshot:
         it gets or loses; where most articles change, or other names come to mean the topics of the
         tree, or many articles were put out of the order by date, a build.
         """
+        cursors = cursors or self.cursors
         tree = self._tree if topics == self.definitions else TopicTree.of(topics)
         old = self._all.index.columns
         if len(changed) * 2 > len(self.articles) or tree.aliases != self.aliases:
             articles = self.articles.derive(changed).flat().values()
-            return (yield from self._build(articles, topics, diagnostics, revision, version))
+            return (
+                yield from self._build(articles, topics, diagnostics, history, cursors, version)
+            )
         columns, plain = old.derive(changed)
         yield
         moves = []
@@ -141,7 +147,9 @@ class IndexedSnapshot:
         orders = Orders(columns, everything.live, self._orders)
         if columns.is_worn():
             everything, published, orders = yield from _renumbered(everything, published, orders)
-        new = IndexedSnapshot(everything, published, orders, tree, diagnostics, revision, version)
+        new = IndexedSnapshot(
+            everything, published, orders, tree, diagnostics, history, cursors, version
+        )
         if tree is self._tree:
             new._keep(self, [terms for move in moves for terms in (move.gone, move.come) if terms])
         return new
@@ -209,7 +217,7 @@ class IndexedSnapshot:
     async def provider_page(self, window: Window, visibility: Visibility) -> Page[Provider]:
         """See `Snapshot`."""
         view = self._view(visibility)
-        page = whole_page(view.domains, window, decode_provider_cursor)
+        page = whole_page(view.domains, window, self.cursors.decode_provider)
         items = [provider for each in page.items if (provider := view.provider(each))]
         return Page(items, page.has_previous, page.has_next, page.total)
 
@@ -229,7 +237,7 @@ class IndexedSnapshot:
     async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:
         """See `Snapshot`."""
         view = self._view(visibility)
-        page = whole_page(view.slugs, window, decode_topic_cursor)
+        page = whole_page(view.slugs, window, self.cursors.decode_topic)
         items = [topic for each in page.items if (topic := view.topic(each))]
         return Page(items, page.has_previous, page.has_next, page.total)
 
@@ -240,7 +248,8 @@ class IndexedSnapshot:
         found = self._diagnostics_by_position
         if severity is not None:
             found = [entry for entry in found if entry[-1].severity is severity]
-        return whole_page(SortedListing[Diagnostic](found), window, decode_diagnostic_cursor)
+        listing = SortedListing[Diagnostic](found)
+        return whole_page(listing, window, self.cursors.decode_diagnostic)
 
     @cached_property
     def _diagnostics_by_position(self) -> list[tuple[Any, ...]]:
@@ -253,6 +262,20 @@ class IndexedSnapshot:
         return Counts(
             articles=len(view.index.articles), providers=len(view.domains), topics=len(view.slugs)
         )
+
+    async def changes(
+        self, after: Bookmark | None, visibility: Visibility, limit: int = 1_000
+    ) -> History:
+        """See `Snapshot`."""
+        return self.history.since(after, visibility, limit)
+
+    async def bookmark(self, revision: int) -> Bookmark:
+        """See `Snapshot`."""
+        return self.history.bookmark(revision)
+
+    async def newest_change(self, visibility: Visibility) -> Bookmark:
+        """See `Snapshot`."""
+        return self.history.newest(visibility)
 
 
 def _renumbered(

@@ -28,7 +28,7 @@ _STEP = "+"  # between the version of what readers see and what else has changed
 
 
 class State(msgspec.Struct, frozen=True):
-    """All that a store holds: what is served, the sources by path, and the newest changes.
+    """All that a store holds: what is served, the history with it, and the sources by path.
 
     `unchanged` are the newest that were asked for under a key and were none. `step` tells states
     apart in which readers see the same.
@@ -36,7 +36,6 @@ class State(msgspec.Struct, frozen=True):
 
     snapshot: IndexedSnapshot = msgspec.field(default_factory=IndexedSnapshot.build)
     sources: Mapping[str, SourceFile] = {}
-    changes: Recent[Change] = Recent()
     unchanged: Recent[Change] = Recent()
     step: str = ""
 
@@ -52,11 +51,10 @@ class State(msgspec.Struct, frozen=True):
         version, step = version_and_step(records[-1].version)
         snapshot = self.snapshot
         if version != snapshot.version:
-            snapshot = yield from _snapshot(snapshot, records, version)
+            snapshot = yield from _snapshot(snapshot, records, version, history_limit)
         return State(
             snapshot,
             _sources(self.sources, records),
-            self.changes.and_then((c for r in records for c in r.changes), history_limit),
             self.unchanged.and_then((c for r in records for c in r.unchanged), history_limit),
             step,
         )
@@ -69,7 +67,7 @@ def version_and_step(name: str) -> tuple[str, str]:
 
 
 def _snapshot(
-    snapshot: IndexedSnapshot, records: Sequence[Record], version: str
+    snapshot: IndexedSnapshot, records: Sequence[Record], version: str, history_limit: int
 ) -> Steps[IndexedSnapshot]:
     changed: dict[str, Article | None] = {}
     topics, diagnostics = snapshot.definitions, snapshot.diagnostics
@@ -78,8 +76,9 @@ def _snapshot(
         changed.update(dict.fromkeys(record.deletes))
         topics = topics if record.topics is None else record.topics
         diagnostics = diagnostics if record.diagnostics is None else record.diagnostics
-    revision = records[-1].revision
-    return (yield from snapshot.derive(changed, topics, diagnostics, revision, version))
+    changes = [change for record in records for change in record.changes]
+    history = snapshot.history.and_then(changes, history_limit)
+    return (yield from snapshot.derive(changed, topics, diagnostics, history, version))
 
 
 def _sources(

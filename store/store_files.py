@@ -40,6 +40,7 @@ from .atomic_file import (
 from .change_log import FORMAT, DamagedLineError, Header, Log, Place, line_of, text_of
 from .checkpoint import Checkpoint, read_checkpoint
 from .committed import Committed, end_in, is_about, mark_of
+from .cursors import Cursors
 from .errors import StoreCorruptError, StoreUnavailableError
 from .file_lock import (
     LOOK_AGAIN_S,
@@ -56,6 +57,7 @@ from .file_lock import (
 )
 from .known import Known, Turn, WriteLock
 from .owner_file import OwnerFile
+from .snapshot import IndexedSnapshot
 from .state import State
 from .steps import PAUSE_S, finish, free, paced
 from .tinydb_storage import Tables, text_of_tables
@@ -91,7 +93,12 @@ class StoreFiles:
     """
 
     def __init__(
-        self, path: Path, history_limit: int, log_bytes: int, wait_s: float = WAIT_S
+        self,
+        path: Path,
+        history_limit: int,
+        log_bytes: int,
+        wait_s: float = WAIT_S,
+        cursor_key: bytes | None = None,
     ) -> None:
         self.path = path
         self.log_path = path.with_name(f"{path.name}.log")
@@ -102,6 +109,7 @@ class StoreFiles:
         self.is_awaiting_turn = False
         self.committed = Committed(lock_file(path))
         self._log_bytes = log_bytes
+        self._cursor_key = cursor_key  # of a store that is made here
         self._base = Checkpoint()  # so that a checkpoint costs what differs
         self._owner: OwnerFile | None = None
         self._owners_turn, self._owners_checkpoint = threading.Lock(), threading.Lock()
@@ -129,7 +137,7 @@ class StoreFiles:
                 self.path,
             )
         mark = self._mark()
-        known = _seen(self._read(Known(), mark), mark)
+        known = _seen(self._read(self._nothing(), mark), mark)
         if known.log is not None and self._owner is None:
             # What a crash has left behind the last commit is committed now, or cut off.
             with contextlib.suppress(StoreUnavailableError):
@@ -474,6 +482,8 @@ class StoreFiles:
         if old is None:
             raise _OtherFilesError
         now = signature(self.log_path)
+        if now is not None and now.inode == old.inode and now.size_bytes < known.end:
+            raise _OtherFilesError  # a backup was copied over it
         # Looked at first: a log that was replaced is finished, so its rest is read to the end.
         known = self._replayed(known, old, known.end, _end(mark, old))
         if now is None or now.inode == old.inode:
@@ -501,21 +511,24 @@ class StoreFiles:
             if self._signatures() == before:
                 if mark is None:
                     raise error
-                mark = (
-                    None  # after a power cut, or where a backup was restored, it may be an old one
-                )
+                mark = None  # an old one, after a power cut or with a restored backup
 
     def _read_files(self, old: State, mark: int | None) -> Known:
         # Opened first: what is appended from now on will be found behind its end.
         log = Log.open(self.log_path)
         found = signature(self.path)
         base = self._base = read_checkpoint(self.path, self._base)
+        if found is None and (log is None or not log.read(log.start).records):
+            return self._nothing()  # the file was removed, and all that was written with it
         known = Known(base.state(old), found)
         if log is None:
             return known
-        if found is None and not log.read(log.start).records:
-            return Known()  # the file was removed, and all that was written with it
         return self._replayed(known, log, log.start, _end(mark, log), base.meta.log)
+
+    def _nothing(self) -> Known:
+        """What is known of a store that has no file, which will have a key of its own."""
+        snapshot = IndexedSnapshot.build(cursors=Cursors(self._cursor_key))
+        return Known(State(snapshot))
 
     def _replayed(
         self, known: Known, log: Log, start: int, end: int | None, also: str | None = None

@@ -19,13 +19,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from .changes import HISTORY_LIMIT, Kept
+from .changes import HISTORY_LIMIT
 from .errors import StoreError, StoreUnavailableError
 from .file_lock import LOOK_AGAIN_S, WAIT_S
 from .known import Known, Turn, WriteLock
 from .lane import Lane
-from .model import Change, Visibility
-from .repository import Batch, History, SourceFile
+from .model import Change
+from .repository import Batch, SourceFile
 from .snapshot import IndexedSnapshot
 from .state import Result, written
 from .steps import finish, free, interleave
@@ -107,15 +107,19 @@ class TinyDBRepository:
         history_limit: int = HISTORY_LIMIT,
         log_bytes: int = LOG_BYTES,
         wait_s: float = WAIT_S,
+        cursor_key: bytes | None = None,
     ) -> TinyDBRepository:
         """The store in this file; where there is none, the first batch makes it.
+
+        It then has this key for its cursors, or a random one.
 
         Blocks while it reads, some 50 us a document. The newest `history_limit` changes are kept.
         The log may grow to `log_bytes`, or to the file's size where that is larger. A write waits
         `wait_s` for other processes.
         Raises: StoreCorruptError: it is no store. StoreUnavailableError: it cannot be read.
         """
-        return cls(StoreFiles(Path(path).resolve(), history_limit, log_bytes, wait_s))
+        files = StoreFiles(Path(path).resolve(), history_limit, log_bytes, wait_s, cursor_key)
+        return cls(files)
 
     async def snapshot(self) -> IndexedSnapshot:
         """See `Repository`. Shows what any process has acknowledged before."""
@@ -168,14 +172,6 @@ class TinyDBRepository:
             self._writer.add_done_callback(self._forget_writer)
         return await request.revision
 
-    async def changes(
-        self, after: int, visibility: Visibility, limit: int = 1_000, at: datetime | None = None
-    ) -> History:
-        """See `Repository`."""
-        await self.snapshot()
-        state = self._known.state
-        return Kept(state.changes, state.snapshot.revision).history(after, visibility, limit, at)
-
     async def wait(self, version: str) -> IndexedSnapshot:
         """See `Repository`. What others have written is noticed within some 20 ms."""
         while (snapshot := await self.snapshot()).version == version:
@@ -188,7 +184,8 @@ class TinyDBRepository:
         """See `Repository`. Looks at all that are kept."""
         await self.snapshot()
         state = self._known.state
-        return [change for change in chain(state.changes, state.unchanged) if change.key == key]
+        changes = state.snapshot.history.changes
+        return [change for change in chain(changes, state.unchanged) if change.key == key]
 
     async def sources(self) -> Mapping[str, SourceFile]:
         """See `Repository`."""

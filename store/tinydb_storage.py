@@ -2,7 +2,7 @@
 
 The file is JSON with a document a line, so that people can read, grep and compare it, and
 `tinydb.TinyDB(path)` opens it. Tables: `articles` and `changes` (numbered by revision),
-`unchanged`, `topics`, `sources`, `diagnostics`, and `meta` with the format and the revision of the
+`unchanged`, `topics`, `sources`, `diagnostics`, and `meta` with the format, revision and key of the
 store.
 https://tinydb.readthedocs.io/en/latest/extend.html
 """
@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from tinydb import TinyDB
 from tinydb.storages import Storage
 from tinydb.table import Document, Table
 
+from .cursors import KEY_BYTES
 from .errors import StoreCorruptError
 from .model import Value
 from .steps import paced
@@ -36,16 +37,21 @@ _VALUE = "value"
 JSON of these would cost several times as much."""
 
 
+CursorKey = Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
+
+
 class Meta(Value, frozen=True, kw_only=True):
     """What the file says of itself. `version` names this state of it.
 
     `log` names the state where it stands in the log: what comes behind that is not in the file.
+    `cursor_key` is what the store's cursors are made with: a secret, as the drafts in the file are.
     """
 
     format: int
     revision: int = 0
     version: str | None = None
     log: str | None = None
+    cursor_key: CursorKey | None = None
 
 
 class _HeldStorage(Storage):

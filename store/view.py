@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import cached_property
 
+from .cursors import Cursors
 from .entities import TopicTree, draw_provider, draw_topic
 from .filter_fields import RELATED_DOMAIN
 from .index import Index
@@ -19,9 +20,11 @@ from .windows import SortedListing
 class View:
     """What a reader with one visibility sees, entities made when first asked for."""
 
-    def __init__(self, index: Index, published: Index, orders: Orders, tree: TopicTree) -> None:
+    def __init__(
+        self, index: Index, published: Index, orders: Orders, tree: TopicTree, cursors: Cursors
+    ) -> None:
         self.index = index
-        self.planner = Planner(index, published, orders, tree.aliases)
+        self.planner = Planner(index, published, orders, tree.aliases, cursors)
         self._published = published
         self._tree = tree
         self._providers: dict[str, Provider] = {}

@@ -14,6 +14,7 @@ from gql.execution import pipeline
 from gql.settings import load_settings
 from store import FolderLoader, MemoryRepository, TinyDBRepository
 
+from .cursors import KEY
 from .graph import SCHEMA, Graph
 from .live import serving
 
@@ -27,7 +28,7 @@ settings.load_profile("default")
 @pytest.fixture(scope="session")
 def seeded() -> MemoryRepository:
     """A repository that holds the seeds; not to be written to."""
-    repository = MemoryRepository()
+    repository = MemoryRepository(cursor_key=KEY)
     asyncio.run(FolderLoader(repository, SEEDS).load())
     return repository
 
@@ -41,7 +42,8 @@ def graph(
     """The graph of the seeds: on both engines, executed both ways. Not to be written to."""
     if request.param == "memory":
         return Graph(seeded)
-    repository = TinyDBRepository.open(tmp_path_factory.mktemp("seeds") / "store.json")
+    path = tmp_path_factory.mktemp("seeds") / "store.json"
+    repository = TinyDBRepository.open(path, cursor_key=KEY)
     asyncio.run(FolderLoader(repository, SEEDS).load())
     compiled = request.param == "compiled"
     return Graph(

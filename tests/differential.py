@@ -20,7 +20,9 @@ from gql.viewer import PUBLIC, Viewer
 from store import Batch, Key, MemoryRepository, Repository, Snapshot, TinyDBRepository, Visibility
 from store.memory import MemorySnapshot
 from store.model import Article, Image, Related, TopicDefinition
+from store.snapshot import IndexedSnapshot
 
+from .cursors import CURSORS, KEY
 from .graph import SCHEMA
 from .random_sessions import Ask, Session, without_memory
 from .random_store import SMALL, Edit, Write, write_kinds
@@ -186,7 +188,9 @@ def ask(
 ) -> Outcome:
     """Ask both executors, twice: once with nothing rendered before, once with everything."""
     ways = ways or ExecutorPair()
-    snapshot = MemorySnapshot(articles, [TopicDefinition(slug="tides", name="Tides")])
+    snapshot = MemorySnapshot(
+        articles, [TopicDefinition(slug="tides", name="Tides")], cursors=CURSORS
+    )
     request = GraphQLRequest(query=text, variables=variables, operation_name=operation_name)
 
     async def twice() -> Any:
@@ -207,6 +211,7 @@ async def play(session: Session) -> Coverage:
                 for repository in repositories:
                     await repository.apply(await _batch(repository, step))
                 state = [await repository.snapshot() for repository in repositories]
+                _share_history(state)
                 states = [*states[1 - KEPT_SNAPSHOTS :], state]
                 ways.last_write = write_kinds(step)
             elif states:
@@ -215,6 +220,15 @@ async def play(session: Session) -> Coverage:
             await repository.close()
     assert not ways.compiled.counts["fault"]
     return ways.coverage
+
+
+def _share_history(state: Sequence[Snapshot]) -> None:
+    """Let all stores have been written to at the same times, which show in their histories."""
+    first, *others = state
+    for other in others:
+        assert isinstance(first, IndexedSnapshot)
+        assert isinstance(other, MemorySnapshot)
+        other.history = first.history
 
 
 async def _ask_together(
@@ -240,8 +254,8 @@ async def _batch(repository: Repository, step: Write) -> Batch:
 def _repositories(engine: str) -> Iterator[Sequence[Repository]]:
     """The stores of a session: what the compiled way reads, and for `both` what is scanned."""
     if engine == "memory":
-        yield [MemoryRepository()]
+        yield [MemoryRepository(cursor_key=KEY)]
         return
     with tempfile.TemporaryDirectory() as folder:
-        indexed = TinyDBRepository.open(Path(folder) / "store.json")
-        yield [indexed, MemoryRepository()] if engine == "both" else [indexed]
+        indexed = TinyDBRepository.open(Path(folder) / "store.json", cursor_key=KEY)
+        yield [indexed, MemoryRepository(cursor_key=KEY)] if engine == "both" else [indexed]

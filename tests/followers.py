@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
-from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 from gql.schema import Context
-from gql.schema.following import ChangeEvent, EventKind, cursor_at, follow
+from gql.schema.following import ChangeEvent, EventKind, Reader, follow
 from gql.viewer import Viewer
 from store import (
     EVERYTHING,
+    START,
     ArticleQuery,
     Batch,
+    Bookmark,
     Filter,
     History,
     Key,
@@ -21,8 +23,6 @@ from store import (
     Snapshot,
     Visibility,
     Window,
-    change_cursor,
-    decode_change_cursor,
 )
 from store.model import Article
 
@@ -37,6 +37,20 @@ PART = 2
 """How many changes these followers get at once, so that a history has several parts."""
 
 
+class InParts:
+    """A snapshot that gives its history in small parts."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._snapshot, name)
+
+    async def changes(self, after: Bookmark, visibility: Visibility, limit: int) -> History:
+        """See `Snapshot`."""
+        return await self._snapshot.changes(after, visibility, min(limit, PART))
+
+
 class Present:
     """A repository with a known future: whoever waits for news makes the next of it happen."""
 
@@ -44,17 +58,11 @@ class Present:
         self._repository = repository
         self._to_come = list(to_come)
 
-    async def snapshot(self) -> Snapshot:
+    async def snapshot(self) -> Any:
         """See `Repository`."""
-        return await self._repository.snapshot()
+        return InParts(await self._repository.snapshot())
 
-    async def changes(
-        self, after: int, visibility: Visibility, limit: int = 1_000, at: datetime | None = None
-    ) -> History:
-        """See `Repository`."""
-        return await self._repository.changes(after, visibility, min(limit, PART), at)
-
-    async def wait(self, version: str) -> Snapshot:
+    async def wait(self, version: str) -> Any:
         """See `Repository`. Raises: CaughtUpError: there is no more news to come."""
         while (snapshot := await self.snapshot()).version == version:
             if not self._to_come:
@@ -71,12 +79,18 @@ class Follower:
         self._viewer = viewer
         self._wanted = wanted
         self.articles: dict[str, Article] = {}
-        self.cursor = change_cursor(0)
+        self.cursor: str | None = None  # before the first change
         self.told: list[ChangeEvent] = []
+        self._revisions: list[int] = []
 
     def turn_to(self, repository: Repository) -> None:
         """Go on with another store, as where a backup was restored."""
         self._repository = repository
+
+    def become(self, viewer: Viewer, wanted: Filter = EVERYTHING) -> None:
+        """Have other rights from now on, or want other articles."""
+        self._viewer = viewer
+        self._wanted = wanted
 
     async def queried(self) -> dict[str, Article]:
         """What a query shows now, by id."""
@@ -88,7 +102,8 @@ class Follower:
     async def begin(self) -> None:
         """Read everything, and know from where to go on."""
         snapshot = await self._repository.snapshot()
-        self.cursor = await cursor_at(self._repository, snapshot.revision, snapshot)
+        place = await snapshot.newest_change(self._viewer.visibility)
+        self.cursor = Reader(self._viewer, self._wanted).cursor(place, snapshot)
         self.articles = await self.queried()
 
     async def listen(self, most: int | None = None, to_come: Sequence[Batch] = ()) -> None:
@@ -96,10 +111,12 @@ class Follower:
 
         `to_come` is written while it listens.
         """
-        context = Context(await self._repository.snapshot(), self._viewer)
-        wanted = None if self._wanted == EVERYTHING else self._wanted
-        begin = decode_change_cursor(self.cursor)
-        events = follow(context, Present(self._repository, to_come), begin, wanted)
+        source = Present(self._repository, to_come)
+        snapshot = await source.snapshot()
+        context = Context(snapshot, self._viewer)
+        reader = Reader(self._viewer, self._wanted)
+        begin = START if self.cursor is None else reader.place(self.cursor, snapshot)
+        events = follow(context, source, reader, begin, snapshot)
         left = most
         try:
             async with aclosing(events):
@@ -113,6 +130,8 @@ class Follower:
     async def heed(self, event: ChangeEvent, now: Snapshot) -> None:
         """Do what an event says."""
         self.told.append(event)
+        place, _ = now.cursors.decode_change(event.cursor)
+        self._revisions.append(place.revision)
         self.cursor = event.cursor
         if event.kind is EventKind.GAP:
             self.articles = await self.queried()
@@ -125,8 +144,9 @@ class Follower:
 
     def told_twice(self) -> list[int]:
         """Places in the history that came again, or before an earlier one; gaps begin anew."""
+        told = list(zip(self._revisions, self.told, strict=True))
         return [
-            later.revision
-            for earlier, later in pairwise(self.told)
-            if later.kind is not EventKind.GAP and later.revision <= earlier.revision
+            later
+            for (earlier, _), (later, event) in pairwise(told)
+            if event.kind is not EventKind.GAP and later <= earlier
         ]

@@ -20,10 +20,15 @@ FOLLOW = (
     "subscription ($after: String) { changes(after: $after)"
     f" {{ cursor kind id slug article {{ {EVERYTHING} }} }} }}"
 )
-FILTERED_FOLLOW = f"""subscription ($after: String) {{
-  changes(after: $after, filter: {{or: [{{slug: {{eq: "{LAST.slug}"}}}}, {{published: false}},
-    {{title: {{contains: "{HIDDEN}"}}}}, {{topics: {{some: ["{HIDDEN_TOPIC}"]}}}}]}}) {{
+_FILTER = f"""filter: {{or: [{{slug: {{eq: "{LAST.slug}"}}}}, {{published: false}},
+    {{title: {{contains: "{HIDDEN}"}}}}, {{topics: {{some: ["{HIDDEN_TOPIC}"]}}}}]}}"""
+FILTERED_FOLLOW = f"""subscription ($after: String) {{ changes(after: $after, {_FILTER}) {{
   cursor kind id slug article {{ {EVERYTHING} }} }} }}"""
+BEGINNINGS = {
+    FOLLOW: "{ changes(first: 0) { pageInfo { endCursor } } }",
+    FILTERED_FOLLOW: f"{{ changes(first: 0, {_FILTER}) {{ pageInfo {{ endCursor }} }} }}",
+}
+"""For each subscription, what asks for the place from which it tells everything."""
 _WRITTEN = "userErrors { code message field } cursor"
 _ARTICLE = f"article {{ {EVERYTHING} related {{ article {{ {EVERYTHING} }} }} }} {_WRITTEN}"
 PUT = f"mutation ($i: PutArticleInput!) {{ putArticle(input: $i) {{ {_ARTICLE} }} }}"

@@ -12,12 +12,12 @@ from typing import Any
 
 from graphql import GraphQLField
 
-from store import NEWEST_FIRST, Order, OrderField, article_cursor
-from store.cursors import encode_cursor
+from store import NEWEST_FIRST, Cursors, Order, OrderField
 from store.model import Article
 from store.names import article_id, domain_key, provider_id, topic_id
 
 from . import store_strategies as some
+from .cursors import CURSORS, article_cursor
 from .random_store import World
 
 Maker = Callable[[Random, World], Any]
@@ -34,7 +34,7 @@ _NUMBERS = [0, 1, 2, -1, 2**31 - 1, -(2**31)]
 _MOMENTS = ["2026-01-02", "2026-01-03T00:00:00Z", "2026-01-02T23:00:00-01:00"]
 _WIDTHS = [100, 150, 200]
 _PIXELS = [None, 0, 300, *_WIDTHS]
-_STRAYS = ["", "zzz", "WyJkIiwx", encode_cursor("d-", (1,)), "\N{SNOWMAN}", None]
+_STRAYS = ["", "zzz", "WyJkIiwx", Cursors(bytes(32)).encode("d-", (1, "a")), "\N{SNOWMAN}", None]
 _RANGE = ["gt", "gte", "lt", "lte"]
 _ATTRIBUTES: dict[str, Callable[[Article], str | None]] = {
     "slug": lambda article: article.slug,
@@ -90,9 +90,9 @@ def cursor(rng: Random, world: World, type: str, order_by: Any) -> Any:
     if rng.random() < 0.05:
         return rng.choice(_STRAYS)
     if type.startswith("Provider"):
-        return encode_cursor("p", (rng.choice(_DOMAINS),))
+        return CURSORS.encode("p", (rng.choice(_DOMAINS),))
     if type.startswith("Topic"):
-        return encode_cursor("t", (rng.choice(some.TOPIC_SLUGS),))
+        return CURSORS.encode("t", (rng.choice(some.TOPIC_SLUGS),))
     try:
         order = tuple(
             Order(OrderField[step["field"]], step.get("direction") != "ASC")

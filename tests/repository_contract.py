@@ -13,8 +13,12 @@ import msgspec
 import pytest
 
 from store import (
+    NEWEST_FIRST,
+    NOWHERE,
+    START,
     ArticleQuery,
     Batch,
+    Bookmark,
     Condition,
     ConflictError,
     CursorError,
@@ -30,13 +34,9 @@ from store import (
     Visibility,
     Window,
     WindowError,
-    article_cursor,
-    diagnostic_cursor,
     of_provider,
     of_topic,
-    provider_cursor,
     referencing,
-    topic_cursor,
 )
 from store.filters import predicate
 from store.model import (
@@ -52,6 +52,8 @@ from store.model import (
     TopicDefinition,
 )
 from store.names import article_id
+
+from .cursors import CURSORS, article_cursor
 
 ALL = Visibility.ALL
 PUBLISHED = Visibility.PUBLISHED
@@ -80,6 +82,11 @@ async def titles(repository: Repository, query: ArticleQuery, seen: Visibility =
     return [article.title for article in page.items]
 
 
+async def newest(repository: Repository, visibility: Visibility) -> Bookmark:
+    """The place of a store's newest change."""
+    return await (await repository.snapshot()).newest_change(visibility)
+
+
 def seen_as(change: Change) -> tuple[ChangeKind, str]:
     """What a change says to its reader."""
     return change.kind, change.slug
@@ -100,7 +107,7 @@ class RepositoryContract:
         assert snapshot.revision == 0
         assert await snapshot.counts(ALL) == Counts()
         assert await repository.sources() == {}
-        assert (await repository.changes(0, ALL)).changes == ()
+        assert (await snapshot.changes(None, ALL)).changes == ()
 
     async def test_put_article_is_found_by_id_slug_and_url(self, repository):
         """Look-ups give n documents or None for n keys, in the same order."""
@@ -325,7 +332,7 @@ class RepositoryContract:
         page = await snapshot.provider_page(Window(first=2), PUBLISHED)
         assert [p.domain for p in page.items] == ["a.example", "b.example"]
         assert (page.has_previous, page.has_next, page.total) == (False, True, 3)
-        cursor = provider_cursor(page.items[-1])
+        cursor = CURSORS.provider(page.items[-1])
         rest = await snapshot.provider_page(Window(first=2, after=cursor), PUBLISHED)
         assert [p.name for p in rest.items] == ["C.Example"]
 
@@ -358,7 +365,7 @@ class RepositoryContract:
         hidden, seen = await snapshot.topics(Key.SLUG, secret, PUBLISHED)
         assert hidden is None
         assert seen == page.items[2]
-        rest = await snapshot.topic_page(Window(last=1, before=topic_cursor(seen)), PUBLISHED)
+        rest = await snapshot.topic_page(Window(last=1, before=CURSORS.topic(seen)), PUBLISHED)
         assert [t.slug for t in rest.items] == ["science"]
 
     async def test_topics_given_later_replace_the_tree(self, repository):
@@ -408,15 +415,30 @@ class RepositoryContract:
                 query = ArticleQuery(FIRST, Condition(Field.TOPICS, operator, values))
                 assert await titles(repository, query, PUBLISHED) == expected
 
-    async def test_when_a_draft_was_changed_is_told_only_to_who_may_see_it(self, repository):
-        """The time of a revision stands in cursors, which everyone gets."""
-        await repository.apply(Batch(puts=(an_article("public"),)))
-        shown = await repository.changes(0, PUBLISHED)
-        assert shown.at == shown.changes[-1].at
+    async def test_changed_draft_moves_the_newest_change_only_of_who_may_see_it(self, repository):
+        """Who compares cursors learns nothing of drafts, not even that there was one."""
         await repository.apply(Batch(puts=(an_article("draft", published=False),)))
-        assert (await repository.changes(0, PUBLISHED)).at is None
-        everything = await repository.changes(0, ALL)
-        assert everything.at == everything.changes[-1].at
+        assert await newest(repository, PUBLISHED) == START
+        await repository.apply(Batch(puts=(an_article("public"),)))
+        before = await newest(repository, PUBLISHED)
+        assert before == await newest(repository, ALL)
+        await repository.apply(Batch(puts=(an_article("draft", heat=9, published=False),)))
+        assert await newest(repository, PUBLISHED) == before
+        assert (await newest(repository, ALL)).revision == 3
+        withdrawn = Batch(puts=(an_article("public", published=False),))
+        await repository.apply(withdrawn)
+        assert (await newest(repository, PUBLISHED)).revision == 4
+
+    async def test_newest_change_is_in_the_history_also_where_only_drafts_are_kept(
+        self, repository
+    ):
+        """Who goes on from there is told no gap, whoever it is."""
+        for heat in range(8):
+            draft = an_article("draft", heat=heat, published=False)
+            await repository.apply(Batch(puts=(draft,)))
+        place = await newest(repository, PUBLISHED)
+        found = await (await repository.snapshot()).changes(place, PUBLISHED)
+        assert (found.gap, found.changes) == (None, ())
 
     @pytest.mark.parametrize(
         "wanted",
@@ -500,7 +522,7 @@ class RepositoryContract:
         snapshot = await repository.snapshot()
         page = await snapshot.diagnostic_page(FIRST)
         assert list(page.items) == list(found[::-1])
-        after = Window(first=5, after=diagnostic_cursor(page.items[0]))
+        after = Window(first=5, after=CURSORS.diagnostic(page.items[0]))
         assert [d.line for d in (await snapshot.diagnostic_page(after)).items] == [9, 1]
         errors = await snapshot.diagnostic_page(FIRST, error)
         assert ([d.path for d in errors.items], errors.total) == (["a", "b"], 2)
@@ -522,18 +544,19 @@ class RepositoryContract:
         one, two = an_article("one"), an_article("two")
         await repository.apply(Batch(puts=(one, two)))
         await repository.apply(Batch(deletes=(one.id,)))
-        first = await repository.changes(0, ALL, limit=2)
+        snapshot = await repository.snapshot()
+        first = await snapshot.changes(None, ALL, 2)
         assert [seen_as(c) for c in first.changes] == [
             (ChangeKind.PUT, one.slug),
             (ChangeKind.PUT, two.slug),
         ]
-        assert (first.revision, first.gap, first.has_next) == (2, False, True)
-        rest = await repository.changes(first.revision, ALL)
+        assert (first.end.revision, first.gap, first.has_next) == (2, None, True)
+        rest = await snapshot.changes(first.end, ALL)
         assert [seen_as(c) for c in rest.changes] == [(ChangeKind.DELETE, one.slug)]
-        assert (rest.revision, rest.has_next) == (3, False)
+        assert (rest.end.revision, rest.has_next) == (3, False)
         at = rest.changes[0].at
         assert at.utcoffset() == timedelta(0)
-        assert (await repository.changes(3, ALL)).changes == ()
+        assert (await snapshot.changes(rest.end, ALL)).changes == ()
 
     async def test_changes_of_a_key_are_found_by_it(self, repository):
         """A writer that was interrupted finds what was done under its key, and nothing else."""
@@ -557,8 +580,8 @@ class RepositoryContract:
         assert await repository.apply(batch) == 2
         [found] = await repository.changes_of("k1")
         assert (found.revision, found.id, found.asked) == (1, one.id, "this.a")
-        assert [c.revision for c in (await repository.changes(0, ALL)).changes] == [1, 2]
-        assert (await repository.changes(2, ALL)).changes == ()
+        snapshot = await repository.snapshot()
+        assert [c.revision for c in (await snapshot.changes(None, ALL)).changes] == [1, 2]
 
     async def test_puts_that_change_nothing_are_kept_as_long_as_changes(self, repository):
         """What was done under a key is forgotten at some time; the newest is remembered longest."""
@@ -594,45 +617,70 @@ class RepositoryContract:
             await repository.apply(Batch(puts=(an_article("x", published=published),)))
         await repository.apply(Batch(puts=(an_article("x", title="Other", published=False),)))
         await repository.apply(Batch(deletes=(an_article("x").id,)))
-        public = await repository.changes(0, PUBLISHED)
+        snapshot = await repository.snapshot()
+        public = await snapshot.changes(None, PUBLISHED)
         assert [(c.revision, c.kind) for c in public.changes] == [
             (2, ChangeKind.PUT),
             (3, ChangeKind.DELETE),
         ]
-        assert public.revision == 5
-        assert len((await repository.changes(0, ALL)).changes) == 5
+        assert public.end.revision == 5
+        assert len((await snapshot.changes(None, ALL)).changes) == 5
+
+    async def test_history_of_a_snapshot_ends_with_it(self, repository):
+        """What is written later is no part of it, so that all that is read together fits."""
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        before = await repository.snapshot()
+        await repository.apply(Batch(puts=(an_article("two"),)))
+        found = await before.changes(None, ALL)
+        assert [change.revision for change in found.changes] == [1]
+        assert found.end == await before.newest_change(ALL) == await before.bookmark(1)
+        ahead = await (await repository.snapshot()).bookmark(2)
+        assert (await before.changes(ahead, ALL)).gap == found.end
 
     async def test_history_that_is_no_longer_kept_is_a_gap(self, repository):
         """Whoever asks for more than is kept is told, never left to guess."""
+        places = []
         for heat in range(8):
             await repository.apply(Batch(puts=(an_article("x", heat=heat + 1),)))
-        old = await repository.changes(2, ALL)
-        assert old.gap
-        assert [c.revision for c in old.changes] == [4, 5, 6, 7, 8]
-        assert not (await repository.changes(3, ALL)).gap
-        assert (await repository.changes(9, ALL)).gap
+            places.append(await newest(repository, ALL))
+        snapshot = await repository.snapshot()
+        for place in (START, *places[:3]):
+            old = await snapshot.changes(place, ALL)
+            assert (old.gap, old.end, old.changes) == (places[-1], places[-1], ())
+            assert not old.has_next
+        kept = await snapshot.changes(places[3], ALL)
+        assert [change.revision for change in kept.changes] == [5, 6, 7, 8]
+        assert kept.gap is None
+        whole = await snapshot.changes(None, ALL)  # the oldest that is kept ends the gap
+        assert whole.gap == places[3]
+        assert whole.changes == kept.changes
 
-    async def test_revision_that_came_at_another_time_is_a_gap(self, repository):
-        """A number that stands for another change since a backup was restored is not gone on from.
-
-        Neither is one that is too old to be compared.
-        """
-        assert (await repository.changes(0, ALL)).at is None
-        for heat in range(8):
+    async def test_place_that_stands_for_another_change_is_a_gap(self, repository):
+        """A revision that is another one since a backup was restored is not gone on from."""
+        for heat in range(3):
             await repository.apply(Batch(puts=(an_article("x", heat=heat + 1),)))
-        kept = {c.revision: c.at for c in (await repository.changes(3, ALL)).changes}
-        now = await repository.changes(8, ALL)
-        part = await repository.changes(4, ALL, limit=2)
-        assert (now.at, part.at) == (kept[8], kept[6])
-        for revision in (4, 8):
-            nothing = await repository.changes(revision, ALL, limit=0)
-            assert (nothing.revision, nothing.at) == (revision, kept[revision])
-            assert not (await repository.changes(revision, ALL, at=kept[revision])).gap
-            earlier = kept[revision] - timedelta(microseconds=1)
-            found = await repository.changes(revision, ALL, at=earlier)
-            assert found.gap
-            assert [c.revision for c in found.changes] == list(range(revision + 1, 9))
-        assert (await repository.changes(3, ALL, at=kept[4])).gap
+        snapshot = await repository.snapshot()
+        now = await snapshot.newest_change(ALL)
+        for revision in (1, 2, 3):
+            place = await snapshot.bookmark(revision)
+            nothing = await snapshot.changes(place, ALL, 0)
+            assert (nothing.end, nothing.gap) == (place, None)
+            other = Bookmark(revision, bytes([place.token[0] ^ 1]) + place.token[1:])
+            for strange in (other, Bookmark(revision)):
+                found = await snapshot.changes(strange, ALL)
+                assert (found.gap, found.changes) == (now, ())
+        for strange in (NOWHERE, Bookmark(4), Bookmark(2**63)):
+            assert (await snapshot.changes(strange, ALL)).gap == now
+
+    async def test_cursors_are_made_by_one_object_for_as_long_as_the_key_is_the_same(
+        self, repository
+    ):
+        """What is kept of a list goes by it, and is good after a write."""
+        before = (await repository.snapshot()).cursors
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        after = (await repository.snapshot()).cursors
+        assert after.key == before.key
+        assert after.of(NEWEST_FIRST) == after.of((Order(OrderField.PUBLISHED_DATE_TIME),))
 
     async def test_wait_returns_at_once_what_is_there_already(self, repository):
         """Who is behind need not wait."""

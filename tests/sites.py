@@ -15,6 +15,8 @@ from store import Batch
 from store.memory import MemoryRepository
 from store.model import Article, ProviderMention, TopicDefinition
 
+from .cursors import KEY
+
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -32,7 +34,7 @@ def article(name: str = "tide", **fields: Any) -> Article:
 
 def stored(*articles: Article, topics: Sequence[TopicDefinition] = ()) -> MemoryRepository:
     """A repository that holds these."""
-    repository = MemoryRepository()
+    repository = MemoryRepository(cursor_key=KEY)
     put(repository, *articles, topics=topics)
     return repository
 

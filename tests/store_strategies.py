@@ -23,13 +23,14 @@ from store import (
     Order,
     OrderField,
     Window,
-    article_cursor,
 )
-from store.changes import outcome
-from store.model import Article, Change, Diagnostic, Image, ProviderMention, Related, Severity
+from store.changes import HISTORY_LIMIT, outcome
+from store.model import Article, Diagnostic, Image, ProviderMention, Related, Severity
 from store.model import TopicDefinition as Definition
 from store.snapshot import IndexedSnapshot
 from store.steps import finish
+
+from .cursors import CURSORS, article_cursor
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -135,19 +136,20 @@ histories = st.builds(
 )
 
 
-def after(batch: Batch, before: IndexedSnapshot) -> tuple[IndexedSnapshot, tuple[Change, ...]]:
-    """The snapshot after a batch, and what it changed."""
+def after(batch: Batch, before: IndexedSnapshot) -> IndexedSnapshot:
+    """The snapshot after a batch."""
     done = outcome(batch, before.articles, before.revision, EPOCH)
     topics = before.definitions if batch.topics is None else batch.topics
     diagnostics = before.diagnostics if batch.diagnostics is None else batch.diagnostics
-    return finish(before.derive(done.articles, topics, diagnostics, done.revision)), done.changes
+    history = before.history.and_then(done.changes, HISTORY_LIMIT)
+    return finish(before.derive(done.articles, topics, diagnostics, history))
 
 
 def applied(batches: Sequence[Batch], before: IndexedSnapshot | None = None) -> IndexedSnapshot:
     """The snapshot after batches, of an empty store or of one as it was before."""
-    snapshot = before or IndexedSnapshot.build()
+    snapshot = before or IndexedSnapshot.build(cursors=CURSORS)
     for batch in batches:
-        snapshot, _ = after(batch, snapshot)
+        snapshot = after(batch, snapshot)
     return snapshot
 
 

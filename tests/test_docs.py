@@ -13,7 +13,7 @@ import pytest
 from graphql import parse, validate
 
 from gql.viewer import Scope
-from store import ConflictError, decode_change_cursor
+from store import ConflictError
 from store.diagnostics import Code
 from store.incoming import BAD_PATH
 from store.model import Article, Image, ProviderMention, Related
@@ -35,7 +35,7 @@ PAGES = [
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADER = re.compile(r"-H '([\w-]+): ([^']+)'")
 BODY = re.compile(r"-d '(\{.*?\})'$", re.MULTILINE | re.DOTALL)
-CURSOR = re.compile(r'(?<="cursor":)\s*"([^"]+)"')
+CURSOR = re.compile(r'(?<="cursor":)\s*"[A-Za-z0-9_-]{56}"')
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
@@ -65,8 +65,8 @@ def test_docs_query_gives_the_answer_shown(seeded, page, query, answer):
 
 
 def timeless(answer: str) -> Any:
-    """An answer with the revisions of its cursors, which also say when these came."""
-    return json.loads(CURSOR.sub(lambda cursor: str(decode_change_cursor(cursor[1])[0]), answer))
+    """An answer without its cursors, which are other ones in each store."""
+    return json.loads(CURSOR.sub('"a cursor"', answer))
 
 
 def test_docs_writes_give_the_answers_shown(tmp_path):

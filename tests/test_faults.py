@@ -55,7 +55,7 @@ async def assert_whole(path: Path, acknowledged: dict[int, int]) -> None:
         number = one.heat if one else 0
         assert number >= acknowledged.get(writer, 0)
         assert not number or (unrevised(one), unrevised(other)) == pair(writer, number)
-    history = await repository.changes(0, ALL, limit=HISTORY_LIMIT)
+    history = await snapshot.changes(None, ALL, HISTORY_LIMIT)
     revisions = [change.revision for change in history.changes]
     assert revisions == list(range(revisions[0], snapshot.revision + 1))
     last = {change.id: change for change in history.changes if change.kind is ChangeKind.PUT}

@@ -22,7 +22,9 @@ from starlette.testclient import TestClient
 
 from gql import graphiql
 from gql.graphiql import STATIC, GraphiQLPage, graphiql_page, page_response, static_routes
-from store import change_cursor
+from store import START, MemoryRepository
+
+from .cursors import cursor_at
 
 FRONT_END = Path(graphiql.__file__).with_suffix("")
 EXAMPLES = sorted(FRONT_END.glob("src/examples/*.graphql"))
@@ -182,12 +184,15 @@ def test_graphiql_first_visit_offers_the_examples(page: Page, live_server: str) 
     expect(page.get_by_label("Headers", exact=True)).to_contain_text("Bearer")
 
 
-def test_graphiql_follows_a_subscription(page: Page, live_server: str) -> None:
+def test_graphiql_follows_a_subscription(
+    page: Page, live_server: str, seeded: MemoryRepository
+) -> None:
     """What is subscribed to is shown as it comes, over a socket to this server."""
     open_graphiql(page, live_server)
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
-    query = f'subscription Follow {{ changes(after: "{change_cursor(0)}") {{ kind slug }} }}'
+    after = cursor_at(START, seeded.current())
+    query = f'subscription Follow {{ changes(after: "{after}") {{ kind slug }} }}'
     write_query(page, query)
     page.get_by_role("button", name="Prettify").click()
     expect(page.get_by_label("Operation Editor").locator(".view-line").nth(4)).to_be_visible()

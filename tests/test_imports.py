@@ -107,6 +107,7 @@ def test_imports_of_the_transport_from_the_store_are_its_errors_and_locks():
         ("yaml", "store.frontmatter"),
         ("tinydb", "store.tinydb_storage"),
         ("pyroaring", "store.bitmaps"),
+        ("cryptography", "store.cursors"),
         ("typer", "gql.cli"),
         ("rich", "gql.cli"),
         ("uvicorn", "gql.cli.serve gql.direct gql.websocket_protocol"),

@@ -36,14 +36,22 @@ from store import (
     OrderField,
     Repository,
     TinyDBRepository,
-    article_cursor,
-    change_cursor,
 )
 from store.model import Article
 from store.names import provider_id, topic_id, topic_slug
 
 from .conversations import Conversation, conversation
-from .leak_requests import CHANGES, FILTERED_FOLLOW, FOLLOW, PATHS, SECURED, requests, writes
+from .cursors import KEY, article_cursor
+from .leak_requests import (
+    BEGINNINGS,
+    CHANGES,
+    FILTERED_FOLLOW,
+    FOLLOW,
+    PATHS,
+    SECURED,
+    requests,
+    writes,
+)
 from .leak_strategies import (
     HIDDEN,
     HIDDEN_DOMAIN,
@@ -158,7 +166,9 @@ async def served(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.json"
         repository: Repository = (
-            MemoryRepository() if engine == "memory" else TinyDBRepository.open(path)
+            MemoryRepository(cursor_key=KEY)
+            if engine == "memory"
+            else TinyDBRepository.open(path, cursor_key=KEY)
         )
         for batch in batches:
             await repository.apply(batch)
@@ -230,8 +240,9 @@ async def look_everywhere(plan: Plan, keys: Path, everybody: Sequence[Someone]) 
         await app.repository.apply(Batch(puts=(LAST,)))
         for someone in people:
             for query in (FOLLOW, FILTERED_FOLLOW):
+                after = await beginning(client, someone, query)
                 for road in (hear_events, hear_socket):
-                    heard = await road(app, someone, query)
+                    heard = await road(app, someone, query, after)
                     watch.check(someone, query, heard)
                     assert LAST.slug in heard.decode()
 
@@ -306,21 +317,29 @@ def people_without_rights(someone: Someone) -> Someone:
     return Someone(Viewer(), someone.headers)
 
 
-async def hear_socket(app: App, someone: Someone, query: str) -> bytes:
+async def beginning(client: httpx2.AsyncClient, someone: Someone, query: str) -> str:
+    """The cursor from which a subscription tells everything."""
+    body = {"query": BEGINNINGS[query]}
+    answer = await client.post("/graphql", json=body, headers=someone.headers)
+    cursor: str = answer.json()["data"]["changes"]["pageInfo"]["endCursor"]
+    return cursor
+
+
+async def hear_socket(app: App, someone: Someone, query: str, after: str) -> bytes:
     """All that a follower is told from the beginning to the last article, over a WebSocket."""
     told: list[str] = []
     async with conversation(app, someone.headers) as socket, asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
-        variables = {"after": change_cursor(0)}
+        variables = {"after": after}
         await socket.say("subscribe", id="s", payload={"query": query, "variables": variables})
         while not told or LAST.slug not in told[-1]:
             told.append(await socket.hear())
     return "\n".join(told).encode()
 
 
-async def hear_events(app: App, someone: Someone, query: str) -> bytes:
+async def hear_events(app: App, someone: Someone, query: str, after: str) -> bytes:
     """All that a follower is told from the beginning to the last article, over event streams."""
     told, has_heard_all = bytearray(), asyncio.Event()
-    body = json.dumps({"query": query, "variables": {"after": change_cursor(0)}}).encode()
+    body = json.dumps({"query": query, "variables": {"after": after}}).encode()
     pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
@@ -371,7 +390,8 @@ async def find_marks(corpus: Corpus, keys: Path, administrator: Someone) -> None
             assert mark in revealed(answer.content)
             assert answer.headers["etag"]  # of the fast way, whose caches are what could leak
         await app.repository.apply(Batch(puts=(LAST,)))
+        after = await beginning(client, administrator, FOLLOW)
         for road in (hear_events, hear_socket):
-            assert HIDDEN.encode() in await road(app, administrator, FOLLOW)
+            assert HIDDEN.encode() in await road(app, administrator, FOLLOW, after)
     by_title = article_cursor(corpus.hidden[0], (Order(OrderField.TITLE, descending=False),))
     assert HIDDEN in revealed(f'{{"cursor": "{by_title}"}}'.encode())

@@ -30,7 +30,6 @@ from store import (
     Page,
     Visibility,
     Window,
-    article_cursor,
     filter_cost,
     of_topic,
     query_cost,
@@ -47,6 +46,7 @@ from store.snapshot import IndexedSnapshot
 from store.steps import finish
 
 from . import store_strategies as some
+from .cursors import CURSORS, article_cursor
 
 PUBLISHED = Visibility.PUBLISHED
 SIZE = 1_500  # enough for masks, partitions and bitmaps of several kinds
@@ -86,7 +86,7 @@ def written(snapshot: IndexedSnapshot, seed: int, size: int) -> IndexedSnapshot:
         )
         changed[other.id] = other
     return finish(
-        snapshot.derive(changed, snapshot.definitions, snapshot.diagnostics, snapshot.revision + 1)
+        snapshot.derive(changed, snapshot.definitions, snapshot.diagnostics, snapshot.history)
     )
 
 
@@ -94,7 +94,9 @@ def written(snapshot: IndexedSnapshot, seed: int, size: int) -> IndexedSnapshot:
 def states() -> Sequence[IndexedSnapshot]:
     """A store as it was built, and after writes; the oldest was derived from more than once."""
     rng = random.Random(7)
-    built = IndexedSnapshot.build([an_article(number, rng) for number in range(SIZE)])
+    built = IndexedSnapshot.build(
+        [an_article(number, rng) for number in range(SIZE)], cursors=CURSORS
+    )
     for field in (Field.TITLE, Field.EXCERPT):  # so that later states take over what was made here
         finish_text_indexes(built, ArticleQuery(Window(first=1), _contains(field, "tid")))
     for step in OrderField:
@@ -123,7 +125,9 @@ def finish_text_indexes(snapshot: IndexedSnapshot, query: ArticleQuery) -> None:
 
 def scanned(snapshot: IndexedSnapshot) -> MemorySnapshot:
     """The same articles in the engine that looks at each."""
-    return MemorySnapshot(snapshot.articles.values(), snapshot.definitions)
+    return MemorySnapshot(
+        snapshot.articles.values(), snapshot.definitions, cursors=snapshot.cursors
+    )
 
 
 def answered(page: Page[Article]) -> tuple[object, ...]:
@@ -289,7 +293,7 @@ def test_text_index_of_a_write_that_was_given_up_is_not_used():
 
     def titled(article: Article, title: str) -> IndexedSnapshot:
         changed = {article.id: msgspec.structs.replace(article, title=title)}
-        return finish(base.derive(changed, (), (), 1))
+        return finish(base.derive(changed, (), (), base.history))
 
     async def found(snapshot: IndexedSnapshot, needle: str) -> int:
         query = ArticleQuery(Window(first=1), _contains(Field.TITLE, needle))

@@ -20,8 +20,9 @@ from gql.access import KeyFile
 from gql.app import create_app
 from gql.settings import Settings
 from gql.viewer import Scope
-from store import Batch, TinyDBRepository, change_cursor
+from store import Batch, TinyDBRepository
 
+from .cursors import KEY, change_cursor
 from .live import LiveServer, running
 from .sites import article
 from .writing_site import FIELDS, PUT
@@ -48,7 +49,7 @@ def clients() -> None:
 def follower(transport: str, url: str) -> Iterator[subprocess.Popen[str]]:
     """A client that follows from the beginning, breaking its connection again and again."""
     with subprocess.Popen(
-        ["node", "subscribe.mjs", transport, f"{url}/graphql", change_cursor(0), LAST],
+        ["node", "subscribe.mjs", transport, f"{url}/graphql", change_cursor(), LAST],
         cwd=CLIENTS,
         stdout=subprocess.PIPE,
         text=True,
@@ -80,7 +81,7 @@ def test_client_misses_nothing_and_hears_nothing_twice(transport: str, tmp_path:
     """Connections break all the time, writes go on, the server restarts: each change comes once."""
     path = tmp_path / "store.json"
     names = [f"n{number}" for number in range(30)]
-    repository = TinyDBRepository.open(path)
+    repository = TinyDBRepository.open(path, cursor_key=KEY)
     with running(create_app(Settings(), repository)) as server:
         port = server.port
         write(server, repository, *names[:10])
@@ -89,7 +90,7 @@ def test_client_misses_nothing_and_hears_nothing_twice(transport: str, tmp_path:
         told = heard(process, 5)
         write(server, repository, *names[10:20])
         told += heard(process, 12)
-    repository = TinyDBRepository.open(path)
+    repository = TinyDBRepository.open(path, cursor_key=KEY)
     with running(create_app(Settings(), repository), port) as server:
         write(server, repository, *names[20:], "last")
         told += heard(process)

@@ -23,17 +23,16 @@ from store import (
     TinyDBRepository,
     Visibility,
     Window,
-    article_cursor,
     columns,
 )
-from store.changes import Kept
 from store.index import Index
 from store.memory import MemorySnapshot
-from store.model import Article, Change, Severity
+from store.model import Article, Severity
 from store.names import article_id, domain_key, provider_id, topic_id
 from store.snapshot import IndexedSnapshot
 
 from . import store_strategies as some
+from .cursors import CURSORS, KEY, article_cursor
 from .repository_contract import PUBLISHED, RepositoryContract
 
 KEPT = 5
@@ -45,7 +44,7 @@ class TestMemoryRepository(RepositoryContract):
     @pytest.fixture
     def repository(self) -> MemoryRepository:
         """An empty store."""
-        return MemoryRepository(history_limit=KEPT)
+        return MemoryRepository(history_limit=KEPT, cursor_key=KEY)
 
 
 class TestTinyDBRepository(RepositoryContract):
@@ -54,7 +53,9 @@ class TestTinyDBRepository(RepositoryContract):
     @pytest.fixture
     async def repository(self, tmp_path: Path) -> AsyncIterator[TinyDBRepository]:
         """An empty store."""
-        repository = TinyDBRepository.open(tmp_path / "store.json", history_limit=KEPT)
+        repository = TinyDBRepository.open(
+            tmp_path / "store.json", history_limit=KEPT, cursor_key=KEY
+        )
         yield repository
         await repository.close()
 
@@ -66,7 +67,8 @@ class ReopeningRepository:
         self._path = path
 
     def __getattr__(self, name: str) -> object:
-        return getattr(TinyDBRepository.open(self._path, history_limit=KEPT), name)
+        repository = TinyDBRepository.open(self._path, history_limit=KEPT, cursor_key=KEY)
+        return getattr(repository, name)
 
 
 class TestReopenedTinyDBRepository(RepositoryContract):
@@ -97,19 +99,19 @@ class Twins:
     """One store twice: scanned, and indexed by derivation after derivation."""
 
     def __init__(self) -> None:
-        self.indexed = IndexedSnapshot.build()
-        self.changes: tuple[Change, ...] = ()
+        self.indexed = IndexedSnapshot.build(cursors=CURSORS)
 
     def apply(self, batch: Batch) -> None:
         """Do a batch on both."""
-        self.indexed, changes = some.after(batch, self.indexed)
-        self.changes += changes
+        self.indexed = some.after(batch, self.indexed)
 
     @property
     def scanned(self) -> MemorySnapshot:
         """The reference's view of what is there."""
         now = self.indexed
-        return MemorySnapshot(now.articles.values(), now.definitions, now.diagnostics, now.revision)
+        return MemorySnapshot(
+            now.articles.values(), now.definitions, now.diagnostics, now.history, now.cursors
+        )
 
 
 def _applied(batches: Sequence[Batch]) -> Twins:
@@ -351,7 +353,7 @@ def test_public_view_of_a_store_is_that_of_one_without_drafts(batches, queries):
             await public.get_many(Key.SLUG, some.SLUGS, PUBLISHED),
             await public.get_many(Key.URL, some.URLS, PUBLISHED),
         ]
-        seen = Kept(pair.changes, public.revision).history(0, PUBLISHED, 1_000, None)
+        seen = await public.changes(None, PUBLISHED)
         pages = await _pages(public, queries, PUBLISHED)
         return _without_revisions([entities, pages, seen.changes])
 

@@ -14,8 +14,9 @@ from gql.app import create_app
 from gql.http import GraphQLRequest
 from gql.realtime.sharing import SharedAnswers, selection_key
 from gql.settings import Settings
-from store import MemoryRepository, change_cursor
+from store import MemoryRepository
 
+from .cursors import KEY, change_cursor
 from .live import running
 from .test_websocket import opened, put
 
@@ -160,9 +161,9 @@ def test_subscribers_get_what_they_ask_for_each():
 
 def test_subscriber_sees_the_article_as_it_is_now_whoever_saw_it_before():
     """A change that comes again comes with what the store says by then."""
-    repository = MemoryRepository()
+    repository = MemoryRepository(cursor_key=KEY)
     query = "subscription ($after: String) { changes(after: $after) { article { title } } }"
-    after = {"variables": {"after": change_cursor(0)}}
+    after = {"variables": {"after": change_cursor()}}
     with running(create_app(Settings(), repository)) as server:
         for title in ("Old", "New"):
             put(server, repository, "one", title=title)

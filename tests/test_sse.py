@@ -18,8 +18,9 @@ from gql.access import KeyFile
 from gql.app import create_app
 from gql.settings import Settings
 from gql.viewer import Scope
-from store import Batch, MemoryRepository, change_cursor, decode_change_cursor
+from store import Batch, MemoryRepository
 
+from .cursors import KEY, change_cursor, revision_of
 from .live import LiveServer, running, until
 from .sites import article
 
@@ -83,7 +84,7 @@ def asked(server: LiveServer, query: str, method: str = "POST", **options: Any) 
 @pytest.fixture
 def repository() -> MemoryRepository:
     """An empty store."""
-    return MemoryRepository()
+    return MemoryRepository(cursor_key=KEY)
 
 
 @pytest.fixture
@@ -135,7 +136,8 @@ def test_stream_tells_why_an_operation_is_not_executed(server: LiveServer, query
 def test_stream_tells_changes_as_they_happen(server, repository, method) -> None:
     """First what was missed, then what happens; each event has its cursor for an id."""
     put(server, repository, "one", "two")
-    variables = {"after": change_cursor(1)}
+    first = server.do(repository.snapshot()).history.bookmark(1)
+    variables = {"after": change_cursor(first)}
     with asked(server, CHANGES, method, variables=variables) as events:
         event = events.next()
         change = json.loads(event["data"])["data"]["changes"]
@@ -152,10 +154,25 @@ def test_stream_without_a_cursor_begins_before_its_headers_are_sent(server, repo
         assert events.slugs(1) == ["two"]
 
 
+def test_stream_that_goes_on_with_another_filter_begins_with_a_gap(server, repository) -> None:
+    """What the new filter shows was not told before; from the gap on it is."""
+    put(server, repository, "one")
+    with asked(server, CHANGES, variables={"after": change_cursor()}) as events:
+        last = events.next()["id"]
+    hot = CHANGES.replace("after: $after", "after: $after, filter: {heat: {gte: 0}}")
+    with asked(server, hot, "GET", headers={"last-event-id": last}) as events:
+        event = events.next()
+        change = json.loads(event["data"])["data"]["changes"]
+        assert (change["kind"], change["slug"]) == ("GAP", None)
+    with asked(server, hot, "GET", headers={"last-event-id": event["id"]}) as events:
+        put(server, repository, "two")
+        assert events.slugs(1) == ["two"]
+
+
 def test_stream_goes_on_after_the_last_event_id(server, repository) -> None:
     """A browser's EventSource reconnects by itself: its header stands above the variables."""
     put(server, repository, "one", "two", "three")
-    variables = {"after": change_cursor(0)}
+    variables = {"after": change_cursor()}
     with asked(server, CHANGES, "GET", variables=variables) as events:
         last = events.next()["id"]
     headers = {"last-event-id": last}
@@ -234,7 +251,7 @@ def test_stream_ends_when_its_key_is_revoked(tmp_path: Path) -> None:
     """A subscription does not outlive the right to it; the last event says so."""
     keys = KeyFile(tmp_path / "keys.json")
     text, _ = keys.add("desk", [Scope.READ_DRAFTS])
-    repository = MemoryRepository()
+    repository = MemoryRepository(cursor_key=KEY)
     settings = Settings(store=tmp_path / "store.json", keep_alive_s=1)
     headers = {"authorization": f"Bearer {text}"}
     app = create_app(settings, repository)
@@ -255,7 +272,7 @@ def test_stream_ends_without_complete_when_the_server_stops(repository: MemoryRe
 
 def test_stream_of_a_slow_consumer_ends_and_can_be_gone_on_with() -> None:
     """Who does not read is let go, holds up nobody, and loses nothing."""
-    repository = MemoryRepository()
+    repository = MemoryRepository(cursor_key=KEY)
     app = create_app(Settings(send_timeout_s=1), repository)
     query = "subscription ($after: String) { changes(after: $after) { article { content } } }"
     with running(app) as server:
@@ -270,5 +287,5 @@ def test_stream_of_a_slow_consumer_ends_and_can_be_gone_on_with() -> None:
         assert 0 < len(heard) < 200
         with asked(server, query, variables={"after": heard[-1]}) as events:
             heard += [events.next()["id"] for _ in range(200 - len(heard))]
-        revisions = [decode_change_cursor(cursor).revision for cursor in heard]
+        revisions = [revision_of(cursor) for cursor in heard]
         assert revisions == list(range(1, 201))

@@ -9,10 +9,11 @@ import pytest
 from gql.execution import pipeline
 from gql.settings import load_settings
 from gql.viewer import PREVIEW, Scope, Viewer
-from store import NEWEST_FIRST, article_cursor
+from store import NEWEST_FIRST
 from store.model import Article, Image, ProviderMention, Related
 from store.names import provider_id, topic_id
 
+from .cursors import article_cursor
 from .graph import SCHEMA, Graph
 from .sites import article, stored
 

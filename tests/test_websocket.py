@@ -32,10 +32,9 @@ from store import (
     MemoryRepository,
     Repository,
     TinyDBRepository,
-    change_cursor,
-    decode_change_cursor,
 )
 
+from .cursors import KEY, change_cursor, revision_of
 from .live import LiveServer, running, until
 from .sites import article
 
@@ -215,11 +214,11 @@ def test_socket_subscription_filters(client, server, repository) -> None:
 def test_socket_subscription_is_told_of_a_backup_that_was_restored(tmp_path: Path) -> None:
     """What was written after the backup is not there any more: a gap, and on from there."""
     path, backup = tmp_path / "store.json", tmp_path / "backup.json"
-    repository = TinyDBRepository.open(path)
+    repository = TinyDBRepository.open(path, cursor_key=KEY)
     with running(create_app(Settings(), repository)) as server:
         put(server, repository, "one")
     shutil.copy(path, backup)
-    repository = TinyDBRepository.open(path)
+    repository = TinyDBRepository.open(path, cursor_key=KEY)
     with running(create_app(Settings(), repository)) as server, opened(server) as client:
         client.begin()
         client.subscribe("s", CHANGES)
@@ -228,9 +227,29 @@ def test_socket_subscription_is_told_of_a_backup_that_was_restored(tmp_path: Pat
         path.with_name("store.json.log").unlink()
         backup.replace(path)
         gap = client.receive()["payload"]["data"]["changes"]
-        assert (gap["kind"], decode_change_cursor(gap["cursor"]).revision) == ("GAP", 1)
+        assert (gap["kind"], revision_of(gap["cursor"])) == ("GAP", 1)
         put(server, repository, "three")
         assert slugs([client.receive()]) == ["three"]
+
+
+def test_socket_subscription_of_other_rights_begins_with_a_gap(tmp_path: Path) -> None:
+    """Who has gained or lost a right holds what the present ones do not show."""
+    keys = tmp_path / "keys.json"
+    editor, _ = KeyFile(keys).add("editor", [Scope.READ_DRAFTS])
+    repository = MemoryRepository(cursor_key=KEY)
+    query = "subscription ($after: String) { changes(after: $after) { cursor kind } }"
+    place = "{ changes(first: 0) { latestCursor } }"
+    with running(create_app(Settings(keys=keys), repository)) as server:
+        put(server, repository, "one")
+        public, holder = None, {"Authorization": f"Bearer {editor}"}
+        for was, comes_back_as in [(holder, public), (public, holder)]:
+            with opened(server) as client:
+                client.begin(was)
+                after = client.answer("q", place)["changes"]["latestCursor"]
+            with opened(server) as client:
+                client.begin(comes_back_as)
+                client.subscribe("s", query, variables={"after": after})
+                assert client.receive()["payload"]["data"]["changes"]["kind"] == "GAP"
 
 
 def test_socket_subscription_refuses_a_filter_that_says_nothing(client: Client) -> None:
@@ -565,11 +584,12 @@ def test_socket_closes_with_1001_when_the_server_stops(repository: MemoryReposit
 def test_socket_goes_on_at_another_process_of_the_same_store(tmp_path: Path) -> None:
     """A cursor from one worker is good at every other, which may not have seen it yet."""
     path = tmp_path / "store.json"
-    one, other = TinyDBRepository.open(path), TinyDBRepository.open(path)
+    one = TinyDBRepository.open(path, cursor_key=KEY)
+    other = TinyDBRepository.open(path, cursor_key=KEY)
     apps = [create_app(Settings(), repository) for repository in (one, other)]
     query = "subscription ($after: String) { changes(after: $after) { cursor kind slug } }"
     with running(apps[0]) as first, running(apps[1]) as second:
-        after, told = change_cursor(0), []
+        after, told = change_cursor(), []
         for number in range(12):
             server = (first, second)[number % 2]
             first.do(one.apply(Batch(puts=(article(f"n{number}"),))))

@@ -132,15 +132,16 @@ class PlanExecution:
         self, plan: ConnectionPlan, request: LinkRequest, page: Page[Any]
     ) -> Sequence[Buffer]:
         """The JSON of a connection, in pieces."""
-        envelope = plan.envelope(page, request.cursor_of)
+        cursor_of = request.cursor_of(self.snapshot.cursors)
+        envelope = plan.envelope(page, cursor_of)
         pieces: list[Buffer] = [envelope[0]]
         table = None
         for items, behind in zip(plan.items, envelope[1:], strict=True):
-            table = items.table(self.variables, request.order)
+            table = items.table(self.variables, cursor_of)
             table.at(self.version)
             joined = table.joined(page) if items.keys_are_ids else None
             if joined is None:
-                joined = (await self.rendered_page(items, table, page, request.cursor_of),)
+                joined = (await self.rendered_page(items, table, page, cursor_of),)
             else:
                 items.cache.hits += len(page.items)
             pieces += joined
@@ -340,20 +341,21 @@ class PlanExecution:
     ) -> dict[Any, Row]:
         """Several connections, rendered together; as rows by key, which nobody keeps."""
         request = batch.plan.request((), batch.asked)
-        lists = [await self.joined(items, request, list(pages.values())) for items in plan.items]
+        cursor_of = request.cursor_of(self.snapshot.cursors)
+        lists = [await self.joined(items, cursor_of, list(pages.values())) for items in plan.items]
         found = {}
         for n, (key, page) in enumerate(pages.items()):
-            envelope = plan.envelope(page, request.cursor_of)
+            envelope = plan.envelope(page, cursor_of)
             parts = chain.from_iterable(zip((each[n] for each in lists), envelope[1:], strict=True))
             json = b"".join([envelope[0], *parts])
             found[key] = Row("", page, (), json, orjson.Fragment(json), 0)
         return found
 
     async def joined(
-        self, plan: ObjectPlan, request: LinkRequest, pages: Sequence[Page[Any]]
+        self, plan: ObjectPlan, cursor_of: CursorOf | None, pages: Sequence[Page[Any]]
     ) -> list[bytes]:
         """The joined JSON of each page's items; what is not cached is rendered in one go."""
-        table = plan.table(self.variables, request.order)
+        table = plan.table(self.variables, cursor_of)
         valid = table.at(self.version)
         of_pages = [plan.keys(page.item_ids(), self.variables) for page in pages]
         new: dict[RowKey, Any] = {}
@@ -363,5 +365,5 @@ class PlanExecution:
         found: Mapping[RowKey, bytes] = valid
         if new:
             kept = {key: valid[key] for keys in of_pages for key in keys if key in valid}
-            found = kept | await self.page_rows(plan, table, new, request.cursor_of)
+            found = kept | await self.page_rows(plan, table, new, cursor_of)
         return [b",".join(map(found.__getitem__, keys)) for keys in of_pages]

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from store import Cursors
+
 from ..schema.links import Link
 from .arguments import Arguments, Variables, new_slot
 from .rows import RowCache, RowKey, RowTable
@@ -26,13 +28,17 @@ class LinkRequest(msgspec.Struct, frozen=True):
 
     Attributes:
         keys: for the store.
-        cursor_of: makes an item's cursor, where it loads a list.
-        order: tells the orders of such lists apart, and with them the cursors.
+        link: what is loaded.
+        asked: its prepared arguments.
     """
 
     keys: tuple[Any, ...]
-    cursor_of: CursorOf | None
-    order: Hashable
+    link: Link
+    asked: Any
+
+    def cursor_of(self, cursors: Cursors) -> CursorOf | None:
+        """What makes an item's cursor, where a list is loaded; it tells such lists apart."""
+        return None if self.link.cursors is None else self.link.cursors(cursors, self.asked)
 
 
 class ObjectPlan:
@@ -48,7 +54,7 @@ class ObjectPlan:
         has_cursor: whether it renders edges with their cursors.
         names: the variables whose values show.
         survives_writes: whether its rows may be valid for more than one version of the store.
-        tables: its rows, by the values of these variables and the order of the cursors.
+        tables: its rows, by the values of these variables and by what makes the cursors.
     """
 
     __slots__ = (
@@ -96,9 +102,9 @@ class ObjectPlan:
             key = variables.memo[self._slot] = variables.key(self.names)
         return key
 
-    def table(self, variables: Variables, order: Hashable = None) -> RowTable:
-        """The rows for these values of variables, and for cursors of this order."""
-        variant: Hashable = order if self.has_cursor else None
+    def table(self, variables: Variables, cursor_of: CursorOf | None = None) -> RowTable:
+        """The rows for these values of variables, and for cursors that this makes."""
+        variant: Hashable = cursor_of if self.has_cursor else None
         if self.names and self.survives_writes:
             variant = variant, self.values_key(variables)
         table = self.tables.get(variant)
@@ -241,5 +247,4 @@ class LinkPlan:
 
     def request(self, keys: tuple[Any, ...], asked: Any) -> LinkRequest:
         """What it loads for some keys, with its prepared arguments."""
-        cursor_of = None if self.link.cursors is None else self.link.cursors(asked)
-        return LinkRequest(keys, cursor_of, getattr(asked, "order", None))
+        return LinkRequest(keys, self.link, asked)

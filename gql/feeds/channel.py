@@ -18,7 +18,6 @@ from store import (
     Snapshot,
     Visibility,
     Window,
-    article_cursor,
     of_provider,
     of_topic,
 )
@@ -88,6 +87,6 @@ async def oldest(snapshot: Snapshot, channel: Channel, after: str | None) -> Pag
     return page
 
 
-def place_of(article: Article) -> str:
+def place_of(snapshot: Snapshot, article: Article) -> str:
     """The place of an article among all, as `oldest` takes it."""
-    return article_cursor(article, OLDEST_FIRST)
+    return snapshot.cursors.article(article, OLDEST_FIRST)

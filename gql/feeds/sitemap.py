@@ -87,12 +87,12 @@ async def read_part(
         for article in page.items:
             place = _place(article)
             if place and not part.add(place):
-                part.next = channel.place_of(last) if last else after
+                part.next = channel.place_of(snapshot, last) if last else after
                 return part
             last = article
         if not page.has_next:
             return part
-        after = channel.place_of(page.items[-1])
+        after = channel.place_of(snapshot, page.items[-1])
         await asyncio.sleep(0)  # an engine in memory never waits, and others want their turn
 
 

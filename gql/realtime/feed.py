@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 
 from gql.logs import get_logger
-from store import History, Repository, Snapshot, StoreError, Visibility
+from store import Repository, Snapshot, StoreError
 
 RETRY_S = 1.0
 
@@ -26,12 +25,6 @@ class ChangeFeed:
     async def snapshot(self) -> Snapshot:
         """See `Repository`."""
         return await self._repository.snapshot()
-
-    async def changes(
-        self, after: int, visibility: Visibility, limit: int = 1_000, at: datetime | None = None
-    ) -> History:
-        """See `Repository`."""
-        return await self._repository.changes(after, visibility, limit, at)
 
     async def wait(self, version: str) -> Snapshot:
         """See `Repository`."""

@@ -12,11 +12,11 @@ from store import (
     EVERYTHING,
     NEWEST_FIRST,
     ArticleQuery,
+    Cursors,
     Filter,
     Order,
     Window,
     all_of,
-    cursors_of,
     model,
     of_provider,
     of_topic,
@@ -93,8 +93,8 @@ def articles_of(
     return Link(load_pages, keys, one, prepare, cursors=_cursors)
 
 
-def _cursors(prepared: ListArguments) -> Callable[[Any], str]:
-    return cursors_of(prepared.order)
+def _cursors(cursors: Cursors, prepared: ListArguments) -> Callable[[Any], str]:
+    return cursors.of(prepared.order)
 
 
 def everything(_root: Any) -> None:

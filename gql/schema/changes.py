@@ -10,22 +10,25 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import UNSET
 
-from store import Bookmark, Key, Snapshot, decode_change_cursor, topics_mark
+from store import START, Bookmark, History, Key, Snapshot
+from store.changes import bookmark_of
 from store.filters import predicate
 
+from ..viewer import Viewer
 from .article_list import FilterArgument
 from .batch_loads import load_articles
 from .connection import EdgeValue, First, PageInfo, check_size, given
-from .context import Info
+from .context import Context, Info
 from .filters import store_filter
-from .following import ChangeEvent, EventKind, Told, events, follow, gap_until_now, history_after
+from .following import ChangeEvent, EventKind, Reader, Told, caught_up, follow
 from .graph import Article
 from .links import Link, linked, one
 
 AfterChange = Annotated[
     str | None,
     strawberry.argument(
-        description="Only what happened after this cursor, from any change or mutation."
+        description="Only what happened after this cursor. It comes from `changes` with the same "
+        "filter and the same rights, or from a mutation; after any other one comes a GAP."
     ),
 ]
 
@@ -85,73 +88,80 @@ class ChangeEdge:
 class ChangeConnection:
     nodes: list[Change] = strawberry.field(description="The changes alone.")
     edges: list[ChangeEdge] = strawberry.field(description="The changes, each with its cursor.")
-    page_info: PageInfo = strawberry.field(description="Where this part lies in the history.")
+    page_info: PageInfo = strawberry.field(
+        description="Where this part lies in the history. Its `endCursor` is never null: in an "
+        "empty part, it is where to go on from all the same."
+    )
+    latest_cursor: str = strawberry.field(
+        description="The place of the state that this whole request shows. Read what you want to "
+        "hold beside it, then go on after it: nothing lies between."
+    )
 
 
 class ChangeList:
-    """What `ChangeConnection` resolves from."""
+    """What `ChangeConnection` resolves from.
 
-    __slots__ = ("_has_next", "_has_previous", "nodes")
+    Attributes:
+        nodes: the changes, as events.
+        page_info: where this part lies.
+        latest_cursor: the place of the snapshot.
+    """
 
-    def __init__(self, nodes: Sequence[ChangeEvent], *, has_previous: bool, has_next: bool) -> None:
+    __slots__ = ("latest_cursor", "nodes", "page_info")
+
+    def __init__(
+        self, nodes: Sequence[ChangeEvent], page_info: PageInfo, latest_cursor: str
+    ) -> None:
         self.nodes = nodes
-        self._has_previous = has_previous
-        self._has_next = has_next
+        self.page_info = page_info
+        self.latest_cursor = latest_cursor
 
     @property
     def edges(self) -> list[EdgeValue[ChangeEvent]]:
         """Each change with its cursor."""
         return [EdgeValue(node, node.cursor) for node in self.nodes]
 
-    @property
-    def page_info(self) -> PageInfo:
-        """Where this part lies."""
-        return PageInfo(
-            has_next_page=self._has_next,
-            has_previous_page=self._has_previous,
-            start_cursor=self.nodes[0].cursor if self.nodes else None,
-            end_cursor=self.nodes[-1].cursor if self.nodes else None,
-        )
-
 
 async def resolve_changes(
-    info: Info, after: AfterChange = UNSET, first: First = UNSET
+    info: Info, after: AfterChange = UNSET, first: First = UNSET, filter: FilterArgument = UNSET
 ) -> ChangeList:
-    """`Query.changes`. What was written after the request's snapshot was taken is left out."""
+    """`Query.changes`, of the request's snapshot like everything else in it."""
     context = info.context
+    snapshot = context.snapshot
     size = context.page_sizes.default if given(first) is None else first
     assert size is not None  # noqa: S101  # for the type checker
     check_size("first", size, context.page_sizes.maximum)
-    begin = bookmark(given(after), context.snapshot, 0)
-    visibility = context.viewer.visibility
-    history = await history_after(context.source, begin, visibility, size)
-    topics = topics_mark(context.snapshot.topic_names)
-    told = events(history, visibility, topics)
-    if begin.topics not in (topics, ""):
-        told = [gap_until_now(history, topics)]
-    in_snapshot = [
-        event
-        for event in told
-        if event.kind is EventKind.GAP or event.revision <= context.snapshot.revision
-    ]
-    shown = in_snapshot[:size]
-    before = await context.source.changes(0, visibility, 1)
-    return ChangeList(
-        shown,
-        has_previous=any(change.revision <= begin.revision for change in before.changes),
-        has_next=len(shown) < len(in_snapshot)
-        or (history.has_next and len(in_snapshot) == len(told)),
+    reader = reader_of(context.viewer, filter, snapshot)
+    cursor = given(after)
+    begin = None if cursor is None else reader.place(cursor, snapshot)
+    events, history = await reader.events(begin, snapshot, size)
+    nodes = events[:size]
+    has_next = history.has_next or len(events) > size
+    newest = await snapshot.newest_change(context.viewer.visibility)
+    reached = newest  # of an empty part
+    if has_next:  # though empty: for a size of 0, or where the filter leaves out what is new
+        reached = history.end if len(events) <= size else begin or START
+    page_info = PageInfo(
+        has_next_page=has_next,
+        has_previous_page=begin is not None and await _has_before(begin, history, context),
+        start_cursor=nodes[0].cursor if nodes else None,
+        end_cursor=nodes[-1].cursor if nodes else reader.cursor(reached, snapshot),
     )
+    return ChangeList(nodes, page_info, reader.cursor(newest, snapshot))
 
 
-def bookmark(cursor: str | None, snapshot: Snapshot, revision: int) -> Bookmark:
-    """Where a cursor goes on from; without one, a revision for who reads a snapshot.
+async def _has_before(begin: Bookmark, history: History, context: Context) -> bool:
+    """Whether the reader may see a change that is kept and stands before a part of the history."""
+    kept = await context.snapshot.changes(None, context.viewer.visibility, 1)
+    first = kept.gap or (bookmark_of(kept.changes[0]) if kept.changes else None)
+    return first is not None and (history.gap is not None or first.revision <= begin.revision)
 
-    Raises: CursorError.
-    """
-    if cursor is None:
-        return Bookmark(revision, topics=topics_mark(snapshot.topic_names))
-    return decode_change_cursor(cursor)
+
+def reader_of(viewer: Viewer, filter: FilterArgument, snapshot: Snapshot) -> Reader:
+    """For whom the history is read. Raises: FilterError: the filter cannot be used."""
+    wanted = store_filter(given(filter))
+    predicate(wanted, snapshot.aliases)  # refused now, not at an event
+    return Reader(viewer, wanted)
 
 
 async def follow_changes(
@@ -160,11 +170,15 @@ async def follow_changes(
     """`Subscription.changes`. When this returns, the place to begin from is known."""
     context = info.context
     snapshot = await context.source.snapshot()
-    wanted = None if given(filter) is None else store_filter(filter)
-    if wanted is not None:
-        predicate(wanted, snapshot.aliases)  # what cannot be used is refused now, not at an event
-    begin = bookmark(context.resume_after or given(after), snapshot, snapshot.revision)
-    return follow(context, context.source, begin, wanted)
+    reader = reader_of(context.viewer, filter, snapshot)
+    cursor = context.resume_after or given(after)
+    if cursor is None:
+        begin = await snapshot.bookmark(snapshot.revision)
+    else:
+        place, _ = snapshot.cursors.decode_change(cursor)
+        snapshot = await caught_up(context.source, snapshot, place)
+        begin = reader.place(cursor, snapshot)
+    return follow(context, context.source, reader, begin, snapshot)
 
 
 _FOLLOWED: Any = strawberry.subscription(

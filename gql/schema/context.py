@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 import strawberry
 
-from store import DocumentWriter, History, Snapshot, StoreUnavailableError, Visibility
+from store import DocumentWriter, Snapshot, StoreUnavailableError
 
 from ..viewer import Viewer
 from .loaders import Loaders
@@ -29,12 +28,6 @@ class ChangeSource(Protocol):
     """What following the store needs of a `Repository`."""
 
     async def snapshot(self) -> Snapshot:
-        """See `Repository`."""
-        ...
-
-    async def changes(
-        self, after: int, visibility: Visibility, limit: int = 1_000, at: datetime | None = None
-    ) -> History:
         """See `Repository`."""
         ...
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import strawberry
 from strawberry import UNSET
 
-from store import diagnostic_cursor, model
+from store import model
 
 from ..viewer import Scope
 from .connection import After, ConnectionValue, First, given, window
@@ -50,4 +50,4 @@ async def resolve_diagnostics(
     part = window(info.context.page_sizes, first, after)
     only = given(severity)
     page = await info.context.snapshot.diagnostic_page(part, only and model.Severity[only.name])
-    return ConnectionValue(page, diagnostic_cursor)
+    return ConnectionValue(page, info.context.snapshot.cursors.diagnostic)

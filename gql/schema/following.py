@@ -7,34 +7,40 @@ shows. It may be told too much, never too little:
 - DELETE: drop the article if it is held.
 - GAP: what happened before this event is not known any more; read everything anew, then go on.
 
-A cursor says by what names topics were known: where they have others, articles show others, and a
-filter may match others, though none has changed. That is a GAP, too.
+A cursor says for which reader it was made: with which rights and which filter, and by what names
+topics were known. To another reader, what came before it is a gap: where topics have other names,
+articles show others, and a filter may match others, though none has changed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
+from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
 
 from store import (
+    BLANK,
+    EVERYTHING,
+    NOWHERE,
+    TOKEN_BYTES,
     Bookmark,
     Filter,
     History,
     Key,
     Snapshot,
     Visibility,
-    change_cursor,
-    topics_mark,
 )
-from store.filters import Predicate, predicate
+from store.changes import bookmark_of
+from store.filters import predicate
 from store.model import Change
 
+from ..viewer import Viewer
 from .context import ChangeSource, Context
 
 PAGE = 100
@@ -53,12 +59,11 @@ class EventKind(StrEnum):
 
 
 class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event. `revision` and `cursor`: where to go on from after it, as clients name it.
+    """One event. `cursor`: where to go on from after it.
 
     `is_new`: this reader cannot have held the article right before.
     """
 
-    revision: int
     cursor: str
     kind: EventKind
     at: datetime
@@ -79,108 +84,115 @@ class Told(NamedTuple):
         return self.event.cursor
 
 
-def events(history: History, visibility: Visibility, topics: str) -> list[ChangeEvent]:
-    """A part of the history as events, oldest first; a gap in front of it is the first of them.
+class Reader:
+    """For whom the history is read: who sees it, and which articles are wanted."""
 
-    `topics`: the mark of the names by which the reader knows them.
-    """
-    told = [_event(change, visibility, topics) for change in history.changes]
-    return [_gap(history, topics), *told] if history.gap else told
+    def __init__(self, viewer: Viewer, wanted: Filter = EVERYTHING) -> None:
+        self._viewer = viewer
+        self._wanted = wanted
+        self._names: Mapping[str, str] | None = None
+        self._mark = BLANK
+
+    def mark(self, snapshot: Snapshot) -> bytes:
+        """A digest of what decides which articles such a reader holds, and what of them."""
+        if self._names is not snapshot.topic_names:  # mostly it is: the tree seldom changes
+            self._names = snapshot.topic_names
+            viewer, names = self._viewer, sorted(self._names.items())
+            text = repr((viewer.visibility, viewer.may_read_secured, self._wanted, names))
+            digest = blake2b(text.encode("utf-8", "replace"), digest_size=TOKEN_BYTES)
+            self._mark = digest.digest()
+        return self._mark
+
+    def place(self, cursor: str, snapshot: Snapshot) -> Bookmark:
+        """The place that a cursor names; `NOWHERE`, if it was made for another reader.
+
+        Raises: CursorError.
+        """
+        place, mark = snapshot.cursors.decode_change(cursor)
+        return place if mark == self.mark(snapshot) else NOWHERE
+
+    def cursor(self, place: Bookmark, snapshot: Snapshot) -> str:
+        """The cursor of a place, for this reader."""
+        return snapshot.cursors.change(place, self.mark(snapshot))
+
+    async def events(
+        self, after: Bookmark | None, snapshot: Snapshot, limit: int
+    ) -> tuple[list[ChangeEvent], History]:
+        """What followed a place up to a snapshot, oldest first; a gap is the first event.
+
+        With it comes the history that it was made of.
+        """
+        history = await snapshot.changes(after, self._viewer.visibility, limit)
+        events = [self._event(change, snapshot) for change in history.changes]
+        if self._wanted != EVERYTHING:
+            events = await self._narrowed(events, snapshot)
+        if history.gap is not None:
+            # Not when a draft was changed, which is not for everyone.
+            at = history.changes[0].at if history.changes else datetime.now(UTC)
+            cursor = self.cursor(history.gap, snapshot)
+            events.insert(0, ChangeEvent(cursor=cursor, kind=EventKind.GAP, at=at))
+        return events, history
+
+    def _event(self, change: Change, snapshot: Snapshot) -> ChangeEvent:
+        return ChangeEvent(
+            cursor=self.cursor(bookmark_of(change), snapshot),
+            kind=EventKind[change.kind.name],
+            at=change.at,
+            id=change.id,
+            slug=change.slug,
+            # Of a reader of drafts the history does not tell.
+            is_new=self._viewer.visibility is Visibility.PUBLISHED and not change.was_published,
+        )
+
+    async def _narrowed(
+        self, events: Sequence[ChangeEvent], snapshot: Snapshot
+    ) -> list[ChangeEvent]:
+        """The events for who wants only some articles, judged as they are in the snapshot.
+
+        What an article was before is not known, so every put of one that is not wanted may be of
+        one that was: it becomes a DELETE, unless the reader cannot have held it.
+        """
+        passes = predicate(self._wanted, snapshot.aliases)
+        ids = list({event.id for event in events if event.kind is EventKind.PUT and event.id})
+        articles = await snapshot.get_many(Key.ID, ids, self._viewer.visibility)
+        found = dict(zip(ids, articles, strict=True))
+
+        def seen(event: ChangeEvent) -> ChangeEvent | None:
+            article = found.get(event.id or "")
+            if event.kind is not EventKind.PUT or (article is not None and passes(article)):
+                return event
+            return None if event.is_new else msgspec.structs.replace(event, kind=EventKind.DELETE)
+
+        return [event for event in map(seen, events) if event is not None]
 
 
-def _event(change: Change, visibility: Visibility, topics: str) -> ChangeEvent:
-    return ChangeEvent(
-        revision=change.revision,
-        cursor=change_cursor(change.revision, change.at, topics),
-        kind=EventKind[change.kind.name],
-        at=change.at,
-        id=change.id,
-        slug=change.slug,
-        # Of a reader of drafts the history does not tell.
-        is_new=visibility is Visibility.PUBLISHED and not change.was_published,
-    )
-
-
-def _gap(history: History, topics: str) -> ChangeEvent:
-    """A gap ends where the kept changes begin; where none follows, at what the store is now."""
-    if not history.changes:
-        return gap_until_now(history, topics)
-    first = history.changes[0]
-    revision = first.revision - 1
-    cursor = change_cursor(revision, topics=topics)
-    return ChangeEvent(revision=revision, cursor=cursor, kind=EventKind.GAP, at=first.at)
-
-
-def gap_until_now(history: History, topics: str) -> ChangeEvent:
-    """A gap that ends where a part of the history does."""
-    cursor = change_cursor(history.revision, history.at, topics)
-    now = datetime.now(UTC)
-    return ChangeEvent(revision=history.revision, cursor=cursor, kind=EventKind.GAP, at=now)
-
-
-async def history_after(
-    source: ChangeSource, after: Bookmark, visibility: Visibility, limit: int
-) -> History:
-    """What followed a bookmark. A revision not reached yet may be another process's newest."""
-    history = await source.changes(after.revision, visibility, limit, after.at)
-    if history.revision >= after.revision:
-        return history
+async def caught_up(source: ChangeSource, snapshot: Snapshot, place: Bookmark) -> Snapshot:
+    """A snapshot that has reached a place, which may be another process's newest; or a late one."""
     with suppress(TimeoutError):
         async with asyncio.timeout(CATCH_UP_S):
-            while (snapshot := await source.snapshot()).revision < after.revision:
-                await source.wait(snapshot.version)
-    return await source.changes(after.revision, visibility, limit, after.at)
-
-
-async def cursor_at(source: ChangeSource, revision: int, snapshot: Snapshot) -> str:
-    """The cursor of a revision for who reads a snapshot."""
-    history = await source.changes(revision, Visibility.ALL, 0)
-    return change_cursor(revision, history.at, topics_mark(snapshot.topic_names))
-
-
-async def narrowed(
-    told: list[ChangeEvent], snapshot: Snapshot, visibility: Visibility, passes: Predicate
-) -> list[ChangeEvent]:
-    """The events for who wants only the articles that pass, judged as they are in the snapshot.
-
-    What an article was before is not known, so every put of one that does not pass may be of one
-    that did: it becomes a DELETE, unless the reader cannot have held it.
-    """
-    ids = list({event.id for event in told if event.kind is EventKind.PUT and event.id})
-    found = dict(zip(ids, await snapshot.get_many(Key.ID, ids, visibility), strict=True))
-
-    def seen(event: ChangeEvent) -> ChangeEvent | None:
-        article = found.get(event.id or "")
-        if event.kind is not EventKind.PUT or (article is not None and passes(article)):
-            return event
-        return None if event.is_new else msgspec.structs.replace(event, kind=EventKind.DELETE)
-
-    return [event for event in map(seen, told) if event is not None]
+            while snapshot.revision < place.revision:
+                snapshot = await source.wait(snapshot.version)
+    return snapshot
 
 
 async def follow(
-    context: Context, source: ChangeSource, after: Bookmark, wanted: Filter | None
+    context: Context, source: ChangeSource, reader: Reader, after: Bookmark, snapshot: Snapshot
 ) -> AsyncGenerator[Told, None]:
-    """Every event after a bookmark, for as long as somebody listens.
+    """Every event after a place, from this snapshot on, for as long as somebody listens.
 
     Topics that have come to have other names are a gap, and so is a state that a backup brought
     back.
     """
-    visibility = context.viewer.visibility
+    mark = reader.mark(snapshot)
     while True:
-        history = await history_after(source, after, visibility, PAGE)
-        # Taken after the history, so that no change in it is news to the snapshot.
-        snapshot = await source.snapshot()
-        topics = topics_mark(snapshot.topic_names)
-        told = events(history, visibility, topics)
-        if after.topics not in (topics, ""):
-            told = [gap_until_now(history, topics)]
-        elif wanted is not None:
-            passes = predicate(wanted, snapshot.aliases)
-            told = await narrowed(told, snapshot, visibility, passes)
+        if reader.mark(snapshot) != mark:
+            after, mark = NOWHERE, reader.mark(snapshot)
+        events, history = await reader.events(after, snapshot, PAGE)
         now = context.renewed(snapshot)
-        for event in told:
+        for event in events:
             yield Told(event, now)
-        after = Bookmark(history.revision, history.at, topics)
-        if after.revision == snapshot.revision:
-            await source.wait(snapshot.version)
+        after = history.end
+        if history.has_next:
+            snapshot = await source.snapshot()
+        else:
+            snapshot = await source.wait(snapshot.version)

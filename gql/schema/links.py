@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import strawberry
 
+from store import Cursors
+
 from .connection import ConnectionValue, selects
 from .context import Info
 from .loaders import BatchLoad
@@ -31,8 +33,8 @@ class Link(NamedTuple):
         prepare: Makes the page sizes and the field's arguments into what `keys` needs; None where
             the field has no arguments. Its parameters after the first are the field's arguments.
         is_list: Whether its value is a list of entities.
-        cursors: Makes the prepared arguments into what makes an item's cursor, where its value is a
-            page.
+        cursors: Makes the store's cursors and the prepared arguments into what makes an item's
+            cursor, the same function for equal lists of one store; where its value is a page.
     """
 
     ask: BatchLoad
@@ -40,7 +42,7 @@ class Link(NamedTuple):
     pick: Callable[[Sequence[Any]], Any]
     prepare: Callable[..., Any] | None = None
     is_list: bool = False
-    cursors: Callable[[Any], Callable[[Any], str]] | None = None
+    cursors: Callable[[Cursors, Any], Callable[[Any], str]] | None = None
 
 
 def linked(link: Link, description: str) -> Any:
@@ -63,7 +65,9 @@ def _resolver(link: Link) -> Callable[..., Awaitable[Any]]:
         with_total = link.cursors is not None and selects(info, "totalCount")
         [keys] = link.keys((root,), prepared, with_total)
         value = link.pick(await context.loaders.load(link.ask, keys))
-        return value if link.cursors is None else ConnectionValue(value, link.cursors(prepared))
+        if link.cursors is None:
+            return value
+        return ConnectionValue(value, link.cursors(context.snapshot.cursors, prepared))
 
     resolve.__signature__ = _signature(link.prepare)  # type: ignore[attr-defined]
     resolve.link = link  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ from ..viewer import Scope
 from .connection import given
 from .context import Info
 from .diagnostics import Diagnostic
-from .following import cursor_at
+from .following import Reader
 from .graph import Article
 from .node import resolved
 from .put_article import PutArticleInput
@@ -32,8 +32,8 @@ _EXPECTED = (
     "error CONFLICT tells it."
 )
 _CURSOR = (
-    "The place of this write in `changes`: what happened later comes after it. Null where nothing "
-    "was written."
+    "The place of this write in `changes` without a filter: what happened later comes after it. "
+    "Null where nothing was written."
 )
 _ERRORS = "Why nothing was written; empty where it was."
 
@@ -133,7 +133,9 @@ async def outcome(info: Info, write: Write, deletes: str | None = None) -> Outco
         return Outcome(errors=user_errors(error))
     finally:
         await info.context.renew()
-    cursor = await cursor_at(info.context.source, written.revision, info.context.snapshot)
+    snapshot = info.context.snapshot
+    place = await snapshot.bookmark(written.revision)
+    cursor = Reader(info.context.viewer).cursor(place, snapshot)
     return Outcome(written, cursor, deleted_id=deletes)
 
 

@@ -9,14 +9,13 @@ import strawberry
 from strawberry import UNSET
 
 from store import (
+    Cursors,
     Key,
     QueryError,
     Window,
     canonical_url,
     domain_key,
     model,
-    provider_cursor,
-    topic_cursor,
 )
 
 from .article_list import ARTICLES
@@ -122,14 +121,14 @@ def node_ids(
     return ids
 
 
-def provider_cursors(_prepared: Window) -> Callable[[model.Provider], str]:
+def provider_cursors(cursors: Cursors, _prepared: Window) -> Callable[[model.Provider], str]:
     """What makes the cursor of a provider; they have one order."""
-    return provider_cursor
+    return cursors.provider
 
 
-def topic_cursors(_prepared: Window) -> Callable[[model.Topic], str]:
+def topic_cursors(cursors: Cursors, _prepared: Window) -> Callable[[model.Topic], str]:
     """What makes the cursor of a topic; they have one order."""
-    return topic_cursor
+    return cursors.topic
 
 
 NODE = Link(load_nodes, prepared_key, one, node_id)
@@ -154,7 +153,9 @@ class Query:
     topic: Topic | None = linked(TOPIC_LOOK_UP, "One topic; null where there is none.")
     topics: Connection[Topic] = linked(TOPICS, "All topics, by slug.")
     changes: ChangeConnection = resolved(
-        resolve_changes, "The history of the articles, oldest first, part by part."
+        resolve_changes,
+        "The history of the articles, oldest first, part by part. With a filter, only articles "
+        "that match; others that changed come as a DELETE, as they may have matched before.",
     )
     diagnostics: Connection[Diagnostic] = resolved(
         resolve_diagnostics,

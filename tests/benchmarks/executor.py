@@ -42,7 +42,7 @@ class Bench:
     """One query, its requests, and the pipelines that answer it."""
 
     def __init__(self, query: Query, data: Data, snapshot: Snapshot) -> None:
-        workload = Workload(query, data.articles)
+        workload = Workload(query, data.articles, data.cursors)
         self.query = query
         self.snapshot = snapshot
         self.rotating = _requests(workload.rotating()[:WARM])

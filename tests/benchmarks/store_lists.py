@@ -19,6 +19,7 @@ from store import (
     And,
     ArticleQuery,
     Condition,
+    Cursors,
     Field,
     Filter,
     Not,
@@ -29,7 +30,6 @@ from store import (
     Visibility,
     Window,
     all_of,
-    article_cursor,
     of_provider,
     of_topic,
     query_cost,
@@ -57,7 +57,8 @@ Row = Callable[[str, float, str], None]
 class _Values:
     """Values of conditions as the corpus has them, drawn by a seed."""
 
-    def __init__(self, corpus: Sequence[Article]) -> None:
+    def __init__(self, corpus: Sequence[Article], cursors: Cursors) -> None:
+        self._cursors = cursors
         self._rng = random.Random(3)
         self._corpus = corpus
         self._dates = [article.published_date_time for article in corpus]
@@ -95,12 +96,14 @@ class _Values:
         return Condition(Field.TITLE, Operator.CONTAINS, self.article().title[:2])
 
     def after(self, order: tuple[Order, ...], size: int = 20) -> Window:
-        return Window(first=size, after=article_cursor(self.article(), order))
+        return Window(first=size, after=self._cursors.article(self.article(), order))
 
 
-def queries(corpus: Sequence[Article]) -> Mapping[str, Callable[[], ArticleQuery]]:
+def queries(
+    corpus: Sequence[Article], cursors: Cursors
+) -> Mapping[str, Callable[[], ArticleQuery]]:
     """Kinds of list as clients ask for them, each with new values at every call."""
-    some = _Values(corpus)
+    some = _Values(corpus, cursors)
     either = Or(tuple(Condition(Field.TYPE, Operator.EQ, kind) for kind in ("article", "video")))
     is_video = Condition(Field.TYPE, Operator.EQ, "video")
 
@@ -165,10 +168,10 @@ def measure_lists(snapshot: IndexedSnapshot, corpus: Sequence[Article], row: Row
 
     def fresh() -> Planner:
         """One that keeps no page yet."""
-        return Planner(index, index, snapshot._orders, snapshot.aliases)
+        return Planner(index, index, snapshot._orders, snapshot.aliases, snapshot.cursors)
 
-    reference = MemorySnapshot(corpus)
-    kinds = queries(corpus)
+    reference = MemorySnapshot(corpus, cursors=snapshot.cursors)
+    kinds = queries(corpus, snapshot.cursors)
     for make in kinds.values():
         planner.page(make())
     for thread in threading.enumerate():
@@ -187,7 +190,7 @@ def measure_lists(snapshot: IndexedSnapshot, corpus: Sequence[Article], row: Row
 
 def explain_lists(snapshot: IndexedSnapshot, corpus: Sequence[Article]) -> None:
     """Print for one list of each kind which access paths it has."""
-    for name, make in queries(corpus).items():
+    for name, make in queries(corpus, snapshot.cursors).items():
         print(f"\n{name}\n  " + snapshot.explain(make(), _PUBLIC).replace("\n", "\n  "))
 
 
@@ -232,7 +235,7 @@ def _measure_writes(
     for start in range(0, len(articles), size):
         changed = {article.id: article for article in articles[start : start + size]}
         begin = time.perf_counter()
-        snapshot = finish(snapshot.derive(changed, (), (), 10**9 + start))
+        snapshot = finish(snapshot.derive(changed, (), (), snapshot.history))
         derived.append(time.perf_counter() - begin)
         listed.append(_seconds(lambda s=snapshot: s._published.planner.page(by_heat)))  # type: ignore[misc]
     then = f"then a list by heat {statistics.median(listed) * 1e3:.2f} ms"

@@ -63,7 +63,7 @@ def _measure(options: argparse.Namespace) -> None:
 def _measure_queries(options: argparse.Namespace, data: Data, work: Path) -> None:
     """Measure Q1 to Q4."""
     queries = [QUERIES[name] for name in _chosen(options.only, QUERIES, "query")]
-    workloads = {q.name: Workload(q, data.articles).rotating() for q in queries}
+    workloads = {q.name: Workload(q, data.articles, data.cursors).rotating() for q in queries}
     variants = _variants(options, data, work)
     plan = _plan(options, queries, variants)
     start = make_start(data, work, dict(options.set), variants)
@@ -86,7 +86,13 @@ def _measure_queries(options: argparse.Namespace, data: Data, work: Path) -> Non
 def _measure_generated(options: argparse.Namespace, data: Data, work: Path) -> None:
     """Measure operations drawn by lot."""
     _tell(f"drawing {options.generated} operations")
-    drawn = generate(data.articles, options.generated, seed=options.seed, values=options.values)
+    drawn = generate(
+        data.articles,
+        data.cursors,
+        options.generated,
+        seed=options.seed,
+        values=options.values,
+    )
     by_name = {operation.name: operation for operation in drawn}
     operations = [by_name[name] for name in _chosen(options.only, by_name, "operation")]
     workloads = {operation.name: operation.bodies for operation in operations}

@@ -15,6 +15,7 @@ from gql.viewer import PUBLIC
 from store import (
     NEWEST_FIRST,
     ArticleQuery,
+    Cursors,
     FolderLoader,
     TinyDBRepository,
     Visibility,
@@ -61,11 +62,12 @@ query Articles($after: String) {
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A store's file, the graph that the public sees of it as JSON, and its articles."""
+    """A store's file, the graph that the public sees of it as JSON, its articles and cursors."""
 
     store: Path
     graph: Path
     articles: Sequence[Article]  # newest first
+    cursors: Cursors
 
 
 def make_data(folder: Path, count: int, *, for_peer: bool = True) -> Data:
@@ -86,7 +88,8 @@ async def _make_data(folder: Path, count: int, *, for_peer: bool) -> Data:
             await FolderLoader(repository, documents).load()
         if for_peer and not graph.exists():
             graph.write_bytes(orjson.dumps(await _graph(repository)))
-        return Data(store, graph, await _published(repository))
+        cursors = (await repository.snapshot()).cursors
+        return Data(store, graph, await _published(repository), cursors)
     finally:
         await repository.close()
 

@@ -134,10 +134,13 @@ def measure_cold(plan: Plan, start: Start, tell: Tell) -> Runs:
     just-in-time compilers are through with their work; then every other document is asked for
     once, one request at a time.
     """
-    articles, work = start.data.articles, start.logs
+    data, work = start.data, start.logs
     runs: dict[Cell, list[Run]] = {}
     meter = _Meter(plan)
-    workloads = {q: _split(Workload(q, articles).disjoint(), q, work) for q in plan.queries}
+    workloads = {
+        q: _split(Workload(q, data.articles, data.cursors).disjoint(), q, work)
+        for q in plan.queries
+    }
     for number in range(plan.rounds):
         for name in plan.servers:
             with running(name, start) as server:

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from store import NEWEST_FIRST, article_cursor, topic_slug
+from store import NEWEST_FIRST, Cursors, topic_slug
 from store.model import Article
 
 BODIES = 4_000
@@ -101,13 +101,13 @@ Variables = Mapping[str, Any]
 class Workload:
     """The bodies of one query's requests over a corpus, in an order that is always the same.
 
-    `articles`: those that the public sees, newest first.
+    `articles`: those that the public sees, newest first. `cursors`: the store's.
     """
 
-    def __init__(self, query: Query, articles: Sequence[Article]) -> None:
+    def __init__(self, query: Query, articles: Sequence[Article], cursors: Cursors) -> None:
         self.query = query
         self._articles = articles
-        self._cursors = [article_cursor(article, NEWEST_FIRST) for article in articles]
+        self._cursors = [cursors.article(article, NEWEST_FIRST) for article in articles]
 
     def rotating(self) -> list[bytes]:
         """Thousands of requests that overlap: what a server sees that has run for a while."""

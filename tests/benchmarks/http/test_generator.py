@@ -43,7 +43,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def operations(data):
     """All kinds of operations with a few bodies each."""
-    return generate(data.articles, len(STRATA), seed=7, values=4)
+    return generate(data.articles, data.cursors, len(STRATA), seed=7, values=4)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def _traits(operations):
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_a_full_set_covers_every_condition_order_shape_and_style(data, seed):
     """Whatever the seed, as many operations as there are strata hold everything clients write."""
-    covered = _traits(generate(data.articles, len(STRATA), seed=seed, values=1))
+    covered = _traits(generate(data.articles, data.cursors, len(STRATA), seed=seed, values=1))
     wanted = {
         trait for kind in ("", *SUBSTRING_OPERATORS) for c in conditions(kind) for trait in c.traits
     }
@@ -99,9 +99,9 @@ def test_a_full_set_covers_every_condition_order_shape_and_style(data, seed):
 
 def test_a_seed_always_draws_the_same_and_another_seed_something_else(data, operations):
     """Two runs with one seed can be compared."""
-    again = generate(data.articles, len(STRATA), seed=7, values=4)
+    again = generate(data.articles, data.cursors, len(STRATA), seed=7, values=4)
     assert again == operations
-    other = generate(data.articles, len(STRATA), seed=8, values=4)
+    other = generate(data.articles, data.cursors, len(STRATA), seed=8, values=4)
     assert {one.text for one in other}.isdisjoint(
         one.text for one in operations if one.kind == "filtered list"
     )
@@ -115,7 +115,7 @@ def test_bodies_of_an_operation_are_all_different(operations):
 
 def test_a_long_list_of_values_has_as_many_bodies_as_asked(data):
     """Lists that go on from cursors have as many bodies as are asked for."""
-    drawn = generate(data.articles, len(STRATA), seed=7, values=200)
+    drawn = generate(data.articles, data.cursors, len(STRATA), seed=7, values=200)
     rich = [one for one in drawn if len(one.bodies) == 200]
     assert len(rich) >= len(drawn) * 0.6
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from store import NEWEST_FIRST, article_cursor
+from store import NEWEST_FIRST, Cursors
 from store.model import Article, ProviderMention
 
 from .agreement import DisagreementError, check_same
@@ -30,6 +30,8 @@ ARTICLES = [
     for number in range(2_500)
 ]
 
+CURSORS = Cursors()
+
 
 def _variables(bodies):
     return [orjson.loads(body)["variables"] for body in bodies]
@@ -37,7 +39,7 @@ def _variables(bodies):
 
 def _starts(bodies):
     """Where each body's page starts among all articles."""
-    places = {article_cursor(a, NEWEST_FIRST): place for place, a in enumerate(ARTICLES)}
+    places = {CURSORS.article(a, NEWEST_FIRST): place for place, a in enumerate(ARTICLES)}
     return [places[v["after"]] + 1 if v["after"] else 0 for v in _variables(bodies)]
 
 
@@ -48,14 +50,14 @@ def _run(per_second):
 @pytest.mark.parametrize("name", QUERIES)
 def test_rotating_bodies_are_all_different(name):
     """No two of the rotating requests are the same, so that none can be answered by rote."""
-    bodies = Workload(QUERIES[name], ARTICLES).rotating()
+    bodies = Workload(QUERIES[name], ARTICLES, CURSORS).rotating()
     assert len(set(bodies)) == len(bodies) >= 1_500
 
 
 @pytest.mark.parametrize(("name", "size"), [("Q3", 50), ("Q4", 1_000)])
 def test_disjoint_pages_share_no_document_and_are_full(name, size):
     """Cold pages lie apart by a whole page, and the last one is full, too."""
-    starts = sorted(_starts(Workload(QUERIES[name], ARTICLES).disjoint()))
+    starts = sorted(_starts(Workload(QUERIES[name], ARTICLES, CURSORS).disjoint()))
     assert starts == list(range(0, len(ARTICLES) - size + 1, size))
 
 
@@ -63,7 +65,7 @@ def test_disjoint_cards_are_nearly_all_new():
     """A cold page of cards shows at most a fifth that an earlier one, in any topic, has shown."""
     places = range(len(ARTICLES))
     lists = {"ocean": [p for p in places if p % 3], "trams": [p for p in places if p % 2]}
-    bodies = Workload(QUERIES["Q2"], ARTICLES).disjoint()
+    bodies = Workload(QUERIES["Q2"], ARTICLES, CURSORS).disjoint()
     shown = []
     for variables, start in zip(_variables(bodies), _starts(bodies), strict=True):
         shown += [place for place in lists[variables["slug"]] if place >= start][:20]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from store import Cursors
 from store.model import Article
 
 from . import selections
@@ -19,14 +20,16 @@ __all__ = ["STRATA", "generate"]
 _INLINING = (Inlining.NONE, Inlining.NONE, Inlining.NONE, Inlining.FEW)
 
 
-def generate(articles: Sequence[Article], count: int, *, seed: int, values: int) -> list[Operation]:
+def generate(
+    articles: Sequence[Article], cursors: Cursors, count: int, *, seed: int, values: int
+) -> list[Operation]:
     """Draw `count` operations with up to `values` request bodies each.
 
     Every kind is drawn where `count` is at least the number of `STRATA`; of fewer, evenly spread
-    ones are. `articles`: the public ones, newest first.
+    ones are. `articles`: the public ones, newest first. `cursors`: those of their store.
     """
     rng = Random(seed)
-    maker = Maker(rng, list(articles))
+    maker = Maker(rng, list(articles), cursors)
     styles = Deck(rng, selections.STYLES)
     typenames = Deck(rng, (True, False))
     inlinings = Deck(rng, _INLINING)

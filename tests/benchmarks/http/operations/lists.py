@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from store import NEWEST_FIRST, Order, OrderField, article_cursor, domain_key, topic_slug
+from store import NEWEST_FIRST, Cursors, Order, OrderField, domain_key, topic_slug
 from store.model import Article
 
 from . import filters, selections
@@ -93,9 +93,10 @@ class ListWish:
 class ListMaker:
     """Deals lists of articles over a corpus."""
 
-    def __init__(self, rng: Random, articles: Sequence[Article]) -> None:
+    def __init__(self, rng: Random, articles: Sequence[Article], cursors: Cursors) -> None:
         self.rng = rng
         self.anchors = Anchors(articles)
+        self._cursor_of = cursors.article
         self._conditions = {
             operator: Deck(rng, conditions(operator)) for operator in ("", *SUBSTRING_OPERATORS)
         }
@@ -230,7 +231,7 @@ class ListMaker:
             for part in parts:
                 values |= part.draw(rng)
             goes_on = turns_pages and rng.random() >= _FIRST_PAGES
-            values |= dict.fromkeys(cursors, article_cursor(anchor, order) if goes_on else None)
+            values |= dict.fromkeys(cursors, self._cursor_of(anchor, order) if goes_on else None)
             return values
 
         return draw

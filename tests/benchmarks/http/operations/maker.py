@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-from store import domain_key, topic_slug
-from store.cursors import encode_cursor
+from store import Cursors, domain_key, topic_slug
 from store.model import Article
 from store.names import provider_id, topic_id
 
@@ -25,13 +24,15 @@ class Maker:
     Attributes:
         rng: The source of chance.
         articles: The public articles, newest first.
+        cursors: Those of their store.
         lists: Makes lists of articles.
     """
 
-    def __init__(self, rng: Random, articles: Sequence[Article]) -> None:
+    def __init__(self, rng: Random, articles: Sequence[Article], cursors: Cursors) -> None:
         self.rng = rng
         self.articles = articles
-        self.lists = ListMaker(rng, articles)
+        self.cursors = cursors
+        self.lists = ListMaker(rng, articles, cursors)
         self.topics = sorted({topic_slug(name) for a in articles for name in a.topics})
         self.names = sorted({name for a in articles for name in a.topics})
         self.domains = sorted({domain_key(a.provider.domain) for a in articles})
@@ -161,7 +162,7 @@ class Maker:
 
     def topic_list(self, *, nested: bool) -> Part:
         """A page of all topics, with their places in the tree or with some articles of each."""
-        cursors = [encode_cursor("t", (slug,)) for slug in self.topics]
+        cursors = [self.cursors.encode("t", (slug,)) for slug in self.topics]
         if nested:
             return self._entities("topics", cursors, selections.TOPIC, sizes=(5, 10, 20))
         tree = (
@@ -173,7 +174,7 @@ class Maker:
 
     def provider_list(self, *, nested: bool) -> Part:
         """A page of all providers, alone or with some articles of each."""
-        cursors = [encode_cursor("p", (domain,)) for domain in self.domains]
+        cursors = [self.cursors.encode("p", (domain,)) for domain in self.domains]
         if nested:
             return self._entities("providers", cursors, selections.PROVIDER, sizes=(5, 10, 20))
         selection = f"{selections.PROVIDER} articleCount"
