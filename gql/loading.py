@@ -14,6 +14,7 @@ from store import (
     StoreUnavailableError,
     TinyDBRepository,
 )
+from store.atomic_file import make_folder
 
 from .logs import get_logger
 from .settings import Settings
@@ -38,7 +39,7 @@ def open_store(settings: Settings, *, must_exist: bool = False) -> TinyDBReposit
 def make_own_folder(folder: Path) -> None:
     """Make the store's folder in the documents' folder, kept out of their version control."""
     try:
-        folder.mkdir(exist_ok=True)
+        make_folder(folder, folder.parent)
         ignore = folder / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")

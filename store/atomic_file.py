@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import StoreBusyError, StoreUnavailableError
+from .errors import OutcomeUnknownError, StoreBusyError, StoreUnavailableError
 from .file_lock import locked
 
 _PRIVATE = 0o600  # a store may hold drafts and secured texts
@@ -74,7 +74,7 @@ def unavailable(doing: str, path: Path) -> Iterator[None]:
 def replace_file(path: Path, chunks: Iterable[bytes]) -> Signature:
     """Replace a file, or make it, and return its new state. To be called when `locked`.
 
-    Raises: OSError: it could not be done; the old file is as it was.
+    Raises: OSError: it could not be done; the old file is as it was. OutcomeUnknownError.
     """
     written = write_aside(path, chunks)
     put_in_place(path, written)
@@ -97,6 +97,7 @@ def put_in_place(path: Path, written: Signature) -> None:
     """The second half of `replace_file`; needs no room on the disk.
 
     Raises: OSError: the old file is as it was. Also where the new one is not as it was `written`.
+        OutcomeUnknownError: the new one is in place, but may not be there any more after a crash.
     """
     try:
         if signature(_aside(path)) != written:
@@ -105,7 +106,12 @@ def put_in_place(path: Path, written: Signature) -> None:
     except BaseException:
         discard_aside(path)
         raise
-    flush_folder(path.parent)
+    try:
+        flush_folder(path.parent)
+    except OSError as error:
+        raise OutcomeUnknownError(
+            f"The disk did not confirm that {path} was replaced: {error.strerror or error}."
+        ) from error
 
 
 def discard_aside(path: Path) -> None:
@@ -161,3 +167,17 @@ def flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def make_folder(folder: Path, root: Path, *, flush: bool = True) -> None:
+    """Make a folder below `root` and those on the way, and have their names on the disk.
+
+    A file that is flushed in a folder whose own name is not may be lost all the same. `flush`:
+    whether it is to last. Raises: FileNotFoundError: `root` is not there. OSError.
+    """
+    if folder == root or folder.is_dir():
+        return
+    make_folder(folder.parent, root, flush=flush)
+    folder.mkdir(exist_ok=True)
+    if flush:
+        flush_folder(folder.parent)

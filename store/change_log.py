@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from .atomic_file import Signature
+from .errors import OutcomeUnknownError
 from .model import Article, Change, Diagnostic, TopicDefinition, Value
 from .repository import SourceFile
 
@@ -184,12 +185,19 @@ class Log:
         """Add a line behind those that end here, and have it on the disk. The end has to be cut.
 
         To be called when the store is locked. Raises: OSError: the log is as it was.
+            OutcomeUnknownError: the line may be there.
         """
         handle = self._opened_to_append()
         try:
             _write_all(handle, line)
-        except BaseException:
-            os.ftruncate(handle, end)
+        except BaseException as failure:
+            try:
+                os.ftruncate(handle, end)
+                os.fsync(handle)
+            except OSError:
+                raise OutcomeUnknownError(
+                    f"The disk failed while {self._path} was written: {failure}."
+                ) from failure
             raise
 
     def cut(self, end: int) -> None:

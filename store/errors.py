@@ -6,12 +6,14 @@
     │   ├── FilterError       a filter that says nothing or cannot be used
     │   └── CursorError       a cursor that is not ours, or belongs to another order
     ├── ConflictError         the document changed since the caller read it
+    │   └── EditedError       somebody changed its file, which nobody has read yet
     ├── RefusedError          what the caller wants to write cannot be taken, and why
     ├── KeyReusedError        the key of a write stands for another request
     ├── FolderNotEmptyError   a folder to write into holds files already
     ├── StoreCorruptError     the store's file cannot be read as one
-    └── StoreUnavailableError the store cannot be read or written now (disk full, gone)
-        └── StoreBusyError    another process has had its turn for too long
+    ├── StoreUnavailableError the store cannot be read or written now (disk full, gone)
+    │   └── StoreBusyError    another process has had its turn for too long
+    └── OutcomeUnknownError   the system failed when it may have written already
 
 Every message says what went wrong, where, and what to do about it. `gql.errors` maps
 each class to a stable code for GraphQL clients; `code` is that code.
@@ -55,7 +57,7 @@ class CursorError(QueryError):
 class ConflictError(StoreError):
     """The document is at another revision than the writer expected.
 
-    `current` is the revision it has now, or None when it is not there.
+    `current` is the revision it has now, or None when it is not there or was not read yet.
     """
 
     code = "CONFLICT"
@@ -63,6 +65,17 @@ class ConflictError(StoreError):
     def __init__(self, message: str, *, current: int | None) -> None:
         super().__init__(message)
         self.current = current
+
+
+class EditedError(ConflictError):
+    """A document's file is not what a write was made from: somebody has changed it meanwhile."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"The file {path} was changed by hand meanwhile. Read the article again and retry.",
+            current=None,
+        )
+        self.path = path
 
 
 class Refusal(NamedTuple):
@@ -123,4 +136,19 @@ class StoreBusyError(StoreUnavailableError):
         super().__init__(
             "The store is busy: another process does not end its turn. Nothing was done. "
             f"Try again in {self.RETRY_S} seconds."
+        )
+
+
+class OutcomeUnknownError(StoreError):
+    """The system failed when a write may have been done already: it may show, or may not.
+
+    `why` is a sentence for an operator.
+    """
+
+    code = "OUTCOME_UNKNOWN"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"It is not known whether this was written. {why} Read again what it is about, or send "
+            "the same request again under the same Idempotency-Key: it is done once."
         )

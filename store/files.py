@@ -19,6 +19,7 @@ import msgspec
 
 from .diagnostics import Code, error
 from .documents import read_document
+from .file_state import FileState
 from .frontmatter import Limits
 from .reading import Reading, too_large
 from .topics import is_topic_path, read_topic
@@ -32,14 +33,13 @@ _HELPER = "from store.files import serve; serve()"
 
 
 class FileReading(msgspec.Struct, frozen=True):
-    """What reading one file gave, and how the file looked when it was opened.
+    """What reading one file gave, and the file's state when it was opened.
 
     `gone`: it was not there any more.
     """
 
     path: str
-    size_bytes: int = 0
-    mtime_ns: int = 0
+    state: FileState = FileState()
     reading: Reading = Reading()
     gone: bool = False
 
@@ -75,7 +75,7 @@ def read_file(root: str, path: str, limits: Limits) -> FileReading:
             remedy="Give the user that runs newsgraph the right to read it.",
         )
         return FileReading(path, reading=Reading(diagnostics=(problem,)))
-    return FileReading(path, status.st_size, status.st_mtime_ns, reading)
+    return FileReading(path, FileState.of(status), reading)
 
 
 def _read(path: str, data: bytes, size_bytes: int, limits: Limits) -> Reading:

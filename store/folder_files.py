@@ -1,9 +1,10 @@
 """Writing a folder's files: several at once, all or none, whatever happens meanwhile.
 
 New texts are written aside first, into a hidden folder. When all are on the disk, this folder is
-renamed: from now on the write has happened, and what is left is to move the files to their places,
+renamed: from now on the write has happened, and what is left is to change one file after the other,
 which whoever uses the folder next can finish (`finish_writes`). Whoever reads or writes many files
-takes a turn with the folder, among all processes.
+takes a turn with the folder, among all processes; who edits by hand takes none, so each file is
+changed only if it is what the change was made from (`file_change`).
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ import logging
 import math
 import os
 import shutil
-import stat
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -25,13 +25,15 @@ from typing import NamedTuple
 import msgspec
 
 from .atomic_file import flush_folder
-from .errors import StoreBusyError
+from .errors import EditedError, OutcomeUnknownError, StoreBusyError
+from .file_change import FileChange, digest, digest_of
 from .file_lock import WAIT_S
+from .file_state import FileState
+from .renames import rename_new
 
 _ASIDE = ".newsgraph-writing"
 _DECIDED = ".newsgraph-written"
 _BEGUN = ".newsgraph-begun"
-_PUBLIC = 0o644  # documents are for others to read
 _LOOK_AGAIN_S = 0.005
 
 _log = logging.getLogger(__name__)
@@ -79,106 +81,140 @@ async def _lock(handle: int, folder: Path, wait_s: float) -> None:
             return
 
 
-class Former(NamedTuple):
-    """A file as it was: its bytes, mode and times; no bytes where there was none."""
+class FolderChange:
+    """A change of several files of a folder: all or none, each only to what it was made from.
 
-    data: bytes | None
-    mode: int = _PUBLIC
-    mtime_ns: int = 0
-
-
-class Changed(NamedTuple):
-    """What it takes to have files as they were, and when those that were written were modified.
-
-    All by path; `renamed` has the path up to then.
+    `texts` are written, `removed` are removed, by path. `bases`: what the files have to say up to
+    then; those without must not be there. `renamed`: where the files of some of the texts are up
+    to now. The texts are written all or none, also should the process end meanwhile; so is each
+    removal. Once it was made it has to be ended or undone.
     """
 
-    former: dict[str, Former]
-    renamed: dict[str, str]
-    mtimes_ns: dict[str, int]
+    def __init__(
+        self,
+        root: Path,
+        texts: Mapping[str, bytes],
+        bases: Mapping[str, bytes],
+        *,
+        renamed: Mapping[str, str] | None = None,
+        removed: Iterable[str] = (),
+    ) -> None:
+        self._root = root
+        self._texts = texts
+        self._renamed = dict(renamed or {})
+        self._moved: dict[str, str] = {}
+        self._written = [
+            FileChange(root, path, digest(text), digest(bases.get(path)), _ASIDE)
+            for path, text in texts.items()
+        ]
+        self._removed = [
+            FileChange(root, path, digest(None), digest(bases.get(path)), _ASIDE)
+            for path in removed
+        ]
+
+    @property
+    def states(self) -> dict[str, FileState]:
+        """The states of the files that were written, by path."""
+        return {change.path: change.state for change in self._written}
+
+    def make(self) -> None:
+        """Change the files, and have that on the disk.
+
+        Raises: EditedError: somebody has changed one of them. OSError: it could not be done.
+            Everything is as it was in these cases. OutcomeUnknownError: it may not be.
+        """
+        try:
+            self._write_aside()
+            for path, before in self._renamed.items():
+                self._rename(before, path)
+                self._moved[path] = before
+            if len(self._written) > 1:  # one needs no such step
+                self._decide()
+            for changes in (self._written, self._removed):
+                _make_all(changes)
+        except BaseException:
+            self.undo()
+            raise
+
+    def undo(self) -> None:
+        """Have the files as they were, but for what somebody has changed since.
+
+        Raises: OutcomeUnknownError: some could not be put back.
+        """
+        try:
+            for change in (*self._removed, *self._written):
+                change.undo()
+            if (self._root / _DECIDED).is_dir():
+                (self._root / _DECIDED).rename(self._root / _ASIDE)
+            for path, before in self._moved.items():
+                with contextlib.suppress(FileNotFoundError, FileExistsError):  # by hand, meanwhile
+                    rename_new(self._root / path, self._root / before)
+            self._forget()
+        except OSError as error:
+            raise OutcomeUnknownError(
+                f"It failed, and then files could not be put back: {error.strerror or error}. The "
+                "folder's disk needs a look."
+            ) from error
+
+    def end(self) -> None:
+        """Let go of the former files; the store knows of the change. Raises: OSError."""
+        for change in (*self._written, *self._removed):
+            change.end()
+        self._forget()
+
+    def _write_aside(self) -> None:
+        for change in self._written:
+            before = self._renamed.get(change.path, change.path)
+            change.write_aside(self._texts[change.path], like=self._root / before)
+        for change in self._written:  # once all are written, so that the disk takes them together
+            change.flush_aside()
+
+    def _rename(self, source: str, target: str) -> None:
+        try:
+            rename_new(self._root / source, self._root / target)
+        except FileNotFoundError:
+            raise EditedError(source) from None
+        except FileExistsError:
+            raise EditedError(target) from None
+
+    def _decide(self) -> None:
+        """Have several files changed, though none is yet."""
+        for folder, _, _ in os.walk(self._root / _ASIDE):
+            flush_folder(Path(folder))
+        (self._root / _ASIDE).rename(self._root / _DECIDED)
+        for change in (*self._written, *self._removed):
+            change.move_aside_to(_DECIDED)
+        flush_folder(self._root)
+
+    def _forget(self) -> None:
+        forget_begun(self._root)
+        for folder in (_ASIDE, _DECIDED):
+            shutil.rmtree(self._root / folder, ignore_errors=True)
 
 
-def change_files(
-    root: Path,
-    texts: Mapping[str, bytes],
-    *,
-    renamed: Mapping[str, str] | None = None,
-    removed: Iterable[str] = (),
-) -> Changed:
-    """Have these texts at these paths and no files at others, flushed to the disk.
-
-    `renamed`: where the files of some of the texts are up to now. The texts are written all or
-    none, also should the process end meanwhile; so is each removal.
-    Raises: OSError: it could not be done; everything is as it was.
-    """
-    done = Changed({}, {}, {})
-    try:
-        for path, before in (renamed or {}).items():
-            (root / before).rename(root / path)
-            done.renamed[path] = before
-        _write_files(root, texts, done)
-        _remove_files(root, removed, done)
-    except BaseException:
-        put_back(root, done)
-        raise
-    return done
-
-
-def put_back(root: Path, done: Changed) -> None:
-    """Have files as they were, times included. Raises: OSError: some could not be put back."""
-    for folder in (root / _ASIDE, root / _DECIDED):
-        shutil.rmtree(folder, ignore_errors=True)
-    for path, file in done.former.items():
-        now = _former(root / path)
-        if file.data is None:
-            (root / path).unlink(missing_ok=True)
-        elif now != file:
-            aside, _ = _write_aside(root, path, file.data, file)
-            os.utime(aside, ns=(file.mtime_ns, file.mtime_ns))
-            _flush(aside)
-            aside.replace(root / path)
-    shutil.rmtree(root / _ASIDE, ignore_errors=True)
-    for path, before in done.renamed.items():
-        (root / path).rename(root / before)
-    forget_begun(root)
-
-
-def _write_files(root: Path, texts: Mapping[str, bytes], done: Changed) -> None:
-    done.former.update((path, _former(root / path)) for path in texts)
-    asides = []
-    for path, data in texts.items():
-        aside, done.mtimes_ns[path] = _write_aside(root, path, data, done.former[path])
-        asides.append(aside)
-    for aside in asides:  # once all are written, so that the disk takes them together
-        _flush(aside)
-    if texts:
-        _move_all(root, _decide(root) if len(texts) > 1 else root / _ASIDE)
-
-
-def _decide(root: Path) -> Path:
-    """Have several files written, though none is in its place yet. One needs no such step."""
-    for folder, _, _ in os.walk(root / _ASIDE):
-        flush_folder(Path(folder))
-    decided = (root / _ASIDE).rename(root / _DECIDED)
-    flush_folder(root)
-    return decided
-
-
-def _remove_files(root: Path, paths: Iterable[str], done: Changed) -> None:
-    folders = set()
-    for path in paths:
-        done.former[path] = _former(root / path)
-        (root / path).unlink(missing_ok=True)
-        folders.add((root / path).parent)
-    for folder in folders:
+def _make_all(changes: Sequence[FileChange]) -> None:
+    for change in changes:
+        change.make()
+    for folder in {change.folder for change in changes}:
         flush_folder(folder)
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """A write that may have been interrupted: its files, and the keys of its articles by id."""
+    """A write that may have been interrupted.
 
-    paths: list[str] = []
-    keys: dict[str, str] = {}
+    `files`: the digests of its files' texts after it, by path. `keys`: of the articles, the id and
+    the key, by the path of the file.
+    """
+
+    files: dict[str, str] = {}
+    keys: dict[str, tuple[str, str]] = {}
+
+
+class Unfinished(NamedTuple):
+    """What the store may not know of interrupted writes: paths of files, and keys by id."""
+
+    paths: list[str]
+    keys: dict[str, str]
 
 
 def note_begun(root: Path, begun: Begun) -> None:
@@ -195,59 +231,31 @@ def forget_begun(root: Path) -> None:
     (root / _BEGUN).unlink(missing_ok=True)
 
 
-def finish_writes(root: Path) -> Begun:
-    """Move to its place what an interrupted write had decided on, and drop what it had not.
+def finish_writes(root: Path) -> Unfinished:
+    """Finish an interrupted change that was decided on, and undo one that was not.
 
-    To be called first in one's turn; returns what the store may not know yet. Raises: OSError.
+    To be called first in one's turn. A key counts only where the file is as its write has left it:
+    another text is not of that write. Raises: OSError.
     """
     begun = Begun()
     with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):  # torn: no file was touched
         begun = msgspec.json.decode((root / _BEGUN).read_bytes(), type=Begun)
-    moved: list[str] = []
-    if (root / _DECIDED).is_dir():
-        moved = _move_all(root, root / _DECIDED)
-    if (root / _ASIDE).is_dir():
-        shutil.rmtree(root / _ASIDE)
-    return Begun([*begun.paths, *moved], begun.keys)
+    changes = [*_recovered(root, _DECIDED), *_recovered(root, _ASIDE)]
+    keys = {
+        id: key
+        for path, (id, key) in begun.keys.items()
+        if digest_of(root / path) == begun.files[path]
+    }
+    return Unfinished([*begun.files, *(change.path for change in changes)], keys)
 
 
-def _move_all(root: Path, aside: Path) -> list[str]:
-    moved: list[str] = []
-    for folder, _, names in os.walk(aside):
-        target = root / Path(folder).relative_to(aside)
-        if names:
-            target.mkdir(parents=True, exist_ok=True)
-            for name in names:
-                Path(folder, name).replace(target / name)
-            flush_folder(target)
-            moved += [(target / name).relative_to(root).as_posix() for name in names]
-    shutil.rmtree(aside)
-    return moved
-
-
-def _former(path: Path) -> Former:
-    try:
-        found = path.stat()
-        return Former(path.read_bytes(), stat.S_IMODE(found.st_mode), found.st_mtime_ns)
-    except FileNotFoundError:
-        return Former(None)
-
-
-def _write_aside(root: Path, path: str, data: bytes, former: Former) -> tuple[Path, int]:
-    """Write a file aside, unflushed; where it is, and its modification time."""
-    aside = root / _ASIDE / path
-    if not aside.parent.is_dir():
-        aside.parent.mkdir(parents=True)
-    with aside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fchmod(file.fileno(), former.mode)
-        # Clocks tick slowly beside disks; two states of a file must never have the same time.
-        now_ns = max(time.time_ns(), former.mtime_ns + 1)
-        os.utime(file.fileno(), ns=(now_ns, now_ns))
-        return aside, os.fstat(file.fileno()).st_mtime_ns  # file systems may round
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def _recovered(root: Path, name: str) -> list[FileChange]:
+    """The changes whose files are in a folder aside, put right; the folder is gone afterwards."""
+    aside = root / name
+    files = [Path(folder, file) for folder, _, names in os.walk(aside) for file in names]
+    changes = [c for file in files if (c := FileChange.of_aside(root, name, file))]
+    for change in changes:
+        change.recover(decided=name == _DECIDED)
+    if aside.is_dir():
+        shutil.rmtree(aside)
+    return changes

@@ -86,10 +86,7 @@ class FolderLoader:
             begun = await asyncio.to_thread(finish_writes, self._folder)
             found = await asyncio.to_thread(self._scanner.scan)
         except OSError as e:
-            raise StoreError(
-                f"The folder {self._folder} cannot be read: {e.strerror}. "
-                "Give the path of a folder that holds documents."
-            ) from e
+            raise self._unreadable(e) from e
         before = await self.known()
         self._refuse_other_folder(before.sources, found)
         overwrite = self._options.overwrite
@@ -138,7 +135,7 @@ class FolderLoader:
 
         The state after it is that of a refresh, without reading them again; `index` is brought to
         it also where the repository refuses, until `known` is asked. `more`: what else the batch
-        holds. Returns the store's revision. Raises: ConflictError. StoreUnavailableError.
+        holds. Returns the store's revision. Raises: as `Repository.apply`.
         """
         return await self._take(Update(self._index), list(files), more)
 
@@ -147,6 +144,24 @@ class FolderLoader:
         sources = await self._repository.sources()
         await asyncio.to_thread(self._index.follow, sources)
         return self._index
+
+    async def changed_paths(self) -> list[str]:
+        """The files of the folder that are not as they are known, and those that are gone.
+
+        If all are gone, this may be another folder: then these are left out. For who has a turn.
+        Raises: StoreError: the folder cannot be read.
+        """
+        return await asyncio.to_thread(self._changed_paths)
+
+    def _changed_paths(self) -> list[str]:
+        known = self._index.sources
+        try:
+            found = {f.path: f for f in self._scanner.scan()}
+        except OSError as e:
+            raise self._unreadable(e) from e
+        gone = known.keys() - found.keys()
+        changed = [p for p, f in found.items() if not f.problem and _is_new(f, known.get(p))]
+        return changed + (sorted(gone) if len(gone) < len(known) else [])
 
     def is_current(self, path: str) -> bool:
         """Whether a file is as it is known; so is one that is neither known nor there."""
@@ -181,6 +196,12 @@ class FolderLoader:
         deletes = (*batch.deletes, *more.deletes)
         return await self._repository.apply(
             msgspec.structs.replace(batch, deletes=deletes, expected=more.expected, keys=more.keys)
+        )
+
+    def _unreadable(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"The folder {self._folder} cannot be read: {error.strerror}. "
+            "Give the path of a folder that holds documents."
         )
 
     def _refuse_other_folder(self, before: Manifest, found: list[Found]) -> None:
@@ -243,7 +264,7 @@ def _settled(update: Update, readings: list[FileReading]) -> list[str]:
 
 
 def _is_new(found: Found, before: SourceFile | None) -> bool:
-    if before is None or (before.size_bytes, before.mtime_ns) != (found.size_bytes, found.mtime_ns):
+    if before is None or before.state != found.state:
         return True
     return any(d.code in _TRY_AGAIN for d in before.diagnostics)
 

@@ -16,18 +16,18 @@ from typing import Any, Protocol
 
 import msgspec
 
-from .errors import Refusal, RefusedError, StoreUnavailableError
-from .file_lock import WAIT_S
-from .files import FileReading
-from .folder_files import (
-    Begun,
-    Changed,
-    change_files,
-    folder_turn,
-    forget_begun,
-    note_begun,
-    put_back,
+from .errors import (
+    EditedError,
+    OutcomeUnknownError,
+    Refusal,
+    RefusedError,
+    StoreUnavailableError,
 )
+from .file_change import digest
+from .file_lock import WAIT_S
+from .file_state import FileState
+from .files import FileReading
+from .folder_files import Begun, FolderChange, folder_turn, note_begun
 from .loader import FolderLoader
 from .manifest import ManifestIndex, left_behind
 from .model import Article, Severity, Visibility
@@ -41,11 +41,13 @@ ARTICLES = "_news"
 class Write(msgspec.Struct, frozen=True):
     """Documents to keep and articles to remove, by path.
 
-    `texts` of documents, and the `readings` of these, each with an article. `renamed`: a file's
-    path up to now, where the only document gets another. `expected` and `keys` are a batch's.
+    `texts` of documents, and the `readings` of these, each with an article. `bases`: the texts of
+    the files that they are made from, where they are. `renamed`: a file's path up to now, where the
+    only document gets another. `expected` and `keys` are a batch's.
     """
 
     texts: Mapping[str, bytes] = {}
+    bases: Mapping[str, bytes] = {}
     readings: Mapping[str, Reading] = {}
     removed: Mapping[str, Article] = {}
     renamed: Mapping[str, str] = {}
@@ -85,8 +87,8 @@ class Place(Protocol):
         """Keep others from writing, where what is read must not change before it is written."""
         ...
 
-    async def catch_up(self, slug: str) -> None:
-        """Have the store know the newest text of the documents with this slug."""
+    async def catch_up(self, slugs: Iterable[str], paths: Iterable[str] = ()) -> None:
+        """Have the store know the newest text of documents, by their slugs or paths."""
         ...
 
     async def path_of(self, article: Article) -> str:
@@ -96,7 +98,7 @@ class Place(Protocol):
     def text_of(self, path: str) -> str | None:
         """The text of a document's file, if there is one. For threads.
 
-        Raises: RefusedError: it has to be mended first.
+        Raises: RefusedError: it has to be mended first. EditedError: the store does not know it.
         """
         ...
 
@@ -111,7 +113,8 @@ class Place(Protocol):
     async def keep(self, write: Write) -> int:
         """Do it all or nothing, and return the store's revision.
 
-        Raises: ConflictError. StoreUnavailableError.
+        Raises: ConflictError: somebody was faster, in the store or by hand (EditedError).
+            StoreUnavailableError. OutcomeUnknownError.
         """
         ...
 
@@ -135,7 +138,7 @@ class StorePlace:
         """Nothing to wait for: `expected` tells when somebody was faster."""
         yield
 
-    async def catch_up(self, slug: str) -> None:
+    async def catch_up(self, slugs: Iterable[str], paths: Iterable[str] = ()) -> None:
         """See `Place`; there is nothing newer than the store."""
 
     async def path_of(self, article: Article) -> str:
@@ -215,12 +218,22 @@ class FolderPlace:
             self._index = await self._loader.known()
             yield
 
-    async def catch_up(self, slug: str) -> None:
+    async def catch_up(self, slugs: Iterable[str], paths: Iterable[str] = ()) -> None:
         """See `Place`: files that were edited by hand and not loaded yet are loaded."""
-        paths = {article_path(slug), *self._paths_of(slug)}
-        stale = [path for path in paths if not self._loader.is_current(path)]
-        if stale:
-            await self._loader.refresh_in_turn(stale)
+        every = {*paths}.union(*((article_path(slug), *self._paths_of(slug)) for slug in slugs))
+        await self._look_at([path for path in every if not self._loader.is_current(path)])
+
+    async def _look_at(self, paths: Collection[str]) -> None:
+        """Have the store know what has become of these files.
+
+        One that is missing may have been moved, so all that has changed in the folder is loaded
+        with it: its article goes on at the new path, and not as another one of the same slug.
+        """
+        missing = (p for p in paths if p in self._index.sources and not self._is_there(p))
+        if any(missing):
+            paths = {*paths, *await self._loader.changed_paths()}
+        if paths:
+            await self._loader.refresh_in_turn(paths)
 
     async def path_of(self, article: Article) -> str:
         """See `Place`."""
@@ -233,21 +246,21 @@ class FolderPlace:
         if source is None:
             return None
         if source.failed:
+            errors = [d for d in source.diagnostics if d.severity is Severity.ERROR]
             raise RefusedError(
                 *(
                     Refusal(d.code, f"{path} has to be mended first. {d.message}")
-                    for d in source.diagnostics
-                    if d.severity is Severity.ERROR
+                    for d in errors or source.diagnostics  # a text without front matter is no error
                 )
             )
         with _refused_by_system("read", path):
-            return (self._folder / path).read_bytes().decode()
+            return self._known_text(path).decode()
 
     async def is_free(self, path: str, slug: str) -> bool:
         """See `Place`."""
         source = self._index.sources.get(path)
         if source is None:
-            return not _is_there(self._folder / path)
+            return not self._is_there(path)
         return source.slug == slug or (source.left_behind and source.slug is None)
 
     async def holder_of(self, slug: str, besides: Collection[str]) -> str | None:
@@ -259,40 +272,77 @@ class FolderPlace:
         # An article that was written when the folder was not the source has no file.
         removed = [path for path in write.removed if path in self._index.sources]
         alone = [a.id for path, a in write.removed.items() if path not in removed]
-        with _refused_by_system("written", ", ".join((*write.texts, *removed))):
-            done = await asyncio.to_thread(self._write, write, removed)
+        try:
+            with _refused_by_system("written", ", ".join((*write.texts, *removed))):
+                change = await asyncio.to_thread(self._made, write, removed)
+        except EditedError as edit:
+            await self._look_at([edit.path])
+            raise
         gone = [FileReading(path, gone=True) for path in (*removed, *write.renamed.values())]
         more = Batch(deletes=tuple(alone), expected=write.expected, keys=write.keys)
         try:
-            revision = await self._loader.take_in_turn([*_files(write, done), *gone], more)
-        except BaseException:
-            await asyncio.to_thread(put_back, self._folder, done)
+            files = [*_files(write, change.states), *gone]
+            revision = await self._loader.take_in_turn(files, more)
+        except OutcomeUnknownError:  # the files stay, so that the next load makes both the same
             await self._loader.known()
             raise
-        if write.keys:
-            with suppress(OSError):  # it is written, and the next turn will find nothing to do
-                forget_begun(self._folder)
+        except BaseException:
+            await asyncio.to_thread(change.undo)
+            await self._loader.known()
+            raise
+        with suppress(OSError):  # it is written, and the next turn will find nothing to do
+            await asyncio.to_thread(change.end)
         return revision
 
-    def _write(self, write: Write, removed: Sequence[str]) -> Changed:
+    def _made(self, write: Write, removed: Sequence[str]) -> FolderChange:
+        """The change of the folder's files, once it was made. Raises: as `FolderChange.make`."""
+        bases = {
+            path: write.bases[path] if path in write.bases else self._known_text(path)
+            for path in (*write.texts, *removed)
+            if path in write.bases or path in self._index.sources
+        }
+        change = FolderChange(
+            self._folder, write.texts, bases, renamed=write.renamed, removed=removed
+        )
         if write.keys:
-            paths = [*write.texts, *removed, *write.renamed.values()]
-            note_begun(self._folder, Begun(paths, dict(write.keys)))
-        return change_files(self._folder, write.texts, renamed=write.renamed, removed=removed)
+            note_begun(self._folder, _begun(write, removed))
+        change.make()
+        return change
+
+    def _known_text(self, path: str) -> bytes:
+        """The text of a file that the store knows. Raises: EditedError: it is another. OSError."""
+        try:
+            with (self._folder / path).open("rb") as file:
+                text = file.read()
+                state = FileState.of(os.fstat(file.fileno()))
+        except FileNotFoundError:
+            raise EditedError(path) from None
+        if state != self._index.sources[path].state:
+            raise EditedError(path)
+        return text
+
+    def _is_there(self, path: str) -> bool:
+        return os.path.lexists(self._folder / path)
 
     def _paths_of(self, slug: str) -> list[str]:
         """The files that claim an article's slug, the one that has it first."""
         return list(self._index.claims.get(slug, ()))
 
 
-def _files(write: Write, done: Changed) -> Iterator[FileReading]:
+def _begun(write: Write, removed: Sequence[str]) -> Begun:
+    """What is noted of a write with keys, should it be interrupted."""
+    gone = [*removed, *write.renamed.values()]
+    files = {path: digest(text) for path, text in write.texts.items()}
+    articles = {path: reading.article for path, reading in write.readings.items()}
+    articles.update((path, write.removed[path]) for path in removed)
+    keys = {p: (a.id, write.keys[a.id]) for p, a in articles.items() if a and a.id in write.keys}
+    return Begun({**dict.fromkeys(gone, digest(None)), **files}, keys)
+
+
+def _files(write: Write, states: Mapping[str, FileState]) -> Iterator[FileReading]:
     """What reading the files that were written would give."""
     for path, reading in write.readings.items():
-        yield FileReading(path, len(write.texts[path]), done.mtimes_ns[path], reading)
-
-
-def _is_there(path: Path) -> bool:
-    return os.path.lexists(path)
+        yield FileReading(path, states[path], reading)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from .cursors import Bookmark, Cursors
+from .file_state import FileState
 from .model import (
     Article,
     Change,
@@ -29,7 +30,8 @@ from .query import ArticleQuery, Key, Page, Window
 class SourceFile(Value, frozen=True, kw_only=True):
     """What the loader remembers of a file, so that it reads again only what has changed.
 
-    `path` is relative to the folder, with slashes. `slug` names the article or topic that the file
+    `path` is relative to the folder, with slashes. `size_bytes` to `inode` are its `state`; older
+    stores know less of it. `slug` names the article or topic that the file
     claims (another file may have won it); None when it holds neither. `topics`, `url_keys` and
     `lines` (1-based line of a field) are what checks across documents need. `diagnostics` are the
     file's own, without those checks. `topic` is what a file of the topic tree says, its parent as
@@ -41,6 +43,8 @@ class SourceFile(Value, frozen=True, kw_only=True):
     path: str
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int = 0
+    inode: int = 0
     slug: str | None = None
     topic: TopicDefinition | None = None
     topics: tuple[str, ...] = ()
@@ -49,6 +53,11 @@ class SourceFile(Value, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...] = ()
     failed: bool = False
     left_behind: bool = False
+
+    @property
+    def state(self) -> FileState:
+        """How the file looked when it was read."""
+        return FileState(self.size_bytes, self.mtime_ns, self.ctime_ns, self.inode)
 
 
 class Batch(Value, frozen=True, kw_only=True):
@@ -233,6 +242,7 @@ class Repository(Protocol):
 
         Raises: ConflictError: `expected` does not hold.
             StoreUnavailableError: it cannot be written; nothing has changed.
+            OutcomeUnknownError: it may have been done.
         """
         ...
 

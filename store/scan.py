@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from .diagnostics import Code, error, warning
+from .file_state import FileState
 from .model import Diagnostic
 from .topics import FOLDER, is_topic_path
 
@@ -23,8 +24,7 @@ class Found(msgspec.Struct, frozen=True):
     """A file of the folder. `problem`: why it (or all below it, for a folder) is not read."""
 
     path: str
-    size_bytes: int = 0
-    mtime_ns: int = 0
+    state: FileState = FileState()
     problem: Diagnostic | None = None
 
 
@@ -158,7 +158,7 @@ def _file(path: str, status: os.stat_result) -> Iterator[Found]:
     if problem:
         yield Found(_printable(path), problem=problem)
     else:
-        yield Found(path, status.st_size, status.st_mtime_ns)
+        yield Found(path, FileState.of(status))
 
 
 def _printable(path: str) -> str:

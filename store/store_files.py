@@ -41,7 +41,7 @@ from .change_log import FORMAT, DamagedLineError, Header, Log, Place, line_of, t
 from .checkpoint import Checkpoint, read_checkpoint
 from .committed import Committed, end_in, is_about, mark_of
 from .cursors import Cursors
-from .errors import StoreCorruptError, StoreUnavailableError
+from .errors import OutcomeUnknownError, StoreCorruptError, StoreUnavailableError
 from .file_lock import (
     LOOK_AGAIN_S,
     WAIT_S,
@@ -75,6 +75,10 @@ READ_WAIT_S = 1.0
 """How long a reader waits for who is replacing file and log."""
 
 _log = logging.getLogger(__name__)
+
+
+class _OldLogError(StoreUnavailableError):
+    """The store's file is in place, and the log that was to go on from it is not."""
 
 
 class _OtherFilesError(Exception):
@@ -264,7 +268,7 @@ class StoreFiles:
         """Have a record on the disk, after which the store is in this state.
 
         It is neither committed nor is the turn over: `commit`. Raises: StoreUnavailableError: it
-        was not done.
+        was not done. OutcomeUnknownError.
         """
         known = turn.known
         with unavailable("write", self.path):
@@ -411,8 +415,11 @@ class StoreFiles:
         """Make a checkpoint of a state that need not be in the log. In a whole turn."""
         base = self._base.of(state, known.state.name)
         found = self._write_aside(base.tables, 0, gives_up=gives_up)
-        with self._discarded_on_error():
-            self._replace(state, found)
+        try:
+            with self._discarded_on_error():
+                self._replace(state, found)
+        except _OldLogError:  # it is done: the file says where it stands in the log that is there
+            return self._read(known, None)
         self._base = base
         log = Log.open(self.log_path)
         return Known(state, found, log, log.start if log else 0)
@@ -447,6 +454,8 @@ class StoreFiles:
     ) -> Signature:
         """Put the file that was written aside in place, and a log that goes on from it: its state
         is what this returns.
+
+        Raises: OSError: neither is. _OldLogError. OutcomeUnknownError.
         """
         header = Header(format=FORMAT, after=state.name, checkpoint=found, repeats=repeats)
         first = line_of(text_of(header))
@@ -456,7 +465,12 @@ class StoreFiles:
         except BaseException:
             discard_aside(self.log_path)
             raise
-        put_in_place(self.log_path, log)
+        try:
+            put_in_place(self.log_path, log)
+        except (OSError, OutcomeUnknownError) as error:
+            raise _OldLogError(
+                f"Cannot replace the log {self.log_path}: {error}. Look at the disk."
+            ) from error
         return log
 
     @contextlib.contextmanager

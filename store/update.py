@@ -163,10 +163,7 @@ class Update:
         """What to remember of a file that was read now."""
         reading, before = file.reading, self._before.get(file.path)
         source = SourceFile(
-            path=file.path,
-            size_bytes=file.size_bytes,
-            mtime_ns=file.mtime_ns,
-            diagnostics=reading.diagnostics,
+            path=file.path, **msgspec.structs.asdict(file.state), diagnostics=reading.diagnostics
         )
         if reading.article:
             return msgspec.structs.replace(
@@ -185,8 +182,7 @@ class Update:
             return msgspec.structs.replace(source, failed=failed)
         return msgspec.structs.replace(
             before,
-            size_bytes=file.size_bytes,
-            mtime_ns=file.mtime_ns,
+            **msgspec.structs.asdict(file.state),
             diagnostics=reading.diagnostics,
             failed=True,
         )

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from .errors import OutcomeUnknownError
 from .places import Place, Write
 
 Prepare = Callable[[], Awaitable[Write]]
@@ -38,7 +39,7 @@ class WriteGroups:
         """Do a write; what was written, and the store's revision after its group.
 
         `about`: what it changes, as far as that is known now. It is done also if the caller does
-        not wait for it. Raises: what `prepare` and `Place.keep` raise; nothing has changed then.
+        not wait for it. Raises: what `prepare` and `Place.keep` raise.
         """
         request = _Request(prepare, about, asyncio.get_running_loop().create_future())
         request.done.add_done_callback(asyncio.Future.exception)  # whoever asked may be gone
@@ -93,6 +94,9 @@ class WriteGroups:
     async def _keep(self, group: Sequence[tuple[_Request, Write]]) -> None:
         try:
             revision = await self._place.keep(Write.of_all(write for _, write in group))
+        except OutcomeUnknownError as error:  # what may be done must not be done once more
+            for request, _ in group:
+                request.done.set_exception(error)
         except Exception as error:  # noqa: BLE001  # told to who waits
             if len(group) == 1:
                 group[0][0].done.set_exception(error)

@@ -65,7 +65,8 @@ class DocumentWriter:
     waits for it any more.
     All raise: RefusedError: it cannot be taken. ConflictError: `expected` does not hold.
     KeyReusedError: another request has written under the key's name. StoreUnavailableError: it
-    cannot be written. In all these cases nothing has changed.
+    cannot be written. In all these cases nothing has changed. OutcomeUnknownError: it may have been
+    written.
     """
 
     def __init__(
@@ -176,8 +177,8 @@ class DocumentWriter:
     async def _import(self, documents: Documents) -> Write:
         write = await self._read(documents)
         refusals = []
+        await self._place.catch_up([article.slug for article in write.articles], write.texts)
         for i, article in enumerate(write.articles):
-            await self._place.catch_up(article.slug)
             if holder := await self._place.holder_of(article.slug, write.texts):
                 refusals.append(slug_taken(article.slug, holder, ("documents", str(i), "path")))
         if refusals:
@@ -186,7 +187,7 @@ class DocumentWriter:
 
     async def _read(self, documents: Documents) -> Write:
         new = await asyncio.to_thread(read_incoming, documents, self._limits, self._path_problem)
-        return Write(new.texts, new.readings)
+        return Write(texts=new.texts, readings=new.readings)
 
     async def _put(
         self, fields: Mapping[str, Any], id: str | None, slug: str | None, expected: int | None
@@ -200,26 +201,33 @@ class DocumentWriter:
     async def _creation(self, slug: str | None, fields: Mapping[str, Any]) -> Write:
         new = await asyncio.to_thread(new_document, slug, fields, self._limits)
         if slug is None:
-            await self._place.catch_up(new.article.slug)
+            await self._place.catch_up([new.article.slug])
             if await self._find(new.article.id):
                 raise RefusedError(slug_taken(new.article.slug, "another article", ("slug",)))
-        return await self._of(new, None, {new.article.id: None})
+        return await self._of(new, None, None, {new.article.id: None})
 
     async def _change(self, article: Article, fields: Mapping[str, Any]) -> Write:
         path = await self._place.path_of(article)
 
-        def change() -> Changed:
+        def change() -> tuple[str | None, Changed]:
             text = self._place.text_of(path)
-            return changed_document(article, path, text, fields, self._limits)
+            return text, changed_document(article, path, text, fields, self._limits)
 
-        changed = await asyncio.to_thread(change)
+        base, changed = await asyncio.to_thread(change)
         former = path if changed.path != path else None
-        return await self._of(changed, former, {article.id: article.revision})
+        return await self._of(changed, base, former, {article.id: article.revision})
 
     async def _of(
-        self, document: Changed, former: str | None, expected: Mapping[str, int | None]
+        self,
+        document: Changed,
+        base: str | None,
+        former: str | None,
+        expected: Mapping[str, int | None],
     ) -> Write:
-        """The write of one document, whose file was at `former` if that is another path."""
+        """The write of one document, made from the text `base` of its file, if it has one.
+
+        `former` is where this file is up to now, if that is another path.
+        """
         for path in (document.path, former):
             if path and (problem := self._path_problem(path)):
                 raise RefusedError(Refusal(BAD_PATH, f"The path {path} {problem}.", ("slug",)))
@@ -229,6 +237,7 @@ class DocumentWriter:
         return Write(
             texts={document.path: encoded(document.text)},
             readings={document.path: document.reading},
+            bases={} if base is None else {document.path: encoded(base)},
             renamed={document.path: former} if former else {},
             expected=expected,
         )
@@ -253,11 +262,11 @@ class DocumentWriter:
         if id is None:
             if slug is None:
                 return None
-            await self._place.catch_up(slug)
+            await self._place.catch_up([slug])
             return await self._find(article_id(slug))
         article = await self._find(id)
         if article is not None:
-            await self._place.catch_up(article.slug)
+            await self._place.catch_up([article.slug])
             article = await self._find(id)
         if article is None:
             raise RefusedError(_not_found(id))
@@ -272,10 +281,21 @@ class DocumentWriter:
         return article
 
     async def _written(self, write: Write, revision: int) -> Written:
-        """What is there after a group with this write, which brought the store to `revision`."""
+        """What is there after a group with this write, which brought the store to `revision`.
+
+        An article that somebody has removed since is given as it was written.
+        """
         problems = (reading.diagnostics for reading in write.readings.values())
         found = await self._found([article.id for article in write.articles], revision)
-        return msgspec.structs.replace(found, diagnostics=tuple(chain.from_iterable(problems)))
+        present = {article.id: article for article in found.articles}
+        return msgspec.structs.replace(
+            found,
+            articles=tuple(
+                present.get(article.id) or msgspec.structs.replace(article, revision=revision)
+                for article in write.articles
+            ),
+            diagnostics=tuple(chain.from_iterable(problems)),
+        )
 
     async def _found(self, ids: Sequence[str], revision: int) -> Written:
         snapshot = await self.snapshot()

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from store import Batch, StoreUnavailableError, TinyDBRepository
+from store import Batch, OutcomeUnknownError, StoreUnavailableError, TinyDBRepository, atomic_file
 from store.changes import HISTORY_LIMIT
 from store.model import ChangeKind
 
@@ -156,3 +156,88 @@ def test_flush_that_fails_is_no_acknowledgement(tmp_path, monkeypatch):
 
     asyncio.run(check())
     assert set(held(path)) == {"old", "next"}
+
+
+def fail(*_: object, **__: object) -> None:
+    """As a broken disk does."""
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def write_whole(patch: pytest.MonkeyPatch) -> None:
+    """Have every write go into the store's file, as large ones do."""
+    patch.setattr("store.store_files.LARGE_BATCH", 0)
+    patch.setattr("store.tinydb_engine.FEW", -1)
+
+
+def unknown_then_next(path: Path, patch: pytest.MonkeyPatch, module: Any, name: str) -> set[str]:
+    """The titles after a write whose outcome nobody knows, and another one once all is well."""
+
+    async def check() -> set[str]:
+        repository = TinyDBRepository.open(path)
+        with patch.context() as broken:
+            broken.setattr(module, name, fail)
+            with pytest.raises(OutcomeUnknownError, match=r"It is not known .* Idempotency-Key"):
+                await repository.apply(Batch(puts=(an_article("new"),)))
+        await repository.apply(Batch(puts=(an_article("next"),)))
+        return {a.title for a in (await repository.snapshot()).articles.values()}
+
+    seen = asyncio.run(check())
+    assert seen == set(held(path))
+    return seen
+
+
+def test_file_that_the_disk_does_not_confirm_is_an_unknown_outcome(tmp_path, monkeypatch):
+    """The store's file was replaced, but perhaps not for good: neither done nor undone is said."""
+    path = tmp_path / "store.json"
+    put(path, an_article("old"))
+    write_whole(monkeypatch)
+    found = unknown_then_next(path, monkeypatch, atomic_file, "flush_folder")
+    assert found == {"old", "new", "next"}
+
+
+def test_line_that_cannot_be_taken_back_is_an_unknown_outcome(tmp_path, monkeypatch):
+    """A line of the log that failed and stays there may be found by whoever reads the log next."""
+    path = tmp_path / "store.json"
+    put(path, an_article("old"))
+    write = os.write
+    log_inode = path.with_name("store.json.log").stat().st_ino
+    broken = [True]
+
+    def fail_after(handle: int, data: bytes) -> int:
+        written = write(handle, data)
+        if broken and os.fstat(handle).st_ino == log_inode:
+            broken.clear()
+            fail()
+        return written
+
+    monkeypatch.setattr(os, "write", fail_after)
+    found = unknown_then_next(path, monkeypatch, os, "ftruncate")
+    assert found == {"old", "new", "next"}
+
+
+def test_log_that_cannot_be_replaced_undoes_nothing(tmp_path, monkeypatch):
+    """A write that went into the store's file is done, and is told so, and others follow it."""
+    path = tmp_path / "store.json"
+    put(path, an_article("old"))
+    replace = os.replace
+
+    def fail_for_log(source: Path, target: Path) -> None:
+        if target.suffix == ".log":
+            fail()
+        replace(source, target)
+
+    async def check() -> None:
+        repository, other = TinyDBRepository.open(path), TinyDBRepository.open(path)
+        with monkeypatch.context() as broken:
+            write_whole(broken)
+            broken.setattr(os, "replace", fail_for_log)
+            assert await repository.apply(Batch(puts=(an_article("new"),))) == 2
+        assert (await other.snapshot()).revision == 2
+        assert await other.apply(Batch(puts=(an_article("next"),))) == 3
+        assert await repository.apply(Batch(puts=(an_article("last"),))) == 4
+        assert (await TinyDBRepository.open(path).snapshot()).revision == 4
+        await repository.close()
+        await other.close()
+
+    asyncio.run(check())
+    assert set(held(path)) == {"old", "new", "next", "last"}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gql.viewer import Scope
+from store import file_change, folder_files
 
 from .desks import document
 from .writing_site import DELETE, FIELDS, IMPORT, PUBLISH, PUT, writing_site
@@ -284,3 +288,22 @@ def test_mutation_without_a_folder_to_write_is_a_clear_error(site):
     assert str(site.folder.parent) not in error["message"]
     site.folder.with_name("elsewhere").rename(site.folder)
     assert site.write(PUT, slug=SLUG, heat=1)["article"]["heat"] == 1
+
+
+def test_mutation_whose_outcome_nobody_knows_is_told_so_and_can_be_sent_again(site, monkeypatch):
+    """Where the disk fails half-way the code says it, and the same key has it done once."""
+
+    def fail(folder: Path) -> None:
+        if folder.name == "_news":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    put = {"input": {**FIELDS, "heat": 5}, "headers": {"idempotency-key": "k"}}
+    with monkeypatch.context() as broken:
+        broken.setattr(folder_files, "flush_folder", fail)
+        broken.setattr(file_change, "flush_folder", fail)
+        [error] = site.post(PUT, **put).json()["errors"]
+    assert error["extensions"]["code"] == "OUTCOME_UNKNOWN"
+    assert "Idempotency-Key" in error["message"]
+    for _ in range(2):
+        assert site.post(PUT, **put).json()["data"]["putArticle"]["article"]["heat"] == 5
+    assert len(site.ask("{ changes { nodes { kind } } }")["changes"]["nodes"]) == 1

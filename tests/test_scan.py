@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from store.diagnostics import Code
+from store.file_state import FileState
 from store.scan import Scanner
 
 
@@ -31,12 +32,13 @@ def test_scan_finds_documents_at_any_depth_by_path(tmp_path):
     assert paths(tmp_path) == found
 
 
-def test_scan_tells_size_and_time(tmp_path):
+def test_scan_tells_the_state_of_a_file(tmp_path):
     """What is needed to see a change is there."""
     write(tmp_path, "a.md")
     os.utime(tmp_path / "a.md", ns=(5, 5))
     (found,) = Scanner(tmp_path).scan()
-    assert (found.size_bytes, found.mtime_ns, found.problem) == (1, 5, None)
+    assert (found.state, found.problem) == (FileState.of((tmp_path / "a.md").stat()), None)
+    assert (found.state.size_bytes, found.state.mtime_ns) == (1, 5)
 
 
 def test_scan_skips_hidden_and_underscore_folders_unless_asked(tmp_path):

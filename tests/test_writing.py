@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import resource
 import tempfile
 from pathlib import Path
@@ -22,10 +24,16 @@ from store import (
     KeyReusedError,
     LoadOptions,
     MemoryRepository,
+    OutcomeUnknownError,
     RefusedError,
     StoreUnavailableError,
     TinyDBRepository,
+    Visibility,
+    atomic_file,
+    file_change,
+    folder_files,
 )
+from store.file_change import digest
 from store.model import Article, Image
 from store.names import article_id
 
@@ -626,8 +634,12 @@ def test_store_written_by_others_meanwhile_is_a_conflict(tmp_path):
 
 def test_write_that_another_process_began_is_finished_by_the_next(folder_desk):
     """What a killed process had decided to write is in folder and store after the next write."""
-    folder_desk.edit(".newsgraph-written/_news/2026-01-02-b.md", document("B"))
-    folder_desk.edit(".newsgraph-writing/c.md", document("C"))
+    for folder, path in (
+        (".newsgraph-written", "_news/2026-01-02-b.md"),
+        (".newsgraph-writing", "c.md"),
+    ):
+        text = document(path[-4].upper()).encode()
+        folder_desk.edit(f"{folder}/{path}.{digest(text)}.{digest(None)}", text)
     folder_desk.put(REQUIRED)
     assert sorted(folder_desk.files()) == [PATH, "_news/2026-01-02-b.md"]
     assert folder_desk.get("2026-01-02-b").title == "B"
@@ -654,6 +666,92 @@ def test_folder_is_as_it_was_when_the_store_cannot_write(tmp_path):
             desk.run(work)
         assert desk.files() == before
     assert desk.state() == seen == desk.fresh_state()
+
+
+class UnsureRepository(MemoryRepository):
+    """A store that fails once, having written or not."""
+
+    writes: bool | None = None
+
+    async def apply(self, batch: Batch) -> int:
+        """As a disk that breaks would have it."""
+        writes, self.writes = self.writes, None
+        if writes is not None:
+            if writes:
+                await super().apply(batch)
+            raise OutcomeUnknownError("The disk failed.")
+        return await super().apply(batch)
+
+
+@pytest.mark.parametrize("writes", [True, False])
+@pytest.mark.parametrize("together", [True, False])
+def test_write_whose_outcome_nobody_knows_is_done_once_when_it_is_asked_for_again(
+    writes, together, tmp_path
+):
+    """Everyone in its group is told so; folder and store agree, and the key finds what was done."""
+    repository = UnsureRepository()
+    desk = Desk(repository, tmp_path)
+    desk.take((PATH, document()), ("b.md", document("B")))
+    repository.writes = writes
+    first: dict[str, Any] = {"id": article_id(SLUG), "key": "name.this.a"}
+
+    async def write() -> list[object]:
+        works = [desk.writer.put({"heat": 1}, **first)]
+        if together:
+            works.append(desk.writer.put({"heat": 2}, slug="2026-01-02-b"))
+        return await asyncio.gather(*works, return_exceptions=True)
+
+    done = desk.run(write())
+    assert {type(each) for each in done} == {OutcomeUnknownError}
+    again = desk.run(desk.writer.put({"heat": 1}, **first))
+    assert [article.heat for article in again.articles] == [1]
+    changes = desk.run(repository.current().changes(None, Visibility.ALL)).changes
+    assert [change.key for change in changes if change.id == article_id(SLUG)] == [None, "name"]
+    desk.load()
+    assert (desk.get(SLUG).heat, desk.get("2026-01-02-b").heat) == (1, 2 * together)
+    assert desk.state() == desk.fresh_state()
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_folder_whose_disk_fails_says_nothing_has_changed_only_where_it_knows(
+    times, folder_desk, monkeypatch
+):
+    """Files that were put back are as they were; where that is not confirmed, nobody knows."""
+    folder_desk.take((PATH, document("Old")))
+    before, left = folder_desk.files(), [None] * times
+    flush = atomic_file.flush_folder
+
+    def fail(folder: Path) -> None:
+        if left and folder.name == "_news":
+            left.pop()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        flush(folder)
+
+    monkeypatch.setattr(folder_files, "flush_folder", fail)
+    monkeypatch.setattr(file_change, "flush_folder", fail)
+    expected = StoreUnavailableError if times == 1 else OutcomeUnknownError
+    with pytest.raises(expected):
+        folder_desk.put({"heat": 1}, slug=SLUG)
+    left.clear()
+    assert (folder_desk.files() == before) or times > 1
+    assert folder_desk.put({"heat": 2}, slug=SLUG).heat == 2
+    assert folder_desk.state() == folder_desk.fresh_state()
+    assert list(folder_desk.files()) == [PATH]
+
+
+def test_article_that_is_removed_right_after_it_was_written_is_given_as_it_was_written():
+    """An answer without errors says what was done, whatever others have done since."""
+
+    class VanishingRepository(MemoryRepository):
+        async def apply(self, batch: Batch) -> int:
+            revision = await super().apply(batch)
+            if batch.puts:
+                await super().apply(Batch(deletes=(batch.puts[0].id,)))
+            return revision
+
+    desk = Desk(VanishingRepository(), None)
+    written = desk.run(desk.writer.put({**REQUIRED, "heat": 3}))
+    assert [(a.slug, a.heat, a.revision) for a in written.articles] == [(SLUG, 3, written.revision)]
 
 
 def test_folder_that_cannot_be_written_is_told(unprivileged):
