@@ -144,7 +144,7 @@ class StoreFiles:
                 self.path,
             )
         mark = self._mark()
-        known = msgspec.structs.replace(self._read(self._nothing(), mark), mark=mark)
+        known = _seen(self._read(self._nothing(), mark), mark)
         if known.log is not None and self._owner is None:
             # What a crash has left behind the last commit is committed now, or cut off.
             with contextlib.suppress(StoreUnavailableError):
@@ -499,7 +499,7 @@ class StoreFiles:
                 known = self._read_on(known, mark)
             except (_OtherFilesError, DamagedLineError):
                 known = self._read(known, mark)
-        return known if mark is None else msgspec.structs.replace(known, mark=mark)
+        return known if mark is None else _seen(known, mark)
 
     def _read_on(self, known: Known, mark: int | None) -> Known:
         """The newest state, from what the log says beyond what is known."""
@@ -534,7 +534,9 @@ class StoreFiles:
                 except _OtherFilesError:
                     error = self._strange()
             if self._signatures() == before:
-                raise error
+                if mark is None:
+                    raise error
+                mark = None  # an old one, after a power cut or with a restored backup
 
     def _read_files(self, old: State, mark: int | None) -> Known:
         # Opened first: what is appended from now on will be found behind its end.
@@ -594,6 +596,14 @@ class StoreFiles:
             "was replaced or removed without the other. Nothing was changed. Put back the one that "
             f"is missing, or move the log aside (mv) to go on from {self.path.name} alone."
         )
+
+
+def _seen(known: Known, mark: int) -> Known:
+    """What is known as of a mark. One about a log that is not known, and so not kept open, may come
+    to stand for another state: inodes are used again.
+    """
+    is_about_it = known.log is not None and is_about(mark, known.log.inode)
+    return msgspec.structs.replace(known, mark=mark if is_about_it else 0)
 
 
 def _end(mark: int | None, log: Log) -> int | None:
