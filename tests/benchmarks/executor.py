@@ -4,6 +4,10 @@ The queries of the HTTP benchmark over the generated corpus, by three ways: comp
 rendered before (warm), compiled with nothing rendered before (cold), and on graphql-core. The
 requests of the first and the last rotate and come again; those of the second ask for no document
 twice. Medians of rounds that take turns, lowest and highest in parentheses, in process time.
+
+Then the same queries over thousands of values, plain and beside a writer that changes how hot an
+article is ten times a second: as many requests come between two writes as a server answers in a
+tenth of a second, if all around the executor takes `AROUND_US`. The share is that of the rate.
 """
 
 from __future__ import annotations
@@ -16,8 +20,10 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import count, cycle, islice
 from pathlib import Path
 
+import msgspec
 import orjson
 
 from gql.executor import CompiledPipeline
@@ -25,6 +31,8 @@ from gql.http import Execute, GraphQLRequest, Limits, Pipeline
 from gql.schema import Context, PageSizes, build_schema
 from gql.viewer import PUBLIC
 from store import Snapshot, TinyDBRepository
+from store.snapshot import IndexedSnapshot
+from store.steps import finish
 
 from .http.data import Data, make_data
 from .http.queries import QUERIES, Query, Workload
@@ -36,6 +44,9 @@ ROUNDS = 9
 ASKED = 3  # times: a result is kept at the second, what stands around it at the third
 WARM, COLD, REFERENCE = 200, 20, 5  # requests a round
 WAYS = ("warm", "cold", "reference")
+AROUND_US = 35
+WRITES_PER_S = 10
+WRITES = 10  # a round
 
 
 class Bench:
@@ -93,6 +104,52 @@ class Bench:
         return (time.process_time() - start) * 1e3
 
 
+class WrittenBench:
+    """One query over thousands of values, of a store that a writer changes."""
+
+    def __init__(self, query: Query, data: Data, snapshot: IndexedSnapshot) -> None:
+        self.query = query
+        self.articles = data.articles
+        self.snapshot = snapshot
+        compiled = pipeline(Pipeline(SCHEMA, Limits()))
+        requests = _requests(Workload(query, data.articles, data.cursors).rotating())
+        self._pipeline = compiled  # which has the plans
+        self._runs = [ready.run for each in requests if (ready := compiled.ready(each, PUBLIC))]
+        assert len(self._runs) == len(requests), query.name
+        self._rotating = cycle(self._runs)
+        self._numbers = count(1)
+        for run in self._runs * ASKED:
+            run(snapshot)
+
+    def plain(self) -> float:
+        """Microseconds for each request without a writer, once the last write is forgotten."""
+        self._timed(len(self._runs))
+        return self._timed(len(self._runs)) / len(self._runs) * 1e6
+
+    def written(self, plain_us: float) -> float:
+        """Microseconds for each request beside the writer."""
+        between = round(1e6 / WRITES_PER_S / (AROUND_US + plain_us))
+        taken_s = 0.0
+        for _ in range(WRITES):
+            self._write()
+            taken_s += self._timed(between)
+        return taken_s / between / WRITES * 1e6
+
+    def _timed(self, requests: int) -> float:
+        snapshot = self.snapshot
+        start = time.process_time()
+        for run in islice(self._rotating, requests):
+            assert run(snapshot) is not None, self.query.name
+        return time.process_time() - start
+
+    def _write(self) -> None:
+        number, old = next(self._numbers), self.snapshot
+        id = self.articles[number * 7919 % len(self.articles)].id
+        changed = msgspec.structs.replace(old.articles[id], heat=number % 500)
+        steps = old.derive({id: changed}, old.definitions, old.diagnostics, old.history)
+        self.snapshot = finish(steps)
+
+
 def pipeline(reference: Pipeline) -> CompiledPipeline:
     """A pipeline that has rendered nothing yet; plans live in the reference's documents."""
     return CompiledPipeline(reference, SIZES, fragment_cache_bytes=128 * MIB)
@@ -112,6 +169,10 @@ def _shown(values: Sequence[float]) -> str:
     return f"{statistics.median(values):,.0f} ({low:,.0f}-{high:,.0f})"
 
 
+def _precise(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):,.1f} ({min(values):,.1f}-{max(values):,.1f})"
+
+
 async def measure(data: Data, rounds: int) -> None:
     """Print a row for each query."""
     repository = TinyDBRepository.open(data.store)
@@ -128,7 +189,23 @@ async def measure(data: Data, rounds: int) -> None:
         cells = [_shown(taken[bench.query.name, way]) for way in WAYS]
         compiled = statistics.median(bench.compile() for _ in range(rounds))
         _row(bench.query.name, [*cells, f"{compiled:.2f}"])
+    measure_written(data, benches[0].snapshot, rounds)
     await repository.close()
+
+
+def measure_written(data: Data, snapshot: Snapshot, rounds: int) -> None:
+    """Print for each query what a writer leaves of its rate."""
+    assert isinstance(snapshot, IndexedSnapshot)
+    _row("", ["plain, us", "beside a writer, us", "share of the rate"])
+    for query in QUERIES.values():
+        bench = WrittenBench(query, data, snapshot)
+        plain, written, shares = [], [], []
+        for _ in range(rounds):
+            plain.append(bench.plain())
+            written.append(bench.written(plain[-1]))
+            shares.append(100 * (AROUND_US + plain[-1]) / (AROUND_US + written[-1]))
+        snapshot = bench.snapshot  # a second write to one state would begin a new structure
+        _row(query.name, [_precise(plain), _precise(written), f"{_shown(shares)} %"])
 
 
 def main() -> None:
