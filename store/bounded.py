@@ -28,8 +28,13 @@ class BoundedMemo(Generic[K, V]):
         return len(self._entries)
 
     def put(self, key: K, value: V, size_bytes: int) -> None:
-        """Keep a value, and let others go for it; one that is too large is not kept."""
-        if key in self._entries or size_bytes > self.capacity_bytes:
+        """Keep a value in place of the key's last one, and let others go for it.
+
+        One that is too large is not kept.
+        """
+        if key in self._entries:
+            self.size_bytes -= self._entries.pop(key)[1]
+        if size_bytes > self.capacity_bytes:
             return
         self._entries[key] = value, size_bytes
         self.size_bytes += size_bytes

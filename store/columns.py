@@ -79,6 +79,11 @@ class Move(NamedTuple):
     gone: Terms | None = None
     come: Terms | None = None
 
+    @property
+    def is_edit(self) -> bool:
+        """Whether it is an edit in place; see `edits`."""
+        return self.old is not None and self.old == self.new and self.gone is None
+
     def among_published(self) -> Move:
         """The same for readers of published articles."""
         before, after, old, new, gone, come = self

@@ -100,6 +100,11 @@ FILTER_FIELDS: Mapping[Field, FilterField] = {
     Field.RELATED_URLS: FilterField(_LINKS, Access.TERMS, lambda article, _: related_urls(article)),
 }
 
+UNINDEXED = frozenset(
+    field for field, each in FILTER_FIELDS.items() if each.access in (Access.TEXT, Access.NUMBER)
+)
+"""The fields whose values may change while an article keeps its terms and its date."""
+
 URL = "url"
 RELATED_DOMAIN = "relatedDomain"
 PRESENT = "present"

@@ -39,26 +39,34 @@ EVERY = 64
 def with_terms(move: Move, aliases: Aliases) -> Move:
     """A move with the terms of its article; `aliases` are those of the topic tree."""
     before, after = move.before, move.after
-    if before and after and _indexed_by(before) == _indexed_by(after):
+    if before and after and _same(before, after, _INDEXED):
         return move
-    return move._replace(
-        gone=index_terms(before, aliases) if before else None,
-        come=index_terms(after, aliases) if after else None,
+    gone = index_terms(before, aliases) if before else None
+    come = index_terms(after, aliases) if after else None
+    if before and after and gone == come and _same(before, after, _DRAWN):
+        return move
+    return move._replace(gone=gone, come=come)
+
+
+def _same(before: Article, after: Article, names: Sequence[str]) -> bool:
+    """Whether both have the same values in these fields."""
+    # As JSON: to Python, True equals 1.
+    one, other = (
+        msgspec.json.encode([getattr(article, name) for name in names])
+        for article in (before, after)
     )
+    return one == other
 
 
-def _indexed_by(article: Article) -> bytes:
-    """All of an article that decides where it is indexed, and what is drawn of it there.
+_DRAWN = "published published_date_time topics provider related".split()
+"""What is drawn of an article where it is indexed, and who may see it there."""
 
-    As JSON: to Python, True equals 1.
-    """
-    return msgspec.json.encode([getattr(article, name) for name in _INDEXED])
-
-
-_INDEXED = (
-    "published published_date_time category type locale tags topics images provider related "
-    "excerpt web_url original_url amp_web_url cdn_amp_web_url"
-).split()
+_INDEXED = [
+    *_DRAWN,
+    *"category type locale tags images excerpt".split(),
+    *"web_url original_url amp_web_url cdn_amp_web_url".split(),
+]
+"""The same with all that decides where it is indexed."""
 
 
 class Index:

@@ -15,6 +15,7 @@ import msgspec
 
 from .changes import HISTORY_LIMIT, NO_CHANGES, ChangeHistory, outcome
 from .cursors import Bookmark, Cursors, Position, article_position, diagnostic_position
+from .edits import Edits
 from .errors import StoreUnavailableError
 from .filters import predicate
 from .layered import Layered
@@ -67,6 +68,7 @@ class MemorySnapshot:
         self.history = history
         self.cursors = cursors or Cursors()
         self.version = new_version()
+        self.edits = Edits()
         self._articles = sorted(articles, key=lambda a: (a.published_date_time, a.id), reverse=True)
         self._definitions = {definition.slug: definition for definition in definitions}
         self.aliases = topic_aliases(self._definitions.values())
@@ -77,6 +79,10 @@ class MemorySnapshot:
     def published_count(self) -> int:
         """See `Snapshot`."""
         return len(self._visible(Visibility.PUBLISHED))
+
+    def places(self, ids: Sequence[str], visibility: Visibility) -> Mapping[str, Sequence[int]]:  # noqa: ARG002  # see `Snapshot`
+        """See `Snapshot`. It numbers none."""
+        return {}
 
     def _visible(self, visibility: Visibility) -> list[Article]:
         return [a for a in self._articles if a.published or visibility is Visibility.ALL]

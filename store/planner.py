@@ -8,21 +8,36 @@ no hit. Which is cheaper follows from how many hits there are; `explain` prints 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .bitmaps import BitMap
 from .bounded import BoundedMemo
+from .columns import moment_of
 from .costs import GATHER_US, STEP_US, filter_bytes, query_bytes
 from .cursors import Cursors
 from .date_order import DateListing
+from .filter_fields import UNINDEXED
 from .index import Index
 from .matching import Match, Matcher
 from .model import Article
 from .order_fields import OrderField
 from .orders import OrderListing, Orders, WholeListing
 from .page_items import PageItems
-from .query import EVERYTHING, ArticleQuery, Filter, Order, Page, Places, Window
+from .query import (
+    EVERYTHING,
+    And,
+    ArticleQuery,
+    Condition,
+    Field,
+    Filter,
+    Not,
+    Or,
+    Order,
+    Page,
+    Places,
+    Window,
+)
 from .sort_order import CompositeOrder, SortOrder
 from .terms import Aliases
 from .windows import Part, check_window, flipped, part_of
@@ -35,7 +50,7 @@ CHECKED_AT_ONCE = 32
 """Up to how many articles that may match are checked before the page is looked for."""
 
 PAGES_BYTES = 8_000_000
-"""How much of its pages an index keeps: answering again costs 0.3 us instead of 5 to 200."""
+"""How much of its pages an index keeps: answering again costs 0.4 us instead of 5 to 200."""
 
 HITS_BYTES = 4_000_000
 """How much it keeps of the hits of filters of which each article had to be checked."""
@@ -43,6 +58,9 @@ HITS_BYTES = 4_000_000
 START_US = 6.0
 """What an access path costs before the first article."""
 
+
+BY_DATE = "by date"
+"""The numbering of `Places` in the list of all that are visible."""
 
 PAGE_BYTES, SLOT_BYTES = 700, 4
 """What a page takes, and what each of its slots does where they are an array."""
@@ -69,10 +87,33 @@ def access_paths(hits: int, articles: int, window: Window) -> tuple[AccessPath, 
     return AccessPath("gather", START_US + GATHER_US * hits), AccessPath("walk", walk)
 
 
-class Planner:
-    """Answers queries from one index."""
+class _Slots(NamedTuple):
+    """A page without its articles, so that an older state's are not kept with it.
 
-    __slots__ = ("_cursors", "_exact", "_index", "_matcher", "_orders", "_pages")
+    Attributes:
+        slots: of the articles.
+        before: whether there are articles before them.
+        behind: whether there are some behind.
+        total: the size of the whole list, where it was asked for.
+        places: see `Page`.
+        edition: the only state for which it holds; None where it survives edits in place.
+    """
+
+    slots: Sequence[int]
+    before: bool
+    behind: bool
+    total: int | None
+    places: Places
+    edition: object
+
+
+class Planner:
+    """Answers queries from one index.
+
+    What it remembers is shared by all planners that edits in place lead from one to the next.
+    """
+
+    __slots__ = ("_cursors", "_edition", "_exact", "_index", "_matcher", "_orders", "_pages")
 
     def __init__(
         self, index: Index, published: Index, orders: Orders, aliases: Aliases, cursors: Cursors
@@ -81,19 +122,41 @@ class Planner:
         self._index = index
         self._orders = orders
         self._matcher = Matcher(index, published, orders, aliases)
-        self._pages: BoundedMemo[ArticleQuery, Page[Article]] = BoundedMemo(PAGES_BYTES)
-        self._exact: BoundedMemo[Filter, BitMap] = BoundedMemo(HITS_BYTES)
+        self._edition = object()
+        self._pages: BoundedMemo[ArticleQuery, _Slots] = BoundedMemo(PAGES_BYTES)
+        self._exact: BoundedMemo[Filter, tuple[BitMap, object]] = BoundedMemo(HITS_BYTES)
+
+    def keep(self, old: Planner) -> None:
+        """Take over what an older planner remembers, since when articles were edited in place."""
+        self._pages, self._exact = old._pages, old._exact
 
     def page(self, query: ArticleQuery) -> Page[Article]:
         """The part of the list that a query asks for. Raises: QueryError."""
         kept = self._pages.get(query)
-        if kept is not None:
-            return kept[0]
-        page = self._page(query)
-        self._pages.put(query, page, _page_bytes(page) + query_bytes(query))
-        return page
+        if kept is not None and kept[0].edition in (None, self._edition):
+            page = kept[0]
+        else:
+            page = self._page(query)
+            self._pages.put(query, page, _page_bytes(page) + query_bytes(query))
+        slots, before, behind, total, places, edition = page
+        items = PageItems(self._index.articles, self._index.columns.ids, slots)
+        return Page(items, before, behind, total, places, edition is None)
 
-    def _page(self, query: ArticleQuery) -> Page[Article]:
+    def places(self, ids: Sequence[str]) -> Mapping[str, Sequence[int]]:
+        """Where these articles stand, in each numbering; those that are not there left out."""
+        columns = self._index.columns
+        articles = [each for each in self._index.articles.find_many(ids) if each is not None]
+        by_date = DateListing(columns, self._index.live)
+        return {
+            columns.space: [columns.ordinal_of(article) for article in articles],
+            BY_DATE: [by_date.index(moment_of(article), behind=False) for article in articles],
+        }
+
+    def _edition_of(self, *fields: Field) -> object:
+        """For which state something holds that reads these fields of articles."""
+        return None if UNINDEXED.isdisjoint(fields) else self._edition
+
+    def _page(self, query: ArticleQuery) -> _Slots:
         check_window(query.window)
         match = self._match(query)
         # Orders are kept ascending: one that ends descending is the same list read backwards.
@@ -113,8 +176,8 @@ class Planner:
             slots = array("I", slots)
             columns = self._index.columns
             places = Places(columns.space, slots, run_of(slots), columns.size)
-        items = PageItems(self._index.articles, self._index.columns.ids, slots)
-        return Page(items, before, behind, total, places)
+        fields = {*_fields(query.filter), *(Field(step.field) for step in query.order)}
+        return _Slots(slots, before, behind, total, places, self._edition_of(*fields))
 
     def _places_by_date(self, start: int, count: int, *, descending: bool) -> Places:
         """Where the items of a page of the list of all by date stand in it: a run."""
@@ -122,13 +185,14 @@ class Planner:
         run = slice(start, end)
         if descending:
             run = slice(end - 1, start - 1 if start else None, -1) if count else slice(0, 0)
-        return Places("by date", range(*run.indices(end)), run, len(self._index.live))
+        return Places(BY_DATE, range(*run.indices(end)), run, len(self._index.live))
 
     def _match(self, query: ArticleQuery) -> Match:
         """What matches the filter; exactly, where there is a total to count."""
         kept = self._exact.get(query.filter)
-        if kept is not None:
-            return Match(kept[0], kept[0])
+        if kept is not None and kept[0][1] in (None, self._edition):
+            hits = kept[0][0]
+            return Match(hits, hits)
         match = self._matcher.match(query.filter)
         if match.check is None:
             return match
@@ -137,7 +201,8 @@ class Planner:
             match = match.exact()
             if unsure > CHECKED_AT_ONCE:
                 size_bytes = 200 + match.sure.__sizeof__() + filter_bytes(query.filter)
-                self._exact.put(query.filter, match.sure, size_bytes)
+                edition = self._edition_of(*_fields(query.filter))
+                self._exact.put(query.filter, (match.sure, edition), size_bytes)
         return match
 
     def _part(self, order: tuple[Order, ...], window: Window, match: Match) -> Part[int]:
@@ -175,9 +240,21 @@ class Planner:
         return "\n".join(lines)
 
 
-def _page_bytes(page: Page[Article]) -> int:
-    listed = page.places is not None and isinstance(page.places.at, array)
-    return PAGE_BYTES + (SLOT_BYTES * len(page.items) if listed else 0)
+def _page_bytes(page: _Slots) -> int:
+    listed = isinstance(page.places.at, array)
+    return PAGE_BYTES + (SLOT_BYTES * len(page.slots) if listed else 0)
+
+
+def _fields(filter: Filter) -> Iterator[Field]:
+    """The fields that a filter compares."""
+    match filter:
+        case Condition():
+            yield filter.field
+        case Not():
+            yield from _fields(filter.filter)
+        case And() | Or():
+            for part in filter.filters:
+                yield from _fields(part)
 
 
 def run_of(slots: Sequence[int]) -> slice | None:

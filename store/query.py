@@ -180,8 +180,8 @@ class ArticleQuery(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 class Places(msgspec.Struct, frozen=True, gc=False):
     """The numbers of a page's items among all documents of their kind that the reader may see.
 
-    They hold for one version of the store and one visibility; callers may file by them what they
-    keep of documents, which is faster than by id.
+    They hold for one visibility, and until a write that is no edit in place (see `edits`). Callers
+    may file by them what they keep of documents, which is faster than by id.
 
     Attributes:
         space: the name of this numbering, which no other of this version has; the same number is
@@ -201,7 +201,8 @@ class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A part of an ordered list; both flags are true to the whole list, not only to the window.
 
     `total` is the size of the whole list, or None where it was not asked for. `places` say where
-    the items stand, where the engine knows that.
+    the items stand, where the engine knows that. `survives_edits`: no edit in place (see `edits`)
+    changes anything of the page but what its items say.
     """
 
     items: Sequence[T]
@@ -209,6 +210,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     has_next: bool = False
     total: int | None = None
     places: Places | None = None
+    survives_edits: bool = False
 
     def item_ids(self) -> Sequence[str]:
         """The ids of the items, of entities that have one."""

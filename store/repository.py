@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from .cursors import Bookmark, Cursors
+from .edits import Edits
 from .file_state import FileState
 from .layered import Layered
 from .model import (
@@ -124,6 +125,11 @@ class Snapshot(Protocol):
         ...
 
     @property
+    def edits(self) -> Edits:
+        """The edits in place that led to this state, as far as they are known."""
+        ...
+
+    @property
     def aliases(self) -> Mapping[str, str]:
         """By which other slugs articles may name topics of the tree; for `filters.predicate`."""
         ...
@@ -141,6 +147,13 @@ class Snapshot(Protocol):
     @property
     def cursors(self) -> Cursors:
         """What makes and reads this store's cursors; the same object while its key is the same."""
+        ...
+
+    def places(self, ids: Sequence[str], visibility: Visibility) -> Mapping[str, Sequence[int]]:
+        """Where articles stand, as `Page.places` number them: by `Places.space`.
+
+        In any order, those that are not there left out; only for engines that number articles.
+        """
         ...
 
     async def get_many(

@@ -15,6 +15,7 @@ from .changes import NO_CHANGES, ChangeHistory
 from .columns import Columns
 from .cursors import Bookmark, Cursors, diagnostic_position
 from .date_order import DateListing
+from .edits import Edits
 from .entities import TopicTree
 from .filter_fields import RELATED_DOMAIN, URL, Terms, index_terms
 from .index import Index, with_terms
@@ -76,6 +77,7 @@ class IndexedSnapshot:
         self.articles = everything.articles
         self.definitions = tree.definitions
         self.diagnostics = diagnostics
+        self.edits = Edits()
         self._tree = tree
         self._orders = orders
         self._all = View(everything, published, orders, tree, cursors)
@@ -149,16 +151,27 @@ class IndexedSnapshot:
         public = [move.among_published() for move in moves]
         published = yield from self._published.index.derive(columns, public)
         orders = Orders(columns, everything.live, self._orders)
+        is_same = tree is self._tree and cursors is self.cursors and columns.shares(old)
+        is_edit = is_same and all(move.is_edit for move in moves)
         if len(changed) > FEW:
             yield from orders.prepare(orders.fields)
         if columns.is_worn():
+            is_edit = False  # its slots are others
             everything, published, orders = yield from _renumbered(everything, published, orders)
         new = IndexedSnapshot(
             everything, published, orders, tree, diagnostics, history, cursors, version
         )
-        if tree is self._tree:
+        if is_edit:
+            new._keep_all(self, changed)
+        elif tree is self._tree:
             new._keep(self, [terms for move in moves for terms in (move.gone, move.come) if terms])
         return new
+
+    def _keep_all(self, old: IndexedSnapshot, edited: Collection[str]) -> None:
+        """Take over all that an older snapshot has made; these articles were edited in place."""
+        self.edits = old.edits.and_then(old.version, edited)
+        self._all.keep_all(old._all)
+        self._published.keep_all(old._published)
 
     def shares(self, other: IndexedSnapshot) -> bool:
         """Whether this snapshot and another have most of their indexes in common."""
@@ -216,6 +229,10 @@ class IndexedSnapshot:
         planner = self._view(visibility).planner
         return [planner.page(query) for query in queries]
 
+    def places(self, ids: Sequence[str], visibility: Visibility) -> Mapping[str, Sequence[int]]:
+        """See `Snapshot`."""
+        return self._view(visibility).planner.places(ids)
+
     def explain(self, query: ArticleQuery, visibility: Visibility) -> str:
         """How a list is answered, as text: what the filter leaves, and each access path's cost."""
         return self._view(visibility).planner.explain(query)
@@ -235,7 +252,7 @@ class IndexedSnapshot:
         view = self._view(visibility)
         page = whole_page(view.domains, window, self.cursors.decode_provider)
         items = [provider for each in page.items if (provider := view.provider(each))]
-        return Page(items, page.has_previous, page.has_next, page.total)
+        return Page(items, page.has_previous, page.has_next, page.total, survives_edits=True)
 
     async def topics(
         self, by: Key, keys: Sequence[str], visibility: Visibility
@@ -255,7 +272,7 @@ class IndexedSnapshot:
         view = self._view(visibility)
         page = whole_page(view.slugs, window, self.cursors.decode_topic)
         items = [topic for each in page.items if (topic := view.topic(each))]
-        return Page(items, page.has_previous, page.has_next, page.total)
+        return Page(items, page.has_previous, page.has_next, page.total, survives_edits=True)
 
     async def diagnostic_page(
         self, window: Window, severity: Severity | None = None

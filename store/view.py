@@ -30,6 +30,11 @@ class View:
         self._providers: dict[str, Provider] = {}
         self._topics: dict[str, Topic] = {}
 
+    def keep_all(self, old: View) -> None:
+        """Take over all that an older view has made, since when articles were edited in place."""
+        self.keep(old, (), ())
+        self.planner.keep(old.planner)
+
     def keep(self, old: View, domains: Collection[str], slugs: Collection[str]) -> None:
         """Take over the entities of an older view but those of these domains and slugs.
 

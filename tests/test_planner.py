@@ -325,15 +325,19 @@ def test_planner_keeps_no_more_than_its_bound(monkeypatch):
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 40))))
 def test_bounded_memo_holds_the_newest_that_fit(puts):
-    """A value that was put is there, as it was put first, until newer ones need its room."""
+    """A value that was put is there, as it was put last, until newer ones need its room."""
     memo = BoundedMemo[int, int](100)
-    first: dict[int, int] = {}
+    last: dict[int, tuple[int, int]] = {}
     for n, (key, size) in enumerate(puts):
-        if memo.get(key) is None:
-            first[key] = n
         memo.put(key, n, size)
-        assert memo.size_bytes <= memo.capacity_bytes
-        assert memo.get(key) == (first[key], memo.get(key)[1])  # type: ignore[index]
+        last.pop(key, None)
+        last[key] = n, size
+        newest = list(last)[::-1]
+        held = [key for key in newest if memo.get(key) is not None]
+        assert held == newest[: len(held)]
+        assert all(memo.get(key) == last[key] for key in held)
+        assert memo.size_bytes == sum(last[key][1] for key in held) <= memo.capacity_bytes
+        assert held == newest or sum(size for _, size in puts[: n + 1]) > memo.capacity_bytes
 
 
 def test_value_larger_than_the_memo_is_not_kept():
