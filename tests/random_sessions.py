@@ -19,7 +19,7 @@ from gql.viewer import PREVIEW, PUBLIC, Scope, Viewer
 
 from .client_operations import client_operation
 from .random_operations import Operation, random_operation
-from .random_store import LARGE, World, Write, first_write, random_write
+from .random_store import LARGE, World, Write, edit_in_place, first_write, random_write
 
 VIEWERS = [PUBLIC, PUBLIC, PREVIEW, PREVIEW, *(Viewer(frozenset({scope})) for scope in Scope)]
 ENGINES = ["memory", "indexed", "indexed", "both", "both"]
@@ -28,6 +28,7 @@ one reads one with an index."""
 
 _LARGE_SHARE = 0.25
 _REPEATED_SHARE = 0.55
+_IN_PLACE_SHARE = 0.3  # sessions with no other writes
 
 
 class Ask(NamedTuple):
@@ -80,10 +81,11 @@ def random_session(seed: int) -> Session:
     world.apply(first)
     steps: list[Step] = [first]
     clients = _Clients(rng, world)
+    next_write = edit_in_place if rng.random() < _IN_PLACE_SHARE else random_write
     for _ in range(rng.randint(2, 7)):
         steps.append(clients.asks())
         for _ in range(rng.choice([1, 1, 2])):
-            write = random_write(rng, world)
+            write = next_write(rng, world)
             world.apply(write)
             steps.append(write)
     return Session(

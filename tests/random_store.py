@@ -93,13 +93,19 @@ class World:
         return article_id(rng.choice(self.slugs))
 
 
-WRITE_KINDS = ["puts", "deletes", "topics", "publishing", "a new date", "an edit"]
+IN_PLACE = "title content quality heat secured featured_content updated_date_time metadata".split()
+"""The fields whose edits leave articles where lists, look-ups and links find them."""
+
+WRITE_KINDS = [
+    *("puts", "deletes", "topics", "publishing", "a new date", "an edit", "an edit in place")
+]
 
 
 def write_kinds(write: Write) -> set[str]:
     """What a write does, as in `WRITE_KINDS`."""
     if isinstance(write, Edit):
-        names = {"published": "publishing", "published_date_time": "a new date"}
+        names = dict.fromkeys(IN_PLACE, "an edit in place")
+        names |= {"published": "publishing", "published_date_time": "a new date"}
         return {names.get(name, "an edit") for name in write.fields}
     return {name for name in ("puts", "deletes", "topics") if getattr(write, name)}
 
@@ -259,6 +265,12 @@ def _edit(rng: Random, world: World) -> Edit:
     return Edit(world.id(rng), {name: world.fields[name](rng)})
 
 
+def edit_in_place(rng: Random, world: World) -> Edit:
+    """Another value where an article stays where it is found."""
+    name = rng.choice(["title", "heat", *IN_PLACE])
+    return Edit(world.id(rng), {name: world.fields[name](rng)})
+
+
 def _new_date(rng: Random, world: World) -> Edit:
     return Edit(world.id(rng), {"published_date_time": world.fields["published_date_time"](rng)})
 
@@ -283,6 +295,8 @@ _WRITES: list[Callable[[Random, World], Write]] = [
     _edit,
     _edit,
     _edit,
+    edit_in_place,
+    edit_in_place,
     _new_date,
     _publishing,
     _publishing,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gql.executor.filed_rows import FiledRows
 from gql.executor.operation_plan import MAX_FAILURES
 from gql.executor.rows import (
+    ANY_EDIT,
     LINK_BYTES,
     REQUESTED_BYTES,
     Row,
@@ -24,7 +25,7 @@ from gql.executor.rows import (
     make_row,
 )
 from gql.http import GraphQLRequest
-from gql.schema import Context
+from gql.schema import Context, PageSizes
 from gql.viewer import PUBLIC, Scope, Viewer
 from store import (
     Batch,
@@ -34,8 +35,13 @@ from store import (
     Repository,
     Snapshot,
     TinyDBRepository,
+    Visibility,
 )
+from store.edits import Edits
 from store.model import Article, ProviderMention, Related, TopicDefinition
+from store.names import new_version
+from store.snapshot import IndexedSnapshot
+from store.steps import finish
 
 from .differential import ExecutorPair
 from .repository_contract import an_article
@@ -83,9 +89,11 @@ async def repository(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
 
 def asker(ways: ExecutorPair) -> Callable[..., Awaitable[Any]]:
     """Asks the same request both ways; the decoded answer, which has to be compiled."""
+    requests: dict[str, GraphQLRequest] = {}
 
     async def ask(text: str, snapshot: Snapshot, viewer: Viewer = PUBLIC) -> Any:
-        result = await ways.check(GraphQLRequest(query=text), snapshot, viewer)
+        request = requests.setdefault(text, GraphQLRequest(query=text))
+        result = await ways.check(request, snapshot, viewer)
         assert result.way == "compiled"
         return json.loads(result.body)["data"]
 
@@ -121,6 +129,136 @@ async def test_fragment_never_outlives_what_it_shows(repository, write):
     assert new != old
     assert await ask(CARD, before) == old
     assert await ask(CARD, after) == new
+
+
+TITLES = "articles { nodes { title } }"
+LINKED = "articles { nodes { title related { article { title } } } }"
+NESTED = "articles { nodes { title referencedBy { nodes { title } } } }"
+HOTTEST = "articles(orderBy: [{field: HEAT}]) { nodes { title } }"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("text", "edited", "misses"),
+    [
+        (f'{{ article(by: {{slug: "{STORY.slug}"}}) {{ title heat }} }}', OTHER, 0),
+        (f'{{ article(by: {{slug: "{STORY.slug}"}}) {{ title heat }} }}', STORY, 1),
+        (f"{{ {TITLES} }}", STORY, 1),
+        (f"{{ {HOTTEST} }}", STORY, 1),
+        (f"{{ {LINKED} }}", STORY, 1),
+        (f"{{ {LINKED} }}", OTHER, 3),
+        (f'{{ topic(by: {{slug: "tides"}}) {{ name {TITLES} }} }}', OTHER, 0),
+        (f'{{ topic(by: {{slug: "tides"}}) {{ name {TITLES} }} }}', STORY, 2),
+        (f'{{ topic(by: {{slug: "tides"}}) {{ name {LINKED} }} }}', OTHER, 3),
+        (f'{{ topic(by: {{slug: "sea"}}) {{ name {NESTED} }} }}', OTHER, 0),
+        (f'{{ topic(by: {{slug: "tides"}}) {{ name {HOTTEST} }} }}', OTHER, 1),
+        (f"{{ providers {{ nodes {{ name {TITLES} }} }} {TITLES} }}", STORY, 3),
+        (
+            f'{{ nodes(ids: ["{STORY.id}", "{OTHER.id}"]) {{ ... on Article {{ title }} }} }}',
+            OTHER,
+            1,
+        ),
+    ],
+)
+async def test_edit_in_place_leaves_the_rows_of_other_articles_valid(text, edited, misses):
+    """Only what shows an edited article, however deep, is rendered or looked at again."""
+    shows = misses > 0 and (HOTTEST not in text or edited is STORY)  # else its order may differ
+    ways = ExecutorPair()
+    ask = asker(ways)
+    snapshot = IndexedSnapshot.build([STORY, OTHER], TREE)
+    for title, heat in (("One", 1), ("Two", -1), ("Three", 1)):
+        new = msgspec.structs.replace(edited, title=title, heat=heat)
+        steps = snapshot.derive({new.id: new}, TREE, (), snapshot.history)
+        snapshot, before = finish(steps), ways.compiled.rows.misses
+        assert (title in json.dumps(await ask(text, snapshot))) is shows
+    assert ways.compiled.rows.misses - before == misses
+
+
+@pytest.mark.anyio
+async def test_page_of_the_hottest_follows_every_edit():
+    """Also where no article that it showed was edited."""
+    snapshot, ask = IndexedSnapshot.build([STORY, OTHER], TREE), asker(ExecutorPair())
+    text = "{ articles(first: 1, orderBy: [{field: HEAT}]) { nodes { slug } } }"
+    for heat in (-1, -2, -3, 1, -1, 2):
+        edited = msgspec.structs.replace(OTHER, heat=heat)
+        snapshot = finish(snapshot.derive({OTHER.id: edited}, TREE, (), snapshot.history))
+        [node] = (await ask(text, snapshot))["articles"]["nodes"]
+        assert node["slug"] == (OTHER if heat > 0 else STORY).slug
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("order", ["ASC", "DESC"])
+async def test_edit_in_place_shows_in_lists_that_are_joined_in_blocks(order):
+    """Also among drafts, and articles that came in between."""
+    ways = ExecutorPair(sizes=PageSizes(20, 150))
+    ask = asker(ways)
+    many = [
+        an_article(f"n{n}", day=1 + n % 25, published=n % 7 > 0, topics=("Tides",))
+        for n in range(200)
+    ]
+    snapshot = IndexedSnapshot.build(many[10:])
+    snapshot = finish(
+        snapshot.derive({each.id: each for each in many[:10]}, (), (), snapshot.history)
+    )
+    texts = [
+        f"""{{ articles({window}, orderBy: [{{field: {field}, direction: {order}}}]{more}) {{
+          nodes {{ title }}
+        }} }}"""
+        for window in ("first: 150", "last: 90")
+        for field in ("PUBLISHED_DATE_TIME", "TITLE")
+        for more in ("", ', filter: {slug: {contains: "n1"}}')
+    ]
+    texts.append('{ topic(by: {slug: "tides"}) { articles(first: 150) { nodes { title } } } }')
+    for number in range(0, 200, 9):
+        for text in texts:
+            await ask(text, snapshot)
+        new = msgspec.structs.replace(many[number], content="New", title=f"edited n{number}")
+        snapshot = finish(snapshot.derive({new.id: new}, (), (), snapshot.history))
+    filed = [each for table in ways.compiled.rows.tables for each in table.filed.values()]
+    assert any(each._blocks for each in filed)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "text",
+    [
+        "related { article { related { article { title } } } }",
+        "related { article { provider { articles { nodes { title } } } } }",
+        "provider { articles { nodes { related { article { title } } } } }",
+    ],
+)
+async def test_edit_in_place_shows_however_deep_the_article_is(text):
+    """In an article that another one leads to, and in a list in what it leads to."""
+    chain = [
+        an_article(
+            f"n{n}",
+            domain=f"p{n}.example",
+            web_url=f"https://p.example/{n}",
+            related=(Related(title="next", web_url=f"https://p.example/{n + 1}"),),
+        )
+        for n in range(3)
+    ]
+    snapshot, ask = IndexedSnapshot.build(chain), asker(ExecutorPair())
+    for number in range(12):
+        await ask(f'{{ article(by: {{slug: "{chain[0].slug}"}}) {{ title {text} }} }}', snapshot)
+        await ask(f"{{ articles {{ nodes {{ title {text} }} }} }}", snapshot)
+        new = msgspec.structs.replace(chain[number % 3], title=f"New {number}")
+        snapshot = finish(snapshot.derive({new.id: new}, (), (), snapshot.history))
+
+
+@pytest.mark.anyio
+async def test_edit_in_place_of_an_article_shows_beside_lists_with_variables():
+    """Such a row is found by the values of the variables, too."""
+    ways, snapshot = ExecutorPair(), IndexedSnapshot.build([STORY, OTHER], TREE)
+    text = """query ($slug: String!, $first: Int!) {
+      article(by: {slug: $slug}) { title referencedBy(first: $first) { nodes { slug } } }
+    }"""
+    for number in range(12):
+        for first in (1, 2):
+            variables = {"slug": OTHER.slug, "first": first}
+            await ways.check(GraphQLRequest(query=text, variables=variables), snapshot)
+        new = msgspec.structs.replace((STORY, OTHER)[number % 2], title=f"New {number}")
+        snapshot = finish(snapshot.derive({new.id: new}, TREE, (), snapshot.history))
 
 
 @pytest.mark.anyio
@@ -264,11 +402,35 @@ class Item(msgspec.Struct, frozen=True):
 
 
 ITEMS = [Item(name) for name in "abcdef"]
+
+
+class State:
+    """A version of a store of these documents, as far as the cache cares."""
+
+    def __init__(self, edits: Edits | None = None) -> None:
+        self.version = new_version()
+        self.edits = edits or Edits()
+        self.space = "slots"
+
+    def edited(self, *ids: str) -> State:
+        """The state after an edit in place of these."""
+        return State(self.edits.and_then(self.version, ids))
+
+    def places(self, ids: Sequence[str], _visibility: Visibility) -> dict[str, list[int]]:
+        """Where these documents stand."""
+        return {self.space: [place for place, item in enumerate(ITEMS) if item.id in ids]}
+
+
+def use(table: RowTable, state: State) -> dict[Any, bytes]:
+    """The rows of a table that are valid in a state."""
+    return table.at(cast("Snapshot", state), Visibility.PUBLISHED)
+
+
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("add"), st.integers(0, 2), st.sampled_from(ITEMS), st.integers(0, 1_500)),
         st.tuples(st.just("page"), st.integers(0, 2), st.integers(0, 6), st.integers(0, 6)),
-        st.tuples(st.just("at"), st.integers(0, 2), st.sampled_from(["v1", "v2"]), st.none()),
+        st.tuples(st.just("write"), st.integers(0, 2), st.sampled_from([None, *ITEMS]), st.none()),
         st.tuples(st.just("request"), st.integers(0, 2), st.sampled_from(ITEMS), st.none()),
         st.tuples(st.just("link"), st.integers(0, 2), st.sampled_from(ITEMS), st.integers(0, 900)),
         st.tuples(st.just("sparse"), st.integers(0, 2), st.none(), st.none()),
@@ -278,22 +440,30 @@ steps = st.lists(
 )
 
 
-def a_table(cache: RowCache, variant: Any = None, *, survives_writes: bool = True) -> RowTable:
+def a_table(
+    cache: RowCache,
+    variant: Any = None,
+    *,
+    survives_writes: bool = True,
+    embeds_articles: bool = False,
+) -> RowTable:
     """A table of a plan of its own."""
     owner: dict[Any, RowTable] = {}
-    owner[variant] = RowTable(cache, owner, variant, survives_writes=survives_writes)
+    owner[variant] = RowTable(
+        cache, owner, variant, survives_writes=survives_writes, embeds_articles=embeds_articles
+    )
     return owner[variant]
 
 
-def row_of(item: Item, json: bytes) -> Row:
-    """A row of a document that embeds nothing."""
-    return make_row(item.id, item, (), json)
+def row_of(item: Item, json: bytes, articles: Sequence[str] = ()) -> Row:
+    """A row of a document, in which these others show."""
+    return make_row(item.id, item, (), articles, json)
 
 
-def add(table: RowTable, item: Item, json: bytes) -> None:
+def add(table: RowTable, item: Item, json: bytes, articles: Sequence[str] = ()) -> None:
     """Have a row admitted."""
     table.note_requested([item.id])
-    table.add({item.id: row_of(item, json)})
+    table.add({item.id: row_of(item, json, articles)})
 
 
 def page_of(start: int, end: int, *, backwards: bool = False, run: bool = True) -> Page[Item]:
@@ -310,29 +480,68 @@ def page_of(start: int, end: int, *, backwards: bool = False, run: bool = True) 
     )
 
 
+DO: dict[str, Callable[[RowTable, Any, Any], None]] = {
+    "add": lambda table, item, size: add(
+        table, item, item.id.encode() * size, NEXT[item.id] if table.embeds_articles else ()
+    ),
+    "request": lambda table, item, _: table.note_requested([item.id]),
+    "link": lambda table, item, size: table.keep_links(
+        {item.id: row_of(item, b"x" * size), "": None}
+    ),
+    "sparse": lambda table, *_: setattr(table, "is_sparse", True),
+    "write": lambda *_: None,
+}
+"""What happens to a table in a step; a write only to the state."""
+
+
 @given(steps, st.integers(0, 12_000), st.booleans(), st.booleans())
 def test_row_cache_stays_within_its_bytes(steps, capacity_bytes, backwards, run):
     """The bytes counted are those held, never more than allowed; nothing is found uncounted."""
     cache = RowCache(capacity_bytes)
-    tables = [a_table(cache, survives_writes=number > 0) for number in range(3)]
+    tables = [
+        a_table(cache, survives_writes=number > 0, embeds_articles=number < 2)
+        for number in range(3)
+    ]
+    state = State()
     for kind, number, what, size in steps:
         table = tables[number]
-        if kind == "at":
-            table.at(what)
-        elif kind == "add":
-            add(table, what, what.id.encode() * size)
-        elif kind == "request":
-            table.note_requested([what.id])
-        elif kind == "link":
-            table.keep_links({what.id: row_of(what, b"x" * size), "": None})
-        elif kind == "sparse":
-            table.is_sparse = True
-        else:
+        if kind == "write":
+            state = State() if what is None else state.edited(what.id)
+        check_version(table, state)
+        if kind == "page":
             start, end = sorted((what, size))
             check_page(table, page_of(start, end, backwards=backwards, run=run))
+        else:
+            DO[kind](table, what, size)
         assert cache.size_bytes == sum(map(held_bytes, tables)) <= capacity_bytes
         for each in tables:
             assert each.valid.keys() <= each.rows.keys()
+
+
+NEXT: dict[str, tuple[str, ...]] = {
+    "a": ("b",),
+    "b": ("c", "d"),
+    "c": (ANY_EDIT,),
+    "d": (),
+    "e": ("a",),
+    "f": ("f",),
+}
+"""Which other documents show in a document's row."""
+
+ITEM_IDS = {item.id for item in ITEMS}
+
+
+def check_version(table: RowTable, state: State) -> None:
+    """See that those rows of a table stay valid in a state that show nothing that was changed."""
+    expected: set[Any] = set(table.valid)
+    if table.version != state.version:
+        edited = state.edits.since(table.version)
+        changed = {*ITEM_IDS} if edited is None else {*edited, ANY_EDIT}
+        expected -= changed
+        if table.embeds_articles:
+            expected -= {id for id, shown in NEXT.items() if not changed.isdisjoint(shown)}
+    assert use(table, state).keys() == expected
+    assert table.survives_writes or table.rows.keys() == expected
 
 
 def check_page(table: RowTable, page: Page[Item]) -> None:
@@ -370,6 +579,13 @@ def test_blocks_give_the_rows_of_any_run(length, data):
             assert pieces is None
         else:
             assert b"".join(pieces or ()) == b",".join(rows[run])
+        # A row that has changed shows at once; its blocks go, and with them their bytes.
+        filed.forget([start])
+        assert filed.joined(Places("slots", [start], None, length)) is None
+        blocks = sum(len(text) + 36 * len(offsets) for text, offsets in filed._blocks.values())
+        assert filed.size_bytes == 8 * length + blocks
+        if start not in missing:
+            filed.rows[start] = rows[start] = rows[start] + b"x"
 
 
 def held_bytes(table: RowTable) -> int:
@@ -380,10 +596,24 @@ def held_bytes(table: RowTable) -> int:
         assert not table.links
         assert not table.filed
         return 0
-    rows = sum(len(row.json) + 500 for row in table.rows.values())
+    rows = sum(len(row.json) + 500 + 8 * len(row.articles) for row in table.rows.values())
     requested = REQUESTED_BYTES * len(table.requested)
     filed = sum(each.size_bytes for each in table.filed.values())
     return table.own_bytes + rows + requested + table.links_bytes + filed
+
+
+def test_rows_by_place_are_forgotten_where_places_have_other_names():
+    """A state that is read anew numbers its articles anew: of the old places it tells nothing."""
+    table, before = a_table(RowCache(1 << 20)), State()
+    use(table, before)
+    for item in ITEMS[:2]:
+        add(table, item, b"old")
+    table.file(page_of(0, 2))
+    assert table.filed
+    after = before.edited("a")
+    after.space = "slots 2"
+    assert use(table, after).keys() == {"b"}
+    assert not table.filed
 
 
 def test_links_that_are_known_already_take_no_more_room():
@@ -402,14 +632,16 @@ def test_linked_row_that_is_not_cached_is_counted_with_its_link():
     assert table.links_bytes > 10_000
 
 
-def test_row_that_shows_a_list_is_valid_for_one_version():
+def test_row_that_shows_a_list_survives_no_other_write_than_edits():
     """It takes no room when another version is read, while others wait to be revalidated."""
     cache = RowCache(10_000)
-    lasting, passing = a_table(cache), a_table(cache, survives_writes=False)
+    lasting, passing = a_table(cache), a_table(cache, survives_writes=False, embeds_articles=True)
     for table in (lasting, passing):
-        table.at("v1")
-        add(table, ITEMS[0], b"x" * 100)
-        assert table.at("v2") == {}
+        before = State()
+        use(table, before)
+        add(table, ITEMS[0], b"x" * 100, ("b",))
+        assert use(table, before.edited("c")).keys() == {"a"}
+        assert use(table, State()) == {}
     assert cache.entries == 1
     assert lasting.revalidate("a", ITEMS[0], ()) is not None
     assert list(lasting.valid) == ["a"]
@@ -420,8 +652,8 @@ def test_row_is_not_valid_once_anything_it_shows_has_changed(change):
     """Neither for another document with the same id, nor for other rows in it."""
     table = a_table(RowCache(10_000))
     table.note_requested(["a"])
-    table.add({"a": make_row("a", ITEMS[0], (1,), b"x")})
-    table.at("v2")
+    table.add({"a": make_row("a", ITEMS[0], (1,), (), b"x")})
+    use(table, State())
     document, dependencies = ITEMS[0], (1,)
     if change == "document":
         document = Item("other")
@@ -456,12 +688,13 @@ def test_full_cache_evicts_the_table_that_was_not_used_for_longest():
     """What is in use stays."""
     cache = RowCache(20_000)
     tables = [a_table(cache) for _ in range(6)]
+    state = State()
     for table in (*tables, tables[0]):
-        table.at("v")
+        use(table, state)
         if not table.rows:
             add(table, ITEMS[0], b"x" * 1_200)
     for table in tables[2:]:
-        table.at("v")
+        use(table, state)
     add(tables[0], ITEMS[1], b"x" * 1_500)
     assert [len(table.rows) for table in tables] == [2, 0, 1, 1, 1, 1]
 
@@ -471,10 +704,10 @@ def test_table_that_outgrows_the_cache_keeps_most_of_its_rows():
     cache = RowCache(60_000)
     table = a_table(cache)
     items = [Item(f"{number:03}") for number in range(200)]
-    found = 0
+    state, found = State(), 0
     for turn in range(10):
         for item in items:
-            if item.id in table.at("v"):
+            if item.id in use(table, state):
                 found += turn > 4
             else:
                 add(table, item, b"x" * 100)

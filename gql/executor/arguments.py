@@ -46,13 +46,22 @@ class Variables:
             is unusual.
         coerced: as graphql-core coerces them, while the request is executed and needs that.
         memo: outcomes by slot, for a request that is cached and comes again.
-        located: where each field at the root was found in a version of the store, if that can be
-            told of all.
+        located: where each field at the root was found, if that can be told of all.
+        located_state: the structure or the version of the store for which that holds.
         are_checked: whether they are known to fit the operation.
         failed_version: the version of the store for which the plan has no answer.
     """
 
-    __slots__ = ("are_checked", "coerced", "failed_version", "located", "memo", "sent", "values")
+    __slots__ = (
+        "are_checked",
+        "coerced",
+        "failed_version",
+        "located",
+        "located_state",
+        "memo",
+        "sent",
+        "values",
+    )
 
     def __init__(self, sent: dict[str, Any]) -> None:
         self.sent = sent
@@ -60,6 +69,7 @@ class Variables:
         self.coerced: VariableValues | None = None
         self.memo: dict[int, Any] = {}
         self.located: Sequence[Any] | None = None  # `Located`, which builds on this module
+        self.located_state = ""
         self.are_checked = False
         self.failed_version: str | None = None
 

@@ -10,8 +10,6 @@ from collections.abc import Coroutine, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
-import orjson
-
 from store import Page, Snapshot, Visibility
 
 from ..schema.loaders import BatchLoad
@@ -20,9 +18,9 @@ from .filed_rows import Buffer
 from .link_batch import LinkBatch
 from .located import MAX_ITEMS, Located, LocatedNodes, LocatedRow, locate_list
 from .operation_plan import OperationPlan
-from .plan import Columns, ConnectionPlan, CursorOf, LinkPlan, LinkRequest, ObjectPlan
+from .plan import ConnectionPlan, CursorOf, LinkPlan, LinkRequest, ObjectPlan
 from .render import fallback, texts_of, to_json
-from .rows import Row, RowKey, RowTable, make_row
+from .rows import ANY_EDIT, MAX_SHOWN, Row, RowKey, RowTable, make_row
 
 T = TypeVar("T")
 
@@ -40,6 +38,33 @@ def without_waiting(coroutine: Coroutine[Any, Any, T]) -> T:
     return fallback("waits")
 
 
+def dependencies_of(
+    plan: ObjectPlan, documents: Sequence[Any], batches: Sequence[LinkBatch]
+) -> Sequence[tuple[Any, ...]]:
+    """For each document the serial numbers of the rows that it embeds."""
+    if not batches or not plan.survives_writes:
+        return [()] * len(documents)
+    columns = [batch.plan.by_document(documents, batch.serials()) for batch in batches]
+    return list(zip(*columns, strict=True))
+
+
+def articles_of(
+    plan: ObjectPlan, documents: Sequence[Any], batches: Sequence[LinkBatch]
+) -> Sequence[Sequence[str]]:
+    """For each document the ids of the articles that show in its row, as far as they are noted."""
+    if not plan.embeds_articles:
+        return [()] * len(documents)
+    columns = [
+        batch.plan.joined_by_document(documents, batch.articles())
+        for batch in batches
+        if batch.plan.embeds_articles
+    ]
+    if not plan.survives_writes:  # then a row's key may be more than the id of its document
+        columns.append([(document.id,) for document in documents])
+    joined = [tuple(chain.from_iterable(each)) for each in zip(*columns, strict=True)]
+    return [ids if len(ids) <= MAX_SHOWN else (ANY_EDIT,) for ids in joined]
+
+
 class PlanExecution:
     """One execution of a plan.
 
@@ -47,16 +72,18 @@ class PlanExecution:
         snapshot: the version of the store that is read.
         version: its name.
         located: where the value of the last field at the root was found, if that can be told.
+        located_state: the structure or the version of the store for which that holds.
         visibility: the documents that the viewer may see.
         variables: those of the request.
     """
 
-    __slots__ = ("located", "snapshot", "variables", "version", "visibility")
+    __slots__ = ("located", "located_state", "snapshot", "variables", "version", "visibility")
 
     def __init__(self, snapshot: Snapshot, visibility: Visibility, variables: Variables) -> None:
         self.snapshot = snapshot
         self.version = snapshot.version
         self.located: Located | None = None
+        self.located_state = snapshot.edits.structure
         self.visibility = visibility
         self.variables = variables
 
@@ -80,6 +107,7 @@ class PlanExecution:
                 located.append(self.located)
         if None not in located:
             self.variables.located = located
+            self.variables.located_state = self.located_state
         return plan.assemble(values)
 
     async def value(
@@ -100,8 +128,8 @@ class PlanExecution:
         """The JSON of one document."""
         table = plan.table(self.variables)
         [key] = keys = plan.keys((document.id,), self.variables)
-        self.located = LocatedRow(self.version, table, key)
-        json = table.at(self.version).get(key)
+        self.located = LocatedRow(table, key)
+        json = table.at(self.snapshot, self.visibility).get(key)
         if json is not None:
             plan.cache.hits += 1
             return json
@@ -116,10 +144,10 @@ class PlanExecution:
             raise FallbackError("null")
         tables = {name: plan.table(self.variables) for name, plan in below.items()}
         for table in tables.values():
-            table.at(self.version)
+            table.at(self.snapshot, self.visibility)
         places = [e and (tables[type(e).__name__], e.id) for e in found]
-        located = LocatedNodes(self.version, places)
-        pieces = located.pieces()
+        located = LocatedNodes(places)
+        pieces = located.pieces(self.snapshot, self.visibility)
         if pieces is not None:
             self.located = located if len(places) <= MAX_ITEMS else None
             return pieces
@@ -138,7 +166,7 @@ class PlanExecution:
         table = None
         for items, behind in zip(plan.items, envelope[1:], strict=True):
             table = items.table(self.variables, cursor_of)
-            table.at(self.version)
+            table.at(self.snapshot, self.visibility)
             joined = table.joined(page) if items.keys_are_ids else None
             if joined is None:
                 joined = (await self.rendered_page(items, table, page, cursor_of),)
@@ -147,7 +175,9 @@ class PlanExecution:
             pieces += joined
             pieces.append(behind)
         if table is not None and len(plan.items) == 1 and plan.items[0].keys_are_ids:
-            self.located = locate_list(self.version, table, page, envelope)
+            self.located = locate_list(table, page, envelope)
+            if not page.survives_edits:
+                self.located_state = self.version
         return pieces
 
     async def rendered_page(
@@ -163,9 +193,9 @@ class PlanExecution:
         if plan.survives_writes and table.are_mostly_new(keys):
             # Written in one go, and not cached: most documents are never requested again.
             plan.cache.misses += len(keys)
-            columns, _ = await self.columns(plan, page.items)
+            batches = await self.batches(plan, page.items)
             table.note_requested(keys)
-            return to_json(plan.shown(page.items, columns, self.variables, cursor_of))[1:-1]
+            return to_json(self.shown(plan, page.items, batches, cursor_of))[1:-1]
         found = await self.page_rows(plan, table, documents, cursor_of)
         if plan.keys_are_ids and table.version == self.version:
             table.file(page)
@@ -179,7 +209,7 @@ class PlanExecution:
         cursor_of: CursorOf | None,
     ) -> dict[RowKey, bytes]:
         """The JSON of documents, from the cache or rendered."""
-        valid = table.at(self.version)
+        valid = table.at(self.snapshot, self.visibility)
         found = {key: valid[key] for key in documents if key in valid}
         plan.cache.hits += len(found)
         missing = [key for key in documents if key not in found]
@@ -189,9 +219,9 @@ class PlanExecution:
         if plan.survives_writes and table.are_mostly_new(missing):
             # Not cached: most documents are never requested again.
             plan.cache.misses += len(missing)
-            columns, _ = await self.columns(plan, new)
+            batches = await self.batches(plan, new)
             table.note_requested(missing)
-            texts = texts_of(plan.shown(new, columns, self.variables, cursor_of))
+            texts = texts_of(self.shown(plan, new, batches, cursor_of))
             found.update(zip(missing, texts, strict=True))
         else:
             made = await self.rows(plan, table, missing, new, cursor_of)
@@ -208,11 +238,12 @@ class PlanExecution:
     ) -> Sequence[Row]:
         """The rows of n > 0 distinct documents that are not valid yet: revalidated or rendered."""
         plan.cache.misses += len(keys)
-        columns, dependencies = await self.columns(plan, documents)
+        batches = await self.batches(plan, documents)
         found: dict[RowKey, Row] = {}
         if table.rows and table.version == self.version:  # others may read another one meanwhile
-            for key, document, embedded in zip(keys, documents, dependencies, strict=True):
-                row = table.revalidate(key, document, embedded)
+            dependencies = dependencies_of(plan, documents, batches)
+            for key, document, serials in zip(keys, documents, dependencies, strict=True):
+                row = table.revalidate(key, document, serials)
                 if row is not None:
                     found[key] = row
         if len(found) == len(keys):
@@ -223,7 +254,7 @@ class PlanExecution:
                 plan, table, [keys[n] for n in left], [documents[n] for n in left], cursor_of
             )
         else:
-            more = self.made(plan, table, keys, documents, columns, dependencies, cursor_of)
+            more = self.made(plan, table, keys, documents, batches, cursor_of)
         found.update(more)
         return [found[key] for key in keys]
 
@@ -236,8 +267,8 @@ class PlanExecution:
         cursor_of: CursorOf | None,
     ) -> dict[RowKey, Row]:
         """New rows of documents, with what they embed."""
-        columns, dependencies = await self.columns(plan, documents)
-        return self.made(plan, table, keys, documents, columns, dependencies, cursor_of)
+        batches = await self.batches(plan, documents)
+        return self.made(plan, table, keys, documents, batches, cursor_of)
 
     def made(  # noqa: PLR0913, PLR0917  # all that a row is made of
         self,
@@ -245,43 +276,45 @@ class PlanExecution:
         table: RowTable,
         keys: Sequence[RowKey],
         documents: Sequence[Any],
-        columns: Columns,
-        dependencies: Sequence[tuple[Any, ...]],
+        batches: Sequence[LinkBatch],
         cursor_of: CursorOf | None,
     ) -> dict[RowKey, Row]:
         """New rows of documents; those requested before go into the cache."""
-        texts = texts_of(plan.shown(documents, columns, self.variables, cursor_of))
-        rows = {
-            key: make_row(document.id, document, embedded, text)
-            for key, document, embedded, text in zip(
-                keys, documents, dependencies, texts, strict=True
-            )
-        }
+        texts = texts_of(self.shown(plan, documents, batches, cursor_of))
+        dependencies = dependencies_of(plan, documents, batches)
+        articles = articles_of(plan, documents, batches)
+        ids = [document.id for document in documents]
+        made = map(make_row, ids, documents, dependencies, articles, texts)
+        rows = dict(zip(keys, made, strict=True))
         if table.version == self.version:
             table.add(rows)
         return rows
 
-    async def columns(
-        self, plan: ObjectPlan, documents: Sequence[Any]
-    ) -> tuple[Columns, Sequence[tuple[Any, ...]]]:
-        """The values of each link to embed, and for each document the rows that it embeds."""
-        if not plan.links:
-            return (), [()] * len(documents)
-        batches = [LinkBatch(link, documents, self.variables, self.version) for link in plan.links]
+    async def batches(self, plan: ObjectPlan, documents: Sequence[Any]) -> Sequence[LinkBatch]:
+        """What the links of documents lead to, rendered."""
+        batches = [
+            LinkBatch(link, documents, self.variables, self.snapshot, self.visibility)
+            for link in plan.links
+        ]
         loads = [(batch.plan.link.ask, batch.missing) for batch in batches if batch.missing]
         loaded = await self.load(loads) if loads else {}
-        columns, dependencies = [], []
         for batch in batches:
             if batch.missing:
                 by_key = loaded[batch.plan.link.ask]
                 await self.resolve(batch, {key: by_key[key] for key in batch.missing})
-            values, serials = batch.values()
-            columns.append(values)
-            if plan.survives_writes:
-                dependencies.append(batch.plan.by_document(documents, serials))
-        if not dependencies:
-            return columns, [()] * len(documents)
-        return columns, list(zip(*dependencies, strict=True))
+            batch.pick()
+        return batches
+
+    def shown(
+        self,
+        plan: ObjectPlan,
+        documents: Sequence[Any],
+        batches: Sequence[LinkBatch],
+        cursor_of: CursorOf | None,
+    ) -> Sequence[Any]:
+        """The answer's objects for documents. Raises: FallbackError."""
+        columns = [batch.values() for batch in batches]
+        return plan.shown(documents, columns, self.variables, cursor_of)
 
     async def load(
         self, loads: Sequence[tuple[BatchLoad, Sequence[Any]]]
@@ -324,7 +357,7 @@ class PlanExecution:
     async def entity_rows(self, plan: ObjectPlan, documents: Sequence[Any]) -> dict[Any, Row]:
         """The rows of distinct documents of one type, by id."""
         table = plan.table(self.variables)
-        valid = table.at(self.version)
+        valid = table.at(self.snapshot, self.visibility)
         ids = [document.id for document in documents]
         keys = plan.keys(ids, self.variables)
         rows = {key: table.rows[key] for key in keys if key in valid}
@@ -348,15 +381,31 @@ class PlanExecution:
             envelope = plan.envelope(page, cursor_of)
             parts = chain.from_iterable(zip((each[n] for each in lists), envelope[1:], strict=True))
             json = b"".join([envelope[0], *parts])
-            found[key] = Row("", page, (), json, orjson.Fragment(json), 0)
+            found[key] = make_row("", page, (), self.articles_in(plan, cursor_of, page), json)
         return found
+
+    def articles_in(
+        self, plan: ConnectionPlan, cursor_of: CursorOf | None, page: Page[Any]
+    ) -> Sequence[str]:
+        """The ids of the articles that show in a page whose items were just read or rendered."""
+        if not page.survives_edits:
+            return (ANY_EDIT,)
+        ids = list(page.item_ids()) if plan.items else []
+        for items in plan.items:
+            if items.embeds_articles:
+                table = items.table(self.variables, cursor_of)
+                keys = items.keys(page.item_ids(), self.variables)
+                if table.version != self.version or not table.valid.keys() >= set(keys):
+                    return (ANY_EDIT,)
+                ids += chain.from_iterable(table.rows[key].articles for key in keys)
+        return ids
 
     async def joined(
         self, plan: ObjectPlan, cursor_of: CursorOf | None, pages: Sequence[Page[Any]]
     ) -> list[bytes]:
         """The joined JSON of each page's items; what is not cached is rendered in one go."""
         table = plan.table(self.variables, cursor_of)
-        valid = table.at(self.version)
+        valid = table.at(self.snapshot, self.visibility)
         of_pages = [plan.keys(page.item_ids(), self.variables) for page in pages]
         new: dict[RowKey, Any] = {}
         for keys, page in zip(of_pages, pages, strict=True):

@@ -57,6 +57,17 @@ class FiledRows:
         except TypeError:  # None is no text
             return None
 
+    def forget(self, places: Sequence[int]) -> int:
+        """Forget the rows at these places and the blocks that hold them; how many bytes go."""
+        gone = 0
+        for place in places:
+            self.rows[place] = None
+            for is_reversed in (False, True):
+                block = self._blocks.pop((place // BLOCK, is_reversed), None)
+                gone += _block_bytes(block) if block is not None else 0
+        self.size_bytes -= gone
+        return gone
+
     def _pieces(self, run: Sequence[int]) -> list[Buffer] | None:
         """The rows of a run of places, in pieces; None where a row of one of their blocks is
         missing.
@@ -90,5 +101,10 @@ class FiledRows:
         offsets = tuple(accumulate(map(len, texts), initial=0))
         block = memoryview(b"".join(texts)), offsets
         self._blocks[number, is_reversed] = block
-        self.size_bytes += offsets[-1] + OFFSET_BYTES * len(offsets)
+        self.size_bytes += _block_bytes(block)
         return block
+
+
+def _block_bytes(block: Block) -> int:
+    _, offsets = block
+    return offsets[-1] + OFFSET_BYTES * len(offsets)

@@ -86,10 +86,16 @@ class Prepared:
 
     def at_once(self, snapshot: Snapshot) -> Sequence[Buffer] | None:
         """The answer without waiting; see `Ready`."""
-        plan, located = self._plan(), self.variables.located
-        if plan is not None and located and located[0].version == snapshot.version:
-            values = [pieces for each in located if (pieces := each.pieces()) is not None]
-            if len(values) == len(located):
+        plan, variables = self._plan(), self.variables
+        located, state = variables.located, variables.located_state
+        if plan is not None and located and state in (snapshot.edits.structure, snapshot.version):
+            values = []
+            for each in located:
+                pieces = each.pieces(snapshot, self.visibility)
+                if pieces is None:
+                    break
+                values.append(pieces)
+            else:
                 self.counts[COMPILED] += 1
                 self._note_use(plan)
                 return plan.assemble(values)

@@ -53,7 +53,8 @@ class ObjectPlan:
             too.
         has_cursor: whether it renders edges with their cursors.
         names: the variables whose values show.
-        survives_writes: whether its rows may be valid for more than one version of the store.
+        survives_writes: whether its rows may be valid after any write.
+        embeds_articles: whether its rows show articles besides their own.
         tables: its rows, by the values of these variables and by what makes the cursors.
     """
 
@@ -61,6 +62,7 @@ class ObjectPlan:
         "_slot",
         "arguments",
         "cache",
+        "embeds_articles",
         "has_cursor",
         "links",
         "names",
@@ -89,6 +91,7 @@ class ObjectPlan:
         names.update(name for link in self.links for name in link.names)
         self.names = tuple(sorted(names))
         self.survives_writes = all(link.survives_writes for link in self.links)
+        self.embeds_articles = any(link.embeds_articles for link in self.links)
         self.cache = cache
         self.tables: dict[Hashable, RowTable] = {}
         self._slot = new_slot()
@@ -110,7 +113,11 @@ class ObjectPlan:
         table = self.tables.get(variant)
         if table is None:
             table = self.tables[variant] = RowTable(
-                self.cache, self.tables, variant, survives_writes=self.survives_writes
+                self.cache,
+                self.tables,
+                variant,
+                survives_writes=self.survives_writes,
+                embeds_articles=self.embeds_articles,
             )
         return table
 
@@ -178,7 +185,9 @@ class LinkPlan:
         target: the plan of the only type, where documents alone say where the link leads, so that
             this can be remembered: clients make up arguments.
         is_nullable: whether a value may be null.
+        leads_to_page: whether it leads to a list of articles, part by part.
         survives_writes: see `ObjectPlan`.
+        embeds_articles: whether articles may show where it leads.
         names: the variables whose values show.
     """
 
@@ -186,7 +195,9 @@ class LinkPlan:
         "_slot",
         "arguments",
         "below",
+        "embeds_articles",
         "is_nullable",
+        "leads_to_page",
         "link",
         "names",
         "sources",
@@ -213,11 +224,15 @@ class LinkPlan:
             [self.target] = below.values()
         self.is_nullable = is_nullable
         # A list may change without a document that shows it.
-        self.survives_writes: bool = isinstance(below, dict) and all(
-            plan.survives_writes for plan in below.values()
-        )
+        self.leads_to_page = isinstance(below, ConnectionPlan)
         self.with_total = isinstance(below, ConnectionPlan) and below.with_total
         plans = below.values() if isinstance(below, dict) else below.items
+        self.survives_writes: bool = not self.leads_to_page and all(
+            plan.survives_writes for plan in plans
+        )
+        self.embeds_articles: bool = self.leads_to_page or any(
+            plan.type_name == "Article" or plan.embeds_articles for plan in plans
+        )
         self.names: set[str] = {name for plan in plans for name in plan.names}
         if arguments is not None:
             self.names.update(arguments.names)
@@ -235,6 +250,14 @@ class LinkPlan:
             return column
         values = iter(column)
         return [tuple(islice(values, len(self.sources(each)))) for each in documents]
+
+    def joined_by_document(
+        self, documents: Sequence[Any], column: Sequence[Sequence[str]]
+    ) -> Sequence[Sequence[str]]:
+        """The same for sequences: those of the objects inside a document become one."""
+        if self.sources is None:
+            return column
+        return [tuple(chain.from_iterable(each)) for each in self.by_document(documents, column)]
 
     def root_request(self, variables: Variables) -> LinkRequest:
         """What it loads at the root, which depends on nothing but the variables."""

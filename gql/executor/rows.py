@@ -1,8 +1,9 @@
 """Rows: the JSON of list items and of linked entities, cached as long as it is valid and fits.
 
 A row is valid for a version of the store if its document is the same as when it was rendered, and
-so is every row that it embeds. A row that shows a list is valid for one version only: lists may
-change without a document that shows them.
+so is every row that it embeds. After an edit in place (see `store.edits`) only the rows that show
+an edited article have to be looked at again. After another write all have, and those that show a
+list are gone: lists may change without a document that shows them.
 
 Most documents are requested once and never again: a row is admitted when its document is requested
 for the second time with the same selection.
@@ -17,7 +18,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from store import Page, Places
+from store import Page, Places, Snapshot, Visibility
 
 from .filed_rows import Buffer, FiledRows
 from .keys import key_bytes
@@ -42,6 +43,15 @@ them would evict each before it is requested again.
 DENSE = 16
 """Rows are filed by place where at least one in so many documents has a row."""
 
+ANY_EDIT = ""
+"""Stands among the articles of a row for those that nobody has noted: any that is edited."""
+
+MAX_SHOWN = 100
+"""Of how many articles in a row it is noted which they are."""
+
+MAX_SCANNED = 10_000
+"""Up to how many rows of a table are searched for those that show an edited article."""
+
 RECENT = 1_000
 """For how many ticks of the cache's clock a large table is taken to be in use."""
 
@@ -55,9 +65,10 @@ class Row(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A rendered document.
 
     Attributes:
-        id: of the document.
+        id: of the document; empty for a page of a list.
         document: what was rendered.
         dependencies: the serial numbers of the rows that it embeds, for each link.
+        articles: the ids of the articles that show in it, besides one under whose id it is kept.
         json: the rendered text.
         fragment: the same, ready to be embedded.
         serial: differs from that of every other row.
@@ -66,14 +77,17 @@ class Row(msgspec.Struct, frozen=True, eq=False, gc=False):
     id: str
     document: Any
     dependencies: tuple[Any, ...]
+    articles: Sequence[str]
     json: bytes
     fragment: orjson.Fragment
     serial: int
 
 
-def make_row(id: str, document: Any, dependencies: tuple[Any, ...], json: bytes) -> Row:
+def make_row(
+    id: str, document: Any, dependencies: tuple[Any, ...], articles: Sequence[str], json: bytes
+) -> Row:
     """A row that was just rendered."""
-    return Row(id, document, dependencies, json, orjson.Fragment(json), next(_serials))
+    return Row(id, document, dependencies, articles, json, orjson.Fragment(json), next(_serials))
 
 
 class RowTable:
@@ -83,7 +97,8 @@ class RowTable:
 
     Attributes:
         cache: counts the bytes of all tables.
-        survives_writes: whether rows may be valid for more than one version of the store.
+        survives_writes: whether rows may be valid after any write.
+        embeds_articles: whether rows show articles besides their own.
         version: the version of the store that was read last.
         valid: the JSON of rows that are valid for that version, by key.
         rows: all rows by key; those that are not in `valid` wait for being revalidated.
@@ -101,6 +116,7 @@ class RowTable:
         "_owner",
         "_variant",
         "cache",
+        "embeds_articles",
         "filed",
         "is_sparse",
         "links",
@@ -122,9 +138,11 @@ class RowTable:
         variant: Hashable,
         *,
         survives_writes: bool,
+        embeds_articles: bool,
     ) -> None:
         self.cache = cache
         self.survives_writes = survives_writes
+        self.embeds_articles = embeds_articles
         self.version = ""
         self.valid: dict[RowKey, bytes] = {}
         self.rows: dict[RowKey, Row] = {}
@@ -139,20 +157,45 @@ class RowTable:
         self._variant = variant
         self.own_bytes = TABLE_BYTES + (key_bytes(variant) if variant is not None else 0)
 
-    def at(self, version: str) -> dict[RowKey, bytes]:
+    def at(self, snapshot: Snapshot, visibility: Visibility) -> dict[RowKey, bytes]:
         """The JSON of the rows that are valid for a version of the store."""
-        if version != self.version:
-            self._use_version(version)
+        if snapshot.version != self.version:
+            self._use_version(snapshot, visibility)
         self.used = self.cache.clock
         return self.valid
 
-    def _use_version(self, version: str) -> None:
-        self.version = version
-        self.valid = {}
-        self.forget_filed()
+    def _use_version(self, snapshot: Snapshot, visibility: Visibility) -> None:
+        edited = snapshot.edits.since(self.version)
+        self.version = snapshot.version
         self.forget_links()
-        if not self.survives_writes and self.rows:
-            gone, self.rows = self.rows, {}
+        if edited is None or (self.embeds_articles and len(self.rows) > MAX_SCANNED):
+            self.valid = {}
+            self.forget_filed()
+            self._drop_lists(list(self.rows))
+            return
+        keys = self._keys_of(edited)
+        self._drop_lists(keys)
+        for key in keys:
+            self.valid.pop(key, None)
+        if keys and self.filed:
+            places = snapshot.places(keys, visibility)
+            if not self.filed.keys() <= places.keys():  # those of a state that was read anew
+                self.forget_filed()
+            for space, filed in self.filed.items():
+                self.cache.shrink(self, filed.forget(places[space]))
+
+    def _keys_of(self, edited: frozenset[str]) -> list[Any]:
+        """The keys of the rows that show an edited article."""
+        keys: list[RowKey] = [id for id in edited if id in self.rows]
+        if self.embeds_articles:
+            noted = edited | {ANY_EDIT}
+            keys += [k for k, row in self.rows.items() if not noted.isdisjoint(row.articles)]
+        return keys
+
+    def _drop_lists(self, keys: Iterable[RowKey]) -> None:
+        """Drop the rows under these keys if they show lists: they cannot be revalidated."""
+        if not self.survives_writes:
+            gone = {key: self.rows.pop(key) for key in dict.fromkeys(keys)}
             self.cache.shrink(self, sum(map(_row_bytes, gone, gone.values())))
 
     def joined(self, page: Page[Any]) -> Sequence[Buffer] | None:
@@ -294,7 +337,7 @@ class RowTable:
 
 def _row_bytes(key: RowKey, row: Row) -> int:
     more = key_bytes(key) if type(key) is tuple else 0
-    return len(row.json) + ROW_BYTES + 50 * len(row.dependencies) + more
+    return len(row.json) + ROW_BYTES + 50 * len(row.dependencies) + 8 * len(row.articles) + more
 
 
 class RowCache:
