@@ -68,5 +68,6 @@ def _of_field(name: str, value: Any) -> Iterator[Condition]:
 
 def _order(given: Any) -> Iterator[Order]:
     for step in given if isinstance(given, list) else [given]:
-        if isinstance(step, dict) and step.get("field") in OrderField.__members__:
-            yield Order(OrderField[step["field"]], step.get("direction") != "ASC")
+        field = step.get("field") if isinstance(step, dict) else None
+        if isinstance(field, str) and field in OrderField.__members__:
+            yield Order(OrderField[field], step.get("direction") != "ASC")
