@@ -307,7 +307,13 @@ def test_cost_of_a_filter_is_counted_anew_for_each_value():
 
 
 WORDS = ["and", "or", "not", "field", "direction", "title", "heat", "contains", "in", "TITLE"]
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+)
 ANYTHING = st.recursive(
     LEAVES | st.sampled_from(WORDS),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(WORDS) | st.text(), inner),
