@@ -16,7 +16,7 @@ from ..schema.loaders import BatchLoad
 from .arguments import FallbackError, Variables
 from .filed_rows import Buffer
 from .link_batch import LinkBatch
-from .located import MAX_ITEMS, Located, LocatedNodes, LocatedRow, locate_list
+from .located import MAX_ITEMS, Located, LocatedNodes, LocatedRow, locate_connection
 from .operation_plan import OperationPlan
 from .plan import ConnectionPlan, CursorOf, LinkPlan, LinkRequest, ObjectPlan
 from .render import fallback, texts_of, to_json
@@ -163,7 +163,7 @@ class PlanExecution:
         cursor_of = request.cursor_of(self.snapshot.cursors)
         envelope = plan.envelope(page, cursor_of)
         pieces: list[Buffer] = [envelope[0]]
-        table = None
+        tables = []
         for items, behind in zip(plan.items, envelope[1:], strict=True):
             table = items.table(self.variables, cursor_of)
             table.at(self.snapshot, self.visibility)
@@ -174,10 +174,10 @@ class PlanExecution:
                 items.cache.hits += len(page.items)
             pieces += joined
             pieces.append(behind)
-        if table is not None and len(plan.items) == 1 and plan.items[0].keys_are_ids:
-            self.located = locate_list(table, page, envelope)
-            if not page.survives_edits:
-                self.located_state = self.version
+            tables.append(table)
+        self.located = locate_connection(plan, tables, page, envelope, self.variables)
+        if not page.survives_edits:
+            self.located_state = self.version
         return pieces
 
     async def rendered_page(

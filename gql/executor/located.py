@@ -11,7 +11,9 @@ from typing import Any, NamedTuple, Protocol
 
 from store import Page, Places, Snapshot, Visibility
 
+from .arguments import Variables
 from .filed_rows import Buffer
+from .plan import ConnectionPlan
 from .rows import RowKey, RowTable
 
 
@@ -40,29 +42,32 @@ class LocatedRow(NamedTuple):
         return None if json is None else (json,)
 
 
-class LocatedList(NamedTuple):
-    """A connection with one list of items.
+class LocatedConnection(NamedTuple):
+    """A connection with its lists of items.
 
     Attributes:
-        table: the rows of its items.
+        tables: the rows of each list.
         places: where the items stand, where rows are filed by place.
-        keys: under which keys the rows are, where they are not.
-        before: the JSON in front of the list.
-        behind: the JSON behind it.
+        keys: for each list under which keys the rows are, where they are not.
+        envelope: the JSON around the lists: n lists -> n + 1 pieces.
     """
 
-    table: RowTable
+    tables: Sequence[RowTable]
     places: Places | None
-    keys: Sequence[RowKey]
-    before: bytes
-    behind: bytes
+    keys: Sequence[Sequence[RowKey]]
+    envelope: Sequence[bytes]
 
     def pieces(self, snapshot: Snapshot, visibility: Visibility) -> Sequence[Buffer] | None:
         """See `Located`."""
-        table = self.table
-        table.at(snapshot, visibility)
-        joined = table.found(self.keys) if self.places is None else table.filed_at(self.places)
-        return None if joined is None else (self.before, *joined, self.behind)
+        found: list[Buffer] = [self.envelope[0]]
+        for table, keys, behind in zip(self.tables, self.keys, self.envelope[1:], strict=True):
+            table.at(snapshot, visibility)
+            joined = table.found(keys) if self.places is None else table.filed_at(self.places)
+            if joined is None:
+                return None
+            found += joined
+            found.append(behind)
+        return found
 
 
 class LocatedNodes(NamedTuple):
@@ -91,17 +96,27 @@ class LocatedNodes(NamedTuple):
         return b"[", b",".join(texts), b"]"
 
 
-MAX_ITEMS = 100
-"""Of longer lists only runs are remembered: a request should not take more than a few kB."""
+MAX_ITEMS, MAX_KEYS = 100, 50
+"""Of longer lists only runs are remembered, or fewer keys that are not just ids: a request should
+not take more than a few kB.
+"""
 
 
-def locate_list(table: RowTable, page: Page[Any], envelope: Sequence[bytes]) -> LocatedList | None:
+def locate_connection(
+    plan: ConnectionPlan,
+    tables: Sequence[RowTable],
+    page: Page[Any],
+    envelope: Sequence[bytes],
+    variables: Variables,
+) -> LocatedConnection | None:
     """Where the items of a page are found, whose rows were just used."""
-    places, [before, behind] = page.places, envelope
-    if places is not None and places.space in table.filed:
-        if places.run is None and len(places.at) > MAX_ITEMS:
+    places, size = page.places, len(page.items)
+    if places is not None and all(places.space in table.filed for table in tables):
+        if places.run is None and size > MAX_ITEMS:
             return None
-        return LocatedList(table, places, (), before, behind)
-    if len(page.items) > MAX_ITEMS:
+        return LocatedConnection(tables, places, [()] * len(tables), envelope)
+    if size > MAX_ITEMS or size * sum(not items.keys_are_ids for items in plan.items) > MAX_KEYS:
         return None
-    return LocatedList(table, None, page.item_ids(), before, behind)
+    ids = page.item_ids()
+    keys = [items.keys(ids, variables) for items in plan.items]
+    return LocatedConnection(tables, None, keys, envelope)
