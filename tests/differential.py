@@ -246,9 +246,12 @@ async def _ask_together(
     ways: ExecutorPair, asks: Sequence[Ask], states: Sequence[Sequence[Snapshot]], turns: int
 ) -> None:
     async def check(ask: Ask) -> None:
-        snapshot, *others = states[max(-1 - ask.age, -len(states))]
-        distant: Any = DistantSnapshot(snapshot, turns) if turns else snapshot
-        await ways.check(ask.request, distant, ask.viewer, *others)
+        # As far from each other: of two root fields that fail, the first one is told.
+        snapshots: Any = states[max(-1 - ask.age, -len(states))]
+        if turns:
+            snapshots = [DistantSnapshot(each, turns) for each in snapshots]
+        snapshot, *others = snapshots
+        await ways.check(ask.request, snapshot, ask.viewer, *others)
 
     await asyncio.gather(*map(check, asks))
 
