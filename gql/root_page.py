@@ -89,7 +89,7 @@ _PAGE = """\
 </ol>
 </section>
 </main>
-<footer>Revision {revision} of the store.</footer>
+<footer>Served by newsgraph.</footer>
 </body>
 </html>
 """
@@ -120,13 +120,13 @@ def root_route(repository: Repository) -> Route:
         newest = ArticleQuery(Window(first=NEWEST))
         (page,) = await snapshot.pages([newest], Visibility.PUBLISHED)
         counts = await snapshot.counts(Visibility.PUBLISHED)
-        body = render(counts, [entry(article) for article in page.items], snapshot.revision)
+        body = render(counts, [entry(article) for article in page.items])
         return conditional_response(request, body, strong_etag(body), _HEADERS)
 
     return Route("/", root_page)
 
 
-def render(counts: Counts, newest: Sequence[Entry], revision: int) -> bytes:
+def render(counts: Counts, newest: Sequence[Entry]) -> bytes:
     """The page as HTML."""
     return _PAGE.format(
         style=_STYLE,
@@ -139,7 +139,6 @@ def render(counts: Counts, newest: Sequence[Entry], revision: int) -> bytes:
         ),
         links="\n".join(f'<li><a href="{path}">{name}</a></li>' for path, name in _LINKS.items()),
         newest="\n".join(map(_article, newest)) or "<li>Nothing is published yet.</li>",
-        revision=revision,
     ).encode()
 
 

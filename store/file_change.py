@@ -61,6 +61,7 @@ class FileChange:
         base: the digest of its text up to then.
         aside: the file aside: before the change the new text, afterwards the former one.
         state: the file's state afterwards.
+        is_left: it was to be undone, and somebody was about to write over the new text: that stays.
     """
 
     def __init__(self, root: Path, path: str, new: str, base: str, folder: str) -> None:
@@ -68,6 +69,7 @@ class FileChange:
         self.new = new
         self.base = base
         self.state = FileState()
+        self.is_left = False
         self._root = root
         self._target = root / path
         self._is_made = False
@@ -143,7 +145,7 @@ class FileChange:
     def undo(self) -> None:
         """Have the file as it was, unless somebody has changed it since: that stays.
 
-        Raises: OSError.
+        So does the new text where a program has it open to write over it. Raises: OSError.
         """
         if not self._is_made:
             return
@@ -154,12 +156,14 @@ class FileChange:
         elif self.base == _NO_FILE:
             with contextlib.suppress(FileNotFoundError):
                 self._target.rename(self.aside)
-                if digest_of(self.aside) != self.new:
+                is_same = digest_of(self.aside) == self.new
+                if not is_same or self._is_being_written():
                     with contextlib.suppress(FileExistsError):
                         rename_new(self.aside, self._target)
+                        self.is_left = is_same
         else:
             with contextlib.suppress(FileNotFoundError):
-                self._exchange_back(self.new)
+                self._exchange_back(self.new, unless_open=True)
         flush_folder(self.folder)
 
     def end(self) -> None:
@@ -199,19 +203,22 @@ class FileChange:
     def _is_being_written(self) -> bool:
         return not self.aside.is_symlink() and is_open_for_writing(self.aside)
 
-    def _exchange_back(self, last: str) -> None:
+    def _exchange_back(self, last: str, *, unless_open: bool = False) -> None:
         """Have the file aside in its place again.
 
         What comes out has to be the `last` that was put there. If not, somebody has replaced that
         meanwhile and means their text, not the one that they did not see: back with it in turn.
+        `unless_open`: also if a program has it open, to write what would be lost with it.
         Raises: FileNotFoundError: somebody has removed the file, and what is aside with it.
         """
         while True:
             this = digest_of(self.aside)
             exchange(self.aside, self._target)
-            if digest_of(self.aside) == last:
+            is_open = unless_open and self._is_being_written()
+            if not is_open and digest_of(self.aside) == last:
                 return
-            last = this
+            self.is_left = is_open
+            last, unless_open = this, False
 
     def _state_now(self) -> FileState:
         """The file's state, in which a rename changes one time. Another file's is not taken."""

@@ -117,6 +117,11 @@ class FolderChange:
         """The states of the files that were written, by path."""
         return {change.path: change.state for change in self._written}
 
+    @property
+    def left(self) -> list[str]:
+        """The files that could not be put back, since programs have them open to write."""
+        return [change.path for change in (*self._written, *self._removed) if change.is_left]
+
     def make(self) -> None:
         """Change the files, and have that on the disk.
 
@@ -228,7 +233,8 @@ def note_begun(root: Path, begun: Begun) -> None:
 
 def forget_begun(root: Path) -> None:
     """To be called when the store knows of the write, or it was put back. Raises: OSError."""
-    (root / _BEGUN).unlink(missing_ok=True)
+    if os.path.lexists(root / _BEGUN):  # a file system that is read-only refuses in any case
+        (root / _BEGUN).unlink(missing_ok=True)
 
 
 def finish_writes(root: Path) -> Unfinished:

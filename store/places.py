@@ -286,9 +286,14 @@ class FolderPlace:
         except OutcomeUnknownError:  # the files stay, so that the next load makes both the same
             await self._loader.known()
             raise
-        except BaseException:
+        except BaseException as error:
             await asyncio.to_thread(change.undo)
             await self._loader.known()
+            if change.left:
+                raise OutcomeUnknownError(
+                    f"The store failed, and {change.left[0]} could not be put back: a program has "
+                    "it open to write."
+                ) from error
             raise
         with suppress(OSError):  # it is written, and the next turn will find nothing to do
             await asyncio.to_thread(change.end)

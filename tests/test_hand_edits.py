@@ -6,13 +6,23 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from store import Batch, ConflictError, FolderLoader, MemoryRepository, Visibility, renames
+from store import (
+    Batch,
+    ConflictError,
+    FolderLoader,
+    MemoryRepository,
+    OutcomeUnknownError,
+    StoreUnavailableError,
+    Visibility,
+    renames,
+)
 from store import file_change as module
 from store.file_change import FileChange, digest
 from store.folder_files import Begun, FolderChange, finish_writes, note_begun
@@ -172,17 +182,6 @@ def test_change_of_a_file_that_a_program_has_open_to_write_is_refused(desk):
     assert desk.state() == desk.fresh_state()
 
 
-@pytest.mark.usefixtures("system")
-def test_edit_while_the_store_takes_a_mutation_comes_after_it(desk):
-    """What a program writes to the former file, which it had opened before, is in its place."""
-    change = FolderChange(desk.folder, {PATH: b"new"}, {PATH: document("By hand").encode()})
-    change.make()
-    [aside] = (desk.folder / ".newsgraph-writing").rglob("*.md*")
-    aside.write_text(document("Late"))
-    change.end()
-    assert desk.text(PATH) == document("Late")
-
-
 class EditedRepository(MemoryRepository):
     """A store in whose turn somebody edits."""
 
@@ -194,6 +193,67 @@ class EditedRepository(MemoryRepository):
         if edit:
             edit()
         return await super().apply(batch)
+
+
+@pytest.mark.usefixtures("system")
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize("saves", [False, True])
+def test_edit_through_a_file_that_was_opened_before_a_mutation_is_undone_is_kept(
+    is_new, saves, tmp_path
+):
+    """The store refuses, and a program has the new text open to write over it: it stays there."""
+    repository = EditedRepository()
+    desk = Desk(repository, tmp_path)
+    if not is_new:
+        desk.edit(PATH, document("By hand"))
+        desk.load()
+    opened: list[Any] = []
+
+    def disk_is_full():
+        opened.append((tmp_path / PATH).open("r+"))
+        raise StoreUnavailableError("The disk is full.")
+
+    repository.edit = disk_is_full
+    fields = {**REQUIRED, "title": "By hand", "heat": 1}
+    with pytest.raises(OutcomeUnknownError, match=f"{PATH} could not be put back"):
+        desk.put(fields if is_new else {"heat": 1}, slug=SLUG)
+    with opened[0] as file:
+        if saves:
+            file.write(document("Saved"))
+            file.truncate()
+    desk.load()
+    assert desk.get(SLUG).title == ("Saved" if saves else "By hand")
+    assert [path.name for path in tmp_path.iterdir() if "newsgraph" in path.name] == []
+    assert desk.state() == desk.fresh_state()
+
+
+@pytest.mark.usefixtures("system")
+def test_edit_of_one_of_several_documents_keeps_that_of_another(desk):
+    """An edit has all files of a change undone, also one that somebody else has open by then."""
+    desk.edit("b.md", document("B"))
+    change = FolderChange(
+        desk.folder,
+        {PATH: b"new", "b.md": b"new b"},
+        {PATH: document("By hand").encode(), "b.md": document("B").encode()},
+    )
+    change.make()
+    with (desk.folder / "b.md").open("r+") as file:
+        change.undo()
+        file.write(document("Saved"))
+        file.truncate()
+    assert desk.text("b.md") == document("Saved")
+    assert desk.text(PATH) == document("By hand")
+
+
+@pytest.mark.usefixtures("system")
+def test_edit_while_the_store_takes_a_mutation_comes_after_it(desk):
+    """What a program writes to the former file, which it had opened before, is in its place."""
+    change = FolderChange(desk.folder, {PATH: b"new"}, {PATH: document("By hand").encode()})
+    change.make()
+    [aside] = (desk.folder / ".newsgraph-writing").rglob("*.md*")
+    aside.write_text(document("Late"))
+    change.end()
+    assert desk.text(PATH) == document("Late")
 
 
 @pytest.mark.usefixtures("system")

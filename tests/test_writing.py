@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import resource
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -883,3 +884,23 @@ def test_folder_and_store_agree_after_anything(steps):
                 assert desk.state() == desk.fresh_state()
         desk.load()
         assert desk.state() == desk.fresh_state()
+
+
+def test_mutation_on_a_read_only_file_system_has_changed_nothing(tmp_path):
+    """Where nothing can be written, nothing has to be put back."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only who may mount a file system can have one that is read-only")
+    try:
+        desk = Desk(MemoryRepository(), folder)
+        desk.take((PATH, document()))
+        before = desk.text(PATH)
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        for slug in (SLUG, "2026-01-02-b"):
+            with pytest.raises(StoreUnavailableError, match="Read-only file system"):
+                desk.put({**REQUIRED, "heat": 7}, slug=slug)
+        assert desk.text(PATH) == before
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -28,7 +28,8 @@ AfterChange = Annotated[
     str | None,
     strawberry.argument(
         description="Only what happened after this cursor. It comes from `changes` with the same "
-        "filter and the same rights, or from a mutation; after any other one comes a GAP."
+        "filter and the same rights, or, without a filter, from a mutation; after any other one "
+        "comes a GAP."
     ),
 ]
 
