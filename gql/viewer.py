@@ -40,17 +40,28 @@ _IMPLIED = {
 class Viewer:
     """The one for whom a request is answered; without scopes, the public. Never changed.
 
-    `scopes`: those given and what they imply. `name`: whose key or token it is, for logs and rate
-    limits; None for the public. `visibility` tells which articles are there for this viewer, and
-    `may_read_secured` whether what is secured in them is; `mark` is the same for viewers who see
-    the same.
+    Attributes:
+        scopes: The rights given, and those that they imply.
+        name: Whose key or token it is, for people who read logs; None for the public.
+        id: The identity of the key or token, by which callers are told apart: a name can be given
+            again when its key is revoked, an identity cannot. None for the public.
+        visibility: Which articles are there for this viewer.
+        may_read_secured: Whether what is secured in them is shown.
+        mark: The same for viewers who see the same.
     """
 
-    __slots__ = ("mark", "may_read_secured", "name", "scopes", "visibility")
+    __slots__ = ("id", "mark", "may_read_secured", "name", "scopes", "visibility")
 
-    def __init__(self, scopes: AbstractSet[Scope] = frozenset(), name: str | None = None) -> None:
+    def __init__(
+        self,
+        scopes: AbstractSet[Scope] = frozenset(),
+        name: str | None = None,
+        *,
+        id: str | None = None,
+    ) -> None:
         self.scopes = frozenset(scopes).union(*(_IMPLIED.get(scope, ()) for scope in scopes))
         self.name = name
+        self.id = name if id is None else id
         self.visibility = (
             Visibility.ALL if Scope.READ_DRAFTS in self.scopes else Visibility.PUBLISHED
         )

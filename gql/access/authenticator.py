@@ -138,7 +138,7 @@ class Authenticator:
         key = self.keys.find(text)
         if key is None:
             raise _refused("the key is not known, has been revoked or has expired")
-        viewer = Viewer(frozenset(key.scopes), name=key.name)
+        viewer = Viewer(frozenset(key.scopes), name=key.name, id=key.identity)
         # A key may be written with any number of spaces before it, so that there is no end of them.
         if len(credentials) <= MAX_REMEMBERED_BYTES:
             self._remember(credentials, key, viewer)

@@ -33,6 +33,7 @@ _KEY = re.compile(r"ng_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 _HINT_LENGTH = 4
+_IDENTITY_DIGITS = 32  # of the hash: the id alone can be given to another key by who edits the file
 
 
 class KeyFileError(SettingsError):
@@ -49,6 +50,11 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     hint: str
     created: datetime
     expires: datetime | None = None
+
+    @property
+    def identity(self) -> str:
+        """What tells this key from every other, also from a later one of the same name."""
+        return f"key:{self.id}:{self.digest[:_IDENTITY_DIGITS]}"
 
     def is_valid(self, now: datetime) -> bool:
         """Whether it has not expired yet."""
