@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
 
+from .characters import clean_name
 from .diagnostics import Code
 from .frontmatter import guessed_type, is_null, json_value
 from .model import Metadata
@@ -212,6 +213,23 @@ class Fields:
             return None
         return self.read(key, lambda node: self._text(self.name_of(key), node, clean)) or None
 
+    def name(self, key: str, clean: Callable[[str], str] = str) -> str | None:
+        """A text that is a name: what would make it look like another is replaced, and noted."""
+        text = self.text(key, clean)
+        return text and self._clean_name(self.name_of(key), text, self.line_of(key))
+
+    def _clean_name(self, name: str, text: str, line: int) -> str:
+        cleaned = clean_name(text)
+        if cleaned != text:
+            self.notes.warning(
+                Code.BAD_TEXT,
+                f"{name} has characters that change the direction of text, as names should not; "
+                "\ufffd stands in their place.",
+                line,
+                "Remove the characters that cannot be seen.",
+            )
+        return cleaned
+
     def require_text(self, key: str, clean: Callable[[str], str], missing: Code) -> str | None:
         """Text without which there is no document."""
         text = self.require(key, lambda node: self._text(self.name_of(key), node, clean), missing)
@@ -221,7 +239,7 @@ class Fields:
         return text or None
 
     def texts(self, key: str) -> Iterator[tuple[str, int]]:
-        """The texts of a list, white space folded, with the line of each."""
+        """The names in a list, white space folded, with the line of each."""
         unusable = []
         for node, name in self._items(key):
             try:
@@ -231,7 +249,7 @@ class Fields:
                 unusable.append(json_value(node))
                 continue
             if text:
-                yield text, node.line
+                yield self._clean_name(name, text, node.line), node.line
         unusable += self._beyond(key)
         if unusable:
             self.keep(key, unusable)

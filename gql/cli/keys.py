@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from ..access import ApiKey, KeyFile, expiry
@@ -14,7 +13,7 @@ from ..loading import make_own_folder
 from ..settings import Settings
 from ..viewer import Scope
 from .options import with_settings
-from .output import err, out, print_json
+from .output import err, escape, out, print_json
 
 PLACE = ("keys", "store", "folder")
 
@@ -89,7 +88,7 @@ def list_keys(
         table.add_column(column, overflow="fold")
     for key in found:
         created = f"{key.created:%Y-%m-%d}"
-        table.add_row(key.name, ", ".join(key.scopes), created, _until(key), f"…{key.hint}")
+        table.add_row(escape(key.name), ", ".join(key.scopes), created, _until(key), f"…{key.hint}")
     out.print(table, soft_wrap=False)
 
 
