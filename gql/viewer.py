@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -13,6 +14,11 @@ from store import Visibility
 from .errors import GraphError
 from .hosts import is_loopback
 
+_OWN_SITES = (
+    None,
+    b"same-origin",
+    b"none",
+)  # none: typed or bookmarked; other programs say nothing
 _FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 
 
@@ -87,7 +93,9 @@ def is_local(scope: AsgiScope) -> bool:
 
     The address alone does not tell: a proxy here passes on strangers' requests, a page from
     elsewhere may bind its name to this address (DNS rebinding), or ask from a browser here. Hence
-    no forwarding headers, and a Host and an Origin, where there is one, that mean this machine.
+    no forwarding headers, and a Host and an Origin, where there is one, that mean this machine. A
+    browser sends no Origin with what a page embeds or links to, but says in Sec-Fetch-Site whether
+    that page is ours (https://www.w3.org/TR/fetch-metadata/).
     """
     headers = dict(scope["headers"])
     client = scope.get("client")
@@ -97,8 +105,14 @@ def is_local(scope: AsgiScope) -> bool:
         and is_loopback(client[0])
         and is_loopback(_host_name(b"//" + headers.get(b"host", b"")))
         and (origin is None or is_loopback(_host_name(origin)))
+        and (headers.get(b"sec-fetch-site") in _OWN_SITES or _is_same_site_page(headers))
         and not any(header in headers for header in _FORWARDING)
     )
+
+
+def _is_same_site_page(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether it is from a page of another port of the same host, which CORS is to decide on."""
+    return headers.get(b"sec-fetch-site") == b"same-site" and b"origin" in headers
 
 
 def _host_name(address: bytes) -> str:
