@@ -200,8 +200,8 @@ class Metrics:
         )
         self._operations = Counter(
             "newsgraph_graphql_operations",
-            f"GraphQL operations by name, of which {MAX_OPERATIONS} are told apart, and as many more of "
-            "clients with a key.",
+            f"GraphQL operations by name, of which {MAX_OPERATIONS} are told apart, and as many "
+            "more of clients with a key.",
             ("operation",),
             registry=registry,
         )

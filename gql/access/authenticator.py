@@ -176,8 +176,23 @@ def authenticator(settings: Settings) -> Authenticator:
 
         issuer, audience = settings.jwt_issuer or "", settings.jwt_audience or ""  # both are set
         tokens = TokenVerifier(IssuerKeys(settings.jwks), issuer, audience)
-    keys = KeyRing(KeyFile(settings.keys_path))
+    file = KeyFile(settings.keys_path)
+    _warn_of_exposure(file)
+    keys = KeyRing(file)
     return Authenticator(keys, tokens, anonymous=settings.anonymous, preview=settings.drafts)
+
+
+def _warn_of_exposure(file: KeyFile) -> None:
+    """Say at the start who else may read the keys. Raises: KeyFileError: anybody may write them."""
+    mode = file.exposed_mode()
+    if mode is not None:
+        file.read()
+        log.warning(
+            "keys_exposed",
+            file=str(file.path),
+            reason=f"Other users may read or write it: its mode is {mode:04o}.",
+            remedy=f"chmod 600 {file.path}",
+        )
 
 
 def _refused(reason: str) -> UnauthenticatedError:
