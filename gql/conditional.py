@@ -88,5 +88,4 @@ def conditional_response(
         last_modified,
     ):
         return Response(status_code=304, headers=validators)
-    nosniff = {"X-Content-Type-Options": "nosniff"}
-    return Response(body, headers={**headers, **validators, **nosniff})
+    return Response(body, headers={**headers, **validators})

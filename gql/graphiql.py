@@ -57,9 +57,7 @@ def page_response(page: GraphiQLPage, request: Request) -> Response:
             "Cache-Control": "no-cache",
             "Content-Security-Policy": page.csp,
             "ETag": page.etag,
-            "Referrer-Policy": "no-referrer",
             "Vary": "Accept",
-            "X-Content-Type-Options": "nosniff",
         },
     )
     if page.etag in request.headers.get("if-none-match", ""):
@@ -94,7 +92,6 @@ _ASSET_HEADERS = {
     # A worker obeys the policy of its own file, not the page's.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'",
     "Vary": "Accept-Encoding",
-    "X-Content-Type-Options": "nosniff",
 }
 
 # Said here, because a machine's own table of types may differ, and browsers insist on these.
@@ -208,7 +205,7 @@ def _fallback_page() -> GraphiQLPage:
 
 
 async def _fallback_script(_: Request) -> Response:
-    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": "no-cache"}
     return FileResponse(
         HERE / "graphiql_fallback.js", headers=headers, media_type="text/javascript"
     )

@@ -15,6 +15,7 @@ from store import (
     TinyDBRepository,
 )
 from store.atomic_file import make_folder
+from store.errors import remedy_of
 
 from .logs import get_logger
 from .settings import Settings
@@ -46,7 +47,10 @@ def make_own_folder(folder: Path) -> None:
     except OSError as error:
         raise StoreUnavailableError(
             f"The store's folder {folder} cannot be made: {error.strerror}. "
-            "Name a file for the store that can be written, with --store (NEWSGRAPH_STORE)."
+            + remedy_of(
+                error,
+                "Name a file for the store that can be written, with --store (NEWSGRAPH_STORE).",
+            )
         ) from None
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any, Literal
+from io import StringIO
+from typing import Any, Literal, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, ExcInfo, Processor
+
+from store.characters import escape_unseen
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -32,9 +35,10 @@ def configure_logging(level: str, format: Literal["console", "json"]) -> None:
         ]
     else:
         renderer = [
+            _escaped,
             structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
+                colors=sys.stderr.isatty(), exception_formatter=_print_traceback
+            ),
         ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -60,6 +64,28 @@ def configure_logging(level: str, format: Literal["console", "json"]) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def _escaped(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """An event whose values cannot make a terminal do anything, nor look like another line.
+
+    Clients choose paths, names and headers. In JSON such characters are escaped anyway.
+    """
+    return {key: _shown(value) for key, value in event.items()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return escape_unseen(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_shown(item) for item in value]
+    return value  # shown by its repr, or a traceback
+
+
+def _print_traceback(to: TextIO, exception: ExcInfo) -> None:
+    text = StringIO()
+    structlog.dev.plain_traceback(text, exception)
+    to.write("\n".join(map(escape_unseen, text.getvalue().split("\n"))))
 
 
 def get_logger() -> Any:

@@ -21,6 +21,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
+from starlette.types import Scope
 
 from store import LoadReport, Severity, Snapshot, Visibility, Window
 
@@ -29,7 +30,10 @@ from .http import RequestSummary
 
 MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 MAX_OPERATIONS = 100
-"""How many names of operations are told apart: clients make them up."""
+"""How many names of operations are told apart: clients make them up.
+
+So many of clients with a key, and as many of those without, who cannot take the others' room.
+"""
 MAX_NAME_LENGTH = 200
 """How long such a name may be."""
 FLUSH_EVERY_S = 1.0
@@ -196,7 +200,8 @@ class Metrics:
         )
         self._operations = Counter(
             "newsgraph_graphql_operations",
-            f"GraphQL operations by name, of which {MAX_OPERATIONS} are told apart.",
+            f"GraphQL operations by name, of which {MAX_OPERATIONS} are told apart, and as many "
+            "more of clients with a key.",
             ("operation",),
             registry=registry,
         )
@@ -229,7 +234,8 @@ class Metrics:
         self._caches = CacheMetrics(registry, caches)
         self.streams = StreamMetrics(registry)
         self._tallies: dict[tuple[str, str, int, str | None], _Tally] = {}
-        self._names: set[str | None] = set()
+        self._anonymous_names: set[str | None] = set()
+        self._trusted_names: set[str | None] = set()
         self._flush_at = 0.0
         self._registry = _shared(registry)
 
@@ -242,6 +248,7 @@ class Metrics:
         started: float,
         ended: float,
         summary: RequestSummary | None,
+        scope: Scope,
     ) -> None:
         """Count a request.
 
@@ -252,7 +259,7 @@ class Metrics:
         try:
             tally = self._tallies[method, route, status, name]
         except KeyError:
-            tally = self._new_tally(method, route, status, name)
+            tally = self._new_tally(method, route, status, name, scope)
         duration_s = ended - started
         tally.buckets[bisect_left(_BUCKETS_S, duration_s)] += 1
         tally.duration_s += duration_s
@@ -286,13 +293,16 @@ class Metrics:
                 self._counted_ways[way] = count
         self._caches.flush()
 
-    def _new_tally(self, method: str, route: str, status: int, name: str | None) -> _Tally:
+    def _new_tally(
+        self, method: str, route: str, status: int, name: str | None, scope: Scope
+    ) -> _Tally:
         """Where requests like this are noted. Clients make up methods and names: few are known."""
         known = method if method in _METHODS else OTHER
-        if name not in self._names:
-            if len(self._names) >= MAX_OPERATIONS or len(name or "") > MAX_NAME_LENGTH:
+        if name not in self._anonymous_names and name not in self._trusted_names:
+            names = self._trusted_names if _has_key(scope) else self._anonymous_names
+            if len(names) >= MAX_OPERATIONS or len(name or "") > MAX_NAME_LENGTH:
                 name = OTHER
-            self._names.add(name)
+            names.add(name)
         return self._tallies.setdefault((known, route, status, name), _Tally())
 
     def loaded(self, report: LoadReport | None) -> None:
@@ -322,6 +332,12 @@ class Metrics:
             families = [each for each in families if not each.name.startswith(_CACHE_PREFIX)]
         encode, media_type = choose_encoder(accept)
         return encode(_Families(chain(families, store))), media_type
+
+
+def _has_key(scope: Scope) -> bool:
+    """Whether a request came with a key or token that is good."""
+    viewer = scope.get("state", {}).get("viewer")
+    return viewer is not None and viewer.id is not None
 
 
 def _add(histogram: Histogram, tally: _Tally) -> None:

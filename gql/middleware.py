@@ -10,7 +10,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .access import AuthenticationMiddleware, Authenticator, RateLimiter, RateLimitMiddleware
 from .cache import CacheRegistry
-from .http import Application, CorsMiddleware, HeaderMap, Middleware, Reply, compose
+from .http import (
+    Application,
+    CorsMiddleware,
+    HeaderMap,
+    Middleware,
+    Reply,
+    SecurityHeadersMiddleware,
+    compose,
+)
 from .metrics import Metrics
 from .telemetry import Observer, TelemetryMiddleware
 
@@ -58,7 +66,8 @@ def with_middleware(  # noqa: PLR0913  # a parameter for each part
     no rate limit.
     """
     middleware: list[Middleware] = [
-        partial(TelemetryMiddleware, note=metrics.note, observers=observers, paths=(GRAPHQL_PATH,))
+        partial(TelemetryMiddleware, note=metrics.note, observers=observers, paths=(GRAPHQL_PATH,)),
+        SecurityHeadersMiddleware,
     ]
     if origins:
         middleware.append(partial(CorsMiddleware, origins=origins, caches=caches))

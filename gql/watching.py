@@ -15,6 +15,7 @@ from watchfiles._rust_notify import WatchfilesRustInternalError
 from watchfiles.main import FileChange
 
 from store import FolderLoader, LoadReport, Repository, StoreError, Window
+from store.errors import remedy_of
 from store.file_lock import locked
 from store.model import Diagnostic
 
@@ -102,7 +103,10 @@ class FolderWatcher:
                 except BlockingIOError:
                     pass
                 except OSError as error:
-                    self._fail(f"{self._turn_file} cannot be made or locked: {error.strerror}.")
+                    remedy = remedy_of(error, "Give the server the right to write there.")
+                    self._fail(
+                        f"{self._turn_file} cannot be made or locked: {error.strerror}. {remedy}"
+                    )
                 else:
                     break
                 await asyncio.sleep(RETRY_S)

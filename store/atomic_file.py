@@ -15,14 +15,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import OutcomeUnknownError, StoreBusyError, StoreUnavailableError
+from .errors import OutcomeUnknownError, StoreBusyError, StoreUnavailableError, remedy_of
 from .file_lock import locked
 
 _PRIVATE = 0o600  # a store may hold drafts and secured texts
 _BUFFER_BYTES = 1 << 20
 _REMEDIES = {
-    errno.ENOSPC: "The disk is full: free some space.",
-    errno.EDQUOT: "The disk quota is used up: free some space.",
     errno.EFBIG: "The file would be larger than this process may write: raise the limit.",
     errno.EACCES: "Give this user the right to read and write the file and its folder.",
     errno.EPERM: "Give this user the right to read and write the file and its folder.",
@@ -65,7 +63,8 @@ def unavailable(doing: str, path: Path) -> Iterator[None]:
         _log.warning("Cannot %s the store %s: %s. %s", doing, path, error.strerror, _STOPPED)
         raise StoreBusyError from error
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "Look at the disk and try again.")
+        remedy = _REMEDIES.get(error.errno or 0)
+        remedy = remedy or remedy_of(error, "Look at the disk and try again.")
         raise StoreUnavailableError(
             f"Cannot {doing} the store {path}: {error.strerror or error}. {remedy}"
         ) from error
@@ -152,6 +151,9 @@ def _write(
     with os.fdopen(handle, "wb", _BUFFER_BYTES) as file:
         file.writelines(chunks)
         file.flush()
+        if old is not None and (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+            with contextlib.suppress(PermissionError):  # only root may give files away
+                os.fchown(handle, old.st_uid, old.st_gid)
         os.fchmod(handle, _PRIVATE if mode is None else mode)
         # Clocks tick slowly beside disks; two states of the file must never have the same time.
         now_ns = max(time.time_ns(), old.st_mtime_ns + 1 if old else 0)

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from .model import Diagnostic, Severity
 
+MAX_PROBLEMS = 100
+"""How many warnings one file may have: thousands of them help nobody, and take a lot of memory."""
+
 _FIELD = re.compile(r"`([^`]+)`")
 _PARTS = re.compile(r"[][.]+")
 
@@ -26,6 +29,7 @@ class Code(StrEnum):
     UNREADABLE_YAML = "UNREADABLE_YAML"
     TOO_DEEP = "TOO_DEEP"
     ALIASES_EXPLODE = "ALIASES_EXPLODE"
+    TOO_MANY_VALUES = "TOO_MANY_VALUES"
     DUPLICATE_KEY = "DUPLICATE_KEY"
     # Its fields
     MISSING_TITLE = "MISSING_TITLE"
@@ -36,6 +40,7 @@ class Code(StrEnum):
     BAD_DATE = "BAD_DATE"
     BAD_URL = "BAD_URL"
     BAD_TEXT = "BAD_TEXT"
+    TOO_MANY_PROBLEMS = "TOO_MANY_PROBLEMS"
     # Across documents
     DUPLICATE_SLUG = "DUPLICATE_SLUG"
     DUPLICATE_URL = "DUPLICATE_URL"

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
+from .characters import escape_unseen
 from .diagnostics import Code
 from .fields import SIZES, Fields, as_flag, as_integer, as_moment, as_scalar, as_url
 from .frontmatter import Limits
@@ -15,6 +16,7 @@ from .model import Article, Image, Linked, ProviderMention, Related
 from .names import article_slug, domain_key, topic_slug
 from .reading import FrontMatter, Notes, Reading, read_front_matter
 from .text import excerpt_text, title_text
+from .treebuilder import shown
 from .urls import canonical_url
 
 _OUTER_BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
@@ -40,6 +42,14 @@ def read_document(path: str, data: bytes, limits: Limits) -> Reading:
     if title is None or published is None or provider is None or secured is None:
         return notes.reading()
     slug = article_slug(PurePosixPath(path).stem, title, published)
+    if escape_unseen(slug) != slug:
+        notes.error(
+            Code.BAD_TEXT,
+            f"The file's name, {shown(slug)}, has characters that cannot be seen.",
+            1,
+            "Rename the file.",
+        )
+        return notes.reading()
     topics = _topics(fields)
     urls = _urls(fields)
     article = Article(
@@ -54,7 +64,7 @@ def read_document(path: str, data: bytes, limits: Limits) -> Reading:
         cdn_amp_web_url=urls["cdnAmpWebUrl"],
         excerpt=fields.text("excerpt", excerpt_text),
         content=_content(fields, front_matter),
-        category=fields.text("category"),
+        category=fields.name("category"),
         # Interned, so that a default that is written is the default when the article is encoded.
         type=sys.intern(fields.text("type") or "article"),
         quality=fields.read("quality", as_integer) or 0,
@@ -137,7 +147,7 @@ def _required_provider(fields: Fields) -> ProviderMention | None:
     node = fields.require("provider", lambda _: fields.mapping("provider"), Code.MISSING_PROVIDER)
     if node is None:
         return None
-    domain = domain_key(node.text("domain") or "")
+    domain = domain_key(node.name("domain") or "")
     if domain:
         return _provider(node, domain)
     node.notes.error(
@@ -151,7 +161,7 @@ def _required_provider(fields: Fields) -> ProviderMention | None:
 
 def _provider(fields: Fields, domain: str) -> ProviderMention:
     """What a mapping says of a provider."""
-    name = fields.text("name", title_text)
+    name = fields.name("name", title_text)
     if name is None:
         fields.notes.warning(
             Code.MISSING_PROVIDER,
@@ -225,7 +235,7 @@ def _related(fields: Fields) -> Related | None:
 def _related_provider(fields: Fields, links: Linked) -> ProviderMention | None:
     """The provider that is written, its domain taken from the story's address if need be."""
     node = fields.read("provider", lambda _: fields.mapping("provider"))
-    domain = domain_key(node.text("domain") or "") if node else ""
+    domain = domain_key(node.name("domain") or "") if node else ""
     if not domain:
         host = urlsplit(links.url or links.amp_web_url or links.cdn_amp_web_url or "").hostname
         domain = domain_key(host or "").removeprefix("www.")

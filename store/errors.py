@@ -21,6 +21,7 @@ each class to a stable code for GraphQL clients; `code` is that code.
 
 from __future__ import annotations
 
+import errno
 from typing import NamedTuple
 
 
@@ -152,3 +153,19 @@ class OutcomeUnknownError(StoreError):
             f"It is not known whether this was written. {why} Read again what it is about, or send "
             "the same request again under the same Idempotency-Key: it is done once."
         )
+
+
+# Causes that are the same wherever the operating system tells of them.
+_SYSTEM_REMEDIES = {
+    errno.EMFILE: "Raise the limit of open files: ulimit -n 65536 in a shell, LimitNOFILE=65536 "
+    "in a systemd service, --ulimit nofile=65536 for a container.",
+    errno.ENFILE: "The whole system has too many files open: raise its limit with "
+    "sysctl fs.file-max, or see which process has them (lsof).",
+    errno.ENOSPC: "The disk is full: free some space.",
+    errno.EDQUOT: "The disk quota is used up: free some space.",
+}
+
+
+def remedy_of(error: OSError, otherwise: str) -> str:
+    """What to do about what the operating system refuses; `otherwise`: where its cause is local."""
+    return _SYSTEM_REMEDIES.get(error.errno or 0, otherwise)

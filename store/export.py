@@ -13,7 +13,7 @@ import msgspec
 
 from .characters import clean_text
 from .documents import body_content
-from .errors import FolderNotEmptyError, StoreError
+from .errors import FolderNotEmptyError, StoreError, remedy_of
 from .model import (
     Article,
     Image,
@@ -120,7 +120,7 @@ async def export_folder(
     except OSError as e:
         raise StoreError(
             f"{e.filename or folder} cannot be written: {e.strerror}. "
-            "Give a folder that can be written, on a disk with room."
+            + remedy_of(e, "Give a folder that can be written, on a disk with room.")
         ) from e
     return written
 

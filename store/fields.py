@@ -12,15 +12,20 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
 
+from .characters import clean_name
 from .diagnostics import Code
 from .frontmatter import guessed_type, is_null, json_value
 from .model import Metadata
 from .nodes import Mapping, Node, Scalar, Sequence
 from .reading import Notes
 from .text import fold_space, url_text
+from .treebuilder import shown
 from .urls import is_web_url
 
 T = TypeVar("T")
+
+MAX_ITEMS = 1_000
+"""How many entries of a list count: each becomes a term of indexes, or is looked up by others."""
 
 INT32 = range(-(2**31), 2**31)
 SIZES = range(2**31)
@@ -33,7 +38,6 @@ _MOMENT = re.compile(
     r"[ \t]*(?:[Zz]|UTC|GMT|([-+])(\d\d?):?(\d\d)?)?)?",
     re.ASCII,
 )
-_SHOWN = 60
 
 
 class UnusableError(Exception):
@@ -44,10 +48,6 @@ class UnusableError(Exception):
         self.code = code
         self.why = why
         self.remedy = remedy
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
 
 
 def as_scalar(node: Node) -> Scalar:
@@ -63,14 +63,14 @@ def as_integer(node: Node, allowed: range = INT32) -> int:
     text = as_scalar(node).text.strip()
     if not _INTEGER.fullmatch(text):
         raise UnusableError(
-            Code.WRONG_TYPE, f"is not a whole number: {_shown(text)}", "Write digits only."
+            Code.WRONG_TYPE, f"is not a whole number: {shown(text)}", "Write digits only."
         )
     # Python refuses to convert thousands of digits; twenty say enough.
     number = int(text[:20]) if len(text) > 20 else int(text)
     if number not in allowed:
         raise UnusableError(
             Code.OUT_OF_RANGE,
-            f"is out of range: {_shown(text)}",
+            f"is out of range: {shown(text)}",
             f"Write a number from {allowed.start} to {allowed.stop - 1}.",
         )
     return number
@@ -84,7 +84,7 @@ def as_flag(node: Node) -> bool:
     if text in _FALSE:
         return False
     raise UnusableError(
-        Code.WRONG_TYPE, f"is not true or false: {_shown(text)}", "Write true or false."
+        Code.WRONG_TYPE, f"is not true or false: {shown(text)}", "Write true or false."
     )
 
 
@@ -100,7 +100,7 @@ def as_moment(node: Node) -> datetime:
     except (ValueError, OverflowError):
         raise UnusableError(
             Code.BAD_DATE,
-            f"is not a date that exists: {_shown(text)}",
+            f"is not a date that exists: {shown(text)}",
             "Write it like 2020-06-11T17:30:00Z.",
         ) from None
 
@@ -127,7 +127,7 @@ def as_url(node: Node) -> str:
         return url
     raise UnusableError(
         Code.BAD_URL,
-        f"is not a web address: {_shown(url)}",
+        f"is not a web address: {shown(url)}",
         "Write the whole address, from http:// or https:// on.",
     )
 
@@ -213,6 +213,23 @@ class Fields:
             return None
         return self.read(key, lambda node: self._text(self.name_of(key), node, clean)) or None
 
+    def name(self, key: str, clean: Callable[[str], str] = str) -> str | None:
+        """A text that is a name: what would make it look like another is replaced, and noted."""
+        text = self.text(key, clean)
+        return text and self._clean_name(self.name_of(key), text, self.line_of(key))
+
+    def _clean_name(self, name: str, text: str, line: int) -> str:
+        cleaned = clean_name(text)
+        if cleaned != text:
+            self.notes.warning(
+                Code.BAD_TEXT,
+                f"{name} has characters that change the direction of text, as names should not; "
+                "\ufffd stands in their place.",
+                line,
+                "Remove the characters that cannot be seen.",
+            )
+        return cleaned
+
     def require_text(self, key: str, clean: Callable[[str], str], missing: Code) -> str | None:
         """Text without which there is no document."""
         text = self.require(key, lambda node: self._text(self.name_of(key), node, clean), missing)
@@ -222,7 +239,7 @@ class Fields:
         return text or None
 
     def texts(self, key: str) -> Iterator[tuple[str, int]]:
-        """The texts of a list, white space folded, with the line of each."""
+        """The names in a list, white space folded, with the line of each."""
         unusable = []
         for node, name in self._items(key):
             try:
@@ -232,7 +249,8 @@ class Fields:
                 unusable.append(json_value(node))
                 continue
             if text:
-                yield text, node.line
+                yield self._clean_name(name, text, node.line), node.line
+        unusable += self._beyond(key)
         if unusable:
             self.keep(key, unusable)
 
@@ -252,6 +270,7 @@ class Fields:
                 unusable.append(json_value(node))
             else:
                 values.append(value)
+        unusable += self._beyond(key)
         if unusable:
             self.keep(key, unusable)
         return tuple(values)
@@ -273,9 +292,21 @@ class Fields:
             self.notes.warning(Code.WRONG_TYPE, message, node.line, "Write each entry after a -.")
             yield node, name
             return
-        for i, item in enumerate(node.items):
+        if len(node.items) > MAX_ITEMS:
+            message = (
+                f"{name} has {len(node.items):,} entries; the first {MAX_ITEMS:,} count, and the "
+                "others are kept in `metadata`."
+            )
+            self.notes.warning(Code.TOO_MANY_VALUES, message, node.line, "Remove some of them.")
+        for i, item in enumerate(node.items[:MAX_ITEMS]):
             if not (isinstance(item, Scalar) and is_null(item)):
                 yield item, f"`{self._where}{key}[{i}]`"
+
+    def _beyond(self, key: str) -> list[Any]:
+        """The entries of a list that are too many to count."""
+        node = self.node(key)
+        items = node.items[MAX_ITEMS:] if isinstance(node, Sequence) else ()
+        return [json_value(item) for item in items]
 
     def _text(self, name: str, node: Node, clean: Callable[[str], str]) -> str:
         scalar = as_scalar(node)
@@ -283,7 +314,7 @@ class Fields:
         if guessed:
             self.notes.warning(
                 Code.WRONG_TYPE,
-                f"{name} is text, but YAML reads {_shown(scalar.text)} as {guessed}.",
+                f"{name} is text, but YAML reads {shown(scalar.text)} as {guessed}.",
                 scalar.line,
                 "Put the value in quotes.",
             )

@@ -19,6 +19,7 @@ import msgspec
 
 from .diagnostics import Code, error
 from .documents import read_document
+from .errors import remedy_of
 from .file_state import FileState
 from .frontmatter import Limits
 from .reading import Reading, too_large
@@ -72,7 +73,7 @@ def read_file(root: str, path: str, limits: Limits) -> FileReading:
             path,
             Code.UNREADABLE_FILE,
             f"The file cannot be read: {e.strerror}.",
-            remedy="Give the user that runs newsgraph the right to read it.",
+            remedy=remedy_of(e, "Give the user that runs newsgraph the right to read it."),
         )
         return FileReading(path, reading=Reading(diagnostics=(problem,)))
     return FileReading(path, FileState.of(status), reading)

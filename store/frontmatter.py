@@ -7,7 +7,8 @@ come. Composing in C would recurse: a file of 100,000 brackets would end the pro
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,9 +16,8 @@ import yaml
 
 from .characters import clean_text, clean_yaml, first_bad
 from .diagnostics import Code
-from .nesting import looks_deep
 from .nodes import Mapping, Node, Scalar, Sequence
-from .treebuilder import Problem, TreeBuilder, UnreadableError, too_deep
+from .treebuilder import Problem, TreeBuilder, UnreadableError
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -32,13 +32,10 @@ _TAKERS: dict[Any, Callable[[TreeBuilder, Any], None]] = {
     yaml.AliasEvent: TreeBuilder.alias,
     yaml.DocumentStartEvent: TreeBuilder.document,
 }
-_OPENERS = (
-    yaml.BlockSequenceStartToken,
-    yaml.BlockMappingStartToken,
-    yaml.FlowSequenceStartToken,
-    yaml.FlowMappingStartToken,
-)
-_CLOSERS = (yaml.BlockEndToken, yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
+_TAG_DIRECTIVE = re.compile(r"^%TAG", re.MULTILINE)
+_MAX_TAG_DIRECTIVES = 16
+_FEWEST_NODES, _BYTES_FOR_A_NODE, _SHARED = 400, 50, 2
+_MAX_NUMBER_LENGTH = 100
 _INT64 = range(-(2**63), 2**63)
 
 # What the parser says, in words that tell a writer what to change.
@@ -57,13 +54,27 @@ _REMEDIES = {
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How large a file and how deep its nesting may be, before any parser sees it.
+    """How much one file may hold, so that none costs much more than another of its size.
 
-    `max_size_bytes` also bounds what a document's aliases may expand to.
+    Attributes:
+        max_size_bytes: The size of the file, and of its front matter with aliases expanded.
+        max_depth: How deep its front matter may nest.
+        documents: How many are read at once, which then share the keys and values of two.
     """
 
     max_size_bytes: int = 1 << 20
     max_depth: int = 32
+    documents: int = 1
+
+    @property
+    def max_nodes(self) -> int:
+        """How many keys, values and collections the front matter may have, aliases expanded.
+
+        Each takes more time and memory than many bytes of text; documents have some hundreds.
+        """
+        most = self.max_size_bytes // _BYTES_FOR_A_NODE
+        share = most * _SHARED // max(_SHARED, self.documents)
+        return max(_FEWEST_NODES, share)
 
 
 class Parts(NamedTuple):
@@ -107,8 +118,8 @@ def split(text: str, *, all_yaml: bool = False) -> Parts | None:
 def parse(parts: Parts, limits: Limits) -> Tree:
     """The located tree of the front matter.
 
-    Raises: UnreadableError: YAML that cannot be read, is nested too deeply, has aliases that
-        explode, or is no mapping.
+    Raises: UnreadableError: YAML that cannot be read, is nested too deeply, has too many values or
+        aliases that explode, or is no mapping.
     """
     problems: list[Problem] = []
     text = parts.yaml
@@ -116,8 +127,13 @@ def parse(parts: Parts, limits: Limits) -> Tree:
     if bad is not None:
         problems.append(_bad_text(parts.yaml_line + text.count("\n", 0, bad) + 1))
         text = clean_yaml(text)
-    _refuse_depth(text, parts.yaml_line, limits.max_depth)
-    builder = TreeBuilder(parts.yaml_line + 1, limits.max_depth, limits.max_size_bytes)
+    _refuse_directives(text, parts.yaml_line)
+    builder = TreeBuilder(
+        parts.yaml_line + 1,
+        max_depth=limits.max_depth,
+        max_nodes=limits.max_nodes,
+        max_weight=limits.max_size_bytes,
+    )
     try:
         _build(text, builder)
     except (yaml.YAMLError, ValueError, OverflowError) as e:
@@ -182,31 +198,19 @@ def _unreadable(e: Exception, offset: int) -> UnreadableError:
     )
 
 
-def _refuse_depth(text: str, offset: int, max_depth: int) -> None:
-    """Raise where the text is nested too deeply, before the C parser sees it.
-
-    Nearly every text is cleared by two counts and a search. The others may only look deep (prose
-    with brackets, code in a block): the slow scanner decides, and stops where it is sure.
-    """
-    if not looks_deep(text, max_depth):
+def _refuse_directives(text: str, offset: int) -> None:
+    """Raise where there are many %TAG lines: the parser compares each with all before it."""
+    if text.count("%TAG") <= _MAX_TAG_DIRECTIVES:
         return
-    try:
-        line = next(_too_deep_lines(text, max_depth), None)
-    except (yaml.YAMLError, ValueError, OverflowError):
-        return  # the parser tells this better
-    if line is not None:
-        raise UnreadableError(*too_deep(offset + line, max_depth))
-
-
-def _too_deep_lines(text: str, max_depth: int) -> Iterator[int]:
-    depth = 0
-    for token in yaml.scan(text, Loader=yaml.SafeLoader):
-        if isinstance(token, _OPENERS):
-            depth += 1
-            if depth > max_depth:
-                yield token.start_mark.line + 1
-        elif isinstance(token, _CLOSERS):
-            depth -= 1
+    lines = _TAG_DIRECTIVE.finditer(text)
+    one_too_many = next(islice(lines, _MAX_TAG_DIRECTIVES, None), None)
+    if one_too_many is not None:
+        raise UnreadableError(
+            Code.UNREADABLE_YAML,
+            f"The front matter has more than {_MAX_TAG_DIRECTIVES} %TAG lines.",
+            offset + text.count("\n", 0, one_too_many.start()) + 1,
+            "Remove them: a document needs none.",
+        )
 
 
 _SHORT_TAGS = {
@@ -227,6 +231,8 @@ _RESOLVERS: dict[Any, list[tuple[str, re.Pattern[str]]]] = yaml.SafeLoader.yaml_
 
 
 def _tag(text: str) -> str | None:
+    if len(text) > _MAX_NUMBER_LENGTH:  # to make a number of many digits takes quadratic time
+        return None
     for tag, pattern in _RESOLVERS.get(text[:1], ()):
         if pattern.match(text):
             return tag
@@ -246,7 +252,7 @@ def is_null(scalar: Scalar) -> bool:
 def plain_value(text: str) -> str | int | float | bool | None:
     """The value that YAML reads from the text without quotes, where JSON has such a value.
 
-    Dates, infinities and integers beyond 64 bits stay text.
+    Dates, infinities, integers beyond 64 bits and numbers of more than 100 characters stay text.
     """
     tag = _tag(text) or ""
     construct = _VALUES.get(tag)

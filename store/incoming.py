@@ -14,6 +14,8 @@ from .model import Diagnostic, Severity
 from .reading import Reading
 
 BAD_PATH = "BAD_PATH"
+MAX_REFUSALS = 100
+"""How many reasons are given why documents are not taken."""
 
 Documents = Sequence[tuple[str, str]]
 """Paths and texts."""
@@ -33,6 +35,7 @@ def read_incoming(
 
     `path_problem` says what is wrong with a path. Raises: RefusedError: with all that is wrong.
     """
+    limits = msgspec.structs.replace(limits, documents=len(documents))
     refusals: list[Refusal] = []
     incoming = Incoming({}, {})
     slugs: dict[str, str] = {}
@@ -51,7 +54,7 @@ def read_incoming(
         if article and (first := slugs.setdefault(article.slug, path)) != path:
             refusals.append(slug_taken(article.slug, first, (*place, "path")))
     if refusals:
-        raise RefusedError(*refusals)
+        raise RefusedError(*refusals[:MAX_REFUSALS])
     return incoming
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from .diagnostics import Code
-from .errors import StoreError
+from .errors import StoreError, remedy_of
 from .files import FileReading, Progress, read_files
 from .folder_files import finish_writes, folder_turn, forget_begun
 from .frontmatter import Limits
@@ -203,7 +203,7 @@ class FolderLoader:
     def _unreadable(self, error: OSError) -> StoreError:
         return StoreError(
             f"The folder {self._folder} cannot be read: {error.strerror}. "
-            "Give the path of a folder that holds documents."
+            + remedy_of(error, "Give the path of a folder that holds documents.")
         )
 
     def _refuse_other_folder(self, before: Manifest, found: list[Found]) -> None:

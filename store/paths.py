@@ -7,12 +7,13 @@ import re
 import stat
 from pathlib import Path
 
+from .characters import escape_unseen
 from .scan import ENDINGS, Scanner
 from .topics import FOLDER
 
 MAX_PATH_LENGTH = 500
 _MAX_NAME_BYTES = 200  # file systems allow 255, and some names grow when they are written aside
-_UNWANTED = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|\u2028\u2029\ud800-\udfff]')
+_UNWANTED = re.compile(r'[\\:*?"<>|]')
 _TOPICS = FOLDER.partition("/")[0]
 
 
@@ -26,7 +27,8 @@ def path_problem(path: str, scanner: Scanner) -> str | None:
     problems = {
         "is too long": len(path) > MAX_PATH_LENGTH
         or any(len(_bytes(name)) > _MAX_NAME_BYTES for name in names),
-        "has characters that file names should not have": _UNWANTED.search(path) is not None,
+        "has characters that file names should not have": _UNWANTED.search(path) is not None
+        or escape_unseen(path) != path,
         "has parts that are empty, or that begin or end with a space or a dot": any(
             not name or name != name.strip(" .") for name in names
         ),

@@ -22,6 +22,7 @@ from .errors import (
     Refusal,
     RefusedError,
     StoreUnavailableError,
+    remedy_of,
 )
 from .file_change import digest
 from .file_lock import WAIT_S
@@ -357,5 +358,8 @@ def _refused_by_system(doing: str, what: str) -> Iterator[None]:
     except OSError as error:
         raise StoreUnavailableError(
             f"{what} cannot be {doing}: {error.strerror or error}. Nothing has changed. "
-            "Give the server the right to write to its folder, and see that the disk has room."
+            + remedy_of(
+                error,
+                "Give the server the right to write to its folder, and see that the disk has room.",
+            )
         ) from error

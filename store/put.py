@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from .characters import escape_unseen
 from .diagnostics import Code, field_of
 from .documents import read_document
 from .editing import changed_text
@@ -21,7 +22,7 @@ from .names import is_jekyll_named
 from .places import article_path
 from .reading import Reading
 
-_NOT_IN_SLUG = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u2028\u2029\ud800-\udfff]')
+_NOT_IN_SLUG = re.compile(r'[/\\:*?"<>|]')
 _KEPT = re.compile(r"; the [a-z ]+ is kept in `metadata`")  # of what is not refused
 _NO_NAME = "article.md"  # a name that is no slug, so that title and date make one
 
@@ -80,7 +81,8 @@ def changed_document(
 
 def bad_slug(slug: str) -> str | None:
     """What is wrong with a slug, as a sentence; None where a file of this name has it."""
-    if is_jekyll_named(slug) and not _NOT_IN_SLUG.search(slug) and slug == slug.strip(" ."):
+    is_name = not _NOT_IN_SLUG.search(slug) and slug == slug.strip(" .") == escape_unseen(slug)
+    if is_jekyll_named(slug) and is_name:
         return None
     return "A slug is a date and a title, like 2020-06-11-title, and can be a file's name."
 

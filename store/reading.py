@@ -9,7 +9,7 @@ import msgspec
 
 from . import frontmatter
 from .characters import clean_text
-from .diagnostics import Code, error, info, warning
+from .diagnostics import MAX_PROBLEMS, Code, error, info, warning
 from .frontmatter import Limits, Parts
 from .model import Article, Diagnostic, TopicDefinition
 from .nodes import Mapping
@@ -37,11 +37,12 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class Notes:
-    """The problems of one file, noted while it is read."""
+    """The problems of one file, noted while it is read: all errors, and the first warnings."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.diagnostics: list[Diagnostic] = []
+        self._is_full = False
 
     def error(self, code: Code, message: str, line: int | None, remedy: str) -> None:
         """Note why the file is not taken."""
@@ -49,7 +50,11 @@ class Notes:
 
     def warning(self, code: Code, message: str, line: int | None, remedy: str) -> None:
         """Note what is wrong with a file that is taken."""
-        self.diagnostics.append(warning(self.path, code, message, line=line, remedy=remedy))
+        if len(self.diagnostics) < MAX_PROBLEMS:
+            self.diagnostics.append(warning(self.path, code, message, line=line, remedy=remedy))
+        elif not self._is_full:
+            self._is_full = True
+            self.diagnostics.append(_more_problems(self.path, line))
 
     def reading(self) -> Reading:
         """A reading that holds nothing but the notes."""
@@ -89,6 +94,16 @@ def too_large(path: str, size_bytes: int, limits: Limits) -> Diagnostic:
         Code.FILE_TOO_LARGE,
         f"The file has {size_bytes:,} bytes; the limit is {limits.max_size_bytes:,}.",
         remedy="Split the file, or raise the limit.",
+    )
+
+
+def _more_problems(path: str, line: int | None) -> Diagnostic:
+    return warning(
+        path,
+        Code.TOO_MANY_PROBLEMS,
+        f"The file has more problems, from this line on, than the first {MAX_PROBLEMS}.",
+        line=line,
+        remedy="Correct these, and the rest is shown.",
     )
 
 

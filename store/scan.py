@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from .diagnostics import Code, error, warning
+from .errors import remedy_of
 from .file_state import FileState
 from .model import Diagnostic
 from .steps import in_order
@@ -172,7 +173,7 @@ def _unreadable(path: str, e: OSError) -> Diagnostic:
         path,
         Code.UNREADABLE_FILE,
         f"This cannot be read: {e.strerror}.",
-        remedy="Give the user that runs newsgraph the right to read it.",
+        remedy=remedy_of(e, "Give the user that runs newsgraph the right to read it."),
     )
 
 

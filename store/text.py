@@ -10,7 +10,10 @@ import html
 import re
 
 # A tag starts with a letter, a slash or a bang, so that "5 < 6" and "<3" stay text.
-_TAG = re.compile(r"<(?:!--.*?--|/?[A-Za-z][^<>]*|![A-Za-z][^<>]*)>", re.DOTALL)
+_TAG = re.compile(r"<(?:/?|!)[A-Za-z][^<>]*>")
+_COMMENT, _COMMENT_END = "<!--", "-->"
+# What has so many digits is no character. Python refuses to read thousands of them as a number.
+_ENDLESS_REFERENCE = re.compile(r"&#[0-9]{100,};?")
 # HTML's rule for attribute values: a reference needs its semicolon, else the
 # "&copy" of "?a=1&copy=2" would turn into a sign.
 _URL_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -23,12 +26,32 @@ def fold_space(text: str) -> str:
 
 def title_text(raw: str) -> str:
     """A title as people read it: entities undone, white space folded."""
-    return fold_space(html.unescape(raw) if "&" in raw else raw)
+    return fold_space(_unescaped(raw) if "&" in raw else raw)
 
 
 def excerpt_text(raw: str) -> str:
     """An excerpt as people read it: tags removed, entities undone, white space folded."""
-    return title_text(_TAG.sub(" ", raw) if "<" in raw else raw)
+    return title_text(_without_tags(raw) if "<" in raw else raw)
+
+
+def _unescaped(raw: str) -> str:
+    return html.unescape(_ENDLESS_REFERENCE.sub("\ufffd", raw))
+
+
+def _without_tags(raw: str) -> str:
+    """A text with a space in the place of each tag and comment, in linear time.
+
+    A pattern for comments would look for the end of each one that has none through all the rest.
+    """
+    parts, at = [], 0
+    while (start := raw.find(_COMMENT, at)) >= 0:
+        end = raw.find(_COMMENT_END, start + len(_COMMENT))
+        if end < 0:  # nor does any other end
+            break
+        parts.append(_TAG.sub(" ", raw[at:start]))
+        at = end + len(_COMMENT_END)
+    parts.append(_TAG.sub(" ", raw[at:]))
+    return " ".join(parts)
 
 
 def url_text(raw: str) -> str:

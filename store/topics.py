@@ -42,7 +42,7 @@ def read_topic(path: str, data: bytes, limits: Limits) -> Reading:
         return notes.reading()
     fields = Fields(front_matter.root, notes)
     written = fields.text("slug") or Fields(front_matter.root, Notes(path)).text("_id")
-    name = fields.text("name", title_text)
+    name = fields.name("name", title_text)
     if name is None and written is None:
         notes.error(Code.MISSING_TITLE, "The topic has no name.", 1, "Add a line `name: …`.")
         return notes.reading()

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .diagnostics import Code
+from .diagnostics import MAX_PROBLEMS, Code
 from .nodes import Mapping, Node, Scalar, Sequence
 
 _TYPED = ("int", "float", "bool", "null")
+_SHOWN = 60
 _CORE = "tag:yaml.org,2002:"
 
 
@@ -22,6 +23,11 @@ class Problem(NamedTuple):
     remedy: str
 
 
+def shown(text: str) -> str:
+    """A text in quotes for a message, its beginning where it is long."""
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
+
+
 class UnreadableError(Exception):
     """Text from which no tree can be built. `problem` tells why."""
 
@@ -32,6 +38,7 @@ class UnreadableError(Exception):
 
 class _Anchor(msgspec.Struct):
     node: Node
+    nodes: int
     weight: int
     height: int
 
@@ -41,6 +48,7 @@ class _Frame(msgspec.Struct):
 
     node: Sequence | Mapping
     anchor: str | None
+    nodes_before: int
     weight_before: int
     height: int = 1  # levels from here down, this one included
     key: Scalar | None = None
@@ -51,20 +59,23 @@ class TreeBuilder:
     """Takes the events of one document by its methods, each of which may raise UnreadableError;
     `root` is the tree then, None for an empty document.
 
-    `first_line` is the file's line on which the text starts. `escaped` are the scalars that may
-    hold what only an escape can write.
+    `first_line` is the file's line on which the text starts. Of problems, the first are kept, up to
+    one more than a document is told. `escaped` are the scalars that may hold what only an escape
+    can write.
     """
 
-    def __init__(self, first_line: int, max_depth: int, max_weight: int) -> None:
+    def __init__(self, first_line: int, *, max_depth: int, max_nodes: int, max_weight: int) -> None:
         self.root: Node | None = None
         self.problems: list[Problem] = []
         self.escaped: list[Scalar] = []
         self._first_line = first_line
         self._max_depth = max_depth
+        self._max_nodes = max_nodes
         self._max_weight = max_weight
         self._stack: list[_Frame] = []
         self._anchors: dict[str, _Anchor | None] = {}  # None while the node is open
-        self._weight = 0  # nodes and characters, aliases expanded
+        self._nodes = 0  # aliases expanded, like the next line
+        self._weight = 0  # nodes and characters
         self._documents = 0
 
     def _line(self, event: Any) -> int:
@@ -88,11 +99,12 @@ class TreeBuilder:
         if event.tag is not None:
             plain = event.tag.removeprefix(_CORE) in _TYPED
         scalar = Scalar(text, plain, self._line(event))
-        self._weight += 1 + len(text)
+        self._count(scalar.line)
+        self._weight += len(text)
         if event.style == '"':
             self.escaped.append(scalar)
         if event.anchor is not None:
-            self._anchors[event.anchor] = _Anchor(scalar, 1 + len(text), 0)
+            self._anchors[event.anchor] = _Anchor(scalar, 1, 1 + len(text), 0)
         self._add(scalar)
 
     def sequence(self, event: Any) -> None:
@@ -108,8 +120,8 @@ class TreeBuilder:
             raise self._too_deep(node.line)
         if anchor is not None:
             self._anchors[anchor] = None
-        self._stack.append(_Frame(node, anchor, self._weight))
-        self._weight += 1
+        self._stack.append(_Frame(node, anchor, self._nodes, self._weight))
+        self._count(node.line)
 
     def close(self, event: Any) -> None:
         """The list or mapping ends."""
@@ -117,8 +129,8 @@ class TreeBuilder:
         if isinstance(frame.node, Mapping):
             _merge(frame.node, frame.merges)
         if frame.anchor is not None:
-            weight = self._weight - frame.weight_before
-            self._anchors[frame.anchor] = _Anchor(frame.node, weight, frame.height)
+            nodes, weight = self._nodes - frame.nodes_before, self._weight - frame.weight_before
+            self._anchors[frame.anchor] = _Anchor(frame.node, nodes, weight, frame.height)
         self._deepen(frame.height, self._line(event))
         self._add(frame.node)
 
@@ -128,22 +140,40 @@ class TreeBuilder:
         if event.anchor not in self._anchors:
             raise UnreadableError(
                 Code.UNREADABLE_YAML,
-                f"The alias *{event.anchor} has no anchor &{event.anchor} above it.",
+                f"The alias {shown('*' + event.anchor)} has no anchor above it.",
                 line,
                 "Put a value that starts with * in quotes.",
             )
         anchor = self._anchors[event.anchor]
-        if anchor is None or self._weight + anchor.weight > self._max_weight:
+        if (
+            anchor is None
+            or self._nodes + anchor.nodes > self._max_nodes
+            or self._weight + anchor.weight > self._max_weight
+        ):
             raise UnreadableError(
                 Code.ALIASES_EXPLODE,
-                f"The alias *{event.anchor} "
+                f"The alias {shown('*' + event.anchor)} "
                 + ("contains itself." if anchor is None else "makes the document far too large."),
                 line,
                 "Write the values out instead of using aliases.",
             )
+        self._nodes += anchor.nodes
         self._weight += anchor.weight
         self._deepen(anchor.height, line)
         self._add(anchor.node)
+
+    def _count(self, line: int) -> None:
+        """Count one node more. Raises: UnreadableError: they are too many."""
+        self._nodes += 1
+        self._weight += 1
+        if self._nodes > self._max_nodes:
+            raise UnreadableError(
+                Code.TOO_MANY_VALUES,
+                f"The front matter has more than {self._max_nodes:,} keys and values.",
+                line,
+                "Split the document, or move text below the front matter; where it is one of many "
+                "that are imported at once, import fewer.",
+            )
 
     def _deepen(self, height: int, line: int) -> None:
         if len(self._stack) + height > self._max_depth:
@@ -153,7 +183,12 @@ class TreeBuilder:
             parent.height = max(parent.height, height + 1)
 
     def _too_deep(self, line: int) -> UnreadableError:
-        return UnreadableError(*too_deep(line, self._max_depth))
+        return UnreadableError(
+            Code.TOO_DEEP,
+            f"The front matter is nested deeper than {self._max_depth} levels.",
+            line,
+            "Flatten it: a document needs four levels.",
+        )
 
     def _add(self, node: Node) -> None:
         if not self._stack:
@@ -173,11 +208,11 @@ class TreeBuilder:
             frame.merges += _merged(value)
             return
         first = mapping.key_lines.get(key.text)
-        if first is not None:
+        if first is not None and len(self.problems) <= MAX_PROBLEMS:
             self.problems.append(
                 Problem(
                     Code.DUPLICATE_KEY,
-                    f"The key {key.text!r} is written twice, on lines {first} and {key.line}; "
+                    f"The key {shown(key.text)} is written twice, on lines {first} and {key.line}; "
                     "the last one counts.",
                     key.line,
                     "Remove one of the two.",
@@ -185,16 +220,6 @@ class TreeBuilder:
             )
         mapping.entries[key.text] = value
         mapping.key_lines[key.text] = key.line
-
-
-def too_deep(line: int, max_depth: int) -> Problem:
-    """The problem of nesting beyond the limit."""
-    return Problem(
-        Code.TOO_DEEP,
-        f"The front matter is nested deeper than {max_depth} levels.",
-        line,
-        "Flatten it: a document needs four levels.",
-    )
 
 
 def _key(node: Node) -> Scalar:

@@ -88,6 +88,7 @@ def test_docs_explain_every_code_of_a_write():
     """The page on writing has the codes of `userErrors`: its own, and those of documents."""
     never_refused = {
         Code.DUPLICATE_KEY,
+        Code.TOO_MANY_PROBLEMS,
         Code.UNREADABLE_FILE,
         Code.DANGLING_LINK,
         Code.LINK_LEAVES_FOLDER,

@@ -126,9 +126,10 @@ def test_parse_refuses_deep_nesting(text):
     assert refusal(text).code == Code.TOO_DEEP
 
 
-def test_parse_refuses_deep_nesting_before_the_parser_sees_it():
-    """What the parser would stumble over first is not what is told."""
-    assert refusal("a: ]\nb: " + "[" * 50).code == Code.TOO_DEEP
+def test_parse_tells_the_first_mistake():
+    """Before one that comes later, such as nesting that is too deep."""
+    error = refusal("a: ]\nb: " + "[" * 50)
+    assert (error.code, error.line) == (Code.UNREADABLE_YAML, 1)
 
 
 @pytest.mark.parametrize(

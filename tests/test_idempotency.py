@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from gql.access import KeyFile, key_file
 from gql.http import GraphQLRequest, Idempotency, KeptAnswers, Pipeline
 from gql.http.protocol import Result
 from gql.viewer import Scope
@@ -490,6 +491,24 @@ def test_mutation_with_a_used_key_is_refused(tmp_path):
         assert response.status_code == 422
         assert response.json()["errors"][0]["extensions"]["code"] == "IDEMPOTENCY_KEY_REUSED"
         assert site.post(PUT, headers={"idempotency-key": ""}, input=FIELDS).status_code == 400
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_new_key_of_a_revoked_keys_name_gets_none_of_its_answers(tmp_path, monkeypatch, is_kept):
+    """Callers are told apart by their keys: a name that is given again is somebody else's."""
+    monkeypatch.setattr(key_file, "CHECK_INTERVAL_S", 0)
+    headers = {"idempotency-key": "k1"}
+    with writing_site(tmp_path) as site:
+        site.post(PUT, headers=headers, input=FIELDS)
+        if not is_kept:
+            forget_answers(tmp_path)
+        keys = KeyFile(tmp_path / "keys.json")
+        keys.revoke(Scope.WRITE)
+        site.keys[Scope.WRITE], _ = keys.add(Scope.WRITE, [Scope.WRITE])
+        other = site.post(PUT, headers=headers, input={**FIELDS, "title": "B"})
+        assert other.status_code == 200
+        assert other.json()["data"]["putArticle"]["article"]["title"] == "B"
+        assert "idempotent-replayed" not in other.headers
 
 
 def test_mutation_without_the_right_learns_nothing_from_a_key(tmp_path):

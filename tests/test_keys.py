@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
-from gql.access import KeyFile, KeyFileError, KeyRing, expiry, key_file
+from gql.access import KeyFile, KeyFileError, KeyRing, authenticator, expiry, key_file
 from gql.cli.main import app
+from gql.settings import load_settings
 from gql.viewer import Scope
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -56,6 +59,64 @@ def test_key_file_is_for_its_owner_only(keys):
     keys.add("two", [Scope.WRITE])
     keys.revoke("one")
     assert stat.S_IMODE(keys.path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o660, 0o664, 0o650])
+def test_command_line_closes_a_key_file_to_others(tmp_path, mode):
+    """What a copy or a careless hand has opened is closed, and said; the group may read."""
+    file = tmp_path / "keys.json"
+    KeyFile(file).add("one", [])
+    file.chmod(mode)
+    for arguments in (("add", "two", "--scope", "WRITE"), ("revoke", "one")):
+        done = run(*arguments, "--keys", file)
+        assert done.exit_code == 0
+        assert (f"mode {mode:04o}" in done.stderr) is (arguments[0] == "add")
+    assert stat.S_IMODE(file.stat().st_mode) == mode & 0o640
+    assert [key.name for key in KeyFile(file).read()] == ["two"]
+
+
+def test_key_file_that_anybody_may_write_proves_nothing(keys, ring):
+    """Nobody is let in by it, and nothing is added to what others may have put there."""
+    text, _ = keys.add("one", [Scope.ADMIN])
+    keys.path.chmod(0o666)
+    for use in (keys.read, lambda: keys.add("two", []), lambda: ring.find(text)):
+        with pytest.raises(KeyFileError, match=r"Anybody may write.*chmod 600 .*keys\.json"):
+            use()
+    assert run("add", "two", "--scope", "WRITE", "--keys", keys.path).exit_code
+    with pytest.raises(KeyFileError, match="Anybody may write"):
+        authenticator(load_settings({"keys": keys.path}))
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, 0), (0o640, 0), (0o644, 1), (0o660, 1)])
+def test_server_warns_of_a_key_file_that_others_can_read(keys, mode, warned):
+    """At its start, with the remedy; keys go on to work."""
+    text, _ = keys.add("one", [])
+    keys.path.chmod(mode)
+    with capture_logs() as logs:
+        made = authenticator(load_settings({"keys": keys.path}))
+    assert len(logs) == warned
+    assert all(f"{mode:04o}" in log["reason"] and "chmod 600" in log["remedy"] for log in logs)
+    assert made.keys.find(text)
+
+
+def test_key_file_behind_a_link_stays_there(tmp_path, keys):
+    """The link leads to the new keys, and is still a link."""
+    link = tmp_path / "link.json"
+    keys.add("one", [])
+    link.symlink_to(keys.path)
+    KeyFile(link).add("two", [])
+    assert link.is_symlink()
+    assert [key.name for key in keys.read()] == ["one", "two"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_key_file_keeps_its_owner(keys):
+    """Keys that root makes for a server are readable by the server's user."""
+    keys.add("one", [])
+    os.chown(keys.path, 12_345, 12_346)
+    keys.add("two", [])
+    found = keys.path.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12_345, 12_346, 0o600)
 
 
 def test_keys_differ(keys):

@@ -10,6 +10,8 @@ import structlog
 
 from gql.logs import configure_logging, get_logger
 
+from .doors import door
+
 
 @pytest.fixture(autouse=True)
 def own_logging():
@@ -62,3 +64,31 @@ def test_log_keeps_what_is_severe_enough(capsys, level, kept):
     log.info("b")
     log.error("c")
     assert len(capsys.readouterr().err.splitlines()) == kept
+
+
+@pytest.mark.parametrize("format", ["console", "json"])
+def test_log_obeys_nobody(capsys, format):
+    """What clients choose cannot colour a terminal, begin a line, or turn one round."""
+    configure_logging("info", format)
+    bad = "a\x1b[31m\r\n\x9b\u202e\u2028\x07b"
+    log = get_logger()
+    log.info("request", path=bad, errors=[bad], agent=bad)
+    logging.getLogger("uvicorn.error").warning("%s", bad)
+    try:
+        raise RuntimeError(bad)
+    except RuntimeError as error:
+        log.error("internal_error", exc_info=error)
+    err = capsys.readouterr().err
+    assert not set(err) & set(bad) - set("a[31mb\n")
+    assert len([line for line in err.splitlines() if line.startswith("\x9b")]) == 0
+    if format == "console":
+        assert r"a\x1b[31m\r\n\x9b\u202e" in err
+
+
+def test_log_of_a_request_escapes_its_path(tmp_path, capsys):
+    """A path of ANSI is written in one line, in which nothing is left to obey."""
+    client = door(tmp_path)
+    configure_logging("info", "console")
+    client.get("/%1b%5b31mred%0a%e2%80%ae")
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "method=" in line]
+    assert r"/\x1b[31mred\n\u202e" in line

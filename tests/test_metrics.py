@@ -103,6 +103,24 @@ def test_metrics_tell_operations_apart_by_a_bounded_number_of_names(client: Test
     assert value(client, name, operation="other") == 10
 
 
+def test_clients_without_a_key_take_no_room_of_those_with_one(
+    client: TestClient, chosen: Settings
+) -> None:
+    """However many names they make up, those of trusted clients are told apart."""
+    text, _ = KeyFile(chosen.keys_path).add("reader", [Scope.READ_SECURED])
+    for n in range(2 * MAX_OPERATIONS):
+        ask(client, f"query Made{n} {{ articles {{ totalCount }} }}")
+    for n in range(MAX_OPERATIONS + 9):
+        body = {"query": f"query Ours{n} {{ articles {{ totalCount }} }}"}
+        client.post("/graphql", json=body, headers={"authorization": f"Bearer {text}"})
+    ask(client, "query Ours1 { articles { totalCount } }")
+    name = "newsgraph_graphql_operations_total"
+    assert value(client, name, operation="Ours1") == 2
+    told = {dict(labels)["operation"] for found, labels in samples(client) if found == name}
+    assert len(told) <= 2 * MAX_OPERATIONS + 1
+    assert f"Ours{MAX_OPERATIONS - 1}" in told
+
+
 def test_metrics_count_errors_by_code(client: TestClient) -> None:
     """A response with an error counts under the error's code."""
     ask(client, "{ nonsense }")
@@ -192,7 +210,7 @@ from store import MemoryRepository
 
 async def main():
     metrics = Metrics()
-    metrics.note("GET", "/healthz", 200, 3, 0, 0.001, None)
+    metrics.note("GET", "/healthz", 200, 3, 0, 0.001, None, {})
     snapshot = await MemoryRepository().snapshot()
     print((await metrics.exposition("", snapshot, None))[0].decode())
 

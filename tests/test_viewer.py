@@ -78,3 +78,24 @@ def test_page_of_this_machine_is_local(origin):
 def test_page_from_elsewhere_in_a_browser_here_is_not_local(origin):
     """Even where CORS lets every page read, drafts are not for pages of others."""
     assert not asks(origin=origin)
+
+
+@pytest.mark.parametrize(
+    ("site", "origin", "is_here"),
+    [
+        ("same-origin", None, True),
+        ("same-origin", "http://127.0.0.1:8000", True),
+        ("none", None, True),
+        ("same-site", "http://localhost:3000", True),
+        ("same-site", None, False),
+        ("cross-site", None, False),
+        ("cross-site", "http://localhost:3000", False),
+        ("Cross-Site", None, False),
+        ("", None, False),
+        ("what comes after", None, False),
+    ],
+)
+def test_request_that_another_site_has_caused_is_not_local(site, origin, is_here):
+    """A page from elsewhere that embeds or links to what is here sends no Origin."""
+    more = {"sec-fetch-site": site} | ({"origin": origin} if origin else {})
+    assert asks(**more) is is_here

@@ -138,7 +138,7 @@ class Authenticator:
         key = self.keys.find(text)
         if key is None:
             raise _refused("the key is not known, has been revoked or has expired")
-        viewer = Viewer(frozenset(key.scopes), name=key.name)
+        viewer = Viewer(frozenset(key.scopes), name=key.name, id=key.identity)
         # A key may be written with any number of spaces before it, so that there is no end of them.
         if len(credentials) <= MAX_REMEMBERED_BYTES:
             self._remember(credentials, key, viewer)
@@ -176,8 +176,23 @@ def authenticator(settings: Settings) -> Authenticator:
 
         issuer, audience = settings.jwt_issuer or "", settings.jwt_audience or ""  # both are set
         tokens = TokenVerifier(IssuerKeys(settings.jwks), issuer, audience)
-    keys = KeyRing(KeyFile(settings.keys_path))
+    file = KeyFile(settings.keys_path)
+    _warn_of_exposure(file)
+    keys = KeyRing(file)
     return Authenticator(keys, tokens, anonymous=settings.anonymous, preview=settings.drafts)
+
+
+def _warn_of_exposure(file: KeyFile) -> None:
+    """Say at the start who else may read the keys. Raises: KeyFileError: anybody may write them."""
+    mode = file.exposed_mode()
+    if mode is not None:
+        file.read()
+        log.warning(
+            "keys_exposed",
+            file=str(file.path),
+            reason=f"Other users may read or write it: its mode is {mode:04o}.",
+            remedy=f"chmod 600 {file.path}",
+        )
 
 
 def _refused(reason: str) -> UnauthenticatedError:

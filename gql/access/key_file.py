@@ -7,8 +7,10 @@ passwords dear, and nobody guesses 256 bits at any price.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from typing import Literal
 import msgspec
 
 from store.atomic_file import Signature, replace_file, signature
+from store.errors import remedy_of
 from store.file_lock import locked
 
 from ..settings import SettingsError
@@ -33,6 +36,8 @@ _KEY = re.compile(r"ng_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 _HINT_LENGTH = 4
+_WIDEST_MODE = 0o640  # a group may be given the right to read: that of the server's user
+_IDENTITY_DIGITS = 32  # of the hash: the id alone can be given to another key by who edits the file
 
 
 class KeyFileError(SettingsError):
@@ -50,6 +55,11 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     created: datetime
     expires: datetime | None = None
 
+    @property
+    def identity(self) -> str:
+        """What tells this key from every other, also from a later one of the same name."""
+        return f"key:{self.id}:{self.digest[:_IDENTITY_DIGITS]}"
+
     def is_valid(self, now: datetime) -> bool:
         """Whether it has not expired yet."""
         return self.expires is None or now < self.expires
@@ -61,7 +71,10 @@ class _Content(msgspec.Struct, frozen=True):
 
 
 class KeyFile:
-    """The keys in one file, which may not be there yet. Replaced whole, readable by its owner."""
+    """The keys in one file, which may not be there yet. Replaced whole, readable by its owner.
+
+    It keeps its owner, and its place where a link leads to it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -69,11 +82,13 @@ class KeyFile:
     def read(self) -> tuple[ApiKey, ...]:
         """All keys, expired ones too. Raises: KeyFileError."""
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=_Content).keys
+            with self.path.open("rb") as file:
+                self._refuse_writers(stat.S_IMODE(os.fstat(file.fileno()).st_mode))
+                return msgspec.json.decode(file.read(), type=_Content).keys
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise KeyFileError(f"Cannot read the keys {self.path}: {error.strerror}.") from None
+            raise self._unreadable(error) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise KeyFileError(
                 f"{self.path} is no file of keys ({error}). Mend it, or remove it and make new "
@@ -120,20 +135,66 @@ class KeyFile:
                 raise KeyFileError(f"There is no key named {name} in {self.path}. It has: {names}.")
             keys[:] = left
 
+    def exposed_mode(self) -> int | None:
+        """The file's mode where others than its owner and group may read it; None where not.
+
+        Nor may the group write. Raises: KeyFileError.
+        """
+        try:
+            mode = stat.S_IMODE(self.path.stat().st_mode)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unreadable(error) from None
+        return mode if mode & ~_WIDEST_MODE & 0o777 else None
+
+    def close_to_others(self) -> int | None:
+        """Take from others the right to read it; return the mode before, None where it was right.
+
+        Raises: KeyFileError: it belongs to another user.
+        """
+        mode = self.exposed_mode()
+        if mode is None:
+            return None
+        self._refuse_writers(mode)
+        try:
+            self.path.chmod(mode & _WIDEST_MODE)
+        except OSError as error:
+            raise KeyFileError(
+                f"Other users may read the keys {self.path} (mode {mode:04o}), and their mode "
+                f"cannot be changed: {error.strerror}. Have its owner run: chmod 600 {self.path}"
+            ) from None
+        return mode
+
+    def _refuse_writers(self, mode: int) -> None:
+        """Raise KeyFileError where anybody may write the file: a key in it proves nothing."""
+        if mode & stat.S_IWOTH:
+            raise KeyFileError(
+                f"Anybody may write the keys {self.path} (mode {mode:04o}), so that they prove "
+                f"nothing. Look through them, then run: chmod 600 {self.path}"
+            )
+
     @contextmanager
     def _changing(self) -> Iterator[list[ApiKey]]:
         """The keys, as the only writer; what is made of them is written."""
         try:
-            with locked(self.path):
+            path = self.path.resolve()
+            with locked(path):
                 keys = list(self.read())
                 yield keys
                 content = msgspec.json.encode(_Content(tuple(keys)))
-                replace_file(self.path, [msgspec.json.format(content, indent=2), b"\n"])
+                replace_file(path, [msgspec.json.format(content, indent=2), b"\n"])
         except OSError as error:
             raise KeyFileError(
-                f"Cannot write the keys {self.path}: {error.strerror or error}. Choose a file that "
-                "can be written, with --keys (NEWSGRAPH_KEYS)."
+                f"Cannot write the keys {self.path}: {error.strerror or error}. "
+                + remedy_of(
+                    error, "Choose a file that can be written, with --keys (NEWSGRAPH_KEYS)."
+                )
             ) from None
+
+    def _unreadable(self, error: OSError) -> KeyFileError:
+        remedy = remedy_of(error, "Give the user that runs newsgraph the right to read it.")
+        return KeyFileError(f"Cannot read the keys {self.path}: {error.strerror}. {remedy}")
 
 
 class KeyRing:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.markup import escape
 
 from store import (
     Batch,
@@ -26,6 +25,7 @@ from ..loading import load_options, open_store
 from ..settings import Settings
 from .options import with_settings
 from .output import (
+    escape,
     out,
     plural,
     print_diagnostics,

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.markup import escape
 
 from store import Severity, Visibility, Window
 
@@ -21,7 +20,7 @@ from ..schema import Context, build_schema
 from ..settings import Settings, SettingsError
 from ..viewer import PREVIEW, PUBLIC
 from .options import with_settings
-from .output import out, plural, print_json, problems_text
+from .output import escape, out, plural, print_json, problems_text
 
 LIMITS = ("page_size", "max_page_size", "max_depth", "max_tokens", "max_aliases", "max_cost")
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from ..access import ApiKey, KeyFile, expiry
@@ -14,7 +13,7 @@ from ..loading import make_own_folder
 from ..settings import Settings
 from ..viewer import Scope
 from .options import with_settings
-from .output import err, out, print_json
+from .output import err, escape, out, print_json, print_warning
 
 PLACE = ("keys", "store", "folder")
 
@@ -55,7 +54,8 @@ def add(
     until = expiry(expires, datetime.now(UTC)) if expires else None
     if settings.keys is None and settings.store is None:
         make_own_folder(settings.keys_path.parent)
-    text, key = KeyFile(settings.keys_path).add(name, scope, until)
+    file = _closed(settings)
+    text, key = file.add(name, scope, until)
     out.print(text, markup=False)
     err.print(
         f"[bold]{escape(key.name)}[/] may {', '.join(key.scopes)}, {_until(key)}. "
@@ -89,7 +89,7 @@ def list_keys(
         table.add_column(column, overflow="fold")
     for key in found:
         created = f"{key.created:%Y-%m-%d}"
-        table.add_row(key.name, ", ".join(key.scopes), created, _until(key), f"…{key.hint}")
+        table.add_row(escape(key.name), ", ".join(key.scopes), created, _until(key), f"…{key.hint}")
     out.print(table, soft_wrap=False)
 
 
@@ -105,8 +105,20 @@ def revoke(
 
     newsgraph keys revoke proofreader
     """
-    KeyFile(settings.keys_path).revoke(name)
+    _closed(settings).revoke(name)
     out.print(f"[bold]Revoked[/] the key of {escape(name)}.")
+
+
+def _closed(settings: Settings) -> KeyFile:
+    """The file of keys, once others than its owner and group cannot read it any more."""
+    file = KeyFile(settings.keys_path)
+    mode = file.close_to_others()
+    if mode is not None:
+        print_warning(
+            f"Other users could read {file.path}, of which they can guess no key, but see whose "
+            f"there are (mode {mode:04o}). Now they cannot."
+        )
+    return file
 
 
 def _until(key: ApiKey) -> str:

@@ -9,10 +9,12 @@ from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.markup import escape
+from rich.highlighter import JSONHighlighter
+from rich.markup import escape as escape_markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from store import Severity
+from store.characters import escape_unseen, escape_unseen_in_json
 from store.model import Diagnostic
 
 out = Console(highlight=False, soft_wrap=True)
@@ -22,20 +24,30 @@ _NOUNS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 
 
+def escape(text: str) -> str:
+    """A text as it is shown in the console's markup, with nothing that a terminal would obey."""
+    return escape_markup(escape_unseen(text))
+
+
 def print_error(message: str) -> None:
     """An error of the command itself: short, on standard error."""
-    err.print(f"[bold red]error:[/] {escape(message)}")
+    err.print(f"[bold red]error:[/] {_lines(message)}")
 
 
 def print_warning(message: str) -> None:
     """Something that a person should know and that stops nothing, on standard error."""
-    err.print(f"[yellow]warning:[/] {escape(message)}")
+    err.print(f"[yellow]warning:[/] {_lines(message)}")
+
+
+def _lines(message: str) -> str:
+    return "\n".join(map(escape, message.split("\n")))
 
 
 def print_json(value: Any) -> None:
     """JSON on standard output: indented and coloured on a terminal, one line in a pipe."""
     if out.is_terminal:
-        out.print_json(orjson.dumps(value).decode())
+        text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+        out.print(JSONHighlighter()(escape_unseen_in_json(text)))
     else:
         sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
         sys.stdout.flush()

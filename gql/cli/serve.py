@@ -14,6 +14,7 @@ import uvloop
 from uvicorn.supervisors import Multiprocess
 
 from store import Repository, Visibility
+from store.errors import remedy_of
 from store.file_lock import without_locks
 
 from .. import garbage
@@ -132,7 +133,9 @@ def bind(settings: Settings) -> socket.socket:
     except OSError as error:
         raise SettingsError(
             f"Cannot listen on {settings.host} port {settings.port}: {error.strerror or error}. "
-            "Choose another with --port (NEWSGRAPH_PORT); 0 takes any that is free."
+            + remedy_of(
+                error, "Choose another with --port (NEWSGRAPH_PORT); 0 takes any that is free."
+            )
         ) from None
     bound.set_inheritable(True)
     return bound

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from ..settings import Settings, origins, variable
 from .options import with_settings
-from .output import out, print_json
+from .output import escape, out, print_json
 
 
 @with_settings()

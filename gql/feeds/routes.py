@@ -151,8 +151,6 @@ def _rendered(render: Callable[[Feed], bytes], feed: Feed) -> tuple[bytes, str]:
 
 def _response(request: Request, done: Rendered | None) -> Response:
     if done is None:
-        return PlainTextResponse(
-            "Nothing is published here.\n", 404, {"X-Content-Type-Options": "nosniff"}
-        )
+        return PlainTextResponse("Nothing is published here.\n", 404)
     headers = {"Content-Type": done.media_type}
     return conditional_response(request, done.body, done.etag, headers, done.last_modified)

@@ -12,11 +12,13 @@ from .idempotency import Idempotency
 from .kept_answers import KeptAnswers
 from .limits import Limits
 from .protocol import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, Result
-from .reply import Reply, refusal_reply
+from .reply import SECURITY_HEADERS, Reply, refusal_reply
 from .request_cache import HeaderMap, RequestCache
 from .response_cache import response_cache
+from .security_headers import SecurityHeadersMiddleware
 
 __all__ = [
+    "SECURITY_HEADERS",
     "Application",
     "ContextFactory",
     "CorsMiddleware",
@@ -42,6 +44,7 @@ __all__ = [
     "RequestCache",
     "RequestSummary",
     "Result",
+    "SecurityHeadersMiddleware",
     "compose",
     "refusal_reply",
     "response_cache",

@@ -27,7 +27,7 @@ from .asgi import RequestSummary
 from .execution import COMPILED, ExecuteReady
 from .handler import failure
 from .protocol import Result, respond
-from .reply import HeaderBlock, PreparedReply, Reply
+from .reply import SECURITY_HEADERS, HeaderBlock, PreparedReply, Reply
 from .request_cache import HeaderMap, ReceivedRequest, RequestCache, ResponseVariant
 from .response_cache import CachedResponse, ResponseCache, ResponseKey
 
@@ -95,7 +95,7 @@ class FastPath:
         self.responses = caches.add(responses)
         self.keeps = responses.capacity_bytes > 0
         self.cache_control = (b"cache-control", cache_control.encode())
-        self.not_modified = HeaderBlock((self.cache_control, _VARY))
+        self.not_modified = HeaderBlock((self.cache_control, _VARY, *SECURITY_HEADERS))
         self.explain = explain
         self._blocks: ByteCache[BlockKey, HeaderBlock] = caches.add(
             ByteCache("header_blocks", BLOCKS_BYTES, _block_bytes)
@@ -269,6 +269,7 @@ class FastPath:
             (b"content-type", f"{variant.media_type}; charset=utf-8".encode()),
             self.cache_control,
             _VARY,
+            *SECURITY_HEADERS,
             *headers,
         ]
         if self.explain:
@@ -290,7 +291,8 @@ def _block_bytes(key: BlockKey, block: HeaderBlock) -> int:
 def refused(result: Result, variant: ResponseVariant) -> Reply:
     """The reply with an answer that has errors, which nobody should keep."""
     response = respond(result, variant.media_type)
-    block = HeaderBlock(tuple(field for field in response.headers if field[0] != b"content-length"))
+    fields = [field for field in response.headers if field[0] != b"content-length"]
+    block = HeaderBlock((*fields, *SECURITY_HEADERS))
     summary = RequestSummary(response.operation_name, response.error_codes)
     body = response.body
     return Reply(response.status, block, b"", (body,), len(body), summary)

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from gql.logs import get_logger
-from store.errors import StoreBusyError, StoreUnavailableError
+from store.errors import StoreBusyError, StoreUnavailableError, remedy_of
 from store.file_lock import WAIT_S, is_at, lock_now, opened, try_lock
 
 KEPT_S = 24 * 3600
@@ -124,7 +124,7 @@ class KeptAnswers:
             directory=str(self._directory),
             reason=error.strerror,
             effect="Its mutation is done and answered; sent again, the history answers it.",
-            remedy="Free some space, or give the server the right to write there.",
+            remedy=remedy_of(error, "Give the server the right to write there."),
         )
 
     @asynccontextmanager
@@ -137,8 +137,10 @@ class KeptAnswers:
         except OSError as error:
             raise StoreUnavailableError(
                 f"Answers cannot be kept beside the store: {error.strerror}. Nothing was done. "
-                "Free some space or give the server the right to write there, or send no "
-                "Idempotency-Key."
+                + remedy_of(
+                    error,
+                    "Give the server the right to write there, or send no Idempotency-Key.",
+                )
             ) from error
         try:
             entry = Entry(handle, self._clock())

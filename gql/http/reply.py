@@ -13,6 +13,19 @@ from .asgi import RequestSummary
 from .encoding import encode
 from .execution import Run
 
+SECURITY_HEADERS: Headers = (
+    (b"x-content-type-options", b"nosniff"),
+    # Only for what pages embed without CORS: who may read by CORS may do so all the same.
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""Fields of every response: they keep browsers from using it for what it is not meant for.
+
+https://fetch.spec.whatwg.org/#x-content-type-options-header
+https://fetch.spec.whatwg.org/#cross-origin-resource-policy-header
+https://www.w3.org/TR/referrer-policy/
+"""
+
 _LINE = b"%s: %s\r\n"
 
 
@@ -62,7 +75,11 @@ class PreparedReply(msgspec.Struct, frozen=True):
 
 
 _REFUSAL = HeaderBlock(
-    ((b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store"))
+    (
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        *SECURITY_HEADERS,
+    )
 )
 
 

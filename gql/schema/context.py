@@ -95,8 +95,8 @@ class Context:
 
     @property
     def caller(self) -> bytes:
-        """Who asks, with which rights."""
-        return f"{self.viewer.name or ''}\n".encode() + self.viewer.mark
+        """Who asks, by the identity of the key or token, with which rights."""
+        return f"{self.viewer.id or ''}\n".encode() + self.viewer.mark
 
     @property
     def loaders(self) -> Loaders:

@@ -43,8 +43,8 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
         return time.time_ns() - int((time.perf_counter() - self.started) * 1e9)
 
 
-Note = Callable[[str, str, int, int, float, float, RequestSummary | None], None]
-"""Takes an observation's members but the scope, one by one: there are many requests to count."""
+Note = Callable[[str, str, int, int, float, float, RequestSummary | None, Scope], None]
+"""Takes an observation's members one by one, the scope last: there are many requests to count."""
 
 Observer = Callable[[Observation], None]
 """Is told of every request. The server waits for it, so it has to be quick."""
@@ -116,7 +116,7 @@ class TelemetryMiddleware:
     ) -> None:
         """Record a request that is over now. `started`: by `time.perf_counter`."""
         method, ended = scope["method"], time.perf_counter()
-        self.note(method, route, status, size_bytes, started, ended, summary)
+        self.note(method, route, status, size_bytes, started, ended, summary, scope)
         if self.observers:
             observation = Observation(
                 scope, method, route, status, size_bytes, started, ended, summary
