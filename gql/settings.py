@@ -100,11 +100,21 @@ class Settings(BaseSettings):
     max_subscriptions: int = Field(
         1_000, ge=0, description="How many subscriptions a process serves at once."
     )
+    max_subscriptions_per_client: int = Field(
+        100,
+        ge=1,
+        description="How many of them each key, or each address without one, may have.",
+    )
     max_per_socket: int = Field(
         100, ge=1, description="How many operations may run at once on one WebSocket."
     )
     max_websockets: int = Field(
         1_000, ge=0, description="How many WebSockets a process serves at once."
+    )
+    max_websockets_per_client: int = Field(
+        100,
+        ge=1,
+        description="How many of them each key, or each address without one, may have.",
     )
     init_timeout_s: int = Field(
         10, ge=1, description="How long a WebSocket may take to say who it is, in seconds."

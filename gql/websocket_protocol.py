@@ -27,6 +27,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """
         if message["type"] != "websocket.close" or not self.handshake_complete:
             await super().send(message)
+            if message["type"] == "websocket.http.response.body":
+                self.handshake_complete = True  # else uvicorn logs each refusal as our fault
             return
         waiting, self.writable = self.writable, asyncio.Event()
         self.writable.set()

@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from .authority import Count, MakeContext, Places, RealtimeSettings
+from .authority import Count, MakeContext, RealtimeSettings
+from .capacity import Capacity
 from .operations import Operations
 
 WEBSOCKET, SSE = "websocket", "sse"
@@ -32,6 +33,10 @@ class Activity(Protocol):
         """A connection was closed because its client took too long."""
         ...
 
+    def refused(self, what: str, bound: str) -> None:
+        """Something was refused; `bound`: whose bound was reached, see `Capacity`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
@@ -41,6 +46,6 @@ class Service:
     make_context: MakeContext
     count: Count
     activity: Activity
-    places: Places
+    subscriptions: Capacity
     settings: RealtimeSettings
     stopping: asyncio.Event
