@@ -274,6 +274,7 @@ def realtime_settings(settings: Settings) -> RealtimeSettings:
     return RealtimeSettings(
         max_subscriptions=settings.max_subscriptions,
         max_subscriptions_per_client=settings.max_subscriptions_per_client,
+        max_subscription_bytes=settings.max_subscription_bytes,
         max_per_socket=settings.max_per_socket,
         max_websockets=settings.max_websockets,
         max_websockets_per_client=settings.max_websockets_per_client,

@@ -31,7 +31,7 @@ ENV_FILE = Path(".env")
 TOML_FILE = Path("newsgraph.toml")
 STORE_IN_FOLDER = Path(".newsgraph") / "store.json"
 
-MiB = 1_048_576
+KiB, MiB = 1_024, 1_048_576
 _RATE = re.compile(r"[1-9][0-9]{0,8} ?(/|per) ?([1-9][0-9]{0,3} )?(second|minute|hour|day)s?")
 Words = Annotated[tuple[str, ...], NoDecode]
 """Several words: separated by commas in the environment and on the command line."""
@@ -104,6 +104,11 @@ class Settings(BaseSettings):
         100,
         ge=1,
         description="How many of them each key, or each address without one, may have.",
+    )
+    max_subscription_bytes: int = Field(
+        128 * KiB,
+        ge=1,
+        description="What a subscription may take in memory, by its operation and variables.",
     )
     max_per_socket: int = Field(
         100, ge=1, description="How many operations may run at once on one WebSocket."

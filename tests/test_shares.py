@@ -30,7 +30,7 @@ from .test_websocket import Client as Socket
 
 ONE = "192.0.2.1"
 QUERY = "{ articles { totalCount } }"
-SMALL = {
+SMALL: dict[str, Any] = {
     "max_subscriptions": 20,
     "max_subscriptions_per_client": 4,
     "max_websockets": 20,
@@ -143,7 +143,7 @@ def test_refusals_say_who_may_have_how_many_and_when_to_come_again(server):
             pass
         denial = raised.value.response
         assert (denial.status_code, denial.headers["retry-after"]) == (429, "10")
-        assert b"4 websockets" in (denial.body or b"")
+        assert b"4 WebSockets" in (denial.body or b"")
         counts = refusals(server)
         assert counts["subscriptions", "client"] >= 1
         assert counts["websockets", "client"] >= 1
@@ -183,7 +183,7 @@ CLIENTS = [Client("address", f"192.0.2.{n}") for n in range(4)] + [Client("key",
 )
 def test_capacity_is_never_exceeded_and_comes_back_whole(maximum, share, steps):
     """By all, by one, and by those without a key together, whatever is taken and given back."""
-    capacity = Capacity("things", maximum, share)
+    capacity = Capacity("things", "things", maximum, share)
     held: list[tuple[Client, int]] = []
     for who, amount, gives_back in steps:
         if gives_back and held:
@@ -223,3 +223,63 @@ def test_client_is_its_key_else_its_address(one: Any, other: Any, is_same: bool)
         return client_of(Viewer(name=id and "ada", id=id), {"client": (address, 1)})
 
     assert (client(*one) == client(*other)) is is_same
+
+
+MANY = " ".join("slug" for _ in range(600))
+TOO_LARGE = [
+    (f"subscription {{ changes {{ {MANY} }} }}", {}),
+    (CHANGES + " #" + "x" * 140_000, {}),
+    ("subscription ($f: ArticleFilter) { changes(filter: $f) { id } }", {"contains": "x" * 70_000}),
+    ("subscription ($f: ArticleFilter) { changes(filter: $f) { id } }", {"in": ["x"] * 1_000}),
+    (CHANGES, {"startsWith": "x", "unknown": [[]] * 2_000}),
+]
+
+
+@pytest.mark.parametrize(("query", "condition"), TOO_LARGE)
+def test_subscription_that_would_take_much_memory_is_refused(server, query, condition):
+    """It is held for as long as its client likes, so what it says is bounded."""
+    variables = {"f": {"or": [{"slug": condition}] * 2}}
+    with socket(server, ONE) as client:
+        client.subscribe("s", query, variables=variables)
+        [error] = client.receive()["payload"]
+        assert error["extensions"]["code"] == "SUBSCRIPTION_TOO_LARGE"
+        assert "at most 131072 are allowed" in error["message"]
+        client.answer("q", QUERY)
+    headers = of(ONE)
+    with asked(server, query, headers=headers, variables=variables) as stream:
+        assert stream.response.status_code == 400
+        assert b"SUBSCRIPTION_TOO_LARGE" in stream.response.read()
+
+
+def test_subscriptions_of_a_client_may_cost_together_what_one_request_may(tmp_path):
+    """An event is answered for all of them; what they cost comes back when they end."""
+    settings = Settings(max_cost=1_000, store=tmp_path / "store.json")
+    dear = "subscription { changes { article { related { article { id slug title url } } } } }"
+    with running(create_app(settings, MemoryRepository())) as server, socket(server, ONE) as client:
+        count = 0
+        while True:
+            client.subscribe(str(count), dear)
+            client.send("ping")
+            if (message := client.receive())["type"] == "error":
+                break
+            count += 1
+        assert 5 < count < 30
+        assert "1000 units of cost" in message["payload"][0]["message"]
+        assert client.receive()["type"] == "pong"
+        with socket(server, "192.0.2.2") as other:
+            assert subscribed(other, "s")
+        client.send("complete", id="0")
+        client.send("complete", id="1")
+        assert subscribed(client, "again")
+        assert refusals(server)["subscription_costs", "client"] == 1
+
+
+def test_filter_of_a_subscription_is_no_search():
+    """It judges one article at a time, whatever a list with it would cost."""
+    settings = Settings(max_cost=1_000)
+    condition = {"or": [{"excerpt": {"contains": f"needle {n}"}} for n in range(50)]}
+    query = "subscription ($f: ArticleFilter) { changes(filter: $f) { id } }"
+    with running(create_app(settings, MemoryRepository())) as server, socket(server, ONE) as client:
+        client.subscribe("s", query, variables={"f": condition})
+        client.send("ping")
+        assert client.receive() == {"type": "pong"}

@@ -27,6 +27,7 @@ class RealtimeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     max_subscriptions: int = 1_000
     max_subscriptions_per_client: int = 100
+    max_subscription_bytes: int = 1 << 17
     max_per_socket: int = 100
     max_websockets: int = 1_000
     max_websockets_per_client: int = 100

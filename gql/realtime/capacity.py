@@ -46,21 +46,24 @@ class Capacity:
     """How much of one thing is held, by whom, and how much may be.
 
     Attributes:
-        what: The thing, in the plural.
+        name: Its name, for metrics.
+        what: What it counts, in the plural, for people.
         maximum: How much all clients may hold together.
         share: How much one client may hold.
         taken: How much is held.
-        refused: Is told of each refusal: the thing, and whose bound was reached (`client`,
+        refused: Is told of each refusal: the name, and whose bound was reached (`client`,
             `anonymous` or `server`).
     """
 
     def __init__(
         self,
+        name: str,
         what: str,
         maximum: int,
         share: int,
-        refused: Callable[[str, str], None] = lambda _what, _bound: None,
+        refused: Callable[[str, str], None] = lambda _name, _bound: None,
     ) -> None:
+        self.name = name
         self.what = what
         self.maximum = maximum
         self.share = min(share, maximum)
@@ -88,7 +91,7 @@ class Capacity:
         """Take an amount for a client. Raises: TooManyError."""
         error = self._refusal(client, amount, is_arriving)
         if error is not None:
-            self.refused(self.what, error.bound)
+            self.refused(self.name, error.bound)
             raise error
         self._by_client[client] += amount
         self.taken += amount
@@ -103,8 +106,8 @@ class Capacity:
             )
         if self._by_client[client] + amount > self.share:
             return ShareExceededError(
-                f"Each {client.kind} may have {self.share} {self.what} on this server; you have "
-                f"{self._by_client[client]}. End some of them first."
+                f"Each {client.kind} may have {self.share} {self.what} on this server, and this "
+                f"one has {self._by_client[client]}. End some subscriptions first."
             )
         is_bounded = client.is_anonymous and not is_arriving
         if is_bounded and self._by_anonymous + amount > self._open_to_all:

@@ -24,6 +24,10 @@ from .service import Activity, Service
 from .sse import EventStreams
 from .websocket import Socket
 
+COST_SHARES = 10
+"""What an event may cost for all subscriptions together, as a multiple of what it may for those of
+one client, which is what a request may cost."""
+
 
 class Realtime:
     """Subscriptions over both transports, within one set of bounds.
@@ -41,6 +45,7 @@ class Realtime:
     ) -> None:
         self._sockets = Capacity(
             "websockets",
+            "WebSockets",
             settings.max_websockets,
             settings.max_websockets_per_client,
             activity.refused,
@@ -52,8 +57,16 @@ class Realtime:
             activity=activity,
             subscriptions=Capacity(
                 "subscriptions",
+                "subscriptions",
                 settings.max_subscriptions,
                 settings.max_subscriptions_per_client,
+                activity.refused,
+            ),
+            costs=Capacity(
+                "subscription_costs",
+                "units of cost in subscriptions",
+                operations.max_cost * COST_SHARES,
+                operations.max_cost,
                 activity.refused,
             ),
             settings=settings,

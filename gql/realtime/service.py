@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
+
+from gql.clients import Client
+from gql.http import GraphQLRequest
 
 from .authority import Count, MakeContext, RealtimeSettings
 from .capacity import Capacity
@@ -47,5 +51,16 @@ class Service:
     count: Count
     activity: Activity
     subscriptions: Capacity
+    costs: Capacity
     settings: RealtimeSettings
     stopping: asyncio.Event
+
+    @contextmanager
+    def subscribing(self, request: GraphQLRequest, client: Client) -> Iterator[None]:
+        """Hold a place for a subscription, and what each event costs for it.
+
+        Raises: TooManyError. SubscriptionTooLargeError.
+        """
+        cost = self.operations.event_cost(request, self.settings.max_subscription_bytes)
+        with self.subscriptions.hold(client), self.costs.hold(client, cost):
+            yield

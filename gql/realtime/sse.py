@@ -114,7 +114,7 @@ class EventStreams:
                 context = await self._service.make_context(scope)
                 if self._service.operations.kind(request) is OperationType.SUBSCRIPTION:
                     client = client_of(context.viewer, scope)
-                    held.enter_context(self._service.subscriptions.hold(client))
+                    held.enter_context(self._service.subscribing(request, client))
                 answers = await self._begin(request, scope, context)
             except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
                 await _respond(failure(error), send)

@@ -248,7 +248,7 @@ class Socket:
             return await asyncio.shield(self._service.operations.execute(request, context))
         if kind is not OperationType.SUBSCRIPTION:
             return await self._service.operations.execute(request, context)
-        with self._service.subscriptions.hold(client_of(context.viewer, self._scope)):
+        with self._service.subscribing(request, client_of(context.viewer, self._scope)):
             return await self._follow(id, request, context, begun)
 
     async def _follow(
