@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-
 from .realtime.messages import TooSlow
+from .websocket_input import PacedInput
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
+class WebSocketProtocol(PacedInput):
     """uvicorn's protocol, but for how it ends.
 
     Its setting `ws_ping_timeout` is also how long a client may take to read a close frame.
