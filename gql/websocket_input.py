@@ -52,8 +52,9 @@ class PacedInput(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket protocol, but for how it reads: in turns, and no message of very many
     frames.
 
-    The transport reads no more while there is input that was not parsed yet, or a message that the
-    application has not taken.
+    The transport reads no more while there is input that was not parsed yet, a message that the
+    application has not taken, or much that the client has not read: each ping is answered, and who
+    reads no answers could have us hold any number of them.
 
     Attributes:
         read_bytes: How much was read since there was last nothing to read.
@@ -86,8 +87,7 @@ class PacedInput(WebSocketsSansIOProtocol):
         del self._input[:PIECE_BYTES]
         self.read_bytes += len(piece)
         super().data_received(piece)
-        if not self.read_paused:
-            self._go_on()
+        self._go_on()
 
     async def receive(self) -> Any:
         """The next message; once the application has all of them, reading goes on."""
@@ -103,8 +103,15 @@ class PacedInput(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.close":
             self._go_on()
 
+    def resume_writing(self) -> None:
+        """Go on, now that the client has read."""
+        super().resume_writing()
+        self._go_on()
+
     def _go_on(self) -> None:
-        """Wait for a turn; where nothing is left, read on from the connection."""
+        """Wait for a turn, if it is time; where nothing is left, read on from the connection."""
+        if self.read_paused or not self.writable.is_set():
+            return
         if self._input:
             if not self._is_waiting:
                 self._is_waiting = True

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from time import thread_time
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -60,11 +61,11 @@ def flood(client: Client, frames: bytes) -> None:
 
 async def longest_hold(ended: asyncio.Event) -> tuple[float, float]:
     """For how long the event loop was held at once, and worked in all, in seconds of CPU."""
-    began = last = time.thread_time()
+    began = last = thread_time()
     longest = 0.0
     while not ended.is_set():
         await asyncio.sleep(0)
-        now = time.thread_time()
+        now = thread_time()
         longest, last = max(longest, now - last), now
     return longest, last - began
 
@@ -85,7 +86,7 @@ def test_flood_of_frames_never_holds_the_event_loop(server: LiveServer, kind: st
 
 def test_socket_that_says_little_does_not_wait_for_those_that_flood(server: LiveServer) -> None:
     """Turns go to those that have had the least."""
-    frames = FLOODS["pings"] * (FLOOD_BYTES // 6)
+    frames = FLOODS["pings"] * (FLOOD_BYTES // 6 // 4)
     with ExitStack() as held:
         quiet = held.enter_context(opened(server))
         clients = [held.enter_context(opened(server)) for _ in range(8)]
@@ -129,3 +130,25 @@ def test_messages_are_not_compressed() -> None:
     option = uvicorn_config(app, settings).ws_per_message_deflate
     with running(app, ws_per_message_deflate=option) as server, opened(server) as client:
         assert not client.connection.protocol.extensions
+
+
+def test_client_that_reads_no_pongs_is_read_no_further(server: LiveServer) -> None:
+    """What it is owed would fill the memory."""
+    pings = frame(PING, b"x" * 125) * 1_000
+    with opened(server) as client, socket.socket() as raw:
+        # Past the client's library, which reads all the time.
+        raw.connect(("127.0.0.1", server.port))
+        raw.sendall(
+            b"GET /graphql HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+        )
+        assert b" 101 " in raw.recv(1_000)
+        raw.settimeout(1)
+        with pytest.raises(TimeoutError):
+            list(map(raw.sendall, [pings] * (32_000_000 // len(pings))))
+        client.begin()
+        assert client.answer("1", "{ __typename }")
+        raw.settimeout(10)
+        for _ in range(100):  # once it reads, it is read on
+            assert raw.recv(1 << 16)
