@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, Protocol
 
 from graphql import (
     ExecutionResult,
-    Executor,
     OperationType,
     create_source_event_stream,
     execute_subscription_event,
@@ -26,6 +25,7 @@ from gql.http.documents import tree_bytes
 from gql.http.encoding import held_bytes
 from gql.http.execution import result_of
 from gql.http.protocol import failed
+from gql.http.sliced_executor import SlicedExecutor
 
 from .sharing import SharedAnswers, selection_key
 
@@ -131,7 +131,7 @@ class Operations:
         return self._answers(executor, stream, selection_key(request, document.ast))
 
     async def _answers(
-        self, executor: Executor[Any], stream: AsyncIterable[Told], selection: bytes
+        self, executor: SlicedExecutor, stream: AsyncIterable[Told], selection: bytes
     ) -> Answers:
         async with aclosing(stream):  # type: ignore[type-var]  # a generator, as `follow` is one
             async for told in stream:
@@ -140,12 +140,11 @@ class Operations:
                 body = await self.shared.get(key, partial(_body, executor, told))
                 yield Answer(body, told.cursor)
 
-    def _executor(self, request: GraphQLRequest, context: Any) -> Executor[Any] | list[Any]:
+    def _executor(self, request: GraphQLRequest, context: Any) -> SlicedExecutor | list[Any]:
         reference = self._reference
         document = reference.prepare(request.query)
         assert document.ast is not None  # noqa: S101  # it has no errors
-        executor_class: type[Executor[Any]] = reference.schema.execution_context_class or Executor
-        return executor_class.build(
+        executor: Any = SlicedExecutor.build(
             reference.schema._schema,
             document.ast,
             context_value=context,
@@ -154,12 +153,13 @@ class Operations:
             max_coercion_errors=reference.limits.errors,
             is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # typed as bool
         )
+        return executor  # type: ignore[no-any-return]  # of the class that builds it, or errors
 
 
-async def _body(executor: Executor[Any], told: Told) -> bytes:
+async def _body(executor: SlicedExecutor, told: Told) -> bytes:
     """The response to one event."""
-    of_event = executor.build_per_event_executor(told.event)
-    of_event.context_value = told.context
+    of_event: Any = executor.build_per_event_executor(told.event)
+    of_event.use_context(told.context)
     executed: Any = execute_subscription_event(of_event)
     result = await executed if inspect.isawaitable(executed) else executed
     return result_of(result, None).body
