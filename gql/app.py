@@ -50,6 +50,7 @@ from .metrics import Metrics
 from .middleware import GRAPHQL_PATH, Endpoints, with_middleware
 from .realtime import ChangeFeed, Operations, Realtime, RealtimeSettings
 from .root_page import root_route
+from .scheduler import Job, Scheduler
 from .schema import Context, build_schema
 from .settings import Settings, SettingsError, load_settings
 from .telemetry import Observer, access_log
@@ -102,6 +103,7 @@ class App:
         self.schema = build_schema()
         self.page = graphiql_page()
         self.page_sizes = page_sizes(settings)
+        self.scheduler = Scheduler()
         self.caches = CacheRegistry()
         self.pipeline = pipeline(settings, self.schema, self.caches, repository.current)
         self.metrics = Metrics(self.pipeline.counts, self.caches)
@@ -189,7 +191,8 @@ class App:
         viewer: Viewer | None = scope.get("state", {}).get("viewer")  # as authenticated
         if viewer is None:
             viewer = await self.authenticator.viewer(scope)
-        context = Context(await self.repository.snapshot(), viewer, self.page_sizes, self.feed)
+        snapshot, job = await self.repository.snapshot(), Job(self.scheduler)
+        context = Context(snapshot, viewer, self.page_sizes, self.feed, job)
         context.writer = self.writer
         context.idempotency_key = idempotency_key(scope)
         return context
@@ -273,8 +276,11 @@ def realtime_settings(settings: Settings) -> RealtimeSettings:
     """What subscriptions are held to."""
     return RealtimeSettings(
         max_subscriptions=settings.max_subscriptions,
+        max_subscriptions_per_client=settings.max_subscriptions_per_client,
+        max_subscription_bytes=settings.max_subscription_bytes,
         max_per_socket=settings.max_per_socket,
         max_websockets=settings.max_websockets,
+        max_websockets_per_client=settings.max_websockets_per_client,
         max_message_bytes=settings.max_body_bytes,
         init_timeout_s=settings.init_timeout_s,
         keep_alive_s=settings.keep_alive_s,

@@ -10,7 +10,8 @@
         ├── BatchError
         ├── DocumentIdError
         ├── SubscriptionError
-        └── in gql.access: UnauthenticatedError, AuthenticationUnavailableError, RateLimitedError
+        ├── in gql.access: UnauthenticatedError, AuthenticationUnavailableError, RateLimitedError
+        └── in gql.realtime: capacity.TooManyError
 
 `store.errors.StoreError` is expected in the same way. Everything else is a fault of ours: the
 client gets an id, and the log has that id with the traceback.

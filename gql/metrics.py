@@ -101,6 +101,12 @@ class StreamMetrics:
             ("transport",),
             registry=registry,
         )
+        self._refused = Counter(
+            "newsgraph_subscriptions_refused",
+            "What found no room, by what it was and whose bound was reached.",
+            ("what", "bound"),
+            registry=registry,
+        )
         # Looked up here, since to find a labelled counter costs more than to count.
         self._event_of = {name: events.labels(name) for name in TRANSPORTS}
         for name in TRANSPORTS:
@@ -121,6 +127,10 @@ class StreamMetrics:
     def slow(self, transport: str) -> None:
         """Count a connection that was closed for being slow."""
         self._slow.labels(transport).inc()
+
+    def refused(self, what: str, bound: str) -> None:
+        """Count what was refused. `what`, `bound`: see `realtime.capacity`."""
+        self._refused.labels(what, bound).inc()
 
 
 _CACHE_PREFIX = "newsgraph_cache_"

@@ -31,7 +31,7 @@ ENV_FILE = Path(".env")
 TOML_FILE = Path("newsgraph.toml")
 STORE_IN_FOLDER = Path(".newsgraph") / "store.json"
 
-MiB = 1_048_576
+KiB, MiB = 1_024, 1_048_576
 _RATE = re.compile(r"[1-9][0-9]{0,8} ?(/|per) ?([1-9][0-9]{0,3} )?(second|minute|hour|day)s?")
 Words = Annotated[tuple[str, ...], NoDecode]
 """Several words: separated by commas in the environment and on the command line."""
@@ -100,11 +100,26 @@ class Settings(BaseSettings):
     max_subscriptions: int = Field(
         1_000, ge=0, description="How many subscriptions a process serves at once."
     )
+    max_subscriptions_per_client: int = Field(
+        100,
+        ge=1,
+        description="How many of them each key, or each address without one, may have.",
+    )
+    max_subscription_bytes: int = Field(
+        128 * KiB,
+        ge=1,
+        description="What a subscription may take in memory, by its operation and variables.",
+    )
     max_per_socket: int = Field(
         100, ge=1, description="How many operations may run at once on one WebSocket."
     )
     max_websockets: int = Field(
         1_000, ge=0, description="How many WebSockets a process serves at once."
+    )
+    max_websockets_per_client: int = Field(
+        100,
+        ge=1,
+        description="How many of them each key, or each address without one, may have.",
     )
     init_timeout_s: int = Field(
         10, ge=1, description="How long a WebSocket may take to say who it is, in seconds."

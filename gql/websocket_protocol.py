@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-
 from .realtime.messages import TooSlow
+from .websocket_input import PacedInput
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
+class WebSocketProtocol(PacedInput):
     """uvicorn's protocol, but for how it ends.
 
     Its setting `ws_ping_timeout` is also how long a client may take to read a close frame.
@@ -27,6 +26,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """
         if message["type"] != "websocket.close" or not self.handshake_complete:
             await super().send(message)
+            if message["type"] == "websocket.http.response.body":
+                self.handshake_complete = True  # else uvicorn logs each refusal as our fault
             return
         waiting, self.writable = self.writable, asyncio.Event()
         self.writable.set()

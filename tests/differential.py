@@ -8,13 +8,15 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from gql.executor import CompiledPipeline
+from gql.executor import CompiledPipeline, execution
 from gql.http import GraphQLRequest, Limits, Pipeline, Result
+from gql.scheduler import Job, Scheduler
 from gql.schema import Context, PageSizes
 from gql.viewer import PUBLIC, Viewer
 from store import Batch, Key, MemoryRepository, Repository, Snapshot, TinyDBRepository, Visibility
@@ -47,6 +49,10 @@ STORY = an_article(
     ),
 )
 OTHER = an_article("other", day=2, web_url="https://post.example/other", secured="s3cret")
+
+
+UNSLICED = Scheduler(slice_s=inf)
+"""No request gives way: where several fields fail, the order of errors is that of the fields."""
 
 
 class DistantSnapshot:
@@ -98,14 +104,18 @@ class ExecutorPair:
         snapshot: Snapshot,
         viewer: Viewer = PUBLIC,
         reference_snapshot: Snapshot | None = None,
+        scheduler: Scheduler = UNSLICED,
     ) -> Result:
         """The result of a request. Raises: AssertionError: the executors differ."""
-        scanned = reference_snapshot or snapshot
-        expected = await self.reference(request, Context(scanned, viewer, self.sizes))
+
+        def context(snapshot: Snapshot) -> Context:
+            return Context(snapshot, viewer, self.sizes, job=Job(scheduler))
+
+        expected = await self.reference(request, context(reference_snapshot or snapshot))
         if request.memo.prepared and not isinstance(snapshot, DistantSnapshot):
             # As a server does with a request that comes again.
             self._check_at_once(request, snapshot, viewer, expected)
-        result = await self.compiled(request, Context(snapshot, viewer, self.sizes))
+        result = await self.compiled(request, context(snapshot))
         assert plain(result) == plain(expected), request
         cache = self.compiled.rows
         assert cache.size_bytes <= cache.capacity_bytes
@@ -214,7 +224,7 @@ def ask(
 
 async def play(session: Session) -> Coverage:
     """Do what happens in a session. Raises: AssertionError: an answer was wrong."""
-    with _repositories(session.engine) as repositories:
+    with _repositories(session.engine) as repositories, _parts(session):
         ways = ExecutorPair(capacity_bytes=session.capacity_bytes, sizes=session.page_sizes)
         states: list[Sequence[Snapshot]] = []
         for step in without_memory(session.steps):
@@ -226,7 +236,7 @@ async def play(session: Session) -> Coverage:
                 states = [*states[1 - KEPT_SNAPSHOTS :], state]
                 ways.last_write = write_kinds(step)
             elif states:
-                await _ask_together(ways, step, states, session.turns)
+                await _ask_together(ways, step, states, session)
         for repository in repositories:
             await repository.close()
     assert not ways.compiled.counts["fault"]
@@ -243,17 +253,31 @@ def _share_history(state: Sequence[Snapshot]) -> None:
 
 
 async def _ask_together(
-    ways: ExecutorPair, asks: Sequence[Ask], states: Sequence[Sequence[Snapshot]], turns: int
+    ways: ExecutorPair, asks: Sequence[Ask], states: Sequence[Sequence[Snapshot]], session: Session
 ) -> None:
+    scheduler = Scheduler(slice_s=0) if session.is_sliced else UNSLICED
+
     async def check(ask: Ask) -> None:
         # As far from each other: of two root fields that fail, the first one is told.
         snapshots: Any = states[max(-1 - ask.age, -len(states))]
-        if turns:
-            snapshots = [DistantSnapshot(each, turns) for each in snapshots]
+        if session.turns:
+            snapshots = [DistantSnapshot(each, session.turns) for each in snapshots]
         snapshot, *others = snapshots
-        await ways.check(ask.request, snapshot, ask.viewer, *others)
+        reference = others[0] if others else None
+        await ways.check(ask.request, snapshot, ask.viewer, reference, scheduler)
 
     await asyncio.gather(*map(check, asks))
+
+
+@contextmanager
+def _parts(session: Session) -> Iterator[None]:
+    """Have documents rendered one by one, where requests have their turns after each."""
+    before = execution.PART
+    execution.PART = 1 if session.is_sliced else before
+    try:
+        yield
+    finally:
+        execution.PART = before
 
 
 async def _batch(repository: Repository, step: Write) -> Batch:

@@ -39,7 +39,8 @@ def report(number: int) -> None:
     """Print what is wrong in a session, made as small as can be."""
     print(f"Session {number} differs; play it again with --session {number}.", flush=True)
     session = smallest(random_session(number), lambda each: failure(each) is not None)
-    print(f"{session.engine}, {session.capacity_bytes} bytes, {session.turns} turns:")
+    sliced = "sliced" if session.is_sliced else "not sliced"
+    print(f"{session.engine}, {session.capacity_bytes} bytes, {session.turns} turns, {sliced}:")
     for step in session.steps:
         print(f"  {step}")
     print(repr(failure(session)))

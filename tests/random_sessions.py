@@ -29,6 +29,7 @@ one reads one with an index."""
 _LARGE_SHARE = 0.25
 _REPEATED_SHARE = 0.55
 _IN_PLACE_SHARE = 0.3  # sessions with no other writes
+_SLICED_SHARE = 0.4
 
 
 class Ask(NamedTuple):
@@ -57,6 +58,7 @@ class Session:
         engine: One of `ENGINES`.
         capacity_bytes: The size of the executor's cache.
         turns: How often the event loop runs other tasks before a read of the store returns.
+        is_sliced: Whether requests have their turns after each document and value.
         page_sizes: The sizes of pages that may be asked for.
         steps: The writes and requests.
     """
@@ -66,6 +68,7 @@ class Session:
     turns: int
     page_sizes: PageSizes
     steps: tuple[Step, ...]
+    is_sliced: bool = False
 
 
 def random_session(seed: int) -> Session:
@@ -94,6 +97,7 @@ def random_session(seed: int) -> Session:
         turns=rng.choice([0, 0, 1, 2]),
         page_sizes=world.page_sizes,
         steps=(*steps, clients.asks(), clients.asks()),
+        is_sliced=rng.random() < _SLICED_SHARE,
     )
 
 

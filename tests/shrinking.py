@@ -55,6 +55,8 @@ def smaller(session: Session) -> Iterator[Session]:
             yield replace(session, steps=tuple(_with_text(step, text, shorter) for step in steps))
     if session.turns:
         yield replace(session, turns=0)
+    if session.is_sliced:
+        yield replace(session, is_sliced=False)
 
 
 def _asks(steps: Sequence[Step]) -> Iterator[Ask]:

@@ -1,4 +1,4 @@
-"""A rate limiter: how many requests each key, or each address without one, may make.
+"""A rate limiter: how many requests each client may make, by its key or else its address.
 
 Counted in this process's memory: several worker processes allow so many each. The only module on
 limits, which reads how a rate is written; its own counters take 11 us a request.
@@ -9,21 +9,17 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
-from typing import Any
 
 from limits import RateLimitItem, parse
 from starlette.types import Scope as AsgiScope
 
+from ..clients import Client, client_of
 from ..errors import Headers, RequestError
 from ..viewer import Viewer
 
 MAX_TRACKED = 100_000
 """How many keys and addresses have a counter at once; the least recently used is evicted."""
-_NO_ADDRESS = "address", ""
-_IPV6_PREFIX = 64  # what one household gets; each address in it would be counted on its own
 
 
 class RateLimitedError(RequestError):
@@ -70,7 +66,7 @@ class RateLimiter:
         policy = b'"default";q=%d;w=%d' % (self._quota, self._period_s)
         self._policy = b"ratelimit-policy", policy
         self._max_tracked = max_tracked
-        self._windows: OrderedDict[tuple[str, str], Window] = OrderedDict()
+        self._windows: OrderedDict[Client, Window] = OrderedDict()
 
     def __len__(self) -> int:
         """How many keys and addresses have a counter."""
@@ -89,18 +85,14 @@ class RateLimiter:
 
     def window(self, viewer: Viewer | None, scope: AsgiScope, now: float) -> Window:
         """The window, at a time, of whoever sent a request."""
-        if viewer and viewer.name:
-            key = "key", viewer.name
-        else:
-            client: Any = scope.get("client")
-            key = _address(client[0]) if client else _NO_ADDRESS
-        window = self._windows.get(key)
+        client = client_of(viewer, scope)
+        window = self._windows.get(client)
         if window is None:
-            window = self._windows[key] = Window(self._quota, now + self._period_s)
+            window = self._windows[client] = Window(self._quota, now + self._period_s)
             if len(self._windows) > self._max_tracked:
                 self._windows.popitem(last=False)
             return window
-        self._windows.move_to_end(key)
+        self._windows.move_to_end(client)
         if window.ends_at <= now:
             window.left, window.ends_at = self._quota, now + self._period_s
         return window
@@ -113,7 +105,7 @@ class RateLimiter:
     def refusal(self, window: Window, viewer: Viewer | None, now: float) -> RateLimitedError:
         """The error for a viewer's request in a window that has none left."""
         wait_s = ceil(window.ends_at - now)
-        kind = "key" if viewer and viewer.name else "address"
+        kind = "key" if viewer and viewer.id else "address"
         return RateLimitedError(
             f"Too many requests: {self._rate} are allowed for each {kind}. "
             f"Try again in {wait_s} s.",
@@ -124,15 +116,3 @@ class RateLimiter:
         """https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/"""
         left = b'"default";r=%d;t=%d' % (window.left, ceil(window.ends_at - now))
         return self._policy, (b"ratelimit", left)
-
-
-@lru_cache(maxsize=4_096)
-def _address(host: str) -> tuple[str, str]:
-    """What counts an address; in IPv6, its network, which has more of them than we have memory."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return "address", str(host)
-    if isinstance(address, IPv6Address):
-        address = address.ipv4_mapped or ip_network((address, _IPV6_PREFIX), strict=False)[0]
-    return "address", str(address)

@@ -112,6 +112,7 @@ def uvicorn_config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
         http=DirectProtocol,
         ws=WebSocketProtocol,
         ws_max_size=settings.max_body_bytes,
+        ws_per_message_deflate=False,  # 1 kB may unpack to 1 MB, a thousand times in one packet
         ws_ping_interval=settings.keep_alive_s,
         ws_ping_timeout=settings.send_timeout_s,
         lifespan="on",

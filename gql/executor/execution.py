@@ -1,17 +1,18 @@
 """Step 6: a plan executed on one snapshot: load level by level, render, embed.
 
-At each level every kind of batch load is one call to the store, for all objects of the level. Rows
+At each level every kind of batch load is one call to the store, for a part of its objects. Rows
 come from the cache where they are valid; where all are, nothing is loaded below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
 from store import Page, Snapshot, Visibility
 
+from ..scheduler import Job
 from ..schema.loaders import BatchLoad
 from .arguments import FallbackError, Variables
 from .filed_rows import Buffer
@@ -26,6 +27,9 @@ T = TypeVar("T")
 
 ROOT = (None,)
 
+PART = 128
+"""How many documents are rendered before others have their turn: some milliseconds."""
+
 
 def without_waiting(coroutine: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine that never waits. Raises: FallbackError: it does."""
@@ -36,6 +40,11 @@ def without_waiting(coroutine: Coroutine[Any, Any, T]) -> T:
         return result
     coroutine.close()
     return fallback("waits")
+
+
+def in_parts(count: int) -> Iterator[slice]:
+    """`count` documents in parts of which each is rendered in one go."""
+    return (slice(start, start + PART) for start in range(0, count, PART))
 
 
 def dependencies_of(
@@ -75,11 +84,27 @@ class PlanExecution:
         located_state: the structure or the version of the store for which that holds.
         visibility: the documents that the viewer may see.
         variables: those of the request.
+        job: gets its time slices; None where it cannot wait for one.
     """
 
-    __slots__ = ("located", "located_state", "snapshot", "variables", "version", "visibility")
+    __slots__ = (
+        "job",
+        "located",
+        "located_state",
+        "snapshot",
+        "variables",
+        "version",
+        "visibility",
+    )
 
-    def __init__(self, snapshot: Snapshot, visibility: Visibility, variables: Variables) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        visibility: Visibility,
+        variables: Variables,
+        job: Job | None = None,
+    ) -> None:
+        self.job = job
         self.snapshot = snapshot
         self.version = snapshot.version
         self.located: Located | None = None
@@ -101,6 +126,7 @@ class PlanExecution:
             values, located = [], []
             loaded = await self.load([(link.link.ask, request.keys) for link, request in pairs])
             for link, request in pairs:
+                await self.pause()
                 by_key, self.located = loaded[link.link.ask], None
                 answers = [by_key[key] for key in request.keys]
                 values.append(await self.value(link, request, answers))
@@ -109,6 +135,11 @@ class PlanExecution:
             self.variables.located = located
             self.variables.located_state = self.located_state
         return plan.assemble(values)
+
+    async def pause(self) -> None:
+        """Let others have their turn, if this has gone on for long."""
+        if self.job is not None and self.job.slice_is_over():
+            await self.job.next_slice()
 
     async def value(
         self, link: LinkPlan, request: LinkRequest, answers: Sequence[Any]
@@ -193,9 +224,12 @@ class PlanExecution:
         if plan.survives_writes and table.are_mostly_new(keys):
             # Written in one go, and not cached: most documents are never requested again.
             plan.cache.misses += len(keys)
-            batches = await self.batches(plan, page.items)
+            texts = []
+            for part in in_parts(len(keys)):
+                batches = await self.batches(plan, page.items[part])
+                texts.append(to_json(self.shown(plan, page.items[part], batches, cursor_of))[1:-1])
             table.note_requested(keys)
-            return to_json(self.shown(plan, page.items, batches, cursor_of))[1:-1]
+            return b",".join(texts)
         found = await self.page_rows(plan, table, documents, cursor_of)
         if plan.keys_are_ids and table.version == self.version:
             table.file(page)
@@ -219,10 +253,11 @@ class PlanExecution:
         if plan.survives_writes and table.are_mostly_new(missing):
             # Not cached: most documents are never requested again.
             plan.cache.misses += len(missing)
-            batches = await self.batches(plan, new)
+            for part in in_parts(len(new)):
+                batches = await self.batches(plan, new[part])
+                texts = texts_of(self.shown(plan, new[part], batches, cursor_of))
+                found.update(zip(missing[part], texts, strict=True))
             table.note_requested(missing)
-            texts = texts_of(self.shown(plan, new, batches, cursor_of))
-            found.update(zip(missing, texts, strict=True))
         else:
             made = await self.rows(plan, table, missing, new, cursor_of)
             found.update((key, row.json) for key, row in zip(missing, made, strict=True))
@@ -238,6 +273,20 @@ class PlanExecution:
     ) -> Sequence[Row]:
         """The rows of n > 0 distinct documents that are not valid yet: revalidated or rendered."""
         plan.cache.misses += len(keys)
+        rows: list[Row] = []
+        for part in in_parts(len(keys)):
+            rows += await self.rows_of_part(plan, table, keys[part], documents[part], cursor_of)
+        return rows
+
+    async def rows_of_part(
+        self,
+        plan: ObjectPlan,
+        table: RowTable,
+        keys: Sequence[RowKey],
+        documents: Sequence[Any],
+        cursor_of: CursorOf | None,
+    ) -> Sequence[Row]:
+        """The same for a part of the documents."""
         batches = await self.batches(plan, documents)
         found: dict[RowKey, Row] = {}
         if table.rows and table.version == self.version:  # others may read another one meanwhile
@@ -292,6 +341,7 @@ class PlanExecution:
 
     async def batches(self, plan: ObjectPlan, documents: Sequence[Any]) -> Sequence[LinkBatch]:
         """What the links of documents lead to, rendered."""
+        await self.pause()
         batches = [
             LinkBatch(link, documents, self.variables, self.snapshot, self.visibility)
             for link in plan.links
@@ -301,6 +351,7 @@ class PlanExecution:
         for batch in batches:
             if batch.missing:
                 by_key = loaded[batch.plan.link.ask]
+                await self.pause()
                 await self.resolve(batch, {key: by_key[key] for key in batch.missing})
             batch.pick()
         return batches
@@ -378,6 +429,7 @@ class PlanExecution:
         lists = [await self.joined(items, cursor_of, list(pages.values())) for items in plan.items]
         found = {}
         for n, (key, page) in enumerate(pages.items()):
+            await self.pause()
             envelope = plan.envelope(page, cursor_of)
             parts = chain.from_iterable(zip((each[n] for each in lists), envelope[1:], strict=True))
             json = b"".join([envelope[0], *parts])

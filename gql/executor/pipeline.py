@@ -16,6 +16,7 @@ from ..http import GraphQLRequest, Pipeline, Ready, Result
 from ..http.documents import Document
 from ..http.execution import COMPILED
 from ..http.request_memo import PreparedQuery
+from ..scheduler import Job
 from ..schema.context import Context, PageSizes
 from ..viewer import Viewer
 from .arguments import FallbackError, Variables
@@ -31,6 +32,9 @@ PLAN_BYTES, PLAN_NODE_BYTES = 8_000, 320
 
 USES = 8
 """Of how many runs one is a look-up of the document: each takes as long as one of a row."""
+
+LONG = 20_000
+"""From which cost on, in microseconds, an operation is executed in time slices."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,12 +53,14 @@ class Prepared:
         visibility: the documents that the viewer may see.
         counts: where its answers are counted.
         operation_name: of the operation, if it has one.
+        is_long: whether it is executed in time slices, unless all of it is cached.
     """
 
     __slots__ = (
         "_plan",
         "counts",
         "find_document",
+        "is_long",
         "operation_name",
         "text",
         "variables",
@@ -70,7 +76,10 @@ class Prepared:
         visibility: Visibility,
         counts: dict[str, int],
         operation_name: str | None,
+        *,
+        is_long: bool = False,
     ) -> None:
+        self.is_long = is_long
         self.find_document = find_document
         self.text = text
         self._plan = weakref.ref(plan)  # which belongs to its document
@@ -99,6 +108,8 @@ class Prepared:
                 self.counts[COMPILED] += 1
                 self._note_use(plan)
                 return plan.assemble(values)
+        if self.is_long:
+            return None
         try:
             return without_waiting(self.answer(snapshot))
         except Exception:  # noqa: BLE001  # asked again, it is counted and explained
@@ -110,7 +121,7 @@ class Prepared:
         if plan.runs % USES == 1:
             self.find_document(self.text)
 
-    async def answer(self, snapshot: Snapshot) -> Sequence[Buffer]:
+    async def answer(self, snapshot: Snapshot, job: Job | None = None) -> Sequence[Buffer]:
         """The JSON of the answer, in pieces. Raises: FallbackError, or anything: there is none."""
         plan, variables = self._plan(), self.variables
         if plan is None:
@@ -122,7 +133,8 @@ class Prepared:
             raise DisabledError
         try:
             plan.check(variables)
-            pieces = await PlanExecution(snapshot, self.visibility, variables).answer(plan)
+            execution = PlanExecution(snapshot, self.visibility, variables, job)
+            pieces = await execution.answer(plan)
         except Exception as error:
             plan.failures += 1
             if isinstance(error, FallbackError | QueryError):
@@ -163,7 +175,7 @@ class CompiledPipeline:
             self.counts["unsupported"] += 1
         else:
             try:
-                pieces = await prepared.answer(context.snapshot)
+                pieces = await prepared.answer(context.snapshot, context.job)
             except Exception as error:  # noqa: BLE001  # the reference has the words for it
                 self.count(error)
             else:
@@ -205,7 +217,10 @@ class CompiledPipeline:
             return None
         name = operation.name.value if operation.name else None
         find, text = self.reference.documents.get, request.query
-        return Prepared(find, text, plan, variables, viewer.visibility, self.counts, name)
+        is_long = (request.memo.cost or 0) > LONG
+        return Prepared(
+            find, text, plan, variables, viewer.visibility, self.counts, name, is_long=is_long
+        )
 
     def count(self, error: Exception) -> None:
         """Count what stopped the compiled way: something to be expected, or a fault of ours."""

@@ -183,7 +183,9 @@ class Measure:
         if not _is_list(definition.type):  # its size is for the lists right below
             size = ASSUMED_ITEMS if asked is None else asked
             selected = self._selection(node.selection_set, inner, size)
-            return self._found(node).plus(selected)
+            # A subscription's filter judges one article at a time: no list is found.
+            found = ONE if parent is self.schema.subscription_type else self._found(node)
+            return found.plus(selected)
         items = page if asked is None else asked
         selected = self._selection(node.selection_set, inner, ASSUMED_ITEMS)
         return ONE.plus(ONE.plus(selected).times(items))

@@ -216,5 +216,9 @@ def validate_document(
 
 def document_bytes(text: str, document: Document) -> int:
     """What a document takes: its text and tree, and the costs and the plans that it has by now."""
-    tree_bytes = sys.getsizeof(text) + DOCUMENT_BYTES + NODE_BYTES * document.nodes
-    return tree_bytes + document.costs.size_bytes + document.plan_bytes
+    return tree_bytes(text, document) + document.costs.size_bytes + document.plan_bytes
+
+
+def tree_bytes(text: str, document: Document) -> int:
+    """What a document's text and tree take."""
+    return sys.getsizeof(text) + DOCUMENT_BYTES + NODE_BYTES * document.nodes

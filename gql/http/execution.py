@@ -31,6 +31,7 @@ from .documents import Document, declare_one_of, document_bytes, prepare_documen
 from .encoding import encode
 from .limits import Limits
 from .protocol import GraphQLRequest, Result, error_codes, failed
+from .sliced_executor import SlicedExecutor
 
 DOCUMENT_CACHE_BYTES = 1 << 24
 COMPILED = "compiled"
@@ -167,7 +168,7 @@ class Pipeline:
             variable_values=request.variables,
             operation_name=operation.name.value if operation.name else None,
             max_coercion_errors=self.limits.errors,
-            executor_class=self.schema.execution_context_class,
+            executor_class=SlicedExecutor,
             is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # typed as bool
             operation_extensions=request.extensions,
         )

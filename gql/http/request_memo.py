@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from gql.scheduler import Job
+
 from .documents import Document
 
 
@@ -29,8 +31,8 @@ class PreparedQuery(Protocol):
         """The JSON of the answer in pieces, without waiting; None: execute it the long way."""
         ...
 
-    async def answer(self, snapshot: Any) -> Sequence[bytes | memoryview]:
-        """The same, or the reason why there is none. Raises: anything."""
+    async def answer(self, snapshot: Any, job: Job | None = None) -> Sequence[bytes | memoryview]:
+        """The same, in the time slices of a job. Raises: anything: there is no answer."""
         ...
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 from starlette.types import Scope
 
-from gql.errors import RequestError
 from gql.schema import Context
 from gql.viewer import Viewer
 
@@ -28,42 +26,16 @@ class RealtimeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The bounds: counts in this process, sizes in bytes, times in seconds."""
 
     max_subscriptions: int = 1_000
+    max_subscriptions_per_client: int = 100
+    max_subscription_bytes: int = 1 << 17
     max_per_socket: int = 100
     max_websockets: int = 1_000
+    max_websockets_per_client: int = 100
     max_message_bytes: int = 1 << 20
     init_timeout_s: float = 10
     keep_alive_s: float = 12
     send_timeout_s: float = 30
     origins: tuple[str, ...] = ()
-
-
-class TooManyError(RequestError):
-    """As many as are allowed are there already."""
-
-    code = "TOO_MANY_SUBSCRIPTIONS"
-    status = 503
-
-
-class Places:
-    """A number of places that are taken and given back."""
-
-    def __init__(self, what: str, maximum: int) -> None:
-        self._what = what
-        self._maximum = maximum
-        self.taken = 0
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Hold a place until the block ends. Raises: TooManyError."""
-        if self.taken >= self._maximum:
-            raise TooManyError(
-                f"This server has its {self._maximum} {self._what} already. Try again later."
-            )
-        self.taken += 1
-        try:
-            yield
-        finally:
-            self.taken -= 1
 
 
 def origin_allowed(scope: Scope, origins: tuple[str, ...]) -> bool:

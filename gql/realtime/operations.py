@@ -13,17 +13,19 @@ from typing import Any, NamedTuple, Protocol
 
 from graphql import (
     ExecutionResult,
-    Executor,
     OperationType,
     create_source_event_stream,
     execute_subscription_event,
 )
 from strawberry.execution import optimized_is_awaitable
 
-from gql.errors import BAD_USER_INPUT, field_error, request_error
+from gql.errors import BAD_USER_INPUT, RequestError, field_error, request_error
 from gql.http import CostLimit, Execute, GraphQLRequest, Result
+from gql.http.documents import tree_bytes
+from gql.http.encoding import held_bytes
 from gql.http.execution import result_of
 from gql.http.protocol import failed
+from gql.http.sliced_executor import SlicedExecutor
 
 from .sharing import SharedAnswers, selection_key
 
@@ -56,6 +58,17 @@ class Answer(NamedTuple):
 
 Answers = AsyncGenerator[Answer, None]
 
+_VARIABLES = 2
+"""Variables are held as they were sent, and as the filter that was made of them."""
+_BYTES_OF_A_UNIT = 256
+"""To go through a filter takes about a microsecond for so many bytes of it."""
+
+
+class SubscriptionTooLargeError(RequestError):
+    """A subscription would take too much memory for as long as it lasts."""
+
+    code = "SUBSCRIPTION_TOO_LARGE"
+
 
 class Operations:
     """Executes whatever a client sends: queries and mutations by `execute`, subscriptions here.
@@ -68,6 +81,31 @@ class Operations:
         self._limit = limit
         self.shared = SharedAnswers()
         self._reference = limit.reference
+
+    @property
+    def max_cost(self) -> int:
+        """The most that an operation may cost."""
+        return self._limit.settings.maximum
+
+    def event_cost(self, request: GraphQLRequest, max_bytes: int) -> int:
+        """What one event costs for a subscription, in units of `CostSettings`: its values, and its
+        filter; 0 where the operation is not valid, which `subscribe` tells.
+
+        `max_bytes`: what it may take in memory. Raises: SubscriptionTooLargeError: it takes more.
+        """
+        document = self._reference.prepare(request.query)
+        if document.errors:
+            return 0
+        operation_bytes = tree_bytes(request.query, document)
+        size_bytes = operation_bytes + _VARIABLES * held_bytes(request.variables)
+        if size_bytes > max_bytes:
+            raise SubscriptionTooLargeError(
+                f"The subscription would take about {size_bytes} bytes of memory as long as it "
+                f"lasts, {operation_bytes} of them for its operation; at most {max_bytes} are "
+                "allowed. Select fewer fields, or filter by fewer or shorter values."
+            )
+        cost = self._limit.cost(request) + size_bytes // _BYTES_OF_A_UNIT
+        return min(cost, self.max_cost)
 
     def kind(self, request: GraphQLRequest) -> OperationType | None:
         """What a request asks to execute; None where that cannot be told."""
@@ -93,7 +131,7 @@ class Operations:
         return self._answers(executor, stream, selection_key(request, document.ast))
 
     async def _answers(
-        self, executor: Executor[Any], stream: AsyncIterable[Told], selection: bytes
+        self, executor: SlicedExecutor, stream: AsyncIterable[Told], selection: bytes
     ) -> Answers:
         async with aclosing(stream):  # type: ignore[type-var]  # a generator, as `follow` is one
             async for told in stream:
@@ -102,12 +140,11 @@ class Operations:
                 body = await self.shared.get(key, partial(_body, executor, told))
                 yield Answer(body, told.cursor)
 
-    def _executor(self, request: GraphQLRequest, context: Any) -> Executor[Any] | list[Any]:
+    def _executor(self, request: GraphQLRequest, context: Any) -> SlicedExecutor | list[Any]:
         reference = self._reference
         document = reference.prepare(request.query)
         assert document.ast is not None  # noqa: S101  # it has no errors
-        executor_class: type[Executor[Any]] = reference.schema.execution_context_class or Executor
-        return executor_class.build(
+        executor: Any = SlicedExecutor.build(
             reference.schema._schema,
             document.ast,
             context_value=context,
@@ -116,12 +153,13 @@ class Operations:
             max_coercion_errors=reference.limits.errors,
             is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # typed as bool
         )
+        return executor  # type: ignore[no-any-return]  # of the class that builds it, or errors
 
 
-async def _body(executor: Executor[Any], told: Told) -> bytes:
+async def _body(executor: SlicedExecutor, told: Told) -> bytes:
     """The response to one event."""
-    of_event = executor.build_per_event_executor(told.event)
-    of_event.context_value = told.context
+    of_event: Any = executor.build_per_event_executor(told.event)
+    of_event.use_context(told.context)
     executed: Any = execute_subscription_event(of_event)
     result = await executed if inspect.isawaitable(executed) else executed
     return result_of(result, None).body

@@ -11,16 +11,22 @@ from types import FrameType
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gql.clients import client_of
 from gql.http.handler import failure
 from gql.http.media_types import MediaType
 from gql.http.protocol import respond
 
-from .authority import Count, MakeContext, Places, RealtimeSettings, TooManyError, origin_allowed
+from .authority import Count, MakeContext, RealtimeSettings, origin_allowed
+from .capacity import Capacity, Hold, TooManyError
 from .messages import SUBPROTOCOL, CloseCode
 from .operations import Operations
 from .service import Activity, Service
 from .sse import EventStreams
 from .websocket import Socket
+
+COST_SHARES = 10
+"""What an event may cost for all subscriptions together, as a multiple of what it may for those of
+one client, which is what a request may cost."""
 
 
 class Realtime:
@@ -37,13 +43,32 @@ class Realtime:
         activity: Activity,
         settings: RealtimeSettings,
     ) -> None:
-        self._sockets = Places("WebSockets", settings.max_websockets)
+        self._sockets = Capacity(
+            "websockets",
+            "WebSockets",
+            settings.max_websockets,
+            settings.max_websockets_per_client,
+            activity.refused,
+        )
         self._service = Service(
             operations=operations,
             make_context=make_context,
             count=count,
             activity=activity,
-            places=Places("subscriptions", settings.max_subscriptions),
+            subscriptions=Capacity(
+                "subscriptions",
+                "subscriptions",
+                settings.max_subscriptions,
+                settings.max_subscriptions_per_client,
+                activity.refused,
+            ),
+            costs=Capacity(
+                "subscription_costs",
+                "units of cost in subscriptions",
+                operations.max_cost * COST_SHARES,
+                operations.max_cost,
+                activity.refused,
+            ),
             settings=settings,
             stopping=asyncio.Event(),
         )
@@ -62,24 +87,28 @@ class Realtime:
             await send({"type": "websocket.close"})  # before it is accepted: HTTP 403
             return
         try:
-            with self._sockets.one(), self._service.activity.websocket():
-                await self._converse(scope, receive, send)
+            client = client_of(None, scope)
+            with (
+                self._sockets.hold(client, is_arriving=True) as hold,
+                self._service.activity.websocket(),
+            ):
+                await self._converse(scope, receive, send, hold)
         except TooManyError as error:
             await _deny(error, send)
 
-    async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _converse(self, scope: Scope, receive: Receive, send: Send, hold: Hold) -> None:
         if SUBPROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
             code, reason = CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable"
             await send({"type": "websocket.close", "code": int(code), "reason": reason})
             return
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
-        await Socket(scope, receive, send, self._service).run()
+        await Socket(scope, receive, send, self._service, hold).run()
 
     @property
     def connections(self) -> int:
         """How many WebSockets and subscriptions are open; 0 when all have ended."""
-        return self._sockets.taken + self._service.places.taken
+        return self._sockets.taken + self._service.subscriptions.taken
 
     def stop(self) -> None:
         """End all that goes on, so that the server's stop need not wait for it."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from .authority import Count, MakeContext, Places, RealtimeSettings
+from gql.clients import Client
+from gql.http import GraphQLRequest
+
+from .authority import Count, MakeContext, RealtimeSettings
+from .capacity import Capacity
 from .operations import Operations
 
 WEBSOCKET, SSE = "websocket", "sse"
@@ -32,6 +37,10 @@ class Activity(Protocol):
         """A connection was closed because its client took too long."""
         ...
 
+    def refused(self, what: str, bound: str) -> None:
+        """Something was refused; `bound`: whose bound was reached, see `Capacity`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
@@ -41,6 +50,17 @@ class Service:
     make_context: MakeContext
     count: Count
     activity: Activity
-    places: Places
+    subscriptions: Capacity
+    costs: Capacity
     settings: RealtimeSettings
     stopping: asyncio.Event
+
+    @contextmanager
+    def subscribing(self, request: GraphQLRequest, client: Client) -> Iterator[None]:
+        """Hold a place for a subscription, and what each event costs for it.
+
+        Raises: TooManyError. SubscriptionTooLargeError.
+        """
+        cost = self.operations.event_cost(request, self.settings.max_subscription_bytes)
+        with self.subscriptions.hold(client), self.costs.hold(client, cost):
+            yield

@@ -13,12 +13,14 @@ from contextlib import ExitStack, aclosing, suppress
 from graphql import OperationType
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gql.clients import client_of
 from gql.errors import GraphError, RequestError
 from gql.http import GraphQLRequest, HttpRequest, HttpSettings, Result
 from gql.http.asgi import ClientDisconnectedError, headers_of, read_body
 from gql.http.handler import failure
 from gql.http.media_types import MediaType, quality_of
 from gql.http.protocol import read_get, read_post, respond
+from gql.schema import Context
 
 from .authority import unidentified
 from .operations import Answers
@@ -109,9 +111,11 @@ class EventStreams:
         """Begin the operation; if it has, what follows is a stream, even one of errors."""
         with ExitStack() as held:
             try:
+                context = await self._service.make_context(scope)
                 if self._service.operations.kind(request) is OperationType.SUBSCRIPTION:
-                    held.enter_context(self._service.places.one())
-                answers = await self._begin(request, scope)
+                    client = client_of(context.viewer, scope)
+                    held.enter_context(self._service.subscribing(request, client))
+                answers = await self._begin(request, scope, context)
             except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
                 await _respond(failure(error), send)
                 return
@@ -121,8 +125,9 @@ class EventStreams:
             stream = EventStream(send, self._service)
             await stream.run(receive, answers, lambda: self._recheck(scope))
 
-    async def _begin(self, request: GraphQLRequest, scope: Scope) -> Answers | Result:
-        context = await self._service.make_context(scope)
+    async def _begin(
+        self, request: GraphQLRequest, scope: Scope, context: Context
+    ) -> Answers | Result:
         if self._service.operations.kind(request) is not OperationType.SUBSCRIPTION:
             read_only = scope["method"] == "GET"
             return await self._service.operations.execute(request, context, read_only=read_only)

@@ -13,15 +13,18 @@ from typing import Any
 from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
+from gql.clients import client_of
 from gql.errors import GraphError, RequestError, refusal
 from gql.http import GraphQLRequest, HttpSettings, Result
 from gql.http.encoding import decode
 from gql.http.handler import failure
 from gql.logs import get_logger
 from gql.schema import Context
+from gql.viewer import Viewer
 from store import StoreError
 
-from .authority import TooManyError, with_authorization
+from .authority import with_authorization
+from .capacity import Hold, TooManyError
 from .messages import (
     CloseCode,
     SocketClosed,
@@ -43,11 +46,14 @@ from .service import WEBSOCKET, Service
 class Socket:
     """One accepted socket, from its first message to its last."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, service: Service) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, service: Service, hold: Hold
+    ) -> None:
         self._scope = scope
         self._receive = receive
         self._raw_send = send
         self._service = service
+        self._hold = hold
         self._settings = service.settings
         self._http_settings = HttpSettings(max_body_bytes=service.settings.max_message_bytes)
         self._sending = asyncio.Lock()
@@ -127,17 +133,17 @@ class Socket:
             ) from None
         while True:
             await asyncio.sleep(self._settings.keep_alive_s)
-            if await self._rights() != self._mark:
+            if (await self._viewer()).mark != self._mark:
                 raise SocketClosed(CloseCode.FORBIDDEN, "Forbidden: the rights have changed")
 
     async def _stop(self) -> None:
         await self._service.stopping.wait()
         raise SocketClosed(CloseCode.GOING_AWAY, "The server stops")
 
-    async def _rights(self) -> bytes:
-        """What the client may see. Raises: SocketClosed: it may not even ask."""
+    async def _viewer(self) -> Viewer:
+        """Who the client is by now. Raises: SocketClosed: it may not even ask."""
         try:
-            return (await self._service.make_context(self._scope)).viewer.mark
+            return (await self._service.make_context(self._scope)).viewer
         except StoreError as error:
             raise SocketClosed(CloseCode.TRY_AGAIN_LATER, str(error)) from None
         except GraphError as error:
@@ -153,7 +159,12 @@ class Socket:
             )
         self._initialised = True
         self._scope = with_authorization(self._scope, read_payload(message))
-        self._mark = await self._rights()
+        viewer = await self._viewer()
+        self._mark = viewer.mark
+        try:
+            self._hold.settle(client_of(viewer, self._scope))
+        except TooManyError as error:
+            raise SocketClosed(CloseCode.TRY_AGAIN_LATER, str(error)) from None
         await self._send(simple("connection_ack"))
         self._acknowledged.set()
 
@@ -237,7 +248,7 @@ class Socket:
             return await asyncio.shield(self._service.operations.execute(request, context))
         if kind is not OperationType.SUBSCRIPTION:
             return await self._service.operations.execute(request, context)
-        with self._service.places.one():
+        with self._service.subscribing(request, client_of(context.viewer, self._scope)):
             return await self._follow(id, request, context, begun)
 
     async def _follow(

@@ -9,6 +9,7 @@ import strawberry
 
 from store import DocumentWriter, Snapshot, StoreUnavailableError
 
+from ..scheduler import Job
 from ..viewer import Viewer
 from .loaders import Loaders
 
@@ -42,7 +43,8 @@ class Context:
     `source` is what the history comes from; `resume_after` a cursor that stands above the one in
     the operation, from a client that lost its connection. `writer` is what mutations write with,
     `idempotency_key` the client's name for this request. `write_key` is what writes are found by
-    when the request is sent again, `has_written` whether there were any.
+    when the request is sent again, `has_written` whether there were any. `job` gets the time slices
+    in which it is executed.
     """
 
     __slots__ = (
@@ -50,6 +52,7 @@ class Context:
         "_source",
         "has_written",
         "idempotency_key",
+        "job",
         "page_sizes",
         "resume_after",
         "snapshot",
@@ -64,6 +67,7 @@ class Context:
         viewer: Viewer,
         page_sizes: PageSizes = DEFAULT_SIZES,
         source: ChangeSource | None = None,
+        job: Job | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.viewer = viewer
@@ -73,6 +77,7 @@ class Context:
         self.idempotency_key: str | None = None
         self.write_key: str | None = None
         self.has_written = False
+        self.job = job or Job()
         self._source = source
         self._loaders: Loaders | None = None
 
@@ -85,7 +90,8 @@ class Context:
 
     def renewed(self, snapshot: Snapshot) -> Context:
         """The same request over a newer state of the store."""
-        return Context(snapshot, self.viewer, self.page_sizes, self._source)
+        job = Job(self.job.scheduler)
+        return Context(snapshot, self.viewer, self.page_sizes, self._source, job)
 
     async def renew(self) -> None:
         """Go on over the store's newest state: what follows a write in a request sees it."""
