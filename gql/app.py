@@ -29,7 +29,7 @@ from . import garbage
 from .access import RateLimiter, authenticator
 from .cache import CacheRegistry
 from .environment import check_environment
-from .execution import page_sizes, pipeline
+from .execution import answer_form, page_sizes, pipeline
 from .feeds import feed_routes
 from .graphiql import NOT_BUILT, graphiql_page, page_response, static_routes
 from .http import (
@@ -161,6 +161,7 @@ class App:
             responses=response_cache(settings.response_cache_bytes),
             caches=self.caches,
             cache_control=settings.cache_control,
+            form=answer_form(self.schema, self.page_sizes),
             explain=settings.explain,
         )
 
@@ -213,12 +214,12 @@ class App:
     async def readiness(self, _request: Request) -> Response:
         """Whether queries can be answered: the folder is loaded and the store can be read."""
         try:
-            revision = (await self.repository.snapshot()).revision
+            await self.repository.snapshot()
         except StoreError as error:
             return JSONResponse({"ready": False, "reason": str(error)}, 503)
         if not self.ready:
             return JSONResponse({"ready": False, "reason": "The folder is being loaded."}, 503)
-        return JSONResponse({"ready": True, "revision": str(revision)})
+        return JSONResponse({"ready": True})
 
     async def exposition(self, request: Request) -> Response:
         """What Prometheus reads."""

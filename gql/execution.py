@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from importlib import metadata
 from typing import Any
 
 import strawberry
@@ -20,6 +22,15 @@ from .settings import Settings
 def page_sizes(settings: Settings) -> PageSizes:
     """How many items lists give."""
     return PageSizes(settings.page_size, settings.max_page_size)
+
+
+def answer_form(schema: strawberry.Schema, sizes: PageSizes) -> bytes:
+    """What validators need to know of how answers look: the program, its schema and its settings.
+
+    So a client that kept an answer of another version of the program asks for it anew.
+    """
+    text = f"{metadata.version('newsgraph')}\n{sizes}\n{schema}"
+    return blake2b(text.encode(), digest_size=16).digest()
 
 
 ASSUMED_ARTICLES = 10_000

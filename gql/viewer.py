@@ -68,10 +68,10 @@ class Viewer:
         self.scopes = frozenset(scopes).union(*(_IMPLIED.get(scope, ()) for scope in scopes))
         self.name = name
         self.id = name if id is None else id
-        self.visibility = (
-            Visibility.ALL if Scope.READ_DRAFTS in self.scopes else Visibility.PUBLISHED
-        )
         self.may_read_secured = Scope.READ_SECURED in self.scopes
+        self.visibility = Visibility.SECURED if self.may_read_secured else Visibility.PUBLISHED
+        if Scope.READ_DRAFTS in self.scopes:
+            self.visibility = Visibility.ALL
         self.mark = ",".join(sorted(self.scopes)).encode()
 
     def require(self, scope: Scope, what: str) -> None:

@@ -23,7 +23,7 @@ import msgspec
 
 from .atomic_file import Signature
 from .errors import OutcomeUnknownError
-from .model import Article, Change, Diagnostic, TopicDefinition, Value
+from .model import Article, Change, Diagnostic, TopicDefinition, Value, Visibility
 from .repository import SourceFile
 
 FORMAT = 1
@@ -57,6 +57,7 @@ class Record(Value, frozen=True, kw_only=True):
 
     `before` and `version` name the states before and after it. None for `topics`, `diagnostics`:
     they stay as they are. `unchanged` are changes that were asked for under a key and were none.
+    Readers of the visibilities in `hidden_from` see nothing of it.
     """
 
     before: str
@@ -70,6 +71,7 @@ class Record(Value, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...] | None = None
     sources: tuple[SourceFile, ...] = ()
     forgotten_sources: tuple[str, ...] = ()
+    hidden_from: tuple[Visibility, ...] = ()
 
 
 class _Line(Value, frozen=True, kw_only=True):

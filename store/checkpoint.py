@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from .changes import ChangeHistory
 from .cursors import KEY_BYTES, Cursors
+from .history import ChangeHistory
 from .layered import Layered
 from .model import Article, Change, Diagnostic, TopicDefinition
 from .recent import Recent
@@ -18,6 +18,7 @@ from .repository import SourceFile
 from .state import State, version_and_step
 from .steps import finish, paced, pieces
 from .tinydb_storage import FORMAT, Documents, Editor, Meta, Tables, broken, read_meta, read_tables
+from .versions import new_versions
 
 Values = Mapping[int, Any]
 """The documents of one table as values, by number."""
@@ -54,8 +55,12 @@ class Checkpoint(msgspec.Struct, frozen=True):
                     changed,
                     tuple(self.values["topics"].values()),
                     tuple(self.values["diagnostics"].values()),
-                    ChangeHistory(Recent(self.values["changes"].values()), self.meta.revision),
-                    version,
+                    ChangeHistory.of(
+                        self.values["changes"].values(),
+                        self.meta.complete_from,
+                        self.meta.revision,
+                    ),
+                    {**new_versions(version), **self.meta.versions},
                     self._cursors(old.snapshot.cursors),
                 )
             ),
@@ -86,7 +91,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
             "articles": {
                 each.revision: each for _, each in paced(snapshot.articles.entries(), pause_s)
             },
-            "changes": {change.revision: change for change in paced(history.changes, pause_s)},
+            "changes": history.kept(),
             "unchanged": dict(enumerate(state.unchanged, start=1)),
             "topics": dict(enumerate(snapshot.definitions, start=1)),
             "diagnostics": dict(enumerate(snapshot.diagnostics, start=1)),
@@ -101,6 +106,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
             format=FORMAT,
             revision=history.revision,
             version=state.name,
+            versions={e: n for e, n in snapshot.versions.items() if n != snapshot.version},
+            complete_from=history.complete_from,
             log=log,
             cursor_key=snapshot.cursors.key,
         )

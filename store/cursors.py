@@ -1,9 +1,11 @@
 """Cursors: the opaque texts that name a place in a list or in the history, sealed by the store.
 
+So are the revisions of articles, as clients get them.
+
 A list cursor is a keyset cursor: it holds the sort keys of an item and its id, so it stays right
-when items come and go around it, and a message authentication code. A change cursor is encrypted as
-well, so that nobody learns how many changes there were. Both are made with the store's key: nobody
-else can make one, and each place has exactly one text.
+when items come and go around it, and a message authentication code. A change cursor and a revision
+are encrypted as well, so that nobody learns how many changes there were. All are made with the
+store's key: nobody else can make one, and each place has exactly one text.
 
 https://www.rfc-editor.org/rfc/rfc7693 (keyed BLAKE2b), https://www.rfc-editor.org/rfc/rfc5297 (SIV)
 """
@@ -45,6 +47,7 @@ Position = tuple[SortKey, ...]
 
 _TAG_BYTES = 8
 _PLACE = struct.Struct(f">Q{TOKEN_BYTES}s{TOKEN_BYTES}s")  # with SIV's 16 bytes: 56 characters
+_REVISION = struct.Struct(">Q")  # with SIV's 16 bytes: 32 characters
 _SEALED = re.compile(r"[A-Za-z0-9_-]{56}")
 _FORMER = re.compile(r"WyJjIi[A-Za-z0-9_-]{1,120}")  # `["c",`: what versions before gave
 _STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -80,12 +83,13 @@ class Cursors:
         key: the store's, KEY_BYTES long; a random one where none is given.
     """
 
-    __slots__ = ("_makers", "_seal", "_tag", "key")
+    __slots__ = ("_makers", "_revisions", "_seal", "_tag", "key")
 
     def __init__(self, key: bytes | None = None) -> None:
         self.key = secrets.token_bytes(KEY_BYTES) if key is None else key
         self._tag = hashlib.blake2b(key=self.key, digest_size=_TAG_BYTES, person=b"list cursor")
         self._seal = AESSIV(hashlib.blake2b(key=self.key, person=b"change cursor").digest())
+        self._revisions = AESSIV(hashlib.blake2b(key=self.key, person=b"revision").digest())
         # As many as there are orders: each field once, either way.
         self._makers: dict[tuple[Order, ...], Callable[[Article], str]] = {}
 
@@ -184,6 +188,19 @@ class Cursors:
         raise CursorError(
             f"The cursor {shown(cursor)} is not one of ours. Pass one as it came from changes."
         )
+
+    def revision(self, id: str, number: int) -> str:
+        """The revision of an article as a text that tells no number and no order."""
+        return _text(self._revisions.encrypt(_REVISION.pack(number), [id.encode()]))
+
+    def decode_revision(self, id: str, text: str) -> int | None:
+        """The inverse of `revision`; None where it is not one of this article."""
+        try:
+            opened = self._revisions.decrypt(_bytes(text), [id.encode()])
+        except (InvalidTag, UnicodeEncodeError):
+            return None
+        [number] = _REVISION.unpack(opened)
+        return int(number)
 
 
 def article_position(article: Article, order: Sequence[Order]) -> Position:

@@ -58,14 +58,16 @@ class CursorError(QueryError):
 class ConflictError(StoreError):
     """The document is at another revision than the writer expected.
 
-    `current` is the revision it has now, or None when it is not there or was not read yet.
+    `current` is the revision it has now, or None when it is not there or was not read yet; `id` is
+    the article's, where `current` tells of one.
     """
 
     code = "CONFLICT"
 
-    def __init__(self, message: str, *, current: int | None) -> None:
+    def __init__(self, message: str, *, current: int | None, id: str | None = None) -> None:
         super().__init__(message)
         self.current = current
+        self.id = id
 
 
 class EditedError(ConflictError):

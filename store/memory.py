@@ -13,11 +13,12 @@ from typing import TypeVar
 
 import msgspec
 
-from .changes import HISTORY_LIMIT, NO_CHANGES, ChangeHistory, outcome
+from .changes import HISTORY_LIMIT, hidden_from, outcome
 from .cursors import Bookmark, Cursors, Position, article_position, diagnostic_position
 from .edits import Edits
 from .errors import StoreUnavailableError
 from .filters import predicate
+from .history import NO_CHANGES, ChangeHistory
 from .layered import Layered
 from .model import (
     Article,
@@ -47,6 +48,7 @@ from .query import (
 from .repository import Batch, History, SourceFile
 from .terms import provider_domain, related_domains, topic_aliases, topic_slugs, unaliased
 from .urls import canonical_url
+from .versions import Versions, new_versions, versions_after
 from .waiting import Bell
 from .windows import check_window
 
@@ -56,18 +58,20 @@ T = TypeVar("T")
 class MemorySnapshot:
     """All articles, newest first, and the topic tree; reads go through them from the start."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # all that a state of the store consists of
         self,
         articles: Iterable[Article] = (),
         definitions: Iterable[TopicDefinition] = (),
         diagnostics: Iterable[Diagnostic] = (),
         history: ChangeHistory = NO_CHANGES,
         cursors: Cursors | None = None,
+        versions: Versions | None = None,
     ) -> None:
         self.revision = history.revision
         self.history = history
         self.cursors = cursors or Cursors()
-        self.version = new_version()
+        self.versions = versions or new_versions()
+        self.version = self.versions[Visibility.ALL]
         self.edits = Edits()
         self._articles = sorted(articles, key=lambda a: (a.published_date_time, a.id), reverse=True)
         self._definitions = {definition.slug: definition for definition in definitions}
@@ -313,12 +317,14 @@ class MemoryRepository:
         )
         if done.changes or before != (self._definitions, self._diagnostics):
             history = self._snapshot.history.and_then(done.changes, self._history_limit)
+            hidden = hidden_from(done.changes, has_topics=before[0] != self._definitions)
             self._snapshot = MemorySnapshot(
                 self._articles.values(),
                 self._definitions,
                 self._diagnostics,
                 history,
                 self._snapshot.cursors,
+                versions_after(self._snapshot.versions, new_version(), hidden),
             )
             self._bell.ring()
         return done.revision

@@ -20,10 +20,19 @@ Metadata = dict[str, Any]
 
 
 class Visibility(Enum):
-    """Which articles a reader may see. A parameter of every read."""
+    """What a reader may see of the store. A parameter of every read.
+
+    Attributes:
+        PUBLISHED: what the public sees: published articles, without their secured text.
+        SECURED: published articles with it.
+        ALL: drafts, too.
+    """
 
     PUBLISHED = "published"
+    SECURED = "secured"
     ALL = "all"
+
+    __hash__ = object.__hash__  # at each request; that of enumerations is written in Python
 
 
 class Value(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
@@ -85,7 +94,11 @@ class Related(Linked, frozen=True, kw_only=True):
 
 
 class Article(Linked, frozen=True, kw_only=True):
-    """One document. `revision` is given by the store at every put and orders all changes."""
+    """One document. `revision` is given by the store at every put and orders all changes.
+
+    `public_revision` is that of the last put that changed what the public sees of the article; 0
+    where it is `revision`.
+    """
 
     slug: str
     title: str
@@ -108,11 +121,18 @@ class Article(Linked, frozen=True, kw_only=True):
     secured: str | None = None
     metadata: Metadata = {}
     revision: int = 0
+    public_revision: int = 0
     id: str = ""
 
     def __post_init__(self) -> None:
         if not self.id:
             msgspec.structs.force_setattr(self, "id", article_id(self.slug))
+
+    def revision_for(self, visibility: Visibility) -> int:
+        """The revision of the last put that changed what a reader sees of the article."""
+        if visibility is Visibility.PUBLISHED and self.public_revision:
+            return self.public_revision
+        return self.revision
 
 
 class TopicDefinition(Value, frozen=True, kw_only=True):
@@ -188,8 +208,9 @@ class Change(Value, frozen=True, kw_only=True):
     """One step of the store's history: after it, the document is at `revision` or gone.
 
     `published` and `was_published` tell whether the public saw the document after and before the
-    change, from which each reader's own history follows. `key` is the name that the writer gave it,
-    `asked` what the writer wanted under that name.
+    change, from which each reader's own history follows; `only_secured` tells that nothing but
+    secured text differs. `key` is the name that the writer gave it, `asked` what the writer wanted
+    under that name.
     """
 
     revision: int
@@ -199,6 +220,7 @@ class Change(Value, frozen=True, kw_only=True):
     at: datetime
     published: bool = False
     was_published: bool = False
+    only_secured: bool = False
     key: str | None = None
     asked: str = ""
 

@@ -57,7 +57,8 @@ class Recent(Sequence[T]):
             if step != 1:
                 return tuple(self)[place]
             return tuple(islice(self.since(start), max(0, stop - start)))
-        return next(self.since(range(self._size)[place]))
+        at = range(self._size)[place] + self._first
+        return self._chunks[at // CHUNK][at % CHUNK]
 
     def since(self, start: int) -> Iterator[T]:
         """The items from this index on, none of which is copied."""

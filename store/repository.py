@@ -27,6 +27,7 @@ from .model import (
     Visibility,
 )
 from .query import ArticleQuery, Key, Page, Window
+from .versions import Versions
 
 
 class SourceFile(Value, frozen=True, kw_only=True):
@@ -87,7 +88,7 @@ class History(Value, frozen=True, kw_only=True):
 
     Attributes:
         changes: what happened, as the reader saw it.
-        end: where to go on from. Not for clients: it moves with changes that they may not see.
+        end: where to go on from.
         gap: where the reader goes on who has to read everything anew first, since what happened
             before that is not kept, or is not what the reader knows. The changes here follow it.
         has_next: whether there are more.
@@ -102,9 +103,9 @@ class History(Value, frozen=True, kw_only=True):
 class Snapshot(Protocol):
     """The store as it was at one revision; later writes do not show in it.
 
-    Visibility is a parameter of every read: for PUBLISHED, an article with `published: false` is
+    Visibility is a parameter of every read: but for ALL, an article with `published: false` is
     nowhere, neither in a list nor in a count, and a provider or a topic known only from such
-    articles is not there.
+    articles is not there. For PUBLISHED, a change of secured text alone is no change either.
 
     Articles and filters speak of a topic of the tree by its slug or by its name, also where the
     name would give another slug: it is one topic all the same (`terms.topic_aliases`), in every
@@ -122,6 +123,11 @@ class Snapshot(Protocol):
 
         The revision is not enough for that: the topic tree may change without an article.
         """
+        ...
+
+    @property
+    def versions(self) -> Versions:
+        """The same for readers of each visibility: it moves only with what such readers see."""
         ...
 
     @property
@@ -213,7 +219,7 @@ class Snapshot(Protocol):
     ) -> History:
         """What happened after a place, up to this snapshot, as such a reader saw it.
 
-        For PUBLISHED, the put of a draft is no change, or the DELETE of what was published before.
+        But for ALL, the put of a draft is no change, or the DELETE of what was published before.
         None begins with the oldest change that is kept; where others came before, that one is the
         gap. A place that this history does not hold, since it is no longer kept or another change
         has come in its stead, gives a gap that ends at `newest_change`, and no changes.
@@ -227,7 +233,7 @@ class Snapshot(Protocol):
     async def newest_change(self, visibility: Visibility) -> Bookmark:
         """The place after the newest change of which such a reader may know.
 
-        Changes that the reader may not see do not move it, as far as the history is kept.
+        Changes that the reader may not see do not move it.
         """
         ...
 

@@ -11,13 +11,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from .changes import NO_CHANGES, ChangeHistory
 from .columns import Columns
 from .cursors import Bookmark, Cursors, diagnostic_position
 from .date_order import DateListing
 from .edits import Edits
 from .entities import TopicTree
 from .filter_fields import RELATED_DOMAIN, URL, Terms, index_terms
+from .history import NO_CHANGES, ChangeHistory
 from .index import Index, with_terms
 from .layered import Layered
 from .model import (
@@ -30,7 +30,7 @@ from .model import (
     TopicDefinition,
     Visibility,
 )
-from .names import article_id, domain_key, new_version, topic_slug
+from .names import article_id, domain_key, topic_slug
 from .orders import Orders
 from .query import (
     ARTICLE_KEYS,
@@ -47,6 +47,7 @@ from .repository import History
 from .steps import Steps, finish
 from .terms import Aliases, unaliased
 from .urls import canonical_url
+from .versions import Versions, new_versions
 from .view import View
 from .windows import SortedListing, whole_page
 
@@ -68,12 +69,13 @@ class IndexedSnapshot:
         diagnostics: tuple[Diagnostic, ...],
         history: ChangeHistory,
         cursors: Cursors,
-        version: str | None = None,
+        versions: Versions | None = None,
     ) -> None:
         self.revision = history.revision
         self.history = history
         self.cursors = cursors
-        self.version = version or new_version()
+        self.versions = versions or new_versions()
+        self.version = self.versions[_ALL]
         self.articles = everything.articles
         self.definitions = tree.definitions
         self.diagnostics = diagnostics
@@ -104,7 +106,7 @@ class IndexedSnapshot:
         diagnostics: tuple[Diagnostic, ...],
         history: ChangeHistory,
         cursors: Cursors,
-        version: str | None,
+        versions: Versions | None,
     ) -> Steps[IndexedSnapshot]:
         tree = TopicTree.of(topics)
         columns = Columns.build(articles)
@@ -116,7 +118,7 @@ class IndexedSnapshot:
         everything = yield from Index.build(columns, columns.articles, terms)
         published = yield from Index.build(columns, public, terms)
         orders = Orders(columns, everything.live)
-        return cls(everything, published, orders, tree, diagnostics, history, cursors, version)
+        return cls(everything, published, orders, tree, diagnostics, history, cursors, versions)
 
     def derive(  # noqa: PLR0913, PLR0917  # the same
         self,
@@ -124,7 +126,7 @@ class IndexedSnapshot:
         topics: tuple[TopicDefinition, ...],
         diagnostics: tuple[Diagnostic, ...],
         history: ChangeHistory,
-        version: str | None = None,
+        versions: Versions | None = None,
         cursors: Cursors | None = None,
     ) -> Steps[IndexedSnapshot]:
         """The snapshot after changes: ids of articles -> what is there now, None for nothing.
@@ -138,7 +140,9 @@ class IndexedSnapshot:
         old = self._all.index.columns
         if len(changed) * 2 > len(self.articles) or tree.aliases != self.aliases:
             articles = self.articles.derive(changed).flat().values()
-            built = yield from self._build(articles, topics, diagnostics, history, cursors, version)
+            built = yield from self._build(
+                articles, topics, diagnostics, history, cursors, versions
+            )
             yield from built._orders.prepare(self._orders.fields)
             return built
         columns, plain = old.derive(changed)
@@ -159,7 +163,7 @@ class IndexedSnapshot:
             is_edit = False  # its slots are others
             everything, published, orders = yield from _renumbered(everything, published, orders)
         new = IndexedSnapshot(
-            everything, published, orders, tree, diagnostics, history, cursors, version
+            everything, published, orders, tree, diagnostics, history, cursors, versions
         )
         if is_edit:
             new._keep_all(self, changed)

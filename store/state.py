@@ -10,15 +10,16 @@ from typing import NamedTuple
 import msgspec
 
 from .change_log import Record, read_back, text_of
-from .changes import outcome
+from .changes import hidden_from, outcome
 from .errors import ConflictError
 from .layered import Layered
-from .model import Article, Change, Diagnostic, TopicDefinition
+from .model import Article, Change, Diagnostic, TopicDefinition, Visibility
 from .names import new_version
 from .recent import Recent
 from .repository import Batch, SourceFile
 from .snapshot import IndexedSnapshot
 from .steps import Steps
+from .versions import Versions, versions_after
 
 _read_article = msgspec.json.Decoder(Article).decode
 
@@ -52,7 +53,7 @@ class State(msgspec.Struct, frozen=True):
         version, step = version_and_step(records[-1].version)
         snapshot = self.snapshot
         if version != snapshot.version:
-            snapshot = yield from _snapshot(snapshot, records, version, history_limit)
+            snapshot = yield from _snapshot(snapshot, records, history_limit)
         return State(
             snapshot,
             _sources(self.sources, records),
@@ -67,8 +68,17 @@ def version_and_step(name: str) -> tuple[str, str]:
     return version, plus + token
 
 
+def _versions(versions: Versions, records: Iterable[Record]) -> Versions:
+    """What a state is called after these records, of which some change only its step."""
+    for record in records:
+        name, _ = version_and_step(record.version)
+        if name != versions[Visibility.ALL]:
+            versions = versions_after(versions, name, record.hidden_from)
+    return versions
+
+
 def _snapshot(
-    snapshot: IndexedSnapshot, records: Sequence[Record], version: str, history_limit: int
+    snapshot: IndexedSnapshot, records: Sequence[Record], history_limit: int
 ) -> Steps[IndexedSnapshot]:
     changed: dict[str, Article | None] = {}
     topics, diagnostics = snapshot.definitions, snapshot.diagnostics
@@ -79,7 +89,8 @@ def _snapshot(
         diagnostics = diagnostics if record.diagnostics is None else record.diagnostics
     changes = [change for record in records for change in record.changes]
     history = snapshot.history.and_then(changes, history_limit)
-    return (yield from snapshot.derive(changed, topics, diagnostics, history, version))
+    versions = _versions(snapshot.versions, records)
+    return (yield from snapshot.derive(changed, topics, diagnostics, history, versions))
 
 
 def _sources(
@@ -146,6 +157,7 @@ class _Group:
             diagnostics=diagnostics,
             sources=tuple(filter(None, sources.values())),
             forgotten_sources=tuple(path for path, source in sources.items() if source is None),
+            hidden_from=hidden_from(self._changes, has_topics=topics is not None),
         )
 
 

@@ -1,9 +1,9 @@
 """The store's documents in a TinyDB file. The only module that knows TinyDB.
 
 The file is JSON with a document a line, so that people can read, grep and compare it, and
-`tinydb.TinyDB(path)` opens it. Tables: `articles` and `changes` (numbered by revision),
-`unchanged`, `topics`, `sources`, `diagnostics`, and `meta` with the format, revision and key of the
-store.
+`tinydb.TinyDB(path)` opens it. Tables: `articles` and `changes` (numbered by revision; some that
+the public sees are older than the newest of all), `unchanged`, `topics`, `sources`, `diagnostics`,
+and `meta` with the format, revision and key of the store.
 https://tinydb.readthedocs.io/en/latest/extend.html
 """
 
@@ -20,7 +20,7 @@ from tinydb.table import Document, Table
 
 from .cursors import KEY_BYTES
 from .errors import StoreCorruptError
-from .model import Value
+from .model import Value, Visibility
 from .steps import paced
 
 FORMAT = 2
@@ -45,6 +45,9 @@ CursorKey = Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_B
 class Meta(Value, frozen=True, kw_only=True):
     """What the file says of itself. `version` names this state of it.
 
+    `versions` are its names for readers who do not see everything, where they are others, and
+    `complete_from` tells from which revision on the changes are complete that readers of a
+    visibility see. Files of former versions have neither.
     `log` names the state where it stands in the log: what comes behind that is not in the file.
     `cursor_key` is what the store's cursors are made with: a secret, as the drafts in the file are.
     """
@@ -52,6 +55,8 @@ class Meta(Value, frozen=True, kw_only=True):
     format: int
     revision: int = 0
     version: str | None = None
+    versions: Mapping[Visibility, str] = {}
+    complete_from: Mapping[Visibility, int] = {}
     log: str | None = None
     cursor_key: CursorKey | None = None
 

@@ -322,6 +322,7 @@ def _check_expected(article: Article | None, expected: int | None) -> None:
         raise ConflictError(
             f"The article {now}, not at the expected one. Read it again and retry.",
             current=current,
+            id=article.id if article else None,
         )
 
 

@@ -44,6 +44,7 @@ from gql.viewer import PUBLIC, Scope, Viewer
 from store import Batch, Repository, TinyDBRepository, tinydb_engine
 from store.model import Article
 
+from .cursors import CURSORS, KEY
 from .followers import CaughtUpError, Present
 from .graph import SCHEMA
 from .random_store import World, random_batch
@@ -91,6 +92,8 @@ class Step(NamedTuple):
 
     def kind(self, viewer: Viewer) -> str | None:
         """What a viewer is told; None: nothing."""
+        if viewer is PUBLIC and self.after is not None and self.after.public_revision:
+            return None
         if seen(self.after, viewer) is not None:
             return "PUT"
         return "DELETE" if seen(self.before, viewer) is not None else None
@@ -101,14 +104,14 @@ def seen(article: Article | None, viewer: Viewer) -> Article | None:
     return article if article is not None and (viewer is EDITOR or article.published) else None
 
 
-def shown(article: Article) -> dict[str, Any]:
-    """What the graph shows of an article, but for its topics."""
+def shown(article: Article, viewer: Viewer) -> dict[str, Any]:
+    """What the graph shows a viewer of an article, but for its topics."""
     return {
         "id": article.id,
         "slug": article.slug,
         "title": article.title,
         "excerpt": article.excerpt,
-        "revision": str(article.revision),
+        "revision": CURSORS.revision(article.id, article.revision_for(viewer.visibility)),
         "topics": None,
     }
 
@@ -150,7 +153,10 @@ class Model:
             if before is not None and _text(before) == _text(article):
                 continue
             revision = self.revision + len(steps) + 1
-            after = msgspec.structs.replace(article, revision=revision)
+            public = 0
+            if before is not None and _open_text(before) == _open_text(article) is not None:
+                public = before.public_revision or before.revision
+            after = msgspec.structs.replace(article, revision=revision, public_revision=public)
             steps.append(Step(revision, article.id, before, after))
             articles[article.id] = after
         for id in batch.deletes:
@@ -199,7 +205,12 @@ class Model:
         for step in self.steps[:revision]:
             articles[step.id] = step.after
         visible = (seen(article, viewer) for article in articles.values())
-        return {article.id: shown(article) for article in visible if article is not None}
+        return {article.id: shown(article, viewer) for article in visible if article is not None}
+
+    def forgotten(self, viewer: Viewer) -> int:
+        """The newest revision that a viewer was told of and that is not kept; -1: all is."""
+        told = [step.revision for step in self.steps if step.kind(viewer) is not None]
+        return [-1, *told[: -self.history_limit]][-1]
 
     def next(self, revision: int, viewer: Viewer) -> Step | None:
         """The first step after a revision of which a viewer is told."""
@@ -208,7 +219,12 @@ class Model:
 
 
 def _text(article: Article) -> bytes:
-    return msgspec.json.encode(msgspec.structs.replace(article, revision=0))
+    return msgspec.json.encode(msgspec.structs.replace(article, revision=0, public_revision=0))
+
+
+def _open_text(article: Article) -> bytes | None:
+    """What the public sees of an article."""
+    return _text(msgspec.structs.replace(article, secured=None)) if article.published else None
 
 
 class Store:
@@ -251,6 +267,7 @@ class Store:
             TinyDBRepository.open(
                 self._path,
                 history_limit=self.model.history_limit,
+                cursor_key=KEY,
                 log_bytes=self._rng.choice([1, 1, 5_000, 1 << 20]),
             )
         )
@@ -337,7 +354,7 @@ class Account:
     def heed_gap(self, event: dict[str, Any], held: dict[str, Any], revision: int) -> None:
         """Begin anew with what a list has shown at a revision. Raises: ChangesError."""
         # That the last change it was told is the one that it was has to be known, too.
-        forgotten = self._model.revision - self._model.history_limit
+        forgotten = self._model.forgotten(self.viewer)
         least = min(self._places)
         if least > forgotten and self._known_renamings == self._model.renamings:
             raise ChangesError(f"a GAP after {self._places}, though {forgotten + 1} is kept")
@@ -388,11 +405,14 @@ class Account:
 
     def _check(self, article: dict[str, Any], revision: int | None) -> None:
         """Hold an article beside an event to what it was at the revision that it names."""
-        now, newest = int(article["revision"]), self._model.revision
+        newest = self._model.revision if revision is None else revision
+        now = CURSORS.decode_revision(article["id"], article["revision"])
+        if now is None:
+            raise ChangesError(f"told of no revision of it: {article}")
         step = self._model.steps[now - 1]
         after = seen(step.after, self.viewer)
-        is_its_time = min(self._places) <= now <= (newest if revision is None else revision)
-        if not is_its_time or after is None or shown(after) != {**article, "topics": None}:
+        is_it = after is not None and shown(after, self.viewer) == {**article, "topics": None}
+        if not is_it or not min(self._places) <= now <= newest:
             raise ChangesError(f"told after {self._places}: {article}; {now} was {step}")
 
 

@@ -57,6 +57,7 @@ from .cursors import CURSORS, article_cursor
 
 ALL = Visibility.ALL
 PUBLISHED = Visibility.PUBLISHED
+SECURED = Visibility.SECURED
 FIRST = Window(first=10)
 
 
@@ -440,6 +441,100 @@ class RepositoryContract:
         found = await (await repository.snapshot()).changes(place, PUBLISHED)
         assert (found.gap, found.changes) == (None, ())
 
+    async def test_drafts_push_nothing_out_of_the_public_history(self, repository):
+        """Each reader's history has a limit of its own: the public's moves with what it sees."""
+        for day in range(1, 5):
+            await repository.apply(Batch(puts=(an_article(f"p{day}", day=day),)))
+        before = await (await repository.snapshot()).changes(None, PUBLISHED)
+        for heat in range(8):
+            draft = an_article("draft", heat=heat, published=False)
+            await repository.apply(Batch(puts=(draft,)))
+        after = await repository.snapshot()
+        assert await after.changes(None, PUBLISHED) == before
+        assert (await after.changes(START, PUBLISHED)).gap is None
+        assert (await after.changes(START, ALL)).gap is not None
+        for day in (5, 6):
+            await repository.apply(Batch(puts=(an_article(f"p{day}", day=day),)))
+        kept = await (await repository.snapshot()).changes(None, PUBLISHED)
+        assert [change.slug[-2:] for change in kept.changes] == ["p3", "p4", "p5", "p6"]
+        assert kept.gap is not None
+
+    @pytest.mark.parametrize(
+        ("batch", "seen_by"),
+        [
+            (Batch(puts=(an_article("new"),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(an_article("public", title="T"),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(an_article("public", secured="other"),)), {SECURED, ALL}),
+            (Batch(puts=(an_article("public", secured="s", heat=1),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(an_article("public", published=False),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(deletes=(an_article("public").id,)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(an_article("draft"),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(topics=(TopicDefinition(slug="a", name="A"),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(an_article("draft", published=False, secured="x"),)), {ALL}),
+            (Batch(puts=(an_article("draft2", published=False),)), {ALL}),
+            (Batch(deletes=(an_article("draft").id,)), {ALL}),
+            (
+                Batch(
+                    diagnostics=(
+                        Diagnostic(path="a", severity=Severity.ERROR, code="X", message="m"),
+                    )
+                ),
+                {ALL},
+            ),
+        ],
+    )
+    async def test_state_has_a_new_name_for_those_who_see_what_was_written(
+        self, repository, batch, seen_by
+    ):
+        """Whoever compares names learns nothing of what they may not see, and misses nothing."""
+        puts = (an_article("public", secured="text"), an_article("draft", published=False))
+        await repository.apply(Batch(puts=puts))
+        before = await repository.snapshot()
+        held = [await before.changes(None, each) for each in Visibility]
+        await repository.apply(batch)
+        after = await repository.snapshot()
+        moved = {each for each in Visibility if before.versions[each] != after.versions[each]}
+        assert moved == seen_by
+        assert {after.versions[each] for each in moved} == {after.version}
+        assert after.versions[ALL] == after.version
+        for each, history in zip(Visibility, held, strict=True):
+            if each not in seen_by:
+                assert await after.changes(None, each) == history
+                assert await after.newest_change(each) == await before.newest_change(each)
+        await repository.apply(Batch(puts=(an_article("draft3", published=False),)))
+        later = await repository.snapshot()
+        assert {e for e in Visibility if later.versions[e] != after.versions[e]} == {ALL}
+
+    async def test_revision_for_the_public_moves_with_what_it_sees_of_an_article(self, repository):
+        """A change of secured text alone is none to those who do not see that."""
+        article_of = an_article("x", secured="1")
+        seen = []
+        for put in (
+            article_of,
+            msgspec.structs.replace(article_of, secured="2"),
+            msgspec.structs.replace(article_of, secured="3"),
+            msgspec.structs.replace(article_of, secured="3", title="Other"),
+            msgspec.structs.replace(article_of, secured="4", title="Other"),
+            msgspec.structs.replace(article_of, secured="4", title="Other"),
+            msgspec.structs.replace(article_of, secured="4", published=False),
+            msgspec.structs.replace(article_of, secured="5", published=False),
+            msgspec.structs.replace(article_of, secured="5"),
+        ):
+            await repository.apply(Batch(puts=(put,)))
+            [found] = await (await repository.snapshot()).get_many(Key.ID, [put.id], ALL)
+            seen.append([found.revision_for(each) for each in (PUBLISHED, SECURED, ALL)])
+        assert seen == [
+            [1, 1, 1],
+            [1, 2, 2],
+            [1, 3, 3],
+            [4, 4, 4],
+            [4, 5, 5],
+            [4, 5, 5],
+            [6, 6, 6],
+            [7, 7, 7],
+            [8, 8, 8],
+        ]
+
     @pytest.mark.parametrize(
         "wanted",
         [
@@ -623,7 +718,7 @@ class RepositoryContract:
             (2, ChangeKind.PUT),
             (3, ChangeKind.DELETE),
         ]
-        assert public.end.revision == 5
+        assert public.end.revision == 3
         assert len((await snapshot.changes(None, ALL)).changes) == 5
 
     async def test_history_of_a_snapshot_ends_with_it(self, repository):

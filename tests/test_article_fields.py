@@ -9,7 +9,9 @@ import pytest
 from gql.viewer import PREVIEW
 from store import FolderLoader, MemoryRepository
 from store.model import Image, ProviderMention
+from store.names import article_id
 
+from .cursors import CURSORS, KEY
 from .graph import Graph
 from .sites import article, stored
 
@@ -56,7 +58,7 @@ EVERY_FIELD = """{ article(by: {slug: "2026-03-01-tide-time"}) {
 def test_article_has_every_field_of_its_document(tmp_path):
     """What the document says arrives, cleaned as the README promises."""
     (tmp_path / "any.md").write_text(DOCUMENT)
-    repository = MemoryRepository()
+    repository = MemoryRepository(cursor_key=KEY)
     asyncio.run(FolderLoader(repository, tmp_path).load())
     assert Graph(repository, viewer=PREVIEW).ask(EVERY_FIELD)["article"] == {
         "slug": "2026-03-01-tide-time",
@@ -80,7 +82,7 @@ def test_article_has_every_field_of_its_document(tmp_path):
         "featuredContent": "<iframe src='https://video.example/1'></iframe>",
         "secured": "sealed",
         "metadata": {"byline": {"name": "N. N."}},
-        "revision": "1",
+        "revision": CURSORS.revision(article_id("2026-03-01-tide-time"), 1),
         "provider": {
             "domain": "one.example",
             "name": "The One",

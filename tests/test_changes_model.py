@@ -8,6 +8,7 @@ from gql.viewer import PUBLIC
 from store import Batch
 
 from .changes_model import Account, ChangesError, Model, run
+from .cursors import CURSORS
 from .repository_contract import an_article
 
 LIVES = 20
@@ -35,13 +36,13 @@ def account():
 def event(kind, article, revision):
     """An event as the graph shows it."""
     shown = {"id": article.id, "slug": article.slug, "title": article.title, "excerpt": None}
-    shown |= {"topics": []}
+    shown |= {"topics": [], "revision": CURSORS.revision(article.id, revision)}
     return {
         "cursor": "",
         "kind": kind,
         "id": article.id,
         "slug": article.slug,
-        "article": {**shown, "revision": str(revision)} if kind == "PUT" else None,
+        "article": shown if kind == "PUT" else None,
     }
 
 

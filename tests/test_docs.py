@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADER = re.compile(r"-H '([\w-]+): ([^']+)'")
 BODY = re.compile(r"-d '(\{.*?\})'$", re.MULTILINE | re.DOTALL)
 CURSOR = re.compile(r'(?<="cursor":)\s*"[A-Za-z0-9_-]{56}"')
+REVISION = re.compile(r'(?<="revision":)\s*"([A-Za-z0-9_-]{32})"')
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
@@ -69,17 +71,28 @@ def timeless(answer: str) -> Any:
     return json.loads(CURSOR.sub('"a cursor"', answer))
 
 
+def with_revisions(text: str, revisions: Mapping[str, str]) -> str:
+    """A text of the documentation with the revisions that a store gives."""
+    for shown, given in revisions.items():
+        text = text.replace(shown, given)
+    return text
+
+
 def test_docs_writes_give_the_answers_shown(tmp_path):
     """The mutations of the page on writing, one after the other from an empty folder on."""
     blocks = FENCED.findall(WRITING_PAGE.read_text())
     named = []
+    revisions: dict[str, str] = {}  # those shown -> those of this store
     with writing_site(tmp_path) as site:
         for (language, text), (_, answer) in pairwise(blocks):
             if language == "sh" and (body := BODY.search(text)):
                 headers = {**dict(HEADER.findall(text)), "content-type": "application/json"}
                 bearer = {"authorization": f"Bearer {site.keys[Scope.WRITE]}"}
-                response = site.client.post("/graphql", content=body[1], headers=headers | bearer)
-                assert timeless(response.text) == timeless(answer)
+                sent = with_revisions(body[1], revisions)
+                response = site.client.post("/graphql", content=sent, headers=headers | bearer)
+                new = zip(REVISION.findall(answer), REVISION.findall(response.text), strict=True)
+                revisions.update(new)
+                assert timeless(response.text) == timeless(with_revisions(answer, revisions))
                 named += re.findall(r"\) \{ (\w+)\(input", body[1])
     assert set(named) == set(SCHEMA._schema.mutation_type.fields)  # type: ignore[union-attr]
 
@@ -119,7 +132,7 @@ def test_docs_link_only_to_what_is_there(page):
 def test_seeds_readme_explains_every_field_of_a_document():
     """Whatever a document can say has a row in its tables."""
     explained = set(re.findall(r"^\| `(\w+)` \|", SEEDS_PAGE.read_text(), re.MULTILINE))
-    made_by_us = {"id", "slug", "revision", "content", "metadata"}
+    made_by_us = {"id", "slug", "revision", "publicRevision", "content", "metadata"}
     for value in (Article, Related, Image, ProviderMention):
         fields = {field.encode_name for field in msgspec.structs.fields(value)}
         assert fields - made_by_us <= explained

@@ -51,7 +51,8 @@ STORY = an_article(
 OTHER = an_article("other", web_url="https://post.example/other")
 TREE = (TopicDefinition(slug="tides", name="Tides"),)
 WHOLE = Window(first=100)
-FIELDS = [name for name in Article.__struct_fields__ if name not in ("id", "slug", "revision")]
+MADE_BY_THE_STORE = {"id", "slug", "revision", "public_revision"}
+FIELDS = [name for name in Article.__struct_fields__ if name not in MADE_BY_THE_STORE]
 
 
 def changed(snapshot: IndexedSnapshot, id: str, **fields: Any) -> IndexedSnapshot:

@@ -43,6 +43,7 @@ from store.names import new_version
 from store.snapshot import IndexedSnapshot
 from store.steps import finish
 
+from .cursors import CURSORS
 from .differential import ExecutorPair
 from .repository_contract import an_article
 from .watched_snapshot import WatchedSnapshot
@@ -411,6 +412,7 @@ class State:
         self.version = new_version()
         self.edits = edits or Edits()
         self.space = "slots"
+        self.cursors = CURSORS
 
     def edited(self, *ids: str) -> State:
         """The state after an edit in place of these."""

@@ -429,7 +429,6 @@ def test_mutation_whose_answer_is_lost_is_done_once(tmp_path, damage):
         again = site.post(PUT, headers=headers, input=FIELDS)
         assert (first.status_code, again.status_code) == (200, 200)
         assert again.json() == first.json()
-        assert first.json()["data"]["putArticle"]["article"]["revision"] == "1"
         assert "idempotent-replayed" not in again.headers
         assert len(site.ask("{ changes { nodes { id } } }")["changes"]["nodes"]) == 1
         if damage:

@@ -120,6 +120,8 @@ class _Compilation:
         parameters = ["documents", *body.link_names, *body.argument_names]
         if body.has_cursor:
             parameters.append("cursor_of")
+        if body.has_revision:
+            parameters.append("revision_of")
         return ObjectPlan(
             type_name,
             body.links,
@@ -127,6 +129,7 @@ class _Compilation:
             body.writer.function(parameters),
             self.rows,
             has_cursor=body.has_cursor,
+            has_revision=body.has_revision,
         )
 
     def below(self, selected: Selected, type: GraphQLOutputType) -> dict[str, ObjectPlan]:

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from store import Page, Snapshot, Visibility
+from store.model import Article
 
 from ..scheduler import Job
 from ..schema.loaders import BatchLoad
@@ -365,7 +366,12 @@ class PlanExecution:
     ) -> Sequence[Any]:
         """The answer's objects for documents. Raises: FallbackError."""
         columns = [batch.values() for batch in batches]
-        return plan.shown(documents, columns, self.variables, cursor_of)
+        return plan.shown(documents, columns, self.variables, self.revision_of, cursor_of)
+
+    def revision_of(self, article: Article) -> str:
+        """An article's revision, as the viewer gets it."""
+        number = article.revision_for(self.visibility)
+        return self.snapshot.cursors.revision(article.id, number)
 
     async def load(
         self, loads: Sequence[tuple[BatchLoad, Sequence[Any]]]

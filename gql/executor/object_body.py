@@ -18,7 +18,7 @@ from graphql import (
 from strawberry.types.field import StrawberryField
 
 from ..schema.context import PageSizes
-from ..schema.graph import resolve_secured
+from ..schema.graph import resolve_revision, resolve_secured
 from ..schema.images import resolve_images
 from ..schema.links import Link, link_of
 from .arguments import Arguments, VariableReader
@@ -81,6 +81,7 @@ class ObjectBody:
         self.arguments: list[Arguments[dict[str, Any]]] = []
         self.argument_names: list[str] = []
         self.has_cursor = False
+        self.has_revision = False
 
     def object(
         self,
@@ -140,6 +141,9 @@ class ObjectBody:
         """The expression that reads a field off its object, as the reference would."""
         if resolver is None or (resolver is resolve_secured and self.work.may_read_secured):
             return f"{source}.{attribute}"
+        if resolver is resolve_revision:
+            self.has_revision = True
+            return f"revision_of({source})"
         if (
             inspect.iscoroutinefunction(resolver)
             or "info" in inspect.signature(resolver).parameters

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from store import Cursors
+from store.model import Article
 
 from ..schema.links import Link
 from .arguments import Arguments, Variables, new_slot
@@ -21,6 +22,9 @@ Columns = Sequence[Sequence[Any]]
 
 CursorOf = Callable[[Any], str]
 """Makes the cursor of an item."""
+
+RevisionOf = Callable[[Article], str]
+"""Makes the revision of an article, as the viewer gets it."""
 
 
 class LinkRequest(msgspec.Struct, frozen=True):
@@ -50,8 +54,9 @@ class ObjectPlan:
         arguments: of fields that only read the object itself.
         render: `render(documents, *columns, *arguments)` makes the answer's objects, given for each
             link its values; generated for this selection. A plan with cursors takes `cursor_of`,
-            too.
+            too, and one with revisions `revision_of`.
         has_cursor: whether it renders edges with their cursors.
+        has_revision: whether it renders revisions of articles.
         names: the variables whose values show.
         survives_writes: whether its rows may be valid after any write.
         embeds_articles: whether its rows show articles besides their own.
@@ -64,6 +69,7 @@ class ObjectPlan:
         "cache",
         "embeds_articles",
         "has_cursor",
+        "has_revision",
         "links",
         "names",
         "render",
@@ -81,12 +87,14 @@ class ObjectPlan:
         cache: RowCache,
         *,
         has_cursor: bool = False,
+        has_revision: bool = False,
     ) -> None:
         self.type_name = type_name
         self.links = tuple(links)
         self.arguments = tuple(arguments)
         self.render = render
         self.has_cursor = has_cursor
+        self.has_revision = has_revision
         names = {name for each in self.arguments for name in each.names}
         names.update(name for link in self.links for name in link.names)
         self.names = tuple(sorted(names))
@@ -144,14 +152,15 @@ class ObjectPlan:
         documents: Sequence[Any],
         columns: Columns,
         variables: Variables,
+        revision_of: RevisionOf,
         cursor_of: CursorOf | None = None,
     ) -> list[Any]:
         """The answer's objects for documents. Raises: FallbackError."""
         arguments = [each(variables) for each in self.arguments] if self.arguments else ()
-        if self.has_cursor:
-            shown: list[Any] = self.render(documents, *columns, *arguments, cursor_of)
-        else:
-            shown = self.render(documents, *columns, *arguments)
+        codes: tuple[Any, ...] = (cursor_of,) if self.has_cursor else ()
+        if self.has_revision:
+            codes = *codes, revision_of
+        shown: list[Any] = self.render(documents, *columns, *arguments, *codes)
         return shown
 
 

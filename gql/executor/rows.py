@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from store import Page, Places, Snapshot, Visibility
+from store import Cursors, Page, Places, Snapshot, Visibility
 
 from .filed_rows import Buffer, FiledRows
 from .keys import key_bytes
@@ -100,6 +100,7 @@ class RowTable:
         survives_writes: whether rows may be valid after any write.
         embeds_articles: whether rows show articles besides their own.
         version: the version of the store that was read last.
+        cursors: what made its revisions.
         valid: the JSON of rows that are valid for that version, by key.
         rows: all rows by key; those that are not in `valid` wait for being revalidated.
         requested: keys that were requested once.
@@ -116,6 +117,7 @@ class RowTable:
         "_owner",
         "_variant",
         "cache",
+        "cursors",
         "embeds_articles",
         "filed",
         "is_sparse",
@@ -144,6 +146,7 @@ class RowTable:
         self.survives_writes = survives_writes
         self.embeds_articles = embeds_articles
         self.version = ""
+        self.cursors: Cursors | None = None
         self.valid: dict[RowKey, bytes] = {}
         self.rows: dict[RowKey, Row] = {}
         self.requested: set[RowKey] = set()
@@ -171,10 +174,15 @@ class RowTable:
         if edited is None or (self.embeds_articles and len(self.rows) > MAX_SCANNED):
             self.valid = {}
             self.forget_filed()
-            self._drop_lists(list(self.rows))
+            # With another key of the store, revisions are others.
+            has_other_key = self.cursors not in (None, snapshot.cursors)
+            self.cursors = snapshot.cursors
+            if has_other_key or not self.survives_writes:
+                self._drop(list(self.rows))
             return
         keys = self._keys_of(edited)
-        self._drop_lists(keys)
+        if not self.survives_writes:
+            self._drop(keys)
         for key in keys:
             self.valid.pop(key, None)
         if keys and self.filed:
@@ -192,11 +200,10 @@ class RowTable:
             keys += [k for k, row in self.rows.items() if not noted.isdisjoint(row.articles)]
         return keys
 
-    def _drop_lists(self, keys: Iterable[RowKey]) -> None:
-        """Drop the rows under these keys if they show lists: they cannot be revalidated."""
-        if not self.survives_writes:
-            gone = {key: self.rows.pop(key) for key in dict.fromkeys(keys)}
-            self.cache.shrink(self, sum(map(_row_bytes, gone, gone.values())))
+    def _drop(self, keys: Iterable[RowKey]) -> None:
+        """Drop the rows under these keys, which cannot be revalidated: they show lists, say."""
+        gone = {key: self.rows.pop(key) for key in dict.fromkeys(keys)}
+        self.cache.shrink(self, sum(map(_row_bytes, gone, gone.values())))
 
     def joined(self, page: Page[Any]) -> Sequence[Buffer] | None:
         """The JSON of a page's items with commas between them; None where one is not valid."""

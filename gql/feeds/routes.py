@@ -114,7 +114,8 @@ class Sitemaps:
 
     async def __call__(self, asked: Asked) -> Rendered | None:
         """None where there is no place to tell of: a sitemap has one at least."""
-        key = (asked.snapshot.version, asked.channel.path, asked.home, asked.after)
+        state = asked.snapshot.versions[channel.VISIBILITY]
+        key = (state, asked.channel.path, asked.home, asked.after)
         if key not in self._kept:
             self._kept[key] = await _sitemap(asked)
             while len(self._kept) > SITEMAPS:

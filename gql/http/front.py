@@ -13,9 +13,9 @@ sends what that returns; a server that calls it before it makes a task for the r
 from __future__ import annotations
 
 from binascii import hexlify
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import blake2b
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,7 +40,7 @@ class RequestContext(Protocol):
 
     @property
     def version(self) -> bytes:
-        """The name of the store's state."""
+        """The name of the store's state, as the viewer sees it."""
         ...
 
 
@@ -48,8 +48,8 @@ class State(Protocol):
     """What it must know of a snapshot of the store."""
 
     @property
-    def version(self) -> str:
-        """Its name."""
+    def versions(self) -> Mapping[Any, str]:
+        """Its names, for viewers of each visibility."""
         ...
 
 
@@ -57,6 +57,7 @@ class Viewer(Protocol):
     """What it must know of who asks."""
 
     mark: bytes
+    visibility: Any
 
 
 MakeContext = Callable[[Scope], Awaitable[RequestContext]]
@@ -72,7 +73,12 @@ BLOCKS_BYTES = 1 << 20
 
 
 class FastPath:
-    """Answers plain operations; hands everything else to `next_app`."""
+    """Answers plain operations; hands everything else to `next_app`.
+
+    Attributes:
+        form: What answers depend on besides the request, the viewer and the store: of another form
+            of answers, as after an upgrade, validators are others. Up to 64 bytes.
+    """
 
     def __init__(  # noqa: PLR0913  # the seams between what it joins
         self,
@@ -85,6 +91,7 @@ class FastPath:
         responses: ResponseCache,
         caches: CacheRegistry,
         cache_control: str,
+        form: bytes = b"",
         explain: bool = False,
     ) -> None:
         self.next_app = next_app
@@ -93,6 +100,7 @@ class FastPath:
         self.make_context = make_context
         self.current = current
         self.responses = caches.add(responses)
+        self.form = form
         self.keeps = responses.capacity_bytes > 0
         self.cache_control = (b"cache-control", cache_control.encode())
         self.not_modified = HeaderBlock((self.cache_control, _VARY, *SECURITY_HEADERS))
@@ -150,7 +158,7 @@ class FastPath:
         if state is None:
             return None
         prepared = self.prepared(received, viewer)
-        version = state.version.encode()
+        version = state.versions[viewer.visibility].encode()
         if self.keeps or received.if_none_match:
             reply = self.at_hand(received, prepared, version)
             if reply is not None:
@@ -174,7 +182,8 @@ class FastPath:
         if prepared is None:
             ready = self.execute.ready(plain.request, viewer)
             plain.request.memo.release()
-            digest = hexlify(blake2b(plain.text + variant.text, digest_size=12).digest())
+            text = plain.text + variant.text
+            digest = hexlify(blake2b(text, digest_size=12, key=self.form).digest())
             run, headers, name = None, _NO_HEADERS, None
             if ready is not None:
                 run, headers, name = ready.run, ready.headers, ready.operation_name

@@ -174,10 +174,11 @@ async def follow_changes(
     reader = reader_of(context.viewer, filter, snapshot)
     cursor = context.resume_after or given(after)
     if cursor is None:
-        begin = await snapshot.bookmark(snapshot.revision)
+        begin = await snapshot.newest_change(context.viewer.visibility)
     else:
         place, _ = snapshot.cursors.decode_change(cursor)
-        snapshot = await caught_up(context.source, snapshot, place)
+        visibility = context.viewer.visibility
+        snapshot = await caught_up(context.source, snapshot, place, visibility)
         begin = reader.place(cursor, snapshot)
     return follow(context, context.source, reader, begin, snapshot)
 

@@ -113,8 +113,8 @@ class Context:
 
     @property
     def version(self) -> bytes:
-        """The name of the store's state."""
-        return self.snapshot.version.encode()
+        """The name of the store's state, as the viewer sees it."""
+        return self.snapshot.versions[self.viewer.visibility].encode()
 
     @property
     def rights(self) -> bytes:

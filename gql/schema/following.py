@@ -141,7 +141,7 @@ class Reader:
             id=change.id,
             slug=change.slug,
             # Of a reader of drafts the history does not tell.
-            is_new=self._viewer.visibility is Visibility.PUBLISHED and not change.was_published,
+            is_new=self._viewer.visibility is not Visibility.ALL and not change.was_published,
         )
 
     async def _narrowed(
@@ -166,11 +166,16 @@ class Reader:
         return [event for event in map(seen, events) if event is not None]
 
 
-async def caught_up(source: ChangeSource, snapshot: Snapshot, place: Bookmark) -> Snapshot:
-    """A snapshot that has reached a place, which may be another process's newest; or a late one."""
+async def caught_up(
+    source: ChangeSource, snapshot: Snapshot, place: Bookmark, visibility: Visibility
+) -> Snapshot:
+    """A snapshot that has reached a place, which may be another process's newest; or a late one.
+
+    How long it takes tells nothing of changes that the reader may not see.
+    """
     with suppress(TimeoutError):
         async with asyncio.timeout(CATCH_UP_S):
-            while snapshot.revision < place.revision:
+            while (await snapshot.newest_change(visibility)).revision < place.revision:
                 snapshot = await source.wait(snapshot.version)
     return snapshot
 

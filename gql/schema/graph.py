@@ -86,9 +86,10 @@ def resolve_secured(root: strawberry.Parent[model.Article], info: Info) -> str |
     return root.secured
 
 
-def resolve_revision(root: strawberry.Parent[model.Article]) -> str:
+def resolve_revision(root: strawberry.Parent[model.Article], info: Info) -> str:
     """A revision is a number to the store and opaque to clients."""
-    return str(root.revision)
+    context = info.context
+    return context.snapshot.cursors.revision(root.id, root.revision_for(context.viewer.visibility))
 
 
 @strawberry.type(description="A news article: one document, and its place in the graph.")
@@ -142,7 +143,8 @@ class Article(Node):
     )
     revision: str = resolved(
         resolve_revision,
-        "Changes with every change of the document; send it back as expectedRevision.",
+        "Changes with every change of what you may see of the document, and tells nothing else. "
+        "Opaque; send it back as expectedRevision.",
     )
 
     @classmethod

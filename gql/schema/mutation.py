@@ -16,6 +16,7 @@ from store import (
     Written,
     model,
 )
+from store.names import article_id
 
 from ..viewer import Scope
 from .connection import given
@@ -35,6 +36,9 @@ _CURSOR = (
     "The place of this write in `changes` without a filter: what happened later comes after it. "
     "Null where nothing was written."
 )
+NO_REVISION = -1
+"""What no article is ever at."""
+
 _ERRORS = "Why nothing was written; empty where it was."
 
 
@@ -130,7 +134,7 @@ async def outcome(info: Info, write: Write, deletes: str | None = None) -> Outco
         written = await write(writer, key_of(info))
         info.context.has_written = True
     except (RefusedError, ConflictError) as error:
-        return Outcome(errors=user_errors(error))
+        return Outcome(errors=user_errors(error, info.context.snapshot.cursors))
     finally:
         await info.context.renew()
     snapshot = info.context.snapshot
@@ -145,12 +149,13 @@ def key_of(info: Info) -> str | None:
     return None if key is None else f"{key}.{info.path.key}"
 
 
-def revision(expected: str | None) -> int | None:
-    """A revision as the store counts; one that is none of ours is never the present one."""
+def revision(info: Info, id: str | None, expected: str | None) -> int | None:
+    """An article's revision as the store counts; one that is not its own is never the present."""
     text = given(expected)
     if text is None:
         return None
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else -1
+    found = info.context.snapshot.cursors.decode_revision(id or "", text)
+    return NO_REVISION if found is None else found
 
 
 async def resolve_import(
@@ -169,8 +174,9 @@ async def resolve_put(
     """`Mutation.putArticle`."""
 
     async def put(writer: DocumentWriter, key: str | None) -> Written:
-        expected = revision(input.expected_revision)
         fields, id, slug = input.fields(), given(input.id), given(input.slug)
+        named = article_id(slug) if id is None and slug is not None else id
+        expected = revision(info, named, input.expected_revision)
         return await writer.put(fields, id=id, slug=slug, expected=expected, key=key)
 
     return await outcome(info, put)
@@ -181,7 +187,7 @@ async def resolve_set_published(
     input: Annotated[SetPublishedInput, strawberry.argument(description="Which one, and how.")],
 ) -> Outcome:
     """`Mutation.setPublished`."""
-    expected = revision(input.expected_revision)
+    expected = revision(info, input.id, input.expected_revision)
     return await outcome(
         info, lambda writer, key: writer.set_published(input.id, input.published, expected, key)
     )
@@ -193,7 +199,8 @@ async def resolve_delete(
     """`Mutation.deleteArticle`."""
 
     async def delete(writer: DocumentWriter, key: str | None) -> Written:
-        return Written(await writer.delete(input.id, revision(input.expected_revision), key))
+        expected = revision(info, input.id, input.expected_revision)
+        return Written(await writer.delete(input.id, expected, key))
 
     return await outcome(info, delete, deletes=input.id)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import strawberry
 
-from store import ConflictError, RefusedError
+from store import ConflictError, Cursors, RefusedError
 
 
 @strawberry.type(description="Why a write was not done; nothing has changed.")
@@ -19,11 +19,20 @@ class UserError:
     )
 
 
-def user_errors(error: RefusedError | ConflictError) -> Sequence[UserError]:
+def user_errors(error: RefusedError | ConflictError, cursors: Cursors) -> Sequence[UserError]:
     """What a client is told of a write that was not done."""
     if isinstance(error, ConflictError):
-        return [UserError(code=error.code, message=str(error), field=["input", "expectedRevision"])]
+        message, field = _conflict(error, cursors), ["input", "expectedRevision"]
+        return [UserError(code=error.code, message=message, field=field)]
     return [
         UserError(code=code, message=message, field=["input", *place] if place else None)
         for code, message, place in error.refusals
     ]
+
+
+def _conflict(error: ConflictError, cursors: Cursors) -> str:
+    """The store speaks of revisions by number; clients know them as `Article.revision`."""
+    if error.id is None or error.current is None:
+        return str(error)
+    now = cursors.revision(error.id, error.current)
+    return f"The article is at revision {now}, not at the expected one. Read it again and retry."
