@@ -10,7 +10,10 @@ from graphql import (
     GraphQLError,
     GraphQLInputObjectType,
     GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
     GraphQLSchema,
+    GraphQLType,
     Node,
     NonNullTypeNode,
     OperationDefinitionNode,
@@ -149,11 +152,23 @@ def declare_one_of(schema: GraphQLSchema) -> None:
     """Tell graphql-core, and with it those who ask for the schema, which inputs are @oneOf.
 
     Strawberry keeps that to itself, and its own rule for them fails where a variable is used in a
-    fragment of a document with several operations.
+    fragment of a document with several operations. Its resolver of `isOneOf` fails for types in a
+    list or non-null, and for those that introspection itself brings.
     """
     for type in schema.type_map.values():
         if isinstance(type, GraphQLInputObjectType):
             type.is_one_of = type.extensions["strawberry-definition"].is_one_of
+    introspected = schema.type_map["__Type"]
+    assert isinstance(introspected, GraphQLObjectType)  # noqa: S101  # as the specification says
+    introspected.fields["isOneOf"].resolve = _is_one_of
+
+
+def _is_one_of(type: GraphQLType, _info: GraphQLResolveInfo[Any]) -> bool | None:
+    """Whether an input object is @oneOf; null for every other kind of type.
+
+    https://spec.graphql.org/draft/#sec-The-__Type-Type
+    """
+    return type.is_one_of if isinstance(type, GraphQLInputObjectType) else None
 
 
 def prepare_document(schema: GraphQLSchema, text: str, limits: Limits) -> Document:

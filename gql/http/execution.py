@@ -14,12 +14,11 @@ from strawberry.execution import optimized_is_awaitable
 from gql.cache import ByteCache
 from gql.errors import (
     BAD_USER_INPUT,
-    FormattedError,
     Headers,
     MethodNotAllowedError,
     RequestError,
     SubscriptionError,
-    field_error,
+    field_errors,
     refusal,
     request_error,
     retry_headers,
@@ -211,7 +210,7 @@ def result_of(executed: ExecutionResult, operation_name: str | None) -> Result:
     if executed.data is None and all(error.path is None for error in errors):
         reported = (request_error(error, BAD_USER_INPUT) for error in errors)
         return failed(*reported, operation_name=operation_name)
-    formatted: tuple[FormattedError, ...] = tuple(map(field_error, errors))
+    formatted = field_errors(errors)
     response = {"errors": formatted, "data": executed.data} if errors else {"data": executed.data}
     return Result(
         body=encode(response),
