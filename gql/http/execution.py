@@ -99,6 +99,7 @@ class Pipeline:
         self.documents: ByteCache[str, Document] = ByteCache(
             "documents", cache_bytes, document_bytes
         )
+        self._refused: tuple[str, Document] | None = None
 
     async def __call__(
         self, request: GraphQLRequest, context: Any, *, read_only: bool = False
@@ -139,14 +140,21 @@ class Pipeline:
         return memo.document, memo.document.find(request.operation_name)
 
     def prepare(self, text: str) -> Document:
-        """The document of a text, from the cache where it is known and valid."""
+        """The document of a text, from the cache where it is known and valid.
+
+        The newest that is not valid is known, too: several ask for it while they refuse a request.
+        """
         document = self.documents.get(text)
+        if document is None and self._refused is not None and self._refused[0] == text:
+            return self._refused[1]
         if document is None:
             # Tokens, rules with their visitors, and errors with their frames are cycles. This frame
             # must not be one of those, so the collector looks from here.
             with cycles_freed():
                 document = prepare_document(self.schema._schema, text, self.limits)
-            if not document.errors:
+            if document.errors:
+                self._refused = text, Document(None, document.errors)
+            else:
                 self.documents.put(text, document)
         return document
 
