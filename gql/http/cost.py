@@ -8,7 +8,7 @@ merges it with the same one beside it.
 
 A list with a filter or an order has to be found before it is shown, as often as its field counts:
 what that costs depends on the filter's values and on how many articles there are. A unit is about a
-microsecond.
+microsecond of that, or a value. Introspection counts by the sizes that the schema has.
 """
 
 from __future__ import annotations
@@ -26,9 +26,6 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLCompositeType,
     GraphQLField,
-    GraphQLList,
-    GraphQLNonNull,
-    GraphQLOutputType,
     GraphQLSchema,
     InlineFragmentNode,
     ListValueNode,
@@ -41,12 +38,15 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from .introspection_cost import SCHEMA_FIELD, TYPE_FIELD, Level, introspection_sizes, is_list
+
 ASSUMED_ITEMS = 5
 """The size of lists that tell none beforehand: images, related stories, topics."""
 _SIZES = ("first", "last")
 _LISTS = ("ids",)
 _SEARCHES = ("filter", "orderBy")
 _MAX_REMEMBERED = 256
+_MAX_NAME = 100
 _COST_BYTES, _VALUE_BYTES = 250, 120
 
 
@@ -64,7 +64,7 @@ class CostSettings(msgspec.Struct, frozen=True, kw_only=True):
         search: What it costs to find a list.
     """
 
-    maximum: int = 500_000
+    maximum: int = 50_000
     page_size: int = 20
     max_page_size: int = 100
     search: SearchCost = lambda _: 0
@@ -131,6 +131,9 @@ class Measure:
             if isinstance(node, FragmentDefinitionNode)
         }
         self._totals: dict[tuple[str, int], Cost] = {}
+        self._introspection = introspection_sizes(asked.schema)
+        self._levels: dict[tuple[str, Any], Level] = {}
+        self._introspected_totals: dict[tuple[str, int], int] = {}
         self._variables = _variables(asked)
         self.searches: list[Search] = []
 
@@ -174,13 +177,13 @@ class Measure:
     def _field(self, node: FieldNode, parent: GraphQLCompositeType, page: int) -> Cost:
         name = node.name.value
         if name.startswith("__"):
-            return NOTHING  # introspection has bounds of its own
+            return self._meta_field(node)
         definition: GraphQLField = parent.fields[name]  # type: ignore[union-attr]  # no union has any
         if node.selection_set is None:
             return ONE
         asked = self._asked(node, definition)
         inner: Any = get_named_type(definition.type)
-        if not _is_list(definition.type):  # its size is for the lists right below
+        if not is_list(definition):  # its size is for the lists right below
             size = ASSUMED_ITEMS if asked is None else asked
             selected = self._selection(node.selection_set, inner, size)
             # A subscription's filter judges one article at a time: no list is found.
@@ -189,6 +192,47 @@ class Measure:
         items = page if asked is None else asked
         selected = self._selection(node.selection_set, inner, ASSUMED_ITEMS)
         return ONE.plus(ONE.plus(selected).times(items))
+
+    def _meta_field(self, node: FieldNode) -> Cost:
+        """The cost of introspection; the name of a type costs nothing."""
+        name = node.name.value
+        if name not in (SCHEMA_FIELD, TYPE_FIELD) or node.selection_set is None:
+            return NOTHING
+        given = [self._value(each.value) for each in node.arguments or ()]
+        level = self._introspection.root(name, given[0] if given else None)
+        key = name, given[0] if given else None
+        level = self._levels.setdefault(key, level)  # its parts are counted once
+        return Cost(1 + self._introspected(node.selection_set, level))
+
+    def _introspected(self, selection_set: SelectionSetNode, level: Level) -> int:
+        """The values of introspection that are selected on all objects of a level."""
+        if not level.size:
+            return 0
+        total = 0
+        for node in selection_set.selections:
+            if not self._is_included(node.directives or ()):
+                continue
+            if isinstance(node, FieldNode):
+                total += level.size + self._introspected_below(node, level)
+            elif isinstance(node, FragmentSpreadNode):
+                key = node.name.value, id(level)
+                if key not in self._introspected_totals:
+                    inner = self._fragments[node.name.value].selection_set
+                    self._introspected_totals[key] = self._introspected(inner, level)
+                total += self._introspected_totals[key]
+            else:
+                assert isinstance(node, InlineFragmentNode)  # noqa: S101  # there is no fourth kind
+                total += self._introspected(node.selection_set, level)
+        return total
+
+    def _introspected_below(self, node: FieldNode, level: Level) -> int:
+        """The values below a field of introspection, each item of a list for one."""
+        name = node.name.value
+        if node.selection_set is None:
+            return 0
+        below = self._introspection.below(level, name)
+        items = below.size if is_list(level.type.fields[name]) else 0
+        return items + self._introspected(node.selection_set, below)
 
     def _found(self, node: FieldNode) -> Cost:
         """The cost of finding what a field shows."""
@@ -316,13 +360,16 @@ class Costs:
 
 
 def _key(names: tuple[str, ...], variables: Mapping[str, Any]) -> Any:
-    """What tells apart values as far as sizes and conditions go; small, whatever was sent."""
-    if not names:
-        return ()
-    return tuple(
-        (type(value), len(value) if isinstance(value, list | dict | str) else value)
-        for value in (variables.get(name, ...) for name in names)
-    )
+    """What tells apart values as far as sizes, conditions and the names of types go; small,
+    whatever was sent.
+    """
+    return tuple(_value_key(variables.get(name, ...)) for name in names) if names else ()
+
+
+def _value_key(value: Any) -> tuple[type, Any]:
+    is_name = isinstance(value, str) and len(value) <= _MAX_NAME
+    is_sized = isinstance(value, list | dict | str) and not is_name
+    return type(value), len(value) if is_sized else value
 
 
 def most_that_passes(asked: Asked, settings: CostSettings) -> int:
@@ -348,8 +395,3 @@ def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
         for definition in operation.variable_definitions or ()
         if definition.default_value is not None
     }
-
-
-def _is_list(type: GraphQLOutputType) -> bool:
-    inner = type.of_type if isinstance(type, GraphQLNonNull) else type
-    return isinstance(inner, GraphQLList)
