@@ -148,7 +148,10 @@ class App:
     def _graph(self, execute: Execute) -> FastPath:
         """The graph over HTTP: the fast path, event streams, and whatever is left."""
         settings = self.settings
-        http_settings = HttpSettings(max_body_bytes=settings.max_body_bytes)
+        http_settings = HttpSettings(
+            max_body_bytes=settings.max_body_bytes,
+            max_json_values=max(HttpSettings().max_json_values, 20 * settings.max_import_documents),
+        )
         everything = GraphQLApp(
             execute, context_factory=self.context, settings=http_settings, page=self.graphiql
         )

@@ -22,7 +22,8 @@ MAX_DOMAIN_LENGTH = 253  # https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
 _JEKYLL_STEM = re.compile(r"\d{4}-\d{2}-\d{2}-.+")
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9\s-]")
 _GAP = re.compile(r"[\s-]+")
-_BLOCK = 256
+_MAX_SLUGIFIED = 1_000
+"""How many characters of a text make its slug: accents in a row are quadratic to normalise."""
 
 
 class Kind(StrEnum):
@@ -80,21 +81,10 @@ def slugify(text: str) -> str:
     `web.powerapps.com` gives `webpowerappscom`. A text that has no such character at all (one in
     Japanese, say) gives eight hexadecimal digits of its hash, so that it still has a name.
     """
-    ascii_text = _ascii(text).lower()
+    beginning = unicodedata.normalize("NFKD", text[:_MAX_SLUGIFIED])
+    ascii_text = beginning.encode("ascii", "ignore").decode().lower()
     slug = _GAP.sub("-", _NOT_IN_SLUG.sub("", ascii_text)).strip("-")
     return slug or hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=4).hexdigest()
-
-
-def _ascii(text: str) -> str:
-    """A text's ASCII characters, accents taken off.
-
-    Normalised in blocks, as normalising takes quadratic time where accents follow each other. What
-    is ASCII stands in the same order in the end.
-    """
-    blocks = (text[at : at + _BLOCK] for at in range(0, len(text), _BLOCK))
-    return "".join(
-        unicodedata.normalize("NFKD", block).encode("ascii", "ignore").decode() for block in blocks
-    )
 
 
 def is_jekyll_named(stem: str) -> bool:

@@ -99,8 +99,10 @@ class TreeBuilder:
         if event.tag is not None:
             plain = event.tag.removeprefix(_CORE) in _TYPED
         scalar = Scalar(text, plain, self._line(event))
-        self._count(scalar.line)
-        self._weight += len(text)
+        self._nodes += 1
+        self._weight += 1 + len(text)
+        if self._nodes > self._max_nodes:
+            raise self._too_many(scalar.line)
         if event.style == '"':
             self.escaped.append(scalar)
         if event.anchor is not None:
@@ -121,7 +123,10 @@ class TreeBuilder:
         if anchor is not None:
             self._anchors[anchor] = None
         self._stack.append(_Frame(node, anchor, self._nodes, self._weight))
-        self._count(node.line)
+        self._nodes += 1
+        self._weight += 1
+        if self._nodes > self._max_nodes:
+            raise self._too_many(node.line)
 
     def close(self, event: Any) -> None:
         """The list or mapping ends."""
@@ -162,19 +167,6 @@ class TreeBuilder:
         self._deepen(anchor.height, line)
         self._add(anchor.node)
 
-    def _count(self, line: int) -> None:
-        """Count one node more. Raises: UnreadableError: they are too many."""
-        self._nodes += 1
-        self._weight += 1
-        if self._nodes > self._max_nodes:
-            raise UnreadableError(
-                Code.TOO_MANY_VALUES,
-                f"The front matter has more than {self._max_nodes:,} keys and values.",
-                line,
-                "Split the document, or move text below the front matter; where it is one of many "
-                "that are imported at once, import fewer.",
-            )
-
     def _deepen(self, height: int, line: int) -> None:
         if len(self._stack) + height > self._max_depth:
             raise self._too_deep(line)
@@ -188,6 +180,15 @@ class TreeBuilder:
             f"The front matter is nested deeper than {self._max_depth} levels.",
             line,
             "Flatten it: a document needs four levels.",
+        )
+
+    def _too_many(self, line: int) -> UnreadableError:
+        return UnreadableError(
+            Code.TOO_MANY_VALUES,
+            f"The front matter has more than {self._max_nodes:,} keys and values.",
+            line,
+            "Split the document, or move text below the front matter; where it is one of many "
+            "that are imported at once, import fewer.",
         )
 
     def _add(self, node: Node) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
+from store.characters import clean_name
 from store.model import Article, Image, ProviderMention, Related, TopicDefinition
 from store.names import article_slug, domain_key, topic_slug
 from store.text import excerpt_text, fold_space, title_text
@@ -41,8 +42,9 @@ _NASTY = st.sampled_from(
 LINES = st.text(_CHARACTERS, max_size=40) | st.lists(_NASTY, max_size=3).map(" ".join)
 TEXTS = LINES | st.lists(LINES, max_size=4).map("\n".join) | st.text("ab \n\r\t:-#'\"", max_size=20)
 
-_WORDS = LINES.map(fold_space).filter(bool)
+_WORDS = LINES.map(fold_space).filter(bool).map(clean_name)
 _TITLES = LINES.map(title_text).filter(bool)
+_NAMES = _TITLES.map(clean_name)
 _EXCERPTS = TEXTS.map(excerpt_text).filter(bool)
 _VERBATIM = TEXTS.filter(bool)
 
@@ -104,7 +106,7 @@ IMAGES = st.builds(
 PROVIDERS = st.builds(
     ProviderMention,
     domain=DOMAINS,
-    name=_TITLES,
+    name=_NAMES,
     images=st.lists(IMAGES, max_size=2).map(tuple),
     metadata=METADATA,
 )
@@ -143,7 +145,7 @@ def articles(draw):
         "updated_date_time": _maybe(MOMENTS),
         "excerpt": _maybe(_EXCERPTS),
         "content": _maybe(_VERBATIM),
-        "category": _maybe(_VERBATIM),
+        "category": _maybe(_VERBATIM.map(clean_name)),
         "type": _VERBATIM,
         "quality": INTEGERS,
         "heat": INTEGERS,
@@ -164,7 +166,7 @@ ARTICLES = articles()
 TOPICS = st.builds(
     TopicDefinition,
     slug=_WORDS.map(topic_slug),
-    name=_TITLES,
+    name=_NAMES,
     parent=_maybe(_TITLES),
     keywords=st.lists(_WORDS, max_size=3, unique=True).map(tuple),
     metadata=METADATA.map(lambda m: {k: v for k, v in m.items() if k != "_id"}),

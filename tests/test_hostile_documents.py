@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
+from collections.abc import Awaitable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from store import DocumentWriter, MemoryRepository, RefusedError
+from store import DocumentWriter, FolderLoader, MemoryRepository, RefusedError, Severity, Window
 from store.diagnostics import MAX_PROBLEMS, Code
 from store.documents import read_document
 from store.fields import MAX_ITEMS
 from store.frontmatter import Limits
 from store.incoming import MAX_REFUSALS
+from store.model import Diagnostic
 from store.reading import Reading
 from store.text import excerpt_text
 
@@ -112,6 +116,62 @@ def test_import_of_many_documents_shares_what_one_may_hold(plain_cost):
     assert {refusal.code for refusal in error.refusals} == {Code.TOO_MANY_VALUES}
     bad = document(head="")
     assert len(refused([(f"{i}.md", bad) for i in range(100)]).refusals) == MAX_REFUSALS
+
+
+async def longest_turn_s(work: Awaitable[object]) -> float:
+    """The longest that an event loop was busy at a time while work was done, in CPU time."""
+    turns = [0.0]
+
+    async def watch() -> None:
+        while True:
+            began = time.thread_time()
+            await asyncio.sleep(0)
+            turns.append(time.thread_time() - began)
+
+    watching = asyncio.create_task(watch())
+    gc.collect()
+    gc.disable()  # a round of the collector looks through all that the tests have loaded
+    try:
+        await work
+    finally:
+        gc.enable()
+        watching.cancel()
+    return max(turns)
+
+
+async def imported(text: str) -> float:
+    """How long the import of one document keeps the loop busy at a time, whether it is taken."""
+
+    async def write() -> None:
+        with suppress(RefusedError):
+            await writer.import_documents([("_news/2026-01-02-a.md", text)])
+
+    writer = DocumentWriter(MemoryRepository())
+    return await longest_turn_s(write())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_import_lets_others_have_their_turn(kind):
+    """No document holds the event loop for 50 ms; about 5 is the most there is."""
+    assert asyncio.run(imported(KINDS[kind](MEGABYTE - 1_000))) < 0.05
+
+
+def test_folder_of_hostile_documents_loads(tmp_path):
+    """Each is taken, or has a problem with its path and line."""
+    for number, make in enumerate(KINDS.values()):
+        text = make(SIZE // 4).encode("utf-8", "surrogatepass")
+        (tmp_path / f"2026-01-02-{number}.md").write_bytes(text)
+
+    async def load() -> tuple[int, list[Diagnostic]]:
+        repository = MemoryRepository()
+        report = await FolderLoader(repository, tmp_path).load()
+        page = await (await repository.snapshot()).diagnostic_page(Window(first=10_000))
+        return report.articles, list(page.items)
+
+    articles, problems = asyncio.run(load())
+    failed = {problem.path for problem in problems if problem.severity is Severity.ERROR}
+    assert articles + len(failed) == len(KINDS)
+    assert all(problem.line for problem in problems)
 
 
 def test_warnings_beyond_the_first_are_one():

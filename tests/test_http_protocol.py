@@ -213,6 +213,19 @@ def test_parameter_nested_too_deeply_is_refused(name: str) -> None:
     assert_refused(refused, 400, "BAD_REQUEST", name, "9 levels", "at most 8")
 
 
+@pytest.mark.parametrize("name", ["variables", "extensions"])
+@pytest.mark.parametrize(
+    ("value", "most"),
+    [([1] * 100, 111), ({str(n): 1 for n in range(100)}, 121), ([{"a": [1]}] * 10, 141)],
+)
+def test_parameter_of_too_many_values_is_refused(name: str, value: Any, most: int) -> None:
+    """An object counts as ten and what it holds, a list as what it holds."""
+    request = post({"query": "{ hello }", name: {"value": value}})
+    assert handle(request, HttpSettings(max_json_values=most)).status == 200
+    refused = handle(request, HttpSettings(max_json_values=most - 1))
+    assert_refused(refused, 400, "BAD_REQUEST", name, f"more than {most - 1} values")
+
+
 def test_document_id_is_not_enabled() -> None:
     """A request by documentId alone is told that this server does not do that."""
     assert_refused(handle(post({"documentId": "abc"})), 400, "DOCUMENT_ID_NOT_ENABLED", "query")

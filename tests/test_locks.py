@@ -19,7 +19,7 @@ OF_EVERY_ENVIRONMENT = {"pip", "setuptools", "newsgraph"}
 
 def pins(name: str) -> dict[str, Requirement]:
     """The requirements of a lock file that this platform has, by name."""
-    found = {}
+    found: dict[str, Requirement] = {}
     for entry in PINNED.findall((ROOT / name).read_text()):
         requirement = Requirement(entry.partition("\\")[0])
         assert "--hash=sha256:" in entry, f"{requirement} has no hash in {name}"

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 _CONTAINERS = (dict, list)
+_OBJECT_VALUES = 10  # to coerce an input object takes as long as ten texts
 
 
 def decode(text: bytes | str) -> Any:
@@ -43,6 +44,27 @@ def nesting(value: Any) -> int:
             if isinstance(child, _CONTAINERS)
         ]
     return depth
+
+
+def holds_more(value: Any, values: int) -> bool:
+    """Whether a decoded value holds more than so many others, an object counting as ten.
+
+    Nothing beyond that many is looked at.
+    """
+    left = values
+    level = [value] if isinstance(value, _CONTAINERS) else []
+    while level:
+        for container in level:
+            left -= len(container) + (_OBJECT_VALUES if isinstance(container, dict) else 0)
+            if left < 0:
+                return True
+        level = [
+            child
+            for container in level
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, _CONTAINERS)
+        ]
+    return False
 
 
 def held_bytes(value: Any) -> int:

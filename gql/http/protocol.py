@@ -22,7 +22,7 @@ from gql.errors import (
     UnsupportedMediaTypeError,
 )
 
-from .encoding import decode, encode, nesting
+from .encoding import decode, encode, holds_more, nesting
 from .media_types import MediaType, is_utf8, negotiate, parse_media_type
 from .request_memo import RequestMemo
 
@@ -40,10 +40,15 @@ _JSON_TYPES = {
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request may be: sizes in bytes, levels of variables and extensions, batches."""
+    """What a request may be: sizes in bytes, levels of variables and extensions, batches.
+
+    `max_json_values`: how many values those may hold, an object counting as ten. To coerce so many
+    takes as long as others may have to wait.
+    """
 
     max_body_bytes: int = 1 << 20
     max_json_depth: int = 32
+    max_json_values: int = 5_000
     batching: bool = False
     max_batch_size: int = 10
 
@@ -209,6 +214,11 @@ def graphql_request(value: Any, settings: HttpSettings, of: str = "") -> GraphQL
     variables = _parameter(value, "variables", dict, of)
     extensions = _parameter(value, "extensions", dict, of)
     for name, given in (("variables", variables), ("extensions", extensions)):
+        if given and holds_more(given, settings.max_json_values):
+            raise RequestError(
+                f"The parameter {name}{of} holds more than {settings.max_json_values:,} values, an "
+                "object counting as ten. Send fewer at once."
+            )
         if given and (found := nesting(given)) > settings.max_json_depth:
             raise RequestError(
                 f"The parameter {name}{of} is nested {found} levels deep; "
