@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import strawberry
 
@@ -43,6 +43,7 @@ class Context:
     the operation, from a client that lost its connection. `writer` is what mutations write with,
     `idempotency_key` the client's name for this request. `write_key` is what writes are found by
     when the request is sent again, `has_written` whether there were any.
+    `selected` has what was looked up in selections.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Context:
         "idempotency_key",
         "page_sizes",
         "resume_after",
+        "selected",
         "snapshot",
         "viewer",
         "write_key",
@@ -73,6 +75,7 @@ class Context:
         self.idempotency_key: str | None = None
         self.write_key: str | None = None
         self.has_written = False
+        self.selected: dict[tuple[Any, ...], bool] = {}
         self._source = source
         self._loaders: Loaders | None = None
 
