@@ -1,7 +1,8 @@
 """What an operation may cost at most, counted before it is executed: list sizes times fields.
 
 Each value that an answer may hold costs 1: a field counts as often as the lists around it have
-items, and so does each item of a list of objects. Connections have the size that `first` or `last`
+items, and so does each item of a list of objects. A connection costs 30 and another object 5, since
+they have to be found. Connections have the size that `first` or `last`
 asks for, else the default page size; lists by ids have their length; of other lists nobody knows
 the size beforehand, so one is assumed. A field counts wherever it is written, also where graphql
 merges it with the same one beside it.
@@ -13,8 +14,7 @@ microsecond of that, or a value. Introspection counts by the sizes that the sche
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import reduce
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -50,8 +50,15 @@ _MAX_NAME = 100
 _COST_BYTES, _VALUE_BYTES = 250, 120
 
 
-SearchCost = Callable[[Mapping[str, Any]], int]
-"""What it costs to find a list, given its arguments `filter` and `orderBy` as they were sent."""
+CONNECTION, OBJECT = 30, 5
+"""What it costs to find a page of a list, and an object that is no item of one: graphql-core takes
+about so many times as long for them as for a value.
+"""
+
+SearchCost = Callable[[Iterable[tuple[int, Mapping[str, Any]]]], int]
+"""What it costs to find some lists, each so many times, given the arguments that say what is in
+them and in which order, as they were sent. Values of one variable are one object.
+"""
 
 
 class CostSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,17 +103,20 @@ class Cost(NamedTuple):
 
     def plus(self, other: Cost) -> Cost:
         """This and another part."""
-        searches = self.searches
-        if other.searches:
-            searches = {
-                number: searches.get(number, 0) + other.searches.get(number, 0)
-                for number in searches.keys() | other.searches.keys()
-            }
-        return Cost(self.values + other.values, searches)
+        return total_of([self, other])
 
     def times(self, count: int) -> Cost:
         """This part so many times."""
         return Cost(self.values * count, {key: n * count for key, n in self.searches.items()})
+
+
+def total_of(parts: Sequence[Cost]) -> Cost:
+    """All parts together."""
+    searches: dict[int, int] = {}
+    for part in parts:
+        for number, times in part.searches.items():
+            searches[number] = searches.get(number, 0) + times
+    return Cost(sum(part.values for part in parts), searches)
 
 
 NOTHING, ONE = Cost(0), Cost(1)
@@ -164,7 +174,7 @@ class Measure:
                 cost = self._selection(node.selection_set, self._condition(node, parent), page)
             if self._is_included(node.directives or ()):
                 costs.append(cost)
-        return reduce(Cost.plus, costs, NOTHING)
+        return total_of(costs)
 
     def _fragment(self, node: FragmentDefinitionNode, page: int) -> Cost:
         """The cost of a fragment, counted once for each size: spreads can double many times."""
@@ -187,7 +197,7 @@ class Measure:
             size = ASSUMED_ITEMS if asked is None else asked
             selected = self._selection(node.selection_set, inner, size)
             # A subscription's filter judges one article at a time: no list is found.
-            found = ONE if parent is self.schema.subscription_type else self._found(node)
+            found = ONE if parent is self.schema.subscription_type else self._found(node, definition)
             return found.plus(selected)
         items = page if asked is None else asked
         selected = self._selection(node.selection_set, inner, ASSUMED_ITEMS)
@@ -234,14 +244,16 @@ class Measure:
         items = below.size if is_list(level.type.fields[name]) else 0
         return items + self._introspected(node.selection_set, below)
 
-    def _found(self, node: FieldNode) -> Cost:
+    def _found(self, node: FieldNode, definition: GraphQLField) -> Cost:
         """The cost of finding what a field shows."""
+        if not any(name in definition.args for name in _SIZES):
+            return Cost(OBJECT)
         given = {each.name.value: each.value for each in node.arguments or ()}
         search = {name: given[name] for name in _SEARCHES if name in given}
         if not search:
-            return ONE
+            return Cost(CONNECTION)
         self.searches.append(search)
-        return Cost(1, {len(self.searches) - 1: 1})
+        return Cost(CONNECTION, {len(self.searches) - 1: 1})
 
     def _asked(self, node: FieldNode, definition: GraphQLField) -> int | None:
         """How many items the field's arguments ask for; None where it takes no such argument."""
@@ -306,11 +318,10 @@ def search_cost(
     searches: Iterable[tuple[int, Search]], variables: dict[str, Any], settings: CostSettings
 ) -> int:
     """What it costs to find lists, each so many times."""
-    total = 0
-    for times, search in searches:
-        given = {name: value_from_ast_untyped(node, variables) for name, node in search.items()}
-        total += times * settings.search(given)
-    return total
+    return settings.search(
+        (times, {name: value_from_ast_untyped(node, variables) for name, node in search.items()})
+        for times, search in searches
+    )
 
 
 class _Counted(NamedTuple):
@@ -374,7 +385,9 @@ def _value_key(value: Any) -> tuple[type, Any]:
 
 def most_that_passes(asked: Asked, settings: CostSettings) -> int:
     """The largest number of items with which each list would fit; 0: not even one each does."""
-    low, high = 0, settings.max_page_size
+    if Measure(asked, settings, cap=1).total() > settings.maximum:
+        return 0
+    low, high = 1, settings.max_page_size
     while low < high:
         middle = (low + high + 1) // 2
         if Measure(asked, settings, cap=middle).total() > settings.maximum:
