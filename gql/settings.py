@@ -82,7 +82,8 @@ class Settings(BaseSettings):
     )
     rate_limit: str | None = Field(
         None,
-        description="How often each key, or each address without one, may ask, such as 600/minute.",
+        description="How often each key, or each address without one, may ask, such as 600/minute; "
+        "each worker counts for itself.",
     )
     trusted_proxies: str = Field(
         "127.0.0.1",

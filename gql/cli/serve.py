@@ -20,7 +20,7 @@ from .. import garbage
 from ..app import GRAPHQL_PATH, create_app
 from ..direct import DirectProtocol
 from ..loading import folder_loader, open_store
-from ..logs import configure_logging
+from ..logs import configure_logging, get_logger
 from ..metrics import MULTIPROCESS_FOLDER
 from ..settings import Settings, SettingsError
 from ..websocket_protocol import WebSocketProtocol
@@ -83,6 +83,7 @@ def serve_with_workers(settings: Settings, bound: socket.socket) -> None:
             f"on the store's file system ({file_system}), so one process only may write. Use "
             "--workers 1, or keep the store on a local disk with --store (NEWSGRAPH_STORE)."
         )
+    warn_of_rate_limit(settings)
     folder = settings.folder.absolute() if settings.folder and settings.watch else None
     os.environ.pop("NEWSGRAPH_FOLDER", None)
     files = {"store": settings.store_path.absolute(), "keys": settings.keys_path.absolute()}
@@ -91,6 +92,20 @@ def serve_with_workers(settings: Settings, bound: socket.socket) -> None:
     with tempfile.TemporaryDirectory(prefix="newsgraph-metrics-") as counts:
         os.environ.setdefault(MULTIPROCESS_FOLDER, counts)
         Multiprocess(config, sockets=[bound]).run()
+
+
+def warn_of_rate_limit(settings: Settings) -> None:
+    """Log what several workers make of a rate limit: each of them counts for itself."""
+    workers = settings.workers
+    if settings.rate_limit is not None:
+        get_logger().warning(
+            "rate_limit_of_each_worker",
+            rate_limit=settings.rate_limit,
+            workers=workers,
+            effect="A client whose connections reach several workers may ask up to "
+            f"{workers} times as often.",
+            remedy="Where that is too often, limit rates at the proxy in front, or use one worker.",
+        )
 
 
 async def _prepare(settings: Settings, bound: socket.socket) -> None:
