@@ -191,7 +191,9 @@ class App:
         viewer: Viewer | None = scope.get("state", {}).get("viewer")  # as authenticated
         if viewer is None:
             viewer = await self.authenticator.viewer(scope)
-        snapshot, job = await self.repository.snapshot(), Job(self.scheduler)
+        job = Job(self.scheduler)
+        await job.pause()  # what comes next may be a new document, which takes long to prepare
+        snapshot = await self.repository.snapshot()
         context = Context(snapshot, viewer, self.page_sizes, self.feed, job)
         context.writer = self.writer
         context.idempotency_key = idempotency_key(scope)

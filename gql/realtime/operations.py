@@ -146,6 +146,7 @@ class Operations:
     ) -> Answers:
         async with aclosing(stream):  # type: ignore[type-var]  # a generator, as `follow` is one
             async for told in stream:
+                await told.context.job.pause()  # a write is news to all subscribers at once
                 # All that a body depends on, and nothing of who is the first to ask for it.
                 key = (selection, told.context.rights, told.context.version, told.event)
                 async with turn:
