@@ -11,17 +11,18 @@ from typing import Any
 
 import uvicorn
 import uvloop
-from uvicorn.supervisors import Multiprocess
 
 from store import Repository, Visibility
 from store.file_lock import without_locks
 
 from .. import garbage
 from ..app import GRAPHQL_PATH, create_app
+from ..connection_limits import raise_file_limit
 from ..direct import DirectProtocol
 from ..loading import folder_loader, open_store
 from ..logs import configure_logging, get_logger
 from ..metrics import MULTIPROCESS_FOLDER
+from ..server import Server, Workers
 from ..settings import Settings, SettingsError
 from ..websocket_protocol import WebSocketProtocol
 from .documents import load_folder, print_report
@@ -64,7 +65,8 @@ async def serve_here(settings: Settings, bound: socket.socket) -> None:
             with progress_bar("Reading documents") as progress:
                 print_report(await loader.load(progress), settings)
         await print_welcome(settings, bound, repository)
-        server = uvicorn.Server(uvicorn_config(create_app(settings, repository), settings))
+        raise_file_limit(settings.max_connections)
+        server = Server(uvicorn_config(create_app(settings, repository), settings))
         await server.serve([bound])
     finally:
         await repository.close()
@@ -91,7 +93,7 @@ def serve_with_workers(settings: Settings, bound: socket.socket) -> None:
     config = uvicorn_config("gql.app:from_env", settings, factory=True, workers=settings.workers)
     with tempfile.TemporaryDirectory(prefix="newsgraph-metrics-") as counts:
         os.environ.setdefault(MULTIPROCESS_FOLDER, counts)
-        Multiprocess(config, sockets=[bound]).run()
+        Workers(config, sockets=[bound]).run()
 
 
 def warn_of_rate_limit(settings: Settings) -> None:

@@ -183,22 +183,20 @@ async def follow(
 
     Topics that have come to have other names are a gap, and so is a state that a backup brought
     back. All who follow are woken by one write, and who comes from far back is told thousands of
-    events, so each takes turns with all else. It is one job until it has caught up: who is told of
-    a single event does not wait for those who read the whole history.
+    events, so each takes turns with all else, here and where its answers are made. It is one job
+    until it has caught up: who is told of a single event does not wait for those who read the whole
+    history.
     """
     mark = reader.mark(snapshot)
     job = Job(context.job.scheduler)
     while True:
-        if job.slice_is_over():
-            await job.next_slice()
+        await job.pause()
         if reader.mark(snapshot) != mark:
             after, mark = NOWHERE, reader.mark(snapshot)
         events, history = await reader.events(after, snapshot, PAGE)
         now = context.renewed(snapshot)
         now.job = job
         for event in events:
-            if job.slice_is_over():
-                await job.next_slice()
             yield Told(event, now)
         after = history.end
         if history.has_next:
