@@ -28,6 +28,7 @@ from store import (
 from . import garbage
 from .access import RateLimiter, authenticator
 from .cache import CacheRegistry
+from .connection_limits import connection_limits, raise_file_limit
 from .environment import check_environment
 from .execution import answer_form, page_sizes, pipeline
 from .feeds import feed_routes
@@ -82,6 +83,7 @@ def from_env() -> App:
     garbage.hold()
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
+    raise_file_limit(settings.max_connections)
     repository = open_store(settings)
     return create_app(settings, repository, folder_loader(settings, repository))
 
@@ -107,6 +109,7 @@ class App:
         self.caches = CacheRegistry()
         self.pipeline = pipeline(settings, self.schema, self.caches, repository.current)
         self.metrics = Metrics(self.pipeline.counts, self.caches)
+        self.connection_limits = connection_limits(settings, self.metrics.refused)
         self.watcher = folder_watcher(settings, repository, self.metrics.loaded)
         self.feed = ChangeFeed(repository)
         answers = KeptAnswers(settings.store_path.with_name(f"{settings.store_path.name}.answers"))
@@ -195,7 +198,9 @@ class App:
         viewer: Viewer | None = scope.get("state", {}).get("viewer")  # as authenticated
         if viewer is None:
             viewer = await self.authenticator.viewer(scope)
-        snapshot, job = await self.repository.snapshot(), Job(self.scheduler)
+        job = Job(self.scheduler)
+        await job.pause()  # what comes next may be a new document, which takes long to prepare
+        snapshot = await self.repository.snapshot()
         context = Context(snapshot, viewer, self.page_sizes, self.feed, job)
         context.writer = self.writer
         context.idempotency_key = idempotency_key(scope)

@@ -161,6 +161,10 @@ class ByteCache(Generic[K, V]):
         """How many values it holds."""
         return len(self._sized_keys)
 
+    def __contains__(self, key: K) -> bool:
+        """Whether there is a value, without counting as a look-up."""
+        return key in self._sized_keys
+
     def get(self, key: K) -> V | None:
         """The value under a key; None on a miss."""
         value = self._young.get(key)

@@ -8,16 +8,16 @@ application, takes ASGI's way: what is sent is the same.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .http import HeaderMap, Reply
+from .http1 import Http1Protocol, Part
 
 HELD_BYTES = 65_535
 """How long a body may be to be waited for; of a longer one uvicorn reads no more by itself."""
@@ -34,62 +34,58 @@ RespondSync = Callable[[Any, HeaderMap, bytes], Reply | None]
 _log = logging.getLogger(__name__)
 
 
-class DirectProtocol(HttpToolsProtocol):
+class DirectProtocol(Http1Protocol):
     """HTTP/1.1 for an application that has a method `respond_sync`.
 
-    A request that may be answered by it is held until it is all there; uvicorn learns of it only
-    if it has to be released.
+    A request that may be answered by it is held until it is all there; the application learns of
+    it only if it has to be released.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._proxied = isinstance(self.app, ProxyHeadersMiddleware)
-        app: Any = self.app.app if isinstance(self.app, ProxyHeadersMiddleware) else self.app
-        self._respond: RespondSync | None = getattr(app, "respond_sync", None)
+        self._respond: RespondSync | None = getattr(self.inner_app, "respond_sync", None)
         if (
             (self.config.access_log and self.access_log)  # uvicorn writes that where it sends
             or self.limit_concurrency is not None
             or self.root_path
         ):
             self._respond = None
-        self._held: bytearray | None = None  # the body of a request that waits
-        self._idle_since: float | None = None  # by the loop's clock
-        self._idle_timer: asyncio.TimerHandle | None = None
+        self._held = bytearray()  # the body of a request that waits
 
-    def on_headers_complete(self) -> None:
-        """Hold a request that may be answered at once, or leave it to uvicorn."""
+    def begin_request(self) -> None:
+        """Hold a request that may be answered at once, or leave it to the application."""
         if self._may_be_held():
-            self._held, self._idle_since = bytearray(), None
+            self._held, self.is_held = bytearray(), True
         else:
-            super().on_headers_complete()
+            super().begin_request()
 
     def _may_be_held(self) -> bool:
-        parser, cycle = self.parser, self.cycle
         return (
             self._respond is not None
-            and parser.get_method() == b"POST"
-            and parser.get_http_version() == "1.1"
-            and not (parser.should_upgrade() or self.expect_100_continue)
-            and (cycle is None or cycle.response_complete)
+            and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+            and not (self.expect_100_continue or self.stopping)
+            and self.all_answered()
             and not (self.flow.write_paused or self.transport.is_closing())
             and _PLAIN_PATH.fullmatch(self.url) is not None
         )
 
     def on_body(self, body: bytes) -> None:
         """Take in a part of a body; of a long one, leave the rest to the application."""
-        if self._held is None:
+        if not self.is_held:
             super().on_body(body)
             return
+        self.count_body(body)
         self._held += body
         if len(self._held) > HELD_BYTES:
             self._release()
 
     def on_message_complete(self) -> None:
         """Answer a request that is all there, or let the application do it."""
-        if self._held is not None:
+        if self.is_held:
             reply = self._reply(bytes(self._held))
             if reply is not None:
-                self._held = None
+                self.is_held, self.part, self._head_bytes = False, Part.NONE, 0
                 self._send(reply)
                 return
             self._release()
@@ -97,7 +93,7 @@ class DirectProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Let a request be answered that is on its way, and close."""
-        if self._held is not None:
+        if self.is_held:
             self._release()
         super().shutdown()
 
@@ -106,13 +102,12 @@ class DirectProtocol(HttpToolsProtocol):
         scope: Any = self.scope
         scope["method"], scope["query_string"] = "POST", b""
         scope["raw_path"], scope["path"] = self.url, self.url.decode()
-        headers = dict(self.headers)
-        if len(headers) < len(self.headers):
+        if len(self.fields) < len(self.headers):
             return None  # a field came twice; which of them counts is for the application to say
         try:
-            if self._proxied and any(name in headers for name in _FORWARDED):
-                _adjust(scope, self.config.forwarded_allow_ips)
-            return self._respond(scope, headers, body)
+            if self.app is not self.inner_app and any(name in self.fields for name in _FORWARDED):
+                _adjust(scope, self.app)
+            return self._respond(scope, self.fields, body)
         except Exception:  # noqa: BLE001  # the application has the words for it
             _log.exception("A request could not be answered at once; the application is asked.")
             return None
@@ -128,55 +123,31 @@ class DirectProtocol(HttpToolsProtocol):
         else:
             self.transport.writelines(pieces)
         self.server_state.total_requests += 1
-        if not keep_alive:
-            self.transport.close()
-            return
-        self._idle_since = self.loop.time()
-        if self._idle_timer is None:
-            self._await_end(self.timeout_keep_alive)
-
-    def _await_end(self, delay_s: float) -> None:
-        # One timer for many requests: to set and cancel one for each takes a tenth of the time.
-        self._idle_timer = self.loop.call_later(delay_s, self._end_if_idle)
-
-    def _end_if_idle(self) -> None:
-        """Close a connection on which nothing has come since an answer, for as long as is set."""
-        self._idle_timer = None
-        if self._idle_since is None:
-            return  # there is a request, and whoever answers it sees to the rest
-        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left_s > 0:
-            self._await_end(left_s)
+        if keep_alive:
+            self.await_request()
         else:
-            self.timeout_keep_alive_handler()
-
-    def _unset_keepalive_if_required(self) -> None:
-        """See uvicorn: something has come, or has been answered by the application."""
-        self._idle_since = None
-        super()._unset_keepalive_if_required()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        super().connection_lost(exc)
+            self.end()
 
     def _release(self) -> None:
-        """Have uvicorn learn of a request what it would know by now."""
-        body, self._held = self._held, None
-        super().on_headers_complete()
-        if body:
-            super().on_body(bytes(body))
+        """Have the application learn of a request what it would know by now."""
+        self.is_held = False
+        super().begin_request()
+        if self._held:
+            HttpToolsProtocol.on_body(self, bytes(self._held))
 
 
-def _adjust(scope: Any, trusted: list[str] | str) -> None:
-    """Put the client's address into a scope as the middleware does for the application."""
+def _adjust(scope: Any, proxies: Any) -> None:
+    """Put the client's address into a scope as the middleware does for the application.
 
-    async def leave(_scope: Any, _receive: Any, _send: Any) -> None:
-        pass
-
-    middleware: Any = ProxyHeadersMiddleware(leave, trusted_hosts=trusted)
+    The middleware runs up to where it calls its application, which is told nothing yet.
+    """
+    middleware = copy(proxies)
+    middleware.app = _leave
     try:
         middleware(scope, None, None).send(None)
     except StopIteration:
         return
+
+
+async def _leave(_scope: Any, _receive: Any, _send: Any) -> None:
+    pass

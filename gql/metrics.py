@@ -233,6 +233,12 @@ class Metrics:
             ("way",),
             registry=registry,
         )
+        self._refused = Counter(
+            "newsgraph_http_refused",
+            "Requests and connections refused before the application saw them, by status.",
+            ("status",),
+            registry=registry,
+        )
         self._ways = ways or {}
         self._counted_ways = dict.fromkeys(self._ways, 0)
         self._loads = Summary(
@@ -314,6 +320,10 @@ class Metrics:
                 name = OTHER
             names.add(name)
         return self._tallies.setdefault((known, route, status, name), _Tally())
+
+    def refused(self, status: int) -> None:
+        """Count a request or a connection that was refused by the protocol."""
+        self._refused.labels(status).inc()
 
     def loaded(self, report: LoadReport | None) -> None:
         """Count a load; None: it failed."""

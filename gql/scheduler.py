@@ -108,6 +108,11 @@ class Job:
             return self.scheduler.slice_s <= 0
         return perf_counter() >= ends_at
 
+    async def pause(self) -> None:
+        """Let others have their turn, if the slice is over."""
+        if self.slice_is_over():
+            await self.next_slice()
+
     async def next_slice(self) -> None:
         """Wait for the job's next slice. Its tasks have theirs in the order in which they came."""
         waiter = asyncio.get_running_loop().create_future()

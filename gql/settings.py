@@ -82,11 +82,25 @@ class Settings(BaseSettings):
     )
     rate_limit: str | None = Field(
         None,
-        description="How often each key, or each address without one, may ask, such as 600/minute.",
+        description="How often each key, or each address without one, may ask, such as 600/minute; "
+        "each worker counts for itself.",
     )
     trusted_proxies: str = Field(
         "127.0.0.1",
         description="Proxies whose X-Forwarded headers count: addresses and networks.",
+    )
+    max_connections: int = Field(
+        4_000, ge=1, description="How many connections a process serves at once."
+    )
+    max_header_bytes: int = Field(
+        65_536, ge=1_024, description="The largest head of a request, in bytes."
+    )
+    max_header_fields: int = Field(100, ge=10, description="The most header fields of a request.")
+    request_timeout_s: int = Field(
+        20,
+        ge=1,
+        description="How long the head of a request may take to come, and its body, in seconds; "
+        "a body another second for each 4 kB.",
     )
     page_size: int = Field(20, ge=1, description="Items of a list where the client does not say.")
     max_page_size: int = Field(100, ge=1, description="The most items of a list at once.")
@@ -134,7 +148,9 @@ class Settings(BaseSettings):
         "seconds.",
     )
     send_timeout_s: int = Field(
-        30, ge=1, description="How long a subscriber may take to accept a change, in seconds."
+        30,
+        ge=1,
+        description="How long a client may read nothing of an answer or a change, in seconds.",
     )
     max_document_bytes: int = Field(MiB, ge=1, description="The largest document, in bytes.")
     max_import_documents: int = Field(

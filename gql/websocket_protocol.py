@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from .realtime.messages import TooSlow
+from .realtime.messages import CloseCode, TooSlow
 from .websocket_input import PacedInput
 
 
@@ -40,13 +40,34 @@ class WebSocketProtocol(PacedInput):
             timeout_s = self.config.ws_ping_timeout or self.close_timeout
             self.close_timer = self.loop.call_later(timeout_s, self.transport.abort)
 
+    def data_received(self, data: bytes) -> None:
+        """Take in frames; answer a handshake that the library refuses, which uvicorn does not."""
+        super().data_received(data)
+        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
     def keepalive_timeout(self) -> None:
         """Close the socket of a client that answers no ping as that of one that does not read."""
         self.pong_timer = None
         if self.close_sent or self.transport.is_closing():
             return
         end = TooSlow()
-        message = {"type": "websocket.close", "code": int(end.code or 0), "reason": end.reason}
+        self._close(int(end.code or 0), end.reason)
+
+    def shutdown(self) -> None:
+        """Tell the client that the server goes away; it connects again."""
+        self.stop_keepalive()
+        if self.close_sent:
+            self.transport.close()
+        elif self.handshake_complete:
+            self._close(CloseCode.GOING_AWAY, "")
+        else:
+            self.send_500_response()
+            self.transport.close()
+
+    def _close(self, code: int, reason: str) -> None:
+        message = {"type": "websocket.close", "code": int(code), "reason": reason}
         task = self.loop.create_task(self.send(message))
         self.tasks.add(task)
         task.add_done_callback(self.on_task_complete)

@@ -496,7 +496,7 @@ class Consumer:
         context = Context(await repository.snapshot(), self.account.viewer, SIZES, source)
         variables = {"after": self.account.cursor, "filter": self.account.wanted}
         request = GraphQLRequest(query=FOLLOW, variables=variables)
-        answers = await self._rng.choice(OPERATIONS).subscribe(request, context)
+        answers = await self._rng.choice(OPERATIONS).subscribe(request, context, asyncio.Lock())
         assert not isinstance(answers, Result), answers.body
         return answers
 

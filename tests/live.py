@@ -26,6 +26,16 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+class ClockLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock can be put forward."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        """See asyncio."""
+        return super().time() + self.ahead_s
+
+
 class LiveServer(uvicorn.Server):
     """Tells when it listens, so that nobody has to poll; runs what tests want in its own loop."""
 

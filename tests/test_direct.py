@@ -21,7 +21,7 @@ from gql.app import App
 from gql.direct import COPIED_BYTES, HELD_BYTES, DirectProtocol
 from gql.settings import load_settings
 
-from .live import LiveServer, running, until
+from .live import ClockLoop, LiveServer, running, until
 from .sites import article, stored
 
 LONG = "what it tells " * 400
@@ -200,16 +200,6 @@ def test_request_that_has_begun_is_answered_by_a_server_that_stops(tmp_path: Pat
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert b"connection: close" in answer
     assert b'"excerpt"' in answer
-
-
-class ClockLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock can be put forward."""
-
-    ahead_s = 0.0
-
-    def time(self) -> float:
-        """See asyncio."""
-        return super().time() + self.ahead_s
 
 
 @pytest.mark.parametrize("protocol", ["httptools", DirectProtocol])

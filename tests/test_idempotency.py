@@ -251,6 +251,35 @@ def test_key_is_forgotten_after_a_day(send, clock):
     assert asyncio.run(later()).body == b"2"
 
 
+@pytest.mark.parametrize(
+    ("hours", "is_replayed"), [(-2, True), (-23, True), (-25, False), (2, True), (23, True)]
+)
+def test_key_outlives_a_clock_that_is_set_but_not_for_ever(send, clock, hours, is_replayed):
+    """An answer from the future is one by a clock that was wrong: it goes after a day, too."""
+
+    async def around():
+        await send()
+        clock.now += hours * 3600
+        return await send()
+
+    assert (asyncio.run(around()).body == b"1") is is_replayed
+
+
+def test_keys_from_the_future_do_not_crowd_out_new_ones(send, clock, directory):
+    """Of many keys the oldest go; those that a wrong clock made the newest go as well."""
+
+    async def many():
+        for i in range(3):
+            await send(context=Caller(f"ahead {i}"))
+        clock.now -= 48 * 3600
+        for i in range(2):
+            await send(context=Caller(f"key {i}"))
+        return await send(context=Caller("key 0"))
+
+    assert asyncio.run(many()).body == b"4"
+    assert len(list(directory.iterdir())) <= 3
+
+
 def test_keys_are_bounded(send, clock, directory):
     """Of many keys the oldest are forgotten."""
 
@@ -293,7 +322,8 @@ def test_key_of_an_answer_that_a_crash_damaged_is_done_again(send, executed, dir
 
 def test_key_of_an_answer_that_cannot_be_kept_is_answered(executed, directory, clock):
     """Of what the disk takes only a part nothing stays; it is logged, once a minute."""
-    once = Idempotency(executed, Pipeline(SCHEMA), KeptAnswers(directory, clock=clock))
+    answers = KeptAnswers(directory, clock=clock, monotonic=clock)
+    once = Idempotency(executed, Pipeline(SCHEMA), answers)
 
     async def send(caller):
         return (await once(GraphQLRequest(query=MUTATION), Caller(caller=caller))).body

@@ -339,10 +339,19 @@ def test_metrics_count_each_request_once(tmp_path: Path, repository: MemoryRepos
     }
 
 
+def test_document_that_is_not_known_waits_for_its_turn(
+    tmp_path: Path, repository: MemoryRepository
+) -> None:
+    """To prepare a document takes long, so no sync form does it: many may come at once."""
+    site = Site(tmp_path, repository)
+    assert [site.both(Request()).sync for _ in range(3)] == [False, True, True]
+
+
 def test_results_for_origins_are_bounded(tmp_path: Path, repository: MemoryRepository) -> None:
     """Clients make origins up, also long ones: what is kept of them is counted in bytes."""
     site = Site(tmp_path, repository, cors_origins="*")
     [results] = [cache for cache in site.sync.caches if cache.name == "cors_headers"]
+    served(site.sync, Request())
     for number in range(600):
         origin = b"https://%d.example" % number + b"x" * 5_000 * (number % 2)
         assert served(site.sync, Request(((b"origin", origin),))).sync

@@ -106,6 +106,18 @@ def test_serve_of_an_empty_folder_serves_no_articles(tmp_path, workers):
         server.stop()
 
 
+def test_serve_with_workers_says_that_each_counts_the_rate_limit_for_itself(folder):
+    """At the start, once, with what to do about it."""
+    options = ("--workers", "2", "--rate-limit", "100/minute", "--log-format", "json")
+    with newsgraph("news", *options, folder=folder) as server:
+        wait_until_ready(server)
+        server.stop()
+    events = [json.loads(line) for line in logged(folder) if line.startswith("{")]
+    [told] = [event for event in events if event["event"] == "rate_limit_of_each_worker"]
+    assert "up to 2 times as often" in told["effect"]
+    assert "proxy" in told["remedy"]
+
+
 def test_factory_serves_from_the_environment_with_several_workers(folder):
     """`uvicorn gql.app:from_env --factory` works as well, with the same settings."""
     port = free_port()

@@ -11,7 +11,6 @@ from typing import Any
 
 import uvicorn
 import uvloop
-from uvicorn.supervisors import Multiprocess
 
 from store import Repository, Visibility
 from store.errors import remedy_of
@@ -19,10 +18,12 @@ from store.file_lock import without_locks
 
 from .. import garbage
 from ..app import GRAPHQL_PATH, create_app
+from ..connection_limits import raise_file_limit
 from ..direct import DirectProtocol
 from ..loading import folder_loader, open_store
-from ..logs import configure_logging
+from ..logs import configure_logging, get_logger
 from ..metrics import MULTIPROCESS_FOLDER
+from ..server import Server, Workers
 from ..settings import Settings, SettingsError
 from ..websocket_protocol import WebSocketProtocol
 from .documents import load_folder, print_report
@@ -65,7 +66,8 @@ async def serve_here(settings: Settings, bound: socket.socket) -> None:
             with progress_bar("Reading documents") as progress:
                 print_report(await loader.load(progress), settings)
         await print_welcome(settings, bound, repository)
-        server = uvicorn.Server(uvicorn_config(create_app(settings, repository), settings))
+        raise_file_limit(settings.max_connections)
+        server = Server(uvicorn_config(create_app(settings, repository), settings))
         await server.serve([bound])
     finally:
         await repository.close()
@@ -84,6 +86,7 @@ def serve_with_workers(settings: Settings, bound: socket.socket) -> None:
             f"on the store's file system ({file_system}), so one process only may write. Use "
             "--workers 1, or keep the store on a local disk with --store (NEWSGRAPH_STORE)."
         )
+    warn_of_rate_limit(settings)
     folder = settings.folder.absolute() if settings.folder and settings.watch else None
     os.environ.pop("NEWSGRAPH_FOLDER", None)
     files = {"store": settings.store_path.absolute(), "keys": settings.keys_path.absolute()}
@@ -91,7 +94,21 @@ def serve_with_workers(settings: Settings, bound: socket.socket) -> None:
     config = uvicorn_config("gql.app:from_env", settings, factory=True, workers=settings.workers)
     with tempfile.TemporaryDirectory(prefix="newsgraph-metrics-") as counts:
         os.environ.setdefault(MULTIPROCESS_FOLDER, counts)
-        Multiprocess(config, sockets=[bound]).run()
+        Workers(config, sockets=[bound]).run()
+
+
+def warn_of_rate_limit(settings: Settings) -> None:
+    """Log what several workers make of a rate limit: each of them counts for itself."""
+    workers = settings.workers
+    if settings.rate_limit is not None:
+        get_logger().warning(
+            "rate_limit_of_each_worker",
+            rate_limit=settings.rate_limit,
+            workers=workers,
+            effect="A client whose connections reach several workers may ask up to "
+            f"{workers} times as often.",
+            remedy="Where that is too often, limit rates at the proxy in front, or use one worker.",
+        )
 
 
 async def _prepare(settings: Settings, bound: socket.socket) -> None:

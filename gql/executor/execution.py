@@ -139,8 +139,8 @@ class PlanExecution:
 
     async def pause(self) -> None:
         """Let others have their turn, if this has gone on for long."""
-        if self.job is not None and self.job.slice_is_over():
-            await self.job.next_slice()
+        if self.job is not None:
+            await self.job.pause()
 
     async def value(
         self, link: LinkPlan, request: LinkRequest, answers: Sequence[Any]

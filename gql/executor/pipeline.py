@@ -187,6 +187,10 @@ class CompiledPipeline:
                 )
         return await self.reference(request, context, read_only=read_only)
 
+    def knows(self, request: GraphQLRequest) -> bool:
+        """See `ExecuteReady`."""
+        return self.reference.knows(request)
+
     def ready(self, request: GraphQLRequest, viewer: Viewer) -> Ready | None:
         """See `ExecuteReady`."""
         prepared = self.prepared(request, viewer)

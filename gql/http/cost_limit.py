@@ -40,6 +40,10 @@ class CostLimit:
         result = await self.execute(request, context, read_only=read_only)
         return _telling(result, request, cost, self.settings.maximum) if cost else result
 
+    def knows(self, request: GraphQLRequest) -> bool:
+        """See `ExecuteReady`."""
+        return self.reference.knows(request)
+
     def ready(self, request: GraphQLRequest, viewer: Any) -> Ready | None:
         """See `ExecuteReady`. None, too, for what is refused, or wants its cost in the body."""
         cost = self.known_cost(request)

@@ -73,6 +73,10 @@ class ExecuteReady(Execute, Protocol):
         """How many queries it has answered in which of its ways."""
         ...
 
+    def knows(self, request: GraphQLRequest) -> bool:
+        """Whether the request's document need not be parsed and validated any more."""
+        ...
+
     def ready(self, request: GraphQLRequest, viewer: Any) -> Ready | None:
         """The request made ready for those with this viewer's rights; None where it cannot be."""
         ...
@@ -129,6 +133,10 @@ class Pipeline:
                 headers = (*result.headers, *headers)
                 return msgspec.structs.replace(result, status=503, headers=headers)
         return result
+
+    def knows(self, request: GraphQLRequest) -> bool:
+        """See `ExecuteReady`."""
+        return request.memo.document is not None or request.query in self.documents
 
     def ready(self, _request: GraphQLRequest, _viewer: Any) -> None:
         """Nothing: graphql-core looks at an operation anew each time."""

@@ -113,7 +113,14 @@ class FastPath:
         """The sync form: the reply to a plain POST that can be answered without waiting."""
         viewer: Viewer = scope["state"]["viewer"]
         received = self.requests.post(headers, body, viewer.mark)
-        return None if received is None else self.from_memory(received, viewer)
+        if received is None or not self.is_known(received):
+            return None
+        return self.from_memory(received, viewer)
+
+    def is_known(self, received: ReceivedRequest) -> bool:
+        """Whether nothing has to be prepared first, which takes long and so waits for its turn."""
+        plain = received.plain
+        return received.variant in plain.replies or self.execute.knows(plain.request)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI form; the authentication has left the viewer in the scope's state."""
@@ -136,13 +143,15 @@ class FastPath:
 
     async def answer(self, received: ReceivedRequest, scope: Scope, viewer: Viewer) -> Reply | None:
         """The reply to a plain request; None where it cannot be served."""
-        reply = self.from_memory(received, viewer)
-        if reply is not None:
+        is_known = self.is_known(received)
+        if is_known and (reply := self.from_memory(received, viewer)) is not None:
             return reply
         try:
             context = await self.make_context(scope)
         except Exception:  # noqa: BLE001  # what is behind meets it again, and has the words for it
             return None
+        if not is_known and (reply := self.from_memory(received, viewer)) is not None:
+            return reply
         prepared = self.prepared(received, viewer)
         reply = self.at_hand(received, prepared, context.version)
         if reply is not None:

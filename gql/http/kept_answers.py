@@ -55,7 +55,7 @@ class Entry:
         with suppress(OSError, ValueError):  # what decoders raise is a ValueError
             data = os.pread(self._handle, os.fstat(self._handle).st_size, 0)
             answer = _decode(_checked(data))
-            if answer.at > self._now - KEPT_S:
+            if _is_kept(answer.at, self._now):
                 return answer
         return None
 
@@ -70,6 +70,15 @@ class Entry:
         os.utime(self._handle, (self._now, self._now))
         os.fsync(self._handle)
         self.is_empty = False
+
+
+def _is_kept(at: float, now: float) -> bool:
+    """Whether what was written at a time is young enough.
+
+    The system clock may have been wrong, then or now, and an answer has to go in the end: one that
+    is from more than a day ahead does not stay until that day.
+    """
+    return abs(now - at) < KEPT_S
 
 
 def _checksum(data: bytes) -> bytes:
@@ -88,7 +97,7 @@ class KeptAnswers:
     """The newest `max_kept` answers of the last 24 hours, in a directory made when it is needed.
 
     They may hold what only some may read, so only the server's user can. `clock` gives seconds
-    since 1970.
+    since 1970, since answers outlive the process; `monotonic` gives those of what does not.
     """
 
     def __init__(
@@ -97,12 +106,14 @@ class KeptAnswers:
         *,
         max_kept: int = MAX_KEPT,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._max_kept = max_kept
         self._clock = clock
+        self._monotonic = monotonic
         self._until_prune = 0
-        self._warn_again_at = 0.0
+        self._warn_again_at = float("-inf")
 
     async def keep(self, entry: Entry, answer: KeptAnswer) -> None:
         """Keep an answer in its place. Where the disk does not take it, that is logged.
@@ -116,9 +127,9 @@ class KeptAnswers:
 
     def _warn(self, error: OSError) -> None:
         """Log that answers are not kept, once a minute: a full disk refuses every one."""
-        if self._clock() < self._warn_again_at:
+        if self._monotonic() < self._warn_again_at:
             return
-        self._warn_again_at = self._clock() + _WARN_EVERY_S
+        self._warn_again_at = self._monotonic() + _WARN_EVERY_S
         get_logger().warning(
             "answer_not_kept",
             directory=str(self._directory),
@@ -162,9 +173,11 @@ class KeptAnswers:
         self._directory.mkdir(mode=0o700, exist_ok=True)
         with os.scandir(self._directory) as entries:
             ages = sorted((-_mtime(entry), entry.path) for entry in entries)
-        expired = -(self._clock() - KEPT_S)
-        for place, (age, path) in enumerate(ages):
-            if age > expired or place >= self._max_kept:
+        now, kept = self._clock(), 0
+        for age, path in ages:
+            if _is_kept(-age, now) and kept < self._max_kept:
+                kept += 1
+            else:
                 _forget(Path(path))
 
 

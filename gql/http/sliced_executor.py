@@ -65,9 +65,7 @@ class SlicedExecutor(StrawberryGraphQLCoreExecutionContext):
 
     async def _in_slice(self, awaitable: Awaitable[Any]) -> Any:
         value = await awaitable
-        job = self.job
-        if job.slice_is_over():
-            await job.next_slice()
+        await self.job.pause()
         return value
 
     def complete_iterable_value(  # noqa: PLR0913, PLR0917  # as in the base class
@@ -149,8 +147,7 @@ class _ListCompletion:
         """Complete what is left, slice by slice; the values of the whole list."""
         job, values, awaitable = self._executor.job, self.values, self.awaitable
         while not is_complete:
-            if job.slice_is_over():
-                await job.next_slice()
+            await job.pause()
             is_complete = self.advance()
         if len(awaitable) == 1:  # without a task of its own
             [index] = awaitable

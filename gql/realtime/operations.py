@@ -5,6 +5,7 @@ https://spec.graphql.org/draft/#sec-Subscription
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
@@ -112,8 +113,14 @@ class Operations:
         operation = self._reference.prepare(request.query).find(request.operation_name)
         return operation.operation if operation else None
 
-    async def subscribe(self, request: GraphQLRequest, context: Any) -> Answers | Result:
-        """The answers to a subscription, which has begun when this returns; or why it has not."""
+    async def subscribe(
+        self, request: GraphQLRequest, context: Any, turn: asyncio.Lock
+    ) -> Answers | Result:
+        """The answers to a subscription, which has begun when this returns; or why it has not.
+
+        `turn` is held from before an answer is made until the next one is asked for: a client that
+        reads slowly has one answer held for it, however many subscriptions share the lock.
+        """
         document = self._reference.prepare(request.query)
         if document.errors:
             return failed(*document.errors)
@@ -128,17 +135,23 @@ class Operations:
         if isinstance(stream, ExecutionResult):
             return failed(*field_errors(stream.errors or ()))
         assert document.ast is not None  # noqa: S101  # it has no errors
-        return self._answers(executor, stream, selection_key(request, document.ast))
+        return self._answers(executor, stream, selection_key(request, document.ast), turn)
 
     async def _answers(
-        self, executor: SlicedExecutor, stream: AsyncIterable[Told], selection: bytes
+        self,
+        executor: SlicedExecutor,
+        stream: AsyncIterable[Told],
+        selection: bytes,
+        turn: asyncio.Lock,
     ) -> Answers:
         async with aclosing(stream):  # type: ignore[type-var]  # a generator, as `follow` is one
             async for told in stream:
+                await told.context.job.pause()  # a write is news to all subscribers at once
                 # All that a body depends on, and nothing of who is the first to ask for it.
                 key = (selection, told.context.rights, told.context.version, told.event)
-                body = await self.shared.get(key, partial(_body, executor, told))
-                yield Answer(body, told.cursor)
+                async with turn:
+                    body = await self.shared.get(key, partial(_body, executor, told))
+                    yield Answer(body, told.cursor)
 
     def _executor(self, request: GraphQLRequest, context: Any) -> SlicedExecutor | list[Any]:
         reference = self._reference

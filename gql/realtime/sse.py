@@ -133,7 +133,7 @@ class EventStreams:
             return await self._service.operations.execute(request, context, read_only=read_only)
         last_event_id = headers_of(scope["headers"]).get(b"last-event-id")
         context.resume_after = last_event_id or None
-        return await self._service.operations.subscribe(request, context)
+        return await self._service.operations.subscribe(request, context, asyncio.Lock())
 
     async def _recheck(self, scope: Scope) -> bytes:
         """What the sender of a request may see by now. Raises: GraphError."""

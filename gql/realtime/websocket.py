@@ -57,6 +57,7 @@ class Socket:
         self._settings = service.settings
         self._http_settings = HttpSettings(max_body_bytes=service.settings.max_message_bytes)
         self._sending = asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._acknowledged = asyncio.Event()
         self._initialised = False
         self._mark = b""
@@ -255,7 +256,7 @@ class Socket:
         self, id: str, request: GraphQLRequest, context: Context, begun: asyncio.Event
     ) -> Result | None:
         """Send the answers of a subscription; a result where it cannot begin."""
-        answers = await self._service.operations.subscribe(request, context)
+        answers = await self._service.operations.subscribe(request, context, self._turn)
         if isinstance(answers, Result):
             return answers
         begun.set()

@@ -40,10 +40,11 @@ from store.changes import bookmark_of
 from store.filters import predicate
 from store.model import Change
 
+from ..scheduler import Job
 from ..viewer import Viewer
 from .context import ChangeSource, Context
 
-PAGE = 100
+PAGE = 25
 """How many changes a follower reads at once: what it holds in memory, however far it is behind."""
 
 CATCH_UP_S = 0.5
@@ -186,14 +187,20 @@ async def follow(
     """Every event after a place, from this snapshot on, for as long as somebody listens.
 
     Topics that have come to have other names are a gap, and so is a state that a backup brought
-    back.
+    back. All who follow are woken by one write, and who comes from far back is told thousands of
+    events, so each takes turns with all else, here and where its answers are made. It is one job
+    until it has caught up: who is told of a single event does not wait for those who read the whole
+    history.
     """
     mark = reader.mark(snapshot)
+    job = Job(context.job.scheduler)
     while True:
+        await job.pause()
         if reader.mark(snapshot) != mark:
             after, mark = NOWHERE, reader.mark(snapshot)
         events, history = await reader.events(after, snapshot, PAGE)
         now = context.renewed(snapshot)
+        now.job = job
         for event in events:
             yield Told(event, now)
         after = history.end
@@ -201,3 +208,4 @@ async def follow(
             snapshot = await source.snapshot()
         else:
             snapshot = await source.wait(snapshot.version)
+            job = Job(job.scheduler)

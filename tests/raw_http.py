@@ -1,0 +1,123 @@
+"""HTTP/1.1 as bytes: what clients that no library would make send, and how answers are framed."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+TIMEOUT_S = 20
+TITLES = "{ articles(first: 2) { nodes { title } } }"
+
+
+class Answer(NamedTuple):
+    """One response."""
+
+    status: int
+    fields: dict[str, str]
+    body: bytes
+
+    @property
+    def closes(self) -> bool:
+        """Whether it says that it is the last."""
+        return self.fields.get("connection") == "close"
+
+    @property
+    def code(self) -> str | None:
+        """The code of its first error."""
+        errors = json.loads(self.body).get("errors") if self.body[:1] == b"{" else None
+        return str(errors[0]["extensions"]["code"]) if errors else None
+
+
+def body_of(query: str = TITLES) -> bytes:
+    """The body of a request."""
+    return json.dumps({"query": query}).encode()
+
+
+def post(*fields: str, body: bytes | None = None, start: str = "POST /graphql HTTP/1.1") -> bytes:
+    """A POST, with what it needs unless the fields say otherwise."""
+    content = body_of() if body is None else body
+    names = {field.partition(":")[0].lower() for field in fields}
+    lines = [start, *fields]
+    for name, value in (("Host", "x"), ("Content-Type", "application/json")):
+        if name.lower() not in names:
+            lines.append(f"{name}: {value}")
+    if not names & {"content-length", "transfer-encoding"}:
+        lines.append(f"Content-Length: {len(content)}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + content
+
+
+def get(*fields: str, path: str = "/healthz", host: str | None = "x") -> bytes:
+    """A GET."""
+    lines = [f"GET {path} HTTP/1.1", *([] if host is None else [f"Host: {host}"]), *fields]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+
+
+def chunked(*pieces: bytes, trailers: Iterable[str] = ()) -> bytes:
+    """A body in chunks, with trailers."""
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+    return chunks + b"0\r\n" + b"".join(f"{each}\r\n".encode() for each in trailers) + b"\r\n"
+
+
+def received(port: int, *pieces: bytes, ends: bool = False) -> bytes:
+    """All that a server sends for these until it closes; `ends`: the client says that it is done.
+
+    Raises: TimeoutError: it does not close. A reset is no error where an answer came before it.
+    """
+    found = bytearray()
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            connection.sendall(piece)
+        if ends:
+            connection.shutdown(socket.SHUT_WR)
+        while piece := connection.recv(1 << 16):
+            found += piece
+    return bytes(found)
+
+
+def answers(text: bytes, methods: Sequence[str] = ()) -> list[Answer]:
+    """The responses in what was received. Raises: ValueError: they are not framed as HTTP says."""
+    found: list[Answer] = []
+    while text:
+        head, mark, text = text.partition(b"\r\n\r\n")
+        start, *lines = head.decode("latin-1").split("\r\n")
+        if not mark or not start.startswith("HTTP/1.1 "):
+            raise ValueError(head)
+        status = int(start[9:12])
+        if status == 100:
+            continue
+        fields = {
+            name.lower(): value for name, _, value in (line.partition(": ") for line in lines)
+        }
+        is_head = methods[len(found) :][:1] == ["HEAD"]
+        body = b""
+        if fields.get("transfer-encoding") == "chunked":
+            body, text = _chunks(text)
+        elif not (is_head or status in (204, 304)):
+            size = int(fields["content-length"])
+            if len(text) < size:
+                raise ValueError(text)
+            body, text = text[:size], text[size:]
+        found.append(Answer(status, fields, body))
+    return found
+
+
+def _chunks(text: bytes) -> tuple[bytes, bytes]:
+    body = b""
+    while True:
+        size, mark, text = text.partition(b"\r\n")
+        if not mark:
+            raise ValueError(text)
+        count = int(size, 16)
+        body, end, text = body + text[:count], text[count : count + 2], text[count + 2 :]
+        if end != b"\r\n":
+            raise ValueError(end)
+        if not count:
+            return body, text
+
+
+def exchange(port: int, *pieces: bytes, ends: bool = False) -> list[Answer]:
+    """The responses to these."""
+    return answers(received(port, *pieces, ends=ends))
