@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
@@ -43,6 +44,13 @@ class SeenChanges(NamedTuple):
     def start(self) -> Bookmark:
         """The place before the oldest change that is kept."""
         return Bookmark(self.complete_from - 1)
+
+    @property
+    def oldest(self) -> tuple[Bookmark, datetime | None]:
+        """The place after the oldest change that is kept, and when that came."""
+        if not self.changes:
+            return self.start, None
+        return bookmark_of(self.changes[0]), self.changes[0].at
 
     @property
     def newest(self) -> Bookmark:
@@ -125,14 +133,16 @@ class ChangeHistory:
     def since(self, after: Bookmark | None, visibility: Visibility, limit: int) -> History:
         """What followed a place, as a reader sees it; None: all that is kept. See `Snapshot`."""
         seen = self._seen[visibility]
-        gap = None
+        gap, gap_at = None, None
         if after is None:
             after = seen.start
             if seen.complete_from > 1:
-                after = gap = bookmark_of(seen.changes[0]) if seen.changes else seen.start
+                after, gap_at = seen.oldest
+                gap = after
         index = seen.index_after(after)
         if index is None:
-            return History(changes=(), end=seen.newest, gap=seen.newest)
+            at = seen.changes[-1].at if seen.changes else None
+            return History(changes=(), end=seen.newest, gap=seen.newest, gap_at=at)
         found = islice(seen.changes.since(index), limit + 1)
         told = [change for change in (as_seen(each, visibility) for each in found) if change]
         changes = tuple(told[:limit])
@@ -140,7 +150,7 @@ class ChangeHistory:
         end = seen.newest
         if has_next:
             end = bookmark_of(changes[-1]) if changes else after
-        return History(changes=changes, end=end, gap=gap, has_next=has_next)
+        return History(changes=changes, end=end, gap=gap, gap_at=gap_at, has_next=has_next)
 
     def bookmark(self, revision: int) -> Bookmark:
         """The place after the change of a revision, as far as that is kept."""

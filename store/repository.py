@@ -8,6 +8,7 @@ cheap. `tests/repository_contract.py` holds each engine to this text.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from .cursors import Bookmark, Cursors
@@ -91,12 +92,14 @@ class History(Value, frozen=True, kw_only=True):
         end: where to go on from.
         gap: where the reader goes on who has to read everything anew first, since what happened
             before that is not kept, or is not what the reader knows. The changes here follow it.
+        gap_at: when the newest change came that lies in the gap, as far as it is kept.
         has_next: whether there are more.
     """
 
     changes: tuple[Change, ...]
     end: Bookmark
     gap: Bookmark | None = None
+    gap_at: datetime | None = None
     has_next: bool = False
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
 
 import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gql.app import create_app
-from gql.settings import Settings
+from gql.app import App, create_app
+from gql.settings import load_settings
 from store import MemoryRepository
 
 from .live import LiveServer, running, until
+from .test_metrics import scraper
 from .test_sse import asked
 from .test_websocket import CHANGES, opened, put
 
@@ -20,16 +23,19 @@ Server = tuple[LiveServer, MemoryRepository]
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(tmp_path: Path) -> Iterator[Server]:
     """A server of an empty store that waits a second for slow clients, and the store."""
     repository = MemoryRepository()
-    with running(create_app(Settings(send_timeout_s=1), repository)) as live:
+    chosen = load_settings({"send_timeout_s": 1, "store": tmp_path / "store.json"})
+    with running(create_app(chosen, repository)) as live:
         yield live, repository
 
 
 def value(server: LiveServer, name: str, transport: str | None = None) -> float:
     """A sample of the metrics; 0 where it is not there."""
-    text = httpx2.get(f"{server.url}/metrics").text
+    app = cast("App", server.config.app)
+    headers = scraper(app.settings.keys_path)
+    text = httpx2.get(f"{server.url}/metrics", headers=headers).text
     labels = {"transport": transport} if transport else {}
     found = [
         sample.value

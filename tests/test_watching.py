@@ -35,6 +35,7 @@ from store import (
 )
 
 from .live import serving
+from .test_metrics import scraper
 
 pytestmark = pytest.mark.anyio
 
@@ -433,5 +434,5 @@ def test_served_answers_follow_the_folder(folder: Path) -> None:
             titles = [node["title"] for node in answer.json()["data"]["articles"]["nodes"]]
         assert (
             'newsgraph_load_duration_seconds_count{outcome="ok"}'
-            in httpx2.get(f"{url}/metrics").text
+            in httpx2.get(f"{url}/metrics", headers=scraper(chosen.keys_path)).text
         )

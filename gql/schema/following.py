@@ -47,6 +47,9 @@ from .context import ChangeSource, Context
 PAGE = 25
 """How many changes a follower reads at once: what it holds in memory, however far it is behind."""
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a gap ended in which no change is known."""
+
 CATCH_UP_S = 0.5
 """How long to wait for a revision that only another process may have seen so far."""
 
@@ -128,8 +131,8 @@ class Reader:
         if self._wanted != EVERYTHING:
             events = await self._narrowed(events, snapshot)
         if history.gap is not None:
-            # Not when a draft was changed, which is not for everyone.
-            at = history.changes[0].at if history.changes else datetime.now(UTC)
+            # Of one state the answer is always the same: validators promise that.
+            at = history.gap_at or LONG_AGO
             cursor = self.cursor(history.gap, snapshot)
             events.insert(0, ChangeEvent(cursor=cursor, kind=EventKind.GAP, at=at))
         return events, history
