@@ -45,6 +45,7 @@ from .http import (
     RequestCache,
     response_cache,
 )
+from .http.client_watch import WATCH
 from .loading import document_writer, folder_loader, log_load, open_store, size_bytes
 from .logs import configure_logging, get_logger
 from .metrics import Metrics
@@ -200,6 +201,7 @@ class App:
             viewer = await self.authenticator.viewer(scope)
         job = Job(self.scheduler)
         await job.pause()  # what comes next may be a new document, which takes long to prepare
+        job.watch = scope.get("state", {}).get(WATCH)
         snapshot = await self.repository.snapshot()
         context = Context(snapshot, viewer, self.page_sizes, self.feed, job)
         context.writer = self.writer

@@ -14,6 +14,7 @@ from collections import deque
 from heapq import heappop, heappush
 from itertools import count
 from time import perf_counter
+from typing import Protocol
 
 SLICE_S = 0.01
 """How long an execution may go on before others have their turn."""
@@ -82,6 +83,18 @@ class Scheduler:
         self._current = job
 
 
+class Watch(Protocol):
+    """Looks after whoever a job is for, and cancels its task when that is not wanted any more."""
+
+    def begin(self) -> None:
+        """Look from now on; does nothing the second time."""
+        ...
+
+    def end(self) -> None:
+        """Look no more."""
+        ...
+
+
 class Job:
     """One execution, as far as the scheduler is concerned.
 
@@ -90,15 +103,17 @@ class Job:
         used_s: how long it has run in them.
         waiters: its tasks that wait for a slice, in the order in which they came.
         is_queued: whether it waits in the scheduler's queue.
+        watch: told to begin when it waits for the first time, from which it is known to be long.
     """
 
-    __slots__ = ("is_queued", "scheduler", "used_s", "waiters")
+    __slots__ = ("is_queued", "scheduler", "used_s", "waiters", "watch")
 
     def __init__(self, scheduler: Scheduler | None = None) -> None:
         self.scheduler = scheduler or Scheduler()
         self.used_s = 0.0
         self.waiters: deque[asyncio.Future[None]] = deque()
         self.is_queued = False
+        self.watch: Watch | None = None
 
     def slice_is_over(self) -> bool:
         """Whether to wait for the next slice; begins one where there is none."""
@@ -108,6 +123,12 @@ class Job:
             return self.scheduler.slice_s <= 0
         return perf_counter() >= ends_at
 
+    def let_finish(self) -> None:
+        """Have it go on to its end, whoever it was for: it writes."""
+        if self.watch is not None:
+            self.watch.end()
+            self.watch = None
+
     async def pause(self) -> None:
         """Let others have their turn, if the slice is over."""
         if self.slice_is_over():
@@ -115,6 +136,8 @@ class Job:
 
     async def next_slice(self) -> None:
         """Wait for the job's next slice. Its tasks have theirs in the order in which they came."""
+        if self.watch is not None:
+            self.watch.begin()
         waiter = asyncio.get_running_loop().create_future()
         self.waiters.append(waiter)
         await self.scheduler.next_slice(self, waiter)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,8 @@ from starlette.testclient import TestClient
 from gql.app import create_app
 from gql.cache import CacheRegistry
 from gql.http import HttpSettings, RequestCache
+from gql.http.compression import COMPRESSORS
+from gql.http.response_cache import SLOW_BYTES
 from gql.settings import load_settings
 from store import Batch, MemoryRepository
 
@@ -63,6 +66,29 @@ def _headers(given: dict[str, str]) -> dict[str, str]:
 def site(tmp_path) -> Site:
     """A site as it comes."""
     return Site(tmp_path)
+
+
+def test_large_answer_is_compressed_while_others_are_answered(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is done in a thread, once for each encoding, and gives the same as without."""
+    threads = []
+
+    def compress(body: bytes) -> bytes:
+        threads.append(threading.current_thread())
+        return gzip.compress(body)
+
+    monkeypatch.setitem(COMPRESSORS, "gzip", compress)
+    site = Site(tmp_path, response_cache_bytes=1 << 24)
+    site.put(*(article(f"long-{n}", excerpt=f"{n} is long " * 1_000) for n in range(40)))
+    plain = site.post().content
+    assert len(plain) > SLOW_BYTES
+    for _ in range(3):
+        packed = site.post(accept_encoding="gzip")
+        assert packed.headers["content-encoding"] == "gzip"
+        assert packed.content == plain  # the client unpacks it
+    assert len(threads) == 1
+    assert "asyncio" in threads[0].name
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

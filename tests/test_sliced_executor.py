@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from math import inf
 from typing import Any
 
+import orjson
 import pytest
 from graphql import ExecutionResult, GraphQLError, execute, parse, validate
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from gql.http import GraphQLRequest, Pipeline
 from gql.http.sliced_executor import SlicedExecutor
 from gql.scheduler import Job, Scheduler
 from gql.schema import Context, PageSizes
@@ -171,3 +173,23 @@ def test_cancelled_execution_stops_at_its_next_turn() -> None:
         assert scheduler.ends_at is None, "somebody still has a slice"
 
     asyncio.run(run())
+
+
+def test_errors_have_the_same_order_in_slices() -> None:
+    """Errors come in the order of the document, and of the list below it, whatever took longer."""
+    text = (
+        "{ articles(first: 8) { nodes { topics { name } secured id } }"
+        "  a: articles { nodes { secured } } }"
+    )
+
+    async def errors(slice_s: float) -> list[Any]:
+        context = Context(SNAPSHOT, PUBLIC, PageSizes(5, 100), job=Job(Scheduler(slice_s)))
+        result = await Pipeline(SCHEMA)(GraphQLRequest(query=text), context)
+        return [error["path"] for error in orjson.loads(result.body)["errors"]]
+
+    paths = asyncio.run(errors(inf))
+    assert paths == asyncio.run(errors(0))
+    assert paths == [
+        *(["articles", "nodes", n, "secured"] for n in range(8)),
+        *(["a", "nodes", n, "secured"] for n in range(5)),
+    ]

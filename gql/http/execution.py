@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 import strawberry
-from graphql import ExecutionResult, OperationDefinitionNode, OperationType, execute
+from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType, execute
 from strawberry.execution import optimized_is_awaitable
 
 from gql.cache import ByteCache
@@ -124,6 +124,8 @@ class Pipeline:
             return failed(*document.errors, operation_name=name)
         if operation is None:
             return failed(document.unresolved(request.operation_name))
+        if operation.operation is OperationType.MUTATION:
+            context.job.let_finish()
         executed = await self.execute(document, operation, request, context)
         result = result_of(executed, name)
         if operation.operation is OperationType.MUTATION:
@@ -208,6 +210,15 @@ def check_transport(operation: OperationDefinitionNode | None, *, read_only: boo
         )
 
 
+def _place(error: GraphQLError) -> tuple[Any, ...]:
+    """Where an error stands in the document, then in the data: in which order they came depends on
+    how long each part took, and the same request should have the same answer.
+    """
+    lines = [(location.line, location.column) for location in error.locations or ()]
+    keys = [(key, "") if isinstance(key, int) else (-1, key) for key in error.path or ()]
+    return lines, keys
+
+
 def retry_of(executed: ExecutionResult) -> Headers:
     """When a request that came to nothing can be sent again; nothing where that would not help."""
     if executed.data is None:
@@ -223,7 +234,7 @@ def result_of(executed: ExecutionResult, operation_name: str | None) -> Result:
     graphql-core gives `data: None` in two cases. Where a null came up to the root, each error has a
     path, and null is the data. Where the variables did not fit, none has, and there is no data.
     """
-    errors = executed.errors or []
+    errors = sorted(executed.errors or (), key=_place)
     if executed.data is None and all(error.path is None for error in errors):
         reported = (request_error(error, BAD_USER_INPUT) for error in errors)
         return failed(*reported, operation_name=operation_name)

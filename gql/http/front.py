@@ -12,6 +12,7 @@ sends what that returns; a server that calls it before it makes a task for the r
 
 from __future__ import annotations
 
+import asyncio
 from binascii import hexlify
 from collections.abc import Awaitable, Callable, Mapping
 from hashlib import blake2b
@@ -24,6 +25,7 @@ from gql.conditional import matches
 from gql.errors import Headers
 
 from .asgi import RequestSummary
+from .client_watch import WATCH, ClientWatch
 from .execution import COMPILED, ExecuteReady
 from .handler import failure
 from .protocol import Result, respond
@@ -124,6 +126,18 @@ class FastPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI form; the authentication has left the viewer in the scope's state."""
+        watch = ClientWatch(receive)
+        scope.setdefault("state", {})[WATCH] = watch
+        try:
+            await self.respond(scope, watch.receive, send)
+        except asyncio.CancelledError:
+            if not watch.is_gone:
+                raise
+        finally:
+            watch.end()
+
+    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The same, for a client that is still there."""
         messages: list[Message] = []
         received = None
         headers = dict(scope["headers"])
@@ -156,6 +170,11 @@ class FastPath:
         reply = self.at_hand(received, prepared, context.version)
         if reply is not None:
             return reply
+        response = self.responses.get(_key(received, context.version)) if self.keeps else None
+        if response is not None:  # but not yet in this encoding
+            await response.encode(received.variant.encoding)
+            self.responses.resize(_key(received, context.version), response)
+            return self.reply(received, prepared, context.version, response)
         return await self.executed(received, prepared, context, read_only=scope["method"] == "GET")
 
     def from_memory(self, received: ReceivedRequest, viewer: Viewer) -> Reply | None:
@@ -182,7 +201,8 @@ class FastPath:
             return Reply(200, prepared.block, etag, pieces, size_bytes, prepared.summary)
         body = b"".join(pieces)
         response = CachedResponse(body, prepared.summary, COMPILED, prepared.headers)
-        return self.kept_reply(received, prepared, version, response)
+        is_slow = response.is_slow(received.variant.encoding)
+        return None if is_slow else self.kept_reply(received, prepared, version, response)
 
     def prepared(self, received: ReceivedRequest, viewer: Viewer) -> PreparedReply:
         """What is known of a request's answer beforehand; worked out once."""
@@ -213,7 +233,9 @@ class FastPath:
             if matches(tags.decode("latin-1"), etag.decode()):
                 return Reply(304, self.not_modified, etag, (), 0, prepared.summary)
         response = self.responses.get(_key(received, version)) if self.keeps else None
-        return None if response is None else self.reply(received, prepared, version, response)
+        if response is None or response.is_slow(received.variant.encoding):
+            return None
+        return self.reply(received, prepared, version, response)
 
     async def executed(
         self,
@@ -235,6 +257,7 @@ class FastPath:
             return refused(result, received.variant)
         summary = RequestSummary(result.operation_name)
         response = CachedResponse(result.body, summary, result.way, result.headers)
+        await response.encode(received.variant.encoding)
         return self.kept_reply(received, prepared, context.version, response)
 
     def kept_reply(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from gql.cache import ByteCache
 from gql.errors import Headers
 
 from .asgi import RequestSummary
 from .compression import COMPRESSORS, MIN_BYTES
+
+SLOW_BYTES = 1 << 18
+"""How long a body may be to be compressed on the event loop, in some 5 ms."""
 
 RESPONSE_BYTES = 500
 """What an entry takes beside its key and its bodies; measured."""
@@ -45,6 +50,17 @@ class CachedResponse:
         if encoding not in self.compressed:
             self.compressed[encoding] = COMPRESSORS[encoding](self.body)
         return encoding, self.compressed[encoding]
+
+    def is_slow(self, encoding: str | None) -> bool:
+        """Whether to compress it in this encoding would keep the event loop for long."""
+        is_large = encoding is not None and len(self.body) >= SLOW_BYTES
+        return is_large and encoding not in (self.compressed or {})
+
+    async def encode(self, encoding: str | None) -> None:
+        """Compress the body in a thread, where that takes long: it needs no interpreter."""
+        if encoding is not None and self.is_slow(encoding):
+            compressed = await asyncio.to_thread(COMPRESSORS[encoding], self.body)
+            self.compressed = {**(self.compressed or {}), encoding: compressed}
 
     @property
     def size_bytes(self) -> int:
