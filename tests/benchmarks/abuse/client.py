@@ -66,6 +66,7 @@ class Client:
             max_size=None,
             ping_interval=None,
             proxy=None,
+            legacy=True,
             open_timeout=TIMEOUT_S,
             close_timeout=1,
         )
@@ -85,11 +86,10 @@ class Client:
         return self.exchange(request("GET", target, headers or {}))
 
     def ask(self, query: str, **variables: Any) -> Any:
-        """The data of an operation with the key, which must have no errors."""
+        """The data of an operation, which must have no errors."""
         body = orjson.dumps({"query": query, "variables": variables})
-        headers = {**JSON, "authorization": f"Bearer {self.key}"}
         with self.connect() as opened:
-            opened.sendall(request("POST", "/graphql", headers, body))
+            opened.sendall(request("POST", "/graphql", JSON, body))
             answer = orjson.loads(_answer(opened)[1])
         if answer.get("errors"):
             raise RuntimeError(f"{query[:100]}: {answer['errors'][0]}")
@@ -139,8 +139,11 @@ def request(method: str, target: str, headers: Mapping[str, str], body: bytes = 
 
 def _answer(opened: socket.socket) -> tuple[http.client.HTTPResponse, bytes]:
     response = http.client.HTTPResponse(opened)
-    response.begin()
-    return response, response.read()
+    try:
+        response.begin()
+        return response, response.read()
+    finally:
+        response.close()
 
 
 def outcome(status: int, body: bytes, sent: int) -> Outcome:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
+import orjson
+
 from .kind import Kind, aliases, operation, word
 
 _FIELDS = ("excerpt", "title", "slug", "category")
@@ -47,11 +49,13 @@ def _absent(rng: Random, size: int) -> tuple[str, Mapping[str, Any]]:
 
 
 def _deep(rng: Random, size: int) -> tuple[str, Mapping[str, Any]]:
-    inner: dict[str, Any] = {"excerpt": {"contains": word(rng)}}
+    inner = f'{{"excerpt": {{"contains": "{word(rng)}"}}}}'
     for i in range(size):
-        inner = {"not": inner} if i % 2 else {"and": [inner, {"heat": {"gt": i}}]}
+        inner = (
+            f'{{"not": {inner}}}' if i % 2 else f'{{"and": [{inner}, {{"heat": {{"gt": {i}}}}}]}}'
+        )
     text = "query ($f: ArticleFilter) { articles(first: 100, filter: $f) { totalCount } }"
-    return text, {"f": inner}
+    return text, {"f": orjson.Fragment(inner)}  # deeper than orjson writes
 
 
 def _in(rng: Random, size: int) -> tuple[str, Mapping[str, Any]]:

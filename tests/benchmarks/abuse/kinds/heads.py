@@ -87,11 +87,10 @@ def _held(name: str, begin: Callable[[Random], bytes]) -> Kind:
 def _drip(client: Client, rng: Random, size: int) -> Outcome:
     """One byte after the other of a whole request."""
     raw = f"{_GET}X: {word(rng)}{'a' * size}\r\n\r\n".encode()
-    opened = client.connect()
-    for i in range(len(raw)):
-        opened.send(raw[i : i + 1])
-    said = opened.recv(1_000)
-    opened.close()
+    with client.connect() as opened:
+        for i in range(len(raw)):
+            opened.send(raw[i : i + 1])
+        said = opened.recv(1_000)
     return Outcome(said[9:12].decode(), said[9:10] != b"2", len(raw), len(said))
 
 

@@ -13,18 +13,22 @@ from websockets.sync.client import ClientConnection
 from ..client import Client, Outcome, request
 from .kind import Kind, word
 
-_RECV_S = 30
+_RECV_S = 10
 _FOLLOW = (
     "subscription ($f: ArticleFilter, $a: String) { changes(filter: $f, after: $a)"
     " { cursor kind article { id title excerpt provider { name } topics { name } } } }"
 )
+_FIRST = "query ($f: ArticleFilter) { changes(first: 1, filter: $f) { pageInfo { endCursor } } }"
 _PUT = "mutation ($input: PutArticleInput!) { putArticle(input: $input) { userErrors { code } } }"
 
 
-def _subscribe(id: str, rng: Random, conditions: int, after: str | None = None) -> str:
+def _filter(rng: Random, conditions: int) -> Any:
     words = [{"excerpt": {"contains": word(rng, 5)}} for _ in range(conditions)]
-    variables = {"f": {"not": {"or": words}} if words else None, "a": after}
-    payload = {"query": _FOLLOW, "variables": variables}
+    return {"not": {"or": words}} if words else None
+
+
+def _subscribe(id: str, filter: Any, after: str | None = None) -> str:
+    payload = {"query": _FOLLOW, "variables": {"f": filter, "a": after}}
     return json.dumps({"id": id, "type": "subscribe", "payload": payload})
 
 
@@ -87,7 +91,7 @@ def _take_places(conditions: int) -> Any:
             client.sockets.append(opened)
             with suppress(ConnectionClosed):
                 for i in range(100):
-                    opened.send(_subscribe(f"s{i}", rng, conditions))
+                    opened.send(_subscribe(f"s{i}", _filter(rng, conditions)))
 
     return prepare
 
@@ -117,13 +121,13 @@ def _waiting(opened: ClientConnection) -> int:
 
 def _replay(client: Client, rng: Random, size: int) -> Outcome:
     """Subscriptions from the oldest change on, of which some hundred events are read."""
-    first = client.ask("{ changes(first: 1) { pageInfo { endCursor } } }")
-    after = str(first["changes"]["pageInfo"]["endCursor"])
     received = sent = 0
     try:
         with client.websocket() as opened:
             for i in range(size):
-                message = _subscribe(f"s{i}", rng, 20, after)
+                filter = _filter(rng, 20)
+                first = client.ask(_FIRST, f=filter)["changes"]["pageInfo"]["endCursor"]
+                message = _subscribe(f"s{i}", filter, first)
                 sent += len(message)
                 opened.send(message)
             for _ in range(size * 20):
