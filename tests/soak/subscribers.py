@@ -31,6 +31,7 @@ class Subscriber(Actor):
     def __init__(self, world: World, seed: int, server: Server) -> None:
         super().__init__(world, seed, server)
         self._seen: set[str] = set()
+        self._deadline = 0.0
         reply = self.http.post("check", _LATEST, **self.headers)
         self.after: str = reply.json()["data"]["changes"]["latestCursor"]
 
@@ -56,7 +57,7 @@ class Subscriber(Actor):
                 began = time.monotonic()
             else:
                 self._heed(answer)
-            if self.world.is_quiet.is_set() and self.is_caught_up():
+            if self.is_done():
                 return
         self.interrupted(EOFError("the stream ended"), began)
 
@@ -73,16 +74,19 @@ class Subscriber(Actor):
         self.after = event["cursor"]
         self.ledger.count(f"event, {self.word}")
 
-    def is_caught_up(self) -> bool:
-        """Whether it has heard of every acknowledged write."""
-        return self.ledger.written.keys() <= self._seen
+    def is_done(self) -> bool:
+        """Whether nobody writes any more and it has heard of every write, or waited for long."""
+        if not self.world.is_quiet.is_set():
+            return False
+        self._deadline = self._deadline or time.monotonic() + _CATCH_UP_S
+        is_caught_up = self.ledger.written.keys() <= self._seen
+        return is_caught_up or time.monotonic() > self._deadline
 
     def run(self) -> None:
-        """Until the end, and then until it has caught up."""
+        """Until the end, and then until it is done."""
         super().run()
         self.world.is_quiet.wait()
-        deadline = time.monotonic() + _CATCH_UP_S
-        while not self.is_caught_up() and time.monotonic() < deadline:
+        while not self.is_done():
             began = time.monotonic()
             try:
                 self.step()

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,7 +85,7 @@ def probing(port: int, pid: int) -> Iterator[Probe]:
 
 
 def _samples(port: int, pid: int) -> Iterator[tuple[float, float]]:
-    clock = (~pid << 3) | 2  # see server.cpu_s; a probe imports nothing that takes long
+    clock = (~pid << 3) | 2  # as Server.cpu_s; a probe imports nothing that takes long
     with socket.create_connection(("127.0.0.1", port), _TIMEOUT_S) as opened:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _exchange(opened)  # it has been accepted
@@ -106,10 +106,9 @@ def _exchange(opened: socket.socket) -> bytes:
 def main() -> None:
     """Probe until standard input ends."""
     samples: list[tuple[float, float]] = []
-    try:
+    with suppress(OSError):  # the server has ended
         samples.extend(_samples(int(sys.argv[1]), int(sys.argv[2])))
-    finally:
-        print(json.dumps(samples), flush=True)
+    print(json.dumps(samples), flush=True)
 
 
 if __name__ == "__main__":

@@ -28,24 +28,37 @@ class Server:
 
     Attributes:
         port: Where it listens.
-        pid: Its process.
+        process: Its process.
         key: An API key with the scope WRITE.
         log: The file of what it logs.
     """
 
     port: int
-    pid: int
+    process: subprocess.Popen[str]
     key: str
     log: Path
 
     @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self.process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it does not run any more."""
+        return self.process.poll() is not None
+
+    @property
     def cpu_s(self) -> float:
-        """CPU time of all its threads so far, in seconds."""
-        return cpu_s(self.pid)
+        """CPU time of all its threads so far, in seconds; 0 if it has ended."""
+        # The clock of a process: what clock_getcpuclockid(3) returns, which Python lacks.
+        return 0.0 if self.has_ended else time.clock_gettime((~self.pid << 3) | 2)
 
     @property
     def rss_mb(self) -> float:
-        """The memory that it holds."""
+        """The memory that it holds; 0 if it has ended."""
+        if self.has_ended:
+            return 0.0
         pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
@@ -62,11 +75,6 @@ class Server:
             time.sleep(_IDLE_FOR_S)
             if self.cpu_s - before_s < _IDLE_FOR_S * _IDLE_SHARE:
                 return
-
-
-def cpu_s(pid: int) -> float:
-    """CPU time of a process so far, by its clock: clock_getcpuclockid(3), which Python lacks."""
-    return time.clock_gettime((~pid << 3) | 2)
 
 
 def store_of(data: Path, articles: int) -> Path:
@@ -113,7 +121,7 @@ def serving(store: Path, work: Path, repo: Path = ROOT) -> Iterator[Server]:
             if not line:
                 raise RuntimeError(f"The server did not start:\n{said}{log.read_text()[-2_000:]}")
             said += line
-        yield Server(int(found[1]), process.pid, key, log)
+        yield Server(int(found[1]), process, key, log)
     finally:
         process.kill()
         process.communicate()
