@@ -47,14 +47,16 @@ def main() -> int:
     parser.add_argument("--restart-every", type=float, default=30, metavar="SECONDS")
     parser.add_argument("--sample-every", type=float, default=5, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--place", type=Path, help="an empty folder to work in, which is kept")
     parser.add_argument("--svg", type=Path, help="draw the samples into this file")
     parser.add_argument("--json", type=Path, help="also write all to this file")
     given = parser.parse_args()
     plan = Plan(
         given.minutes * 60, given.articles, given.restart_every, given.sample_every, given.seed
     )
-    with tempfile.TemporaryDirectory() as place:
-        account = run(Path(place), plan, lambda said: print(said, file=sys.stderr))
+    with tempfile.TemporaryDirectory() as work:
+        place = given.place or Path(work)
+        account = run(place, plan, lambda said: print(said, file=sys.stderr))
     if given.svg:
         given.svg.write_text(picture(account.samples, account.restarts), encoding="utf-8")
     if given.json:

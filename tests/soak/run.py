@@ -27,7 +27,7 @@ from .subscribers import SUBSCRIBERS
 from .writers import Editor, Writer
 
 _JOIN_S = 90
-_FAULT = re.compile(r"Traceback|internal_error|INTERNAL")
+_FAULT = re.compile(r"Traceback .*\n(?:[ \n].*\n?)*.*|.*(?:internal_error|INTERNAL).*")
 
 Tell = Callable[[str], None]
 
@@ -191,5 +191,5 @@ def _stop(world: World) -> None:
         if not server.end(signal.SIGTERM):
             world.ledger.error(f"{server.name} did not end by SIGTERM")
         said = server.log.read_text(encoding="utf-8", errors="replace")
-        if fault := _FAULT.search(said):
-            world.ledger.error(f"{server.name} logged: {said[fault.start() :][:2_000]}")
+        for fault in _FAULT.findall(said):
+            world.ledger.error(f"{server.name} logged: … {fault[-400:]}")
