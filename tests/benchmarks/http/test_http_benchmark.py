@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -79,6 +80,20 @@ def test_answers_that_differ_are_refused_with_their_place():
     check_same("Q4", one, one)
     with pytest.raises(DisagreementError, match=r"nodes\[1\]\.id is 'b' and 'c'"):
         check_same("Q4", one, other)
+
+
+def test_cursors_of_one_position_are_the_same_without_a_code():
+    """A peer's cursor has zeros for the code; another position, or another code, is refused."""
+    ours, theirs = ([{"cursor": _cursor(b"one", code)}] for code in (b"8 bytes!", bytes(8)))
+    check_same("Q1", ours, theirs)
+    with pytest.raises(DisagreementError, match="cursor"):
+        check_same("Q1", ours, [{"cursor": _cursor(b"two", bytes(8))}])
+    with pytest.raises(DisagreementError, match="cursor"):
+        check_same("Q1", ours, [{"cursor": _cursor(b"one", b"another!")}])
+
+
+def _cursor(position, code):
+    return base64.urlsafe_b64encode(position + code).rstrip(b"=").decode()
 
 
 def test_answers_that_lack_a_null_field_are_refused():

@@ -1,5 +1,6 @@
 // Ordered lists and their pages. Each order of all articles is sorted once, when first asked for;
-// a list is the sorted places that its articles have in an order. Cursors are newsgraph's own.
+// a list is the sorted places that its articles have in an order. Cursors are newsgraph's own, but
+// that zeros stand where newsgraph puts the code that only it can make.
 
 const marks = { PUBLISHED_DATE_TIME: "d", HEAT: "h", QUALITY: "q", TITLE: "t" };
 const keys = {
@@ -10,8 +11,10 @@ const keys = {
 };
 const newestFirst = [{ field: "PUBLISHED_DATE_TIME", direction: "DESC" }];
 
-const encode = (parts) => Buffer.from(JSON.stringify(parts)).toString("base64url");
-const decode = (cursor) => JSON.parse(Buffer.from(cursor, "base64url").toString());
+const blank = Buffer.alloc(8);
+const encode = (parts) =>
+  Buffer.concat([Buffer.from(JSON.stringify(parts)), blank]).toString("base64url");
+const decode = (cursor) => JSON.parse(Buffer.from(cursor, "base64url").subarray(0, -8).toString());
 
 export const orderMark = (steps) =>
   steps.map(({ field, direction }) => marks[field] + (direction === "ASC" ? "+" : "-")).join("");
