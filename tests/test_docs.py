@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from graphql import parse, validate
 
+from gql.settings import Settings, variable
 from gql.viewer import Scope
 from store import ConflictError
 from store.diagnostics import Code
@@ -26,11 +27,14 @@ from .writing_site import writing_site
 ROOT = Path(__file__).parent.parent
 SEEDS_PAGE = ROOT / "seeds" / "README.md"
 WRITING_PAGE = ROOT / "docs" / "writing.md"
+SECURITY_PAGE = ROOT / "docs" / "security.md"
 PAGES = [
     ROOT / "README.md",
     ROOT / "ARCHITECTURE.md",
     SEEDS_PAGE,
     WRITING_PAGE,
+    SECURITY_PAGE,
+    ROOT / "SECURITY.md",
     ROOT / "docs" / "operations.md",
 ]
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -120,6 +124,17 @@ def test_docs_explain_every_code_of_a_write():
 def test_docs_show_a_first_query_with_its_answer():
     """The README has one, so that the test above is not empty."""
     assert any(page == "README.md" and answer for page, _, answer in examples())
+
+
+def test_docs_of_security_tell_the_defaults_of_settings():
+    """Each bound in the table is a setting, with its default."""
+    rows = re.findall(r"\| `(NEWSGRAPH_\w+)` \| (\w+) \|$", SECURITY_PAGE.read_text(), re.MULTILINE)
+    defaults = {
+        variable(name): "none" if field.default is None else str(field.default)
+        for name, field in Settings.model_fields.items()
+    }
+    assert rows
+    assert dict(rows) == {name: defaults.get(name) for name, _ in rows}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name + "/" + page.name)

@@ -1,0 +1,127 @@
+"""A server to be abused: a process with default settings on a copy of a store of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gql.access import KeyFile
+from gql.viewer import Scope
+
+from ..http.data import make_data
+
+ROOT = Path(__file__).parents[3]
+_IDLE_FOR_S, _IDLE_SHARE, _DRAIN_S = 0.1, 0.05, 60
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server.
+
+    Attributes:
+        port: Where it listens.
+        process: Its process.
+        key: An API key with the scope WRITE.
+        log: The file of what it logs.
+    """
+
+    port: int
+    process: subprocess.Popen[str]
+    key: str
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self.process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it does not run any more."""
+        return self.process.poll() is not None
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time of all its threads so far, in seconds; 0 if it has ended."""
+        # The clock of a process: what clock_getcpuclockid(3) returns, which Python lacks.
+        return 0.0 if self.has_ended else time.clock_gettime((~self.pid << 3) | 2)
+
+    @property
+    def rss_mb(self) -> float:
+        """The memory that it holds; 0 if it has ended."""
+        if self.has_ended:
+            return 0.0
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    @property
+    def log_bytes(self) -> int:
+        """How much it has logged."""
+        return self.log.stat().st_size
+
+    def drain(self) -> None:
+        """Wait until it works no more on requests that nobody waits for."""
+        deadline = time.monotonic() + _DRAIN_S
+        while time.monotonic() < deadline:
+            before_s = self.cpu_s
+            time.sleep(_IDLE_FOR_S)
+            if self.cpu_s - before_s < _IDLE_FOR_S * _IDLE_SHARE:
+                return
+
+
+def store_of(data: Path, articles: int) -> Path:
+    """The file of a store of so many generated articles, which is made where it is not there."""
+    store = data / f"store-{articles}.json"
+    if not store.exists():
+        data.mkdir(parents=True, exist_ok=True)
+        store = make_data(data, articles, for_peer=False).store
+    return store
+
+
+@contextmanager
+def serving(store: Path, work: Path, repo: Path = ROOT) -> Iterator[Server]:
+    """A server of the newsgraph in `repo` on a copy of a store, until the block ends.
+
+    Raises: RuntimeError: it does not start.
+    """
+    folder = work / "server"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for file in (store, store.with_name(store.name + ".log")):
+        if file.exists():
+            shutil.copy(file, folder / file.name)
+    key, _ = KeyFile(folder / "keys.json").add("abuse", [Scope.WRITE])
+    log = folder / "log.txt"
+    command = [sys.executable, "-m", "gql", "serve", "--port", "0"]
+    command += ["--store", str(folder / store.name), "--keys", str(folder / "keys.json")]
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("NEWSGRAPH_")}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**mine, "PYTHONPATH": str(repo), "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            text=True,
+        )
+    try:
+        assert process.stdout is not None
+        said = ""
+        while not (found := re.search(r"http://127\.0\.0\.1:(\d+)/graphql", said)):
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"The server did not start:\n{said}{log.read_text()[-2_000:]}")
+            said += line
+        yield Server(int(found[1]), process, key, log)
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,124 @@
+"""The servers of a soak: processes on a shared store and folder, one of which is restarted."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ..processes import environment, free_port
+
+_READY_S, _STOP_S = 60, 30
+_GRACE_S = 2.0
+
+
+class Server:
+    """A newsgraph that can be ended and started again at the same address.
+
+    Attributes:
+        name: What the report calls it.
+        port: Where it listens.
+        is_steady: Whether it runs all the time, so that latencies tell something.
+        restarts: When it was ended, as `time.monotonic` tells.
+    """
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], folder: Path, *, is_steady: bool
+    ) -> None:
+        self.name = name
+        self.is_steady = is_steady
+        self.port = free_port()
+        self.log = folder / f"{name}.log"
+        self.restarts: list[float] = []
+        self._arguments = arguments
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._outages: list[tuple[float, float]] = []
+        self._lock = threading.Lock()
+
+    def start(self, workers: int = 1) -> None:
+        """Start it; it is ready when this returns. Raises: RuntimeError."""
+        command = [sys.executable, "-m", "gql", "serve", *self._arguments]
+        command += ["--port", str(self.port), "--workers", str(workers)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=self._folder,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _READY_S
+        while not self._is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name} does not start:\n{self.log.read_text()[-2_000:]}")
+            time.sleep(0.05)
+
+    def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_READY_S)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def end(self, how: signal.Signals) -> bool:
+        """End it and its workers; whether it ended in time by itself."""
+        if self._process is None:
+            return True
+        if how is signal.SIGKILL:
+            os.killpg(self._process.pid, how)
+        else:
+            self._process.send_signal(how)
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+        return True
+
+    def restart(self, how: signal.Signals, workers: int) -> bool:
+        """End it and start it again; whether it ended in time by itself."""
+        began = time.monotonic()
+        self.restarts.append(began)
+        with self._lock:
+            self._outages.append((began, float("inf")))
+        has_ended = self.end(how)
+        self.start(workers)
+        with self._lock:
+            self._outages[-1] = (began, time.monotonic() + _GRACE_S)
+        return has_ended
+
+    def excuses(self, began: float) -> bool:
+        """Whether it was away at some time between a moment and now."""
+        now = time.monotonic()
+        with self._lock:
+            return any(start <= now and began <= end for start, end in self._outages)
+
+    def pids(self) -> list[int]:
+        """Its processes."""
+        process = self._process
+        found: list[int] = []
+        waiting = [process.pid] if process is not None else []
+        while waiting:
+            pid = waiting.pop()
+            with suppress(OSError):
+                children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+                found.append(pid)
+                waiting += map(int, children.split())
+        return found
