@@ -197,8 +197,8 @@ class Measure:
             size = ASSUMED_ITEMS if asked is None else asked
             selected = self._selection(node.selection_set, inner, size)
             # A subscription's filter judges one article at a time: no list is found.
-            found = ONE if parent is self.schema.subscription_type else self._found(node, definition)
-            return found.plus(selected)
+            is_event = parent is self.schema.subscription_type
+            return (ONE if is_event else self._found(node, definition)).plus(selected)
         items = page if asked is None else asked
         selected = self._selection(node.selection_set, inner, ASSUMED_ITEMS)
         return ONE.plus(ONE.plus(selected).times(items))
