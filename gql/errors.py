@@ -20,6 +20,7 @@ client gets an id, and the log has that id with the traceback.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -42,6 +43,7 @@ VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 OPERATION_UNRESOLVED = "OPERATION_RESOLUTION_FAILURE"
 BAD_USER_INPUT = "BAD_USER_INPUT"
 INTERNAL_ERROR = "INTERNAL_ERROR"
+TOO_MANY_ERRORS = "TOO_MANY_ERRORS"
 
 
 class GraphError(Exception):
@@ -121,7 +123,7 @@ def request_error(error: GraphQLError, code: str) -> FormattedError:
     return formatted
 
 
-def field_error(error: GraphQLError) -> FormattedError:
+def _field_error(error: GraphQLError) -> FormattedError:
     """An error that a field met during execution; unexpected ones are masked and logged."""
     cause = root_cause(error)
     code = expected_code(cause)
@@ -135,10 +137,49 @@ def field_error(error: GraphQLError) -> FormattedError:
     return formatted
 
 
+MAX_LOGGED = 3
+"""Of so many faults in one answer the log has the traceback; of the others, their number."""
+
+MAX_FIELD_ERRORS = 100
+"""So many errors of fields are in one answer; one more tells how many there were."""
+
+
+def field_errors(errors: Sequence[GraphQLError]) -> tuple[FormattedError, ...]:
+    """The errors that fields met in one execution, no more than an answer and the log should hold.
+
+    A field below a long list can fail as often as the list has items.
+    """
+    formatted = [_field_error(error) for error in errors[:MAX_LOGGED]]
+    faults = [error for error in errors[MAX_LOGGED:] if expected_code(root_cause(error)) is None]
+    shared = None
+    if faults:
+        error_id = secrets.token_hex(6)
+        log.error("more_internal_errors", id=error_id, count=len(faults))
+        shared = _masked(error_id)
+    for error in errors[MAX_LOGGED:MAX_FIELD_ERRORS]:
+        is_fault = expected_code(root_cause(error)) is None
+        formatted.append(
+            {**error.formatted, **shared} if shared and is_fault else _field_error(error)
+        )
+    left = len(errors) - MAX_FIELD_ERRORS
+    if left > 0:
+        formatted.append(
+            {
+                "message": f"{left} more fields failed; their errors are left out.",
+                "extensions": {"code": TOO_MANY_ERRORS, "count": left},
+            }
+        )
+    return tuple(formatted)
+
+
 def internal_error(fault: BaseException, **context: Any) -> FormattedError:
     """Log a fault of ours under a new id, and return the error that tells the client this id."""
     error_id = secrets.token_hex(6)
     log.error("internal_error", id=error_id, exc_info=fault, **context)
+    return _masked(error_id)
+
+
+def _masked(error_id: str) -> FormattedError:
     return {
         "message": f"Internal error. Report it with the id {error_id}.",
         "extensions": {"code": INTERNAL_ERROR, "id": error_id},

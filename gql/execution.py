@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import strawberry
@@ -29,19 +29,19 @@ MIN_ARTICLES = 1_024
 
 
 def search_cost_of(current: Callable[[], Snapshot | None]) -> SearchCost:
-    """What it costs to find a list in the store as it is.
+    """What it costs to find lists in the store as it is.
 
     The number of articles is rounded up to a power of two: a cost should not differ after every
     write.
     """
 
-    def cost(arguments: Mapping[str, Any]) -> int:
+    def cost(searches: Iterable[tuple[int, Mapping[str, Any]]]) -> int:
         try:
             snapshot = current()
         except StoreError:  # which the request will meet, too
             snapshot = None
         count = ASSUMED_ARTICLES if snapshot is None else snapshot.published_count
-        return search_cost(arguments, max(MIN_ARTICLES, 1 << (count - 1).bit_length()))
+        return search_cost(searches, max(MIN_ARTICLES, 1 << (count - 1).bit_length()))
 
     return cost
 

@@ -108,7 +108,10 @@ class Settings(BaseSettings):
     max_tokens: int = Field(4_000, ge=1, description="How many tokens an operation may have.")
     max_aliases: int = Field(100, ge=0, description="How many aliases an operation may have.")
     max_cost: int = Field(
-        500_000, ge=1, description="How many values an operation may ask for, by its lists' sizes."
+        50_000,
+        ge=1,
+        description="What an operation may cost: values by its lists' sizes, and microseconds of "
+        "search.",
     )
     max_body_bytes: int = Field(MiB, ge=1, description="The largest request body, in bytes.")
     max_subscriptions: int = Field(

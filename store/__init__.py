@@ -1,7 +1,14 @@
 """The document store: front matter in, immutable snapshots out. Knows nothing of GraphQL."""
 
 from . import model
-from .costs import filter_cost, query_cost
+from .costs import (
+    NO_SEARCH,
+    SearchEstimate,
+    condition_estimate,
+    filter_cost,
+    order_estimate,
+    query_cost,
+)
 from .cursors import BLANK, NOWHERE, START, TOKEN_BYTES, Bookmark, Cursors
 from .errors import (
     ConflictError,
@@ -59,6 +66,7 @@ __all__ = [
     "EVERYTHING",
     "NEWEST_FIRST",
     "NOWHERE",
+    "NO_SEARCH",
     "START",
     "TOKEN_BYTES",
     "And",
@@ -95,6 +103,7 @@ __all__ = [
     "Refusal",
     "RefusedError",
     "Repository",
+    "SearchEstimate",
     "Severity",
     "Snapshot",
     "SourceFile",
@@ -110,6 +119,7 @@ __all__ = [
     "all_of",
     "canonical_url",
     "check_folder",
+    "condition_estimate",
     "domain_key",
     "export_folder",
     "filter_cost",
@@ -118,6 +128,7 @@ __all__ = [
     "model",
     "of_provider",
     "of_topic",
+    "order_estimate",
     "query_cost",
     "referencing",
     "topic_slug",

@@ -1,30 +1,43 @@
 """What a query costs before it is executed: an estimate from its size and the store's.
 
-The unit is about a microsecond. No index is looked at, so that a server can refuse
-an operation by what it says. `planner.explain` shows what a query costs really.
+The unit is about a microsecond, and the estimate is what the worst values of such a query take. No
+index is looked at, so that a server can refuse an operation by what it says. `planner.explain`
+shows what a query costs really.
 """
 
 from __future__ import annotations
 
 from math import ceil
+from typing import NamedTuple
 
 from .filter_fields import FILTER_FIELDS, Access
+from .order_fields import OrderField
 from .query import And, ArticleQuery, Condition, Filter, Not, Operator, Or
 
-SET_US = 1.5
+SET_US = 4.0
 """To combine two sets of few articles."""
 
-SET_ARTICLE_US = 0.00002
+SET_ARTICLE_US = 0.0002
 """The same, for each article of the store."""
 
-RANGE_ARTICLE_US = 0.0006
+RANGE_ARTICLE_US = 0.002
 """To turn a range of an order into a set, for each article of the store."""
 
-READ_ARTICLE_US = 0.1
+READ_ARTICLE_US = 0.3
 """To look for a needle in one text."""
 
-MAY_CONTAIN = 20
-"""One of so many articles is assumed to have a needle's rarest trigram."""
+MAX_READS_US = 10_000
+"""One needle counts no more than this, so that a search passes in a store of any size."""
+
+SCOPES = 4
+"""A list below each topic or provider reads no article more often than this, by all its scopes
+together: an article is of one provider and of a few topics, and what was found is remembered."""
+
+TEXT_VALUE_US = 7.0
+"""To look up one of many texts."""
+
+CHARACTER_US = 0.1
+"""To fold and look up one character of a needle."""
 
 MAX_TERMS = 2_000
 """How many different terms a field is assumed to have at most, such as domains."""
@@ -39,61 +52,92 @@ _LIKE = {Operator.CONTAINS, Operator.STARTS_WITH}
 _PRESENCE = {Operator.IS_NULL, Operator.IS_EMPTY}
 
 
+class SearchEstimate(NamedTuple):
+    """What it costs to find a list.
+
+    Attributes:
+        each: Each time.
+        reads: To read texts of all articles, which many lists of one filter share.
+    """
+
+    each: float
+    reads: float = 0.0
+
+    def plus(self, other: SearchEstimate) -> SearchEstimate:
+        """This and another part."""
+        return SearchEstimate(self.each + other.each, self.reads + other.reads)
+
+    def total(self, times: int) -> int:
+        """The cost of so many lists, each with a scope of its own."""
+        return times * ceil(self.each) + min(times, SCOPES) * ceil(self.reads)
+
+
+NO_SEARCH = SearchEstimate(0.0)
+
+
 def query_cost(query: ArticleQuery, articles: int) -> int:
     """About how much a page costs in a store of so many articles, if it finds many."""
     window = query.window
     size = (window.last if window.first is None else window.first) or 0
-    cost = filter_cost(query.filter, articles) + 5 + STEP_US * size
-    if query.with_total:
-        cost += READ_ARTICLE_US * articles / MAY_CONTAIN * _needles(query.filter)
-    if len(query.order) > 1 or query.order[0].field != "publishedDateTime":
-        cost += min(GATHER_US * articles, 2 * STEP_US * articles**0.5 * (size + 1))
-    return ceil(cost)
+    estimate = _filter_estimate(query.filter, articles)
+    for order in query.order:
+        estimate = estimate.plus(order_estimate(order.field, articles))
+    return ceil(estimate.total(1) + 5 + STEP_US * size)
 
 
 def filter_cost(filter: Filter, articles: int) -> int:
     """About how much it costs to find what matches a filter in a store of so many articles."""
-    return ceil(_filter_cost(filter, articles))
+    return ceil(_filter_estimate(filter, articles).total(1))
 
 
-def _filter_cost(filter: Filter, articles: int) -> float:
-    combine = SET_US + SET_ARTICLE_US * articles
+def _filter_estimate(filter: Filter, articles: int) -> SearchEstimate:
     match filter:
         case Condition():
-            return combine + _condition_cost(filter, articles)
+            return condition_estimate(filter, articles)
         case Not():
-            return combine + _filter_cost(filter.filter, articles)
+            combined = SearchEstimate(SET_US + SET_ARTICLE_US * articles)
+            return combined.plus(_filter_estimate(filter.filter, articles))
         case And() | Or():
-            return sum(combine + _filter_cost(part, articles) for part in filter.filters)
+            total = NO_SEARCH
+            combined = SearchEstimate(SET_US + SET_ARTICLE_US * articles)
+            for part in filter.filters:
+                total = total.plus(combined).plus(_filter_estimate(part, articles))
+            return total
 
 
-def _condition_cost(condition: Condition, articles: int) -> float:
+def order_estimate(field: OrderField, articles: int) -> SearchEstimate:
+    """What one step of an order costs; the order by date is that of the articles themselves."""
+    is_own = field is OrderField.PUBLISHED_DATE_TIME
+    return NO_SEARCH if is_own else SearchEstimate(GATHER_US * articles)
+
+
+def condition_estimate(condition: Condition, articles: int) -> SearchEstimate:
+    """What one condition costs, with a turn into its opposite."""
+    each, reads = _condition_costs(condition, articles)
+    return SearchEstimate(SET_US + SET_ARTICLE_US * articles + each, reads)
+
+
+def _condition_costs(condition: Condition, articles: int) -> tuple[float, float]:
     value, how = condition.value, condition.operator
     values = len(value) if isinstance(value, tuple) else 1
+    characters = CHARACTER_US * (len(value) if isinstance(value, str) else 0)
     access = FILTER_FIELDS[condition.field].access
+    reads = 0.0
     if how in _PRESENCE or access is Access.FLAG:
-        return 1.0
-    if access is Access.TERMS:
-        if how in _LIKE:
-            return READ_ARTICLE_US * min(articles, MAX_TERMS)
-        return values * (SET_US + SET_ARTICLE_US * articles)
-    if access is Access.TIME:
-        return 4.0
-    if how is Operator.CONTAINS:
-        length = len(value) if isinstance(value, str) else 0
-        return 10 + length + READ_ARTICLE_US * articles / MAY_CONTAIN
-    return 5.0 * values + RANGE_ARTICLE_US * articles
-
-
-def _needles(filter: Filter) -> int:
-    """How many substrings a filter looks for."""
-    match filter:
-        case Condition():
-            return int(filter.operator is Operator.CONTAINS)
-        case Not():
-            return _needles(filter.filter)
-        case And() | Or():
-            return sum(map(_needles, filter.filters))
+        each = 1.0
+    elif access is Access.TIME:
+        each = 10.0
+    elif access is Access.NUMBER:
+        each = values + RANGE_ARTICLE_US * articles
+    elif access is Access.TEXT:
+        each = TEXT_VALUE_US * values + RANGE_ARTICLE_US * articles + characters
+        if how is Operator.CONTAINS:
+            reads = min(MAX_READS_US, READ_ARTICLE_US * articles)
+    elif how in _LIKE:
+        each = READ_ARTICLE_US * min(articles, MAX_TERMS) + characters
+    else:
+        each = values * (2.0 + SET_ARTICLE_US * articles)
+    return each, reads
 
 
 def query_bytes(query: ArticleQuery) -> int:

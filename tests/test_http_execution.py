@@ -106,7 +106,7 @@ def test_fragments_in_a_very_long_chain_do_no_harm() -> None:
     """The length of a chain of fragments is not bounded by Python's stack."""
     chain = " ".join(f"fragment F{n} on Query {{ deeper {{ ...F{n + 1} }} }}" for n in range(3_000))
     query = f"{{ ...F0 }} {chain} fragment F3000 on Query {{ hello }}"
-    error = only_error(run(query, limits=Limits(tokens=100_000)))
+    error = only_error(run(query, limits=Limits(tokens=100_000, characters=10**6)))
     assert error["extensions"] == {"code": "QUERY_TOO_DEEP", "limit": 16, "found": 3_001}
 
 

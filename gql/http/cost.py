@@ -1,20 +1,20 @@
 """What an operation may cost at most, counted before it is executed: list sizes times fields.
 
 Each value that an answer may hold costs 1: a field counts as often as the lists around it have
-items, and so does each item of a list of objects. Connections have the size that `first` or `last`
+items, and so does each item of a list of objects. A connection costs 30 and another object 5, since
+they have to be found. Connections have the size that `first` or `last`
 asks for, else the default page size; lists by ids have their length; of other lists nobody knows
 the size beforehand, so one is assumed. A field counts wherever it is written, also where graphql
 merges it with the same one beside it.
 
 A list with a filter or an order has to be found before it is shown, as often as its field counts:
 what that costs depends on the filter's values and on how many articles there are. A unit is about a
-microsecond.
+microsecond of that, or a value. Introspection counts by the sizes that the schema has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import reduce
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,9 +26,6 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLCompositeType,
     GraphQLField,
-    GraphQLList,
-    GraphQLNonNull,
-    GraphQLOutputType,
     GraphQLSchema,
     InlineFragmentNode,
     ListValueNode,
@@ -41,17 +38,27 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from .introspection_cost import SCHEMA_FIELD, TYPE_FIELD, Level, introspection_sizes, is_list
+
 ASSUMED_ITEMS = 5
 """The size of lists that tell none beforehand: images, related stories, topics."""
 _SIZES = ("first", "last")
 _LISTS = ("ids",)
 _SEARCHES = ("filter", "orderBy")
 _MAX_REMEMBERED = 256
+_MAX_NAME = 100
 _COST_BYTES, _VALUE_BYTES = 250, 120
 
 
-SearchCost = Callable[[Mapping[str, Any]], int]
-"""What it costs to find a list, given its arguments `filter` and `orderBy` as they were sent."""
+CONNECTION, OBJECT = 30, 5
+"""What it costs to find a page of a list, and an object that is no item of one: graphql-core takes
+about so many times as long for them as for a value.
+"""
+
+SearchCost = Callable[[Iterable[tuple[int, Mapping[str, Any]]]], int]
+"""What it costs to find some lists, each so many times, given the arguments that say what is in
+them and in which order, as they were sent. Values of one variable are one object.
+"""
 
 
 class CostSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +71,7 @@ class CostSettings(msgspec.Struct, frozen=True, kw_only=True):
         search: What it costs to find a list.
     """
 
-    maximum: int = 500_000
+    maximum: int = 50_000
     page_size: int = 20
     max_page_size: int = 100
     search: SearchCost = lambda _: 0
@@ -96,17 +103,20 @@ class Cost(NamedTuple):
 
     def plus(self, other: Cost) -> Cost:
         """This and another part."""
-        searches = self.searches
-        if other.searches:
-            searches = {
-                number: searches.get(number, 0) + other.searches.get(number, 0)
-                for number in searches.keys() | other.searches.keys()
-            }
-        return Cost(self.values + other.values, searches)
+        return total_of([self, other])
 
     def times(self, count: int) -> Cost:
         """This part so many times."""
         return Cost(self.values * count, {key: n * count for key, n in self.searches.items()})
+
+
+def total_of(parts: Sequence[Cost]) -> Cost:
+    """All parts together."""
+    searches: dict[int, int] = {}
+    for part in parts:
+        for number, times in part.searches.items():
+            searches[number] = searches.get(number, 0) + times
+    return Cost(sum(part.values for part in parts), searches)
 
 
 NOTHING, ONE = Cost(0), Cost(1)
@@ -131,6 +141,9 @@ class Measure:
             if isinstance(node, FragmentDefinitionNode)
         }
         self._totals: dict[tuple[str, int], Cost] = {}
+        self._introspection = introspection_sizes(asked.schema)
+        self._levels: dict[tuple[str, Any], Level] = {}
+        self._introspected_totals: dict[tuple[str, int], int] = {}
         self._variables = _variables(asked)
         self.searches: list[Search] = []
 
@@ -161,7 +174,7 @@ class Measure:
                 cost = self._selection(node.selection_set, self._condition(node, parent), page)
             if self._is_included(node.directives or ()):
                 costs.append(cost)
-        return reduce(Cost.plus, costs, NOTHING)
+        return total_of(costs)
 
     def _fragment(self, node: FragmentDefinitionNode, page: int) -> Cost:
         """The cost of a fragment, counted once for each size: spreads can double many times."""
@@ -174,30 +187,73 @@ class Measure:
     def _field(self, node: FieldNode, parent: GraphQLCompositeType, page: int) -> Cost:
         name = node.name.value
         if name.startswith("__"):
-            return NOTHING  # introspection has bounds of its own
+            return self._meta_field(node)
         definition: GraphQLField = parent.fields[name]  # type: ignore[union-attr]  # no union has any
         if node.selection_set is None:
             return ONE
         asked = self._asked(node, definition)
         inner: Any = get_named_type(definition.type)
-        if not _is_list(definition.type):  # its size is for the lists right below
+        if not is_list(definition):  # its size is for the lists right below
             size = ASSUMED_ITEMS if asked is None else asked
             selected = self._selection(node.selection_set, inner, size)
-            # A subscription's filter judges one article at a time: no list is found.
-            found = ONE if parent is self.schema.subscription_type else self._found(node)
-            return found.plus(selected)
+            if parent is self.schema.subscription_type:
+                return ONE.plus(selected)  # its filter judges one article at a time: no search
+            return self._found(node, definition).plus(selected)
         items = page if asked is None else asked
         selected = self._selection(node.selection_set, inner, ASSUMED_ITEMS)
         return ONE.plus(ONE.plus(selected).times(items))
 
-    def _found(self, node: FieldNode) -> Cost:
+    def _meta_field(self, node: FieldNode) -> Cost:
+        """The cost of introspection; the name of a type costs nothing."""
+        name = node.name.value
+        if name not in (SCHEMA_FIELD, TYPE_FIELD) or node.selection_set is None:
+            return NOTHING
+        given = [self._value(each.value) for each in node.arguments or ()]
+        level = self._introspection.root(name, given[0] if given else None)
+        key = name, given[0] if given else None
+        level = self._levels.setdefault(key, level)  # its parts are counted once
+        return Cost(1 + self._introspected(node.selection_set, level))
+
+    def _introspected(self, selection_set: SelectionSetNode, level: Level) -> int:
+        """The values of introspection that are selected on all objects of a level."""
+        if not level.size:
+            return 0
+        total = 0
+        for node in selection_set.selections:
+            if not self._is_included(node.directives or ()):
+                continue
+            if isinstance(node, FieldNode):
+                total += level.size + self._introspected_below(node, level)
+            elif isinstance(node, FragmentSpreadNode):
+                key = node.name.value, id(level)
+                if key not in self._introspected_totals:
+                    inner = self._fragments[node.name.value].selection_set
+                    self._introspected_totals[key] = self._introspected(inner, level)
+                total += self._introspected_totals[key]
+            else:
+                assert isinstance(node, InlineFragmentNode)  # noqa: S101  # there is no fourth kind
+                total += self._introspected(node.selection_set, level)
+        return total
+
+    def _introspected_below(self, node: FieldNode, level: Level) -> int:
+        """The values below a field of introspection, each item of a list for one."""
+        name = node.name.value
+        if node.selection_set is None:
+            return 0
+        below = self._introspection.below(level, name)
+        items = below.size if is_list(level.type.fields[name]) else 0
+        return items + self._introspected(node.selection_set, below)
+
+    def _found(self, node: FieldNode, definition: GraphQLField) -> Cost:
         """The cost of finding what a field shows."""
+        if not any(name in definition.args for name in _SIZES):
+            return Cost(OBJECT)
         given = {each.name.value: each.value for each in node.arguments or ()}
         search = {name: given[name] for name in _SEARCHES if name in given}
         if not search:
-            return ONE
+            return Cost(CONNECTION)
         self.searches.append(search)
-        return Cost(1, {len(self.searches) - 1: 1})
+        return Cost(CONNECTION, {len(self.searches) - 1: 1})
 
     def _asked(self, node: FieldNode, definition: GraphQLField) -> int | None:
         """How many items the field's arguments ask for; None where it takes no such argument."""
@@ -262,11 +318,10 @@ def search_cost(
     searches: Iterable[tuple[int, Search]], variables: dict[str, Any], settings: CostSettings
 ) -> int:
     """What it costs to find lists, each so many times."""
-    total = 0
-    for times, search in searches:
-        given = {name: value_from_ast_untyped(node, variables) for name, node in search.items()}
-        total += times * settings.search(given)
-    return total
+    return settings.search(
+        (times, {name: value_from_ast_untyped(node, variables) for name, node in search.items()})
+        for times, search in searches
+    )
 
 
 class _Counted(NamedTuple):
@@ -316,18 +371,23 @@ class Costs:
 
 
 def _key(names: tuple[str, ...], variables: Mapping[str, Any]) -> Any:
-    """What tells apart values as far as sizes and conditions go; small, whatever was sent."""
-    if not names:
-        return ()
-    return tuple(
-        (type(value), len(value) if isinstance(value, list | dict | str) else value)
-        for value in (variables.get(name, ...) for name in names)
-    )
+    """What tells apart values as far as sizes, conditions and the names of types go; small,
+    whatever was sent.
+    """
+    return tuple(_value_key(variables.get(name, ...)) for name in names) if names else ()
+
+
+def _value_key(value: Any) -> tuple[type, Any]:
+    is_name = isinstance(value, str) and len(value) <= _MAX_NAME
+    is_sized = isinstance(value, list | dict | str) and not is_name
+    return type(value), len(value) if is_sized else value
 
 
 def most_that_passes(asked: Asked, settings: CostSettings) -> int:
     """The largest number of items with which each list would fit; 0: not even one each does."""
-    low, high = 0, settings.max_page_size
+    if Measure(asked, settings, cap=1).total() > settings.maximum:
+        return 0
+    low, high = 1, settings.max_page_size
     while low < high:
         middle = (low + high + 1) // 2
         if Measure(asked, settings, cap=middle).total() > settings.maximum:
@@ -348,8 +408,3 @@ def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
         for definition in operation.variable_definitions or ()
         if definition.default_value is not None
     }
-
-
-def _is_list(type: GraphQLOutputType) -> bool:
-    inner = type.of_type if isinstance(type, GraphQLNonNull) else type
-    return isinstance(inner, GraphQLList)

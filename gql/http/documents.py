@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from bisect import bisect_right
+from functools import cached_property
 from typing import Any
 
 from graphql import (
@@ -10,10 +13,16 @@ from graphql import (
     GraphQLError,
     GraphQLInputObjectType,
     GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
     GraphQLSchema,
+    GraphQLType,
     Node,
     NonNullTypeNode,
     OperationDefinitionNode,
+    OverlappingFieldsCanBeMergedRule,
+    Source,
+    SourceLocation,
     ValidationRule,
     parse,
     specified_rules,
@@ -31,7 +40,9 @@ from gql.errors import (
 
 from .cost import Costs
 from .limits import Limits, check_limits
+from .merging import merge_errors
 
+_NEWLINE = re.compile(r"\r\n|[\n\r]")
 DOCUMENT_BYTES, NODE_BYTES = 5_000, 260
 """What a document takes, and each node of its tree; measured."""
 
@@ -67,6 +78,9 @@ class OneOfVariablesRule(ValidationRule):
                     )
                 )
 
+
+_RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
+"""Those of the specification without the one whose time grows with the square of the document."""
 
 # They rely on what the specification's rules have checked, so they come after them.
 _FURTHER_RULES = (MaybeNullValidationRule, OneOfVariablesRule)
@@ -149,11 +163,23 @@ def declare_one_of(schema: GraphQLSchema) -> None:
     """Tell graphql-core, and with it those who ask for the schema, which inputs are @oneOf.
 
     Strawberry keeps that to itself, and its own rule for them fails where a variable is used in a
-    fragment of a document with several operations.
+    fragment of a document with several operations. Its resolver of `isOneOf` fails for types in a
+    list or non-null, and for those that introspection itself brings.
     """
     for type in schema.type_map.values():
         if isinstance(type, GraphQLInputObjectType):
             type.is_one_of = type.extensions["strawberry-definition"].is_one_of
+    introspected = schema.type_map["__Type"]
+    assert isinstance(introspected, GraphQLObjectType)  # noqa: S101  # as the specification says
+    introspected.fields["isOneOf"].resolve = _is_one_of
+
+
+def _is_one_of(type: GraphQLType, _info: GraphQLResolveInfo[Any]) -> bool | None:
+    """Whether an input object is @oneOf; null for every other kind of type.
+
+    https://spec.graphql.org/draft/#sec-The-__Type-Type
+    """
+    return type.is_one_of if isinstance(type, GraphQLInputObjectType) else None
 
 
 def prepare_document(schema: GraphQLSchema, text: str, limits: Limits) -> Document:
@@ -167,12 +193,40 @@ def prepare_document(schema: GraphQLSchema, text: str, limits: Limits) -> Docume
     return Document(ast, faults, drop_tokens(ast))
 
 
+class _Source(Source):
+    """A document's text that finds its lines once, however many errors ask where they are."""
+
+    def get_location(self, position: int) -> SourceLocation:
+        """The line and the column of a place in the text."""
+        line = bisect_right(self._lines, position)
+        start = self._lines[line - 1] if line else 0
+        return SourceLocation(line + 1, position + 1 - start)
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        """Where each line but the first starts."""
+        return [match.end() for match in _NEWLINE.finditer(self.body)]
+
+
 def parse_document(text: str, limits: Limits) -> DocumentNode:
-    """The syntax tree of a text. Raises: GraphQLError: not GraphQL, or too many tokens."""
+    """The syntax tree of a text. Raises: GraphQLError: not GraphQL, or too large."""
+    if len(text) > limits.characters:
+        raise GraphQLError(
+            f"The document has {len(text)} characters; {limits.characters} are allowed. "
+            "Send long values as variables.",
+            extensions={"code": "DOCUMENT_TOO_LONG", "limit": limits.characters},
+        )
     try:
-        return parse(text, max_lexical_tokens=limits.tokens, max_comments=limits.tokens)
+        return parse(_Source(text), max_lexical_tokens=limits.tokens, max_comments=limits.tokens)
     except GraphQLError as error:
-        # The parser stops at the limit and says so in words only.
+        # The parser stops at its limits and says so in words only.
+        if error.message.endswith("nested too deeply. Parsing aborted."):
+            raise GraphQLError(
+                "The document is nested too deeply.",
+                source=error.source,
+                positions=error.positions,
+                extensions={"code": "QUERY_TOO_DEEP"},
+            ) from None
         if not error.message.endswith("Parsing aborted."):
             raise
         raise GraphQLError(
@@ -210,7 +264,9 @@ def validate_document(
     schema: GraphQLSchema, ast: DocumentNode, limits: Limits
 ) -> list[GraphQLError]:
     """What the schema has against a document; empty where it may be executed."""
-    errors = validate(schema, ast, specified_rules, max_errors=limits.errors)
+    errors = validate(schema, ast, _RULES, max_errors=limits.errors)
+    if not errors:
+        errors = merge_errors(schema, ast)[: limits.errors]
     return errors or validate(schema, ast, _FURTHER_RULES, max_errors=limits.errors)
 
 

@@ -14,12 +14,11 @@ from strawberry.execution import optimized_is_awaitable
 from gql.cache import ByteCache
 from gql.errors import (
     BAD_USER_INPUT,
-    FormattedError,
     Headers,
     MethodNotAllowedError,
     RequestError,
     SubscriptionError,
-    field_error,
+    field_errors,
     refusal,
     request_error,
     retry_headers,
@@ -105,6 +104,7 @@ class Pipeline:
         self.documents: ByteCache[str, Document] = ByteCache(
             "documents", cache_bytes, document_bytes
         )
+        self._refused: tuple[str, Document] | None = None
 
     async def __call__(
         self, request: GraphQLRequest, context: Any, *, read_only: bool = False
@@ -149,14 +149,21 @@ class Pipeline:
         return memo.document, memo.document.find(request.operation_name)
 
     def prepare(self, text: str) -> Document:
-        """The document of a text, from the cache where it is known and valid."""
+        """The document of a text, from the cache where it is known and valid.
+
+        The newest that is not valid is known, too: several ask for it while they refuse a request.
+        """
         document = self.documents.get(text)
+        if document is None and self._refused is not None and self._refused[0] == text:
+            return self._refused[1]
         if document is None:
             # Tokens, rules with their visitors, and errors with their frames are cycles. This frame
             # must not be one of those, so the collector looks from here.
             with cycles_freed():
                 document = prepare_document(self.schema._schema, text, self.limits)
-            if not document.errors:
+            if document.errors:
+                self._refused = text, Document(None, document.errors)
+            else:
                 self.documents.put(text, document)
         return document
 
@@ -220,7 +227,7 @@ def result_of(executed: ExecutionResult, operation_name: str | None) -> Result:
     if executed.data is None and all(error.path is None for error in errors):
         reported = (request_error(error, BAD_USER_INPUT) for error in errors)
         return failed(*reported, operation_name=operation_name)
-    formatted: tuple[FormattedError, ...] = tuple(map(field_error, errors))
+    formatted = field_errors(errors)
     response = {"errors": formatted, "data": executed.data} if errors else {"data": executed.data}
     return Result(
         body=encode(response),

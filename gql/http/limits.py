@@ -23,12 +23,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The most that one document may hold, fragments counted at every place they are spread.
 
     `depth`: fields within fields, leaves included; introspection does not count, for it has a bound
-    of its own (graphql-core's MaxIntrospectionDepthRule). `tokens` bounds comments too. `errors`:
-    how many errors are reported for one document, or for its variables.
+    of its own (graphql-core's MaxIntrospectionDepthRule). `tokens` bounds comments too, and
+    `characters` the text, which the parser reads one by one. `errors`: how many errors are reported
+    for one document, or for its variables.
     """
 
     depth: int = 16
     tokens: int = 4_000
+    characters: int = 100_000
     aliases: int = 100
     directives: int = 100
     errors: int = 20

@@ -20,7 +20,7 @@ from graphql import (
 )
 from strawberry.execution import optimized_is_awaitable
 
-from gql.errors import BAD_USER_INPUT, RequestError, field_error, request_error
+from gql.errors import BAD_USER_INPUT, RequestError, field_errors, request_error
 from gql.http import CostLimit, Execute, GraphQLRequest, Result
 from gql.http.documents import tree_bytes
 from gql.http.encoding import held_bytes
@@ -133,7 +133,7 @@ class Operations:
         begun = create_source_event_stream(executor)
         stream = await begun if inspect.isawaitable(begun) else begun
         if isinstance(stream, ExecutionResult):
-            return failed(*map(field_error, stream.errors or ()))
+            return failed(*field_errors(stream.errors or ()))
         assert document.ast is not None  # noqa: S101  # it has no errors
         return self._answers(executor, stream, selection_key(request, document.ast), turn)
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 
 import strawberry
+from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
 from strawberry import UNSET
-from strawberry.types.nodes import FragmentSpread, InlineFragment, Selection
 
 from store import Page, Window, WindowError
 
@@ -143,14 +143,28 @@ def check_size(name: str, size: int, maximum: int) -> None:
 
 
 def selects(info: Info, field_name: str) -> bool:
-    """Whether the present field's selection has this field, fragments included."""
+    """Whether the present field's selection has this field, fragments included.
 
-    def found(selections: Sequence[Selection]) -> bool:
-        return any(
-            found(s.selections)
-            if isinstance(s, FragmentSpread | InlineFragment)
-            else s.name == field_name
-            for s in selections
-        )
+    Looked up once for each place of the document, however many objects there are.
+    """
+    remembered = info.context.selected
+    key = field_name, *map(id, info._raw_info.field_nodes)
+    if key not in remembered:
+        remembered[key] = _selects(info, field_name)
+    return remembered[key]
 
-    return any(found(field.selections) for field in info.selected_fields)
+
+def _selects(info: Info, field_name: str) -> bool:
+    fragments = info._raw_info.fragments
+    pending = [node.selection_set for node in info._raw_info.field_nodes]
+    while pending:
+        selection_set = pending.pop()
+        for node in selection_set.selections if selection_set else ():
+            if isinstance(node, FieldNode):
+                if node.name.value == field_name:
+                    return True
+            elif isinstance(node, FragmentSpreadNode):
+                pending.append(fragments[node.name.value].selection_set)
+            elif isinstance(node, InlineFragmentNode):
+                pending.append(node.selection_set)
+    return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import strawberry
 
@@ -44,7 +44,7 @@ class Context:
     the operation, from a client that lost its connection. `writer` is what mutations write with,
     `idempotency_key` the client's name for this request. `write_key` is what writes are found by
     when the request is sent again, `has_written` whether there were any. `job` gets the time slices
-    in which it is executed.
+    in which it is executed. `selected` has what was looked up in selections.
     """
 
     __slots__ = (
@@ -55,6 +55,7 @@ class Context:
         "job",
         "page_sizes",
         "resume_after",
+        "selected",
         "snapshot",
         "viewer",
         "write_key",
@@ -78,6 +79,7 @@ class Context:
         self.write_key: str | None = None
         self.has_written = False
         self.job = job or Job()
+        self.selected: dict[tuple[Any, ...], bool] = {}
         self._source = source
         self._loaders: Loaders | None = None
 

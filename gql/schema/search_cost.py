@@ -1,21 +1,20 @@
-"""What it costs to find a list of articles, by its arguments as they were sent."""
+"""What it costs to find lists of articles, by their arguments as they were sent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import Any
 
 from store import (
-    NEWEST_FIRST,
-    And,
-    ArticleQuery,
+    NO_SEARCH,
     Condition,
     Field,
     Operator,
-    Order,
     OrderField,
-    Window,
-    query_cost,
+    SearchEstimate,
+    condition_estimate,
+    order_estimate,
 )
 
 from .filters import MAX_CONDITIONS, MAX_VALUES, filter_fields
@@ -25,49 +24,73 @@ _OPERATORS = {operator.value: operator for operator in Operator}
 _FLAG = Condition(Field.PUBLISHED, Operator.EQ, True)  # its value
 
 
-def search_cost(arguments: Mapping[str, Any], articles: int) -> int:
-    """The most that it costs to find a list with these arguments among so many articles.
+def search_cost(searches: Iterable[tuple[int, Mapping[str, Any]]], articles: int) -> int:
+    """The most that it costs to find lists, each so many times, among so many articles.
 
-    `arguments`: `filter` and `orderBy`. They were not looked at yet: what is not as the schema says
-    costs nothing, since it will be refused.
+    Each has the arguments `filter` and `orderBy`. They were not looked at yet: what is not as the
+    schema says costs nothing, since it will be refused.
     """
-    conditions = tuple(_conditions(arguments.get("filter"), MAX_CONDITIONS))
-    order = tuple(_order(arguments.get("orderBy"))) or NEWEST_FIRST
-    window = Window(first=0)
-    query = ArticleQuery(window, And(conditions), order, with_total=True)
-    return query_cost(query, articles) if conditions or order != NEWEST_FIRST else 0
+    filters = _Filters(articles)
+    total = 0
+    for times, arguments in searches:
+        order = _order_estimate(arguments.get("orderBy"), articles)
+        total += filters.estimate(arguments.get("filter")).plus(order).total(times)
+    return total
 
 
-def _conditions(given: Any, limit: int) -> Iterator[Condition]:
-    """The conditions of a filter, however they are combined; no more than are allowed."""
-    waiting = [given]
-    while waiting and limit > 0:
-        part = waiting.pop()
-        if isinstance(part, list):
-            waiting += part[:limit]
-        elif isinstance(part, dict):
-            for name, value in part.items():
-                if name in _COMBINED:
-                    waiting.append(value)
-                    continue
-                for condition in _of_field(name, value):
-                    limit -= 1
-                    yield condition
+class _Filters:
+    """Estimates filters; one object, such as the value of a variable, is looked at once."""
 
+    def __init__(self, articles: int) -> None:
+        self._articles = articles
+        self._known: dict[int, tuple[SearchEstimate, int]] = {}
+        self._kept: list[Any] = []  # so that no other object gets the identity of one of these
 
-def _of_field(name: str, value: Any) -> Iterator[Condition]:
-    field = filter_fields().get(name)
-    if field is None:
-        yield _FLAG
-    elif isinstance(value, dict):
+    def estimate(self, given: Any) -> SearchEstimate:
+        """The estimate of a filter."""
+        return self._part(given)[0]
+
+    def _part(self, given: Any) -> tuple[SearchEstimate, int]:
+        """The estimate of a part, and how many conditions it has, or more than are allowed."""
+        if not isinstance(given, dict | list):
+            return NO_SEARCH, 0
+        known = self._known.get(id(given))
+        if known is None:
+            known = self._known[id(given)] = self._sum(given)
+            self._kept.append(given)
+        return known
+
+    def _sum(self, given: dict[str, Any] | list[Any]) -> tuple[SearchEstimate, int]:
+        total, count = NO_SEARCH, 0
+        members = given.items() if isinstance(given, dict) else zip(repeat("and"), given)
+        for name, value in members:
+            is_combined = name in _COMBINED
+            part, conditions = self._part(value) if is_combined else self._field(name, value)
+            total, count = total.plus(part), count + max(1, conditions)
+            if count > MAX_CONDITIONS:  # refused when it is executed
+                break
+        return total, count
+
+    def _field(self, name: str, value: Any) -> tuple[SearchEstimate, int]:
+        field = filter_fields().get(name)
+        if field is None:
+            return condition_estimate(_FLAG, self._articles), 1
+        if not isinstance(value, dict):
+            return NO_SEARCH, 0
+        total, count = NO_SEARCH, 0
         for operator, operand in value.items():
             if operator in _OPERATORS:
                 values = tuple(operand[:MAX_VALUES]) if isinstance(operand, list) else operand
-                yield Condition(field, _OPERATORS[operator], values)
+                condition = Condition(field, _OPERATORS[operator], values)
+                total = total.plus(condition_estimate(condition, self._articles))
+                count += 1
+        return total, count
 
 
-def _order(given: Any) -> Iterator[Order]:
-    for step in given if isinstance(given, list) else [given]:
+def _order_estimate(given: Any, articles: int) -> SearchEstimate:
+    total = NO_SEARCH
+    for step in given[: len(OrderField)] if isinstance(given, list) else [given]:
         field = step.get("field") if isinstance(step, dict) else None
         if isinstance(field, str) and field in OrderField.__members__:
-            yield Order(OrderField[field], step.get("direction") != "ASC")
+            total = total.plus(order_estimate(OrderField[field], articles))
+    return total
