@@ -196,9 +196,9 @@ class Measure:
         if not is_list(definition):  # its size is for the lists right below
             size = ASSUMED_ITEMS if asked is None else asked
             selected = self._selection(node.selection_set, inner, size)
-            # A subscription's filter judges one article at a time: no list is found.
-            is_event = parent is self.schema.subscription_type
-            return (ONE if is_event else self._found(node, definition)).plus(selected)
+            if parent is self.schema.subscription_type:
+                return ONE.plus(selected)  # its filter judges one article at a time: no search
+            return self._found(node, definition).plus(selected)
         items = page if asked is None else asked
         selected = self._selection(node.selection_set, inner, ASSUMED_ITEMS)
         return ONE.plus(ONE.plus(selected).times(items))
