@@ -136,15 +136,20 @@ def bookmark_of(change: Change) -> Bookmark:
     return Bookmark(change.revision, digest.digest())
 
 
-def as_seen(change: Change, visibility: Visibility) -> Change | None:
-    """The change as this reader saw it, or None when nothing changed for them."""
+def is_seen(change: Change, visibility: Visibility) -> bool:
+    """Whether something changed for this reader."""
     if visibility is Visibility.ALL:
-        return change
+        return True
     if change.only_secured and visibility is Visibility.PUBLISHED:
-        return None
-    if change.published:
+        return False
+    return change.published or change.was_published
+
+
+def as_seen(change: Change, visibility: Visibility) -> Change:
+    """The change as this reader saw it, who sees it: what became a draft is gone."""
+    if visibility is Visibility.ALL or change.published:
         return change
-    return msgspec.structs.replace(change, kind=ChangeKind.DELETE) if change.was_published else None
+    return msgspec.structs.replace(change, kind=ChangeKind.DELETE)
 
 
 def hidden_from(changes: Sequence[Change], *, has_topics: bool) -> tuple[Visibility, ...]:
@@ -157,5 +162,5 @@ def hidden_from(changes: Sequence[Change], *, has_topics: bool) -> tuple[Visibil
     return tuple(
         each
         for each in Visibility
-        if each is not Visibility.ALL and not any(as_seen(change, each) for change in changes)
+        if each is not Visibility.ALL and not any(is_seen(change, each) for change in changes)
     )

@@ -91,7 +91,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
             "articles": {
                 each.revision: each for _, each in paced(snapshot.articles.entries(), pause_s)
             },
-            "changes": history.kept(),
+            "changes": {each.revision: each for each in paced(history.kept(), pause_s)},
             "unchanged": dict(enumerate(state.unchanged, start=1)),
             "topics": dict(enumerate(snapshot.definitions, start=1)),
             "diagnostics": dict(enumerate(snapshot.diagnostics, start=1)),

@@ -7,12 +7,12 @@ place in it, moves only with changes that the public sees.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 from typing import NamedTuple
 
-from .changes import as_seen, bookmark_of
+from .changes import as_seen, bookmark_of, is_seen
 from .cursors import Bookmark
 from .model import Change, Visibility
 from .recent import Recent
@@ -101,7 +101,7 @@ class ChangeHistory:
         seen = {}
         for each in Visibility:
             begin = complete_from.get(each, first)
-            parts = (c for c in ordered if c.revision >= begin and as_seen(c, each) is not None)
+            parts = (c for c in ordered if c.revision >= begin and is_seen(c, each))
             seen[each] = SeenChanges(Recent(parts), begin)
         return cls(seen, revision)
 
@@ -111,7 +111,7 @@ class ChangeHistory:
             return self
         seen = {}
         for each, before in self._seen.items():
-            new = [change for change in changes if as_seen(change, each) is not None]
+            new = [change for change in changes if is_seen(change, each)]
             seen[each] = before.and_then(new, limit) if new else before
         return ChangeHistory(seen, changes[-1].revision)
 
@@ -120,10 +120,16 @@ class ChangeHistory:
         """The newest of all, one for each revision."""
         return self._seen[Visibility.ALL].changes
 
-    def kept(self) -> Mapping[int, Change]:
-        """All changes that are kept for any reader, by revision, oldest first."""
-        found = {change.revision: change for seen in self._seen.values() for change in seen.changes}
-        return dict(sorted(found.items()))
+    def kept(self) -> Iterator[Change]:
+        """All changes that are kept for any reader, oldest first."""
+        first = self.changes[0].revision if self.changes else self.revision + 1
+        older = {
+            change.revision: change
+            for seen in self._seen.values()
+            for change in takewhile(lambda each: each.revision < first, seen.changes)
+        }
+        yield from (older[revision] for revision in sorted(older))
+        yield from self.changes
 
     @property
     def complete_from(self) -> Mapping[Visibility, int]:
@@ -144,7 +150,7 @@ class ChangeHistory:
             at = seen.changes[-1].at if seen.changes else None
             return History(changes=(), end=seen.newest, gap=seen.newest, gap_at=at)
         found = islice(seen.changes.since(index), limit + 1)
-        told = [change for change in (as_seen(each, visibility) for each in found) if change]
+        told = [as_seen(change, visibility) for change in found]
         changes = tuple(told[:limit])
         has_next = len(told) > limit
         end = seen.newest
