@@ -19,6 +19,9 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gql.scheduler import Job
 
+_execute_fields = StrawberryGraphQLCoreExecutionContext.execute_fields
+"""The base class's: to look it up by `super()` for each object takes as long as the clock."""
+
 
 class SlicedExecutor(StrawberryGraphQLCoreExecutionContext):
     """Executes an operation in the time slices of its context's job.
@@ -38,18 +41,29 @@ class SlicedExecutor(StrawberryGraphQLCoreExecutionContext):
         self.context_value = context
         self.job = getattr(context, "job", None) or Job()
 
-    def execute_fields(self, *arguments: Any) -> Any:
+    def execute_fields(  # as in the base class, for the rest, too
+        self,
+        parent_type: Any,
+        source_value: Any,
+        path: Any,
+        grouped_field_set: Any,
+        position_context: Any,
+    ) -> Any:
         """The value of an object; an awaitable where it has to wait for a slice."""
         if self.job.slice_is_over():
-            return self._fields_later(arguments)
-        return super().execute_fields(*arguments)
+            return self._fields_later(
+                parent_type, source_value, path, grouped_field_set, position_context
+            )
+        return _execute_fields(
+            self, parent_type, source_value, path, grouped_field_set, position_context
+        )
 
-    async def _fields_later(self, arguments: tuple[Any, ...]) -> Any:
+    async def _fields_later(self, *arguments: Any) -> Any:
         await self.job.next_slice()
-        fields = super().execute_fields(*arguments)
+        fields = _execute_fields(self, *arguments)
         return await fields if self.is_awaitable(fields) else fields
 
-    async def complete_awaitable_value(  # noqa: PLR0913, PLR0917  # as in the base class
+    async def complete_awaitable_value(  # noqa: PLR0913, PLR0917
         self,
         return_type: Any,
         field_details_list: Any,
@@ -59,16 +73,19 @@ class SlicedExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> Any:
         """The value of a field whose resolver waits: many may have what they need at once."""
-        return await super().complete_awaitable_value(
-            return_type, field_details_list, info, path, self._in_slice(result), position_context
-        )
+        try:
+            resolved = await result
+            if self.job.slice_is_over():
+                await self.job.next_slice()
+            completed = self.complete_value(
+                return_type, field_details_list, info, path, resolved, position_context
+            )
+            return await completed if self.is_awaitable(completed) else completed
+        except Exception as error:  # noqa: BLE001  # as in the base class
+            self.handle_field_error(error, return_type, field_details_list, path)
+            return None
 
-    async def _in_slice(self, awaitable: Awaitable[Any]) -> Any:
-        value = await awaitable
-        await self.job.pause()
-        return value
-
-    def complete_iterable_value(  # noqa: PLR0913, PLR0917  # as in the base class
+    def complete_iterable_value(  # noqa: PLR0913, PLR0917
         self,
         item_type: Any,
         field_details_list: Any,
@@ -116,22 +133,26 @@ class _ListCompletion:
     def advance(self) -> bool:
         """Complete items until the slice is over, one at least; whether there are no more."""
         executor, values, awaitable = self._executor, self.values, self.awaitable
+        item_type, field_details_list, info = self._arguments
+        list_path, position = self._path, self._position
+        is_awaitable, complete_item = executor.is_awaitable, executor.complete_list_item_value
         slice_is_over = executor.job.slice_is_over
+        index = len(values)
         try:
             for item in self._items:
-                index = len(values)
-                path = self._path.add_key(index, None)
-                if executor.is_awaitable(item):
+                path = list_path.add_key(index, None)
+                if is_awaitable(item):
                     values.append(
                         executor.complete_awaitable_list_item_value(
-                            item, *self._arguments, path, self._position
+                            item, item_type, field_details_list, info, path, position
                         )
                     )
                     awaitable.append(index)
-                elif executor.complete_list_item_value(
-                    item, values, *self._arguments, path, self._position
+                elif complete_item(
+                    item, values, item_type, field_details_list, info, path, position
                 ):
                     awaitable.append(index)
+                index += 1
                 if slice_is_over():
                     return False
         except Exception:
