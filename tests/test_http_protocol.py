@@ -213,6 +213,16 @@ def test_parameter_nested_too_deeply_is_refused(name: str) -> None:
     assert_refused(refused, 400, "BAD_REQUEST", name, "9 levels", "at most 8")
 
 
+@pytest.mark.parametrize("name", ["variables", "extensions"])
+@pytest.mark.parametrize(("value", "count"), [([1, "a", None], 14), ([{}, {"x": 2}], 32), ({}, 20)])
+def test_parameter_with_too_many_values_is_refused(name: str, value: Any, count: int) -> None:
+    """Each takes time to coerce, and an object as much as ten; the refusal says the limit."""
+    request = post({"query": "{ hello }", name: {"value": value}})
+    assert handle(request, HttpSettings(max_json_values=count)).status == 200
+    refused = handle(request, HttpSettings(max_json_values=count - 1))
+    assert_refused(refused, 400, "BAD_REQUEST", name, f"more than {count - 1} values")
+
+
 def test_document_id_is_not_enabled() -> None:
     """A request by documentId alone is told that this server does not do that."""
     assert_refused(handle(post({"documentId": "abc"})), 400, "DOCUMENT_ID_NOT_ENABLED", "query")

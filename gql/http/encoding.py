@@ -45,6 +45,24 @@ def nesting(value: Any) -> int:
     return depth
 
 
+OBJECT_VALUES = 10
+"""As many values as an object takes to coerce."""
+
+
+def holds_more_than(most: int, value: Any) -> bool:
+    """Whether a decoded value holds more values than this; an object counts for several."""
+    pending = [value]
+    while pending and most >= 0:
+        each = pending.pop()
+        most -= 1
+        if isinstance(each, dict):
+            most -= OBJECT_VALUES - 1
+            pending.extend(each.values())
+        elif isinstance(each, list):
+            pending.extend(each)
+    return most < 0
+
+
 def held_bytes(value: Any) -> int:
     """What a decoded value takes in memory, each of its parts counted where it stands.
 

@@ -22,7 +22,7 @@ from gql.errors import (
     UnsupportedMediaTypeError,
 )
 
-from .encoding import decode, encode, nesting
+from .encoding import OBJECT_VALUES, decode, encode, holds_more_than, nesting
 from .media_types import MediaType, is_utf8, negotiate, parse_media_type
 from .request_memo import RequestMemo
 
@@ -40,10 +40,11 @@ _JSON_TYPES = {
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request may be: sizes in bytes, levels of variables and extensions, batches."""
+    """What a request may be: sizes in bytes, levels and values of variables, batches."""
 
     max_body_bytes: int = 1 << 20
     max_json_depth: int = 32
+    max_json_values: int = 10_000
     batching: bool = False
     max_batch_size: int = 10
 
@@ -213,6 +214,11 @@ def graphql_request(value: Any, settings: HttpSettings, of: str = "") -> GraphQL
             raise RequestError(
                 f"The parameter {name}{of} is nested {found} levels deep; "
                 f"at most {settings.max_json_depth} are allowed."
+            )
+        if given and holds_more_than(settings.max_json_values, given):
+            raise RequestError(
+                f"The parameter {name}{of} holds more than {settings.max_json_values} values, "
+                f"where an object counts {OBJECT_VALUES}. Send them in several requests."
             )
     return GraphQLRequest(
         query=intern(query),  # many requests that are remembered have the same
