@@ -301,6 +301,24 @@ def test_filters_that_cost_too_much_are_refused_before_they_are_executed():
     assert told(MANY, f={"and": NEEDLES["and"][:1]})[1] is None
 
 
+def test_lists_that_aliases_multiply_are_refused_though_they_show_nothing():
+    """Each page has to be found, with a filter or without."""
+    for lists in ("articles(first: {n})", "articles(last: {n}, filter: {{heat: {{ne: {n}}}}})"):
+        many = " ".join(f"a{n}: {lists.format(n=n)} {{ totalCount }}" for n in range(99))
+        assert (
+            told(f"{{ topics(first: 100) {{ nodes {{ {many} }} }} }}")[1] == "QUERY_TOO_EXPENSIVE"
+        )
+
+
+def test_filter_of_a_variable_costs_the_same_under_every_alias():
+    """It is estimated once, and counts for each list; so does one that has it inside."""
+    lists = "{alias}: articles(first: 0, filter: {{not: $f}}) {{ totalCount }}"
+    query = "query ($f: ArticleFilter!) {{ {} }}".format
+    one = told(query(lists.format(alias="a")), f={"and": NEEDLES["and"][:2]})[0]
+    three = " ".join(lists.format(alias=alias) for alias in "abc")
+    assert told(query(three), f={"and": NEEDLES["and"][:2]})[0] == 3 * one
+
+
 def test_cost_of_a_filter_is_counted_anew_for_each_value():
     """Values of the same size may cost something else."""
     costs = [told(COUNT, f={"type": {"in": each}})[0] for each in (["a"], ["b"] * 900, ["a"])]
