@@ -163,16 +163,12 @@ class Http1Protocol(HttpToolsProtocol):
         """Close, so that the client gets all that was sent to it.
 
         The system resets a connection that is closed while something in it is unread, and a client
-        may lose an answer by that. So where more may come, only our half is closed at first.
+        may lose an answer by that. So only our half is closed until the client has closed its own.
         """
         if self.ended:
             return
         self.ended = True
         if self.transport.is_closing():
-            return
-        if self.part is Part.NONE and not self.stopping:
-            self.transport.close()
-            self.deadline.set(self.loop.time() + self.limits.send_timeout_s)
             return
         self.pipeline.clear()
         self.flow.resume_reading()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -22,26 +24,23 @@ class Server(uvicorn.Server):
         queues = [each.dup() for each in sockets or ()]
         for server in self.servers:
             server.close()
-        await asyncio.sleep(0)  # for what closes them
+        await asyncio.sleep(0.01)  # for what closes them
         for each in sockets or ():
             each.close()
-        for queue in queues:
-            await self._let_in(queue)
-            queue.close()
+        await self._let_in(queues)
         await super().shutdown(sockets)
 
-    async def _let_in(self, queue: socket.socket) -> None:
-        queue.setblocking(False)
-        loop = asyncio.get_running_loop()
+    async def _let_in(self, queues: Iterable[socket.socket]) -> None:
+        """Accept who is in the queues, and close them at once."""
         accepted = []
-        while True:
-            try:
-                accepted.append(queue.accept()[0])
-            except OSError:  # there is no other, or no file descriptor for one
-                break
+        for queue in queues:
+            queue.setblocking(False)
+            with queue, suppress(OSError):  # there is no other, or no file descriptor for one
+                while True:
+                    accepted.append(queue.accept()[0])
         for connection in accepted:
             connection.setblocking(False)
-            await loop.connect_accepted_socket(self._protocol, connection)
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
 
     def _protocol(self) -> asyncio.Protocol:
         make: Any = self.config.http_protocol_class

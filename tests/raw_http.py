@@ -60,18 +60,13 @@ def chunked(*pieces: bytes, trailers: Iterable[str] = ()) -> bytes:
     return chunks + b"0\r\n" + b"".join(f"{each}\r\n".encode() for each in trailers) + b"\r\n"
 
 
-def received(port: int, *pieces: bytes, ends: bool = False) -> bytes:
-    """All that a server sends for these until it closes; `ends`: the client says that it is done.
-
-    Raises: TimeoutError: it does not close. A reset is no error where an answer came before it.
-    """
+def received(port: int, *pieces: bytes) -> bytes:
+    """All that a server sends for these until it closes. Raises: TimeoutError: it does not."""
     found = bytearray()
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
             connection.sendall(piece)
-        if ends:
-            connection.shutdown(socket.SHUT_WR)
         while piece := connection.recv(1 << 16):
             found += piece
     return bytes(found)
@@ -118,6 +113,6 @@ def _chunks(text: bytes) -> tuple[bytes, bytes]:
             return body, text
 
 
-def exchange(port: int, *pieces: bytes, ends: bool = False) -> list[Answer]:
+def exchange(port: int, *pieces: bytes) -> list[Answer]:
     """The responses to these."""
-    return answers(received(port, *pieces, ends=ends))
+    return answers(received(port, *pieces))

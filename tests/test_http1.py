@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import uvicorn
 
+from gql.connection_limits import ConnectionLimits, RefusedConnections
 from gql.direct import DirectProtocol
 from gql.http1 import LINGER_BYTES, MIN_BODY_RATE, Http1Protocol
 
+from .fuzz_http1 import compare_many
 from .live import ClockLoop, LiveServer, running
 from .raw_http import Answer, answers, body_of, chunked, exchange, get, post
 from .test_direct import Watched
@@ -442,3 +444,94 @@ def test_client_that_does_not_read_is_dropped() -> None:
         assert taken < 1_000 * 65_536
 
     told(_slow, Http1Protocol, story)
+
+
+def test_requests_drawn_by_lot_are_answered_alike(caplog: pytest.LogCaptureFixture) -> None:
+    """On both ways, with a status that HTTP has for it, and with nothing in the log."""
+    compare_many(range(80))
+    assert not [each for each in caplog.records if each.levelname in ("ERROR", "CRITICAL")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "client"),
+    [
+        (["10.0.0.7"], "10.0.0.7"),
+        (["10.0.0.7", "127.0.0.1"], "10.0.0.7"),
+        (["1.2.3.4", "10.0.0.7"], "10.0.0.7"),
+        (["1.2.3.4, 5.6.7.8", "10.0.0.7, 127.0.0.1"], "10.0.0.7"),
+        (["1.2.3.4", "10.0.0.7:99"], "10.0.0.7"),
+    ],
+)
+def test_lines_of_forwarded_for_are_one_list(
+    servers: Any, watched: Watched, lines: list[str], client: str
+) -> None:
+    """Of which the last address that is no trusted proxy counts, so that none can be made up."""
+    clients: list[Any] = []
+    watched.observers[:] = [lambda each: clients.append(each.scope["client"][0])]
+    try:
+        both(servers, post("Connection: close", *(f"X-Forwarded-For: {each}" for each in lines)))
+    finally:
+        watched.observers.clear()
+    assert clients == [client] * 2
+
+
+# How many there may be.
+
+
+class Full:
+    """An application for two connections, with requests that take long."""
+
+    def __init__(self) -> None:
+        self.refused: list[int] = []
+        self.connection_limits = ConnectionLimits(
+            max_connections=2, count_refusal=self.refused.append
+        )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """See ASGI."""
+        await _slow(scope, receive, send)
+
+
+def test_idle_connections_make_room_for_new_ones() -> None:
+    """Those that have waited longest; so nobody can hold them all."""
+    app = Full()
+
+    async def story(loop: ClockLoop, reader: Any, writer: Any) -> None:
+        address = writer.get_extra_info("peername")[:2]
+        _, other = await asyncio.open_connection(*address)
+        await asyncio.sleep(0.05)
+        loop.ahead_s += 3
+        new_reader, new = await asyncio.open_connection(*address)
+        new.write(get("Connection: close"))
+        [answer] = await rest(new_reader)
+        assert answer.status == 200
+        assert await reader.read() == b""
+        new.close()
+        other.close()
+
+    told(app, Http1Protocol, story)
+    assert not app.refused
+
+
+def test_connection_without_room_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where all others are at work; the log says it once, and it is counted."""
+    app = Full()
+    Http1Protocol.refused = RefusedConnections()
+
+    async def story(loop: ClockLoop, _reader: Any, writer: Any) -> None:
+        address = writer.get_extra_info("peername")[:2]
+        writer.write(get(path="/long"))
+        _, other = await asyncio.open_connection(*address)
+        other.write(get(path="/long"))
+        await asyncio.sleep(0.05)
+        for _ in range(3):
+            new_reader, new = await asyncio.open_connection(*address)
+            [answer] = await rest(new_reader)
+            assert (answer.status, answer.closes) == (503, True)
+            new.close()
+        other.close()
+        loop.ahead_s += 400  # so that those at work are answered
+
+    told(app, Http1Protocol, story)
+    assert app.refused == [503] * 3
+    assert capsys.readouterr().out.count("connections_refused") == 1

@@ -32,6 +32,8 @@ from .output import out, plural, progress_bar
 
 SERVING = tuple(name for name in Settings.model_fields if name != "folder")
 BACKLOG = 2_048
+WORKER_TIMEOUT_S = 30
+"""How long a worker may take to start, or to say that it runs, on a machine that has much to do."""
 
 
 @with_settings(*SERVING, folder="The folder of documents; without it, what is in the store.")
@@ -139,6 +141,7 @@ def uvicorn_config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=settings.shutdown_timeout_s,
         backlog=BACKLOG,
+        timeout_worker_healthcheck=WORKER_TIMEOUT_S,
         **more,
     )
 
