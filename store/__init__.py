@@ -1,6 +1,7 @@
 """The document store: front matter in, immutable snapshots out. Knows nothing of GraphQL."""
 
 from . import model
+from .backup import back_up, backup_text, restore
 from .costs import filter_cost, query_cost
 from .cursors import BLANK, NOWHERE, START, TOKEN_BYTES, Bookmark, Cursors
 from .errors import (
@@ -17,6 +18,7 @@ from .errors import (
     StoreCorruptError,
     StoreError,
     StoreUnavailableError,
+    TargetExistsError,
     WindowError,
 )
 from .export import export_folder
@@ -48,6 +50,7 @@ from .query import (
     referencing,
 )
 from .repository import Batch, History, Repository, Snapshot, SourceFile
+from .salvage import Salvaged, accept_loss
 from .text import url_text
 from .tinydb_engine import TinyDBRepository
 from .update import LoadReport
@@ -95,6 +98,7 @@ __all__ = [
     "Refusal",
     "RefusedError",
     "Repository",
+    "Salvaged",
     "Severity",
     "Snapshot",
     "SourceFile",
@@ -102,12 +106,16 @@ __all__ = [
     "StoreCorruptError",
     "StoreError",
     "StoreUnavailableError",
+    "TargetExistsError",
     "TinyDBRepository",
     "Visibility",
     "Window",
     "WindowError",
     "Written",
+    "accept_loss",
     "all_of",
+    "back_up",
+    "backup_text",
     "canonical_url",
     "check_folder",
     "domain_key",
@@ -120,6 +128,7 @@ __all__ = [
     "of_topic",
     "query_cost",
     "referencing",
+    "restore",
     "topic_slug",
     "url_text",
 ]
