@@ -13,6 +13,7 @@ from store import (
     Repository,
     StoreUnavailableError,
     TinyDBRepository,
+    accept_loss,
 )
 from store.atomic_file import make_folder
 from store.errors import remedy_of
@@ -21,20 +22,39 @@ from .logs import get_logger
 from .settings import Settings
 
 
-def open_store(settings: Settings, *, must_exist: bool = False) -> TinyDBRepository:
+def open_store(
+    settings: Settings, *, must_exist: bool = False, loss_is_accepted: bool = False
+) -> TinyDBRepository:
     """The embedded store that the settings name, made where it is not there yet.
 
+    `loss_is_accepted`: of a damaged one, what can be read of it.
     Raises: StoreUnavailableError: it cannot be opened, or is not there and must be.
         StoreCorruptError.
     """
-    path = settings.store_path
-    if must_exist and not path.exists():
-        raise StoreUnavailableError(
-            f"There is no store at {path}. Make one with: newsgraph load DIR --store {path}"
-        )
+    path = require_store(settings) if must_exist else settings.store_path
+    if loss_is_accepted and path.parent.exists():
+        salvaged = accept_loss(path, settings.lock_timeout_s)
+        if salvaged is not None:
+            get_logger().warning(
+                "loss_accepted",
+                articles=salvaged.articles,
+                lost_documents=salvaged.documents,
+                lost_lines=salvaged.lines,
+                kept=[str(kept) for kept in salvaged.kept],
+            )
     if settings.store is None:
         make_own_folder(path.parent)
     return TinyDBRepository.open(path, wait_s=settings.lock_timeout_s)
+
+
+def require_store(settings: Settings) -> Path:
+    """Where the store is that the settings name. Raises: StoreUnavailableError: nowhere."""
+    path = settings.store_path
+    if not path.exists() and not path.with_name(f"{path.name}.log").exists():
+        raise StoreUnavailableError(
+            f"There is no store at {path}. Make one with: newsgraph load DIR --store {path}"
+        )
+    return path
 
 
 def make_own_folder(folder: Path) -> None:

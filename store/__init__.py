@@ -1,6 +1,7 @@
 """The document store: front matter in, immutable snapshots out. Knows nothing of GraphQL."""
 
 from . import model
+from .backup import back_up, backup_text, restore
 from .costs import (
     NO_SEARCH,
     SearchEstimate,
@@ -24,6 +25,7 @@ from .errors import (
     StoreCorruptError,
     StoreError,
     StoreUnavailableError,
+    TargetExistsError,
     WindowError,
 )
 from .export import export_folder
@@ -55,6 +57,7 @@ from .query import (
     referencing,
 )
 from .repository import Batch, History, Repository, Snapshot, SourceFile
+from .salvage import Salvaged, accept_loss
 from .text import url_text
 from .tinydb_engine import TinyDBRepository
 from .update import LoadReport
@@ -103,6 +106,7 @@ __all__ = [
     "Refusal",
     "RefusedError",
     "Repository",
+    "Salvaged",
     "SearchEstimate",
     "Severity",
     "Snapshot",
@@ -111,12 +115,16 @@ __all__ = [
     "StoreCorruptError",
     "StoreError",
     "StoreUnavailableError",
+    "TargetExistsError",
     "TinyDBRepository",
     "Visibility",
     "Window",
     "WindowError",
     "Written",
+    "accept_loss",
     "all_of",
+    "back_up",
+    "backup_text",
     "canonical_url",
     "check_folder",
     "condition_estimate",
@@ -131,6 +139,7 @@ __all__ = [
     "order_estimate",
     "query_cost",
     "referencing",
+    "restore",
     "topic_slug",
     "url_text",
 ]

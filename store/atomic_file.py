@@ -10,8 +10,11 @@ import contextlib
 import errno
 import logging
 import os
+import shutil
+import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +30,7 @@ _REMEDIES = {
     errno.EROFS: "The file system is read-only: mount it for writing or choose another place.",
     errno.ENOENT: "Create the folder first, or choose another place.",
     errno.ENOTDIR: "A part of the path is no folder: choose another place.",
+    errno.ELOOP: "A link is in the place of one of its files: put the file itself there.",
     errno.EISDIR: "That is a folder: name a file in it.",
 }
 _STOPPED = "If that process is stopped, let it go on (kill -CONT) or end it."
@@ -48,6 +52,15 @@ def signature(path: Path) -> Signature | None:
         return _signature(os.stat(path))  # noqa: PTH116 - several times faster, on a hot path
     except FileNotFoundError:
         return None
+
+
+def check_regular(handle: int) -> None:
+    """Raise where an open file is none: OSError for a folder, ValueError for a pipe or a device."""
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise ValueError("it is not a regular file")
 
 
 def _signature(found: os.stat_result) -> Signature:
@@ -80,13 +93,17 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> Signature:
     return written
 
 
-def write_aside(path: Path, chunks: Iterable[bytes], *, like: Path | None = None) -> Signature:
+def write_aside(
+    path: Path, chunks: Iterable[bytes], *, like: Path | None = None, private: bool = False
+) -> Signature:
     """The first half of `replace_file`: the new file's state, once it is in place.
 
-    It has the old one's mode, or that of `like`. Raises: OSError: nothing is left of it.
+    It has the old one's mode, or that of `like`; `private`: nobody else may read it in any case.
+    Raises: OSError: nothing is left of it.
     """
+    mode = _PRIVATE if private else _mode(path) or _mode(like or path)
     try:
-        return _write(_aside(path), chunks, _stat(path), _mode(path) or _mode(like or path))
+        return _write(_aside(path), chunks, _stat(path), mode)
     except BaseException:
         discard_aside(path)
         raise
@@ -111,6 +128,35 @@ def put_in_place(path: Path, written: Signature) -> None:
         raise OutcomeUnknownError(
             f"The disk did not confirm that {path} was replaced: {error.strerror or error}."
         ) from error
+
+
+def keep_aside(path: Path, log_path: Path) -> Sequence[Path]:
+    """Copy a store's file and its log to other names, under which they are a store of their own.
+
+    What is no file, such as a folder, is moved there. Returns the new paths. Raises: OSError.
+    """
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+    target = path.with_name(f"{path.name}.kept-{stamp}")
+    kept = []
+    for old, new in ((path, target), (log_path, target.with_name(f"{target.name}.log"))):
+        if old.is_file():
+            _keep(old, new)
+        elif os.path.lexists(old):
+            old.rename(new)
+        else:
+            continue
+        kept.append(new)
+    flush_folder(path.parent)
+    return kept
+
+
+def _keep(old: Path, new: Path) -> None:
+    shutil.copy2(old, new)
+    handle = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def discard_aside(path: Path) -> None:

@@ -5,12 +5,15 @@ one that a crash has torn is told from a good one:
 
     {"crc32":2790551,"record":{"before":"…","version":"…","revision":7,"puts":[…],"changes":[…]}}
 
-The first line says what the log goes on from. The log is only ever appended to; when the store's
-file takes in what it holds, another file takes its place.
+The first line names the store's file that the log goes on from, by its checksum. The log is only
+ever appended to. When the store's file takes in what it holds, a line of the log names the file
+that is to come, before that is put in place and then a new log: so the file belongs to both, and to
+no older copy of the log.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import weakref
@@ -21,7 +24,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .atomic_file import Signature
+from .atomic_file import Signature, check_regular
 from .errors import OutcomeUnknownError
 from .model import Article, Change, Diagnostic, TopicDefinition, Value, Visibility
 from .repository import SourceFile
@@ -43,13 +46,31 @@ class Place(NamedTuple):
 class Header(Value, frozen=True, kw_only=True):
     """The log's first line: it goes on from the state `after`, which is in this very file.
 
-    `repeats`: what follows stood before in another log, from this place to its end.
+    Attributes:
+        checkpoint: The file; None: there is none yet.
+        file: The file's checksum; None where the file has none.
+        repeats: What follows stood before in another log, from this place to its end.
     """
 
     format: int
     after: str
-    checkpoint: Signature
+    checkpoint: Signature | None = None
+    file: str | None = None
     repeats: Place | None = None
+
+
+class TakenIn(Value, frozen=True, kw_only=True):
+    """A line of the log: from here on it may go on from another file, which holds this state.
+
+    Attributes:
+        taken_in: The checksum of that file.
+        version: The name of the state that it holds.
+        is_ahead: That state does not stand in this log.
+    """
+
+    taken_in: str
+    version: str
+    is_ahead: bool = False
 
 
 class Record(Value, frozen=True, kw_only=True):
@@ -95,11 +116,15 @@ class _Encoded(Record, frozen=True, kw_only=True):
 
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_header = msgspec.json.Decoder(Header).decode
+_decode_taken_in = msgspec.json.Decoder(TakenIn).decode
 _decode_encoded = msgspec.json.Decoder(_Encoded).decode
 _decode_article = msgspec.json.Decoder(Article).decode
 
 
-def text_of(value: Header | Record) -> bytes:
+_TAKEN_IN = b'{"takenIn":'
+
+
+def text_of(value: Header | Record | TakenIn) -> bytes:
     """A record as it stands in its line."""
     return msgspec.json.encode(value)
 
@@ -117,6 +142,19 @@ def line_of(text: bytes) -> bytes:
     return b'{"crc32":%d,"record":%b}\n' % (zlib.crc32(text), text)
 
 
+def header_in(line: bytes) -> Header:
+    """The header in a log's first line. Raises: ValueError: it is not as it was written."""
+    return _decode_header(_text_in(line))
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        _text_in(line)
+    except ValueError:
+        return False
+    return True
+
+
 def _text_in(line: bytes) -> msgspec.Raw:
     """The text of the record in a line. Raises: ValueError: it is not as it was written."""
     found = _decode_line(line)
@@ -126,15 +164,28 @@ def _text_in(line: bytes) -> msgspec.Raw:
 
 
 class Tail(msgspec.Struct, frozen=True):
-    """A part of a log, to its end: the records, where the next one belongs, and what is torn."""
+    """A part of a log, to its end: the entries, where the next one belongs, and what is torn."""
 
-    records: Sequence[Record]
+    entries: Sequence[Record | TakenIn]
     end: int
     torn_bytes: int
 
 
+def entry_in(line: bytes) -> Record | TakenIn:
+    """The entry in a line. Raises: ValueError: it is not as it was written."""
+    text = _text_in(line)
+    return _decode_taken_in(text) if memoryview(text)[:11] == _TAKEN_IN else read_back(text)
+
+
 class Log:
-    """A log, open to be read, even when another file has taken its place."""
+    """A log, open to be read, even when another file has taken its place.
+
+    Attributes:
+        inode: Its file's.
+        header: What its first line says.
+        start: Where its second line begins.
+        crc32: The checksum of its first line, which tells it from any other log.
+    """
 
     def __init__(self, path: Path, handle: int) -> None:
         self._path = path
@@ -142,12 +193,16 @@ class Log:
         self._appended: int | None = None
         weakref.finalize(self, os.close, handle)
         self.inode = os.fstat(handle).st_ino
-        first = self._bytes(0, _HEADER_BYTES).split(b"\n", 1)[0]
         try:
-            self.header = _decode_header(_text_in(first))
-        except ValueError as error:
-            raise DamagedLineError(1, str(error)) from error
+            check_regular(handle)
+            first, line_break, _ = self._bytes(0, _HEADER_BYTES).partition(b"\n")
+            if not line_break:
+                raise ValueError("it ends within that line" if first else "the log is empty")
+            self.header = header_in(first)
+        except (ValueError, IsADirectoryError) as error:
+            raise DamagedLineError(1, getattr(error, "strerror", None) or str(error)) from error
         self.start = len(first) + 1
+        self.crc32 = zlib.crc32(first)
 
     @classmethod
     def open(cls, path: Path) -> Log | None:
@@ -156,28 +211,40 @@ class Log:
         Raises: OSError. DamagedLineError: it does not begin as a log.
         """
         try:
-            return cls(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+            return cls(
+                path, os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            )
         except FileNotFoundError:
             return None
 
+    @property
+    def size_bytes(self) -> int:
+        """How large it is now."""
+        return os.fstat(self._handle).st_size
+
     def read(self, offset: int, end: int | None = None) -> Tail:
-        """The records from here on, to the end; what is not yet a whole line is left out.
+        """The entries from here on, to the end; what is not yet a whole line is left out.
 
         Raises: OSError. DamagedLineError.
         """
-        size = os.fstat(self._handle).st_size if end is None else end
-        data = self._bytes(offset, size - offset)
+        data = self._bytes(offset, (self.size_bytes if end is None else end) - offset)
         *lines, rest = data.split(b"\n")
-        records = []
+        entries = []
         for number, line in enumerate(lines, start=2):
             try:
-                records.append(read_back(_text_in(line)))
+                entries.append(entry_in(line))
             except ValueError as error:
                 # Blocks that did not reach the disk before the machine lost power read as zeros.
                 if number <= len(lines) or rest or b"\0" not in line:
                     raise DamagedLineError(number, str(error)) from error
                 rest = line + b"\n"
-        return Tail(records, offset + len(data) - len(rest), len(rest))
+        if rest[-1:] != b"\0" and _is_whole(rest[:-1]):
+            raise DamagedLineError(len(lines) + 2, "it does not end with a line break")
+        return Tail(entries, offset + len(data) - len(rest), len(rest))
+
+    def number_of(self, offset: int) -> int:
+        """The number of the line that begins here."""
+        return self._bytes(0, offset).count(b"\n") + 1
 
     def place_of(self, other: Log, offset: int) -> int | None:
         """Where this log goes on from a place in another one, whose end it repeats; or None."""
@@ -186,9 +253,9 @@ class Log:
             return None
         return self.start + offset - repeats.offset
 
-    def raw(self, offset: int) -> Iterator[bytes]:
-        """The lines from here on, as they are, in pieces."""
-        while piece := os.pread(self._handle, _PIECE_BYTES, offset):
+    def raw(self, offset: int, end: int) -> Iterator[bytes]:
+        """The lines from here on up to an end, as they are, in pieces."""
+        while piece := os.pread(self._handle, min(_PIECE_BYTES, end - offset), offset):
             yield piece
             offset += len(piece)
 
@@ -210,6 +277,19 @@ class Log:
                     f"The disk failed while {self._path} was written: {failure}."
                 ) from failure
             raise
+
+    def end_of_lines(self, offset: int) -> int:
+        """Where the last whole line behind a place ends."""
+        end = offset
+        for piece in self.raw(offset, self.size_bytes):
+            end = offset + piece.rfind(b"\n") + 1 if b"\n" in piece else end
+            offset += len(piece)
+        return end
+
+    def take_back(self, end: int) -> None:
+        """Remove what was added behind this place. To be called when locked."""
+        with contextlib.suppress(OSError):  # the next writer does not mind it
+            os.ftruncate(self._opened_to_append(), end)
 
     def cut(self, end: int) -> None:
         """Remove what a crash has left behind the last whole line. To be called when locked."""

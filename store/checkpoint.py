@@ -23,7 +23,7 @@ from .versions import new_versions
 Values = Mapping[int, Any]
 """The documents of one table as values, by number."""
 
-_DECODERS: Mapping[str, msgspec.json.Decoder[Any]] = {
+DECODERS: Mapping[str, msgspec.json.Decoder[Any]] = {
     "articles": msgspec.json.Decoder(Article),
     "topics": msgspec.json.Decoder(TopicDefinition),
     "sources": msgspec.json.Decoder(SourceFile),
@@ -38,7 +38,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
     tables: Tables = {}
     values: Mapping[str, Values] = msgspec.field(
-        default_factory=lambda: {name: {} for name in _DECODERS}
+        default_factory=lambda: {name: {} for name in DECODERS}
     )
     meta: Meta = Meta(format=FORMAT)
 
@@ -81,8 +81,10 @@ class Checkpoint(msgspec.Struct, frozen=True):
             key = blake2b(name, digest_size=KEY_BYTES, person=b"cursor key").digest()
         return old if key in (None, old.key) else Cursors(key)
 
-    def of(self, state: State, log: str, pause_s: float = 0) -> Checkpoint:
+    def of(self, state: State, log: str | None, pause_s: float = 0) -> Checkpoint:
         """The file for a state that stands in the log where the state named `log` does.
+
+        None for `log`: the file is a whole store without a log.
 
         Costs what differs from this one, and flat copies; with pauses, for others in between.
         """
@@ -139,12 +141,14 @@ def read_checkpoint(path: Path, known: Checkpoint) -> Checkpoint:
     Raises: StoreCorruptError. OSError.
     """
     tables = read_tables(path)
+    if not tables:
+        return Checkpoint()
     try:
         values = {
             name: _values(
                 name, tables.get(name, {}), known.tables.get(name, {}), known.values[name]
             )
-            for name in _DECODERS
+            for name in DECODERS
         }
         _check_numbers(values["articles"])
     except ValueError as error:  # what decoders raise, too
@@ -154,7 +158,7 @@ def read_checkpoint(path: Path, known: Checkpoint) -> Checkpoint:
 
 def _values(name: str, documents: Documents, before: Documents, known: Values) -> Values:
     """The documents of a table as values; those that are as `before` are not decoded again."""
-    decode = _DECODERS[name].decode
+    decode = DECODERS[name].decode
     return {
         int(number): known[int(number)] if before.get(number) == document else decode(document)
         for number, document in documents.items()

@@ -9,6 +9,7 @@
     │   └── EditedError       somebody changed its file, which nobody has read yet
     ├── RefusedError          what the caller wants to write cannot be taken, and why
     ├── KeyReusedError        the key of a write stands for another request
+    ├── TargetExistsError     a backup would be written over something
     ├── FolderNotEmptyError   a folder to write into holds files already
     ├── StoreCorruptError     the store's file cannot be read as one
     ├── StoreUnavailableError the store cannot be read or written now (disk full, gone)
@@ -112,6 +113,12 @@ class FolderNotEmptyError(StoreError):
     """What is to be written would mix with the files that a folder holds already."""
 
     code = "FOLDER_NOT_EMPTY"
+
+
+class TargetExistsError(StoreError):
+    """What is to be written would go over a file that is there already."""
+
+    code = "TARGET_EXISTS"
 
 
 class StoreCorruptError(StoreError):

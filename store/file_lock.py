@@ -30,7 +30,9 @@ NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 HOLDER_AT = 8
 """Where a lock file names the process that has its lock; what stands before is for other uses."""
 
-_HOLDER_BYTES = 24  # as text, with a line break
+HOLDER_BYTES = 24
+"""How long that is, as text with a line break."""
+
 _NETWORK = frozenset(
     "9p afs cifs davfs fuse.davfs2 fuse.gcsfuse fuse.glusterfs fuse.rclone fuse.s3fs fuse.sshfs "
     "ncpfs nfs nfs4 prl_fs smb2 smb3 smbfs vboxsf".split()
@@ -62,7 +64,7 @@ def try_lock(path: Path, *, makes: bool = True, waits: bool = False) -> int | No
 def opened(path: Path, *, makes: bool = True) -> int:
     """The open file to be locked, which is made if it is not there. Raises: OSError."""
     flags = os.O_RDWR | os.O_CREAT if makes else os.O_RDONLY
-    return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
 
 
 def lock_now(handle: int, *, waits: bool = False) -> bool:
@@ -126,14 +128,14 @@ def lock_file(path: Path) -> Path:
 def name_holder(handle: int) -> None:
     """Write into a lock file who has its lock: this process."""
     with contextlib.suppress(OSError):  # it only helps people, and the disk may be full
-        os.pwrite(handle, b"%*d\n" % (_HOLDER_BYTES - 1, os.getpid()), HOLDER_AT)
+        os.pwrite(handle, b"%*d\n" % (HOLDER_BYTES - 1, os.getpid()), HOLDER_AT)
 
 
 def holder(path: Path) -> int | None:
     """The process that was the last to lock a file's lock file, where that is known."""
     try:
         with lock_file(path).open("rb") as file:
-            return int(file.read()[HOLDER_AT:])
+            return int(file.read()[HOLDER_AT : HOLDER_AT + HOLDER_BYTES])
     except (OSError, ValueError):
         return None
 

@@ -6,9 +6,11 @@ takes in what the log holds and puts a new log in its place:
 
 1. aside, while others go on appending: the store's file for a state that stands in the log,
 2. in a turn: aside, the new log, which names that file and repeats what was appended meanwhile,
-3. the file is put in place, then the log.
+3. a line is added to the old log, which names the file that takes it in,
+4. the file is put in place, then the log.
 
-A crash after any step is harmless: a file that is newer than its log says where it stands in it.
+A crash after any step is harmless: both logs name the file. A log that does not name it is another
+store's, or an older or a newer copy, and is refused, as is a file whose log is missing.
 The lock file may be removed at any time: the log is locked as well, by who appends to it or
 replaces it. Nobody waits without bound, since a process may be stopped in its turn.
 Everything here blocks: it is for threads.
@@ -22,24 +24,36 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from .atomic_file import (
     Signature,
     discard_aside,
+    keep_aside,
     put_in_place,
     remove_leftovers,
     signature,
     unavailable,
     write_aside,
 )
-from .change_log import FORMAT, DamagedLineError, Header, Log, Place, line_of, text_of
+from .change_log import (
+    FORMAT,
+    DamagedLineError,
+    Header,
+    Log,
+    Place,
+    Record,
+    TakenIn,
+    line_of,
+    text_of,
+)
 from .checkpoint import Checkpoint, read_checkpoint
-from .committed import Committed, end_in, is_about, mark_of
+from .committed import Committed, Receipt, end_in, is_about, mark_of, receipt_of
 from .cursors import Cursors
 from .errors import OutcomeUnknownError, StoreCorruptError, StoreUnavailableError
 from .file_lock import (
@@ -60,7 +74,8 @@ from .owner_file import OwnerFile
 from .snapshot import IndexedSnapshot
 from .state import State
 from .steps import PAUSE_S, finish, free, paced
-from .tinydb_storage import Tables, text_of_tables
+from .tinydb_storage import FORMAT as FILE_FORMAT
+from .tinydb_storage import REMEDY, Meta, StoreText, Tables
 
 LOG_BYTES = 4 << 20
 """How large the log may grow, where the store's file is not larger itself."""
@@ -291,8 +306,7 @@ class StoreFiles:
 
     def commit(self, turn: Turn, known: Known) -> Known:
         """Let all processes see what was written. Some microseconds."""
-        mark = mark_of(known.log.inode, known.end) if known.log else 0
-        return msgspec.structs.replace(known, mark=self._commit(turn.lock, mark))
+        return msgspec.structs.replace(known, mark=self._commit(turn.lock, known.log, known.end))
 
     def wants_checkpoint(self, known: Known) -> bool:
         """Whether the log has grown beyond its bounds."""
@@ -343,6 +357,48 @@ class StoreFiles:
         if self._owner is not None:
             self._owner.give_up()
 
+    def read(self) -> State:
+        """The state that the files hold, by themselves. Writes nothing.
+
+        Raises: StoreCorruptError. StoreUnavailableError.
+        """
+        return self._read(self._nothing(), self._mark()).state
+
+    def put(self, state: State) -> Sequence[Path]:
+        """Put a state in the place of whatever the files hold, and keep those aside: their paths.
+
+        Raises: StoreUnavailableError. OutcomeUnknownError.
+        """
+        with unavailable("replace", self.path), contextlib.ExitStack() as held:
+            waited(lambda: self._try_lock_checkpoint(held) or None, self.wait_s, self.path)
+            lock = waited(self._try_lock, self.wait_s, self.path)
+            held.callback(lock.close)
+            kept = keep_aside(self.path, self.log_path)
+            known = self._present_log()
+            base = Checkpoint().of(state, known.state.name)
+            file = self._write_aside(base.tables, 0, gives_up=False)
+            with self._discarded_on_error():
+                if known.log is None:
+                    self.log_path.unlink(missing_ok=True)
+                self._replace(known, state, file)
+            log = Log.open(self.log_path)
+            self._commit(lock, log, log.start if log else 0)
+        return kept
+
+    def _present_log(self) -> Known:
+        """The log that is there, if it can be read, and the name of the state at its end."""
+        try:
+            log = Log.open(self.log_path)
+            if log is None:
+                return Known()
+            tail = log.read(log.start)
+        except DamagedLineError:
+            return Known()
+        log.cut(tail.end)
+        names = [each.version for each in tail.entries if isinstance(each, Record)]
+        meta = Meta(format=FILE_FORMAT, version=names[-1] if names else log.header.after)
+        return Known(Checkpoint(meta=meta).state(State()), None, log, tail.end)
+
     def _bound(self, known: Known) -> int:
         size_bytes = known.checkpoint.size_bytes if known.checkpoint else 0
         return max(self._log_bytes, size_bytes)
@@ -358,17 +414,35 @@ class StoreFiles:
             return self._mark()
         with contextlib.closing(lock):
             try:
+                receipt = self._receipt()
                 log = Log.open(self.log_path)
-                mark = mark_of(log.inode, log.read(log.start).end) if log else 0
+                end = log.read(log.start).end if log else 0
+                if log:
+                    self._check_whole(receipt, log, end, None)
             except DamagedLineError:
                 return 0  # whoever reads it will say what is wrong
-            return self._commit(lock, mark)
+            return self._commit(lock, log, end)
 
-    def _commit(self, lock: WriteLock, mark: int) -> int:
+    def _commit(self, lock: WriteLock, log: Log | None, end: int) -> int:
         """Have the mark written, and return how this process sees it."""
         if self._owner is not None:
             return 0
-        return self.committed.write(lock.handle, mark)
+        mark = mark_of(log.inode, end) if log else 0
+        receipt = receipt_of(log, end, self.path) if log else None
+        return self.committed.write(lock.handle, mark, receipt)
+
+    def _receipt(self) -> Receipt | None:
+        """How far the log was committed. To be read before the log, which may grow meanwhile."""
+        return None if self._owner is not None else self.committed.receipt()
+
+    def _check_whole(self, receipt: Receipt | None, log: Log, end: int, limit: int | None) -> None:
+        """Raise DamagedLineError where a log that was read up to `limit` ends before it should."""
+        if receipt is None or not receipt.is_about(log, self.path):
+            return
+        least = receipt.end if limit is None else min(limit, receipt.end)
+        if end < least:
+            missing = f"what was committed is missing from here on, {least - end:,} bytes"
+            raise DamagedLineError(log.number_of(end), missing)
 
     def _try_lock(self, *, waits: bool = False) -> WriteLock | None:
         """Be the only writer; None: another is. Raises: OSError. StoreUnavailableError.
@@ -408,10 +482,12 @@ class StoreFiles:
             return False
         return True
 
-    def _write_aside(self, tables: Tables, pause_s: float, *, gives_up: bool) -> Signature:
-        """Write the store's next file, to be put in place; its state there. Raises: OSError."""
-        pieces = paced(text_of_tables(tables), pause_s)
-        return write_aside(self.path, self._while_wanted(pieces) if gives_up else pieces)
+    def _write_aside(self, tables: Tables, pause_s: float, *, gives_up: bool) -> _File:
+        """Write the store's next file, to be put in place. Raises: OSError."""
+        text = StoreText(tables)
+        pieces = paced(text, pause_s)
+        found = write_aside(self.path, self._while_wanted(pieces) if gives_up else pieces)
+        return _File(found, text.checksum)
 
     def _while_wanted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:
@@ -422,27 +498,30 @@ class StoreFiles:
     def _written_whole(self, known: Known, state: State, *, gives_up: bool = False) -> Known:
         """Make a checkpoint of a state that need not be in the log. In a whole turn."""
         base = self._base.of(state, known.state.name)
-        found = self._write_aside(base.tables, 0, gives_up=gives_up)
+        file = self._write_aside(base.tables, 0, gives_up=gives_up)
         try:
             with self._discarded_on_error():
-                self._replace(state, found)
+                self._replace(known, state, file)
         except _OldLogError:  # it is done: the file says where it stands in the log that is there
             return self._read(known, None)
         self._go_on_from(base)
         log = Log.open(self.log_path)
-        return Known(state, found, log, log.start if log else 0)
+        return Known(state, file.signature, log, log.start if log else 0)
 
     def _take_in(self, known: Known) -> None:
         base = self._base.of(known.state, known.state.name, PAUSE_S)
-        found = self._write_aside(base.tables, PAUSE_S, gives_up=True)
+        file = self._write_aside(base.tables, PAUSE_S, gives_up=True)
         with self._discarded_on_error(), contextlib.closing(self._checkpoint_lock()) as lock:
             log = signature(self.log_path)
             if known.log is None or log is None or log.inode != known.log.inode:
                 discard_aside(self.path)  # another process has done it meanwhile
                 return
-            repeats = Place(known.log.inode, known.end)
-            new = self._replace(known.state, found, known.log.raw(known.end), repeats)
-            self._commit(lock, mark_of(new.inode, new.size_bytes))
+            end = known.log.end_of_lines(known.end)
+            known.log.cut(end)
+            whole = msgspec.structs.replace(known, end=end)
+            self._replace(whole, known.state, file, Place(known.log.inode, known.end))
+            new = Log.open(self.log_path)
+            self._commit(lock, new, new.size_bytes if new else 0)
         self._go_on_from(base, PAUSE_S)
 
     def _go_on_from(self, base: Checkpoint, pause_s: float = 0) -> None:
@@ -457,32 +536,60 @@ class StoreFiles:
             self.is_awaiting_turn = False
 
     def _replace(
-        self,
-        state: State,
-        found: Signature,
-        lines: Iterable[bytes] = (),
-        repeats: Place | None = None,
-    ) -> Signature:
-        """Put the file that was written aside in place, and a log that goes on from it: its state
-        is what this returns.
+        self, known: Known, state: State, file: _File, repeats: Place | None = None
+    ) -> None:
+        """Put the file that was written aside in place, and a log that goes on from it.
 
-        Raises: OSError: neither is. _OldLogError. OutcomeUnknownError.
+        `known`: what is there, all of it. `repeats`: from where on the new log repeats the old one.
+        Raises: OSError: neither is in place. _OldLogError. OutcomeUnknownError.
         """
-        header = Header(format=FORMAT, after=state.name, checkpoint=found, repeats=repeats)
-        first = line_of(text_of(header))
-        log = write_aside(self.log_path, chain([first], lines), like=self.path)
+        is_ahead = state is not known.state and repeats is None
+        entry = TakenIn(taken_in=file.checksum, version=state.name, is_ahead=is_ahead)
+        taken_in = line_of(text_of(entry))
+        header = Header(
+            format=FORMAT,
+            after=state.name,
+            checkpoint=file.signature,
+            file=file.checksum,
+            repeats=repeats,
+        )
+        log = known.log if signature(self.log_path) else None
+        if log is not None:
+            log.append(known.end, taken_in)
+        else:
+            self._make_log(known, taken_in)
         try:
-            put_in_place(self.path, found)
+            lines = [line_of(text_of(header))]
+            if known.log is not None and repeats is not None:
+                lines += known.log.raw(repeats.offset, known.end + len(taken_in))
+            new_log = write_aside(self.log_path, lines, like=self.path)
+            put_in_place(self.path, file.signature)
+        except OSError:
+            discard_aside(self.log_path)
+            if log is not None:
+                log.take_back(known.end)
+            raise
         except BaseException:
             discard_aside(self.log_path)
             raise
         try:
-            put_in_place(self.log_path, log)
+            put_in_place(self.log_path, new_log)
         except (OSError, OutcomeUnknownError) as error:
             raise _OldLogError(
                 f"Cannot replace the log {self.log_path}: {error}. Look at the disk."
             ) from error
-        return log
+
+    def _make_log(self, known: Known, taken_in: bytes) -> None:
+        """Put a log in place, where none is, that leads from the file that is there to the next."""
+        if known.log is not None:  # it was removed, and is still open here
+            before: Iterable[bytes] = known.log.raw(0, known.end)
+        else:
+            file = signature(self.path)
+            checksum = self._base.meta.checksum if file else None
+            header = Header(format=FORMAT, after=known.state.name, checkpoint=file, file=checksum)
+            before = [line_of(text_of(header))]
+        log = write_aside(self.log_path, chain(before, [taken_in]), like=self.path)
+        put_in_place(self.log_path, log)
 
     @contextlib.contextmanager
     def _discarded_on_error(self) -> Iterator[None]:
@@ -494,7 +601,8 @@ class StoreFiles:
 
     def _follow(self, known: Known, mark: int | None) -> Known:
         """The newest state; None for `mark`: of all that is there, whether committed or not."""
-        if not self.is_current(known):
+        file, log = self._signatures()
+        if not known.is_all(file, log) or (known.log and log is None):
             try:
                 known = self._read_on(known, mark)
             except (_OtherFilesError, DamagedLineError):
@@ -506,11 +614,13 @@ class StoreFiles:
         old = known.log
         if old is None:
             raise _OtherFilesError
+        receipt = self._receipt()
         now = signature(self.log_path)
         if now is not None and now.inode == old.inode and now.size_bytes < known.end:
             raise _OtherFilesError  # a backup was copied over it
         # Looked at first: a log that was replaced is finished, so its rest is read to the end.
         known = self._replayed(known, old, known.end, _end(mark, old))
+        self._check_whole(receipt, old, known.end, _end(mark, old))
         if now is None or now.inode == old.inode:
             if signature(self.path) not in (None, known.checkpoint):
                 raise _OtherFilesError
@@ -531,8 +641,8 @@ class StoreFiles:
                     return self._read_files(known.state, mark)
                 except DamagedLineError as damage:
                     error = self._damaged(damage)
-                except _OtherFilesError:
-                    error = self._strange()
+                except _OtherFilesError as reason:
+                    error = self._strange(reason)
             if self._signatures() == before:
                 if mark is None:
                     raise error
@@ -540,16 +650,23 @@ class StoreFiles:
 
     def _read_files(self, old: State, mark: int | None) -> Known:
         # Opened first: what is appended from now on will be found behind its end.
+        receipt = self._receipt()
         log = Log.open(self.log_path)
         found = signature(self.path)
         base = read_checkpoint(self.path, self._base)
         self._go_on_from(base)
-        if found is None and (log is None or not log.read(log.start).records):
-            return self._nothing()  # the file was removed, and all that was written with it
+        if found is None:
+            if log is None or (log.header.checkpoint is None and not _records(log)):
+                return self._nothing()
+            raise _OtherFilesError("The file is missing.")
         known = Known(base.state(old), found)
         if log is None:
+            if base.meta.checksum and base.meta.log is not None:
+                raise _OtherFilesError("The log is missing, with what was written last.")
             return known
-        return self._replayed(known, log, log.start, _end(mark, log), base.meta.log)
+        known = self._replayed(known, log, log.start, _end(mark, log), base.meta)
+        self._check_whole(receipt, log, known.end, _end(mark, log))
+        return known
 
     def _nothing(self) -> Known:
         """What is known of a store that has no file, which will have a key of its own."""
@@ -557,9 +674,9 @@ class StoreFiles:
         return Known(State(snapshot))
 
     def _replayed(
-        self, known: Known, log: Log, start: int, end: int | None, also: str | None = None
+        self, known: Known, log: Log, start: int, end: int | None, file: Meta | None = None
     ) -> Known:
-        """What a log says beyond a known state, which stands in it by its own name or as `also`.
+        """What a log says beyond a known state, which stands in it by its own name or as `file`.
 
         `end`: how far to read; None reads all.
 
@@ -567,16 +684,27 @@ class StoreFiles:
         """
         version = known.state.name
         tail = log.read(start, end)
-        first = log.header.after if start == log.start else version
-        names = [first, *(record.version for record in tail.records)]
-        places = [place for place, name in enumerate(names) if name in (version, also)]
-        if not places:
+        lines = [
+            (number, entry)
+            for number, entry in enumerate(tail.entries, start=2)
+            if isinstance(entry, Record)
+        ]
+        if file is None and any(isinstance(e, TakenIn) and e.is_ahead for e in tail.entries):
             raise _OtherFilesError
-        records = tail.records[places[-1] :]
-        for record in records:
+        states = [log.header.after if start == log.start else version]
+        states += [record.version for _, record in lines]
+        names = {version} if file is None else _names(tail.entries, log.header, file)
+        places = [place for place, name in enumerate(states) if name in names]
+        if not places:
+            raise _OtherFilesError(_NOT_ITS_LOG)
+        lines = lines[places[-1] :]
+        for number, record in lines:
             if record.before != version:
-                raise _OtherFilesError
+                if file is None:
+                    raise _OtherFilesError
+                raise DamagedLineError(number, "it does not go on from the one before it")
             version = record.version
+        records = [record for _, record in lines]
         state = finish(known.state.after(records, self.history_limit))
         return Known(state, known.checkpoint, log, tail.end, known.mark)
 
@@ -586,16 +714,42 @@ class StoreFiles:
     def _damaged(self, damage: DamagedLineError) -> StoreCorruptError:
         return StoreCorruptError(
             f"Line {damage.number} of the store's log {self.log_path} is damaged: {damage}. "
-            f"Nothing was changed. Put a backup of {self.path.name} and its log in their place. "
-            "Or keep a copy, and remove that line and those after it, with what they wrote."
+            f"{REMEDY}"
         )
 
-    def _strange(self) -> StoreCorruptError:
+    def _strange(self, reason: _OtherFilesError) -> StoreCorruptError:
         return StoreCorruptError(
             f"The store {self.path} and its log {self.log_path.name} do not belong together: one "
-            "was replaced or removed without the other. Nothing was changed. Put back the one that "
-            f"is missing, or move the log aside (mv) to go on from {self.path.name} alone."
+            f"was replaced or removed without the other. {reason} Put back the one that is "
+            f"missing. {REMEDY}"
         )
+
+
+def _records(log: Log) -> Sequence[Record]:
+    return [each for each in log.read(log.start).entries if isinstance(each, Record)]
+
+
+class _File(NamedTuple):
+    """A store's file that was written aside: what it will be in place, and its checksum."""
+
+    signature: Signature
+    checksum: str
+
+
+_NOT_ITS_LOG = "The log does not name the file: it is another one's."
+
+
+def _names(
+    entries: Sequence[Record | TakenIn], header: Header, file: Meta
+) -> Collection[str | None]:
+    """By which names the state of a file may stand in a log.
+
+    Raises: _OtherFilesError: it is another file's log.
+    """
+    files = {header.file, *(each.taken_in for each in entries if isinstance(each, TakenIn))}
+    if file.checksum not in files:
+        raise _OtherFilesError(_NOT_ITS_LOG)
+    return {file.version or "", file.log}
 
 
 def _seen(known: Known, mark: int) -> Known:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .changes import HISTORY_LIMIT
-from .errors import StoreError, StoreUnavailableError
+from .errors import StoreCorruptError, StoreError, StoreUnavailableError
 from .file_lock import LOOK_AGAIN_S, WAIT_S
 from .known import Known, Turn, WriteLock
 from .lane import Lane
@@ -83,6 +83,7 @@ class TinyDBRepository:
         self._look = Rounds(self._look_at_files)
         self._look_again_at = 0.0
         self._is_stale = False
+        self._told = ""
         self._checkpoint_again_at = 0.0
         self._warn_again_at = 0.0
         self._requests: list[_Request] = []
@@ -157,10 +158,21 @@ class TinyDBRepository:
                 mark = mark if newer is None else newer
                 follow = partial(self._files.follow, self._known, mark)
                 near = self._files.is_near(self._known, mark)
-                self._take(follow() if near else await asyncio.to_thread(follow))
+                try:
+                    self._take(follow() if near else await asyncio.to_thread(follow))
+                except StoreCorruptError as error:
+                    self._tell(error)
+                    raise
+                self._told = ""
                 self._is_stale = False
                 if self._files.committed.is_mapped:
                     self._look_again_at = time.monotonic() + LOOK_EVERY_S
+
+    def _tell(self, error: StoreCorruptError) -> None:
+        """Log a damage, once."""
+        if self._told != str(error):
+            self._told = str(error)
+            _log.error(self._told)
 
     async def apply(self, batch: Batch) -> int:
         """See `Repository`. Readers go on meanwhile and see the batch when it is on the disk."""

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tinydb import TinyDB
 
 from gql.viewer import PUBLIC, Scope, Viewer
-from store import Batch, TinyDBRepository
+from store import (
+    Batch,
+    StoreCorruptError,
+    StoreUnavailableError,
+    TargetExistsError,
+    TinyDBRepository,
+    back_up,
+    restore,
+)
 
 from .followers import Follower
 from .graph import Graph
 from .sites import article
+from .test_tinydb_storage import files_of_at_most
+
+ROOT = Path(__file__).parent.parent
 
 EDITOR = Viewer({Scope.READ_DRAFTS})
 PAGE = """query ($after: String) { changes(after: $after) {
@@ -159,3 +173,155 @@ def test_store_made_anew_gives_a_gap_to_those_who_knew_the_old_one(tmp_path):
         site.put("one", "two")
     for cursor in old.cursors(PUBLIC).values():
         assert new.told(PUBLIC, cursor) == ["GAP"]
+
+
+# --- newsgraph backup, newsgraph restore ---
+
+
+def titles(path: Path) -> set[str]:
+    """The titles that a store holds."""
+    snapshot = asyncio.run(TinyDBRepository.open(path).snapshot())
+    return {a.title.removeprefix("About ") for a in snapshot.articles.values()}
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_restored_backup_is_a_gap_to_those_who_have_seen_more(tmp_path, is_running):
+    """A served store is backed up and restored; who saw nothing of what is lost goes on."""
+    path, copy = tmp_path / "store.json", tmp_path / "news.backup"
+    site = Site(path, "cp", is_running=is_running)
+    site.put("kept")
+    before = site.cursors(PUBLIC)
+    back_up(path, copy)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    site.put("lost")
+    seen = site.cursors(PUBLIC)
+    if not is_running:
+        asyncio.run(site.repository.close())
+    kept = restore(path, copy)
+    if not is_running:
+        site.repository = TinyDBRepository.open(path)
+    site.repository._look_again_at = 0.0  # as after a second
+    site.put("next")
+    assert titles(path) == {"kept", "next"}
+    for cursor in seen.values():
+        assert site.told(PUBLIC, cursor) == ["GAP"]
+    for cursor in before.values():
+        assert site.told(PUBLIC, cursor) == ["PUT next"]
+    assert titles(kept[0]) == {"kept", "lost"}
+
+
+def test_backups_under_writers_hold_what_was_acknowledged(tmp_path):
+    """Each backup is one state: all that was acknowledged before it, and nothing torn."""
+    path = tmp_path / "store.json"
+
+    async def check() -> None:
+        one, two = (TinyDBRepository.open(path, log_bytes=2_000) for _ in range(2))
+        done = 0
+
+        async def write(repository: TinyDBRepository, name: str) -> None:
+            nonlocal done
+            for number in range(40):
+                pair = tuple(article(f"{name}{number}{side}") for side in "xy")
+                await repository.apply(Batch(puts=pair))
+                done += 2
+
+        async def copies() -> None:
+            for number in range(10):
+                least, copy = done, tmp_path / f"{number}.backup"
+                await asyncio.to_thread(back_up, path, copy)
+                found = await asyncio.to_thread(titles_of_backup, copy)
+                assert len(found) >= least
+                assert {title[:-1] + "x" for title in found} <= found
+                assert {title[:-1] + "y" for title in found} <= found
+
+        await one.apply(Batch(puts=(article("0x"), article("0y"))))
+        await asyncio.gather(write(one, "a"), write(two, "b"), copies())
+
+    asyncio.run(check())
+
+
+def titles_of_backup(copy: Path) -> set[str]:
+    """The titles in a backup, as TinyDB reads it."""
+    with TinyDB(copy, access_mode="r") as db:
+        return {d["title"].removeprefix("About ") for d in db.table("articles").all()}
+
+
+def test_backup_is_written_over_nothing_and_no_damaged_one_is_restored(tmp_path):
+    """No slip of the hand loses a backup or the store, and a bad copy changes nothing."""
+    path, copy = tmp_path / "store.json", tmp_path / "news.backup"
+    Site(path, "cp", is_running=True).put("kept")
+    copy.write_text("mine")
+    for target in (copy, path, path.with_name("store.json.log")):
+        with pytest.raises(TargetExistsError, match="another file"):
+            back_up(path, target)
+    back_up(path, copy, overwrite=True)
+    text = copy.read_bytes()
+    for bad in (text[:-1], text.replace(b"kept", b"kapt", 1), b""):
+        copy.write_bytes(bad)
+        before = sorted(tmp_path.iterdir())
+        with pytest.raises(StoreCorruptError, match=r"news\.backup"):
+            restore(path, copy)
+        assert (sorted(tmp_path.iterdir()), titles(path)) == (before, {"kept"})
+    copy.write_bytes(text)
+    path.write_text("damaged")
+    restore(path, copy)
+    assert titles(path) == {"kept"}
+
+
+def test_backup_without_room_leaves_nothing(tmp_path):
+    """A full disk in a backup or a restore is an error, and all is as it was."""
+    path, copy = tmp_path / "store.json", tmp_path / "news.backup"
+    Site(path, "cp", is_running=True).put("kept")
+    back_up(path, copy)
+    with files_of_at_most(300):
+        with pytest.raises(StoreUnavailableError, match="raise the limit"):
+            back_up(path, tmp_path / "other.backup")
+        with pytest.raises(StoreUnavailableError, match="raise the limit"):
+            restore(path, copy)
+    assert not [each for each in tmp_path.iterdir() if each.name.endswith(".new")]
+    assert not (tmp_path / "other.backup").exists()
+    assert titles(path) == {"kept"}
+
+
+@pytest.mark.parametrize("what", ["backup", "restore"])
+def test_killed_backup_or_restore_leaves_the_old_or_the_new(tmp_path, what):
+    """Killed before any of its steps on the disk, no store is damaged and no backup is half."""
+    program = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from store import back_up, restore\n"
+        "left, path, copy = int(sys.argv[1]), Path(sys.argv[3]), Path(sys.argv[4])\n"
+        "def step(event, args):\n"
+        "    global left\n"
+        "    if event in ('os.rename', 'os.remove', 'os.link', 'open', 'os.utime', 'os.chmod'):\n"
+        "        left -= 1\n"
+        "        if left < 0: os._exit(9)\n"
+        "for step_name in ('write', 'fsync', 'replace', 'pwrite'):\n"
+        "    real = getattr(os, step_name)\n"
+        "    def counted(*args, real=real, **more):\n"
+        "        step('open', ())\n"
+        "        return real(*args, **more)\n"
+        "    setattr(os, step_name, counted)\n"
+        "back_up(path, copy) if sys.argv[2] == 'backup' else restore(path, copy)\n"
+    )
+    found = []
+    for left in range(40):
+        folder = tmp_path / str(left)
+        folder.mkdir()
+        path, copy = folder / "store.json", folder / "news.backup"
+        site = Site(path, "cp", is_running=True)
+        site.put("kept")
+        if what == "restore":
+            back_up(path, copy)
+            site.put("newer")
+        arguments = [sys.executable, "-c", program, str(left), what, str(path), str(copy)]
+        code = subprocess.run(arguments, check=False, cwd=ROOT).returncode
+        found.append(titles(path))
+        if what == "backup" and copy.exists():
+            assert titles_of_backup(copy) == {"kept"}
+        if not code:
+            break
+    assert code == 0
+    both = [{"kept"}] if what == "backup" else [{"kept"}, {"kept", "newer"}]
+    assert all(each in found for each in both)
+    assert all(each in both for each in found)

@@ -29,7 +29,7 @@ from .desks import document
 from .graph import SCHEMA
 from .processes import ROOT, environment
 
-COMMANDS = ["serve", "load", "check", "export", "query", "schema", "stats", "config"]
+COMMANDS = "serve load check export backup restore query schema stats config".split()
 QUERY = "{ articles(first: 1) { totalCount } }"
 BAD = """---
 title: A
@@ -444,3 +444,43 @@ def test_command_beside_the_other_gql_says_that_they_cannot_share(tmp_path):
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "Give newsgraph an environment of its own" in done.stderr
+
+
+# --- damaged stores, backups ---
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["stats"], ["query", QUERY], ["export", "out"], ["backup", "b"], ["serve"], ["load", "."]],
+)
+def test_every_command_refuses_a_damaged_store(newsgraph, store, command):
+    """Exit code 3, and the way out; nothing is changed."""
+    text = store.read_bytes().replace(b"articles", b"articled", 1)
+    store.write_bytes(text)
+    code, _, err = newsgraph(*command, "--store", "store.json")
+    assert (code, "--accept-loss" in err, "newsgraph restore FILE" in err) == (3, True, True)
+    assert store.read_bytes() == text
+
+
+def test_loss_that_is_accepted_is_told_and_made_good_from_the_folder(newsgraph, store):
+    """`load DIR --accept-loss` reads again what the store has lost."""
+    articles = json.loads(newsgraph("stats", "--store", "store.json", "--json").out)["articles"]
+    store.write_text("{}")
+    code, out, err = newsgraph("load", str(SEEDS), "--store", "store.json", "--accept-loss")
+    assert code == 0
+    assert "loss_accepted" in out + err
+    found = json.loads(newsgraph("stats", "--store", "store.json", "--json").out)["articles"]
+    assert found == articles
+
+
+def test_backup_is_restored(newsgraph, store):
+    """There and back, with exit code 2 where a file is in the way and 3 where there is none."""
+    assert newsgraph("backup", "b.json", "--store", "store.json").code == 0
+    assert newsgraph("backup", "b.json", "--store", "store.json").code == 2
+    assert newsgraph("backup", "b.json", "--force", "--store", "store.json").code == 0
+    before = newsgraph("stats", "--store", "store.json", "--json").out
+    store.unlink()
+    assert newsgraph("restore", "none.json", "--store", "store.json").code == 3
+    assert newsgraph("restore", "b.json", "--store", "store.json").code == 0
+    after = newsgraph("stats", "--store", "store.json", "--json").out
+    assert {**json.loads(after), "sizeBytes": 0} == {**json.loads(before), "sizeBytes": 0}

@@ -262,8 +262,10 @@ def test_key_outlives_a_writer_that_is_killed(tmp_path):
 def without_a_key(path: Path) -> None:
     """Make a store one of a former version."""
     tables = json.loads(path.read_text())
-    del tables["meta"]["1"]["cursorKey"]
+    del tables["meta"]["1"]["cursorKey"], tables["meta"]["1"]["checksum"]
+    tables["meta"]["1"]["format"] = 2
     path.write_text(json.dumps(tables))
+    path.with_name(f"{path.name}.log").unlink()
 
 
 def test_key_of_a_store_of_a_former_version_is_the_same_for_all(tmp_path):

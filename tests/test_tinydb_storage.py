@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import resource
 import shutil
 import stat
@@ -30,10 +31,11 @@ from store import (
     StoreCorruptError,
     StoreUnavailableError,
     TinyDBRepository,
+    accept_loss,
 )
 from store.file_lock import locked
 from store.model import Article, TopicDefinition
-from store.tinydb_storage import read_tables
+from store.tinydb_storage import decoded_tables, read_tables
 
 from . import store_strategies as some
 from .repository_contract import ALL, an_article, unrevised
@@ -78,14 +80,17 @@ def test_file_opens_in_plain_tinydb(path):
         assert document["publishedDateTime"] == "2026-01-01T00:00:00Z"
         assert document["provider"] == {"domain": "post.example", "name": "Post.Example"}
         (meta,) = db.table("meta").all()
-        assert (meta["format"], meta["revision"]) == (2, 1)
+        assert (meta["format"], meta["revision"]) == (3, 1)
         assert set(db.tables()) == {"articles", "changes", "meta"}
 
 
-def test_file_rewritten_by_plain_tinydb_is_still_a_store(path):
-    """What a person changes with TinyDB is taken over, whatever the file's layout."""
+def test_file_rewritten_by_plain_tinydb_is_taken_once_that_is_asked_for(path):
+    """What a person changes with TinyDB looks like damage, and is taken over by who means it."""
     with TinyDB(path) as db:
         db.table("articles").update({"title": "By hand"})
+    with pytest.raises(StoreCorruptError, match=r"changed by hand.*--accept-loss"):
+        TinyDBRepository.open(path)
+    assert accept_loss(path)
     assert list(held(path)) == ["By hand"]
 
 
@@ -105,10 +110,10 @@ def test_file_has_a_document_a_line(path):
 def test_file_laid_out_otherwise_holds_the_same(path, layout):
     """A file that another program has written reads as one with a document a line."""
     put(path, an_article("a"), an_article("b"))
-    before = read_tables(path)
+    before = _values(read_tables(path))
     path.write_text(json.dumps(json.loads(path.read_text()), **layout))
-    after = read_tables(path)
-    assert _values(after) == _values(before)
+    with path.open("rb") as file:
+        assert _values(decoded_tables(file)) == before
 
 
 def _values(tables):
@@ -230,14 +235,32 @@ def test_broken_file_is_refused_and_left_alone(tmp_path, text):
     """A file that is no store is named with what to do, and never overwritten."""
     path = tmp_path / "store.json"
     path.write_text(text, encoding="latin-1")
-    with pytest.raises(StoreCorruptError, match=r"store\.json.*[Mm]ove it aside"):
+    with pytest.raises(StoreCorruptError, match=r"store\.json.*--accept-loss"):
         TinyDBRepository.open(path)
     assert path.read_text(encoding="latin-1") == text
 
 
+def as_format_2(path: Path, text: str) -> None:
+    """Have a store be one of a former version, whose file has no checksum and is closed."""
+    text = re.sub(r',"checksum":"\w+"', "", text).replace('"format":3', '"format":2')
+    path.write_text(text)
+    path.with_name(f"{path.name}.log").unlink()
+
+
+def test_store_of_the_former_version_opens_and_gets_a_checksum(path):
+    """Whoever upgrades keeps all, and is told of losses from the next checkpoint on."""
+    as_format_2(path, path.read_text())
+    assert set(held(path)) == {"old"}
+    put(path, an_article("new"))
+    assert set(held(path)) == {"old", "new"}
+    path.write_text(path.read_text().replace("old", "odd"))
+    with pytest.raises(StoreCorruptError, match="checksum"):
+        TinyDBRepository.open(path)
+
+
 def test_article_under_another_number_is_refused(path):
     """A document that somebody moved by hand is found out when the store opens."""
-    path.write_text(path.read_text().replace('"1":', '"7":', 1))
+    as_format_2(path, path.read_text().replace('"1":', '"7":', 1))
     with pytest.raises(StoreCorruptError, match="article 7 says it has revision 1"):
         TinyDBRepository.open(path)
 
@@ -254,7 +277,7 @@ def test_store_that_breaks_while_open_is_not_overwritten(path):
 
 def test_store_of_a_later_version_is_refused(path):
     """An old program does not touch what a newer one wrote."""
-    text = path.read_text().replace('"format":2', '"format":99')
+    text = path.read_text().replace('"format":3', '"format":99')
     path.write_text(text)
     with pytest.raises(StoreCorruptError, match=r"format 99.*Upgrade"):
         TinyDBRepository.open(path)

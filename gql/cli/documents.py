@@ -36,6 +36,13 @@ from .output import (
 )
 
 READING = ("max_document_bytes", "max_document_depth", "include_folders")
+AcceptLoss = Annotated[
+    bool,
+    typer.Option(
+        "--accept-loss",
+        help="Go on with what can be read of a damaged store; its files are kept aside.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -49,6 +56,7 @@ def load(
     overwrite: Annotated[
         bool, typer.Option(help="Take files also where a mutation has changed the article since.")
     ] = False,
+    accept_loss: AcceptLoss = False,
     json: Json = False,
 ) -> None:
     """Load a folder into the store, reading only files that have changed.
@@ -59,7 +67,9 @@ def load(
 
     newsgraph load articles --store /var/lib/newsgraph/store.json --json
     """
-    report = asyncio.run(load_folder(settings, prune=prune, overwrite=overwrite))
+    report = asyncio.run(
+        load_folder(settings, prune=prune, overwrite=overwrite, accept_loss=accept_loss)
+    )
     if json:
         print_json(msgspec.to_builtins(report))
     else:
@@ -67,12 +77,12 @@ def load(
 
 
 async def load_folder(
-    settings: Settings, *, prune: bool = False, overwrite: bool = False
+    settings: Settings, *, prune: bool = False, overwrite: bool = False, accept_loss: bool = False
 ) -> LoadReport:
     """Load the settings' folder into the settings' store, with a bar on a terminal."""
     assert settings.folder is not None  # noqa: S101  # who calls this has a folder
     garbage.hold()
-    repository = open_store(settings)
+    repository = open_store(settings, loss_is_accepted=accept_loss)
     try:
         options = load_options(settings, prune=prune, overwrite=overwrite)
         loader = FolderLoader(repository, settings.folder, options)

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from store import FolderNotEmptyError, StoreError
+from store import FolderNotEmptyError, StoreError, TargetExistsError
 
 from ..environment import AlienPackageError, check_environment
 from ..settings import SettingsError
+from .backups import backup, restore
 from .documents import check, export, load
 from .graph import query, schema, stats
 from .keys import keys
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (serve, load, check, export, query, schema, stats, config):
+for command in (serve, load, check, export, backup, restore, query, schema, stats, config):
     app.command()(command)
 app.add_typer(keys)
 
@@ -60,7 +61,12 @@ def main() -> None:
     try:
         check_environment()
         app()
-    except (SettingsError, AlienPackageError, FolderNotEmptyError) as error:
+    except (
+        SettingsError,
+        AlienPackageError,
+        FolderNotEmptyError,
+        TargetExistsError,
+    ) as error:
         fail(str(error), BAD_USAGE)
     except StoreError as error:
         fail(str(error), STORE_FAILED)

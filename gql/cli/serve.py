@@ -26,7 +26,7 @@ from ..metrics import MULTIPROCESS_FOLDER
 from ..server import Server, Workers
 from ..settings import Settings, SettingsError
 from ..websocket_protocol import WebSocketProtocol
-from .documents import load_folder, print_report
+from .documents import AcceptLoss, load_folder, print_report
 from .options import as_environment, with_settings
 from .output import out, plural, progress_bar
 
@@ -37,7 +37,7 @@ WORKER_TIMEOUT_S = 30
 
 
 @with_settings(*SERVING, folder="The folder of documents; without it, what is in the store.")
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, accept_loss: AcceptLoss = False) -> None:
     """Load a folder into the store and serve the graph over HTTP.
 
     [bold]Examples[/]
@@ -54,14 +54,18 @@ def serve(settings: Settings) -> None:
         out.print(f"[bold]newsgraph[/] {metadata.version('newsgraph')}")
         if settings.workers == 1:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(serve_here(settings, bound))
+                runner.run(serve_here(settings, bound, accept_loss=accept_loss))
         else:
-            serve_with_workers(settings, bound)
+            serve_with_workers(settings, bound, accept_loss=accept_loss)
 
 
-async def serve_here(settings: Settings, bound: socket.socket) -> None:
+async def serve_here(
+    settings: Settings, bound: socket.socket, *, accept_loss: bool = False
+) -> None:
     """Load and serve in this process, until it is told to stop."""
-    repository = open_store(settings, must_exist=settings.folder is None)
+    repository = open_store(
+        settings, must_exist=settings.folder is None, loss_is_accepted=accept_loss
+    )
     try:
         loader = folder_loader(settings, repository)
         if loader is not None:
@@ -75,12 +79,14 @@ async def serve_here(settings: Settings, bound: socket.socket) -> None:
         await repository.close()
 
 
-def serve_with_workers(settings: Settings, bound: socket.socket) -> None:
+def serve_with_workers(
+    settings: Settings, bound: socket.socket, *, accept_loss: bool = False
+) -> None:
     """Load here, then let several processes serve what is in the store.
 
     Where the folder is to be followed, one of them does; the others notice the store's new file.
     """
-    asyncio.run(_prepare(settings, bound))
+    asyncio.run(_prepare(settings, bound, accept_loss=accept_loss))
     file_system = without_locks(settings.store_path.parent)
     if file_system is not None:
         raise SettingsError(
@@ -113,10 +119,10 @@ def warn_of_rate_limit(settings: Settings) -> None:
         )
 
 
-async def _prepare(settings: Settings, bound: socket.socket) -> None:
+async def _prepare(settings: Settings, bound: socket.socket, *, accept_loss: bool) -> None:
     if settings.folder is not None:
-        print_report(await load_folder(settings), settings)
-    repository = open_store(settings, must_exist=True)
+        print_report(await load_folder(settings, accept_loss=accept_loss), settings)
+    repository = open_store(settings, must_exist=True, loss_is_accepted=accept_loss)
     try:
         await print_welcome(settings, bound, repository)
     finally:
