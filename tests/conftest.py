@@ -47,7 +47,8 @@ def graph(
     asyncio.run(FolderLoader(repository, SEEDS).load())
     compiled = request.param == "compiled"
     return Graph(
-        repository, pipeline(load_settings({"max_depth": 40, "compiled": compiled}), SCHEMA)
+        repository,
+        pipeline(load_settings({"max_depth": 40, "max_cost": 10**6, "compiled": compiled}), SCHEMA),
     )
 
 

@@ -173,7 +173,8 @@ async def served(
         for batch in batches:
             await repository.apply(batch)
         app = create_app(
-            load_settings({"store": path, "log_level": "warning", **given}), repository
+            load_settings({"store": path, "log_level": "warning", "max_cost": 10**6, **given}),
+            repository,
         )
         transport = httpx2.ASGITransport(app=in_one_piece(app))
         async with (
