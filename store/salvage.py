@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .change_log import Header, Record, TakenIn, entry_in, header_in
-from .changes import HISTORY_LIMIT, ChangeHistory
+from .changes import HISTORY_LIMIT
 from .checkpoint import DECODERS
 from .cursors import Cursors
 from .errors import StoreCorruptError
 from .file_lock import WAIT_S
+from .history import ChangeHistory
 from .model import Article
-from .recent import Recent
 from .snapshot import IndexedSnapshot
 from .state import State
 from .store_files import StoreFiles
@@ -128,7 +128,7 @@ def _with_log(log_path: Path, meta: Meta | None, tables: Tables) -> tuple[State,
         diagnostics = diagnostics if record.diagnostics is None else record.diagnostics
         revision = record.revision
     cursors = Cursors(meta.cursor_key if meta else None)
-    history = ChangeHistory(Recent(), revision)
+    history = ChangeHistory.of((), {}, revision)
     snapshot = IndexedSnapshot.build(
         _with_own_revisions(articles), topics, diagnostics, history, cursors
     )
