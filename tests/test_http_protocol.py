@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gql.http import GraphQLHandler, HttpRequest, HttpResponse, HttpSettings, Pipeline
+from gql.http.compression import best_encoding
 from gql.http.media_types import MediaType, negotiate, prefers_html
 
 from .schemas import SCHEMA, Notebook
@@ -88,6 +89,15 @@ def assert_refused(response: HttpResponse, status: int, code: str, *words: str) 
 def test_accept_chooses_the_media_type(accept: str, chosen: str | None) -> None:
     """The most welcome type wins; of two equal ones, the more specific, then graphql-response."""
     assert negotiate(accept) == chosen
+
+
+def test_accept_of_thousands_of_types_is_not_read_to_its_end() -> None:
+    """Whatever comes behind a hundred entries counts as not sent, so a long list costs little."""
+    many = "text/x, " * 99
+    assert negotiate(f"{many}application/json") == "application/json"
+    assert negotiate(f"{many}text/y, application/json") is None
+    assert best_encoding(b"x, " * 99 + b"gzip") == "gzip"
+    assert best_encoding(b"x, " * 100 + b"gzip") is None
 
 
 @given(st.text(alphabet='aplicton/json+grhqe-*;,=.01 "\x00ü') | st.text())

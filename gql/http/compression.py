@@ -14,6 +14,9 @@ import zstandard
 MIN_BYTES = 1_400
 """A smaller body fits one packet as it is."""
 
+MAX_CODINGS = 100
+"""How many entries of an Accept-Encoding header are read: browsers send about five."""
+
 # Levels at which a body of 100 kB takes a few milliseconds at the most.
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "zstd": lambda body: zstandard.ZstdCompressor(level=3).compress(body),
@@ -29,7 +32,7 @@ def best_encoding(accept_encoding: bytes) -> str | None:
     Of several equally welcome ones, the first of COMPRESSORS.
     """
     qualities: dict[str, float] = {}
-    for part in accept_encoding.decode("latin-1").lower().split(","):
+    for part in accept_encoding.decode("latin-1").lower().split(",", MAX_CODINGS)[:MAX_CODINGS]:
         name, _, parameters = part.partition(";")
         qualities[name.strip()] = _quality(parameters)
     anything = qualities.get("*", 0.0)

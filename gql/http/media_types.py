@@ -13,6 +13,9 @@ from enum import StrEnum
 _QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _UTF8 = ("utf-8", "utf8")
 
+MAX_RANGES = 100
+"""How many entries of an Accept header are read: browsers send about ten."""
+
 
 class MediaType(StrEnum):
     """The two ways to write a GraphQL response; they differ in their status codes."""
@@ -34,8 +37,11 @@ def is_utf8(parameters: dict[str, str]) -> bool:
 
 
 def accepted_ranges(accept: str) -> Iterator[tuple[str, float]]:
-    """The media ranges of an Accept header and their qualities; what cannot be read is left out."""
-    for text in accept.split(","):
+    """The media ranges of an Accept header and their qualities; what cannot be read is left out.
+
+    Entries beyond MAX_RANGES are left out, too: a long header must not take long to read.
+    """
+    for text in accept.split(",", MAX_RANGES)[:MAX_RANGES]:
         media_range, parameters = parse_media_type(text)
         quality = parameters.get("q", "1")
         if _QUALITY.fullmatch(quality) and is_utf8(parameters):
