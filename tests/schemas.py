@@ -11,6 +11,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from gql.errors import GraphError
+from gql.scheduler import Job
 from store.errors import QueryError
 
 AWKWARD_VALUE: Any = {"surrogate": "\ud800", "huge": 2**70, "nan": math.nan, "list": [1, [2]]}
@@ -28,6 +29,7 @@ class Notebook:
     """The context of a request; tests read from it what was executed."""
 
     lines: list[str] = field(default_factory=list)
+    job: Job = field(default_factory=Job)
 
 
 @strawberry.input(one_of=True)

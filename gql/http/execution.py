@@ -164,7 +164,7 @@ class Pipeline:
             with cycles_freed():
                 document = prepare_document(self.schema._schema, text, self.limits)
             if document.errors:
-                self._refused = text, Document(None, document.errors)
+                self._refused = text, document
             else:
                 self.documents.put(text, document)
         return document
