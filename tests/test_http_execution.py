@@ -314,3 +314,24 @@ def test_any_query_text_is_answered(text: str) -> None:
     """No text makes the pipeline raise."""
     result = asyncio.run(PIPELINE(GraphQLRequest(query=text), Notebook()))
     assert isinstance(result, Result)
+
+
+@pytest.mark.parametrize("is_valid", [True, False])
+def test_long_document_is_prepared_while_the_event_loop_goes_on(*, is_valid: bool) -> None:
+    """It is parsed and validated in a thread, once for all that send it at the same time."""
+    fields = "hello " * 1_500 if is_valid else "nothing " * 1_500
+    request = GraphQLRequest(query=f"{{ {fields} }}")
+
+    async def load() -> int:
+        pipeline, turns = Pipeline(SCHEMA), 0
+        loading = asyncio.gather(*(pipeline.load(request) for _ in range(3)))
+        while not loading.done():
+            await asyncio.sleep(0)
+            turns += 1
+        before = pipeline.documents.misses
+        document, _ = pipeline.find(request)
+        assert bool(document.errors) is not is_valid
+        assert pipeline.documents.misses == before
+        return turns
+
+    assert asyncio.run(load()) > 10

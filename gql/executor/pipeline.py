@@ -191,6 +191,10 @@ class CompiledPipeline:
         """See `ExecuteReady`."""
         return self.reference.knows(request)
 
+    async def load(self, request: GraphQLRequest) -> None:
+        """See `ExecuteReady`."""
+        await self.reference.load(request)
+
     def ready(self, request: GraphQLRequest, viewer: Viewer) -> Ready | None:
         """See `ExecuteReady`."""
         prepared = self.prepared(request, viewer)

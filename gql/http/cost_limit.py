@@ -33,6 +33,7 @@ class CostLimit:
         self, request: GraphQLRequest, context: Any, *, read_only: bool = False
     ) -> Result:
         """The result of a request, or the reason why it is not executed."""
+        await self.load(request)
         cost = self.known_cost(request)
         if cost > self.settings.maximum:
             error = self.refusal(request, cost)
@@ -43,6 +44,10 @@ class CostLimit:
     def knows(self, request: GraphQLRequest) -> bool:
         """See `ExecuteReady`."""
         return self.reference.knows(request)
+
+    async def load(self, request: GraphQLRequest) -> None:
+        """See `ExecuteReady`."""
+        await self.reference.load(request)
 
     def ready(self, request: GraphQLRequest, viewer: Any) -> Ready | None:
         """See `ExecuteReady`. None, too, for what is refused, or wants its cost in the body."""

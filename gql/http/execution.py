@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -33,6 +34,9 @@ from .protocol import GraphQLRequest, Result, error_codes, failed
 from .sliced_executor import SlicedExecutor
 
 DOCUMENT_CACHE_BYTES = 1 << 24
+LONG_TEXT = 2_000
+"""From how many characters on a document is prepared in a thread: so many may take 20 ms."""
+
 COMPILED = "compiled"
 """The way of what is ready."""
 
@@ -77,6 +81,10 @@ class ExecuteReady(Execute, Protocol):
         """Whether the request's document need not be parsed and validated any more."""
         ...
 
+    async def load(self, request: GraphQLRequest) -> None:
+        """Parse and validate the request's document, if that takes long, without holding others."""
+        ...
+
     def ready(self, request: GraphQLRequest, viewer: Any) -> Ready | None:
         """The request made ready for those with this viewer's rights; None where it cannot be."""
         ...
@@ -105,6 +113,7 @@ class Pipeline:
             "documents", cache_bytes, document_bytes
         )
         self._refused: tuple[str, Document] | None = None
+        self._loading = asyncio.Lock()
 
     async def __call__(
         self, request: GraphQLRequest, context: Any, *, read_only: bool = False
@@ -140,6 +149,17 @@ class Pipeline:
         """See `ExecuteReady`."""
         return request.memo.document is not None or request.query in self.documents
 
+    async def load(self, request: GraphQLRequest) -> None:
+        """See `ExecuteReady`. In a thread, which gives way to the event loop again and again; one
+        document at a time, so that no number of them takes more than half of the interpreter.
+        """
+        text = request.query
+        if len(text) >= LONG_TEXT and not self.knows(request):
+            async with self._loading:
+                if not self.knows(request):
+                    document = await asyncio.to_thread(self._prepared, text)
+                    request.memo.document = self._keep(text, document)
+
     def ready(self, _request: GraphQLRequest, _viewer: Any) -> None:
         """Nothing: graphql-core looks at an operation anew each time."""
 
@@ -158,15 +178,19 @@ class Pipeline:
         document = self.documents.get(text)
         if document is None and self._refused is not None and self._refused[0] == text:
             return self._refused[1]
-        if document is None:
-            # Tokens, rules with their visitors, and errors with their frames are cycles. This frame
-            # must not be one of those, so the collector looks from here.
-            with cycles_freed():
-                document = prepare_document(self.schema._schema, text, self.limits)
-            if document.errors:
-                self._refused = text, document
-            else:
-                self.documents.put(text, document)
+        return self._keep(text, self._prepared(text)) if document is None else document
+
+    def _prepared(self, text: str) -> Document:
+        # Tokens, rules with their visitors, and errors with their frames are cycles. This frame
+        # must not be one of those, so the collector looks from here.
+        with cycles_freed():
+            return prepare_document(self.schema._schema, text, self.limits)
+
+    def _keep(self, text: str, document: Document) -> Document:
+        if document.errors:
+            self._refused = text, document
+        else:
+            self.documents.put(text, document)
         return document
 
     async def execute(

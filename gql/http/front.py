@@ -164,8 +164,10 @@ class FastPath:
             context = await self.make_context(scope)
         except Exception:  # noqa: BLE001  # what is behind meets it again, and has the words for it
             return None
-        if not is_known and (reply := self.from_memory(received, viewer)) is not None:
-            return reply
+        if not is_known:
+            await self.execute.load(received.plain.request)
+            if (reply := self.from_memory(received, viewer)) is not None:
+                return reply
         prepared = self.prepared(received, viewer)
         reply = self.at_hand(received, prepared, context.version)
         if reply is not None:

@@ -92,6 +92,8 @@ class Idempotency:
     ) -> Result:
         """The result of a request, or that of the same one earlier."""
         key = context.idempotency_key
+        if key is not None:
+            await self.reference.load(request)
         if key is None or read_only or not self.is_mutation(request):
             return await self.execute(request, context, read_only=read_only)
         try:

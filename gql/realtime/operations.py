@@ -108,8 +108,9 @@ class Operations:
         cost = self._limit.cost(request) + size_bytes // _BYTES_OF_A_UNIT
         return min(cost, self.max_cost)
 
-    def kind(self, request: GraphQLRequest) -> OperationType | None:
+    async def kind(self, request: GraphQLRequest) -> OperationType | None:
         """What a request asks to execute; None where that cannot be told."""
+        await self._reference.load(request)
         operation = self._reference.prepare(request.query).find(request.operation_name)
         return operation.operation if operation else None
 

@@ -60,7 +60,7 @@ class EventStreams:
             await _respond(failure(error), send)
             return
         request = self._read(scope, headers, body)
-        if not self._wants_stream(request, accept):
+        if not await self._wants_stream(request, accept):
             await self._behind(scope, _replaying(body, receive), send)
         elif isinstance(request, RequestError):
             await _respond(failure(request), send)
@@ -91,7 +91,7 @@ class EventStreams:
         assert isinstance(found, GraphQLRequest), "batches are off"  # noqa: S101
         return found
 
-    def _wants_stream(self, request: GraphQLRequest | RequestError, accept: str) -> bool:
+    async def _wants_stream(self, request: GraphQLRequest | RequestError, accept: str) -> bool:
         """Whether a stream is what the client likes best, or the only way to answer it.
 
         Some clients name every media type for every operation: they get one answer as JSON.
@@ -101,7 +101,7 @@ class EventStreams:
             return True
         subscribes = (
             isinstance(request, GraphQLRequest)
-            and self._service.operations.kind(request) is OperationType.SUBSCRIPTION
+            and await self._service.operations.kind(request) is OperationType.SUBSCRIPTION
         )
         return stream > 0 and subscribes
 
@@ -112,7 +112,7 @@ class EventStreams:
         with ExitStack() as held:
             try:
                 context = await self._service.make_context(scope)
-                if self._service.operations.kind(request) is OperationType.SUBSCRIPTION:
+                if await self._service.operations.kind(request) is OperationType.SUBSCRIPTION:
                     client = client_of(context.viewer, scope)
                     held.enter_context(self._service.subscribing(request, client))
                 answers = await self._begin(request, scope, context)
@@ -128,7 +128,7 @@ class EventStreams:
     async def _begin(
         self, request: GraphQLRequest, scope: Scope, context: Context
     ) -> Answers | Result:
-        if self._service.operations.kind(request) is not OperationType.SUBSCRIPTION:
+        if await self._service.operations.kind(request) is not OperationType.SUBSCRIPTION:
             read_only = scope["method"] == "GET"
             return await self._service.operations.execute(request, context, read_only=read_only)
         last_event_id = headers_of(scope["headers"]).get(b"last-event-id")

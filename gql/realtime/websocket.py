@@ -200,7 +200,7 @@ class Socket:
         task = asyncio.create_task(self._ends_alone(self._operate(id, request, begun)))
         self._running[id] = task
         task.add_done_callback(lambda task: self._forget(id, task, begun))
-        if self._service.operations.kind(request) is OperationType.SUBSCRIPTION:
+        if await self._service.operations.kind(request) is OperationType.SUBSCRIPTION:
             await begun.wait()
 
     def _too_many(self) -> TooManyError:
@@ -243,7 +243,7 @@ class Socket:
         context = await self._service.make_context(self._scope)
         request, context.idempotency_key = take_idempotency_key(request)
         self._service.count(context.viewer, self._scope)
-        kind = self._service.operations.kind(request)
+        kind = await self._service.operations.kind(request)
         if kind is OperationType.MUTATION:
             self._writing.add(id)
             return await asyncio.shield(self._service.operations.execute(request, context))

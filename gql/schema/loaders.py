@@ -37,7 +37,9 @@ class Loaders:
             loader = self._loaders[load] = DataLoader(partial(self._batch, load))
         # Fields share what is being loaded: where one fails, graphql-core cancels those beside it,
         # which must not take it from the others.
-        values: Sequence[Any] = await asyncio.shield(loader.load_many(keys))
+        loading = asyncio.ensure_future(loader.load_many(keys))
+        loading.add_done_callback(_retrieve_exception)
+        values: Sequence[Any] = await asyncio.shield(loading)
         return values
 
     async def _batch(self, load: BatchLoad, keys: list[Any]) -> Sequence[Any]:
@@ -48,3 +50,9 @@ class Loaders:
                 return [error]
         # One of them cannot be answered: let it fail alone, where the client asked for it.
         return [(await self._batch(load, [key]))[0] for key in keys]
+
+
+def _retrieve_exception(loading: asyncio.Future[Any]) -> None:
+    """Else asyncio logs that of each field that was cancelled meanwhile, with a traceback."""
+    if not loading.cancelled():
+        loading.exception()
