@@ -30,6 +30,7 @@ from .access import RateLimiter, authenticator
 from .cache import CacheRegistry
 from .connection_limits import connection_limits, raise_file_limit
 from .environment import check_environment
+from .errors import client_message
 from .execution import answer_form, page_sizes, pipeline
 from .feeds import feed_routes
 from .graphiql import NOT_BUILT, graphiql_page, page_response, static_routes
@@ -226,7 +227,7 @@ class App:
         try:
             await self.repository.snapshot()
         except StoreError as error:
-            return JSONResponse({"ready": False, "reason": str(error)}, 503)
+            return JSONResponse({"ready": False, "reason": client_message(error)}, 503)
         if not self.ready:
             return JSONResponse({"ready": False, "reason": "The folder is being loaded."}, 503)
         return JSONResponse({"ready": True})

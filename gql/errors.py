@@ -19,6 +19,7 @@ client gets an id, and the log has that id with the traceback.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +27,13 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from store.errors import StoreBusyError, StoreError
+from store.errors import (
+    OutcomeUnknownError,
+    StoreBusyError,
+    StoreCorruptError,
+    StoreError,
+    StoreUnavailableError,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +51,12 @@ OPERATION_UNRESOLVED = "OPERATION_RESOLUTION_FAILURE"
 BAD_USER_INPUT = "BAD_USER_INPUT"
 INTERNAL_ERROR = "INTERNAL_ERROR"
 TOO_MANY_ERRORS = "TOO_MANY_ERRORS"
+
+_OPERATORS_MEND = (StoreCorruptError, StoreUnavailableError, OutcomeUnknownError)
+"""What clients cannot do anything about; the messages are for whoever runs the server."""
+
+_FOLDERS = re.compile(r"(?<![^\s'\"(])/(?:[^/\n]*/)*")
+"""The folders of an absolute path, and what stands between two: a folder's name may have blanks."""
 
 
 class GraphError(Exception):
@@ -113,7 +126,13 @@ class SubscriptionError(RequestError):
 
 def refusal(error: GraphError | StoreError) -> FormattedError:
     """An expected error that belongs to no place in the document."""
-    return {"message": str(error), "extensions": {"code": error.code}}
+    return {"message": client_message(error), "extensions": {"code": error.code}}
+
+
+def client_message(error: Exception) -> str:
+    """What clients are told of an expected error: where the server keeps its files is left out."""
+    text = str(error)
+    return _FOLDERS.sub("", text) if isinstance(error, _OPERATORS_MEND) else text
 
 
 def request_error(error: GraphQLError, code: str) -> FormattedError:
@@ -130,7 +149,7 @@ def _field_error(error: GraphQLError) -> FormattedError:
     if code is None:
         masked = internal_error(cause, path=error.path)
         return {**error.formatted, **masked}
-    formatted: FormattedError = {**error.formatted, "message": str(cause)}
+    formatted: FormattedError = {**error.formatted, "message": client_message(cause)}
     if isinstance(cause, GraphQLError):
         formatted["message"] = cause.message
     formatted["extensions"] = {**(error.extensions or {}), "code": code}

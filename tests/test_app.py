@@ -116,6 +116,20 @@ def test_readyz_is_503_when_the_store_cannot_be_read():
     assert response.json() == {"ready": False, "reason": "The disk is gone."}
 
 
+@pytest.mark.parametrize("folder", ["/srv", "/srv/a b/c's", "(/srv", "'/srv"])
+def test_clients_are_not_told_where_the_store_is(folder):
+    """The file's name is enough for them; the folders of the server are its own business."""
+    reason = f"The store {folder}/store.json and its log store.json.log are not of one kind."
+    with client(BrokenRepository(StoreUnavailableError(reason))) as started:
+        told = [
+            started.get("/readyz").json()["reason"],
+            started.post("/graphql", json={"query": "{ articles { totalCount } }"}).text,
+        ]
+    for each in told:
+        assert "store.json and its log store.json.log" in each
+        assert "srv" not in each
+
+
 def test_schema_is_served_as_text(seeds):
     """For code generators: the schema in GraphQL's own language."""
     response = seeds.get("/schema.graphql")
