@@ -112,8 +112,12 @@ _MAX_KEPT = 200
 """Up to which length names are kept with their slugs: clients, too, choose names."""
 
 
+_MAX_NAME = 10_000
+"""How much of a name counts: a client may send a million characters."""
+
+
 def _topic_slug(name: str) -> str:
-    slug = slugify(name.replace("+", " plus ").replace("#", " sharp "))
+    slug = slugify(name[:_MAX_NAME].replace("+", " plus ").replace("#", " sharp "))
     if len(slug) <= MAX_SLUG_LENGTH:
         return slug
     digest = hashlib.blake2b(slug.encode(), digest_size=4).hexdigest()

@@ -34,7 +34,8 @@ def canonical_url(url: str) -> str:
 
     Host in lower case, without the default port, the fragment, HTML's escaping and tracking
     parameters. Everything else (scheme, path, order of parameters) may matter and stays.
-    A string that is no web URL comes back trimmed, so that it equals only itself.
+    A string that is no web URL, or longer than MAX_URL_LENGTH, comes back trimmed, so that it equals
+    only itself.
     """
     return _kept_canonical_url(url) if len(url) <= _MAX_KEPT else _canonical_url(url)
 
@@ -45,6 +46,8 @@ _MAX_KEPT = 500
 
 def _canonical_url(url: str) -> str:
     url = url_text(url)
+    if len(url) > MAX_URL_LENGTH:
+        return url
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
