@@ -34,8 +34,8 @@ def canonical_url(url: str) -> str:
 
     Host in lower case, without the default port, the fragment, HTML's escaping and tracking
     parameters. Everything else (scheme, path, order of parameters) may matter and stays.
-    A string that is no web URL, or longer than MAX_URL_LENGTH, comes back trimmed, so that it equals
-    only itself.
+    A string that is no web URL, or longer than MAX_URL_LENGTH, comes back trimmed, so that it
+    equals only itself.
     """
     return _kept_canonical_url(url) if len(url) <= _MAX_KEPT else _canonical_url(url)
 
