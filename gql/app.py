@@ -288,11 +288,10 @@ def realtime_settings(settings: Settings) -> RealtimeSettings:
     """What subscriptions are held to."""
     return RealtimeSettings(
         max_subscriptions=settings.max_subscriptions,
-        max_subscriptions_per_client=settings.max_subscriptions_per_client,
-        max_subscription_bytes=settings.max_subscription_bytes,
+        subscription_bytes=settings.subscription_bytes,
         max_per_socket=settings.max_per_socket,
         max_websockets=settings.max_websockets,
-        max_websockets_per_client=settings.max_websockets_per_client,
+        max_per_client=settings.max_per_client,
         max_message_bytes=settings.max_body_bytes,
         init_timeout_s=settings.init_timeout_s,
         keep_alive_s=settings.keep_alive_s,

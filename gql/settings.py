@@ -117,12 +117,7 @@ class Settings(BaseSettings):
     max_subscriptions: int = Field(
         1_000, ge=0, description="How many subscriptions a process serves at once."
     )
-    max_subscriptions_per_client: int = Field(
-        100,
-        ge=1,
-        description="How many of them each key, or each address without one, may have.",
-    )
-    max_subscription_bytes: int = Field(
+    subscription_bytes: int = Field(
         128 * KiB,
         ge=1,
         description="What a subscription may take in memory, by its operation and variables.",
@@ -133,10 +128,11 @@ class Settings(BaseSettings):
     max_websockets: int = Field(
         1_000, ge=0, description="How many WebSockets a process serves at once."
     )
-    max_websockets_per_client: int = Field(
+    max_per_client: int = Field(
         100,
         ge=1,
-        description="How many of them each key, or each address without one, may have.",
+        description="How many subscriptions, and how many WebSockets, each key may have, or each "
+        "address without one.",
     )
     init_timeout_s: int = Field(
         10, ge=1, description="How long a WebSocket may take to say who it is, in seconds."

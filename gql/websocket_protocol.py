@@ -40,9 +40,11 @@ class WebSocketProtocol(PacedInput):
             timeout_s = self.config.ws_ping_timeout or self.close_timeout
             self.close_timer = self.loop.call_later(timeout_s, self.transport.abort)
 
-    def data_received(self, data: bytes) -> None:
-        """Take in frames; answer a handshake that the library refuses, which uvicorn does not."""
-        super().data_received(data)
+    def read_piece(self) -> None:
+        """Parse a piece of the input; answer a handshake that the library refuses, which uvicorn
+        does not.
+        """
+        super().read_piece()
         if not self.handshake_initiated and self.conn.handshake_exc is not None:
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()

@@ -15,7 +15,6 @@ READERS_OF_THE_SYSTEM_CLOCK = {
     "gql.cli.keys": "when a key expires, whether it has",
     "gql.conditional": "Last-Modified is not in the future",
     "gql.http.kept_answers": "answers that outlive the process",
-    "gql.schema.following": "when a gap ended",
     "gql.telemetry.middleware": "when a span began",
     "store.atomic_file": "the time of a file",
     "store.file_change": "the time of a file",

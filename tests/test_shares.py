@@ -32,9 +32,8 @@ ONE = "192.0.2.1"
 QUERY = "{ articles { totalCount } }"
 SMALL: dict[str, Any] = {
     "max_subscriptions": 20,
-    "max_subscriptions_per_client": 4,
     "max_websockets": 20,
-    "max_websockets_per_client": 4,
+    "max_per_client": 4,
     "max_per_socket": 4,
 }
 
@@ -106,7 +105,7 @@ def test_client_that_takes_all_it_can_leaves_room_for_others(server, tmp_path, w
     one, other = (keys.add(name, [Scope.READ_DRAFTS])[0] for name in ("one", "other"))
     with ExitStack() as held:
         taken = take_all(server, held, ONE, one if who == "key" else None)
-        assert taken == SMALL["max_subscriptions_per_client"]
+        assert taken == SMALL["max_per_client"]
         assert all(served(server, "192.0.2.2").values())
         assert all(served(server, "192.0.2.3", other).values())
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +31,8 @@ from store import (
     MemoryRepository,
     Repository,
     TinyDBRepository,
+    back_up,
+    restore,
 )
 
 from .cursors import KEY, change_cursor, revision_of
@@ -217,15 +218,14 @@ def test_socket_subscription_is_told_of_a_backup_that_was_restored(tmp_path: Pat
     repository = TinyDBRepository.open(path, cursor_key=KEY)
     with running(create_app(Settings(), repository)) as server:
         put(server, repository, "one")
-    shutil.copy(path, backup)
+    back_up(path, backup)
     repository = TinyDBRepository.open(path, cursor_key=KEY)
     with running(create_app(Settings(), repository)) as server, opened(server) as client:
         client.begin()
         client.subscribe("s", CHANGES)
         put(server, repository, "two")
         assert slugs([client.receive()]) == ["two"]
-        path.with_name("store.json.log").unlink()
-        backup.replace(path)
+        restore(path, backup)
         gap = client.receive()["payload"]["data"]["changes"]
         assert (gap["kind"], revision_of(gap["cursor"])) == ("GAP", 1)
         put(server, repository, "three")

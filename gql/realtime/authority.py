@@ -26,11 +26,10 @@ class RealtimeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The bounds: counts in this process, sizes in bytes, times in seconds."""
 
     max_subscriptions: int = 1_000
-    max_subscriptions_per_client: int = 100
-    max_subscription_bytes: int = 1 << 17
+    subscription_bytes: int = 1 << 17
     max_per_socket: int = 100
     max_websockets: int = 1_000
-    max_websockets_per_client: int = 100
+    max_per_client: int = 100
     max_message_bytes: int = 1 << 20
     init_timeout_s: float = 10
     keep_alive_s: float = 12

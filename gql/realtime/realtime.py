@@ -47,7 +47,7 @@ class Realtime:
             "websockets",
             "WebSockets",
             settings.max_websockets,
-            settings.max_websockets_per_client,
+            settings.max_per_client,
             activity.refused,
         )
         self._service = Service(
@@ -59,7 +59,7 @@ class Realtime:
                 "subscriptions",
                 "subscriptions",
                 settings.max_subscriptions,
-                settings.max_subscriptions_per_client,
+                settings.max_per_client,
                 activity.refused,
             ),
             costs=Capacity(

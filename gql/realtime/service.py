@@ -61,6 +61,6 @@ class Service:
 
         Raises: TooManyError. SubscriptionTooLargeError.
         """
-        cost = self.operations.event_cost(request, self.settings.max_subscription_bytes)
+        cost = self.operations.event_cost(request, self.settings.subscription_bytes)
         with self.subscriptions.hold(client), self.costs.hold(client, cost):
             yield

@@ -108,9 +108,8 @@ def serve(kind: str, folder: Path) -> None:
         keys=folder / "keys.json",
         log_level="warning",
         max_subscriptions=100_000,
-        max_subscriptions_per_client=80_000,
         max_websockets=100_000,
-        max_websockets_per_client=80_000,
+        max_per_client=80_000,
     )
     app = Bare() if kind == "bare" else create_app(settings, TinyDBRepository.open(folder / "s"))
     config = uvicorn_config(app, settings)

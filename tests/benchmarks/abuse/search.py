@@ -6,6 +6,7 @@ that cost much get children: with another part, a part twice, or one part less.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ class _Part:
     def __init__(self, rng: Random) -> None:
         self.rng = rng
         self.fields = rng.choice([3, 10, 40])
+        self.aliases = itertools.count()
 
     def field(self, type: GraphQLObjectType | GraphQLInterfaceType, depth: int) -> str:
         """A field of a type, with its arguments and what is below it."""
@@ -90,7 +92,7 @@ class _Part:
         inner = ""
         if isinstance(below, GraphQLObjectType | GraphQLInterfaceType):
             count = self.rng.choice([1, 1, 2, 3])
-            names = ("" if not i else f"s{depth}_{self.fields}_{i}: " for i in range(count))
+            names = ("" if not i else f"s{next(self.aliases)}: " for i in range(count))
             inner = " { " + " ".join(n + self.field(below, depth + 1) for n in names) + " }"
         return f"{name}{self._arguments(fields[name])}{inner}"
 
