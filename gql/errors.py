@@ -27,6 +27,7 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
+from gql.garbage import forget_frames
 from store.errors import (
     OutcomeUnknownError,
     StoreBusyError,
@@ -132,13 +133,23 @@ def refusal(error: GraphError | StoreError) -> FormattedError:
 def client_message(error: Exception) -> str:
     """What clients are told of an expected error: where the server keeps its files is left out."""
     text = str(error)
-    return _FOLDERS.sub("", text) if isinstance(error, _OPERATORS_MEND) else text
+    return bounded(_FOLDERS.sub("", text) if isinstance(error, _OPERATORS_MEND) else text)
+
+
+MAX_MESSAGE = 1_000
+"""How many characters of a message are told: it may quote what a client has sent, up to 1 MB."""
+
+
+def bounded(message: str) -> str:
+    """A message that is not longer than one should be."""
+    return message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…"
 
 
 def request_error(error: GraphQLError, code: str) -> FormattedError:
     """An error in what the client sent, found before execution; a code of its own comes first."""
-    formatted: FormattedError = {**error.formatted}
+    formatted: FormattedError = {**error.formatted, "message": bounded(error.message)}
     formatted["extensions"] = {"code": code, **(error.extensions or {})}
+    forget_frames(error)
     return formatted
 
 
@@ -151,7 +162,7 @@ def _field_error(error: GraphQLError) -> FormattedError:
         return {**error.formatted, **masked}
     formatted: FormattedError = {**error.formatted, "message": client_message(cause)}
     if isinstance(cause, GraphQLError):
-        formatted["message"] = cause.message
+        formatted["message"] = bounded(cause.message)
     formatted["extensions"] = {**(error.extensions or {}), "code": code}
     return formatted
 
@@ -180,6 +191,8 @@ def field_errors(errors: Sequence[GraphQLError]) -> tuple[FormattedError, ...]:
         formatted.append(
             {**error.formatted, **shared} if shared and is_fault else _field_error(error)
         )
+    for error in errors:
+        forget_frames(error)
     left = len(errors) - MAX_FIELD_ERRORS
     if left > 0:
         formatted.append(

@@ -36,7 +36,7 @@ together: an article is of one provider and of a few topics, and what was found 
 TEXT_VALUE_US = 7.0
 """To look up one of many texts."""
 
-CHARACTER_US = 0.1
+CHARACTER_US = 0.5
 """To fold and look up one character of a needle."""
 
 MAX_TERMS = 2_000

@@ -19,6 +19,7 @@ from strawberry.types.field import StrawberryField
 
 from store import QueryError
 
+from ..garbage import forget_frames
 from .collect import Selected, UnsupportedError, variables_of
 from .inputs import ABSENT, InputCoercers, OperationVariables, Read, UnusualError
 
@@ -127,6 +128,8 @@ class VariableReader:
             definitions = self._operation.variable_definitions or ()
             coerced = get_variable_values(self._schema._schema, definitions, variables.sent)
             if not isinstance(coerced, VariableValues):
+                for error in coerced:
+                    forget_frames(error)
                 raise FallbackError("variables")
             variables.coerced = coerced
         return variables.coerced
@@ -153,7 +156,8 @@ class VariableReader:
                 config=self._schema.config,
             )
         except GraphQLError as error:
-            raise FallbackError(str(error)) from error
+            forget_frames(error)
+            raise FallbackError(str(error)) from None
 
     def compiled(self, selected: Selected) -> list[tuple[str, bool, Read]] | None:
         """How each argument of a field is read: its name in Python, whether it is required, and
@@ -207,7 +211,8 @@ class Arguments(Generic[T]):
             try:
                 outcome = self._prepare(**self._read(variables))
             except (GraphQLError, QueryError) as error:
-                raise FallbackError(str(error)) from error
+                forget_frames(error)
+                raise FallbackError(str(error)) from None
             variables.memo[self._slot] = outcome
         return outcome
 

@@ -11,7 +11,7 @@ from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
 from store import QueryError, Snapshot, StoreError, Visibility
 
-from ..garbage import cycles_freed
+from ..garbage import cycles_freed, forget_frames
 from ..http import GraphQLRequest, Pipeline, Ready, Result
 from ..http.documents import Document
 from ..http.execution import COMPILED
@@ -287,4 +287,5 @@ class CompiledPipeline:
         except UnsupportedError:
             return None
         except GraphQLError as error:
-            raise FallbackError(str(error)) from error
+            forget_frames(error)
+            raise FallbackError(str(error)) from None

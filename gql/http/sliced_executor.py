@@ -10,11 +10,13 @@ with those of the base class, and fails where they have come to differ.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any
 
 from graphql.execution.executor import collect_iterator_awaitables
 from graphql.pyutils import gather_with_cancel
+from graphql.type.definition import GraphQLResolveInfoHelpers
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gql.scheduler import Job
@@ -34,6 +36,12 @@ class SlicedExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        # The base class's hold it, and so all that was sent, until the garbage collector comes.
+        executor = weakref.proxy(self)
+        self.async_helpers = GraphQLResolveInfoHelpers(
+            gather=lambda values: executor.gather_async_work(values),  # noqa: PLW0108  # a method holds it
+            track=lambda values: executor.track_async_work(values),  # noqa: PLW0108
+        )
         self.use_context(self.context_value)
 
     def use_context(self, context: Any) -> None:

@@ -34,7 +34,9 @@ class Loaders:
         """
         loader = self._loaders.get(load)
         if loader is None:
-            loader = self._loaders[load] = DataLoader(partial(self._batch, load))
+            # Not a method: an exception's frames would hold the loaders, which hold the exception.
+            function = partial(_batch, load, self._snapshot, self._visibility)
+            loader = self._loaders[load] = DataLoader(function)
         # Fields share what is being loaded: where one fails, graphql-core cancels those beside it,
         # which must not take it from the others.
         loading = asyncio.ensure_future(loader.load_many(keys))
@@ -42,14 +44,18 @@ class Loaders:
         values: Sequence[Any] = await asyncio.shield(loading)
         return values
 
-    async def _batch(self, load: BatchLoad, keys: list[Any]) -> Sequence[Any]:
-        try:
-            return await load(self._snapshot, keys, self._visibility)
-        except QueryError as error:
-            if len(keys) == 1:
-                return [error]
-        # One of them cannot be answered: let it fail alone, where the client asked for it.
-        return [(await self._batch(load, [key]))[0] for key in keys]
+
+async def _batch(
+    load: BatchLoad, snapshot: Snapshot, visibility: Visibility, keys: list[Any]
+) -> Sequence[Any]:
+    """What a batch load gives for n keys: n values, None, or the error of a key."""
+    try:
+        return await load(snapshot, keys, visibility)
+    except QueryError as error:
+        if len(keys) == 1:
+            return [error]
+    # One of them cannot be answered: let it fail alone, where the client asked for it.
+    return [(await _batch(load, snapshot, visibility, [key]))[0] for key in keys]
 
 
 def _retrieve_exception(loading: asyncio.Future[Any]) -> None:
