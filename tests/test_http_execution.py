@@ -253,7 +253,14 @@ def test_fault_of_ours_is_masked_and_logged_under_one_id(query: str, fault: str)
     (line,) = logs
     assert (line["id"], line["path"]) == (error_id, error["path"])
     assert fault in str(line["exc_info"])
-    assert line["exc_info"].__traceback__ is not None
+
+
+def test_fault_of_ours_is_logged_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever reads the log finds the line that failed."""
+    run("{ broken }")
+    said = capsys.readouterr().out
+    assert "Traceback" in said
+    assert "schemas.py" in said
 
 
 def test_argument_that_a_variable_spoils_is_the_clients_to_mend() -> None:
