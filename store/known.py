@@ -1,9 +1,6 @@
-"""What is known of a store's files, and the right to write on top of it."""
+"""What is known of a store's files: a state, and where in them it was found."""
 
 from __future__ import annotations
-
-import contextlib
-import weakref
 
 import msgspec
 
@@ -16,6 +13,9 @@ class Known(msgspec.Struct, frozen=True):
     """A state, and where in the files it was found.
 
     Attributes:
+        state: What the store holds.
+        checkpoint: The store's file that it was found in; None: there is none.
+        log: The log that goes on from that file; None: there is none.
         end: Where the log goes on.
         mark: What was committed when it was read, or by it (`committed`).
     """
@@ -35,47 +35,3 @@ class Known(msgspec.Struct, frozen=True):
         if log and (not self.log or (log.inode, log.size_bytes) != (self.log.inode, self.end)):
             return False
         return file in (None, self.checkpoint)
-
-
-class WriteLock:
-    """The right to write to a store's files. One that is forgotten ends.
-
-    Attributes:
-        handle: The open lock file.
-    """
-
-    def __init__(self, handle: int, held: contextlib.ExitStack) -> None:
-        self.handle = handle
-        self.close = weakref.finalize(self, held.close)
-
-
-class Turn:
-    """A writer's turn with a store's files. One that is forgotten ends.
-
-    Attributes:
-        known: What is known of the files; the newest once `is_current`.
-        lock: The right to write.
-        is_near: To know the newest takes some records.
-        whole: What is written goes into the store's file; nobody else makes a checkpoint meanwhile.
-    """
-
-    def __init__(
-        self,
-        known: Known,
-        lock: WriteLock,
-        checkpoint: contextlib.ExitStack,
-        *,
-        whole: bool,
-        is_current: bool,
-    ) -> None:
-        self.known = known
-        self.lock = lock
-        self.whole = whole
-        self.is_current = is_current
-        self.is_near = False
-        self._end_checkpoint = weakref.finalize(self, checkpoint.close)
-
-    def close(self) -> None:
-        """End it."""
-        self._end_checkpoint()
-        self.lock.close()

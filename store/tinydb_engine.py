@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .changes import HISTORY_LIMIT
+from .checkpoint_writer import LOG_BYTES
 from .errors import StoreCorruptError, StoreError, StoreUnavailableError
 from .file_lock import LOOK_AGAIN_S, WAIT_S
-from .known import Known, Turn, WriteLock
+from .known import Known
 from .lane import Lane
 from .layered import Layered
 from .model import Change
@@ -29,7 +30,9 @@ from .repository import Batch, SourceFile
 from .snapshot import IndexedSnapshot
 from .state import Result, written
 from .steps import finish, free, interleave
-from .store_files import LOG_BYTES, StoreFiles
+from .store_files import StoreFiles
+from .store_locks import WriteLock
+from .turn import Turn
 from .waiting import Bell, Rounds
 
 LOOK_EVERY_S = 1.0
@@ -142,22 +145,22 @@ class TinyDBRepository:
         """Whether nothing but commits has happened to the files, by the last look at them."""
         if self._turn.locked():
             return True  # who has the turn brings the newest state
-        self._is_stale = self._is_stale or not self._files.is_untouched(self._known)
+        self._is_stale = self._is_stale or not self._files.follower.is_untouched(self._known)
         if not self._is_stale and self._files.committed.is_mapped:
             self._look_again_at = time.monotonic() + LOOK_EVERY_S
         return not self._is_stale
 
     async def _look_at_files(self) -> None:
-        mark = self._files.mark(self._known)
+        mark = self._files.follower.mark(self._known)
         if mark is None:
             # Before one's turn here: whoever has that may have what this waits for.
-            mark = await asyncio.to_thread(self._files.settle, self._known)
+            mark = await asyncio.to_thread(self._files.follower.settle, self._known)
         async with self._turn:
             if self.current() is None or self._is_stale:
-                newer = self._files.mark(self._known)
+                newer = self._files.follower.mark(self._known)
                 mark = mark if newer is None else newer
-                follow = partial(self._files.follow, self._known, mark)
-                near = self._files.is_near(self._known, mark)
+                follow = partial(self._files.follower.follow, self._known, mark)
+                near = self._files.follower.is_near(self._known, mark)
                 try:
                     self._take(follow() if near else await asyncio.to_thread(follow))
                 except StoreCorruptError as error:
@@ -207,14 +210,15 @@ class TinyDBRepository:
     async def close(self) -> None:
         """See `Repository`. What is on its way is finished first; the file takes in the log."""
         self._closed = True
-        self._files.give_up_at = 0.0  # what a checkpoint is at can wait until the next one
+        # What a checkpoint is at can wait until the next one.
+        self._files.checkpoints.give_up_at = 0.0
         self._bell.fail(self._closed_error())
         tasks = [each for each in (self._writer, self._checkpointer) if each and not each.done()]
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSE_S)
         if self._wrote:
             self._wrote = False
-            self._files.give_up_at = time.monotonic() + CLOSE_S
+            self._files.checkpoints.give_up_at = time.monotonic() + CLOSE_S
             done = self._lane.run(partial(self._files.close, self._known, CLOSE_WAIT_S))
             await asyncio.wait((done,), timeout=CLOSE_S)
             if not done.done():
@@ -255,7 +259,7 @@ class TinyDBRepository:
             lock = None
             if is_done:
                 self._start_checkpoint()
-                if self._files.is_awaiting_turn:
+                if self._files.checkpoints.is_awaiting_turn:
                     await asyncio.sleep(2 * LOOK_AGAIN_S)
                 continue
             try:
@@ -376,17 +380,19 @@ class TinyDBRepository:
     def _start_checkpoint(self) -> None:
         idle = self._checkpointer is None or self._checkpointer.done()
         now = time.monotonic()
-        if not idle or self._closed or not self._files.wants_checkpoint(self._known):
+        if not idle or self._closed or not self._files.checkpoints.is_due(self._known):
             return
         if now >= self._checkpoint_again_at:
             self._checkpointer = asyncio.create_task(self._checkpoint(self._known))
-        elif now >= self._warn_again_at and (warning := self._files.outgrown(self._known)):
+        elif now >= self._warn_again_at and (
+            warning := self._files.checkpoints.overdue_warning(self._known)
+        ):
             self._warn_again_at = now + WARN_EVERY_S
             _log.warning(warning)
 
     async def _checkpoint(self, known: Known) -> None:
         try:
-            if not await self._checkpoints.run(partial(self._files.checkpoint, known)):
+            if not await self._checkpoints.run(partial(self._files.checkpoints.take_in, known)):
                 self._checkpoint_again_at = time.monotonic() + LOOK_EVERY_S  # another is at it
         except StoreError as error:
             self._checkpoint_again_at = time.monotonic() + RETRY_S
