@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from .atomic_file import Signature
 from .change_log import Log
 from .state import State
+from .steps import free
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -35,3 +38,16 @@ class Known(msgspec.Struct, frozen=True):
         if log and (not self.log or (log.inode, log.size_bytes) != (self.log.inode, self.end)):
             return False
         return file in (None, self.checkpoint)
+
+
+def let_go(olds: list[Known], new: Known) -> None:
+    """Forget what is known no more, in a thread: to close a log that was replaced takes it off the
+    disk, which blocks, and to free indexes by which no others go on takes long.
+    """
+
+    def forget() -> None:
+        contents = [] if olds[0].shares(new) else olds[0].state.snapshot.contents()
+        olds.clear()
+        free(contents)
+
+    asyncio.get_running_loop().run_in_executor(None, forget)
