@@ -164,6 +164,16 @@ def discard_aside(path: Path) -> None:
     _aside(path).unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def discarded_on_error(path: Path) -> Iterator[None]:
+    """Undo `write_aside` where what is done with it fails."""
+    try:
+        yield
+    except BaseException:
+        discard_aside(path)
+        raise
+
+
 def remove_leftovers(path: Path, turn: Path) -> None:
     """Remove what a crash before `put_in_place` left, unless a writer is at it now or may not.
 

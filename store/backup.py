@@ -6,11 +6,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .atomic_file import put_in_place, unavailable, write_aside
+from .change_log import log_file
 from .changes import HISTORY_LIMIT
 from .checkpoint import Checkpoint
 from .errors import StoreUnavailableError, TargetExistsError
 from .file_lock import WAIT_S, lock_file
-from .store_files import StoreFiles
+from .overwrite import overwrite_store
+from .state import State
+from .store_locks import StoreLocks
+from .store_reader import StoreReader
 from .tinydb_storage import StoreText
 
 
@@ -20,7 +24,7 @@ def backup_text(path: Path) -> Iterable[bytes]:
     Writers are not held up, and it holds what was acknowledged before.
     Raises: StoreCorruptError. StoreUnavailableError.
     """
-    state = _files(path).read()
+    state = _state(path.resolve())
     return StoreText(Checkpoint().of(state, None).tables)
 
 
@@ -31,7 +35,7 @@ def back_up(path: Path, target: Path, *, overwrite: bool = False) -> None:
         StoreCorruptError. StoreUnavailableError. OutcomeUnknownError.
     """
     path, target = path.resolve(), target.resolve()
-    if target in (path, _files(path).log_path, lock_file(path)):
+    if target in (path, log_file(path), lock_file(path)):
         raise TargetExistsError(f"{target} belongs to the store itself. Name another file.")
     if target.exists() and not overwrite:
         raise TargetExistsError(f"{target} exists. Name another file, or use --force.")
@@ -50,11 +54,12 @@ def restore(path: Path, source: Path, wait_s: float = WAIT_S) -> Sequence[Path]:
     source = source.resolve()
     if not source.exists():
         raise StoreUnavailableError(f"There is no backup at {source}. Name a file that is one.")
-    state = _files(source).read()
+    state = _state(source)
     with unavailable("restore", path):
         path.parent.stat()
-    return _files(path, wait_s).put(state)
+    path = path.resolve()
+    return overwrite_store(path, StoreLocks(path), state, wait_s)
 
 
-def _files(path: Path, wait_s: float = WAIT_S) -> StoreFiles:
-    return StoreFiles(path.resolve(), HISTORY_LIMIT, 0, wait_s)
+def _state(path: Path) -> State:
+    return StoreReader(path, StoreLocks(path), HISTORY_LIMIT).state()

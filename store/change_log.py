@@ -36,6 +36,11 @@ _PIECE_BYTES = 1 << 20
 _log = logging.getLogger(__name__)
 
 
+def log_file(path: Path) -> Path:
+    """The log of a store's file."""
+    return path.with_name(f"{path.name}.log")
+
+
 class Place(NamedTuple):
     """A place in a log, by the inode of its file."""
 

@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from .change_log import Log
+from .change_log import DamagedLineError, Log
 from .file_lock import HOLDER_AT, HOLDER_BYTES, is_at
 
 _WORD_BYTES = 8
@@ -77,6 +77,18 @@ class Receipt(NamedTuple):
     def is_about(self, log: Log, path: Path) -> bool:
         """Whether it is about this log, beside the store's file as it is."""
         return self.log == log.crc32 and self._is_beside(path)
+
+    def check_whole(self, log: Log, end: int, limit: int | None, path: Path) -> None:
+        """Check that a log that was read up to `limit`, beside this file, ends where it should.
+
+        Raises: DamagedLineError: it has lost lines.
+        """
+        if not self.is_about(log, path):
+            return
+        least = self.end if limit is None else min(limit, self.end)
+        if end < least:
+            missing = f"what was committed is missing from here on, {least - end:,} bytes"
+            raise DamagedLineError(log.number_of(end), missing)
 
     def _is_beside(self, path: Path) -> bool:
         """Whether the store's file is as it was."""

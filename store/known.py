@@ -1,21 +1,24 @@
-"""What is known of a store's files, and the right to write on top of it."""
+"""What is known of a store's files: a state, and where in them it was found."""
 
 from __future__ import annotations
 
-import contextlib
-import weakref
+import asyncio
 
 import msgspec
 
 from .atomic_file import Signature
 from .change_log import Log
 from .state import State
+from .steps import free
 
 
 class Known(msgspec.Struct, frozen=True):
     """A state, and where in the files it was found.
 
     Attributes:
+        state: What the store holds.
+        checkpoint: The store's file that it was found in; None: there is none.
+        log: The log that goes on from that file; None: there is none.
         end: Where the log goes on.
         mark: What was committed when it was read, or by it (`committed`).
     """
@@ -37,45 +40,14 @@ class Known(msgspec.Struct, frozen=True):
         return file in (None, self.checkpoint)
 
 
-class WriteLock:
-    """The right to write to a store's files. One that is forgotten ends.
-
-    Attributes:
-        handle: The open lock file.
+def let_go(olds: list[Known], new: Known) -> None:
+    """Forget what is known no more, in a thread: to close a log that was replaced takes it off the
+    disk, which blocks, and to free indexes by which no others go on takes long.
     """
 
-    def __init__(self, handle: int, held: contextlib.ExitStack) -> None:
-        self.handle = handle
-        self.close = weakref.finalize(self, held.close)
+    def forget() -> None:
+        contents = [] if olds[0].shares(new) else olds[0].state.snapshot.contents()
+        olds.clear()
+        free(contents)
 
-
-class Turn:
-    """A writer's turn with a store's files. One that is forgotten ends.
-
-    Attributes:
-        known: What is known of the files; the newest once `is_current`.
-        lock: The right to write.
-        is_near: To know the newest takes some records.
-        whole: What is written goes into the store's file; nobody else makes a checkpoint meanwhile.
-    """
-
-    def __init__(
-        self,
-        known: Known,
-        lock: WriteLock,
-        checkpoint: contextlib.ExitStack,
-        *,
-        whole: bool,
-        is_current: bool,
-    ) -> None:
-        self.known = known
-        self.lock = lock
-        self.whole = whole
-        self.is_current = is_current
-        self.is_near = False
-        self._end_checkpoint = weakref.finalize(self, checkpoint.close)
-
-    def close(self) -> None:
-        """End it."""
-        self._end_checkpoint()
-        self.lock.close()
+    asyncio.get_running_loop().run_in_executor(None, forget)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .change_log import Header, Record, TakenIn, entry_in, header_in
+from .change_log import Header, Record, TakenIn, entry_in, header_in, log_file
 from .changes import HISTORY_LIMIT
 from .checkpoint import DECODERS
 from .cursors import Cursors
@@ -22,9 +22,11 @@ from .errors import StoreCorruptError
 from .file_lock import WAIT_S
 from .history import ChangeHistory
 from .model import Article
+from .overwrite import overwrite_store
 from .snapshot import IndexedSnapshot
 from .state import State
-from .store_files import StoreFiles
+from .store_locks import StoreLocks
+from .store_reader import StoreReader
 from .tinydb_storage import Meta, Tables, decoded_tables, opened_file, read_meta
 
 _is_table = re.compile(rb'"([a-z]+)": \{').fullmatch
@@ -56,16 +58,17 @@ def accept_loss(path: Path, wait_s: float = WAIT_S) -> Salvaged | None:
     Raises: StoreUnavailableError.
     """
     path = path.resolve()
-    files = StoreFiles(path, HISTORY_LIMIT, 0, wait_s)
+    locks = StoreLocks(path)
+    reader = StoreReader(path, locks, HISTORY_LIMIT)
     try:
-        files.read()
+        reader.state()
     except StoreCorruptError as error:
         _log.warning("Going on with what can be read, as was asked for. %s", error)
     else:
         return None
     meta, tables, lost = _read_file(path)
-    state, bad, lines = _with_log(files.log_path, meta, tables)
-    kept = files.put(state)
+    state, bad, lines = _with_log(log_file(path), meta, tables)
+    kept = overwrite_store(path, locks, state, wait_s, reader.base.meta.checksum)
     return Salvaged(len(state.snapshot.articles), lost + bad, lines, kept)
 
 

@@ -16,20 +16,25 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
+from .background_checkpoints import BackgroundCheckpoints
+from .batch_queue import BatchQueue, Request
 from .changes import HISTORY_LIMIT
+from .checkpoint_writer import LOG_BYTES
 from .errors import StoreCorruptError, StoreError, StoreUnavailableError
 from .file_lock import LOOK_AGAIN_S, WAIT_S
-from .known import Known, Turn, WriteLock
+from .known import Known, let_go
 from .lane import Lane
 from .layered import Layered
+from .lock_wait import LockWait
 from .model import Change
 from .repository import Batch, SourceFile
 from .snapshot import IndexedSnapshot
 from .state import Result, written
-from .steps import finish, free, interleave
-from .store_files import LOG_BYTES, StoreFiles
+from .steps import finish, interleave
+from .store_files import StoreFiles
+from .store_locks import WriteLock
+from .turn import Turn
 from .waiting import Bell, Rounds
 
 LOOK_EVERY_S = 1.0
@@ -37,12 +42,6 @@ LOOK_EVERY_S = 1.0
 
 FOLLOW_EVERY_S = 0.01
 """How often to look while somebody waits for what others write."""
-
-RETRY_S = 10.0
-"""How long to go on with a log beyond its bounds after the file could not take it in."""
-
-WARN_EVERY_S = 60.0
-"""How often to tell that the log is much too large."""
 
 CLOSE_S = 5.0
 """How long closing may take: what the file has not taken in by then stays in the log."""
@@ -53,20 +52,7 @@ CLOSE_WAIT_S = 1.0
 FEW = 64
 """Up to how many articles are prepared between reads, in the same thread."""
 
-WAKE = 2
-"""How many writers hear of what became of their batches before others have their turn."""
-
-_LOOK_S = 0.1
-"""How often a writer that waits looks whether the store was closed."""
-
 _log = logging.getLogger(__name__)
-
-
-class _Request(NamedTuple):
-    """A batch, and who waits for it."""
-
-    batch: Batch
-    revision: asyncio.Future[int]
 
 
 class TinyDBRepository:
@@ -84,19 +70,13 @@ class TinyDBRepository:
         self._look_again_at = 0.0
         self._is_stale = False
         self._told = ""
-        self._checkpoint_again_at = 0.0
-        self._warn_again_at = 0.0
-        self._requests: list[_Request] = []
-        self._singly = 0
+        self._queue = BatchQueue()
         self._writer: asyncio.Task[None] | None = None
-        self._checkpointer: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
         self._bell = Bell()
         self._lane = Lane()
-        self._locks = Lane()
-        self._awaited: asyncio.Future[WriteLock] | None = None
-        self._is_waiting = False
-        self._checkpoints = Lane()
+        self._lock_wait = LockWait(files)
+        self._checkpoints = BackgroundCheckpoints(files.checkpoints, lambda: self._known)
         self._wrote = False
         self._closed = False
 
@@ -142,22 +122,22 @@ class TinyDBRepository:
         """Whether nothing but commits has happened to the files, by the last look at them."""
         if self._turn.locked():
             return True  # who has the turn brings the newest state
-        self._is_stale = self._is_stale or not self._files.is_untouched(self._known)
+        self._is_stale = self._is_stale or not self._files.follower.is_untouched(self._known)
         if not self._is_stale and self._files.committed.is_mapped:
             self._look_again_at = time.monotonic() + LOOK_EVERY_S
         return not self._is_stale
 
     async def _look_at_files(self) -> None:
-        mark = self._files.mark(self._known)
+        mark = self._files.follower.mark(self._known)
         if mark is None:
             # Before one's turn here: whoever has that may have what this waits for.
-            mark = await asyncio.to_thread(self._files.settle, self._known)
+            mark = await asyncio.to_thread(self._files.follower.settle, self._known)
         async with self._turn:
             if self.current() is None or self._is_stale:
-                newer = self._files.mark(self._known)
+                newer = self._files.follower.mark(self._known)
                 mark = mark if newer is None else newer
-                follow = partial(self._files.follow, self._known, mark)
-                near = self._files.is_near(self._known, mark)
+                follow = partial(self._files.follower.follow, self._known, mark)
+                near = self._files.follower.is_near(self._known, mark)
                 try:
                     self._take(follow() if near else await asyncio.to_thread(follow))
                 except StoreCorruptError as error:
@@ -177,12 +157,11 @@ class TinyDBRepository:
     async def apply(self, batch: Batch) -> int:
         """See `Repository`. Readers go on meanwhile and see the batch when it is on the disk."""
         self._check_open()
-        request = _Request(batch, asyncio.get_running_loop().create_future())
-        self._requests.append(request)
+        revision = self._queue.add(batch)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_all())
             self._writer.add_done_callback(self._forget_writer)
-        return await request.revision
+        return await revision
 
     async def wait(self, version: str) -> IndexedSnapshot:
         """See `Repository`. What others have written is noticed within some 20 ms."""
@@ -207,14 +186,15 @@ class TinyDBRepository:
     async def close(self) -> None:
         """See `Repository`. What is on its way is finished first; the file takes in the log."""
         self._closed = True
-        self._files.give_up_at = 0.0  # what a checkpoint is at can wait until the next one
+        self._checkpoints.stop()
         self._bell.fail(self._closed_error())
-        tasks = [each for each in (self._writer, self._checkpointer) if each and not each.done()]
+        begun = (self._writer, self._checkpoints.task)
+        tasks = [task for task in begun if task and not task.done()]
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSE_S)
         if self._wrote:
             self._wrote = False
-            self._files.give_up_at = time.monotonic() + CLOSE_S
+            self._files.checkpoints.give_up_at = time.monotonic() + CLOSE_S
             done = self._lane.run(partial(self._files.close, self._known, CLOSE_WAIT_S))
             await asyncio.wait((done,), timeout=CLOSE_S)
             if not done.done():
@@ -226,7 +206,7 @@ class TinyDBRepository:
             elif error is not None:
                 raise error
         self._lane.close()
-        self._locks.close()
+        self._lock_wait.close()
         self._checkpoints.close()
 
     def _check_open(self) -> None:
@@ -242,64 +222,40 @@ class TinyDBRepository:
         olds = [self._known]
         self._known = known
         if olds[0].log is not known.log or not olds[0].shares(known):
-            _let_go(olds, known)
+            let_go(olds, known)
         if is_news:
             self._bell.ring()
 
     async def _write_all(self) -> None:
         """Do what is asked for, all that waits at a time, until nothing does."""
         lock: WriteLock | None = None
-        while self._requests:
+        while not self._queue.is_empty:
             async with self._turn:
-                is_done = await self._write_group(self._next_group(), lock)
+                is_done = await self._write_group(self._queue.next_group(), lock)
             lock = None
             if is_done:
-                self._start_checkpoint()
-                if self._files.is_awaiting_turn:
+                self._checkpoints.start_if_due()
+                if self._files.checkpoints.is_awaiting_turn:
                     await asyncio.sleep(2 * LOOK_AGAIN_S)
                 continue
             try:
                 lock = await self._lock()
             except StoreError as error:
-                await self._refuse(error)
+                await self._queue.refuse(error)
 
     async def _lock(self) -> WriteLock:
         """Wait for the right to write. Raises: StoreUnavailableError."""
-        loop = asyncio.get_running_loop()
-        if self._awaited is None or self._awaited.get_loop() is not loop:
-            self._awaited = self._locks.run(self._files.lock)
-            self._awaited.add_done_callback(self._lock_came)
-        awaited = self._awaited
-        deadline = loop.time() + self._files.wait_s
-        self._is_waiting = True
-        try:
-            while not awaited.done() and not self._closed and loop.time() < deadline:
-                await asyncio.wait((awaited,), timeout=_LOOK_S)
-        finally:
-            self._is_waiting = False
-        if not awaited.done():  # who writes next waits for the same
+        lock = await self._lock_wait.lock(lambda: self._closed)
+        if lock is None:
             raise self._closed_error() if self._closed else self._files.busy_error()
-        self._awaited = None
-        return awaited.result()
-
-    def _lock_came(self, awaited: asyncio.Future[WriteLock]) -> None:
-        """Let go of a lock for which nobody waits any more."""
-        if not self._is_waiting:
-            self._awaited = None
-            if not awaited.cancelled() and awaited.exception() is None:
-                awaited.result().close()
+        return lock
 
     def _forget_writer(self, writer: asyncio.Task[None]) -> None:
         """One that was cancelled would keep its turn for as long as it is known."""
         if self._writer is writer:
             self._writer = None
 
-    def _next_group(self) -> list[_Request]:
-        """The first who wait: all of them, or one where a group has failed."""
-        self._requests = [each for each in self._requests if not each.revision.done()]
-        return self._requests[: 1 if self._singly else None]
-
-    async def _write_group(self, group: Sequence[_Request], lock: WriteLock | None) -> bool:
+    async def _write_group(self, group: Sequence[Request], lock: WriteLock | None) -> bool:
         """Do batches, or say why not; False where another process has the right to write.
 
         `lock`: that right, where one has waited for it.
@@ -320,23 +276,15 @@ class TinyDBRepository:
             results = [error] * len(group)
         except Exception as error:  # noqa: BLE001  # something in a batch that cannot be written
             if len(group) > 1:
-                self._singly = len(group)
+                self._queue.retry_singly(group)
                 return True
             results = [error] * len(group)
         except BaseException:
             for request in group:
                 request.revision.cancel()
             raise
-        self._singly = max(0, self._singly - 1)
-        del self._requests[: len(group)]
-        await _resolve(group, results)
+        await self._queue.resolve(group, results)
         return True
-
-    async def _refuse(self, error: StoreError) -> None:
-        """Tell all who wait that nothing was done."""
-        group = self._requests
-        self._requests = []
-        await _resolve(group, [error] * len(group))
 
     async def _written(self, turn: Turn, batches: Sequence[Batch], size: int) -> Sequence[Result]:
         """Do batches on top of the newest state, on the disk and then for readers. Ends the turn.
@@ -373,29 +321,6 @@ class TinyDBRepository:
                 self._take(self._files.commit(turn, writing.result()))
                 self._wrote = True
 
-    def _start_checkpoint(self) -> None:
-        idle = self._checkpointer is None or self._checkpointer.done()
-        now = time.monotonic()
-        if not idle or self._closed or not self._files.wants_checkpoint(self._known):
-            return
-        if now >= self._checkpoint_again_at:
-            self._checkpointer = asyncio.create_task(self._checkpoint(self._known))
-        elif now >= self._warn_again_at and (warning := self._files.outgrown(self._known)):
-            self._warn_again_at = now + WARN_EVERY_S
-            _log.warning(warning)
-
-    async def _checkpoint(self, known: Known) -> None:
-        try:
-            if not await self._checkpoints.run(partial(self._files.checkpoint, known)):
-                self._checkpoint_again_at = time.monotonic() + LOOK_EVERY_S  # another is at it
-        except StoreError as error:
-            self._checkpoint_again_at = time.monotonic() + RETRY_S
-            if not self._closed:
-                _log.warning("%s Until then its log grows.", error)
-        olds = [known]
-        del known
-        _let_go(olds, self._known)
-
     async def _follow(self) -> None:
         """Look for what others have written, for those who wait."""
         while self._bell.has_listeners:
@@ -404,28 +329,3 @@ class TinyDBRepository:
                 await self.snapshot()
             except StoreError as error:
                 self._bell.fail(error)
-
-
-def _let_go(olds: list[Known], new: Known) -> None:
-    """Forget what is known no more, in a thread: to close a log that was replaced takes it off the
-    disk, which blocks, and to free indexes by which no others go on takes long.
-    """
-
-    def forget() -> None:
-        contents = [] if olds[0].shares(new) else olds[0].state.snapshot.contents()
-        olds.clear()
-        free(contents)
-
-    asyncio.get_running_loop().run_in_executor(None, forget)
-
-
-async def _resolve(group: Sequence[_Request], results: Sequence[Result | Exception]) -> None:
-    for number, ((_, revision), result) in enumerate(zip(group, results, strict=True), start=1):
-        if revision.done():
-            continue  # its writer has stopped waiting
-        if isinstance(result, int):
-            revision.set_result(result)
-        else:
-            revision.set_exception(result)
-        if number % WAKE == 0:
-            await asyncio.sleep(0)

@@ -41,7 +41,7 @@ from gql.realtime.operations import Answers, Operations
 from gql.schema import Context, PageSizes
 from gql.settings import load_settings
 from gql.viewer import PUBLIC, Scope, Viewer
-from store import Batch, Repository, TinyDBRepository, tinydb_engine
+from store import Batch, Repository, TinyDBRepository, background_checkpoints, tinydb_engine
 from store.model import Article
 
 from .cursors import CURSORS, KEY
@@ -579,7 +579,11 @@ def run(
     `progress` is told after each. Raises: ChangesError, with the life's seed.
     """
     counted = Counter[str]()
-    with asyncio.Runner() as runner, mock.patch.object(tinydb_engine, "LOOK_EVERY_S", 0):
+    with (
+        asyncio.Runner() as runner,
+        mock.patch.object(tinydb_engine, "LOOK_EVERY_S", 0),
+        mock.patch.object(background_checkpoints, "BUSY_RETRY_S", 0),
+    ):
         for life in range(seed, seed + lives):
             folder = place / str(life)
             folder.mkdir()

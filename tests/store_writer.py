@@ -38,10 +38,10 @@ from pathlib import Path
 from typing import Any
 
 from store import Batch, ConflictError, TinyDBRepository, store_files
+from store.checkpoint_writer import LOG_BYTES
 from store.file_lock import locked
 from store.folder_files import folder_turn
 from store.model import Article
-from store.store_files import LOG_BYTES
 
 from .repository_contract import an_article
 

@@ -19,8 +19,14 @@ import pytest
 
 from gql.access import KeyFile
 from gql.viewer import Scope
-from store import Batch, StoreBusyError, StoreUnavailableError, TinyDBRepository
-from store import store_files as files_module
+from store import (
+    Batch,
+    StoreBusyError,
+    StoreUnavailableError,
+    TinyDBRepository,
+    store_follower,
+    store_locks,
+)
 from store.file_lock import lock_file, locked, without_locks
 from store.owner_file import OwnerFile
 
@@ -206,7 +212,7 @@ def test_process_stopped_at_any_step_stops_nobody_else(path, how, monkeypatch):
         return isinstance(done[0], int)
 
     stopped = 0
-    monkeypatch.setattr(files_module, "READ_WAIT_S", 0.05)
+    monkeypatch.setattr(store_follower, "READ_WAIT_S", 0.05)
     with helper("stop", str(path), *how) as process:
         for step in range(1, 200):
             put(path, an_article("old", heat=step))
@@ -339,7 +345,7 @@ def test_owner_of_a_store_without_locks_is_the_only_writer(tmp_path):
 
 def test_store_without_locks_is_written_by_its_owner(path, monkeypatch, caplog):
     """It says so when it opens; one process reads and writes, and gives it up when it closes."""
-    monkeypatch.setattr(files_module, "without_locks", lambda _: "nfs4")
+    monkeypatch.setattr(store_locks, "without_locks", lambda _: "nfs4")
 
     async def write() -> None:
         repository = TinyDBRepository.open(path, log_bytes=1)
