@@ -36,6 +36,12 @@ class Pipeline:
 
     Strawberry's own entry point is not used: it parses and validates each time and gives errors
     that this transport could not tell apart. Its extensions would not run, so none are taken.
+
+    Attributes:
+        schema: The schema that is executed.
+        limits: What documents are held to.
+        counts: See `ExecuteReady`.
+        documents: The cache of valid documents, by their text.
     """
 
     def __init__(

@@ -71,6 +71,14 @@ class FastPath:
     """Answers plain operations; hands everything else to `next_app`.
 
     Attributes:
+        next_app: The application behind, which takes every request.
+        execute: The executor.
+        requests: The cache of what bodies and URLs say.
+        make_context: Makes the context of a request, which may wait for the store.
+        current: Gives the store's state where it is in memory.
+        responses: The response cache.
+        keeps: Whether that has any room.
+        blocks: The header blocks of answers.
         form: What answers depend on besides the request, the viewer and the store: of another form
             of answers, as after an upgrade, validators are others. Up to 64 bytes.
     """
