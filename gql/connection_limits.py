@@ -1,4 +1,4 @@
-"""Connection limits: what one connection may take, how many there may be, and what was refused.
+"""Connection limits: what one connection may take, and how many there may be.
 
 The protocol holds connections to them before the application sees a request.
 """
@@ -6,14 +6,12 @@ The protocol holds connections to them before the application sees a request.
 from __future__ import annotations
 
 import resource
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from .errors import RequestError
 from .logs import get_logger
 
 if TYPE_CHECKING:
@@ -22,50 +20,8 @@ if TYPE_CHECKING:
 RESERVED_FILES = 64
 """File descriptors kept for the store, the log and what else is opened while serving."""
 FILES = Path("/dev/fd")
-LOG_EVERY_S = 60.0
-"""How long, in seconds, until the log says again that connections are refused."""
 
 log = get_logger()
-
-
-class MalformedRequestError(RequestError):
-    """The request is no HTTP/1.1."""
-
-
-class RequestTimeoutError(RequestError):
-    """The request did not come whole in time."""
-
-    code = "REQUEST_TIMEOUT"
-    status = 408
-
-
-class UriTooLongError(RequestError):
-    """The URL exceeds the cap of the head."""
-
-    code = "URI_TOO_LONG"
-    status = 414
-
-
-class HeaderTooLargeError(RequestError):
-    """The head, or the trailers, have too many bytes or too many fields."""
-
-    code = "HEADER_TOO_LARGE"
-    status = 431
-
-
-class TooManyConnectionsError(RequestError):
-    """There is no room for another connection."""
-
-    code = "TOO_MANY_CONNECTIONS"
-    status = 503
-    headers = ((b"retry-after", b"1"),)
-
-
-class HttpVersionError(RequestError):
-    """A version of HTTP that is not spoken here."""
-
-    code = "HTTP_VERSION_NOT_SUPPORTED"
-    status = 505
 
 
 class ConnectionLimits(msgspec.Struct, frozen=True):
@@ -124,30 +80,3 @@ def _room_for(wanted: int) -> int:
     if soft == resource.RLIM_INFINITY:
         return wanted
     return min(wanted, max(1, soft - sum(1 for _ in FILES.iterdir()) - RESERVED_FILES))
-
-
-class RefusedConnections:
-    """Counts connections that are refused, and says so in the log once a minute.
-
-    Attributes:
-        count: How many since the log last said it.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.count = 0
-        self._clock = clock
-        self._silent_until = 0.0
-
-    def add(self, limit: int) -> None:
-        """Count one."""
-        self.count += 1
-        now = self._clock()
-        if now < self._silent_until:
-            return
-        log.warning(
-            "connections_refused",
-            refused=self.count,
-            limit=limit,
-            remedy="Raise max_connections (NEWSGRAPH_MAX_CONNECTIONS), or look who holds them.",
-        )
-        self.count, self._silent_until = 0, now + LOG_EVERY_S

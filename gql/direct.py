@@ -17,7 +17,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .http import HeaderMap, Reply
-from .http1 import Http1Protocol, Part
+from .server import Http1Protocol, Part
 
 HELD_BYTES = 65_535
 """How long a body may be to be waited for; of a longer one uvicorn reads no more by itself."""
@@ -85,7 +85,7 @@ class DirectProtocol(Http1Protocol):
         if self.is_held:
             reply = self._reply(bytes(self._held))
             if reply is not None:
-                self.is_held, self.part, self._head_bytes = False, Part.NONE, 0
+                self.is_held, self.part, self.head_bytes = False, Part.NONE, 0
                 self._send(reply)
                 return
             self._release()

@@ -11,7 +11,8 @@
         ├── DocumentIdError
         ├── SubscriptionError
         ├── in gql.access: UnauthenticatedError, AuthenticationUnavailableError, RateLimitedError
-        └── in gql.realtime: capacity.TooManyError
+        ├── in gql.realtime: capacity.TooManyError
+        └── in gql.server: protocol_errors
 
 `store.errors.StoreError` is expected in the same way. Everything else is a fault of ours: the
 client gets an id, and the log has that id with the traceback.

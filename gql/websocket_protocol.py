@@ -10,7 +10,7 @@ import asyncio
 from typing import Any
 
 from .realtime.messages import CloseCode, TooSlow
-from .websocket_input import PacedInput
+from .server import PacedInput
 
 
 class WebSocketProtocol(PacedInput):

@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 from gql.direct import DirectProtocol
-from gql.http1 import Http1Protocol
+from gql.server import Http1Protocol
 
 from .live import LiveServer, running
 from .raw_http import body_of, chunked, exchange, get

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 import uvicorn
 
-from gql.connection_limits import ConnectionLimits, RefusedConnections
+from gql.connection_limits import ConnectionLimits
 from gql.direct import DirectProtocol
-from gql.http1 import LINGER_BYTES, MIN_BODY_RATE, Http1Protocol
+from gql.server import Http1Protocol
+from gql.server.connection import LINGER_BYTES
+from gql.server.refused_connections import RefusedConnections
+from gql.server.timeouts import MIN_BODY_RATE
 
 from .fuzz_http1 import compare_many
 from .live import ClockLoop, LiveServer, running

@@ -110,7 +110,7 @@ def test_imports_of_the_transport_from_the_store_are_its_errors_and_locks():
         ("cryptography", "store.cursors"),
         ("typer", "gql.cli"),
         ("rich", "gql.cli"),
-        ("uvicorn", "gql.cli.serve gql.server gql.http1 gql.direct gql.websocket_input"),
+        ("uvicorn", "gql.cli.serve gql.server gql.direct"),
         ("pydantic", "gql.settings"),
         ("pydantic_settings", "gql.settings"),
         ("dotenv", "gql.settings"),

@@ -14,7 +14,7 @@ from store import QueryError, Snapshot, StoreError, Visibility
 from ..garbage import cycles_freed, forget_frames
 from ..http import GraphQLRequest, Pipeline, Ready, Result
 from ..http.documents import Document
-from ..http.execution import COMPILED
+from ..http.executor_interface import COMPILED
 from ..http.request_memo import PreparedQuery
 from ..scheduler import Job
 from ..schema.context import Context, PageSizes

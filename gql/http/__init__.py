@@ -5,7 +5,8 @@ from .asgi import ContextFactory, GraphQLApp, RequestSummary
 from .cors import CorsMiddleware
 from .cost import CostSettings
 from .cost_limit import CostLimit
-from .execution import Execute, ExecuteReady, Pipeline, Ready
+from .execution import Pipeline
+from .executor_interface import Execute, ExecuteReady, Ready
 from .front import FastPath
 from .handler import GraphQLHandler
 from .idempotency import Idempotency

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gql.errors import PayloadTooLargeError
 
-from .execution import Execute
+from .executor_interface import Execute
 from .handler import GraphQLHandler, failure
 from .media_types import MediaType, negotiate, prefers_html
 from .protocol import HttpRequest, HttpResponse, HttpSettings, respond

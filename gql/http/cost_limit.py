@@ -14,7 +14,8 @@ from gql.errors import FormattedError
 
 from .cost import Asked, CostSettings, most_that_passes
 from .encoding import encode
-from .execution import ExecuteReady, Pipeline, Ready
+from .execution import Pipeline
+from .executor_interface import ExecuteReady, Ready
 from .protocol import GraphQLRequest, Result, failed
 
 HEADER = b"x-newsgraph-cost"

@@ -1,93 +1,34 @@
-"""From a request to its result, on graphql-core: the reference way to execute an operation."""
+"""The pipeline from a request to its result, on graphql-core: the reference executor."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import strawberry
-from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType, execute
+from graphql import ExecutionResult, OperationDefinitionNode, OperationType, execute
 from strawberry.execution import optimized_is_awaitable
 
 from gql.cache import ByteCache
-from gql.errors import (
-    BAD_USER_INPUT,
-    Headers,
-    MethodNotAllowedError,
-    RequestError,
-    SubscriptionError,
-    field_errors,
-    refusal,
-    request_error,
-    retry_headers,
-    root_cause,
-)
+from gql.errors import RequestError, refusal
 from gql.garbage import cycles_freed
 
 from .documents import Document, declare_one_of, document_bytes, prepare_document
-from .encoding import encode
 from .limits import Limits
-from .protocol import GraphQLRequest, Result, error_codes, failed
+from .protocol import GraphQLRequest, Result, failed
+from .results import result_of, retry_of
 from .sliced_executor import SlicedExecutor
+from .transport_check import check_transport
 
 DOCUMENT_CACHE_BYTES = 1 << 24
 LONG_TEXT = 2_000
 """From how many characters on a document is prepared in a thread: so many may take 20 ms."""
 
-COMPILED = "compiled"
-"""The way of what is ready."""
-
 NO_STORE = ((b"cache-control", b"no-store"),)
 """For answers to mutations, which nobody may give again in place of doing what they say."""
-
-
-class Execute(Protocol):
-    """Whatever answers operations: the pipeline below, or something faster in front of it."""
-
-    async def __call__(
-        self, request: GraphQLRequest, context: Any, *, read_only: bool = False
-    ) -> Result:
-        """Execute the request for a context; `read_only` refuses everything but queries."""
-        ...
-
-
-Run = Callable[[Any], Sequence[bytes | memoryview] | None]
-"""Gives the JSON of an answer without errors, in pieces, for a snapshot of the store that is read
-without waiting; None where this takes the long way of `Execute`."""
-
-
-class Ready(msgspec.Struct, frozen=True):
-    """A query made ready, for a viewer, to be answered as often as it is asked. `headers` go with
-    the answer.
-    """
-
-    run: Run
-    operation_name: str | None
-    headers: Headers = ()
-
-
-class ExecuteReady(Execute, Protocol):
-    """What answers operations, and some of them without waiting."""
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many queries it has answered in which of its ways."""
-        ...
-
-    def knows(self, request: GraphQLRequest) -> bool:
-        """Whether the request's document need not be parsed and validated any more."""
-        ...
-
-    async def load(self, request: GraphQLRequest) -> None:
-        """Parse and validate the request's document, if that takes long, without holding others."""
-        ...
-
-    def ready(self, request: GraphQLRequest, viewer: Any) -> Ready | None:
-        """The request made ready for those with this viewer's rights; None where it cannot be."""
-        ...
 
 
 class Pipeline:
@@ -95,6 +36,12 @@ class Pipeline:
 
     Strawberry's own entry point is not used: it parses and validates each time and gives errors
     that this transport could not tell apart. Its extensions would not run, so none are taken.
+
+    Attributes:
+        schema: The schema that is executed.
+        limits: What documents are held to.
+        counts: See `ExecuteReady`.
+        documents: The cache of valid documents, by their text.
     """
 
     def __init__(
@@ -214,59 +161,3 @@ class Pipeline:
             operation_extensions=request.extensions,
         )
         return await executed if inspect.isawaitable(executed) else executed
-
-
-def check_transport(operation: OperationDefinitionNode | None, *, read_only: bool) -> None:
-    """Refuse an operation that cannot travel this way. Raises: RequestError.
-
-    https://graphql.github.io/graphql-over-http/draft/#sec-GET
-    """
-    if operation is None or operation.operation is OperationType.QUERY:
-        return
-    if operation.operation is OperationType.SUBSCRIPTION:
-        raise SubscriptionError(
-            "A subscription has many answers, and this request has one. Subscribe over WebSocket "
-            "(protocol graphql-transport-ws) or server-sent events (protocol graphql-sse)."
-        )
-    if read_only:
-        raise MethodNotAllowedError(
-            "A mutation has to be sent by POST; GET only reads.", headers=((b"allow", b"POST"),)
-        )
-
-
-def _place(error: GraphQLError) -> tuple[Any, ...]:
-    """Where an error stands in the document, then in the data: in which order they came depends on
-    how long each part took, and the same request should have the same answer.
-    """
-    lines = [(location.line, location.column) for location in error.locations or ()]
-    keys = [(key, "") if isinstance(key, int) else (-1, key) for key in error.path or ()]
-    return lines, keys
-
-
-def retry_of(executed: ExecutionResult) -> Headers:
-    """When a request that came to nothing can be sent again; nothing where that would not help."""
-    if executed.data is None:
-        for error in executed.errors or ():
-            if headers := retry_headers(root_cause(error)):
-                return headers
-    return ()
-
-
-def result_of(executed: ExecutionResult, operation_name: str | None) -> Result:
-    """An execution as a result: formatted errors first, then data.
-
-    graphql-core gives `data: None` in two cases. Where a null came up to the root, each error has a
-    path, and null is the data. Where the variables did not fit, none has, and there is no data.
-    """
-    errors = sorted(executed.errors or (), key=_place)
-    if executed.data is None and all(error.path is None for error in errors):
-        reported = (request_error(error, BAD_USER_INPUT) for error in errors)
-        return failed(*reported, operation_name=operation_name)
-    formatted = field_errors(errors)
-    response = {"errors": formatted, "data": executed.data} if errors else {"data": executed.data}
-    return Result(
-        body=encode(response),
-        has_data=True,
-        operation_name=operation_name,
-        error_codes=error_codes(formatted),
-    )

@@ -20,21 +20,21 @@ from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gql.cache import ByteCache, CacheRegistry
+from gql.cache import CacheRegistry
 from gql.conditional import matches
 from gql.errors import Headers
 
 from .asgi import RequestSummary
 from .client_watch import WATCH, ClientWatch
-from .execution import COMPILED, ExecuteReady
+from .executor_interface import COMPILED, ExecuteReady
 from .handler import failure
-from .protocol import Result, respond
-from .reply import SECURITY_HEADERS, HeaderBlock, PreparedReply, Reply
-from .request_cache import HeaderMap, ReceivedRequest, RequestCache, ResponseVariant
+from .header_blocks import HeaderBlocks
+from .message_replay import read_ahead, replaying
+from .reply import PreparedReply, Reply, error_reply
+from .request_cache import HeaderMap, ReceivedRequest, RequestCache
 from .response_cache import CachedResponse, ResponseCache, ResponseKey
 
 _NO_HEADERS: Headers = ()
-_VARY = (b"vary", b"Accept, Accept-Encoding, Authorization")
 
 
 class RequestContext(Protocol):
@@ -67,17 +67,18 @@ Current = Callable[[], State | None]
 """The store's state where it is in memory; None: somebody has to wait for it."""
 
 
-BlockKey = tuple[ResponseVariant, str, Headers, str | None]
-"""A variant, what executed it, header fields of the answer's own, and the encoding."""
-
-BLOCKS_BYTES = 1 << 20
-"""Room for blocks of header fields, which many requests share."""
-
-
 class FastPath:
     """Answers plain operations; hands everything else to `next_app`.
 
     Attributes:
+        next_app: The application behind, which takes every request.
+        execute: The executor.
+        requests: The cache of what bodies and URLs say.
+        make_context: Makes the context of a request, which may wait for the store.
+        current: Gives the store's state where it is in memory.
+        responses: The response cache.
+        keeps: Whether that has any room.
+        blocks: The header blocks of answers.
         form: What answers depend on besides the request, the viewer and the store: of another form
             of answers, as after an upgrade, validators are others. Up to 64 bytes.
     """
@@ -104,12 +105,7 @@ class FastPath:
         self.responses = caches.add(responses)
         self.form = form
         self.keeps = responses.capacity_bytes > 0
-        self.cache_control = (b"cache-control", cache_control.encode())
-        self.not_modified = HeaderBlock((self.cache_control, _VARY, *SECURITY_HEADERS))
-        self.explain = explain
-        self._blocks: ByteCache[BlockKey, HeaderBlock] = caches.add(
-            ByteCache("header_blocks", BLOCKS_BYTES, _block_bytes)
-        )
+        self.blocks = HeaderBlocks(caches, cache_control, explain=explain)
 
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
         """The sync form: the reply to a plain POST that can be answered without waiting."""
@@ -145,13 +141,13 @@ class FastPath:
         if viewer is None or len(headers) < len(scope["headers"]):
             pass  # the path is open to all; which of two fields counts is for others to say
         elif scope["method"] == "POST":
-            body = await _read(receive, messages, self.requests.settings.max_body_bytes)
+            body = await read_ahead(receive, messages, self.requests.settings.max_body_bytes)
             received = None if body is None else self.requests.post(headers, body, viewer.mark)
         elif scope["method"] == "GET":
             received = self.requests.get(headers, scope["query_string"], viewer.mark)
         reply = await self.answer(received, scope, viewer) if received is not None else None
         if reply is None:
-            await self.next_app(scope, _replaying(messages, receive), send)
+            await self.next_app(scope, replaying(messages, receive), send)
         else:
             await reply.send(scope, send)
 
@@ -218,7 +214,7 @@ class FastPath:
             run, headers, name = None, _NO_HEADERS, None
             if ready is not None:
                 run, headers, name = ready.run, ready.headers, ready.operation_name
-            block = self.block(variant, COMPILED, headers)
+            block = self.blocks.block(variant, COMPILED, headers)
             prepared = PreparedReply(digest, run, block, headers, RequestSummary(name))
             plain.replies[variant] = prepared
             self.requests.resize(plain)
@@ -233,7 +229,7 @@ class FastPath:
         if tags and tags.strip() != b"*":
             etag = prepared.etag(version)
             if matches(tags.decode("latin-1"), etag.decode()):
-                return Reply(304, self.not_modified, etag, (), 0, prepared.summary)
+                return Reply(304, self.blocks.not_modified, etag, (), 0, prepared.summary)
         response = self.responses.get(_key(received, version)) if self.keeps else None
         if response is None or response.is_slow(received.variant.encoding):
             return None
@@ -256,7 +252,7 @@ class FastPath:
         finally:
             request.memo.release()
         if not result.has_data or result.error_codes:
-            return refused(result, received.variant)
+            return error_reply(result, received.variant.media_type)
         summary = RequestSummary(result.operation_name)
         response = CachedResponse(result.body, summary, result.way, result.headers)
         await response.encode(received.variant.encoding)
@@ -290,78 +286,10 @@ class FastPath:
                 self.responses.resize(_key(received, version), response)
         block = prepared.block
         if encoding is not None or prepared.run is None or response.way != COMPILED:
-            block = self.block(variant, response.way, response.headers, encoding)
+            block = self.blocks.block(variant, response.way, response.headers, encoding)
         etag = prepared.etag(version)
         return Reply(200, block, etag, (body,), len(body), response.summary)
-
-    def block(
-        self, variant: ResponseVariant, way: str, headers: Headers, encoding: str | None = None
-    ) -> HeaderBlock:
-        """The header fields of an answer, but those that differ with its content."""
-        key = variant, way, headers, encoding
-        block = self._blocks.get(key)
-        if block is None:
-            block = HeaderBlock(self._fields(*key))
-            self._blocks.put(key, block)
-        return block
-
-    def _fields(
-        self, variant: ResponseVariant, way: str, headers: Headers, encoding: str | None
-    ) -> Headers:
-        fields = [
-            (b"content-type", f"{variant.media_type}; charset=utf-8".encode()),
-            self.cache_control,
-            _VARY,
-            *SECURITY_HEADERS,
-            *headers,
-        ]
-        if self.explain:
-            fields.append((b"x-newsgraph-way", way.encode()))
-        if encoding is not None:
-            fields.append((b"content-encoding", encoding.encode()))
-        return tuple(fields)
 
 
 def _key(received: ReceivedRequest, version: bytes) -> ResponseKey:
     return received.plain.text, received.variant.scope_key + version
-
-
-def _block_bytes(key: BlockKey, block: HeaderBlock) -> int:
-    own = sum(len(name) + len(value) + 130 for name, value in key[2])
-    return own + 2 * len(block.text) + 500
-
-
-def refused(result: Result, variant: ResponseVariant) -> Reply:
-    """The reply with an answer that has errors, which nobody should keep."""
-    response = respond(result, variant.media_type)
-    fields = [field for field in response.headers if field[0] != b"content-length"]
-    block = HeaderBlock((*fields, *SECURITY_HEADERS))
-    summary = RequestSummary(response.operation_name, response.error_codes)
-    body = response.body
-    return Reply(response.status, block, b"", (body,), len(body), summary)
-
-
-async def _read(receive: Receive, messages: list[Message], limit: int) -> bytes | None:
-    """A request's body; None where it is too long or ends early. All messages are noted."""
-    size_bytes = 0
-    while size_bytes <= limit:
-        message = await receive()
-        messages.append(message)
-        if message["type"] != "http.request":
-            return None
-        size_bytes += len(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(each.get("body", b"") for each in messages)
-    return None
-
-
-def _replaying(messages: list[Message], receive: Receive) -> Receive:
-    """A receive that first gives the messages that were read already."""
-    if not messages:
-        return receive
-    pending = messages[::-1]
-
-    async def replay() -> Message:
-        return pending.pop() if pending else await receive()
-
-    return replay

@@ -16,7 +16,7 @@ from gql.errors import (
 )
 from store.errors import StoreError, StoreUnavailableError
 
-from .execution import Execute
+from .executor_interface import Execute
 from .media_types import MediaType, negotiate
 from .protocol import (
     ALLOWED_METHODS,

@@ -31,7 +31,8 @@ from graphql import OperationType
 from gql.errors import RequestError, refusal
 from store.errors import KeyReusedError as ReusedInHistoryError
 
-from .execution import NO_STORE, Execute, Pipeline
+from .execution import NO_STORE, Pipeline
+from .executor_interface import Execute
 from .kept_answers import KeptAnswer, KeptAnswers
 from .protocol import GraphQLRequest, Result, failed
 

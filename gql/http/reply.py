@@ -11,7 +11,9 @@ from gql.errors import Headers, RequestError, refusal
 
 from .asgi import RequestSummary
 from .encoding import encode
-from .execution import Run
+from .executor_interface import Run
+from .media_types import MediaType
+from .protocol import Result, respond
 
 SECURITY_HEADERS: Headers = (
     (b"x-content-type-options", b"nosniff"),
@@ -155,3 +157,13 @@ def refusal_reply(error: RequestError) -> Reply:
     body = encode({"errors": [refusal(error)]})
     summary = RequestSummary(operation_name=None, error_codes=(error.code,))
     return Reply(error.status, _REFUSAL, b"", (body,), len(body), summary, error.headers)
+
+
+def error_reply(result: Result, media_type: MediaType) -> Reply:
+    """The reply with an answer that has errors, which nobody should keep."""
+    response = respond(result, media_type)
+    fields = [field for field in response.headers if field[0] != b"content-length"]
+    block = HeaderBlock((*fields, *SECURITY_HEADERS))
+    summary = RequestSummary(response.operation_name, response.error_codes)
+    body = response.body
+    return Reply(response.status, block, b"", (body,), len(body), summary)

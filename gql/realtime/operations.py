@@ -24,8 +24,8 @@ from gql.errors import BAD_USER_INPUT, RequestError, field_errors, request_error
 from gql.http import CostLimit, Execute, GraphQLRequest, Result
 from gql.http.documents import tree_bytes
 from gql.http.encoding import held_bytes
-from gql.http.execution import result_of
 from gql.http.protocol import failed
+from gql.http.results import result_of
 from gql.http.sliced_executor import SlicedExecutor
 
 from .sharing import SharedAnswers, selection_key

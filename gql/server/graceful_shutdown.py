@@ -1,4 +1,4 @@
-"""The server's stop: whoever was let in is answered, whichever process has its connection.
+"""Graceful shutdown: whoever was let in is answered, whichever process has its connection.
 
 uvicorn closes its listener with connections in the system's queue, which resets them; and where
 several processes listen, the one that started them keeps the queue open until they have ended.

@@ -1,0 +1,11 @@
+"""The server: what newsgraph changes in uvicorn, below ASGI.
+
+uvicorn is given `gql.direct` and `gql.websocket_protocol` by name; they stand on what is here.
+"""
+
+from .connection import Part
+from .graceful_shutdown import Server, Workers
+from .http1 import Http1Protocol
+from .websocket_input import PacedInput
+
+__all__ = ["Http1Protocol", "PacedInput", "Part", "Server", "Workers"]
