@@ -157,6 +157,25 @@ def test_request_that_is_none_is_refused_behind_others_in_order(servers: Any, na
     assert found[-1].closes
 
 
+def test_requests_without_end_are_answered_in_order_and_wait_unparsed(
+    servers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends thousands at once has no request object made of most of them."""
+    waiting = [0]
+    parse = Http1Protocol._parse
+
+    def noted(connection: Http1Protocol, data: bytes) -> None:
+        parse(connection, data)
+        waiting.append(len(connection.pipeline))
+
+    monkeypatch.setattr(Http1Protocol, "_parse", noted)
+    paths = [f"/nothing/{n}" for n in range(3_000)]
+    text = get(path="/feed.json") + b"".join(get(path=path) for path in paths) + LAST
+    found = both(servers, text)
+    assert [each.status for each in found] == [200, *[404] * len(paths), 200]
+    assert 1 < max(waiting) < 1_000
+
+
 @pytest.mark.parametrize(
     "text",
     [

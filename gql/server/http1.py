@@ -19,6 +19,15 @@ from .protocol_errors import MalformedRequestError
 from .timeouts import TimedConnection
 from .upgrades import can_open_websocket, without_upgrade
 
+PIECE_BYTES = 1 << 14
+"""How much is parsed at once: up to 400 small requests, of which each takes 2 kB while it waits."""
+
+TURN_BYTES = 1 << 16
+"""How much is parsed before others have their turn: chunks of one byte take 18 ms."""
+
+MAX_PIPELINED = 16
+"""While more requests than this wait behind another one, what comes is left unparsed."""
+
 
 class Http1Protocol(TimedConnection):
     """One connection, and the requests that come over it.
@@ -35,6 +44,7 @@ class Http1Protocol(TimedConnection):
         self._head_check = HeadCheck(self.limits)
         self._fault: RequestError | None = None  # found by a callback of the parser
         self._upgrade_ignored = False
+        self._unparsed = b""
         self._chunk_bytes = 0  # of what has come last
         self._head_began = False  # in that chunk
         self._trailers = self._trailer_bytes = 0
@@ -43,10 +53,35 @@ class Http1Protocol(TimedConnection):
     # What comes.
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has come."""
-        if self.ended or self.pending_refusal is not None:
-            self.discard(data)
-            return
+        """Parse what has come, as long as not many requests wait to be answered."""
+        for start in range(0, len(data), PIECE_BYTES):
+            if self.ended or self.pending_refusal is not None:
+                self.discard(data[start:])
+                return
+            if self._unparsed or start >= TURN_BYTES or len(self.pipeline) > MAX_PIPELINED:
+                self._unparsed += data[start:]
+                self.flow.pause_reading()
+                if not self.pipeline:
+                    self.loop.call_soon(self._go_on)
+                return
+            self._parse(data[start : start + PIECE_BYTES])
+            if self.transport.get_protocol() is not self:
+                return  # it is a WebSocket, and what came behind the handshake is none of its
+
+    def on_response_complete(self) -> None:
+        """Go on with the requests behind."""
+        super().on_response_complete()
+        if len(self.pipeline) <= MAX_PIPELINED // 2:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Parse what was left."""
+        if self._unparsed and not self.transport.is_closing():
+            data, self._unparsed = self._unparsed, b""
+            self.flow.resume_reading()
+            self.data_received(data)
+
+    def _parse(self, data: bytes) -> None:
         self._chunk_bytes, self._head_began = len(data), False
         before = self.part
         try:
