@@ -62,8 +62,8 @@ class DirectProtocol(Http1Protocol):
     def _may_be_held(self) -> bool:
         return (
             self._respond is not None
-            and self.parser.get_method() == b"POST"
-            and self.parser.get_http_version() == "1.1"
+            and self.method == b"POST"
+            and self.version == "1.1"
             and not (self.expect_100_continue or self.stopping)
             and self.all_answered()
             and not (self.flow.write_paused or self.transport.is_closing())

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-
-import httptools
+from typing import NamedTuple
 
 from gql.connection_limits import ConnectionLimits
 from gql.errors import MethodNotAllowedError, RequestError
@@ -33,6 +32,14 @@ _NO_PROXY = MethodNotAllowedError(
 _HOST = re.compile(rb"(?:[\w.~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?", re.ASCII)
 
 
+class StartLine(NamedTuple):
+    """The first line of a request."""
+
+    method: bytes
+    url: bytes
+    version: str
+
+
 class HeadCheck:
     """Checks the heads of one connection, whose Host is mostly the same."""
 
@@ -42,24 +49,30 @@ class HeadCheck:
         self._limits = limits
         self._good_host: bytes | None = None
 
+    def is_usual(self, start: StartLine, headers: Fields, fields: dict[bytes, bytes]) -> bool:
+        """Whether a small head is like the one before, so that nothing has to be looked at."""
+        return (
+            fields.get(b"host") == self._good_host is not None
+            and start.version == "1.1"
+            and start.method != b"CONNECT"
+            and len(fields) == len(headers) <= self._limits.max_header_fields
+        )
+
     def find_fault(
-        self,
-        parser: httptools.HttpRequestParser,
-        url: bytes,
-        headers: Fields,
-        fields: dict[bytes, bytes],
-        *,
-        is_small: bool,
+        self, start: StartLine, headers: Fields, fields: dict[bytes, bytes], *, is_small: bool
     ) -> RequestError | None:
         """Why a head is refused; `fields` are its headers by name.
 
         `is_small` saves counting bytes where no more have come than a head may have.
         """
-        version, host = parser.get_http_version(), fields.get(b"host")
+        method, url, version = start
+        host = fields.get(b"host")
         fault: RequestError | None = None  # not raised: its traceback would hold the connection
-        if version not in ("1.1", "1.0"):
+        if len(headers) > self._limits.max_header_fields:
+            fault = too_large("head", url, self._limits)
+        elif version not in ("1.1", "1.0"):
             fault = HttpVersionError(f"HTTP/{version} is not spoken here. Use HTTP/1.1.")
-        elif parser.get_method() == b"CONNECT":
+        elif method == b"CONNECT":
             fault = _NO_PROXY
         elif not is_small and count_head_bytes(url, headers) > self._limits.max_header_bytes:
             fault = too_large("head", url, self._limits)

@@ -14,7 +14,7 @@ import httptools
 from gql.errors import RequestError
 
 from .connection import Part
-from .head import FIELD_OVERHEAD, HeadCheck, count_head_bytes, too_large
+from .head import FIELD_OVERHEAD, HeadCheck, StartLine, count_head_bytes, too_large
 from .protocol_errors import MalformedRequestError
 from .timeouts import TimedConnection
 from .upgrades import can_open_websocket, without_upgrade
@@ -29,17 +29,23 @@ MAX_PIPELINED = 16
 """While more requests than this wait behind another one, what comes is left unparsed."""
 
 
+_BODY = Part.BODY
+
+
 class Http1Protocol(TimedConnection):
     """One connection, and the requests that come over it.
 
     Attributes:
         fields: The header fields of the newest request, by name.
+        method: The method of the newest request.
+        version: The version of HTTP in it, such as `1.1`.
         head_bytes: How much of a head has come before the newest data.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields: dict[bytes, bytes] = {}
+        self.method, self.version = b"", ""
         self.head_bytes = 0
         self._head_check = HeadCheck(self.limits)
         self._fault: RequestError | None = None  # found by a callback of the parser
@@ -54,6 +60,13 @@ class Http1Protocol(TimedConnection):
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come, as long as not many requests wait to be answered."""
+        is_usual = len(data) <= PIECE_BYTES and not (self.pipeline or self._unparsed)
+        if is_usual and not (self.ended or self.pending_refusal):
+            self._parse(data)
+        else:
+            self._parse_in_turns(data)
+
+    def _parse_in_turns(self, data: bytes) -> None:
         for start in range(0, len(data), PIECE_BYTES):
             if self.ended or self.pending_refusal is not None:
                 self.discard(data[start:])
@@ -105,7 +118,8 @@ class Http1Protocol(TimedConnection):
                 self.head_bytes = count_head_bytes(self.url, self.headers)
             else:
                 self.head_bytes += self._chunk_bytes
-            if self.head_bytes > limits.max_header_bytes:
+            too_many = len(self.headers) > limits.max_header_fields
+            if too_many or self.head_bytes > limits.max_header_bytes:
                 self.refuse(self._too_large("head"))
             return
         if self.body_since is None:
@@ -152,29 +166,32 @@ class Http1Protocol(TimedConnection):
 
         https://www.rfc-editor.org/rfc/rfc9110#section-6.5
         """
-        if self.part is Part.BODY:
-            self._trailers += 1
-            self._trailer_bytes += len(name) + len(value) + FIELD_OVERHEAD
-            if (
-                self._trailers > self.limits.max_header_fields
-                or self._trailer_bytes > self.limits.max_header_bytes
-            ):
-                self._fail(self._too_large("trailers"))
-            return
-        if len(self.headers) >= self.limits.max_header_fields:
-            self._fail(self._too_large("head"))
-        self.headers.append((name.lower(), value))
+        if self.part is _BODY:
+            self._count_trailer(len(name) + len(value) + FIELD_OVERHEAD)
+        else:
+            self.headers.append((name.lower(), value))
+
+    def _count_trailer(self, size_bytes: int) -> None:
+        self._trailers += 1
+        self._trailer_bytes += size_bytes
+        if (
+            self._trailers > self.limits.max_header_fields
+            or self._trailer_bytes > self.limits.max_header_bytes
+        ):
+            self._fail(self._too_large("trailers"))
 
     def on_headers_complete(self) -> None:
         """Check the head, and begin the request unless it is an upgrade."""
         self.fields = fields = dict(self.headers)
+        self.method, self.version = self.parser.get_method(), self.parser.get_http_version()
+        start = StartLine(self.method, self.url, self.version)
         is_small = self._head_began and self._chunk_bytes <= self.limits.max_header_bytes
-        fault = self._head_check.find_fault(
-            self.parser, self.url, self.headers, fields, is_small=is_small
-        )
-        if fault is not None:
-            self._fail(fault)
-        self.expect_100_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+        if not (is_small and self._head_check.is_usual(start, self.headers, fields)):
+            fault = self._head_check.find_fault(start, self.headers, fields, is_small=is_small)
+            if fault is not None:
+                self._fail(fault)
+        if b"expect" in fields:
+            self.expect_100_continue = fields[b"expect"].lower() == b"100-continue"
         self.body_since, self.body_bytes, self._framing_bytes = None, 0, -self._chunk_bytes
         self._trailers = self._trailer_bytes = 0
         if self.parser.should_upgrade():
@@ -186,7 +203,7 @@ class Http1Protocol(TimedConnection):
             self.scope["method"] = "GET"
         else:
             self.begin_request()
-        self.part = Part.BODY
+        self.part = _BODY
 
     def on_body(self, body: bytes) -> None:
         """Take in a part of a body."""
