@@ -25,7 +25,7 @@ HELD_BYTES = 65_535
 COPIED_BYTES = 16_384
 """How long a body may be to be copied behind its head, rather than handed over in pieces."""
 
-_FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto")
+_FORWARDED_FOR, _FORWARDED_PROTO = b"x-forwarded-for", b"x-forwarded-proto"
 _PLAIN_PATH = re.compile(rb"/[\w./-]*", re.ASCII)
 
 RespondSync = Callable[[Any, HeaderMap, bytes], Reply | None]
@@ -51,6 +51,8 @@ class DirectProtocol(Http1Protocol):
         ):
             self._respond = None
         self._held = bytearray()  # the body of a request that waits
+        self._default_fields: list[tuple[bytes, bytes]] | None = None
+        self._default_text = b""
 
     def begin_request(self) -> None:
         """Hold a request that may be answered at once, or leave it to the application."""
@@ -105,7 +107,8 @@ class DirectProtocol(Http1Protocol):
         if len(self.fields) < len(self.headers):
             return None  # a field came twice; which of them counts is for the application to say
         try:
-            if self.app is not self.inner_app and any(name in self.fields for name in _FORWARDED):
+            is_proxied = _FORWARDED_FOR in self.fields or _FORWARDED_PROTO in self.fields
+            if is_proxied and self.app is not self.inner_app:
                 _adjust(scope, self.app)
             return self._respond(scope, self.fields, body)
         except Exception:  # noqa: BLE001  # the application has the words for it
@@ -114,10 +117,13 @@ class DirectProtocol(Http1Protocol):
 
     def _send(self, reply: Reply) -> None:
         keep_alive = self.parser.should_keep_alive()
-        default = [b"%s: %s\r\n" % field for field in self.server_state.default_headers]
-        if not keep_alive:
-            default.append(b"connection: close\r\n")
-        pieces = [STATUS_LINE[reply.status], *default, reply.header_text(), *reply.pieces]
+        fields = self.server_state.default_headers  # another list each second, with the time
+        if fields is not self._default_fields:
+            self._default_fields = fields
+            self._default_text = b"".join(b"%s: %s\r\n" % field for field in fields)
+        ends = b"" if keep_alive else b"connection: close\r\n"
+        start = STATUS_LINE[reply.status]
+        pieces = [start, self._default_text, ends, reply.header_text(), *reply.pieces]
         if reply.size_bytes <= COPIED_BYTES:
             self.transport.write(b"".join(pieces))
         else:

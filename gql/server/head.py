@@ -49,12 +49,14 @@ class HeadCheck:
         self._limits = limits
         self._good_host: bytes | None = None
 
-    def is_usual(self, start: StartLine, headers: Fields, fields: dict[bytes, bytes]) -> bool:
+    def is_usual(
+        self, method: bytes, version: str, headers: Fields, fields: dict[bytes, bytes]
+    ) -> bool:
         """Whether a small head is like the one before, so that nothing has to be looked at."""
         return (
             fields.get(b"host") == self._good_host is not None
-            and start.version == "1.1"
-            and start.method != b"CONNECT"
+            and version == "1.1"
+            and method != b"CONNECT"
             and len(fields) == len(headers) <= self._limits.max_header_fields
         )
 

@@ -184,10 +184,11 @@ class Http1Protocol(TimedConnection):
         """Check the head, and begin the request unless it is an upgrade."""
         self.fields = fields = dict(self.headers)
         self.method, self.version = self.parser.get_method(), self.parser.get_http_version()
-        start = StartLine(self.method, self.url, self.version)
+        check, method, version = self._head_check, self.method, self.version
         is_small = self._head_began and self._chunk_bytes <= self.limits.max_header_bytes
-        if not (is_small and self._head_check.is_usual(start, self.headers, fields)):
-            fault = self._head_check.find_fault(start, self.headers, fields, is_small=is_small)
+        if not (is_small and check.is_usual(method, version, self.headers, fields)):
+            start = StartLine(method, self.url, version)
+            fault = check.find_fault(start, self.headers, fields, is_small=is_small)
             if fault is not None:
                 self._fail(fault)
         if b"expect" in fields:
