@@ -184,7 +184,8 @@ class App:
             Route("/schema.graphql", self.schema_text),
             *static_routes(),
         ]
-        return Starlette(routes=routes, lifespan=self._life)
+        handlers = {StoreError: _store_failure}
+        return Starlette(routes=routes, lifespan=self._life, exception_handlers=handlers)
 
     def _observers(self) -> list[Observer]:
         """Who is told of each request, besides the metrics."""
@@ -276,6 +277,11 @@ class App:
         with suppress(Exception):  # whatever it is, requests will meet it and tell
             if snapshot := self.repository.current():
                 await snapshot.pages(queries, Visibility.PUBLISHED)
+
+
+async def _store_failure(_request: Request, error: Exception) -> Response:
+    """The response of a page where the store cannot be read."""
+    return JSONResponse({"reason": client_message(error)}, 503)
 
 
 def idempotency_key(scope: Scope) -> str | None:

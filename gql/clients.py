@@ -50,8 +50,8 @@ def client_at(host: str) -> Client:
     """The client without a key at an address."""
     try:
         address = ip_address(host)
-    except ValueError:
-        return Client("address", str(host))
+    except ValueError:  # a proxy passed on what a client made up: all such are one
+        return _NO_ADDRESS
     if isinstance(address, IPv6Address):
         address = address.ipv4_mapped or ip_network((address, _IPV6_PREFIX), strict=False)[0]
     return Client("address", str(address))

@@ -132,7 +132,11 @@ def refusal(error: GraphError | StoreError) -> FormattedError:
 
 
 def client_message(error: Exception) -> str:
-    """What clients are told of an expected error: where the server keeps its files is left out."""
+    """What clients are told of an expected error: nothing of the server's files and their folders,
+    nor what only whoever runs it can do.
+    """
+    if isinstance(error, StoreCorruptError):
+        return "The store cannot be read. Whoever runs the server finds the reason in its log."
     text = str(error)
     return bounded(_FOLDERS.sub("", text) if isinstance(error, _OPERATORS_MEND) else text)
 

@@ -41,6 +41,7 @@ def open_store(
                 lost_documents=salvaged.documents,
                 lost_lines=salvaged.lines,
                 kept=[str(kept) for kept in salvaged.kept],
+                not_counted="what a missing file held, and changes within a text",
             )
     if settings.store is None:
         make_own_folder(path.parent)

@@ -9,13 +9,13 @@ from .atomic_file import put_in_place, unavailable, write_aside
 from .change_log import log_file
 from .changes import HISTORY_LIMIT
 from .checkpoint import Checkpoint
-from .errors import StoreUnavailableError, TargetExistsError
+from .errors import StoreCorruptError, StoreUnavailableError, TargetExistsError
 from .file_lock import WAIT_S, lock_file
 from .overwrite import overwrite_store
 from .state import State
 from .store_locks import StoreLocks
 from .store_reader import StoreReader
-from .tinydb_storage import StoreText
+from .tinydb_storage import REMEDY, StoreText
 
 
 def backup_text(path: Path) -> Iterable[bytes]:
@@ -54,7 +54,13 @@ def restore(path: Path, source: Path, wait_s: float = WAIT_S) -> Sequence[Path]:
     source = source.resolve()
     if not source.exists():
         raise StoreUnavailableError(f"There is no backup at {source}. Name a file that is one.")
-    state = _state(source)
+    try:
+        state = _state(source)
+    except StoreCorruptError as error:
+        problem = str(error).removesuffix(REMEDY).rstrip()
+        raise StoreCorruptError(
+            f"{source} is no whole backup. {problem} Nothing was changed."
+        ) from None
     with unavailable("restore", path):
         path.parent.stat()
     path = path.resolve()

@@ -27,7 +27,7 @@ from .snapshot import IndexedSnapshot
 from .state import State
 from .store_locks import StoreLocks
 from .store_reader import StoreReader
-from .tinydb_storage import Meta, Tables, decoded_tables, opened_file, read_meta
+from .tinydb_storage import REMEDY, Meta, Tables, decoded_tables, opened_file, read_meta
 
 _is_table = re.compile(rb'"([a-z]+)": \{').fullmatch
 _is_document = re.compile(rb'"(\d+)": (.*?),?').fullmatch
@@ -63,7 +63,8 @@ def accept_loss(path: Path, wait_s: float = WAIT_S) -> Salvaged | None:
     try:
         reader.state()
     except StoreCorruptError as error:
-        _log.warning("Going on with what can be read, as was asked for. %s", error)
+        problem = str(error).removesuffix(REMEDY).rstrip()
+        _log.warning("Going on with what can be read, as was asked for. %s", problem)
     else:
         return None
     meta, tables, lost = _read_file(path)

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from gql.app import create_app
 from gql.settings import load_settings
-from store import MemoryRepository, StoreUnavailableError
+from store import MemoryRepository, StoreCorruptError, StoreUnavailableError
 from store.memory import MemorySnapshot
 
 from .graph import SCHEMA
@@ -114,6 +114,19 @@ def test_readyz_is_503_when_the_store_cannot_be_read():
         response = started.get("/readyz")
     assert response.status_code == 503
     assert response.json() == {"ready": False, "reason": "The disk is gone."}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(StoreUnavailableError, "It is damaged."), (StoreCorruptError, "The store cannot be read.")],
+)
+def test_store_that_cannot_be_read_is_503_everywhere(error, told):
+    """A proxy then asks another server, and a client later."""
+    with client(BrokenRepository(error("It is damaged."))) as started:
+        for path in ("/readyz", "/feed.json", "/feed.xml", "/sitemap.xml", "/graphql?query={a}"):
+            response = started.get(path, headers={"accept": "application/json"})
+            assert response.status_code == 503, path
+            assert told in response.text
 
 
 @pytest.mark.parametrize("folder", ["/srv", "/srv/a b/c's", "(/srv", "'/srv"])

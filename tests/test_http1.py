@@ -535,6 +535,31 @@ def test_idle_connections_make_room_for_new_ones() -> None:
     assert not app.refused
 
 
+def test_requests_that_do_not_come_whole_make_room_for_new_ones() -> None:
+    """Also behind another request in the same packet, which was answered."""
+    app = Full()
+    begun = post(body=b"x" * 100)[:-50]
+
+    async def story(loop: ClockLoop, reader: Any, writer: Any) -> None:
+        address = writer.get_extra_info("peername")[:2]
+        other_reader, other = await asyncio.open_connection(*address)
+        for each in (writer, other):
+            each.write(get() + begun)
+        for each in (reader, other_reader):
+            await each.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.05)
+        loop.ahead_s += 3
+        new_reader, new = await asyncio.open_connection(*address)
+        new.write(get("Connection: close"))
+        [answer] = await rest(new_reader)
+        assert answer.status == 200
+        new.close()
+        other.close()
+
+    told(app, Http1Protocol, story)
+    assert not app.refused
+
+
 def test_connection_without_room_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
     """Where all others are at work; the log says it once, and it is counted."""
     app = Full()

@@ -10,7 +10,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx2
 import pytest
+
+from gql.access import KeyFile
+from gql.viewer import Scope
 
 from .conftest import SEEDS
 from .processes import (
@@ -93,6 +97,24 @@ def test_serve_with_workers_answers_from_several_processes(folder):
         assert [total(answer) for answer in answers] == [35]
         server.stop()
     assert "Traceback" not in (folder / "stderr.txt").read_text()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serve_writes_into_the_folder_with_any_number_of_workers(folder, workers):
+    """What is acknowledged is there, though nobody follows the folder."""
+    key, _ = KeyFile(folder / "keys.json").add("editor", [Scope.WRITE])
+    slug = "2026-03-04-a-drill-that-weighs-less-than-a-cat"
+    put = f'putArticle(input: {{slug: "{slug}", heat: 4242}})'
+    query = f"mutation {{ {put} {{ article {{ heat }} userErrors {{ message }} }} }}"
+    with newsgraph("news", "--workers", workers, "--keys", "keys.json", folder=folder) as server:
+        wait_until_ready(server)
+        headers = {"authorization": f"Bearer {key}"}
+        url = f"{server.url}/graphql"
+        told = httpx2.post(url, json={"query": query}, headers=headers, timeout=TIMEOUT_S).json()
+        server.stop()
+    assert told == {"data": {"putArticle": {"article": {"heat": 4242}, "userErrors": []}}}
+    [path] = (folder / "news").rglob(f"{slug}.*")
+    assert "heat: 4242" in path.read_text()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

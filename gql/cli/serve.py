@@ -84,7 +84,8 @@ def serve_with_workers(
 ) -> None:
     """Load here, then let several processes serve what is in the store.
 
-    Where the folder is to be followed, one of them does; the others notice the store's new file.
+    All write into the folder. Where it is to be followed, one of them does, and the others notice
+    what that writes to the store.
     """
     asyncio.run(_prepare(settings, bound, accept_loss=accept_loss))
     file_system = without_locks(settings.store_path.parent)
@@ -95,7 +96,7 @@ def serve_with_workers(
             "--workers 1, or keep the store on a local disk with --store (NEWSGRAPH_STORE)."
         )
     warn_of_rate_limit(settings)
-    folder = settings.folder.absolute() if settings.folder and settings.watch else None
+    folder = settings.folder.absolute() if settings.folder else None
     os.environ.pop("NEWSGRAPH_FOLDER", None)
     files = {"store": settings.store_path.absolute(), "keys": settings.keys_path.absolute()}
     os.environ.update(as_environment(settings, folder=folder, **files))

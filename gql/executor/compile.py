@@ -28,6 +28,10 @@ from .operation_plan import OperationPlan
 from .plan import ConnectionPlan, LinkPlan, ObjectPlan
 from .rows import RowCache
 
+MAX_FUNCTIONS = 64
+"""How many functions an operation is compiled to at most: one takes 0.3 to 0.6 ms, and no turn of
+others comes between. A fragment that is spread a hundred times is compiled as often."""
+
 
 class Compiler:
     """Compiles the operations of one schema.
@@ -82,6 +86,7 @@ class _Compilation:
         self.collector = collector
         self.reader = reader
         self.may_read_secured = may_read_secured
+        self._functions = 0
 
     def operation(self, root: GraphQLObjectType) -> OperationPlan:
         """The plan of the whole operation."""
@@ -111,7 +116,13 @@ class _Compilation:
         return self.items(type.name, body, lambda: body.edge(type, fields, "o"))
 
     def items(self, type_name: str, body: ObjectBody, write: Callable[[], str]) -> ObjectPlan:
-        """The plan whose function goes over documents, and does with each what `write` writes."""
+        """The plan whose function goes over documents, and does with each what `write` writes.
+
+        Raises: UnsupportedError: the operation would become too many functions.
+        """
+        self._functions += 1
+        if self._functions > MAX_FUNCTIONS:
+            raise UnsupportedError("an operation of so many objects")
         body.writer.line(0, "results = []")
         body.writer.line(0, "for o in documents:")
         answer = write()

@@ -39,6 +39,7 @@ class ClientWatch:
 
     def end(self) -> None:
         """Watch no more."""
+        self._request = None  # whose task holds the scope, and that the watch
         if self._watch is not None:
             self._watch.cancel()
 

@@ -13,8 +13,19 @@ _CONTAINERS = (dict, list)
 _OBJECT_VALUES = 10  # to coerce an input object takes as long as ten texts
 
 
+MAX_BRACKETS = 60_000
+"""How many opening brackets and braces a text may have that is decoded: 300,000 lists in 1 MB take
+40 ms. Those within strings count, too; a document of 1 MB with a link in each line has 20,000."""
+
+
 def decode(text: bytes | str) -> Any:
-    """The value of a JSON text. Raises: ValueError: it is not JSON in UTF-8."""
+    """The value of a JSON text. Raises: ValueError: it is not JSON in UTF-8, or holds too much."""
+    if isinstance(text, str):
+        brackets = text.count("[") + text.count("{")
+    else:
+        brackets = text.count(b"[") + text.count(b"{")
+    if brackets > MAX_BRACKETS:
+        raise ValueError(f"it has {brackets} brackets and braces; {MAX_BRACKETS} are allowed")
     return orjson.loads(text)
 
 

@@ -131,6 +131,7 @@ class FastPath:
                 raise
         finally:
             watch.end()
+            del scope["state"][WATCH]
 
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The same, for a client that is still there."""

@@ -14,7 +14,7 @@ from gql.errors import (
     refusal,
     retry_headers,
 )
-from store.errors import StoreError, StoreUnavailableError
+from store.errors import StoreCorruptError, StoreError, StoreUnavailableError
 
 from .executor_interface import Execute
 from .media_types import MediaType, negotiate
@@ -83,6 +83,6 @@ def failure(error: Exception) -> Result:
     status, headers = 500, _NO_HEADERS
     if isinstance(error, RequestError):
         status, headers = error.status, error.headers
-    elif isinstance(error, StoreUnavailableError):
+    elif isinstance(error, StoreUnavailableError | StoreCorruptError):
         status, headers = 503, retry_headers(error)
     return failed(refusal(error), status=status, headers=headers)

@@ -43,13 +43,16 @@ class ChangeFeed:
 
     async def _look_out(self) -> None:
         log = get_logger()
-        version = ""
+        version, failure = "", ""
         while True:
             try:
                 version = (await self._repository.wait(version)).version
             except StoreError as error:
-                log.warning("store_not_followed", reason=str(error))
+                if str(error) != failure:  # else the log would have a line each second
+                    failure = str(error)
+                    log.warning("store_not_followed", reason=failure)
                 await asyncio.sleep(RETRY_S)
                 continue
+            failure = ""
             news, self._news = self._news, asyncio.Event()
             news.set()

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from gql.clients import client_of
 from gql.errors import GraphError, RequestError, refusal
+from gql.garbage import forget_frames
 from gql.http import GraphQLRequest, HttpSettings, Result
 from gql.http.encoding import decode
 from gql.http.handler import failure
@@ -80,6 +81,7 @@ class Socket:
             await asyncio.gather(*tasks, return_exceptions=True)
         if isinstance(end, TooSlow):
             self._service.activity.slow(WEBSOCKET)
+        forget_frames(end)
         get_logger().info("websocket_closed", code=end.code and int(end.code), reason=end.reason)
         if end.code is not None:
             await self._close(end.code, end.reason)

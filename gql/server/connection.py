@@ -7,6 +7,7 @@ https://www.rfc-editor.org/rfc/rfc9112#section-9
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Collection
 from enum import IntEnum
 from typing import Any
@@ -121,7 +122,10 @@ class Connection(HttpToolsProtocol):
         return bool(ends)
 
     def _waits(self) -> bool:
-        return self.deadline.at is not None and self.all_answered() and not self.ended
+        if self.deadline.at is None or self.ended:
+            return False
+        is_unfinished = self.part is Part.BODY and not self.cycle.response_started
+        return self.all_answered() or (is_unfinished and not self.pipeline)
 
     # Its answers.
 
@@ -254,17 +258,22 @@ class _AnswerTransport:
     """What an answer is written to; it ends the connection as the protocol does."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        # Not in a cycle: a closed connection would wait for the garbage collector.
+        self._connection = weakref.ref(connection)
 
     def write(self, data: bytes) -> None:
         """Send."""
-        if not self._connection.ended:
-            self._connection.transport.write(data)
+        connection = self._connection()
+        if connection is not None and not connection.ended:
+            connection.transport.write(data)
 
     def is_closing(self) -> bool:
         """Whether nothing is sent any more."""
-        return self._connection.ended or self._connection.transport.is_closing()
+        connection = self._connection()
+        return connection is None or connection.ended or connection.transport.is_closing()
 
     def close(self) -> None:
         """End the connection."""
-        self._connection.end()
+        connection = self._connection()
+        if connection is not None:
+            connection.end()

@@ -7,11 +7,12 @@ stays as it is when the deadline is put off, and looks again when it fires.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 
 
 class Deadline:
-    """Calls `expire` once the deadline has passed.
+    """Calls the method `expire` once the deadline has passed, if its object is still there.
 
     Attributes:
         at: The deadline by the loop's clock; None where there is none.
@@ -22,7 +23,7 @@ class Deadline:
     def __init__(self, loop: asyncio.AbstractEventLoop, expire: Callable[[float], None]) -> None:
         self.at: float | None = None
         self._loop = loop
-        self._expire = expire
+        self._expire = weakref.WeakMethod(expire)
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = 0.0
 
@@ -53,4 +54,6 @@ class Deadline:
         if self.at > now:
             self._arm(self.at)
         else:
-            self._expire(now)
+            expire = self._expire()
+            if expire is not None:
+                expire(now)

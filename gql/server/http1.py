@@ -140,6 +140,7 @@ class Http1Protocol(TimedConnection):
         if not self._upgrade_ignored:
             self.deadline.cancel()
             self.handle_websocket_upgrade()
+            self.parser = None  # type: ignore[assignment]  # which holds this, that nobody needs now
             return
         head = without_upgrade(self.parser, self.url, self.headers)
         self.parser = httptools.HttpRequestParser(self)
