@@ -28,13 +28,13 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from gql.garbage import forget_frames
 from store.errors import (
     OutcomeUnknownError,
     StoreBusyError,
     StoreCorruptError,
     StoreError,
     StoreUnavailableError,
+    forget_frames,
 )
 
 log = structlog.get_logger(__name__)

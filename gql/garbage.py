@@ -44,14 +44,3 @@ def cycles_freed() -> Iterator[None]:
     finally:
         gc.collect(0)
         gc.enable()
-
-
-def forget_frames(error: BaseException | None) -> None:
-    """Let go of the frames that an exception and those behind it went through.
-
-    Frames hold what was sent, and often the exception itself: such a cycle waits for the collector,
-    which counts objects and not their bytes. A thousand requests of 1 MB would be held till then.
-    """
-    while error is not None:
-        error.__traceback__ = None
-        error = getattr(error, "original_error", None) or error.__cause__ or error.__context__

@@ -178,3 +178,14 @@ _SYSTEM_REMEDIES = {
 def remedy_of(error: OSError, otherwise: str) -> str:
     """What to do about what the operating system refuses; `otherwise`: where its cause is local."""
     return _SYSTEM_REMEDIES.get(error.errno or 0, otherwise)
+
+
+def forget_frames(error: BaseException | None) -> None:
+    """Let go of the frames that an exception and those behind it went through.
+
+    Frames hold what was sent, and often the exception itself: such a cycle waits for the collector,
+    which counts objects and not their bytes. A thousand requests of 1 MB would be held till then.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = getattr(error, "original_error", None) or error.__cause__ or error.__context__

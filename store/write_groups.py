@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from .errors import OutcomeUnknownError
+from .errors import OutcomeUnknownError, StoreError, forget_frames
 from .places import Place, Write
 
 Prepare = Callable[[], Awaitable[Write]]
@@ -57,7 +57,7 @@ class WriteGroups:
             except Exception as error:  # noqa: BLE001  # told to those who wait
                 for request in group:
                     if not request.done.done():
-                        request.done.set_exception(error)
+                        _fail(request, error)
 
     def _next_group(self) -> list[_Request]:
         """The first who wait, one for each thing that it is about."""
@@ -80,7 +80,7 @@ class WriteGroups:
             try:
                 write = await request.prepare()
             except Exception as error:  # noqa: BLE001  # told to who waits
-                request.done.set_exception(error)
+                _fail(request, error)
                 continue
             if names & write.names:
                 late.append(request)
@@ -96,12 +96,19 @@ class WriteGroups:
             revision = await self._place.keep(Write.of_all(write for _, write in group))
         except OutcomeUnknownError as error:  # what may be done must not be done once more
             for request, _ in group:
-                request.done.set_exception(error)
+                _fail(request, error)
         except Exception as error:  # noqa: BLE001  # told to who waits
             if len(group) == 1:
-                group[0][0].done.set_exception(error)
+                _fail(group[0][0], error)
             for each in group if len(group) > 1 else ():  # one that cannot be must not stop others
                 await self._keep([each])
         else:
             for request, write in group:
                 request.done.set_result((write, revision))
+
+
+def _fail(request: _Request, error: Exception) -> None:
+    """Tell who waits. An expected error's frames hold all that was to be written."""
+    if isinstance(error, StoreError):
+        forget_frames(error)
+    request.done.set_exception(error)

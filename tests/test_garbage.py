@@ -11,11 +11,13 @@ import pytest
 from gql.app import create_app
 from gql.http import GraphQLRequest
 from gql.settings import Settings
-from gql.viewer import PUBLIC
+from gql.viewer import Scope, Viewer
 from store import MemoryRepository
 
 LONG = "x" * 100_000
-SCOPE = {"type": "http", "headers": [], "state": {"viewer": PUBLIC}}
+SCOPE = {"type": "http", "headers": [], "state": {"viewer": Viewer({Scope.WRITE}, "editor")}}
+IMPORT = """mutation ($v: [DocumentInput!]!) {
+  importDocuments(input: {documents: $v}) { userErrors { code } } }"""
 
 
 @pytest.mark.parametrize("is_compiled", [True, False])
@@ -28,6 +30,7 @@ SCOPE = {"type": "http", "headers": [], "state": {"viewer": PUBLIC}}
         ("query ($v: String!) { articles(after: $v) { totalCount } }", {"v": LONG}),
         ("query ($v: ID!) { node(id: $v) { id } }", {"v": LONG}),
         ("query ($v: Int!) { articles(first: $v) { totalCount } }", {"v": -1}),
+        (IMPORT, {"v": [{"path": "_news/a.md", "text": f"---\na: [{LONG}\n---\n"}]}),
     ],
 )
 def test_request_that_fails_is_freed_at_once(

@@ -18,8 +18,8 @@ from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
 from store import QueryError
+from store.errors import forget_frames
 
-from ..garbage import forget_frames
 from .collect import Selected, UnsupportedError, variables_of
 from .inputs import ABSENT, InputCoercers, OperationVariables, Read, UnusualError
 

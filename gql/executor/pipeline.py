@@ -10,8 +10,9 @@ import structlog
 from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
 from store import QueryError, Snapshot, StoreError, Visibility
+from store.errors import forget_frames
 
-from ..garbage import cycles_freed, forget_frames
+from ..garbage import cycles_freed
 from ..http import GraphQLRequest, Pipeline, Ready, Result
 from ..http.documents import Document
 from ..http.executor_interface import COMPILED

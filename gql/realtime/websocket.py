@@ -15,7 +15,6 @@ from starlette.types import Receive, Scope, Send
 
 from gql.clients import client_of
 from gql.errors import GraphError, RequestError, refusal
-from gql.garbage import forget_frames
 from gql.http import GraphQLRequest, HttpSettings, Result
 from gql.http.encoding import decode
 from gql.http.handler import failure
@@ -23,6 +22,7 @@ from gql.logs import get_logger
 from gql.schema import Context
 from gql.viewer import Viewer
 from store import StoreError
+from store.errors import forget_frames
 
 from .authority import with_authorization
 from .capacity import Hold, TooManyError

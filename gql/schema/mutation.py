@@ -16,6 +16,7 @@ from store import (
     Written,
     model,
 )
+from store.errors import forget_frames
 from store.names import article_id
 
 from ..viewer import Scope
@@ -134,6 +135,7 @@ async def outcome(info: Info, write: Write, deletes: str | None = None) -> Outco
         written = await write(writer, key_of(info))
         info.context.has_written = True
     except (RefusedError, ConflictError) as error:
+        forget_frames(error)
         return Outcome(errors=user_errors(error, info.context.snapshot.cursors))
     finally:
         await info.context.renew()
