@@ -68,15 +68,16 @@ def _searched(plan: Plan, count: int) -> Iterator[Row]:
 
 def main() -> int:
     """Measure and print a table. 1 where a goal is missed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    description = (__doc__ or "").splitlines()[0]
+    parser = argparse.ArgumentParser("python -m tests.benchmarks.abuse", description=description)
     parser.add_argument("--data", type=Path, help="where to keep the articles for other runs")
-    parser.add_argument("--articles", type=int, default=10_000)
+    parser.add_argument("--articles", type=int, default=10_000, help="how many are served (10,000)")
     parser.add_argument("--repo", type=Path, default=ROOT, help="a checkout to measure")
     parser.add_argument("--only", default="", help="kinds with this in their group or name")
     parser.add_argument("--seconds", type=float, default=3, help="of each kind (3)")
     parser.add_argument("--attempts", type=int, default=200, help="of each kind at most (200)")
     parser.add_argument("--search", type=int, default=0, help="also try so many by lot")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of what is drawn by lot (1)")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     parser.add_argument("--markdown", type=Path, help="also write a table for docs/security.md")
     given = parser.parse_args()
@@ -93,6 +94,8 @@ def main() -> int:
             print(line(row, rows[0].cpu), flush=True)
             if given.json:
                 given.json.write_bytes(msgspec.json.encode(rows))
+    if len(rows) < 2:
+        parser.error(f"no kind of request has {given.only!r} in its group or name")
     print(summary(rows))
     if given.markdown:
         given.markdown.write_text(markdown(rows[1:]) + "\n", encoding="utf-8")
