@@ -94,7 +94,9 @@ class Pipeline:
 
     def knows(self, request: GraphQLRequest) -> bool:
         """See `ExecuteReady`."""
-        return request.memo.document is not None or request.query in self.documents
+        if request.memo.document is not None or request.query in self.documents:
+            return True
+        return self._refused is not None and self._refused[0] == request.query
 
     async def load(self, request: GraphQLRequest) -> None:
         """See `ExecuteReady`. In a thread, which gives way to the event loop again and again; one
