@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import product
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -20,8 +22,10 @@ from gql.http import HttpSettings, RequestCache
 from gql.http.compression import COMPRESSORS
 from gql.http.response_cache import SLOW_BYTES
 from gql.settings import load_settings
+from gql.viewer import Scope
 from store import Batch, MemoryRepository
 
+from .doors import bearer, door, key
 from .sites import article
 
 TITLES = "{ articles(first: 50) { nodes { title excerpt } } }"
@@ -117,6 +121,47 @@ def test_validator_tells_queries_forms_and_types_apart(site: Site) -> None:
     etags = [answer.headers["etag"] for answer in answers]
     assert len(set(etags)) == len(etags)
     assert not any(etag.startswith("W/") for etag in etags)
+
+
+RIGHTS: list[tuple[Scope, ...]] = [
+    (),
+    (Scope.READ_DRAFTS,),
+    (Scope.READ_SECURED,),
+    (Scope.READ_DRAFTS, Scope.READ_SECURED),
+]
+SLUGS = "{ articles { nodes { slug } } }"
+SECURED = "{ articles { nodes { slug secured } } }"
+NOT_COMPILED = '{ articles { totalCount } __type(name: "Article") { name } }'
+
+
+@pytest.mark.parametrize("options", [{}, {"response_cache_bytes": 1 << 20}, {"compiled": False}])
+def test_etag_depends_on_the_rights_of_the_viewer(
+    tmp_path: Path, options: Mapping[str, Any]
+) -> None:
+    """Of one state of the store, a viewer is given no ETag of a viewer with other rights, nor 304
+    for one.
+    """
+    client = door(tmp_path, store=tmp_path / "store.json", **options)
+    names = [f"key-{number}" for number in range(len(RIGHTS))]
+    viewers = [
+        bearer(key(tmp_path, *scopes, name=name)) if scopes else {}
+        for scopes, name in zip(RIGHTS, names, strict=True)
+    ]
+    for method, query in product(("GET", "POST"), (SLUGS, SECURED, NOT_COMPILED)):
+
+        def send(headers: dict[str, str], method: str = method, query: str = query) -> Any:
+            if method == "GET":
+                return client.get(f"/graphql?query={quote(query)}", headers=headers)
+            return client.post("/graphql", json={"query": query}, headers=headers)
+
+        responses = [send(viewer) for viewer in viewers]
+        etags = [response.headers.get("etag") for response in responses]
+        given = {etag for etag in etags if etag is not None}
+        assert len(given) == len(etags) - etags.count(None) >= 2
+        for viewer, response, own in zip(viewers, responses, etags, strict=True):
+            again = send({**viewer, "if-none-match": ", ".join(given - {own})})
+            assert (again.status_code, again.content) == (response.status_code, response.content)
+            assert own is None or send({**viewer, "if-none-match": own}).status_code == 304
 
 
 @pytest.mark.parametrize("query", ["{ nonsense }", "{ articles(first: -1) { totalCount } }"])
