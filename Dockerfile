@@ -20,7 +20,7 @@ RUN python -m venv /opt/newsgraph
 WORKDIR /build
 COPY requirements.lock ./
 RUN /opt/newsgraph/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY store store
 COPY gql gql
 COPY --from=graphiql /build/gql/static gql/static
