@@ -1,31 +1,44 @@
-# newsgraph: `make serve` and `make test` are all a newcomer needs; the rest is for developers.
+# newsgraph: `make serve` and `make test` are all a newcomer needs; `make help` lists the rest.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FOLDER := $(or $(NEWSGRAPH_FOLDER),seeds)
 
+# One process for each core; NUMPROCESSES=0 runs the tests one after the other.
+NUMPROCESSES ?= auto
+PYTEST = $(BIN)/python -m pytest --numprocesses $(NUMPROCESSES) --maxprocesses 8 --dist worksteal
+
 GRAPHIQL := gql/static/index.html
 GRAPHIQL_SOURCES := $(shell find gql/graphiql -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: serve test check lint types graphiql lock clean
+.DEFAULT_GOAL := help
+.PHONY: help serve test test-long check lint types graphiql lock clean
 
-serve: $(VENV)/.installed ## make the environment, load the seeds (or NEWSGRAPH_FOLDER), serve
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: $(VENV)/.installed ## load the seeds (or the folder in NEWSGRAPH_FOLDER), and serve them
 	@.ci/graphiql
 	$(BIN)/newsgraph serve $(FOLDER)
 
-test: $(VENV)/.installed-dev ## make what the tests need and run them all
+test: $(VENV)/.installed-dev ## run all tests, with few examples of each property
 	@.ci/graphiql
 	@.ci/audits
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
-check: lint types test ## all that CI asks for
+test-long: $(VENV)/.installed-dev ## run all tests, with as many examples as CI
+	@.ci/graphiql
+	@.ci/audits
+	$(PYTEST) --hypothesis-profile long
 
-lint: $(VENV)/.installed-dev
+check: lint types test ## lint, types and tests: run this before a commit
+
+lint: $(VENV)/.installed-dev ## check style and formatting
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-types: $(VENV)/.installed-dev
+types: $(VENV)/.installed-dev ## check types
 	$(BIN)/mypy
 
 graphiql: $(GRAPHIQL) ## bundle GraphiQL (needs Node)
@@ -50,5 +63,7 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --upgrade --custom-compile-command "make lock" -q -o requirements-dev.lock
 
-clean:
+clean: ## remove everything that the other commands made
 	rm -rf $(VENV) gql/static gql/graphiql/node_modules tests/audits/node_modules tests/realtime/node_modules
+	rm -rf seeds/.newsgraph build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

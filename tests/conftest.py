@@ -20,8 +20,9 @@ from .live import serving
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 
-# A busy machine is slow, not wrong.
+# A busy machine is slow, not wrong. `long` is what CI runs: `make test-long`.
 settings.register_profile("default", deadline=None)
+settings.register_profile("long", deadline=None)
 settings.load_profile("default")
 
 
