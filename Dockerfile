@@ -8,10 +8,10 @@ ARG NODE=20
 
 # GraphiQL, bundled so that it asks no other host for anything.
 FROM node:${NODE}-slim AS graphiql
-WORKDIR /build/gql/graphiql
-COPY gql/graphiql/package.json gql/graphiql/package-lock.json gql/graphiql/.npmrc ./
+WORKDIR /build/gql/web/graphiql
+COPY gql/web/graphiql/package.json gql/web/graphiql/package-lock.json gql/web/graphiql/.npmrc ./
 RUN npm ci
-COPY gql/graphiql ./
+COPY gql/web/graphiql ./
 RUN npm run build
 
 # The program in an environment of its own. What it needs comes first: it changes less often.
@@ -23,7 +23,7 @@ RUN /opt/newsgraph/bin/pip install --no-cache-dir --require-hashes -r requiremen
 COPY pyproject.toml README.md LICENSE ./
 COPY store store
 COPY gql gql
-COPY --from=graphiql /build/gql/static gql/static
+COPY --from=graphiql /build/gql/web/static gql/web/static
 RUN /opt/newsgraph/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:${PYTHON}-slim

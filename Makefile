@@ -9,8 +9,8 @@ FOLDER := $(or $(NEWSGRAPH_FOLDER),seeds)
 NUMPROCESSES ?= auto
 PYTEST = $(BIN)/python -m pytest --numprocesses $(NUMPROCESSES) --maxprocesses 8 --dist worksteal
 
-GRAPHIQL := gql/static/index.html
-GRAPHIQL_SOURCES := $(shell find gql/graphiql -type f -not -path '*/node_modules/*' 2>/dev/null)
+GRAPHIQL := gql/web/static/index.html
+GRAPHIQL_SOURCES := $(shell find gql/web/graphiql -type f -not -path '*/node_modules/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-long check lint types graphiql lock clean
@@ -44,7 +44,7 @@ types: $(VENV)/.installed-dev ## check types
 graphiql: $(GRAPHIQL) ## bundle GraphiQL (needs Node)
 
 $(GRAPHIQL): $(GRAPHIQL_SOURCES)
-	cd gql/graphiql && npm ci --no-audit --no-fund && npm run build
+	cd gql/web/graphiql && npm ci --no-audit --no-fund && npm run build
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@PYTHON=$(PYTHON) .ci/venv $(VENV)
@@ -64,6 +64,6 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	  --upgrade --custom-compile-command "make lock" -q -o requirements-dev.lock
 
 clean: ## remove everything that the other commands made
-	rm -rf $(VENV) gql/static gql/graphiql/node_modules tests/audits/node_modules tests/realtime/node_modules
+	rm -rf $(VENV) gql/web/static gql/web/graphiql/node_modules tests/audits/node_modules tests/realtime/node_modules
 	rm -rf seeds/.newsgraph build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,16 +1,12 @@
 """The document store: front matter in, immutable snapshots out. Knows nothing of GraphQL."""
 
 from . import model
-from .backup import back_up, backup_text, restore
-from .costs import (
-    NO_SEARCH,
-    SearchEstimate,
-    condition_estimate,
-    filter_cost,
-    order_estimate,
-    query_cost,
-)
-from .cursors import BLANK, NOWHERE, START, TOKEN_BYTES, Bookmark, Cursors
+from .documents.frontmatter import Limits as ReadingLimits
+from .documents.serializer import export_folder
+from .engines.memory import MemoryRepository
+from .engines.tinydb.backup import back_up, backup_text, restore
+from .engines.tinydb.repository import TinyDBRepository
+from .engines.tinydb.salvage import Salvaged, accept_loss
 from .errors import (
     ConflictError,
     CursorError,
@@ -28,14 +24,21 @@ from .errors import (
     TargetExistsError,
     WindowError,
 )
-from .export import export_folder
-from .frontmatter import Limits as ReadingLimits
-from .loader import FolderLoader, LoadOptions, check_folder
-from .memory import MemoryRepository
+from .folder.loader import FolderLoader, LoadOptions, check_folder
+from .folder.manifest_update import LoadReport
 from .model import Severity, Visibility
 from .names import Kind, domain_key, kind_of, topic_slug
-from .order_fields import OrderField
-from .query import (
+from .querying.costs import (
+    NO_SEARCH,
+    SearchEstimate,
+    condition_estimate,
+    filter_cost,
+    order_estimate,
+    query_cost,
+)
+from .querying.cursors import BLANK, NOWHERE, START, TOKEN_BYTES, Bookmark, Cursors
+from .querying.order_fields import OrderField
+from .querying.query import (
     EVERYTHING,
     NEWEST_FIRST,
     And,
@@ -57,12 +60,9 @@ from .query import (
     referencing,
 )
 from .repository import Batch, History, Repository, Snapshot, SourceFile
-from .salvage import Salvaged, accept_loss
 from .text import url_text
-from .tinydb_engine import TinyDBRepository
-from .update import LoadReport
 from .urls import canonical_url, is_web_url
-from .writing import DocumentWriter, Written
+from .writing.document_writer import DocumentWriter, Written
 
 __all__ = [
     "BLANK",

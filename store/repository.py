@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from .cursors import Bookmark, Cursors
-from .edits import Edits
-from .file_state import FileState
-from .layered import Layered
+from .collections.persistent_map import Layered
+from .filesystem.file_state import FileState
+from .in_place_edits import Edits
 from .model import (
     Article,
     Change,
@@ -27,8 +26,9 @@ from .model import (
     Value,
     Visibility,
 )
-from .query import ArticleQuery, Key, Page, Window
-from .versions import Versions
+from .querying.cursors import Bookmark, Cursors
+from .querying.query import ArticleQuery, Key, Page, Window
+from .state_names import Versions
 
 
 class SourceFile(Value, frozen=True, kw_only=True):

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from gql.app import create_app
-from gql.execution import pipeline
+from gql.composition.app import create_app
+from gql.composition.executors import pipeline
 from gql.settings import load_settings
 from store import FolderLoader, MemoryRepository, TinyDBRepository
-
-from .cursors import KEY
-from .graph import SCHEMA, Graph
-from .live import serving
+from tests.support.cursors import KEY
+from tests.support.graph_client import SCHEMA, Graph
+from tests.support.live_server import serving
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 

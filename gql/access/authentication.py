@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
-from ..errors import RequestError
-from ..http import Application, HeaderMap, Reply, refusal_reply
+from gql.errors import RequestError
+from gql.http import Application, HeaderMap, Reply, refusal_reply
+
 from .authenticator import Authenticator, UnauthenticatedError
 from .rates import RateLimitedError, RateLimiter
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.types import Scope as AsgiScope
 
-from ..errors import Headers, RequestError
-from ..settings import Settings
-from ..viewer import PREVIEW, PUBLIC, Viewer, is_local
+from gql.errors import Headers, RequestError
+from gql.identity.viewer import PREVIEW, PUBLIC, Viewer, is_local
+from gql.settings import Settings
+
 from .key_file import ApiKey, KeyFile, KeyFileError, KeyRing
 from .token_errors import KeysUnavailableError, TokenError
 

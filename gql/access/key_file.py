@@ -22,12 +22,11 @@ from typing import Literal
 
 import msgspec
 
-from store.atomic_file import Signature, replace_file, signature
+from gql.identity.viewer import Scope
+from gql.settings import SettingsError
 from store.errors import remedy_of
-from store.file_lock import locked
-
-from ..settings import SettingsError
-from ..viewer import Scope
+from store.filesystem.atomic_file import Signature, replace_file, signature
+from store.filesystem.file_lock import locked
 
 CHECK_INTERVAL_S = 1.0
 """How long a revoked key may still work in a running server, in seconds."""

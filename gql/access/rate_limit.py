@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from starlette.types import Message, Receive, Scope, Send
 
-from ..errors import Headers
-from ..http import Application, HeaderMap, Reply, refusal_reply
-from ..viewer import Viewer
+from gql.errors import Headers
+from gql.http import Application, HeaderMap, Reply, refusal_reply
+from gql.identity.viewer import Viewer
+
 from .rates import RateLimitedError, RateLimiter
 
 

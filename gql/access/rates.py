@@ -14,9 +14,9 @@ from math import ceil
 from limits import RateLimitItem, parse
 from starlette.types import Scope as AsgiScope
 
-from ..clients import Client, client_of
-from ..errors import Headers, RequestError
-from ..viewer import Viewer
+from gql.errors import Headers, RequestError
+from gql.identity.client import Client, client_of
+from gql.identity.viewer import Viewer
 
 MAX_TRACKED = 100_000
 """How many keys and addresses have a counter at once; the least recently used is evicted."""

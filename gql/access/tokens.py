@@ -14,7 +14,8 @@ from urllib.request import HTTPRedirectHandler, build_opener
 import jwt
 import structlog
 
-from ..viewer import Scope, Viewer
+from gql.identity.viewer import Scope, Viewer
+
 from .token_errors import KeysUnavailableError, TokenError
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")

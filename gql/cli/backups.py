@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from gql.settings import Settings
+from gql.store_factory import require_store
 from store import back_up, backup_text
 from store import restore as restore_store
 
-from ..loading import require_store
-from ..settings import Settings
 from .options import with_settings
 from .output import out, plural
 

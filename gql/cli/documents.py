@@ -9,6 +9,9 @@ from typing import Annotated
 import msgspec
 import typer
 
+from gql import gc_tuning
+from gql.settings import Settings
+from gql.store_factory import load_options, open_store
 from store import (
     Batch,
     FolderLoader,
@@ -18,11 +21,8 @@ from store import (
     check_folder,
     export_folder,
 )
-from store.scan import ENDINGS
+from store.folder.scanner import ENDINGS
 
-from .. import garbage
-from ..loading import load_options, open_store
-from ..settings import Settings
 from .options import with_settings
 from .output import (
     escape,
@@ -81,7 +81,7 @@ async def load_folder(
 ) -> LoadReport:
     """Load the settings' folder into the settings' store, with a bar on a terminal."""
     assert settings.folder is not None  # noqa: S101  # who calls this has a folder
-    garbage.hold()
+    gc_tuning.hold()
     repository = open_store(settings, loss_is_accepted=accept_loss)
     try:
         options = load_options(settings, prune=prune, overwrite=overwrite)

@@ -10,15 +10,15 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from gql.composition.executors import page_sizes, pipeline
+from gql.http import GraphQLRequest, Result
+from gql.identity.viewer import PREVIEW, PUBLIC
+from gql.logs import configure_logging
+from gql.schema import Context, build_schema
+from gql.settings import Settings, SettingsError
+from gql.store_factory import open_store
 from store import Severity, Visibility, Window
 
-from ..execution import page_sizes, pipeline
-from ..http import GraphQLRequest, Result
-from ..loading import open_store
-from ..logs import configure_logging
-from ..schema import Context, build_schema
-from ..settings import Settings, SettingsError
-from ..viewer import PREVIEW, PUBLIC
 from .options import with_settings
 from .output import escape, out, plural, print_json, problems_text
 

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ..access import ApiKey, KeyFile, expiry
-from ..loading import make_own_folder
-from ..settings import Settings
-from ..viewer import Scope
+from gql.access import ApiKey, KeyFile, expiry
+from gql.identity.viewer import Scope
+from gql.settings import Settings
+from gql.store_factory import make_own_folder
+
 from .options import with_settings
 from .output import err, escape, out, print_json, print_warning
 

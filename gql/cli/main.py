@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from gql.package_check import AlienPackageError, check_environment
+from gql.settings import SettingsError
 from store import FolderNotEmptyError, StoreError, TargetExistsError
 
-from ..environment import AlienPackageError, check_environment
-from ..settings import SettingsError
 from .backups import backup, restore
 from .documents import check, export, load
 from .graph import query, schema, stats

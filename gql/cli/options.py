@@ -9,7 +9,8 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from ..settings import Settings, flag, ignored_variables, load_settings, variable
+from gql.settings import Settings, flag, ignored_variables, load_settings, variable
+
 from .output import print_warning
 
 _PANEL = "Settings"

@@ -12,20 +12,20 @@ from typing import Any
 import uvicorn
 import uvloop
 
+from gql import gc_tuning
+from gql.composition.app import GRAPHQL_PATH, create_app
+from gql.logs import configure_logging, get_logger
+from gql.server import Server, Workers
+from gql.server.connection_limits import raise_file_limit
+from gql.server.direct_protocol import DirectProtocol
+from gql.server.websocket_protocol import WebSocketProtocol
+from gql.settings import Settings, SettingsError
+from gql.store_factory import folder_loader, open_store
+from gql.telemetry.metrics import MULTIPROCESS_FOLDER
 from store import Repository, Visibility
 from store.errors import remedy_of
-from store.file_lock import without_locks
+from store.filesystem.file_lock import without_locks
 
-from .. import garbage
-from ..app import GRAPHQL_PATH, create_app
-from ..connection_limits import raise_file_limit
-from ..direct import DirectProtocol
-from ..loading import folder_loader, open_store
-from ..logs import configure_logging, get_logger
-from ..metrics import MULTIPROCESS_FOLDER
-from ..server import Server, Workers
-from ..settings import Settings, SettingsError
-from ..websocket_protocol import WebSocketProtocol
 from .documents import AcceptLoss, load_folder, print_report
 from .options import as_environment, with_settings
 from .output import out, plural, progress_bar
@@ -48,7 +48,7 @@ def serve(settings: Settings, *, accept_loss: AcceptLoss = False) -> None:
 
     newsgraph serve --store /srv/news.json --host 0.0.0.0 --workers 4
     """
-    garbage.hold()
+    gc_tuning.hold()
     configure_logging(settings.log_level, settings.log_format)
     with bind(settings) as bound:
         out.print(f"[bold]newsgraph[/] {metadata.version('newsgraph')}")
@@ -100,7 +100,9 @@ def serve_with_workers(
     os.environ.pop("NEWSGRAPH_FOLDER", None)
     files = {"store": settings.store_path.absolute(), "keys": settings.keys_path.absolute()}
     os.environ.update(as_environment(settings, folder=folder, **files))
-    config = uvicorn_config("gql.app:from_env", settings, factory=True, workers=settings.workers)
+    config = uvicorn_config(
+        "gql.composition.app:from_env", settings, factory=True, workers=settings.workers
+    )
     with tempfile.TemporaryDirectory(prefix="newsgraph-metrics-") as counts:
         os.environ.setdefault(MULTIPROCESS_FOLDER, counts)
         Workers(config, sockets=[bound]).run()

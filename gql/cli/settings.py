@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ..settings import Settings, origins, variable
+from gql.settings import Settings, origins, variable
+
 from .options import with_settings
 from .output import escape, out, print_json
 

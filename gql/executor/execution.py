@@ -10,19 +10,19 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
+from gql.scheduler import Job
+from gql.schema.loaders import BatchLoad
 from store import Page, Snapshot, Visibility
 from store.model import Article
 
-from ..scheduler import Job
-from ..schema.loaders import BatchLoad
-from .arguments import FallbackError, Variables
-from .filed_rows import Buffer
+from .codegen.writer import fallback, texts_of, to_json
 from .link_batch import LinkBatch
 from .located import MAX_ITEMS, Located, LocatedNodes, LocatedRow, locate_connection
-from .operation_plan import OperationPlan
-from .plan import ConnectionPlan, CursorOf, LinkPlan, LinkRequest, ObjectPlan
-from .render import fallback, texts_of, to_json
-from .rows import ANY_EDIT, MAX_SHOWN, Row, RowKey, RowTable, make_row
+from .planning.arguments import FallbackError, Variables
+from .planning.operation_plan import OperationPlan
+from .planning.plan import ConnectionPlan, CursorOf, LinkPlan, LinkRequest, ObjectPlan
+from .rows.row_cache import ANY_EDIT, MAX_SHOWN, Row, RowKey, RowTable, make_row
+from .rows.rows_by_ordinal import Buffer
 
 T = TypeVar("T")
 

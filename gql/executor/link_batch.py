@@ -7,9 +7,9 @@ from typing import Any
 
 from store import Snapshot, Visibility
 
-from .arguments import FallbackError, Variables
-from .plan import LinkPlan
-from .rows import RowTable
+from .planning.arguments import FallbackError, Variables
+from .planning.plan import LinkPlan
+from .rows.row_cache import RowTable
 
 
 class LinkBatch:

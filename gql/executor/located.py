@@ -1,7 +1,8 @@
 """Where a request that comes again found its answer in the row cache.
 
 These are places in it and not rows: nothing is kept longer for being remembered here. They hold for
-one structure of the store (see `store.edits`), or one version where a list reads what edits change.
+one structure of the store (see `store.in_place_edits`), or one version where a list reads what
+edits change.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from typing import Any, NamedTuple, Protocol
 
 from store import Page, Places, Snapshot, Visibility
 
-from .arguments import Variables
-from .filed_rows import Buffer
-from .plan import ConnectionPlan
-from .rows import RowKey, RowTable
+from .planning.arguments import Variables
+from .planning.plan import ConnectionPlan
+from .rows.row_cache import RowKey, RowTable
+from .rows.rows_by_ordinal import Buffer
 
 
 class Located(Protocol):

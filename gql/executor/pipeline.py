@@ -9,24 +9,24 @@ from types import EllipsisType
 import structlog
 from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
+from gql.gc_tuning import cycles_freed
+from gql.http import GraphQLRequest, Pipeline, Ready, Result
+from gql.http.documents import Document
+from gql.http.execution.executor_interface import COMPILED
+from gql.http.request_memo import PreparedQuery
+from gql.identity.viewer import Viewer
+from gql.scheduler import Job
+from gql.schema.context import Context, PageSizes
 from store import QueryError, Snapshot, StoreError, Visibility
 from store.errors import forget_frames
 
-from ..garbage import cycles_freed
-from ..http import GraphQLRequest, Pipeline, Ready, Result
-from ..http.documents import Document
-from ..http.executor_interface import COMPILED
-from ..http.request_memo import PreparedQuery
-from ..scheduler import Job
-from ..schema.context import Context, PageSizes
-from ..viewer import Viewer
-from .arguments import FallbackError, Variables
-from .collect import UnsupportedError, directive_variables
-from .compile import Compiler
+from .compiler import Compiler
 from .execution import PlanExecution, without_waiting
-from .filed_rows import Buffer
-from .operation_plan import OperationPlan
-from .rows import RowCache
+from .planning.arguments import FallbackError, Variables
+from .planning.field_collection import UnsupportedError, directive_variables
+from .planning.operation_plan import OperationPlan
+from .rows.row_cache import RowCache
+from .rows.rows_by_ordinal import Buffer
 
 PLAN_BYTES, PLAN_NODE_BYTES = 8_000, 320
 """What a plan takes, and how much more for each node of its document at most; measured."""

@@ -1,22 +1,22 @@
 """GraphQL over HTTP: a core without a framework, and a thin ASGI adapter."""
 
-from .application import Application, Middleware, compose
-from .asgi import ContextFactory, GraphQLApp, RequestSummary
-from .cors import CorsMiddleware
-from .cost import CostSettings
-from .cost_limit import CostLimit
-from .execution import Pipeline
-from .executor_interface import Execute, ExecuteReady, Ready
-from .front import FastPath
+from .asgi.graphql_app import ContextFactory, GraphQLApp, RequestSummary
+from .caching.request_cache import HeaderMap, RequestCache
+from .caching.response_cache import response_cache
+from .execution.cost_limit import CostLimit
+from .execution.executor_interface import Execute, ExecuteReady, Ready
+from .execution.reference_executor import Pipeline
+from .fast_path import FastPath
 from .handler import GraphQLHandler
 from .idempotency import Idempotency
-from .kept_answers import KeptAnswers
-from .limits import Limits
-from .protocol import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, Result
+from .idempotency_store import KeptAnswers
+from .limits.cost import CostSettings
+from .limits.document_limits import Limits
+from .middleware.application import Application, Middleware, compose
+from .middleware.cors import CorsMiddleware
+from .middleware.security_headers import SecurityHeadersMiddleware
+from .protocol.messages import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, Result
 from .reply import SECURITY_HEADERS, Reply, refusal_reply
-from .request_cache import HeaderMap, RequestCache
-from .response_cache import response_cache
-from .security_headers import SecurityHeadersMiddleware
 
 __all__ = [
     "SECURITY_HEADERS",

@@ -38,9 +38,9 @@ from gql.errors import (
     request_error,
 )
 
-from .cost import Costs
-from .limits import Limits, check_limits
-from .merging import merge_errors
+from .limits.cost import Costs
+from .limits.document_limits import Limits, check_limits
+from .limits.field_merging import merge_errors
 
 _NEWLINE = re.compile(r"\r\n|[\n\r]")
 DOCUMENT_BYTES, NODE_BYTES = 5_000, 260

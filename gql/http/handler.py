@@ -16,9 +16,9 @@ from gql.errors import (
 )
 from store.errors import StoreCorruptError, StoreError, StoreUnavailableError
 
-from .executor_interface import Execute
-from .media_types import MediaType, negotiate
-from .protocol import (
+from .execution.executor_interface import Execute
+from .protocol.media_types import MediaType, negotiate
+from .protocol.messages import (
     ALLOWED_METHODS,
     GraphQLRequest,
     HttpRequest,

@@ -31,10 +31,10 @@ from graphql import OperationType
 from gql.errors import RequestError, refusal
 from store.errors import KeyReusedError as ReusedInHistoryError
 
-from .execution import NO_STORE, Pipeline
-from .executor_interface import Execute
-from .kept_answers import KeptAnswer, KeptAnswers
-from .protocol import GraphQLRequest, Result, failed
+from .execution.executor_interface import Execute
+from .execution.reference_executor import NO_STORE, Pipeline
+from .idempotency_store import KeptAnswer, KeptAnswers
+from .protocol.messages import GraphQLRequest, Result, failed
 
 MAX_KEY_LENGTH = 255
 _NAME_DIGITS = 32  # in the history, where each change has them: nobody can make two that are equal

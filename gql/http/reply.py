@@ -9,11 +9,11 @@ from starlette.types import Scope, Send
 
 from gql.errors import Headers, RequestError, refusal
 
-from .asgi import RequestSummary
-from .encoding import encode
-from .executor_interface import Run
-from .media_types import MediaType
-from .protocol import Result, respond
+from .asgi.graphql_app import RequestSummary
+from .execution.executor_interface import Run
+from .protocol.json_encoding import encode
+from .protocol.media_types import MediaType
+from .protocol.messages import Result, respond
 
 SECURITY_HEADERS: Headers = (
     (b"x-content-type-options", b"nosniff"),

@@ -1,7 +1,7 @@
 """Subscriptions, over WebSocket and server-sent events, on the graph's own path."""
 
-from .authority import RealtimeSettings
-from .feed import ChangeFeed
+from .change_notifier import ChangeFeed
+from .connection_rules import RealtimeSettings
 from .operations import Operations
 from .realtime import Realtime
 

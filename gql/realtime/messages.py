@@ -12,8 +12,8 @@ import msgspec
 
 from gql.errors import FormattedError, RequestError
 from gql.http import GraphQLRequest, HttpSettings
-from gql.http.encoding import decode, encode
-from gql.http.protocol import graphql_request
+from gql.http.protocol.json_encoding import decode, encode
+from gql.http.protocol.messages import graphql_request
 
 SUBPROTOCOL = "graphql-transport-ws"
 IDEMPOTENCY_KEY = "idempotencyKey"

@@ -23,12 +23,12 @@ from strawberry.execution import optimized_is_awaitable
 from gql.errors import BAD_USER_INPUT, RequestError, field_errors, request_error
 from gql.http import CostLimit, Execute, GraphQLRequest, Result
 from gql.http.documents import tree_bytes
-from gql.http.encoding import held_bytes
-from gql.http.protocol import failed
-from gql.http.results import result_of
-from gql.http.sliced_executor import SlicedExecutor
+from gql.http.execution.results import result_of
+from gql.http.execution.sliced_executor import SlicedExecutor
+from gql.http.protocol.json_encoding import held_bytes
+from gql.http.protocol.messages import failed
 
-from .sharing import SharedAnswers, selection_key
+from .shared_answers import SharedAnswers, selection_key
 
 
 class Told(Protocol):

@@ -11,13 +11,13 @@ from types import FrameType
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gql.clients import client_of
 from gql.http.handler import failure
-from gql.http.media_types import MediaType
-from gql.http.protocol import respond
+from gql.http.protocol.media_types import MediaType
+from gql.http.protocol.messages import respond
+from gql.identity.client import client_of
 
-from .authority import Count, MakeContext, RealtimeSettings, origin_allowed
-from .capacity import Capacity, Hold, TooManyError
+from .capacity_limiter import Capacity, Hold, TooManyError
+from .connection_rules import Count, MakeContext, RealtimeSettings, origin_allowed
 from .messages import SUBPROTOCOL, CloseCode
 from .operations import Operations
 from .service import Activity, Service

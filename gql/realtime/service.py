@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from gql.clients import Client
 from gql.http import GraphQLRequest
+from gql.identity.client import Client
 
-from .authority import Count, MakeContext, RealtimeSettings
-from .capacity import Capacity
+from .capacity_limiter import Capacity
+from .connection_rules import Count, MakeContext, RealtimeSettings
 from .operations import Operations
 
 WEBSOCKET, SSE = "websocket", "sse"

@@ -13,16 +13,16 @@ from contextlib import ExitStack, aclosing, suppress
 from graphql import OperationType
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gql.clients import client_of
 from gql.errors import GraphError, RequestError
 from gql.http import GraphQLRequest, HttpRequest, HttpSettings, Result
-from gql.http.asgi import ClientDisconnectedError, headers_of, read_body
+from gql.http.asgi.graphql_app import ClientDisconnectedError, headers_of, read_body
 from gql.http.handler import failure
-from gql.http.media_types import MediaType, quality_of
-from gql.http.protocol import read_get, read_post, respond
+from gql.http.protocol.media_types import MediaType, quality_of
+from gql.http.protocol.messages import read_get, read_post, respond
+from gql.identity.client import client_of
 from gql.schema import Context
 
-from .authority import unidentified
+from .connection_rules import unidentified
 from .operations import Answers
 from .service import SSE, Service
 

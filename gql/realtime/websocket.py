@@ -13,19 +13,19 @@ from typing import Any
 from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
-from gql.clients import client_of
 from gql.errors import GraphError, RequestError, refusal
 from gql.http import GraphQLRequest, HttpSettings, Result
-from gql.http.encoding import decode
 from gql.http.handler import failure
+from gql.http.protocol.json_encoding import decode
+from gql.identity.client import client_of
+from gql.identity.viewer import Viewer
 from gql.logs import get_logger
 from gql.schema import Context
-from gql.viewer import Viewer
 from store import StoreError
 from store.errors import forget_frames
 
-from .authority import with_authorization
-from .capacity import Hold, TooManyError
+from .capacity_limiter import Hold, TooManyError
+from .connection_rules import with_authorization
 from .messages import (
     CloseCode,
     SocketClosed,
@@ -113,7 +113,8 @@ class Socket:
         while True:
             received = await self._receive()
             if received["type"] == "websocket.disconnect":
-                # The server's own code for who answers no ping: see `gql.websocket_protocol`.
+                # The server's own code for who answers no ping: see
+                # `gql.server.websocket_protocol`.
                 is_slow = received.get("code") == CloseCode.TRY_AGAIN_LATER
                 raise TooSlow if is_slow else SocketClosed
             text = received.get("text")

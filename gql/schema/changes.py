@@ -10,17 +10,17 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import UNSET
 
+from gql.identity.viewer import Viewer
 from store import START, Bookmark, History, Key, Snapshot
-from store.changes import bookmark_of
-from store.filters import predicate
+from store.engines.changes import bookmark_of
+from store.querying.predicates import predicate
 
-from ..viewer import Viewer
 from .article_list import FilterArgument
 from .batch_loads import load_articles
+from .change_events import ChangeEvent, EventKind, Reader, Told, caught_up, follow
 from .connection import EdgeValue, First, PageInfo, check_size, given
 from .context import Context, Info
 from .filters import store_filter
-from .following import ChangeEvent, EventKind, Reader, Told, caught_up, follow
 from .graph import Article
 from .links import Link, linked, one
 

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 import strawberry
 
+from gql.identity.viewer import Viewer
+from gql.scheduler import Job
 from store import DocumentWriter, Snapshot, StoreUnavailableError
 
-from ..scheduler import Job
-from ..viewer import Viewer
 from .loaders import Loaders
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import strawberry
 from strawberry import UNSET
 
+from gql.identity.viewer import Scope
 from store import model
 
-from ..viewer import Scope
 from .connection import After, ConnectionValue, First, given, window
 from .context import Info
 

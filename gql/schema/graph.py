@@ -14,9 +14,9 @@ import strawberry
 from graphql import GraphQLResolveInfo
 from strawberry.scalars import JSON
 
+from gql.identity.viewer import Scope
 from store import model
 
-from ..viewer import Scope
 from .article_list import PROVIDER_ARTICLES, REFERENCED_BY, TOPIC_ARTICLES
 from .batch_loads import (
     load_articles_by_url,

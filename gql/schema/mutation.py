@@ -8,6 +8,7 @@ from typing import Annotated
 import strawberry
 from strawberry import UNSET
 
+from gql.identity.viewer import Scope
 from store import (
     ConflictError,
     DocumentWriter,
@@ -19,11 +20,10 @@ from store import (
 from store.errors import forget_frames
 from store.names import article_id
 
-from ..viewer import Scope
+from .change_events import Reader
 from .connection import given
 from .context import Info
 from .diagnostics import Diagnostic
-from .following import Reader
 from .graph import Article
 from .node import resolved
 from .put_article import PutArticleInput

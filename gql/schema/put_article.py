@@ -12,7 +12,7 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from store import Refusal, RefusedError, model
-from store.export import FIELDS
+from store.documents.serializer import FIELDS
 
 from .connection import given
 

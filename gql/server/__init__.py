@@ -1,6 +1,7 @@
 """The server: what newsgraph changes in uvicorn, below ASGI.
 
-uvicorn is given `gql.direct` and `gql.websocket_protocol` by name; they stand on what is here.
+uvicorn is given `gql.server.direct_protocol` and `gql.server.websocket_protocol` by name; they
+stand on what is here.
 """
 
 from .connection import Part

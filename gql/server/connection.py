@@ -16,10 +16,10 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from gql.connection_limits import ConnectionLimits
 from gql.errors import RequestError
 from gql.http import refusal_reply
 
+from .connection_limits import ConnectionLimits
 from .deadline import Deadline
 from .protocol_errors import TooManyConnectionsError
 from .refused_connections import RefusedConnections

@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gql.connection_limits import ConnectionLimits
 from gql.errors import MethodNotAllowedError, RequestError
 
+from .connection_limits import ConnectionLimits
 from .protocol_errors import (
     HeaderTooLargeError,
     HttpVersionError,

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
-from ..http import Application, HeaderMap, Reply, RequestSummary
-from ..logs import get_logger
+from gql.http import Application, HeaderMap, Reply, RequestSummary
+from gql.logs import get_logger
 
 NO_ROUTE = "other"
 """The route of requests that no route answers."""

@@ -28,14 +28,13 @@ import orjson
 
 from gql.executor import CompiledPipeline
 from gql.http import Execute, GraphQLRequest, Limits, Pipeline
+from gql.identity.viewer import PUBLIC
 from gql.schema import Context, PageSizes, build_schema
-from gql.viewer import PUBLIC
 from store import Snapshot, TinyDBRepository
-from store.snapshot import IndexedSnapshot
-from store.steps import finish
-
-from .http.data import Data, make_data
-from .http.queries import QUERIES, Query, Workload
+from store.concurrency.cooperative import finish
+from store.engines.indexed.snapshot import IndexedSnapshot
+from tests.benchmarks.http.data import Data, make_data
+from tests.benchmarks.http.queries import QUERIES, Query, Workload
 
 MIB = 1 << 20
 SCHEMA = build_schema()

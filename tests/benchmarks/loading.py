@@ -25,7 +25,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from .corpus import write_corpus
+from tests.benchmarks.corpus import write_corpus
 
 START_TIMEOUT_S = 300
 STEP_S = 0.005

@@ -26,11 +26,10 @@ import orjson
 from gql.settings import Settings
 from store import topic_slug
 from store.model import Article
-
-from .http.data import make_data
-from .http.measure import make_start
-from .http.operations import selections
-from .http.servers import LOAD_CORE, NEWSGRAPH, Server, running
+from tests.benchmarks.http.data import make_data
+from tests.benchmarks.http.measure import make_start
+from tests.benchmarks.http.operations import selections
+from tests.benchmarks.http.servers import LOAD_CORE, NEWSGRAPH, Server, running
 
 MIB = 1 << 20
 GOAL = 1.2

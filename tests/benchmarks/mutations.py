@@ -17,12 +17,11 @@ import time
 from itertools import count
 from pathlib import Path
 
-from gql import garbage
-from gql.app import share_interpreter
+from gql import gc_tuning
+from gql.composition.app import share_interpreter
 from store import DocumentWriter, FolderLoader, TinyDBRepository
-
-from .corpus import write_corpus
-from .writes import Figures
+from tests.benchmarks.corpus import write_corpus
+from tests.benchmarks.writes import Figures
 
 _ROUND_S = 3.0
 _CALLERS = (1, 32)
@@ -79,7 +78,7 @@ async def _measure(documents: int, rounds: int, place: Path) -> None:
     articles = (await stores["alone"].snapshot()).articles.values()
     slugs = [article.slug for article in articles]
     size_bytes = sum(f.stat().st_size for f in (folder / "_news").iterdir()) // documents
-    garbage.settle()
+    gc_tuning.settle()
     share_interpreter()
     figures = Figures()
     for _ in range(rounds):

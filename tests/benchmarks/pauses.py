@@ -38,10 +38,10 @@ from typing import NamedTuple
 import msgspec
 import uvloop
 
-from gql import garbage
-from gql.app import share_interpreter
+from gql import gc_tuning
+from gql.composition.app import share_interpreter
 from gql.executor.execution import without_waiting
-from gql.watching import FolderWatcher
+from gql.folder_watcher import FolderWatcher
 from store import (
     ArticleQuery,
     DocumentWriter,
@@ -54,8 +54,7 @@ from store import (
     Window,
     of_topic,
 )
-
-from .corpus import documents, write_corpus
+from tests.benchmarks.corpus import documents, write_corpus
 
 _EVERY_S = 0.001
 _IDLE_S = 5.0
@@ -382,11 +381,11 @@ class _Table:
 
 
 async def _measure(folder: Path, store: Path, only: str, *, where: bool) -> list[Row]:
-    garbage.hold()
+    gc_tuning.hold()
     repository = TinyDBRepository.open(store)
     site = _Site(folder, store, repository)
     await site.load()
-    garbage.settle()
+    gc_tuning.settle()
     share_interpreter()
     probe = Probe(repository)
     table = _Table(probe, only, where=where)

@@ -22,14 +22,18 @@ from typing import Any
 import msgspec
 
 from store import Batch, Key, TinyDBRepository, Visibility
-from store.documents import read_document
-from store.frontmatter import Limits
+from store.documents.article_reader import read_document
+from store.documents.frontmatter import Limits
+from store.engines.indexed.snapshot import IndexedSnapshot
 from store.model import Article
 from store.names import article_id
-from store.snapshot import IndexedSnapshot
-
-from .corpus import documents
-from .store_lists import explain_lists, measure_derivation, measure_lists, measure_texts
+from tests.benchmarks.corpus import documents
+from tests.benchmarks.store_lists import (
+    explain_lists,
+    measure_derivation,
+    measure_lists,
+    measure_texts,
+)
 
 _READ = 1_000
 _PUBLIC = Visibility.PUBLISHED

@@ -35,13 +35,13 @@ from store import (
     query_cost,
     topic_slug,
 )
-from store.filter_fields import FILTER_FIELDS
-from store.memory import MemorySnapshot
+from store.concurrency.cooperative import finish
+from store.engines.indexed.planner import Planner
+from store.engines.indexed.snapshot import IndexedSnapshot
+from store.engines.indexed.trigrams import TextIndex
+from store.engines.memory import MemorySnapshot
 from store.model import Article
-from store.planner import Planner
-from store.snapshot import IndexedSnapshot
-from store.steps import finish
-from store.texts import TextIndex
+from store.querying.filter_fields import FILTER_FIELDS
 
 _PUBLIC = Visibility.PUBLISHED
 _BY_HEAT = (Order(OrderField.HEAT),)

@@ -29,13 +29,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from gql.access import KeyFile
-from gql.app import create_app
 from gql.cli.serve import uvicorn_config
+from gql.composition.app import create_app
+from gql.identity.viewer import Scope
 from gql.settings import Settings
-from gql.viewer import Scope
 from store import Batch, TinyDBRepository
-
-from .store import articles
+from tests.benchmarks.store import articles
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 PUT = """mutation ($id: ID!, $heat: Int!) {

@@ -27,14 +27,13 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from gql import garbage
-from gql.app import share_interpreter
+from gql import gc_tuning
+from gql.composition.app import share_interpreter
 from gql.executor.execution import without_waiting
 from store import ArticleQuery, Batch, Snapshot, TinyDBRepository, Visibility, Window, of_topic
 from store.model import Article
-
-from .http.servers import LOAD_CORE, SERVER_CORE
-from .store import articles
+from tests.benchmarks.http.servers import LOAD_CORE, SERVER_CORE
+from tests.benchmarks.store import articles
 
 _ROUND_S = 2.0
 _WRITES_PER_S = 1_000
@@ -222,7 +221,7 @@ async def _measure(documents: int, rounds: int, folder: Path) -> None:
     corpus = articles(documents)
     repository = TinyDBRepository.open(folder / "s")
     await repository.apply(Batch(puts=tuple(corpus)))
-    garbage.settle()
+    gc_tuning.settle()
     share_interpreter()
     figures = Figures()
     for _ in range(rounds):

@@ -1,5 +1,5 @@
 """Servers under mixed load for a long time: `python -m tests.soak --minutes 30`."""
 
-from .run import Plan, run
+from tests.soak.run import Plan, run
 
 __all__ = ["Plan", "run"]

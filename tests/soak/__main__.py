@@ -22,8 +22,8 @@ from pathlib import Path
 
 import msgspec
 
-from .picture import picture
-from .run import Account, Plan, run
+from tests.soak.picture import picture
+from tests.soak.run import Account, Plan, run
 
 
 def _told(account: Account) -> str:

@@ -7,8 +7,8 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 
-from .client import Actor, World
-from .servers import Server
+from tests.soak.client import Actor, World
+from tests.soak.servers import Server
 
 _HEAD = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 _BODY = b'{"query":"{articles(first:100){nodes{id title excerpt content}}}"}'

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import orjson
 from websockets.exceptions import WebSocketException
 
-from .ledger import Ledger
-from .servers import Server
+from tests.soak.ledger import Ledger
+from tests.soak.servers import Server
 
 TIMEOUT_S = 60
 _IDLE_S = 2.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from .samples import Sample
+from tests.soak.samples import Sample
 
 _WIDTH, _PANEL, _GAP = 900, 130, 46
 _LEFT, _RIGHT = 60, 20

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import orjson
 
-from ..benchmarks.abuse.search import text
-from .client import Actor, Reply, World
-from .servers import Server
+from tests.benchmarks.abuse.search import text
+from tests.soak.client import Actor, Reply, World
+from tests.soak.servers import Server
 
 _CARDS = "{ articles(first: 20) { nodes { id slug title heat provider { name } } } }"
 _PAGE = """query Page($after: String) { articles(first: 20, after: $after) {

@@ -14,17 +14,16 @@ from typing import NamedTuple
 import msgspec
 
 from gql.access import KeyFile
-from gql.viewer import Scope
-
-from ..benchmarks.corpus import write_corpus
-from .broken import Broken
-from .client import Actor, World
-from .ledger import Ledger, p99
-from .readers import READERS
-from .samples import Plateau, Sample, plateau, use_of
-from .servers import Server
-from .subscribers import SUBSCRIBERS
-from .writers import Editor, Writer
+from gql.identity.viewer import Scope
+from tests.benchmarks.corpus import write_corpus
+from tests.soak.broken import Broken
+from tests.soak.client import Actor, World
+from tests.soak.ledger import Ledger, p99
+from tests.soak.readers import READERS
+from tests.soak.samples import Plateau, Sample, plateau, use_of
+from tests.soak.servers import Server
+from tests.soak.subscribers import SUBSCRIBERS
+from tests.soak.writers import Editor, Writer
 
 _JOIN_S = 90
 _FAULT = re.compile(r"Traceback .*\n(?:[ \n].*\n?)*.*|.*(?:internal_error|INTERNAL).*")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from .servers import Server
+from tests.soak.servers import Server
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 GROWTH_SHARE, GROWTH_MB = 0.05, 8.0

@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from .client import Actor, World
-from .servers import Server
+from tests.soak.client import Actor, World
+from tests.soak.servers import Server
 
 _FOLLOW = "subscription ($after: String) { changes(after: $after) { cursor kind slug } }"
 _LATEST = "{ changes(first: 0) { latestCursor } }"

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from store.names import article_id
-
-from .client import INTERRUPTIONS, TIMEOUT_S, Actor, Http, Reply, World
-from .servers import Server
+from tests.soak.client import INTERRUPTIONS, TIMEOUT_S, Actor, Http, Reply, World
+from tests.soak.servers import Server
 
 _PUT = (
     "mutation ($input: PutArticleInput!) { putArticle(input: $input)"

@@ -35,12 +35,12 @@ from random import Random
 
 import msgspec
 
-from .client import Client
-from .kinds import KINDS, PLAIN
-from .measure import Plan, Row, measure
-from .report import HEAD, line, markdown, summary
-from .search import search, text
-from .server import ROOT, serving, store_of
+from tests.benchmarks.abuse.client import Client
+from tests.benchmarks.abuse.kinds import KINDS, PLAIN
+from tests.benchmarks.abuse.measure import Plan, Row, measure
+from tests.benchmarks.abuse.report import HEAD, line, markdown, summary
+from tests.benchmarks.abuse.search import search, text
+from tests.benchmarks.abuse.server import ROOT, serving, store_of
 
 
 def _rows(plan: Plan, only: str, searched: int) -> Iterator[Row]:

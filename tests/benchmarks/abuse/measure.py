@@ -12,10 +12,10 @@ from random import Random
 
 import msgspec
 
-from .client import CLOSED, Client, Outcome
-from .kinds import PLAIN, Kind
-from .probe import probing
-from .server import Server, serving
+from tests.benchmarks.abuse.client import CLOSED, Client, Outcome
+from tests.benchmarks.abuse.kinds import PLAIN, Kind
+from tests.benchmarks.abuse.probe import probing
+from tests.benchmarks.abuse.server import Server, serving
 
 HOLD_MS, P99_MS, ACCEPTED_CPU_MS, REFUSED_CPU_MS = 50.0, 100.0, 500.0, 50.0
 GROWTH_MB = 16.0

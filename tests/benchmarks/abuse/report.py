@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .measure import Row
+from tests.benchmarks.abuse.measure import Row
 
 HEAD = (
     f"{'request':<58} {'size':>9} {'answer':<34} {'CPU ms':>9} {'most':>9} {'x plain':>8} "

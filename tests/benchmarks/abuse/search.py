@@ -26,11 +26,10 @@ from graphql import (
 )
 
 from gql.schema import build_schema
-
-from .client import Client, Outcome
-from .kinds.kind import Kind, body_of, word
-from .measure import Tell
-from .server import Server
+from tests.benchmarks.abuse.client import Client, Outcome
+from tests.benchmarks.abuse.kinds.kind import Kind, body_of, word
+from tests.benchmarks.abuse.measure import Tell
+from tests.benchmarks.abuse.server import Server
 
 _SCHEMA = build_schema()._schema
 _DEPTH = 9

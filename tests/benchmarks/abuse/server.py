@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gql.access import KeyFile
-from gql.viewer import Scope
-
-from ..http.data import make_data
+from gql.identity.viewer import Scope
+from tests.benchmarks.http.data import make_data
 
 ROOT = Path(__file__).parents[3]
 _IDLE_FOR_S, _IDLE_SHARE, _DRAIN_S = 0.1, 0.05, 60

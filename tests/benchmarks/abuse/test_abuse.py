@@ -8,11 +8,11 @@ from random import Random
 import pytest
 from graphql import parse
 
-from .client import Client
-from .kinds import KINDS, PLAIN
-from .measure import Plan, measure
-from .search import search, text
-from .server import ROOT, serving, store_of
+from tests.benchmarks.abuse.client import Client
+from tests.benchmarks.abuse.kinds import KINDS, PLAIN
+from tests.benchmarks.abuse.measure import Plan, measure
+from tests.benchmarks.abuse.search import search, text
+from tests.benchmarks.abuse.server import ROOT, serving, store_of
 
 _ARTICLES, _SIZE = 100, 20
 

@@ -16,15 +16,22 @@ from subprocess import SubprocessError
 from tempfile import TemporaryDirectory
 
 from gql.settings import Settings
-
-from . import generated, modes
-from .agreement import DisagreementError
-from .data import Data, make_data
-from .measure import Plan, Workloads, make_start, measure_cold, measure_warm
-from .operations import generate
-from .queries import BODIES, QUERIES, Query, Workload
-from .report import as_json, describe, markdown, print_table, rows
-from .servers import CEILING, COMMANDS, NEWSGRAPH, PEER, Start, Variant, install_peer
+from tests.benchmarks.http import generated, modes
+from tests.benchmarks.http.agreement import DisagreementError
+from tests.benchmarks.http.data import Data, make_data
+from tests.benchmarks.http.measure import Plan, Workloads, make_start, measure_cold, measure_warm
+from tests.benchmarks.http.operations import generate
+from tests.benchmarks.http.queries import BODIES, QUERIES, Query, Workload
+from tests.benchmarks.http.report import as_json, describe, markdown, print_table, rows
+from tests.benchmarks.http.servers import (
+    CEILING,
+    COMMANDS,
+    NEWSGRAPH,
+    PEER,
+    Start,
+    Variant,
+    install_peer,
+)
 
 _TOOLS = {"wrk": "wrk", "taskset": "util-linux", "setpriv": "util-linux"}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from .servers import Server
+from tests.benchmarks.http.servers import Server
 
 _TIMEOUT_S = 30
 _ABSENT = "(absent)"

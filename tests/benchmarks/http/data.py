@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
+from gql.identity.viewer import PUBLIC
 from gql.schema import Context, PageSizes, build_schema
-from gql.viewer import PUBLIC
 from store import (
     NEWEST_FIRST,
     ArticleQuery,
@@ -22,8 +22,7 @@ from store import (
     Window,
 )
 from store.model import Article
-
-from ..corpus import write_corpus
+from tests.benchmarks.corpus import write_corpus
 
 _PAGE = 500
 

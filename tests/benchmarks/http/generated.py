@@ -10,12 +10,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from .load import Run
-from .measure import Runs
-from .operations import Operation
-from .queries import Query
-from .report import run_json
-from .servers import CEILING, NEWSGRAPH, PEER
+from tests.benchmarks.http.load import Run
+from tests.benchmarks.http.measure import Runs
+from tests.benchmarks.http.operations import Operation
+from tests.benchmarks.http.queries import Query
+from tests.benchmarks.http.report import run_json
+from tests.benchmarks.http.servers import CEILING, NEWSGRAPH, PEER
 
 SHARE, SUBSTRING_SHARE, TIMES_PEER = 0.35, 0.15, 1.3
 MEAN_SHARE, MEAN_TIMES_PEER = 0.75, 6.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .servers import LOAD_CORE, Server
+from tests.benchmarks.http.servers import LOAD_CORE, Server
 
 _SCRIPT = Path(__file__).parent / "load.lua"
 _TIMEOUT_S = 30  # for one answer

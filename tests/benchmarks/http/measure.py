@@ -7,12 +7,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from .agreement import DisagreementError, NotTakenError, answers, check_same, ready_answer
-from .data import Data
-from .load import Bodies, Run, once, rotate, twice, write_bodies
-from .queries import Query, Workload, sample
-from .servers import CEILING, PEER, STRAWBERRY, Server, Start, Variant, running
-from .writer import writing
+from tests.benchmarks.http.agreement import (
+    DisagreementError,
+    NotTakenError,
+    answers,
+    check_same,
+    ready_answer,
+)
+from tests.benchmarks.http.data import Data
+from tests.benchmarks.http.load import Bodies, Run, once, rotate, twice, write_bodies
+from tests.benchmarks.http.queries import Query, Workload, sample
+from tests.benchmarks.http.servers import CEILING, PEER, STRAWBERRY, Server, Start, Variant, running
+from tests.benchmarks.http.writer import writing
 
 _SAMPLES = 15
 _WAVES = 5  # of as many requests as there are connections; the last one is cut off at the end

@@ -13,14 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from gql.access import KeyFile
-from gql.viewer import Scope
-
-from .data import Data
-from .load import Run
-from .measure import Plan, Runs
-from .queries import Query
-from .report import run_json
-from .servers import NEWSGRAPH, Variant
+from gql.identity.viewer import Scope
+from tests.benchmarks.http.data import Data
+from tests.benchmarks.http.load import Run
+from tests.benchmarks.http.measure import Plan, Runs
+from tests.benchmarks.http.queries import Query
+from tests.benchmarks.http.report import run_json
+from tests.benchmarks.http.servers import NEWSGRAPH, Variant
 
 SETTINGS_GOAL, WRITER_GOAL = 0.90, 0.85
 

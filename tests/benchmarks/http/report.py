@@ -18,10 +18,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from .load import Run
-from .measure import Plan, Runs
-from .queries import Query
-from .servers import CEILING, MERCURIUS, NEWSGRAPH, PEER, STRAWBERRY
+from tests.benchmarks.http.load import Run
+from tests.benchmarks.http.measure import Plan, Runs
+from tests.benchmarks.http.queries import Query
+from tests.benchmarks.http.servers import CEILING, MERCURIUS, NEWSGRAPH, PEER, STRAWBERRY
 
 _BUSY = 0.95
 COLUMNS = (

@@ -19,9 +19,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gql.settings import variable
-
-from .ceiling import READY_VARIABLE
-from .data import Data
+from tests.benchmarks.http.ceiling import READY_VARIABLE
+from tests.benchmarks.http.data import Data
 
 SERVER_CORE, LOAD_CORE = 0, 1
 START_TIMEOUT_S = 60
@@ -102,9 +101,9 @@ def _ceiling(start: Start, port: int) -> Command:
 
 def _newsgraph(start: Start, port: int) -> Command:
     # As `newsgraph serve` does.
-    return _uvicorn("gql.app:from_env", port, "gql.direct:DirectProtocol"), _settings(
-        start.data, start.settings
-    )
+    return _uvicorn(
+        "gql.composition.app:from_env", port, "gql.server.direct_protocol:DirectProtocol"
+    ), _settings(start.data, start.settings)
 
 
 def _strawberry(start: Start, port: int) -> Command:

@@ -6,9 +6,9 @@ from typing import Any
 
 from strawberry.asgi import GraphQL
 
+from gql.identity.viewer import PUBLIC
 from gql.schema import Context, PageSizes, build_schema
 from gql.settings import load_settings
-from gql.viewer import PUBLIC
 from store import Repository, TinyDBRepository
 
 

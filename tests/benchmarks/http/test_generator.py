@@ -8,26 +8,25 @@ from random import Random
 import orjson
 import pytest
 
-from gql.execution import pipeline
+from gql.composition.executors import pipeline
 from gql.http import GraphQLRequest
+from gql.identity.viewer import PUBLIC
 from gql.schema import Context, PageSizes
 from gql.settings import Settings
-from gql.viewer import PUBLIC
 from store import TinyDBRepository
-
-from . import generated
-from .data import make_data
-from .load import Run
-from .measure import Plan
-from .modes import ratios
-from .operations import STRATA, Operation, generate
-from .operations.conditions import SUBSTRING_OPERATORS, conditions
-from .operations.lists import ORDERS, SHAPES, SIZES, order_title
-from .operations.operation import EnumName, Inlining, make_bodies
-from .operations.parts import Part, template
-from .operations.selections import SCHEMA, STYLES
-from .queries import QUERIES
-from .servers import CEILING, NEWSGRAPH, PEER
+from tests.benchmarks.http import generated
+from tests.benchmarks.http.data import make_data
+from tests.benchmarks.http.load import Run
+from tests.benchmarks.http.measure import Plan
+from tests.benchmarks.http.modes import ratios
+from tests.benchmarks.http.operations import STRATA, Operation, generate
+from tests.benchmarks.http.operations.conditions import SUBSTRING_OPERATORS, conditions
+from tests.benchmarks.http.operations.lists import ORDERS, SHAPES, SIZES, order_title
+from tests.benchmarks.http.operations.operation import EnumName, Inlining, make_bodies
+from tests.benchmarks.http.operations.parts import Part, template
+from tests.benchmarks.http.operations.selections import SCHEMA, STYLES
+from tests.benchmarks.http.queries import QUERIES
+from tests.benchmarks.http.servers import CEILING, NEWSGRAPH, PEER
 
 _ARTICLES = 400
 _SIZES = PageSizes(20, 1_000)

@@ -10,13 +10,12 @@ import pytest
 
 from store import NEWEST_FIRST, Cursors
 from store.model import Article, ProviderMention
-
-from .agreement import DisagreementError, check_same
-from .load import Run
-from .measure import Plan
-from .queries import FRESH_CARDS, QUERIES, Workload
-from .report import cells, rows
-from .servers import CEILING, NEWSGRAPH, PEER
+from tests.benchmarks.http.agreement import DisagreementError, check_same
+from tests.benchmarks.http.load import Run
+from tests.benchmarks.http.measure import Plan
+from tests.benchmarks.http.queries import FRESH_CARDS, QUERIES, Workload
+from tests.benchmarks.http.report import cells, rows
+from tests.benchmarks.http.servers import CEILING, NEWSGRAPH, PEER
 
 _NEWEST = datetime(2026, 1, 1, tzinfo=UTC)
 _PROVIDER = ProviderMention(domain="post.example", name="Post")

@@ -13,9 +13,8 @@ from itertools import count
 import orjson
 
 from store.model import Article
-
-from .data import Data
-from .servers import LOAD_CORE, Server
+from tests.benchmarks.http.data import Data
+from tests.benchmarks.http.servers import LOAD_CORE, Server
 
 _TIMEOUT_S = 30
 _PUT = """

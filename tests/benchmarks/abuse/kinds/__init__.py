@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from . import answers, bodies, documents, filters, heads, imports, sockets
-from .kind import Kind, operation
+from tests.benchmarks.abuse.kinds import (
+    answers,
+    bodies,
+    documents,
+    filters,
+    heads,
+    imports,
+    sockets,
+)
+from tests.benchmarks.abuse.kinds.kind import Kind, operation
 
 PLAIN = operation("a plain query", lambda *_: "{ articles(first: 20) { nodes { id title } } }")
 """What all others are compared with."""

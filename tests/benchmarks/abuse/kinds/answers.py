@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from ..client import Client, Outcome
-from .kind import Kind, aliases, body_of, get, operation, word
+from tests.benchmarks.abuse.client import Client, Outcome
+from tests.benchmarks.abuse.kinds.kind import Kind, aliases, body_of, get, operation, word
 
 _EVERY_FIELD = """id slug title excerpt content category type publishedDateTime updatedDateTime
 url webUrl originalUrl ampWebUrl cdnAmpWebUrl quality heat published locale tags featuredContent

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import orjson
 
-from ..client import Client, Outcome
-from .kind import Kind, body, get, operation, word
+from tests.benchmarks.abuse.client import Client, Outcome
+from tests.benchmarks.abuse.kinds.kind import Kind, body, get, operation, word
 
 _FILTER = "query ($f: ArticleFilter) { articles(filter: $f) { totalCount } }"
 

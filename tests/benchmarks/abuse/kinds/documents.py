@@ -6,7 +6,7 @@ from random import Random
 
 from graphql import get_introspection_query
 
-from .kind import Kind, aliases, operation, word
+from tests.benchmarks.abuse.kinds.kind import Kind, aliases, operation, word
 
 _INTROSPECTION = get_introspection_query(
     descriptions=True,

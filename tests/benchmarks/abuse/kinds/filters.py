@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from .kind import Kind, aliases, operation, word
+from tests.benchmarks.abuse.kinds.kind import Kind, aliases, operation, word
 
 _FIELDS = ("excerpt", "title", "slug", "category")
 

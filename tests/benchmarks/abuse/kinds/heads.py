@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 
-from ..client import Client, Outcome, request
-from .kind import Kind, raw, word
+from tests.benchmarks.abuse.client import Client, Outcome, request
+from tests.benchmarks.abuse.kinds.kind import Kind, raw, word
 
 _GET = "GET /healthz HTTP/1.1\r\nHost: x\r\n"
 _POST = (

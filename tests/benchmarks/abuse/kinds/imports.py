@@ -7,8 +7,8 @@ from random import Random
 
 import orjson
 
-from ..client import Client, Outcome
-from .kind import Kind, word
+from tests.benchmarks.abuse.client import Client, Outcome
+from tests.benchmarks.abuse.kinds.kind import Kind, word
 
 _IMPORT = (
     "mutation ($input: ImportDocumentsInput!) { importDocuments(input: $input)"

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from ..client import Client, Outcome, request
+from tests.benchmarks.abuse.client import Client, Outcome, request
 
 Attempt = Callable[[Client, Random, int], Outcome]
 """Sends one request of a size, drawn by lot, so that no answer comes from a cache."""

@@ -10,8 +10,8 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from ..client import Client, Outcome, request
-from .kind import Kind, word
+from tests.benchmarks.abuse.client import Client, Outcome, request
+from tests.benchmarks.abuse.kinds.kind import Kind, word
 
 _RECV_S = 10
 _FOLLOW = (

@@ -8,8 +8,7 @@ from random import Random
 from typing import Any
 
 from store.model import Article
-
-from .conditions import Anchors, Condition
+from tests.benchmarks.http.operations.conditions import Anchors, Condition
 
 # Shapes of filters: a number is the place of a condition among those dealt for it.
 Shape = int | tuple[Any, ...]

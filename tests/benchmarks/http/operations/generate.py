@@ -7,13 +7,12 @@ from random import Random
 
 from store import Cursors
 from store.model import Article
-
-from . import selections
-from .deck import Deck
-from .kinds import STRATA, Kind
-from .maker import Maker
-from .operation import Inlining, Operation, make_bodies
-from .parts import template
+from tests.benchmarks.http.operations import selections
+from tests.benchmarks.http.operations.deck import Deck
+from tests.benchmarks.http.operations.kinds import STRATA, Kind
+from tests.benchmarks.http.operations.maker import Maker
+from tests.benchmarks.http.operations.operation import Inlining, Operation, make_bodies
+from tests.benchmarks.http.operations.parts import template
 
 __all__ = ["STRATA", "generate"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import filters, selections
-from .filters import Shape
-from .lists import ListWish
-from .maker import Maker
-from .operation import Inlining
-from .parts import Part
+from tests.benchmarks.http.operations import filters, selections
+from tests.benchmarks.http.operations.filters import Shape
+from tests.benchmarks.http.operations.lists import ListWish
+from tests.benchmarks.http.operations.maker import Maker
+from tests.benchmarks.http.operations.operation import Inlining
+from tests.benchmarks.http.operations.parts import Part
 
 
 class Kind(NamedTuple):

@@ -10,13 +10,17 @@ from typing import Any
 
 from store import NEWEST_FIRST, Cursors, Order, OrderField, domain_key, topic_slug
 from store.model import Article
-
-from . import filters, selections
-from .conditions import SUBSTRING_OPERATORS, Anchors, Condition, conditions
-from .deck import Deck
-from .filters import FilterTemplate, Shape
-from .operation import EnumName, Values
-from .parts import Part
+from tests.benchmarks.http.operations import filters, selections
+from tests.benchmarks.http.operations.conditions import (
+    SUBSTRING_OPERATORS,
+    Anchors,
+    Condition,
+    conditions,
+)
+from tests.benchmarks.http.operations.deck import Deck
+from tests.benchmarks.http.operations.filters import FilterTemplate, Shape
+from tests.benchmarks.http.operations.operation import EnumName, Values
+from tests.benchmarks.http.operations.parts import Part
 
 _FIRST_PAGES = 0.25
 SHAPES = (

@@ -8,12 +8,11 @@ from random import Random
 from store import Cursors, domain_key, topic_slug
 from store.model import Article
 from store.names import provider_id, topic_id
-
-from . import filters, selections
-from .deck import Deck
-from .lists import ListMaker, ListWish
-from .operation import Values
-from .parts import Part, join
+from tests.benchmarks.http.operations import filters, selections
+from tests.benchmarks.http.operations.deck import Deck
+from tests.benchmarks.http.operations.lists import ListMaker, ListWish
+from tests.benchmarks.http.operations.operation import Values
+from tests.benchmarks.http.operations.parts import Part, join
 
 _WIDTHS = (100, 320, 640, 800, 1_000, 1_280, 1_920)
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from .operation import Draw, Template, Values
-from .selections import styled
+from tests.benchmarks.http.operations.operation import Draw, Template, Values
+from tests.benchmarks.http.operations.selections import styled
 
 
 def no_values(_rng: Random) -> Values:

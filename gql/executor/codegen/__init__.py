@@ -1,0 +1,1 @@
+"""Code generation: one Python function for each selection of a plan."""

@@ -1,6 +1,0 @@
-"""Feeds of the published articles: Atom, JSON Feed and sitemaps, whole, by topic, by provider."""
-
-from .address import public_address
-from .routes import feed_routes
-
-__all__ = ["feed_routes", "public_address"]

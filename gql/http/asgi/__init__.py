@@ -1,0 +1,1 @@
+"""The ASGI adapter of GraphQL over HTTP."""

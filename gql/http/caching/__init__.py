@@ -1,0 +1,1 @@
+"""Caches of requests, responses and header blocks."""

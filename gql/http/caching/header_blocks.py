@@ -1,0 +1,65 @@
+"""The header blocks of answers: a cache of the fields that many replies share."""
+
+from __future__ import annotations
+
+from gql.cache import ByteCache, CacheRegistry
+from gql.errors import Headers
+from gql.http.reply import SECURITY_HEADERS, HeaderBlock
+
+from .request_cache import ResponseVariant
+
+BlockKey = tuple[ResponseVariant, str, Headers, str | None]
+"""A variant, what executed it, header fields of the answer's own, and the encoding."""
+
+BLOCKS_BYTES = 1 << 20
+"""Room for blocks of header fields, which many requests share."""
+
+_VARY = (b"vary", b"Accept, Accept-Encoding, Authorization")
+
+
+class HeaderBlocks:
+    """The cache of header blocks.
+
+    Attributes:
+        not_modified: The block of every 304.
+    """
+
+    def __init__(self, caches: CacheRegistry, cache_control: str, *, explain: bool) -> None:
+        self._cache_control = (b"cache-control", cache_control.encode())
+        self._explain = explain
+        self._blocks: ByteCache[BlockKey, HeaderBlock] = caches.add(
+            ByteCache("header_blocks", BLOCKS_BYTES, _block_bytes)
+        )
+        self.not_modified = HeaderBlock((self._cache_control, _VARY, *SECURITY_HEADERS))
+
+    def block(
+        self, variant: ResponseVariant, way: str, headers: Headers, encoding: str | None = None
+    ) -> HeaderBlock:
+        """The header fields of an answer, but those that differ with its content."""
+        key = variant, way, headers, encoding
+        block = self._blocks.get(key)
+        if block is None:
+            block = HeaderBlock(self._fields(*key))
+            self._blocks.put(key, block)
+        return block
+
+    def _fields(
+        self, variant: ResponseVariant, way: str, headers: Headers, encoding: str | None
+    ) -> Headers:
+        fields = [
+            (b"content-type", f"{variant.media_type}; charset=utf-8".encode()),
+            self._cache_control,
+            _VARY,
+            *SECURITY_HEADERS,
+            *headers,
+        ]
+        if self._explain:
+            fields.append((b"x-newsgraph-way", way.encode()))
+        if encoding is not None:
+            fields.append((b"content-encoding", encoding.encode()))
+        return tuple(fields)
+
+
+def _block_bytes(key: BlockKey, block: HeaderBlock) -> int:
+    own = sum(len(name) + len(value) + 130 for name, value in key[2])
+    return own + 2 * len(block.text) + 500

@@ -1,0 +1,1 @@
+"""Execution by graphql-core: documents, validation, time slices, results."""

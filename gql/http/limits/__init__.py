@@ -1,0 +1,1 @@
+"""Limits of documents and operations: their size, depth and cost."""

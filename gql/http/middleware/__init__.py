@@ -1,0 +1,1 @@
+"""The interface of middleware, CORS and security headers."""

@@ -1,0 +1,1 @@
+"""The identity of a request: its viewer, its client, its addresses."""

@@ -1,0 +1,138 @@
+"""From settings to the store they name, and to what loads its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from store import (
+    DocumentWriter,
+    FolderLoader,
+    LoadOptions,
+    LoadReport,
+    ReadingLimits,
+    Repository,
+    StoreUnavailableError,
+    TinyDBRepository,
+    accept_loss,
+)
+from store.errors import remedy_of
+from store.filesystem.atomic_file import make_folder
+
+from .logs import get_logger
+from .settings.settings import Settings
+
+
+def open_store(
+    settings: Settings, *, must_exist: bool = False, loss_is_accepted: bool = False
+) -> TinyDBRepository:
+    """The embedded store that the settings name, made where it is not there yet.
+
+    `loss_is_accepted`: of a damaged one, what can be read of it.
+    Raises: StoreUnavailableError: it cannot be opened, or is not there and must be.
+        StoreCorruptError.
+    """
+    path = require_store(settings) if must_exist else settings.store_path
+    if loss_is_accepted and path.parent.exists():
+        salvaged = accept_loss(path, settings.lock_timeout_s)
+        if salvaged is not None:
+            get_logger().warning(
+                "loss_accepted",
+                articles=salvaged.articles,
+                lost_documents=salvaged.documents,
+                lost_lines=salvaged.lines,
+                kept=[str(kept) for kept in salvaged.kept],
+                not_counted="what a missing file held, and changes within a text",
+            )
+    if settings.store is None:
+        make_own_folder(path.parent)
+    return TinyDBRepository.open(path, wait_s=settings.lock_timeout_s)
+
+
+def require_store(settings: Settings) -> Path:
+    """Where the store is that the settings name. Raises: StoreUnavailableError: nowhere."""
+    path = settings.store_path
+    if not path.exists() and not path.with_name(f"{path.name}.log").exists():
+        raise StoreUnavailableError(
+            f"There is no store at {path}. Make one with: newsgraph load DIR --store {path}"
+        )
+    return path
+
+
+def make_own_folder(folder: Path) -> None:
+    """Make the store's folder in the documents' folder, kept out of their version control."""
+    try:
+        make_folder(folder, folder.parent)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"The store's folder {folder} cannot be made: {error.strerror}. "
+            + remedy_of(
+                error,
+                "Name a file for the store that can be written, with --store (NEWSGRAPH_STORE).",
+            )
+        ) from None
+
+
+def size_bytes(path: Path) -> int | None:
+    """The size of a file; None where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def load_options(
+    settings: Settings, *, prune: bool = False, overwrite: bool = False
+) -> LoadOptions:
+    """How the settings want documents to be read."""
+    return LoadOptions(
+        limits=ReadingLimits(settings.max_document_bytes, settings.max_document_depth),
+        include=frozenset(settings.include_folders),
+        prune=prune,
+        overwrite=overwrite,
+    )
+
+
+def document_writer(settings: Settings, repository: Repository) -> DocumentWriter:
+    """What writes documents, into the folder that the settings name or the store alone."""
+    return DocumentWriter(
+        repository,
+        settings.folder,
+        load_options(settings),
+        max_documents=settings.max_import_documents,
+        wait_s=settings.lock_timeout_s,
+    )
+
+
+def folder_loader(
+    settings: Settings, repository: Repository, *, prune: bool = False
+) -> FolderLoader | None:
+    """What loads the folder that the settings name; None where they name none."""
+    if settings.folder is None:
+        return None
+    return FolderLoader(repository, settings.folder, load_options(settings, prune=prune))
+
+
+def log_load(event: str, report: LoadReport) -> None:
+    """Log what a load did, and where files and mutations did not agree."""
+    log = get_logger()
+    if report.kept:
+        log.warning(
+            "files_not_taken",
+            paths=report.kept,
+            reason="Mutations have changed their articles since they were loaded.",
+            remedy="Take the files with: newsgraph load DIR --overwrite",
+        )
+    if report.overwritten:
+        log.warning("mutations_overwritten", paths=report.overwritten)
+    log.info(
+        event,
+        articles=report.articles,
+        read=report.read,
+        unchanged=report.unchanged,
+        removed=report.removed,
+        seconds=round(report.seconds, 3),
+        problems={str(severity): count for severity, count in report.diagnostics.items()},
+    )

@@ -1,0 +1,1 @@
+"""Pages and feeds for browsers, feed readers and crawlers."""

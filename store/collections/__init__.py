@@ -1,0 +1,1 @@
+"""Collections: persistent mappings, bounded histories and memos, bitmaps."""

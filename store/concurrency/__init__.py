@@ -1,0 +1,1 @@
+"""Concurrency: cooperative steps, a worker thread, notification of waiters."""

@@ -1,0 +1,1 @@
+"""Documents: front matter parsed into articles and topics, and written back."""

@@ -1,0 +1,85 @@
+"""The problems that a file can have: stable codes and how they are made into a Diagnostic."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from store.model import Diagnostic, Severity
+
+MAX_PROBLEMS = 100
+"""How many warnings one file may have: thousands of them help nobody, and take a lot of memory."""
+
+_FIELD = re.compile(r"`([^`]+)`")
+_PARTS = re.compile(r"[][.]+")
+
+
+class Code(StrEnum):
+    """What kind of problem. Codes are stable: scripts and dashboards may rely on them."""
+
+    # The file
+    UNREADABLE_FILE = "UNREADABLE_FILE"
+    FILE_TOO_LARGE = "FILE_TOO_LARGE"
+    NOT_UTF8 = "NOT_UTF8"
+    DANGLING_LINK = "DANGLING_LINK"
+    LINK_LEAVES_FOLDER = "LINK_LEAVES_FOLDER"
+    NO_FRONT_MATTER = "NO_FRONT_MATTER"
+    UNCLOSED_FRONT_MATTER = "UNCLOSED_FRONT_MATTER"
+    # Its YAML
+    UNREADABLE_YAML = "UNREADABLE_YAML"
+    TOO_DEEP = "TOO_DEEP"
+    ALIASES_EXPLODE = "ALIASES_EXPLODE"
+    TOO_MANY_VALUES = "TOO_MANY_VALUES"
+    DUPLICATE_KEY = "DUPLICATE_KEY"
+    # Its fields
+    MISSING_TITLE = "MISSING_TITLE"
+    MISSING_DATE = "MISSING_DATE"
+    MISSING_PROVIDER = "MISSING_PROVIDER"
+    WRONG_TYPE = "WRONG_TYPE"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
+    BAD_DATE = "BAD_DATE"
+    BAD_URL = "BAD_URL"
+    BAD_TEXT = "BAD_TEXT"
+    TOO_MANY_PROBLEMS = "TOO_MANY_PROBLEMS"
+    # Across documents
+    DUPLICATE_SLUG = "DUPLICATE_SLUG"
+    DUPLICATE_URL = "DUPLICATE_URL"
+    UNKNOWN_TOPIC = "UNKNOWN_TOPIC"
+    UNKNOWN_PARENT = "UNKNOWN_PARENT"
+    TOPIC_CYCLE = "TOPIC_CYCLE"
+
+
+def error(
+    path: str, code: Code, message: str, *, line: int | None = None, remedy: str | None = None
+) -> Diagnostic:
+    """A problem because of which the file's text was not taken."""
+    return Diagnostic(
+        path=path, severity=Severity.ERROR, code=code, message=message, line=line, remedy=remedy
+    )
+
+
+def warning(
+    path: str, code: Code, message: str, *, line: int | None = None, remedy: str | None = None
+) -> Diagnostic:
+    """A problem of a file that was taken all the same."""
+    return Diagnostic(
+        path=path, severity=Severity.WARNING, code=code, message=message, line=line, remedy=remedy
+    )
+
+
+def info(
+    path: str, code: Code, message: str, *, line: int | None = None, remedy: str | None = None
+) -> Diagnostic:
+    """Something worth knowing that needs no action."""
+    return Diagnostic(
+        path=path, severity=Severity.INFO, code=code, message=message, line=line, remedy=remedy
+    )
+
+
+def field_of(diagnostic: Diagnostic) -> tuple[str, ...]:
+    """The way to the document's field that a problem is about: its message begins with it.
+
+    `related[0].webUrl` gives ("related", "0", "webUrl"); nothing where it is about no one field.
+    """
+    match = _FIELD.match(diagnostic.message)
+    return tuple(part for part in _PARTS.split(match[1]) if part) if match else ()

@@ -1,0 +1,276 @@
+"""Articles and topics back into documents that load as the same articles and topics."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from store.characters import clean_text
+from store.errors import FolderNotEmptyError, StoreError, remedy_of
+from store.model import (
+    Article,
+    Image,
+    Linked,
+    Metadata,
+    ProviderMention,
+    Related,
+    TopicDefinition,
+    Visibility,
+)
+from store.names import is_jekyll_named
+from store.querying.query import NEWEST_FIRST, ArticleQuery, Window
+from store.repository import Repository, Snapshot
+from store.text import escape_excerpt, escape_title, escape_url
+
+from .article_reader import body_content
+from .topic_reader import FOLDER
+from .yaml_writer import write_mapping
+
+_PAGE_SIZE = 500
+_ARTICLES = "_news"
+FIELDS = tuple(
+    "category title excerpt publishedDateTime updatedDateTime webUrl originalUrl ampWebUrl "
+    "cdnAmpWebUrl type locale quality heat published featuredContent content provider topics tags "
+    "images related secured".split()
+)
+"""The keys of a document that are fields of an article, in the order in which they are written."""
+
+_ATTRIBUTES = {field.encode_name: field.name for field in msgspec.structs.fields(Article)}
+# Never in metadata because a document without them is none, so metadata has no say in them.
+_REQUIRED = frozenset(("title", "publishedDateTime", "provider"))
+
+
+class Document(NamedTuple):
+    """A document in parts: what its front matter says, by key, and the content of its body."""
+
+    values: dict[str, Any]
+    content: str | None = None
+
+
+def article_text(article: Article) -> str:
+    """A document that `read_document` reads as this article, its revision aside."""
+    return document_text(article_document(article))
+
+
+def article_document(article: Article) -> Document:
+    """What a document says that reads as this article."""
+    values = written_fields({key: getattr(article, _ATTRIBUTES[key]) for key in FIELDS})
+    content = article.content
+    is_body = content is not None and is_body_text(content)
+    if is_body:
+        values["content"] = None
+    return Document(_written(values, article.metadata), content if is_body else None)
+
+
+def document_text(document: Document) -> str:
+    """The text that says this."""
+    values, content = document
+    body = "" if content is None else f"\n{content}\n"
+    return f"---\n{write_mapping(values)}---\n{body}"
+
+
+def written_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an article, by key, as front matter has them; None stays None."""
+    return {
+        key: None if value is None else _WRITERS.get(key, _as_it_is)(value)
+        for key, value in fields.items()
+    }
+
+
+def topic_text(topic: TopicDefinition) -> str:
+    """A file that `read_topic` reads as this topic."""
+    values = {
+        "slug": topic.slug,
+        "name": escape_title(topic.name),
+        "parent": _escaped(topic.parent, escape_title),
+        "keywords": list(topic.keywords),
+    }
+    return write_mapping(_written(values, topic.metadata))
+
+
+async def export_folder(
+    repository: Repository,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Write every article, drafts too, and every topic file; return how many files that are.
+
+    `_news/{slug}.md` and `_data/topics/{slug}.yaml`, each written whole or not at all. `progress`
+    is told how many are written. `overwrite`: the folder may hold files already.
+
+    Raises: FolderNotEmptyError. StoreError: the folder cannot be written.
+    """
+    written = 0
+    try:
+        if not overwrite:
+            await asyncio.to_thread(_refuse_files, folder)
+        snapshot = await repository.snapshot()
+        async for texts in _texts(repository, snapshot):
+            await asyncio.to_thread(_write_all, folder, texts)
+            written += len(texts)
+            if progress:
+                progress(written)
+    except OSError as e:
+        raise StoreError(
+            f"{e.filename or folder} cannot be written: {e.strerror}. "
+            + remedy_of(e, "Give a folder that can be written, on a disk with room.")
+        ) from e
+    return written
+
+
+def _refuse_files(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise FolderNotEmptyError(
+            f"The folder {folder} is not empty. Export into an empty one, "
+            "or allow files in it to be overwritten (--force)."
+        )
+
+
+async def _texts(repository: Repository, snapshot: Snapshot) -> AsyncIterator[dict[str, str]]:
+    """The texts of all files by path, a page at a time."""
+    sources = (await repository.sources()).values()
+    topics = {source.topic.slug: source.topic for source in sources if source.topic}
+    yield {f"{FOLDER}/{_name(slug)}.yaml": topic_text(topic) for slug, topic in topics.items()}
+    after: str | None = None
+    while True:
+        query = ArticleQuery(Window(first=_PAGE_SIZE, after=after))
+        (page,) = await snapshot.pages([query], Visibility.ALL)
+        yield {f"{_ARTICLES}/{_article_name(a.slug)}.md": article_text(a) for a in page.items}
+        if not page.has_next:
+            return
+        after = snapshot.cursors.article(page.items[-1], NEWEST_FIRST)
+
+
+def _article_name(slug: str) -> str:
+    if is_jekyll_named(slug):
+        return _name(slug)
+    raise StoreError(
+        f"The slug {slug!r} is no file name that would load as this slug again. "
+        "Rename the article to a date and a title, like 2020-06-11-title."
+    )
+
+
+def _name(slug: str) -> str:
+    if "/" in slug or "\0" in slug or slug.startswith("."):
+        raise StoreError(f"The slug {slug!r} cannot be a file's name. Rename it.")
+    return slug
+
+
+def _write_all(folder: Path, texts: dict[str, str]) -> None:
+    for path, text in texts.items():
+        _write(folder / path, text.encode())
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file aside and put it in place, so that nobody meets half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".new")
+    aside = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        aside.chmod(0o644)  # documents are for others to read
+        aside.replace(path)
+    except BaseException:
+        aside.unlink()
+        raise
+
+
+def is_body_text(content: str) -> bool:
+    """Whether a body with this text reads as this text."""
+    written = f"\n{content}\n"
+    return body_content(clean_text(written).replace("\r\n", "\n")) == content
+
+
+def _escaped(text: str | None, escape: Callable[[str], str]) -> str | None:
+    return None if text is None else escape(text)
+
+
+def _urls(linked: Linked) -> dict[str, str | None]:
+    return {
+        "webUrl": _escaped(linked.web_url, escape_url),
+        "originalUrl": _escaped(linked.original_url, escape_url),
+        "ampWebUrl": _escaped(linked.amp_web_url, escape_url),
+        "cdnAmpWebUrl": _escaped(linked.cdn_amp_web_url, escape_url),
+    }
+
+
+def _provider(provider: ProviderMention) -> dict[str, Any]:
+    values = {
+        "name": escape_title(provider.name),
+        "domain": provider.domain,
+        "images": _images(provider.images),
+    }
+    return _written(values, provider.metadata)
+
+
+def _images(images: Iterable[Image]) -> list[dict[str, Any]]:
+    return [_image(image) for image in images]
+
+
+def _image(image: Image) -> dict[str, Any]:
+    values = {
+        "url": escape_url(image.url),
+        "width": image.width,
+        "height": image.height,
+        "isCached": image.is_cached or None,
+        "title": _escaped(image.title, escape_title),
+        "attribution": image.attribution,
+    }
+    return _written(values, image.metadata)
+
+
+def _related(related: Related) -> dict[str, Any]:
+    values = {
+        "title": escape_title(related.title),
+        "excerpt": _escaped(related.excerpt, escape_excerpt),
+        "publishedDateTime": related.published_date_time,
+        **_urls(related),
+        "type": related.type,
+        "provider": _provider(related.provider) if related.provider else None,
+        "quality": related.quality,
+        "images": _images(related.images),
+    }
+    return _written(values, related.metadata)
+
+
+def _written(values: dict[str, Any], metadata: Metadata) -> dict[str, Any]:
+    """The fields that say something, then the metadata.
+
+    A known key in the metadata holds what could not be used of its field: list entries are put
+    back to the others, and a single value stands for the default that was taken in its place.
+    """
+    written = {key: value for key, value in values.items() if value not in (None, [])}
+    for key, value in metadata.items():
+        if isinstance(value, list) and isinstance(written.get(key), list):
+            written[key] = written[key] + value
+        elif key not in written or key not in _REQUIRED:
+            written[key] = value
+    return written
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_WRITERS: Mapping[str, Callable[[Any], Any]] = {
+    "title": escape_title,
+    "excerpt": escape_excerpt,
+    "webUrl": escape_url,
+    "originalUrl": escape_url,
+    "ampWebUrl": escape_url,
+    "cdnAmpWebUrl": escape_url,
+    "provider": _provider,
+    "topics": list,
+    "tags": list,
+    "images": _images,
+    "related": lambda stories: [_related(story) for story in stories],
+}

@@ -1,0 +1,166 @@
+"""How a batch becomes changes with revisions, and how each reader sees a change.
+
+Every engine that keeps its own history follows these rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import blake2b
+
+import msgspec
+
+from store.errors import ConflictError
+from store.model import Article, Change, ChangeKind, Visibility
+from store.querying.cursors import TOKEN_BYTES, Bookmark
+from store.querying.order_fields import micros
+from store.repository import Batch
+
+HISTORY_LIMIT = 10_000
+"""How many changes an engine keeps for readers of each visibility; older ones are a gap to those
+who ask for them."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a batch does to the articles.
+
+    `articles` maps ids to what is there afterwards, None where nothing is. `changes` are oldest
+    first, one for each revision taken; `revision` is the last one. `unchanged` are the puts under a
+    key that took none, each at the revision that the article has.
+    """
+
+    articles: Mapping[str, Article | None]
+    changes: tuple[Change, ...]
+    revision: int
+    unchanged: tuple[Change, ...] = ()
+
+
+def outcome(
+    batch: Batch, articles: Mapping[str, Article | None], revision: int, at: datetime
+) -> Outcome:
+    """What a batch does to `articles`, by id (None: not there), of a store at `revision`.
+
+    Raises: ConflictError: `expected` does not hold.
+    """
+    _check_expected(batch.expected, articles)
+    after: dict[str, Article | None] = {}
+    changes: list[Change] = []
+    unchanged: list[Change] = []
+    for article in batch.puts:
+        before = after[article.id] if article.id in after else articles.get(article.id)
+        key = batch.keys.get(article.id)
+        if before is not None and _same(before, article):
+            if key is not None:
+                unchanged.append(_change(before, ChangeKind.PUT, at, before, key))
+            continue
+        revision += 1
+        only_secured = before is not None and _is_same_to_the_public(before, article)
+        put = after[article.id] = msgspec.structs.replace(
+            article,
+            revision=revision,
+            public_revision=_public_revision(before) if before and only_secured else 0,
+        )
+        change = _change(put, ChangeKind.PUT, at, before, key)
+        changes.append(msgspec.structs.replace(change, only_secured=only_secured))
+    for id in batch.deletes:
+        before = after[id] if id in after else articles.get(id)
+        if before is None:
+            continue
+        revision += 1
+        after[id] = None
+        gone = msgspec.structs.replace(before, revision=revision, public_revision=0)
+        changes.append(_change(gone, ChangeKind.DELETE, at, before, batch.keys.get(id)))
+    return Outcome(after, tuple(changes), revision, tuple(unchanged))
+
+
+def _check_expected(
+    expected: Mapping[str, int | None], articles: Mapping[str, Article | None]
+) -> None:
+    for id, revision in expected.items():
+        found = articles.get(id)
+        current = found.revision if found else None
+        if current != revision:
+            now = f"is at revision {current}" if found else "is not there"
+            then = "that it is not there" if revision is None else f"revision {revision}"
+            raise ConflictError(
+                f"The article {id} {now}; the writer expected {then}. Read it again and retry.",
+                current=current,
+                id=id,
+            )
+
+
+def _same(before: Article, put: Article) -> bool:
+    put = msgspec.structs.replace(
+        put, revision=before.revision, public_revision=before.public_revision
+    )
+    # In Python True equals 1 and 1.0, but as JSON and as documents they differ.
+    return before == put and msgspec.json.encode(before) == msgspec.json.encode(put)
+
+
+def _is_same_to_the_public(before: Article, put: Article) -> bool:
+    """Whether a put changes nothing but text that the public does not see."""
+    return (
+        before.published
+        and before.secured != put.secured
+        and _same(before, msgspec.structs.replace(put, secured=before.secured))
+    )
+
+
+def _public_revision(article: Article) -> int:
+    return article.public_revision or article.revision
+
+
+def _change(
+    article: Article, kind: ChangeKind, at: datetime, before: Article | None, key: str | None
+) -> Change:
+    """What happened when an article came to its revision. `key`: with what was asked under it."""
+    name, _, asked = (key or "").partition(".")
+    return Change(
+        revision=article.revision,
+        kind=kind,
+        id=article.id,
+        slug=article.slug,
+        at=at,
+        published=kind is ChangeKind.PUT and article.published,
+        was_published=before is not None and before.published,
+        key=name or None,
+        asked=asked,
+    )
+
+
+def bookmark_of(change: Change) -> Bookmark:
+    """The place after a change; the same however a reader saw it."""
+    text = f"{change.revision} {micros(change.at)} {change.id}"
+    digest = blake2b(text.encode("utf-8", "replace"), digest_size=TOKEN_BYTES)
+    return Bookmark(change.revision, digest.digest())
+
+
+def is_seen(change: Change, visibility: Visibility) -> bool:
+    """Whether something changed for this reader."""
+    if visibility is Visibility.ALL:
+        return True
+    if change.only_secured and visibility is Visibility.PUBLISHED:
+        return False
+    return change.published or change.was_published
+
+
+def as_seen(change: Change, visibility: Visibility) -> Change:
+    """The change as this reader saw it, who sees it: what became a draft is gone."""
+    if visibility is Visibility.ALL or change.published:
+        return change
+    return msgspec.structs.replace(change, kind=ChangeKind.DELETE)
+
+
+def hidden_from(changes: Sequence[Change], *, has_topics: bool) -> tuple[Visibility, ...]:
+    """Whose readers see nothing of a write that made these changes, and maybe others of topics.
+
+    Files' problems, which every write may change, are for readers of drafts alone.
+    """
+    if has_topics:
+        return ()
+    return tuple(
+        each
+        for each in Visibility
+        if each is not Visibility.ALL and not any(is_seen(change, each) for change in changes)
+    )

@@ -1,0 +1,1 @@
+"""Indexed snapshots: bitmap indexes, sort orders, and the query planner over them."""

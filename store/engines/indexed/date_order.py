@@ -1,0 +1,75 @@
+"""The order of articles by date, which is that of their slots but for the displaced."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any
+
+from store.collections.bitmaps import BitMap, BitmapSlice, bitmap_range
+from store.querying.cursors import Position
+
+from .ordinals import Columns, Moment
+
+
+class DateListing:
+    """A set of articles by date: a rank gives an index, a slice the ordinals."""
+
+    __slots__ = ("_columns", "_displaced", "_hits", "_spots")
+
+    def __init__(self, columns: Columns, hits: BitMap) -> None:
+        self._columns = columns
+        self._hits = hits
+        self._displaced: list[int] = []
+        self._spots: list[int] = []  # the indexes of the displaced, ascending
+        if not hits.isdisjoint(columns.displaced_slots):
+            found = [each for each in columns.displaced if each.ordinal in hits]
+            self._hits = hits = hits - columns.displaced_slots
+            self._displaced = [each.ordinal for each in found]
+            self._spots = [_rank(hits, each.before) + n for n, each in enumerate(found)]
+
+    def __len__(self) -> int:
+        """See `Listing`."""
+        return len(self._hits) + len(self._spots)
+
+    def index(self, position: Position, *, behind: bool) -> int:
+        """See `Listing`."""
+        moment: Any = position
+        if behind:
+            moment = (moment[0], f"{moment[1]}\0")  # no text lies between
+        index = _rank(self._hits, self._columns.slot_of(moment))
+        if self._spots:
+            displaced = self._columns.displaced
+            end = bisect_left(displaced, moment)
+            index += sum(each.ordinal in self._displaced for each in displaced[:end])
+        return index
+
+    def slice(self, start: int, end: int) -> Sequence[int]:
+        """See `Listing`."""
+        if not self._spots:
+            return BitmapSlice(self._hits, range(start, max(start, end)))
+        first, last = bisect_left(self._spots, start), bisect_left(self._spots, end)
+        found = list(self._hits[start - first : end - last])
+        for n in range(first, last):
+            found.insert(self._spots[n] - start, self._displaced[n])
+        return found
+
+
+def _rank(hits: BitMap, slot: int) -> int:
+    """How many hits are less than a slot."""
+    return hits.rank(slot - 1) if slot else 0
+
+
+def between_moments(columns: Columns, start: Moment | None, end: Moment | None) -> BitMap:
+    """The slots of the articles from one position to before another; may hold empty ones."""
+    first = 0 if start is None else columns.slot_of(start)
+    last = columns.size if end is None else columns.slot_of(end)
+    found = bitmap_range(first, last)
+    if columns.displaced:
+        inside = [
+            each.ordinal
+            for each in columns.displaced
+            if (start is None or each >= start) and (end is None or each < end)
+        ]
+        found = (found - columns.displaced_slots) | BitMap(inside, optimize=False)
+    return found

@@ -1,0 +1,114 @@
+"""What a reader with one visibility sees of a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import cached_property
+
+from store.model import Provider, Topic
+from store.names import provider_id, topic_id
+from store.querying.cursors import Cursors
+from store.querying.filter_fields import RELATED_DOMAIN
+from store.querying.pagination import SortedListing
+from store.querying.query import Field, T
+
+from .entities import TopicTree, draw_provider, draw_topic
+from .index import Index
+from .ordered_lists import Orders
+from .planner import Planner
+
+
+class View:
+    """What a reader with one visibility sees, entities made when first asked for."""
+
+    def __init__(
+        self, index: Index, published: Index, orders: Orders, tree: TopicTree, cursors: Cursors
+    ) -> None:
+        self.index = index
+        self.planner = Planner(index, published, orders, tree.aliases, cursors)
+        self._published = published
+        self._tree = tree
+        self._providers: dict[str, Provider] = {}
+        self._topics: dict[str, Topic] = {}
+
+    def keep_all(self, old: View) -> None:
+        """Take over all that an older view has made, since when articles were edited in place."""
+        self.keep(old, (), ())
+        self.planner.keep(old.planner)
+
+    def keep(self, old: View, domains: Collection[str], slugs: Collection[str]) -> None:
+        """Take over the entities of an older view but those of these domains and slugs.
+
+        Both views have the same topic tree.
+        """
+        self._providers = _without(old._providers, domains)
+        self._topics = _without(old._topics, slugs)
+        cached = vars(old)
+        if all(old.has_provider(domain) is self.has_provider(domain) for domain in domains):
+            vars(self).update((name, cached[name]) for name in _OF_DOMAINS if name in cached)
+        if all(old.has_topic(slug) is self.has_topic(slug) for slug in slugs):
+            vars(self).update((name, cached[name]) for name in _OF_SLUGS if name in cached)
+
+    @cached_property
+    def domains(self) -> SortedListing[str]:
+        """The domains of all providers."""
+        postings = self.index.postings
+        known = postings[Field.PROVIDER_DOMAIN].keys() | postings[RELATED_DOMAIN].keys()
+        return SortedListing([(domain,) for domain in sorted(known)])
+
+    @cached_property
+    def domains_by_id(self) -> Mapping[str, str]:
+        """The domains of all providers by their ids."""
+        return {provider_id(domain): domain for domain in self.domains.slice(0, len(self.domains))}
+
+    @cached_property
+    def slugs(self) -> SortedListing[str]:
+        """The slugs of all topics."""
+        known = self.index.postings[Field.TOPICS].keys() | self._tree.by_slug.keys()
+        return SortedListing([(slug,) for slug in sorted(known)])
+
+    @cached_property
+    def slugs_by_id(self) -> Mapping[str, str]:
+        """The slugs of all topics by their ids."""
+        return {topic_id(slug): slug for slug in self.slugs.slice(0, len(self.slugs))}
+
+    def has_provider(self, domain: str) -> bool:
+        """Whether an article speaks of this provider."""
+        postings = self.index.postings
+        return domain in postings[Field.PROVIDER_DOMAIN] or domain in postings[RELATED_DOMAIN]
+
+    def has_topic(self, slug: str) -> bool:
+        """Whether the tree or an article has this topic."""
+        return slug in self._tree.by_slug or slug in self.index.postings[Field.TOPICS]
+
+    def provider(self, domain: str | None) -> Provider | None:
+        """The provider with this domain."""
+        if domain is None:
+            return None
+        provider = self._providers.get(domain)
+        if provider is None and self.has_provider(domain):
+            provider = draw_provider(domain, self.index, self._published)
+            self._providers[domain] = provider
+        return provider
+
+    def topic(self, slug: str | None) -> Topic | None:
+        """The topic with this slug."""
+        if slug is None:
+            return None
+        topic = self._topics.get(slug)
+        if topic is None and self.has_topic(slug):
+            topic = self._topics[slug] = draw_topic(slug, self.index, self._tree)
+        return topic
+
+
+_OF_DOMAINS = ("domains", "domains_by_id")
+_OF_SLUGS = ("slugs", "slugs_by_id")
+
+
+def _without(memo: dict[str, T], keys: Collection[str]) -> dict[str, T]:
+    if not keys:
+        return memo  # of the same entities: what the one view draws is true in the other
+    kept = dict(memo)
+    for key in keys:
+        kept.pop(key, None)
+    return kept

@@ -1,0 +1,365 @@
+"""The reference engine: everything in a dict, every read a scan.
+
+It is here to be obviously right. Tests hold the indexed engine to its answers, and other tests use
+it where the disk does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cmp_to_key
+from typing import TypeVar
+
+import msgspec
+
+from store.collections.persistent_map import Layered
+from store.concurrency.notifier import Bell
+from store.errors import StoreUnavailableError
+from store.in_place_edits import Edits
+from store.model import (
+    Article,
+    Change,
+    Counts,
+    Diagnostic,
+    Image,
+    Provider,
+    ProviderMention,
+    Severity,
+    Topic,
+    TopicDefinition,
+    Visibility,
+)
+from store.names import domain_key, new_version, provider_id, topic_id, topic_slug
+from store.querying.cursors import (
+    Bookmark,
+    Cursors,
+    Position,
+    article_position,
+    diagnostic_position,
+)
+from store.querying.pagination import check_window
+from store.querying.predicates import predicate
+from store.querying.query import (
+    ARTICLE_KEYS,
+    PROVIDER_KEYS,
+    TOPIC_KEYS,
+    ArticleQuery,
+    Key,
+    Order,
+    Page,
+    Window,
+    check_key,
+)
+from store.querying.terms import (
+    provider_domain,
+    related_domains,
+    topic_aliases,
+    topic_slugs,
+    unaliased,
+)
+from store.repository import Batch, History, SourceFile
+from store.state_names import Versions, new_versions, versions_after
+from store.urls import canonical_url
+
+from .change_history import NO_CHANGES, ChangeHistory
+from .changes import HISTORY_LIMIT, hidden_from, outcome
+
+T = TypeVar("T")
+
+
+class MemorySnapshot:
+    """All articles, newest first, and the topic tree; reads go through them from the start."""
+
+    def __init__(  # noqa: PLR0913, PLR0917  # all that a state of the store consists of
+        self,
+        articles: Iterable[Article] = (),
+        definitions: Iterable[TopicDefinition] = (),
+        diagnostics: Iterable[Diagnostic] = (),
+        history: ChangeHistory = NO_CHANGES,
+        cursors: Cursors | None = None,
+        versions: Versions | None = None,
+    ) -> None:
+        self.revision = history.revision
+        self.history = history
+        self.cursors = cursors or Cursors()
+        self.versions = versions or new_versions()
+        self.version = self.versions[Visibility.ALL]
+        self.edits = Edits()
+        self._articles = sorted(articles, key=lambda a: (a.published_date_time, a.id), reverse=True)
+        self._definitions = {definition.slug: definition for definition in definitions}
+        self.aliases = topic_aliases(self._definitions.values())
+        self.topic_names = {slug: each.name for slug, each in self._definitions.items()}
+        self._diagnostics = sorted(set(diagnostics), key=diagnostic_position)
+
+    @property
+    def published_count(self) -> int:
+        """See `Snapshot`."""
+        return len(self._visible(Visibility.PUBLISHED))
+
+    def places(self, ids: Sequence[str], visibility: Visibility) -> Mapping[str, Sequence[int]]:  # noqa: ARG002  # see `Snapshot`
+        """See `Snapshot`. It numbers none."""
+        return {}
+
+    def _visible(self, visibility: Visibility) -> list[Article]:
+        return [a for a in self._articles if a.published or visibility is Visibility.ALL]
+
+    async def get_many(
+        self, by: Key, keys: Sequence[str], visibility: Visibility
+    ) -> list[Article | None]:
+        """See `Snapshot`."""
+        check_key(by, ARTICLE_KEYS)
+        articles = self._visible(visibility)
+
+        def find(key: str) -> Article | None:
+            if by is Key.URL:
+                return next((a for a in articles if canonical_url(key) in a.url_keys), None)
+            return next((a for a in articles if key == (a.id if by is Key.ID else a.slug)), None)
+
+        return [find(key) for key in keys]
+
+    async def pages(
+        self, queries: Sequence[ArticleQuery], visibility: Visibility
+    ) -> list[Page[Article]]:
+        """See `Snapshot`."""
+        return [self._page(query, visibility) for query in queries]
+
+    def _page(self, query: ArticleQuery, visibility: Visibility) -> Page[Article]:
+        def compare(one: Position, other: Position) -> int:
+            return _compare(one, other, query.order)
+
+        passes = predicate(query.filter, self.aliases)
+        matches = [article for article in self._visible(visibility) if passes(article)]
+        matches.sort(key=lambda a: cmp_to_key(compare)(article_position(a, query.order)))
+        page = _window(
+            matches,
+            query.window,
+            lambda article: article_position(article, query.order),
+            lambda cursor: self.cursors.decode_article(cursor, query.order),
+            compare,
+        )
+        return page if query.with_total else msgspec.structs.replace(page, total=None)
+
+    async def providers(
+        self, by: Key, keys: Sequence[str], visibility: Visibility
+    ) -> list[Provider | None]:
+        """See `Snapshot`."""
+        check_key(by, PROVIDER_KEYS)
+        providers = self._providers(visibility)
+        if by is Key.ID:
+            return [next((p for p in providers if p.id == key), None) for key in keys]
+        return [next((p for p in providers if p.domain == domain_key(k)), None) for k in keys]
+
+    async def provider_page(self, window: Window, visibility: Visibility) -> Page[Provider]:
+        """See `Snapshot`."""
+        providers = self._providers(visibility)
+        return _window(providers, window, lambda p: (p.domain,), self.cursors.decode_provider)
+
+    def _providers(self, visibility: Visibility) -> list[Provider]:
+        articles = self._visible(visibility)
+        domains = {domain for a in articles for domain in (provider_domain(a), *related_domains(a))}
+        return [self._provider(domain, visibility) for domain in sorted(domains)]
+
+    def _provider(self, domain: str, visibility: Visibility) -> Provider:
+        visible = self._visible(visibility)
+        published = self._visible(Visibility.PUBLISHED)
+        mentions = _mentions(visible, domain)
+        named_by = [*_mentions(published, domain), *mentions]
+        images: dict[str, Image] = {}
+        for mention in mentions:
+            for image in mention.images:
+                images.setdefault(image.url, image)
+        return Provider(
+            id=provider_id(domain),
+            domain=domain,
+            name=named_by[0].name,
+            images=tuple(images.values()),
+            article_count=sum(provider_domain(article) == domain for article in visible),
+        )
+
+    async def topics(
+        self, by: Key, keys: Sequence[str], visibility: Visibility
+    ) -> list[Topic | None]:
+        """See `Snapshot`."""
+        check_key(by, TOPIC_KEYS)
+        topics = self._topics(visibility)
+        if by is Key.ID:
+            return [next((t for t in topics if t.id == key), None) for key in keys]
+        slugs = unaliased(map(topic_slug, keys), self.aliases) if by is Key.NAME else keys
+        return [next((t for t in topics if t.slug == slug), None) for slug in slugs]
+
+    async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:
+        """See `Snapshot`."""
+        topics = self._topics(visibility)
+        return _window(topics, window, lambda t: (t.slug,), self.cursors.decode_topic)
+
+    def _topics(self, visibility: Visibility) -> list[Topic]:
+        articles = self._visible(visibility)
+        named = {slug for article in articles for slug in topic_slugs(article, self.aliases)}
+        return [self._topic(slug, articles) for slug in sorted(named | self._definitions.keys())]
+
+    def _topic(self, slug: str, articles: Sequence[Article]) -> Topic:
+        definition = self._definitions.get(slug)
+        spellings = [name for a in articles for name in a.topics if topic_slug(name) == slug]
+        parent = definition.parent if definition else None
+        return Topic(
+            id=topic_id(slug),
+            slug=slug,
+            name=definition.name if definition else spellings[0],
+            parent=parent if parent in self._definitions else None,
+            children=tuple(sorted(d.slug for d in self._definitions.values() if d.parent == slug)),
+            keywords=definition.keywords if definition else (),
+            article_count=sum(slug in topic_slugs(a, self.aliases) for a in articles),
+        )
+
+    async def diagnostic_page(
+        self, window: Window, severity: Severity | None = None
+    ) -> Page[Diagnostic]:
+        """See `Snapshot`."""
+        diagnostics = [d for d in self._diagnostics if severity in (None, d.severity)]
+        decode = self.cursors.decode_diagnostic
+        return _window(diagnostics, window, diagnostic_position, decode)
+
+    async def counts(self, visibility: Visibility) -> Counts:
+        """See `Snapshot`."""
+        return Counts(
+            articles=len(self._visible(visibility)),
+            providers=len(self._providers(visibility)),
+            topics=len(self._topics(visibility)),
+        )
+
+    async def changes(
+        self, after: Bookmark | None, visibility: Visibility, limit: int = 1_000
+    ) -> History:
+        """See `Snapshot`."""
+        return self.history.since(after, visibility, limit)
+
+    async def bookmark(self, revision: int) -> Bookmark:
+        """See `Snapshot`."""
+        return self.history.bookmark(revision)
+
+    async def newest_change(self, visibility: Visibility) -> Bookmark:
+        """See `Snapshot`."""
+        return self.history.newest(visibility)
+
+
+def _mentions(articles: Sequence[Article], domain: str) -> list[ProviderMention]:
+    """What articles say of a provider: first of their own, then of their related stories'."""
+    own = [a.provider for a in articles if provider_domain(a) == domain]
+    stories = [story.provider for a in articles for story in a.related if story.provider]
+    return own + [mention for mention in stories if domain_key(mention.domain) == domain]
+
+
+def _compare(one: Position, other: Position, order: Sequence[Order]) -> int:
+    """Negative where `one` comes first. Ids go the way of the last step."""
+    ways = [step.descending for step in order]
+    for mine, theirs, descending in zip(one, other, [*ways, *ways[-1:], False], strict=False):
+        if mine != theirs:
+            return -1 if (mine < theirs) is not descending else 1  # type: ignore[operator]
+    return 0
+
+
+def _ascending(one: Position, other: Position) -> int:
+    return (one > other) - (one < other)
+
+
+def _window(
+    items: Sequence[T],
+    window: Window,
+    position: Callable[[T], Position],
+    decode: Callable[[str], Position],
+    compare: Callable[[Position, Position], int] = _ascending,
+) -> Page[T]:
+    """The part of an ordered list that a window shows, with the total."""
+    check_window(window)
+    start, end = 0, len(items)
+    if window.after is not None:
+        after = decode(window.after)
+        start = sum(compare(position(item), after) <= 0 for item in items)
+    if window.before is not None:
+        before = decode(window.before)
+        end = sum(compare(position(item), before) < 0 for item in items)
+    if window.first is not None:
+        end = min(max(start, end), start + window.first)
+    elif window.last is not None:
+        start = max(min(start, end), end - window.last)
+    return Page(items[start:end], start > 0, end < len(items), total=len(items))
+
+
+class MemoryRepository:
+    """A `Repository` that forgets everything when the process ends; its cursors end with it.
+
+    `cursor_key`: what the cursors are made with; a random key, if not given.
+    """
+
+    def __init__(
+        self, history_limit: int = HISTORY_LIMIT, *, cursor_key: bytes | None = None
+    ) -> None:
+        self._history_limit = history_limit
+        self._articles: Mapping[str, Article] = {}
+        self._definitions: tuple[TopicDefinition, ...] = ()
+        self._diagnostics: tuple[Diagnostic, ...] = ()
+        self._sources: Layered[str, SourceFile] = Layered({})
+        self._unchanged: tuple[Change, ...] = ()
+        self._snapshot = MemorySnapshot(cursors=Cursors(cursor_key))
+        self._bell = Bell()
+        self._closed = False
+
+    async def snapshot(self) -> MemorySnapshot:
+        """See `Repository`."""
+        return self._snapshot
+
+    def current(self) -> MemorySnapshot:
+        """See `Repository`."""
+        return self._snapshot
+
+    async def apply(self, batch: Batch) -> int:
+        """See `Repository`."""
+        done = outcome(batch, self._articles, self._snapshot.revision, datetime.now(UTC))
+        before = self._definitions, self._diagnostics
+        after = {**self._articles, **done.articles}
+        self._articles = {id: article for id, article in after.items() if article}
+        self._unchanged = (*self._unchanged, *done.unchanged)[-self._history_limit :]
+        if batch.topics is not None:
+            self._definitions = batch.topics
+        if batch.diagnostics is not None:
+            self._diagnostics = batch.diagnostics
+        self._sources = self._sources.derive(
+            {source.path: source for source in batch.sources}
+            | dict.fromkeys(batch.forgotten_sources)
+        )
+        if done.changes or before != (self._definitions, self._diagnostics):
+            history = self._snapshot.history.and_then(done.changes, self._history_limit)
+            hidden = hidden_from(done.changes, has_topics=before[0] != self._definitions)
+            self._snapshot = MemorySnapshot(
+                self._articles.values(),
+                self._definitions,
+                self._diagnostics,
+                history,
+                self._snapshot.cursors,
+                versions_after(self._snapshot.versions, new_version(), hidden),
+            )
+            self._bell.ring()
+        return done.revision
+
+    async def wait(self, version: str) -> MemorySnapshot:
+        """See `Repository`."""
+        while self._snapshot.version == version:
+            if self._closed:
+                raise StoreUnavailableError("The store was closed.")
+            await self._bell.heard()
+        return self._snapshot
+
+    async def changes_of(self, key: str) -> Sequence[Change]:
+        """See `Repository`."""
+        changes = self._snapshot.history.changes
+        return [change for change in (*changes, *self._unchanged) if change.key == key]
+
+    async def sources(self) -> Layered[str, SourceFile]:
+        """See `Repository`."""
+        return self._sources
+
+    async def close(self) -> None:
+        """See `Repository`; what was put can still be read."""
+        self._closed = True
+        self._bell.ring()

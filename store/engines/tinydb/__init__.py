@@ -1,0 +1,1 @@
+"""The embedded engine: a TinyDB file with a write-ahead log beside it."""

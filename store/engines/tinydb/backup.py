@@ -1,0 +1,72 @@
+"""Backups: a store as one file, consistent also while others write, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from store.engines.changes import HISTORY_LIMIT
+from store.errors import StoreCorruptError, StoreUnavailableError, TargetExistsError
+from store.filesystem.atomic_file import put_in_place, unavailable, write_aside
+from store.filesystem.file_lock import WAIT_S, lock_file
+
+from .checkpoint import Checkpoint
+from .locks import StoreLocks
+from .overwrite import overwrite_store
+from .reader import StoreReader
+from .state import State
+from .storage import REMEDY, StoreText
+from .write_ahead_log import log_file
+
+
+def backup_text(path: Path) -> Iterable[bytes]:
+    """The text of a backup of a store, in pieces: a TinyDB file that needs no log.
+
+    Writers are not held up, and it holds what was acknowledged before.
+    Raises: StoreCorruptError. StoreUnavailableError.
+    """
+    state = _state(path.resolve())
+    return StoreText(Checkpoint().of(state, None).tables)
+
+
+def back_up(path: Path, target: Path, *, overwrite: bool = False) -> None:
+    """Write a backup of a store to a file that only this user may read: whole, or not at all.
+
+    Raises: TargetExistsError: it is there, and is not to be overwritten, or belongs to the store.
+        StoreCorruptError. StoreUnavailableError. OutcomeUnknownError.
+    """
+    path, target = path.resolve(), target.resolve()
+    if target in (path, log_file(path), lock_file(path)):
+        raise TargetExistsError(f"{target} belongs to the store itself. Name another file.")
+    if target.exists() and not overwrite:
+        raise TargetExistsError(f"{target} exists. Name another file, or use --force.")
+    text = backup_text(path)
+    with unavailable("back up", path):
+        put_in_place(target, write_aside(target, text, private=True))
+
+
+def restore(path: Path, source: Path, wait_s: float = WAIT_S) -> Sequence[Path]:
+    """Put a backup in the place of a store, which may be damaged, missing or served.
+
+    The backup is read and checked before anything is done; a copy of file and log by hand will do,
+    if the log lies beside it. Returns where what was there is kept. Servers notice, and tell who
+    follows `changes` of a gap. Raises: StoreCorruptError: it is no backup. StoreUnavailableError.
+    """
+    source = source.resolve()
+    if not source.exists():
+        raise StoreUnavailableError(f"There is no backup at {source}. Name a file that is one.")
+    try:
+        state = _state(source)
+    except StoreCorruptError as error:
+        problem = str(error).removesuffix(REMEDY).rstrip()
+        raise StoreCorruptError(
+            f"{source} is no whole backup. {problem} Nothing was changed."
+        ) from None
+    with unavailable("restore", path):
+        path.parent.stat()
+    path = path.resolve()
+    return overwrite_store(path, StoreLocks(path), state, wait_s)
+
+
+def _state(path: Path) -> State:
+    return StoreReader(path, StoreLocks(path), HISTORY_LIMIT).state()

@@ -1,0 +1,1 @@
+"""Files: atomic replacement, advisory locks, and changes that overwrite no edit."""

@@ -1,0 +1,1 @@
+"""Folders of documents: scanned, read, and kept in step with a repository."""

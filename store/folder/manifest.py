@@ -1,0 +1,262 @@
+"""What follows from the loader's memory of the files: who wins a slug, the tree, the problems.
+
+Everything here is computed from the `SourceFile`s alone, never by reading articles.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+import msgspec
+
+from store.collections.persistent_map import Layered
+from store.concurrency.cooperative import free, in_order, pieces
+from store.documents import topic_reader
+from store.documents.diagnostics import Code, error, warning
+from store.gc_untracking import untracked
+from store.model import Article, Diagnostic
+from store.names import topic_slug
+from store.querying.cursors import diagnostic_position
+from store.repository import SourceFile
+
+Manifest = Mapping[str, SourceFile]
+"""Source files by path."""
+
+Sources = Layered[str, SourceFile]
+"""The same, as a repository keeps them."""
+
+
+def claims(manifest: Manifest) -> dict[str, list[str]]:
+    """The paths that claim each article's slug, the winner first."""
+    paths: dict[str, list[str]] = {}
+    for path in in_order(manifest):
+        source = manifest[path]
+        if source.slug is not None and source.topic is None:
+            paths.setdefault(source.slug, []).append(path)
+    return paths
+
+
+def tree(manifest: Manifest) -> topic_reader.Tree:
+    """The topic tree of the manifest's files."""
+    sources = {path: source for path, source in manifest.items() if source.topic}
+    return topic_reader.resolve_tree(
+        {path: source.topic for path, source in sources.items() if source.topic},
+        {path: source.lines for path, source in sources.items()},
+    )
+
+
+def diagnostics(manifest: Manifest) -> tuple[Diagnostic, ...]:
+    """All problems of the files and across them, by path and line."""
+    claimed = claims(manifest)
+    topic_tree = tree(manifest)
+    return _diagnostics(manifest, claimed, topic_tree)
+
+
+def _diagnostics(
+    manifest: Manifest, claimed: Mapping[str, list[str]], topic_tree: topic_reader.Tree
+) -> tuple[Diagnostic, ...]:
+    articles = untracked([manifest[paths[0]] for paths in claimed.values()])
+    found = chain(
+        chain.from_iterable(source.diagnostics for source in manifest.values()),
+        topic_tree.diagnostics,
+        _duplicate_slugs(manifest, claimed),
+        _duplicate_urls(articles),
+        _unknown_topics(articles, topic_tree),
+    )
+    return tuple(sorted(dict.fromkeys(found), key=diagnostic_position))
+
+
+def left_behind(source: SourceFile, article: Article | None) -> SourceFile:
+    """A file whose article was changed (None: removed) in the store alone."""
+    return msgspec.structs.replace(
+        source,
+        slug=article.slug if article else None,
+        topics=article.topics if article else (),
+        url_keys=article.url_keys if article else (),
+        lines={},
+        left_behind=True,
+    )
+
+
+def _duplicate_slugs(manifest: Manifest, claimed: Mapping[str, list[str]]) -> Iterator[Diagnostic]:
+    for slug, (winner, *others) in claimed.items():
+        for path in others:
+            yield error(
+                path,
+                Code.DUPLICATE_SLUG,
+                f"The slug {slug!r} belongs to {winner}; this file is not taken.",
+                line=manifest[path].lines.get("title"),
+                remedy="Rename one of the two files, or remove it.",
+            )
+
+
+def _duplicate_urls(articles: list[SourceFile]) -> Iterator[Diagnostic]:
+    """One warning for each file that shares an address with an earlier one; they come by path."""
+    first: dict[str, str] = {}
+    for source in articles:
+        shared = [i for i, url in enumerate(source.url_keys) if url in first]
+        if shared:
+            i = shared[0]
+            yield warning(
+                source.path,
+                Code.DUPLICATE_URL,
+                f"{source.url_keys[i]} is also the address of {first[source.url_keys[i]]}; "
+                "looking it up finds the newer article.",
+                line=source.lines.get(f"urls.{i}"),
+                remedy="Remove one of the two, or correct the address.",
+            )
+        for url in source.url_keys:
+            first.setdefault(url, source.path)
+
+
+def _unknown_topics(articles: list[SourceFile], tree: topic_reader.Tree) -> Iterator[Diagnostic]:
+    """A warning for each topic that the tree lacks, where there is a tree."""
+    if not tree.topics:
+        return
+    known = topic_reader.names_of(tree.topics)
+    slugs: dict[str, bool] = {}
+    for source in articles:
+        for i, name in enumerate(source.topics):
+            if name not in slugs:
+                slugs[name] = topic_slug(name) in known
+            if not slugs[name]:
+                yield warning(
+                    source.path,
+                    Code.UNKNOWN_TOPIC,
+                    f"The topic {name!r} is not in the topic tree; it becomes a root topic.",
+                    line=source.lines.get(f"topics.{i}"),
+                    remedy=f"Correct the name, or define the topic in {topic_reader.FOLDER}.",
+                )
+
+
+_MANY = 500
+_SHARE = 8
+"""Of so many changes at once, and of such a part of all files, everything is computed anew in less
+time.
+"""
+
+
+class ManifestIndex:
+    """A manifest with all that follows from it, kept up to date at the cost of what changes.
+
+    `claims` and `tree` are as the functions above give them.
+    """
+
+    def __init__(self, manifest: Sources | None = None) -> None:
+        self.claims: dict[str, list[str]] = {}
+        self._holders: dict[str, list[str]] = {}  # by URL, the files whose articles have it
+        self._build(manifest or Layered({}))
+
+    def _build(self, manifest: Sources) -> None:
+        replaced = [*pieces(self.claims.values()), *pieces(self._holders.values())]
+        self.sources = manifest
+        self.claims = claims(manifest)
+        self.tree = tree(manifest)
+        self._paths = in_order(manifest)
+        self._holders = {}
+        for slug in self.claims:
+            self._hold(slug)
+        self._problems: dict[str, tuple[Diagnostic, ...]] = {}  # of the files that have any
+        for problem in _diagnostics(manifest, self.claims, self.tree):
+            self._problems[problem.path] = (*self._problems.get(problem.path, ()), problem)
+        free(replaced, pause_s=0)
+
+    def follow(self, manifest: Sources) -> None:
+        """Become the index of this manifest, which is mostly the same as before.
+
+        Costs what differs, as long as both were derived from one.
+        """
+        if not self.sources:
+            self._build(manifest)
+            return
+        self.change(manifest.changes_since(self.sources))
+        self.sources = manifest
+
+    def change(self, changes: Mapping[str, SourceFile | None]) -> None:
+        """Have these files say something else; None for files that are gone."""
+        before = self.sources
+        changes = {path: now for path, now in changes.items() if before.find(path) != now}
+        concerned = [s for path, now in changes.items() for s in (now, before.find(path)) if s]
+        after = before.derive(changes)
+        is_many = len(changes) > max(_MANY, len(after) // _SHARE)
+        if is_many or any(source.topic for source in concerned):
+            self._build(after)
+            return
+        slugs = {source.slug for source in concerned if source.slug is not None}
+        touched = {*changes}
+        for slug in slugs:
+            touched |= self._neighbours(slug)
+            self._let_go(slug)
+        self.sources = after
+        for path, now in changes.items():
+            self._put(path, before.find(path), now)
+        for slug in slugs:
+            self._hold(slug)
+            touched |= self._neighbours(slug)
+        for path in touched:
+            self._problems.pop(path, None)
+            if problems := self._problems_of(path):
+                self._problems[path] = problems
+
+    def below(self, path: str) -> list[str]:
+        """The file of this path, and those in the folder of this path; all of them for ""."""
+        if not path:
+            return list(self._paths)
+        first = bisect_left(self._paths, f"{path}/")
+        end = bisect_left(self._paths, f"{path}0")  # what follows a slash
+        return [path] * (path in self.sources) + self._paths[first:end]
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All problems of the files and across them, by path and line."""
+        return tuple(sorted(chain.from_iterable(self._problems.values()), key=diagnostic_position))
+
+    def _put(self, path: str, before: SourceFile | None, now: SourceFile | None) -> None:
+        if before is None:
+            insort(self._paths, path)
+        elif before.slug is not None:
+            self.claims[before.slug].remove(path)
+            if not self.claims[before.slug]:
+                del self.claims[before.slug]
+        if now is None:
+            del self._paths[bisect_left(self._paths, path)]
+            return
+        if now.slug is not None:
+            insort(self.claims.setdefault(now.slug, []), path)
+
+    def _winner(self, slug: str) -> SourceFile | None:
+        paths = self.claims.get(slug)
+        return self.sources[paths[0]] if paths else None
+
+    def _hold(self, slug: str) -> None:
+        if winner := self._winner(slug):
+            for url in {*winner.url_keys}:
+                self._holders.setdefault(url, []).append(winner.path)
+
+    def _let_go(self, slug: str) -> None:
+        if winner := self._winner(slug):
+            for url in {*winner.url_keys}:
+                self._holders[url].remove(winner.path)
+                if not self._holders[url]:
+                    del self._holders[url]
+
+    def _neighbours(self, slug: str) -> set[str]:
+        """The files whose problems depend on who has this slug, and with which addresses."""
+        winner = self._winner(slug)
+        urls: Iterable[str] = winner.url_keys if winner else ()
+        return {*self.claims.get(slug, ())}.union(*(self._holders.get(url, ()) for url in urls))
+
+    def _problems_of(self, path: str) -> tuple[Diagnostic, ...]:
+        source = self.sources.find(path)
+        if source is None:
+            return ()
+        found = list(source.diagnostics)
+        if source.slug is not None and source.topic is None:
+            claimed = self.claims[source.slug]
+            found += _duplicate_slugs(self.sources, {source.slug: claimed})
+            if claimed[0] == path:
+                first = {min(self._holders[url]) for url in source.url_keys}
+                found += _duplicate_urls([self.sources[p] for p in sorted({*first, path})])
+                found += _unknown_topics([source], self.tree)
+        return tuple(dict.fromkeys(problem for problem in found if problem.path == path))

@@ -1,0 +1,59 @@
+"""Which paths a client may name for a document: files in the folder that a load would find."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from store.characters import escape_unseen
+from store.documents.topic_reader import FOLDER
+
+from .scanner import ENDINGS, Scanner
+
+MAX_PATH_LENGTH = 500
+_MAX_NAME_BYTES = 200  # file systems allow 255, and some names grow when they are written aside
+_UNWANTED = re.compile(r'[\\:*?"<>|]')
+_TOPICS = FOLDER.partition("/")[0]
+
+
+def path_problem(path: str, scanner: Scanner) -> str | None:
+    """What is wrong with the path of a document, as the end of a sentence; None where nothing is.
+
+    `path` is relative to the folder, with slashes. Whether it is one that a load reads is the
+    scanner's to say.
+    """
+    names = path.split("/")
+    problems = {
+        "is too long": len(path) > MAX_PATH_LENGTH
+        or any(len(_bytes(name)) > _MAX_NAME_BYTES for name in names),
+        "has characters that file names should not have": _UNWANTED.search(path) is not None
+        or escape_unseen(path) != path,
+        "has parts that are empty, or that begin or end with a space or a dot": any(
+            not name or name != name.strip(" .") for name in names
+        ),
+        f"does not end with one of {' '.join(ENDINGS)}": not path.lower().endswith(ENDINGS),
+        "is in a folder, or has a name, that is not read for articles": names[0] == _TOPICS
+        or scanner.ignores(path),
+    }
+    return next((problem for problem, found in problems.items() if found), None)
+
+
+def link_on_the_way(folder: Path, path: str) -> bool:
+    """Whether something on the way to the path is a link, or no folder: writing would go astray."""
+    names = path.split("/")
+    for i in range(1, len(names) + 1):
+        try:
+            mode = os.lstat(folder.joinpath(*names[:i])).st_mode
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        if not (stat.S_ISREG if i == len(names) else stat.S_ISDIR)(mode):
+            return True
+    return False
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")

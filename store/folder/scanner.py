@@ -1,0 +1,195 @@
+"""Finding a folder's documents: which files there are, and which may not be read."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from store.concurrency.cooperative import in_order
+from store.documents.diagnostics import Code, error, warning
+from store.documents.topic_reader import FOLDER, is_topic_path
+from store.errors import remedy_of
+from store.filesystem.file_state import FileState
+from store.model import Diagnostic
+
+ENDINGS = (".md", ".markdown", ".html", ".txt", ".yaml", ".yml")
+_DOCUMENT_FOLDERS = ("_news", "_posts")
+_DATA = FOLDER.split("/", maxsplit=1)[0]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A file of the folder. `problem`: why it (or all below it, for a folder) is not read."""
+
+    path: str
+    state: FileState = FileState()
+    problem: Diagnostic | None = None
+
+
+class Scanner:
+    """Looks through one folder. Nothing is opened and no link is followed out of the folder.
+
+    Hidden files and folders are skipped, and so are folders that start with an underscore, but for
+    `_news`, `_posts` and `_data/topics`. `include` are names that are not skipped. `root` is the
+    folder's real path.
+    """
+
+    def __init__(self, folder: Path, include: frozenset[str] = frozenset()) -> None:
+        self._folder = folder
+        self.root = os.path.realpath(folder)
+        self._include = include
+
+    def scan(self) -> list[Found]:
+        """All files, by path. Raises: OSError: the folder itself cannot be listed."""
+        self.root = os.path.realpath(self._folder)  # a link may lead elsewhere by now
+        with os.scandir(self.root):
+            pass
+        return in_order(self._below(""), key=lambda found: found.path)
+
+    def look(self, paths: Iterable[str]) -> list[Found]:
+        """Those of the paths, and of the files below them, that a scan would find."""
+        found = {f.path: f for path in paths for f in self._look_at(path)}
+        return [found[path] for path in sorted(found)]
+
+    def ignores(self, path: str) -> bool:
+        """Whether the path is skipped whatever it is: because of its name or that of a folder."""
+        parts = path.split("/")
+        above = ["/".join(parts[:i]) for i in range(len(parts))]
+        return not (
+            all(map(self._is_wanted, above, parts))
+            and all(self._is_wanted_folder(folder) for folder in above[1:])
+        )
+
+    def _look_at(self, path: str) -> Iterator[Found]:
+        parts = path.split("/")
+        for i, name in enumerate(parts):
+            parent = "/".join(parts[:i])
+            if parent and not self._is_folder(parent):
+                return
+            if not self._is_wanted(parent, name) or name in ("", "..", "."):
+                return
+        yield from self._visit(path)
+
+    def _is_folder(self, path: str) -> bool:
+        try:
+            mode = os.lstat(f"{self.root}/{path}").st_mode
+        except OSError:
+            return False
+        return stat.S_ISDIR(mode) and self._is_wanted_folder(path)
+
+    def _below(self, folder: str) -> Iterator[Found]:
+        """The files below a folder."""
+        try:
+            with os.scandir(f"{self.root}/{folder}") as entries:
+                names = [entry.name for entry in entries]
+        except FileNotFoundError:
+            return
+        except OSError as e:
+            yield Found(folder, problem=_unreadable(_printable(folder), e))
+            return
+        for name in names:
+            if self._is_wanted(folder, name):
+                yield from self._visit(f"{folder}/{name}" if folder else name)
+
+    def _visit(self, path: str) -> Iterator[Found]:
+        """The file, or the files below the folder, that a path names."""
+        try:
+            status = os.lstat(f"{self.root}/{path}")
+            if stat.S_ISLNK(status.st_mode):
+                target = os.path.realpath(f"{self.root}/{path}", strict=True)
+                status = os.lstat(target)
+                yield from self._linked(path, target, status)
+            elif stat.S_ISDIR(status.st_mode):
+                if self._is_wanted_folder(path):
+                    yield from self._below(path)
+            else:
+                yield from _file(path, status)
+        except FileNotFoundError as e:
+            if Path(self.root, path).is_symlink():
+                yield Found(_printable(path), problem=_dangling(_printable(path), e))
+        except OSError as e:
+            tell = _dangling if e.errno == errno.ELOOP else _unreadable
+            yield Found(_printable(path), problem=tell(_printable(path), e))
+
+    def _linked(self, path: str, target: str, status: os.stat_result) -> Iterator[Found]:
+        if os.path.commonpath((self.root, target)) == self.root:
+            if not stat.S_ISDIR(status.st_mode):
+                yield from _file(path, status)
+        elif stat.S_ISDIR(status.st_mode) or path.lower().endswith(ENDINGS):
+            yield Found(_printable(path), problem=_leaves(_printable(path)))
+
+    def _is_wanted(self, folder: str, name: str) -> bool:
+        if name in self._include:
+            return True
+        if folder == _DATA:
+            return f"{folder}/{name}" == FOLDER
+        return not name.startswith(".")
+
+    def _is_wanted_folder(self, path: str) -> bool:
+        name = path.rpartition("/")[2]
+        if not name.startswith("_") or name in self._include:
+            return True
+        return name in _DOCUMENT_FOLDERS or path == _DATA
+
+
+def _file(path: str, status: os.stat_result) -> Iterator[Found]:
+    """A file that is no folder, if it is one of ours."""
+    if not path.lower().endswith(ENDINGS):
+        return
+    if path.startswith(FOLDER + "/") and not is_topic_path(path):
+        return
+    problem = None
+    if _printable(path) != path:
+        problem = error(
+            _printable(path),
+            Code.UNREADABLE_FILE,
+            "The file's name is not UTF-8.",
+            remedy="Rename the file.",
+        )
+    elif not stat.S_ISREG(status.st_mode):
+        problem = warning(
+            path,
+            Code.UNREADABLE_FILE,
+            "This is a pipe, socket or device, not a file; it is not opened.",
+            remedy="Remove it from the folder.",
+        )
+    if problem:
+        yield Found(_printable(path), problem=problem)
+    else:
+        yield Found(path, FileState.of(status))
+
+
+def _printable(path: str) -> str:
+    r"""The path, with \udcXX for bytes that are not UTF-8."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _unreadable(path: str, e: OSError) -> Diagnostic:
+    return error(
+        path,
+        Code.UNREADABLE_FILE,
+        f"This cannot be read: {e.strerror}.",
+        remedy=remedy_of(e, "Give the user that runs newsgraph the right to read it."),
+    )
+
+
+def _dangling(path: str, e: OSError) -> Diagnostic:
+    return warning(
+        path,
+        Code.DANGLING_LINK,
+        f"The link leads nowhere: {e.strerror}.",
+        remedy="Correct the link's target, or remove the link.",
+    )
+
+
+def _leaves(path: str) -> Diagnostic:
+    return warning(
+        path,
+        Code.LINK_LEAVES_FOLDER,
+        "The link leads out of the folder; it is not followed.",
+        remedy="Copy the target into the folder, or remove the link.",
+    )

@@ -1,0 +1,1 @@
+"""Queries as values: fields, filters, orders, pages, cursors and their costs."""

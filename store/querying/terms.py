@@ -1,0 +1,54 @@
+"""The terms an article is found under: what filters compare and what indexes are keyed by.
+
+Each function gives an article's terms of one kind in canonical spelling, without repetition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from store.model import Article, TopicDefinition
+from store.names import domain_key, topic_slug
+
+Aliases = Mapping[str, str]
+"""The slugs of topics by the slugs that their names give, of those topics where the two differ."""
+
+
+def topic_aliases(definitions: Iterable[TopicDefinition]) -> dict[str, str]:
+    """By which other slugs people mean the topics of a tree: those of their names.
+
+    A slug beats a name; of several topics with one name, the one with the least slug has it.
+    """
+    by_slug = {definition.slug: definition for definition in definitions}
+    found: dict[str, str] = {}
+    for slug in sorted(by_slug):
+        named = topic_slug(by_slug[slug].name)
+        if named not in by_slug:
+            found.setdefault(named, slug)
+    return found
+
+
+def unaliased(slugs: Iterable[str], aliases: Aliases) -> Iterable[str]:
+    """The slugs of the topics that are meant: n slugs -> n slugs, in the same order."""
+    return [aliases.get(slug, slug) for slug in slugs] if aliases else slugs
+
+
+def provider_domain(article: Article) -> str:
+    """The domain of the article's own provider."""
+    return domain_key(article.provider.domain)
+
+
+def topic_slugs(article: Article, aliases: Aliases) -> tuple[str, ...]:
+    """The slugs of the topics that the article names, by name or by slug."""
+    return tuple(dict.fromkeys(unaliased(map(topic_slug, article.topics), aliases)))
+
+
+def related_urls(article: Article) -> tuple[str, ...]:
+    """The canonical URLs of all its related stories."""
+    return tuple(dict.fromkeys([url for story in article.related for url in story.url_keys]))
+
+
+def related_domains(article: Article) -> tuple[str, ...]:
+    """The domains of its related stories' providers."""
+    mentions = (story.provider for story in article.related)
+    return tuple(dict.fromkeys(domain_key(mention.domain) for mention in mentions if mention))

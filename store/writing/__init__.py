@@ -1,0 +1,1 @@
+"""Writing documents: patches, imports, preconditions and transactions."""

@@ -1,0 +1,82 @@
+"""Documents that come from outside: read and checked as files are, before any is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from store.documents.article_reader import read_document
+from store.documents.diagnostics import Code
+from store.documents.frontmatter import Limits
+from store.documents.reading import Reading
+from store.errors import Refusal, RefusedError
+from store.model import Diagnostic, Severity
+
+BAD_PATH = "BAD_PATH"
+MAX_REFUSALS = 100
+"""How many reasons are given why documents are not taken."""
+
+Documents = Sequence[tuple[str, str]]
+"""Paths and texts."""
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    """Documents that can be taken, by path: their texts, and the articles read from them."""
+
+    texts: dict[str, bytes]
+    readings: dict[str, Reading]
+
+
+def read_incoming(
+    documents: Documents, limits: Limits, path_problem: Callable[[str], str | None]
+) -> Incoming:
+    """Read documents of which each has a path and a slug of its own.
+
+    `path_problem` says what is wrong with a path. Raises: RefusedError: with all that is wrong.
+    """
+    limits = msgspec.structs.replace(limits, documents=len(documents))
+    refusals: list[Refusal] = []
+    incoming = Incoming({}, {})
+    slugs: dict[str, str] = {}
+    for i, (path, text) in enumerate(documents):
+        place = ("documents", str(i))
+        problem = "is there twice" if path in incoming.texts else path_problem(path)
+        if problem:
+            refusals.append(Refusal(BAD_PATH, f"The path {problem}.", (*place, "path")))
+            continue
+        data = encoded(text)
+        reading = read_document(path, data, limits)
+        incoming.texts[path] = data
+        incoming.readings[path] = reading
+        refusals += refused(reading, (*place, "text"))
+        article = reading.article
+        if article and (first := slugs.setdefault(article.slug, path)) != path:
+            refusals.append(slug_taken(article.slug, first, (*place, "path")))
+    if refusals:
+        raise RefusedError(*refusals[:MAX_REFUSALS])
+    return incoming
+
+
+def refused(reading: Reading, place: tuple[str, ...]) -> list[Refusal]:
+    """Why a text cannot be taken; nothing where it can."""
+    return [
+        Refusal(d.code, f"Line {d.line}: {explained(d)}" if d.line else explained(d), place)
+        for d in reading.diagnostics
+        if d.severity is Severity.ERROR or reading.article is None
+    ]
+
+
+def slug_taken(slug: str, path: str, place: tuple[str, ...]) -> Refusal:
+    """A slug has one document."""
+    return Refusal(Code.DUPLICATE_SLUG, f"The slug {slug!r} belongs to {path}.", place)
+
+
+def explained(diagnostic: Diagnostic) -> str:
+    """What is wrong, and what to do about it."""
+    return f"{diagnostic.message} {diagnostic.remedy or ''}".rstrip()
+
+
+def encoded(text: str) -> bytes:
+    """A text as a file would hold it; one that UTF-8 cannot write becomes one that is not UTF-8."""
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,365 @@
+"""Where documents that are written are kept: files in a folder and the store, or the store alone.
+
+Both give what is asked of `Place`, so that a mutation need not know. In a folder the file comes
+first: the store then loads it by the very code that follows the folder, so that the two cannot
+disagree, and a crash in between is mended by the next load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from store.documents.reading import Reading
+from store.errors import (
+    EditedError,
+    OutcomeUnknownError,
+    Refusal,
+    RefusedError,
+    StoreUnavailableError,
+    remedy_of,
+)
+from store.filesystem.file_lock import WAIT_S
+from store.filesystem.file_state import FileState
+from store.filesystem.guarded_change import digest
+from store.folder.file_reader import FileReading
+from store.folder.loader import FolderLoader
+from store.folder.manifest import ManifestIndex, left_behind
+from store.folder.transaction import Begun, FolderChange, folder_turn, note_begun
+from store.model import Article, Severity, Visibility
+from store.querying.query import Key
+from store.repository import Batch, Repository, SourceFile
+
+ARTICLES = "_news"
+
+
+class Write(msgspec.Struct, frozen=True):
+    """Documents to keep and articles to remove, by path.
+
+    `texts` of documents, and the `readings` of these, each with an article. `bases`: the texts of
+    the files that they are made from, where they are. `renamed`: a file's path up to now, where the
+    only document gets another. `expected` and `keys` are a batch's.
+    """
+
+    texts: Mapping[str, bytes] = {}
+    bases: Mapping[str, bytes] = {}
+    readings: Mapping[str, Reading] = {}
+    removed: Mapping[str, Article] = {}
+    renamed: Mapping[str, str] = {}
+    expected: Mapping[str, int | None] = {}
+    keys: Mapping[str, str] = {}
+
+    @property
+    def articles(self) -> list[Article]:
+        """Those to keep, in the documents' order."""
+        return [reading.article for reading in self.readings.values() if reading.article]
+
+    @property
+    def names(self) -> set[str]:
+        """The paths and slugs that it changes: two writes that share none do not meet."""
+        paths = {*self.texts, *self.removed, *self.renamed.values()}
+        return paths.union(article.slug for article in self.changed)
+
+    @property
+    def changed(self) -> list[Article]:
+        """Those to keep and those to remove."""
+        return [*self.articles, *self.removed.values()]
+
+    @classmethod
+    def of_all(cls, writes: Iterable[Write]) -> Write:
+        """Several that do not meet, as one."""
+        parts: dict[str, dict[str, Any]] = {name: {} for name in cls.__struct_fields__}
+        for write in writes:
+            for name, part in parts.items():
+                part.update(getattr(write, name))
+        return cls(**parts)
+
+
+class Place(Protocol):
+    """Where documents are kept. All but `turn` is to be called in one's turn."""
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Keep others from writing, where what is read must not change before it is written."""
+        ...
+
+    async def catch_up(self, slugs: Iterable[str], paths: Iterable[str] = ()) -> None:
+        """Have the store know the newest text of documents, by their slugs or paths."""
+        ...
+
+    async def path_of(self, article: Article) -> str:
+        """The path of an article's document, also of one that has no file yet."""
+        ...
+
+    def text_of(self, path: str) -> str | None:
+        """The text of a document's file, if there is one. For threads.
+
+        Raises: RefusedError: it has to be mended first. EditedError: the store does not know it.
+        """
+        ...
+
+    async def is_free(self, path: str, slug: str) -> bool:
+        """Whether nothing is there but a document of this slug."""
+        ...
+
+    async def holder_of(self, slug: str, besides: Collection[str]) -> str | None:
+        """The path of another document with this slug, apart from these."""
+        ...
+
+    async def keep(self, write: Write) -> int:
+        """Do it all or nothing, and return the store's revision.
+
+        Raises: ConflictError: somebody was faster, in the store or by hand (EditedError).
+            StoreUnavailableError. OutcomeUnknownError.
+        """
+        ...
+
+
+def article_path(slug: str) -> str:
+    """Where a new article's document goes."""
+    return f"{ARTICLES}/{slug}.md"
+
+
+class StorePlace:
+    """The store alone. Files whose articles change are known to be left behind, so that the next
+    load neither takes them again nor is silent about it.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._index = ManifestIndex()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Nothing to wait for: `expected` tells when somebody was faster."""
+        yield
+
+    async def catch_up(self, slugs: Iterable[str], paths: Iterable[str] = ()) -> None:
+        """See `Place`; there is nothing newer than the store."""
+
+    async def path_of(self, article: Article) -> str:
+        """See `Place`."""
+        return article_path(article.slug)
+
+    def text_of(self, path: str) -> str | None:  # noqa: ARG002  # see `Place`
+        """See `Place`; there are no files."""
+        return None
+
+    async def is_free(self, path: str, slug: str) -> bool:  # noqa: ARG002
+        """See `Place`; there are no files."""
+        return True
+
+    async def holder_of(self, slug: str, besides: Collection[str]) -> str | None:  # noqa: ARG002
+        """See `Place`; there are no files."""
+        return None
+
+    async def keep(self, write: Write) -> int:
+        """See `Place`."""
+        await asyncio.to_thread(self._index.follow, await self._repository.sources())
+        sources = self._left_behind(write, await self._changed(write.articles))
+        self._index.change({source.path: source for source in sources})
+        return await self._repository.apply(
+            Batch(
+                puts=tuple(write.articles),
+                deletes=tuple(article.id for article in write.removed.values()),
+                diagnostics=self._index.diagnostics() if sources else None,
+                sources=tuple(sources),
+                expected=write.expected,
+                keys=write.keys,
+            )
+        )
+
+    async def _changed(self, articles: Sequence[Article]) -> list[Article]:
+        """Those that are not in the store as they are."""
+        snapshot = await self._repository.snapshot()
+        present = await snapshot.get_many(Key.ID, [a.id for a in articles], Visibility.ALL)
+        return [
+            article
+            for article, now in zip(articles, present, strict=True)
+            if now is None or now != msgspec.structs.replace(article, revision=now.revision)
+        ]
+
+    def _left_behind(self, write: Write, changed: Sequence[Article]) -> list[SourceFile]:
+        """What is known from now on of the files whose articles change or go."""
+        sources, claims = self._index.sources, self._index.claims
+        kept = {claims[a.slug][0]: a for a in changed if a.slug in claims}
+        gone = {path: None for a in write.removed.values() for path in claims.get(a.slug, ())}
+        after = (left_behind(sources[path], article) for path, article in {**kept, **gone}.items())
+        return [source for source in after if source != sources[source.path]]
+
+
+class FolderPlace:
+    """A folder that is the source of the store's documents."""
+
+    def __init__(
+        self, repository: Repository, folder: Path, loader: FolderLoader, wait_s: float = WAIT_S
+    ) -> None:
+        self._repository = repository
+        self._folder = folder
+        self._loader = loader
+        self._wait_s = wait_s
+        self._index = ManifestIndex()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """See `Place`: one at a time, among all processes."""
+        async with folder_turn(self._folder, self._wait_s):
+            if not self._folder.is_dir():
+                raise StoreUnavailableError(
+                    "The folder that the documents are kept in is not there now. Nothing has "
+                    "changed. Mount or restore it, and try again."
+                )
+            with _refused_by_system("written", "What another process had begun"):
+                await self._loader.finish_in_turn()
+            self._index = await self._loader.known()
+            yield
+
+    async def catch_up(self, slugs: Iterable[str], paths: Iterable[str] = ()) -> None:
+        """See `Place`: files that were edited by hand and not loaded yet are loaded."""
+        every = {*paths}.union(*((article_path(slug), *self._paths_of(slug)) for slug in slugs))
+        await self._look_at([path for path in every if not self._loader.is_current(path)])
+
+    async def _look_at(self, paths: Collection[str]) -> None:
+        """Have the store know what has become of these files.
+
+        One that is missing may have been moved, so all that has changed in the folder is loaded
+        with it: its article goes on at the new path, and not as another one of the same slug.
+        """
+        missing = (p for p in paths if p in self._index.sources and not self._is_there(p))
+        if any(missing):
+            paths = {*paths, *await self._loader.changed_paths()}
+        if paths:
+            await self._loader.refresh_in_turn(paths)
+
+    async def path_of(self, article: Article) -> str:
+        """See `Place`."""
+        paths = self._paths_of(article.slug)
+        return paths[0] if paths else article_path(article.slug)
+
+    def text_of(self, path: str) -> str | None:
+        """See `Place`. Raises: StoreUnavailableError."""
+        source = self._index.sources.find(path)
+        if source is None:
+            return None
+        if source.failed:
+            errors = [d for d in source.diagnostics if d.severity is Severity.ERROR]
+            raise RefusedError(
+                *(
+                    Refusal(d.code, f"{path} has to be mended first. {d.message}")
+                    for d in errors or source.diagnostics  # a text without front matter is no error
+                )
+            )
+        with _refused_by_system("read", path):
+            return self._known_text(path).decode()
+
+    async def is_free(self, path: str, slug: str) -> bool:
+        """See `Place`."""
+        source = self._index.sources.find(path)
+        if source is None:
+            return not self._is_there(path)
+        return source.slug == slug or (source.left_behind and source.slug is None)
+
+    async def holder_of(self, slug: str, besides: Collection[str]) -> str | None:
+        """See `Place`."""
+        return next((path for path in self._paths_of(slug) if path not in besides), None)
+
+    async def keep(self, write: Write) -> int:
+        """See `Place`."""
+        # An article that was written when the folder was not the source has no file.
+        removed = [path for path in write.removed if path in self._index.sources]
+        alone = [a.id for path, a in write.removed.items() if path not in removed]
+        try:
+            with _refused_by_system("written", ", ".join((*write.texts, *removed))):
+                change = await asyncio.to_thread(self._made, write, removed)
+        except EditedError as edit:
+            await self._look_at([edit.path])
+            raise
+        gone = [FileReading(path, gone=True) for path in (*removed, *write.renamed.values())]
+        more = Batch(deletes=tuple(alone), expected=write.expected, keys=write.keys)
+        try:
+            files = [*_files(write, change.states), *gone]
+            revision = await self._loader.take_in_turn(files, more)
+        except OutcomeUnknownError:  # the files stay, so that the next load makes both the same
+            await self._loader.known()
+            raise
+        except BaseException as error:
+            await asyncio.to_thread(change.undo)
+            await self._loader.known()
+            if change.left:
+                raise OutcomeUnknownError(
+                    f"The store failed, and {change.left[0]} could not be put back: a program has "
+                    "it open to write."
+                ) from error
+            raise
+        with suppress(OSError):  # it is written, and the next turn will find nothing to do
+            await asyncio.to_thread(change.end)
+        return revision
+
+    def _made(self, write: Write, removed: Sequence[str]) -> FolderChange:
+        """The change of the folder's files, once it was made. Raises: as `FolderChange.make`."""
+        bases = {
+            path: write.bases[path] if path in write.bases else self._known_text(path)
+            for path in (*write.texts, *removed)
+            if path in write.bases or path in self._index.sources
+        }
+        change = FolderChange(
+            self._folder, write.texts, bases, renamed=write.renamed, removed=removed
+        )
+        if write.keys:
+            note_begun(self._folder, _begun(write, removed))
+        change.make()
+        return change
+
+    def _known_text(self, path: str) -> bytes:
+        """The text of a file that the store knows. Raises: EditedError: it is another. OSError."""
+        try:
+            with (self._folder / path).open("rb") as file:
+                text = file.read()
+                state = FileState.of(os.fstat(file.fileno()))
+        except FileNotFoundError:
+            raise EditedError(path) from None
+        if state != self._index.sources[path].state:
+            raise EditedError(path)
+        return text
+
+    def _is_there(self, path: str) -> bool:
+        return os.path.lexists(self._folder / path)
+
+    def _paths_of(self, slug: str) -> list[str]:
+        """The files that claim an article's slug, the one that has it first."""
+        return list(self._index.claims.get(slug, ()))
+
+
+def _begun(write: Write, removed: Sequence[str]) -> Begun:
+    """What is noted of a write with keys, should it be interrupted."""
+    gone = [*removed, *write.renamed.values()]
+    files = {path: digest(text) for path, text in write.texts.items()}
+    articles = {path: reading.article for path, reading in write.readings.items()}
+    articles.update((path, write.removed[path]) for path in removed)
+    keys = {p: (a.id, write.keys[a.id]) for p, a in articles.items() if a and a.id in write.keys}
+    return Begun({**dict.fromkeys(gone, digest(None)), **files}, keys)
+
+
+def _files(write: Write, states: Mapping[str, FileState]) -> Iterator[FileReading]:
+    """What reading the files that were written would give."""
+    for path, reading in write.readings.items():
+        yield FileReading(path, states[path], reading)
+
+
+@contextmanager
+def _refused_by_system(doing: str, what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"{what} cannot be {doing}: {error.strerror or error}. Nothing has changed. "
+            + remedy_of(
+                error,
+                "Give the server the right to write to its folder, and see that the disk has room.",
+            )
+        ) from error

@@ -1,0 +1,261 @@
+"""API keys: made once, stored so that nobody can read them, ended by time or by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+from typer.testing import CliRunner
+
+from gql.access import KeyFile, KeyFileError, KeyRing, authenticator, expiry, key_file
+from gql.cli.main import app
+from gql.identity.viewer import Scope
+from gql.settings import load_settings
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+
+
+@pytest.fixture
+def keys(tmp_path):
+    """A file of keys that is not there yet."""
+    return KeyFile(tmp_path / "keys.json")
+
+
+@pytest.fixture
+def ring(keys, monkeypatch):
+    """What a server knows of it, looking at each use."""
+    monkeypatch.setattr(key_file, "CHECK_INTERVAL_S", 0)
+    return KeyRing(keys)
+
+
+def test_key_is_found_with_its_name_and_scopes(keys, ring):
+    """What was made is what is recognised, also beside others."""
+    text, made = keys.add("newsroom", [Scope.WRITE, Scope.READ_SECURED], TOMORROW)
+    keys.add("other", [Scope.ADMIN])
+    assert ring.find(text) == made
+    assert (made.name, made.scopes) == ("newsroom", (Scope.READ_SECURED, Scope.WRITE))
+
+
+def test_key_is_not_in_its_file(keys):
+    """Neither the key nor its secret can be read there, only its last characters."""
+    text, made = keys.add("newsroom", [Scope.WRITE])
+    stored = keys.path.read_text()
+    assert text not in stored
+    assert text.split("_", 2)[2] not in stored
+    assert text.endswith(made.hint)
+    assert len(made.hint) == 4
+
+
+def test_key_file_is_for_its_owner_only(keys):
+    """Mode 0600, also after changes."""
+    keys.add("one", [Scope.WRITE])
+    keys.add("two", [Scope.WRITE])
+    keys.revoke("one")
+    assert stat.S_IMODE(keys.path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o660, 0o664, 0o650])
+def test_command_line_closes_a_key_file_to_others(tmp_path, mode):
+    """What a copy or a careless hand has opened is closed, and said; the group may read."""
+    file = tmp_path / "keys.json"
+    KeyFile(file).add("one", [])
+    file.chmod(mode)
+    for arguments in (("add", "two", "--scope", "WRITE"), ("revoke", "one")):
+        done = run(*arguments, "--keys", file)
+        assert done.exit_code == 0
+        assert (f"mode {mode:04o}" in done.stderr) is (arguments[0] == "add")
+    assert stat.S_IMODE(file.stat().st_mode) == mode & 0o640
+    assert [key.name for key in KeyFile(file).read()] == ["two"]
+
+
+def test_key_file_that_anybody_may_write_proves_nothing(keys, ring):
+    """Nobody is let in by it, and nothing is added to what others may have put there."""
+    text, _ = keys.add("one", [Scope.ADMIN])
+    keys.path.chmod(0o666)
+    for use in (keys.read, lambda: keys.add("two", []), lambda: ring.find(text)):
+        with pytest.raises(KeyFileError, match=r"Anybody may write.*chmod 600 .*keys\.json"):
+            use()
+    assert run("add", "two", "--scope", "WRITE", "--keys", keys.path).exit_code
+    with pytest.raises(KeyFileError, match="Anybody may write"):
+        authenticator(load_settings({"keys": keys.path}))
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, 0), (0o640, 0), (0o644, 1), (0o660, 1)])
+def test_server_warns_of_a_key_file_that_others_can_read(keys, mode, warned):
+    """At its start, with the remedy; keys go on to work."""
+    text, _ = keys.add("one", [])
+    keys.path.chmod(mode)
+    with capture_logs() as logs:
+        made = authenticator(load_settings({"keys": keys.path}))
+    assert len(logs) == warned
+    assert all(f"{mode:04o}" in log["reason"] and "chmod 600" in log["remedy"] for log in logs)
+    assert made.keys.find(text)
+
+
+def test_key_file_behind_a_link_stays_there(tmp_path, keys):
+    """The link leads to the new keys, and is still a link."""
+    link = tmp_path / "link.json"
+    keys.add("one", [])
+    link.symlink_to(keys.path)
+    KeyFile(link).add("two", [])
+    assert link.is_symlink()
+    assert [key.name for key in keys.read()] == ["one", "two"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_key_file_keeps_its_owner(keys):
+    """Keys that root makes for a server are readable by the server's user."""
+    keys.add("one", [])
+    os.chown(keys.path, 12_345, 12_346)
+    keys.add("two", [])
+    found = keys.path.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12_345, 12_346, 0o600)
+
+
+def test_keys_differ(keys):
+    """No two are alike in any part."""
+    parts = [keys.add(f"key{number}", [])[0].split("_", 2)[1:] for number in range(20)]
+    assert len({part for pair in parts for part in pair}) == 40
+
+
+@given(st.data())
+def test_key_with_anything_changed_is_not_found(tmp_path_factory, data):
+    """One other character anywhere, one more or one less: nobody."""
+    keys = KeyFile(tmp_path_factory.mktemp("keys") / "keys.json")
+    text, _ = keys.add("newsroom", [Scope.WRITE])
+    place = data.draw(st.integers(0, len(text)))
+    inserted = data.draw(st.sampled_from(["", "a", "_", " ", "é", "\0"]))
+    changed = text[:place] + inserted + text[place + data.draw(st.integers(0, 2)) :]
+    found = KeyRing(keys).find(changed)
+    assert (found is not None) is (changed == text)
+
+
+def test_key_is_not_opened_by_the_secret_of_another(keys, ring):
+    """The id of one with the secret of the other is neither."""
+    (one, _), (two, _) = keys.add("one", [Scope.ADMIN]), keys.add("two", [])
+    assert ring.find("_".join([*one.split("_")[:2], two.split("_", 2)[2]])) is None
+
+
+def test_key_that_has_expired_is_not_found(keys, ring):
+    """From its moment on, without anybody doing anything."""
+    over, _ = keys.add("over", [Scope.ADMIN], datetime.now(UTC))
+    text, _ = keys.add("running", [Scope.ADMIN], TOMORROW)
+    assert ring.find(over) is None
+    assert ring.find(text)
+
+
+def test_key_that_is_revoked_is_not_found(keys, ring):
+    """A server that runs notices, and the others keep working."""
+    (one, _), (two, _) = keys.add("one", []), keys.add("two", [])
+    assert ring.find(one)
+    keys.revoke("one")
+    assert ring.find(one) is None
+    assert ring.find(two)
+
+
+def test_key_file_is_looked_at_now_and_then_only(keys):
+    """Within the interval a change may go unnoticed: a request costs no look at the disk."""
+    one, _ = keys.add("one", [])
+    ring = KeyRing(keys)
+    assert ring.find(one)
+    keys.revoke("one")
+    assert ring.find(one)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-x", "x" * 65, "é", "jwt:x", "a\n"])
+def test_key_name_that_logs_could_not_tell_is_refused(keys, name):
+    """Letters, digits and a few signs; the message says so."""
+    with pytest.raises(KeyFileError, match="up to 64 letters"):
+        keys.add(name, [])
+    assert not keys.path.exists() or keys.read() == ()
+
+
+def test_key_name_is_given_once(keys):
+    """Otherwise nobody would know which one is revoked."""
+    keys.add("one", [])
+    with pytest.raises(KeyFileError, match="newsgraph keys revoke one"):
+        keys.add("one", [])
+    assert len(keys.read()) == 1
+
+
+def test_key_that_is_not_there_cannot_be_revoked(keys):
+    """The message names those that are."""
+    keys.add("one", [])
+    with pytest.raises(KeyFileError, match=r"no key named two.*It has: one"):
+        keys.revoke("two")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"keys": [{}]}', '{"keys": [], "version": 2}', "\0"]
+)
+def test_key_file_that_is_none_is_named(keys, ring, content):
+    """Nobody is let in by a file that cannot be understood, and nothing overwrites it."""
+    keys.path.write_text(content)
+    for use in (
+        keys.read,
+        lambda: keys.add("one", []),
+        lambda: ring.find("ng_" + "0" * 12 + "_" + "a" * 43),
+    ):
+        with pytest.raises(KeyFileError, match=r"keys\.json is no file of keys"):
+            use()
+    assert keys.path.read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("1d", datetime(2026, 6, 2, 12, tzinfo=UTC)),
+        ("90d", datetime(2026, 8, 30, 12, tzinfo=UTC)),
+        ("2027-01-01", datetime(2027, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_expiry_is_a_number_of_days_or_a_date(text, moment):
+    """Days count from now; a date is over when it begins, in UTC."""
+    assert expiry(text, NOW) == moment
+
+
+@pytest.mark.parametrize("text", ["", "0d", "-1d", "1.5d", "90", "soon", "2026-13-01", "99999d99"])
+def test_expiry_that_cannot_be_read_is_refused(text):
+    """The message shows how to write it."""
+    with pytest.raises(KeyFileError, match="such as 90d"):
+        expiry(text, NOW)
+
+
+def test_expiry_in_the_past_is_refused():
+    """Such a key would never work."""
+    with pytest.raises(KeyFileError, match="is over"):
+        expiry("2026-06-01", NOW)
+
+
+def run(*arguments):
+    """What the command line prints, and its exit code."""
+    return CliRunner().invoke(app, ["keys", *map(str, arguments)])
+
+
+def test_command_line_shows_a_key_once(tmp_path):
+    """`add` prints it, `list` does not, and `revoke` ends it."""
+    place = ("--keys", tmp_path / "keys.json")
+    added = run("add", "ed", "--scope", "WRITE", "--expires", "90d", *place)
+    text = added.stdout.split()[0]
+    assert KeyRing(KeyFile(tmp_path / "keys.json")).find(text)
+    for listed in (run("list", *place), run("list", "--json", *place)):
+        assert "ed" in listed.stdout
+        assert text[-4:] in listed.stdout
+        assert text not in listed.output
+    [row] = json.loads(listed.stdout)
+    assert (row["name"], row["scopes"], row["expired"]) == ("ed", ["WRITE"], False)
+    assert run("revoke", "ed", *place).exit_code == 0
+    assert json.loads(run("list", "--json", *place).stdout) == []
+
+
+def test_command_line_keeps_keys_beside_the_store(tmp_path):
+    """Without `--keys` they are in the store's folder, where the server looks."""
+    run("add", "ed", "--scope", "WRITE", "--store", tmp_path / "store.json")
+    assert [key.name for key in KeyFile(tmp_path / "keys.json").read()] == ["ed"]

@@ -1,0 +1,485 @@
+"""The command line, in this process; `test_serving.py` starts real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import structlog
+from msgspec.structs import replace
+
+from gql.cli import main
+from gql.settings import PREFIX, Settings, flag, variable
+from store import DocumentWriter, TinyDBRepository
+from store.filesystem.atomic_file import signature
+from tests.conftest import SEEDS
+from tests.support.graph_client import SCHEMA
+from tests.support.processes import ROOT, environment
+from tests.support.writing_fixture import document
+
+COMMANDS = "serve load check export backup restore query schema stats config".split()
+QUERY = "{ articles(first: 1) { totalCount } }"
+BAD = """---
+title: A
+publishedDateTime: 2026-13-06
+provider: {name: A, domain: a.example}
+---
+"""
+
+
+class Outcome(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def own_world(tmp_path, monkeypatch):
+    """A working directory, an environment and a logging of its own."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def newsgraph(monkeypatch, capsys):
+    """Runs `newsgraph` with arguments."""
+
+    def run(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["newsgraph", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Outcome(int(ended.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def store(newsgraph, tmp_path):
+    """A store that holds the seeds."""
+    assert newsgraph("load", str(SEEDS), "--store", "store.json").code == 0
+    return tmp_path / "store.json"
+
+
+@pytest.fixture
+def bad_folder(tmp_path):
+    """A folder with a good document, one that warns and a bad one."""
+    folder = tmp_path / "bad [folder]"
+    folder.mkdir()
+    good = BAD.replace("-13-", "-12-")
+    (folder / "good.md").write_text(good)
+    (folder / "warns.md").write_text(good.replace("title: A", "title: B\nwebUrl: nope"))
+    (folder / "bad.md").write_text(BAD.replace("title: A", "title: '[red]A'"))
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_a_command_is_for_and_shows_examples(newsgraph, command):
+    """Each command has a sentence, and an example that begins like what one would type."""
+    code, out, _ = newsgraph(command, "--help")
+    assert code == 0
+    text = out.partition("Options")[0]
+    assert re.search(rf"^ Examples\s+(\w+=\w+ )?newsgraph {command}\b", text, re.MULTILINE)
+    assert re.search(r"^ [A-Z].+[.:]", text, re.MULTILINE)
+
+
+def test_help_of_all_names_every_command_and_the_exit_codes(newsgraph):
+    """Whoever types the bare name finds the way."""
+    code, out, _ = newsgraph("--help")
+    assert code == 0
+    assert [line for line in COMMANDS if not re.search(rf"^│ {line} ", out, re.MULTILINE)] == []
+    assert "Exit codes: 0 all is well; 1 documents have errors" in out
+
+
+def test_version_is_that_of_the_package(newsgraph):
+    """What to name in a report of a fault, in one line."""
+    assert newsgraph("--version") == (0, f"newsgraph {metadata.version('newsgraph')}\n", "")
+
+
+def test_help_of_serve_has_a_flag_for_every_setting(newsgraph):
+    """Flags are named as their variables, and both are shown; DIR is the folder."""
+    out = newsgraph("serve", "--help").out
+    for name in Settings.model_fields:
+        if name != "folder":
+            assert flag(name) in out
+            assert variable(name)[:20] in out
+    assert "DIR" in out
+
+
+def test_load_says_what_it_did_and_reads_only_what_changed(newsgraph, store):
+    """Two lines for people, JSON for machines."""
+    first = newsgraph("load", str(SEEDS), "--store", str(store))
+    assert first.code == 0
+    assert re.match(
+        r"Loaded +40 articles from .*\(0 files read, 57 unchanged, 0 removed, ", first.out
+    )
+    assert "Problems  4 warnings, 1 note (newsgraph check" in first.out
+    report = json.loads(newsgraph("load", str(SEEDS), "--store", str(store), "--json").out)
+    assert (report["articles"], report["read"], report["unchanged"]) == (40, 0, 57)
+    assert report["diagnostics"] == {"WARNING": 4, "INFO": 1}
+
+
+def test_load_names_files_that_a_mutation_stands_against(newsgraph, bad_folder):
+    """What mutations changed stays, with a warning that says how to take the file, until that."""
+    arguments = ("load", str(bad_folder), "--store", "store.json")
+    newsgraph(*arguments)
+
+    async def mutate() -> None:
+        repository = TinyDBRepository.open("store.json")
+        await DocumentWriter(repository).put({"heat": 77}, slug="2026-12-06-a")
+        await repository.close()
+
+    asyncio.run(mutate())
+    kept = newsgraph(*arguments)
+    assert kept.code == 0
+    assert "good.md was not taken" in kept.err
+    assert "--overwrite" in kept.err
+    taken = newsgraph(*arguments, "--overwrite")
+    assert "good.md was taken in place of what a mutation had changed" in taken.err
+    assert newsgraph(*arguments).err == ""
+
+
+def test_load_takes_what_is_good_of_a_bad_folder(newsgraph, bad_folder):
+    """A bad document does not stop it, and is counted."""
+    code, out, _ = newsgraph("load", str(bad_folder))
+    assert code == 0
+    assert "Loaded    2 articles" in out
+    assert "1 error, 1 warning" in out
+    assert str(bad_folder) in out.replace("\n", "")
+
+
+@pytest.mark.parametrize("command", ["load", "check"])
+def test_folder_without_documents_gets_a_word_on_what_is_taken(newsgraph, command):
+    """Whoever named the wrong folder, or has other files, learns it; the endings are listed."""
+    Path("photos").mkdir()
+    Path("photos/harbour.jpg").write_bytes(b"")
+    code, out, err = newsgraph(command, "photos")
+    assert (code, err) == (0, "")
+    assert "0 articles" in out
+    assert "No document was found there." in out
+    assert ".md .markdown .html .txt .yaml .yml" in out
+
+
+@pytest.mark.parametrize("command", ["load", "check"])
+def test_folder_with_documents_gets_no_such_word(newsgraph, bad_folder, command):
+    """Bad documents are documents, and have told what is wrong with them."""
+    for good in bad_folder.glob("[gw]*.md"):
+        good.unlink()
+    out = newsgraph(command, str(bad_folder)).out
+    assert "0 articles" in out
+    assert "No document" not in out
+
+
+@pytest.mark.parametrize("files", [{}, {"a.md": "no front matter"}], ids=["empty", "all wrong"])
+def test_load_of_a_folder_without_articles_leaves_an_empty_store(newsgraph, files):
+    """What comes after it (queries, servers) finds a store, and no advice to load."""
+    Path("news").mkdir()
+    for name, text in files.items():
+        Path("news", name).write_text(text)
+    assert newsgraph("load", "news", "--store", "s.json").code == 0
+    made = signature(Path("s.json"))
+    assert newsgraph("load", "news", "--store", "s.json").code == 0
+    assert signature(Path("s.json")) == made
+    code, out, err = newsgraph("query", QUERY, "--store", "s.json")
+    assert (code, out, err) == (0, '{"data":{"articles":{"totalCount":0}}}\n', "")
+    Path("news", "b.md").write_text(document())
+    assert "Loaded    1 article" in newsgraph("load", "news", "--store", "s.json").out
+
+
+def test_load_keeps_its_store_out_of_version_control(newsgraph, bad_folder):
+    """The store lies in the folder of documents, with a .gitignore beside it."""
+    newsgraph("load", str(bad_folder))
+    own = bad_folder / ".newsgraph"
+    assert (own / "store.json").exists()
+    assert (own / ".gitignore").read_text() == "*\n"
+
+
+def test_check_prints_problems_as_compilers_do(newsgraph, bad_folder):
+    """`path:line: severity: message [CODE]`, the remedy below, a sum at the end, exit code 1."""
+    code, out, _ = newsgraph("check", str(bad_folder))
+    assert code == 1
+    assert out == (
+        "bad.md:3: error: `publishedDateTime` is not a date that exists: '2026-13-06'. [BAD_DATE]\n"
+        "  remedy: Write it like 2020-06-11T17:30:00Z.\n"
+        "warns.md:3: warning: `webUrl` is not a web address: 'nope'; "
+        "the value is kept in `metadata`. [BAD_URL]\n"
+        "  remedy: Write the whole address, from http:// or https:// on.\n"
+        f"2 articles in {bad_folder}, problems: 1 error, 1 warning\n"
+    )
+
+
+def test_check_prints_problems_as_json(newsgraph, bad_folder):
+    """The same for machines."""
+    code, out, _ = newsgraph("check", str(bad_folder), "--json")
+    assert code == 1
+    answer = json.loads(out)
+    assert (answer["articles"], answer["files"]) == (2, 3)
+    assert [(d["path"], d["line"], d["severity"], d["code"]) for d in answer["diagnostics"]] == [
+        ("bad.md", 3, "ERROR", "BAD_DATE"),
+        ("warns.md", 3, "WARNING", "BAD_URL"),
+    ]
+
+
+def test_check_of_the_seeds_finds_no_error_and_leaves_nothing_behind(newsgraph, tmp_path):
+    """Warnings alone are exit code 0; checking writes no store."""
+    served = shutil.ignore_patterns(".newsgraph")  # where the seeds were served from the checkout
+    shutil.copytree(SEEDS, tmp_path / "news", ignore=served)
+    code, out, _ = newsgraph("check", "news")
+    assert code == 0
+    assert out.endswith("40 articles in news, problems: 4 warnings, 1 note\n")
+    assert not (tmp_path / "news" / ".newsgraph").exists()
+
+
+def test_export_loads_back_to_the_same_documents(newsgraph, store):
+    """Everything goes out, drafts too, and comes back as it was."""
+    assert "Wrote 56 files to out" in newsgraph("export", "out", "--store", str(store)).out
+    assert newsgraph("load", "out", "--store", "again.json").code == 0
+
+    def documents(path: Path) -> list[Any]:
+        snapshot = asyncio.run(TinyDBRepository.open(path).snapshot())
+        articles = [replace(a, revision=0) for a in snapshot.articles.values()]
+        named: list[Any] = [*articles, *snapshot.definitions]
+        return sorted(named, key=lambda each: (type(each).__name__, each.slug))
+
+    assert documents(Path("again.json")) == documents(store)
+
+
+def test_export_into_a_folder_with_files_wants_force(newsgraph, store):
+    """It does not overwrite by accident, and says how to on purpose."""
+    Path("out").mkdir()
+    Path("out/mine.md").write_text("mine")
+    code, out, err = newsgraph("export", "out", "--store", str(store))
+    assert (code, out) == (2, "")
+    assert "The folder out is not empty." in err
+    assert "--force" in err
+    assert [path.name for path in Path("out").iterdir()] == ["mine.md"]
+    assert newsgraph("export", "out", "--store", str(store), "--force").code == 0
+
+
+def test_query_prints_the_answer(newsgraph, store):
+    """One line of JSON in a pipe."""
+    code, out, err = newsgraph("query", QUERY, "--store", str(store))
+    assert (code, out, err) == (0, '{"data":{"articles":{"totalCount":35}}}\n', "")
+
+
+def test_query_takes_variables_an_operation_and_standard_input(newsgraph, store, monkeypatch):
+    """As over HTTP, and from a file."""
+    text = f"query A {QUERY} query B($n: Int) {{ articles(first: $n) {{ nodes {{ id }} }} }}"
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    options = ["--operation", "B", "--variables", '{"n": 2}', "--store", str(store)]
+    code, out, _ = newsgraph("query", "-", *options)
+    assert code == 0
+    assert len(json.loads(out)["data"]["articles"]["nodes"]) == 2
+
+
+def test_query_shows_drafts_when_told_to(newsgraph, store):
+    """By default it sees what the public sees."""
+    code, out, _ = newsgraph("query", QUERY, "--drafts", "--store", str(store))
+    assert (code, json.loads(out)["data"]["articles"]["totalCount"]) == (0, 40)
+
+
+def test_query_with_errors_prints_them_and_exits_1(newsgraph, store):
+    """The answer is printed as over HTTP."""
+    code, out, _ = newsgraph(
+        "query", "{ articles(first: -1) { totalCount } }", "--store", str(store)
+    )
+    assert code == 1
+    assert json.loads(out)["errors"][0]["extensions"]["code"] == "BAD_PAGE_SIZE"
+
+
+@pytest.mark.parametrize("variables", ["{", "[1]", "1"])
+def test_query_with_unusable_variables_says_so(newsgraph, store, variables):
+    """Wrong usage is exit code 2, with one line that says what is wanted."""
+    code, out, err = newsgraph("query", QUERY, "--variables", variables, "--store", str(store))
+    assert (code, out) == (2, "")
+    assert "--variables is not" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_schema_prints_the_schema(newsgraph):
+    """What is committed as schema.graphql."""
+    assert newsgraph("schema") == (0, f"{SCHEMA}\n", "")
+
+
+def test_stats_count_what_is_in_the_store(newsgraph, store):
+    """Four lines for people, JSON for machines."""
+    code, out, _ = newsgraph("stats", "--store", str(store))
+    assert code == 0
+    assert "40 articles (5 drafts among them), 16 providers, 18 topics" in out
+    numbers = json.loads(newsgraph("stats", "--store", str(store), "--json").out)
+    assert numbers == {
+        "store": str(store),
+        "sizeBytes": store.stat().st_size,
+        "revision": 40,
+        "articles": 40,
+        "drafts": 5,
+        "providers": 16,
+        "topics": 18,
+        "errors": 0,
+        "warnings": 4,
+        "infos": 1,
+    }
+
+
+def test_config_shows_each_setting_and_where_it_comes_from(newsgraph, monkeypatch):
+    """A table for people, JSON for machines."""
+    monkeypatch.setenv("NEWSGRAPH_PORT", "8123")
+    Path(".env").write_text("NEWSGRAPH_WORKERS=3\n")
+    out = newsgraph("config").out
+    assert re.search(r"^NEWSGRAPH_PORT +8123 +environment", out, re.MULTILINE)
+    assert re.search(r"^NEWSGRAPH_WORKERS +3 +\.env", out, re.MULTILINE)
+    assert re.search(r"^NEWSGRAPH_HOST +127\.0\.0\.1 +default", out, re.MULTILINE)
+    values = json.loads(newsgraph("config", "--json").out)
+    assert values["port"] == {"value": 8123, "origin": "environment NEWSGRAPH_PORT"}
+    assert values.keys() == Settings.model_fields.keys()
+
+
+def test_misspelt_key_of_the_settings_file_stops_the_command(newsgraph):
+    """Wrong settings are exit code 2, with the place and the nearest name."""
+    Path("newsgraph.toml").write_text('store = "s.json"\nprot = 8001\n')
+    told = "error: newsgraph.toml:2: there is no setting 'prot'. Did you mean port?\n"
+    assert newsgraph("stats") == (2, "", told)
+
+
+def test_misspelt_variable_is_a_warning(newsgraph, store, monkeypatch):
+    """Another program may use the prefix, so the command does its work; its output stays clean."""
+    monkeypatch.setenv("NEWSGRAPH_DRAFT", "true")
+    code, out, err = newsgraph("query", QUERY, "--store", str(store))
+    assert (code, out) == (0, '{"data":{"articles":{"totalCount":35}}}\n')
+    assert err == (
+        "warning: There is no setting NEWSGRAPH_DRAFT; it is ignored. "
+        "Did you mean NEWSGRAPH_DRAFTS?\n"
+    )
+
+
+@pytest.mark.parametrize("command", [["stats"], ["query", QUERY], ["export", "out"], ["serve"]])
+def test_command_without_a_store_says_how_to_make_one(newsgraph, command):
+    """Exit code 3, one line, and nothing is made."""
+    code, _, err = newsgraph(*command, "--store", "none.json")
+    assert code == 3
+    assert err == (
+        "error: There is no store at none.json. "
+        "Make one with: newsgraph load DIR --store none.json\n"
+    )
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"articles": 1}'])
+def test_command_on_what_is_no_store_says_so(newsgraph, text):
+    """Exit code 3; the file is named and left as it was."""
+    Path("broken.json").write_text(text)
+    code, out, err = newsgraph("stats", "--store", "broken.json")
+    assert (code, out) == (3, "")
+    assert "broken.json cannot be read" in err
+    assert Path("broken.json").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nonsense"], "No such command"),
+        (["load"], "Missing argument 'DIR'"),
+        (["load", "nowhere"], "does not exist"),
+        (["stats", "--nonsense"], "No such option"),
+        (["export", __file__], "is a file"),
+        (["serve", "--port", "70000"], "port (NEWSGRAPH_PORT, --port) is 70000"),
+        (["serve", "--page-size", "200"], "page_size (200) is more than max_page_size (100)"),
+        (["serve", "--drafts", "--host", "0.0.0.0"], "drafts are shown on this machine only"),  # noqa: S104
+    ],
+)
+def test_wrong_usage_exits_2_and_says_what_is_wrong(newsgraph, arguments, told):
+    """On standard error, without a traceback."""
+    code, out, err = newsgraph(*arguments)
+    assert (code, out) == (2, "")
+    assert told in re.sub(r"[│\s]+", " ", err)
+
+
+def test_module_is_the_command():
+    """`python -m gql` is `newsgraph`, and passes its exit code on."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gql", "stats", "--store", "none.json"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("error: There is no store")
+
+
+def test_command_beside_the_other_gql_says_that_they_cannot_share(tmp_path):
+    """PyPI's client library of the same name in one environment: a plain word at the start."""
+    other = tmp_path / "site" / "gql-4.0.0.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: gql\nVersion: 4.0.0\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "gql", "schema"],
+        env=environment(PYTHONPATH=f"{ROOT}:{other.parent}"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Give newsgraph an environment of its own" in done.stderr
+
+
+# --- damaged stores, backups ---
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["stats"], ["query", QUERY], ["export", "out"], ["backup", "b"], ["serve"], ["load", "."]],
+)
+def test_every_command_refuses_a_damaged_store(newsgraph, store, command):
+    """Exit code 3, and the way out; nothing is changed."""
+    text = store.read_bytes().replace(b"articles", b"articled", 1)
+    store.write_bytes(text)
+    code, _, err = newsgraph(*command, "--store", "store.json")
+    assert (code, "--accept-loss" in err, "newsgraph restore FILE" in err) == (3, True, True)
+    assert store.read_bytes() == text
+
+
+def test_loss_that_is_accepted_is_told_and_made_good_from_the_folder(newsgraph, store):
+    """`load DIR --accept-loss` reads again what the store has lost."""
+    articles = json.loads(newsgraph("stats", "--store", "store.json", "--json").out)["articles"]
+    store.write_text("{}")
+    code, out, err = newsgraph("load", str(SEEDS), "--store", "store.json", "--accept-loss")
+    assert code == 0
+    assert "loss_accepted" in out + err
+    found = json.loads(newsgraph("stats", "--store", "store.json", "--json").out)["articles"]
+    assert found == articles
+
+
+def test_backup_is_restored(newsgraph, store):
+    """There and back, with exit code 2 where a file is in the way and 3 where there is none."""
+    assert newsgraph("backup", "b.json", "--store", "store.json").code == 0
+    assert newsgraph("backup", "b.json", "--store", "store.json").code == 2
+    assert newsgraph("backup", "b.json", "--force", "--store", "store.json").code == 0
+    before = newsgraph("stats", "--store", "store.json", "--json").out
+    store.unlink()
+    assert newsgraph("restore", "none.json", "--store", "store.json").code == 3
+    assert newsgraph("restore", "b.json", "--store", "store.json").code == 0
+    after = newsgraph("stats", "--store", "store.json", "--json").out
+    assert {**json.loads(after), "sizeBytes": 0} == {**json.loads(before), "sizeBytes": 0}

@@ -1,0 +1,121 @@
+"""Every field that can be queried runs compiled, but for a few by name.
+
+A field that loads documents without a `Link` gives the right answer, a hundred times slower, and no
+other test would tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from graphql import (
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    get_named_type,
+    is_leaf_type,
+)
+
+from gql.identity.viewer import Scope, Viewer
+from tests.support.differential import STORY, ExecutorPair, ask
+from tests.support.graph_client import SCHEMA
+
+NOT_COMPILED = {"Query.changes", "Query.diagnostics"}
+"""Fields that few clients ask for, and seldom; with all that is reached through them alone."""
+
+VALUES: dict[str, Any] = {
+    "ArticleBy!": {"slug": STORY.slug},
+    "ProviderBy!": {"domain": STORY.provider.domain},
+    "TopicBy!": {"slug": "tides"},
+    "ID!": STORY.id,
+    "[ID!]!": [STORY.id],
+}
+"""Values for the required arguments, by type."""
+
+EVERYBODY = Viewer(frozenset(Scope))
+GRAPHQL = SCHEMA._schema
+Composite = GraphQLObjectType | GraphQLInterfaceType
+
+
+class Path(NamedTuple):
+    """A way from the root to a selection.
+
+    Attributes:
+        opening: The text before the selection.
+        closing: The text after it.
+        variables: The declarations of the variables in the text, and their values.
+    """
+
+    opening: str
+    closing: str
+    variables: dict[str, tuple[str, Any]]
+
+    def below(self, name: str, field: GraphQLField) -> Path:
+        """The path through a field of the selection, with variables for all arguments of it."""
+        variables, given = dict(self.variables), []
+        for argument_name, argument in field.args.items():
+            variable = f"v{len(variables)}"
+            type = str(argument.type)
+            value = VALUES[type] if isinstance(argument.type, GraphQLNonNull) else None
+            variables[variable] = type, value
+            given.append(f"{argument_name}: ${variable}")
+        arguments = f"({', '.join(given)})" if given else ""
+        return Path(f"{self.opening} {name}{arguments} {{", f"}} {self.closing}", variables)
+
+    def asks(self, selection: str) -> tuple[str, dict[str, Any]]:
+        """The document that asks for a selection there, and its variables."""
+        declared = ", ".join(f"${name}: {type}" for name, (type, _) in self.variables.items())
+        head = f"query ({declared})" if declared else "query"
+        values = {name: value for name, (_, value) in self.variables.items() if value is not None}
+        return f"{head} {{ {self.opening} {selection} {self.closing} }}", values
+
+
+def fields() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each field of each type that the root leads to: its name, a document that asks for it and
+    the document's variables.
+    """
+    paths: dict[str, Path] = {"Query": Path("", "", {})}
+    waiting = ["Query"]
+    while waiting:
+        type: Any = GRAPHQL.type_map[waiting.pop(0)]
+        path = paths[type.name]
+        for name, field in type.fields.items():
+            below, inner = path.below(name, field), get_named_type(field.type)
+            is_leaf = is_leaf_type(inner)
+            opening = below.opening.removesuffix("{") if is_leaf else below.opening
+            closing = path.closing if is_leaf else below.closing
+            selection = "" if is_leaf else "__typename"
+            document = Path(opening, closing, below.variables).asks(selection)
+            yield f"{type.name}.{name}", *document
+            leads_on = f"{type.name}.{name}" not in NOT_COMPILED and inner.name not in paths
+            if leads_on and isinstance(inner, Composite):
+                paths[inner.name] = below
+                waiting.append(inner.name)
+
+
+FIELDS = {name: (text, variables) for name, text, variables in fields()}
+
+
+@pytest.fixture(scope="module")
+def ways() -> ExecutorPair:
+    """Both executors."""
+    return ExecutorPair()
+
+
+@pytest.mark.parametrize("field", sorted(FIELDS))
+def test_field_runs_compiled(ways, field):
+    """Asked for with all of its arguments, by those who may see everything."""
+    text, variables = FIELDS[field]
+    asked = ask(text, variables, viewer=EVERYBODY, ways=ways)
+    assert asked.compiled is (field not in NOT_COMPILED), text
+    assert "errors" not in asked.answer or field in NOT_COMPILED
+
+
+def test_fields_of_all_types_are_walked():
+    """The types of the graph are reached, so that their fields are tested above."""
+    walked = {name.partition(".")[0] for name in FIELDS}
+    assert walked >= {"Article", "ArticleEdge", "Provider", "Topic", "RelatedArticle", "Image"}
+    assert FIELDS.keys() >= NOT_COMPILED

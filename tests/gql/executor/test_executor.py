@@ -1,0 +1,227 @@
+"""Compiled execution answers as graphql-core does, whatever is asked.
+
+Every answer here is made both ways and compared byte for byte (`differential.ExecutorPair`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from itertools import product
+
+import pytest
+
+from gql.identity.viewer import PREVIEW, PUBLIC, Scope, Viewer
+from gql.schema import PageSizes
+from store.names import provider_id, topic_id
+from tests.support.differential import OTHER, STORY, ExecutorPair, ask, play
+from tests.support.random_sessions import random_session
+from tests.support.repository_contract import an_article
+from tests.support.request_kinds import Coverage
+
+REQUESTS = 4_000
+
+
+# graphql-core lets go of what it need not finish once a field's error has emptied the answer.
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+def test_both_ways_answer_alike_in_random_sessions():
+    """Requests of all kinds, viewers and writes in between; nearly all valid ones ran compiled."""
+    coverage, number = Coverage(), 0
+    while coverage.asked[Coverage.TOTAL] < REQUESTS:
+        try:
+            coverage.add(asyncio.run(play(random_session(number))))
+        except Exception as error:
+            again = f"python -m tests.stress.fuzz_executor --session {number}"
+            raise AssertionError(f"The ways differ. See: {again}") from error
+        number += 1
+    gc.collect()  # what was let go of is this test's, not the next one's
+    assert not coverage.missing(least=5)
+    valid, compiled = coverage.valid[Coverage.TOTAL], coverage.compiled[Coverage.TOTAL]
+    assert valid >= REQUESTS * 0.6
+    assert compiled >= valid * 0.95
+
+
+def test_date_time_and_enum_arguments_mean_the_same_from_variables_and_literals():
+    """Custom scalars and enums are read by the reference's own coercion."""
+    query = """query ($from: DateTime, $order: [ArticleOrder!]) {
+      a: articles(filter: {publishedDateTime: {gte: $from}}, orderBy: $order) { nodes { slug } }
+      b: articles(filter: {publishedDateTime: {gte: "2026-01-01T22:00:00-02:00"}},
+                  orderBy: {field: HEAT}) { nodes { slug } } }"""
+    asked = ask(query, {"from": "2026-01-02", "order": [{"field": "HEAT", "direction": "DESC"}]})
+    assert asked.data["a"] == asked.data["b"] == {"nodes": [{"slug": OTHER.slug}]}
+    assert (
+        ask(query, {"order": [{"field": "heat"}]}).error["extensions"]["code"] == "BAD_USER_INPUT"
+    )
+
+
+def test_fields_that_come_twice_are_merged():
+    """Selections of one key are united, in the order in which its fields first come."""
+    query = """{ article(by: {slug: "2026-01-01-story"}) {
+        slug related { title } ...F related { article { slug } } provider { name } ... { slug } }
+      article(by: {slug: "2026-01-01-story"}) { provider { __typename domain } } }
+      fragment F on Article { related { title quality } provider { domain } }"""
+    article = ask(query).data["article"]
+    assert list(article) == ["slug", "related", "provider"]
+    assert article["related"] == [
+        {"title": "Related", "quality": None, "article": {"slug": OTHER.slug}}
+    ]
+    assert list(article["provider"]) == ["domain", "name", "__typename"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "count"), [({}, 1), ({"first": None}, 2), ({"first": 2}, 2), ({"first": 0}, 0)]
+)
+def test_variable_absent_null_and_given_differ(sent, count):
+    """A default is for what is not sent; null is sent, and asks for the field's own default."""
+    query = "query ($first: Int = 1) { articles(first: $first) { nodes { id } } }"
+    assert len(ask(query, sent).data["articles"]["nodes"]) == count
+
+
+def test_variables_that_python_takes_for_equal_differ():
+    """1, 1.0, true and "1" are told apart though they came to one plan in turn."""
+    ways = ExecutorPair()
+    query = "query ($first: Int) { articles(first: $first) { nodes { id } } }"
+    for sent, is_valid in [(1, True), (True, False), (1.0, True), ("1", False), (1, True)]:
+        assert ("errors" not in ask(query, {"first": sent}, ways=ways).answer) is is_valid
+    query = "query ($cached: Boolean) { articles { nodes { images(isCached: $cached) { url } } } }"
+    for flag, is_valid in [(0, False), (False, True), (None, True), (True, True), (1.0, False)]:
+        assert ("errors" not in ask(query, {"cached": flag}, ways=ways).answer) is is_valid
+
+
+def test_arguments_inside_a_document_keep_results_apart():
+    """One article's images for one width are not those for another."""
+    ways = ExecutorPair()
+    query = "query ($w: Int) { articles(last: 1) { nodes { image(width: $w) { width } } } }"
+    for sent, width in [({"w": 150}, 200), ({"w": 50}, 100), ({}, 100), ({"w": 150}, 200)]:
+        [node] = ask(query, sent, ways=ways).data["articles"]["nodes"]
+        assert node["image"]["width"] == width
+
+
+@pytest.mark.parametrize("type", ["String", "String!"])
+def test_texts_in_arguments_are_those_of_each_request(type):
+    """Texts are not coerced anew; one in two arguments, or in a filter too, is right in each."""
+    ways, cursors = ExecutorPair(), cursors_of(ExecutorPair())
+    query = f"""query ($a: {type}, $b: String, $n: Int) {{
+      articles(after: $a, before: $a, first: $n) {{ nodes {{ id }} }}
+      more: articles(after: $b, filter: {{slug: {{ne: $b}}}}) {{ totalCount }}
+      again: articles(after: $b, last: $n) {{ nodes {{ id }} }}
+    }}"""
+    for a, b in [*product(cursors, repeat=2), (None, cursors[0]), ("x", None), (cursors[1], 5)]:
+        for n in (1, None):
+            ask(query, {"a": a, "b": b, "n": n}, ways=ways)
+
+
+def cursors_of(ways: ExecutorPair) -> list[str]:
+    """The cursors of all articles."""
+    edges = ask("{ articles { edges { cursor } } }", ways=ways).data["articles"]["edges"]
+    return [edge["cursor"] for edge in edges]
+
+
+def test_variables_are_read_as_they_are_when_sent():
+    """A client in this process that goes on to change a list it sent gets what it then asks."""
+    ways, slugs = ExecutorPair(), [STORY.slug]
+    query = "query ($f: ArticleFilter) { articles(filter: $f) { nodes { slug } } }"
+    for count in (1, 2):
+        nodes = ask(query, {"f": {"slug": {"in": slugs}}}, ways=ways).data["articles"]["nodes"]
+        assert len(nodes) == count
+        slugs.append(OTHER.slug)
+
+
+def test_skip_and_include_hold_on_fields_and_fragments():
+    """Each outcome of the directives has a plan of its own."""
+    query = """query ($skip: Boolean!, $include: Boolean = true) {
+      article(by: {slug: "2026-01-01-story"}) {
+        ...F @skip(if: $skip) ... on Node @include(if: $include) { id }
+        title @skip(if: $include) @include(if: $skip) } }
+      fragment F on Article { slug }"""
+    ways = ExecutorPair()
+    for skip, include in product([True, False], [True, False, True]):
+        expected = {"slug": not skip, "id": include, "title": skip and not include}
+        asked = ask(query, {"skip": skip, "include": include}, ways=ways)
+        shown = [name for name, is_shown in expected.items() if is_shown]
+        assert list(asked.data["article"]) == shown
+
+
+def test_variable_of_a_field_that_is_left_out_has_to_fit():
+    """The request is wrong though nobody would look at the variable."""
+    query = """query ($skip: Boolean!, $first: Int) {
+      __typename articles(first: $first) @skip(if: $skip) { totalCount } }"""
+    ways = ExecutorPair()
+    for first, is_valid in [(1, True), ("1", False), (1, True)]:
+        answer = ask(query, {"skip": True, "first": first}, ways=ways).answer
+        assert ("errors" not in answer) is is_valid
+
+
+def test_null_for_a_directive_is_an_error_where_its_field_is():
+    """A variable with a default may be null and then spoils the field, not the whole request."""
+    query = """query ($show: Boolean = true) { article(by: {slug: "2026-01-01-story"}) {
+      slug @include(if: $show) } }"""
+    ways = ExecutorPair()
+    assert ask(query, {"show": None}, ways=ways).error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert ways.compiled.counts["fault"] == 0
+
+
+def test_type_conditions_on_interfaces_choose_fields():
+    """Each node shows what is asked of its own type, and null stands for nothing."""
+    query = """query ($ids: [ID!]!) { nodes(ids: $ids) { __typename ... on Node { id }
+      ... on Article { slug } ...F ... on Topic { name articleCount } } }
+      fragment F on Provider { name domain }"""
+    ids = [STORY.id, "nothing", topic_id("tides"), provider_id("post.example"), STORY.id]
+    nodes = ask(query, {"ids": ids}).data["nodes"]
+    assert [node and list(node) for node in nodes] == [
+        ["__typename", "id", "slug"],
+        None,
+        ["__typename", "id", "name", "articleCount"],
+        ["__typename", "id", "name", "domain"],
+        ["__typename", "id", "slug"],
+    ]
+
+
+def test_errors_keep_paths_and_locations():
+    """An error in a list says in which item and where in the document, and the rest is answered."""
+    query = """{ ok: articles { totalCount }
+      articles { nodes { mentions: referencedBy(after: "zzz") { totalCount } } } }"""
+    errors = ask(query).answer["errors"]
+    assert {tuple(error["path"]) for error in errors} <= {
+        ("articles", "nodes", n, "mentions") for n in (0, 1)
+    }
+    assert errors[0]["locations"] == [{"line": 2, "column": 26}]
+
+
+def test_operation_name_chooses_among_several():
+    """One document's operations have plans of their own."""
+    ways = ExecutorPair()
+    query = "query A { articles { totalCount } } query B { topics { totalCount } }"
+    for name, field in [("A", "articles"), ("B", "topics"), ("A", "articles")]:
+        assert list(ask(query, ways=ways, operation_name=name).data) == [field]
+    for unknown in (None, "", "C"):
+        assert "data" not in ask(query, ways=ways, operation_name=unknown).answer
+
+
+def test_one_document_is_answered_by_role():
+    """The same text says to each viewer what this viewer may know, in any order of asking."""
+    draft = an_article("draft", published=False, secured="s3cret")
+    drafts, secured = Viewer({Scope.READ_DRAFTS}), Viewer({Scope.READ_SECURED})
+    ways, query = ExecutorPair(), "{ articles { totalCount nodes { secured } } }"
+    expected = {PREVIEW: (True, 2), drafts: (False, 2), secured: (True, 1), PUBLIC: (False, 1)}
+    for viewer in [PREVIEW, PUBLIC, drafts, secured, PUBLIC, PREVIEW]:
+        asked = ask(query, articles=[draft, OTHER], viewer=viewer, ways=ways)
+        may, count = expected[viewer]
+        articles = asked.answer["data"]["articles"]
+        assert (articles["nodes"][-1]["secured"] is not None) is may
+        assert articles["totalCount"] == count
+
+
+def test_long_lists_are_answered():
+    """A few thousand documents with links, in one answer."""
+    articles = [an_article(f"n{n}", topics=(f"T{n % 5}",)) for n in range(3_000)]
+    query = "{ articles(first: 3000) { nodes { id topics { name } } } }"
+    ways = ExecutorPair(sizes=PageSizes(3, 5_000))
+    assert len(ask(query, articles=articles, ways=ways).data["articles"]["nodes"]) == 3_000
+
+
+@pytest.mark.parametrize("number", [2026000374, 2028002172])
+def test_sessions_in_which_the_executors_once_differed(number):
+    """A linked row kept without the variables in it; a load taken from a field by its neighbour."""
+    asyncio.run(play(random_session(number)))

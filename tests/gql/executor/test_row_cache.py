@@ -1,0 +1,739 @@
+"""What compiled execution keeps: within its bytes, and never longer than it is true."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gql.executor.planning.operation_plan import MAX_FAILURES
+from gql.executor.rows.row_cache import (
+    ANY_EDIT,
+    LINK_BYTES,
+    REQUESTED_BYTES,
+    Row,
+    RowCache,
+    RowTable,
+    make_row,
+)
+from gql.executor.rows.rows_by_ordinal import FiledRows
+from gql.http import GraphQLRequest
+from gql.identity.viewer import PUBLIC, Scope, Viewer
+from gql.schema import Context, PageSizes
+from store import (
+    Batch,
+    MemoryRepository,
+    Page,
+    Places,
+    Repository,
+    Snapshot,
+    TinyDBRepository,
+    Visibility,
+)
+from store.concurrency.cooperative import finish
+from store.engines.indexed.snapshot import IndexedSnapshot
+from store.in_place_edits import Edits
+from store.model import Article, ProviderMention, Related, TopicDefinition
+from store.names import new_version
+from tests.support.counting_snapshot import WatchedSnapshot
+from tests.support.cursors import CURSORS
+from tests.support.differential import ExecutorPair
+from tests.support.repository_contract import an_article
+
+CARD = """{ articles { nodes {
+  slug title provider { name articleCount }
+  topics { name keywords parent { name } children { slug } }
+  related { title article { title } }
+} } }"""
+STORY = an_article(
+    "story",
+    domain="post.example",
+    topics=("Tides",),
+    related=(Related(title="Told elsewhere", web_url="https://news.example/other"),),
+)
+OTHER = an_article("other", day=2, domain="news.example", web_url="https://news.example/other")
+TREE = (
+    TopicDefinition(slug="tides", name="Tides", keywords=("ebb",)),
+    TopicDefinition(slug="sea", name="Sea"),
+)
+
+
+def changed(article: Article, **fields: Any) -> Batch:
+    """A batch that changes an article."""
+    return Batch(puts=(msgspec.structs.replace(article, **fields),))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop that the program runs on."""
+    return "asyncio"
+
+
+@pytest.fixture(params=["memory", "tinydb"])
+async def repository(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Repository]:
+    """A store with two articles and two topics, on each engine."""
+    made: Repository = MemoryRepository()
+    if request.param == "tinydb":
+        made = TinyDBRepository.open(tmp_path / "store.json")
+    await made.apply(Batch(puts=(STORY, OTHER), topics=TREE))
+    yield made
+    await made.close()
+
+
+def asker(ways: ExecutorPair) -> Callable[..., Awaitable[Any]]:
+    """Asks the same request both ways; the decoded answer, which has to be compiled."""
+    requests: dict[str, GraphQLRequest] = {}
+
+    async def ask(text: str, snapshot: Snapshot, viewer: Viewer = PUBLIC) -> Any:
+        request = requests.setdefault(text, GraphQLRequest(query=text))
+        result = await ways.check(request, snapshot, viewer)
+        assert result.way == "compiled"
+        return json.loads(result.body)["data"]
+
+    return ask
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "write",
+    [
+        changed(OTHER, provider=ProviderMention(domain="post.example", name="Renamed")),
+        changed(OTHER, provider=ProviderMention(domain="news.example", name="Renamed")),
+        changed(OTHER, title="Another title"),
+        changed(OTHER, published=False),
+        changed(OTHER, web_url=None),
+        changed(STORY, metadata={"new": True}, title="New"),
+        Batch(deletes=(OTHER.id,)),
+        Batch(puts=(an_article("third", day=3, topics=("Tides",)),)),
+        Batch(topics=(TopicDefinition(slug="tides", name="Tides", parent="sea"), TREE[1])),
+        Batch(topics=(TopicDefinition(slug="tides", name="Renamed"), TREE[1])),
+        Batch(topics=(*TREE, TopicDefinition(slug="neap", name="Neap", parent="tides"))),
+        Batch(topics=()),
+    ],
+)
+async def test_fragment_never_outlives_what_it_shows(repository, write):
+    """Every write shows at once, whatever other document it changed; what was before shows not."""
+    ask = asker(ExecutorPair())
+    before = await repository.snapshot()
+    old = await ask(CARD, before)
+    await repository.apply(write)
+    after = await repository.snapshot()
+    new = await ask(CARD, after)
+    assert new != old
+    assert await ask(CARD, before) == old
+    assert await ask(CARD, after) == new
+
+
+TITLES = "articles { nodes { title } }"
+LINKED = "articles { nodes { title related { article { title } } } }"
+NESTED = "articles { nodes { title referencedBy { nodes { title } } } }"
+HOTTEST = "articles(orderBy: [{field: HEAT}]) { nodes { title } }"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("text", "edited", "misses"),
+    [
+        (f'{{ article(by: {{slug: "{STORY.slug}"}}) {{ title heat }} }}', OTHER, 0),
+        (f'{{ article(by: {{slug: "{STORY.slug}"}}) {{ title heat }} }}', STORY, 1),
+        (f"{{ {TITLES} }}", STORY, 1),
+        (f"{{ {HOTTEST} }}", STORY, 1),
+        (f"{{ {LINKED} }}", STORY, 1),
+        (f"{{ {LINKED} }}", OTHER, 3),
+        (f'{{ topic(by: {{slug: "tides"}}) {{ name {TITLES} }} }}', OTHER, 0),
+        (f'{{ topic(by: {{slug: "tides"}}) {{ name {TITLES} }} }}', STORY, 2),
+        (f'{{ topic(by: {{slug: "tides"}}) {{ name {LINKED} }} }}', OTHER, 3),
+        (f'{{ topic(by: {{slug: "sea"}}) {{ name {NESTED} }} }}', OTHER, 0),
+        (f'{{ topic(by: {{slug: "tides"}}) {{ name {HOTTEST} }} }}', OTHER, 1),
+        (f"{{ providers {{ nodes {{ name {TITLES} }} }} {TITLES} }}", STORY, 3),
+        (
+            f'{{ nodes(ids: ["{STORY.id}", "{OTHER.id}"]) {{ ... on Article {{ title }} }} }}',
+            OTHER,
+            1,
+        ),
+    ],
+)
+async def test_edit_in_place_leaves_the_rows_of_other_articles_valid(text, edited, misses):
+    """Only what shows an edited article, however deep, is rendered or looked at again."""
+    shows = misses > 0 and (HOTTEST not in text or edited is STORY)  # else its order may differ
+    ways = ExecutorPair()
+    ask = asker(ways)
+    snapshot = IndexedSnapshot.build([STORY, OTHER], TREE)
+    for title, heat in (("One", 1), ("Two", -1), ("Three", 1)):
+        new = msgspec.structs.replace(edited, title=title, heat=heat)
+        steps = snapshot.derive({new.id: new}, TREE, (), snapshot.history)
+        snapshot, before = finish(steps), ways.compiled.rows.misses
+        assert (title in json.dumps(await ask(text, snapshot))) is shows
+    assert ways.compiled.rows.misses - before == misses
+
+
+@pytest.mark.anyio
+async def test_page_of_the_hottest_follows_every_edit():
+    """Also where no article that it showed was edited."""
+    snapshot, ask = IndexedSnapshot.build([STORY, OTHER], TREE), asker(ExecutorPair())
+    text = "{ articles(first: 1, orderBy: [{field: HEAT}]) { nodes { slug } } }"
+    for heat in (-1, -2, -3, 1, -1, 2):
+        edited = msgspec.structs.replace(OTHER, heat=heat)
+        snapshot = finish(snapshot.derive({OTHER.id: edited}, TREE, (), snapshot.history))
+        [node] = (await ask(text, snapshot))["articles"]["nodes"]
+        assert node["slug"] == (OTHER if heat > 0 else STORY).slug
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("order", ["ASC", "DESC"])
+async def test_edit_in_place_shows_in_lists_that_are_joined_in_blocks(order):
+    """Also among drafts, and articles that came in between."""
+    ways = ExecutorPair(sizes=PageSizes(20, 150))
+    ask = asker(ways)
+    many = [
+        an_article(f"n{n}", day=1 + n % 25, published=n % 7 > 0, topics=("Tides",))
+        for n in range(200)
+    ]
+    snapshot = IndexedSnapshot.build(many[10:])
+    snapshot = finish(
+        snapshot.derive({each.id: each for each in many[:10]}, (), (), snapshot.history)
+    )
+    texts = [
+        f"""{{ articles({window}, orderBy: [{{field: {field}, direction: {order}}}]{more}) {{
+          nodes {{ title }}
+        }} }}"""
+        for window in ("first: 150", "last: 90")
+        for field in ("PUBLISHED_DATE_TIME", "TITLE")
+        for more in ("", ', filter: {slug: {contains: "n1"}}')
+    ]
+    texts.append('{ topic(by: {slug: "tides"}) { articles(first: 150) { nodes { title } } } }')
+    for number in range(0, 200, 9):
+        for text in texts:
+            await ask(text, snapshot)
+        new = msgspec.structs.replace(many[number], content="New", title=f"edited n{number}")
+        snapshot = finish(snapshot.derive({new.id: new}, (), (), snapshot.history))
+    filed = [each for table in ways.compiled.rows.tables for each in table.filed.values()]
+    assert any(each._blocks for each in filed)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "text",
+    [
+        "related { article { related { article { title } } } }",
+        "related { article { provider { articles { nodes { title } } } } }",
+        "provider { articles { nodes { related { article { title } } } } }",
+    ],
+)
+async def test_edit_in_place_shows_however_deep_the_article_is(text):
+    """In an article that another one leads to, and in a list in what it leads to."""
+    chain = [
+        an_article(
+            f"n{n}",
+            domain=f"p{n}.example",
+            web_url=f"https://p.example/{n}",
+            related=(Related(title="next", web_url=f"https://p.example/{n + 1}"),),
+        )
+        for n in range(3)
+    ]
+    snapshot, ask = IndexedSnapshot.build(chain), asker(ExecutorPair())
+    for number in range(12):
+        await ask(f'{{ article(by: {{slug: "{chain[0].slug}"}}) {{ title {text} }} }}', snapshot)
+        await ask(f"{{ articles {{ nodes {{ title {text} }} }} }}", snapshot)
+        new = msgspec.structs.replace(chain[number % 3], title=f"New {number}")
+        snapshot = finish(snapshot.derive({new.id: new}, (), (), snapshot.history))
+
+
+@pytest.mark.anyio
+async def test_edit_in_place_of_an_article_shows_beside_lists_with_variables():
+    """Such a row is found by the values of the variables, too."""
+    ways, snapshot = ExecutorPair(), IndexedSnapshot.build([STORY, OTHER], TREE)
+    text = """query ($slug: String!, $first: Int!) {
+      article(by: {slug: $slug}) { title referencedBy(first: $first) { nodes { slug } } }
+    }"""
+    for number in range(12):
+        for first in (1, 2):
+            variables = {"slug": OTHER.slug, "first": first}
+            await ways.check(GraphQLRequest(query=text, variables=variables), snapshot)
+        new = msgspec.structs.replace((STORY, OTHER)[number % 2], title=f"New {number}")
+        snapshot = finish(snapshot.derive({new.id: new}, TREE, (), snapshot.history))
+
+
+@pytest.mark.anyio
+async def test_results_are_kept_when_they_are_asked_for_again(repository):
+    """What is asked once takes hardly any room; no answer depends on that."""
+    ways, snapshot = ExecutorPair(), await repository.snapshot()
+    request = GraphQLRequest(query=CARD)
+    counts, answers = [], set()
+    for _ in range(3):
+        result = await ways.compiled(request, Context(snapshot, PUBLIC, ways.sizes))
+        answers.add((result.way, result.body))
+        counts.append(sum(b"Told elsewhere" in row.json for row in kept(ways.compiled.rows)))
+    assert len(answers) == 1
+    assert counts == [0, 1, 1]
+
+
+@pytest.mark.anyio
+async def test_where_several_keys_lead_is_known_from_each_of_them(repository):
+    """New combinations of topics that were shown before need not be asked for, in any order."""
+    alone = [("Energy",), ("Ocean",), ("energy",)]
+    combinations = [*alone, ("Ocean", "energy", "Energy"), ("Energy", "Ocean")]
+    stories = [an_article(f"n{n}", topics=topics) for n, topics in enumerate(combinations)]
+    await repository.apply(Batch(puts=tuple(stories)))
+    ways, watched = ExecutorPair(), WatchedSnapshot(await repository.snapshot())
+    text = """query ($slug: String!) {
+      article(by: {slug: $slug}) { provider { name } topics { name } }
+    }"""
+
+    async def ask(story: Article) -> Any:
+        request = GraphQLRequest(query=text, variables={"slug": story.slug})
+        result = await ways.compiled(request, Context(watched, PUBLIC, ways.sizes))
+        return [topic["name"] for topic in json.loads(result.body)["data"]["article"]["topics"]]
+
+    for story in stories[: len(alone)] * 3:
+        await ask(story)
+    watched.calls.clear()
+    assert [await ask(story) for story in stories[len(alone) :]] == [
+        ["Ocean", "Energy"],
+        ["Energy", "Ocean"],
+    ]
+    assert {name for name, _ in watched.calls} == {"get_many"}
+
+
+@pytest.mark.anyio
+async def test_what_clients_look_up_is_not_remembered_as_links(repository):
+    """They choose what they ask for, and how long it is; only documents' own links are kept."""
+    ways, snapshot = ExecutorPair(), await repository.snapshot()
+    text = """query ($slug: String!) {
+      one: article(by: {slug: $slug}) { title provider { name } topics { name } }
+      same: article(by: {slug: $slug}) { title }
+    }"""
+    for slug in (STORY.slug, OTHER.slug, STORY.slug, OTHER.slug, "x" * 1_000, "y" * 1_000):
+        await ways.check(GraphQLRequest(query=text, variables={"slug": slug}), snapshot)
+    links = [key for table in ways.compiled.rows.tables for key in table.links]
+    assert sorted(links) == ["Tides", "news.example", "post.example"]
+
+
+@pytest.mark.anyio
+async def test_linked_row_that_holds_a_list_is_one_for_each_value_of_its_variables(repository):
+    """The same document, reached by the same link, shows another list for another page size."""
+    several = [
+        an_article(f"from-{n}", day=3 + n, related=(Related(title="x", web_url=OTHER.web_url),))
+        for n in range(2)
+    ]
+    await repository.apply(Batch(puts=tuple(several)))
+    ways, snapshot = ExecutorPair(), await repository.snapshot()
+    text = """query ($first: Int) { articles { nodes { related { article {
+      referencedBy(first: $first) { nodes { slug } }
+    } } } } }"""
+    for first in (3, 1, 3, 2):
+        request = GraphQLRequest(query=text, variables={"first": first})
+        result = await ways.check(request, snapshot)
+        nodes = json.loads(result.body)["data"]["articles"]["nodes"]
+        shown = nodes[0]["related"][0]["article"]["referencedBy"]["nodes"]
+        assert len(shown) == first
+
+
+def kept(cache: RowCache) -> list[Row]:
+    """All rows that are cached."""
+    return [row for table in cache.tables for row in table.rows.values()]
+
+
+@pytest.mark.anyio
+async def test_related_article_comes_back_when_published_again(repository):
+    """A link that led nowhere leads somewhere again."""
+    ask = asker(ExecutorPair())
+    shown = []
+    for published in (True, False, True):
+        await repository.apply(changed(OTHER, published=published))
+        nodes = (await ask(CARD, await repository.snapshot()))["articles"]["nodes"]
+        shown.append(nodes[-1]["related"][0]["article"] is not None)
+    assert shown == [True, False, True]
+
+
+@pytest.mark.anyio
+async def test_fragments_of_drafts_stay_with_those_who_may_see_them(repository):
+    """What was rendered for one role is not found by another."""
+    await repository.apply(changed(OTHER, published=False))
+    snapshot, ask = await repository.snapshot(), asker(ExecutorPair())
+    editor = Viewer({Scope.READ_DRAFTS})
+    for viewer, count in [(editor, 2), (PUBLIC, 1), (editor, 2)]:
+        nodes = (await ask(CARD, snapshot, viewer))["articles"]["nodes"]
+        assert len(nodes) == count
+        assert (nodes[-1]["related"][0]["article"] is None) is (viewer is PUBLIC)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("capacity_bytes", [0, 500, 1_500, 5_000])
+async def test_answers_are_whole_though_there_is_no_room_to_keep_them(repository, capacity_bytes):
+    """Results that are dropped while an answer is made are in it all the same."""
+    many = tuple(an_article(f"n{n}", day=3 + n, topics=("Tides", "Sea")) for n in range(5))
+    await repository.apply(Batch(puts=many))
+    ask = asker(ExecutorPair(capacity_bytes=capacity_bytes))
+    for text in (CARD, "{ articles { nodes { id title } } }", CARD):
+        assert len((await ask(text, await repository.snapshot()))["articles"]["nodes"]) == 3
+
+
+@pytest.mark.anyio
+async def test_plan_that_keeps_failing_is_disabled_and_tried_again(repository):
+    """Requests go the reference's way at once; a plan that works again is used again."""
+    ways, snapshot = ExecutorPair(), await repository.snapshot()
+    text = "query ($after: String) { articles(after: $after) { totalCount } }"
+    for number in range(MAX_FAILURES + 1):
+        bad = GraphQLRequest(query=text, variables={"after": f"zzz{number}"})
+        await ways.check(bad, snapshot)
+    fallbacks = ways.compiled.counts["fallback"]
+    assert fallbacks == MAX_FAILURES + 1
+    found = [
+        (await ways.check(GraphQLRequest(query=text, variables={}), snapshot)).way
+        for _ in range(2 * MAX_FAILURES + 2)
+    ]
+    assert found[0] == "reference"
+    assert found[-1] == "compiled"
+    assert ways.compiled.counts["fallback"] == fallbacks
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A document as far as the cache cares."""
+
+    id: str
+
+
+ITEMS = [Item(name) for name in "abcdef"]
+
+
+class State:
+    """A version of a store of these documents, as far as the cache cares."""
+
+    def __init__(self, edits: Edits | None = None) -> None:
+        self.version = new_version()
+        self.edits = edits or Edits()
+        self.space = "slots"
+        self.cursors = CURSORS
+
+    def edited(self, *ids: str) -> State:
+        """The state after an edit in place of these."""
+        return State(self.edits.and_then(self.version, ids))
+
+    def places(self, ids: Sequence[str], _visibility: Visibility) -> dict[str, list[int]]:
+        """Where these documents stand."""
+        return {self.space: [place for place, item in enumerate(ITEMS) if item.id in ids]}
+
+
+def use(table: RowTable, state: State) -> dict[Any, bytes]:
+    """The rows of a table that are valid in a state."""
+    return table.at(cast("Snapshot", state), Visibility.PUBLISHED)
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.integers(0, 2), st.sampled_from(ITEMS), st.integers(0, 1_500)),
+        st.tuples(st.just("page"), st.integers(0, 2), st.integers(0, 6), st.integers(0, 6)),
+        st.tuples(st.just("write"), st.integers(0, 2), st.sampled_from([None, *ITEMS]), st.none()),
+        st.tuples(st.just("request"), st.integers(0, 2), st.sampled_from(ITEMS), st.none()),
+        st.tuples(st.just("link"), st.integers(0, 2), st.sampled_from(ITEMS), st.integers(0, 900)),
+        st.tuples(st.just("sparse"), st.integers(0, 2), st.none(), st.none()),
+    ),
+    min_size=5,
+    max_size=60,
+)
+
+
+def a_table(
+    cache: RowCache,
+    variant: Any = None,
+    *,
+    survives_writes: bool = True,
+    embeds_articles: bool = False,
+) -> RowTable:
+    """A table of a plan of its own."""
+    owner: dict[Any, RowTable] = {}
+    owner[variant] = RowTable(
+        cache, owner, variant, survives_writes=survives_writes, embeds_articles=embeds_articles
+    )
+    return owner[variant]
+
+
+def row_of(item: Item, json: bytes, articles: Sequence[str] = ()) -> Row:
+    """A row of a document, in which these others show."""
+    return make_row(item.id, item, (), articles, json)
+
+
+def add(table: RowTable, item: Item, json: bytes, articles: Sequence[str] = ()) -> None:
+    """Have a row admitted."""
+    table.note_requested([item.id])
+    table.add({item.id: row_of(item, json, articles)})
+
+
+def page_of(start: int, end: int, *, backwards: bool = False, run: bool = True) -> Page[Item]:
+    """A page of the list of all items."""
+    places = list(range(start, end))
+    slice_ = slice(start, end)
+    if backwards:
+        places.reverse()
+        slice_ = slice(end - 1, start - 1 if start else None, -1) if end else slice(0, 0)
+    items = [ITEMS[place] for place in places]
+    return Page(
+        items,
+        places=Places("slots", places, slice_ if run else None, len(ITEMS)),
+    )
+
+
+DO: dict[str, Callable[[RowTable, Any, Any], None]] = {
+    "add": lambda table, item, size: add(
+        table, item, item.id.encode() * size, NEXT[item.id] if table.embeds_articles else ()
+    ),
+    "request": lambda table, item, _: table.note_requested([item.id]),
+    "link": lambda table, item, size: table.keep_links(
+        {item.id: row_of(item, b"x" * size), "": None}
+    ),
+    "sparse": lambda table, *_: setattr(table, "is_sparse", True),
+    "write": lambda *_: None,
+}
+"""What happens to a table in a step; a write only to the state."""
+
+
+@given(steps, st.integers(0, 12_000), st.booleans(), st.booleans())
+def test_row_cache_stays_within_its_bytes(steps, capacity_bytes, backwards, run):
+    """The bytes counted are those held, never more than allowed; nothing is found uncounted."""
+    cache = RowCache(capacity_bytes)
+    tables = [
+        a_table(cache, survives_writes=number > 0, embeds_articles=number < 2)
+        for number in range(3)
+    ]
+    state = State()
+    for kind, number, what, size in steps:
+        table = tables[number]
+        if kind == "write":
+            state = State() if what is None else state.edited(what.id)
+        check_version(table, state)
+        if kind == "page":
+            start, end = sorted((what, size))
+            check_page(table, page_of(start, end, backwards=backwards, run=run))
+        else:
+            DO[kind](table, what, size)
+        assert cache.size_bytes == sum(map(held_bytes, tables)) <= capacity_bytes
+        for each in tables:
+            assert each.valid.keys() <= each.rows.keys()
+
+
+NEXT: dict[str, tuple[str, ...]] = {
+    "a": ("b",),
+    "b": ("c", "d"),
+    "c": (ANY_EDIT,),
+    "d": (),
+    "e": ("a",),
+    "f": ("f",),
+}
+"""Which other documents show in a document's row."""
+
+ITEM_IDS = {item.id for item in ITEMS}
+
+
+def check_version(table: RowTable, state: State) -> None:
+    """See that those rows of a table stay valid in a state that show nothing that was changed."""
+    expected: set[Any] = set(table.valid)
+    if table.version != state.version:
+        edited = state.edits.since(table.version)
+        changed = {*ITEM_IDS} if edited is None else {*edited, ANY_EDIT}
+        expected -= changed
+        if table.embeds_articles:
+            expected -= {id for id, shown in NEXT.items() if not changed.isdisjoint(shown)}
+    assert use(table, state).keys() == expected
+    assert table.survives_writes or table.rows.keys() == expected
+
+
+def check_page(table: RowTable, page: Page[Item]) -> None:
+    """See that a page is found if each of its rows is valid, in either way of filing them."""
+    valid = [table.valid.get(item.id) for item in page.items]
+    expected = None if None in valid else b",".join(row for row in valid if row is not None)
+    for _ in range(2):
+        pieces = table.joined(page)
+        found = None if pieces is None else b"".join(pieces)
+        # A row may be cached and not yet filed by its place.
+        assert found == expected or (found is None and table.filed)
+        table.file(page)
+    pieces = table.joined(page)
+    assert (None if pieces is None else b"".join(pieces)) == expected
+
+
+@given(st.integers(1, 200), st.data())
+def test_blocks_give_the_rows_of_any_run(length, data):
+    """Joined by commas, upwards and downwards; None exactly where a row of a block is missing."""
+    filed = FiledRows(length)
+    rows = [b"%d" % number * (number % 3) for number in range(length)]
+    filed.rows = list(rows)
+    missing = data.draw(st.sets(st.integers(0, length - 1), max_size=2))
+    for place in missing:
+        filed.rows[place] = None
+    for _ in range(3):
+        start, end = sorted(data.draw(st.tuples(*[st.integers(0, length)] * 2)))
+        if start == end:
+            continue
+        run = slice(start, end)
+        if data.draw(st.booleans()):
+            run = slice(end - 1, start - 1 if start else None, -1)
+        pieces = filed.joined(Places("slots", range(length)[run], run, length))
+        if missing.intersection(range(start, end)):
+            assert pieces is None
+        else:
+            assert b"".join(pieces or ()) == b",".join(rows[run])
+        # A row that has changed shows at once; its blocks go, and with them their bytes.
+        filed.forget([start])
+        assert filed.joined(Places("slots", [start], None, length)) is None
+        blocks = sum(len(text) + 36 * len(offsets) for text, offsets in filed._blocks.values())
+        assert filed.size_bytes == 8 * length + blocks
+        if start not in missing:
+            filed.rows[start] = rows[start] = rows[start] + b"x"
+
+
+def held_bytes(table: RowTable) -> int:
+    """What a table holds, counted anew."""
+    if table not in table.cache.tables:
+        assert not table.rows
+        assert not table.requested
+        assert not table.links
+        assert not table.filed
+        return 0
+    rows = sum(len(row.json) + 500 + 8 * len(row.articles) for row in table.rows.values())
+    requested = REQUESTED_BYTES * len(table.requested)
+    filed = sum(each.size_bytes for each in table.filed.values())
+    return table.own_bytes + rows + requested + table.links_bytes + filed
+
+
+def test_rows_by_place_are_forgotten_where_places_have_other_names():
+    """A state that is read anew numbers its articles anew: of the old places it tells nothing."""
+    table, before = a_table(RowCache(1 << 20)), State()
+    use(table, before)
+    for item in ITEMS[:2]:
+        add(table, item, b"old")
+    table.file(page_of(0, 2))
+    assert table.filed
+    after = before.edited("a")
+    after.space = "slots 2"
+    assert use(table, after).keys() == {"b"}
+    assert not table.filed
+
+
+def test_links_that_are_known_already_take_no_more_room():
+    """Where a key leads is often found anew."""
+    table = a_table(RowCache(1 << 20))
+    add(table, ITEMS[0], b"x" * 100)
+    for _ in range(2):
+        table.keep_links({"key": table.rows["a"]})
+    assert LINK_BYTES <= table.links_bytes < LINK_BYTES + 100
+
+
+def test_linked_row_that_is_not_cached_is_counted_with_its_link():
+    """It is held all the same."""
+    table = a_table(RowCache(1 << 20))
+    table.keep_links({"key": row_of(ITEMS[0], b"x" * 10_000)})
+    assert table.links_bytes > 10_000
+
+
+def test_row_that_shows_a_list_survives_no_other_write_than_edits():
+    """It takes no room when another version is read, while others wait to be revalidated."""
+    cache = RowCache(10_000)
+    lasting, passing = a_table(cache), a_table(cache, survives_writes=False, embeds_articles=True)
+    for table in (lasting, passing):
+        before = State()
+        use(table, before)
+        add(table, ITEMS[0], b"x" * 100, ("b",))
+        assert use(table, before.edited("c")).keys() == {"a"}
+        assert use(table, State()) == {}
+    assert cache.entries == 1
+    assert lasting.revalidate("a", ITEMS[0], ()) is not None
+    assert list(lasting.valid) == ["a"]
+
+
+@pytest.mark.parametrize("change", ["document", "dependencies"])
+def test_row_is_not_valid_once_anything_it_shows_has_changed(change):
+    """Neither for another document with the same id, nor for other rows in it."""
+    table = a_table(RowCache(10_000))
+    table.note_requested(["a"])
+    table.add({"a": make_row("a", ITEMS[0], (1,), (), b"x")})
+    use(table, State())
+    document, dependencies = ITEMS[0], (1,)
+    if change == "document":
+        document = Item("other")
+    else:
+        dependencies = (2,)
+    assert table.revalidate("a", document, dependencies) is None
+    assert table.revalidate("a", ITEMS[0], (1,)) is not None
+
+
+def test_long_values_of_variables_take_their_room():
+    """What tells tables and rows apart is held with them, and clients choose how long it is."""
+    sizes = []
+    for length in (1, 5_000):
+        cache = RowCache(1 << 20)
+        table = a_table(cache, (str, "v" * length))
+        table.note_requested([((str, "w" * length), "a")])
+        table.add({((str, "w" * length), "a"): row_of(ITEMS[0], b"x")})
+        sizes.append(cache.size_bytes)
+    assert sizes[1] - sizes[0] == 2 * 4_999
+
+
+def test_row_that_is_too_large_evicts_no_other():
+    """What cannot be cached anyhow costs nobody their place."""
+    cache = RowCache(3_000)
+    table = a_table(cache)
+    add(table, ITEMS[0], b"x" * 100)
+    add(table, ITEMS[1], b"x" * 3_000)
+    assert list(table.rows) == ["a"]
+
+
+def test_full_cache_evicts_the_table_that_was_not_used_for_longest():
+    """What is in use stays."""
+    cache = RowCache(20_000)
+    tables = [a_table(cache) for _ in range(6)]
+    state = State()
+    for table in (*tables, tables[0]):
+        use(table, state)
+        if not table.rows:
+            add(table, ITEMS[0], b"x" * 1_200)
+    for table in tables[2:]:
+        use(table, state)
+    add(tables[0], ITEMS[1], b"x" * 1_500)
+    assert [len(table.rows) for table in tables] == [2, 0, 1, 1, 1, 1]
+
+
+def test_table_that_outgrows_the_cache_keeps_most_of_its_rows():
+    """Rows that are requested in turn and do not all fit are found as far as they fit."""
+    cache = RowCache(60_000)
+    table = a_table(cache)
+    items = [Item(f"{number:03}") for number in range(200)]
+    state, found = State(), 0
+    for turn in range(10):
+        for item in items:
+            if item.id in use(table, state):
+                found += turn > 4
+            else:
+                add(table, item, b"x" * 100)
+    assert found / (5 * len(items)) > 0.6 * cache.capacity_bytes / (len(items) * 720)
+
+
+def test_rows_by_place_are_of_one_numbering_of_a_state(tmp_path):
+    """A state that is read anew has the same name; its articles have other places."""
+    path, pair = tmp_path / "store.json", ExecutorPair()
+    query = (
+        "query ($heat: Int) { articles(filter: {heat: {gte: $heat}}, first: 5) { nodes { slug } } }"
+    )
+
+    async def ask(repository: Repository, *heats: int) -> None:
+        snapshot = await repository.snapshot()
+        for heat in heats:
+            await pair.check(GraphQLRequest(query=query, variables={"heat": heat}), snapshot)
+
+    async def check() -> None:
+        grown = TinyDBRepository.open(path)
+        for day in (3, 1, 5, 2, 4):
+            await grown.apply(Batch(puts=(an_article("a", day=day, heat=day),)))
+        await ask(grown, *range(-5, 3))  # rows are kept, then filed by place
+        read = TinyDBRepository.open(path)
+        assert (await read.snapshot()).version == (await grown.snapshot()).version
+        await ask(read, 3, 4)
+
+    asyncio.run(check())

@@ -1,0 +1,38 @@
+"""No operation within the budget holds the event loop for long, whichever it is.
+
+This climbs a little; `python -m tests.stress.expensive_operations` goes on for as long as wanted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from store import Batch, MemoryRepository
+from tests.stress.expensive_operations import PLAIN, Search
+from tests.support.repository_contract import an_article
+
+HOLD, TOTAL = 30, 250
+"""How many times a plain query's CPU time on graphql-core, of some 2 ms, is 50 and 500 ms."""
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.parametrize("compiled", [True, False])
+def test_most_expensive_operations_let_others_have_their_turn(*, compiled: bool) -> None:
+    """The most expensive one that is found is bounded, in all and between two turns of others."""
+
+    async def climb() -> None:
+        repository = MemoryRepository()
+        articles = [
+            an_article(f"n{n}", topics=(f"Topic {n % 20}", "Tides"), heat=n % 7) for n in range(300)
+        ]
+        await repository.apply(Batch(puts=tuple(articles)))
+        plain = await Search(repository, 1, compiled=False).spent(PLAIN, rounds=5)
+        search = Search(repository, 1, compiled=compiled)
+        text, _ = (await search.climb(8))[-1]
+        worst = await search.spent(text, rounds=3)
+        assert worst.hold_s <= HOLD * plain.cpu_s, text
+        assert worst.cpu_s <= TOTAL * plain.cpu_s, text
+
+    asyncio.run(climb())

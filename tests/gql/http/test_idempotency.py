@@ -1,0 +1,562 @@
+"""A mutation under an Idempotency-Key is done once, however often it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from gql.access import KeyFile, key_file
+from gql.http import GraphQLRequest, Idempotency, KeptAnswers, Pipeline
+from gql.http.protocol.messages import Result
+from gql.identity.viewer import Scope
+from tests.store.engines.tinydb.test_storage import files_of_at_most
+from tests.support.schemas import SCHEMA
+from tests.support.writing_clients import DELETE, FIELDS, PUBLISH, PUT, writing_site
+
+MUTATION = 'mutation { write(line: "a") }'
+
+
+@dataclass
+class Caller:
+    """Somebody with a key."""
+
+    idempotency_key: str | None = "key"
+    caller: bytes = b"somebody"
+    write_key: str | None = None
+    has_written: bool = False
+
+
+class Counting:
+    """Executes by counting; fails, or waits until it may go on, if it is told so."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.codes: tuple[str, ...] = ()
+        self.writes = False
+        self.started = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+
+    async def __call__(self, _request, context, *, read_only=False):
+        """How many times something was executed."""
+        assert not read_only
+        self.count += 1
+        count = self.count
+        self.started.set()
+        await self.may_go_on.wait()
+        context.has_written = self.writes
+        return Result(body=b"%d" % count, has_data=True, error_codes=self.codes)
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        """Now."""
+        return self.now
+
+
+def opened(directory):
+    """How many of this process's open files are in a directory."""
+    links = (link for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
+    return sum(os.path.realpath(link).startswith(f"{directory}/") for link in links)
+
+
+@pytest.fixture
+def executed():
+    """What executes."""
+    return Counting()
+
+
+@pytest.fixture
+def clock():
+    """The time."""
+    return Clock()
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """Where answers are kept."""
+    return tmp_path / "answers"
+
+
+@pytest.fixture
+def send(executed, directory, clock):
+    """Sends a mutation to a server of its own each time: all they share is the directory."""
+
+    async def send(query=MUTATION, context=None, **more):
+        answers = KeptAnswers(directory, clock=clock, max_kept=3)
+        once = Idempotency(executed, Pipeline(SCHEMA), answers)
+        return await once(GraphQLRequest(query=query, **more), context or Caller())
+
+    return send
+
+
+def test_key_gets_the_same_answer_again(send, executed):
+    """The same request under the same key is executed once, in whatever process it arrives."""
+
+    async def twice():
+        return await send(), await send()
+
+    first, second = asyncio.run(twice())
+    assert (first.body, second.body, executed.count) == (b"1", b"1", 1)
+    assert (b"idempotent-replayed", b"true") in second.headers
+    assert (b"cache-control", b"no-store") in second.headers
+    assert first.headers == ()
+
+
+def test_key_belongs_to_its_caller(send, executed):
+    """Keys of different callers, or of one with other rights, are different keys."""
+
+    async def several():
+        for caller in (b"somebody", b"else", b"somebody,WRITE"):
+            await send(context=Caller(caller=caller))
+
+    asyncio.run(several())
+    assert executed.count == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"query": 'mutation { write(line: "b") }'},
+        {"query": MUTATION, "variables": {"a": 1}},
+        {"query": MUTATION, "operation_name": None, "extensions": {"a": 1}},
+    ],
+)
+def test_key_stands_for_one_request(send, executed, other):
+    """Another request under a used key is refused, and not executed."""
+
+    async def both():
+        await send()
+        return await send(**other)
+
+    result = asyncio.run(both())
+    assert (result.status, result.error_codes, executed.count) == (
+        422,
+        ("IDEMPOTENCY_KEY_REUSED",),
+        1,
+    )
+
+
+def test_key_says_the_same_whatever_the_order_of_variables(send):
+    """Variables are the same in any order."""
+
+    async def both():
+        await send(variables={"a": 1, "b": {"c": 2, "d": 3}})
+        return await send(variables={"b": {"d": 3, "c": 2}, "a": 1})
+
+    assert asyncio.run(both()).body == b"1"
+
+
+def test_key_of_a_request_on_its_way_waits_for_it(send, executed):
+    """Those that come while the first one runs get its answer."""
+
+    async def race():
+        executed.may_go_on.clear()
+        requests = [asyncio.create_task(send()) for _ in range(5)]
+        await executed.started.wait()
+        executed.may_go_on.set()
+        return await asyncio.gather(*requests)
+
+    results = asyncio.run(race())
+    assert [result.body for result in results] == [b"1"] * 5
+    assert executed.count == 1
+
+
+def test_key_of_a_request_that_failed_may_be_tried_again(send, executed):
+    """An answer with errors is not kept: what was wrong may be right by now."""
+
+    async def both():
+        executed.codes = ("STORE_UNAVAILABLE",)
+        await send()
+        executed.codes = ()
+        return await send()
+
+    assert asyncio.run(both()).body == b"2"
+
+
+def test_key_of_a_request_that_wrote_before_it_failed_is_not_tried_again(send, executed):
+    """An answer with errors is kept where something was written, errors and all."""
+
+    async def both():
+        executed.codes, executed.writes = ("STORE_UNAVAILABLE",), True
+        return await send(), await send()
+
+    first, second = asyncio.run(both())
+    assert (first.body, second.body) == (b"1", b"1")
+    assert second.error_codes == ("STORE_UNAVAILABLE",)
+
+
+def test_key_of_a_request_that_was_given_up_may_be_tried_again(send, executed, directory):
+    """A request that ended without an answer leaves nothing that others would wait for."""
+
+    async def both():
+        executed.may_go_on.clear()
+        first = asyncio.create_task(send())
+        await executed.started.wait()
+        first.cancel()
+        await asyncio.wait([first])
+        executed.may_go_on.set()
+        assert list(directory.iterdir()) == []
+        return await send()
+
+    assert asyncio.run(both()).body == b"2"
+
+
+def test_key_whose_first_request_was_given_up_is_the_next_ones(send, executed, directory):
+    """Of those that waited for a request that ended without an answer, one takes its place."""
+
+    async def race():
+        executed.may_go_on.clear()
+        first = asyncio.create_task(send())
+        await executed.started.wait()
+        waiting = [asyncio.create_task(send()) for _ in range(3)]
+        async with asyncio.timeout(10):
+            while opened(directory) < 4:  # noqa: ASYNC110  # the first, and who waits
+                await asyncio.sleep(0.001)
+        first.cancel()
+        await asyncio.wait([first])
+        executed.may_go_on.set()
+        return [*await asyncio.gather(*waiting), await send()]
+
+    assert [result.body for result in asyncio.run(race())] == [b"2"] * 4
+    assert executed.count == 2
+
+
+def test_key_is_forgotten_after_a_day(send, clock):
+    """For 24 hours, and no longer."""
+
+    async def later():
+        await send()
+        clock.now += 24 * 3600 - 1
+        assert (await send()).body == b"1"
+        clock.now += 2
+        return await send()
+
+    assert asyncio.run(later()).body == b"2"
+
+
+@pytest.mark.parametrize(
+    ("hours", "is_replayed"), [(-2, True), (-23, True), (-25, False), (2, True), (23, True)]
+)
+def test_key_outlives_a_clock_that_is_set_but_not_for_ever(send, clock, hours, is_replayed):
+    """An answer from the future is one by a clock that was wrong: it goes after a day, too."""
+
+    async def around():
+        await send()
+        clock.now += hours * 3600
+        return await send()
+
+    assert (asyncio.run(around()).body == b"1") is is_replayed
+
+
+def test_keys_from_the_future_do_not_crowd_out_new_ones(send, clock, directory):
+    """Of many keys the oldest go; those that a wrong clock made the newest go as well."""
+
+    async def many():
+        for i in range(3):
+            await send(context=Caller(f"ahead {i}"))
+        clock.now -= 48 * 3600
+        for i in range(2):
+            await send(context=Caller(f"key {i}"))
+        return await send(context=Caller("key 0"))
+
+    assert asyncio.run(many()).body == b"4"
+    assert len(list(directory.iterdir())) <= 3
+
+
+def test_keys_are_bounded(send, clock, directory):
+    """Of many keys the oldest are forgotten."""
+
+    async def many():
+        for i in range(10):
+            clock.now += 1
+            await send(context=Caller(f"key {i}"))
+        assert len(list(directory.iterdir())) <= 4
+        return await send(context=Caller("key 9")), await send(context=Caller("key 0"))
+
+    newest, oldest = asyncio.run(many())
+    assert (newest.body, oldest.body) == (b"10", b"11")
+
+
+DAMAGES = {
+    "torn": lambda data: data[:-3],
+    "empty": lambda data: data[:0],
+    "zeros": lambda data: bytes(len(data)),
+    "zeros at the end": lambda data: data[:-1] + b"\0",
+    "zeros in it": lambda data: data.replace(b"1", b"\0"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_key_of_an_answer_that_a_crash_damaged_is_done_again(send, executed, directory, damage):
+    """What is not as it was written is no answer, and does not stay."""
+
+    async def several():
+        await send()
+        [file] = directory.iterdir()
+        file.write_bytes(damage(file.read_bytes()))
+        executed.codes = ("STORE_UNAVAILABLE",)  # so that nothing takes its place
+        await send()
+        assert list(directory.iterdir()) == []
+        executed.codes = ()
+        return await send()
+
+    assert asyncio.run(several()).body == b"3"
+
+
+def test_key_of_an_answer_that_cannot_be_kept_is_answered(executed, directory, clock):
+    """Of what the disk takes only a part nothing stays; it is logged, once a minute."""
+    answers = KeptAnswers(directory, clock=clock, monotonic=clock)
+    once = Idempotency(executed, Pipeline(SCHEMA), answers)
+
+    async def send(caller):
+        return (await once(GraphQLRequest(query=MUTATION), Caller(caller=caller))).body
+
+    async def several():
+        with files_of_at_most(20), capture_logs() as logs:
+            assert [await send(b"a"), await send(b"b")] == [b"1", b"2"]
+            clock.now += 61
+            assert await send(b"c") == b"3"
+        assert list(directory.iterdir()) == []
+        assert [await send(b"a"), await send(b"a")] == [b"4", b"4"]
+        return logs
+
+    first, second = asyncio.run(several())
+    assert first == second
+    assert (first["log_level"], first["reason"]) == ("warning", "File too large")
+
+
+def test_kept_answers_are_private(send, directory):
+    """What is kept may hold drafts: only the server's user can read it."""
+    asyncio.run(send())
+    [file] = directory.iterdir()
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert re.fullmatch(r"[0-9a-f]{64}", file.name)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\nb", "a\x00"])
+def test_key_that_cannot_be_used_is_refused(send, executed, key):
+    """A key is a few printable characters."""
+    result = asyncio.run(send(context=Caller(key)))
+    assert (result.status, result.error_codes) == (400, ("BAD_IDEMPOTENCY_KEY",))
+    assert executed.count == 0
+
+
+def test_key_means_nothing_to_queries(send, executed, directory):
+    """A query is executed each time, also one that speaks of mutations."""
+
+    async def queries():
+        for query in ('{ hello(name: "mutation") }', "query mutation { hello }"):
+            await send(query)
+            await send(query)
+        await send(context=Caller(None))
+        await send(context=Caller(None))
+
+    asyncio.run(queries())
+    assert executed.count == 6
+    assert not directory.exists()
+
+
+# As clients send it
+
+
+def test_mutation_sent_again_gives_the_same_answer_also_after_a_restart(tmp_path):
+    """The second time nothing is done, whatever has happened to the article since."""
+    headers = {"idempotency-key": "k1"}
+    with writing_site(tmp_path) as site:
+        first = site.post(PUT, headers=headers, input=FIELDS)
+        article = first.json()["data"]["putArticle"]["article"]
+        site.write(DELETE, id=article["id"])
+        again = site.post(PUT, headers=headers, input=FIELDS)
+        keys = site.keys
+    with writing_site(tmp_path, keys) as site:
+        restarted = site.post(PUT, headers=headers, input=FIELDS)
+        assert site.ask("{ articles { totalCount } }")["articles"]["totalCount"] == 0
+    for response in (again, restarted):
+        assert response.content == first.content
+        assert response.headers["idempotent-replayed"] == "true"
+        assert response.headers["cache-control"] == "no-store"
+    assert "idempotent-replayed" not in first.headers
+
+
+def test_mutation_that_wrote_and_could_not_show_it_is_done_once(tmp_path):
+    """Where the answer to a write has an error, the same answer comes again, and no other write."""
+    query = (
+        "mutation ($input: PutArticleInput!) { putArticle(input: $input)"
+        " { article { slug secured } cursor } }"
+    )
+    headers = {"idempotency-key": "k1"}
+    with writing_site(tmp_path) as site:
+        first = site.post(query, headers=headers, input=FIELDS)
+        assert [e["extensions"]["code"] for e in first.json()["errors"]] == ["FORBIDDEN"]
+        again = site.post(query, headers=headers, input=FIELDS)
+        assert (again.content, again.status_code) == (first.content, first.status_code)
+        assert again.headers["idempotent-replayed"] == "true"
+
+
+def test_key_counts_for_each_mutation_of_a_request(tmp_path):
+    """Of several mutations in one request each is done, and once."""
+    query = """mutation ($a: PutArticleInput!, $b: PutArticleInput!) {
+        a: putArticle(input: $a) { article { slug } userErrors { code } }
+        b: putArticle(input: $b) { article { slug } userErrors { code } }
+    }"""
+    headers = {"idempotency-key": "k1"}
+    with writing_site(tmp_path) as site:
+        variables: dict[str, Any] = {"a": FIELDS, "b": {**FIELDS, "title": "B"}}
+        first = site.post(query, headers=headers, **variables).json()["data"]
+        forget_answers(tmp_path)
+        assert site.post(query, headers=headers, **variables).json()["data"] == first
+        assert site.ask("{ articles { totalCount } }")["articles"]["totalCount"] == 2
+    assert not first["a"]["userErrors"] + first["b"]["userErrors"]
+
+
+def forget_answers(place: Path) -> None:
+    """Have a server that ended between its writing and the keeping of its answers."""
+    for file in (place / "store.json.answers").iterdir():
+        file.unlink()
+
+
+@contextmanager
+def full_disk(directory: Path) -> Iterator[None]:
+    """Have a file system in a directory that takes files, and nothing in them."""
+    directory.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4k,mode=700", "tmpfs", str(directory)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only who may mount a file system can fill one")
+    try:
+        (directory / "filler").write_bytes(b"x" * 4096)
+        yield
+    finally:
+        subprocess.run(["umount", str(directory)], check=True)
+
+
+@pytest.mark.parametrize("damage", [None, bytes.upper, *DAMAGES.values()])
+def test_mutation_whose_answer_is_lost_is_done_once(tmp_path, damage):
+    """On a full disk, or where a kept answer is damaged, the history answers what is sent again."""
+    headers = {"idempotency-key": "k1"}
+    answers = tmp_path / "store.json.answers"
+    with full_disk(answers) if damage is None else nullcontext(), writing_site(tmp_path) as site:
+        first = site.post(PUT, headers=headers, input=FIELDS)
+        for file in answers.iterdir() if damage else ():
+            file.write_bytes(damage(file.read_bytes()))
+        again = site.post(PUT, headers=headers, input=FIELDS)
+        assert (first.status_code, again.status_code) == (200, 200)
+        assert again.json() == first.json()
+        assert "idempotent-replayed" not in again.headers
+        assert len(site.ask("{ changes { nodes { id } } }")["changes"]["nodes"]) == 1
+        if damage:
+            third = site.post(PUT, headers=headers, input=FIELDS)
+            assert third.headers["idempotent-replayed"] == "true"
+
+
+def test_mutation_that_changed_nothing_undoes_nothing_after_a_crash(tmp_path):
+    """Sent again, it is answered as it was, and what others did meanwhile stays."""
+    headers = {"idempotency-key": "k1"}
+    with writing_site(tmp_path) as site:
+        id = site.write(PUT, **FIELDS)["article"]["id"]
+        input = {"id": id, "published": True}
+        [first] = site.post(PUBLISH, headers=headers, input=input).json()["data"].values()
+        site.write(PUBLISH, id=id, published=False)
+        keys = site.keys
+    forget_answers(tmp_path)
+    with writing_site(tmp_path, keys) as site:
+        response = site.post(PUBLISH, headers=headers, input=input)
+        [again] = response.json()["data"].values()
+    assert "idempotent-replayed" not in response.headers
+    assert first["article"]["published"]
+    assert not again["article"]["published"]
+    assert again["cursor"] == first["cursor"]
+    assert again["userErrors"] == []
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_mutation_with_a_used_key_is_refused_also_after_a_crash(tmp_path, published):
+    """The history tells what was asked under a key, also of what changed nothing."""
+    headers = {"idempotency-key": "k1"}
+    with writing_site(tmp_path) as site:
+        id = site.write(PUT, **FIELDS)["article"]["id"]
+        site.post(PUBLISH, headers=headers, input={"id": id, "published": published})
+        keys = site.keys
+    forget_answers(tmp_path)
+    with writing_site(tmp_path, keys) as site:
+        for query, input in (
+            (PUBLISH, {"id": id, "published": not published}),
+            (DELETE, {"id": id}),
+        ):
+            response = site.post(query, headers=headers, input=input)
+            assert response.status_code == 422
+            [error] = response.json()["errors"]
+            assert error["extensions"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+            assert "data" not in response.json()
+        [article] = site.ask("{ articles { nodes { published } } }", scope=Scope.READ_DRAFTS)[
+            "articles"
+        ]["nodes"]
+        assert article["published"] is published
+
+
+def test_mutation_with_a_used_key_is_refused(tmp_path):
+    """Another body, another key."""
+    with writing_site(tmp_path) as site:
+        headers = {"idempotency-key": "k1"}
+        site.post(PUT, headers=headers, input=FIELDS)
+        response = site.post(PUT, headers=headers, input={**FIELDS, "title": "B"})
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["extensions"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+        assert site.post(PUT, headers={"idempotency-key": ""}, input=FIELDS).status_code == 400
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_new_key_of_a_revoked_keys_name_gets_none_of_its_answers(tmp_path, monkeypatch, is_kept):
+    """Callers are told apart by their keys: a name that is given again is somebody else's."""
+    monkeypatch.setattr(key_file, "CHECK_INTERVAL_S", 0)
+    headers = {"idempotency-key": "k1"}
+    with writing_site(tmp_path) as site:
+        site.post(PUT, headers=headers, input=FIELDS)
+        if not is_kept:
+            forget_answers(tmp_path)
+        keys = KeyFile(tmp_path / "keys.json")
+        keys.revoke(Scope.WRITE)
+        site.keys[Scope.WRITE], _ = keys.add(Scope.WRITE, [Scope.WRITE])
+        other = site.post(PUT, headers=headers, input={**FIELDS, "title": "B"})
+        assert other.status_code == 200
+        assert other.json()["data"]["putArticle"]["article"]["title"] == "B"
+        assert "idempotent-replayed" not in other.headers
+
+
+def test_mutation_without_the_right_learns_nothing_from_a_key(tmp_path):
+    """Who may not write is refused also under a key whose answer is known."""
+    with writing_site(tmp_path) as site:
+        headers = {"idempotency-key": "k1"}
+        site.post(PUT, headers=headers, input=FIELDS)
+        for scope in (None, Scope.READ_DRAFTS):
+            answer = site.post(PUT, scope=scope, headers=headers, input=FIELDS).json()
+            assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+def test_user_errors_are_answers_too(tmp_path):
+    """A write that was refused stays refused under its key, whatever has happened since."""
+    with writing_site(tmp_path) as site:
+        headers = {"idempotency-key": "k1"}
+        id = site.write(PUT, **FIELDS)["article"]["id"]
+        site.write(DELETE, id=id)
+        input = {"id": id, "published": False}
+        first = site.post(PUBLISH, headers=headers, input=input)
+        site.write(PUT, **FIELDS)
+        assert site.post(PUBLISH, headers=headers, input=input).content == first.content
+        assert json.loads(first.content)["data"]["setPublished"]["userErrors"]

@@ -1,0 +1,309 @@
+"""Mutations as clients send them: what is written shows at once, what is not says why."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gql.identity.viewer import Scope
+from store.filesystem import guarded_change
+from store.folder import transaction
+from tests.support.writing_clients import DELETE, FIELDS, IMPORT, PUBLISH, PUT, writing_site
+from tests.support.writing_fixture import document
+
+SLUG = "2026-01-02-a-tide"
+PATH = f"_news/{SLUG}.md"
+LIST = "{ articles { totalCount nodes { slug heat provider { name articleCount } } } }"
+
+
+@pytest.fixture
+def site(tmp_path):
+    """An empty site."""
+    with writing_site(tmp_path, explain=True) as site:
+        yield site
+
+
+def test_import_documents_are_in_folder_and_graph(site):
+    """What is imported is a file of the folder and an article of the graph."""
+    text = document("A tide", "topics: [Sea]\nheat: x\n", "body")
+    payload = site.write(IMPORT, documents=[{"path": PATH, "text": text}])
+    assert payload["articles"] == [{"slug": SLUG, "title": "A tide"}]
+    assert payload["diagnostics"] == [{"path": PATH, "line": 6, "code": "WRONG_TYPE"}]
+    assert payload["userErrors"] == []
+    assert (site.folder / PATH).read_text() == text
+    assert site.ask("{ topics { nodes { slug articleCount } } }")["topics"]["nodes"] == [
+        {"slug": "sea", "articleCount": 1}
+    ]
+
+
+def test_put_article_takes_every_field(site):
+    """All fields of a document can be written, and are read back as they were given."""
+    image = {"url": "https://p.example/i.jpg", "width": 3, "height": 2, "isCached": True}
+    texts = {
+        "excerpt": "E",
+        "content": "C",
+        "category": "news",
+        "type": "video",
+        "webUrl": "https://p.example/w",
+        "originalUrl": "https://p.example/o",
+        "ampWebUrl": "https://p.example/a",
+        "cdnAmpWebUrl": "https://p.example/c",
+        "locale": "en",
+        "featuredContent": "<b>",
+        "updatedDateTime": "2026-01-03T00:00:00Z",
+        "quality": -1,
+        "heat": 7,
+        "published": False,
+        "tags": ["a", "b"],
+        "metadata": {"x": [1]},
+    }
+    named = {"name": "P", "domain": "p.example", "images": [image]}
+    lists: dict[str, Any] = {
+        "provider": named,
+        "topics": ["Sea"],
+        "images": [image],
+        "related": [{"title": "R", "webUrl": "https://q.example/", "quality": 1}],
+    }
+    query = PUT.replace(
+        "heat revision",
+        f"revision {' '.join(texts)} provider {{ name domain images {{ url }} }} topics {{ name }}"
+        " images { url width height isCached }"
+        " related { title webUrl quality provider { domain } }",
+    )
+    article = site.write(query, **{**FIELDS, **texts, **lists})["article"]
+    assert {key: article[key] for key in texts} == texts
+    assert article["provider"] == {
+        "name": "P",
+        "domain": "p.example",
+        "images": [{"url": image["url"]}],
+    }
+    assert (article["topics"], article["images"]) == ([{"name": "Sea"}], [image])
+    assert article["related"] == [{**lists["related"][0], "provider": {"domain": "q.example"}}]
+
+
+def test_put_article_absent_keeps_and_null_removes(site):
+    """A field that is absent stays as it is, null takes it away."""
+    site.write(PUT, **FIELDS, heat=5)
+    assert site.write(PUT, slug=SLUG, title="New")["article"]["heat"] == 5
+    assert site.write(PUT, slug=SLUG, heat=None)["article"]["heat"] == 0
+
+
+def test_set_published_decides_who_sees_an_article(site):
+    """A draft is for nobody without the right, from the very next request on."""
+    id = site.write(PUT, **FIELDS)["article"]["id"]
+    query = "query ($id: ID!) { node(id: $id) { id } }"
+    assert site.ask(query, scope=None, id=id)["node"]
+    assert site.write(PUBLISH, id=id, published=False)["article"]["published"] is False
+    assert site.ask(query, scope=None, id=id)["node"] is None
+    site.write(PUBLISH, id=id, published=True)
+    assert site.ask(query, scope=None, id=id)["node"]
+
+
+def test_delete_article_removes_it_everywhere(site):
+    """What is deleted is gone from the graph and from the folder."""
+    id = site.write(PUT, **FIELDS)["article"]["id"]
+    payload = site.write(DELETE, id=id)
+    assert (payload["deletedId"], payload["userErrors"]) == (id, [])
+    assert site.ask(LIST)["articles"]["totalCount"] == 0
+    assert not (site.folder / PATH).exists()
+
+
+def test_payload_shows_the_write_and_all_that_follows_from_it(site):
+    """In one request, each mutation sees those before it, and so does what it returns."""
+    site.write(PUT, **FIELDS)
+    query = """mutation ($a: PutArticleInput!, $b: PutArticleInput!) {
+        a: putArticle(input: $a) { article { provider { name articleCount } } }
+        b: putArticle(input: $b) { article { provider { name articleCount } } }
+    }"""
+    named = {"domain": "p.example", "name": "Renamed"}
+    first = {**FIELDS, "title": "B"}
+    second = {**FIELDS, "title": "C", "publishedDateTime": "2026-02-01", "provider": named}
+    data = site.ask(query, a=first, b=second)
+    assert data["a"]["article"]["provider"] == {"name": "P", "articleCount": 2}
+    assert data["b"]["article"]["provider"] == {"name": "Renamed", "articleCount": 3}
+
+
+def test_writes_show_at_once_in_compiled_answers_and_feeds(site):
+    """No cache outlives a write: neither whole answers, nor their parts, nor feeds."""
+    site.write(PUT, **FIELDS, heat=1)
+    for heat in (2, 3):
+        before = site.post(LIST, scope=None)
+        feed = site.client.get("/feed.xml")
+        site.write(PUT, slug=SLUG, heat=heat, title=f"Title {heat}")
+        after = site.post(LIST, scope=None, headers={"if-none-match": before.headers["etag"]})
+        assert after.status_code == 200
+        assert after.headers["x-newsgraph-way"] == "compiled"
+        assert after.json()["data"]["articles"]["nodes"][0]["heat"] == heat
+        kept = {"if-none-match": feed.headers["etag"]}
+        assert f"Title {heat}" in site.client.get("/feed.xml", headers=kept).text
+
+
+def test_mutations_need_the_scope_to_write(site):
+    """Without the scope nothing is written, and the error says which one is missing."""
+    inputs = {
+        IMPORT: {"documents": []},
+        PUT: FIELDS,
+        PUBLISH: {"id": "x", "published": True},
+        DELETE: {"id": "x"},
+    }
+    for scope in (None, Scope.READ_DRAFTS, Scope.READ_SECURED):
+        for mutation, input in inputs.items():
+            answer = site.post(mutation, scope=scope, input=input).json()
+            assert answer["data"] is None
+            [error] = answer["errors"]
+            assert error["extensions"]["code"] == "FORBIDDEN"
+            assert "WRITE" in error["message"]
+    assert not list(site.folder.rglob("*.md"))
+
+
+def test_mutations_go_by_post_only_and_are_never_kept(site):
+    """A mutation is executed each time it is sent, and no answer to one may be stored."""
+    got = site.client.get("/graphql", params={"query": "mutation { deleteArticle }"})
+    assert (got.status_code, got.headers["allow"]) == (405, "POST")
+    for _ in range(2):
+        response = site.post(
+            PUBLISH, headers={"if-none-match": "*"}, input={"id": "x", "published": True}
+        )
+        assert response.json()["data"]["setPublished"]["userErrors"][0]["code"] == "NOT_FOUND"
+        assert response.headers["cache-control"] == "no-store"
+        assert "etag" not in response.headers
+    revisions: set[str] = set()
+    for heat in (1, 2, 1, 2):
+        site.write(PUT, **({} if revisions else FIELDS), slug=SLUG, heat=heat)
+        revisions.add(site.write(PUT, slug=SLUG, tags=["same"])["article"]["revision"])
+    assert len(revisions) == 4
+
+
+def test_cursor_is_where_the_history_goes_on(site):
+    """The cursor of a write has the write behind it and what follows before it."""
+    cursor = site.write(PUT, **FIELDS)["cursor"]
+    query = "query ($after: String) { changes(after: $after) { nodes { kind slug cursor } } }"
+    assert site.ask(query, after=cursor)["changes"]["nodes"] == []
+    later = site.write(PUT, slug=SLUG, heat=1)["cursor"]
+    assert site.ask(query, after=cursor)["changes"]["nodes"] == [
+        {"kind": "PUT", "slug": SLUG, "cursor": later}
+    ]
+
+
+# Expected failures
+
+
+def test_conflict_tells_the_present_revision(site):
+    """Who expects a past revision is told the present one, which can be read and expected."""
+    old = site.write(PUT, **FIELDS)["article"]
+    new = site.write(PUT, slug=SLUG, heat=1)["article"]
+    for mutation, input in (
+        (PUT, {"slug": SLUG, "heat": 2}),
+        (PUBLISH, {"id": old["id"], "published": False}),
+        (DELETE, {"id": old["id"]}),
+    ):
+        for revision in (old["revision"], "nonsense", "9" * 50, ""):
+            [error] = site.write(mutation, **input, expectedRevision=revision)["userErrors"]
+            assert (error["code"], error["field"]) == ("CONFLICT", ["input", "expectedRevision"])
+            assert re.search(rf"\b{new['revision']}\b", error["message"])
+    assert site.write(DELETE, id=old["id"], expectedRevision=new["revision"])["deletedId"]
+
+
+def test_import_is_all_or_nothing(site):
+    """One document that cannot be taken keeps the others out; each problem has its place."""
+    documents = [
+        {"path": PATH, "text": document()},
+        {"path": "../evil.md", "text": document()},
+        {"path": "b.md", "text": "---\ntitle: B\n---\n"},
+    ]
+    assert site.errors(IMPORT, documents=documents) == [
+        ("BAD_PATH", ["input", "documents", "1", "path"]),
+        ("MISSING_DATE", ["input", "documents", "2", "text"]),
+        ("MISSING_PROVIDER", ["input", "documents", "2", "text"]),
+    ]
+    assert site.ask(LIST)["articles"]["totalCount"] == 0
+    assert not list(site.folder.parent.rglob("*.md"))
+
+
+def test_import_is_limited_in_number_and_size(tmp_path):
+    """How many documents, and how large, is the operator's to say."""
+    with writing_site(tmp_path, max_import_documents=1, max_document_bytes=300) as site:
+        two = [{"path": f"{name}.md", "text": document(name)} for name in "ab"]
+        assert site.errors(IMPORT, documents=two) == [
+            ("TOO_MANY_DOCUMENTS", ["input", "documents"])
+        ]
+        large = [{"path": "a.md", "text": document(body="x" * 300)}]
+        assert site.errors(IMPORT, documents=large) == [
+            ("FILE_TOO_LARGE", ["input", "documents", "0", "text"])
+        ]
+
+
+@pytest.mark.parametrize(
+    ("input", "code", "field"),
+    [
+        ({"title": "T"}, "MISSING_DATE", ["input", "publishedDateTime"]),
+        ({**FIELDS, "title": " "}, "MISSING_TITLE", ["input", "title"]),
+        ({**FIELDS, "provider": None}, "MISSING_PROVIDER", ["input", "provider"]),
+        ({**FIELDS, "webUrl": "no"}, "BAD_URL", ["input", "webUrl"]),
+        ({**FIELDS, "images": [{"url": "no"}]}, "BAD_URL", ["input", "images", "0", "url"]),
+        (
+            {**FIELDS, "related": [{"title": "R", "webUrl": "no"}]},
+            "BAD_URL",
+            ["input", "related", "0", "webUrl"],
+        ),
+        (
+            {**FIELDS, "images": [{"url": "https://p.example/", "width": -1}]},
+            "OUT_OF_RANGE",
+            ["input", "images", "0", "width"],
+        ),
+        ({**FIELDS, "slug": "nameless"}, "BAD_SLUG", ["input", "slug"]),
+        ({**FIELDS, "slug": f"{SLUG}/../x"}, "BAD_SLUG", ["input", "slug"]),
+        ({**FIELDS, "id": "a_x"}, "NOT_FOUND", ["input", "id"]),
+        (FIELDS, "DUPLICATE_SLUG", ["input", "slug"]),
+        ({**FIELDS, "metadata": [1]}, "BAD_METADATA", ["input", "metadata"]),
+        ({**FIELDS, "metadata": {"title": "x"}}, "BAD_METADATA", ["input", "metadata"]),
+        ({**FIELDS, "excerpt": "a\x00"}, "BAD_TEXT", None),
+    ],
+)
+def test_put_article_refuses_with_code_and_field(site, input, code, field):
+    """Each thing that cannot be written is named by a stable code and the way to it."""
+    site.write(PUT, **FIELDS)
+    assert (code, field) in site.errors(PUT, **input)
+    assert site.ask(LIST)["articles"]["totalCount"] == 1
+
+
+@pytest.mark.parametrize("mutation", [PUBLISH, DELETE])
+def test_mutation_of_what_is_not_there_says_so(site, mutation):
+    """An id that names no article is a user error, not a fault."""
+    input = {"id": "a_x", **({"published": True} if mutation == PUBLISH else {})}
+    assert site.errors(mutation, **input) == [("NOT_FOUND", ["input", "id"])]
+
+
+def test_mutation_without_a_folder_to_write_is_a_clear_error(site):
+    """A fault of the system is a top-level error with a code, and tells nothing of the machine."""
+    site.write(PUT, **FIELDS)
+    site.folder.rename(site.folder.with_name("elsewhere"))
+    [error] = site.post(PUT, input={"slug": SLUG, "heat": 1}).json()["errors"]
+    assert error["extensions"]["code"] == "STORE_UNAVAILABLE"
+    assert str(site.folder.parent) not in error["message"]
+    site.folder.with_name("elsewhere").rename(site.folder)
+    assert site.write(PUT, slug=SLUG, heat=1)["article"]["heat"] == 1
+
+
+def test_mutation_whose_outcome_nobody_knows_is_told_so_and_can_be_sent_again(site, monkeypatch):
+    """Where the disk fails half-way the code says it, and the same key has it done once."""
+
+    def fail(folder: Path) -> None:
+        if folder.name == "_news":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    put = {"input": {**FIELDS, "heat": 5}, "headers": {"idempotency-key": "k"}}
+    with monkeypatch.context() as broken:
+        broken.setattr(transaction, "flush_folder", fail)
+        broken.setattr(guarded_change, "flush_folder", fail)
+        [error] = site.post(PUT, **put).json()["errors"]
+    assert error["extensions"]["code"] == "OUTCOME_UNKNOWN"
+    assert "Idempotency-Key" in error["message"]
+    for _ in range(2):
+        assert site.post(PUT, **put).json()["data"]["putArticle"]["article"]["heat"] == 5
+    assert len(site.ask("{ changes { nodes { kind } } }")["changes"]["nodes"]) == 1

@@ -1,0 +1,437 @@
+"""Live reload: what happens in the folder is in the store soon after, and nothing else is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from gql.composition.app import create_app
+from gql.folder_watcher import FolderWatcher, folder_watcher
+from gql.settings import SettingsError, load_settings
+from store import (
+    ArticleQuery,
+    FolderLoader,
+    MemoryRepository,
+    Repository,
+    TinyDBRepository,
+    Visibility,
+    Window,
+)
+from tests.gql.telemetry.test_metrics import scraper
+from tests.support.live_server import serving
+
+pytestmark = pytest.mark.anyio
+
+DEADLINE_S = 30
+EVERYTHING = Window(first=10_000)
+TEXT = "---\ntitle: {}\npublishedDateTime: 2020-06-11\nprovider: {{name: P, domain: p.example}}\n"
+BROKEN = "---\ntitle: A\npublishedDateTime: [\n---\n"
+TOPIC = "_data/topics/tides.yaml"
+
+
+def document(title: str) -> str:
+    """The text of a document."""
+    return TEXT.format(title) + "---\n"
+
+
+async def state(repository: Repository) -> tuple[Any, ...]:
+    """Articles, topics and problems, as a reader sees them, without revisions."""
+    snapshot = await repository.snapshot()
+    [page] = await snapshot.pages([ArticleQuery(EVERYTHING)], Visibility.ALL)
+    topics = await snapshot.topic_page(EVERYTHING, Visibility.ALL)
+    problems = await snapshot.diagnostic_page(EVERYTHING)
+    articles = {a.slug: msgspec.structs.replace(a, revision=0) for a in page.items}
+    return articles, list(topics.items), list(problems.items)
+
+
+class Desk:
+    """A watched folder, and what comes of it."""
+
+    def __init__(self, folder: Path, repository: Repository) -> None:
+        self.folder = folder
+        self.repository = repository
+        self.loads = asyncio.Condition()
+        self.failures = 0
+        self.watching: asyncio.Task[None]
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file."""
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def loaded(self, report: object) -> None:
+        """Hear from the watcher."""
+        self.failures += report is None
+        asyncio.get_running_loop().create_task(self._wake())
+
+    async def _wake(self) -> None:
+        async with self.loads:
+            self.loads.notify_all()
+
+    async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until something holds, looking at it after each load."""
+        async with asyncio.timeout(DEADLINE_S), self.loads:
+            while not await holds():
+                await self.loads.wait()
+
+    async def titles(self) -> set[str]:
+        """The titles of all articles."""
+        return {article.title for article in (await state(self.repository))[0].values()}
+
+    async def until_titles(self, *titles: str) -> None:
+        """Wait until the store has exactly articles with these titles."""
+
+        async def holds() -> bool:
+            return await self.titles() == set(titles)
+
+        await self.until(holds)
+
+    async def until_sources(self, *paths: str) -> None:
+        """Wait until exactly these files are loaded."""
+
+        async def holds() -> bool:
+            return (await self.repository.sources()).keys() == set(paths)
+
+        await self.until(holds)
+
+    async def until_problems(self, *problems: tuple[str, str]) -> None:
+        """Wait until the store has exactly these problems."""
+
+        async def holds() -> bool:
+            return await self.problems() == list(problems)
+
+        await self.until(holds)
+
+    async def until_topics(self, *names: str) -> None:
+        """Wait until the topic tree has exactly these topics."""
+
+        async def holds() -> bool:
+            return [topic.name for topic in (await state(self.repository))[1]] == list(names)
+
+        await self.until(holds)
+
+    async def until_failed(self) -> None:
+        """Wait until a load has failed."""
+
+        async def holds() -> bool:
+            return self.failures > 0
+
+        await self.until(holds)
+
+    async def problems(self) -> list[tuple[str, str]]:
+        """Path and code of all problems."""
+        return [(d.path, d.code) for d in (await state(self.repository))[2]]
+
+
+@asynccontextmanager
+async def watched(folder: Path, repository: Repository | None = None) -> AsyncIterator[Desk]:
+    """A desk whose folder is watched until the block ends."""
+    repository = repository or MemoryRepository()
+    desk = Desk(folder, repository)
+    turn_file = folder.with_name(f"{folder.name}.turn")
+    loader = FolderLoader(repository, folder)
+    watcher = FolderWatcher(folder, loader, repository, turn_file=turn_file, done=desk.loaded)
+    async with watcher.running() as desk.watching:
+        yield desk
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Tests here run on asyncio's loop."""
+    return "asyncio"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with one document, A."""
+    made = tmp_path / "articles"
+    made.mkdir()
+    (made / "a.md").write_text(document("A"))
+    return made
+
+
+async def test_watcher_sees_what_is_added_changed_renamed_and_deleted(folder: Path) -> None:
+    """Each change of a document is in the store without anyone asking for it."""
+    async with watched(folder) as desk:
+        await desk.until_titles("A")
+        desk.write("deep/er/b.md", document("B"))
+        await desk.until_titles("A", "B")
+        desk.write("a.md", document("A2"))
+        await desk.until_titles("A2", "B")
+        (folder / "a.md").rename(folder / "deep" / "c.md")
+        await desk.until_sources("deep/c.md", "deep/er/b.md")
+        (folder / "deep" / "c.md").unlink()
+        await desk.until_titles("B")
+
+
+async def test_watcher_sees_folders_that_are_moved_and_removed(folder: Path) -> None:
+    """A folder that comes, is renamed or goes takes its documents with it."""
+    made = folder.parent / "made"
+    made.mkdir()
+    (made / "b.md").write_text(document("B"))
+    async with watched(folder) as desk:
+        await desk.until_titles("A")
+        made.rename(folder / "one")
+        await desk.until_titles("A", "B")
+        (folder / "one").rename(folder / "two")
+        await desk.until_sources("a.md", "two/b.md")
+        desk.write("two/b.md", document("C"))
+        await desk.until_titles("A", "C")
+        shutil.rmtree(folder / "two")
+        await desk.until_titles("A")
+
+
+async def test_watcher_keeps_the_last_good_version_of_a_broken_edit(folder: Path) -> None:
+    """A broken edit shows in diagnostics and, once, in the log with its place; a repair ends it."""
+    with capture_logs() as logs:
+        async with watched(folder) as desk:
+            await desk.until_titles("A")
+            desk.write("a.md", BROKEN)
+            await desk.until_problems(("a.md", "UNREADABLE_YAML"))
+            assert await desk.titles() == {"A"}
+            desk.write("b.md", document("B"))
+            await desk.until_titles("A", "B")
+            desk.write("a.md", document("A, mended"))
+            await desk.until_titles("A, mended", "B")
+            assert await desk.problems() == []
+    told = [
+        (e["path"], e["line"], e["severity"], e["code"]) for e in logs if e["event"] == "problem"
+    ]
+    assert told == [("a.md", 4, "ERROR", "UNREADABLE_YAML")]
+
+
+async def test_watcher_sees_topic_files(folder: Path) -> None:
+    """The topic tree follows its files as articles do."""
+    async with watched(folder) as desk:
+        await desk.until_titles("A")
+        desk.write(TOPIC, "name: Tides\nslug: tides\n")
+        await desk.until_topics("Tides")
+        desk.write(TOPIC, "name: Moon tides\nslug: tides\n")
+        await desk.until_topics("Moon tides")
+        (folder / TOPIC).unlink()
+        await desk.until_topics()
+
+
+async def test_watcher_takes_in_a_checkout_while_reads_go_on(folder: Path) -> None:
+    """A thousand files at once do not keep readers waiting, nor show them half a batch twice."""
+    repository = TinyDBRepository.open(folder.parent / "store.json")
+    seen = [0]
+    async with watched(folder, repository) as desk:
+        await desk.until_titles("A")
+
+        async def read() -> None:
+            while seen[-1] < 1_001:
+                snapshot = await repository.snapshot()
+                seen.append((await snapshot.counts(Visibility.ALL)).articles)
+                await asyncio.sleep(0)
+
+        async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:
+            group.create_task(read())
+            for n in range(1_000):
+                desk.write(f"checkout/{n}.md", document(f"T{n}"))
+            reads_before_refresh = len(seen)
+    assert seen == sorted(seen)
+    assert len(seen) - reads_before_refresh > 100
+
+
+async def test_watcher_reports_a_folder_that_vanishes_and_follows_it_when_it_is_back(
+    folder: Path,
+) -> None:
+    """While the folder is away its articles are kept, and afterwards it is watched again."""
+    away = folder.with_name("away")
+    with capture_logs() as logs:
+        async with watched(folder) as desk:
+            await desk.until_titles("A")
+            folder.rename(away)  # noqa: ASYNC240  # as quick as it gets
+            await desk.until_failed()
+            assert await desk.titles() == {"A"}
+            (away / "b.md").write_text(document("B"))
+            away.rename(folder)
+            await desk.until_titles("A", "B")
+            desk.write("c.md", document("C"))
+            await desk.until_titles("A", "B", "C")
+    assert [e["event"] for e in logs].count("reload_failed") == 1
+
+
+async def test_watcher_follows_a_link_to_where_it_leads_now(folder: Path) -> None:
+    """A folder that is a link, as deployments switch it, is the folder that it leads to."""
+    link = folder.with_name("current")
+    link.symlink_to(folder)
+    release = shutil.copytree(folder, folder.with_name("release"))
+    (release / "b.md").write_text(document("B"))
+    async with watched(link) as desk:
+        await desk.until_titles("A")
+        switched = folder.with_name("switched")
+        switched.symlink_to(release)
+        switched.replace(link)
+        await desk.until_titles("A", "B")
+        (release / "c.md").write_text(document("C"))
+        await desk.until_titles("A", "B", "C")
+
+
+async def test_watcher_passes_its_turn_on_when_it_ends(folder: Path) -> None:
+    """Of several watchers of one store one works; another takes over from it."""
+    async with watched(folder) as first:
+        await first.until_titles("A")
+        async with watched(folder) as second:
+            titles = ["A", "B", "C", "D", "E", "F"]
+            for count, title in enumerate(titles, start=1):
+                (folder / f"{title.lower()}.md").write_text(document(title))
+                await first.until_titles(*titles[:count])
+            assert await second.titles() == set()
+            first.watching.cancel()
+            await second.until_titles(*titles)
+
+
+def test_watcher_polls_where_the_system_cannot_watch(folder: Path) -> None:
+    """Without inotify the watcher says what to do and finds changes all the same."""
+    program = f"""
+import asyncio
+from pathlib import Path
+from tests.gql.test_folder_watcher import document, watched
+
+async def main():
+    async with watched(Path({str(folder)!r})) as desk:
+        await desk.until_titles("A")
+        desk.write("b.md", document("B"))
+        await desk.until_titles("A", "B")
+
+asyncio.run(main())
+"""
+    limit = "echo 0 > /proc/sys/user/max_inotify_instances"
+    if subprocess.run(["unshare", "-Ur", "sh", "-c", limit], check=False).returncode:
+        pytest.skip("this machine does not let a test limit inotify")
+    done = subprocess.run(
+        ["unshare", "-Ur", "sh", "-c", f'{limit} && exec "$0" -c "$1"', sys.executable, program],
+        capture_output=True,
+        text=True,
+        timeout=2 * DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "watch_polls" in done.stdout
+    assert "fs.inotify.max_user_watches" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "ignored"),
+    [
+        ("a.md", False),
+        ("deep/er/b.md", False),
+        ("_news/b.md", False),
+        ("_data/topics/t.yaml", False),
+        (".a.md.swp", True),
+        (".newsgraph/store.json", True),
+        (".git/index", True),
+        ("deep/.#b.md", True),
+        ("_drafts/b.md", True),
+        ("_data/other.yaml", True),
+    ],
+)
+def test_loader_ignores_what_is_never_read(tmp_path: Path, path: str, ignored: bool) -> None:
+    """The store's own files, hidden ones and folders that are skipped wake nobody."""
+    assert FolderLoader(MemoryRepository(), tmp_path).ignores(path) is ignored
+
+
+def test_watch_setting_needs_a_folder(tmp_path: Path) -> None:
+    """To watch without a folder is an error that says how to name one."""
+    wrong = load_settings({"watch": True, "store": tmp_path / "store.json"})
+    with pytest.raises(SettingsError, match="newsgraph serve DIR --watch"):
+        folder_watcher(wrong, MemoryRepository(), lambda _: None)
+
+
+PATHS = st.sampled_from(["a.md", "b.md", "x/a.md", "x/b.md", "x/y/c.md", "z.txt"])
+FOLDERS = st.sampled_from(["x", "x/y", "w"])
+OPERATIONS = st.one_of(
+    st.tuples(st.just("write"), PATHS, st.sampled_from("ABC")),
+    st.tuples(st.just("break"), PATHS, st.just("")),
+    st.tuples(st.just("topic"), st.just(TOPIC), st.sampled_from("ABC")),
+    st.tuples(st.just("remove"), st.one_of(PATHS, FOLDERS, st.just(TOPIC)), st.just("")),
+    st.tuples(st.just("rename"), PATHS, PATHS),
+    st.tuples(st.just("rename"), FOLDERS, FOLDERS),
+    st.tuples(st.just("pause"), st.just(""), st.just("")),
+)
+
+
+async def perform(desk: Desk, kind: str, path: str, other: str) -> None:
+    """Do one thing to the folder; what cannot be done is left undone."""
+    file = desk.folder / path
+    with contextlib.suppress(OSError):
+        if kind == "pause":
+            await asyncio.sleep(0.03)  # so that operations fall into several refreshes
+        elif kind == "write":
+            desk.write(path, document(other))
+        elif kind == "break":
+            desk.write(path, BROKEN)
+        elif kind == "topic":
+            desk.write(path, f"name: {other}\n")
+        elif kind == "remove" and file.is_dir():
+            shutil.rmtree(file)
+        elif kind == "remove":
+            file.unlink()
+        else:
+            file.rename(desk.folder / other)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(OPERATIONS, max_size=12))
+def test_watched_state_equals_a_fresh_load(operations: list[tuple[str, str, str]]) -> None:
+    """Whatever happens to the files, once the broken ones are mended all is as if just loaded."""
+
+    async def check() -> None:
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place) / "articles"
+            folder.mkdir()
+            async with watched(folder) as desk:
+                for operation in operations:
+                    await perform(desk, *operation)
+                for file in folder.rglob("*.*"):
+                    if file.is_file() and file.read_text() == BROKEN:
+                        file.write_text(document("Mended"))
+                fresh = MemoryRepository()
+                await FolderLoader(fresh, folder).load()
+                expected = await state(fresh)
+
+                async def holds() -> bool:
+                    return await state(desk.repository) == expected
+
+                await desk.until(holds)
+
+    asyncio.run(check())
+
+
+def test_served_answers_follow_the_folder(folder: Path) -> None:
+    """With `watch`, the next answers of a running server tell of an edit; no restart, no call."""
+    repository = TinyDBRepository.open(folder.parent / "store.json")
+    chosen = load_settings({"folder": folder, "watch": True, "store": folder.parent / "store.json"})
+    deadline = time.monotonic() + DEADLINE_S
+    with serving(create_app(chosen, repository)) as url:
+        (folder / "b.md").write_text(document("B"))
+        titles: list[str] = []
+        while sorted(titles) != ["A", "B"]:
+            assert time.monotonic() < deadline, f"only {titles} were served"
+            answer = httpx2.post(
+                f"{url}/graphql", json={"query": "{ articles { nodes { title } } }"}
+            )
+            titles = [node["title"] for node in answer.json()["data"]["articles"]["nodes"]]
+        assert (
+            'newsgraph_load_duration_seconds_count{outcome="ok"}'
+            in httpx2.get(f"{url}/metrics", headers=scraper(chosen.keys_path)).text
+        )

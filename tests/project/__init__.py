@@ -1,0 +1,1 @@
+"""Tests of the project itself: its documentation, imports and lock files."""

@@ -1,0 +1,309 @@
+"""Each field of a document is read by its type; what cannot be used is told and kept."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.documents.article_reader import read_document
+from store.documents.diagnostics import Code
+from store.documents.frontmatter import Limits
+from store.model import Image, ProviderMention, Severity
+
+LIMITS = Limits()
+HEAD = """---
+title: "A title"
+publishedDateTime: 2020-06-11T17:30:00Z
+provider: {name: Press, domain: Press.example.}
+"""  # the next line is the fifth
+
+
+def read(text, path="_news/2020-06-11-a-title.md"):
+    """The reading of a document's text."""
+    return read_document(path, text.encode(), LIMITS)
+
+
+def article(rest, body=""):
+    """The article of a document with these further lines."""
+    reading = read(f"{HEAD}{rest}\n---\n{body}")
+    assert reading.article, reading.diagnostics
+    return reading.article
+
+
+def problems(rest):
+    """Code, line and severity of what is wrong with these further lines."""
+    return [(d.code, d.line, d.severity.value[0]) for d in read(f"{HEAD}{rest}\n---\n").diagnostics]
+
+
+def test_read_document_fills_every_field():
+    """Every field that the schema knows is read from the document."""
+    story = article(
+        """updatedDateTime: 2020-06-12
+excerpt: "<p>Some&nbsp;<b>text</b> &amp; more</p>"
+category: news
+webUrl: "https://press.example/a?b=1&#038;c=2"
+originalUrl: https://press.example/o
+ampWebUrl: https://press.example/amp
+cdnAmpWebUrl: https://cdn.example/amp
+type: video
+quality: 81
+heat: -1
+published: No
+locale: en
+tags: [one, two, one]
+topics: [AI,  Computer  Vision, "computer vision"]
+featuredContent: "<iframe></iframe>"
+secured: "a+b=="
+images:
+  [{url: "https://press.example/i.jpg", width: 9, height: 0, isCached: yes, title: "A &amp; B",
+    attribution: Me, alt: x}]
+related:
+  - title: "Other"
+    webUrl: https://other.example/x
+    publishedDateTime: 2020-06-09 03:34:00 +0200
+    quality: 41
+    type: article
+    excerpt: Text
+    provider: {name: Other, domain: other.example, images:
+  [{url: "https://other.example/l.png"}]}
+    note: 1
+layout: post
+nested: {a: [1, 2020-01-01]}""",
+        "\n\n  Body\n\nmore\n\n",
+    )
+    assert story.slug == "2020-06-11-a-title"
+    assert story.title == "A title"
+    assert story.excerpt == "Some text & more"
+    assert story.published_date_time == datetime(2020, 6, 11, 17, 30, tzinfo=UTC)
+    assert story.updated_date_time == datetime(2020, 6, 12, tzinfo=UTC)
+    assert story.provider == ProviderMention(domain="press.example", name="Press")
+    assert story.web_url == "https://press.example/a?b=1&c=2"
+    assert story.cdn_amp_web_url == "https://cdn.example/amp"
+    assert (story.category, story.type, story.locale) == ("news", "video", "en")
+    assert (story.quality, story.heat, story.published) == (81, -1, False)
+    assert story.tags == ("one", "two")
+    assert story.topics == ("AI", "Computer Vision")
+    assert story.content == "  Body\n\nmore"
+    assert story.images == (
+        Image(
+            url="https://press.example/i.jpg",
+            width=9,
+            height=0,
+            is_cached=True,
+            title="A & B",
+            attribution="Me",
+            metadata={"alt": "x"},
+        ),
+    )
+    (other,) = story.related
+    assert other.published_date_time == datetime(2020, 6, 9, 1, 34, tzinfo=UTC)
+    assert other.provider.images[0].url == "https://other.example/l.png"
+    assert (other.quality, other.metadata) == (41, {"note": 1})
+    assert story.metadata == {"layout": "post", "nested": {"a": [1, "2020-01-01"]}}
+
+
+def test_read_document_takes_defaults_where_nothing_is_written():
+    """Without further fields an article is published, of type article, with zeros."""
+    story = article("excerpt:\ntopics: ~\n")
+    assert (story.type, story.published, story.quality, story.heat) == ("article", True, 0, 0)
+    assert (story.excerpt, story.content, story.topics, story.metadata) == (None, None, (), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2020-06-11T17:30:00Z", datetime(2020, 6, 11, 17, 30)),  # noqa: DTZ001
+        ("2020-06-11 17:30:00 +0000", datetime(2020, 6, 11, 17, 30)),  # noqa: DTZ001
+        ("'2020-06-11 17:30:00 -0530'", datetime(2020, 6, 11, 23)),  # noqa: DTZ001
+        ("2020-06-11t7:30:00.25 +1", datetime(2020, 6, 11, 6, 30, 0, 250000)),  # noqa: DTZ001
+        ("2020-6-1", datetime(2020, 6, 1)),  # noqa: DTZ001
+        ("2020-06-11 17:30", datetime(2020, 6, 11, 17, 30)),  # noqa: DTZ001
+        ('"20200611T173000Z"', datetime(2020, 6, 11, 17, 30)),  # noqa: DTZ001
+    ],
+)
+def test_read_document_reads_dates_as_utc(text, expected):
+    """YAML's timestamps and ISO 8601 are read, quoted or not; naive is UTC, a date midnight."""
+    assert article(f"updatedDateTime: {text}").updated_date_time == expected.replace(tzinfo=UTC)
+
+
+W, E = "W", "E"
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected", "metadata"),
+    [
+        ("heat: lots", [(Code.WRONG_TYPE, 5, W)], {"heat": "lots"}),
+        ("heat: 1.5", [(Code.WRONG_TYPE, 5, W)], {"heat": "1.5"}),
+        ("heat: 2147483648", [(Code.OUT_OF_RANGE, 5, W)], {"heat": "2147483648"}),
+        ("heat: " + "9" * 5_000, [(Code.OUT_OF_RANGE, 5, W)], {"heat": "9" * 5_000}),
+        ("heat: [1]", [(Code.WRONG_TYPE, 5, W)], {"heat": [1]}),
+        ("published: maybe", [(Code.WRONG_TYPE, 5, W)], {"published": "maybe"}),
+        ("updatedDateTime: 2020-02-31", [(Code.BAD_DATE, 5, W)], {"updatedDateTime": "2020-02-31"}),
+        (
+            "updatedDateTime: 0001-01-01T00:00:00+05:00",
+            [(Code.BAD_DATE, 5, W)],
+            {"updatedDateTime": "0001-01-01T00:00:00+05:00"},
+        ),
+        ("webUrl: ftp://a.example/", [(Code.BAD_URL, 5, W)], {"webUrl": "ftp://a.example/"}),
+        ("webUrl: 'https://a b'", [(Code.BAD_URL, 5, W)], {"webUrl": "https://a b"}),
+        ("category: {a: 1}", [(Code.WRONG_TYPE, 5, W)], {"category": {"a": 1}}),
+        ("category: 2021", [(Code.WRONG_TYPE, 5, W)], {}),
+        ("locale: no", [(Code.WRONG_TYPE, 5, W)], {}),
+        ("topics: AI", [(Code.WRONG_TYPE, 5, W)], {}),
+        ("tags: a b", [(Code.WRONG_TYPE, 5, W)], {}),
+        ("topics:\n  - AI\n  - {a: 1}", [(Code.WRONG_TYPE, 7, W)], {"topics": [{"a": 1}]}),
+        ("images:\n  - text", [(Code.WRONG_TYPE, 6, W)], {"images": ["text"]}),
+        ("images:\n  - width: 1", [(Code.BAD_URL, 6, W)], {"images": [{"width": 1}]}),
+        ("images:\n  - url: no", [(Code.BAD_URL, 6, W)], {"images": [{"url": False}]}),
+        (
+            "related:\n  - webUrl: https://a.example/",
+            [(Code.MISSING_TITLE, 6, W)],
+            {"related": [{"webUrl": "https://a.example/"}]},
+        ),
+        ("related:\n  - title: Other", [(Code.MISSING_PROVIDER, 6, W)], {}),
+        (
+            "related:\n  - title: Other\n    webUrl: https://a.example/",
+            [(Code.MISSING_PROVIDER, 6, W)],
+            {},
+        ),
+        ("extra: 1\nextra: 2", [(Code.DUPLICATE_KEY, 6, W)], {"extra": 2}),
+        ('extra: "a\\x07"', [(Code.BAD_TEXT, 5, W)], {"extra": "a\ufffd"}),
+    ],
+)
+def test_read_document_keeps_what_it_cannot_use(rest, expected, metadata):
+    """An optional value of no use is a warning with its line; the raw value is in metadata."""
+    assert problems(rest) == expected
+    assert article(rest).metadata == metadata
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line"),
+    [
+        ("---\npublishedDateTime: 2020-01-01\nprovider: {domain: a.b}\n---\n", "MISSING_TITLE", 2),
+        ("---\ntitle: ~\n---\n", "MISSING_TITLE", 2),
+        ('---\ntitle: "&nbsp;"\n---\n', "MISSING_TITLE", 2),
+        ("---\ntitle: [a]\n---\n", "WRONG_TYPE", 2),
+        ("---\ntitle: A\nprovider: {domain: a.b}\n---\n", "MISSING_DATE", 2),
+        ("---\npublishedDateTime: 2020-13-01\n---\n", "BAD_DATE", 2),
+        ("---\npublishedDateTime: {a: 1}\n---\n", "WRONG_TYPE", 2),
+        ("---\ntitle: A\npublishedDateTime: 2020-01-01\n---\n", "MISSING_PROVIDER", 2),
+        ("---\ntitle: A\nprovider: Press\n---\n", "WRONG_TYPE", 3),
+        ("---\ntitle: A\nprovider:\n  name: Press\n---\n", "MISSING_PROVIDER", 3),
+        ("---\ntitle: A\nsecured: [a]\n---\n", "WRONG_TYPE", 3),
+        ("---\ntitle: A\n", "UNCLOSED_FRONT_MATTER", 1),
+        ("---\ntitle: A: b\n---\n", "UNREADABLE_YAML", 2),
+        ("---\nx: " + "[" * 50 + "\n---\n", "TOO_DEEP", 2),
+        ("---\nx: &a [*a]\n---\n", "ALIASES_EXPLODE", 2),
+        ("---\ntitle: A\n---\n".encode("utf-16"), "NOT_UTF8", 1),
+        (b"---\ntitle: A\nx: \xff\n---\n", "NOT_UTF8", 3),
+        (b" " * (LIMITS.max_size_bytes + 1), "FILE_TOO_LARGE", None),
+    ],
+)
+def test_read_document_refuses_what_is_no_document(text, code, line):
+    """What a document cannot be without is an error with its line and a remedy."""
+    data = text if isinstance(text, bytes) else text.encode()
+    reading = read_document("a.md", data, LIMITS)
+    assert reading.article is None
+    found = {(d.code, d.line): d for d in reading.diagnostics if d.severity is Severity.ERROR}
+    assert (code, line) in found
+    assert found[code, line].remedy
+
+
+@pytest.mark.parametrize("written", ["zq", "12345678", "[zq]", "{zq: 12345678}", "yes"])
+def test_read_document_tells_secured_text_to_nobody_else(written):
+    """No diagnostic quotes it, and what is no text is never kept in the open metadata."""
+    reading = read(f"{HEAD}secured: {written}\n---\n")
+    if written.startswith(("[", "{")):
+        assert reading.article is None
+    else:
+        assert (reading.article.secured, reading.article.metadata) == (written, {})
+    assert not any(d for d in reading.diagnostics if written.strip("[{:}]") in d.message)
+
+
+@pytest.mark.parametrize("written", ["flase", "[false]", "0.0", '"nope"'])
+def test_read_document_takes_for_a_draft_what_may_be_one(written):
+    """A slip of the pen publishes nothing."""
+    assert article(f"published: {written}").published is False
+
+
+def test_read_document_tells_all_that_is_missing_at_once():
+    """Nobody should have to correct a document three times."""
+    codes = {d.code for d in read("---\nx: 1\n---\n").diagnostics}
+    assert codes == {Code.MISSING_TITLE, Code.MISSING_DATE, Code.MISSING_PROVIDER}
+
+
+@pytest.mark.parametrize(
+    ("path", "severity"),
+    [("README.md", Severity.INFO), ("sub/LICENSE.txt", Severity.INFO), ("a.md", Severity.WARNING)],
+)
+def test_read_document_tells_of_files_without_front_matter(path, severity):
+    """A file without front matter is a warning; of a README it is only worth knowing."""
+    (problem,) = read("Hello\n", path).diagnostics
+    assert (problem.code, problem.severity) == (Code.NO_FRONT_MATTER, severity)
+
+
+def test_read_document_takes_text_from_the_source():
+    """Text fields hold what was written, whatever YAML would make of it."""
+    story = read(HEAD.replace('"A title"', "yes") + "topics: [2021]\n---\n", "a.md").article
+    assert (story.title, story.topics) == ("yes", ("2021",))
+
+
+def test_read_document_makes_a_slug_of_date_and_title():
+    """A file that is not named as a Jekyll post gets the date and the title as its slug."""
+    text = HEAD.replace("A title", "Ün web.app!") + "---\n"
+    assert read(text, "post.md").article.slug == "2020-06-11-un-webapp"
+
+
+def test_read_document_names_a_provider_by_its_domain():
+    """A provider without a name is called by its domain, with a warning."""
+    reading = read(HEAD.replace("name: Press, ", "") + "---\n")
+    assert reading.article.provider.name == "press.example"
+    assert [d.code for d in reading.diagnostics] == [Code.MISSING_PROVIDER]
+
+
+@pytest.mark.parametrize("provider", ["", "    provider: {name: Other}\n", "    provider: Other\n"])
+def test_read_document_takes_a_related_provider_from_the_address(provider):
+    """A related story without a domain has that of its address; nothing written is lost."""
+    rest = f"related:\n  - title: T\n    webUrl: https://www.other.example/x\n{provider}"
+    (related,) = article(rest).related
+    assert related.provider.domain == "other.example"
+    assert (
+        related.provider.name == "Other"
+        or related.metadata == {"provider": "Other"}
+        or not provider
+    )
+
+
+def test_read_document_prefers_the_body_to_a_key():
+    """`content` counts where there is no body; of both the body counts and the key is kept."""
+    assert article("content: key").content == "key"
+    story = article("content: key", "body")
+    assert (story.content, story.metadata) == ("body", {"content": "key"})
+
+
+def test_read_document_reads_windows_files():
+    """A byte order mark and CRLF change nothing, lines included."""
+    text = f"\ufeff{HEAD}heat: x\n---\nbody\nmore\n".replace("\n", "\r\n")
+    reading = read(text)
+    assert reading.article.content == "body\nmore"
+    assert [d.line for d in reading.diagnostics] == [5]
+
+
+_PIECES = """title:_a~ publishedDateTime:_ 2020-01-01~ provider:~ __domain:_a~ related:~ images:~
+url:_ https://a.example ---~ ...~ -_ :_ [ ] { } &a_ *a_ << ' " \\x ~ __ |~ !!set_ % ?_ \0"""
+YAMLISH = st.lists(
+    st.sampled_from([p.replace("~", "\n").replace("_", " ") for p in _PIECES.split()]),
+    max_size=40,
+).map("".join)
+
+
+@given(
+    st.binary(max_size=200) | YAMLISH.map(str.encode) | YAMLISH.map(lambda t: b"---\n" + t.encode())
+)
+def test_read_document_never_raises_and_never_is_silent(data):
+    """Any bytes give a document or at least one diagnostic with a message."""
+    for path in ("a.md", "a.yaml"):
+        reading = read_document(path, data, LIMITS)
+        assert reading.article or reading.diagnostics
+        assert all(d.message for d in reading.diagnostics)

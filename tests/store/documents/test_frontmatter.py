@@ -1,0 +1,246 @@
+"""Front matter is found, read with its lines, and refused where it would do harm."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from store.documents.diagnostics import Code
+from store.documents.frontmatter import Limits, guessed_type, json_value, parse, plain_value, split
+from store.documents.yaml_tree_builder import UnreadableError
+from store.documents.yaml_writer import write_mapping
+from tests.support.strategies import JSON, TEXTS
+
+LIMITS = Limits()
+
+
+def tree(text, limits=LIMITS):
+    """The tree of a front matter's YAML, with its problems."""
+    parts = split(text, all_yaml=True)
+    assert parts
+    return parse(parts, limits)
+
+
+def values(text):
+    """The JSON values of a front matter's YAML."""
+    return json_value(tree(text).root)
+
+
+def refusal(text):
+    """The problem for which a front matter is refused."""
+    with pytest.raises(UnreadableError) as caught:
+        tree(text)
+    return caught.value.problem
+
+
+@pytest.mark.parametrize("closing", ["---", "...", "---  "])
+def test_split_finds_front_matter_and_body(closing):
+    """Front matter stands between --- and --- or ..., the body after it."""
+    parts = split(f"--- \na: 1\n{closing}\nbody\n---\nmore")
+    assert parts
+    assert (parts.yaml, parts.yaml_line, parts.body) == ("a: 1\n", 1, "body\n---\nmore")
+
+
+@pytest.mark.parametrize("text", ["", "text", "\n---\na: 1\n---\n", "----\na: 1\n---", "--- a: 1"])
+def test_split_finds_no_front_matter_elsewhere(text):
+    """Only a first line of --- begins front matter."""
+    assert split(text) is None
+
+
+@pytest.mark.parametrize("text", ["a: 1\nb: 2", "---\na: 1\nb: 2\n---\n", "---\na: 1\nb: 2"])
+def test_split_takes_a_yaml_file_as_front_matter(text):
+    """In a YAML file the whole file is the mapping, with or without ---."""
+    assert values(text) == {"a": 1, "b": 2}
+
+
+def test_split_refuses_front_matter_that_is_not_closed():
+    """A missing closing line is told at the line that opens."""
+    with pytest.raises(UnreadableError) as caught:
+        split("---\na: 1\n")
+    assert (caught.value.problem.code, caught.value.problem.line) == (
+        Code.UNCLOSED_FRONT_MATTER,
+        1,
+    )
+
+
+def test_parse_keeps_source_text_and_lines():
+    """A scalar keeps what was written; lines are those of the file."""
+    root = tree('---\na: 010\nb:\n  - "yes"\n---\n').root
+    assert (root.entries["a"].text, root.entries["a"].plain) == ("010", True)
+    assert (root.entries["b"].items[0].text, root.entries["b"].items[0].plain) == ("yes", False)
+    assert root.key_lines == {"a": 2, "b": 3}
+    assert root.entries["b"].items[0].line == 4
+
+
+def test_parse_reports_duplicate_keys_with_both_lines():
+    """Of a key written twice the last counts, and both lines are named."""
+    read = tree("---\na: 1\nb: 2\na: 3\n---\n")
+    assert json_value(read.root) == {"a": 3, "b": 2}
+    (problem,) = read.problems
+    assert (problem.code, problem.line) == (Code.DUPLICATE_KEY, 4)
+    assert "lines 2 and 4" in problem.message
+
+
+def test_parse_merges_keys():
+    """`<<` adds keys of other mappings; own and earlier ones win; in quotes it is a key."""
+    text = 'x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\nz: {<<: [*x, *y], a: 0}\n"<<": q\n'
+    assert values(text)["z"] == {"a": 0, "b": 1, "c": 2}
+    assert values(text)["<<"] == "q"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: &a [x]\n" + "".join(f"a{i}: &a [{', '.join(['*a'] * 9)}]\n" for i in range(9)), None),
+        ("a: 1\nb: &b [*b]\n", 2),
+        ("a: &a {<<: *a}\n", 1),
+        (f"a: &a {'x' * 1000}\nb:\n" + "  - *a\n" * 2000, None),
+    ],
+)
+def test_parse_refuses_aliases_that_explode(text, line):
+    """Aliases that contain themselves, or expand beyond the size limit, are refused."""
+    problem = refusal(text)
+    assert problem.code == Code.ALIASES_EXPLODE
+    assert line is None or problem.line == line
+
+
+def test_parse_shares_what_aliases_name():
+    """A few aliases are nothing to refuse."""
+    assert values("a: &a [1, 2]\nb: *a\nc: &c x\nd: *c\n")["b"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: " + "[" * 100_000,
+        "a: " + "{a: " * 100_000,
+        "a: " + "[" * 40 + "]" * 40,
+        "- " * 40 + "x",
+        "".join(" " * i + "k:\n" for i in range(40)),
+        "".join(" " * i + "k:\n" + " " * i + "- x:\n" for i in range(0, 80, 2)),
+        f"a: &a {'[' * 20}x{']' * 20}\nb: {'[' * 20}*a{']' * 20}",
+    ],
+)
+def test_parse_refuses_deep_nesting(text):
+    """Nesting beyond the limit is refused in every style, also when aliases build it."""
+    assert refusal(text).code == Code.TOO_DEEP
+
+
+def test_parse_tells_the_first_mistake():
+    """Before one that comes later, such as nesting that is too deep."""
+    error = refusal("a: ]\nb: " + "[" * 50)
+    assert (error.code, error.line) == (Code.UNREADABLE_YAML, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a: "' + "[" * 5_000 + '"',
+        "a: |\n  " + "[{" * 5_000,
+        "a: |\n" + " " * 60 + "code\n",
+        "a: " + "x [ [ [ " * 100,
+        "a: x" + " - - -" * 100,
+        "a:\n" + "  - [x, {y: z}]\n" * 500,
+    ],
+)
+def test_parse_takes_brackets_that_do_not_nest(text):
+    """Prose, code and many small lists are not taken for nesting."""
+    assert "a" in values(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "remedy"),
+    [
+        ("---\na: 1\nb: x: y\n---\n", 3, "quotes"),
+        ("---\na: 1\n\tb: 2\n---\n", 3, "spaces"),
+        ("---\na: @b\n---\n", 2, "quotes"),
+        ('---\na: "b\n---\n', None, "quotation"),
+        ("---\na: *b\n---\n", 2, "quotes"),
+        ("---\n[a, b]: c\n---\n", 2, "quotes"),
+        ("---\n<<: x\n---\n", 2, "quotes"),
+        ("a: 1\n---\nb: 2\n", 2, "file of its own"),
+    ],
+)
+def test_parse_says_where_yaml_cannot_be_read(text, line, remedy):
+    """What is wrong with YAML is told with the file's line and a remedy."""
+    problem = refusal(text)
+    assert problem.code == Code.UNREADABLE_YAML
+    assert line is None or problem.line == line
+    assert remedy in problem.remedy
+
+
+@pytest.mark.parametrize("text", ["- a\n", "text\n", "12\n"])
+def test_parse_refuses_what_is_no_mapping(text):
+    """Front matter is a mapping."""
+    assert refusal(text).code == Code.WRONG_TYPE
+
+
+def test_parse_replaces_control_characters():
+    """What no text should hold is replaced and told, written raw or as an escape."""
+    read = tree('---\na: x\x07\nb: "\\x07"\n---\n')
+    assert json_value(read.root) == {"a": "x\ufffd", "b": "\ufffd"}
+    assert [(p.code, p.line) for p in read.problems] == [(Code.BAD_TEXT, 2), (Code.BAD_TEXT, 3)]
+
+
+def test_parse_replaces_a_byte_order_mark_amid_the_text():
+    """YAML allows it at the start only; elsewhere it costs its place and not the document."""
+    read = tree("---\na: x\ufeffy\n---\n")
+    assert json_value(read.root) == {"a": "x\ufffdy"}
+    assert [(p.code, p.line) for p in read.problems] == [(Code.BAD_TEXT, 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "guess"),
+    [
+        ("010", 8, "a number"),
+        ("1_000", 1000, "a number"),
+        ("0x1F", 31, "a number"),
+        ("1.5", 1.5, "a number"),
+        ("1e3", "1e3", None),
+        (".inf", ".inf", "a number"),
+        (".nan", ".nan", "a number"),
+        ("0x_", "0x_", "a number"),
+        ("yes", True, "true or false"),
+        ("~", None, "nothing"),
+        ("", None, "nothing"),
+        ("2020-06-11", "2020-06-11", "a date"),
+        ("9223372036854775807", 2**63 - 1, "a number"),
+        ("9223372036854775808", "9223372036854775808", "a number"),
+        ("=", "=", None),
+        ("word", "word", None),
+    ],
+)
+def test_plain_value_is_what_yaml_reads_where_json_has_it(text, value, guess):
+    """Plain scalars get YAML's value; dates, infinities and huge integers stay text."""
+    assert plain_value(text) == value
+    assert type(plain_value(text)) is type(value)
+    assert guessed_type(text) == guess
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("!!str 12", "12"), ("!!int '12'", 12), ("!!binary aGk=", "aGk="), ("!x {a: 1}", {"a": 1})],
+)
+def test_json_value_heeds_tags_where_it_can(text, value):
+    """A tag says whether a scalar is text; what JSON lacks stays as it was written."""
+    assert values(f"a: {text}\n") == {"a": value}
+
+
+@given(st.dictionaries(TEXTS | st.just("k" * 2_000), JSON, max_size=4))
+@example({"a": [1e16, 5e-324, -0.0, 1.5]})
+def test_write_mapping_reads_back_as_the_same_values(mapping):
+    """Whatever JSON values are written are read again, in the same order."""
+    text = write_mapping(mapping)
+    again = values(f"---\n{text}---\n")
+    assert again == mapping
+    assert list(again) == list(mapping)
+    assert repr(again) == repr(mapping)  # 1 is not 1.0 is not True
+
+
+def test_write_mapping_looks_as_people_write_it():
+    """Words stand plain, other text in quotes, lists under their key."""
+    written = write_mapping(
+        {"name": "SC Media", "url": "https://a.example", "no": "no", "m": [1, {"a": [], "b": "x"}]}
+    )
+    assert written == (
+        'name: SC Media\nurl: "https://a.example"\n"no": "no"\n\nm:\n  - 1\n  - a: []\n    b: x\n'
+    )

@@ -1,0 +1,187 @@
+"""Export writes documents that load as what was exported."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from store.documents.article_reader import read_document
+from store.documents.diagnostics import Code
+from store.documents.frontmatter import Limits
+from store.documents.serializer import article_text, export_folder, topic_text
+from store.documents.topic_reader import read_topic
+from store.engines.memory import MemoryRepository
+from store.errors import FolderNotEmptyError, StoreError
+from store.folder.loader import FolderLoader
+from store.model import Severity, Visibility
+from store.querying.query import ArticleQuery, Window
+from tests.support.strategies import ARTICLES, TEXTS, TOPICS
+
+LIMITS = Limits()
+SLOW = settings(
+    max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+REAL = os.environ.get("NEWSGRAPH_REAL_DOCUMENTS")
+
+
+def read(text, path="_news/2020-06-11-a-story.md"):
+    """The reading of a text, as if it were in the folder."""
+    return read_document(path, text.encode(), LIMITS)
+
+
+@SLOW
+@given(ARTICLES)
+def test_article_text_reads_back_as_the_same_article(article):
+    """What is exported loads as the same article, whatever it holds, with nothing unusable."""
+    reading = read(article_text(article), f"_news/{article.slug}.md")
+    assert reading.article == article
+    assert {d.code for d in reading.diagnostics} <= {Code.MISSING_PROVIDER}  # of a related story
+
+
+@SLOW
+@given(TOPICS)
+def test_topic_text_reads_back_as_the_same_topic(topic):
+    """A topic file written by export loads as the same topic."""
+    reading = read_topic("_data/topics/t.yaml", topic_text(topic).encode(), LIMITS)
+    assert (reading.topic, reading.diagnostics) == (topic, ())
+
+
+FIELDS = """title excerpt publishedDateTime updatedDateTime webUrl originalUrl ampWebUrl category
+type quality heat published locale tags topics featuredContent content secured provider images
+related layout""".split()
+NESTED = "name domain url width height title images quality provider webUrl isCached extra".split()
+WRITTEN = st.sampled_from(
+    """yes no 2021 010 1.5 -1 99999999999 ~ "" 'text' "a \\" b" word 2020-06-11 2020-02-31 0x1F
+    2020-06-11T17:30:00Z https://press.example/a?b=1&#038;c=2 ftp://x [] {} [1,two] !!str&nbsp;1
+    {domain:&nbsp;press.example} [{url:&nbsp;"https://press.example/i.jpg"}] .inf""".replace(
+        "&nbsp;", "\N{NO-BREAK SPACE}"
+    ).split(),
+).map(lambda text: text.replace("\N{NO-BREAK SPACE}", " "))
+
+
+MINIMAL = "---\ntitle: T\npublishedDateTime: 2020-06-11\nprovider: {domain: press.example}\n"
+
+
+@st.composite
+def documents(draw):
+    """Front matter as people write it: known fields with all sorts of values, nested ones too."""
+    lines = [
+        'title: "A title"',
+        "publishedDateTime: 2020-06-11",
+        "provider:",
+        "  domain: press.example",
+    ]
+    lines += [f"  {k}: {draw(WRITTEN)}" for k in draw(st.sets(st.sampled_from(NESTED)))]
+    for key in draw(st.sets(st.sampled_from(FIELDS))):
+        kind = draw(st.sampled_from(["value", "list", "mappings"]))
+        if kind == "value":
+            lines.append(f"{key}: {draw(WRITTEN)}")
+        elif kind == "list":
+            lines += [f"{key}:", *(f"  - {draw(WRITTEN)}" for _ in range(2))]
+        else:
+            keys = draw(st.lists(st.sampled_from(NESTED), min_size=1, unique=True))
+            lines += [f"{key}:", "  -", *(f"    {k}: {draw(WRITTEN)}" for k in keys)]
+    return "\n".join(["---", *lines, "---", draw(TEXTS)])
+
+
+@settings(SLOW, max_examples=200)
+@given(documents())
+@example(MINIMAL + "topics: [AI, {a: 1}]\nheat: 0x1F\n---\n")
+@example(MINIMAL + "images:\n  - {url: 'https://press.example/'}\n  - {width: 1}\n---\n")
+@example(MINIMAL + "content: key\n---\nbody\n")
+def test_article_text_keeps_everything_of_a_document_that_was_read(text):
+    """A document with unusable values, exported and read again, is the same document."""
+    first = read(text).article
+    if first is not None:
+        assert read(article_text(first)).article == first
+
+
+@pytest.mark.skipif(not REAL, reason="NEWSGRAPH_REAL_DOCUMENTS names no folder of real documents")
+def test_article_text_keeps_real_documents():
+    """Every real document, exported and read again, is the same document."""
+    files = [p for p in Path(REAL or "").rglob("*") if p.suffix in (".md", ".txt")]
+    assert files
+    readings = [read_document(f"_news/{f.name}", f.read_bytes(), LIMITS) for f in files]
+    for reading in readings:
+        assert not [d for d in reading.diagnostics if d.severity is Severity.ERROR]
+    articles = [reading.article for reading in readings if reading.article]
+    assert articles
+    for article in articles:
+        assert read(article_text(article), f"_news/{article.slug}.md").article == article
+
+
+ARTICLE = """---
+title: {0}
+publishedDateTime: 2020-06-11
+published: {1}
+provider: {{name: P, domain: press.example}}
+---
+Body
+"""
+
+
+async def loaded(folder):
+    """A folder's repository, its articles by slug, and its topics."""
+    repository = MemoryRepository()
+    await FolderLoader(repository, folder).load()
+    query = ArticleQuery(Window(first=1_000))
+    snapshot = await repository.snapshot()
+    (page,) = await snapshot.pages([query], Visibility.ALL)
+    topics = await snapshot.topic_page(Window(first=1_000), Visibility.ALL)
+    return repository, {article.slug: article for article in page.items}, topics.items
+
+
+def without_revision(articles):
+    """The articles as they are before a store gives them revisions."""
+    return {slug: msgspec.structs.replace(a, revision=0) for slug, a in articles.items()}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of two articles, one a draft, and a topic tree."""
+    source = tmp_path / "source"
+    (source / "_data/topics").mkdir(parents=True)
+    (source / "_data/topics/01.yaml").write_text("name: Rivers\nshortname: R\nparent: Water\n")
+    (source / "_data/topics/02.yaml").write_text("name: Water\n_id: aqua\n")
+    (source / "one.md").write_text(ARTICLE.format("One", "true"))
+    (source / "two.md").write_text(ARTICLE.format("Two", "false"))
+    return source
+
+
+async def _export_and_load(folder, target):
+    repository, articles, topics = await loaded(folder)
+    written = await export_folder(repository, target)
+    _, again, topics_again = await loaded(target)
+    assert without_revision(again) == without_revision(articles)
+    assert topics_again == topics
+    return written
+
+
+def test_export_folder_writes_a_folder_that_loads_as_the_same_store(folder, tmp_path):
+    """Drafts and topics are exported too, and what is loaded from the export is the same."""
+    assert asyncio.run(_export_and_load(folder, tmp_path / "out")) == 4
+    assert not list((tmp_path / "out").rglob("*.new"))
+    assert "shortname: R" in (tmp_path / "out/_data/topics/rivers.yaml").read_text()
+
+
+def test_export_folder_refuses_a_folder_with_files_unless_told(folder, tmp_path):
+    """Nobody's files are overwritten by accident."""
+    repository, _, _ = asyncio.run(loaded(folder))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine.txt").write_text("mine")
+    with pytest.raises(FolderNotEmptyError, match="not empty"):
+        asyncio.run(export_folder(repository, tmp_path / "out"))
+    assert asyncio.run(export_folder(repository, tmp_path / "out", overwrite=True)) == 4
+    assert (tmp_path / "out/mine.txt").read_text() == "mine"
+
+
+def test_export_folder_reports_a_place_that_cannot_be_written(folder, tmp_path):
+    """A file where a folder should be is a StoreError that names it."""
+    repository, _, _ = asyncio.run(loaded(folder))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be written"):
+        asyncio.run(export_folder(repository, tmp_path / "file/out"))

@@ -1,0 +1,254 @@
+"""An edit changes what it was asked to change, and of the text nothing else."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from store.documents.article_reader import read_document
+from store.documents.frontmatter import Limits, parse, split
+from store.documents.serializer import Document, article_document, document_text, is_body_text
+from store.documents.text_edit import changed_text
+from tests.support.strategies import TEXTS
+
+LIMITS = Limits()
+PATH = "_news/2020-06-11-a-story.md"
+REAL = os.environ.get("NEWSGRAPH_REAL_DOCUMENTS")
+
+MINIMAL = "---\ntitle: T\npublishedDateTime: 2020-06-11\nprovider: {domain: p.example}\n"
+LIVELY = """---
+# by hand
+title:   'Tide & time'   # keep the quotes
+publishedDateTime: 2020-06-11
+heat: 5 # hot
+published: false # until Monday
+
+provider: {name: P, domain: p.example}
+
+topics:
+  - Sea
+  # not sure
+  - Birds
+
+# the end
+note: |
+  two
+  lines
+---
+Body *here*.
+
+"""
+
+
+def said(text, path=PATH):
+    """What a text says, as the document of its article."""
+    article = read_document(path, text.encode(), LIMITS).article
+    assert article is not None
+    return article_document(article)
+
+
+def edited(text, path=PATH, content=..., **values):
+    """A text with some values changed; None removes a key."""
+    before = said(text, path)
+    after = {key: value for key, value in {**before.values, **values}.items() if value is not None}
+    content = before.content if content is ... else content
+    return changed_text(path, text, before, Document(after, content), LIMITS).text
+
+
+def parts_of(text):
+    """A text's front matter and body, as they are read."""
+    parts = split(text.replace("\r\n", "\n"))
+    assert parts is not None
+    return parts
+
+
+def blocks(text):
+    """The lines of each key of a text whose keys begin lines, those between two keys apart."""
+    lines = text.split("\n")
+    parts = parts_of(text)
+    starts = parse(parts, LIMITS).root.key_lines
+    end = 1 + parts.yaml.count("\n")
+    found = {}
+    for key, start in starts.items():
+        after = min([line for line in starts.values() if line > start], default=end + 1) - 1
+        block = lines[start - 1 : after]
+        while not block[-1].strip() or block[-1].startswith("#"):
+            block.pop()
+        found[key] = block
+    return found
+
+
+WRITTEN = {
+    "title": [
+        "title: Tide",
+        "title: 'Tide & time'  # good",
+        '"title": "a # b"',
+        "title: >-\n  long\n  one",
+    ],
+    "publishedDateTime": [
+        "publishedDateTime: 2020-06-11",
+        "publishedDateTime:   2020-06-11T01:02Z",
+    ],
+    "provider": [
+        "provider: {name: P, domain: p.example}",
+        "provider:\n  # ours\n  name: P\n  domain: p.example",
+    ],
+    "heat": ["heat: 5 # hot", "heat:", "heat: many", "heat: '7'"],
+    "published": ["published: false", "published: yes # until Monday"],
+    "excerpt": ["excerpt: |\n  # one\n\n  two", 'excerpt: "a\n\n  b"', "excerpt: plain\n  and on"],
+    "topics": [
+        "topics: [Sea, Birds]",
+        "topics:\n- Sea\n- Birds",
+        "topics:\n  - Sea\n  # or\n  - Birds",
+    ],
+    "images": ["images:\n  - url: https://p.example/i\n    width: 3", "images: [{url: x}]"],
+    "webUrl": ["webUrl: 'https://p.example/a'", "webUrl: nonsense"],
+    "note": ["note: 1.0", "note:\n  deep:\n    - 1\n    - {a: b}"],
+}
+NEW = {
+    "title": st.sampled_from(["Tide", "a: 'b' #c", "yes"]),
+    "publishedDateTime": st.sampled_from([datetime(2021, 1, 1, tzinfo=UTC)]),
+    "provider": st.sampled_from([{"name": "Q", "domain": "q.example"}]),
+    "heat": st.none() | st.integers(-2, 9),
+    "published": st.none() | st.booleans(),
+    "excerpt": st.none() | TEXTS,
+    "topics": st.none() | st.sampled_from([["Sea"], ["C++", "C#"]]),
+    "images": st.none() | st.sampled_from([[{"url": "https://p.example/j", "title": "x"}]]),
+    "webUrl": st.none() | st.sampled_from(["https://p.example/b?a=1&amp;copy=2"]),
+    "note": st.none() | st.sampled_from([1, True, {"a": [1, "b"]}]),
+    "locale": st.none() | st.sampled_from(["en", "no"]),
+}
+BETWEEN = st.sampled_from(["", "", "", "\n", "# a comment\n", "\n# a: comment\n\n"])
+
+
+@st.composite
+def texts(draw):
+    """A document as people write it: keys in any order and style, comments between them."""
+    optional = draw(st.sets(st.sampled_from(list(WRITTEN)[3:])))
+    keys = draw(st.permutations([*list(WRITTEN)[:3], *sorted(optional)]))
+    lines = [draw(BETWEEN) + draw(st.sampled_from(WRITTEN[key])) + "\n" for key in keys]
+    text = "---\n" + "".join(lines) + draw(BETWEEN) + "---\n" + draw(TEXTS)
+    return text.replace("\n", draw(st.sampled_from(["\n", "\r\n"])))
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(texts(), st.fixed_dictionaries({}, optional=NEW), st.just(...) | st.none() | TEXTS)
+def test_editing_gives_the_document_wanted_and_leaves_other_lines_alone(text, values, content):
+    """Whatever is changed, the text reads as wanted, and lines of other keys are as they were."""
+    before = said(text)
+    after = {key: value for key, value in {**before.values, **values}.items() if value is not None}
+    if content is not ...:
+        after.pop("content", None)  # what stood there and could not be written as a body
+        content = content if content and is_body_text(content) else None
+    document = Document(after, before.content if content is ... else content)
+    result = changed_text(PATH, text, before, document, LIMITS).text
+    assert said(result) == said(document_text(document))
+    kept, now = blocks(text), blocks(result)
+    for key in kept.keys() - values.keys():
+        assert now.get(key) == kept[key]
+    if content is ...:
+        assert parts_of(result).body == parts_of(text).body
+
+
+def test_editing_a_value_changes_its_line_only():
+    """A changed value leaves its line's spacing and comment, and every other byte, alone."""
+    assert edited(LIVELY, heat=7) == LIVELY.replace("heat: 5 # hot", "heat: 7 # hot")
+    assert edited(LIVELY, published=True) == LIVELY.replace("published: false", "published: true")
+    assert edited(LIVELY, title="New") == LIVELY.replace("'Tide & time'", "New")
+
+
+def test_editing_nothing_changes_no_byte():
+    """A document that says already what is wanted stays byte for byte."""
+    assert edited(LIVELY, heat=5) == LIVELY
+
+
+def test_editing_keeps_line_endings_and_byte_order_mark():
+    """A file from another system stays one: its line endings and its mark are kept."""
+    text = "\ufeff" + LIVELY.replace("\n", "\r\n")
+    assert edited(text, heat=7, tags=["a"]) == "\ufeff" + LIVELY.replace(
+        "heat: 5 # hot", "heat: 7 # hot"
+    ).replace("  - Birds\n", "  - Birds\n\ntags:\n  - a\n").replace("\n", "\r\n")
+
+
+def test_editing_inserts_a_key_where_it_usually_stands():
+    """A new key comes behind the one that usually stands before it."""
+    text = MINIMAL + "secured: x\n---\n"
+    assert edited(text, published=False).splitlines()[2:4] == [
+        "publishedDateTime: 2020-06-11",
+        "published: false",
+    ]
+    assert edited(text, note=1).splitlines()[-2:] == ["note: 1", "---"]
+
+
+def test_editing_removes_a_key_with_its_lines():
+    """A key that goes takes its lines, and leaves the comments before the next key."""
+    expected = LIVELY.replace("topics:\n  - Sea\n  # not sure\n  - Birds\n", "")
+    assert edited(LIVELY, topics=None) == expected
+
+
+def test_editing_the_body_leaves_the_front_matter_alone():
+    """A new content replaces the body; none removes it."""
+    head = LIVELY.partition("Body")[0]
+    assert edited(LIVELY, content="New\n\nbody") == head + "\nNew\n\nbody\n"
+    assert edited(LIVELY, content=None) == head
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{title: T, publishedDateTime: 2020-06-11, provider: {domain: p.example}, heat: 1}",
+        "---\ntitle: T\npublishedDateTime: 2020-06-11\nprovider: {domain: p.example}\nheat: 1",
+        "title: T\npublishedDateTime: 2020-06-11\nprovider: {domain: p.example}\ncontent: old",
+    ],
+)
+def test_editing_changes_files_that_are_all_yaml(text):
+    """A .yaml file may be one line, lack its last line end, or hold its content under a key."""
+    path = "_news/2020-06-11-a-story.yaml"
+    result = edited(text, path, heat=2, content="new")
+    article = read_document(path, result.encode(), LIMITS).article
+    assert article is not None
+    assert (article.heat, article.content, article.metadata) == (2, "new", {})
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "base: &x [1]\nimages: []\nother: *x\nheat: 1\n",
+        "heat: 1\ntitle: T\nheat: 3\n",
+        "<<: {heat: 1}\n",
+        "note: |+\n  text\n\n\nheat: 1\n",
+        "note: 'a\n\n  heat: 9'\nheat: 1\n",
+        "? heat\n: 1\n",
+        '"heat": 1\n',
+        "heat:\n",
+        "heat: !!int 1\n",
+        "heat: >-\n  1\n",
+    ],
+)
+@pytest.mark.parametrize("values", [{"heat": 2}, {"heat": None}, {"base": None}])
+def test_editing_survives_unusual_yaml(more, values):
+    """However YAML is written, the result reads as wanted."""
+    text = MINIMAL + more + "---\nbody\n"
+    after = {**said(text).values, **values}
+    result = said(edited(text, **values))
+    assert result.values.get("heat", 0) == (after["heat"] or 0)
+    assert result.values.get("note") == after.get("note")
+    assert result.content == "body"
+
+
+@pytest.mark.skipif(not REAL, reason="NEWSGRAPH_REAL_DOCUMENTS names no folder of real documents")
+def test_editing_real_documents_changes_one_line():
+    """Publishing or hiding a real document changes one line of it, or adds one."""
+    files = [p for p in Path(REAL or "").rglob("*") if p.suffix in (".md", ".txt")]
+    assert files
+    for file in files:
+        text = file.read_text()
+        result = edited(text, published=not said(text).values["published"])
+        before, after = text.split("\n"), result.split("\n")
+        assert len(set(before) ^ set(after)) <= 2
+        assert len(after) - len(before) in (0, 1)

@@ -1,0 +1,105 @@
+"""Topic files are read, and make one tree whatever they say."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.documents.diagnostics import Code
+from store.documents.frontmatter import Limits
+from store.documents.topic_reader import is_topic_path, read_topic, resolve_tree
+from store.model import TopicDefinition
+
+
+def topic(text):
+    """The topic of a file's text."""
+    reading = read_topic("_data/topics/t.yaml", text.encode(), Limits())
+    assert reading.topic, reading.diagnostics
+    return reading.topic
+
+
+def tree(**parents):
+    """The parents by slug, and the problems, of topics a, b… with these parents as written."""
+    definitions = {
+        f"_data/topics/{name}.yaml": TopicDefinition(slug=name, name=name.upper(), parent=parent)
+        for name, parent in parents.items()
+    }
+    result = resolve_tree(definitions, {path: {"parent": 3} for path in definitions})
+    return {t.slug: t.parent for t in result.topics}, [
+        (d.path[13:-5], d.code, d.line) for d in result.diagnostics
+    ]
+
+
+def test_read_topic_reads_name_slug_parent_and_keywords():
+    """Known keys are read, the others are kept."""
+    assert topic("name: Power Apps\nparent: All\nkeywords: [a, b, a]\nhashtags: ['#x']\n") == (
+        TopicDefinition(
+            slug="power-apps",
+            name="Power Apps",
+            parent="All",
+            keywords=("a", "b"),
+            metadata={"hashtags": ["#x"]},
+        )
+    )
+
+
+def test_read_topic_takes_the_slug_from_slug_then_id_then_name():
+    """What is said explicitly beats what is made from the name."""
+    assert topic("name: N\n_id: i\nslug: s\n").slug == "s"
+    assert topic("name: N\n_id: i\n").slug == "i"
+    assert topic("name: C++\n").slug == "c-plus-plus"
+    assert topic("_id: i\n").name == "i"
+
+
+def test_read_topic_refuses_a_topic_without_a_name():
+    """A topic that nothing names is an error."""
+    reading = read_topic("_data/topics/t.yaml", b"keywords: [a]\n", Limits())
+    assert reading.topic is None
+    assert [d.code for d in reading.diagnostics] == [Code.MISSING_TITLE]
+
+
+def test_is_topic_path_knows_the_tree():
+    """The tree is YAML files below _data/topics of the folder itself."""
+    assert is_topic_path("_data/topics/a.yaml")
+    assert is_topic_path("_data/topics/sub/a.YML")
+    assert not is_topic_path("_data/topics/a.md")
+    assert not is_topic_path("sub/_data/topics/a.yaml")
+
+
+def test_resolve_tree_finds_parents_by_name_or_slug():
+    """A parent is written as people name it."""
+    assert tree(a=None, b="A", c="b") == ({"a": None, "b": "a", "c": "b"}, [])
+
+
+def test_resolve_tree_makes_roots_of_topics_with_unknown_parents():
+    """A parent that no file defines is told, and the topic is a root."""
+    assert tree(a="zzz") == ({"a": None}, [("a", Code.UNKNOWN_PARENT, 3)])
+
+
+def test_resolve_tree_cuts_cycles_at_the_first_topic():
+    """A cycle loses the parent of its first topic by path, and says so."""
+    parents, problems = tree(d="c", c="b", b="c", a="a")
+    assert parents == {"a": None, "b": None, "c": "b", "d": "c"}
+    assert sorted(problems) == [("a", Code.TOPIC_CYCLE, 3), ("b", Code.TOPIC_CYCLE, 3)]
+
+
+def test_resolve_tree_refuses_a_second_topic_with_a_slug():
+    """The first file by path counts."""
+    definitions = {
+        f"_data/topics/{n}.yaml": TopicDefinition(slug="s", name=f"Name {n}") for n in (2, 1)
+    }
+    result = resolve_tree(definitions, {path: {} for path in definitions})
+    assert [t.name for t in result.topics] == ["Name 1"]
+    (problem,) = result.diagnostics
+    assert (problem.path, problem.code) == ("_data/topics/2.yaml", Code.DUPLICATE_SLUG)
+    assert "_data/topics/1.yaml" in problem.message
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), st.none() | st.sampled_from("abcdefg")))
+def test_resolve_tree_always_gives_a_forest(parents):
+    """Every way up ends at a root, and every topic is there."""
+    resolved, _ = tree(**parents)
+    assert resolved.keys() == parents.keys()
+    for start in resolved:
+        slug, steps = start, 0
+        while slug is not None:
+            slug, steps = resolved[slug], steps + 1
+        assert steps <= len(resolved)

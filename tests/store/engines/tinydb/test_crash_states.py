@@ -1,0 +1,47 @@
+"""Whatever a power cut leaves of the store's files, it opens and holds what was acknowledged."""
+
+from __future__ import annotations
+
+import os
+from unittest import mock
+
+import pytest
+
+from store import StoreError
+from store.filesystem import atomic_file
+from tests.stress.crash_states import CrashStateError, explore
+
+STATES = 60
+ENOUGH = 1_000
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_store_opens_in_every_state_that_a_power_cut_may_leave(tmp_path, seed):
+    """With every acknowledged batch and whole ones only, twice as the same, and goes on."""
+    seen = explore(STATES, seed, tmp_path)
+    assert seen["in order"] + seen["in order, torn"] + seen["in no order"] == STATES
+
+
+class WithoutFlushing:
+    """The module `os`, whose flush does nothing."""
+
+    def __getattr__(self, name):
+        """Whatever it has."""
+        return getattr(os, name)
+
+    def fsync(self, handle):
+        """Leave it to the system."""
+
+
+UNSAFE = {
+    "a log that is not flushed": (os, "O_DSYNC", 0),
+    "names that are not flushed": (atomic_file, "flush_folder", lambda _: None),
+    "files that are not flushed": (atomic_file, "os", WithoutFlushing()),
+}
+
+
+@pytest.mark.parametrize("unsafe", UNSAFE.values(), ids=UNSAFE)
+def test_explorer_finds_states_that_an_unsafe_store_does_not_survive(tmp_path, unsafe):
+    """It would notice a store that flushes less."""
+    with mock.patch.object(*unsafe), pytest.raises((CrashStateError, StoreError)):
+        explore(ENOUGH, 1, tmp_path)

@@ -1,0 +1,481 @@
+"""The TinyDB file: people can read it, crashes cannot tear it, processes can share it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import resource
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tinydb import TinyDB, where
+
+from store import (
+    Batch,
+    ConflictError,
+    SourceFile,
+    StoreCorruptError,
+    StoreUnavailableError,
+    TinyDBRepository,
+    accept_loss,
+)
+from store.engines.tinydb.storage import decoded_tables, read_tables
+from store.filesystem.file_lock import locked
+from store.model import Article, TopicDefinition
+from tests.support import store_strategies as some
+from tests.support.repository_contract import ALL, an_article, unrevised
+
+_NOBODY = 65_534
+LASTING = {f"store.json.{end}" for end in ("log", "lock", "checkpoint.lock")}
+"""What lies beside a store's file."""
+
+
+def put(path: Path, *articles: Article) -> None:
+    """Put these articles into a store, and close it."""
+
+    async def run() -> None:
+        repository = TinyDBRepository.open(path)
+        await repository.apply(Batch(puts=articles))
+        await repository.close()
+
+    asyncio.run(run())
+
+
+def held(path: Path) -> dict[str, Article]:
+    """The articles of a store, by title."""
+    snapshot = asyncio.run(TinyDBRepository.open(path).snapshot())
+    return {article.title: article for article in snapshot.articles.values()}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A store with one article, "old"."""
+    path = tmp_path / "store.json"
+    put(path, an_article("old"))
+    return path
+
+
+# --- for people ---
+
+
+def test_file_opens_in_plain_tinydb(path):
+    """Anyone with TinyDB reads the documents, in the documents' own words."""
+    with TinyDB(path, access_mode="r") as db:
+        [document] = db.table("articles").search(where("slug") == "2026-01-01-old")
+        assert document["publishedDateTime"] == "2026-01-01T00:00:00Z"
+        assert document["provider"] == {"domain": "post.example", "name": "Post.Example"}
+        (meta,) = db.table("meta").all()
+        assert (meta["format"], meta["revision"]) == (3, 1)
+        assert set(db.tables()) == {"articles", "changes", "meta"}
+
+
+def test_file_rewritten_by_plain_tinydb_is_taken_once_that_is_asked_for(path):
+    """What a person changes with TinyDB looks like damage, and is taken over by who means it."""
+    with TinyDB(path) as db:
+        db.table("articles").update({"title": "By hand"})
+    with pytest.raises(StoreCorruptError, match=r"changed by hand.*--accept-loss"):
+        TinyDBRepository.open(path)
+    assert accept_loss(path)
+    assert list(held(path)) == ["By hand"]
+
+
+def test_file_has_a_document_a_line(path):
+    """Line by line tools work: grep finds whole documents."""
+    put(path, an_article("two"))
+    lines = [line for line in path.read_text().splitlines() if '"title":"' in line]
+    assert [json.loads("{" + line.rstrip(",") + "}").popitem()[1]["title"] for line in lines] == [
+        "old",
+        "two",
+    ]
+
+
+@pytest.mark.parametrize(
+    "layout", [{}, {"indent": 2}, {"separators": (",", ":")}, {"sort_keys": True}]
+)
+def test_file_laid_out_otherwise_holds_the_same(path, layout):
+    """A file that another program has written reads as one with a document a line."""
+    put(path, an_article("a"), an_article("b"))
+    before = _values(read_tables(path))
+    path.write_text(json.dumps(json.loads(path.read_text()), **layout))
+    with path.open("rb") as file:
+        assert _values(decoded_tables(file)) == before
+
+
+def _values(tables):
+    return {
+        name: {number: json.loads(bytes(document)) for number, document in documents.items()}
+        for name, documents in tables.items()
+    }
+
+
+def test_file_cut_short_is_refused(path):
+    """Wherever a file ends too early, none of it is taken for a store."""
+    put(path, an_article("a"), an_article("b"))
+    whole = path.read_bytes()
+    lines = [at for at, byte in enumerate(whole) if byte == ord("\n")]
+    for end in {*lines[:-1], *(at + 1 for at in lines[:-2]), *range(1, len(whole) - 2, 37)}:
+        path.write_bytes(whole[:end])
+        with pytest.raises(StoreCorruptError):
+            read_tables(path)
+
+
+def test_new_file_is_private_and_an_old_one_keeps_its_mode(path):
+    """Drafts are nobody else's business, unless the operator says so."""
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o640)
+    put(path, an_article("two"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_batch_that_changes_nothing_does_not_write(path):
+    """Loading the same documents again leaves the file alone."""
+    before = path.stat()
+    put(path, an_article("old"))
+    assert path.stat() == before
+
+
+def test_link_to_a_store_stays_a_link(path, tmp_path):
+    """A store that lives elsewhere is replaced there."""
+    link = tmp_path / "link.json"
+    link.symlink_to(path)
+    put(link, an_article("two"))
+    assert link.is_symlink()
+    assert set(held(path)) == {"old", "two"}
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab"), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(some.articles, st.dictionaries(st.text("abc", min_size=1), json_values, max_size=2))
+def test_article_comes_back_from_the_file_as_it_was(article, metadata):
+    """What is put is what every later process finds, unknown keys and all."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.json"
+        article = msgspec.structs.replace(article, metadata=metadata)
+        put(path, article)
+        [found] = held(path).values()
+        assert unrevised(found) == article
+
+
+# --- crashes ---
+
+
+@contextlib.contextmanager
+def crasher(path: Path, *how: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that dies as often as it is asked to."""
+    command = [sys.executable, "-m", "tests.support.store_writer", "crash", str(path), *how]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        assert process.stdin
+        process.stdin.close()
+
+
+def killed_at(process: subprocess.Popen[str], step: int) -> bool:
+    """Let a child die at this step; False when it finished before."""
+    assert process.stdin
+    assert process.stdout
+    print(step, file=process.stdin, flush=True)
+    return int(process.stdout.readline()) != 0
+
+
+@pytest.mark.parametrize(("count", "how"), [(20, ()), (20, ("whole",)), (0, ())])
+def test_crash_at_any_step_leaves_the_old_or_the_new_store(tmp_path, count, how):
+    """Killed in a write or in closing, the next process finds one whole store and no litter."""
+    folder, backup = tmp_path / "now", tmp_path / "backup"
+    backup.mkdir()
+    put(backup / "store.json", *(an_article(f"old-{number}") for number in range(count)))
+    old = set(held(backup / "store.json"))
+    found = []
+    with crasher(folder / "store.json", *how) as process:
+        for step in range(1, 400):
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(backup, folder)
+            killed = killed_at(process, step)
+            found.append(set(held(folder / "store.json")))
+            assert found[-1] in (old, old | {"new"})
+            assert {file.name for file in folder.iterdir()} <= {"store.json", *LASTING}
+            if not killed:
+                break
+    assert not killed
+    assert found[-1] == old | {"new"}
+    # Before and after the step that counts, others were tried, so they were where we think.
+    assert found.count(old) >= 5
+    assert found.count(old | {"new"}) >= 5
+
+
+# --- refusals ---
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["garbage", '{"articles": {"1": {"slug"', "[]", '{"meta": {"1": {}}}', "\0\0\0", "\xff"],
+)
+def test_broken_file_is_refused_and_left_alone(tmp_path, text):
+    """A file that is no store is named with what to do, and never overwritten."""
+    path = tmp_path / "store.json"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(StoreCorruptError, match=r"store\.json.*--accept-loss"):
+        TinyDBRepository.open(path)
+    assert path.read_text(encoding="latin-1") == text
+
+
+def as_format_2(path: Path, text: str) -> None:
+    """Have a store be one of a former version, whose file has no checksum and is closed."""
+    text = re.sub(r',"checksum":"\w+"', "", text).replace('"format":3', '"format":2')
+    path.write_text(text)
+    path.with_name(f"{path.name}.log").unlink()
+
+
+def test_store_of_the_former_version_opens_and_gets_a_checksum(path):
+    """Whoever upgrades keeps all, and is told of losses from the next checkpoint on."""
+    as_format_2(path, path.read_text())
+    assert set(held(path)) == {"old"}
+    put(path, an_article("new"))
+    assert set(held(path)) == {"old", "new"}
+    path.write_text(path.read_text().replace("old", "odd"))
+    with pytest.raises(StoreCorruptError, match="checksum"):
+        TinyDBRepository.open(path)
+
+
+def test_article_under_another_number_is_refused(path):
+    """A document that somebody moved by hand is found out when the store opens."""
+    as_format_2(path, path.read_text().replace('"1":', '"7":', 1))
+    with pytest.raises(StoreCorruptError, match="article 7 says it has revision 1"):
+        TinyDBRepository.open(path)
+
+
+def test_store_that_breaks_while_open_is_not_overwritten(path):
+    """A writer that finds garbage where its store was refuses to write."""
+    repository = TinyDBRepository.open(path)
+    path.write_text("garbage")
+    for call in (repository.snapshot(), repository.apply(Batch(puts=(an_article("new"),)))):
+        with pytest.raises(StoreCorruptError):
+            asyncio.run(call)
+    assert path.read_text() == "garbage"
+
+
+def test_store_of_a_later_version_is_refused(path):
+    """An old program does not touch what a newer one wrote."""
+    text = path.read_text().replace('"format":3', '"format":99')
+    path.write_text(text)
+    with pytest.raises(StoreCorruptError, match=r"format 99.*Upgrade"):
+        TinyDBRepository.open(path)
+    assert path.read_text() == text
+
+
+def test_missing_folder_is_named(tmp_path):
+    """Where the folder is missing, opening says so."""
+    with pytest.raises(StoreUnavailableError, match="Create the folder"):
+        TinyDBRepository.open(tmp_path / "nowhere" / "store.json")
+
+
+def test_folder_in_place_of_a_file_is_named(tmp_path):
+    """A store is a file; a folder is refused with a hint."""
+    with pytest.raises(StoreUnavailableError, match="name a file in it"):
+        TinyDBRepository.open(tmp_path)
+
+
+@contextlib.contextmanager
+def files_of_at_most(size_bytes: int) -> Iterator[None]:
+    """Have the system refuse to write larger files, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def assert_write_fails_harmlessly(path: Path, refused: contextlib.AbstractContextManager[None]):
+    """A write in `refused` is an error; store, file and folder are as before, and work after."""
+    before, files = path.read_bytes(), set(path.parent.iterdir())
+    repository, new = TinyDBRepository.open(path), Batch(puts=(an_article("new"),))
+    with refused, pytest.raises(StoreUnavailableError, match=f"{path.name}.*[.:] [A-Z]"):
+        asyncio.run(repository.apply(new))
+    assert (path.read_bytes(), set(path.parent.iterdir())) == (before, files)
+    snapshot = asyncio.run(repository.snapshot())
+    assert snapshot.revision == 1
+    assert an_article("new").id not in snapshot.articles
+    assert asyncio.run(repository.apply(new)) == 2
+
+
+def test_full_disk_loses_nothing(path):
+    """Where the new file finds no room, the old one and the memory stay as they were."""
+    assert_write_fails_harmlessly(path, files_of_at_most(300))
+
+
+@contextlib.contextmanager
+def unprivileged() -> Iterator[None]:
+    """Be somebody who does not own the machine."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_read_only_folder_loses_nothing():
+    """Where the folder may not be written, reading works and writing says what to do."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.json"
+        put(path, an_article("old"))
+        for file in path.parent.iterdir():
+            file.chmod(0o644)
+
+        @contextlib.contextmanager
+        def read_only() -> Iterator[None]:
+            path.parent.chmod(0o555)
+            with unprivileged():
+                assert list(held(path)) == ["old"]
+                yield
+            path.parent.chmod(0o755)
+
+        assert_write_fails_harmlessly(path, read_only())
+
+
+# --- several processes ---
+
+
+def test_writers_in_two_processes_lose_nothing(path):
+    """Processes that write at the same time take turns."""
+    command = [sys.executable, "-m", "tests.support.store_writer", "put", str(path)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with (
+        subprocess.Popen([*command, "a", "40"], **pipes) as one,
+        subprocess.Popen([*command, "b", "40"], **pipes) as two,
+    ):
+        for writer in (one, two):
+            assert writer.stdout
+            assert writer.stdout.readline() == "ready\n"
+        for writer in (one, two):
+            print("go", file=writer.stdin, flush=True)
+        assert [writer.wait(timeout=60) for writer in (one, two)] == [0, 0]
+    expected = {"old"} | {f"{name}-{number}" for name in "ab" for number in range(40)}
+    assert set(held(path)) == expected
+    assert asyncio.run(TinyDBRepository.open(path).snapshot()).revision == len(expected)
+
+
+def test_repositories_on_one_file_see_each_other(path):
+    """What one has written, the other serves at once, and its changes, topics and sources."""
+
+    async def check() -> None:
+        one, two = TinyDBRepository.open(path), TinyDBRepository.open(path)
+        batch = Batch(
+            puts=(an_article("new"),),
+            deletes=(an_article("old").id,),
+            topics=(TopicDefinition(slug="a", name="A"),),
+            sources=(SourceFile(path="a.md", size_bytes=1, mtime_ns=1),),
+        )
+        await one.apply(batch)
+        seen = await two.snapshot()
+        assert [article.title for article in seen.articles.values()] == ["new"]
+        assert (await seen.counts(ALL)).topics == 1
+        assert await two.sources() == await one.sources()
+        mine = await (await one.snapshot()).changes(None, ALL)
+        assert await seen.changes(None, ALL) == mine
+
+    asyncio.run(check())
+
+
+def test_expectations_hold_across_repositories(path):
+    """A writer whose view is old is told, although it never looked at the file again."""
+
+    async def check() -> None:
+        one, two = TinyDBRepository.open(path), TinyDBRepository.open(path)
+        old = an_article("old")
+        await one.apply(Batch(puts=(an_article("old", heat=5),), expected={old.id: 1}))
+        with pytest.raises(ConflictError) as caught:
+            await two.apply(Batch(puts=(an_article("old", heat=6),), expected={old.id: 1}))
+        assert caught.value.current == 2
+
+    asyncio.run(check())
+
+
+def test_batches_of_one_process_at_once_are_all_done(path):
+    """Concurrent writers of one repository take turns as well."""
+
+    async def check() -> None:
+        repository = TinyDBRepository.open(path)
+        batches = [Batch(puts=(an_article(f"n{n}"),)) for n in range(8)]
+        revisions = await asyncio.gather(*(repository.apply(batch) for batch in batches))
+        assert sorted(revisions) == list(range(2, 10))
+
+    asyncio.run(check())
+
+
+def test_cancelled_batch_is_done_or_not_but_never_half(path):
+    """Whoever stops waiting for a batch finds the store whole, and can go on writing."""
+
+    async def check() -> None:
+        repository = TinyDBRepository.open(path)
+        task = asyncio.create_task(repository.apply(Batch(puts=(an_article("new"),))))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await repository.apply(Batch(puts=(an_article("next"),)))
+
+    asyncio.run(check())
+    assert {"old", "next"} <= set(held(path))
+
+
+def lock_and_let_go(path: Path) -> None:
+    """Wait for a store's lock, as its writers do."""
+    with locked(path):
+        pass
+
+
+def test_write_cut_off_by_the_end_of_its_loop_keeps_nobody_from_writing(path):
+    """Wherever a write was when its event loop ended, the store is whole and free for the next."""
+
+    async def leave(repository: TinyDBRepository, turns: int) -> None:
+        task = asyncio.create_task(repository.apply(Batch(puts=(an_article(f"n{turns}"),))))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+
+    repository = TinyDBRepository.open(path)
+    for turns in range(1, 9):
+        asyncio.run(leave(repository, turns))
+        waiting = threading.Thread(target=lock_and_let_go, args=(path,), daemon=True)
+        waiting.start()
+        waiting.join(timeout=30)
+        assert not waiting.is_alive()
+    assert "old" in held(path)
+    put(path, an_article("next"))
+    assert "next" in held(path)
+
+
+def test_store_whose_file_vanished_goes_on_from_memory(path):
+    """A file removed under a running server loses nothing: the next write makes it again."""
+
+    async def check() -> None:
+        repository = TinyDBRepository.open(path)
+        path.unlink()
+        assert (await repository.snapshot()).revision == 1
+        await repository.apply(Batch(puts=(an_article("new"),)))
+
+    asyncio.run(check())
+    assert set(held(path)) == {"old", "new"}

@@ -1,0 +1,65 @@
+"""What follows from the files is the same, computed at once or change by change."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from store.collections.persistent_map import Layered
+from store.documents.diagnostics import Code, warning
+from store.folder import manifest
+from store.folder.manifest import ManifestIndex
+from store.model import TopicDefinition
+from store.repository import SourceFile
+
+FOLDERS = ["", "a/", "a/b/", "ab/"]
+PATHS = [f"{folder}{name}.md" for folder in FOLDERS for name in "xyz"]
+TREE = ["_data/topics/t.yaml", "_data/topics/u.yaml"]
+URLS = ["https://p.example/1", "https://p.example/2", "https://p.example/3"]
+
+
+@st.composite
+def files(draw):
+    """A path, and what is remembered of its file; None where it is gone."""
+    path = draw(st.sampled_from([*PATHS, *PATHS, *TREE]))
+    if draw(st.integers(0, 3)) == 0:
+        return path, None
+    source = {"path": path, "size_bytes": draw(st.integers(0, 1)), "mtime_ns": 0}
+    if path in TREE:
+        slug = draw(st.sampled_from(["sea", "sky"]))
+        parent = draw(st.sampled_from([None, "sea", "nowhere"]))
+        topic = TopicDefinition(slug=slug, name=slug.title(), parent=parent)
+        return path, SourceFile(**source, slug=slug, topic=topic)
+    problems = (warning(path, Code.BAD_URL, "bad"),) if draw(st.booleans()) else ()
+    return path, SourceFile(
+        **source,
+        slug=draw(st.none() | st.sampled_from(["one", "two", "three"])),
+        topics=tuple(draw(st.lists(st.sampled_from(["Sea", "Sky", "Sun"]), unique=True))),
+        url_keys=tuple(draw(st.lists(st.sampled_from(URLS), max_size=2, unique=True))),
+        diagnostics=problems,
+    )
+
+
+def below(paths, folder):
+    """The paths that are this one or in this folder."""
+    return sorted(p for p in paths if not folder or p == folder or p.startswith(f"{folder}/"))
+
+
+@settings(max_examples=300)
+@given(st.lists(st.lists(files(), max_size=4).map(dict), max_size=12), st.booleans())
+def test_index_is_the_same_whichever_way_it_came(steps, follows):
+    """After any changes, claims, problems and folders are those of the manifest as it is."""
+    index = ManifestIndex()
+    present: dict[str, SourceFile] = {}
+    for step in steps:
+        present = {path: s for path, s in {**present, **step}.items() if s}
+        if follows:
+            index.follow(Layered(dict(present)))
+        else:
+            index.change(step)
+        assert index.sources == present
+        assert index.claims == manifest.claims(present)
+        assert index.tree == manifest.tree(present)
+        assert index.diagnostics() == manifest.diagnostics(present)
+        for folder in ("", "a", "a/b", "ab", "a/x.md", "nowhere"):
+            assert sorted(index.below(folder)) == below(present, folder)

@@ -1,0 +1,904 @@
+"""Documents are written by the rules they are read by, into folder and store alike."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import resource
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from store import (
+    Batch,
+    ConflictError,
+    DocumentWriter,
+    FolderLoader,
+    KeyReusedError,
+    LoadOptions,
+    MemoryRepository,
+    OutcomeUnknownError,
+    RefusedError,
+    StoreUnavailableError,
+    TinyDBRepository,
+    Visibility,
+)
+from store.filesystem import atomic_file, guarded_change
+from store.filesystem.guarded_change import digest
+from store.folder import transaction
+from store.model import Article, Image
+from store.names import article_id
+from tests.store.folder.test_loader import unprivileged
+from tests.support.writing_fixture import DATE, PROVIDER, REQUIRED, Desk, document, path_of, state
+
+__all__ = ["unprivileged"]
+
+SLUG = "2026-01-02-a-tide"
+PATH = path_of(SLUG)
+KINDS = ["memory", "folder", "folder and tinydb"]
+
+
+def make_desk(kind: str, place: Path) -> Desk:
+    """An empty desk of one kind."""
+    folder = None
+    if kind != "memory":
+        folder = place / "folder"
+        folder.mkdir()
+    if kind.endswith("tinydb"):
+        return Desk(TinyDBRepository.open(place / "store.json"), folder)
+    return Desk(MemoryRepository(), folder)
+
+
+@pytest.fixture(params=KINDS)
+def desk(request, tmp_path):
+    """An empty desk of each kind."""
+    return make_desk(request.param, tmp_path)
+
+
+@pytest.fixture
+def folder_desk(tmp_path):
+    """An empty desk with a folder."""
+    return make_desk("folder", tmp_path)
+
+
+class FailingRepository(MemoryRepository):
+    """A store whose disk is full from some time on."""
+
+    full = False
+
+    async def apply(self, batch: Batch) -> int:
+        """As a full disk would have it."""
+        if self.full:
+            raise StoreUnavailableError("The disk is full.")
+        return await super().apply(batch)
+
+
+class RacingRepository(MemoryRepository):
+    """A store into which somebody else writes right before a batch."""
+
+    rival: Batch | None = None
+
+    async def apply(self, batch: Batch) -> int:
+        """The rival first."""
+        if self.rival:
+            rival, self.rival = self.rival, None
+            await super().apply(rival)
+        return await super().apply(batch)
+
+
+# What is written under a key is done once
+
+
+@pytest.mark.parametrize("fields", [{"heat": 1}, {"heat": 5}])
+def test_write_under_a_key_is_not_done_again_though_others_went_on(desk, fields):
+    """Whether it changed anything or not, what others wrote since stays; the answer is the same."""
+    desk.put({**REQUIRED, "heat": 1}, slug=SLUG)
+    put = {"id": article_id(SLUG), "key": "name.this.a"}
+    first = desk.run(desk.writer.put(fields, **put))
+    desk.put({"heat": 7}, id=article_id(SLUG))
+    again = desk.run(desk.writer.put(fields, **put))
+    assert again.revision == first.revision
+    assert [article.heat for article in again.articles] == [desk.get(SLUG).heat] == [7]
+
+
+def test_key_of_another_request_is_refused(desk):
+    """The name of a key stands for one request, all of whose steps may write."""
+    desk.put({**REQUIRED, "heat": 1}, slug=SLUG)
+    desk.put({"heat": 1}, id=article_id(SLUG), key="name.this.a")
+    desk.put({"heat": 2}, id=article_id(SLUG), key="name.this.b")
+    for write in (
+        desk.writer.put({"heat": 3}, id=article_id(SLUG), key="name.that.c"),
+        desk.writer.delete(article_id(SLUG), key="name.that.a"),
+        desk.writer.import_documents([(PATH, document("B"))], key="name"),
+    ):
+        with pytest.raises(KeyReusedError):
+            desk.run(write)
+    assert desk.get(SLUG).heat == 2
+
+
+# What is written is there
+
+
+def test_import_takes_documents_as_files_are_read(desk):
+    """An imported document is the article that a file with this text would be."""
+    first, second = desk.take((PATH, document("B", "heat: 5\n", "text")), ("b/c.md", document("C")))
+    assert (first.slug, first.title, first.heat, first.content) == (SLUG, "B", 5, "text")
+    assert second.slug == "2026-01-02-c"
+    assert desk.get(SLUG) == first
+
+
+def test_import_tells_what_might_be_better(desk):
+    """A document with a warning is taken, and the warning is told."""
+    written = desk.run(desk.writer.import_documents([(PATH, document(more="heat: x\n"))]))
+    assert [(d.path, d.line, d.code) for d in written.diagnostics] == [(PATH, 5, "WRONG_TYPE")]
+
+
+def test_import_keeps_every_byte_in_the_folder(folder_desk):
+    """The folder has the texts as they were sent; what was at a path is replaced."""
+    text = document("Ä", "# mine\n", "body\r\n\r\n")
+    folder_desk.take((PATH, document("old")), ("x/y/z.txt", text))
+    folder_desk.take((PATH, text))
+    assert folder_desk.text(PATH) == folder_desk.text("x/y/z.txt") == text
+    assert sorted(folder_desk.files()) == [PATH, "x/y/z.txt"]
+
+
+def test_put_makes_a_new_article_named_by_date_and_title(desk):
+    """Without a slug, a new article gets it as a file without a name would."""
+    article = desk.put({**REQUIRED, "content": "Hello", "heat": 3, "x": [1, {"y": None}]})
+    assert (article.slug, article.content, article.heat) == (SLUG, "Hello", 3)
+    assert article.metadata == {"x": [1, {"y": None}]}
+    assert desk.get(SLUG) == article
+
+
+def test_put_goes_to_the_folder_of_news(folder_desk):
+    """A new document is a file of its slug's name in _news."""
+    folder_desk.put(REQUIRED, slug="2026-05-05-else")
+    assert list(folder_desk.files()) == [path_of("2026-05-05-else")]
+
+
+def test_put_keeps_what_is_not_given_and_removes_what_is_null(desk):
+    """Fields that are absent stay; null takes one away, and its default comes back."""
+    desk.put({**REQUIRED, "heat": 3, "excerpt": "E", "tags": ("a",), "x": 1, "y": 2})
+    article = desk.put({"heat": None, "title": "New", "x": None, "tags": ()}, slug=SLUG)
+    assert (article.heat, article.title, article.excerpt, article.tags) == (0, "New", "E", ())
+    assert article.metadata == {"y": 2}
+    assert article.provider == PROVIDER
+
+
+def test_put_stores_text_as_it_is(desk):
+    """A title is plain text: what looks like HTML in it stays what it is."""
+    article = desk.put({**REQUIRED, "title": "a &amp; <b>", "excerpt": "<i>x</i> & y"})
+    assert (article.title, article.excerpt) == ("a &amp; <b>", "<i>x</i> & y")
+
+
+def test_put_changes_only_the_lines_of_what_changes(folder_desk):
+    """Of a file, a put changes the lines of the keys that change."""
+    text = document("'A'  # mine", "heat: 5 # hot\n\n# the end\n", "body\n")
+    folder_desk.take((PATH, text))
+    folder_desk.put({"heat": 6, "title": "A"}, slug=SLUG)
+    assert folder_desk.text(PATH) == text.replace("heat: 5", "heat: 6")
+
+
+def test_put_that_changes_nothing_writes_no_revision(desk):
+    """What is there already makes no change, and the same revision stays."""
+    before = desk.put(REQUIRED)
+    assert desk.put(REQUIRED, slug=SLUG, expected=before.revision).revision == before.revision
+
+
+def test_set_published_edits_one_line(folder_desk):
+    """Publishing changes the line of `published`, or adds it."""
+    folder_desk.take((PATH, document(more="published: no # yet\n")))
+    id = article_id(SLUG)
+    assert folder_desk.run(folder_desk.writer.set_published(id, True)).articles[0].published
+    assert folder_desk.text(PATH) == document(more="published: true # yet\n")
+    folder_desk.take((PATH, document()))
+    assert not folder_desk.run(folder_desk.writer.set_published(id, False)).articles[0].published
+    assert "\npublished: false\n" in folder_desk.text(PATH)
+
+
+def test_put_keeps_the_slug_of_a_file_that_is_named_otherwise(folder_desk):
+    """An article keeps its identity under a new title, though its slug came from the old one."""
+    folder_desk.edit("blog/post.md", document("A tide", "# mine\n"))
+    folder_desk.load()
+    article = folder_desk.put({"title": "Another"}, slug=SLUG)
+    assert (article.slug, article.title) == (SLUG, "Another")
+    assert {path: text for path, (text, _) in folder_desk.files().items()} == {
+        f"blog/{SLUG}.md": document("Another", "# mine\n").encode()
+    }
+
+
+def test_delete_removes_article_and_file(desk):
+    """What is deleted is nowhere."""
+    article = desk.put(REQUIRED)
+    desk.delete(article.id, article.revision)
+    assert desk.find(SLUG) is None
+    assert desk.folder is None or desk.files() == {}
+
+
+def test_writing_comes_back_after_a_restart(tmp_path):
+    """An answer means that it is on the disk."""
+    desk = make_desk("folder and tinydb", tmp_path)
+    article = desk.put(REQUIRED)
+    desk.run(desk.repository.close())
+    assert Desk(TinyDBRepository.open(tmp_path / "store.json"), desk.folder).get(SLUG) == article
+
+
+# Where the folder is not written
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """A desk over a folder with a document, and one that writes into its store alone."""
+    desk = make_desk("folder", tmp_path)
+    desk.edit(PATH, document("File", "heat: x\n"))
+    desk.edit("other.md", document("Other"))
+    desk.load()
+    return desk, Desk(desk.repository, None)
+
+
+def loaded(desk, **options):
+    """What a load says of files and mutations that do not agree."""
+    loader = FolderLoader(desk.repository, desk.folder, LoadOptions(**options))
+    report = desk.run(loader.load())
+    return report.kept, report.overwritten
+
+
+def test_writing_into_the_store_alone_stays_after_a_load(alone):
+    """A load keeps what a mutation changed since the file was loaded, and names the file."""
+    desk, writer = alone
+    assert writer.put({"title": "Store"}, slug=SLUG).title == "Store"
+    for _ in range(2):
+        assert loaded(desk) == ((PATH,), ())
+        assert desk.get(SLUG).title == "Store"
+
+
+def test_writing_into_the_store_alone_gives_way_if_that_is_wanted(alone):
+    """A load that is to overwrite takes the file, says so, and has nothing left to say later."""
+    desk, writer = alone
+    writer.put({"title": "Store", "topics": ("T",), "webUrl": "https://p.example/"}, slug=SLUG)
+    assert loaded(desk, overwrite=True) == ((), (PATH,))
+    assert desk.get(SLUG).title == "File"
+    assert desk.state() == desk.fresh_state()
+    assert loaded(desk, overwrite=True) == ((), ())
+
+
+def test_writing_into_the_store_alone_gives_way_to_a_file_that_changes(alone):
+    """Who edits the file after a mutation means the file; the load says what it has replaced."""
+    desk, writer = alone
+    writer.put({"title": "Store"}, slug=SLUG)
+    desk.edit(PATH, document("Edited"))
+    assert loaded(desk) == ((), (PATH,))
+    assert desk.get(SLUG).title == "Edited"
+    assert desk.state() == desk.fresh_state()
+
+
+def test_writing_nothing_new_into_the_store_alone_leaves_no_file_behind(alone):
+    """A mutation that changes nothing does not part the store from the file."""
+    desk, writer = alone
+    writer.put({"title": "File"}, slug=SLUG)
+    assert loaded(desk) == ((), ())
+
+
+def test_deleting_from_the_store_alone_stays_after_a_load(alone):
+    """What a mutation removed comes back only if the file changes, or if that is wanted."""
+    desk, writer = alone
+    writer.delete(article_id(SLUG))
+    assert loaded(desk) == ((PATH,), ())
+    assert desk.find(SLUG) is None
+    assert loaded(desk, overwrite=True) == ((), (PATH,))
+    assert desk.state() == desk.fresh_state()
+
+
+def test_writing_into_the_folder_ends_what_the_store_had_alone(alone):
+    """A mutation that writes the file writes all that the store says."""
+    desk, writer = alone
+    writer.put({"title": "Store"}, slug=SLUG)
+    writer.delete(article_id("2026-01-02-other"))
+    desk.put({"heat": 3}, slug=SLUG)
+    assert (desk.get(SLUG).title, desk.get(SLUG).heat) == ("Store", 3)
+    desk.take(("other.md", document("Other")))
+    assert loaded(desk) == ((), ())
+    assert desk.state() == desk.fresh_state()
+
+
+# What cannot be taken
+
+
+TOO_LARGE = document(body="x" * (1 << 20))
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "code"),
+    [
+        (PATH, "---\npublishedDateTime: 2026-01-02\nprovider: {domain: p}\n---\n", "MISSING_TITLE"),
+        (PATH, "---\ntitle: A\nprovider: {domain: p}\n---\n", "MISSING_DATE"),
+        (PATH, "---\ntitle: A\npublishedDateTime: 2026-01-02\n---\n", "MISSING_PROVIDER"),
+        (PATH, document().replace("2026-01-02", "2026-02-31"), "BAD_DATE"),
+        (PATH, document().replace("title: A", "title: [A]"), "WRONG_TYPE"),
+        (PATH, "---\ntitle: [\n---\n", "UNREADABLE_YAML"),
+        (PATH, "---\ntitle: A\n", "UNCLOSED_FRONT_MATTER"),
+        (PATH, "Just text.", "NO_FRONT_MATTER"),
+        ("README.md", "Just text.", "NO_FRONT_MATTER"),
+        (PATH, document(more=f"x: {'[' * 50}{']' * 50}\n"), "TOO_DEEP"),
+        (PATH, document(more="a: &a [*a]\n"), "ALIASES_EXPLODE"),
+        (PATH, TOO_LARGE, "FILE_TOO_LARGE"),
+        (PATH, document("\ud800"), "NOT_UTF8"),
+    ],
+)
+def test_import_refuses_what_a_load_would_not_take(desk, path, text, code):
+    """The codes are those of files, and they tell which document it is."""
+    documents = [("_news/2026-01-03-good.md", document()), (path, text)]
+    found = desk.refusals(desk.writer.import_documents(documents))
+    assert (code, ("documents", "1", "text")) in found
+    assert desk.state() == ({}, [], [])
+    assert desk.folder is None or desk.files() == {}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../x.md",
+        "/etc/x.md",
+        "a/../../x.md",
+        "a//x.md",
+        "./x.md",
+        "a\\..\\x.md",
+        ".hidden.md",
+        ".git/x.md",
+        "a/.x/y.md",
+        "_drafts/x.md",
+        "_data/topics/x.yaml",
+        "_data/x.md",
+        "x.exe",
+        "x",
+        "",
+        "x.md/",
+        "a\0b.md",
+        "a\nb.md",
+        "a\u2028b.md",
+        "\ud800.md",
+        "x.md ",
+        "a:b.md",
+        "y" * 300 + ".md",
+        "a/" * 300 + "x.md",
+    ],
+)
+def test_import_refuses_paths_that_leave_the_folder_or_are_not_read(desk, path):
+    """A document goes where a load would find it, and nowhere else."""
+    found = desk.refusals(desk.writer.import_documents([(path, document())]))
+    assert found == [("BAD_PATH", ("documents", "0", "path"))]
+    assert desk.folder is None or list(desk.folder.parent.rglob("*.md")) == []
+
+
+def test_import_follows_no_link(folder_desk, tmp_path):
+    """A link in the folder does not lead a document elsewhere, nor is it replaced."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file.md").write_text("theirs")
+    (folder_desk.folder / "way").symlink_to(outside)
+    (folder_desk.folder / "link.md").symlink_to(outside / "file.md")
+    (folder_desk.folder / "file.md").write_text("x")
+    for path in ("way/x.md", "way/file.md", "link.md", "file.md/x.md"):
+        work = folder_desk.writer.import_documents([(path, document())])
+        assert folder_desk.refusals(work) == [("BAD_PATH", ("documents", "0", "path"))]
+    assert [(f.name, f.read_text()) for f in outside.iterdir()] == [("file.md", "theirs")]
+
+
+def test_import_refuses_two_documents_of_one_slug_or_path(desk):
+    """In one import, each document has a path and a slug of its own."""
+    same_slug = [("a/post.md", document("A tide")), (PATH, document())]
+    found = desk.refusals(desk.writer.import_documents(same_slug))
+    assert found == [("DUPLICATE_SLUG", ("documents", "1", "path"))]
+    found = desk.refusals(desk.writer.import_documents([(PATH, document())] * 2))
+    assert found == [("BAD_PATH", ("documents", "1", "path"))]
+    assert desk.state() == ({}, [], [])
+
+
+def test_import_refuses_a_slug_that_another_file_has(folder_desk):
+    """A slug belongs to one file, also to one that nobody has loaded yet."""
+    folder_desk.edit(PATH, document())
+    work = folder_desk.writer.import_documents([(f"z/{SLUG}.md", document())])
+    assert folder_desk.refusals(work) == [("DUPLICATE_SLUG", ("documents", "0", "path"))]
+
+
+def test_import_refuses_too_many_documents():
+    """How many documents come at once is limited."""
+    desk = Desk(MemoryRepository(), None, max_documents=1)
+    found = desk.refusals(desk.writer.import_documents([("a.md", "x"), ("b.md", "x")]))
+    assert found == [("TOO_MANY_DOCUMENTS", ("documents",))]
+
+
+@pytest.mark.parametrize(
+    ("fields", "named", "found"),
+    [
+        (
+            {},
+            {},
+            [
+                ("MISSING_TITLE", ("title",)),
+                ("MISSING_DATE", ("publishedDateTime",)),
+                ("MISSING_PROVIDER", ("provider",)),
+            ],
+        ),
+        ({**REQUIRED, "title": " "}, {}, [("MISSING_TITLE", ("title",))]),
+        ({**REQUIRED, "webUrl": "ftp://x"}, {}, [("BAD_URL", ("webUrl",))]),
+        (
+            {**REQUIRED, "images": (Image(url="https://p.example/i", width=-1), Image(url="no"))},
+            {},
+            [("OUT_OF_RANGE", ("images", "0", "width")), ("BAD_URL", ("images", "1", "url"))],
+        ),
+        ({**REQUIRED, "content": "a\x01b\n" * 3}, {}, [("BAD_TEXT", ())]),
+        ({**REQUIRED, "content": "x" * (1 << 20)}, {}, [("FILE_TOO_LARGE", ())]),
+        ({**REQUIRED, "x": json.loads("[" * 40 + "]" * 40)}, {}, [("TOO_DEEP", ())]),
+        (REQUIRED, {"slug": "no-date"}, [("BAD_SLUG", ("slug",))]),
+        (REQUIRED, {"slug": "2026-01-02-a/b"}, [("BAD_SLUG", ("slug",))]),
+        (REQUIRED, {"slug": "2026-01-02-" + "x" * 200}, [("BAD_SLUG", ("slug",))]),
+        (REQUIRED, {"id": "a_nothing"}, [("NOT_FOUND", ("id",))]),
+    ],
+)
+def test_put_refuses_what_a_document_cannot_say(desk, fields, named, found):
+    """What cannot be used is refused, with the way to it, never kept aside."""
+    assert desk.refusals(desk.writer.put(fields, **named)) == found
+    assert desk.state() == ({}, [], [])
+    assert desk.folder is None or desk.files() == {}
+
+
+def test_put_refuses_to_remove_what_a_document_needs(desk):
+    """An article cannot lose its title, its date or its provider."""
+    desk.put(REQUIRED)
+    for key, code in {
+        "title": "MISSING_TITLE",
+        "publishedDateTime": "MISSING_DATE",
+        "provider": "MISSING_PROVIDER",
+    }.items():
+        assert desk.refusals(desk.writer.put({key: None}, slug=SLUG)) == [(code, (key,))]
+
+
+def test_put_of_a_new_article_never_replaces_another(desk):
+    """Without a slug or id, date and title of an article that is there are refused."""
+    desk.put({**REQUIRED, "heat": 1})
+    assert desk.refusals(desk.writer.put(REQUIRED)) == [("DUPLICATE_SLUG", ("slug",))]
+    assert desk.get(SLUG).heat == 1
+
+
+def test_put_refuses_another_slug_for_an_id(desk):
+    """A slug never changes: it is what the id is made of."""
+    id = desk.put(REQUIRED).id
+    work = desk.writer.put({}, id=id, slug="2026-01-02-other")
+    assert desk.refusals(work) == [("BAD_SLUG", ("slug",))]
+    assert desk.put({"heat": 1}, id=id, slug=SLUG).heat == 1
+
+
+def test_put_leaves_old_problems_of_a_document_alone(folder_desk):
+    """A document with a fault of its own can be changed; its fault stays, and so does its line."""
+    text = document(more="webUrl: nonsense\nheat: many\nheat: 1\n")
+    folder_desk.take((PATH, text))
+    folder_desk.put({"quality": 4}, slug=SLUG)
+    assert "webUrl: nonsense\n" in folder_desk.text(PATH)
+    assert folder_desk.refusals(folder_desk.writer.put({"webUrl": "nonsense"}, slug=SLUG)) == [
+        ("BAD_URL", ("webUrl",))
+    ]
+    assert folder_desk.put({"webUrl": "https://p.example/"}, slug=SLUG).web_url
+
+
+def test_put_refuses_a_file_that_must_be_mended_first(folder_desk):
+    """Somebody's unfinished edit is not written over; a delete or an import may."""
+    folder_desk.take((PATH, document()))
+    folder_desk.edit(PATH, "---\ntitle: [\n---\n")
+    assert folder_desk.refusals(folder_desk.writer.put({"heat": 1}, slug=SLUG)) == [
+        ("UNREADABLE_YAML", ())
+    ]
+    assert folder_desk.text(PATH) == "---\ntitle: [\n---\n"
+    folder_desk.take((PATH, document("Whole")))
+    assert folder_desk.get(SLUG).title == "Whole"
+    folder_desk.edit(PATH, "---\ntitle: [\n---\n")
+    folder_desk.delete(article_id(SLUG))
+    assert folder_desk.state() == folder_desk.fresh_state() == ({}, [], [])
+
+
+def test_put_never_writes_over_a_file_that_is_no_document(folder_desk):
+    """Where a new document would go, there may be a file that holds something else."""
+    folder_desk.edit(PATH, "notes of somebody")
+    assert folder_desk.refusals(folder_desk.writer.put(REQUIRED)) == [("BAD_PATH", ("slug",))]
+    assert folder_desk.text(PATH) == "notes of somebody"
+
+
+def test_delete_refuses_an_article_of_two_files(folder_desk):
+    """If another file claims the slug, it would take the article's place: it has to go first."""
+    folder_desk.edit(PATH, document())
+    folder_desk.edit(f"b/{SLUG}.md", document("B"))
+    folder_desk.load()
+    work = folder_desk.writer.delete(article_id(SLUG))
+    assert folder_desk.refusals(work) == [("DUPLICATE_SLUG", ("id",))]
+    assert folder_desk.refusals(folder_desk.writer.delete("a_nothing")) == [("NOT_FOUND", ("id",))]
+
+
+# Who comes first
+
+
+def test_expected_revision_that_is_past_is_a_conflict(desk):
+    """A writer that has not seen the present article is told its revision, and changes nothing."""
+    old = desk.put(REQUIRED)
+    new = desk.put({"heat": 1}, slug=SLUG)
+    for work in (
+        desk.writer.put({"heat": 2}, slug=SLUG, expected=old.revision),
+        desk.writer.set_published(new.id, False, old.revision),
+        desk.writer.delete(new.id, old.revision),
+    ):
+        with pytest.raises(ConflictError, match=f"revision {new.revision}") as raised:
+            desk.run(work)
+        assert raised.value.current == new.revision
+    with pytest.raises(ConflictError, match="not there"):
+        desk.run(desk.writer.put(REQUIRED, slug="2026-01-02-other", expected=1))
+    assert desk.get(SLUG) == new
+
+
+def test_expected_revision_counts_edits_that_were_not_loaded(folder_desk):
+    """Somebody's edit of the file comes first, though the store had not seen it."""
+    old = folder_desk.put(REQUIRED)
+    folder_desk.edit(PATH, document("By hand", "# mine\n"))
+    with pytest.raises(ConflictError):
+        folder_desk.run(folder_desk.writer.put({"heat": 2}, slug=SLUG, expected=old.revision))
+    folder_desk.put({"heat": 2}, slug=SLUG)
+    assert folder_desk.text(PATH) == document("By hand", "# mine\n").replace(
+        "2026-01-02\n", "2026-01-02\nheat: 2\n"
+    )
+
+
+def rivals(kind: str, place: Path) -> list[DocumentWriter]:
+    """Two writers of one desk, as two processes would have them."""
+    desk = make_desk(kind, place)
+    if not kind.endswith("tinydb"):
+        return [DocumentWriter(desk.repository, desk.folder) for _ in range(2)]
+    stores = [TinyDBRepository.open(place / "store.json") for _ in range(2)]
+    return [DocumentWriter(store, desk.folder) for store in stores]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_two_writers_with_one_expectation_one_wins(kind, tmp_path):
+    """However many write at once on top of the same revision, exactly one does."""
+
+    async def race() -> list[object]:
+        writers = rivals(kind, tmp_path)
+        [article] = (await writers[0].put(REQUIRED)).articles
+        return await asyncio.gather(
+            *(
+                writers[i % 2].put({"heat": i}, slug=SLUG, expected=article.revision)
+                for i in range(1, 9)
+            ),
+            return_exceptions=True,
+        )
+
+    results = Desk.run(race())
+    assert sum(isinstance(result, ConflictError) for result in results) == 7
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_writers_without_expectations_all_get_their_turn(kind, tmp_path):
+    """Changes of different fields at once are all there afterwards."""
+    keys = ["heat", "quality", "x", "y"]
+
+    async def write() -> Article:
+        writers = rivals(kind, tmp_path)
+        await writers[0].put(REQUIRED)
+        await asyncio.gather(
+            *(writers[i % 2].put({key: 7}, slug=SLUG) for i, key in enumerate(keys))
+        )
+        articles, _, _ = await state(writers[0]._repository)
+        found: Article = articles[SLUG]
+        return found
+
+    article = Desk.run(write())
+    assert (article.heat, article.quality, article.metadata) == (7, 7, {"x": 7, "y": 7})
+
+
+def test_writing_goes_on_when_nobody_waits_for_it(folder_desk):
+    """A request that is given up half-way leaves folder and store alike."""
+
+    async def give_up() -> None:
+        write = asyncio.create_task(folder_desk.writer.put(REQUIRED))
+        await asyncio.sleep(0)
+        write.cancel()
+        await asyncio.wait([write])
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+
+    Desk.run(give_up())
+    assert folder_desk.get(SLUG)
+    assert folder_desk.state() == folder_desk.fresh_state()
+
+
+# What goes wrong
+
+
+def test_store_written_by_others_meanwhile_is_a_conflict(tmp_path):
+    """Who writes the store without the folder is noticed, too; the file is as it was."""
+    repository = RacingRepository()
+    desk = Desk(repository, tmp_path)
+    article = desk.put(REQUIRED)
+    before = desk.files()
+    repository.rival = Batch(puts=(msgspec.structs.replace(article, heat=9),))
+    with pytest.raises(ConflictError):
+        desk.run(desk.writer.put({"heat": 1}, slug=SLUG, expected=article.revision))
+    assert desk.files() == before
+    assert desk.get(SLUG).heat == 9
+
+
+def test_write_that_another_process_began_is_finished_by_the_next(folder_desk):
+    """What a killed process had decided to write is in folder and store after the next write."""
+    for folder, path in (
+        (".newsgraph-written", "_news/2026-01-02-b.md"),
+        (".newsgraph-writing", "c.md"),
+    ):
+        text = document(path[-4].upper()).encode()
+        folder_desk.edit(f"{folder}/{path}.{digest(text)}.{digest(None)}", text)
+    folder_desk.put(REQUIRED)
+    assert sorted(folder_desk.files()) == [PATH, "_news/2026-01-02-b.md"]
+    assert folder_desk.get("2026-01-02-b").title == "B"
+    assert folder_desk.state() == folder_desk.fresh_state()
+
+
+def test_folder_is_as_it_was_when_the_store_cannot_write(tmp_path):
+    """A write that the store refuses leaves every file as it was, times included."""
+    repository = FailingRepository()
+    desk = Desk(repository, tmp_path)
+    desk.edit("blog/post.md", document("A tide"))
+    desk.load()
+    desk.take(("a.md", document("Old")))
+    before, seen = desk.files(), desk.state()
+    repository.full = True
+    for work in (
+        desk.writer.put({"heat": 1}, slug="2026-01-02-old"),
+        desk.writer.put({"title": "Renamed"}, slug=SLUG),
+        desk.writer.put({**REQUIRED, "title": "New"}),
+        desk.writer.delete(article_id(SLUG)),
+        desk.writer.import_documents([("a.md", document("B")), ("new/b.md", document("C"))]),
+    ):
+        with pytest.raises(StoreUnavailableError):
+            desk.run(work)
+        assert desk.files() == before
+    assert desk.state() == seen == desk.fresh_state()
+
+
+class UnsureRepository(MemoryRepository):
+    """A store that fails once, having written or not."""
+
+    writes: bool | None = None
+
+    async def apply(self, batch: Batch) -> int:
+        """As a disk that breaks would have it."""
+        writes, self.writes = self.writes, None
+        if writes is not None:
+            if writes:
+                await super().apply(batch)
+            raise OutcomeUnknownError("The disk failed.")
+        return await super().apply(batch)
+
+
+@pytest.mark.parametrize("writes", [True, False])
+@pytest.mark.parametrize("together", [True, False])
+def test_write_whose_outcome_nobody_knows_is_done_once_when_it_is_asked_for_again(
+    writes, together, tmp_path
+):
+    """Everyone in its group is told so; folder and store agree, and the key finds what was done."""
+    repository = UnsureRepository()
+    desk = Desk(repository, tmp_path)
+    desk.take((PATH, document()), ("b.md", document("B")))
+    repository.writes = writes
+    first: dict[str, Any] = {"id": article_id(SLUG), "key": "name.this.a"}
+
+    async def write() -> list[object]:
+        works = [desk.writer.put({"heat": 1}, **first)]
+        if together:
+            works.append(desk.writer.put({"heat": 2}, slug="2026-01-02-b"))
+        return await asyncio.gather(*works, return_exceptions=True)
+
+    done = desk.run(write())
+    assert {type(each) for each in done} == {OutcomeUnknownError}
+    again = desk.run(desk.writer.put({"heat": 1}, **first))
+    assert [article.heat for article in again.articles] == [1]
+    changes = desk.run(repository.current().changes(None, Visibility.ALL)).changes
+    assert [change.key for change in changes if change.id == article_id(SLUG)] == [None, "name"]
+    desk.load()
+    assert (desk.get(SLUG).heat, desk.get("2026-01-02-b").heat) == (1, 2 * together)
+    assert desk.state() == desk.fresh_state()
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_folder_whose_disk_fails_says_nothing_has_changed_only_where_it_knows(
+    times, folder_desk, monkeypatch
+):
+    """Files that were put back are as they were; where that is not confirmed, nobody knows."""
+    folder_desk.take((PATH, document("Old")))
+    before, left = folder_desk.files(), [None] * times
+    flush = atomic_file.flush_folder
+
+    def fail(folder: Path) -> None:
+        if left and folder.name == "_news":
+            left.pop()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        flush(folder)
+
+    monkeypatch.setattr(transaction, "flush_folder", fail)
+    monkeypatch.setattr(guarded_change, "flush_folder", fail)
+    expected = StoreUnavailableError if times == 1 else OutcomeUnknownError
+    with pytest.raises(expected):
+        folder_desk.put({"heat": 1}, slug=SLUG)
+    left.clear()
+    assert (folder_desk.files() == before) or times > 1
+    assert folder_desk.put({"heat": 2}, slug=SLUG).heat == 2
+    assert folder_desk.state() == folder_desk.fresh_state()
+    assert list(folder_desk.files()) == [PATH]
+
+
+def test_article_that_is_removed_right_after_it_was_written_is_given_as_it_was_written():
+    """An answer without errors says what was done, whatever others have done since."""
+
+    class VanishingRepository(MemoryRepository):
+        async def apply(self, batch: Batch) -> int:
+            revision = await super().apply(batch)
+            if batch.puts:
+                await super().apply(Batch(deletes=(batch.puts[0].id,)))
+            return revision
+
+    desk = Desk(VanishingRepository(), None)
+    written = desk.run(desk.writer.put({**REQUIRED, "heat": 3}))
+    assert [(a.slug, a.heat, a.revision) for a in written.articles] == [(SLUG, 3, written.revision)]
+
+
+def test_folder_that_cannot_be_written_is_told(unprivileged):
+    """A read-only folder gives an error that says so, and nothing changes."""
+    folder = unprivileged / "folder"
+    folder.mkdir(mode=0o555)
+    desk = Desk(MemoryRepository(), folder)
+    with pytest.raises(StoreUnavailableError, match="Nothing has changed"):
+        desk.put(REQUIRED)
+    assert desk.state() == ({}, [], [])
+
+
+def test_folder_on_a_full_disk_loses_nothing(folder_desk):
+    """A file that cannot be written whole is not written at all."""
+    folder_desk.take((PATH, document("Old")), ("b.md", document("B")))
+    before, seen = folder_desk.files(), folder_desk.state()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
+    try:
+        for work in (
+            folder_desk.writer.put({"content": "x" * 10_000}, slug=SLUG),
+            folder_desk.writer.import_documents(
+                [("c.md", document("C")), ("b.md", document("B", body="x" * 10_000))]
+            ),
+        ):
+            with pytest.raises(StoreUnavailableError, match="Nothing has changed"):
+                folder_desk.run(work)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert folder_desk.files() == before
+    assert folder_desk.state() == seen
+
+
+def test_watching_the_folder_sees_nothing_new_in_our_own_writes(folder_desk):
+    """What a mutation wrote, the watcher finds as it is known."""
+    [article] = folder_desk.take((PATH, document()))
+    folder_desk.run(FolderLoader(folder_desk.repository, folder_desk.folder).refresh([PATH]))
+    folder_desk.load()
+    assert folder_desk.get(SLUG) == article
+
+
+def test_folder_that_is_gone_is_told(folder_desk):
+    """Where the folder is not, nothing is written, and the articles stay."""
+    folder_desk.put(REQUIRED)
+    folder_desk.folder.rename(folder_desk.folder.with_name("elsewhere"))
+    with pytest.raises(StoreUnavailableError):
+        folder_desk.put({"heat": 1}, slug=SLUG)
+    assert folder_desk.get(SLUG).heat == 0
+
+
+# Folder and store never disagree
+
+SLUGS = [f"2026-01-02-{name}" for name in "abc"]
+PATHS = [path_of(slug) for slug in SLUGS] + ["b/post.md", f"b/{SLUGS[0]}.md", "c.yaml"]
+GOOD = st.sampled_from(
+    [
+        document("A"),
+        document("B", "published: false # no\n", "body\n"),
+        document("C", "heat: x\ntopics: [Sea]\nwebUrl: https://p.example/\n"),
+        document("C", "heat: 3\n").replace("\n", "\r\n"),
+    ]
+)
+BAD = st.sampled_from(["---\ntitle: [\n---\n", "plain"])
+FIELDS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "title": st.sampled_from(["A", "B", "Z", " "]),
+        "heat": st.none() | st.integers(0, 2),
+        "webUrl": st.sampled_from([None, "https://p.example/", "no"]),
+        "topics": st.sampled_from([(), ("Sea",), ("Sky", "Sea")]),
+        "content": st.sampled_from([None, "text", "---"]),
+        "x": st.sampled_from([None, 1, {"y": []}]),
+    },
+)
+STEPS = st.lists(
+    st.tuples(st.just("put"), st.sampled_from([*SLUGS, None]), FIELDS)
+    | st.tuples(st.just("new"), st.none() | st.sampled_from(SLUGS), FIELDS)
+    | st.tuples(st.just("publish"), st.sampled_from(SLUGS), st.booleans())
+    | st.tuples(st.just("delete"), st.sampled_from(SLUGS), st.none())
+    | st.tuples(
+        st.just("import"),
+        st.none(),
+        st.lists(st.tuples(st.sampled_from(PATHS), GOOD | BAD), min_size=1, max_size=3),
+    )
+    | st.tuples(st.just("edit"), st.sampled_from(PATHS), st.none() | GOOD)
+    | st.tuples(st.just("edit"), st.just("bad.md"), BAD)
+    | st.tuples(st.just("load"), st.none(), st.none()),
+    max_size=8,
+)
+
+
+def step(desk, kind, name, what):
+    """Do one step; whether the store may know less than the folder after it."""
+    writer = desk.writer
+    try:
+        if kind == "put":
+            desk.put(what, slug=name)
+        elif kind == "new":
+            desk.put({"publishedDateTime": DATE, "provider": PROVIDER, **what}, slug=name)
+        elif kind == "publish":
+            desk.run(writer.set_published(article_id(name), what))
+        elif kind == "delete":
+            desk.delete(article_id(name))
+        elif kind == "import":
+            desk.take(*what)
+        elif kind == "load":
+            desk.load()
+        elif what is not None:
+            desk.edit(name, what)
+        else:
+            (desk.folder / name).unlink(missing_ok=True)
+    except RefusedError:
+        pass
+    return kind == "edit"
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(STEPS)
+def test_folder_and_store_agree_after_anything(steps):
+    """After any mutations and edits by hand, a new store of the folder would say the same."""
+    with tempfile.TemporaryDirectory() as place:
+        desk = make_desk("folder", Path(place))
+        desk.edit("keep.md", document("Keep"))
+        desk.load()
+        behind = False
+        for kind, name, what in steps:
+            behind = (step(desk, kind, name, what) or behind) and kind != "load"
+            if not behind:
+                assert desk.state() == desk.fresh_state()
+        desk.load()
+        assert desk.state() == desk.fresh_state()
+
+
+def test_mutation_on_a_read_only_file_system_has_changed_nothing(tmp_path):
+    """Where nothing can be written, nothing has to be put back."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only who may mount a file system can have one that is read-only")
+    try:
+        desk = Desk(MemoryRepository(), folder)
+        desk.take((PATH, document()))
+        before = desk.text(PATH)
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        for slug in (SLUG, "2026-01-02-b"):
+            with pytest.raises(StoreUnavailableError, match="Read-only file system"):
+                desk.put({**REQUIRED, "heat": 7}, slug=slug)
+        assert desk.text(PATH) == before
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -1,0 +1,477 @@
+"""Who edits a folder's files by hand loses nothing to mutations, and is never shut out by them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from store import (
+    Batch,
+    ConflictError,
+    FolderLoader,
+    MemoryRepository,
+    OutcomeUnknownError,
+    StoreUnavailableError,
+    Visibility,
+)
+from store.filesystem import guarded_change as module
+from store.filesystem import renames
+from store.filesystem.guarded_change import FileChange, digest
+from store.folder.transaction import Begun, FolderChange, finish_writes, note_begun
+from store.names import article_id
+from tests.stress.hand_edits import WAYS, run
+from tests.support.writing_fixture import REQUIRED, Desk, document, path_of
+
+SLUG = "2026-01-02-a-tide"
+PATH = path_of(SLUG)
+ASIDE, DECIDED = ".newsgraph-writing", ".newsgraph-written"
+
+
+@pytest.fixture
+def desk(tmp_path):
+    """A desk with a folder that has one document, by hand."""
+    desk = Desk(MemoryRepository(), tmp_path / "folder")
+    (tmp_path / "folder").mkdir()
+    desk.edit(PATH, document("By hand"))
+    desk.load()
+    return desk
+
+
+@pytest.fixture(params=["exchange", "no exchange"])
+def system(request, monkeypatch):
+    """A system that can exchange two files at once, and one that cannot."""
+    if request.param == "no exchange":
+        monkeypatch.setattr(renames, "_renameat2", None)
+
+
+# Edits beside mutations
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_edits_beside_mutations_are_not_lost(how, tmp_path):
+    """However a text is saved, a mutation is made from it or comes before it."""
+    outcome = run(tmp_path, how, 120, (0.005, 0.03))
+    assert outcome.lost == []
+    assert set(outcome.answers) <= {"done", "CONFLICT", "NOT_FOUND", "NO_FRONT_MATTER"}
+    assert outcome.answers["done"]
+
+
+class Editor:
+    """Does something by hand right before each step that a change takes in the file system."""
+
+    def __init__(self, file: Path, plan: list[str]) -> None:
+        self.file = file
+        self.plan = [*plan]
+        self.edits = 0
+        self.last: bytes | None = None
+        self.is_dead = False
+
+    def before(self, step):
+        """The step, with what comes before it."""
+
+        def act(*arguments, **named):
+            self.act()
+            return step(*arguments, **named)
+
+        return act
+
+    def act(self) -> None:
+        """Do what is next. Raises: Killed."""
+        what = self.plan.pop(0) if self.plan else "nothing"
+        if what == "kill" and not self.is_dead and self.edits < 2:
+            self.is_dead = True
+            raise Killed
+        if what in ("rename", "write"):
+            self.edits += 1
+            self.last = b"edit %d" % self.edits
+            new = self.file if what == "write" else self.file.with_name(".new")
+            new.write_bytes(self.last)
+            new.replace(self.file)
+        elif what == "remove" and self.file.exists():
+            self.edits += 1
+            self.last = None
+            self.file.unlink()
+
+
+class Killed(BaseException):
+    """The process has ended."""
+
+
+PLANS = st.lists(
+    st.sampled_from(["nothing", "nothing", "nothing", "rename", "write", "remove", "kill"]),
+    max_size=24,
+)
+TEXTS = st.sampled_from([(b"base", b"new"), (None, b"new"), (b"base", None)])
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+@settings(max_examples=300, deadline=None)
+@example((b"base", b"new"), ["nothing"] * 5 + ["rename", "kill"], False, False)
+@given(TEXTS, PLANS, st.booleans(), st.booleans())
+def test_change_of_a_file_leaves_what_was_edited_meanwhile(can_exchange, texts, plan, ends, alone):
+    """Whatever happens between two steps, even the process's end, the last edit is there; without
+    one, the file is as it was or as it was to be.
+    """
+    base, new = texts
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        root = Path(place)
+        file = root / "a.md"
+        if base is not None:
+            file.write_bytes(base)
+        editor = Editor(file, plan)
+        if not can_exchange:
+            patch.setattr(renames, "_renameat2", None)
+        for name in ("exchange", "rename_new", "digest_of", "is_open_for_writing", "flush_folder"):
+            patch.setattr(module, name, editor.before(getattr(module, name)))
+        change = FileChange(root, "a.md", digest(new), digest(base), ASIDE if alone else DECIDED)
+        left = _changed(change, new, file, ends=ends)
+        editor.is_dead = True
+        while editor.plan:
+            editor.act()
+        finish_writes(root)
+        found = file.read_bytes() if file.exists() else None
+        now = editor.last if editor.edits else {"base": base, "new": new}.get(left, found)
+        if left == "killed" and not alone and now == base:
+            assert found in (base, new)  # it was decided on
+        elif left == "base" and new is now is None:
+            assert found in (None, base)  # nobody can tell who has removed it
+        else:
+            assert found == now
+        assert editor.edits or found in (base, new)
+        assert [path.name for path in root.iterdir() if "newsgraph" in path.name] == []
+
+
+def _changed(change, new, file, *, ends):
+    """Make a change, and end it or undo it; what the file has to say if nobody edits it."""
+    try:
+        if new is not None:
+            change.write_aside(new, like=file)
+        change.make()
+        if ends:
+            change.end()
+            return "new"
+        change.undo()
+    except Killed:
+        return "killed"
+    except ConflictError:
+        pass
+    if (file.parent / DECIDED).exists():  # as `FolderChange` does
+        (file.parent / DECIDED).rename(file.parent / ASIDE)
+    return "base"
+
+
+def test_change_of_a_file_that_a_program_has_open_to_write_is_refused(desk):
+    """What is about to be written through an open file is waited for; the mutation is told."""
+    with (desk.folder / PATH).open("r+") as opened:
+        with pytest.raises(ConflictError, match=f"{PATH} was changed by hand"):
+            desk.put({"heat": 1}, slug=SLUG)
+        opened.write(document("Written"))
+        opened.truncate()
+    assert desk.put({"heat": 2}, slug=SLUG).title == "Written"
+    assert "title: Written\n" in desk.text(PATH)
+    assert "heat: 2\n" in desk.text(PATH)
+    assert desk.state() == desk.fresh_state()
+
+
+class EditedRepository(MemoryRepository):
+    """A store in whose turn somebody edits."""
+
+    edit: Callable[[], None] | None = None
+
+    async def apply(self, batch):
+        """First the edit."""
+        edit, self.edit = self.edit, None
+        if edit:
+            edit()
+        return await super().apply(batch)
+
+
+@pytest.mark.usefixtures("system")
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize("saves", [False, True])
+def test_edit_through_a_file_that_was_opened_before_a_mutation_is_undone_is_kept(
+    is_new, saves, tmp_path
+):
+    """The store refuses, and a program has the new text open to write over it: it stays there."""
+    repository = EditedRepository()
+    desk = Desk(repository, tmp_path)
+    if not is_new:
+        desk.edit(PATH, document("By hand"))
+        desk.load()
+    opened: list[Any] = []
+
+    def disk_is_full():
+        opened.append((tmp_path / PATH).open("r+"))
+        raise StoreUnavailableError("The disk is full.")
+
+    repository.edit = disk_is_full
+    fields = {**REQUIRED, "title": "By hand", "heat": 1}
+    with pytest.raises(OutcomeUnknownError, match=f"{PATH} could not be put back"):
+        desk.put(fields if is_new else {"heat": 1}, slug=SLUG)
+    with opened[0] as file:
+        if saves:
+            file.write(document("Saved"))
+            file.truncate()
+    desk.load()
+    assert desk.get(SLUG).title == ("Saved" if saves else "By hand")
+    assert [path.name for path in tmp_path.iterdir() if "newsgraph" in path.name] == []
+    assert desk.state() == desk.fresh_state()
+
+
+@pytest.mark.usefixtures("system")
+def test_edit_of_one_of_several_documents_keeps_that_of_another(desk):
+    """An edit has all files of a change undone, also one that somebody else has open by then."""
+    desk.edit("b.md", document("B"))
+    change = FolderChange(
+        desk.folder,
+        {PATH: b"new", "b.md": b"new b"},
+        {PATH: document("By hand").encode(), "b.md": document("B").encode()},
+    )
+    change.make()
+    with (desk.folder / "b.md").open("r+") as file:
+        change.undo()
+        file.write(document("Saved"))
+        file.truncate()
+    assert desk.text("b.md") == document("Saved")
+    assert desk.text(PATH) == document("By hand")
+
+
+@pytest.mark.usefixtures("system")
+def test_edit_while_the_store_takes_a_mutation_comes_after_it(desk):
+    """What a program writes to the former file, which it had opened before, is in its place."""
+    change = FolderChange(desk.folder, {PATH: b"new"}, {PATH: document("By hand").encode()})
+    change.make()
+    [aside] = (desk.folder / ".newsgraph-writing").rglob("*.md*")
+    aside.write_text(document("Late"))
+    change.end()
+    assert desk.text(PATH) == document("Late")
+
+
+@pytest.mark.usefixtures("system")
+@pytest.mark.parametrize("kind", ["rename", "write"])
+def test_edit_right_after_a_mutation_is_loaded(kind, tmp_path):
+    """The state that is remembered is that of the text that the mutation wrote, not the edit's."""
+    repository = EditedRepository()
+    desk = Desk(repository, tmp_path)
+    desk.edit(PATH, document("By hand"))
+    desk.load()
+    repository.edit = lambda: WAYS[kind][1](tmp_path / PATH, document("Edited"))
+    desk.put({"heat": 1}, slug=SLUG)
+    desk.load()
+    assert desk.get(SLUG).title == "Edited"
+
+
+def test_expected_revision_of_a_file_that_is_edited_meanwhile_is_a_conflict_at_once(desk):
+    """Who expects a revision is told of an edit, which can then be read; others go on from it."""
+    article = desk.get(SLUG)
+    change = FolderChange.make
+    made: list[FolderChange] = []
+
+    def make(self):
+        if len(made) < 2:
+            made.append(self)
+            desk.edit(PATH, document(f"Edited {len(made)}"))
+        change(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FolderChange, "make", make)
+        with pytest.raises(ConflictError):
+            desk.run(desk.writer.put({"heat": 1}, slug=SLUG, expected=article.revision))
+        assert desk.get(SLUG).title == "Edited 1"
+        article = desk.put({"heat": 2}, slug=SLUG)
+    assert (article.title, article.heat) == ("Edited 2", 2)
+
+
+@pytest.mark.parametrize("what", ["delete", "import", "rename"])
+def test_edit_right_before_any_kind_of_write_is_kept_or_taken_into_account(what, desk):
+    """A removal, an import and a put that moves the file look at it, too, and begin again."""
+    desk.edit("blog/post.md", document("Moves"))
+    desk.edit("b.md", document("B"))
+    desk.load()
+    path = {"delete": PATH, "import": "b.md", "rename": "blog/post.md"}[what]
+    make = FolderChange.make
+    edits: list[str] = []
+
+    def edited(self):
+        if not edits:
+            edits.append(path)
+            desk.edit(path, document("By hand" if what != "rename" else "Moves", "x: edited\n"))
+        make(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FolderChange, "make", edited)
+        if what == "delete":
+            desk.delete(article_id(SLUG))
+            assert desk.find(SLUG) is None
+        elif what == "import":
+            desk.take(("b.md", document("B2")), ("c.md", document("C")))
+            assert desk.text("b.md") == document("B2")
+        else:
+            article = desk.put({"title": "Another"}, slug="2026-01-02-moves")
+            assert article.metadata == {"x": "edited"}
+            assert sorted(desk.files()) == [PATH, "b.md", "blog/2026-01-02-moves.md"]
+    assert edits
+    assert desk.run(desk.repository.snapshot()).revision >= 5  # the edit has one of its own
+    assert desk.state() == desk.fresh_state()
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_edit_after_a_crash_is_not_taken_for_the_write_that_was_interrupted(is_done, desk):
+    """Asked for again under its key, a write is done where its text is not what is in the file."""
+    text = document("By hand", "heat: 5\n")
+    id = article_id(SLUG)
+    note_begun(desk.folder, Begun({PATH: digest(text.encode())}, {PATH: (id, "name.this.a")}))
+    desk.edit(PATH, text if is_done else document("Edited"))
+    article = desk.put({"heat": 5}, id=id, key="name.this.a")
+    assert (article.title, article.heat) == ("By hand" if is_done else "Edited", 5)
+    changes = desk.run(desk.repository.current().changes(None, Visibility.ALL)).changes
+    assert [change.key for change in changes[1:]] == (["name"] if is_done else [None, "name"])
+
+
+def test_new_article_never_takes_the_place_of_a_file_that_comes_meanwhile(desk):
+    """Where a new document goes, somebody may have made one: theirs is taken, then changed."""
+    slug = "2026-01-02-b"
+    make = FolderChange.make
+
+    def made_by_hand(self):
+        if not (desk.folder / path_of(slug)).exists():
+            desk.edit(path_of(slug), document("Theirs", "x: theirs\n"))
+        make(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FolderChange, "make", made_by_hand)
+        article = desk.put({**REQUIRED, "heat": 1}, slug=slug)
+    assert (article.heat, article.metadata) == (1, {"x": "theirs"})
+    assert desk.state() == desk.fresh_state()
+
+
+def test_text_that_is_being_saved_is_a_refusal_with_a_reason(desk):
+    """A file that is empty for now is no error of a document, but has to be mended all the same."""
+    desk.edit(PATH, "")
+    assert desk.refusals(desk.writer.put({"heat": 1}, slug=SLUG)) == [("NO_FRONT_MATTER", ())]
+
+
+# Files that were moved by hand
+
+
+@pytest.mark.parametrize("target", [f"archive/2026/{SLUG}.md", f"_news/x/{SLUG}.markdown"])
+@pytest.mark.parametrize("what", ["put", "put by id", "delete", "import"])
+def test_document_that_was_moved_by_hand_is_changed_where_it_is(what, target, desk):
+    """Nobody has loaded the folder since: the mutation finds the file, and makes no second one."""
+    desk.edit("keep.md", document("Keep"))
+    desk.load()
+    (desk.folder / target).parent.mkdir(parents=True)
+    (desk.folder / PATH).rename(desk.folder / target)
+    if what == "put":
+        assert desk.put({**REQUIRED, "heat": 1}, slug=SLUG).heat == 1
+    elif what == "put by id":
+        assert desk.put({"heat": 1}, id=article_id(SLUG)).heat == 1
+    elif what == "delete":
+        desk.delete(article_id(SLUG))
+    else:
+        work = desk.writer.import_documents([(PATH, document())])
+        [refusal] = desk.refused(work)
+        assert (refusal.code, target in refusal.message) == ("DUPLICATE_SLUG", True)
+    files = sorted(desk.files())
+    assert files == (["keep.md"] if what == "delete" else sorted([target, "keep.md"]))
+    assert desk.state() == desk.fresh_state()
+
+
+def test_folder_that_was_moved_by_hand_takes_its_documents_with_it(desk):
+    """All its documents go on at their new paths, not only the one that is asked for."""
+    desk.edit("_news/2026-01-02-b.md", document("B"))
+    desk.edit("keep.md", document("Keep"))
+    desk.load()
+    (desk.folder / "_news").rename(desk.folder / "old")
+    desk.put({"heat": 1}, slug=SLUG)
+    assert desk.state() == desk.fresh_state()
+    assert sorted(desk.files()) == ["keep.md", "old/2026-01-02-a-tide.md", "old/2026-01-02-b.md"]
+
+
+def test_document_that_was_removed_by_hand_is_not_found(desk):
+    """A file that is nowhere is gone; where it was the last one, no other article goes with it."""
+    desk.edit("keep.md", document("Keep"))
+    desk.load()
+    for path in (PATH, "keep.md"):
+        (desk.folder / path).unlink()
+    work = desk.writer.put({"heat": 1}, id=article_id(SLUG))
+    assert desk.refusals(work) == [("NOT_FOUND", ("id",))]
+    assert desk.find("2026-01-02-keep")
+
+
+# Folders that are made
+
+
+def test_new_folders_are_on_the_disk_before_a_write_is_acknowledged(desk, monkeypatch):
+    """Each new folder's name is flushed, and the folder with the file in it after the file."""
+    flushed: list[str] = []
+    flush = os.fsync
+
+    def fsync(handle: int) -> None:
+        flushed.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    desk.take(("a/b/c.md", document("C")))
+    root = str(desk.folder)
+    assert {root, f"{root}/a", f"{root}/a/b"} <= set(flushed)
+    assert flushed.index(f"{root}/a") < flushed.index(f"{root}/a/b")
+
+
+def test_folder_that_vanishes_is_not_made_anew(desk):
+    """A volume that is unmounted while a write is on its way gets no folder in its place."""
+    gone = desk.folder.with_name("gone")
+    change = FolderChange(desk.folder, {"x/a.md": b"new"}, {})
+    desk.folder.rename(gone)
+    with pytest.raises(OSError, match="No such file"):
+        change.make()
+    assert not desk.folder.exists()
+    gone.rename(desk.folder)
+    desk.put({"heat": 1}, slug=SLUG)
+
+
+# What a load notices
+
+
+@pytest.mark.parametrize("how", ["copied over", "written over"])
+def test_load_reads_a_file_whose_size_and_time_are_the_same(how, desk):
+    """Another text with the times of the one before, as `cp -p` and checkouts leave it, is read."""
+    file = desk.folder / PATH
+    before = file.stat()
+    new = file if how == "written over" else desk.folder / "new.md"
+    new.write_text(document("In hand"))
+    os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
+    new.replace(file)
+    assert file.stat().st_mtime_ns == before.st_mtime_ns
+    assert file.stat().st_size == before.st_size
+    desk.load()
+    assert desk.get(SLUG).title == "In hand"
+
+
+def test_load_reads_files_once_whose_states_an_older_store_did_not_know(tmp_path):
+    """What was written before is opened as it is; an unchanged folder is read that once only."""
+    desk = Desk(MemoryRepository(), tmp_path)
+    desk.edit(PATH, document("By hand"))
+    desk.load()
+
+    async def reads() -> int:
+        return (await FolderLoader(desk.repository, tmp_path).load()).read
+
+    async def forget() -> None:
+        sources = (await desk.repository.sources()).values()
+        olds = [msgspec.structs.replace(source, ctime_ns=0, inode=0) for source in sources]
+        await desk.repository.apply(Batch(sources=tuple(olds)))
+
+    assert desk.run(reads()) == 0
+    desk.run(forget())
+    assert [desk.run(reads()) for _ in range(2)] == [1, 0]
+    desk.put({"heat": 1}, slug=SLUG)
+    assert desk.run(reads()) == 0

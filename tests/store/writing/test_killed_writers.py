@@ -1,0 +1,115 @@
+"""A writer that dies at any step leaves all or nothing, and what it did can be asked for again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from store import Visibility
+from store.names import article_id
+from tests.support.killed_writer import KEY, SLUGS, killed_at_every_step, write
+from tests.support.writing_clients import DELETE, FIELDS, PUBLISH, PUT, writing_site
+
+
+def titles(desk):
+    """What the articles are called, by slug; folder and store must say the same."""
+    assert desk.state() == desk.fresh_state()
+    return tuple(article.title for _, article in sorted(desk.state()[0].items()))
+
+
+def loaded(place, what, count):
+    """The titles after each death and a load, which must leave nothing but documents."""
+    for desk in killed_at_every_step(place, what, count):
+        desk.load()
+        assert all(path.startswith("_news/") for path in desk.files())
+        yield titles(desk)
+
+
+@pytest.mark.parametrize(
+    ("what", "after"), [("import", ("new",) * 3), ("put", ("new", "old")), ("delete", ("old",))]
+)
+def test_writer_that_is_killed_at_any_step_leaves_all_or_nothing(what, after, tmp_path):
+    """Whenever the process dies, the next load finds the whole write or none of it, and no rest."""
+    seen = list(loaded(tmp_path, what, 2))
+    assert set(seen) == {("old", "old"), after}
+    assert seen[-1] == after
+
+
+def test_writers_that_are_killed_together_leave_whole_groups(tmp_path):
+    """Writes that go to the disk together are all found, or none is; none is found in part."""
+    seen = list(loaded(tmp_path, "together", 4))
+    assert set(seen) == {("old",) * 4, ("new",) * 4}
+    assert seen[-1] == ("new",) * 4
+
+
+@pytest.mark.parametrize("loads", [True, False])
+@pytest.mark.parametrize(
+    ("what", "after"),
+    [
+        ("import", ("new",) * 3),
+        ("put", ("new", "old")),
+        ("make", ("old", "new", "old")),
+        ("delete", ("old",)),
+    ],
+)
+def test_write_under_a_key_is_done_once_whenever_its_writer_dies(what, after, loads, tmp_path):
+    """Asked for again, also after a load, it is neither a conflict nor done twice."""
+    for desk in killed_at_every_step(tmp_path, what, 2, KEY):
+        if loads:
+            desk.load()
+        desk.run(write(desk.writer, what, KEY))
+        desk.run(write(desk.writer, what, KEY))
+        assert titles(desk) == after
+        snapshot = desk.run(desk.repository.snapshot())
+        everything = desk.run(snapshot.changes(None, Visibility.ALL)).changes
+        changes = everything[2:]
+        assert {change.key for change in changes} == {KEY}
+        assert len({change.id for change in changes}) == len(changes)
+
+
+def test_write_that_changes_nothing_is_done_once_whenever_its_writer_dies(tmp_path):
+    """Once it has left its key, it undoes nothing that is written later."""
+    found = []
+    for desk in killed_at_every_step(tmp_path, "same", 2, KEY):
+        desk.load()
+        found.append(len(desk.run(desk.repository.changes_of(KEY))))
+        desk.run(write(desk.writer, "same", KEY))
+        desk.put({"title": "new"}, id=article_id(SLUGS[0]))
+        desk.run(write(desk.writer, "same", KEY))
+        assert titles(desk) == ("new", "old")
+    assert found[0] == 0
+    assert found[-1] == 1
+    assert set(found) == {0, 1}
+
+
+@pytest.mark.parametrize("what", ["new", "publish", "delete"])
+def test_mutation_whose_server_is_killed_before_its_answer_is_kept_is_done_once(what, tmp_path):
+    """Sent again to the next server, it is answered from what was done, as if it were done now."""
+    id = article_id(SLUGS[0])
+    requests: dict[str, tuple[str, dict[str, Any]]] = {
+        "new": (PUT, {**FIELDS, "title": "Another"}),
+        "publish": (PUBLISH, {"id": id, "published": False}),
+        "delete": (DELETE, {"id": id}),
+    }
+    query, input = requests[what]
+    with writing_site(tmp_path) as site:
+        before = site.write(PUT, **FIELDS, slug=SLUGS[0])["article"]["revision"]
+        keys = site.keys
+    expected = {} if what == "new" else {"expectedRevision": before}
+    said = [json.dumps(keys), query, json.dumps({**input, **expected})]
+    module = [sys.executable, "-m", "tests.support.killed_writer", "answer", str(tmp_path)]
+    assert subprocess.run([*module, *said], check=False).returncode == -9
+    with writing_site(tmp_path, keys) as site:
+        response = site.post(query, headers={"idempotency-key": KEY}, input={**input, **expected})
+        [payload] = response.json()["data"].values()
+        history = site.ask("{ changes { nodes { slug cursor } } }")["changes"]["nodes"]
+    assert "idempotent-replayed" not in response.headers
+    assert payload["userErrors"] == []
+    assert payload.get("deletedId", id) == id
+    assert "article" not in payload or payload["article"]["revision"] != before
+    assert [each["cursor"] for each in history][-1] == payload["cursor"]
+    assert len(history) <= 2

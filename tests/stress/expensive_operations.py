@@ -1,0 +1,250 @@
+"""A search for the operations that cost most of those that are accepted.
+
+`python -m tests.stress.expensive_operations --minutes 5 --articles 10000` climbs: it changes the
+most expensive operation that it has found, again and again, and keeps what costs more CPU time. It
+prints what that took, and for how long it held the event loop, also as a multiple of a plain query.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
+
+from gql.composition.executors import pipeline
+from gql.http import CostLimit, GraphQLRequest
+from gql.identity.viewer import PUBLIC
+from gql.scheduler import Job, Scheduler
+from gql.schema import Context, PageSizes
+from gql.settings import Settings
+from store import Repository, TinyDBRepository
+from tests.benchmarks.http.data import make_data
+from tests.support.graph_client import SCHEMA
+
+BUDGET = 50_000
+PLAIN = "{ articles(first: 100) { nodes { id title url } } }"
+GRAPHQL = SCHEMA._schema
+FILTERS = [
+    'filter: {title: {contains: "tide"}}',
+    'filter: {not: {excerpt: {contains: "a"}}, heat: {gt: 0}}',
+    "filter: {published: true}, orderBy: [{field: TITLE}]",
+    "orderBy: [{field: HEAT, direction: DESC}, {field: QUALITY}]",
+]
+_DEPTH = 5
+STEPS = 30
+
+
+@dataclass(frozen=True)
+class Node:
+    """A field of an operation.
+
+    Attributes:
+        name: its name in the schema.
+        type_name: of its value.
+        arguments: as written.
+        children: the fields below it; none for a leaf.
+        times: how often it is written, under different aliases.
+    """
+
+    name: str
+    type_name: str
+    arguments: str = ""
+    children: tuple[Node, ...] = ()
+    times: int = field(default=1)
+
+    def text(self) -> str:
+        """The field as GraphQL."""
+        below = f" {{ {' '.join(child.text() for child in self.children)} }}"
+        own = f"{self.name}{self.arguments}{below if self.children else ''}"
+        return " ".join(f"{self.name}{n}: {own}" if n else own for n in range(self.times))
+
+
+class Spent(NamedTuple):
+    """What an operation took, in seconds of the thread's CPU time.
+
+    Attributes:
+        cpu_s: in all.
+        hold_s: at most in one iteration of the event loop.
+    """
+
+    cpu_s: float
+    hold_s: float
+
+
+class Search:
+    """Climbs to expensive operations of one store, on one executor.
+
+    Attributes:
+        rng: draws all that is random.
+        limit: executes what is within the budget.
+        repository: the store.
+    """
+
+    def __init__(self, repository: Repository, seed: int, *, compiled: bool) -> None:
+        self.rng = Random(seed)
+        self.repository = repository
+        self.compiled = compiled
+        self.limit = self._pipeline()
+
+    def _pipeline(self) -> CostLimit:
+        settings = Settings(compiled=self.compiled, max_cost=BUDGET, max_aliases=200)
+        return pipeline(settings, SCHEMA, current=self.repository.current)
+
+    async def spent(self, text: str, rounds: int = 1) -> Spent:
+        """What an operation takes at least, of some rounds with nothing cached."""
+        found = []
+        for _ in range(rounds):
+            self.limit = self._pipeline()
+            request = GraphQLRequest(query=text)
+            self.limit.ready(request, PUBLIC)  # parsing and validating has bounds of its own
+            found.append(await self._spent(request))
+        return Spent(min(each.cpu_s for each in found), min(each.hold_s for each in found))
+
+    async def _spent(self, request: GraphQLRequest) -> Spent:
+        snapshot = await self.repository.snapshot()
+        context = Context(snapshot, PUBLIC, PageSizes(20, 100), job=Job(Scheduler()))
+        beats = [time.thread_time()]
+
+        async def beat() -> None:
+            while True:
+                await asyncio.sleep(0)
+                beats.append(time.thread_time())
+
+        heart = asyncio.create_task(beat())
+        await asyncio.sleep(0)
+        result = await self.limit(request, context)
+        beats.append(time.thread_time())
+        heart.cancel()
+        assert result.has_data, result.body
+        holds = [later - earlier for earlier, later in pairwise(beats)]
+        return Spent(beats[-1] - beats[0], max(holds))
+
+    def is_accepted(self, text: str) -> bool:
+        """Whether an operation is within all limits."""
+        request = GraphQLRequest(query=text)
+        document, _ = self.limit.reference.find(request)
+        return not document.errors and 0 < self.limit.cost(request) <= BUDGET
+
+    def children(self, type_name: str, depth: int) -> tuple[Node, ...]:
+        """Some fields of an object."""
+        type = GRAPHQL.type_map[type_name]
+        if not isinstance(type, GraphQLObjectType | GraphQLInterfaceType):
+            return ()
+        names = self.rng.sample(sorted(type.fields), min(len(type.fields), self.rng.randint(1, 5)))
+        made = [self.node(type_name, name, depth) for name in names]
+        return tuple(each for each in made if each is not None) or (Node("__typename", "String"),)
+
+    def node(self, parent: str, name: str, depth: int) -> Node | None:
+        """A field; None where it cannot be asked like that."""
+        parent_type = GRAPHQL.type_map[parent]
+        assert isinstance(parent_type, GraphQLObjectType | GraphQLInterfaceType)
+        definition = parent_type.fields[name]
+        named = get_named_type(definition.type)
+        arguments = ""
+        if "first" in definition.args:
+            size = self.rng.choice([1, 2, 5, 20, 100])
+            more = f", {self.rng.choice(FILTERS)}" if "filter" in definition.args else ""
+            arguments = f"(first: {size}{more if self.rng.random() < 0.3 else ''})"
+        elif any(
+            argument.type.__class__.__name__ == "GraphQLNonNull"
+            for argument in definition.args.values()
+        ):
+            return None
+        if not isinstance(named, GraphQLObjectType | GraphQLInterfaceType):
+            return Node(name, named.name, arguments)
+        if depth == 0:
+            return None
+        children = self.children(named.name, depth - 1)
+        return Node(name, named.name, arguments, children, self.rng.choice([1, 1, 1, 2, 4]))
+
+    def first(self) -> Node:
+        """An operation to begin with."""
+        nodes = [self.node("Query", name, _DEPTH) for name in ("articles", "topics", "providers")]
+        return Node("query", "Query", "", tuple(each for each in nodes if each is not None))
+
+    def changed(self, node: Node, type_name: str = "Query", depth: int = _DEPTH) -> Node:
+        """An operation in which one part differs."""
+        composite = [n for n, child in enumerate(node.children) if child.children]
+        if composite and self.rng.random() < 0.75:
+            at = self.rng.choice(composite)
+            child = node.children[at]
+            below = self.changed(child, child.type_name, depth - 1)
+            if below.arguments and self.rng.random() < 0.3:
+                size = self.rng.choice([10, 50, 100])
+                below = replace(below, arguments=f"(first: {size})")
+            if self.rng.random() < 0.2:
+                below = replace(below, times=self.rng.choice([1, 2, 5, 20]))
+            return replace(node, children=(*node.children[:at], below, *node.children[at + 1 :]))
+        if type_name == "Query":
+            return self.first()
+        more = self.children(type_name, max(depth, 0))
+        names = {child.name for child in more}
+        kept = tuple(child for child in node.children if child.name not in names)
+        return replace(node, children=kept + more)
+
+    async def climb(self, steps: int) -> Sequence[tuple[str, Spent]]:
+        """The most expensive operations that so many steps lead to, the worst last."""
+        best, worst = self.first(), Spent(0, 0)
+        found: list[tuple[str, Spent]] = []
+        for _ in range(steps):
+            candidate = self.changed(best)
+            text = f"{{ {' '.join(child.text() for child in candidate.children)} }}"
+            if not self.is_accepted(text):
+                continue
+            spent = await self.spent(text)
+            if spent.cpu_s > worst.cpu_s:
+                best, worst = candidate, spent
+                found.append((text, spent))
+        return found
+
+
+async def run(store: Path, minutes: float, seed: int) -> None:
+    """Climb on both executors, from new beginnings, until the time is over."""
+    repository = TinyDBRepository.open(store)
+    try:
+        until = time.monotonic() + minutes * 60
+        while time.monotonic() < until:
+            for compiled in (True, False):
+                search = Search(repository, seed, compiled=compiled)
+                plain = await search.spent(PLAIN, rounds=5)
+                found = await search.climb(STEPS)
+                if not found:
+                    continue
+                text, _ = found[-1]
+                spent = await search.spent(text, rounds=3)
+                print(
+                    f"seed {seed} {'compiled' if compiled else 'graphql-core'}: "
+                    f"{spent.cpu_s * 1e3:.0f} ms CPU ({spent.cpu_s / plain.cpu_s:.0f} x plain), "
+                    f"longest hold {spent.hold_s * 1e3:.1f} ms "
+                    f"({spent.hold_s / plain.cpu_s:.1f} x plain)\n  {text[:400]}",
+                    flush=True,
+                )
+            seed += 1
+    finally:
+        await repository.close()
+
+
+def main() -> None:
+    """See above."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=5, help="how long to search")
+    parser.add_argument("--articles", type=int, default=10_000, help="how large the store is")
+    parser.add_argument("--seed", type=int, default=1, help="where to begin")
+    parser.add_argument("--data", type=Path, help="where generated stores are kept")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        store = make_data(given.data or Path(scratch), given.articles, for_peer=False).store
+        asyncio.run(run(store, given.minutes, given.seed))
+
+
+if __name__ == "__main__":
+    main()

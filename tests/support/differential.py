@@ -1,0 +1,298 @@
+"""Differential tests: the compiled executor and graphql-core answer the same requests alike."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gql.executor import CompiledPipeline, execution
+from gql.http import GraphQLRequest, Limits, Pipeline, Result
+from gql.identity.viewer import PUBLIC, Viewer
+from gql.scheduler import Job, Scheduler
+from gql.schema import Context, PageSizes
+from store import Batch, Key, MemoryRepository, Repository, Snapshot, TinyDBRepository, Visibility
+from store.engines.indexed.snapshot import IndexedSnapshot
+from store.engines.memory import MemorySnapshot
+from store.model import Article, Image, Related, TopicDefinition
+from tests.support.cursors import CURSORS, KEY
+from tests.support.graph_client import SCHEMA
+from tests.support.random_sessions import Ask, Session, without_memory
+from tests.support.random_store import SMALL, Edit, Write, write_kinds
+from tests.support.repository_contract import an_article
+from tests.support.request_kinds import Coverage, RequestKinds, cursor_id, same
+
+KEPT_SNAPSHOTS = 3
+
+_FAULT_IDS = re.compile(rb'(with the id |"id":")[0-9a-f]{12}\b')
+
+IMAGES = (Image(url="https://x.example/1", width=100), Image(url="https://x.example/2", width=200))
+STORY = an_article(
+    "story",
+    topics=("Tides",),
+    images=IMAGES,
+    related=(
+        Related(
+            title="Related",
+            web_url="https://post.example/nowhere",
+            original_url="https://post.example/other",
+        ),
+    ),
+)
+OTHER = an_article("other", day=2, web_url="https://post.example/other", secured="s3cret")
+
+
+UNSLICED = Scheduler(slice_s=inf)
+"""No request gives way: where several fields fail, the order of errors is that of the fields."""
+
+
+class DistantSnapshot:
+    """A snapshot whose answers take turns of the event loop, as those of a remote engine do."""
+
+    def __init__(self, snapshot: Snapshot, turns: int) -> None:
+        self._snapshot = snapshot
+        self._turns = turns
+        self.revision = snapshot.revision
+        self.version = snapshot.version
+        self.places = snapshot.places  # which nobody has to wait for
+
+    def __getattr__(self, name: str) -> Any:
+        read = getattr(self._snapshot, name)
+        if not callable(read):
+            return read
+
+        async def later(*arguments: Any) -> Any:
+            for _ in range(self._turns):
+                await asyncio.sleep(0)
+            return await read(*arguments)
+
+        return later
+
+
+class ExecutorPair:
+    """The compiled executor and graphql-core, which answer the same requests for a long time.
+
+    Attributes:
+        sizes: The sizes of pages that may be asked for.
+        reference: The pipeline on graphql-core.
+        compiled: The pipeline under test.
+        coverage: What they were asked, by kind.
+        last_write: What the newest write to the store did, as in `WRITE_KINDS`.
+    """
+
+    def __init__(self, *, capacity_bytes: int = 1 << 20, sizes: PageSizes = SMALL) -> None:
+        self.sizes = sizes
+        self.reference = Pipeline(SCHEMA, Limits())
+        self.compiled = CompiledPipeline(self.reference, sizes, fragment_cache_bytes=capacity_bytes)
+        self.coverage = Coverage()
+        self.last_write: set[str] = set()
+        self._versions: dict[str, str] = {}  # of the store when the same was last asked
+        self._texts: set[str] = set()
+
+    async def check(
+        self,
+        request: GraphQLRequest,
+        snapshot: Snapshot,
+        viewer: Viewer = PUBLIC,
+        reference_snapshot: Snapshot | None = None,
+        scheduler: Scheduler = UNSLICED,
+    ) -> Result:
+        """The result of a request. Raises: AssertionError: the executors differ."""
+
+        def context(snapshot: Snapshot) -> Context:
+            return Context(snapshot, viewer, self.sizes, job=Job(scheduler))
+
+        expected = await self.reference(request, context(reference_snapshot or snapshot))
+        if request.memo.prepared and not isinstance(snapshot, DistantSnapshot):
+            # As a server does with a request that comes again.
+            self._check_at_once(request, snapshot, viewer, expected)
+        result = await self.compiled(request, context(snapshot))
+        assert plain(result) == plain(expected), request
+        cache = self.compiled.rows
+        assert cache.size_bytes <= cache.capacity_bytes
+        kinds = await self._kinds(request, snapshot, viewer)
+        self.coverage.count(
+            kinds | {"scanned and indexed"} if reference_snapshot is not None else kinds,
+            is_valid=expected.has_data and not expected.error_codes,
+            is_compiled=result.way == "compiled",
+        )
+        if not isinstance(snapshot, DistantSnapshot):
+            self._check_again(request, snapshot, viewer, result)
+        return result
+
+    def _check_again(
+        self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer, result: Result
+    ) -> None:
+        """Ask without waiting: it is kept when asked again, and then what it leads to is, too."""
+        for _ in range(3):
+            is_there = self._check_at_once(request, snapshot, viewer, result)
+            assert is_there or result.way != "compiled", request
+
+    def _check_at_once(
+        self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer, result: Result
+    ) -> bool:
+        """Ask without waiting; whether there is an answer, which has to be this one."""
+        ready = self.compiled.ready(request, viewer)
+        pieces = ready.run(snapshot) if ready is not None else None
+        assert pieces is None or b"".join(pieces) == result.body, request
+        return pieces is not None
+
+    async def _kinds(self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer) -> set[str]:
+        """The kinds of things in a request, and those of the situations in which it comes."""
+        found = RequestKinds(request)
+        kinds = found.kinds
+        kinds.add("sees drafts" if viewer.visibility is Visibility.ALL else "sees no drafts")
+        if self.compiled.rows.capacity_bytes < 1 << 15:
+            kinds.add("small cache")
+        ids = [id for id in map(cursor_id, found.cursors) if id is not None]
+        for article in await snapshot.get_many(Key.ID, ids, viewer.visibility) if ids else ():
+            kinds.add("cursor of an article here" if article else "cursor of something else")
+        key = f"{viewer.mark!r} {same(request)}"
+        before = self._versions.get(key)
+        if before == snapshot.version:
+            kinds.add("asked again")
+        elif before is not None:
+            kinds.add("asked again after a write")
+            kinds.update(f"asked again after {kind}" for kind in self.last_write)
+        elif request.query in self._texts:
+            kinds.add("other variables")
+        self._versions[key] = snapshot.version
+        self._texts.add(request.query)
+        return kinds
+
+
+def plain(result: Result) -> Result:
+    """A result without what differs between two executions: ids of faults, and the way."""
+    body = _FAULT_IDS.sub(rb"\1", result.body)
+    return msgspec.structs.replace(result, body=body, way="")
+
+
+class Outcome:
+    """What became of a request: its answer, and whether it ran compiled."""
+
+    def __init__(self, ways: ExecutorPair, answer: Any, compiled: bool) -> None:
+        self.ways = ways
+        self.answer = answer
+        self.compiled = compiled
+
+    @property
+    def data(self) -> Any:
+        """The data of an answer without errors that ran compiled."""
+        assert "errors" not in self.answer
+        assert self.compiled
+        return self.answer["data"]
+
+    @property
+    def error(self) -> Any:
+        """The only error of an answer."""
+        [error] = self.answer["errors"]
+        return error
+
+
+def ask(
+    text: str,
+    variables: dict[str, Any] | None = None,
+    *,
+    articles: Sequence[Article] = (STORY, OTHER),
+    viewer: Viewer = PUBLIC,
+    ways: ExecutorPair | None = None,
+    operation_name: str | None = None,
+) -> Outcome:
+    """Ask both executors, twice: once with nothing rendered before, once with everything."""
+    ways = ways or ExecutorPair()
+    snapshot = MemorySnapshot(
+        articles, [TopicDefinition(slug="tides", name="Tides")], cursors=CURSORS
+    )
+    request = GraphQLRequest(query=text, variables=variables, operation_name=operation_name)
+
+    async def twice() -> Any:
+        await ways.check(request, snapshot, viewer)
+        return await ways.check(request, snapshot, viewer)
+
+    result = asyncio.run(twice())
+    return Outcome(ways, json.loads(result.body), result.way == "compiled")
+
+
+async def play(session: Session) -> Coverage:
+    """Do what happens in a session. Raises: AssertionError: an answer was wrong."""
+    with _repositories(session.engine) as repositories, _parts(session):
+        ways = ExecutorPair(capacity_bytes=session.capacity_bytes, sizes=session.page_sizes)
+        states: list[Sequence[Snapshot]] = []
+        for step in without_memory(session.steps):
+            if isinstance(step, Batch | Edit):
+                for repository in repositories:
+                    await repository.apply(await _batch(repository, step))
+                state = [await repository.snapshot() for repository in repositories]
+                _share_history(state)
+                states = [*states[1 - KEPT_SNAPSHOTS :], state]
+                ways.last_write = write_kinds(step)
+            elif states:
+                await _ask_together(ways, step, states, session)
+        for repository in repositories:
+            await repository.close()
+    assert not ways.compiled.counts["fault"]
+    return ways.coverage
+
+
+def _share_history(state: Sequence[Snapshot]) -> None:
+    """Let all stores have been written to at the same times, which show in their histories."""
+    first, *others = state
+    for other in others:
+        assert isinstance(first, IndexedSnapshot)
+        assert isinstance(other, MemorySnapshot)
+        other.history = first.history
+
+
+async def _ask_together(
+    ways: ExecutorPair, asks: Sequence[Ask], states: Sequence[Sequence[Snapshot]], session: Session
+) -> None:
+    scheduler = Scheduler(slice_s=0) if session.is_sliced else UNSLICED
+
+    async def check(ask: Ask) -> None:
+        # As far from each other: of two root fields that fail, the first one is told.
+        snapshots: Any = states[max(-1 - ask.age, -len(states))]
+        if session.turns:
+            snapshots = [DistantSnapshot(each, session.turns) for each in snapshots]
+        snapshot, *others = snapshots
+        reference = others[0] if others else None
+        await ways.check(ask.request, snapshot, ask.viewer, reference, scheduler)
+
+    await asyncio.gather(*map(check, asks))
+
+
+@contextmanager
+def _parts(session: Session) -> Iterator[None]:
+    """Have documents rendered one by one, where requests have their turns after each."""
+    before = execution.PART
+    execution.PART = 1 if session.is_sliced else before
+    try:
+        yield
+    finally:
+        execution.PART = before
+
+
+async def _batch(repository: Repository, step: Write) -> Batch:
+    if isinstance(step, Batch):
+        return step
+    snapshot = await repository.snapshot()
+    [article] = await snapshot.get_many(Key.ID, [step.id], Visibility.ALL)
+    return Batch(puts=(msgspec.structs.replace(article, **step.fields),) if article else ())
+
+
+@contextmanager
+def _repositories(engine: str) -> Iterator[Sequence[Repository]]:
+    """The stores of a session: what the compiled way reads, and for `both` what is scanned."""
+    if engine == "memory":
+        yield [MemoryRepository(cursor_key=KEY)]
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        indexed = TinyDBRepository.open(Path(folder) / "store.json", cursor_key=KEY)
+        yield [indexed, MemoryRepository(cursor_key=KEY)] if engine == "both" else [indexed]

@@ -1,0 +1,133 @@
+"""A process that writes documents, for tests that kill it.
+
+`python -m tests.support.killed_writer each`: for each line with the JSON of [PLACE, LAST, WHAT,
+KEY] on standard input, forks a child that does something in the folder and the store of a place,
+and ends without a word before the step in the file system after the LAST one; prints its exit
+status.
+
+`python -m tests.support.killed_writer answer PLACE KEYS QUERY INPUT` is a server of the site in
+PLACE that answers a mutation, and is killed when it has written and is about to keep its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from store import DocumentWriter, TinyDBRepository
+from store.names import article_id
+from tests.support.writing_clients import writing_site
+from tests.support.writing_fixture import REQUIRED, Desk, document
+
+KEY = "key"
+SLUGS = [f"2026-01-0{number}-x" for number in (1, 2, 3, 4)]
+_STEPS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "open", "os.utime"}
+
+
+async def write(writer: DocumentWriter, what: str, key: str | None = None) -> None:
+    """Do something with articles of which the first are there, all with the title "old"."""
+    named: dict[str, Any] = {"id": article_id(SLUGS[0]), "expected": 1, "key": key}
+    match what:
+        case "import":
+            documents = [(f"_news/{slug}.md", document("new")) for slug in SLUGS[:3]]
+            await writer.import_documents(documents, key=key)
+        case "together":
+            await asyncio.gather(*(writer.put({"title": "new"}, slug=slug) for slug in SLUGS))
+        case "put":
+            await writer.put({"title": "new"}, **named)
+        case "same":
+            await writer.put({"title": "old"}, **named)
+        case "make":
+            await writer.put({**REQUIRED, "title": "new"}, key=key)
+        case "delete":
+            await writer.delete(**named)
+
+
+def killed_at_every_step(
+    place: Path, what: str, count: int, key: str | None = None
+) -> Iterator[Desk]:
+    """A desk with so many documents whose writer has died, one step later each time.
+
+    The last time it has not. With a key, steps of the store count as well.
+    """
+    command = [sys.executable, "-m", "tests.support.killed_writer", "each"]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as helper:
+        assert helper.stdin
+        assert helper.stdout
+        died = True
+        for last in range(200):
+            desk = _desk(place / str(last))
+            desk.take(*((f"_news/{slug}.md", document("old")) for slug in SLUGS[:count]))
+            desk.run(desk.repository.close())
+            line = json.dumps([str(place / str(last)), last, what, key])
+            print(line, file=helper.stdin, flush=True)
+            died = helper.stdout.readline() != "0\n"
+            desk = _desk(place / str(last))
+            yield desk
+            desk.run(desk.repository.close())
+            if not died:
+                return
+
+
+def _desk(place: Path) -> Desk:
+    (place / "folder").mkdir(parents=True, exist_ok=True)
+    return Desk(TinyDBRepository.open(place / "store.json"), place / "folder")
+
+
+def _write_each() -> None:
+    for line in sys.stdin:
+        place, last, what, key = json.loads(line)
+        child = os.fork()
+        if not child:
+            _write_and_die(Path(place), last, what, key)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _write_and_die(place: Path, last: int, what: str, key: str | None) -> None:
+    steps = 0
+    watched = str(place if key else place / "folder")
+
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal steps
+        if event in _STEPS and watched in str(arguments[0]):
+            steps += 1
+            if steps > last:
+                os._exit(9)
+
+    async def begin() -> None:
+        writer = _desk(place).writer
+        sys.addaudithook(count)
+        await write(writer, what, key)
+
+    asyncio.run(begin())
+
+
+def _answer_and_die(place: Path, keys: str, query: str, input: str) -> None:
+    answers = str(place / "store.json.answers")
+
+    def kill(event: str, arguments: tuple[Any, ...]) -> None:
+        # What is kept is written over what was there.
+        if event == "os.truncate" and answers in str(
+            Path(f"/proc/self/fd/{arguments[0]}").resolve()
+        ):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with writing_site(place, json.loads(keys)) as site:
+        sys.addaudithook(kill)
+        site.post(query, headers={"idempotency-key": KEY}, input=json.loads(input))
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "answer":
+        _answer_and_die(Path(sys.argv[2]), *sys.argv[3:])
+    else:
+        _write_each()

@@ -1,0 +1,121 @@
+"""What is asked of stores with things to hide: every road there is, and what may be written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from store.names import provider_id, topic_id, topic_slug
+from tests.support.leak_strategies import (
+    HIDDEN,
+    HIDDEN_DOMAIN,
+    HIDDEN_TOPIC,
+    HIDDEN_URL,
+    LAST,
+    Corpus,
+)
+from tests.support.random_operations import random_operation
+from tests.system.test_visibility import BROAD, LOOKUPS
+
+EVERYTHING = """... on Article { id slug title excerpt content url webUrl tags featuredContent
+  metadata secured provider { name domain } topics { name } images { url } }"""
+CHANGES = (
+    f"{{ changes(first: 100) {{ nodes {{ cursor kind id slug article {{ {EVERYTHING} }} }} }} }}"
+)
+FOLLOW = (
+    "subscription ($after: String) { changes(after: $after)"
+    f" {{ cursor kind id slug article {{ {EVERYTHING} }} }} }}"
+)
+_FILTER = f"""filter: {{or: [{{slug: {{eq: "{LAST.slug}"}}}}, {{published: false}},
+    {{title: {{contains: "{HIDDEN}"}}}}, {{topics: {{some: ["{HIDDEN_TOPIC}"]}}}}]}}"""
+FILTERED_FOLLOW = f"""subscription ($after: String) {{ changes(after: $after, {_FILTER}) {{
+  cursor kind id slug article {{ {EVERYTHING} }} }} }}"""
+BEGINNINGS = {
+    FOLLOW: "{ changes(first: 0) { pageInfo { endCursor } } }",
+    FILTERED_FOLLOW: f"{{ changes(first: 0, {_FILTER}) {{ pageInfo {{ endCursor }} }} }}",
+}
+"""For each subscription, what asks for the place from which it tells everything."""
+_WRITTEN = "userErrors { code message field } cursor"
+_ARTICLE = f"article {{ {EVERYTHING} related {{ article {{ {EVERYTHING} }} }} }} {_WRITTEN}"
+PUT = f"mutation ($i: PutArticleInput!) {{ putArticle(input: $i) {{ {_ARTICLE} }} }}"
+PUBLISH = f"mutation ($i: SetPublishedInput!) {{ setPublished(input: $i) {{ {_ARTICLE} }} }}"
+DELETE = (
+    f"mutation ($i: DeleteArticleInput!) {{ deleteArticle(input: $i) {{ deletedId {_WRITTEN} }} }}"
+)
+IMPORT = f"""mutation ($i: ImportDocumentsInput!) {{ importDocuments(input: $i) {{
+  articles {{ {EVERYTHING} }} diagnostics {{ path line code message remedy }} {_WRITTEN} }} }}"""
+SECURED = "{ articles(first: 100) { nodes { slug secured } } }"
+SORTED = [
+    f"{{ articles(first: 2, orderBy: [{{field: {field}}}]) {{ totalCount edges {{ cursor }}"
+    " pageInfo { hasNextPage endCursor } nodes { slug } } }"
+    for field in ("TITLE", "HEAT", "QUALITY", "PUBLISHED_DATE_TIME")
+]
+FILTERED = [
+    f"{{ articles(filter: {{{condition}}}) {{ totalCount nodes {{ slug }} }} }}"
+    for condition in (
+        "published: false",
+        f'title: {{contains: "{HIDDEN}"}}',
+        f'tags: {{some: ["{HIDDEN}-tag"]}}',
+        f'providerDomain: {{eq: "{HIDDEN_DOMAIN}"}}',
+        f'topics: {{all: ["{HIDDEN_TOPIC}"]}}',
+        f'not: {{excerpt: {{eq: "{HIDDEN} excerpt"}}}}',
+    )
+]
+TOPICS = ("tides", "sea-birds", topic_slug(HIDDEN_TOPIC))
+FILES = ("feed.xml", "feed.json", "sitemap.xml")
+PATHS = [
+    "/",
+    "/metrics",
+    "/schema.graphql",
+    "/readyz",
+    *(f"/{file}" for file in FILES),
+    *(f"/topics/{slug}/{file}" for slug in TOPICS for file in FILES),
+    *(f"/providers/{domain}/{file}" for domain in ("one.example", HIDDEN_DOMAIN) for file in FILES),
+]
+
+
+def requests(corpus: Corpus, seeds: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Bodies of requests: down every road, then whatever else the schema allows."""
+    names = {
+        "provider": provider_id(HIDDEN_DOMAIN),
+        "topic": topic_id(topic_slug(HIDDEN_TOPIC)),
+        "url": HIDDEN_URL,
+    }
+    bodies: list[dict[str, Any]] = [
+        {"query": LOOKUPS, "variables": {"id": each.id, "slug": each.slug, **names}}
+        for each in (*corpus.hidden, *corpus.withdrawn)
+    ]
+    bodies += [{"query": text} for text in (BROAD, SECURED, CHANGES, *SORTED, *FILTERED)]
+    for operation in (random_operation(*seed) for seed in seeds):
+        bodies += [
+            {"query": operation.text, "operationName": name, "variables": variables}
+            for name in operation.names[:1]
+            for variables in operation.variables
+        ]
+    return bodies
+
+
+def writes(corpus: Corpus) -> list[dict[str, Any]]:
+    """Bodies of mutations: of everything there is, such as can be done and such as cannot.
+
+    What can be done leaves an article what it was: hidden, open, and as secured.
+    """
+    each = [
+        body
+        for article in (*corpus.hidden, *corpus.withdrawn, *corpus.open)
+        for body in (
+            mutation(PUT, id=article.id, slug="2020-01-01-of-another"),
+            mutation(PUT, id=article.id, category="seen"),
+            mutation(PUT, slug=article.slug, expectedRevision="0", title="Seen"),
+            mutation(PUT, slug=article.slug, webUrl="no address", metadata={"secured": "x"}),
+            mutation(PUBLISH, id=article.id, published=article.published),
+            mutation(DELETE, id=article.id, expectedRevision="0"),
+            mutation(IMPORT, documents=[{"path": f"_news/{article.slug}.md", "text": "heat: 1"}]),
+        )
+    ]
+    return [*each, *(mutation(DELETE, id=article.id) for article in corpus.hidden[:1])]
+
+
+def mutation(text: str, **input: Any) -> dict[str, Any]:
+    """The body of a mutation."""
+    return {"query": text, "variables": {"i": input}}

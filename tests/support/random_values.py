@@ -1,0 +1,262 @@
+"""Random argument values for the schema's fields, and values that ought to be refused.
+
+They are drawn from the documents of a world, so that look-ups, filters and cursors hit as often as
+they miss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from graphql import GraphQLField
+
+from store import NEWEST_FIRST, Cursors, Order, OrderField
+from store.model import Article
+from store.names import article_id, domain_key, provider_id, topic_id
+from tests.support import store_strategies as some
+from tests.support.cursors import CURSORS, article_cursor
+from tests.support.random_store import World
+
+Maker = Callable[[Random, World], Any]
+"""What draws a value for a world."""
+
+_DOMAINS = [domain_key(domain) for domain in some.DOMAINS]
+_IDS = [
+    *map(provider_id, _DOMAINS * 2),
+    *map(topic_id, some.TOPIC_SLUGS),
+    *(article_id("nothing"), "a_", "", "x_0123456789abcdef"),
+]
+_TEXTS = [*some.TITLES, *some.SLUGS, *some.DOMAINS, "news", "en", "video", ""]
+_NUMBERS = [0, 1, 2, -1, 2**31 - 1, -(2**31)]
+_MOMENTS = ["2026-01-02", "2026-01-03T00:00:00Z", "2026-01-02T23:00:00-01:00"]
+_WIDTHS = [100, 150, 200]
+_PIXELS = [None, 0, 300, *_WIDTHS]
+_STRAYS = ["", "zzz", "WyJkIiwx", Cursors(bytes(32)).encode("d-", (1, "a")), "\N{SNOWMAN}", None]
+_RANGE = ["gt", "gte", "lt", "lte"]
+_ATTRIBUTES: dict[str, Callable[[Article], str | None]] = {
+    "slug": lambda article: article.slug,
+    "title": lambda article: article.title,
+    "excerpt": lambda article: article.excerpt,
+    "category": lambda article: article.category,
+    "type": lambda article: article.type,
+    "locale": lambda article: article.locale,
+    "providerDomain": lambda article: article.provider.domain,
+}
+_NUMBER_MEMBERS = ("quality", "heat")
+_LIST_MEMBERS = ("topics", "tags")
+_FLAGS = ("published", "hasImages", "hasRelated")
+MEMBERS = [*_ATTRIBUTES, *_NUMBER_MEMBERS, "publishedDateTime", *_LIST_MEMBERS, *_FLAGS]
+"""The members of an `ArticleFilter` that compare something."""
+
+
+def of_field(rng: Random, world: World, definition: GraphQLField) -> dict[str, Any]:
+    """Arguments of a field, as JSON values by name; the required ones are there."""
+    given: dict[str, Any] = {}
+    for name, argument in definition.args.items():
+        make = BY_NAME.get(name) or BY_TYPE.get(str(argument.type))
+        if make and (str(argument.type).endswith("!") or rng.random() < 0.6):
+            given[name] = make(rng, world)
+    if "first" in definition.args:
+        given.update(_window(rng, world, definition, given.get("orderBy")))
+    return given
+
+
+def _window(rng: Random, world: World, definition: GraphQLField, order_by: Any) -> dict[str, Any]:
+    """Sizes and cursors: mostly a pair that fits together, at times one too many."""
+    pairs = [("first", "after"), ("last", "before")]
+    known = [pair for pair in pairs if pair[0] in definition.args]
+    size_name, cursor_name = rng.choice(known)
+    given: dict[str, Any] = {}
+    if rng.random() < 0.5:
+        given[size_name] = size(rng, world)
+    if rng.random() < 0.5:
+        given[cursor_name] = cursor(rng, world, str(definition.type), order_by)
+    if rng.random() < 0.05:
+        given[rng.choice(rng.choice(known))] = None
+    return given
+
+
+def size(rng: Random, world: World) -> Any:
+    """The size of a page; at times one that is too large, or none."""
+    maximum = world.page_sizes.maximum
+    return rng.choice([1, 2, 3, 4, maximum] * 7 + [0, None, maximum + 1, -1])
+
+
+def cursor(rng: Random, world: World, type: str, order_by: Any) -> Any:
+    """A cursor of a list of this type and order, as an item of the past or present had it."""
+    if rng.random() < 0.05:
+        return rng.choice(_STRAYS)
+    if type.startswith("Provider"):
+        return CURSORS.encode("p", (rng.choice(_DOMAINS),))
+    if type.startswith("Topic"):
+        return CURSORS.encode("t", (rng.choice(some.TOPIC_SLUGS),))
+    try:
+        order = tuple(
+            Order(OrderField[step["field"]], step.get("direction") != "ASC")
+            for step in order_by or ()
+        )
+    except (KeyError, TypeError):  # not an order: it was drawn to be refused
+        order = ()
+    return article_cursor(world.version(rng), order or NEWEST_FIRST)
+
+
+def few(rng: Random, make: Maker, world: World, most: int = 3) -> list[Any]:
+    """None to `most` values."""
+    return [make(rng, world) for _ in range(rng.randint(0, most))]
+
+
+def article_filter(rng: Random, world: World, depth: int = 0) -> dict[str, Any]:
+    """A filter of articles: a tree; at times one that says nothing, which is refused."""
+    kind = rng.random()
+    if depth < 3 and kind < 0.3:
+        return {rng.choice(["and", "or"]): few(rng, _deeper(depth), world)}
+    if depth < 3 and kind < 0.4:
+        return {"not": article_filter(rng, world, depth + 1)}
+    if kind < 0.42:
+        return rng.choice([{}, {rng.choice(MEMBERS): None}])
+    members = rng.sample(MEMBERS, rng.choice([1, 1, 1, 2, 3]))
+    given = {member: condition(rng, world, member) for member in members}
+    if depth < 3 and rng.random() < 0.1:
+        given[rng.choice(["and", "or"])] = few(rng, _deeper(depth), world)
+    return given
+
+
+def _deeper(depth: int) -> Maker:
+    return lambda rng, world: article_filter(rng, world, depth + 1)
+
+
+def operators(member: str) -> list[str]:
+    """The operators with which a member of a filter compares; none where it is true or false."""
+    if member in _ATTRIBUTES:
+        return ["eq", "ne", "in", "notIn", "contains", "startsWith", "isNull"]
+    if member in _NUMBER_MEMBERS:
+        return ["eq", "ne", "in", *_RANGE]
+    if member == "publishedDateTime":
+        return ["eq", *_RANGE]
+    return ["some", "all", "none", "isEmpty"] if member in _LIST_MEMBERS else []
+
+
+def condition(rng: Random, world: World, member: str) -> Any:
+    """What a member of a filter says: one operator or several, or a flag."""
+    if member in _FLAGS:
+        return rng.random() < 0.7
+    known = operators(member)
+    if "gt" in known and rng.random() < 0.3:  # a range
+        chosen = [rng.choice(["gt", "gte"]), rng.choice(["lt", "lte"])]
+    else:
+        chosen = rng.sample(known, rng.choice([1, 1, 1, 2]))
+    return {operator: operand(rng, world, member, operator) for operator in chosen}
+
+
+def operand(rng: Random, world: World, member: str, operator: str) -> Any:
+    """What an operator of a member compares with."""
+    if operator in ("isNull", "isEmpty"):
+        return rng.random() < 0.5
+    if operator in ("contains", "startsWith"):
+        return _part(rng, _value(rng, world, member) or "", operator == "startsWith")
+    if operator in ("in", "notIn", "some", "all", "none"):
+        drawn = few(rng, lambda rng, world: _value(rng, world, member), world)
+        return [value for value in drawn if value is not None]
+    value = _value(rng, world, member)
+    return rng.choice(_TEXTS) if value is None else value
+
+
+def _value(rng: Random, world: World, member: str) -> Any:
+    """A value that an article has in this field, or could have."""
+    article = world.version(rng)
+    if member in _ATTRIBUTES:
+        return rng.choice(_TEXTS) if rng.random() < 0.2 else _ATTRIBUTES[member](article)
+    if member == "publishedDateTime":
+        moment = article.published_date_time.isoformat()
+        return rng.choice([moment, moment.replace("+00:00", "Z"), *_MOMENTS])
+    if member == "topics":
+        return rng.choice([*some.TOPICS, *some.TOPIC_SLUGS, *some.DEFINED_NAMES])
+    if member == "tags":
+        return rng.choice(["x", "y", "z"])
+    return rng.choice([*_NUMBERS, *[getattr(article, member)] * 6])
+
+
+def _part(rng: Random, text: str, is_prefix: bool) -> str:
+    """A part of a text, in the same case or another."""
+    start = 0 if is_prefix or not text else rng.randrange(len(text))
+    part = text[start : start + rng.choice([0, 1, 1, 2, 3, 3, 4, 5, 8])]
+    return rng.choice([part, part, part.upper(), part.lower(), part.swapcase()])
+
+
+def article_order(rng: Random, _world: World) -> list[dict[str, str]]:
+    """An order of articles of up to three steps; at times with a field twice, which is refused."""
+    steps = rng.choice([0, 1, 1, 1, 2, 2, 3])
+    fields = rng.sample([field.name for field in OrderField], steps)
+    if fields and rng.random() < 0.03:
+        fields.append(fields[0])
+    ways = [{}, {"direction": "ASC"}, {"direction": "DESC"}]
+    return [{"field": field, **rng.choice(ways)} for field in fields]
+
+
+def node_id(rng: Random, world: World) -> str:
+    """The id of a node; at times of none."""
+    return world.id(rng) if rng.random() < 0.5 else rng.choice(_IDS)
+
+
+def _look_up(members: dict[str, Maker]) -> Maker:
+    """What draws a look-up by one of these members."""
+
+    def make(rng: Random, world: World) -> dict[str, Any]:
+        name = rng.choice(list(members))
+        return {name: members[name](rng, world)}
+
+    return make
+
+
+def _any(values: list[Any]) -> Maker:
+    return lambda rng, _world: rng.choice(values)
+
+
+BY_NAME: dict[str, Maker] = {
+    "id": node_id,
+    "ids": lambda rng, world: few(rng, node_id, world, rng.choice([3, 5, 5, 6])),
+    "severity": _any(["ERROR", "WARNING", "INFO"]),
+    **dict.fromkeys(["width", "minWidth", "minHeight"], _any(_PIXELS)),
+    "isCached": _any([True, False, None]),
+}
+"""What draws arguments of these names."""
+
+BY_TYPE: dict[str, Maker] = {
+    "ArticleBy!": _look_up(
+        {
+            "id": node_id,
+            "slug": lambda rng, world: rng.choice(world.slugs),
+            "url": _any([*some.URLS, "no"]),
+        }
+    ),
+    "ProviderBy!": _look_up({"id": node_id, "domain": _any([*some.DOMAINS, "nowhere", ""])}),
+    "TopicBy!": _look_up(
+        {"id": node_id, "slug": _any(some.TOPIC_SLUGS), "name": _any(some.TOPICS)}
+    ),
+    "ArticleFilter": article_filter,
+    "[ArticleOrder!]": article_order,
+}
+"""What draws arguments of these types."""
+
+
+def changed(rng: Random, value: Any) -> Any:
+    """Another value of the same kind; at times one that is only like it, to programs or people."""
+    alike: list[Any] = [None]
+    if isinstance(value, bool):
+        kin: list[Any] = [not value]
+        alike += [not value, 0, 1, 1.0, "true"]
+    elif isinstance(value, int):
+        kin = [value + 1, 1, 0, float(value), *_WIDTHS]
+        alike += [True, False, 1.5, 2**31, str(value)]
+    elif isinstance(value, str):
+        kin = [value.lower(), value + " ", *_IDS, *_TEXTS]
+        alike += [1, True, [value]]
+    elif isinstance(value, list):
+        kin = [[], value * 2, *value]
+        alike += [[None], {}, *value]
+    else:
+        kin = [value]
+        alike += [{}, {**(value or {}), "odd": 1}, *({key: None} for key in value or {})]
+    return rng.choice(kin if rng.random() < 0.85 else alike)

@@ -1,0 +1,819 @@
+"""What every engine does: the `Repository` protocol as tests.
+
+An engine's tests subclass `RepositoryContract` and give the fixture `repository`, an empty store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from store import (
+    NEWEST_FIRST,
+    NOWHERE,
+    START,
+    ArticleQuery,
+    Batch,
+    Bookmark,
+    Condition,
+    ConflictError,
+    CursorError,
+    Field,
+    FilterError,
+    Key,
+    Operator,
+    Order,
+    OrderField,
+    QueryError,
+    Repository,
+    SourceFile,
+    Visibility,
+    Window,
+    WindowError,
+    of_provider,
+    of_topic,
+    referencing,
+)
+from store.model import (
+    Article,
+    Change,
+    ChangeKind,
+    Counts,
+    Diagnostic,
+    Image,
+    ProviderMention,
+    Related,
+    Severity,
+    TopicDefinition,
+)
+from store.names import article_id
+from store.querying.predicates import predicate
+from tests.support.cursors import CURSORS, article_cursor
+
+ALL = Visibility.ALL
+PUBLISHED = Visibility.PUBLISHED
+SECURED = Visibility.SECURED
+FIRST = Window(first=10)
+
+
+def an_article(name: str, *, day: int = 1, domain: str = "post.example", **fields: Any) -> Article:
+    """A published article of a day in January 2026."""
+    return Article(
+        slug=f"2026-01-{day:02}-{name}",
+        title=fields.pop("title", name),
+        provider=fields.pop("provider", ProviderMention(domain=domain, name=domain.title())),
+        published_date_time=datetime(2026, 1, day, tzinfo=UTC),
+        **fields,
+    )
+
+
+def unrevised(article: Article | None) -> Article | None:
+    """An article as it was before the store gave it a revision."""
+    return msgspec.structs.replace(article, revision=0) if article else None
+
+
+async def titles(repository: Repository, query: ArticleQuery, seen: Visibility = ALL) -> list[str]:
+    """The titles on one page."""
+    [page] = await (await repository.snapshot()).pages([query], seen)
+    return [article.title for article in page.items]
+
+
+async def newest(repository: Repository, visibility: Visibility) -> Bookmark:
+    """The place of a store's newest change."""
+    return await (await repository.snapshot()).newest_change(visibility)
+
+
+def seen_as(change: Change) -> tuple[ChangeKind, str]:
+    """What a change says to its reader."""
+    return change.kind, change.slug
+
+
+@pytest.mark.anyio
+class RepositoryContract:
+    """Subclass this with a fixture `repository`."""
+
+    @pytest.fixture
+    def anyio_backend(self) -> str:
+        """The event loop that the program runs on."""
+        return "asyncio"
+
+    async def test_a_new_store_is_empty_at_revision_0(self, repository):
+        """A store that nothing was put in has no revision, article, provider or topic."""
+        snapshot = await repository.snapshot()
+        assert snapshot.revision == 0
+        assert await snapshot.counts(ALL) == Counts()
+        assert await repository.sources() == {}
+        assert (await snapshot.changes(None, ALL)).changes == ()
+
+    async def test_put_article_is_found_by_id_slug_and_url(self, repository):
+        """Look-ups give n documents or None for n keys, in the same order."""
+        article = an_article("one", web_url="https://POST.example/one?utm_source=x")
+        await repository.apply(Batch(puts=(article,)))
+        snapshot = await repository.snapshot()
+        for by, key in [
+            (Key.ID, article.id),
+            (Key.SLUG, article.slug),
+            (Key.URL, "https://post.example:443/one#top"),
+        ]:
+            missing, found = await snapshot.get_many(by, ["nothing", key], ALL)
+            assert missing is None
+            assert unrevised(found) == article
+
+    async def test_url_of_several_articles_gives_the_newest_visible(self, repository):
+        """Of articles with one address the newest answers; a hidden one does not count."""
+        url = "https://post.example/x"
+        puts = (
+            an_article("old", day=1, web_url=url),
+            an_article("mid", day=2, original_url=url),
+            an_article("new", day=3, web_url=url, published=False),
+        )
+        await repository.apply(Batch(puts=puts))
+        snapshot = await repository.snapshot()
+        [seen], [hidden] = [await snapshot.get_many(Key.URL, [url], v) for v in (ALL, PUBLISHED)]
+        assert (seen.title, hidden.title) == ("new", "mid")
+
+    async def test_each_put_and_delete_takes_the_next_revision(self, repository):
+        """Revisions follow the order of the batch, deletes last; others take none."""
+        one, two = an_article("one"), an_article("two")
+        assert await repository.apply(Batch(puts=(one, two))) == 2
+        batch = Batch(puts=(two, an_article("three")), deletes=(one.id, "nothing", one.id))
+        assert await repository.apply(batch) == 4
+        found = await (await repository.snapshot()).get_many(Key.ID, [one.id, two.id], ALL)
+        assert [article and article.revision for article in found] == [None, 2]
+
+    async def test_article_put_again_as_it_is_takes_no_revision(self, repository):
+        """What does not change is no change, but true is not 1."""
+        await repository.apply(Batch(puts=(an_article("one", metadata={"a": True}),)))
+        assert await repository.apply(Batch(puts=(an_article("one", metadata={"a": True}),))) == 1
+        assert await repository.apply(Batch(puts=(an_article("one", metadata={"a": 1}),))) == 2
+
+    async def test_article_put_and_deleted_in_one_batch_is_gone(self, repository):
+        """Both steps are in the history, and nothing is left."""
+        article = an_article("one")
+        assert await repository.apply(Batch(puts=(article,), deletes=(article.id,))) == 2
+        assert (await (await repository.snapshot()).counts(ALL)).articles == 0
+
+    async def test_old_snapshot_does_not_change(self, repository):
+        """Later writes do not show in a snapshot."""
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        before = await repository.snapshot()
+        await repository.apply(Batch(puts=(an_article("two"),), deletes=(an_article("one").id,)))
+        assert before.revision == 1
+        assert await before.counts(ALL) == Counts(articles=1, providers=1)
+        [found] = await before.get_many(Key.ID, [an_article("one").id], ALL)
+        assert found is not None
+
+    async def test_batch_with_wrong_expectation_changes_nothing(self, repository):
+        """A writer who saw another revision gets the present one, and the batch is not done."""
+        one, two = an_article("one"), an_article("two")
+        await repository.apply(Batch(puts=(one,)))
+        for id, revision, current in [(one.id, 7, 1), (one.id, None, 1), (two.id, 1, None)]:
+            with pytest.raises(ConflictError) as caught:
+                await repository.apply(Batch(puts=(two,), expected={id: revision}))
+            assert caught.value.current == current
+        assert (await repository.snapshot()).revision == 1
+        good = Batch(puts=(two,), expected={one.id: 1, two.id: None})
+        assert await repository.apply(good) == 2
+
+    async def test_pages_go_both_ways_with_true_flags_and_totals(self, repository):
+        """A window shows its part of the list, and says truly what lies around it."""
+        await repository.apply(Batch(puts=tuple(an_article(f"{n}", day=n) for n in range(1, 6))))
+        snapshot = await repository.snapshot()
+
+        async def page(**window: Any) -> tuple[list[str], bool, bool, int | None]:
+            query = ArticleQuery(Window(**window), with_total=True)
+            [found] = await snapshot.pages([query], ALL)
+            names = [article.title for article in found.items]
+            return names, found.has_previous, found.has_next, found.total
+
+        middle = article_cursor(an_article("3", day=3), (Order(OrderField.PUBLISHED_DATE_TIME),))
+        assert await page(first=2) == (["5", "4"], False, True, 5)
+        assert await page(first=2, after=middle) == (["2", "1"], True, False, 5)
+        assert await page(last=2) == (["2", "1"], True, False, 5)
+        assert await page(last=1, before=middle) == (["4"], True, True, 5)
+        assert await page(first=0) == ([], False, True, 5)
+        assert await page(first=9) == (["5", "4", "3", "2", "1"], False, False, 5)
+
+    async def test_total_is_counted_only_on_request(self, repository):
+        """Where nobody asks for the total there is none."""
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        [page] = await (await repository.snapshot()).pages([ArticleQuery(FIRST)], ALL)
+        assert page.total is None
+
+    async def test_lists_are_found_by_provider_topic_and_reference(self, repository):
+        """The ready-made filters give a provider's, a topic's and the referencing articles."""
+        target = an_article("target", web_url="https://post.example/t", topics=("Sea Birds",))
+        stub = Related(title="t", web_url="https://post.example/t#x")
+        other = an_article("other", day=2, domain="Else.example", related=(stub,))
+        await repository.apply(Batch(puts=(target, other)))
+        for filter, expected in [
+            (of_provider("else.example"), ["other"]),
+            (of_topic("sea-birds"), ["target"]),
+            (referencing(target), ["other"]),
+            (referencing(other), []),
+        ]:
+            assert await titles(repository, ArticleQuery(FIRST, filter)) == expected
+
+    async def test_equal_articles_are_ordered_by_id_both_ways(self, repository):
+        """Descending is the exact reverse of ascending."""
+        await repository.apply(Batch(puts=tuple(an_article(f"{n}") for n in range(5))))
+        up, down = [
+            await titles(repository, ArticleQuery(FIRST, order=(Order(OrderField.HEAT, way),)))
+            for way in (False, True)
+        ]
+        assert up == down[::-1]
+        assert up == sorted(up, key=lambda title: an_article(title).id)
+
+    @pytest.mark.parametrize(
+        "condition",
+        [
+            Condition(Field.HEAT, Operator.CONTAINS, "1"),
+            Condition(Field.HEAT, Operator.EQ, "1"),
+            Condition(Field.HEAT, Operator.EQ, True),
+            Condition(Field.TITLE, Operator.IN, "x"),
+            Condition(Field.TOPICS, Operator.EQ, "tides"),
+            Condition(Field.RELATED_URLS, Operator.NONE, ("x",)),
+            Condition(Field.PUBLISHED_DATE_TIME, Operator.GT, datetime(2026, 1, 1)),  # noqa: DTZ001
+        ],
+    )
+    async def test_filter_that_cannot_be_used_is_refused(self, repository, condition):
+        """An operator or value that a field does not take is an error, even in an empty store."""
+        snapshot = await repository.snapshot()
+        with pytest.raises(FilterError):
+            await snapshot.pages([ArticleQuery(FIRST, condition)], ALL)
+
+    @pytest.mark.parametrize("window", [Window(), Window(first=1, last=1), Window(first=-1)])
+    async def test_window_that_makes_no_sense_is_refused(self, repository, window):
+        """A window has one size, of 0 or more, in every list."""
+        snapshot = await repository.snapshot()
+        with pytest.raises(WindowError):
+            await snapshot.pages([ArticleQuery(window)], ALL)
+        for pages in (snapshot.provider_page, snapshot.topic_page):
+            with pytest.raises(WindowError):
+                await pages(window, ALL)
+        with pytest.raises(WindowError):
+            await snapshot.diagnostic_page(window)
+
+    async def test_foreign_cursor_is_refused(self, repository):
+        """A cursor of another list or another order is an error, not a wrong page."""
+        snapshot = await repository.snapshot()
+        by_heat = article_cursor(an_article("one"), (Order(OrderField.HEAT),))
+        for cursor in ("nonsense", by_heat):
+            with pytest.raises(CursorError):
+                await snapshot.pages([ArticleQuery(Window(first=1, after=cursor))], ALL)
+            with pytest.raises(CursorError):
+                await snapshot.provider_page(Window(first=1, after=cursor), ALL)
+
+    async def test_look_up_by_a_key_that_entities_lack_is_refused(self, repository):
+        """An article has no domain, a provider no slug, a topic no URL."""
+        snapshot = await repository.snapshot()
+        for find, by in [
+            (snapshot.get_many, Key.DOMAIN),
+            (snapshot.providers, Key.SLUG),
+            (snapshot.topics, Key.URL),
+        ]:
+            with pytest.raises(QueryError):
+                await find(by, ["x"], ALL)
+
+    async def test_provider_has_the_name_of_its_newest_published_article(self, repository):
+        """A draft may change a provider's images for those who see it, but never its name."""
+
+        def mention(name: str) -> ProviderMention:
+            return ProviderMention(
+                domain="post.example", name=name, images=(Image(url=f"https://i.example/{name}"),)
+            )
+
+        await repository.apply(
+            Batch(
+                puts=(
+                    an_article("a", day=1, provider=mention("Old")),
+                    an_article("b", day=2, provider=mention("New")),
+                    an_article("c", day=3, provider=mention("Draft"), published=False),
+                    an_article(
+                        "d",
+                        day=4,
+                        domain="else.example",
+                        related=(Related(title="x", provider=mention("Stub")),),
+                    ),
+                )
+            )
+        )
+        snapshot = await repository.snapshot()
+        [public] = await snapshot.providers(Key.DOMAIN, ["POST.example."], PUBLISHED)
+        [everything] = await snapshot.providers(Key.ID, [public.id], ALL)
+        assert (public.name, everything.name) == ("New", "New")
+        assert (public.article_count, everything.article_count) == (2, 3)
+        images = [[i.url.rpartition("/")[2] for i in p.images] for p in (public, everything)]
+        assert images == [["New", "Old", "Stub"], ["Draft", "New", "Old", "Stub"]]
+
+    async def test_provider_known_only_from_drafts_is_hidden(self, repository):
+        """Without the right to drafts such a provider is nowhere."""
+        await repository.apply(Batch(puts=(an_article("a", published=False),)))
+        snapshot = await repository.snapshot()
+        [provider] = await snapshot.providers(Key.DOMAIN, ["post.example"], ALL)
+        assert provider.name == "Post.Example"
+        assert await snapshot.providers(Key.ID, [provider.id], PUBLISHED) == [None]
+        assert (await snapshot.provider_page(FIRST, PUBLISHED)).total == 0
+        assert await snapshot.counts(PUBLISHED) == Counts()
+
+    async def test_provider_page_is_ordered_by_domain(self, repository):
+        """Providers come by domain, those of related stories too, with working cursors."""
+        stub = Related(title="x", provider=ProviderMention(domain="b.example", name="B"))
+        puts = (
+            an_article("a", domain="c.example", related=(stub,)),
+            an_article("b", domain="a.example"),
+        )
+        await repository.apply(Batch(puts=puts))
+        snapshot = await repository.snapshot()
+        page = await snapshot.provider_page(Window(first=2), PUBLISHED)
+        assert [p.domain for p in page.items] == ["a.example", "b.example"]
+        assert (page.has_previous, page.has_next, page.total) == (False, True, 3)
+        cursor = CURSORS.provider(page.items[-1])
+        rest = await snapshot.provider_page(Window(first=2, after=cursor), PUBLISHED)
+        assert [p.name for p in rest.items] == ["C.Example"]
+
+    async def test_topics_are_the_tree_and_what_visible_articles_name(self, repository):
+        """A tree's topic is always there, another while a visible article names it."""
+        tree = (
+            TopicDefinition(slug="science", name="Science", keywords=("lab",)),
+            TopicDefinition(slug="tides", name="Tides", parent="science"),
+            TopicDefinition(slug="lost", name="Lost", parent="nowhere"),
+        )
+        puts = (
+            an_article("a", day=1, topics=("TIDES", "sea birds")),
+            an_article("b", day=2, topics=("Sea  Birds", "Secret"), published=False),
+        )
+        await repository.apply(Batch(puts=puts, topics=tree))
+        snapshot = await repository.snapshot()
+        page = await snapshot.topic_page(FIRST, PUBLISHED)
+        assert [(t.slug, t.name, t.parent, t.children, t.article_count) for t in page.items] == [
+            ("lost", "Lost", None, (), 0),
+            ("science", "Science", None, ("tides",), 0),
+            ("sea-birds", "sea birds", None, (), 1),
+            ("tides", "Tides", "science", (), 1),
+        ]
+        assert page.items[1].keywords == ("lab",)
+        [by_name] = await snapshot.topics(Key.NAME, ["SEA birds"], ALL)
+        [by_id] = await snapshot.topics(Key.ID, [by_name.id], ALL)
+        assert by_name == by_id
+        assert (by_id.name, by_id.article_count) == ("Sea  Birds", 2)
+        secret = ["secret", "sea-birds"]
+        hidden, seen = await snapshot.topics(Key.SLUG, secret, PUBLISHED)
+        assert hidden is None
+        assert seen == page.items[2]
+        rest = await snapshot.topic_page(Window(last=1, before=CURSORS.topic(seen)), PUBLISHED)
+        assert [t.slug for t in rest.items] == ["science"]
+
+    async def test_topics_given_later_replace_the_tree(self, repository):
+        """A batch with topics replaces them all; one without leaves them, and takes no revision."""
+        await repository.apply(Batch(topics=(TopicDefinition(slug="a", name="A"),)))
+        assert await repository.apply(Batch(topics=(TopicDefinition(slug="b", name="B"),))) == 0
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        page = await (await repository.snapshot()).topic_page(FIRST, ALL)
+        assert [topic.slug for topic in page.items] == ["b"]
+
+    async def test_topic_is_one_by_its_slug_and_by_a_name_that_gives_another(self, repository):
+        """Articles, filters and look-ups name a topic of the tree either way."""
+        tree = (
+            TopicDefinition(slug="sea", name="Marine Biology"),
+            TopicDefinition(slug="krill", name="Krill", parent="sea"),
+        )
+        puts = (
+            an_article("by name", day=3, topics=("Krill", "marine  biology")),
+            an_article("by slug", day=2, topics=("SEA",)),
+            an_article("by both", day=1, topics=("sea", "Marine Biology")),
+            an_article("other", day=4, topics=("Krill",)),
+            an_article("draft", day=5, topics=("Marine biology",), published=False),
+        )
+        await repository.apply(Batch(puts=puts, topics=tree))
+        snapshot = await repository.snapshot()
+        page = await snapshot.topic_page(FIRST, PUBLISHED)
+        assert [(t.slug, t.name, t.article_count) for t in page.items] == [
+            ("krill", "Krill", 2),
+            ("sea", "Marine Biology", 3),
+        ]
+        sea = page.items[1]
+        assert (await snapshot.counts(ALL)).topics == 2
+        names = ["Marine biology", "Sea", "marine-biology"]
+        assert await snapshot.topics(Key.NAME, names, PUBLISHED) == [sea, sea, sea]
+        assert await snapshot.topics(Key.SLUG, ["sea", names[2]], PUBLISHED) == [sea, None]
+        assert await snapshot.topics(Key.ID, [sea.id], PUBLISHED) == [sea]
+
+        named = ["by name", "by slug", "by both"]
+        for slug in ("sea", "marine-biology"):
+            for operator, values, expected in [
+                (Operator.SOME, (slug,), named),
+                (Operator.SOME, (slug, "sea"), named),
+                (Operator.ALL, (slug, "marine-biology", "sea"), named),
+                (Operator.ALL, (slug, "krill"), ["by name"]),
+                (Operator.NONE, (slug,), ["other"]),
+            ]:
+                query = ArticleQuery(FIRST, Condition(Field.TOPICS, operator, values))
+                assert await titles(repository, query, PUBLISHED) == expected
+
+    async def test_changed_draft_moves_the_newest_change_only_of_who_may_see_it(self, repository):
+        """Who compares cursors learns nothing of drafts, not even that there was one."""
+        await repository.apply(Batch(puts=(an_article("draft", published=False),)))
+        assert await newest(repository, PUBLISHED) == START
+        await repository.apply(Batch(puts=(an_article("public"),)))
+        before = await newest(repository, PUBLISHED)
+        assert before == await newest(repository, ALL)
+        await repository.apply(Batch(puts=(an_article("draft", heat=9, published=False),)))
+        assert await newest(repository, PUBLISHED) == before
+        assert (await newest(repository, ALL)).revision == 3
+        withdrawn = Batch(puts=(an_article("public", published=False),))
+        await repository.apply(withdrawn)
+        assert (await newest(repository, PUBLISHED)).revision == 4
+
+    async def test_newest_change_is_in_the_history_also_where_only_drafts_are_kept(
+        self, repository
+    ):
+        """Who goes on from there is told no gap, whoever it is."""
+        for heat in range(8):
+            draft = an_article("draft", heat=heat, published=False)
+            await repository.apply(Batch(puts=(draft,)))
+        place = await newest(repository, PUBLISHED)
+        found = await (await repository.snapshot()).changes(place, PUBLISHED)
+        assert (found.gap, found.changes) == (None, ())
+
+    async def test_drafts_push_nothing_out_of_the_public_history(self, repository):
+        """Each reader's history has a limit of its own: the public's moves with what it sees."""
+        for day in range(1, 5):
+            await repository.apply(Batch(puts=(an_article(f"p{day}", day=day),)))
+        before = await (await repository.snapshot()).changes(None, PUBLISHED)
+        for heat in range(8):
+            draft = an_article("draft", heat=heat, published=False)
+            await repository.apply(Batch(puts=(draft,)))
+        after = await repository.snapshot()
+        assert await after.changes(None, PUBLISHED) == before
+        assert (await after.changes(START, PUBLISHED)).gap is None
+        assert (await after.changes(START, ALL)).gap is not None
+        for day in (5, 6):
+            await repository.apply(Batch(puts=(an_article(f"p{day}", day=day),)))
+        kept = await (await repository.snapshot()).changes(None, PUBLISHED)
+        assert [change.slug[-2:] for change in kept.changes] == ["p3", "p4", "p5", "p6"]
+        assert kept.gap is not None
+
+    @pytest.mark.parametrize(
+        ("batch", "seen_by"),
+        [
+            (Batch(puts=(an_article("new"),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(an_article("public", title="T"),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(an_article("public", secured="other"),)), {SECURED, ALL}),
+            (Batch(puts=(an_article("public", secured="s", heat=1),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(an_article("public", published=False),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(deletes=(an_article("public").id,)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(an_article("draft"),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(topics=(TopicDefinition(slug="a", name="A"),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(an_article("draft", published=False, secured="x"),)), {ALL}),
+            (Batch(puts=(an_article("draft2", published=False),)), {ALL}),
+            (Batch(deletes=(an_article("draft").id,)), {ALL}),
+            (
+                Batch(
+                    diagnostics=(
+                        Diagnostic(path="a", severity=Severity.ERROR, code="X", message="m"),
+                    )
+                ),
+                {ALL},
+            ),
+        ],
+    )
+    async def test_state_has_a_new_name_for_those_who_see_what_was_written(
+        self, repository, batch, seen_by
+    ):
+        """Whoever compares names learns nothing of what they may not see, and misses nothing."""
+        puts = (an_article("public", secured="text"), an_article("draft", published=False))
+        await repository.apply(Batch(puts=puts))
+        before = await repository.snapshot()
+        held = [await before.changes(None, each) for each in Visibility]
+        await repository.apply(batch)
+        after = await repository.snapshot()
+        moved = {each for each in Visibility if before.versions[each] != after.versions[each]}
+        assert moved == seen_by
+        assert {after.versions[each] for each in moved} == {after.version}
+        assert after.versions[ALL] == after.version
+        for each, history in zip(Visibility, held, strict=True):
+            if each not in seen_by:
+                assert await after.changes(None, each) == history
+                assert await after.newest_change(each) == await before.newest_change(each)
+        await repository.apply(Batch(puts=(an_article("draft3", published=False),)))
+        later = await repository.snapshot()
+        assert {e for e in Visibility if later.versions[e] != after.versions[e]} == {ALL}
+
+    async def test_revision_for_the_public_moves_with_what_it_sees_of_an_article(self, repository):
+        """A change of secured text alone is none to those who do not see that."""
+        article_of = an_article("x", secured="1")
+        seen = []
+        for put in (
+            article_of,
+            msgspec.structs.replace(article_of, secured="2"),
+            msgspec.structs.replace(article_of, secured="3"),
+            msgspec.structs.replace(article_of, secured="3", title="Other"),
+            msgspec.structs.replace(article_of, secured="4", title="Other"),
+            msgspec.structs.replace(article_of, secured="4", title="Other"),
+            msgspec.structs.replace(article_of, secured="4", published=False),
+            msgspec.structs.replace(article_of, secured="5", published=False),
+            msgspec.structs.replace(article_of, secured="5"),
+        ):
+            await repository.apply(Batch(puts=(put,)))
+            [found] = await (await repository.snapshot()).get_many(Key.ID, [put.id], ALL)
+            seen.append([found.revision_for(each) for each in (PUBLISHED, SECURED, ALL)])
+        assert seen == [
+            [1, 1, 1],
+            [1, 2, 2],
+            [1, 3, 3],
+            [4, 4, 4],
+            [4, 5, 5],
+            [4, 5, 5],
+            [6, 6, 6],
+            [7, 7, 7],
+            [8, 8, 8],
+        ]
+
+    @pytest.mark.parametrize(
+        "wanted",
+        [
+            None,
+            of_topic("tides"),
+            Condition(Field.TOPICS, Operator.SOME, ("tides", "sea")),
+            Condition(Field.HEAT, Operator.GTE, 3),
+            Condition(Field.PUBLISHED_DATE_TIME, Operator.GT, datetime(2026, 1, 3, tzinfo=UTC)),
+            Condition(Field.PROVIDER_DOMAIN, Operator.EQ, "post.example"),
+        ],
+    )
+    async def test_list_that_is_asked_for_again_follows_every_write(self, repository, wanted):
+        """What was found out for one state of the store holds in the next, or is found anew."""
+        query = ArticleQuery(FIRST) if wanted is None else ArticleQuery(FIRST, wanted)
+        passes = predicate(wanted, {}) if wanted is not None else lambda _: True
+        held: dict[str, Article] = {}
+        for puts in (
+            [an_article(f"a{day}", day=day, topics=("Tides",), heat=day) for day in range(1, 6)],
+            [an_article("a1", day=5, topics=("Sea",), heat=4)],
+            [an_article("a2", day=2, heat=9), an_article("a4", day=4, topics=("Sea", "Tides"))],
+            [an_article("a3", day=1, domain="news.example", topics=("Tides",), heat=2)],
+        ):
+            for put in puts:
+                id = article_id(put.title)  # which does not depend on the day
+                held[id] = msgspec.structs.replace(put, slug=put.title, id=id)
+            await repository.apply(Batch(puts=tuple(held.values())))
+            expected = [each.title for each in held.values() if passes(each)]
+            assert sorted(await titles(repository, query)) == sorted(expected)
+
+    async def test_topics_are_named_as_the_tree_has_them_now(self, repository):
+        """When a topic of the tree comes, is renamed or goes, articles follow at once."""
+        puts = (an_article("a", topics=("Marine Biology",)), an_article("b", topics=("sea",)))
+        await repository.apply(Batch(puts=puts))
+
+        async def topics(*tree: TopicDefinition) -> dict[str, int]:
+            """How many articles each topic has, under this tree."""
+            await repository.apply(Batch(topics=tree))
+            snapshot = await repository.snapshot()
+            found = (await snapshot.topic_page(FIRST, ALL)).items
+            for topic in found:
+                listed = await titles(repository, ArticleQuery(FIRST, of_topic(topic.slug)))
+                assert len(listed) == topic.article_count
+            return {topic.slug: topic.article_count for topic in found}
+
+        sea = TopicDefinition(slug="sea", name="Marine Biology")
+        apart = {"marine-biology": 1, "sea": 1}
+        assert await topics() == apart
+        assert await topics(sea) == {"sea": 2}
+        assert await topics(msgspec.structs.replace(sea, keywords=("fish",))) == {"sea": 2}
+        assert await topics(TopicDefinition(slug="sea", name="Oceans")) == apart
+        fish = TopicDefinition(slug="fish", name="Marine Biology")
+        assert await topics(fish) == {"fish": 1, "sea": 1}
+        await repository.apply(Batch(puts=(an_article("c", topics=("marine biology",)),)))
+        assert await topics(fish) == {"fish": 2, "sea": 1}
+        assert await topics() == {"marine-biology": 2, "sea": 1}
+
+    async def test_name_that_several_topics_claim_means_one_of_them(self, repository):
+        """A slug beats a name, and of topics with one name that with the least slug has it."""
+        trees = [
+            ({"sea": "Fish", "fish": "Sea"}, {"fish": 1, "sea": 0}),
+            ({"sea": "Fish", "bay": "fish"}, {"bay": 1, "sea": 0}),
+        ]
+        await repository.apply(Batch(puts=(an_article("a", topics=("Fish",)),)))
+        for names, expected in trees:
+            tree = tuple(TopicDefinition(slug=slug, name=name) for slug, name in names.items())
+            for order in (tree, tree[::-1]):
+                await repository.apply(Batch(topics=order))
+                page = await (await repository.snapshot()).topic_page(FIRST, ALL)
+                assert {topic.slug: topic.article_count for topic in page.items} == expected
+
+    async def test_diagnostics_come_by_path_and_line(self, repository):
+        """Problems are paged in order of place, all or those of one severity."""
+
+        def problem(path: str, line: int | None, severity: Severity) -> Diagnostic:
+            return Diagnostic(path=path, line=line, severity=severity, code="X", message="m")
+
+        error, warning = Severity.ERROR, Severity.WARNING
+        found = (problem("b", 1, error), problem("a", 9, warning), problem("a", None, error))
+        await repository.apply(Batch(diagnostics=found))
+        snapshot = await repository.snapshot()
+        page = await snapshot.diagnostic_page(FIRST)
+        assert list(page.items) == list(found[::-1])
+        after = Window(first=5, after=CURSORS.diagnostic(page.items[0]))
+        assert [d.line for d in (await snapshot.diagnostic_page(after)).items] == [9, 1]
+        errors = await snapshot.diagnostic_page(FIRST, error)
+        assert ([d.path for d in errors.items], errors.total) == (["a", "b"], 2)
+        await repository.apply(Batch(diagnostics=()))
+        assert (await (await repository.snapshot()).diagnostic_page(FIRST)).total == 0
+
+    async def test_sources_are_remembered_and_forgotten(self, repository):
+        """Sources are kept by path; a later one replaces, a forgotten one goes."""
+
+        def source(path: str, size: int) -> SourceFile:
+            return SourceFile(path=path, size_bytes=size, mtime_ns=1, lines={"title": 2})
+
+        await repository.apply(Batch(sources=(source("a", 1), source("b", 1))))
+        await repository.apply(Batch(sources=(source("a", 2),), forgotten_sources=("b", "c")))
+        assert await repository.sources() == {"a": source("a", 2)}
+
+    async def test_changes_tell_what_happened_after_a_revision(self, repository):
+        """History is oldest first, goes on from its revision, and ends at the present."""
+        one, two = an_article("one"), an_article("two")
+        await repository.apply(Batch(puts=(one, two)))
+        await repository.apply(Batch(deletes=(one.id,)))
+        snapshot = await repository.snapshot()
+        first = await snapshot.changes(None, ALL, 2)
+        assert [seen_as(c) for c in first.changes] == [
+            (ChangeKind.PUT, one.slug),
+            (ChangeKind.PUT, two.slug),
+        ]
+        assert (first.end.revision, first.gap, first.has_next) == (2, None, True)
+        rest = await snapshot.changes(first.end, ALL)
+        assert [seen_as(c) for c in rest.changes] == [(ChangeKind.DELETE, one.slug)]
+        assert (rest.end.revision, rest.has_next) == (3, False)
+        at = rest.changes[0].at
+        assert at.utcoffset() == timedelta(0)
+        assert (await snapshot.changes(rest.end, ALL)).changes == ()
+
+    async def test_changes_of_a_key_are_found_by_it(self, repository):
+        """A writer that was interrupted finds what was done under its key, and nothing else."""
+        one, two = an_article("one"), an_article("two")
+        await repository.apply(Batch(puts=(one, two), keys={one.id: "k1", two.id: "k2"}))
+        await repository.apply(Batch(deletes=(one.id,), keys={one.id: "k1.this.a"}))
+        found = await repository.changes_of("k1")
+        assert [(c.revision, c.id, c.asked) for c in found] == [
+            (1, one.id, ""),
+            (3, one.id, "this.a"),
+        ]
+        assert [c.id for c in await repository.changes_of("k2")] == [two.id]
+        for none in ("k", "k3", "k1.this"):
+            assert list(await repository.changes_of(none)) == []
+
+    async def test_put_that_changes_nothing_is_found_by_its_key(self, repository):
+        """Who put an article as it was finds it at its revision; nobody else is told anything."""
+        one, two = an_article("one"), an_article("two")
+        await repository.apply(Batch(puts=(one, two)))
+        batch = Batch(puts=(one, two), keys={one.id: "k1.this.a"})
+        assert await repository.apply(batch) == 2
+        [found] = await repository.changes_of("k1")
+        assert (found.revision, found.id, found.asked) == (1, one.id, "this.a")
+        snapshot = await repository.snapshot()
+        assert [c.revision for c in (await snapshot.changes(None, ALL)).changes] == [1, 2]
+
+    async def test_puts_that_change_nothing_are_kept_as_long_as_changes(self, repository):
+        """What was done under a key is forgotten at some time; the newest is remembered longest."""
+        one = an_article("one")
+        await repository.apply(Batch(puts=(one,)))
+        for number in range(8):
+            await repository.apply(Batch(puts=(one,), keys={one.id: f"k{number}"}))
+        known = [bool(await repository.changes_of(f"k{number}")) for number in range(8)]
+        assert known == [False] * 3 + [True] * 5
+
+    @pytest.mark.parametrize(
+        "batch",
+        [
+            Batch(),
+            Batch(puts=(an_article("one"),), keys={an_article("one").id: "k1"}),
+            Batch(sources=(SourceFile(path="a", size_bytes=1, mtime_ns=2),)),
+        ],
+    )
+    async def test_state_in_which_readers_see_nothing_new_keeps_its_name(self, repository, batch):
+        """What was read stays good, and nobody who waits is woken, until something is seen."""
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        version = (await repository.snapshot()).version
+        waiting = asyncio.ensure_future(repository.wait(version))
+        await repository.apply(batch)
+        assert (await repository.snapshot()).version == version
+        assert not waiting.done()
+        await repository.apply(Batch(puts=(an_article("two"),)))
+        assert (await asyncio.wait_for(waiting, 10)).revision == 2
+
+    async def test_public_history_shows_drafts_as_absent(self, repository):
+        """A draft's put is nothing, or the end of what was published before."""
+        for published in (False, True, False, False):
+            await repository.apply(Batch(puts=(an_article("x", published=published),)))
+        await repository.apply(Batch(puts=(an_article("x", title="Other", published=False),)))
+        await repository.apply(Batch(deletes=(an_article("x").id,)))
+        snapshot = await repository.snapshot()
+        public = await snapshot.changes(None, PUBLISHED)
+        assert [(c.revision, c.kind) for c in public.changes] == [
+            (2, ChangeKind.PUT),
+            (3, ChangeKind.DELETE),
+        ]
+        assert public.end.revision == 3
+        assert len((await snapshot.changes(None, ALL)).changes) == 5
+
+    async def test_history_of_a_snapshot_ends_with_it(self, repository):
+        """What is written later is no part of it, so that all that is read together fits."""
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        before = await repository.snapshot()
+        await repository.apply(Batch(puts=(an_article("two"),)))
+        found = await before.changes(None, ALL)
+        assert [change.revision for change in found.changes] == [1]
+        assert found.end == await before.newest_change(ALL) == await before.bookmark(1)
+        ahead = await (await repository.snapshot()).bookmark(2)
+        assert (await before.changes(ahead, ALL)).gap == found.end
+
+    async def test_history_that_is_no_longer_kept_is_a_gap(self, repository):
+        """Whoever asks for more than is kept is told, never left to guess."""
+        places = []
+        for heat in range(8):
+            await repository.apply(Batch(puts=(an_article("x", heat=heat + 1),)))
+            places.append(await newest(repository, ALL))
+        snapshot = await repository.snapshot()
+        for place in (START, *places[:3]):
+            old = await snapshot.changes(place, ALL)
+            assert (old.gap, old.end, old.changes) == (places[-1], places[-1], ())
+            assert not old.has_next
+        kept = await snapshot.changes(places[3], ALL)
+        assert [change.revision for change in kept.changes] == [5, 6, 7, 8]
+        assert kept.gap is None
+        whole = await snapshot.changes(None, ALL)  # the oldest that is kept ends the gap
+        assert whole.gap == places[3]
+        assert whole.changes == kept.changes
+
+    async def test_place_that_stands_for_another_change_is_a_gap(self, repository):
+        """A revision that is another one since a backup was restored is not gone on from."""
+        for heat in range(3):
+            await repository.apply(Batch(puts=(an_article("x", heat=heat + 1),)))
+        snapshot = await repository.snapshot()
+        now = await snapshot.newest_change(ALL)
+        for revision in (1, 2, 3):
+            place = await snapshot.bookmark(revision)
+            nothing = await snapshot.changes(place, ALL, 0)
+            assert (nothing.end, nothing.gap) == (place, None)
+            other = Bookmark(revision, bytes([place.token[0] ^ 1]) + place.token[1:])
+            for strange in (other, Bookmark(revision)):
+                found = await snapshot.changes(strange, ALL)
+                assert (found.gap, found.changes) == (now, ())
+        for strange in (NOWHERE, Bookmark(4), Bookmark(2**63)):
+            assert (await snapshot.changes(strange, ALL)).gap == now
+
+    async def test_cursors_are_made_by_one_object_for_as_long_as_the_key_is_the_same(
+        self, repository
+    ):
+        """What is kept of a list goes by it, and is good after a write."""
+        before = (await repository.snapshot()).cursors
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        after = (await repository.snapshot()).cursors
+        assert after.key == before.key
+        assert after.of(NEWEST_FIRST) == after.of((Order(OrderField.PUBLISHED_DATE_TIME),))
+
+    async def test_wait_returns_at_once_what_is_there_already(self, repository):
+        """Who is behind need not wait."""
+        await repository.apply(Batch(puts=(an_article("one"), an_article("two"))))
+        assert (await repository.wait("")).revision == 2
+        assert (await repository.wait("another")).revision == 2
+
+    @pytest.mark.parametrize(
+        "news",
+        [
+            Batch(puts=(an_article("two"),)),
+            Batch(deletes=(an_article("one").id,)),
+            Batch(topics=(TopicDefinition(slug="a", name="A"),)),
+        ],
+    )
+    async def test_wait_wakes_everyone_at_the_next_state(self, repository, news):
+        """Those who are up to date get what follows, also where it takes no revision."""
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        version = (await repository.snapshot()).version
+        waiting = [asyncio.ensure_future(repository.wait(version)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert not any(each.done() for each in waiting)
+        revision = await repository.apply(news)
+        found = await asyncio.wait_for(asyncio.gather(*waiting), 10)
+        assert {snapshot.revision for snapshot in found} == {revision}
+        assert version not in {snapshot.version for snapshot in found}
+
+    async def test_wait_may_be_cancelled(self, repository):
+        """Who stops waiting disturbs nobody."""
+        await repository.apply(Batch(puts=(an_article("zero"),)))
+        version = (await repository.snapshot()).version
+        one, two = [asyncio.ensure_future(repository.wait(version)) for _ in range(2)]
+        await asyncio.sleep(0)
+        one.cancel()
+        await repository.apply(Batch(puts=(an_article("one"),)))
+        assert (await asyncio.wait_for(two, 10)).revision == 2
+        assert one.cancelled()
+
+    async def test_closing_twice_is_harmless(self, repository):
+        """Whoever closes need not know whether somebody did."""
+        await repository.close()
+        await repository.close()

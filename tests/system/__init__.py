@@ -1,0 +1,1 @@
+"""Tests of whole servers: processes, faults, restarts, and what may never leak."""

@@ -1,0 +1,397 @@
+"""No draft and no secured text reaches anybody without the right, by any road there is.
+
+Bytes are compared, not meanings: everything that drafts say is marked, and who may not see them
+gets, byte for byte, what a twin of the store would answer in which there never was a draft.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import re
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import httpx2
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from gql.access import KeyFile
+from gql.composition.app import App, create_app
+from gql.identity.viewer import Scope, Viewer
+from gql.settings import load_settings
+from store import (
+    Batch,
+    MemoryRepository,
+    Order,
+    OrderField,
+    Repository,
+    TinyDBRepository,
+)
+from store.model import Article
+from store.names import provider_id, topic_id, topic_slug
+from tests.support.app_factory import article
+from tests.support.cursors import KEY, article_cursor
+from tests.support.leak_requests import (
+    BEGINNINGS,
+    CHANGES,
+    FILTERED_FOLLOW,
+    FOLLOW,
+    PATHS,
+    SECURED,
+    requests,
+    writes,
+)
+from tests.support.leak_strategies import (
+    HIDDEN,
+    HIDDEN_DOMAIN,
+    HIDDEN_TOPIC,
+    LAST,
+    SEALED,
+    Corpus,
+    corpora,
+    corpus,
+)
+from tests.support.websocket_client import Conversation, conversation
+from tests.system.test_visibility import BROAD
+
+GRANTS = [
+    (),
+    (Scope.READ_DRAFTS,),
+    (Scope.READ_SECURED,),
+    (Scope.WRITE,),
+    (Scope.READ_DRAFTS, Scope.READ_SECURED),
+    (Scope.ADMIN,),
+]
+SUBSCRIBE_TIMEOUT_S = 20
+WRITING = "mutation"
+"""What all writing says, and nothing else."""
+_TRAFFIC = re.compile(
+    rb"(?m)^(?:#|process_|\w+_(?:total|created|bucket|count|sum)\b"
+    rb"|newsgraph_(?:websockets|subscriptions)\b).*\n"
+)
+"""Lines of the metrics that tell of requests, and not of the store."""
+_CHANGING = re.compile(rb"Revision [\d,]+ of the store")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,}")
+
+
+class Someone(NamedTuple):
+    """A viewer, and the headers by which the server knows them."""
+
+    viewer: Viewer
+    headers: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory) -> tuple[Path, list[Someone]]:
+    """The file of keys, the holder of each, and a stranger."""
+    path = tmp_path_factory.mktemp("keys") / "keys.json"
+    people = [Someone(Viewer(), {})]
+    for number, scopes in enumerate(GRANTS):
+        text, _ = KeyFile(path).add(f"key{number}", scopes)
+        people.append(Someone(Viewer(set(scopes)), {"authorization": f"Bearer {text}"}))
+    return path, people
+
+
+def revealed(content: bytes) -> str:
+    """A response's text, and what is written in it in base64, as cursors are."""
+    text = content.decode()
+    decoded = []
+    for token in set(_TOKEN.findall(text)):
+        try:
+            decoded.append(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        except binascii.Error:
+            continue
+    return text + "\n".join(part.decode("utf-8", "replace") for part in decoded)
+
+
+class Watch:
+    """Knows what is to be hidden in a corpus, and finds it in answers."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.names = {HIDDEN, provider_id(HIDDEN_DOMAIN), topic_id(topic_slug(HIDDEN_TOPIC))}
+        self.names |= _names(corpus.hidden)
+        self.withdrawn = _names(corpus.withdrawn)
+
+    def check(self, someone: Someone, asked: str, content: bytes) -> None:
+        """Raise AssertionError where an answer tells what its reader may not know.
+
+        What the request says itself may be repeated to its sender. Of what was withdrawn, followers
+        may learn that it is gone.
+        """
+        text, said = revealed(content), revealed(asked.encode())
+        if Scope.READ_SECURED not in someone.viewer.scopes:
+            assert SEALED not in text, asked
+        if Scope.READ_DRAFTS not in someone.viewer.scopes:
+            names = self.names if "changes" in asked else self.names | self.withdrawn
+            assert {name for name in names if name in text and name not in said} == set(), asked
+
+
+def _names(articles: Sequence[Article]) -> set[str]:
+    return {name for article in articles for name in (article.id, article.slug)}
+
+
+def in_one_piece(app: ASGIApp) -> ASGIApp:
+    """The application as servers call it: a small body comes at once, which is the fast way."""
+
+    async def call(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        while message.get("more_body"):
+            message = {**(more := await receive()), "body": message["body"] + more["body"]}
+        pending = [message]
+
+        async def receive_once() -> Message:
+            return pending.pop() if pending else await receive()
+
+        await app(scope, receive_once, send)
+
+    return call
+
+
+@asynccontextmanager
+async def served(
+    batches: Sequence[Batch], engine: str, **given: Any
+) -> AsyncIterator[tuple[App, httpx2.AsyncClient]]:
+    """The whole application over a store into which this was written, and its client."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.json"
+        repository: Repository = (
+            MemoryRepository(cursor_key=KEY)
+            if engine == "memory"
+            else TinyDBRepository.open(path, cursor_key=KEY)
+        )
+        for batch in batches:
+            await repository.apply(batch)
+        app = create_app(
+            load_settings({"store": path, "log_level": "warning", "max_cost": 10**6, **given}),
+            repository,
+        )
+        transport = httpx2.ASGITransport(app=in_one_piece(app))
+        async with (
+            app.pages.router.lifespan_context(app.pages),
+            httpx2.AsyncClient(transport=transport, base_url="http://news.example") as client,
+        ):
+            yield app, client
+
+
+class Plan(NamedTuple):
+    """Who asks what of which store, executed in which way. `order` has the stranger in it."""
+
+    corpus: Corpus
+    seeds: Sequence[tuple[int, int]]
+    order: Sequence[int]
+    engine: str
+    compiled: bool
+
+
+seeds = st.tuples(st.integers(0, 2**24 - 1), st.integers(5, 40))
+plans = st.builds(
+    Plan,
+    corpora,
+    st.lists(seeds, min_size=3, max_size=6),
+    st.permutations(range(1, len(GRANTS) + 1)).flatmap(
+        lambda order: st.permutations([0, *order[:3]])
+    ),
+    st.sampled_from(["memory", "tinydb"]),
+    st.booleans(),
+)
+
+
+# An example asks a thousand times; to shrink one would take minutes and help little.
+@settings(max_examples=15, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(plans)
+def test_nothing_hidden_reaches_who_may_not_see_it(people, plan):
+    """Whoever asked before, in whichever way it is executed: not a name, a number or a byte."""
+    asyncio.run(look_everywhere(plan, *people))
+
+
+async def look_everywhere(plan: Plan, keys: Path, everybody: Sequence[Someone]) -> None:
+    """Ask everything as several, of the store and of its twin."""
+    given = {"keys": keys, "compiled": plan.compiled, "max_depth": 40}
+    people, corpus = [everybody[place] for place in plan.order], plan.corpus
+    watch = Watch(corpus)
+    async with (
+        served(corpus.batches, plan.engine, **given) as (app, client),
+        served(corpus.twin, "memory", **given) as (_, twin),
+        AsyncExitStack() as open_sockets,
+    ):
+        sockets = [
+            await open_sockets.enter_async_context(conversation(app, someone.headers))
+            for someone in people
+        ]
+        for body in requests(corpus, plan.seeds):
+            await ask_everybody(watch, people, body, client, twin)
+            await ask_over_sockets(watch, people, sockets, body, client)
+        for path in PATHS:
+            await read_page(watch, people[:2], path, client, twin)
+        for number, body in enumerate(writes(corpus)):
+            headers = {"idempotency-key": f"the-same-{number}"}
+            await ask_everybody(watch, people, body, client, twin, more_headers=headers)
+            await ask_over_sockets(watch, people, sockets, body, client)
+        await app.repository.apply(Batch(puts=(LAST,)))
+        for someone in people:
+            for query in (FOLLOW, FILTERED_FOLLOW):
+                after = await beginning(client, someone, query)
+                for road in (hear_events, hear_socket):
+                    heard = await road(app, someone, query, after)
+                    watch.check(someone, query, heard)
+                    assert LAST.slug in heard.decode()
+
+
+async def ask_everybody(
+    watch: Watch,
+    people: Sequence[Someone],
+    body: Mapping[str, Any],
+    client: httpx2.AsyncClient,
+    twin: httpx2.AsyncClient,
+    *,
+    more_headers: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """The same bytes from one after the other, so that caches have all reason to mix them up."""
+    asked = json.dumps(body)
+    etags: dict[str, bytes] = {}
+    for someone in people:
+        headers = {**someone.headers, **more_headers}
+        answer = await client.post("/graphql", json=body, headers=headers)
+        watch.check(someone, asked, answer.content + str(answer.headers).encode())
+        if Scope.READ_DRAFTS not in someone.viewer.scopes and "changes" not in asked:
+            expected = await twin.post("/graphql", json=body, headers=headers)
+            assert (answer.status_code, answer.content) == (expected.status_code, expected.content)
+        others = [etag for etag, mark in etags.items() if mark != someone.viewer.mark]
+        if others:
+            headers = {**someone.headers, "if-none-match": ", ".join(others)}
+            again = await client.post("/graphql", json=body, headers=headers)
+            assert (again.status_code, again.content) == (answer.status_code, answer.content)
+        if "etag" in answer.headers:
+            etags[answer.headers["etag"]] = someone.viewer.mark
+
+
+async def ask_over_sockets(
+    watch: Watch,
+    people: Sequence[Someone],
+    sockets: Sequence[Conversation],
+    body: Mapping[str, Any],
+    client: httpx2.AsyncClient,
+) -> None:
+    """A socket tells its holder what HTTP does, whoever asked the same before on another one."""
+    asked = json.dumps(body)
+    for someone, socket in zip(people, sockets, strict=True):
+        answer = await socket.answer(body)
+        watch.check(someone, asked, answer)
+        if WRITING not in asked:
+            expected = await client.post("/graphql", json=body, headers=someone.headers)
+            assert json.loads(answer) == expected.json()
+
+
+async def read_page(
+    watch: Watch,
+    people: Sequence[Someone],
+    path: str,
+    client: httpx2.AsyncClient,
+    twin: httpx2.AsyncClient,
+) -> None:
+    """A page is the public's, whoever reads it."""
+    for someone in people:
+        page = await client.get(path, headers=someone.headers)
+        watch.check(people_without_rights(someone), path, page.content)
+        is_metrics = path == "/metrics"
+        if path != "/readyz" and not (is_metrics and Scope.READ_DRAFTS in someone.viewer.scopes):
+            expected, changing = await twin.get(path), _TRAFFIC if is_metrics else _CHANGING
+            assert page.status_code == expected.status_code
+            assert changing.sub(b"", page.content) == changing.sub(b"", expected.content)
+            if page.content == expected.content:
+                assert page.headers == expected.headers
+
+
+def people_without_rights(someone: Someone) -> Someone:
+    """The same person, as if their key gave them nothing."""
+    return Someone(Viewer(), someone.headers)
+
+
+async def beginning(client: httpx2.AsyncClient, someone: Someone, query: str) -> str:
+    """The cursor from which a subscription tells everything."""
+    body = {"query": BEGINNINGS[query]}
+    answer = await client.post("/graphql", json=body, headers=someone.headers)
+    cursor: str = answer.json()["data"]["changes"]["pageInfo"]["endCursor"]
+    return cursor
+
+
+async def hear_socket(app: App, someone: Someone, query: str, after: str) -> bytes:
+    """All that a follower is told from the beginning to the last article, over a WebSocket."""
+    told: list[str] = []
+    async with conversation(app, someone.headers) as socket, asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
+        variables = {"after": after}
+        await socket.say("subscribe", id="s", payload={"query": query, "variables": variables})
+        while not told or LAST.slug not in told[-1]:
+            told.append(await socket.hear())
+    return "\n".join(told).encode()
+
+
+async def hear_events(app: App, someone: Someone, query: str, after: str) -> bytes:
+    """All that a follower is told from the beginning to the last article, over event streams."""
+    told, has_heard_all = bytearray(), asyncio.Event()
+    body = json.dumps({"query": query, "variables": {"after": after}}).encode()
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        if pending:
+            return pending.pop()
+        await has_heard_all.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        told.extend(message.get("body", b""))
+        if LAST.slug.encode() in told:
+            has_heard_all.set()
+
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream",
+        "host": "news.example",
+        **someone.headers,
+    }
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/graphql",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("192.0.2.1", 1),
+    }
+    async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
+        await app(scope, receive, send)
+    return bytes(told)
+
+
+def test_what_is_hidden_is_there_for_who_may_see_it(people):
+    """The marks are found where they may be, so that looking for them means something."""
+    keys, everybody = people
+    roles = ["open", "hidden", "withdrawn", "dropped"]
+    drawn = [article(role, secured="text", topics=("Tides",)) for role in roles]
+    asyncio.run(find_marks(corpus(drawn, roles, ()), keys, everybody[-1]))
+
+
+async def find_marks(corpus: Corpus, keys: Path, administrator: Someone) -> None:
+    """Look where the property above looks."""
+    async with served(corpus.batches, "memory", keys=keys) as (app, client):
+        for query, mark in [(BROAD, HIDDEN), (CHANGES, HIDDEN), (SECURED, SEALED)]:
+            answer = await client.post(
+                "/graphql", json={"query": query}, headers=administrator.headers
+            )
+            assert mark in revealed(answer.content)
+            assert answer.headers["etag"]  # of the fast way, whose caches are what could leak
+        await app.repository.apply(Batch(puts=(LAST,)))
+        after = await beginning(client, administrator, FOLLOW)
+        for road in (hear_events, hear_socket):
+            assert HIDDEN.encode() in await road(app, administrator, FOLLOW, after)
+    by_title = article_cursor(corpus.hidden[0], (Order(OrderField.TITLE, descending=False),))
+    assert HIDDEN in revealed(f'{{"cursor": "{by_title}"}}'.encode())

@@ -1,0 +1,221 @@
+"""What readers without a right must not learn, by whatever road."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gql.composition.executors import pipeline
+from gql.identity.viewer import PREVIEW, Scope, Viewer
+from gql.settings import load_settings
+from store import NEWEST_FIRST
+from store.model import Article, Image, ProviderMention, Related
+from store.names import provider_id, topic_id
+from tests.support.app_factory import article, stored
+from tests.support.cursors import article_cursor
+from tests.support.graph_client import SCHEMA, Graph
+
+CARD = """id slug title excerpt content url webUrl tags metadata revision
+  provider { id domain name articleCount images { url } }
+  topics { id slug name articleCount } images { url }"""
+LIST = "totalCount edges { cursor } nodes { id slug title } pageInfo { startCursor endCursor }"
+BROAD = f"""{{
+  articles(first: 100) {{ totalCount edges {{ cursor }} pageInfo {{ startCursor endCursor }}
+    nodes {{ {CARD} referencedBy(first: 100) {{ {LIST} }}
+      related {{ title provider {{ id domain name articleCount images {{ url }} }}
+        article {{ {CARD} related {{ article {{ {CARD} }} }} }} }} }} }}
+  hottest: articles(last: 100, orderBy: [{{field: HEAT, direction: ASC}}]) {{ {LIST} }}
+  drafts: articles(first: 100, filter: {{published: false}}) {{ {LIST} }}
+  others: articles(first: 100, filter: {{not: {{published: true}}}}) {{ {LIST} }}
+  providers(first: 100) {{ totalCount edges {{ cursor }} nodes {{ id domain name articleCount
+    images {{ url }} articles(first: 100) {{ {LIST} }} }} }}
+  topics(first: 100) {{ totalCount edges {{ cursor }} nodes {{ id slug name articleCount
+    parent {{ slug }} children {{ slug }} articles(first: 100) {{ {LIST} }} }} }}
+}}"""
+LOOKUPS = """query ($id: ID!, $slug: String!, $url: URL!, $provider: ID!, $topic: ID!) {
+  byId: article(by: {id: $id}) { id } bySlug: article(by: {slug: $slug}) { id }
+  byUrl: article(by: {url: $url}) { id } byDomain: provider(by: {domain: "secret.example"}) { id }
+  byName: topic(by: {name: "Secret topic"}) { id }
+  byTopicSlug: topic(by: {slug: "secret-topic"}) { id }
+  node(id: $id) { id } nodes(ids: [$id, $provider, $topic]) { id }
+}"""
+
+DRAFT = article(
+    "secret-draft",
+    title="A secret title",
+    excerpt="A secret excerpt",
+    content="A secret body",
+    published=False,
+    heat=999,
+    tags=("secret-tag",),
+    topics=("Tides", "Secret topic"),
+    metadata={"secretKey": "secret value"},
+    web_url="https://one.example/secret-page",
+    provider=ProviderMention(
+        domain="one.example",
+        name="Secret name",
+        images=(Image(url="https://one.example/secret-logo.png"),),
+    ),
+    images=(Image(url="https://one.example/secret.jpg"),),
+    related=(
+        Related(
+            title="A secret story",
+            web_url="https://one.example/open",
+            provider=ProviderMention(domain="secret-stub.example", name="Secret stub"),
+        ),
+    ),
+)
+LONER = article(
+    "secret-loner",
+    published=False,
+    provider=ProviderMention(domain="secret.example", name="Secret provider"),
+    web_url="https://secret.example/",
+)
+OPEN = article(
+    "open",
+    topics=("Tides",),
+    related=(Related(title="A story, says the open one", web_url=DRAFT.web_url),),
+)
+
+
+@pytest.fixture(params=[False, True], ids=["reference", "compiled"])
+def mixed(request):
+    """An open story that points at a draft and is pointed at by it, and another draft."""
+    wide = {"max_depth": 40, "max_cost": 10**6}  # the questions ask for all at once
+    execute = pipeline(load_settings({"compiled": request.param, **wide}), SCHEMA)
+    return Graph(stored(DRAFT, LONER, OPEN), execute)
+
+
+def ids(draft: Article) -> dict[str, str | None]:
+    """All by which one could ask for a draft and what only drafts know."""
+    return {
+        "id": draft.id,
+        "slug": draft.slug,
+        "url": draft.web_url,
+        "provider": provider_id("secret.example"),
+        "topic": topic_id("secret-topic"),
+    }
+
+
+def test_draft_is_nowhere_in_what_the_public_gets(mixed):
+    """Not in a list, a count, a cursor, a name, a picture; nor what is known from it alone."""
+    data = mixed.ask(BROAD)
+    text = json.dumps(data)
+    assert "secret" not in text.lower()
+    assert DRAFT.id not in text
+    for draft in (DRAFT, LONER):
+        assert article_cursor(draft, NEWEST_FIRST) not in text
+    assert data["articles"]["totalCount"] == data["hottest"]["totalCount"] == 1
+    assert data["drafts"]["totalCount"] == data["others"]["totalCount"] == 0
+    [only] = data["articles"]["nodes"]
+    assert only["provider"]["articleCount"] == only["topics"][0]["articleCount"] == 1
+    assert only["referencedBy"]["totalCount"] == 0
+    assert only["related"] == [
+        {"title": "A story, says the open one", "provider": None, "article": None}
+    ]
+    assert (data["providers"]["totalCount"], data["topics"]["totalCount"]) == (1, 1)
+
+
+def test_draft_is_everywhere_in_a_preview(mixed):
+    """Who has the right to drafts sees them by every road; names stay those of the public."""
+    data = mixed.seen_by(PREVIEW).ask(BROAD)
+    assert data["articles"]["totalCount"] == 3
+    assert data["drafts"]["totalCount"] == data["others"]["totalCount"] == 2
+    nodes = {node["slug"]: node for node in data["articles"]["nodes"]}
+    assert nodes[OPEN.slug]["related"][0]["article"]["slug"] == DRAFT.slug
+    assert nodes[OPEN.slug]["referencedBy"]["nodes"][0]["slug"] == DRAFT.slug
+    assert (
+        nodes[DRAFT.slug]["provider"]["name"] == nodes[OPEN.slug]["provider"]["name"] == "The One"
+    )
+    domains = [provider["domain"] for provider in data["providers"]["nodes"]]
+    assert domains == ["one.example", "secret-stub.example", "secret.example"]
+    assert [topic["name"] for topic in data["topics"]["nodes"]] == ["Secret topic", "Tides"]
+
+
+def test_draft_is_not_found_by_any_name(mixed):
+    """Every look-up answers as if it were not there; for a preview, it is."""
+    hidden = mixed.ask(LOOKUPS, **ids(DRAFT))
+    assert hidden.pop("nodes") == [None, None, None]
+    assert set(hidden.values()) == {None}
+    shown = mixed.seen_by(PREVIEW).ask(LOOKUPS, **ids(DRAFT))
+    assert None not in [*shown.pop("nodes"), *shown.values()]
+
+
+def test_draft_does_not_show_in_the_pages_around_it(mixed):
+    """A preview's cursor of a draft is a place like any other to the public."""
+    query = "query ($after: String!) { articles(after: $after) { totalCount nodes { slug } } }"
+    found = mixed.ask(query, after=article_cursor(DRAFT, NEWEST_FIRST))["articles"]
+    assert found["totalCount"] == 1
+    assert {node["slug"] for node in found["nodes"]} <= {OPEN.slug}
+
+
+def test_drafts_of_the_seeds_are_nowhere_for_the_public(graph):
+    """The same on real documents: what only drafts say does not come through."""
+    mine = "{ articles(first: 100, filter: {published: false}) { nodes { id slug excerpt } } }"
+    drafts = graph.seen_by(PREVIEW).ask(mine)["articles"]["nodes"]
+    text = json.dumps(graph.ask(BROAD))
+    assert len(drafts) == 5
+    for draft in drafts:
+        assert draft["slug"] not in text
+        assert draft["id"] not in text
+        assert not draft["excerpt"] or json.dumps(draft["excerpt"])[1:40] not in text
+    assert "council-budget-2027" not in text
+    assert "Harbour Post Preview" not in text
+
+
+def test_secured_text_is_refused_with_the_reason():
+    """It is null for the public, with an error that names the missing scope; for a preview it is
+    there.
+    """
+    graph = Graph(stored(article(secured="sealed")))
+    query = "{ articles { nodes { slug secured } } }"
+    answer = graph.answer(query)
+    assert answer["data"]["articles"]["nodes"] == [{"slug": "2026-03-01-tide", "secured": None}]
+    [error] = answer["errors"]
+    assert error["extensions"]["code"] == "FORBIDDEN"
+    assert error["path"] == ["articles", "nodes", 0, "secured"]
+    assert "Article.secured needs the scope READ_SECURED" in error["message"]
+    [shown] = graph.seen_by(PREVIEW).ask(query)["articles"]["nodes"]
+    assert shown["secured"] == "sealed"
+
+
+def test_secured_text_is_not_for_everybody_who_sees_drafts():
+    """Each right is one of its own."""
+    graph = Graph(stored(article(secured="sealed")), viewer=Viewer(frozenset({Scope.READ_DRAFTS})))
+    assert graph.refusal("{ articles { nodes { secured } } }")[0] == "FORBIDDEN"
+
+
+@pytest.mark.parametrize(
+    "query", ["{ articles { nodes { secured } } }", "{ diagnostics { totalCount } }"]
+)
+def test_refusal_is_the_same_whether_there_is_something_or_not(query):
+    """It does not tell whether a document has secured text, or whether there are problems."""
+    refusals = {Graph(stored(article(secured=text))).refusal(query) for text in (None, "sealed")}
+    [(code, _)] = refusals
+    assert code == "FORBIDDEN"
+
+
+def test_diagnostics_are_refused_with_the_reason(graph):
+    """A problem can name a draft, so its reader needs the right to drafts."""
+    query = "{ diagnostics { nodes { path line severity code message remedy } } }"
+    code, message = graph.refusal(query)
+    assert code == "FORBIDDEN"
+    assert "Query.diagnostics needs the scope READ_DRAFTS" in message
+    nodes = graph.seen_by(PREVIEW).ask(query)["diagnostics"]["nodes"]
+    assert nodes[1] == {
+        "path": "_news/2026-08-14-kestrels-prefer-the-tallest-crane.yml",
+        "line": 21,
+        "severity": "WARNING",
+        "code": "UNKNOWN_TOPIC",
+        "message": "The topic 'Birds' is not in the topic tree; it becomes a root topic.",
+        "remedy": "Correct the name, or define the topic in _data/topics.",
+    }
+
+
+@pytest.mark.parametrize(("severity", "count"), [("ERROR", 0), ("WARNING", 4), ("INFO", 1)])
+def test_diagnostics_are_selected_by_their_severity(graph, severity, count):
+    """Only those as bad as asked, in the list and in its total."""
+    query = f"{{ diagnostics(severity: {severity}) {{ totalCount nodes {{ severity }} }} }}"
+    found = graph.seen_by(PREVIEW).ask(query)["diagnostics"]
+    assert found == {"totalCount": count, "nodes": [{"severity": severity}] * count}
