@@ -10,7 +10,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor
 
-from store.characters import escape_unseen
+from store.characters import escape_invisible
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -76,7 +76,7 @@ def _escaped(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 def _shown(value: Any) -> Any:
     if isinstance(value, str):
-        return escape_unseen(value)
+        return escape_invisible(value)
     if isinstance(value, list | tuple | set | frozenset):
         return [_shown(item) for item in value]
     return value  # shown by its repr, or a traceback
@@ -85,7 +85,7 @@ def _shown(value: Any) -> Any:
 def _print_traceback(to: TextIO, exception: ExcInfo) -> None:
     text = StringIO()
     structlog.dev.plain_traceback(text, exception)
-    to.write("\n".join(map(escape_unseen, text.getvalue().split("\n"))))
+    to.write("\n".join(map(escape_invisible, text.getvalue().split("\n"))))
 
 
 def get_logger() -> Any:

@@ -60,7 +60,7 @@ from .querying.query import (
     referencing,
 )
 from .repository import Batch, History, Repository, Snapshot, SourceFile
-from .text import url_text
+from .text import unescape_url
 from .urls import canonical_url, is_web_url
 from .writing.document_writer import DocumentWriter, Written
 
@@ -141,5 +141,5 @@ __all__ = [
     "referencing",
     "restore",
     "topic_slug",
-    "url_text",
+    "unescape_url",
 ]

@@ -13,32 +13,32 @@ import re
 _TAG = re.compile(r"<(?:/?|!)[A-Za-z][^<>]*>")
 _COMMENT, _COMMENT_END = "<!--", "-->"
 # What has so many digits is no character. Python refuses to read thousands of them as a number.
-_ENDLESS_REFERENCE = re.compile(r"&#[0-9]{100,};?")
+_OVERLONG_REFERENCE = re.compile(r"&#[0-9]{100,};?")
 # HTML's rule for attribute values: a reference needs its semicolon, else the
 # "&copy" of "?a=1&copy=2" would turn into a sign.
 _URL_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 
-def fold_space(text: str) -> str:
+def collapse_whitespace(text: str) -> str:
     """One space for every run of white space, none at the ends."""
     return " ".join(text.split())
 
 
-def title_text(raw: str) -> str:
+def unescape_title(raw: str) -> str:
     """A title as people read it: entities undone, white space folded."""
-    return fold_space(_unescaped(raw) if "&" in raw else raw)
+    return collapse_whitespace(_unescape_references(raw) if "&" in raw else raw)
 
 
-def excerpt_text(raw: str) -> str:
+def unescape_excerpt(raw: str) -> str:
     """An excerpt as people read it: tags removed, entities undone, white space folded."""
-    return title_text(_without_tags(raw) if "<" in raw else raw)
+    return unescape_title(_strip_tags(raw) if "<" in raw else raw)
 
 
-def _unescaped(raw: str) -> str:
-    return html.unescape(_ENDLESS_REFERENCE.sub("\ufffd", raw))
+def _unescape_references(raw: str) -> str:
+    return html.unescape(_OVERLONG_REFERENCE.sub("\ufffd", raw))
 
 
-def _without_tags(raw: str) -> str:
+def _strip_tags(raw: str) -> str:
     """A text with a space in the place of each tag and comment, in linear time.
 
     A pattern for comments would look for the end of each one that has none through all the rest.
@@ -54,24 +54,24 @@ def _without_tags(raw: str) -> str:
     return " ".join(parts)
 
 
-def url_text(raw: str) -> str:
+def unescape_url(raw: str) -> str:
     """A URL without HTML's escaping (`&#038;` is `&`) and without surrounding space."""
     raw = raw.strip()
     return _URL_ENTITY.sub(lambda m: html.unescape(m[0]), raw) if "&" in raw else raw
 
 
 def escape_title(text: str) -> str:
-    """The raw title that `title_text` reads as `text`."""
-    return text if title_text(text) == text else text.replace("&", "&amp;")
+    """The raw title that `unescape_title` reads as `text`."""
+    return text if unescape_title(text) == text else text.replace("&", "&amp;")
 
 
 def escape_excerpt(text: str) -> str:
-    """The raw excerpt that `excerpt_text` reads as `text`."""
-    if excerpt_text(text) == text:
+    """The raw excerpt that `unescape_excerpt` reads as `text`."""
+    if unescape_excerpt(text) == text:
         return text
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def escape_url(text: str) -> str:
-    """The raw URL that `url_text` reads as `text`."""
-    return text if url_text(text) == text else text.replace("&", "&amp;")
+    """The raw URL that `unescape_url` reads as `text`."""
+    return text if unescape_url(text) == text else text.replace("&", "&amp;")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from .text import url_text
+from .text import unescape_url
 
 MAX_URL_LENGTH = 8_192
 
@@ -37,15 +37,15 @@ def canonical_url(url: str) -> str:
     A string that is no web URL, or longer than MAX_URL_LENGTH, comes back trimmed, so that it
     equals only itself.
     """
-    return _kept_canonical_url(url) if len(url) <= _MAX_KEPT else _canonical_url(url)
+    return _cached_canonical_url(url) if len(url) <= _MAX_CACHED_LENGTH else _canonical_url(url)
 
 
-_MAX_KEPT = 500
+_MAX_CACHED_LENGTH = 500
 """Up to which length URLs are kept with their canonical spelling: clients, too, choose URLs."""
 
 
 def _canonical_url(url: str) -> str:
-    url = url_text(url)
+    url = unescape_url(url)
     if len(url) > MAX_URL_LENGTH:
         return url
     try:
@@ -62,7 +62,7 @@ def _canonical_url(url: str) -> str:
     return f"{parts.scheme}://{host}{parts.path or '/'}{'?' + query if query else ''}"
 
 
-_kept_canonical_url = lru_cache(maxsize=32_768)(_canonical_url)
+_cached_canonical_url = lru_cache(maxsize=32_768)(_canonical_url)
 
 
 def _is_tracking(parameter: str) -> bool:

@@ -14,7 +14,7 @@ from rich.markup import escape as escape_markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from store import Severity
-from store.characters import escape_unseen, escape_unseen_in_json
+from store.characters import escape_invisible, escape_invisible_in_json
 from store.model import Diagnostic
 
 out = Console(highlight=False, soft_wrap=True)
@@ -26,7 +26,7 @@ _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO
 
 def escape(text: str) -> str:
     """A text as it is shown in the console's markup, with nothing that a terminal would obey."""
-    return escape_markup(escape_unseen(text))
+    return escape_markup(escape_invisible(text))
 
 
 def print_error(message: str) -> None:
@@ -47,7 +47,7 @@ def print_json(value: Any) -> None:
     """JSON on standard output: indented and coloured on a terminal, one line in a pipe."""
     if out.is_terminal:
         text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-        out.print(JSONHighlighter()(escape_unseen_in_json(text)))
+        out.print(JSONHighlighter()(escape_invisible_in_json(text)))
     else:
         sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
         sys.stdout.flush()

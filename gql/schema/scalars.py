@@ -9,7 +9,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
-from store import is_web_url, url_text
+from store import is_web_url, unescape_url
 
 Url = NewType("Url", str)
 
@@ -34,8 +34,8 @@ def parse_date_time(value: Any) -> datetime:
 
 def parse_url(value: Any) -> Url:
     """An absolute http or https URL."""
-    if isinstance(value, str) and is_web_url(url_text(value)):
-        return Url(url_text(value))
+    if isinstance(value, str) and is_web_url(unescape_url(value)):
+        return Url(unescape_url(value))
     raise GraphQLError(f"URL cannot represent {value!r}; write an absolute http or https URL.")
 
 

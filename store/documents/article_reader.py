@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from store.characters import escape_unseen
+from store.characters import escape_invisible
 from store.model import Article, Image, Linked, ProviderMention, Related
 from store.names import article_slug, domain_key, topic_slug
-from store.text import excerpt_text, title_text
+from store.text import unescape_excerpt, unescape_title
 from store.urls import canonical_url
 
 from .diagnostics import Code
@@ -36,14 +36,14 @@ def read_document(path: str, data: bytes, limits: Limits) -> Reading:
     if front_matter is None:
         return notes.reading()
     fields = Fields(front_matter.root, notes)
-    title = fields.require_text("title", title_text, Code.MISSING_TITLE)
+    title = fields.require_text("title", unescape_title, Code.MISSING_TITLE)
     published = fields.require("publishedDateTime", as_moment, Code.MISSING_DATE)
     provider = _required_provider(fields)
     secured = _secured(fields)
     if title is None or published is None or provider is None or secured is None:
         return notes.reading()
     slug = article_slug(PurePosixPath(path).stem, title, published)
-    if escape_unseen(slug) != slug:
+    if escape_invisible(slug) != slug:
         notes.error(
             Code.BAD_TEXT,
             f"The file's name, {shown(slug)}, has characters that cannot be seen.",
@@ -63,7 +63,7 @@ def read_document(path: str, data: bytes, limits: Limits) -> Reading:
         original_url=urls["originalUrl"],
         amp_web_url=urls["ampWebUrl"],
         cdn_amp_web_url=urls["cdnAmpWebUrl"],
-        excerpt=fields.text("excerpt", excerpt_text),
+        excerpt=fields.text("excerpt", unescape_excerpt),
         content=_content(fields, front_matter),
         category=fields.name("category"),
         # Interned, so that a default that is written is the default when the article is encoded.
@@ -162,7 +162,7 @@ def _required_provider(fields: Fields) -> ProviderMention | None:
 
 def _provider(fields: Fields, domain: str) -> ProviderMention:
     """What a mapping says of a provider."""
-    name = fields.name("name", title_text)
+    name = fields.name("name", unescape_title)
     if name is None:
         fields.notes.warning(
             Code.MISSING_PROVIDER,
@@ -193,7 +193,7 @@ def _image(fields: Fields) -> Image | None:
         url=url,
         width=fields.read("width", _as_size),
         height=fields.read("height", _as_size),
-        title=fields.text("title", title_text),
+        title=fields.text("title", unescape_title),
         attribution=fields.text("attribution"),
         is_cached=fields.read("isCached", as_flag) or False,
         metadata=fields.metadata(),
@@ -201,7 +201,7 @@ def _image(fields: Fields) -> Image | None:
 
 
 def _related(fields: Fields) -> Related | None:
-    title = fields.text("title", title_text)
+    title = fields.text("title", unescape_title)
     if title is None:
         fields.notes.warning(
             Code.MISSING_TITLE,
@@ -224,7 +224,7 @@ def _related(fields: Fields) -> Related | None:
         original_url=links.original_url,
         amp_web_url=links.amp_web_url,
         cdn_amp_web_url=links.cdn_amp_web_url,
-        excerpt=fields.text("excerpt", excerpt_text),
+        excerpt=fields.text("excerpt", unescape_excerpt),
         type=fields.text("type"),
         published_date_time=fields.read("publishedDateTime", as_moment),
         quality=fields.read("quality", as_integer),

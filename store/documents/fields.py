@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from store.characters import clean_name
 from store.model import Metadata
-from store.text import fold_space, url_text
+from store.text import collapse_whitespace, unescape_url
 from store.urls import is_web_url
 
 from .diagnostics import Code
@@ -123,7 +123,7 @@ def _moment(text: str) -> datetime:
 
 def as_url(node: Node) -> str:
     """A web address, without HTML's escaping. Raises: UnusableError."""
-    url = url_text(as_scalar(node).text)
+    url = unescape_url(as_scalar(node).text)
     if is_web_url(url):
         return url
     raise UnusableError(
@@ -244,7 +244,7 @@ class Fields:
         unusable = []
         for node, name in self._items(key):
             try:
-                text = self._text(name, node, fold_space)
+                text = self._text(name, node, collapse_whitespace)
             except UnusableError as e:
                 self._warn(name, e, node.line)
                 unusable.append(json_value(node))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
-from store.characters import clean_text, clean_yaml, first_bad
+from store.characters import clean_text, clean_yaml, find_invalid
 
 from .diagnostics import Code
 from .yaml_tree import Mapping, Node, Scalar, Sequence
@@ -124,7 +124,7 @@ def parse(parts: Parts, limits: Limits) -> Tree:
     """
     problems: list[Problem] = []
     text = parts.yaml
-    bad = first_bad(text)
+    bad = find_invalid(text)
     if bad is not None:
         problems.append(_bad_text(parts.yaml_line + text.count("\n", 0, bad) + 1))
         text = clean_yaml(text)

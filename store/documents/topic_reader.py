@@ -10,7 +10,7 @@ import msgspec
 from store.model import Diagnostic, TopicDefinition
 from store.names import topic_slug
 from store.querying.terms import topic_aliases
-from store.text import title_text
+from store.text import unescape_title
 
 from .diagnostics import Code, error, warning
 from .fields import Fields
@@ -43,7 +43,7 @@ def read_topic(path: str, data: bytes, limits: Limits) -> Reading:
         return notes.reading()
     fields = Fields(front_matter.root, notes)
     written = fields.text("slug") or Fields(front_matter.root, Notes(path)).text("_id")
-    name = fields.name("name", title_text)
+    name = fields.name("name", unescape_title)
     if name is None and written is None:
         notes.error(Code.MISSING_TITLE, "The topic has no name.", 1, "Add a line `name: …`.")
         return notes.reading()
@@ -52,8 +52,8 @@ def read_topic(path: str, data: bytes, limits: Limits) -> Reading:
         notes.warning(Code.MISSING_TITLE, message, 1, "Add a line `name: …`.")
     topic = TopicDefinition(
         slug=topic_slug(written or name or ""),
-        name=name or title_text(written or ""),
-        parent=fields.text("parent", title_text),
+        name=name or unescape_title(written or ""),
+        parent=fields.text("parent", unescape_title),
         keywords=tuple(dict.fromkeys(text for text, _ in fields.texts("keywords"))),
         metadata=fields.metadata(),
     )

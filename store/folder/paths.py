@@ -7,7 +7,7 @@ import re
 import stat
 from pathlib import Path
 
-from store.characters import escape_unseen
+from store.characters import escape_invisible
 from store.documents.topic_reader import FOLDER
 
 from .scanner import ENDINGS, Scanner
@@ -29,7 +29,7 @@ def path_problem(path: str, scanner: Scanner) -> str | None:
         "is too long": len(path) > MAX_PATH_LENGTH
         or any(len(_bytes(name)) > _MAX_NAME_BYTES for name in names),
         "has characters that file names should not have": _UNWANTED.search(path) is not None
-        or escape_unseen(path) != path,
+        or escape_invisible(path) != path,
         "has parts that are empty, or that begin or end with a space or a dot": any(
             not name or name != name.strip(" .") for name in names
         ),

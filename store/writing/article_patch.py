@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from store.characters import escape_unseen
+from store.characters import escape_invisible
 from store.documents.article_reader import read_document
 from store.documents.diagnostics import Code, field_of
 from store.documents.frontmatter import Limits
@@ -89,7 +89,7 @@ def changed_document(
 
 def bad_slug(slug: str) -> str | None:
     """What is wrong with a slug, as a sentence; None where a file of this name has it."""
-    is_name = not _NOT_IN_SLUG.search(slug) and slug == slug.strip(" .") == escape_unseen(slug)
+    is_name = not _NOT_IN_SLUG.search(slug) and slug == slug.strip(" .") == escape_invisible(slug)
     if is_jekyll_named(slug) and is_name:
         return None
     return "A slug is a date and a title, like 2020-06-11-title, and can be a file's name."

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from gql.cli import output
 from gql.cli.main import app
-from store.characters import escape_unseen, escape_unseen_in_json
+from store.characters import escape_invisible, escape_invisible_in_json
 from store.documents.article_reader import read_document
 from store.documents.diagnostics import Code
 from store.documents.frontmatter import Limits
@@ -30,18 +30,18 @@ DOCUMENT = (
 @given(TEXTS)
 def test_escaped_text_is_one_line_that_can_be_printed(text):
     """No control is left, bidirectional ones neither; what can be seen stays as it is."""
-    escaped = escape_unseen(text)
+    escaped = escape_invisible(text)
     assert not set(escaped) & set(BIDI + CONTROLS)
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in escaped)
-    assert escape_unseen(escaped) == escaped
-    assert escape_unseen("Tide: 潮 مد é 👩‍👩‍👧") == "Tide: 潮 مد é 👩‍👩‍👧"
+    assert escape_invisible(escaped) == escaped
+    assert escape_invisible("Tide: 潮 مد é 👩‍👩‍👧") == "Tide: 潮 مد é 👩‍👩‍👧"
     escaped.encode()
 
 
 @given(st.dictionaries(TEXTS.map(lambda t: t.encode("utf-8", "ignore").decode()), st.integers()))
 def test_escaped_json_has_the_same_value(value):
     """Only its spelling differs."""
-    text = escape_unseen_in_json(json.dumps(value, ensure_ascii=False, indent=2))
+    text = escape_invisible_in_json(json.dumps(value, ensure_ascii=False, indent=2))
     assert json.loads(text) == value
     assert not set(text) & set(BIDI + CONTROLS) - set("\n")
 

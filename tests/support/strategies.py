@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from store.characters import clean_name
 from store.model import Article, Image, ProviderMention, Related, TopicDefinition
 from store.names import article_slug, domain_key, topic_slug
-from store.text import excerpt_text, fold_space, title_text
+from store.text import collapse_whitespace, unescape_excerpt, unescape_title
 from store.urls import is_web_url
 
 _CHARACTERS = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff")
@@ -42,10 +42,10 @@ _NASTY = st.sampled_from(
 LINES = st.text(_CHARACTERS, max_size=40) | st.lists(_NASTY, max_size=3).map(" ".join)
 TEXTS = LINES | st.lists(LINES, max_size=4).map("\n".join) | st.text("ab \n\r\t:-#'\"", max_size=20)
 
-_WORDS = LINES.map(fold_space).filter(bool).map(clean_name)
-_TITLES = LINES.map(title_text).filter(bool)
+_WORDS = LINES.map(collapse_whitespace).filter(bool).map(clean_name)
+_TITLES = LINES.map(unescape_title).filter(bool)
 _NAMES = _TITLES.map(clean_name)
-_EXCERPTS = TEXTS.map(excerpt_text).filter(bool)
+_EXCERPTS = TEXTS.map(unescape_excerpt).filter(bool)
 _VERBATIM = TEXTS.filter(bool)
 
 INTEGERS = st.integers(-(2**31), 2**31 - 1)

@@ -11,7 +11,7 @@ import msgspec
 
 from store import is_web_url
 from store.model import Article, Topic
-from store.text import fold_space
+from store.text import collapse_whitespace
 
 # Names of this space are article ids; a UUID is an id in feeds that hangs on no host or address.
 _IDS = uuid.UUID("6f0d1f3c-54f5-4c4e-9a0c-2f2f1b8f3c57")
@@ -69,7 +69,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 
 def plain(text: str) -> str:
     """A text without the characters that XML forbids, in one line."""
-    return fold_space(_NOT_IN_XML.sub("", text))
+    return collapse_whitespace(_NOT_IN_XML.sub("", text))
 
 
 def entry(article: Article, topics: Iterable[Topic] = ()) -> Entry:

@@ -20,7 +20,7 @@ from store.documents.fields import MAX_ITEMS
 from store.documents.frontmatter import Limits
 from store.documents.reading import Reading
 from store.model import Diagnostic
-from store.text import excerpt_text
+from store.text import unescape_excerpt
 from store.writing.import_batch import MAX_REFUSALS
 from tests.support.hostile_documents import HEAD, KINDS, document, drawn, filled, plain
 
@@ -211,4 +211,4 @@ def test_list_entries_beyond_the_first_stay_in_the_metadata():
 )
 def test_markup_that_is_odd_is_read_as_before(raw, text):
     """Comments end at their first end, tags are not made of what is left of others."""
-    assert excerpt_text(raw) == text
+    assert unescape_excerpt(raw) == text
