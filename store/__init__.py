@@ -4,9 +4,9 @@ from . import model
 from .documents.frontmatter import Limits as ReadingLimits
 from .documents.serializer import export_folder
 from .engines.memory import MemoryRepository
-from .engines.tinydb.backup import back_up, backup_text, restore
+from .engines.tinydb.recovery.backup import back_up, backup_text, restore
+from .engines.tinydb.recovery.salvage import Salvaged, accept_loss
 from .engines.tinydb.repository import TinyDBRepository
-from .engines.tinydb.salvage import Salvaged, accept_loss
 from .errors import (
     ConflictError,
     CursorError,

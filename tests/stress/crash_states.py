@@ -41,7 +41,7 @@ from store import (
     Visibility,
     Window,
 )
-from store.engines.tinydb import files
+from store.engines.tinydb.files import store_files
 from tests.store.engines.tinydb.test_write_ahead_log import KEYS, contents, under_key
 from tests.stress.crash_disk import Disk, Recording, Write, recording
 from tests.support.graph_client import Graph
@@ -345,7 +345,7 @@ def explore(
     explorer = Explorer(seed, place)
     with (
         asyncio.Runner() as runner,
-        mock.patch.object(files, "LARGE_BATCH", _LARGE_BATCH),
+        mock.patch.object(store_files, "LARGE_BATCH", _LARGE_BATCH),
     ):
         while (left := states - explorer.seen["states"]) > 0:
             runner.run(explorer.one_life(left))

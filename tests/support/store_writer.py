@@ -41,8 +41,8 @@ from pathlib import Path
 from typing import Any
 
 from store import Batch, ConflictError, TinyDBRepository
-from store.engines.tinydb import files
-from store.engines.tinydb.checkpoint_writer import LOG_BYTES
+from store.engines.tinydb.files import store_files
+from store.engines.tinydb.files.checkpoint_writer import LOG_BYTES
 from store.filesystem.file_lock import locked
 from store.folder.transaction import folder_turn
 from store.model import Article
@@ -222,7 +222,7 @@ def main() -> None:
     match sys.argv[1:]:
         case ["crash" | "stop" as how, path, *whole]:
             if whole:
-                files.LARGE_BATCH = 1
+                store_files.LARGE_BATCH = 1
             (_crash if how == "crash" else _stop)(path)
         case ["hold", path]:
             with locked(Path(path)):

@@ -165,7 +165,7 @@ def fail(*_: object, **__: object) -> None:
 
 def write_whole(patch: pytest.MonkeyPatch) -> None:
     """Have every write go into the store's file, as large ones do."""
-    patch.setattr("store.engines.tinydb.files.LARGE_BATCH", 0)
+    patch.setattr("store.engines.tinydb.files.store_files.LARGE_BATCH", 0)
     patch.setattr("store.engines.tinydb.repository.FEW", -1)
 
 

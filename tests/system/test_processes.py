@@ -20,8 +20,8 @@ import pytest
 from gql.access import KeyFile
 from gql.identity.viewer import Scope
 from store import Batch, StoreBusyError, StoreUnavailableError, TinyDBRepository
-from store.engines.tinydb import follower, locks
-from store.engines.tinydb.owner_file import OwnerFile
+from store.engines.tinydb.files import follower, locks
+from store.engines.tinydb.files.owner_file import OwnerFile
 from store.filesystem.file_lock import lock_file, locked, without_locks
 from tests.store.engines.tinydb.test_storage import held, put
 from tests.stress.two_servers import (

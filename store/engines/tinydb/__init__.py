@@ -1,1 +1,5 @@
-"""The embedded engine: a TinyDB file with a write-ahead log beside it."""
+"""The default engine: a TinyDB file and a write-ahead log, served from an indexed snapshot.
+
+`repository` and the modules beside it run on the event loop. `files` blocks, and runs in threads.
+`recovery` is for operators: backups, and what can be saved of a damaged store.
+"""

@@ -11,8 +11,8 @@ from functools import partial
 from store.concurrency.worker_thread import Lane
 from store.errors import StoreError
 
-from .checkpoint_writer import CheckpointWriter
-from .position import Known, let_go
+from .files.checkpoint_writer import CheckpointWriter
+from .files.position import Known, let_go
 
 BUSY_RETRY_S = 1.0
 """How long to leave the log to another process that is taking it in."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from store.errors import StoreError
 from store.repository import Batch
 
-from .state import Result
+from .files.state import Result
 
 WAKE = 2
 """How many writers hear of what became of their batches before others have their turn."""

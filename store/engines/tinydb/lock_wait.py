@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from store.concurrency.worker_thread import Lane
 
-from .files import StoreFiles
-from .locks import WriteLock
+from .files.locks import WriteLock
+from .files.store_files import StoreFiles
 
 _LOOK_S = 0.1
 """How often a writer that waits looks whether the store was closed."""

@@ -30,13 +30,13 @@ from store.repository import Batch, SourceFile
 
 from .background_checkpoints import BackgroundCheckpoints
 from .batch_queue import BatchQueue, Request
-from .checkpoint_writer import LOG_BYTES
-from .files import StoreFiles
+from .files.checkpoint_writer import LOG_BYTES
+from .files.locks import WriteLock
+from .files.position import Known, let_go
+from .files.state import Result, written
+from .files.store_files import StoreFiles
+from .files.write_transaction import Turn
 from .lock_wait import LockWait
-from .locks import WriteLock
-from .position import Known, let_go
-from .state import Result, written
-from .write_turn import Turn
 
 LOOK_EVERY_S = 1.0
 """How often to look at the files themselves: no writer tells of a restored backup."""

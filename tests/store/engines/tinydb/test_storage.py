@@ -33,7 +33,7 @@ from store import (
     TinyDBRepository,
     accept_loss,
 )
-from store.engines.tinydb.storage import decoded_tables, read_tables
+from store.engines.tinydb.files.storage import decoded_tables, read_tables
 from store.filesystem.file_lock import locked
 from store.model import Article, TopicDefinition
 from tests.support import store_strategies as some

@@ -25,10 +25,10 @@ from store import (
     StoreUnavailableError,
     TinyDBRepository,
 )
-from store.engines.tinydb import files
 from store.engines.tinydb import repository as tinydb_repository
-from store.engines.tinydb.files import LARGE_BATCH
-from store.engines.tinydb.storage import read_tables
+from store.engines.tinydb.files import store_files
+from store.engines.tinydb.files.storage import read_tables
+from store.engines.tinydb.files.store_files import LARGE_BATCH
 from store.filesystem.file_lock import lock_file
 from tests.store.engines.tinydb.test_storage import held, put
 from tests.support import store_strategies as some
@@ -187,8 +187,8 @@ def test_large_batch_goes_into_the_file(path, log):
 def test_batch_that_is_large_beside_a_small_store_only_goes_into_the_log(path, log, monkeypatch):
     """What is little beside the store does not have its file written, nor read by all others."""
     put(path, *(an_article(f"n{number}") for number in range(20)))
-    monkeypatch.setattr(files, "LARGE_BATCH", 3)
-    monkeypatch.setattr(files, "LARGE_SHARE", 4)
+    monkeypatch.setattr(store_files, "LARGE_BATCH", 3)
+    monkeypatch.setattr(store_files, "LARGE_SHARE", 4)
     monkeypatch.setattr(tinydb_repository, "FEW", 0)
     file = path.read_bytes()
 

@@ -6,16 +6,15 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from store.engines.tinydb.files.checkpoint import Checkpoint
+from store.engines.tinydb.files.locks import StoreLocks
+from store.engines.tinydb.files.position import Known
+from store.engines.tinydb.files.replacement import NextFile, replace_file_and_log
+from store.engines.tinydb.files.state import State
+from store.engines.tinydb.files.storage import FORMAT, Meta, StoreText
+from store.engines.tinydb.files.write_ahead_log import DamagedLineError, Log, Record, log_file
 from store.filesystem.atomic_file import discarded_on_error, keep_aside, unavailable, write_aside
 from store.filesystem.file_lock import waited
-
-from .checkpoint import Checkpoint
-from .locks import StoreLocks
-from .position import Known
-from .replacement import NextFile, replace_file_and_log
-from .state import State
-from .storage import FORMAT, Meta, StoreText
-from .write_ahead_log import DamagedLineError, Log, Record, log_file
 
 
 def overwrite_store(

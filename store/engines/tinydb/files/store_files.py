@@ -26,7 +26,7 @@ from .position import Known
 from .reader import StoreReader
 from .state import State
 from .write_ahead_log import line_of
-from .write_turn import Turn
+from .write_transaction import Turn
 
 LARGE_BATCH = 1_000
 LARGE_SHARE = 32

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from store.engines.changes import HISTORY_LIMIT
+from store.engines.tinydb.files.checkpoint import Checkpoint
+from store.engines.tinydb.files.locks import StoreLocks
+from store.engines.tinydb.files.reader import StoreReader
+from store.engines.tinydb.files.state import State
+from store.engines.tinydb.files.storage import REMEDY, StoreText
+from store.engines.tinydb.files.write_ahead_log import log_file
 from store.errors import StoreCorruptError, StoreUnavailableError, TargetExistsError
 from store.filesystem.atomic_file import put_in_place, unavailable, write_aside
 from store.filesystem.file_lock import WAIT_S, lock_file
 
-from .checkpoint import Checkpoint
-from .locks import StoreLocks
 from .overwrite import overwrite_store
-from .reader import StoreReader
-from .state import State
-from .storage import REMEDY, StoreText
-from .write_ahead_log import log_file
 
 
 def backup_text(path: Path) -> Iterable[bytes]:

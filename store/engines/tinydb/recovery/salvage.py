@@ -17,18 +17,32 @@ import msgspec
 from store.engines.change_history import ChangeHistory
 from store.engines.changes import HISTORY_LIMIT
 from store.engines.indexed.snapshot import IndexedSnapshot
+from store.engines.tinydb.files.checkpoint import DECODERS
+from store.engines.tinydb.files.locks import StoreLocks
+from store.engines.tinydb.files.reader import StoreReader
+from store.engines.tinydb.files.state import State
+from store.engines.tinydb.files.storage import (
+    REMEDY,
+    Meta,
+    Tables,
+    decoded_tables,
+    opened_file,
+    read_meta,
+)
+from store.engines.tinydb.files.write_ahead_log import (
+    Header,
+    Record,
+    TakenIn,
+    entry_in,
+    header_in,
+    log_file,
+)
 from store.errors import StoreCorruptError
 from store.filesystem.file_lock import WAIT_S
 from store.model import Article
 from store.querying.cursors import Cursors
 
-from .checkpoint import DECODERS
-from .locks import StoreLocks
 from .overwrite import overwrite_store
-from .reader import StoreReader
-from .state import State
-from .storage import REMEDY, Meta, Tables, decoded_tables, opened_file, read_meta
-from .write_ahead_log import Header, Record, TakenIn, entry_in, header_in, log_file
 
 _is_table = re.compile(rb'"([a-z]+)": \{').fullmatch
 _is_document = re.compile(rb'"(\d+)": (.*?),?').fullmatch
