@@ -18,6 +18,7 @@ from graphql import (
     get_named_type,
 )
 
+from gql.adapters.strawberry import graphql_schema
 from gql.schema.context import PageSizes
 
 from .codegen.connection import ConnectionBody
@@ -45,7 +46,7 @@ class Compiler:
 
     def __init__(self, schema: strawberry.Schema, sizes: PageSizes, rows: RowCache) -> None:
         self.schema = schema
-        self.graphql = schema._schema
+        self.graphql = graphql_schema(schema)
         self.sizes = sizes
         self.rows = rows
         self._coercers = InputCoercers(schema)

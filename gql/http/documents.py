@@ -13,11 +13,7 @@ from graphql import (
     GraphQLError,
     GraphQLInputObjectType,
     GraphQLNonNull,
-    GraphQLObjectType,
-    GraphQLResolveInfo,
     GraphQLSchema,
-    GraphQLType,
-    Node,
     NonNullTypeNode,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
@@ -28,8 +24,9 @@ from graphql import (
     specified_rules,
     validate,
 )
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
+from gql.adapters.graphql_core import drop_tokens, is_aborted_parsing, is_nesting_error
+from gql.adapters.strawberry import MaybeNullValidationRule
 from gql.errors import (
     OPERATION_UNRESOLVED,
     PARSE_FAILED,
@@ -159,29 +156,6 @@ class Document:
         return {"message": message, "extensions": {"code": OPERATION_UNRESOLVED}}
 
 
-def declare_one_of(schema: GraphQLSchema) -> None:
-    """Tell graphql-core, and with it those who ask for the schema, which inputs are @oneOf.
-
-    Strawberry keeps that to itself, and its own rule for them fails where a variable is used in a
-    fragment of a document with several operations. Its resolver of `isOneOf` fails for types in a
-    list or non-null, and for those that introspection itself brings.
-    """
-    for type in schema.type_map.values():
-        if isinstance(type, GraphQLInputObjectType):
-            type.is_one_of = type.extensions["strawberry-definition"].is_one_of
-    introspected = schema.type_map["__Type"]
-    assert isinstance(introspected, GraphQLObjectType)  # noqa: S101  # as the specification says
-    introspected.fields["isOneOf"].resolve = _is_one_of
-
-
-def _is_one_of(type: GraphQLType, _info: GraphQLResolveInfo[Any]) -> bool | None:
-    """Whether an input object is @oneOf; null for every other kind of type.
-
-    https://spec.graphql.org/draft/#sec-The-__Type-Type
-    """
-    return type.is_one_of if isinstance(type, GraphQLInputObjectType) else None
-
-
 def prepare_document(schema: GraphQLSchema, text: str, limits: Limits) -> Document:
     """Parse, measure and validate a text, each step only where the one before found no fault."""
     try:
@@ -220,44 +194,19 @@ def parse_document(text: str, limits: Limits) -> DocumentNode:
         return parse(_Source(text), max_lexical_tokens=limits.tokens, max_comments=limits.tokens)
     except GraphQLError as error:
         # The parser stops at its limits and says so in words only.
-        if error.message.endswith("nested too deeply. Parsing aborted."):
+        if is_nesting_error(error):
             raise GraphQLError(
                 "The document is nested too deeply.",
                 source=error.source,
                 positions=error.positions,
                 extensions={"code": "QUERY_TOO_DEEP"},
             ) from None
-        if not error.message.endswith("Parsing aborted."):
+        if not is_aborted_parsing(error):
             raise
         raise GraphQLError(
             f"The document has more than {limits.tokens} tokens; that many are allowed.",
             extensions={"code": "TOO_MANY_TOKENS", "limit": limits.tokens},
         ) from None
-
-
-def drop_tokens(ast: DocumentNode) -> int:
-    """Take a tree's tokens from it, a quarter of its size; errors tell places without them.
-
-    Returns how many nodes it has.
-    """
-    fields: dict[type[Node], tuple[str, ...]] = {}
-    pending: list[Node] = [ast]
-    count = 0
-    while pending:
-        node = pending.pop()
-        count += 1
-        if node.loc is not None:
-            del node.loc.start_token, node.loc.end_token
-        kind = type(node)
-        if kind not in fields:
-            fields[kind] = tuple(name for name in node.keys if name != "loc")
-        for name in fields[kind]:
-            value = getattr(node, name)
-            if isinstance(value, Node):
-                pending.append(value)
-            elif type(value) is tuple:
-                pending.extend(value)
-    return count
 
 
 def validate_document(

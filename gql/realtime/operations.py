@@ -18,8 +18,8 @@ from graphql import (
     create_source_event_stream,
     execute_subscription_event,
 )
-from strawberry.execution import optimized_is_awaitable
 
+from gql.adapters.strawberry import graphql_schema, is_awaitable
 from gql.errors import BAD_USER_INPUT, RequestError, field_errors, request_error
 from gql.http import CostLimit, Execute, GraphQLRequest, Result
 from gql.http.documents import tree_bytes
@@ -159,13 +159,13 @@ class Operations:
         document = reference.prepare(request.query)
         assert document.ast is not None  # noqa: S101  # it has no errors
         executor: Any = SlicedExecutor.build(
-            reference.schema._schema,
+            graphql_schema(reference.schema),
             document.ast,
             context_value=context,
             raw_variable_values=request.variables,
             operation_name=request.operation_name,
             max_coercion_errors=reference.limits.errors,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # typed as bool
+            is_awaitable=is_awaitable,
         )
         return executor  # type: ignore[no-any-return]  # of the class that builds it, or errors
 

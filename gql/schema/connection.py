@@ -12,6 +12,7 @@ import strawberry
 from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
 from strawberry import UNSET
 
+from gql.adapters.strawberry import resolve_info
 from store import Page, Window, WindowError
 
 from .context import Info, PageSizes
@@ -148,15 +149,15 @@ def selects(info: Info, field_name: str) -> bool:
     Looked up once for each place of the document, however many objects there are.
     """
     remembered = info.context.selected
-    key = field_name, *map(id, info._raw_info.field_nodes)
+    key = field_name, *map(id, resolve_info(info).field_nodes)
     if key not in remembered:
         remembered[key] = _selects(info, field_name)
     return remembered[key]
 
 
 def _selects(info: Info, field_name: str) -> bool:
-    fragments = info._raw_info.fragments
-    pending = [node.selection_set for node in info._raw_info.field_nodes]
+    raw = resolve_info(info)
+    pending = [node.selection_set for node in raw.field_nodes]
     while pending:
         selection_set = pending.pop()
         for node in selection_set.selections if selection_set else ():
@@ -164,7 +165,7 @@ def _selects(info: Info, field_name: str) -> bool:
                 if node.name.value == field_name:
                     return True
             elif isinstance(node, FragmentSpreadNode):
-                pending.append(fragments[node.name.value].selection_set)
+                pending.append(raw.fragments[node.name.value].selection_set)
             elif isinstance(node, InlineFragmentNode):
                 pending.append(node.selection_set)
     return False

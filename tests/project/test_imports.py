@@ -155,6 +155,56 @@ def test_library_at_an_edge_has_one_place(library, module):
     assert {name for name in found if not any(within(name, each) for each in places)} == set()
 
 
+DOCUMENTED = {
+    "graphql": [],
+    "strawberry": [
+        "strawberry.asgi",
+        "strawberry.dataloader",
+        "strawberry.extensions",
+        "strawberry.scalars",
+        "strawberry.schema.config",
+        "strawberry.types.scalar",
+    ],
+}
+"""The documented modules of libraries, besides what the library itself exports."""
+
+PRIVATE = ("_schema", "_raw_info", "schema_converter", "base_resolver", "strawberry-definition")
+"""Attributes and keys of Strawberry and graphql-core that are no public interface."""
+
+
+@pytest.mark.parametrize("library", DOCUMENTED)
+def test_undocumented_modules_of_libraries_are_imported_by_their_adapter(library):
+    """What may change in any release is used in one module, whose test says when it has changed."""
+    undocumented = {
+        module: source
+        for module, found in IMPORTS.items()
+        for source, _ in found
+        if within(source, library) and source != library
+        if not any(within(source, each) for each in DOCUMENTED[library])
+        if not within(module, "gql.adapters")
+    }
+    assert undocumented == {}
+
+
+def test_private_attributes_of_libraries_are_used_by_their_adapter():
+    """The same for attributes of objects that libraries give."""
+    used = {
+        module: name
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        for name in PRIVATE
+        if (isinstance(node, ast.Attribute) and node.attr == name and not is_own(node))
+        or (isinstance(node, ast.Constant) and node.value == name and "-" in name)
+        if not within(module, "gql.adapters")
+    }
+    assert used == {}
+
+
+def is_own(node: ast.Attribute) -> bool:
+    """Whether an attribute is one of the object itself, which may be named like a library's."""
+    return isinstance(node.value, ast.Name) and node.value.id == "self"
+
+
 def test_imports_run_in_no_circle():
     """Modules can be ordered so that each imports only those before it."""
     graph = {

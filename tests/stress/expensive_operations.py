@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
 
+from gql.adapters.strawberry import graphql_schema
 from gql.composition.executors import pipeline
 from gql.http import CostLimit, GraphQLRequest
 from gql.identity.viewer import PUBLIC
@@ -32,7 +33,7 @@ from tests.support.graph_client import SCHEMA
 
 BUDGET = 50_000
 PLAIN = "{ articles(first: 100) { nodes { id title url } } }"
-GRAPHQL = SCHEMA._schema
+GRAPHQL = graphql_schema(SCHEMA)
 FILTERS = [
     'filter: {title: {contains: "tide"}}',
     'filter: {not: {excerpt: {contains: "a"}}, heat: {gt: 0}}',

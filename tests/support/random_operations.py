@@ -29,13 +29,14 @@ from graphql import (
     type_from_ast,
 )
 
+from gql.adapters.strawberry import graphql_schema
 from tests.support import random_values as values
 from tests.support.graph_client import SCHEMA
 from tests.support.random_store import World
 
 MAX_DEPTH = 8
 
-GRAPHQL = SCHEMA._schema
+GRAPHQL = graphql_schema(SCHEMA)
 """The schema that the documents are written for."""
 
 _BOOLEAN: Any = specified_directives[0].args["if"].type

@@ -15,8 +15,8 @@ from graphql import (
     GraphQLOutputType,
     get_named_type,
 )
-from strawberry.types.field import StrawberryField
 
+from gql.adapters.strawberry import resolver_of, strawberry_field
 from gql.executor.planning.arguments import Arguments, VariableReader
 from gql.executor.planning.field_collection import Collector, Selected, UnsupportedError
 from gql.executor.planning.plan import ConnectionPlan, LinkPlan, ObjectPlan
@@ -38,12 +38,6 @@ _UNASKED: dict[Callable[..., Any], str] = {resolve_images: "images"}
 def itself(document: Any) -> tuple[Any]:
     """The only source of a field that is on the document's own object."""
     return (document,)
-
-
-def strawberry_field(definition: GraphQLField) -> StrawberryField:
-    """The Strawberry field that a field of the schema was made from."""
-    field: StrawberryField = definition.extensions["strawberry-definition"]
-    return field
 
 
 class Work(Protocol):
@@ -127,7 +121,7 @@ class ObjectBody:
     ) -> str:
         """Write the reading of a field; the expression of its value."""
         origin = strawberry_field(definition)
-        resolver: Any = origin.base_resolver.wrapped_func if origin.base_resolver else None
+        resolver = resolver_of(origin)
         link = link_of(resolver)
         if link is not None:
             return self.link(field, definition, link, sources)
@@ -210,8 +204,7 @@ class ObjectBody:
 
     def root_link(self, field: Selected, definition: GraphQLField) -> LinkPlan:
         """The plan of a field at the root, which has no document to be read off."""
-        resolver: Any = strawberry_field(definition).base_resolver
-        link = link_of(resolver.wrapped_func) if resolver else None
+        link = link_of(resolver_of(strawberry_field(definition)))
         if link is None:
             raise UnsupportedError(f"the field {field.name}")
         return self.link_plan(field, definition, link, None)

@@ -12,11 +12,21 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 import strawberry
-from graphql import GraphQLError, OperationDefinitionNode, is_required_argument
-from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
-from strawberry.types.arguments import convert_arguments
-from strawberry.types.field import StrawberryField
+from graphql import (
+    GraphQLError,
+    OperationDefinitionNode,
+    VariableValues,
+    get_argument_values,
+    get_variable_values,
+    is_required_argument,
+)
 
+from gql.adapters.strawberry import (
+    argument_name,
+    convert_arguments,
+    graphql_schema,
+    strawberry_field,
+)
 from store import QueryError
 from store.errors import forget_frames
 
@@ -126,7 +136,7 @@ class VariableReader:
         """The values as graphql-core coerces them. Raises: FallbackError: they do not fit."""
         if variables.coerced is None:
             definitions = self._operation.variable_definitions or ()
-            coerced = get_variable_values(self._schema._schema, definitions, variables.sent)
+            coerced = get_variable_values(graphql_schema(self._schema), definitions, variables.sent)
             if not isinstance(coerced, VariableValues):
                 for error in coerced:
                     forget_frames(error)
@@ -148,13 +158,8 @@ class VariableReader:
             values = get_argument_values(
                 selected.definition, selected.node, self.coerced(variables)
             )
-            field: StrawberryField = selected.definition.extensions["strawberry-definition"]
-            return convert_arguments(
-                values,
-                field.arguments,
-                scalar_registry=self._schema.schema_converter.scalar_registry,
-                config=self._schema.config,
-            )
+            field = strawberry_field(selected.definition)
+            return convert_arguments(self._schema, field, values)
         except GraphQLError as error:
             forget_frames(error)
             raise FallbackError(str(error)) from None
@@ -165,11 +170,11 @@ class VariableReader:
         """
         definition: Any = selected.definition
         given = {each.name.value: each.value for each in selected.node.arguments or ()}
-        field: StrawberryField = definition.extensions["strawberry-definition"]
+        field = strawberry_field(definition)
         reads = []
         try:
             for argument in field.arguments:
-                name = self._schema.config.name_converter.from_argument(argument)
+                name = argument_name(self._schema, argument)
                 declared = definition.args[name]
                 if name in given:
                     read = self.coercers.literal(given[name], declared.type)

@@ -12,24 +12,24 @@ from graphql import (
     ArgumentNode,
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
     GraphQLField,
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
     ValueNode,
     VariableNode,
+    VariableValues,
     Visitor,
     visit,
 )
-from graphql.execution.collect_fields import (
+
+from gql.adapters.graphql_core import (
     FieldDetailsList,
-    FragmentDetails,
     GroupedFieldSet,
-    collect_fields,
-    collect_subfields,
+    collect_child_fields,
+    collect_root_fields,
+    fragments_by_name,
 )
-from graphql.execution.values import VariableValues
 
 
 class UnsupportedError(Exception):
@@ -63,25 +63,21 @@ class Collector:
         self.schema = schema
         self.operation = operation
         self.variables = variables
-        self.fragments = {
-            node.name.value: FragmentDetails(node)
-            for node in document.definitions
-            if isinstance(node, FragmentDefinitionNode)
-        }
+        self.fragments = fragments_by_name(document)
 
     def root(self, type: GraphQLObjectType) -> list[Selected]:
         """The fields at the operation's root."""
-        collected = collect_fields(
-            self.schema, self.fragments, self.variables, type, self.operation
+        collected = collect_root_fields(
+            self.schema, self.fragments, self.variables, self.operation, type
         )
-        return _selected(type, collected.grouped_field_set)
+        return _selected(type, collected)
 
     def below(self, selected: Selected, type: GraphQLObjectType) -> list[Selected]:
         """The fields that a field asks of a value that is of this very type."""
-        collected = collect_subfields(
+        collected = collect_child_fields(
             self.schema, self.fragments, self.variables, self.operation, type, selected.details
         )
-        return _selected(type, collected.grouped_field_set)
+        return _selected(type, collected)
 
 
 def _selected(type: GraphQLObjectType, fields: GroupedFieldSet) -> list[Selected]:

@@ -27,7 +27,13 @@ from graphql import (
     type_from_ast,
     value_from_ast_untyped,
 )
-from strawberry.types.arguments import convert_argument
+
+from gql.adapters.strawberry import (
+    convert_enum_member,
+    graphql_schema,
+    input_definition,
+    python_field_names,
+)
 
 from .field_collection import names_in
 
@@ -72,9 +78,8 @@ class InputCoercers:
     """The coercing functions of one schema, made when first needed."""
 
     def __init__(self, schema: strawberry.Schema) -> None:
-        self.graphql = schema._schema
-        self._config = schema.config
-        self._registry = schema.schema_converter.scalar_registry
+        self.graphql = graphql_schema(schema)
+        self._schema = schema
         self._named: dict[str, Coerce] = {}
 
     def of(self, type: GraphQLInputType) -> Coerce:
@@ -103,13 +108,7 @@ class InputCoercers:
         return _scalar(type)
 
     def _enum(self, type: GraphQLEnumType) -> Coerce:
-        definition = type.extensions["strawberry-definition"]
-        members = {
-            name: convert_argument(
-                type.coerce_input_value(name), definition, self._registry, self._config
-            )
-            for name in type.values
-        }
+        members = {name: convert_enum_member(self._schema, type, name) for name in type.values}
 
         def coerce(value: Any) -> Any:
             try:
@@ -121,8 +120,7 @@ class InputCoercers:
 
     def python_names(self, type: GraphQLInputObjectType) -> dict[str, str]:
         """The names of an input object's fields in Python, by those in GraphQL."""
-        fields = type.extensions["strawberry-definition"].fields
-        return {self._config.name_converter.from_field(each): each.python_name for each in fields}
+        return python_field_names(self._schema, type)
 
     def literal(self, node: ValueNode, type: GraphQLInputType) -> Read:
         """How a value in a document is read, with the variables in it. Raises: UnusualError."""
@@ -172,7 +170,7 @@ class InputShape:
     __slots__ = ("_absent", "_is_one_of", "_origin", "names", "required")
 
     def __init__(self, coercers: InputCoercers, type: GraphQLInputObjectType) -> None:
-        definition = type.extensions["strawberry-definition"]
+        definition = input_definition(type)
         if definition.from_input is not None:
             raise UnusualError
         self.names = coercers.python_names(type)

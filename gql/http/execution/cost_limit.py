@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from gql.adapters.strawberry import graphql_schema
 from gql.errors import FormattedError
 from gql.http.limits.cost import Asked, CostSettings, most_that_passes
 from gql.http.protocol.json_encoding import encode
@@ -84,7 +85,7 @@ class CostLimit:
         document, operation = self.reference.find(request)
         if document.errors or document.ast is None or operation is None:
             return None
-        schema = self.reference.schema._schema
+        schema = graphql_schema(self.reference.schema)
         return Asked(schema, document.ast, operation, request.variables or {})
 
     def refusal(self, request: GraphQLRequest, cost: int) -> FormattedError:

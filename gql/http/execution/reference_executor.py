@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import strawberry
 from graphql import ExecutionResult, OperationDefinitionNode, OperationType, execute
-from strawberry.execution import optimized_is_awaitable
 
+from gql.adapters.strawberry import declare_one_of, graphql_schema, is_awaitable
 from gql.cache import ByteCache
 from gql.errors import RequestError, refusal
 from gql.gc_tuning import cycles_freed
-from gql.http.documents import Document, declare_one_of, document_bytes, prepare_document
+from gql.http.documents import Document, document_bytes, prepare_document
 from gql.http.limits.document_limits import Limits
 from gql.http.protocol.messages import GraphQLRequest, Result, failed
 
@@ -53,7 +53,7 @@ class Pipeline:
         if schema.extensions or schema.directives:
             raise TypeError("The schema has Strawberry extensions; this pipeline runs none.")
         self.schema = schema
-        declare_one_of(schema._schema)
+        declare_one_of(graphql_schema(schema))
         self.limits = limits or Limits()
         self.counts: Mapping[str, int] = {}
         self.documents: ByteCache[str, Document] = ByteCache(
@@ -133,7 +133,7 @@ class Pipeline:
         # Tokens, rules with their visitors, and errors with their frames are cycles. This frame
         # must not be one of those, so the collector looks from here.
         with cycles_freed():
-            return prepare_document(self.schema._schema, text, self.limits)
+            return prepare_document(graphql_schema(self.schema), text, self.limits)
 
     def _keep(self, text: str, document: Document) -> Document:
         if document.errors:
@@ -152,14 +152,14 @@ class Pipeline:
         """Execute one operation of a valid document."""
         assert document.ast is not None, "a document without errors has been parsed"  # noqa: S101
         executed = execute(
-            self.schema._schema,
+            graphql_schema(self.schema),
             document.ast,
             context_value=context,
             variable_values=request.variables,
             operation_name=operation.name.value if operation.name else None,
             max_coercion_errors=self.limits.errors,
             executor_class=SlicedExecutor,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # typed as bool
+            is_awaitable=is_awaitable,
             operation_extensions=request.extensions,
         )
         return await executed if inspect.isawaitable(executed) else executed

@@ -10,22 +10,22 @@ with those of the base class, and fails where they have come to differ.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any
 
-from graphql.execution.executor import collect_iterator_awaitables
-from graphql.pyutils import gather_with_cancel
-from graphql.type.definition import GraphQLResolveInfoHelpers
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-
+from gql.adapters.graphql_core import (
+    break_executor_cycle,
+    collect_iterator_awaitables,
+    gather_with_cancel,
+)
+from gql.adapters.strawberry import ExecutionContext
 from gql.scheduler import Job
 
-_execute_fields = StrawberryGraphQLCoreExecutionContext.execute_fields
+_execute_fields = ExecutionContext.execute_fields
 """The base class's: to look it up by `super()` for each object takes as long as the clock."""
 
 
-class SlicedExecutor(StrawberryGraphQLCoreExecutionContext):
+class SlicedExecutor(ExecutionContext):
     """Executes an operation in the time slices of its context's job.
 
     Attributes:
@@ -36,12 +36,7 @@ class SlicedExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        # The base class's hold it, and so all that was sent, until the garbage collector comes.
-        executor = weakref.proxy(self)
-        self.async_helpers = GraphQLResolveInfoHelpers(
-            gather=lambda values: executor.gather_async_work(values),  # noqa: PLW0108  # a method holds it
-            track=lambda values: executor.track_async_work(values),  # noqa: PLW0108
-        )
+        break_executor_cycle(self)
         self.use_context(self.context_value)
 
     def use_context(self, context: Any) -> None:

@@ -30,14 +30,18 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
+    SchemaMetaFieldDef,
     SelectionSetNode,
+    TypeMetaFieldDef,
+    TypeNameMetaFieldDef,
     ValidationContext,
     get_named_type,
     is_leaf_type,
     print_ast,
     validate,
 )
-from graphql.type.introspection import SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef
+
+from gql.adapters.graphql_core import is_aborted_validation, set_comparison_budget
 
 MAX_MERGED = 20_000
 """So many fields are looked at for one document; those that clients send come to a tenth."""
@@ -88,7 +92,7 @@ def merge_errors(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLE
     except TooManyMergedError:
         return [_too_complex()]
     errors = validate(schema, document, [_PairsRule])
-    is_aborted = any(error.message.endswith("Validation aborted.") for error in errors)
+    is_aborted = any(map(is_aborted_validation, errors))
     return [_too_complex()] if is_aborted else errors
 
 
@@ -105,7 +109,7 @@ class _PairsRule(OverlappingFieldsCanBeMergedRule):
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
-        self.rule_context.remaining_complexity_budget = PAIR_BUDGET
+        set_comparison_budget(self, PAIR_BUDGET)
 
 
 class _MergeCheck:

@@ -17,9 +17,10 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
+    SchemaMetaFieldDef,
+    TypeMetaFieldDef,
     get_named_type,
 )
-from graphql.type.introspection import SchemaMetaFieldDef, TypeMetaFieldDef
 
 SCHEMA_FIELD, TYPE_FIELD = "__schema", "__type"
 """The fields of the root that lead to introspection."""

@@ -19,6 +19,7 @@ from graphql import (
     is_leaf_type,
 )
 
+from gql.adapters.strawberry import graphql_schema
 from gql.identity.viewer import Scope, Viewer
 from tests.support.differential import STORY, ExecutorPair, ask
 from tests.support.graph_client import SCHEMA
@@ -36,7 +37,7 @@ VALUES: dict[str, Any] = {
 """Values for the required arguments, by type."""
 
 EVERYBODY = Viewer(frozenset(Scope))
-GRAPHQL = SCHEMA._schema
+GRAPHQL = graphql_schema(SCHEMA)
 Composite = GraphQLObjectType | GraphQLInterfaceType
 
 

@@ -31,10 +31,11 @@ from graphql import (
     visit,
 )
 
+from gql.adapters.strawberry import graphql_schema
 from gql.schema import build_schema
 
 SCHEMA = build_schema()
-_GRAPHQL = SCHEMA._schema
+_GRAPHQL = graphql_schema(SCHEMA)
 
 _SCALARS = (
     "slug excerpt category type publishedDateTime updatedDateTime url webUrl originalUrl "

@@ -11,9 +11,8 @@ from typing import Any
 import orjson
 import pytest
 from graphql import ExecutionResult, GraphQLError, execute, parse, validate
-from strawberry.execution import optimized_is_awaitable
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from gql.adapters.strawberry import ExecutionContext, graphql_schema, is_awaitable
 from gql.http import GraphQLRequest, Pipeline
 from gql.http.execution.sliced_executor import SlicedExecutor
 from gql.identity.viewer import PUBLIC
@@ -68,13 +67,13 @@ async def executed(
 ) -> ExecutionResult:
     """The result of an operation, executed by a class of executor."""
     result: Any = execute(
-        SCHEMA._schema,
+        graphql_schema(SCHEMA),
         parse(text),
         context_value=Context(SNAPSHOT, PUBLIC, PageSizes(5, 100), job=Job(scheduler)),
         variable_values=variables,
         operation_name="Main" if " Other " in text else None,
         executor_class=executor_class,
-        is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # typed as bool
+        is_awaitable=is_awaitable,
     )
     executed: ExecutionResult = await result if asyncio.iscoroutine(result) else result
     return executed
@@ -87,7 +86,7 @@ def outcome(result: ExecutionResult) -> tuple[Any, bool]:
 
 async def compare(text: str, variables: Any = None) -> None:
     """Raises: AssertionError: in slices an operation has another result."""
-    plain = await executed(text, StrawberryGraphQLCoreExecutionContext, Scheduler(), variables)
+    plain = await executed(text, ExecutionContext, Scheduler(), variables)
     for slice_s in (0, inf):
         sliced = await executed(text, SlicedExecutor, Scheduler(slice_s), variables)
         assert outcome(sliced) == outcome(plain), text
@@ -101,7 +100,7 @@ def test_slices_change_nothing_of_an_answer() -> None:
         for seed in range(60):
             operation = random_operation(seed, 5 + seed % 40, World())
             try:
-                is_valid = not validate(SCHEMA._schema, parse(operation.text))
+                is_valid = not validate(graphql_schema(SCHEMA), parse(operation.text))
             except GraphQLError:
                 continue
             for variables in operation.variables if is_valid else ():
@@ -155,11 +154,11 @@ def test_cancelled_execution_stops_at_its_next_turn() -> None:
         scheduler = Scheduler(0)
         context = Context(SNAPSHOT, PUBLIC, PageSizes(5, 100), job=Job(scheduler))
         result: Any = execute(
-            SCHEMA._schema,
+            graphql_schema(SCHEMA),
             parse(NESTED),
             context_value=context,
             executor_class=SlicedExecutor,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # typed as bool
+            is_awaitable=is_awaitable,
         )
         task = asyncio.ensure_future(result)
         for _ in range(20):

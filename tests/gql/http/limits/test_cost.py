@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from gql.adapters.strawberry import graphql_schema
 from gql.composition.app import create_app
 from gql.http import CostLimit, CostSettings, GraphQLRequest, Pipeline
 from gql.http.limits.cost import ASSUMED_ITEMS, CONNECTION, OBJECT, Asked, Measure
@@ -109,7 +110,7 @@ def test_cost_of_fragments_that_double_is_counted_in_no_time():
     )
     query = f"{{ articles {{ nodes {{ ...F0 }} }} }}{levels} fragment F{LEVELS} on Article {{ id }}"
     ast = parse(query)
-    asked = Asked(SCHEMA._schema, ast, ast.definitions[0], {})  # type: ignore[arg-type]
+    asked = Asked(graphql_schema(SCHEMA), ast, ast.definitions[0], {})  # type: ignore[arg-type]
     assert Measure(asked, CostSettings()).total() > 40**LEVELS
 
 

@@ -8,12 +8,13 @@ from random import Random
 import pytest
 from graphql import OverlappingFieldsCanBeMergedRule, parse, specified_rules, validate
 
+from gql.adapters.strawberry import graphql_schema
 from gql.http import Limits, Pipeline
 from gql.http.limits.field_merging import merge_errors
 from tests.support.graph_client import SCHEMA
 
 PIPELINE = Pipeline(SCHEMA)
-GRAPHQL = SCHEMA._schema
+GRAPHQL = graphql_schema(SCHEMA)
 OTHERS = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
 
 FIELDS = {

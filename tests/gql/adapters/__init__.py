@@ -1,0 +1,1 @@
+"""Tests of `gql.adapters`: the private interfaces of libraries are still as they were."""
