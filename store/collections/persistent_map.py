@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from store.concurrency.cooperative import pieces
+from store.concurrency.cooperative import chunks_of
 from store.gc_untracking import untracked
 
 K = TypeVar("K")
@@ -92,7 +92,7 @@ class Layered(Mapping[K, V]):
 
     def contents(self) -> list[object]:
         """All values, and what holds them, for `free`."""
-        return [*pieces(self._base.values()), *pieces(self._over.values()), self]
+        return [*chunks_of(self._base.values()), *chunks_of(self._over.values()), self]
 
     def flat(self) -> dict[K, V]:
         """All of it as a dict of one's own."""

@@ -1,7 +1,6 @@
-"""Work in small steps, so that whoever does it can let others have a turn in between.
+"""Cooperative multitasking: long work in small steps, between which other tasks run.
 
-What needs the interpreter for long keeps an event loop from answering, in a thread as well: there
-each answer waits until the thread is made to give way.
+A step that holds the GIL for long blocks the event loop, even when it runs in another thread.
 """
 
 from __future__ import annotations
@@ -20,89 +19,93 @@ from store.gc_untracking import untracked
 
 T = TypeVar("T")
 
-Steps = Generator[None, None, T]
-"""Yields after each step, and returns what came of all."""
+Cooperative = Generator[None, None, T]
+"""A generator that yields after each step, and returns the result."""
 
-SLICE_S = 0.00005
-"""How long steps may go on before others have their turn."""
+TIME_SLICE_S = 0.00005
+"""How long steps run before other tasks get a turn."""
 
+SORT_BLOCK = 2_048
+"""How many items are sorted at once: less than a millisecond."""
 
-BLOCK = 2_048
-"""How many items are sorted at once, which takes below a millisecond."""
-
-PIECE = 256
-"""How many items are freed at once."""
+FREE_CHUNK = 256
+"""How many items are freed at once: some ten microseconds."""
 
 PAUSE_S = 0.0005
-"""How long a thread that nobody waits for leaves the interpreter to others after a slice or two."""
+"""How long a background thread sleeps after two time slices, so that other threads get the GIL."""
 
 
 def paced(items: Iterable[T], pause_s: float) -> Iterable[T]:
-    """The same items, for a thread that works on them, with pauses between slices of work."""
+    """Throttle an iteration: the same items, with a sleep after every two time slices.
+
+    For background threads. `pause_s`: length of the sleep in seconds; 0 for none.
+    """
     return _with_pauses(items, pause_s) if pause_s else items
 
 
 def _with_pauses(items: Iterable[T], pause_s: float) -> Iterator[T]:
-    until = time.perf_counter() + 2 * SLICE_S
+    deadline = time.perf_counter() + 2 * TIME_SLICE_S
     for item in items:
         yield item
-        if time.perf_counter() >= until:
+        if time.perf_counter() >= deadline:
             time.sleep(pause_s)
-            until = time.perf_counter() + 2 * SLICE_S
+            deadline = time.perf_counter() + 2 * TIME_SLICE_S
 
 
-def in_order(items: Iterable[T], key: Callable[[T], str] = str) -> list[T]:
-    """Sorted by texts: in blocks, which are merged where they overlap.
+def sort_in_blocks(items: Iterable[T], key: Callable[[T], str] = str) -> list[T]:
+    """The items sorted by key, in blocks that are merged where they overlap.
 
-    To sort 100,000 at once would keep the interpreter for 40 ms.
+    Sorting 100,000 items in one call would hold the GIL for 40 ms.
     """
     unsorted = untracked(list(items))
-    starts = range(0, len(unsorted), BLOCK)
-    blocks = [sorted(unsorted[at : at + BLOCK], key=key) for at in starts]
-    if all(key(one[-1]) <= key(next_one[0]) for one, next_one in pairwise(blocks)):
+    starts = range(0, len(unsorted), SORT_BLOCK)
+    blocks = [sorted(unsorted[start : start + SORT_BLOCK], key=key) for start in starts]
+    if all(key(block[-1]) <= key(following[0]) for block, following in pairwise(blocks)):
         return untracked(list(chain.from_iterable(blocks)))
     return untracked(list(merge(*blocks, key=key)))
 
 
-def pieces(items: Collection[object]) -> list[NDArray[np.object_]]:
-    """All items, some hundreds in each piece: so much is freed at once in some ten microseconds.
+def chunks_of(items: Collection[object]) -> list[NDArray[np.object_]]:
+    """Split items into chunks of `FREE_CHUNK`, to be freed one by one.
 
-    They are arrays, because the garbage collector looks through lists.
+    The chunks are arrays, because the garbage collector does not traverse these.
     """
-    left, size = iter(items), len(items)
-    starts = range(0, size, PIECE)
-    return [np.fromiter(left, dtype=object, count=min(PIECE, size - at)) for at in starts]
+    remaining, size = iter(items), len(items)
+    return [
+        np.fromiter(remaining, dtype=object, count=min(FREE_CHUNK, size - start))
+        for start in range(0, size, FREE_CHUNK)
+    ]
 
 
-def free(items: list[T], pause_s: float = PAUSE_S) -> None:
-    """Forget items, which nobody else may hold, one by one and the last first.
+def free_gradually(items: list[T], pause_s: float = PAUSE_S) -> None:
+    """Empty a list item by item, the last first, with pauses. Nothing else may refer to the items.
 
-    Documents by the thousand at once would keep the interpreter for as long as it takes to free
-    them. So would a dict of them: it has to come behind `pieces` of what it holds.
+    Freeing thousands of documents at once would hold the GIL. So would freeing a dict of them:
+    put it behind the `chunks_of` its contents.
     """
     for _ in paced(range(len(items)), pause_s):
         items.pop()
 
 
-def finish(steps: Steps[T]) -> T:
-    """Do all steps at once; what came of them."""
+def run_to_end(steps: Cooperative[T]) -> T:
+    """Run all steps without a break, and return the result."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            found: T = end.value
-            return found
+            result: T = end.value
+            return result
 
 
-async def interleave(steps: Steps[T]) -> T:
-    """Do all steps on the event loop, and in between what else it has to do."""
-    until = time.perf_counter() + SLICE_S
+async def run_interleaved(steps: Cooperative[T]) -> T:
+    """Run all steps on the event loop, give way to other tasks after each slice; the result."""
+    deadline = time.perf_counter() + TIME_SLICE_S
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            found: T = end.value
-            return found
-        if time.perf_counter() >= until:
+            result: T = end.value
+            return result
+        if time.perf_counter() >= deadline:
             await asyncio.sleep(0)
-            until = time.perf_counter() + SLICE_S
+            deadline = time.perf_counter() + TIME_SLICE_S

@@ -1,6 +1,6 @@
-"""One blocking call after the other, in a thread of their own.
+"""A worker thread: blocking calls run one after the other, and their callers await them.
 
-A pool of threads does more for each call, with the interpreter held: time that readers wait.
+`ThreadPoolExecutor(1)` does more for each call while it holds the GIL, time for which readers wait.
 """
 
 from __future__ import annotations
@@ -15,39 +15,40 @@ T = TypeVar("T")
 
 
 class _Call(NamedTuple):
-    do: Callable[[], object]
-    lost: Callable[[], object]
+    function: Callable[[], object]
+    on_loop_closed: Callable[[], object]
     loop: asyncio.AbstractEventLoop
-    done: asyncio.Future[object]
+    result: asyncio.Future[object]
 
 
-class Lane:
-    """Calls are done in the order in which they come; the thread is started for the first one.
+class WorkerThread:
+    """One thread with a first-in, first-out queue of calls. Started by the first call.
 
-    It does not keep the process from ending: who has not waited for a call was told nothing.
+    It is a daemon thread: the process may end before a call is done that nothing awaited.
     """
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._thread: Thread | None = None
 
-    def run(
-        self, call: Callable[[], T], lost: Callable[[], object] = lambda: None
+    def submit(
+        self, function: Callable[[], T], on_loop_closed: Callable[[], object] = lambda: None
     ) -> asyncio.Future[T]:
-        """What a call returns, or raises. To be asked on an event loop.
+        """Queue a call, and return a future of the running event loop for its result.
 
-        `lost` is called instead where that loop has been closed meanwhile.
+        Once the call is done, `on_loop_closed` is called in the thread if that loop was closed.
         """
         if self._thread is None:
             self._thread = Thread(target=_work, args=(self._calls,), daemon=True)
             self._thread.start()
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
-        self._calls.put(_Call(call, lost, loop, done))  # type: ignore[arg-type]  # of any type
-        return done
+        result: asyncio.Future[T] = loop.create_future()
+        call = _Call(function, on_loop_closed, loop, result)  # type: ignore[arg-type]  # of any type
+        self._calls.put(call)
+        return result
 
     def close(self) -> None:
-        """Let the thread end when the calls that were asked for are done."""
+        """End the thread after the calls that are queued."""
         if self._thread is not None:
             self._calls.put(None)
             self._thread = None
@@ -56,20 +57,20 @@ class Lane:
 def _work(calls: SimpleQueue[_Call | None]) -> None:
     while (call := calls.get()) is not None:
         try:
-            result, error = call.do(), None
-        except BaseException as raised:  # noqa: BLE001  # it is for who has asked
+            result, error = call.function(), None
+        except BaseException as raised:  # noqa: BLE001  # passed to the caller
             result, error = None, raised
         try:
-            call.loop.call_soon_threadsafe(_settle, call.done, result, error)
-        except RuntimeError:  # the loop was closed: nobody waits any more
-            call.lost()
-        del call, result, error  # what they hold is not to wait for the next call
+            call.loop.call_soon_threadsafe(_resolve, call.result, result, error)
+        except RuntimeError:  # the loop was closed
+            call.on_loop_closed()
+        del call, result, error  # free what they hold before waiting for the next call
 
 
-def _settle(done: asyncio.Future[object], result: object, error: BaseException | None) -> None:
-    if done.cancelled():
+def _resolve(future: asyncio.Future[object], result: object, error: BaseException | None) -> None:
+    if future.cancelled():
         return
     if error is None:
-        done.set_result(result)
+        future.set_result(result)
     else:
-        done.set_exception(error)
+        future.set_exception(error)

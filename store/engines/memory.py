@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from store.collections.persistent_map import Layered
-from store.concurrency.notifier import Bell
+from store.concurrency.notifier import Notifier
 from store.errors import StoreUnavailableError
 from store.in_place_edits import Edits
 from store.model import (
@@ -302,7 +302,7 @@ class MemoryRepository:
         self._sources: Layered[str, SourceFile] = Layered({})
         self._unchanged: tuple[Change, ...] = ()
         self._snapshot = MemorySnapshot(cursors=Cursors(cursor_key))
-        self._bell = Bell()
+        self._notifier = Notifier()
         self._closed = False
 
     async def snapshot(self) -> MemorySnapshot:
@@ -339,7 +339,7 @@ class MemoryRepository:
                 self._snapshot.cursors,
                 versions_after(self._snapshot.versions, new_version(), hidden),
             )
-            self._bell.ring()
+            self._notifier.notify()
         return done.revision
 
     async def wait(self, version: str) -> MemorySnapshot:
@@ -347,7 +347,7 @@ class MemoryRepository:
         while self._snapshot.version == version:
             if self._closed:
                 raise StoreUnavailableError("The store was closed.")
-            await self._bell.heard()
+            await self._notifier.wait()
         return self._snapshot
 
     async def changes_of(self, key: str) -> Sequence[Change]:
@@ -362,4 +362,4 @@ class MemoryRepository:
     async def close(self) -> None:
         """See `Repository`; what was put can still be read."""
         self._closed = True
-        self._bell.ring()
+        self._notifier.notify()

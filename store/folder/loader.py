@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from store.concurrency.cooperative import free
+from store.concurrency.cooperative import free_gradually
 from store.documents.diagnostics import Code
 from store.documents.frontmatter import Limits
 from store.engines.memory import MemoryRepository
@@ -96,7 +96,7 @@ class FolderLoader:
         report = await self._update(survey, progress, Batch(keys=begun.keys))
         if begun.paths:
             forget_begun(self._folder)
-        await asyncio.to_thread(free, found, 0)
+        await asyncio.to_thread(free_gradually, found, 0)
         kept = await asyncio.to_thread(_left_behind, self._index.sources)
         return msgspec.structs.replace(report, kept=kept)
 

@@ -12,7 +12,7 @@ from itertools import chain
 import msgspec
 
 from store.collections.persistent_map import Layered
-from store.concurrency.cooperative import free, in_order, pieces
+from store.concurrency.cooperative import chunks_of, free_gradually, sort_in_blocks
 from store.documents import topic_reader
 from store.documents.diagnostics import Code, error, warning
 from store.gc_untracking import untracked
@@ -31,7 +31,7 @@ Sources = Layered[str, SourceFile]
 def claims(manifest: Manifest) -> dict[str, list[str]]:
     """The paths that claim each article's slug, the winner first."""
     paths: dict[str, list[str]] = {}
-    for path in in_order(manifest):
+    for path in sort_in_blocks(manifest):
         source = manifest[path]
         if source.slug is not None and source.topic is None:
             paths.setdefault(source.slug, []).append(path)
@@ -150,18 +150,18 @@ class ManifestIndex:
         self._build(manifest or Layered({}))
 
     def _build(self, manifest: Sources) -> None:
-        replaced = [*pieces(self.claims.values()), *pieces(self._holders.values())]
+        replaced = [*chunks_of(self.claims.values()), *chunks_of(self._holders.values())]
         self.sources = manifest
         self.claims = claims(manifest)
         self.tree = tree(manifest)
-        self._paths = in_order(manifest)
+        self._paths = sort_in_blocks(manifest)
         self._holders = {}
         for slug in self.claims:
             self._hold(slug)
         self._problems: dict[str, tuple[Diagnostic, ...]] = {}  # of the files that have any
         for problem in _diagnostics(manifest, self.claims, self.tree):
             self._problems[problem.path] = (*self._problems.get(problem.path, ()), problem)
-        free(replaced, pause_s=0)
+        free_gradually(replaced, pause_s=0)
 
     def follow(self, manifest: Sources) -> None:
         """Become the index of this manifest, which is mostly the same as before.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from store.concurrency.cooperative import in_order
+from store.concurrency.cooperative import sort_in_blocks
 from store.documents.diagnostics import Code, error, warning
 from store.documents.topic_reader import FOLDER, is_topic_path
 from store.errors import remedy_of
@@ -48,7 +48,7 @@ class Scanner:
         self.root = os.path.realpath(self._folder)  # a link may lead elsewhere by now
         with os.scandir(self.root):
             pass
-        return in_order(self._below(""), key=lambda found: found.path)
+        return sort_in_blocks(self._below(""), key=lambda found: found.path)
 
     def look(self, paths: Iterable[str]) -> list[Found]:
         """Those of the paths, and of the files below them, that a scan would find."""

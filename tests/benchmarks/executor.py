@@ -31,7 +31,7 @@ from gql.http import Execute, GraphQLRequest, Limits, Pipeline
 from gql.identity.viewer import PUBLIC
 from gql.schema import Context, PageSizes, build_schema
 from store import Snapshot, TinyDBRepository
-from store.concurrency.cooperative import finish
+from store.concurrency.cooperative import run_to_end
 from store.engines.indexed.snapshot import IndexedSnapshot
 from tests.benchmarks.http.data import Data, make_data
 from tests.benchmarks.http.queries import QUERIES, Query, Workload
@@ -146,7 +146,7 @@ class WrittenBench:
         id = self.articles[number * 7919 % len(self.articles)].id
         changed = msgspec.structs.replace(old.articles[id], heat=number % 500)
         steps = old.derive({id: changed}, old.definitions, old.diagnostics, old.history)
-        self.snapshot = finish(steps)
+        self.snapshot = run_to_end(steps)
 
 
 def pipeline(reference: Pipeline) -> CompiledPipeline:

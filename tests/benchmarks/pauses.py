@@ -238,7 +238,7 @@ def _place(frame: FrameType | None) -> str | None:
         code = frame.f_code
         if "/store/" in code.co_filename or "/gql/" in code.co_filename:
             name = code.co_filename.rpartition("/")[2]
-            if (code.co_name, name) != ("_work", "lane.py"):
+            if (code.co_name, name) != ("_work", "worker_thread.py"):
                 found.append(f"{name}:{frame.f_lineno} {code.co_name}")
         frame = frame.f_back
     return " < ".join(found) or None

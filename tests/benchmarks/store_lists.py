@@ -35,7 +35,7 @@ from store import (
     query_cost,
     topic_slug,
 )
-from store.concurrency.cooperative import finish
+from store.concurrency.cooperative import run_to_end
 from store.engines.indexed.planner import Planner
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.engines.indexed.trigrams import TextIndex
@@ -235,7 +235,7 @@ def _measure_writes(
     for start in range(0, len(articles), size):
         changed = {article.id: article for article in articles[start : start + size]}
         begin = time.perf_counter()
-        snapshot = finish(snapshot.derive(changed, (), (), snapshot.history))
+        snapshot = run_to_end(snapshot.derive(changed, (), (), snapshot.history))
         derived.append(time.perf_counter() - begin)
         listed.append(_seconds(lambda s=snapshot: s._published.planner.page(by_heat)))  # type: ignore[misc]
     then = f"then a list by heat {statistics.median(listed) * 1e3:.2f} ms"

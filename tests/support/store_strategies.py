@@ -24,7 +24,7 @@ from store import (
     OrderField,
     Window,
 )
-from store.concurrency.cooperative import finish
+from store.concurrency.cooperative import run_to_end
 from store.engines.changes import HISTORY_LIMIT, outcome
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.model import Article, Diagnostic, Image, ProviderMention, Related, Severity
@@ -141,7 +141,7 @@ def after(batch: Batch, before: IndexedSnapshot) -> IndexedSnapshot:
     topics = before.definitions if batch.topics is None else batch.topics
     diagnostics = before.diagnostics if batch.diagnostics is None else batch.diagnostics
     history = before.history.and_then(done.changes, HISTORY_LIMIT)
-    return finish(before.derive(done.articles, topics, diagnostics, history))
+    return run_to_end(before.derive(done.articles, topics, diagnostics, history))
 
 
 def applied(batches: Sequence[Batch], before: IndexedSnapshot | None = None) -> IndexedSnapshot:

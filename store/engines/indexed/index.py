@@ -24,7 +24,7 @@ from store.collections.bitmaps import (
     posting_of,
 )
 from store.collections.persistent_map import Layered
-from store.concurrency.cooperative import Steps
+from store.concurrency.cooperative import Cooperative
 from store.model import Article
 from store.querying.filter_fields import FAMILIES, Terms, index_terms
 from store.querying.terms import Aliases
@@ -97,7 +97,7 @@ class Index:
     @classmethod
     def build(
         cls, columns: Columns, articles: Layered[str, Article], terms: Mapping[str, Terms]
-    ) -> Steps[Index]:
+    ) -> Cooperative[Index]:
         """The index of these articles, whose terms are given by id."""
         lists: dict[str, defaultdict[str, list[int]]] = {
             family: defaultdict(list) for family in FAMILIES
@@ -121,7 +121,7 @@ class Index:
             postings[family] = Layered(of_terms)
         return cls(columns, articles, BitMap(live, optimize=False), postings)
 
-    def derive(self, columns: Columns, moves: Sequence[Move]) -> Steps[Index]:
+    def derive(self, columns: Columns, moves: Sequence[Move]) -> Cooperative[Index]:
         """The index after these moves, no two of one article."""
         moves = [move for move in moves if move.before or move.after]
         articles = self.articles.derive({(m.before or m.after).id: m.after for m in moves})  # type: ignore[union-attr]
@@ -136,7 +136,7 @@ class Index:
             )
         return Index(columns, articles, as_bitmap(live), (yield from self._postings(moves)))
 
-    def _postings(self, moves: Sequence[Move]) -> Steps[Mapping[str, Postings]]:
+    def _postings(self, moves: Sequence[Move]) -> Cooperative[Mapping[str, Postings]]:
         edits = _edits(moves)
         yield
         if not edits:
@@ -150,7 +150,7 @@ class Index:
             postings[family] = postings[family].derive(changed)
         return postings
 
-    def renumbered(self, columns: Columns, numbers: Ordinals) -> Steps[Index]:
+    def renumbered(self, columns: Columns, numbers: Ordinals) -> Cooperative[Index]:
         """The same index over other slots, by the present ones."""
         by_slot = array("I", numbers.tobytes())
         yield

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from store.collections.bitmaps import BitMap, Ordinals, as_array
-from store.concurrency.cooperative import Steps
+from store.concurrency.cooperative import Cooperative
 from store.querying.cursors import Position
 from store.querying.filter_fields import FILTER_FIELDS
 from store.querying.order_fields import OrderField, text_key
@@ -105,7 +105,7 @@ class Orders:
 
     def renumbered(
         self, columns: Columns, live: BitMap, numbers: Ordinals, dropped: int
-    ) -> Steps[Orders]:
+    ) -> Cooperative[Orders]:
         """The same orders and text indexes over other slots, by the present ones.
 
         `dropped`: how many first entries of the log the new columns lack.
@@ -122,7 +122,7 @@ class Orders:
         """The fields by which orders were made."""
         return list(self._by_field)
 
-    def prepare(self, fields: Iterable[Field]) -> Steps[None]:
+    def prepare(self, fields: Iterable[Field]) -> Cooperative[None]:
         """Make the orders by these fields, or bring them up to date, before they are asked for."""
         for field in fields:
             self.by_field(field)

@@ -22,7 +22,7 @@ import numpy as np
 
 from store.collections.bitmaps import EMPTY, BitMap, Ordinals
 from store.collections.persistent_map import Layered
-from store.concurrency.cooperative import Steps
+from store.concurrency.cooperative import Cooperative
 from store.gc_untracking import untracked
 from store.model import Article
 from store.querying.filter_fields import Terms
@@ -187,7 +187,9 @@ class Columns:
             or self.logged > 2 * self.size + MAX_SPARE
         )
 
-    def renumbered(self, order: Sequence[int], numbers: Ordinals, logged: int) -> Steps[Columns]:
+    def renumbered(
+        self, order: Sequence[int], numbers: Ordinals, logged: int
+    ) -> Cooperative[Columns]:
         """The same articles in slots of their own, none of them empty or displaced.
 
         `order` are their present slots in the order by date, `numbers` the new slots by these. Of

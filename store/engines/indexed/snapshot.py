@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from store.collections.persistent_map import Layered
-from store.concurrency.cooperative import Steps, finish
+from store.concurrency.cooperative import Cooperative, run_to_end
 from store.engines.change_history import NO_CHANGES, ChangeHistory
 from store.in_place_edits import Edits
 from store.model import (
@@ -97,7 +97,7 @@ class IndexedSnapshot:
     ) -> IndexedSnapshot:
         """The snapshot of a whole store. Costs about 30 us an article."""
         cursors = cursors or Cursors()
-        return finish(cls._build(tuple(articles), topics, diagnostics, history, cursors, None))
+        return run_to_end(cls._build(tuple(articles), topics, diagnostics, history, cursors, None))
 
     @classmethod
     def _build(  # noqa: PLR0913, PLR0917  # the same
@@ -108,7 +108,7 @@ class IndexedSnapshot:
         history: ChangeHistory,
         cursors: Cursors,
         versions: Versions | None,
-    ) -> Steps[IndexedSnapshot]:
+    ) -> Cooperative[IndexedSnapshot]:
         tree = TopicTree.of(topics)
         columns = Columns.build(articles)
         terms = {}
@@ -129,7 +129,7 @@ class IndexedSnapshot:
         history: ChangeHistory,
         versions: Versions | None = None,
         cursors: Cursors | None = None,
-    ) -> Steps[IndexedSnapshot]:
+    ) -> Cooperative[IndexedSnapshot]:
         """The snapshot after changes: ids of articles -> what is there now, None for nothing.
 
         Costs a few us for each article whose terms and date stay, and some 5 us for each term that
@@ -318,7 +318,7 @@ class IndexedSnapshot:
 
 def _renumbered(
     everything: Index, published: Index, orders: Orders
-) -> Steps[tuple[Index, Index, Orders]]:
+) -> Cooperative[tuple[Index, Index, Orders]]:
     """The same indexes over slots none of which is empty or displaced."""
     old = everything.columns
     order = array("I", DateListing(old, everything.live).slice(0, len(everything.live)))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.collections.bitmaps import BitMap, Ordinals, bitmap_of
-from store.concurrency.cooperative import PAUSE_S, Steps, paced
+from store.concurrency.cooperative import PAUSE_S, Cooperative, paced
 from store.querying.filter_fields import FILTER_FIELDS
 from store.querying.query import Field
 
@@ -168,7 +168,7 @@ class Texts:
         logged = [each.logged for each in self._indexes.values()]
         return min([each for each in logged if each <= columns.logged], default=columns.logged)
 
-    def renumbered(self, columns: Columns, numbers: Ordinals, dropped: int) -> Steps[Texts]:
+    def renumbered(self, columns: Columns, numbers: Ordinals, dropped: int) -> Cooperative[Texts]:
         """The indexes of a state over other slots; so many first entries of the log are dropped."""
         new = Texts()
         for field, each in list(self._indexes.items()):

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from store.concurrency.worker_thread import Lane
+from store.concurrency.worker_thread import WorkerThread
 from store.errors import StoreError
 
 from .files.checkpoint_writer import CheckpointWriter
@@ -38,7 +38,7 @@ class BackgroundCheckpoints:
         self.task: asyncio.Task[None] | None = None
         self._writer = writer
         self._newest = newest
-        self._lane = Lane()
+        self._thread = WorkerThread()
         self._again_at = 0.0
         self._warn_again_at = 0.0
         self._is_stopped = False
@@ -59,7 +59,7 @@ class BackgroundCheckpoints:
     async def checkpoint(self, known: Known) -> None:
         """Have the store's file take in what the log holds."""
         try:
-            if not await self._lane.run(partial(self._writer.take_in, known)):
+            if not await self._thread.submit(partial(self._writer.take_in, known)):
                 self._again_at = time.monotonic() + BUSY_RETRY_S  # another is at it
         except StoreError as error:
             self._again_at = time.monotonic() + RETRY_S
@@ -76,4 +76,4 @@ class BackgroundCheckpoints:
 
     def close(self) -> None:
         """Let the thread end when what it is at is done."""
-        self._lane.close()
+        self._thread.close()

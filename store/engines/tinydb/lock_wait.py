@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from store.concurrency.worker_thread import Lane
+from store.concurrency.worker_thread import WorkerThread
 
 from .files.locks import WriteLock
 from .files.store_files import StoreFiles
@@ -19,7 +19,7 @@ class LockWait:
 
     def __init__(self, files: StoreFiles) -> None:
         self._files = files
-        self._lane = Lane()
+        self._thread = WorkerThread()
         self._awaited: asyncio.Future[WriteLock] | None = None
         self._is_waiting = False
 
@@ -30,7 +30,7 @@ class LockWait:
         """
         loop = asyncio.get_running_loop()
         if self._awaited is None or self._awaited.get_loop() is not loop:
-            self._awaited = self._lane.run(self._files.lock)
+            self._awaited = self._thread.submit(self._files.lock)
             self._awaited.add_done_callback(self._lock_came)
         awaited = self._awaited
         deadline = loop.time() + self._files.wait_s
@@ -47,7 +47,7 @@ class LockWait:
 
     def close(self) -> None:
         """Let the thread end when its wait is over."""
-        self._lane.close()
+        self._thread.close()
 
     def _lock_came(self, awaited: asyncio.Future[WriteLock]) -> None:
         """Let go of a lock for which nobody waits any more."""

@@ -18,9 +18,9 @@ from itertools import chain
 from pathlib import Path
 
 from store.collections.persistent_map import Layered
-from store.concurrency.cooperative import finish, interleave
-from store.concurrency.notifier import Bell, Rounds
-from store.concurrency.worker_thread import Lane
+from store.concurrency.cooperative import run_interleaved, run_to_end
+from store.concurrency.notifier import CoalescedCall, Notifier
+from store.concurrency.worker_thread import WorkerThread
 from store.engines.changes import HISTORY_LIMIT
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.errors import StoreCorruptError, StoreError, StoreUnavailableError
@@ -67,15 +67,15 @@ class TinyDBRepository:
         self._files = files
         self._known = files.open()
         self._turn = asyncio.Lock()  # of those who change what is known
-        self._look = Rounds(self._look_at_files)
+        self._look = CoalescedCall(self._look_at_files)
         self._look_again_at = 0.0
         self._is_stale = False
         self._told = ""
         self._queue = BatchQueue()
         self._writer: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
-        self._bell = Bell()
-        self._lane = Lane()
+        self._notifier = Notifier()
+        self._thread = WorkerThread()
         self._lock_wait = LockWait(files)
         self._checkpoints = BackgroundCheckpoints(files.checkpoints, lambda: self._known)
         self._wrote = False
@@ -169,7 +169,7 @@ class TinyDBRepository:
         while (snapshot := await self.snapshot()).version == version:
             if self._follower is None or self._follower.done():
                 self._follower = asyncio.create_task(self._follow())
-            await self._bell.heard()
+            await self._notifier.wait()
         return snapshot
 
     async def changes_of(self, key: str) -> Sequence[Change]:
@@ -188,7 +188,7 @@ class TinyDBRepository:
         """See `Repository`. What is on its way is finished first; the file takes in the log."""
         self._closed = True
         self._checkpoints.stop()
-        self._bell.fail(self._closed_error())
+        self._notifier.fail(self._closed_error())
         begun = (self._writer, self._checkpoints.task)
         tasks = [task for task in begun if task and not task.done()]
         if tasks:
@@ -196,7 +196,7 @@ class TinyDBRepository:
         if self._wrote:
             self._wrote = False
             self._files.checkpoints.give_up_at = time.monotonic() + CLOSE_S
-            done = self._lane.run(partial(self._files.close, self._known, CLOSE_WAIT_S))
+            done = self._thread.submit(partial(self._files.close, self._known, CLOSE_WAIT_S))
             await asyncio.wait((done,), timeout=CLOSE_S)
             if not done.done():
                 _log.warning(
@@ -206,7 +206,7 @@ class TinyDBRepository:
                 _log.warning("%s Nothing is lost: the log holds it.", error)
             elif error is not None:
                 raise error
-        self._lane.close()
+        self._thread.close()
         self._lock_wait.close()
         self._checkpoints.close()
 
@@ -225,7 +225,7 @@ class TinyDBRepository:
         if olds[0].log is not known.log or not olds[0].shares(known):
             let_go(olds, known)
         if is_news:
-            self._bell.ring()
+            self._notifier.notify()
 
     async def _write_all(self) -> None:
         """Do what is asked for, all that waits at a time, until nothing does."""
@@ -300,7 +300,7 @@ class TinyDBRepository:
         try:
             steps = written(batches, turn.known.state, datetime.now(UTC), self._files.history_limit)
             few = size <= FEW
-            done = await (interleave(steps) if few else asyncio.to_thread(finish, steps))
+            done = await (run_interleaved(steps) if few else asyncio.to_thread(run_to_end, steps))
         except BaseException:
             turn.close()
             raise
@@ -309,7 +309,7 @@ class TinyDBRepository:
             turn.close()
         else:  # where there is no store yet, a batch that changes nothing makes an empty one
             write = partial(self._files.write, turn, done.text or b"", done.state)
-            writing = self._lane.run(write, lost=turn.close)
+            writing = self._thread.submit(write, on_loop_closed=turn.close)
             # Also when this task is cancelled, it is done: with it the turn ends.
             writing.add_done_callback(partial(self._finish, turn))
             await asyncio.shield(writing)
@@ -324,9 +324,9 @@ class TinyDBRepository:
 
     async def _follow(self) -> None:
         """Look for what others have written, for those who wait."""
-        while self._bell.has_listeners:
+        while self._notifier.has_waiters:
             await asyncio.sleep(FOLLOW_EVERY_S)
             try:
                 await self.snapshot()
             except StoreError as error:
-                self._bell.fail(error)
+                self._notifier.fail(error)

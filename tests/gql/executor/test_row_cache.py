@@ -37,7 +37,7 @@ from store import (
     TinyDBRepository,
     Visibility,
 )
-from store.concurrency.cooperative import finish
+from store.concurrency.cooperative import run_to_end
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.in_place_edits import Edits
 from store.model import Article, ProviderMention, Related, TopicDefinition
@@ -169,7 +169,7 @@ async def test_edit_in_place_leaves_the_rows_of_other_articles_valid(text, edite
     for title, heat in (("One", 1), ("Two", -1), ("Three", 1)):
         new = msgspec.structs.replace(edited, title=title, heat=heat)
         steps = snapshot.derive({new.id: new}, TREE, (), snapshot.history)
-        snapshot, before = finish(steps), ways.compiled.rows.misses
+        snapshot, before = run_to_end(steps), ways.compiled.rows.misses
         assert (title in json.dumps(await ask(text, snapshot))) is shows
     assert ways.compiled.rows.misses - before == misses
 
@@ -181,7 +181,7 @@ async def test_page_of_the_hottest_follows_every_edit():
     text = "{ articles(first: 1, orderBy: [{field: HEAT}]) { nodes { slug } } }"
     for heat in (-1, -2, -3, 1, -1, 2):
         edited = msgspec.structs.replace(OTHER, heat=heat)
-        snapshot = finish(snapshot.derive({OTHER.id: edited}, TREE, (), snapshot.history))
+        snapshot = run_to_end(snapshot.derive({OTHER.id: edited}, TREE, (), snapshot.history))
         [node] = (await ask(text, snapshot))["articles"]["nodes"]
         assert node["slug"] == (OTHER if heat > 0 else STORY).slug
 
@@ -197,7 +197,7 @@ async def test_edit_in_place_shows_in_lists_that_are_joined_in_blocks(order):
         for n in range(200)
     ]
     snapshot = IndexedSnapshot.build(many[10:])
-    snapshot = finish(
+    snapshot = run_to_end(
         snapshot.derive({each.id: each for each in many[:10]}, (), (), snapshot.history)
     )
     texts = [
@@ -213,7 +213,7 @@ async def test_edit_in_place_shows_in_lists_that_are_joined_in_blocks(order):
         for text in texts:
             await ask(text, snapshot)
         new = msgspec.structs.replace(many[number], content="New", title=f"edited n{number}")
-        snapshot = finish(snapshot.derive({new.id: new}, (), (), snapshot.history))
+        snapshot = run_to_end(snapshot.derive({new.id: new}, (), (), snapshot.history))
     filed = [each for table in ways.compiled.rows.tables for each in table.filed.values()]
     assert any(each._blocks for each in filed)
 
@@ -243,7 +243,7 @@ async def test_edit_in_place_shows_however_deep_the_article_is(text):
         await ask(f'{{ article(by: {{slug: "{chain[0].slug}"}}) {{ title {text} }} }}', snapshot)
         await ask(f"{{ articles {{ nodes {{ title {text} }} }} }}", snapshot)
         new = msgspec.structs.replace(chain[number % 3], title=f"New {number}")
-        snapshot = finish(snapshot.derive({new.id: new}, (), (), snapshot.history))
+        snapshot = run_to_end(snapshot.derive({new.id: new}, (), (), snapshot.history))
 
 
 @pytest.mark.anyio
@@ -258,7 +258,7 @@ async def test_edit_in_place_of_an_article_shows_beside_lists_with_variables():
             variables = {"slug": OTHER.slug, "first": first}
             await ways.check(GraphQLRequest(query=text, variables=variables), snapshot)
         new = msgspec.structs.replace((STORY, OTHER)[number % 2], title=f"New {number}")
-        snapshot = finish(snapshot.derive({new.id: new}, TREE, (), snapshot.history))
+        snapshot = run_to_end(snapshot.derive({new.id: new}, TREE, (), snapshot.history))
 
 
 @pytest.mark.anyio

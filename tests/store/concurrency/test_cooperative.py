@@ -10,35 +10,35 @@ import pytest
 
 from store.concurrency import cooperative
 from store.concurrency.cooperative import (
-    BLOCK,
-    PIECE,
-    Steps,
-    finish,
-    free,
-    in_order,
-    interleave,
+    FREE_CHUNK,
+    SORT_BLOCK,
+    Cooperative,
+    chunks_of,
+    free_gradually,
     paced,
-    pieces,
+    run_interleaved,
+    run_to_end,
+    sort_in_blocks,
 )
 
 
-def _counting(done: list[int], number: int) -> Steps[int]:
+def _counting(done: list[int], number: int) -> Cooperative[int]:
     for each in range(number):
         done.append(each)
         yield
     return sum(done)
 
 
-def test_finish_does_all_steps():
+def test_run_to_end_does_all_steps():
     """Steps that are done at once give what came of them."""
     done: list[int] = []
-    assert finish(_counting(done, 4)) == 6
+    assert run_to_end(_counting(done, 4)) == 6
     assert done == [0, 1, 2, 3]
 
 
-def test_interleave_lets_others_have_a_turn(monkeypatch):
+def test_run_interleaved_lets_others_have_a_turn(monkeypatch):
     """What else the event loop has to do is done between the steps, not after them."""
-    monkeypatch.setattr(cooperative, "SLICE_S", 0)
+    monkeypatch.setattr(cooperative, "TIME_SLICE_S", 0)
     done: list[object] = []
 
     async def other() -> None:
@@ -46,7 +46,7 @@ def test_interleave_lets_others_have_a_turn(monkeypatch):
 
     async def check() -> int:
         task = asyncio.create_task(other())
-        found = await interleave(_counting([], 3))
+        found = await run_interleaved(_counting([], 3))
         done.append("all")
         await task
         return found
@@ -55,7 +55,7 @@ def test_interleave_lets_others_have_a_turn(monkeypatch):
     assert done == ["other", "all"]
 
 
-def test_interleave_hands_on_what_a_step_raises():
+def test_run_interleaved_hands_on_what_a_step_raises():
     """An error in a step is the caller's."""
 
     def failing():
@@ -63,38 +63,38 @@ def test_interleave_hands_on_what_a_step_raises():
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        asyncio.run(interleave(failing()))
+        asyncio.run(run_interleaved(failing()))
 
 
 @pytest.mark.parametrize("pause_s", [0, 1e-6])
 def test_paced_items_are_all_items(pause_s, monkeypatch):
     """Pauses leave out nothing."""
-    monkeypatch.setattr(cooperative, "SLICE_S", 0)
+    monkeypatch.setattr(cooperative, "TIME_SLICE_S", 0)
     assert list(paced(range(5), pause_s)) == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("count", [0, 1, BLOCK, 3 * BLOCK + 1])
-def test_in_order_is_sorted(count):
+@pytest.mark.parametrize("count", [0, 1, SORT_BLOCK, 3 * SORT_BLOCK + 1])
+def test_sort_in_blocks_sorts(count):
     """However many blocks it takes, and whether they overlap, items come sorted."""
     texts = [str(number) for number in range(count)]
     shuffled = random.Random(1).sample(texts, count)
-    assert in_order(shuffled) == in_order(sorted(texts)) == sorted(texts)
-    assert in_order(enumerate(shuffled), key=itemgetter(1)) == sorted(
+    assert sort_in_blocks(shuffled) == sort_in_blocks(sorted(texts)) == sorted(texts)
+    assert sort_in_blocks(enumerate(shuffled), key=itemgetter(1)) == sorted(
         enumerate(shuffled), key=itemgetter(1)
     )
 
 
-@pytest.mark.parametrize("count", [0, 1, PIECE, 2 * PIECE + 1])
-def test_pieces_are_all_items(count):
+@pytest.mark.parametrize("count", [0, 1, FREE_CHUNK, 2 * FREE_CHUNK + 1])
+def test_chunks_hold_all_items(count):
     """However many there are, each item is in a piece, and in their order."""
     items = [str(number) for number in range(count)]
-    found = pieces(items)
+    found = chunks_of(items)
     assert [item for piece in found for item in piece] == items
-    assert all(len(piece) <= PIECE for piece in found)
+    assert all(len(piece) <= FREE_CHUNK for piece in found)
 
 
 def test_freed_items_are_gone():
     """Of what was freed nothing is held."""
     items = [object() for _ in range(3)]
-    free(items)
+    free_gradually(items)
     assert items == []

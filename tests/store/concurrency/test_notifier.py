@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from store.concurrency.notifier import Rounds
+from store.concurrency.notifier import CoalescedCall
 
 
 def test_round_begins_after_everyone_who_waits_for_it_has_asked():
@@ -20,12 +20,12 @@ def test_round_begins_after_everyone_who_waits_for_it_has_asked():
 
     async def check() -> None:
         nonlocal state
-        rounds = Rounds(look)
-        first = [asyncio.create_task(rounds.wait()) for _ in range(3)]
+        call = CoalescedCall(look)
+        first = [asyncio.create_task(call.wait()) for _ in range(3)]
         while not begun:  # noqa: ASYNC110  # until the first round has begun
             await asyncio.sleep(0)
         state = 1
-        second = [asyncio.create_task(rounds.wait()) for _ in range(3)]
+        second = [asyncio.create_task(call.wait()) for _ in range(3)]
         await asyncio.sleep(0)
         may_go_on.set()
         await asyncio.gather(*first)
@@ -43,20 +43,20 @@ def test_error_of_a_round_reaches_all_who_wait_for_it_and_nobody_else():
         if fails:
             raise OSError("no room")
 
-    rounds = Rounds(look)
+    call = CoalescedCall(look)
 
     async def ask() -> None:
-        done = await asyncio.gather(*(rounds.wait() for _ in range(3)), return_exceptions=True)
+        done = await asyncio.gather(*(call.wait() for _ in range(3)), return_exceptions=True)
         assert [str(each) for each in done] == ["no room"] * 3
 
     async def leave() -> None:
-        asyncio.create_task(rounds.wait()).cancel()  # nobody waits for it
+        asyncio.create_task(call.wait()).cancel()  # nobody waits for it
         await asyncio.sleep(0)
 
     asyncio.run(ask())
     asyncio.run(leave())
     fails = False
-    asyncio.run(rounds.wait())
+    asyncio.run(call.wait())
     fails = True
     with pytest.raises(OSError, match="no room"):
-        asyncio.run(rounds.wait())
+        asyncio.run(call.wait())

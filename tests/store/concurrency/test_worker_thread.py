@@ -8,12 +8,12 @@ from functools import partial
 
 import pytest
 
-from store.concurrency.worker_thread import Lane
+from store.concurrency.worker_thread import WorkerThread
 
 
 def test_calls_are_done_one_after_the_other_in_order():
     """However many ask at once, no call begins before the one that was asked for before is done."""
-    lane = Lane()
+    worker = WorkerThread()
     steps: list[tuple[str, int]] = []
 
     def call(number: int) -> int:
@@ -22,7 +22,7 @@ def test_calls_are_done_one_after_the_other_in_order():
         return number
 
     async def ask() -> list[int]:
-        return await asyncio.gather(*(lane.run(partial(call, n)) for n in range(20)))
+        return await asyncio.gather(*(worker.submit(partial(call, n)) for n in range(20)))
 
     assert asyncio.run(ask()) == list(range(20))
     assert steps == [(what, n) for n in range(20) for what in ("begins", "is done")]
@@ -30,13 +30,13 @@ def test_calls_are_done_one_after_the_other_in_order():
 
 def test_error_of_a_call_reaches_who_asked_and_nobody_else():
     """The call behind one that fails is done."""
-    lane = Lane()
+    worker = WorkerThread()
 
     def fail() -> None:
         raise OSError("no room")
 
     async def ask() -> int:
-        failing, working = lane.run(fail), lane.run(lambda: 5)
+        failing, working = worker.submit(fail), worker.submit(lambda: 5)
         with pytest.raises(OSError, match="no room"):
             await failing
         return await working
@@ -46,7 +46,7 @@ def test_error_of_a_call_reaches_who_asked_and_nobody_else():
 
 def test_call_is_done_though_its_loop_has_ended():
     """Who stopped waiting does not stop the work, nor those who ask after it."""
-    lane, may_go_on = Lane(), threading.Event()
+    worker, may_go_on = WorkerThread(), threading.Event()
     done: list[str] = []
 
     def slow() -> None:
@@ -54,24 +54,24 @@ def test_call_is_done_though_its_loop_has_ended():
         done.append("slow")
 
     async def ask_and_leave() -> None:
-        lane.run(slow)
+        worker.submit(slow)
 
     async def ask() -> None:
         may_go_on.set()
-        await lane.run(lambda: done.append("next"))
+        await worker.submit(lambda: done.append("next"))
 
     asyncio.run(ask_and_leave())
     asyncio.run(ask())
     assert done == ["slow", "next"]
 
 
-def test_thread_ends_when_the_lane_is_closed_and_its_calls_are_done():
+def test_thread_ends_when_the_worker_is_closed_and_its_calls_are_done():
     """A store that was closed leaves no thread behind; what was asked for before is done."""
-    lane = Lane()
+    worker = WorkerThread()
 
     async def ask() -> threading.Thread:
-        thread = lane.run(threading.current_thread)
-        lane.close()
+        thread = worker.submit(threading.current_thread)
+        worker.close()
         return await thread
 
     thread = asyncio.run(ask())

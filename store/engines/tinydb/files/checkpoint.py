@@ -11,7 +11,7 @@ import msgspec
 
 from store.collections.bounded_history import Recent
 from store.collections.persistent_map import Layered
-from store.concurrency.cooperative import finish, paced, pieces
+from store.concurrency.cooperative import chunks_of, paced, run_to_end
 from store.engines.change_history import ChangeHistory
 from store.model import Article, Change, Diagnostic, TopicDefinition
 from store.querying.cursors import KEY_BYTES, Cursors
@@ -51,7 +51,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
         changed.update((id, a) for id, a in articles.items() if before.find(id) is not a)
         version, step = version_and_step(self.meta.version or "")
         return State(
-            finish(
+            run_to_end(
                 old.snapshot.derive(
                     changed,
                     tuple(self.values["topics"].values()),
@@ -122,7 +122,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
         tables: list[Mapping[Any, Any]] = [*self.tables.values(), *self.values.values()]
         found: list[object] = []
         for table in tables:
-            found += [*pieces(table), *pieces(table.values()), table]
+            found += [*chunks_of(table), *chunks_of(table.values()), table]
         return found
 
     def _numbered(self, sources: Layered[str, SourceFile], pause_s: float) -> Values:

@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 
-from store.concurrency.cooperative import free
+from store.concurrency.cooperative import free_gradually
 from store.filesystem.atomic_file import Signature
 
 from .state import State
@@ -49,6 +49,6 @@ def let_go(olds: list[Known], new: Known) -> None:
     def forget() -> None:
         contents = [] if olds[0].shares(new) else olds[0].state.snapshot.contents()
         olds.clear()
-        free(contents)
+        free_gradually(contents)
 
     asyncio.get_running_loop().run_in_executor(None, forget)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from store.concurrency.cooperative import finish, free
+from store.concurrency.cooperative import free_gradually, run_to_end
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.errors import StoreCorruptError
 from store.filesystem.atomic_file import Signature, signature, unavailable
@@ -85,7 +85,7 @@ class StoreReader:
         """
         tail = log.read(start, end)
         records = records_beyond(known.state.name, log, start, tail, file)
-        state = finish(known.state.after(records, self._history_limit))
+        state = run_to_end(known.state.after(records, self._history_limit))
         return Known(state, known.checkpoint, log, tail.end, known.mark)
 
     def signatures(self) -> tuple[Signature | None, Signature | None]:
@@ -95,7 +95,7 @@ class StoreReader:
     def go_on_from(self, base: Checkpoint, pause_s: float = 0) -> None:
         """Take another checkpoint as the base, and free the one before in pieces."""
         contents, self.base = self.base.contents(), base
-        free(contents, pause_s)
+        free_gradually(contents, pause_s)
 
     def _read_files(self, old: State, mark: int | None) -> Known:
         # Opened first: what is appended from now on will be found behind its end.

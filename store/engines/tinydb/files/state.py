@@ -11,7 +11,7 @@ import msgspec
 
 from store.collections.bounded_history import Recent
 from store.collections.persistent_map import Layered
-from store.concurrency.cooperative import Steps
+from store.concurrency.cooperative import Cooperative
 from store.engines.changes import hidden_from, outcome
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.errors import ConflictError
@@ -47,7 +47,7 @@ class State(msgspec.Struct, frozen=True):
         """What files call it, which no other state is called."""
         return self.snapshot.version + self.step
 
-    def after(self, records: Sequence[Record], history_limit: int) -> Steps[State]:
+    def after(self, records: Sequence[Record], history_limit: int) -> Cooperative[State]:
         """The state after these records."""
         if not records:
             return self
@@ -80,7 +80,7 @@ def _versions(versions: Versions, records: Iterable[Record]) -> Versions:
 
 def _snapshot(
     snapshot: IndexedSnapshot, records: Sequence[Record], history_limit: int
-) -> Steps[IndexedSnapshot]:
+) -> Cooperative[IndexedSnapshot]:
     changed: dict[str, Article | None] = {}
     topics, diagnostics = snapshot.definitions, snapshot.diagnostics
     for record in records:
@@ -174,7 +174,7 @@ class Written(NamedTuple):
 
 def written(
     batches: Iterable[Batch], state: State, at: datetime, history_limit: int
-) -> Steps[Written]:
+) -> Cooperative[Written]:
     """What batches do to a state.
 
     One that conflicts with what is there after those before it is not done; the others are.
@@ -192,7 +192,7 @@ def written(
     return Written(text, state, results)
 
 
-def _written_down(record: Record) -> Steps[tuple[bytes, Record]]:
+def _written_down(record: Record) -> Cooperative[tuple[bytes, Record]]:
     """A record as text, and as everyone will read it: as such it goes on being served here, too."""
     texts, articles = [], []
     for article in record.puts:

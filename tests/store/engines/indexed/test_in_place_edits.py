@@ -29,7 +29,7 @@ from store import (
     of_topic,
 )
 from store.collections.persistent_map import Layered
-from store.concurrency.cooperative import finish
+from store.concurrency.cooperative import run_to_end
 from store.engines.indexed import ordinals
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.engines.memory import MemorySnapshot
@@ -62,7 +62,7 @@ def changed(snapshot: IndexedSnapshot, id: str, **fields: Any) -> IndexedSnapsho
 
 def derived(snapshot: IndexedSnapshot, articles: dict[str, Article | None]) -> IndexedSnapshot:
     """The snapshot after these articles have come, changed or gone."""
-    return finish(
+    return run_to_end(
         snapshot.derive(articles, snapshot.definitions, snapshot.diagnostics, snapshot.history)
     )
 

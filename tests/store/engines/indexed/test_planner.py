@@ -37,7 +37,7 @@ from store import (
 )
 from store.collections.bitmaps import BitMap
 from store.collections.bounded_memo import BoundedMemo
-from store.concurrency.cooperative import finish
+from store.concurrency.cooperative import run_to_end
 from store.engines.indexed import trigrams as texts_module
 from store.engines.indexed.ordered_lists import OrderListing
 from store.engines.indexed.planner import PAGES_BYTES, access_paths
@@ -84,7 +84,7 @@ def written(snapshot: IndexedSnapshot, seed: int, size: int) -> IndexedSnapshot:
             [None, msgspec.structs.replace(article, **{name: value}), article]
         )
         changed[other.id] = other
-    return finish(
+    return run_to_end(
         snapshot.derive(changed, snapshot.definitions, snapshot.diagnostics, snapshot.history)
     )
 
@@ -292,7 +292,7 @@ def test_text_index_of_a_write_that_was_given_up_is_not_used():
 
     def titled(article: Article, title: str) -> IndexedSnapshot:
         changed = {article.id: msgspec.structs.replace(article, title=title)}
-        return finish(base.derive(changed, (), (), base.history))
+        return run_to_end(base.derive(changed, (), (), base.history))
 
     async def found(snapshot: IndexedSnapshot, needle: str) -> int:
         query = ArticleQuery(Window(first=1), _contains(Field.TITLE, needle))
