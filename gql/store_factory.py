@@ -9,7 +9,7 @@ from store import (
     FolderLoader,
     LoadOptions,
     LoadReport,
-    ReadingLimits,
+    ParseLimits,
     Repository,
     StoreUnavailableError,
     TinyDBRepository,
@@ -88,7 +88,7 @@ def load_options(
 ) -> LoadOptions:
     """How the settings want documents to be read."""
     return LoadOptions(
-        limits=ReadingLimits(settings.max_document_bytes, settings.max_document_depth),
+        limits=ParseLimits(settings.max_document_bytes, settings.max_document_depth),
         include=frozenset(settings.include_folders),
         prune=prune,
         overwrite=overwrite,

@@ -1,7 +1,7 @@
 """The document store: front matter in, immutable snapshots out. Knows nothing of GraphQL."""
 
 from . import model
-from .documents.frontmatter import Limits as ReadingLimits
+from .documents.frontmatter import ParseLimits
 from .documents.serializer import export_folder
 from .engines.memory import MemoryRepository
 from .engines.tinydb.recovery.backup import back_up, backup_text, restore
@@ -100,9 +100,9 @@ __all__ = [
     "OrderField",
     "OutcomeUnknownError",
     "Page",
+    "ParseLimits",
     "Places",
     "QueryError",
-    "ReadingLimits",
     "Refusal",
     "RefusedError",
     "Repository",

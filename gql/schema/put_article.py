@@ -12,7 +12,7 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from store import Refusal, RefusedError, model
-from store.documents.serializer import FIELDS
+from store.documents.serializer import FIELD_KEYS
 
 from .connection import given
 
@@ -140,7 +140,7 @@ class PutArticleInput:
 
         Raises: RefusedError: the metadata is no object, or speaks of a field.
         """
-        members = {key: getattr(self, name) for name, key in _KEYS.items() if key in FIELDS}
+        members = {key: getattr(self, name) for name, key in _KEYS.items() if key in FIELD_KEYS}
         fields = {key: _value(value) for key, value in members.items() if value is not UNSET}
         return {**fields, **_metadata(given(self.metadata))}
 
@@ -162,7 +162,7 @@ def _metadata(written: Any) -> Mapping[str, Any]:
         return {}
     if not isinstance(written, dict):
         problem = "The metadata is no object. Send one with the keys to change."
-    elif named := [key for key in written if key in FIELDS]:
+    elif named := [key for key in written if key in FIELD_KEYS]:
         problem = f"{named[0]} is a field of the article. Send it as a member of the input."
     else:
         return written

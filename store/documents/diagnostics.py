@@ -7,14 +7,14 @@ from enum import StrEnum
 
 from store.model import Diagnostic, Severity
 
-MAX_PROBLEMS = 100
+MAX_DIAGNOSTICS = 100
 """How many warnings one file may have: thousands of them help nobody, and take a lot of memory."""
 
 _FIELD = re.compile(r"`([^`]+)`")
 _PARTS = re.compile(r"[][.]+")
 
 
-class Code(StrEnum):
+class DiagnosticCode(StrEnum):
     """What kind of problem. Codes are stable: scripts and dashboards may rely on them."""
 
     # The file
@@ -50,7 +50,12 @@ class Code(StrEnum):
 
 
 def error(
-    path: str, code: Code, message: str, *, line: int | None = None, remedy: str | None = None
+    path: str,
+    code: DiagnosticCode,
+    message: str,
+    *,
+    line: int | None = None,
+    remedy: str | None = None,
 ) -> Diagnostic:
     """A problem because of which the file's text was not taken."""
     return Diagnostic(
@@ -59,7 +64,12 @@ def error(
 
 
 def warning(
-    path: str, code: Code, message: str, *, line: int | None = None, remedy: str | None = None
+    path: str,
+    code: DiagnosticCode,
+    message: str,
+    *,
+    line: int | None = None,
+    remedy: str | None = None,
 ) -> Diagnostic:
     """A problem of a file that was taken all the same."""
     return Diagnostic(
@@ -68,7 +78,12 @@ def warning(
 
 
 def info(
-    path: str, code: Code, message: str, *, line: int | None = None, remedy: str | None = None
+    path: str,
+    code: DiagnosticCode,
+    message: str,
+    *,
+    line: int | None = None,
+    remedy: str | None = None,
 ) -> Diagnostic:
     """Something worth knowing that needs no action."""
     return Diagnostic(
@@ -76,7 +91,7 @@ def info(
     )
 
 
-def field_of(diagnostic: Diagnostic) -> tuple[str, ...]:
+def field_path(diagnostic: Diagnostic) -> tuple[str, ...]:
     """The way to the document's field that a problem is about: its message begins with it.
 
     `related[0].webUrl` gives ("related", "0", "webUrl"); nothing where it is about no one field.

@@ -16,26 +16,26 @@ import yaml
 
 from store.characters import clean_text, clean_yaml, find_invalid
 
-from .diagnostics import Code
-from .yaml_tree import Mapping, Node, Scalar, Sequence
-from .yaml_tree_builder import Problem, TreeBuilder, UnreadableError
+from .diagnostics import DiagnosticCode
+from .yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
+from .yaml_tree_builder import FrontMatterError, ParseProblem, YamlTreeBuilder
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _OPENING = re.compile(r"---[ \t]*(?:\n|\Z)")
 _CLOSING = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
-_TAKERS: dict[Any, Callable[[TreeBuilder, Any], None]] = {
-    yaml.ScalarEvent: TreeBuilder.scalar,
-    yaml.MappingStartEvent: TreeBuilder.mapping,
-    yaml.MappingEndEvent: TreeBuilder.close,
-    yaml.SequenceStartEvent: TreeBuilder.sequence,
-    yaml.SequenceEndEvent: TreeBuilder.close,
-    yaml.AliasEvent: TreeBuilder.alias,
-    yaml.DocumentStartEvent: TreeBuilder.document,
+_EVENT_HANDLERS: dict[Any, Callable[[YamlTreeBuilder, Any], None]] = {
+    yaml.ScalarEvent: YamlTreeBuilder.on_scalar,
+    yaml.MappingStartEvent: YamlTreeBuilder.on_mapping_start,
+    yaml.MappingEndEvent: YamlTreeBuilder.on_collection_end,
+    yaml.SequenceStartEvent: YamlTreeBuilder.on_sequence_start,
+    yaml.SequenceEndEvent: YamlTreeBuilder.on_collection_end,
+    yaml.AliasEvent: YamlTreeBuilder.on_alias,
+    yaml.DocumentStartEvent: YamlTreeBuilder.on_document_start,
 }
 _TAG_DIRECTIVE = re.compile(r"^%TAG", re.MULTILINE)
 _MAX_TAG_DIRECTIVES = 16
-_FEWEST_NODES, _BYTES_FOR_A_NODE, _SHARED = 400, 50, 2
+_MIN_NODES, _BYTES_PER_NODE, _SHARED_BUDGETS = 400, 50, 2
 _MAX_NUMBER_LENGTH = 100
 _INT64 = range(-(2**63), 2**63)
 
@@ -54,7 +54,7 @@ _REMEDIES = {
 }
 
 
-class Limits(msgspec.Struct, frozen=True):
+class ParseLimits(msgspec.Struct, frozen=True):
     """How much one file may hold, so that none costs much more than another of its size.
 
     Attributes:
@@ -65,7 +65,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     max_size_bytes: int = 1 << 20
     max_depth: int = 32
-    documents: int = 1
+    batch_size: int = 1
 
     @property
     def max_nodes(self) -> int:
@@ -73,12 +73,12 @@ class Limits(msgspec.Struct, frozen=True):
 
         Each takes more time and memory than many bytes of text; documents have some hundreds.
         """
-        most = self.max_size_bytes // _BYTES_FOR_A_NODE
-        share = most * _SHARED // max(_SHARED, self.documents)
-        return max(_FEWEST_NODES, share)
+        most = self.max_size_bytes // _BYTES_PER_NODE
+        share = most * _SHARED_BUDGETS // max(_SHARED_BUDGETS, self.batch_size)
+        return max(_MIN_NODES, share)
 
 
-class Parts(NamedTuple):
+class DocumentParts(NamedTuple):
     """A file's text in two. `yaml_line` is the number of lines before the front matter."""
 
     yaml: str
@@ -86,14 +86,14 @@ class Parts(NamedTuple):
     body: str
 
 
-class Tree(NamedTuple):
+class ParsedYaml(NamedTuple):
     """The front matter's mapping, and the problems that did not stop the reading."""
 
-    root: Mapping
-    problems: list[Problem]
+    root: MappingNode
+    problems: list[ParseProblem]
 
 
-def split(text: str, *, all_yaml: bool = False) -> Parts | None:
+def split_front_matter(text: str, *, all_yaml: bool = False) -> DocumentParts | None:
     """Front matter and body, or None where the text does not begin with front matter.
 
     `all_yaml`: the whole file may be the mapping, with or without `---`, as in a .yaml file.
@@ -102,98 +102,102 @@ def split(text: str, *, all_yaml: bool = False) -> Parts | None:
     """
     opening = _OPENING.match(text)
     if not opening:
-        return Parts(text, 0, "") if all_yaml and text.strip() else None
+        return DocumentParts(text, 0, "") if all_yaml and text.strip() else None
     closing = _CLOSING.search(text, opening.end())
     if closing:
-        return Parts(text[opening.end() : closing.start()], 1, text[closing.end() :])
+        return DocumentParts(text[opening.end() : closing.start()], 1, text[closing.end() :])
     if all_yaml:
-        return Parts(text[opening.end() :], 1, "")
-    raise UnreadableError(
-        Code.UNCLOSED_FRONT_MATTER,
+        return DocumentParts(text[opening.end() :], 1, "")
+    raise FrontMatterError(
+        DiagnosticCode.UNCLOSED_FRONT_MATTER,
         "The front matter that opens here is never closed.",
         1,
         "End the front matter with a line that holds only ---.",
     )
 
 
-def parse(parts: Parts, limits: Limits) -> Tree:
+def parse_front_matter(parts: DocumentParts, limits: ParseLimits) -> ParsedYaml:
     """The located tree of the front matter.
 
     Raises: UnreadableError: YAML that cannot be read, is nested too deeply, has too many values or
         aliases that explode, or is no mapping.
     """
-    problems: list[Problem] = []
+    problems: list[ParseProblem] = []
     text = parts.yaml
     bad = find_invalid(text)
     if bad is not None:
-        problems.append(_bad_text(parts.yaml_line + text.count("\n", 0, bad) + 1))
+        problems.append(_invalid_characters(parts.yaml_line + text.count("\n", 0, bad) + 1))
         text = clean_yaml(text)
     _refuse_directives(text, parts.yaml_line)
-    builder = TreeBuilder(
+    builder = YamlTreeBuilder(
         parts.yaml_line + 1,
         max_depth=limits.max_depth,
         max_nodes=limits.max_nodes,
         max_weight=limits.max_size_bytes,
     )
     try:
-        _build(text, builder)
+        _feed_events(text, builder)
     except (yaml.YAMLError, ValueError, OverflowError) as e:
-        raise _unreadable(e, parts.yaml_line) from e
-    return Tree(_mapping(builder, problems, parts.yaml_line + 1), problems)
+        raise _yaml_error(e, parts.yaml_line) from e
+    return ParsedYaml(_root_mapping(builder, problems, parts.yaml_line + 1), problems)
 
 
-def _build(text: str, builder: TreeBuilder) -> None:
+def _feed_events(text: str, builder: YamlTreeBuilder) -> None:
     parser = _LOADER(text)
     try:
         while (event := parser.get_event()) is not None:
-            take = _TAKERS.get(type(event))
+            take = _EVENT_HANDLERS.get(type(event))
             if take:
                 take(builder, event)
     finally:
         parser.dispose()
 
 
-def _mapping(builder: TreeBuilder, problems: list[Problem], line: int) -> Mapping:
+def _root_mapping(builder: YamlTreeBuilder, problems: list[ParseProblem], line: int) -> MappingNode:
     root = builder.root
     problems += builder.problems
-    problems += [_bad_text(scalar.line) for scalar in builder.escaped if _clean_scalar(scalar)]
-    if root is None or (isinstance(root, Scalar) and is_null(root)):
-        return Mapping({}, {}, line)
-    if isinstance(root, Mapping):
+    problems += [
+        _invalid_characters(scalar.line)
+        for scalar in builder.double_quoted
+        if _clean_scalar(scalar)
+    ]
+    if root is None or (isinstance(root, ScalarNode) and is_null(root)):
+        return MappingNode({}, {}, line)
+    if isinstance(root, MappingNode):
         return root
-    raise UnreadableError(
-        Code.WRONG_TYPE,
+    raise FrontMatterError(
+        DiagnosticCode.WRONG_TYPE,
         "The front matter is not a mapping.",
         root.line,
         "Write it as lines of `key: value`.",
     )
 
 
-def _clean_scalar(scalar: Scalar) -> bool:
+def _clean_scalar(scalar: ScalarNode) -> bool:
     cleaned = clean_text(scalar.text)
     changed = cleaned != scalar.text
     scalar.text = cleaned
     return changed
 
 
-def _bad_text(line: int) -> Problem:
-    return Problem(
-        Code.BAD_TEXT,
+def _invalid_characters(line: int) -> ParseProblem:
+    return ParseProblem(
+        DiagnosticCode.BAD_TEXT,
         "There are control characters in the text; \ufffd stands in their place.",
         line,
         "Remove the characters that cannot be seen.",
     )
 
 
-def _unreadable(e: Exception, offset: int) -> UnreadableError:
+def _yaml_error(e: Exception, offset: int) -> FrontMatterError:
     mark = getattr(e, "problem_mark", None) or getattr(e, "context_mark", None)
     what = str(getattr(e, "problem", None) or getattr(e, "reason", None) or e)
     context = getattr(e, "context", None)
-    said = f"{what} ({context})" if context else what
+    detail = f"{what} ({context})" if context else what
     remedy = next((text for sign, text in _REMEDIES.items() if sign in what), None)
-    return UnreadableError(
-        Code.UNREADABLE_YAML,
-        f"The front matter is not readable as YAML: {said}.",
+    return FrontMatterError(
+        DiagnosticCode.UNREADABLE_YAML,
+        f"The front matter is not readable as YAML: {detail}.",
         offset + mark.line + 1 if mark else offset + 1,
         remedy or "Correct the line, or put the value in quotes.",
     )
@@ -206,15 +210,15 @@ def _refuse_directives(text: str, offset: int) -> None:
     lines = _TAG_DIRECTIVE.finditer(text)
     one_too_many = next(islice(lines, _MAX_TAG_DIRECTIVES, None), None)
     if one_too_many is not None:
-        raise UnreadableError(
-            Code.UNREADABLE_YAML,
+        raise FrontMatterError(
+            DiagnosticCode.UNREADABLE_YAML,
             f"The front matter has more than {_MAX_TAG_DIRECTIVES} %TAG lines.",
             offset + text.count("\n", 0, one_too_many.start()) + 1,
             "Remove them: a document needs none.",
         )
 
 
-_SHORT_TAGS = {
+_TAG_NAMES = {
     "tag:yaml.org,2002:int": "a number",
     "tag:yaml.org,2002:float": "a number",
     "tag:yaml.org,2002:bool": "true or false",
@@ -222,41 +226,43 @@ _SHORT_TAGS = {
     "tag:yaml.org,2002:timestamp": "a date",
 }
 _CONSTRUCTOR: Any = yaml.constructor.SafeConstructor()
-_VALUES: dict[str, Callable[[Any], Any]] = {
+_TAG_CONSTRUCTORS: dict[str, Callable[[Any], Any]] = {
     "tag:yaml.org,2002:int": _CONSTRUCTOR.construct_yaml_int,
     "tag:yaml.org,2002:float": _CONSTRUCTOR.construct_yaml_float,
     "tag:yaml.org,2002:bool": _CONSTRUCTOR.construct_yaml_bool,
     "tag:yaml.org,2002:null": lambda _: None,
 }
-_RESOLVERS: dict[Any, list[tuple[str, re.Pattern[str]]]] = yaml.SafeLoader.yaml_implicit_resolvers
+_IMPLICIT_RESOLVERS: dict[Any, list[tuple[str, re.Pattern[str]]]] = (
+    yaml.SafeLoader.yaml_implicit_resolvers
+)
 
 
-def _tag(text: str) -> str | None:
+def _implicit_tag(text: str) -> str | None:
     if len(text) > _MAX_NUMBER_LENGTH:  # to make a number of many digits takes quadratic time
         return None
-    for tag, pattern in _RESOLVERS.get(text[:1], ()):
+    for tag, pattern in _IMPLICIT_RESOLVERS.get(text[:1], ()):
         if pattern.match(text):
             return tag
     return None
 
 
-def guessed_type(text: str) -> str | None:
+def implicit_type(text: str) -> str | None:
     """What YAML takes the text for when it stands without quotes, in words; None for text."""
-    return _SHORT_TAGS.get(_tag(text) or "")
+    return _TAG_NAMES.get(_implicit_tag(text) or "")
 
 
-def is_null(scalar: Scalar) -> bool:
+def is_null(scalar: ScalarNode) -> bool:
     """Whether this is YAML's way of saying nothing: an empty value, `~` or `null`."""
     return scalar.plain and scalar.text in ("", "~", "null", "Null", "NULL")
 
 
-def plain_value(text: str) -> str | int | float | bool | None:
+def resolve_plain_scalar(text: str) -> str | int | float | bool | None:
     """The value that YAML reads from the text without quotes, where JSON has such a value.
 
     Dates, infinities, integers beyond 64 bits and numbers of more than 100 characters stay text.
     """
-    tag = _tag(text) or ""
-    construct = _VALUES.get(tag)
+    tag = _implicit_tag(text) or ""
+    construct = _TAG_CONSTRUCTORS.get(tag)
     if construct is None:
         return text
     try:
@@ -270,10 +276,10 @@ def plain_value(text: str) -> str | int | float | bool | None:
     return value
 
 
-def json_value(node: Node) -> Any:
-    """The node as a JSON value, plain scalars read the YAML way. Depth is bounded by `parse`."""
-    if isinstance(node, Scalar):
-        return plain_value(node.text) if node.plain else node.text
-    if isinstance(node, Sequence):
-        return [json_value(item) for item in node.items]
-    return {key: json_value(value) for key, value in node.entries.items()}
+def node_to_json(node: Node) -> Any:
+    """Convert a node into a JSON value; plain scalars get their implicit type."""
+    if isinstance(node, ScalarNode):
+        return resolve_plain_scalar(node.text) if node.plain else node.text
+    if isinstance(node, SequenceNode):
+        return [node_to_json(item) for item in node.items]
+    return {key: node_to_json(value) for key, value in node.entries.items()}

@@ -28,13 +28,13 @@ from store.querying.query import NEWEST_FIRST, ArticleQuery, Window
 from store.repository import Repository, Snapshot
 from store.text import escape_excerpt, escape_title, escape_url
 
-from .article_reader import body_content
-from .topic_reader import FOLDER
+from .article_reader import extract_content
+from .topic_reader import TOPICS_FOLDER
 from .yaml_writer import write_mapping
 
 _PAGE_SIZE = 500
 _ARTICLES = "_news"
-FIELDS = tuple(
+FIELD_KEYS = tuple(
     "category title excerpt publishedDateTime updatedDateTime webUrl originalUrl ampWebUrl "
     "cdnAmpWebUrl type locale quality heat published featuredContent content provider topics tags "
     "images related secured".split()
@@ -43,55 +43,55 @@ FIELDS = tuple(
 
 _ATTRIBUTES = {field.encode_name: field.name for field in msgspec.structs.fields(Article)}
 # Never in metadata because a document without them is none, so metadata has no say in them.
-_REQUIRED = frozenset(("title", "publishedDateTime", "provider"))
+_REQUIRED_KEYS = frozenset(("title", "publishedDateTime", "provider"))
 
 
-class Document(NamedTuple):
+class DocumentData(NamedTuple):
     """A document in parts: what its front matter says, by key, and the content of its body."""
 
     values: dict[str, Any]
     content: str | None = None
 
 
-def article_text(article: Article) -> str:
-    """A document that `read_document` reads as this article, its revision aside."""
-    return document_text(article_document(article))
+def serialize_article(article: Article) -> str:
+    """A document that `read_article` reads as this article, its revision aside."""
+    return serialize_document(article_to_document(article))
 
 
-def article_document(article: Article) -> Document:
+def article_to_document(article: Article) -> DocumentData:
     """What a document says that reads as this article."""
-    values = written_fields({key: getattr(article, _ATTRIBUTES[key]) for key in FIELDS})
+    values = serialize_fields({key: getattr(article, _ATTRIBUTES[key]) for key in FIELD_KEYS})
     content = article.content
-    is_body = content is not None and is_body_text(content)
+    is_body = content is not None and body_round_trips(content)
     if is_body:
         values["content"] = None
-    return Document(_written(values, article.metadata), content if is_body else None)
+    return DocumentData(_with_metadata(values, article.metadata), content if is_body else None)
 
 
-def document_text(document: Document) -> str:
+def serialize_document(document: DocumentData) -> str:
     """The text that says this."""
     values, content = document
     body = "" if content is None else f"\n{content}\n"
     return f"---\n{write_mapping(values)}---\n{body}"
 
 
-def written_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+def serialize_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of an article, by key, as front matter has them; None stays None."""
     return {
-        key: None if value is None else _WRITERS.get(key, _as_it_is)(value)
+        key: None if value is None else _FIELD_SERIALIZERS.get(key, _identity)(value)
         for key, value in fields.items()
     }
 
 
-def topic_text(topic: TopicDefinition) -> str:
+def serialize_topic(topic: TopicDefinition) -> str:
     """A file that `read_topic` reads as this topic."""
     values = {
         "slug": topic.slug,
         "name": escape_title(topic.name),
-        "parent": _escaped(topic.parent, escape_title),
+        "parent": _escape_optional(topic.parent, escape_title),
         "keywords": list(topic.keywords),
     }
-    return write_mapping(_written(values, topic.metadata))
+    return write_mapping(_with_metadata(values, topic.metadata))
 
 
 async def export_folder(
@@ -138,12 +138,15 @@ async def _texts(repository: Repository, snapshot: Snapshot) -> AsyncIterator[di
     """The texts of all files by path, a page at a time."""
     sources = (await repository.sources()).values()
     topics = {source.topic.slug: source.topic for source in sources if source.topic}
-    yield {f"{FOLDER}/{_name(slug)}.yaml": topic_text(topic) for slug, topic in topics.items()}
+    yield {
+        f"{TOPICS_FOLDER}/{_name(slug)}.yaml": serialize_topic(topic)
+        for slug, topic in topics.items()
+    }
     after: str | None = None
     while True:
         query = ArticleQuery(Window(first=_PAGE_SIZE, after=after))
         (page,) = await snapshot.pages([query], Visibility.ALL)
-        yield {f"{_ARTICLES}/{_article_name(a.slug)}.md": article_text(a) for a in page.items}
+        yield {f"{_ARTICLES}/{_article_name(a.slug)}.md": serialize_article(a) for a in page.items}
         if not page.has_next:
             return
         after = snapshot.cursors.article(page.items[-1], NEWEST_FIRST)
@@ -184,65 +187,65 @@ def _write(path: Path, data: bytes) -> None:
         raise
 
 
-def is_body_text(content: str) -> bool:
+def body_round_trips(content: str) -> bool:
     """Whether a body with this text reads as this text."""
     written = f"\n{content}\n"
-    return body_content(clean_text(written).replace("\r\n", "\n")) == content
+    return extract_content(clean_text(written).replace("\r\n", "\n")) == content
 
 
-def _escaped(text: str | None, escape: Callable[[str], str]) -> str | None:
+def _escape_optional(text: str | None, escape: Callable[[str], str]) -> str | None:
     return None if text is None else escape(text)
 
 
-def _urls(linked: Linked) -> dict[str, str | None]:
+def _serialize_urls(linked: Linked) -> dict[str, str | None]:
     return {
-        "webUrl": _escaped(linked.web_url, escape_url),
-        "originalUrl": _escaped(linked.original_url, escape_url),
-        "ampWebUrl": _escaped(linked.amp_web_url, escape_url),
-        "cdnAmpWebUrl": _escaped(linked.cdn_amp_web_url, escape_url),
+        "webUrl": _escape_optional(linked.web_url, escape_url),
+        "originalUrl": _escape_optional(linked.original_url, escape_url),
+        "ampWebUrl": _escape_optional(linked.amp_web_url, escape_url),
+        "cdnAmpWebUrl": _escape_optional(linked.cdn_amp_web_url, escape_url),
     }
 
 
-def _provider(provider: ProviderMention) -> dict[str, Any]:
+def _serialize_provider(provider: ProviderMention) -> dict[str, Any]:
     values = {
         "name": escape_title(provider.name),
         "domain": provider.domain,
-        "images": _images(provider.images),
+        "images": _serialize_images(provider.images),
     }
-    return _written(values, provider.metadata)
+    return _with_metadata(values, provider.metadata)
 
 
-def _images(images: Iterable[Image]) -> list[dict[str, Any]]:
-    return [_image(image) for image in images]
+def _serialize_images(images: Iterable[Image]) -> list[dict[str, Any]]:
+    return [_serialize_image(image) for image in images]
 
 
-def _image(image: Image) -> dict[str, Any]:
+def _serialize_image(image: Image) -> dict[str, Any]:
     values = {
         "url": escape_url(image.url),
         "width": image.width,
         "height": image.height,
         "isCached": image.is_cached or None,
-        "title": _escaped(image.title, escape_title),
+        "title": _escape_optional(image.title, escape_title),
         "attribution": image.attribution,
     }
-    return _written(values, image.metadata)
+    return _with_metadata(values, image.metadata)
 
 
-def _related(related: Related) -> dict[str, Any]:
+def _serialize_related(related: Related) -> dict[str, Any]:
     values = {
         "title": escape_title(related.title),
-        "excerpt": _escaped(related.excerpt, escape_excerpt),
+        "excerpt": _escape_optional(related.excerpt, escape_excerpt),
         "publishedDateTime": related.published_date_time,
-        **_urls(related),
+        **_serialize_urls(related),
         "type": related.type,
-        "provider": _provider(related.provider) if related.provider else None,
+        "provider": _serialize_provider(related.provider) if related.provider else None,
         "quality": related.quality,
-        "images": _images(related.images),
+        "images": _serialize_images(related.images),
     }
-    return _written(values, related.metadata)
+    return _with_metadata(values, related.metadata)
 
 
-def _written(values: dict[str, Any], metadata: Metadata) -> dict[str, Any]:
+def _with_metadata(values: dict[str, Any], metadata: Metadata) -> dict[str, Any]:
     """The fields that say something, then the metadata.
 
     A known key in the metadata holds what could not be used of its field: list entries are put
@@ -252,25 +255,25 @@ def _written(values: dict[str, Any], metadata: Metadata) -> dict[str, Any]:
     for key, value in metadata.items():
         if isinstance(value, list) and isinstance(written.get(key), list):
             written[key] = written[key] + value
-        elif key not in written or key not in _REQUIRED:
+        elif key not in written or key not in _REQUIRED_KEYS:
             written[key] = value
     return written
 
 
-def _as_it_is(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
-_WRITERS: Mapping[str, Callable[[Any], Any]] = {
+_FIELD_SERIALIZERS: Mapping[str, Callable[[Any], Any]] = {
     "title": escape_title,
     "excerpt": escape_excerpt,
     "webUrl": escape_url,
     "originalUrl": escape_url,
     "ampWebUrl": escape_url,
     "cdnAmpWebUrl": escape_url,
-    "provider": _provider,
+    "provider": _serialize_provider,
     "topics": list,
     "tags": list,
-    "images": _images,
-    "related": lambda stories: [_related(story) for story in stories],
+    "images": _serialize_images,
+    "related": lambda stories: [_serialize_related(story) for story in stories],
 }

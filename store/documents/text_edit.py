@@ -12,23 +12,22 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .article_reader import read_document
-from .frontmatter import Limits, Parts, parse, split
-from .reading import YAML_ENDINGS, Reading
-from .serializer import FIELDS, Document, article_document, document_text
-from .yaml_tree import Mapping as Tree
-from .yaml_tree import Scalar
-from .yaml_tree_builder import UnreadableError
+from .article_reader import read_article
+from .frontmatter import DocumentParts, ParseLimits, parse_front_matter, split_front_matter
+from .parse_result import YAML_EXTENSIONS, ParseResult
+from .serializer import FIELD_KEYS, DocumentData, article_to_document, serialize_document
+from .yaml_tree import MappingNode, ScalarNode
+from .yaml_tree_builder import FrontMatterError
 from .yaml_writer import write_mapping
 
-_MARK = "\ufeff"
-_KEY = re.compile(r"[^\s#].*?:(?:\s|$)")
+_BYTE_ORDER_MARK = "\ufeff"
+_KEY_LINE = re.compile(r"[^\s#].*?:(?:\s|$)")
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
-_BEFORE = re.compile(r":[ \t]+")
-_BEHIND = re.compile(r"[ \t]+#.*|[ \t]*")
+_SEPARATOR = re.compile(r":[ \t]+")
+_TRAILING_COMMENT = re.compile(r"[ \t]+#.*|[ \t]*")
 
 
-class Edit(NamedTuple):
+class DocumentDiff(NamedTuple):
     """What to change: values by key, None for keys to remove; the content of the body, "" for none
     and None to leave it.
     """
@@ -37,33 +36,35 @@ class Edit(NamedTuple):
     content: str | None = None
 
 
-def edit_between(before: Document, after: Document) -> Edit:
+def diff_documents(before: DocumentData, after: DocumentData) -> DocumentDiff:
     """What makes the one document say what the other says."""
     old, new = before.values, after.values
     keys = [*new, *(key for key in old if key not in new)]
     changed = {key: new.get(key) for key in keys if key not in old or old[key] != new.get(key)}
     same_content = before.content == after.content
-    return Edit(changed, None if same_content else after.content or "")
+    return DocumentDiff(changed, None if same_content else after.content or "")
 
 
-class Edited(NamedTuple):
+class EditedText(NamedTuple):
     """A text, and what is read from it."""
 
     text: str
-    reading: Reading
+    reading: ParseResult
 
 
-def changed_text(path: str, text: str, before: Document, after: Document, limits: Limits) -> Edited:
+def edit_text(
+    path: str, text: str, before: DocumentData, after: DocumentData, limits: ParseLimits
+) -> EditedText:
     """The text of a file, which says `before`, changed to say `after`.
 
     Lines of keys that do not change stay as they are, where that is possible at all.
     """
-    line_by_line = _edited(path, text, edit_between(before, after), limits)
-    edited = None if line_by_line is None else _read(path, line_by_line, limits)
+    line_by_line = _edit_lines(path, text, diff_documents(before, after), limits)
+    edited = None if line_by_line is None else _parse(path, line_by_line, limits)
     # Reading takes most of the time, so the whole is read only where this does not tell enough.
-    if edited and edited.reading.article and article_document(edited.reading.article) == after:
+    if edited and edited.reading.article and article_to_document(edited.reading.article) == after:
         return edited
-    whole = _read(path, document_text(after), limits)
+    whole = _parse(path, serialize_document(after), limits)
     if whole.reading.article is None:
         return whole  # and whoever reads it is told what is wrong with it
     if edited and edited.reading.article == whole.reading.article:
@@ -71,33 +72,37 @@ def changed_text(path: str, text: str, before: Document, after: Document, limits
     return whole
 
 
-def _read(path: str, text: str, limits: Limits) -> Edited:
-    return Edited(text, read_document(path, _encoded(text), limits))
+def _parse(path: str, text: str, limits: ParseLimits) -> EditedText:
+    return EditedText(text, read_article(path, _encode(text), limits))
 
 
-def _encoded(text: str) -> bytes:
+def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _edited(path: str, text: str, edit: Edit, limits: Limits) -> str | None:
+def _edit_lines(path: str, text: str, diff: DocumentDiff, limits: ParseLimits) -> str | None:
     """The text with an edit done line by line; None where the lines do not allow it."""
-    mark = _MARK if text.startswith(_MARK) else ""
-    plain = text.removeprefix(_MARK)
+    mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
+    plain = text.removeprefix(_BYTE_ORDER_MARK)
     try:
-        parts = split(plain.replace("\r\n", "\n"), all_yaml=path.lower().endswith(YAML_ENDINGS))
+        parts = split_front_matter(
+            plain.replace("\r\n", "\n"), all_yaml=path.lower().endswith(YAML_EXTENSIONS)
+        )
         if parts is None:
             return None
-        lines = _Lines(plain, parts, parse(parts, limits).root)
-    except UnreadableError:
+        lines = _LineEditor(plain, parts, parse_front_matter(parts, limits).root)
+    except FrontMatterError:
         return None
-    if edit.content is not None and lines.content_is_key:
-        edit = Edit({**edit.values, "content": edit.content or None})
-    elif "content" in edit.values and not lines.content_is_key:
-        edit = Edit(edit.values, edit.content or "")  # a body that only a key could say again
-    return mark + lines.edited(edit) if lines.can_take(edit) else None
+    if diff.content is not None and lines.content_is_key:
+        diff = DocumentDiff({**diff.values, "content": diff.content or None})
+    elif "content" in diff.values and not lines.content_is_key:
+        diff = DocumentDiff(
+            diff.values, diff.content or ""
+        )  # a body that only a key could say again
+    return mark + lines.apply(diff) if lines.can_apply(diff) else None
 
 
-class _Replacement(NamedTuple):
+class _LineReplacement(NamedTuple):
     """Lines from `first` up to `end`, and those to have in their place."""
 
     first: int
@@ -105,10 +110,10 @@ class _Replacement(NamedTuple):
     lines: list[str]
 
 
-class _Lines:
+class _LineEditor:
     """A file's lines, and which of them belong to which key. Lines count from 0 here."""
 
-    def __init__(self, text: str, parts: Parts, root: Tree) -> None:
+    def __init__(self, text: str, parts: DocumentParts, root: MappingNode) -> None:
         self._lines = text.split("\n")
         self._eol = "\r" if self._lines[0].endswith("\r") else ""
         self._root = root
@@ -118,97 +123,103 @@ class _Lines:
             self._lines.append("")
             self._end += 1
         self._has_body = self._end < len(self._lines) - 1
-        self._starts = sorted({line - 1 for line in root.key_lines.values()} | self._apparent())
+        self._starts = sorted(
+            {line - 1 for line in root.key_lines.values()} | self._find_key_like_lines()
+        )
         self.content_is_key = "content" in root.entries and not parts.body.strip()
 
-    def _apparent(self) -> set[int]:
+    def _find_key_like_lines(self) -> set[int]:
         """The lines that look like a key's first; a key that is written twice is known once."""
-        return {i for i in range(self._start, self._end) if _KEY.match(self._lines[i])}
+        return {i for i in range(self._start, self._end) if _KEY_LINE.match(self._lines[i])}
 
-    def can_take(self, edit: Edit) -> bool:
+    def can_apply(self, diff: DocumentDiff) -> bool:
         """Whether each key to change has lines of its own, and there is a body to change."""
         firsts = list(self._root.key_lines.values())
         own = all(
             firsts.count(line) == 1 and not self._lines[line - 1][:1].isspace()
             for key, line in self._root.key_lines.items()
-            if key in edit.values
+            if key in diff.values
         )
-        return own and (edit.content is None or self._has_body)
+        return own and (diff.content is None or self._has_body)
 
-    def edited(self, edit: Edit) -> str:
+    def apply(self, diff: DocumentDiff) -> str:
         """The text with other values, and with another body."""
-        replacements = sorted(self._replacements(edit.values), key=lambda r: (r.first, r.end))
+        replacements = sorted(self._diff_replacements(diff.values), key=lambda r: (r.first, r.end))
         lines: list[str] = []
         done = 0
         for first, end, new in replacements:
             lines += self._lines[done:first] + [line + self._eol for line in new]
             done = end
-        if edit.content is None:
+        if diff.content is None:
             return "\n".join(lines + self._lines[done:])
         lines += self._lines[done : self._end + 1]
-        body = ["", *edit.content.split("\n")] if edit.content else []
+        body = ["", *diff.content.split("\n")] if diff.content else []
         return "\n".join([*lines, *(line + self._eol for line in body), ""])
 
-    def _replacements(self, values: Mapping[str, Any]) -> Iterator[_Replacement]:
-        known = [key for key in FIELDS if key in values]
-        for key in [*known, *(key for key in values if key not in FIELDS)]:
+    def _diff_replacements(self, values: Mapping[str, Any]) -> Iterator[_LineReplacement]:
+        listed = [key for key in FIELD_KEYS if key in values]
+        for key in [*listed, *(key for key in values if key not in FIELD_KEYS)]:
             if key not in self._root.key_lines:
                 if values[key] is not None:
-                    yield self._inserted(key, values[key])
+                    yield self._insert_key(key, values[key])
                 continue
-            first, end = self._span(key)
-            new = [] if values[key] is None else self._written(key, values[key], first, end)
-            yield _Replacement(first, end, new)
+            first, end = self._key_span(key)
+            new = [] if values[key] is None else self._render_value(key, values[key], first, end)
+            yield _LineReplacement(first, end, new)
 
-    def _span(self, key: str) -> tuple[int, int]:
+    def _key_span(self, key: str) -> tuple[int, int]:
         """The lines of a key, without the blank lines and comments before the next one."""
         first = self._root.key_lines[key] - 1
         end = next((start for start in self._starts if start > first), self._end)
-        while end > first + 1 and _is_between(self._lines[end - 1]):
+        while end > first + 1 and _is_blank_or_comment(self._lines[end - 1]):
             end -= 1
         return first, end
 
-    def _written(self, key: str, value: Any, first: int, end: int) -> list[str]:
+    def _render_value(self, key: str, value: Any, first: int, end: int) -> list[str]:
         """The lines of a value; where one line takes the place of another, its comment stays."""
-        new = _block({key: value})
+        new = _yaml_lines({key: value})
         node = self._root.entries[key]
-        if len(new) > 1 or end > first + 1 or not isinstance(node, Scalar):
+        if len(new) > 1 or end > first + 1 or not isinstance(node, ScalarNode):
             return new
-        around = _around(node, self._lines[first].removesuffix(self._eol))
-        return [_block({"": value})[0].partition(": ")[2].join(around)] if around else new
+        surrounding = _split_around_value(node, self._lines[first].removesuffix(self._eol))
+        return (
+            [_yaml_lines({"": value})[0].partition(": ")[2].join(surrounding)]
+            if surrounding
+            else new
+        )
 
-    def _inserted(self, key: str, value: Any) -> _Replacement:
+    def _insert_key(self, key: str, value: Any) -> _LineReplacement:
         """A new key, behind the one that usually stands before it."""
-        place = self._place(key)
-        new = _block({key: value})
-        if len(new) > 1 and place > self._start and self._lines[place - 1].strip():
+        at = self._insertion_line(key)
+        new = _yaml_lines({key: value})
+        if len(new) > 1 and at > self._start and self._lines[at - 1].strip():
             new = ["", *new]
-        return _Replacement(place, place, new)
+        return _LineReplacement(at, at, new)
 
-    def _place(self, key: str) -> int:
-        if key not in FIELDS:
+    def _insertion_line(self, key: str) -> int:
+        if key not in FIELD_KEYS:
             return self._end
-        earlier = [k for k in FIELDS[: FIELDS.index(key)] if k in self._root.key_lines]
-        return self._span(earlier[-1])[1] if earlier else self._start
+        earlier = [k for k in FIELD_KEYS[: FIELD_KEYS.index(key)] if k in self._root.key_lines]
+        return self._key_span(earlier[-1])[1] if earlier else self._start
 
 
-def _around(scalar: Scalar, line: str) -> tuple[str, str] | None:
+def _split_around_value(scalar: ScalarNode, line: str) -> tuple[str, str] | None:
     """What stands before and behind a value on its key's line; None where that is not sure."""
-    for before in _BEFORE.finditer(line):
+    for before in _SEPARATOR.finditer(line):
         start = before.end()
         if scalar.plain:
             end = start + len(scalar.text) if line.startswith(scalar.text, start) else None
         else:
             quoted = _QUOTED.match(line, start)
             end = quoted.end() if quoted else None
-        if end is not None and _BEHIND.fullmatch(line, end):
+        if end is not None and _TRAILING_COMMENT.fullmatch(line, end):
             return line[:start], line[end:]
     return None
 
 
-def _block(values: Mapping[str, Any]) -> list[str]:
+def _yaml_lines(values: Mapping[str, Any]) -> list[str]:
     return write_mapping(values).rstrip("\n").split("\n")
 
 
-def _is_between(line: str) -> bool:
+def _is_blank_or_comment(line: str) -> bool:
     return not line.strip() or line.startswith("#")

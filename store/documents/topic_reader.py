@@ -12,15 +12,15 @@ from store.names import topic_slug
 from store.querying.terms import topic_aliases
 from store.text import unescape_title
 
-from .diagnostics import Code, error, warning
-from .fields import Fields
-from .frontmatter import Limits
-from .reading import Notes, Reading, read_front_matter
+from .diagnostics import DiagnosticCode, error, warning
+from .field_reader import FieldReader
+from .frontmatter import ParseLimits
+from .parse_result import DiagnosticCollector, ParseResult, read_front_matter
 
-FOLDER = "_data/topics"
+TOPICS_FOLDER = "_data/topics"
 
 
-class Tree(msgspec.Struct, frozen=True):
+class TopicTree(msgspec.Struct, frozen=True):
     """The topics with their parents as slugs, by path of their files, and what was wrong."""
 
     topics: tuple[TopicDefinition, ...] = ()
@@ -29,47 +29,54 @@ class Tree(msgspec.Struct, frozen=True):
 
 def is_topic_path(path: str) -> bool:
     """Whether a file belongs to the topic tree."""
-    return path.startswith(FOLDER + "/") and PurePosixPath(path).suffix.lower() in (".yaml", ".yml")
+    return path.startswith(TOPICS_FOLDER + "/") and PurePosixPath(path).suffix.lower() in (
+        ".yaml",
+        ".yml",
+    )
 
 
-def read_topic(path: str, data: bytes, limits: Limits) -> Reading:
+def read_topic(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
     """The topic that a file defines, its parent as written; or the reason why there is none.
 
     The slug is `slug`, else `_id`, else made from the name. Never raises.
     """
-    notes = Notes(path)
-    front_matter = read_front_matter(data, limits, notes)
+    collector = DiagnosticCollector(path)
+    front_matter = read_front_matter(data, limits, collector)
     if front_matter is None:
-        return notes.reading()
-    fields = Fields(front_matter.root, notes)
-    written = fields.text("slug") or Fields(front_matter.root, Notes(path)).text("_id")
-    name = fields.name("name", unescape_title)
+        return collector.without_document()
+    fields = FieldReader(front_matter.root, collector)
+    written = fields.read_text("slug") or FieldReader(
+        front_matter.root, DiagnosticCollector(path)
+    ).read_text("_id")
+    name = fields.read_name("name", unescape_title)
     if name is None and written is None:
-        notes.error(Code.MISSING_TITLE, "The topic has no name.", 1, "Add a line `name: …`.")
-        return notes.reading()
+        collector.add_error(
+            DiagnosticCode.MISSING_TITLE, "The topic has no name.", 1, "Add a line `name: …`."
+        )
+        return collector.without_document()
     if name is None:
         message = f"The topic has no name; {written!r} is taken."
-        notes.warning(Code.MISSING_TITLE, message, 1, "Add a line `name: …`.")
+        collector.add_warning(DiagnosticCode.MISSING_TITLE, message, 1, "Add a line `name: …`.")
     topic = TopicDefinition(
         slug=topic_slug(written or name or ""),
         name=name or unescape_title(written or ""),
-        parent=fields.text("parent", unescape_title),
-        keywords=tuple(dict.fromkeys(text for text, _ in fields.texts("keywords"))),
+        parent=fields.read_text("parent", unescape_title),
+        keywords=tuple(dict.fromkeys(text for text, _ in fields.read_texts("keywords"))),
         metadata=fields.metadata(),
     )
     lines = {"title": fields.line_of("name"), "parent": fields.line_of("parent")}
-    return Reading(topic=topic, lines=lines, diagnostics=tuple(notes.diagnostics))
+    return ParseResult(topic=topic, lines=lines, diagnostics=tuple(collector.diagnostics))
 
 
-def names_of(topics: Iterable[TopicDefinition]) -> dict[str, str]:
+def topic_alias_map(topics: Iterable[TopicDefinition]) -> dict[str, str]:
     """The slug of a topic by every slug that its name or slug gives."""
     defined = tuple(topics)
     return {topic.slug: topic.slug for topic in defined} | topic_aliases(defined)
 
 
-def resolve_tree(
+def build_topic_tree(
     definitions: Mapping[str, TopicDefinition], lines: Mapping[str, Mapping[str, int]]
-) -> Tree:
+) -> TopicTree:
     """One tree of the definitions by path: parents found, duplicates refused, cycles cut.
 
     `lines` has each file's line of its `title` and `parent`.
@@ -79,29 +86,29 @@ def resolve_tree(
     for path in sorted(definitions):
         slug = definitions[path].slug
         if first.setdefault(slug, path) != path:
-            diagnostics.append(_duplicate(path, first[slug], slug, lines[path].get("title")))
+            diagnostics.append(_duplicate_slug(path, first[slug], slug, lines[path].get("title")))
     topics = {slug: definitions[path] for slug, path in first.items()}
-    known = names_of(topics.values())
+    aliases = topic_alias_map(topics.values())
     parents: dict[str, str | None] = {}
     for slug, topic in topics.items():
-        parents[slug] = _parent(topic, known)
+        parents[slug] = _find_parent(topic, aliases)
         if topic.parent and parents[slug] is None:
             path = first[slug]
             diagnostics.append(_unknown_parent(path, topic.parent, lines[path].get("parent")))
-    for slug, cycle in _cut_cycles(parents):
+    for slug, cycle in _break_cycles(parents):
         path = first[slug]
         diagnostics.append(_cycle(path, cycle, lines[path].get("parent")))
     resolved = (msgspec.structs.replace(t, parent=parents[s]) for s, t in topics.items())
-    return Tree(tuple(resolved), tuple(diagnostics))
+    return TopicTree(tuple(resolved), tuple(diagnostics))
 
 
-def _parent(topic: TopicDefinition, known: Mapping[str, str]) -> str | None:
-    return known.get(topic_slug(topic.parent)) if topic.parent else None
+def _find_parent(topic: TopicDefinition, aliases: Mapping[str, str]) -> str | None:
+    return aliases.get(topic_slug(topic.parent)) if topic.parent else None
 
 
-def _cut_cycles(parents: dict[str, str | None]) -> list[tuple[str, list[str]]]:
+def _break_cycles(parents: dict[str, str | None]) -> list[tuple[str, list[str]]]:
     """Make a root of the first topic of each cycle; return it with the cycle. O(topics)."""
-    cut = []
+    broken = []
     finished: set[str] = set()
     for start in parents:
         trail: dict[str, None] = {}
@@ -114,15 +121,15 @@ def _cut_cycles(parents: dict[str, str | None]) -> list[tuple[str, list[str]]]:
             cycle = way[way.index(slug) :]
             root = next(s for s in parents if s in cycle)
             parents[root] = None
-            cut.append((root, cycle))
+            broken.append((root, cycle))
         finished.update(trail)
-    return cut
+    return broken
 
 
-def _duplicate(path: str, first: str, slug: str, line: int | None) -> Diagnostic:
+def _duplicate_slug(path: str, first: str, slug: str, line: int | None) -> Diagnostic:
     return error(
         path,
-        Code.DUPLICATE_SLUG,
+        DiagnosticCode.DUPLICATE_SLUG,
         f"The topic {slug!r} is already defined by {first}, which counts.",
         line=line,
         remedy="Give one of the two another slug, or remove it.",
@@ -132,17 +139,17 @@ def _duplicate(path: str, first: str, slug: str, line: int | None) -> Diagnostic
 def _unknown_parent(path: str, parent: str, line: int | None) -> Diagnostic:
     return warning(
         path,
-        Code.UNKNOWN_PARENT,
+        DiagnosticCode.UNKNOWN_PARENT,
         f"No topic has the name or slug {parent!r}; the topic becomes a root.",
         line=line,
-        remedy=f"Correct the parent, or define it in {FOLDER}.",
+        remedy=f"Correct the parent, or define it in {TOPICS_FOLDER}.",
     )
 
 
 def _cycle(path: str, cycle: list[str], line: int | None) -> Diagnostic:
     return warning(
         path,
-        Code.TOPIC_CYCLE,
+        DiagnosticCode.TOPIC_CYCLE,
         f"The topics {' > '.join([*cycle, cycle[0]])} are each other's parents; "
         "this one becomes a root.",
         line=line,

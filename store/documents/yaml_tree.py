@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Scalar(msgspec.Struct, gc=False):
+class ScalarNode(msgspec.Struct, gc=False):
     """One value as written. `plain`: without quotes, so that YAML would guess its type."""
 
     text: str
@@ -18,14 +18,14 @@ class Scalar(msgspec.Struct, gc=False):
     line: int
 
 
-class Sequence(msgspec.Struct, gc=False):
+class SequenceNode(msgspec.Struct, gc=False):
     """A list."""
 
     items: list[Node]
     line: int
 
 
-class Mapping(msgspec.Struct, gc=False):
+class MappingNode(msgspec.Struct, gc=False):
     """Keys and values in the order written; `key_lines` has the line of each key."""
 
     entries: dict[str, Node]
@@ -33,4 +33,4 @@ class Mapping(msgspec.Struct, gc=False):
     line: int
 
 
-Node = Scalar | Sequence | Mapping
+Node = ScalarNode | SequenceNode | MappingNode

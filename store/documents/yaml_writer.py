@@ -9,13 +9,13 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from .frontmatter import guessed_type
+from .frontmatter import implicit_type
 
 _INDENT = "  "
 _MAX_KEY_LENGTH = 500  # YAML wants a longer key (than 1,024, once escaped) marked with a ?
 
-_PLAIN = re.compile(r"[^\W\d_][\w./+-]*(?: [\w./+&'-]+)*")
-_NOT_PLAIN = frozenset("y Y n N".split())  # other YAML readers take them for booleans
+_PLAIN_TEXT = re.compile(r"[^\W\d_][\w./+-]*(?: [\w./+&'-]+)*")
+_BOOLEAN_LIKE = frozenset("y Y n N".split())  # other YAML readers take them for booleans
 _ESCAPED = re.compile(r'[\\"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]')
 _SHORT_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
@@ -27,7 +27,7 @@ def write_mapping(values: Mapping[str, Any]) -> str:
     """
     text = ""
     for key, value in values.items():
-        lines = _entry(key, value)
+        lines = _entry_lines(key, value)
         block = "".join(line + "\n" for line in lines)
         if len(lines) > 1:
             gap = "" if not text or text.endswith("\n\n") else "\n"
@@ -36,33 +36,33 @@ def write_mapping(values: Mapping[str, Any]) -> str:
     return text.rstrip("\n") + "\n" if text else ""
 
 
-def _entry(key: str, value: Any) -> list[str]:
-    name = _key(key)
-    first, below = _node(value)
+def _entry_lines(key: str, value: Any) -> list[str]:
+    name = _quote_key(key)
+    inline, below = _value_lines(value)
     if len(name) <= _MAX_KEY_LENGTH:
-        return [f"{name}: {first}" if first else f"{name}:", *(_INDENT + line for line in below)]
-    return [f"? {name}", f": {first}" if first else ":", *(_INDENT + line for line in below)]
+        return [f"{name}: {inline}" if inline else f"{name}:", *(_INDENT + line for line in below)]
+    return [f"? {name}", f": {inline}" if inline else ":", *(_INDENT + line for line in below)]
 
 
-def _node(value: Any) -> tuple[str, list[str]]:
+def _value_lines(value: Any) -> tuple[str, list[str]]:
     """A value as what stands on its key's line, or as the lines below it."""
     if isinstance(value, str):  # first, as most values are
-        return _text(value), []
+        return _quote_text(value), []
     if isinstance(value, Mapping) and value:
-        return "", list(chain.from_iterable(_entry(k, v) for k, v in value.items()))
+        return "", list(chain.from_iterable(_entry_lines(k, v) for k, v in value.items()))
     if isinstance(value, Sequence) and value:
-        return "", list(chain.from_iterable(_item(item) for item in value))
-    return _scalar(value), []
+        return "", list(chain.from_iterable(_item_lines(item) for item in value))
+    return _format_scalar(value), []
 
 
-def _item(value: Any) -> list[str]:
-    first, below = _node(value)
-    if first:
-        return [f"- {first}"]
+def _item_lines(value: Any) -> list[str]:
+    inline, below = _value_lines(value)
+    if inline:
+        return [f"- {inline}"]
     return [f"- {below[0]}", *(_INDENT + line for line in below[1:])]
 
 
-def _scalar(value: Any) -> str:
+def _format_scalar(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
@@ -76,13 +76,13 @@ def _scalar(value: Any) -> str:
     return str(value) if isinstance(value, int) else "{}" if isinstance(value, Mapping) else "[]"
 
 
-def _text(text: str) -> str:
-    if _PLAIN.fullmatch(text) and text not in _NOT_PLAIN and guessed_type(text) is None:
+def _quote_text(text: str) -> str:
+    if _PLAIN_TEXT.fullmatch(text) and text not in _BOOLEAN_LIKE and implicit_type(text) is None:
         return text
     return f'"{_ESCAPED.sub(_escape, text)}"'
 
 
-_key = lru_cache(maxsize=512)(_text)  # documents have few different ones
+_quote_key = lru_cache(maxsize=512)(_quote_text)  # documents have few different ones
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from store.documents.article_reader import read_document
-from store.documents.diagnostics import Code, error
-from store.documents.frontmatter import Limits
-from store.documents.reading import Reading, too_large
+from store.documents.article_reader import read_article
+from store.documents.diagnostics import DiagnosticCode, error
+from store.documents.frontmatter import ParseLimits
+from store.documents.parse_result import ParseResult, too_large
 from store.documents.topic_reader import is_topic_path, read_topic
 from store.errors import remedy_of
 from store.filesystem.file_state import FileState
@@ -41,13 +41,13 @@ class FileReading(msgspec.Struct, frozen=True):
 
     path: str
     state: FileState = FileState()
-    reading: Reading = Reading()
+    reading: ParseResult = ParseResult()
     gone: bool = False
 
 
 class _Request(msgspec.Struct):
     root: str
-    limits: Limits
+    limits: ParseLimits
     paths: list[str]
 
 
@@ -56,7 +56,7 @@ _decode_request = msgspec.msgpack.Decoder(_Request).decode
 _decode_readings = msgspec.msgpack.Decoder(list[FileReading]).decode
 
 
-def read_file(root: str, path: str, limits: Limits) -> FileReading:
+def read_file(root: str, path: str, limits: ParseLimits) -> FileReading:
     """Read one file of the folder. Never raises: what is wrong is in the reading."""
     try:
         # Should a pipe have taken the file's place, opening it must not wait for a writer.
@@ -71,22 +71,22 @@ def read_file(root: str, path: str, limits: Limits) -> FileReading:
     except OSError as e:
         problem = error(
             path,
-            Code.UNREADABLE_FILE,
+            DiagnosticCode.UNREADABLE_FILE,
             f"The file cannot be read: {e.strerror}.",
             remedy=remedy_of(e, "Give the user that runs newsgraph the right to read it."),
         )
-        return FileReading(path, reading=Reading(diagnostics=(problem,)))
+        return FileReading(path, reading=ParseResult(diagnostics=(problem,)))
     return FileReading(path, FileState.of(status), reading)
 
 
-def _read(path: str, data: bytes, size_bytes: int, limits: Limits) -> Reading:
+def _read(path: str, data: bytes, size_bytes: int, limits: ParseLimits) -> ParseResult:
     if len(data) > limits.max_size_bytes:
-        return Reading(diagnostics=(too_large(path, max(size_bytes, len(data)), limits),))
-    return (read_topic if is_topic_path(path) else read_document)(path, data, limits)
+        return ParseResult(diagnostics=(too_large(path, max(size_bytes, len(data)), limits),))
+    return (read_topic if is_topic_path(path) else read_article)(path, data, limits)
 
 
 async def read_files(
-    root: str, paths: Sequence[str], limits: Limits, progress: Progress | None = None
+    root: str, paths: Sequence[str], limits: ParseLimits, progress: Progress | None = None
 ) -> list[FileReading]:
     """Read files of a folder, in any order. `progress` is told how many are done, of how many."""
     requests = (

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from store.concurrency.cooperative import free_gradually
-from store.documents.diagnostics import Code
-from store.documents.frontmatter import Limits
+from store.documents.diagnostics import DiagnosticCode
+from store.documents.frontmatter import ParseLimits
 from store.engines.memory import MemoryRepository
 from store.errors import StoreError, remedy_of
 from store.model import Diagnostic
@@ -25,7 +25,12 @@ from .transaction import finish_writes, folder_turn, forget_begun
 
 # What may go away without a change to the file: a limit, or a right.
 _TRY_AGAIN = frozenset(
-    (Code.FILE_TOO_LARGE, Code.TOO_DEEP, Code.ALIASES_EXPLODE, Code.UNREADABLE_FILE)
+    (
+        DiagnosticCode.FILE_TOO_LARGE,
+        DiagnosticCode.TOO_DEEP,
+        DiagnosticCode.ALIASES_EXPLODE,
+        DiagnosticCode.UNREADABLE_FILE,
+    )
 )
 
 
@@ -37,7 +42,7 @@ class LoadOptions(msgspec.Struct, frozen=True):
     `overwrite`: take files also in place of what mutations changed since they were loaded.
     """
 
-    limits: Limits = Limits()
+    limits: ParseLimits = ParseLimits()
     include: frozenset[str] = frozenset()
     prune: bool = False
     overwrite: bool = False
@@ -261,7 +266,9 @@ def _begun(survey: _Survey) -> Update:
     update = Update(survey.before)
     problems = {f.path: f.problem for f in survey.found if f.problem}
     # What is in a folder that cannot be listed now is not gone.
-    unlisted = {p for p, problem in problems.items() if problem.code == Code.UNREADABLE_FILE}
+    unlisted = {
+        p for p, problem in problems.items() if problem.code == DiagnosticCode.UNREADABLE_FILE
+    }
     update.forget(p for p in survey.missing if not _is_below(p, unlisted))
     update.refuse(problems.values())
     return update

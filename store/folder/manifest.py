@@ -13,8 +13,8 @@ import msgspec
 
 from store.collections.persistent_map import Layered
 from store.concurrency.cooperative import chunks_of, free_gradually, sort_in_blocks
-from store.documents import topic_reader
-from store.documents.diagnostics import Code, error, warning
+from store.documents.diagnostics import DiagnosticCode, error, warning
+from store.documents.topic_reader import TOPICS_FOLDER, TopicTree, build_topic_tree, topic_alias_map
 from store.gc_untracking import untracked
 from store.model import Article, Diagnostic
 from store.names import topic_slug
@@ -38,10 +38,10 @@ def claims(manifest: Manifest) -> dict[str, list[str]]:
     return paths
 
 
-def tree(manifest: Manifest) -> topic_reader.Tree:
+def tree(manifest: Manifest) -> TopicTree:
     """The topic tree of the manifest's files."""
     sources = {path: source for path, source in manifest.items() if source.topic}
-    return topic_reader.resolve_tree(
+    return build_topic_tree(
         {path: source.topic for path, source in sources.items() if source.topic},
         {path: source.lines for path, source in sources.items()},
     )
@@ -55,7 +55,7 @@ def diagnostics(manifest: Manifest) -> tuple[Diagnostic, ...]:
 
 
 def _diagnostics(
-    manifest: Manifest, claimed: Mapping[str, list[str]], topic_tree: topic_reader.Tree
+    manifest: Manifest, claimed: Mapping[str, list[str]], topic_tree: TopicTree
 ) -> tuple[Diagnostic, ...]:
     articles = untracked([manifest[paths[0]] for paths in claimed.values()])
     found = chain(
@@ -85,7 +85,7 @@ def _duplicate_slugs(manifest: Manifest, claimed: Mapping[str, list[str]]) -> It
         for path in others:
             yield error(
                 path,
-                Code.DUPLICATE_SLUG,
+                DiagnosticCode.DUPLICATE_SLUG,
                 f"The slug {slug!r} belongs to {winner}; this file is not taken.",
                 line=manifest[path].lines.get("title"),
                 remedy="Rename one of the two files, or remove it.",
@@ -101,7 +101,7 @@ def _duplicate_urls(articles: list[SourceFile]) -> Iterator[Diagnostic]:
             i = shared[0]
             yield warning(
                 source.path,
-                Code.DUPLICATE_URL,
+                DiagnosticCode.DUPLICATE_URL,
                 f"{source.url_keys[i]} is also the address of {first[source.url_keys[i]]}; "
                 "looking it up finds the newer article.",
                 line=source.lines.get(f"urls.{i}"),
@@ -111,11 +111,11 @@ def _duplicate_urls(articles: list[SourceFile]) -> Iterator[Diagnostic]:
             first.setdefault(url, source.path)
 
 
-def _unknown_topics(articles: list[SourceFile], tree: topic_reader.Tree) -> Iterator[Diagnostic]:
+def _unknown_topics(articles: list[SourceFile], tree: TopicTree) -> Iterator[Diagnostic]:
     """A warning for each topic that the tree lacks, where there is a tree."""
     if not tree.topics:
         return
-    known = topic_reader.names_of(tree.topics)
+    known = topic_alias_map(tree.topics)
     slugs: dict[str, bool] = {}
     for source in articles:
         for i, name in enumerate(source.topics):
@@ -124,10 +124,10 @@ def _unknown_topics(articles: list[SourceFile], tree: topic_reader.Tree) -> Iter
             if not slugs[name]:
                 yield warning(
                     source.path,
-                    Code.UNKNOWN_TOPIC,
+                    DiagnosticCode.UNKNOWN_TOPIC,
                     f"The topic {name!r} is not in the topic tree; it becomes a root topic.",
                     line=source.lines.get(f"topics.{i}"),
-                    remedy=f"Correct the name, or define the topic in {topic_reader.FOLDER}.",
+                    remedy=f"Correct the name, or define the topic in {TOPICS_FOLDER}.",
                 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from store.documents.reading import Reading
+from store.documents.parse_result import ParseResult
 from store.model import Article, Diagnostic, Severity
 from store.names import article_id
 from store.repository import Batch, SourceFile
@@ -70,7 +70,7 @@ class Update:
     def refuse(self, problems: Iterable[Diagnostic]) -> None:
         """These files are there and must not be read."""
         for problem in problems:
-            file = FileReading(problem.path, reading=Reading(diagnostics=(problem,)))
+            file = FileReading(problem.path, reading=ParseResult(diagnostics=(problem,)))
             self._after[problem.path] = self._source(file)
 
     def settle(self) -> list[str]:

@@ -8,14 +8,14 @@ import stat
 from pathlib import Path
 
 from store.characters import escape_invisible
-from store.documents.topic_reader import FOLDER
+from store.documents.topic_reader import TOPICS_FOLDER
 
 from .scanner import ENDINGS, Scanner
 
 MAX_PATH_LENGTH = 500
 _MAX_NAME_BYTES = 200  # file systems allow 255, and some names grow when they are written aside
 _UNWANTED = re.compile(r'[\\:*?"<>|]')
-_TOPICS = FOLDER.partition("/")[0]
+_TOPICS = TOPICS_FOLDER.partition("/")[0]
 
 
 def path_problem(path: str, scanner: Scanner) -> str | None:

@@ -11,15 +11,15 @@ from pathlib import Path
 import msgspec
 
 from store.concurrency.cooperative import sort_in_blocks
-from store.documents.diagnostics import Code, error, warning
-from store.documents.topic_reader import FOLDER, is_topic_path
+from store.documents.diagnostics import DiagnosticCode, error, warning
+from store.documents.topic_reader import TOPICS_FOLDER, is_topic_path
 from store.errors import remedy_of
 from store.filesystem.file_state import FileState
 from store.model import Diagnostic
 
 ENDINGS = (".md", ".markdown", ".html", ".txt", ".yaml", ".yml")
 _DOCUMENT_FOLDERS = ("_news", "_posts")
-_DATA = FOLDER.split("/", maxsplit=1)[0]
+_DATA = TOPICS_FOLDER.split("/", maxsplit=1)[0]
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -126,7 +126,7 @@ class Scanner:
         if name in self._include:
             return True
         if folder == _DATA:
-            return f"{folder}/{name}" == FOLDER
+            return f"{folder}/{name}" == TOPICS_FOLDER
         return not name.startswith(".")
 
     def _is_wanted_folder(self, path: str) -> bool:
@@ -140,20 +140,20 @@ def _file(path: str, status: os.stat_result) -> Iterator[Found]:
     """A file that is no folder, if it is one of ours."""
     if not path.lower().endswith(ENDINGS):
         return
-    if path.startswith(FOLDER + "/") and not is_topic_path(path):
+    if path.startswith(TOPICS_FOLDER + "/") and not is_topic_path(path):
         return
     problem = None
     if _printable(path) != path:
         problem = error(
             _printable(path),
-            Code.UNREADABLE_FILE,
+            DiagnosticCode.UNREADABLE_FILE,
             "The file's name is not UTF-8.",
             remedy="Rename the file.",
         )
     elif not stat.S_ISREG(status.st_mode):
         problem = warning(
             path,
-            Code.UNREADABLE_FILE,
+            DiagnosticCode.UNREADABLE_FILE,
             "This is a pipe, socket or device, not a file; it is not opened.",
             remedy="Remove it from the folder.",
         )
@@ -171,7 +171,7 @@ def _printable(path: str) -> str:
 def _unreadable(path: str, e: OSError) -> Diagnostic:
     return error(
         path,
-        Code.UNREADABLE_FILE,
+        DiagnosticCode.UNREADABLE_FILE,
         f"This cannot be read: {e.strerror}.",
         remedy=remedy_of(e, "Give the user that runs newsgraph the right to read it."),
     )
@@ -180,7 +180,7 @@ def _unreadable(path: str, e: OSError) -> Diagnostic:
 def _dangling(path: str, e: OSError) -> Diagnostic:
     return warning(
         path,
-        Code.DANGLING_LINK,
+        DiagnosticCode.DANGLING_LINK,
         f"The link leads nowhere: {e.strerror}.",
         remedy="Correct the link's target, or remove the link.",
     )
@@ -189,7 +189,7 @@ def _dangling(path: str, e: OSError) -> Diagnostic:
 def _leaves(path: str) -> Diagnostic:
     return warning(
         path,
-        Code.LINK_LEAVES_FOLDER,
+        DiagnosticCode.LINK_LEAVES_FOLDER,
         "The link leads out of the folder; it is not followed.",
         remedy="Copy the target into the folder, or remove the link.",
     )

@@ -10,19 +10,19 @@ from typing import Any
 import msgspec
 
 from store.characters import escape_invisible
-from store.documents.article_reader import read_document
-from store.documents.diagnostics import Code, field_of
-from store.documents.frontmatter import Limits
-from store.documents.reading import Reading
+from store.documents.article_reader import read_article
+from store.documents.diagnostics import DiagnosticCode, field_path
+from store.documents.frontmatter import ParseLimits
+from store.documents.parse_result import ParseResult
 from store.documents.serializer import (
-    FIELDS,
-    Document,
-    article_document,
-    document_text,
-    is_body_text,
-    written_fields,
+    FIELD_KEYS,
+    DocumentData,
+    article_to_document,
+    body_round_trips,
+    serialize_document,
+    serialize_fields,
 )
-from store.documents.text_edit import changed_text
+from store.documents.text_edit import edit_text
 from store.errors import Refusal, RefusedError
 from store.model import Article, Diagnostic, Severity
 from store.names import is_jekyll_named
@@ -40,27 +40,27 @@ class Changed(msgspec.Struct, frozen=True):
 
     path: str
     text: str
-    reading: Reading
+    reading: ParseResult
     article: Article
 
 
-def new_document(slug: str | None, fields: Mapping[str, Any], limits: Limits) -> Changed:
+def new_document(slug: str | None, fields: Mapping[str, Any], limits: ParseLimits) -> Changed:
     """A document with these fields; its slug, where none is given, follows from title and date.
 
     Raises: RefusedError: it cannot be taken.
     """
     path = article_path(slug) if slug else _NO_NAME
-    text = document_text(_with(Document({}), fields))
-    reading = read_document(path, encoded(text), limits)
-    article = _taken(reading, fields, Reading)
+    text = serialize_document(_with(DocumentData({}), fields))
+    reading = read_article(path, encoded(text), limits)
+    article = _taken(reading, fields, ParseResult)
     if slug is None:
         path = article_path(article.slug)
-        reading = read_document(path, encoded(text), limits)
+        reading = read_article(path, encoded(text), limits)
     return Changed(path, text, reading, article)
 
 
 def changed_document(
-    article: Article, path: str, text: str | None, fields: Mapping[str, Any], limits: Limits
+    article: Article, path: str, text: str | None, fields: Mapping[str, Any], limits: ParseLimits
 ) -> Changed:
     """An article's document with some fields changed; None removes one.
 
@@ -68,21 +68,21 @@ def changed_document(
     the title, a file that is named after it keeps it.
     Raises: RefusedError: it cannot be taken.
     """
-    before = article_document(article)
+    before = article_to_document(article)
     after = _with(before, fields)
     if text is None:
-        new = document_text(after)
-        reading = read_document(path, encoded(new), limits)
+        new = serialize_document(after)
+        reading = read_article(path, encoded(new), limits)
     else:
-        new, reading = changed_text(path, text, before, after, limits)
+        new, reading = edit_text(path, text, before, after, limits)
 
-    def earlier() -> Reading:
-        return read_document(path, encoded(text or document_text(before)), limits)
+    def earlier() -> ParseResult:
+        return read_article(path, encoded(text or serialize_document(before)), limits)
 
     changed = _taken(reading, fields, earlier)
     if changed.slug != article.slug:
         path = str(PurePosixPath(path).with_name(article.slug + PurePosixPath(path).suffix))
-        reading = read_document(path, encoded(new), limits)
+        reading = read_article(path, encoded(new), limits)
         changed = _taken(reading, fields, earlier)
     return Changed(path, new, reading, changed)
 
@@ -95,22 +95,24 @@ def bad_slug(slug: str) -> str | None:
     return "A slug is a date and a title, like 2020-06-11-title, and can be a file's name."
 
 
-def _with(document: Document, fields: Mapping[str, Any]) -> Document:
+def _with(document: DocumentData, fields: Mapping[str, Any]) -> DocumentData:
     """What a document says with some fields changed."""
     values, content = dict(document.values), document.content
-    for key, value in written_fields(fields).items():
+    for key, value in serialize_fields(fields).items():
         if key == "content":
-            content = value if value is not None and is_body_text(value) else None
+            content = value if value is not None and body_round_trips(value) else None
             value = None if content is not None else value  # noqa: PLW2901
         if value in (None, []):
             values.pop(key, None)
         else:
             values[key] = value
-    keys = [*FIELDS, *(key for key in values if key not in FIELDS)]
-    return Document({key: values[key] for key in keys if key in values}, content)
+    keys = [*FIELD_KEYS, *(key for key in values if key not in FIELD_KEYS)]
+    return DocumentData({key: values[key] for key in keys if key in values}, content)
 
 
-def _taken(reading: Reading, fields: Mapping[str, Any], earlier: Callable[[], Reading]) -> Article:
+def _taken(
+    reading: ParseResult, fields: Mapping[str, Any], earlier: Callable[[], ParseResult]
+) -> Article:
     """The article of a text, unless what was given now makes it a worse one than `earlier`."""
     refusals = [
         Refusal(d.code, _KEPT.sub("", explained(d)), _place(d))
@@ -122,16 +124,18 @@ def _taken(reading: Reading, fields: Mapping[str, Any], earlier: Callable[[], Re
     return reading.article
 
 
-def _is_new(problem: Diagnostic, fields: Mapping[str, Any], earlier: Callable[[], Reading]) -> bool:
+def _is_new(
+    problem: Diagnostic, fields: Mapping[str, Any], earlier: Callable[[], ParseResult]
+) -> bool:
     """Whether a problem came with what was given now."""
-    if problem.code == Code.MISSING_PROVIDER:  # of a related story: its address tells it
+    if problem.code == DiagnosticCode.MISSING_PROVIDER:  # of a related story: its address tells it
         return False
-    field = field_of(problem)
+    field = field_path(problem)
     if field:
         return field[0] in fields
     return problem.code not in {known.code for known in earlier().diagnostics}
 
 
 def _place(diagnostic: Diagnostic) -> tuple[str, ...]:
-    field = field_of(diagnostic)
-    return ("metadata",) if field and field[0] not in FIELDS else field
+    field = field_path(diagnostic)
+    return ("metadata",) if field and field[0] not in FIELD_KEYS else field

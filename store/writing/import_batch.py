@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from store.documents.article_reader import read_document
-from store.documents.diagnostics import Code
-from store.documents.frontmatter import Limits
-from store.documents.reading import Reading
+from store.documents.article_reader import read_article
+from store.documents.diagnostics import DiagnosticCode
+from store.documents.frontmatter import ParseLimits
+from store.documents.parse_result import ParseResult
 from store.errors import Refusal, RefusedError
 from store.model import Diagnostic, Severity
 
@@ -25,17 +25,17 @@ class Incoming(msgspec.Struct, frozen=True):
     """Documents that can be taken, by path: their texts, and the articles read from them."""
 
     texts: dict[str, bytes]
-    readings: dict[str, Reading]
+    readings: dict[str, ParseResult]
 
 
 def read_incoming(
-    documents: Documents, limits: Limits, path_problem: Callable[[str], str | None]
+    documents: Documents, limits: ParseLimits, path_problem: Callable[[str], str | None]
 ) -> Incoming:
     """Read documents of which each has a path and a slug of its own.
 
     `path_problem` says what is wrong with a path. Raises: RefusedError: with all that is wrong.
     """
-    limits = msgspec.structs.replace(limits, documents=len(documents))
+    limits = msgspec.structs.replace(limits, batch_size=len(documents))
     refusals: list[Refusal] = []
     incoming = Incoming({}, {})
     slugs: dict[str, str] = {}
@@ -46,7 +46,7 @@ def read_incoming(
             refusals.append(Refusal(BAD_PATH, f"The path {problem}.", (*place, "path")))
             continue
         data = encoded(text)
-        reading = read_document(path, data, limits)
+        reading = read_article(path, data, limits)
         incoming.texts[path] = data
         incoming.readings[path] = reading
         refusals += refused(reading, (*place, "text"))
@@ -58,7 +58,7 @@ def read_incoming(
     return incoming
 
 
-def refused(reading: Reading, place: tuple[str, ...]) -> list[Refusal]:
+def refused(reading: ParseResult, place: tuple[str, ...]) -> list[Refusal]:
     """Why a text cannot be taken; nothing where it can."""
     return [
         Refusal(d.code, f"Line {d.line}: {explained(d)}" if d.line else explained(d), place)
@@ -69,7 +69,7 @@ def refused(reading: Reading, place: tuple[str, ...]) -> list[Refusal]:
 
 def slug_taken(slug: str, path: str, place: tuple[str, ...]) -> Refusal:
     """A slug has one document."""
-    return Refusal(Code.DUPLICATE_SLUG, f"The slug {slug!r} belongs to {path}.", place)
+    return Refusal(DiagnosticCode.DUPLICATE_SLUG, f"The slug {slug!r} belongs to {path}.", place)
 
 
 def explained(diagnostic: Diagnostic) -> str:

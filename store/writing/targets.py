@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from store.documents.reading import Reading
+from store.documents.parse_result import ParseResult
 from store.errors import (
     EditedError,
     OutcomeUnknownError,
@@ -49,7 +49,7 @@ class Write(msgspec.Struct, frozen=True):
 
     texts: Mapping[str, bytes] = {}
     bases: Mapping[str, bytes] = {}
-    readings: Mapping[str, Reading] = {}
+    readings: Mapping[str, ParseResult] = {}
     removed: Mapping[str, Article] = {}
     renamed: Mapping[str, str] = {}
     expected: Mapping[str, int | None] = {}

@@ -22,8 +22,8 @@ from typing import Any
 import msgspec
 
 from store import Batch, Key, TinyDBRepository, Visibility
-from store.documents.article_reader import read_document
-from store.documents.frontmatter import Limits
+from store.documents.article_reader import read_article
+from store.documents.frontmatter import ParseLimits
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.model import Article
 from store.names import article_id
@@ -41,7 +41,7 @@ _PUBLIC = Visibility.PUBLISHED
 
 def articles(count: int) -> list[Article]:
     """As many made-up articles as asked for."""
-    readings = (read_document(path, text.encode(), Limits()) for path, text in documents(_READ))
+    readings = (read_article(path, text.encode(), ParseLimits()) for path, text in documents(_READ))
     read = [reading.article for reading in readings if reading.article]
     return [_copy(read[n % len(read)], n // len(read)) for n in range(count)]
 

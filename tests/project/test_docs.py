@@ -17,7 +17,7 @@ from gql.adapters.strawberry import graphql_schema
 from gql.identity.viewer import Scope
 from gql.settings import Settings, variable
 from store import ConflictError
-from store.documents.diagnostics import Code
+from store.documents.diagnostics import DiagnosticCode
 from store.model import Article, Image, ProviderMention, Related
 from store.writing.document_writer import BAD_SLUG, NOT_FOUND, TOO_MANY_DOCUMENTS
 from store.writing.import_batch import BAD_PATH
@@ -104,20 +104,20 @@ def test_docs_writes_give_the_answers_shown(tmp_path):
 def test_docs_explain_every_code_of_a_write():
     """The page on writing has the codes of `userErrors`: its own, and those of documents."""
     never_refused = {
-        Code.DUPLICATE_KEY,
-        Code.TOO_MANY_PROBLEMS,
-        Code.UNREADABLE_FILE,
-        Code.DANGLING_LINK,
-        Code.LINK_LEAVES_FOLDER,
-        Code.DUPLICATE_URL,
-        Code.UNKNOWN_TOPIC,
-        Code.UNKNOWN_PARENT,
-        Code.TOPIC_CYCLE,
+        DiagnosticCode.DUPLICATE_KEY,
+        DiagnosticCode.TOO_MANY_PROBLEMS,
+        DiagnosticCode.UNREADABLE_FILE,
+        DiagnosticCode.DANGLING_LINK,
+        DiagnosticCode.LINK_LEAVES_FOLDER,
+        DiagnosticCode.DUPLICATE_URL,
+        DiagnosticCode.UNKNOWN_TOPIC,
+        DiagnosticCode.UNKNOWN_PARENT,
+        DiagnosticCode.TOPIC_CYCLE,
     }
     own = {BAD_PATH, BAD_SLUG, NOT_FOUND, TOO_MANY_DOCUMENTS, ConflictError.code, "BAD_METADATA"}
     [table] = re.findall(r"^\| code \|.*?\n\n", WRITING_PAGE.read_text(), re.MULTILINE | re.DOTALL)
     assert set(re.findall(r"`([A-Z0-9_]+)`", table)) - {"NEWSGRAPH_MAX_IMPORT_DOCUMENTS"} == (
-        {str(code) for code in set(Code) - never_refused} | own
+        {str(code) for code in set(DiagnosticCode) - never_refused} | own
     )
 
 

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from gql.cli import output
 from gql.cli.main import app
 from store.characters import escape_invisible, escape_invisible_in_json
-from store.documents.article_reader import read_document
-from store.documents.diagnostics import Code
-from store.documents.frontmatter import Limits
+from store.documents.article_reader import read_article
+from store.documents.diagnostics import DiagnosticCode
+from store.documents.frontmatter import ParseLimits
 from store.writing.article_patch import bad_slug
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -48,7 +48,7 @@ def test_escaped_json_has_the_same_value(value):
 
 def readings(more: str, path: str = "_news/a.md"):
     """The article and the problems of a document with some lines more."""
-    reading = read_document(path, (DOCUMENT + more + "\n---\n").encode(), Limits())
+    reading = read_article(path, (DOCUMENT + more + "\n---\n").encode(), ParseLimits())
     return reading.article, [(d.code, d.line) for d in reading.diagnostics]
 
 
@@ -68,7 +68,7 @@ def test_names_have_no_bidirectional_controls(sign):
     assert related.provider
     assert (related.provider.domain, related.provider.name) == (f"i{bad}j", f"{bad}k")
     assert related.title == f"g{sign}h"  # text may need them
-    assert sorted(problems) == [(Code.BAD_TEXT, line) for line in (5, 6, 8, 11, 11)]
+    assert sorted(problems) == [(DiagnosticCode.BAD_TEXT, line) for line in (5, 6, 8, 11, 11)]
 
 
 @pytest.mark.parametrize("sign", BIDI + "\x1b\x9b\u2028")
@@ -77,7 +77,7 @@ def test_slugs_have_no_characters_that_cannot_be_seen(sign):
     slug = f"2026-01-02-a{sign}b"
     article, problems = readings("", f"_news/{slug}.md")
     assert article is None
-    assert problems == [(Code.BAD_TEXT, 1)]
+    assert problems == [(DiagnosticCode.BAD_TEXT, 1)]
     assert bad_slug(slug)
 
 

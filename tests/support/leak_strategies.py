@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from store import Batch
-from store.documents.diagnostics import Code, warning
+from store.documents.diagnostics import DiagnosticCode, warning
 from store.model import Article, Image, ProviderMention, Related, TopicDefinition
 from tests.support import store_strategies as some
 from tests.support.app_factory import article as open_article
@@ -32,7 +32,7 @@ LAST = open_article("last-of-all")
 """An article for the end: whoever has heard of it has heard all."""
 HIDDEN_DOMAIN, HIDDEN_TOPIC = f"{HIDDEN}.example", f"A {HIDDEN} topic"
 HIDDEN_URL = f"https://{HIDDEN_DOMAIN}/page"
-HIDDEN_PROBLEM = warning(f"_news/{HIDDEN}.md", Code.BAD_URL, f"{HIDDEN} is no address.")
+HIDDEN_PROBLEM = warning(f"_news/{HIDDEN}.md", DiagnosticCode.BAD_URL, f"{HIDDEN} is no address.")
 
 
 class Corpus(NamedTuple):

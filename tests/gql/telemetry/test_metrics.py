@@ -21,7 +21,7 @@ from gql.identity.viewer import Scope
 from gql.settings import Settings, load_settings
 from gql.telemetry.metrics import MAX_OPERATIONS
 from store import Batch, MemoryRepository
-from store.documents.diagnostics import Code, warning
+from store.documents.diagnostics import DiagnosticCode, warning
 from tests.support.app_factory import article, put
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -177,7 +177,7 @@ def test_metrics_tell_who_may_see_drafts_what_the_store_holds(
     client: TestClient, repository: MemoryRepository, chosen: Settings
 ) -> None:
     """The revision, problems by severity, the size of the file if any; others get none of it."""
-    problem = warning("a.md", Code.BAD_URL, "No.")
+    problem = warning("a.md", DiagnosticCode.BAD_URL, "No.")
     asyncio.run(repository.apply(Batch(diagnostics=(problem,))))
     ask(client, "query Mine { articles { totalCount } }")
     told = client.get("/metrics").text

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.documents.article_reader import read_document
-from store.documents.diagnostics import Code
-from store.documents.frontmatter import Limits
+from store.documents.article_reader import read_article
+from store.documents.diagnostics import DiagnosticCode
+from store.documents.frontmatter import ParseLimits
 from store.model import Image, ProviderMention, Severity
 
-LIMITS = Limits()
+LIMITS = ParseLimits()
 HEAD = """---
 title: "A title"
 publishedDateTime: 2020-06-11T17:30:00Z
@@ -21,7 +21,7 @@ provider: {name: Press, domain: Press.example.}
 
 def read(text, path="_news/2020-06-11-a-title.md"):
     """The reading of a document's text."""
-    return read_document(path, text.encode(), LIMITS)
+    return read_article(path, text.encode(), LIMITS)
 
 
 def article(rest, body=""):
@@ -133,42 +133,54 @@ W, E = "W", "E"
 @pytest.mark.parametrize(
     ("rest", "expected", "metadata"),
     [
-        ("heat: lots", [(Code.WRONG_TYPE, 5, W)], {"heat": "lots"}),
-        ("heat: 1.5", [(Code.WRONG_TYPE, 5, W)], {"heat": "1.5"}),
-        ("heat: 2147483648", [(Code.OUT_OF_RANGE, 5, W)], {"heat": "2147483648"}),
-        ("heat: " + "9" * 5_000, [(Code.OUT_OF_RANGE, 5, W)], {"heat": "9" * 5_000}),
-        ("heat: [1]", [(Code.WRONG_TYPE, 5, W)], {"heat": [1]}),
-        ("published: maybe", [(Code.WRONG_TYPE, 5, W)], {"published": "maybe"}),
-        ("updatedDateTime: 2020-02-31", [(Code.BAD_DATE, 5, W)], {"updatedDateTime": "2020-02-31"}),
+        ("heat: lots", [(DiagnosticCode.WRONG_TYPE, 5, W)], {"heat": "lots"}),
+        ("heat: 1.5", [(DiagnosticCode.WRONG_TYPE, 5, W)], {"heat": "1.5"}),
+        ("heat: 2147483648", [(DiagnosticCode.OUT_OF_RANGE, 5, W)], {"heat": "2147483648"}),
+        ("heat: " + "9" * 5_000, [(DiagnosticCode.OUT_OF_RANGE, 5, W)], {"heat": "9" * 5_000}),
+        ("heat: [1]", [(DiagnosticCode.WRONG_TYPE, 5, W)], {"heat": [1]}),
+        ("published: maybe", [(DiagnosticCode.WRONG_TYPE, 5, W)], {"published": "maybe"}),
+        (
+            "updatedDateTime: 2020-02-31",
+            [(DiagnosticCode.BAD_DATE, 5, W)],
+            {"updatedDateTime": "2020-02-31"},
+        ),
         (
             "updatedDateTime: 0001-01-01T00:00:00+05:00",
-            [(Code.BAD_DATE, 5, W)],
+            [(DiagnosticCode.BAD_DATE, 5, W)],
             {"updatedDateTime": "0001-01-01T00:00:00+05:00"},
         ),
-        ("webUrl: ftp://a.example/", [(Code.BAD_URL, 5, W)], {"webUrl": "ftp://a.example/"}),
-        ("webUrl: 'https://a b'", [(Code.BAD_URL, 5, W)], {"webUrl": "https://a b"}),
-        ("category: {a: 1}", [(Code.WRONG_TYPE, 5, W)], {"category": {"a": 1}}),
-        ("category: 2021", [(Code.WRONG_TYPE, 5, W)], {}),
-        ("locale: no", [(Code.WRONG_TYPE, 5, W)], {}),
-        ("topics: AI", [(Code.WRONG_TYPE, 5, W)], {}),
-        ("tags: a b", [(Code.WRONG_TYPE, 5, W)], {}),
-        ("topics:\n  - AI\n  - {a: 1}", [(Code.WRONG_TYPE, 7, W)], {"topics": [{"a": 1}]}),
-        ("images:\n  - text", [(Code.WRONG_TYPE, 6, W)], {"images": ["text"]}),
-        ("images:\n  - width: 1", [(Code.BAD_URL, 6, W)], {"images": [{"width": 1}]}),
-        ("images:\n  - url: no", [(Code.BAD_URL, 6, W)], {"images": [{"url": False}]}),
+        (
+            "webUrl: ftp://a.example/",
+            [(DiagnosticCode.BAD_URL, 5, W)],
+            {"webUrl": "ftp://a.example/"},
+        ),
+        ("webUrl: 'https://a b'", [(DiagnosticCode.BAD_URL, 5, W)], {"webUrl": "https://a b"}),
+        ("category: {a: 1}", [(DiagnosticCode.WRONG_TYPE, 5, W)], {"category": {"a": 1}}),
+        ("category: 2021", [(DiagnosticCode.WRONG_TYPE, 5, W)], {}),
+        ("locale: no", [(DiagnosticCode.WRONG_TYPE, 5, W)], {}),
+        ("topics: AI", [(DiagnosticCode.WRONG_TYPE, 5, W)], {}),
+        ("tags: a b", [(DiagnosticCode.WRONG_TYPE, 5, W)], {}),
+        (
+            "topics:\n  - AI\n  - {a: 1}",
+            [(DiagnosticCode.WRONG_TYPE, 7, W)],
+            {"topics": [{"a": 1}]},
+        ),
+        ("images:\n  - text", [(DiagnosticCode.WRONG_TYPE, 6, W)], {"images": ["text"]}),
+        ("images:\n  - width: 1", [(DiagnosticCode.BAD_URL, 6, W)], {"images": [{"width": 1}]}),
+        ("images:\n  - url: no", [(DiagnosticCode.BAD_URL, 6, W)], {"images": [{"url": False}]}),
         (
             "related:\n  - webUrl: https://a.example/",
-            [(Code.MISSING_TITLE, 6, W)],
+            [(DiagnosticCode.MISSING_TITLE, 6, W)],
             {"related": [{"webUrl": "https://a.example/"}]},
         ),
-        ("related:\n  - title: Other", [(Code.MISSING_PROVIDER, 6, W)], {}),
+        ("related:\n  - title: Other", [(DiagnosticCode.MISSING_PROVIDER, 6, W)], {}),
         (
             "related:\n  - title: Other\n    webUrl: https://a.example/",
-            [(Code.MISSING_PROVIDER, 6, W)],
+            [(DiagnosticCode.MISSING_PROVIDER, 6, W)],
             {},
         ),
-        ("extra: 1\nextra: 2", [(Code.DUPLICATE_KEY, 6, W)], {"extra": 2}),
-        ('extra: "a\\x07"', [(Code.BAD_TEXT, 5, W)], {"extra": "a\ufffd"}),
+        ("extra: 1\nextra: 2", [(DiagnosticCode.DUPLICATE_KEY, 6, W)], {"extra": 2}),
+        ('extra: "a\\x07"', [(DiagnosticCode.BAD_TEXT, 5, W)], {"extra": "a\ufffd"}),
     ],
 )
 def test_read_document_keeps_what_it_cannot_use(rest, expected, metadata):
@@ -203,7 +215,7 @@ def test_read_document_keeps_what_it_cannot_use(rest, expected, metadata):
 def test_read_document_refuses_what_is_no_document(text, code, line):
     """What a document cannot be without is an error with its line and a remedy."""
     data = text if isinstance(text, bytes) else text.encode()
-    reading = read_document("a.md", data, LIMITS)
+    reading = read_article("a.md", data, LIMITS)
     assert reading.article is None
     found = {(d.code, d.line): d for d in reading.diagnostics if d.severity is Severity.ERROR}
     assert (code, line) in found
@@ -230,7 +242,11 @@ def test_read_document_takes_for_a_draft_what_may_be_one(written):
 def test_read_document_tells_all_that_is_missing_at_once():
     """Nobody should have to correct a document three times."""
     codes = {d.code for d in read("---\nx: 1\n---\n").diagnostics}
-    assert codes == {Code.MISSING_TITLE, Code.MISSING_DATE, Code.MISSING_PROVIDER}
+    assert codes == {
+        DiagnosticCode.MISSING_TITLE,
+        DiagnosticCode.MISSING_DATE,
+        DiagnosticCode.MISSING_PROVIDER,
+    }
 
 
 @pytest.mark.parametrize(
@@ -240,7 +256,7 @@ def test_read_document_tells_all_that_is_missing_at_once():
 def test_read_document_tells_of_files_without_front_matter(path, severity):
     """A file without front matter is a warning; of a README it is only worth knowing."""
     (problem,) = read("Hello\n", path).diagnostics
-    assert (problem.code, problem.severity) == (Code.NO_FRONT_MATTER, severity)
+    assert (problem.code, problem.severity) == (DiagnosticCode.NO_FRONT_MATTER, severity)
 
 
 def test_read_document_takes_text_from_the_source():
@@ -259,7 +275,7 @@ def test_read_document_names_a_provider_by_its_domain():
     """A provider without a name is called by its domain, with a warning."""
     reading = read(HEAD.replace("name: Press, ", "") + "---\n")
     assert reading.article.provider.name == "press.example"
-    assert [d.code for d in reading.diagnostics] == [Code.MISSING_PROVIDER]
+    assert [d.code for d in reading.diagnostics] == [DiagnosticCode.MISSING_PROVIDER]
 
 
 @pytest.mark.parametrize("provider", ["", "    provider: {name: Other}\n", "    provider: Other\n"])
@@ -304,6 +320,6 @@ YAMLISH = st.lists(
 def test_read_document_never_raises_and_never_is_silent(data):
     """Any bytes give a document or at least one diagnostic with a message."""
     for path in ("a.md", "a.yaml"):
-        reading = read_document(path, data, LIMITS)
+        reading = read_article(path, data, LIMITS)
         assert reading.article or reading.diagnostics
         assert all(d.message for d in reading.diagnostics)

@@ -4,30 +4,37 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from store.documents.diagnostics import Code
-from store.documents.frontmatter import Limits, guessed_type, json_value, parse, plain_value, split
-from store.documents.yaml_tree_builder import UnreadableError
+from store.documents.diagnostics import DiagnosticCode
+from store.documents.frontmatter import (
+    ParseLimits,
+    implicit_type,
+    node_to_json,
+    parse_front_matter,
+    resolve_plain_scalar,
+    split_front_matter,
+)
+from store.documents.yaml_tree_builder import FrontMatterError
 from store.documents.yaml_writer import write_mapping
 from tests.support.strategies import JSON, TEXTS
 
-LIMITS = Limits()
+LIMITS = ParseLimits()
 
 
 def tree(text, limits=LIMITS):
     """The tree of a front matter's YAML, with its problems."""
-    parts = split(text, all_yaml=True)
+    parts = split_front_matter(text, all_yaml=True)
     assert parts
-    return parse(parts, limits)
+    return parse_front_matter(parts, limits)
 
 
 def values(text):
     """The JSON values of a front matter's YAML."""
-    return json_value(tree(text).root)
+    return node_to_json(tree(text).root)
 
 
 def refusal(text):
     """The problem for which a front matter is refused."""
-    with pytest.raises(UnreadableError) as caught:
+    with pytest.raises(FrontMatterError) as caught:
         tree(text)
     return caught.value.problem
 
@@ -35,7 +42,7 @@ def refusal(text):
 @pytest.mark.parametrize("closing", ["---", "...", "---  "])
 def test_split_finds_front_matter_and_body(closing):
     """Front matter stands between --- and --- or ..., the body after it."""
-    parts = split(f"--- \na: 1\n{closing}\nbody\n---\nmore")
+    parts = split_front_matter(f"--- \na: 1\n{closing}\nbody\n---\nmore")
     assert parts
     assert (parts.yaml, parts.yaml_line, parts.body) == ("a: 1\n", 1, "body\n---\nmore")
 
@@ -43,7 +50,7 @@ def test_split_finds_front_matter_and_body(closing):
 @pytest.mark.parametrize("text", ["", "text", "\n---\na: 1\n---\n", "----\na: 1\n---", "--- a: 1"])
 def test_split_finds_no_front_matter_elsewhere(text):
     """Only a first line of --- begins front matter."""
-    assert split(text) is None
+    assert split_front_matter(text) is None
 
 
 @pytest.mark.parametrize("text", ["a: 1\nb: 2", "---\na: 1\nb: 2\n---\n", "---\na: 1\nb: 2"])
@@ -54,10 +61,10 @@ def test_split_takes_a_yaml_file_as_front_matter(text):
 
 def test_split_refuses_front_matter_that_is_not_closed():
     """A missing closing line is told at the line that opens."""
-    with pytest.raises(UnreadableError) as caught:
-        split("---\na: 1\n")
+    with pytest.raises(FrontMatterError) as caught:
+        split_front_matter("---\na: 1\n")
     assert (caught.value.problem.code, caught.value.problem.line) == (
-        Code.UNCLOSED_FRONT_MATTER,
+        DiagnosticCode.UNCLOSED_FRONT_MATTER,
         1,
     )
 
@@ -74,9 +81,9 @@ def test_parse_keeps_source_text_and_lines():
 def test_parse_reports_duplicate_keys_with_both_lines():
     """Of a key written twice the last counts, and both lines are named."""
     read = tree("---\na: 1\nb: 2\na: 3\n---\n")
-    assert json_value(read.root) == {"a": 3, "b": 2}
+    assert node_to_json(read.root) == {"a": 3, "b": 2}
     (problem,) = read.problems
-    assert (problem.code, problem.line) == (Code.DUPLICATE_KEY, 4)
+    assert (problem.code, problem.line) == (DiagnosticCode.DUPLICATE_KEY, 4)
     assert "lines 2 and 4" in problem.message
 
 
@@ -99,7 +106,7 @@ def test_parse_merges_keys():
 def test_parse_refuses_aliases_that_explode(text, line):
     """Aliases that contain themselves, or expand beyond the size limit, are refused."""
     problem = refusal(text)
-    assert problem.code == Code.ALIASES_EXPLODE
+    assert problem.code == DiagnosticCode.ALIASES_EXPLODE
     assert line is None or problem.line == line
 
 
@@ -122,13 +129,13 @@ def test_parse_shares_what_aliases_name():
 )
 def test_parse_refuses_deep_nesting(text):
     """Nesting beyond the limit is refused in every style, also when aliases build it."""
-    assert refusal(text).code == Code.TOO_DEEP
+    assert refusal(text).code == DiagnosticCode.TOO_DEEP
 
 
 def test_parse_tells_the_first_mistake():
     """Before one that comes later, such as nesting that is too deep."""
     error = refusal("a: ]\nb: " + "[" * 50)
-    assert (error.code, error.line) == (Code.UNREADABLE_YAML, 1)
+    assert (error.code, error.line) == (DiagnosticCode.UNREADABLE_YAML, 1)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +170,7 @@ def test_parse_takes_brackets_that_do_not_nest(text):
 def test_parse_says_where_yaml_cannot_be_read(text, line, remedy):
     """What is wrong with YAML is told with the file's line and a remedy."""
     problem = refusal(text)
-    assert problem.code == Code.UNREADABLE_YAML
+    assert problem.code == DiagnosticCode.UNREADABLE_YAML
     assert line is None or problem.line == line
     assert remedy in problem.remedy
 
@@ -171,21 +178,24 @@ def test_parse_says_where_yaml_cannot_be_read(text, line, remedy):
 @pytest.mark.parametrize("text", ["- a\n", "text\n", "12\n"])
 def test_parse_refuses_what_is_no_mapping(text):
     """Front matter is a mapping."""
-    assert refusal(text).code == Code.WRONG_TYPE
+    assert refusal(text).code == DiagnosticCode.WRONG_TYPE
 
 
 def test_parse_replaces_control_characters():
     """What no text should hold is replaced and told, written raw or as an escape."""
     read = tree('---\na: x\x07\nb: "\\x07"\n---\n')
-    assert json_value(read.root) == {"a": "x\ufffd", "b": "\ufffd"}
-    assert [(p.code, p.line) for p in read.problems] == [(Code.BAD_TEXT, 2), (Code.BAD_TEXT, 3)]
+    assert node_to_json(read.root) == {"a": "x\ufffd", "b": "\ufffd"}
+    assert [(p.code, p.line) for p in read.problems] == [
+        (DiagnosticCode.BAD_TEXT, 2),
+        (DiagnosticCode.BAD_TEXT, 3),
+    ]
 
 
 def test_parse_replaces_a_byte_order_mark_amid_the_text():
     """YAML allows it at the start only; elsewhere it costs its place and not the document."""
     read = tree("---\na: x\ufeffy\n---\n")
-    assert json_value(read.root) == {"a": "x\ufffdy"}
-    assert [(p.code, p.line) for p in read.problems] == [(Code.BAD_TEXT, 2)]
+    assert node_to_json(read.root) == {"a": "x\ufffdy"}
+    assert [(p.code, p.line) for p in read.problems] == [(DiagnosticCode.BAD_TEXT, 2)]
 
 
 @pytest.mark.parametrize(
@@ -211,9 +221,9 @@ def test_parse_replaces_a_byte_order_mark_amid_the_text():
 )
 def test_plain_value_is_what_yaml_reads_where_json_has_it(text, value, guess):
     """Plain scalars get YAML's value; dates, infinities and huge integers stay text."""
-    assert plain_value(text) == value
-    assert type(plain_value(text)) is type(value)
-    assert guessed_type(text) == guess
+    assert resolve_plain_scalar(text) == value
+    assert type(resolve_plain_scalar(text)) is type(value)
+    assert implicit_type(text) == guess
 
 
 @pytest.mark.parametrize(

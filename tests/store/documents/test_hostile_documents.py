@@ -14,18 +14,18 @@ from random import Random
 import pytest
 
 from store import DocumentWriter, FolderLoader, MemoryRepository, RefusedError, Severity, Window
-from store.documents.article_reader import read_document
-from store.documents.diagnostics import MAX_PROBLEMS, Code
-from store.documents.fields import MAX_ITEMS
-from store.documents.frontmatter import Limits
-from store.documents.reading import Reading
+from store.documents.article_reader import read_article
+from store.documents.diagnostics import MAX_DIAGNOSTICS, DiagnosticCode
+from store.documents.field_reader import MAX_ITEMS
+from store.documents.frontmatter import ParseLimits
+from store.documents.parse_result import ParseResult
 from store.model import Diagnostic
 from store.text import unescape_excerpt
 from store.writing.import_batch import MAX_REFUSALS
 from tests.support.hostile_documents import HEAD, KINDS, document, drawn, filled, plain
 
 SIZE = 256 * 1024
-LIMITS = Limits(max_size_bytes=SIZE * 3 // 2)
+LIMITS = ParseLimits(max_size_bytes=SIZE * 3 // 2)
 MAX_RATIO = 60
 """The most CPU time that a document takes, in times of what a plain one of its size takes.
 
@@ -35,7 +35,7 @@ takes thousands.
 MEGABYTE = 1 << 20
 
 
-def read(text: str) -> tuple[float, Reading]:
+def read(text: str) -> tuple[float, ParseResult]:
     """What reading a document takes, in seconds of CPU time, and what came of it.
 
     Read twice: a round of the garbage collector looks through all that the tests have loaded.
@@ -43,7 +43,7 @@ def read(text: str) -> tuple[float, Reading]:
     data, costs = text.encode("utf-8", "surrogatepass"), []
     for _ in range(2):
         began = time.thread_time()
-        reading = read_document("_news/a.md", data, LIMITS)
+        reading = read_article("_news/a.md", data, LIMITS)
         costs.append(time.thread_time() - began)
     return min(costs), reading
 
@@ -54,9 +54,9 @@ def plain_cost() -> float:
     return sorted(read(plain(SIZE))[0] for _ in range(9))[4]
 
 
-def check(reading: Reading) -> None:
+def check(reading: ParseResult) -> None:
     """A reading is of bounded size, and tells why there is no article."""
-    assert len(reading.diagnostics) <= MAX_PROBLEMS + 1
+    assert len(reading.diagnostics) <= MAX_DIAGNOSTICS + 1
     assert all(len(d.message) < 500 for d in reading.diagnostics)
     assert reading.article or reading.diagnostics
 
@@ -112,7 +112,7 @@ def test_import_of_many_documents_shares_what_one_may_hold(plain_cost):
     began = time.thread_time()
     error = refused([(f"_news/2026-01-02-{i}.md", text) for i in range(100)])
     assert time.thread_time() - began < MAX_RATIO * plain_cost
-    assert {refusal.code for refusal in error.refusals} == {Code.TOO_MANY_VALUES}
+    assert {refusal.code for refusal in error.refusals} == {DiagnosticCode.TOO_MANY_VALUES}
     bad = document(head="")
     assert len(refused([(f"{i}.md", bad) for i in range(100)]).refusals) == MAX_REFUSALS
 
@@ -177,12 +177,12 @@ def test_warnings_beyond_the_first_are_one():
     """The last says that there are more, and from which line on; an error is always told."""
     _, reading = read(document(filled("a: 1\n", 3_000)))
     assert [d.code for d in reading.diagnostics[-2:]] == [
-        Code.DUPLICATE_KEY,
-        Code.TOO_MANY_PROBLEMS,
+        DiagnosticCode.DUPLICATE_KEY,
+        DiagnosticCode.TOO_MANY_PROBLEMS,
     ]
-    assert reading.diagnostics[-1].line == MAX_PROBLEMS + 6
+    assert reading.diagnostics[-1].line == MAX_DIAGNOSTICS + 6
     _, reading = read(document(filled("a: 1\n", 3_000), head=HEAD.replace("p.example", "")))
-    assert reading.diagnostics[-1].code == Code.MISSING_PROVIDER
+    assert reading.diagnostics[-1].code == DiagnosticCode.MISSING_PROVIDER
 
 
 def test_list_entries_beyond_the_first_stay_in_the_metadata():
@@ -193,7 +193,7 @@ def test_list_entries_beyond_the_first_stay_in_the_metadata():
     assert list(reading.article.topics) == names[:MAX_ITEMS]
     assert reading.article.metadata == {"topics": names[MAX_ITEMS:]}
     [problem] = reading.diagnostics
-    assert (problem.code, problem.line) == (Code.TOO_MANY_VALUES, 5)
+    assert (problem.code, problem.line) == (DiagnosticCode.TOO_MANY_VALUES, 5)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from store.documents.article_reader import read_document
-from store.documents.diagnostics import Code
-from store.documents.frontmatter import Limits
-from store.documents.serializer import article_text, export_folder, topic_text
+from store.documents.article_reader import read_article
+from store.documents.diagnostics import DiagnosticCode
+from store.documents.frontmatter import ParseLimits
+from store.documents.serializer import export_folder, serialize_article, serialize_topic
 from store.documents.topic_reader import read_topic
 from store.engines.memory import MemoryRepository
 from store.errors import FolderNotEmptyError, StoreError
@@ -21,7 +21,7 @@ from store.model import Severity, Visibility
 from store.querying.query import ArticleQuery, Window
 from tests.support.strategies import ARTICLES, TEXTS, TOPICS
 
-LIMITS = Limits()
+LIMITS = ParseLimits()
 SLOW = settings(
     max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
@@ -30,29 +30,31 @@ REAL = os.environ.get("NEWSGRAPH_REAL_DOCUMENTS")
 
 def read(text, path="_news/2020-06-11-a-story.md"):
     """The reading of a text, as if it were in the folder."""
-    return read_document(path, text.encode(), LIMITS)
+    return read_article(path, text.encode(), LIMITS)
 
 
 @SLOW
 @given(ARTICLES)
 def test_article_text_reads_back_as_the_same_article(article):
     """What is exported loads as the same article, whatever it holds, with nothing unusable."""
-    reading = read(article_text(article), f"_news/{article.slug}.md")
+    reading = read(serialize_article(article), f"_news/{article.slug}.md")
     assert reading.article == article
-    assert {d.code for d in reading.diagnostics} <= {Code.MISSING_PROVIDER}  # of a related story
+    assert {d.code for d in reading.diagnostics} <= {
+        DiagnosticCode.MISSING_PROVIDER
+    }  # of a related story
 
 
 @SLOW
 @given(TOPICS)
 def test_topic_text_reads_back_as_the_same_topic(topic):
     """A topic file written by export loads as the same topic."""
-    reading = read_topic("_data/topics/t.yaml", topic_text(topic).encode(), LIMITS)
+    reading = read_topic("_data/topics/t.yaml", serialize_topic(topic).encode(), LIMITS)
     assert (reading.topic, reading.diagnostics) == (topic, ())
 
 
-FIELDS = """title excerpt publishedDateTime updatedDateTime webUrl originalUrl ampWebUrl category
-type quality heat published locale tags topics featuredContent content secured provider images
-related layout""".split()
+FIELD_KEYS = """title excerpt publishedDateTime updatedDateTime webUrl originalUrl ampWebUrl
+category type quality heat published locale tags topics featuredContent content secured
+provider images related layout""".split()
 NESTED = "name domain url width height title images quality provider webUrl isCached extra".split()
 WRITTEN = st.sampled_from(
     """yes no 2021 010 1.5 -1 99999999999 ~ "" 'text' "a \\" b" word 2020-06-11 2020-02-31 0x1F
@@ -76,7 +78,7 @@ def documents(draw):
         "  domain: press.example",
     ]
     lines += [f"  {k}: {draw(WRITTEN)}" for k in draw(st.sets(st.sampled_from(NESTED)))]
-    for key in draw(st.sets(st.sampled_from(FIELDS))):
+    for key in draw(st.sets(st.sampled_from(FIELD_KEYS))):
         kind = draw(st.sampled_from(["value", "list", "mappings"]))
         if kind == "value":
             lines.append(f"{key}: {draw(WRITTEN)}")
@@ -97,7 +99,7 @@ def test_article_text_keeps_everything_of_a_document_that_was_read(text):
     """A document with unusable values, exported and read again, is the same document."""
     first = read(text).article
     if first is not None:
-        assert read(article_text(first)).article == first
+        assert read(serialize_article(first)).article == first
 
 
 @pytest.mark.skipif(not REAL, reason="NEWSGRAPH_REAL_DOCUMENTS names no folder of real documents")
@@ -105,13 +107,13 @@ def test_article_text_keeps_real_documents():
     """Every real document, exported and read again, is the same document."""
     files = [p for p in Path(REAL or "").rglob("*") if p.suffix in (".md", ".txt")]
     assert files
-    readings = [read_document(f"_news/{f.name}", f.read_bytes(), LIMITS) for f in files]
+    readings = [read_article(f"_news/{f.name}", f.read_bytes(), LIMITS) for f in files]
     for reading in readings:
         assert not [d for d in reading.diagnostics if d.severity is Severity.ERROR]
     articles = [reading.article for reading in readings if reading.article]
     assert articles
     for article in articles:
-        assert read(article_text(article), f"_news/{article.slug}.md").article == article
+        assert read(serialize_article(article), f"_news/{article.slug}.md").article == article
 
 
 ARTICLE = """---

@@ -10,13 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from store.documents.article_reader import read_document
-from store.documents.frontmatter import Limits, parse, split
-from store.documents.serializer import Document, article_document, document_text, is_body_text
-from store.documents.text_edit import changed_text
+from store.documents.article_reader import read_article
+from store.documents.frontmatter import ParseLimits, parse_front_matter, split_front_matter
+from store.documents.serializer import (
+    DocumentData,
+    article_to_document,
+    body_round_trips,
+    serialize_document,
+)
+from store.documents.text_edit import edit_text
 from tests.support.strategies import TEXTS
 
-LIMITS = Limits()
+LIMITS = ParseLimits()
 PATH = "_news/2020-06-11-a-story.md"
 REAL = os.environ.get("NEWSGRAPH_REAL_DOCUMENTS")
 
@@ -47,9 +52,9 @@ Body *here*.
 
 def said(text, path=PATH):
     """What a text says, as the document of its article."""
-    article = read_document(path, text.encode(), LIMITS).article
+    article = read_article(path, text.encode(), LIMITS).article
     assert article is not None
-    return article_document(article)
+    return article_to_document(article)
 
 
 def edited(text, path=PATH, content=..., **values):
@@ -57,12 +62,12 @@ def edited(text, path=PATH, content=..., **values):
     before = said(text, path)
     after = {key: value for key, value in {**before.values, **values}.items() if value is not None}
     content = before.content if content is ... else content
-    return changed_text(path, text, before, Document(after, content), LIMITS).text
+    return edit_text(path, text, before, DocumentData(after, content), LIMITS).text
 
 
 def parts_of(text):
     """A text's front matter and body, as they are read."""
-    parts = split(text.replace("\r\n", "\n"))
+    parts = split_front_matter(text.replace("\r\n", "\n"))
     assert parts is not None
     return parts
 
@@ -71,7 +76,7 @@ def blocks(text):
     """The lines of each key of a text whose keys begin lines, those between two keys apart."""
     lines = text.split("\n")
     parts = parts_of(text)
-    starts = parse(parts, LIMITS).root.key_lines
+    starts = parse_front_matter(parts, LIMITS).root.key_lines
     end = 1 + parts.yaml.count("\n")
     found = {}
     for key, start in starts.items():
@@ -144,10 +149,10 @@ def test_editing_gives_the_document_wanted_and_leaves_other_lines_alone(text, va
     after = {key: value for key, value in {**before.values, **values}.items() if value is not None}
     if content is not ...:
         after.pop("content", None)  # what stood there and could not be written as a body
-        content = content if content and is_body_text(content) else None
-    document = Document(after, before.content if content is ... else content)
-    result = changed_text(PATH, text, before, document, LIMITS).text
-    assert said(result) == said(document_text(document))
+        content = content if content and body_round_trips(content) else None
+    document = DocumentData(after, before.content if content is ... else content)
+    result = edit_text(PATH, text, before, document, LIMITS).text
+    assert said(result) == said(serialize_document(document))
     kept, now = blocks(text), blocks(result)
     for key in kept.keys() - values.keys():
         assert now.get(key) == kept[key]
@@ -210,7 +215,7 @@ def test_editing_changes_files_that_are_all_yaml(text):
     """A .yaml file may be one line, lack its last line end, or hold its content under a key."""
     path = "_news/2020-06-11-a-story.yaml"
     result = edited(text, path, heat=2, content="new")
-    article = read_document(path, result.encode(), LIMITS).article
+    article = read_article(path, result.encode(), LIMITS).article
     assert article is not None
     assert (article.heat, article.content, article.metadata) == (2, "new", {})
 

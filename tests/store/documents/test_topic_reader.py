@@ -3,15 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.documents.diagnostics import Code
-from store.documents.frontmatter import Limits
-from store.documents.topic_reader import is_topic_path, read_topic, resolve_tree
+from store.documents.diagnostics import DiagnosticCode
+from store.documents.frontmatter import ParseLimits
+from store.documents.topic_reader import build_topic_tree, is_topic_path, read_topic
 from store.model import TopicDefinition
 
 
 def topic(text):
     """The topic of a file's text."""
-    reading = read_topic("_data/topics/t.yaml", text.encode(), Limits())
+    reading = read_topic("_data/topics/t.yaml", text.encode(), ParseLimits())
     assert reading.topic, reading.diagnostics
     return reading.topic
 
@@ -22,7 +22,7 @@ def tree(**parents):
         f"_data/topics/{name}.yaml": TopicDefinition(slug=name, name=name.upper(), parent=parent)
         for name, parent in parents.items()
     }
-    result = resolve_tree(definitions, {path: {"parent": 3} for path in definitions})
+    result = build_topic_tree(definitions, {path: {"parent": 3} for path in definitions})
     return {t.slug: t.parent for t in result.topics}, [
         (d.path[13:-5], d.code, d.line) for d in result.diagnostics
     ]
@@ -51,9 +51,9 @@ def test_read_topic_takes_the_slug_from_slug_then_id_then_name():
 
 def test_read_topic_refuses_a_topic_without_a_name():
     """A topic that nothing names is an error."""
-    reading = read_topic("_data/topics/t.yaml", b"keywords: [a]\n", Limits())
+    reading = read_topic("_data/topics/t.yaml", b"keywords: [a]\n", ParseLimits())
     assert reading.topic is None
-    assert [d.code for d in reading.diagnostics] == [Code.MISSING_TITLE]
+    assert [d.code for d in reading.diagnostics] == [DiagnosticCode.MISSING_TITLE]
 
 
 def test_is_topic_path_knows_the_tree():
@@ -71,14 +71,17 @@ def test_resolve_tree_finds_parents_by_name_or_slug():
 
 def test_resolve_tree_makes_roots_of_topics_with_unknown_parents():
     """A parent that no file defines is told, and the topic is a root."""
-    assert tree(a="zzz") == ({"a": None}, [("a", Code.UNKNOWN_PARENT, 3)])
+    assert tree(a="zzz") == ({"a": None}, [("a", DiagnosticCode.UNKNOWN_PARENT, 3)])
 
 
 def test_resolve_tree_cuts_cycles_at_the_first_topic():
     """A cycle loses the parent of its first topic by path, and says so."""
     parents, problems = tree(d="c", c="b", b="c", a="a")
     assert parents == {"a": None, "b": None, "c": "b", "d": "c"}
-    assert sorted(problems) == [("a", Code.TOPIC_CYCLE, 3), ("b", Code.TOPIC_CYCLE, 3)]
+    assert sorted(problems) == [
+        ("a", DiagnosticCode.TOPIC_CYCLE, 3),
+        ("b", DiagnosticCode.TOPIC_CYCLE, 3),
+    ]
 
 
 def test_resolve_tree_refuses_a_second_topic_with_a_slug():
@@ -86,10 +89,10 @@ def test_resolve_tree_refuses_a_second_topic_with_a_slug():
     definitions = {
         f"_data/topics/{n}.yaml": TopicDefinition(slug="s", name=f"Name {n}") for n in (2, 1)
     }
-    result = resolve_tree(definitions, {path: {} for path in definitions})
+    result = build_topic_tree(definitions, {path: {} for path in definitions})
     assert [t.name for t in result.topics] == ["Name 1"]
     (problem,) = result.diagnostics
-    assert (problem.path, problem.code) == ("_data/topics/2.yaml", Code.DUPLICATE_SLUG)
+    assert (problem.path, problem.code) == ("_data/topics/2.yaml", DiagnosticCode.DUPLICATE_SLUG)
     assert "_data/topics/1.yaml" in problem.message
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.documents.diagnostics import Code
-from store.documents.frontmatter import Limits
+from store.documents.diagnostics import DiagnosticCode
+from store.documents.frontmatter import ParseLimits
 from store.engines.memory import MemoryRepository
 from store.errors import StoreError
 from store.folder.loader import FolderLoader, LoadOptions, check_folder
@@ -159,7 +159,7 @@ def test_load_lets_a_good_file_take_a_slug_from_a_broken_one(desk):
     desk.load()
     assert desk.titles() == ["New"]
     assert [(path, code) for path, code, _ in desk.problems()] == [
-        ("b/2020-06-11-x.md", Code.UNREADABLE_YAML)
+        ("b/2020-06-11-x.md", DiagnosticCode.UNREADABLE_YAML)
     ]
 
 
@@ -172,7 +172,7 @@ def test_load_keeps_what_is_in_a_folder_that_cannot_be_listed(unprivileged):
     (desk.folder / "a").chmod(0)
     desk.load()
     assert desk.titles() == ["A", "B"]
-    assert desk.problems() == [("a", Code.UNREADABLE_FILE, None)]
+    assert desk.problems() == [("a", DiagnosticCode.UNREADABLE_FILE, None)]
     (desk.folder / "a").chmod(0o755)
     desk.load()
     assert (desk.titles(), desk.problems()) == (["A", "B"], [])
@@ -184,7 +184,7 @@ def test_load_gives_a_slug_to_the_first_path(desk):
     desk.write("a/2020-06-11-x.md", document("First"))
     desk.load()
     assert desk.titles() == ["First"]
-    assert desk.problems() == [("b/2020-06-11-x.md", Code.DUPLICATE_SLUG, 2)]
+    assert desk.problems() == [("b/2020-06-11-x.md", DiagnosticCode.DUPLICATE_SLUG, 2)]
     (problem,) = desk.state()[2]
     assert "a/2020-06-11-x.md" in problem.message
     (desk.folder / "a/2020-06-11-x.md").unlink()
@@ -209,7 +209,7 @@ def test_load_tells_of_shared_addresses(desk):
     desk.write("b.md", document("B", "webUrl: https://P.example/x\n"))
     desk.load()
     assert desk.titles() == ["A", "B"]
-    assert desk.problems() == [("b.md", Code.DUPLICATE_URL, 5)]
+    assert desk.problems() == [("b.md", DiagnosticCode.DUPLICATE_URL, 5)]
 
 
 def test_load_tells_of_topics_that_the_tree_lacks(desk):
@@ -219,7 +219,7 @@ def test_load_tells_of_topics_that_the_tree_lacks(desk):
     assert desk.problems() == []
     desk.write("_data/topics/1.yaml", "name: Rivers\n")
     desk.load()
-    assert desk.problems() == [("a.md", Code.UNKNOWN_TOPIC, 7)]
+    assert desk.problems() == [("a.md", DiagnosticCode.UNKNOWN_TOPIC, 7)]
 
 
 def test_load_joins_articles_to_a_topic_by_its_name_or_its_slug(desk):
@@ -232,7 +232,7 @@ def test_load_joins_articles_to_a_topic_by_its_name_or_its_slug(desk):
     assert topic_counts(desk) == {"sea": 2}
     desk.write("_data/topics/1.yaml", "_id: sea\nname: Oceans\n")
     desk.refresh("_data/topics/1.yaml")
-    assert desk.problems() == [("a.md", Code.UNKNOWN_TOPIC, 5)]
+    assert desk.problems() == [("a.md", DiagnosticCode.UNKNOWN_TOPIC, 5)]
     assert topic_counts(desk) == {"marine-biology": 1, "sea": 1}
 
 
@@ -249,7 +249,7 @@ def test_load_keeps_the_last_good_topic(desk):
     desk.write("_data/topics/1.yaml", "name: [\n")
     desk.load()
     assert desk.state()[1] == before != ()
-    assert [code for _, code, _ in desk.problems()] == [Code.UNREADABLE_YAML]
+    assert [code for _, code, _ in desk.problems()] == [DiagnosticCode.UNREADABLE_YAML]
 
 
 def test_load_refuses_another_folder(desk, tmp_path):
@@ -276,8 +276,8 @@ def test_load_says_that_a_folder_is_missing(tmp_path):
 def test_load_reads_again_when_the_limit_is_raised(desk):
     """A file that was too large is taken once the limit allows it, though it did not change."""
     desk.write("a.md", document("A"))
-    desk.load(limits=Limits(max_size_bytes=10))
-    assert desk.problems() == [("a.md", Code.FILE_TOO_LARGE, None)]
+    desk.load(limits=ParseLimits(max_size_bytes=10))
+    assert desk.problems() == [("a.md", DiagnosticCode.FILE_TOO_LARGE, None)]
     desk.load()
     assert (desk.titles(), desk.problems()) == (["A"], [])
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.collections.persistent_map import Layered
-from store.documents.diagnostics import Code, warning
+from store.documents.diagnostics import DiagnosticCode, warning
 from store.folder import manifest
 from store.folder.manifest import ManifestIndex
 from store.model import TopicDefinition
@@ -30,7 +30,7 @@ def files(draw):
         parent = draw(st.sampled_from([None, "sea", "nowhere"]))
         topic = TopicDefinition(slug=slug, name=slug.title(), parent=parent)
         return path, SourceFile(**source, slug=slug, topic=topic)
-    problems = (warning(path, Code.BAD_URL, "bad"),) if draw(st.booleans()) else ()
+    problems = (warning(path, DiagnosticCode.BAD_URL, "bad"),) if draw(st.booleans()) else ()
     return path, SourceFile(
         **source,
         slug=draw(st.none() | st.sampled_from(["one", "two", "three"])),

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from store.documents.diagnostics import Code
+from store.documents.diagnostics import DiagnosticCode
 from store.filesystem.file_state import FileState
 from store.folder.scanner import Scanner
 
@@ -64,11 +64,11 @@ def test_scan_handles_links(tmp_path):
     (root / "sibling").symlink_to(tmp_path / "root2")
     (root / "out.png").symlink_to(tmp_path / "outside/b.md")
     assert codes(root) == {
-        "dangling.md": Code.DANGLING_LINK,
-        "circle.md": Code.DANGLING_LINK,
-        "out.md": Code.LINK_LEAVES_FOLDER,
-        "outs": Code.LINK_LEAVES_FOLDER,
-        "sibling": Code.LINK_LEAVES_FOLDER,
+        "dangling.md": DiagnosticCode.DANGLING_LINK,
+        "circle.md": DiagnosticCode.DANGLING_LINK,
+        "out.md": DiagnosticCode.LINK_LEAVES_FOLDER,
+        "outs": DiagnosticCode.LINK_LEAVES_FOLDER,
+        "sibling": DiagnosticCode.LINK_LEAVES_FOLDER,
     }
     assert [f.path for f in Scanner(root).scan() if not f.problem] == ["file.md", "real/a.md"]
 
@@ -76,13 +76,13 @@ def test_scan_handles_links(tmp_path):
 def test_scan_tells_of_names_that_are_not_utf8(tmp_path):
     """A name of other bytes is a diagnostic that can be printed."""
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.md")).touch()
-    assert codes(tmp_path) == {"\\udcff.md": Code.UNREADABLE_FILE}
+    assert codes(tmp_path) == {"\\udcff.md": DiagnosticCode.UNREADABLE_FILE}
 
 
 def test_scan_never_opens_pipes(tmp_path):
     """A pipe with a document's ending is told, and nobody waits for it."""
     os.mkfifo(tmp_path / "a.md")
-    assert codes(tmp_path) == {"a.md": Code.UNREADABLE_FILE}
+    assert codes(tmp_path) == {"a.md": DiagnosticCode.UNREADABLE_FILE}
 
 
 def test_look_finds_what_a_scan_would_find_there(tmp_path):

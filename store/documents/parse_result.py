@@ -11,12 +11,12 @@ from store.characters import clean_text
 from store.model import Article, Diagnostic, TopicDefinition
 
 from . import frontmatter
-from .diagnostics import MAX_PROBLEMS, Code, error, info, warning
-from .frontmatter import Limits, Parts
-from .yaml_tree import Mapping
-from .yaml_tree_builder import UnreadableError
+from .diagnostics import MAX_DIAGNOSTICS, DiagnosticCode, error, info, warning
+from .frontmatter import DocumentParts, ParseLimits
+from .yaml_tree import MappingNode
+from .yaml_tree_builder import FrontMatterError
 
-YAML_ENDINGS = (".yaml", ".yml")
+YAML_EXTENSIONS = (".yaml", ".yml")
 _NOT_DOCUMENTS = re.compile(
     r"(?:readme|licen[cs]e|copying|changelog|changes|contributing|code[_-]of[_-]conduct|security"
     r"|authors|notice|robots|humans|requirements)\b",
@@ -24,7 +24,7 @@ _NOT_DOCUMENTS = re.compile(
 )
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ParseResult(msgspec.Struct, frozen=True):
     """What was read from a file: an article, a topic, or neither; and what was wrong with it.
 
     `lines` has the file's line of each field that checks across documents speak of: `title`,
@@ -37,62 +37,68 @@ class Reading(msgspec.Struct, frozen=True):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-class Notes:
+class DiagnosticCollector:
     """The problems of one file, noted while it is read: all errors, and the first warnings."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.diagnostics: list[Diagnostic] = []
-        self._is_full = False
+        self.is_full = False
 
-    def error(self, code: Code, message: str, line: int | None, remedy: str) -> None:
+    def add_error(self, code: DiagnosticCode, message: str, line: int | None, remedy: str) -> None:
         """Note why the file is not taken."""
         self.diagnostics.append(error(self.path, code, message, line=line, remedy=remedy))
 
-    def warning(self, code: Code, message: str, line: int | None, remedy: str) -> None:
+    def add_warning(
+        self, code: DiagnosticCode, message: str, line: int | None, remedy: str
+    ) -> None:
         """Note what is wrong with a file that is taken."""
-        if len(self.diagnostics) < MAX_PROBLEMS:
+        if len(self.diagnostics) < MAX_DIAGNOSTICS:
             self.diagnostics.append(warning(self.path, code, message, line=line, remedy=remedy))
-        elif not self._is_full:
-            self._is_full = True
+        elif not self.is_full:
+            self.is_full = True
             self.diagnostics.append(_more_problems(self.path, line))
 
-    def reading(self) -> Reading:
+    def without_document(self) -> ParseResult:
         """A reading that holds nothing but the notes."""
-        return Reading(diagnostics=tuple(self.diagnostics))
+        return ParseResult(diagnostics=tuple(self.diagnostics))
 
 
 class FrontMatter(msgspec.Struct):
     """A file's front matter as a tree, and its body."""
 
-    root: Mapping
+    root: MappingNode
     body: str
 
 
-def read_front_matter(data: bytes, limits: Limits, notes: Notes) -> FrontMatter | None:
+def read_front_matter(
+    data: bytes, limits: ParseLimits, collector: DiagnosticCollector
+) -> FrontMatter | None:
     """The front matter of a file's bytes; None, with a note, where there is none to read."""
-    text = _text(data, limits, notes)
+    text = _text(data, limits, collector)
     if text is None:
         return None
     try:
-        parts = frontmatter.split(text, all_yaml=notes.path.lower().endswith(YAML_ENDINGS))
+        parts = frontmatter.split_front_matter(
+            text, all_yaml=collector.path.lower().endswith(YAML_EXTENSIONS)
+        )
         if parts is None:
-            notes.diagnostics.append(_no_front_matter(notes.path))
+            collector.diagnostics.append(_no_front_matter(collector.path))
             return None
-        tree = frontmatter.parse(parts, limits)
-    except UnreadableError as e:
-        notes.error(*e.problem)
+        tree = frontmatter.parse_front_matter(parts, limits)
+    except FrontMatterError as e:
+        collector.add_error(*e.problem)
         return None
     for problem in tree.problems:
-        notes.warning(*problem)
-    return FrontMatter(tree.root, _clean_body(text, parts, notes))
+        collector.add_warning(*problem)
+    return FrontMatter(tree.root, _clean_body(text, parts, collector))
 
 
-def too_large(path: str, size_bytes: int, limits: Limits) -> Diagnostic:
+def too_large(path: str, size_bytes: int, limits: ParseLimits) -> Diagnostic:
     """The problem of a file beyond the limit; nobody has read it."""
     return error(
         path,
-        Code.FILE_TOO_LARGE,
+        DiagnosticCode.FILE_TOO_LARGE,
         f"The file has {size_bytes:,} bytes; the limit is {limits.max_size_bytes:,}.",
         remedy="Split the file, or raise the limit.",
     )
@@ -101,22 +107,22 @@ def too_large(path: str, size_bytes: int, limits: Limits) -> Diagnostic:
 def _more_problems(path: str, line: int | None) -> Diagnostic:
     return warning(
         path,
-        Code.TOO_MANY_PROBLEMS,
-        f"The file has more problems, from this line on, than the first {MAX_PROBLEMS}.",
+        DiagnosticCode.TOO_MANY_PROBLEMS,
+        f"The file has more problems, from this line on, than the first {MAX_DIAGNOSTICS}.",
         line=line,
         remedy="Correct these, and the rest is shown.",
     )
 
 
-def _text(data: bytes, limits: Limits, notes: Notes) -> str | None:
+def _text(data: bytes, limits: ParseLimits, collector: DiagnosticCollector) -> str | None:
     if len(data) > limits.max_size_bytes:
-        notes.diagnostics.append(too_large(notes.path, len(data), limits))
+        collector.diagnostics.append(too_large(collector.path, len(data), limits))
         return None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as e:
-        notes.error(
-            Code.NOT_UTF8,
+        collector.add_error(
+            DiagnosticCode.NOT_UTF8,
             f"The file is not UTF-8: byte {data[e.start]:#04x} at offset {e.start}.",
             data.count(b"\n", 0, e.start) + 1,
             "Save the file as UTF-8.",
@@ -125,11 +131,11 @@ def _text(data: bytes, limits: Limits, notes: Notes) -> str | None:
     return text.replace("\r\n", "\n")
 
 
-def _clean_body(text: str, parts: Parts, notes: Notes) -> str:
+def _clean_body(text: str, parts: DocumentParts, collector: DiagnosticCollector) -> str:
     body = clean_text(parts.body)
     if body != parts.body:
-        notes.warning(
-            Code.BAD_TEXT,
+        collector.add_warning(
+            DiagnosticCode.BAD_TEXT,
             "There are control characters in the body; \ufffd stands in their place.",
             text.count("\n", 0, len(text) - len(body)) + 1,
             "Remove the characters that cannot be seen.",
@@ -139,10 +145,12 @@ def _clean_body(text: str, parts: Parts, notes: Notes) -> str:
 
 def _no_front_matter(path: str) -> Diagnostic:
     if _NOT_DOCUMENTS.match(PurePosixPath(path).name):
-        return info(path, Code.NO_FRONT_MATTER, "The file has no front matter and is no document.")
+        return info(
+            path, DiagnosticCode.NO_FRONT_MATTER, "The file has no front matter and is no document."
+        )
     return warning(
         path,
-        Code.NO_FRONT_MATTER,
+        DiagnosticCode.NO_FRONT_MATTER,
         "The file has no front matter, so it is not taken for a document.",
         line=1,
         remedy="Start it with a line ---, then `key: value` lines, then a line ---.",
