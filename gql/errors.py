@@ -1,51 +1,43 @@
-"""What clients are told when something fails: the one place where errors become GraphQL errors.
+"""The tree of errors that clients can get, each with its stable code.
 
-    GraphError                        expected: its message is for the client, with a stable `code`
-    ├── viewer.ForbiddenError         the viewer lacks a right
-    └── RequestError                  nothing was executed; `status` is the HTTP status
-        ├── MethodNotAllowedError
-        ├── NotAcceptableError
-        ├── PayloadTooLargeError
-        ├── UnsupportedMediaTypeError
-        ├── BatchError
-        ├── DocumentIdError
-        ├── SubscriptionError
-        ├── in gql.access: UnauthenticatedError, AuthenticationUnavailableError, RateLimitedError
-        ├── in gql.realtime: capacity.TooManyError
-        └── in gql.server: protocol_errors
+    GraphError                            expected: the message is for the client
+    ├── ForbiddenError                    the viewer lacks a permission
+    ├── PermissionsChangedError           the viewer's permissions changed while a stream was open
+    └── RequestError                      nothing was executed; `status` is the HTTP status
+        ├── MethodNotAllowedError         405
+        ├── NotAcceptableError            406
+        ├── PayloadTooLargeError          413
+        ├── UnsupportedMediaTypeError     415
+        ├── BatchError                    400
+        ├── DocumentIdError               400
+        ├── SubscriptionError             400
+        ├── SubscriptionTooLargeError     400
+        ├── IdempotencyKeyError           400
+        ├── IdempotencyKeyReusedError     422
+        ├── UnauthenticatedError          401
+        ├── AuthenticationUnavailableError  503
+        ├── RateLimitedError              429
+        ├── CapacityError                 503
+        │   ├── AnonymousCapacityError    503
+        │   └── ClientShareError          429
+        └── ProtocolError                 the HTTP/1.1 protocol refuses the request
+            ├── MalformedRequestError     400
+            ├── RequestTimeoutError       408
+            ├── UriTooLongError           414
+            ├── HeaderTooLargeError       431
+            ├── TooManyConnectionsError   503
+            └── HttpVersionError          505
 
-`store.errors.StoreError` is expected in the same way. Everything else is a fault of ours: the
-client gets an id, and the log has that id with the traceback.
+`store.errors.StoreError` is expected, too. Every other exception is an internal error: the client
+gets an id, and the log has this id with the traceback (`gql.error_formatting`).
 """
 
 from __future__ import annotations
 
-import re
-import secrets
-from collections.abc import Sequence
-from typing import Any
-
-import structlog
-from graphql import GraphQLError
-
-from store.errors import (
-    OutcomeUnknownError,
-    StoreBusyError,
-    StoreCorruptError,
-    StoreError,
-    StoreUnavailableError,
-    forget_frames,
-)
-
-log = structlog.get_logger(__name__)
-
-FormattedError = dict[str, Any]
-"""One GraphQL error as JSON; `extensions.code` is always there.
-
-https://spec.graphql.org/draft/#sec-Errors
-"""
+from store.errors import KeyReusedError
 
 Headers = tuple[tuple[bytes, bytes], ...]
+"""Header fields: pairs of a name in lower case and a value."""
 
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
@@ -54,21 +46,36 @@ BAD_USER_INPUT = "BAD_USER_INPUT"
 INTERNAL_ERROR = "INTERNAL_ERROR"
 TOO_MANY_ERRORS = "TOO_MANY_ERRORS"
 
-_OPERATORS_MEND = (StoreCorruptError, StoreUnavailableError, OutcomeUnknownError)
-"""What clients cannot do anything about; the messages are for whoever runs the server."""
-
-_FOLDERS = re.compile(r"(?<![^\s'\"(])/(?:[^/\n]*/)*")
-"""The folders of an absolute path, and what stands between two: a folder's name may have blanks."""
-
 
 class GraphError(Exception):
-    """A failure that a client can understand and act on."""
+    """An expected error that a client can understand and act on.
+
+    Attributes:
+        code: The stable code, `extensions.code` in the response.
+    """
 
     code = "GRAPH_ERROR"
 
 
+class ForbiddenError(GraphError):
+    """The viewer lacks a permission; the message says which."""
+
+    code = "FORBIDDEN"
+
+
+class PermissionsChangedError(GraphError):
+    """The viewer's permissions changed while its stream was open."""
+
+    code = "FORBIDDEN"
+
+
 class RequestError(GraphError):
-    """The request was refused before anything was executed. `headers` go into the response."""
+    """A refused request: nothing of it was executed.
+
+    Attributes:
+        status: The HTTP status of the response.
+        headers: Header fields that go into the response.
+    """
 
     code = "BAD_REQUEST"
     status = 400
@@ -80,21 +87,21 @@ class RequestError(GraphError):
 
 
 class MethodNotAllowedError(RequestError):
-    """The HTTP method does not fit; an `Allow` header says which do."""
+    """The HTTP method does not fit; an `Allow` header names those that do."""
 
     code = "METHOD_NOT_ALLOWED"
     status = 405
 
 
 class NotAcceptableError(RequestError):
-    """No media type of ours is acceptable to the client."""
+    """Content negotiation failed: the client accepts none of our media types."""
 
     code = "NOT_ACCEPTABLE"
     status = 406
 
 
 class PayloadTooLargeError(RequestError):
-    """The body exceeds the cap. What is left of it is not read, so the connection has to end."""
+    """The body exceeds its limit. The rest of it is not read, so the connection has to end."""
 
     code = "PAYLOAD_TOO_LARGE"
     status = 413
@@ -109,145 +116,128 @@ class UnsupportedMediaTypeError(RequestError):
 
 
 class BatchError(RequestError):
-    """A batch where none is allowed, or too large a one."""
+    """A batch where batches are off, or a batch that is too large."""
 
     code = "BATCH_NOT_ALLOWED"
 
 
 class DocumentIdError(RequestError):
-    """A request that names its document by an id."""
+    """A request that names its document by an id (persisted documents)."""
 
     code = "DOCUMENT_ID_NOT_ENABLED"
 
 
 class SubscriptionError(RequestError):
-    """A subscription that came over a transport with one answer only."""
+    """A subscription over a transport with a single response."""
 
     code = "SUBSCRIPTION_NOT_SUPPORTED"
 
 
-def refusal(error: GraphError | StoreError) -> FormattedError:
-    """An expected error that belongs to no place in the document."""
-    return {"message": client_message(error), "extensions": {"code": error.code}}
+class SubscriptionTooLargeError(RequestError):
+    """A subscription that would take too much memory while it is open."""
+
+    code = "SUBSCRIPTION_TOO_LARGE"
 
 
-def client_message(error: Exception) -> str:
-    """What clients are told of an expected error: nothing of the server's files and their folders,
-    nor what only whoever runs it can do.
+class IdempotencyKeyError(RequestError):
+    """An idempotency key of a wrong length or with wrong characters."""
+
+    code = "BAD_IDEMPOTENCY_KEY"
+
+
+class IdempotencyKeyReusedError(RequestError):
+    """An idempotency key that was used for another request."""
+
+    code = KeyReusedError.code
+    status = 422
+
+
+class UnauthenticatedError(RequestError):
+    """The credentials are wrong, or required and missing."""
+
+    code = "UNAUTHENTICATED"
+    status = 401
+
+
+class AuthenticationUnavailableError(RequestError):
+    """Credentials cannot be checked at the moment."""
+
+    code = "AUTHENTICATION_UNAVAILABLE"
+    status = 503
+
+
+class RateLimitedError(RequestError):
+    """The rate limit is exceeded; `Retry-After` says when to try again."""
+
+    code = "RATE_LIMITED"
+    status = 429
+
+
+class CapacityError(RequestError):
+    """The server is at its capacity of subscriptions.
+
+    Attributes:
+        bound: Whose limit is reached, for metrics.
     """
-    if isinstance(error, StoreCorruptError):
-        return "The store cannot be read. Whoever runs the server finds the reason in its log."
-    text = str(error)
-    return bounded(_FOLDERS.sub("", text) if isinstance(error, _OPERATORS_MEND) else text)
+
+    code = "TOO_MANY_SUBSCRIPTIONS"
+    status = 503
+    headers = ((b"retry-after", b"10"),)  # a guess: nobody knows when others end
+    bound = "server"
 
 
-MAX_MESSAGE = 1_000
-"""How many characters of a message are told: it may quote what a client has sent, up to 1 MB."""
+class AnonymousCapacityError(CapacityError):
+    """Clients without a key have used up their common share of the capacity."""
+
+    bound = "anonymous"
 
 
-def bounded(message: str) -> str:
-    """A message that is not longer than one should be."""
-    return message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…"
+class ClientShareError(CapacityError):
+    """The client has used up its own share of the capacity."""
+
+    status = 429
+    bound = "client"
 
 
-def request_error(error: GraphQLError, code: str) -> FormattedError:
-    """An error in what the client sent, found before execution; a code of its own comes first."""
-    formatted: FormattedError = {**error.formatted, "message": bounded(error.message)}
-    formatted["extensions"] = {"code": code, **(error.extensions or {})}
-    forget_frames(error)
-    return formatted
+class ProtocolError(RequestError):
+    """The HTTP/1.1 protocol refuses a request before the application sees it."""
 
 
-def _field_error(error: GraphQLError) -> FormattedError:
-    """An error that a field met during execution; unexpected ones are masked and logged."""
-    cause = root_cause(error)
-    code = expected_code(cause)
-    if code is None:
-        masked = internal_error(cause, path=error.path)
-        return {**error.formatted, **masked}
-    formatted: FormattedError = {**error.formatted, "message": client_message(cause)}
-    if isinstance(cause, GraphQLError):
-        formatted["message"] = bounded(cause.message)
-    formatted["extensions"] = {**(error.extensions or {}), "code": code}
-    return formatted
+class MalformedRequestError(ProtocolError):
+    """The request is not valid HTTP/1.1."""
 
 
-MAX_LOGGED = 3
-"""Of so many faults in one answer the log has the traceback; of the others, their number."""
+class RequestTimeoutError(ProtocolError):
+    """The time-out for a head or a body has passed."""
 
-MAX_FIELD_ERRORS = 100
-"""So many errors of fields are in one answer; one more tells how many there were."""
-
-
-def field_errors(errors: Sequence[GraphQLError]) -> tuple[FormattedError, ...]:
-    """The errors that fields met in one execution, no more than an answer and the log should hold.
-
-    A field below a long list can fail as often as the list has items.
-    """
-    formatted = [_field_error(error) for error in errors[:MAX_LOGGED]]
-    faults = [error for error in errors[MAX_LOGGED:] if expected_code(root_cause(error)) is None]
-    shared = None
-    if faults:
-        error_id = secrets.token_hex(6)
-        log.error("more_internal_errors", id=error_id, count=len(faults))
-        shared = _masked(error_id)
-    for error in errors[MAX_LOGGED:MAX_FIELD_ERRORS]:
-        is_fault = expected_code(root_cause(error)) is None
-        formatted.append(
-            {**error.formatted, **shared} if shared and is_fault else _field_error(error)
-        )
-    for error in errors:
-        forget_frames(error)
-    left = len(errors) - MAX_FIELD_ERRORS
-    if left > 0:
-        formatted.append(
-            {
-                "message": f"{left} more fields failed; their errors are left out.",
-                "extensions": {"code": TOO_MANY_ERRORS, "count": left},
-            }
-        )
-    return tuple(formatted)
+    code = "REQUEST_TIMEOUT"
+    status = 408
 
 
-def internal_error(fault: BaseException, **context: Any) -> FormattedError:
-    """Log a fault of ours under a new id, and return the error that tells the client this id."""
-    error_id = secrets.token_hex(6)
-    log.error("internal_error", id=error_id, exc_info=fault, **context)
-    return _masked(error_id)
+class UriTooLongError(ProtocolError):
+    """The URL exceeds the limit of the head."""
+
+    code = "URI_TOO_LONG"
+    status = 414
 
 
-def _masked(error_id: str) -> FormattedError:
-    return {
-        "message": f"Internal error. Report it with the id {error_id}.",
-        "extensions": {"code": INTERNAL_ERROR, "id": error_id},
-    }
+class HeaderTooLargeError(ProtocolError):
+    """The head or the trailers have too many bytes or fields."""
+
+    code = "HEADER_TOO_LARGE"
+    status = 431
 
 
-def retry_headers(fault: BaseException) -> Headers:
-    """The header fields of a response that say when to try again, where that may help."""
-    if isinstance(fault, StoreBusyError):
-        return ((b"retry-after", b"%d" % fault.RETRY_S),)
-    return ()
+class TooManyConnectionsError(ProtocolError):
+    """The process is at its limit of connections."""
+
+    code = "TOO_MANY_CONNECTIONS"
+    status = 503
+    headers = ((b"retry-after", b"1"),)
 
 
-def root_cause(error: GraphQLError) -> Exception:
-    """What was raised first, below the layers that graphql-core adds."""
-    cause: Exception = error
-    while isinstance(cause, GraphQLError) and cause.original_error is not None:
-        cause = cause.original_error
-    return cause
+class HttpVersionError(ProtocolError):
+    """An HTTP version other than 1.0 and 1.1."""
 
-
-def expected_code(cause: Exception) -> str | None:
-    """The code of an expected error; None for a fault of ours.
-
-    graphql-core raises errors of its own in two cases: an argument that its variables spoil, which
-    names the place in the document and is the client's to mend, and a result that does not fit the
-    schema, which names none and is ours.
-    """
-    if isinstance(cause, GraphError | StoreError):
-        return cause.code
-    if isinstance(cause, GraphQLError):
-        code = (cause.extensions or {}).get("code")
-        return str(code) if code else BAD_USER_INPUT if cause.nodes else None
-    return None
+    code = "HTTP_VERSION_NOT_SUPPORTED"
+    status = 505

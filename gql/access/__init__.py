@@ -1,28 +1,20 @@
 """Authentication by keys and tokens, and rate limits."""
 
 from .authentication import AuthenticationMiddleware
-from .authenticator import (
-    AuthenticationUnavailableError,
-    Authenticator,
-    UnauthenticatedError,
-    authenticator,
-)
+from .authenticator import Authenticator, authenticator
 from .key_file import ApiKey, KeyFile, KeyFileError, KeyRing, expiry
 from .rate_limit import RateLimitMiddleware
-from .rates import RateLimitedError, RateLimiter
+from .rates import RateLimiter
 
 __all__ = [
     "ApiKey",
     "AuthenticationMiddleware",
-    "AuthenticationUnavailableError",
     "Authenticator",
     "KeyFile",
     "KeyFileError",
     "KeyRing",
     "RateLimitMiddleware",
-    "RateLimitedError",
     "RateLimiter",
-    "UnauthenticatedError",
     "authenticator",
     "expiry",
 ]

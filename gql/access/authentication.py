@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
-from gql.errors import RequestError
+from gql.errors import RateLimitedError, RequestError, UnauthenticatedError
 from gql.http import Application, HeaderMap, Reply, refusal_reply
 
-from .authenticator import Authenticator, UnauthenticatedError
-from .rates import RateLimitedError, RateLimiter
+from .authenticator import Authenticator
+from .rates import RateLimiter
 
 OPEN = frozenset({"/healthz", "/readyz", "/schema.graphql"})
 """Paths that tell nothing of documents, for those who watch over servers and write clients."""

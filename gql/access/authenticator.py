@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.types import Scope as AsgiScope
 
-from gql.errors import Headers, RequestError
+from gql.errors import AuthenticationUnavailableError, Headers, UnauthenticatedError
 from gql.identity.viewer import PREVIEW, PUBLIC, Viewer, is_local
 from gql.settings import Settings
 
@@ -29,20 +29,6 @@ _BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/-]{1,8192}=*)", re.IGNORECASE)
 _CHALLENGE = 'Bearer realm="newsgraph"'
 
 log = structlog.get_logger(__name__)
-
-
-class UnauthenticatedError(RequestError):
-    """The credentials are wrong, or there are none and they are needed."""
-
-    code = "UNAUTHENTICATED"
-    status = 401
-
-
-class AuthenticationUnavailableError(RequestError):
-    """Credentials cannot be checked now, so that nobody can be told apart."""
-
-    code = "AUTHENTICATION_UNAVAILABLE"
-    status = 503
 
 
 class Authenticator:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from starlette.types import Message, Receive, Scope, Send
 
-from gql.errors import Headers
+from gql.errors import Headers, RateLimitedError
 from gql.http import Application, HeaderMap, Reply, refusal_reply
 from gql.identity.viewer import Viewer
 
-from .rates import RateLimitedError, RateLimiter
+from .rates import RateLimiter
 
 
 class RateLimitMiddleware:

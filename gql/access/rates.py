@@ -14,19 +14,12 @@ from math import ceil
 from limits import RateLimitItem, parse
 from starlette.types import Scope as AsgiScope
 
-from gql.errors import Headers, RequestError
+from gql.errors import Headers, RateLimitedError
 from gql.identity.client import Client, client_of
 from gql.identity.viewer import Viewer
 
 MAX_TRACKED = 100_000
 """How many keys and addresses have a counter at once; the least recently used is evicted."""
-
-
-class RateLimitedError(RequestError):
-    """Too many requests; Retry-After says when there may be more."""
-
-    code = "RATE_LIMITED"
-    status = 429
 
 
 class Window:

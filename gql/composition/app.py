@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from gql import gc_tuning
 from gql.access import RateLimiter, authenticator
 from gql.cache import CacheRegistry
-from gql.errors import client_message
+from gql.error_formatting import client_message
 from gql.folder_watcher import folder_watcher
 from gql.http import (
     Execute,
@@ -25,8 +25,8 @@ from gql.http import (
     GraphQLApp,
     HeaderMap,
     HttpSettings,
-    Idempotency,
-    KeptAnswers,
+    IdempotencyStore,
+    IdempotentExecutor,
     Reply,
     RequestCache,
     response_cache,
@@ -115,8 +115,10 @@ class App:
         self.connection_limits = connection_limits(settings, self.metrics.refused)
         self.watcher = folder_watcher(settings, repository, self.metrics.loaded)
         self.feed = ChangeFeed(repository)
-        answers = KeptAnswers(settings.store_path.with_name(f"{settings.store_path.name}.answers"))
-        once = Idempotency(self.pipeline, self.pipeline.reference, answers)
+        answers = IdempotencyStore(
+            settings.store_path.with_name(f"{settings.store_path.name}.answers")
+        )
+        once = IdempotentExecutor(self.pipeline, self.pipeline.reference, answers)
         operations = Operations(self.pipeline, once)
         self.caches.add(operations.shared.cache)
         self.realtime = Realtime(

@@ -8,8 +8,8 @@ from .execution.executor_interface import Execute, ExecuteReady, Ready
 from .execution.reference_executor import Pipeline
 from .fast_path import FastPath
 from .handler import GraphQLHandler
-from .idempotency import Idempotency
-from .idempotency_store import KeptAnswers
+from .idempotency import IdempotentExecutor
+from .idempotency_store import IdempotencyStore
 from .limits.cost import CostSettings
 from .limits.document_limits import Limits
 from .middleware.application import Application, Middleware, compose
@@ -35,8 +35,8 @@ __all__ = [
     "HttpRequest",
     "HttpResponse",
     "HttpSettings",
-    "Idempotency",
-    "KeptAnswers",
+    "IdempotencyStore",
+    "IdempotentExecutor",
     "Limits",
     "Middleware",
     "Pipeline",

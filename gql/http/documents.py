@@ -27,13 +27,8 @@ from graphql import (
 
 from gql.adapters.graphql_core import drop_tokens, is_aborted_parsing, is_nesting_error
 from gql.adapters.strawberry import MaybeNullValidationRule
-from gql.errors import (
-    OPERATION_UNRESOLVED,
-    PARSE_FAILED,
-    VALIDATION_FAILED,
-    FormattedError,
-    request_error,
-)
+from gql.error_formatting import FormattedError, format_request_error
+from gql.errors import OPERATION_UNRESOLVED, PARSE_FAILED, VALIDATION_FAILED
 
 from .limits.cost import Costs
 from .limits.document_limits import Limits, check_limits
@@ -161,9 +156,9 @@ def prepare_document(schema: GraphQLSchema, text: str, limits: Limits) -> Docume
     try:
         ast = parse_document(text, limits)
     except GraphQLError as error:
-        return Document(None, (request_error(error, PARSE_FAILED),))
+        return Document(None, (format_request_error(error, PARSE_FAILED),))
     errors = check_limits(ast, limits) or validate_document(schema, ast, limits)
-    faults = tuple(request_error(error, VALIDATION_FAILED) for error in errors)
+    faults = tuple(format_request_error(error, VALIDATION_FAILED) for error in errors)
     return Document(ast, faults, drop_tokens(ast))
 
 

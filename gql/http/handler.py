@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from gql.errors import (
-    GraphError,
-    Headers,
-    MethodNotAllowedError,
-    RequestError,
-    internal_error,
-    refusal,
-    retry_headers,
-)
+from gql.error_formatting import format_expected_error, mask_internal_error, retry_headers
+from gql.errors import GraphError, Headers, MethodNotAllowedError, RequestError
 from store.errors import StoreCorruptError, StoreError, StoreUnavailableError
 
 from .execution.executor_interface import Execute
@@ -79,10 +72,10 @@ class GraphQLHandler:
 def failure(error: Exception) -> Result:
     """The result where nothing could be executed: a refusal, or a fault of ours, masked."""
     if not isinstance(error, GraphError | StoreError):
-        return failed(internal_error(error), status=500)
+        return failed(mask_internal_error(error), status=500)
     status, headers = 500, _NO_HEADERS
     if isinstance(error, RequestError):
         status, headers = error.status, error.headers
     elif isinstance(error, StoreUnavailableError | StoreCorruptError):
         status, headers = 503, retry_headers(error)
-    return failed(refusal(error), status=status, headers=headers)
+    return failed(format_expected_error(error), status=status, headers=headers)

@@ -1,20 +1,19 @@
-"""Mutations that may be sent again: the same `Idempotency-Key` gets the same answer once more.
+"""Idempotent mutations: a retry with the same `Idempotency-Key` gets the first result.
 
-A client that lost the answer to a write cannot know whether it was done. It sends the request again
-under the same key, and it is not executed again. What this promises:
+A client that lost the response to a write cannot know whether it was done. It sends the request
+again with the same key, and the mutation is not executed again. The guarantees:
 
-- For 24 hours after the answer, across restarts and for all processes that share the directory, the
-  same key with the same request from the same caller with the same rights gives the same answer.
-  Of very many keys the oldest are forgotten sooner.
-- While the first request runs, others with its key wait for it.
-- An answer with errors is kept where something was written. Where nothing was, it is not: a fault
-  that has passed may be tried again.
-- A write is done once also if the server ends before its answer is kept, if the disk does not take
-  the answer, or loses it: a file that is damaged is no answer. The store keeps, with each
-  change and as long as it keeps the history, the key, a digest of the request, and the field that
-  made it; so it does where a field found all as it was to be. Sent again, that field writes
-  nothing: it is answered with the revision of then and the article as it is now. Fields that had
-  not written yet are executed. Another request under that key is refused.
+- For 24 hours, the same key with the same request from the same caller with the same permissions
+  gives the same result, across restarts and in all processes that share the directory. Of more
+  than 10,000 keys the oldest are removed earlier.
+- Requests with the key of a running request wait for it.
+- A result with errors is stored if something was written. Otherwise it is not, so that the client
+  can retry after a temporary fault.
+- A write is done once even if its result is not stored: the server crashed, or the disk failed. For
+  each change, the store's history has the key, a digest of the request, and the field of the
+  mutation; also for a write that changed nothing. On a retry such a field writes nothing, and
+  returns the revision of the first write and the current article. Fields that had not written yet
+  are executed. Another request with the same key is refused.
 
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
@@ -28,70 +27,60 @@ import msgspec
 import orjson
 from graphql import OperationType
 
-from gql.errors import RequestError, refusal
-from store.errors import KeyReusedError as ReusedInHistoryError
+from gql.error_formatting import format_expected_error
+from gql.errors import IdempotencyKeyError, IdempotencyKeyReusedError, RequestError
 
 from .execution.executor_interface import Execute
 from .execution.reference_executor import NO_STORE, Pipeline
-from .idempotency_store import KeptAnswer, KeptAnswers
+from .idempotency_store import IdempotencyStore, StoredResult
 from .protocol.messages import GraphQLRequest, Result, failed
 
 MAX_KEY_LENGTH = 255
-_NAME_DIGITS = 32  # in the history, where each change has them: nobody can make two that are equal
-_REQUEST_DIGITS = 16  # only requests under one name are compared
+_NAME_DIGITS = 32  # of the key's digest in the history: enough that nobody can find a collision
+_REQUEST_DIGITS = 16  # of the request's digest: compared under one key only
 _REPLAYED = (b"idempotent-replayed", b"true")
 
 
-class IdempotencyKeyError(RequestError):
-    """A key that cannot be used."""
+class IdempotencyContext(Protocol):
+    """The part of a request's context that idempotency needs.
 
-    code = "BAD_IDEMPOTENCY_KEY"
-
-
-class KeyReusedError(RequestError):
-    """The key stands for another request."""
-
-    code = ReusedInHistoryError.code
-    status = 422
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This Idempotency-Key was used for another request. Use a new key for each one."
-        )
-
-
-class Caller(Protocol):
-    """What must be known of a request's context."""
+    Attributes:
+        write_key: The key of the request's writes in the store's history; set before execution.
+        has_written: Whether something was written; read after execution.
+    """
 
     @property
     def idempotency_key(self) -> str | None:
-        """The client's name for this request, if it gave one."""
+        """The `Idempotency-Key` of the request; None if it has none."""
         ...
 
     @property
     def caller(self) -> bytes:
-        """Who asks, with which rights."""
+        """The identity and the permissions of the viewer."""
         ...
 
     write_key: str | None
-    """What writes are found by when the request is sent again; set before it is executed."""
-
     has_written: bool
-    """Whether something was written, once it is executed."""
 
 
-class Idempotency:
-    """Lets `execute` answer mutations with a key once. `reference` knows the documents."""
+class IdempotentExecutor:
+    """An executor that runs a mutation with an idempotency key once.
 
-    def __init__(self, execute: Execute, reference: Pipeline, answers: KeptAnswers) -> None:
+    Attributes:
+        execute: The executor inside.
+        reference: The reference executor, whose document cache tells mutations from queries.
+        results: The stored results.
+    """
+
+    def __init__(self, execute: Execute, reference: Pipeline, results: IdempotencyStore) -> None:
         self.execute = execute
         self.reference = reference
-        self.answers = answers
+        self.results = results
 
     async def __call__(
-        self, request: GraphQLRequest, context: Caller, *, read_only: bool = False
+        self, request: GraphQLRequest, context: IdempotencyContext, *, read_only: bool = False
     ) -> Result:
-        """The result of a request, or that of the same one earlier."""
+        """Execute a request, or return the stored result of its first execution."""
         key = context.idempotency_key
         if key is not None:
             await self.reference.load(request)
@@ -99,45 +88,53 @@ class Idempotency:
             return await self.execute(request, context, read_only=read_only)
         try:
             check_key(key)
-            return await self.once(key, request, context)
+            return await self.run_once(key, request, context)
         except RequestError as error:
-            return failed(refusal(error), status=error.status)
+            return failed(format_expected_error(error), status=error.status)
 
     def is_mutation(self, request: GraphQLRequest) -> bool:
-        """Whether a request is to change something."""
+        """Whether the request's operation is a mutation."""
         operation = self.reference.prepare(request.query).find(request.operation_name)
         return operation is not None and operation.operation is OperationType.MUTATION
 
-    async def once(self, key: str, request: GraphQLRequest, context: Caller) -> Result:
-        """The answer under a key. Raises: KeyReusedError."""
+    async def run_once(
+        self, key: str, request: GraphQLRequest, context: IdempotencyContext
+    ) -> Result:
+        """Execute a mutation unless its key has a result. Raises: IdempotencyKeyReusedError."""
         name, digest = _digest(context.caller, key.encode()), _request_digest(request)
-        async with self.answers.entry(name) as entry:
-            kept = entry.found
-            if kept is None:
+        async with self.results.lock(name) as entry:
+            stored = entry.stored
+            if stored is None:
                 context.write_key = f"{name[:_NAME_DIGITS]}.{digest[:_REQUEST_DIGITS]}"
                 result = await self.execute(request, context)
-                if ReusedInHistoryError.code in result.error_codes:
-                    raise KeyReusedError
+                if IdempotencyKeyReusedError.code in result.error_codes:
+                    raise _key_reused()
                 if context.has_written or (result.has_data and not result.error_codes):
-                    await self.answers.keep(entry, _answer(digest, result))
+                    await self.results.save(entry, _stored_result(digest, result))
                 return result
-        if kept.request != digest:
-            raise KeyReusedError
+        if stored.request != digest:
+            raise _key_reused()
         return Result(
-            body=kept.body,
+            body=stored.body,
             has_data=True,
             headers=(*NO_STORE, _REPLAYED),
-            operation_name=kept.operation_name,
-            error_codes=kept.error_codes,
+            operation_name=stored.operation_name,
+            error_codes=stored.error_codes,
         )
 
 
-def _answer(request: str, result: Result) -> KeptAnswer:
-    return KeptAnswer(request, result.body, result.operation_name, result.error_codes)
+def _key_reused() -> IdempotencyKeyReusedError:
+    return IdempotencyKeyReusedError(
+        "This Idempotency-Key was used for another request. Use a new key for each one."
+    )
+
+
+def _stored_result(request_digest: str, result: Result) -> StoredResult:
+    return StoredResult(request_digest, result.body, result.operation_name, result.error_codes)
 
 
 def check_key(key: str) -> None:
-    """Raise IdempotencyKeyError unless a client may use this key."""
+    """Raise IdempotencyKeyError unless the key has a valid length and printable characters."""
     if not 1 <= len(key) <= MAX_KEY_LENGTH or not key.isprintable():
         raise IdempotencyKeyError(
             f"The Idempotency-Key has to have 1 to {MAX_KEY_LENGTH} printable characters."
@@ -145,8 +142,8 @@ def check_key(key: str) -> None:
 
 
 def _request_digest(request: GraphQLRequest) -> str:
-    said = (request.query, request.operation_name, request.variables, request.extensions)
-    return _digest(orjson.dumps(said, option=orjson.OPT_SORT_KEYS))
+    parts = (request.query, request.operation_name, request.variables, request.extensions)
+    return _digest(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS))
 
 
 def _digest(*parts: bytes) -> str:

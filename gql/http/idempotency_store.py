@@ -1,7 +1,7 @@
-"""Answers on the disk, one file each, which one process at a time may look at or write.
+"""The idempotency key store: results of mutations on disk, one locked file for each key.
 
-A file is a `KeptAnswer` behind its CRC-32, in 4 bytes: a crash may leave a part of it, or zeros.
-What is damaged counts as no answer, and goes.
+A file is a checksum (CRC-32, 4 bytes) and a `StoredResult`. After a crash it may be truncated or
+zeroed; a damaged file counts as no result and is removed.
 """
 
 from __future__ import annotations
@@ -20,17 +20,27 @@ from gql.logs import get_logger
 from store.errors import StoreBusyError, StoreUnavailableError, remedy_of
 from store.filesystem.file_lock import WAIT_S, is_at, lock_now, opened, try_lock
 
-KEPT_S = 24 * 3600
-MAX_KEPT = 10_000
-_PRUNE_EVERY = 100
-_LOOK_AGAIN_S = 0.01
-_WAIT_S = 3 * WAIT_S  # the first request may wait as well: for its turn with folder and store
-_WARN_EVERY_S = 60
+RETENTION_S = 24 * 3600
+"""How long a result is stored, in seconds."""
+MAX_RESULTS = 10_000
+"""How many results are stored; beyond that the oldest are removed."""
+_PRUNE_INTERVAL = 100  # keys
+_POLL_S = 0.01
+_LOCK_TIMEOUT_S = 3 * WAIT_S  # the first request may itself wait for the locks of folder and store
+_WARNING_INTERVAL_S = 60
 _CHECKSUM_BYTES = 4
 
 
-class KeptAnswer(msgspec.Struct, frozen=True):
-    """An answer, and the digest of the request that it answers."""
+class StoredResult(msgspec.Struct, frozen=True):
+    """The result of a mutation.
+
+    Attributes:
+        request: The digest of the request.
+        body: The JSON of the response.
+        operation_name: The name of the operation.
+        error_codes: The codes of the errors in the response.
+        at: When it was stored, in seconds since 1970.
+    """
 
     request: str
     body: bytes
@@ -39,29 +49,34 @@ class KeptAnswer(msgspec.Struct, frozen=True):
     at: float = 0.0
 
 
-_decode = msgspec.msgpack.Decoder(KeptAnswer).decode
+_decode = msgspec.msgpack.Decoder(StoredResult).decode
 
 
-class Entry:
-    """The place of one answer, for who holds it. `found`: the answer that is there already."""
+class LockedEntry:
+    """The entry of one key while its lock is held.
+
+    Attributes:
+        stored: The result in the file; None if there is none.
+        is_empty: Whether the file has no result, neither from before nor saved now.
+    """
 
     def __init__(self, handle: int, now: float) -> None:
         self._handle = handle
         self._now = now
-        self.found = self._read()
-        self.is_empty = self.found is None
+        self.stored = self._read()
+        self.is_empty = self.stored is None
 
-    def _read(self) -> KeptAnswer | None:
+    def _read(self) -> StoredResult | None:
         with suppress(OSError, ValueError):  # what decoders raise is a ValueError
             data = os.pread(self._handle, os.fstat(self._handle).st_size, 0)
-            answer = _decode(_checked(data))
-            if _is_kept(answer.at, self._now):
-                return answer
+            result = _decode(_verify_checksum(data))
+            if _is_recent(result.at, self._now):
+                return result
         return None
 
-    def keep(self, answer: KeptAnswer) -> None:
-        """Keep an answer, flushed to the disk. Raises: OSError: it is not kept."""
-        data = msgspec.msgpack.encode(msgspec.structs.replace(answer, at=self._now))
+    def save(self, result: StoredResult) -> None:
+        """Write a result and flush it to disk. Raises: OSError: it is not stored."""
+        data = msgspec.msgpack.encode(msgspec.structs.replace(result, at=self._now))
         data = _checksum(data) + data
         os.ftruncate(self._handle, 0)
         written = 0
@@ -72,64 +87,68 @@ class Entry:
         self.is_empty = False
 
 
-def _is_kept(at: float, now: float) -> bool:
-    """Whether what was written at a time is young enough.
+def _is_recent(at: float, now: float) -> bool:
+    """Whether a time is within the retention.
 
-    The system clock may have been wrong, then or now, and an answer has to go in the end: one that
-    is from more than a day ahead does not stay until that day.
+    A result from more than a day in the future (the clock was wrong) has to be removed as well.
     """
-    return abs(now - at) < KEPT_S
+    return abs(now - at) < RETENTION_S
 
 
 def _checksum(data: bytes) -> bytes:
     return zlib.crc32(data).to_bytes(_CHECKSUM_BYTES)
 
 
-def _checked(data: bytes) -> bytes:
-    """What was written behind its checksum. Raises: ValueError: it is another."""
-    checksum, rest = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
-    if checksum != _checksum(rest):
+def _verify_checksum(data: bytes) -> bytes:
+    """The data behind its checksum. Raises: ValueError: the checksum is wrong."""
+    checksum, payload = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
+    if checksum != _checksum(payload):
         raise ValueError("the checksum is wrong")
-    return rest
+    return payload
 
 
-class KeptAnswers:
-    """The newest `max_kept` answers of the last 24 hours, in a directory made when it is needed.
+class IdempotencyStore:
+    """The newest results of the last 24 hours, in a directory that is created when needed.
 
-    They may hold what only some may read, so only the server's user can. `clock` gives seconds
-    since 1970, since answers outlive the process; `monotonic` gives those of what does not.
+    Only the server's user can read the files: results may hold what only some viewers may read.
+
+    Args:
+        directory: The directory of the files.
+        max_results: How many results are stored.
+        clock: Seconds since 1970, since results outlive the process.
+        monotonic: Seconds of a monotonic clock, for warnings.
     """
 
     def __init__(
         self,
         directory: Path,
         *,
-        max_kept: int = MAX_KEPT,
+        max_results: int = MAX_RESULTS,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
-        self._max_kept = max_kept
+        self._max_results = max_results
         self._clock = clock
         self._monotonic = monotonic
         self._until_prune = 0
         self._warn_again_at = float("-inf")
 
-    async def keep(self, entry: Entry, answer: KeptAnswer) -> None:
-        """Keep an answer in its place. Where the disk does not take it, that is logged.
+    async def save(self, entry: LockedEntry, result: StoredResult) -> None:
+        """Store a result. A disk error is logged only.
 
-        What was written stands all the same, and the store finds it again by its key.
+        The write of the mutation is committed all the same; the store's history has its key.
         """
         try:
-            await asyncio.to_thread(entry.keep, answer)
+            await asyncio.to_thread(entry.save, result)
         except OSError as error:
             self._warn(error)
 
     def _warn(self, error: OSError) -> None:
-        """Log that answers are not kept, once a minute: a full disk refuses every one."""
+        """Log that results are not stored, once a minute: a full disk refuses every one."""
         if self._monotonic() < self._warn_again_at:
             return
-        self._warn_again_at = self._monotonic() + _WARN_EVERY_S
+        self._warn_again_at = self._monotonic() + _WARNING_INTERVAL_S
         get_logger().warning(
             "answer_not_kept",
             directory=str(self._directory),
@@ -139,12 +158,12 @@ class KeptAnswers:
         )
 
     @asynccontextmanager
-    async def entry(self, name: str) -> AsyncIterator[Entry]:
-        """The place of an answer, once nobody else has it. Raises: StoreUnavailableError."""
+    async def lock(self, name: str) -> AsyncIterator[LockedEntry]:
+        """Lock the entry of a key, across processes. Raises: StoreUnavailableError."""
         path = self._directory / name
         try:
             await asyncio.to_thread(self._prune)
-            handle = await _hold(path)
+            handle = await _open_locked(path)
         except OSError as error:
             raise StoreUnavailableError(
                 f"Answers cannot be kept beside the store: {error.strerror}. Nothing was done. "
@@ -154,46 +173,46 @@ class KeptAnswers:
                 )
             ) from error
         try:
-            entry = Entry(handle, self._clock())
+            entry = LockedEntry(handle, self._clock())
             try:
                 yield entry
             finally:
                 if entry.is_empty:
-                    with suppress(OSError):  # what stays is damaged, or old, and counts as none
+                    with suppress(OSError):  # a file that stays is damaged or old: no result
                         path.unlink()
         finally:
             os.close(handle)
 
     def _prune(self) -> None:
-        """Make the directory, and now and then remove what is too old or too much."""
+        """Create the directory; on every 100th key, remove results that are too old or too many."""
         self._until_prune -= 1
         if self._until_prune >= 0:
             return
-        self._until_prune = _PRUNE_EVERY
+        self._until_prune = _PRUNE_INTERVAL
         self._directory.mkdir(mode=0o700, exist_ok=True)
-        with os.scandir(self._directory) as entries:
-            ages = sorted((-_mtime(entry), entry.path) for entry in entries)
-        now, kept = self._clock(), 0
-        for age, path in ages:
-            if _is_kept(-age, now) and kept < self._max_kept:
-                kept += 1
+        with os.scandir(self._directory) as files:
+            newest_first = sorted((-_mtime(file), file.path) for file in files)
+        now, count = self._clock(), 0
+        for negative_mtime, path in newest_first:
+            if _is_recent(-negative_mtime, now) and count < self._max_results:
+                count += 1
             else:
-                _forget(Path(path))
+                _remove_unlocked(Path(path))
 
 
-async def _hold(path: Path) -> int:
-    """The file, locked; one that its former holder removed meanwhile is made again.
+async def _open_locked(path: Path) -> int:
+    """Open and lock a file; open it again if its former holder has removed it meanwhile.
 
-    Raises: StoreBusyError: another has it for too long.
+    Raises: StoreBusyError: the lock timed out.
     """
-    deadline = time.monotonic() + _WAIT_S
+    deadline = time.monotonic() + _LOCK_TIMEOUT_S
     while True:
         handle = opened(path)
         try:
             while not lock_now(handle):
                 if time.monotonic() >= deadline:
                     raise StoreBusyError
-                await asyncio.sleep(_LOOK_AGAIN_S)
+                await asyncio.sleep(_POLL_S)
         except BaseException:
             os.close(handle)
             raise
@@ -202,16 +221,16 @@ async def _hold(path: Path) -> int:
         os.close(handle)
 
 
-def _mtime(entry: os.DirEntry[str]) -> float:
-    """When an entry was last written; long ago for one that has just gone."""
+def _mtime(file: os.DirEntry[str]) -> float:
+    """The modification time of a file; 0 if it has just been removed."""
     try:
-        return entry.stat().st_mtime
+        return file.stat().st_mtime
     except FileNotFoundError:
         return 0.0
 
 
-def _forget(path: Path) -> None:
-    """Remove an answer, unless somebody is at it."""
+def _remove_unlocked(path: Path) -> None:
+    """Remove a file, unless it is locked."""
     handle = try_lock(path, makes=False)
     if handle is not None:
         try:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import msgspec
 from starlette.types import Scope, Send
 
-from gql.errors import Headers, RequestError, refusal
+from gql.error_formatting import format_expected_error
+from gql.errors import Headers, RequestError
 
 from .asgi.graphql_app import RequestSummary
 from .execution.executor_interface import Run
@@ -154,7 +155,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 def refusal_reply(error: RequestError) -> Reply:
     """The reply to a request that is refused: the error as GraphQL writes it."""
-    body = encode({"errors": [refusal(error)]})
+    body = encode({"errors": [format_expected_error(error)]})
     summary = RequestSummary(operation_name=None, error_codes=(error.code,))
     return Reply(error.status, _REFUSAL, b"", (body,), len(body), summary, error.headers)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import Scope as AsgiScope
 
-from gql.errors import GraphError
+from gql.errors import ForbiddenError
 from store import Visibility
 
 from .addresses import is_loopback
@@ -20,12 +20,6 @@ _OWN_SITES = (
     b"none",
 )  # none: typed or bookmarked; other programs say nothing
 _FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
-
-
-class ForbiddenError(GraphError):
-    """The viewer lacks a right; the message says which."""
-
-    code = "FORBIDDEN"
 
 
 class Scope(StrEnum):

@@ -10,36 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gql.errors import Headers, RequestError
+from gql.errors import AnonymousCapacityError, CapacityError, ClientShareError
 from gql.identity.client import Client
 
 RESERVED_FOR_KEYS = 5
 """One part in so many is left to clients with a key."""
-RETRY_S = 10
-"""When a client that was refused may try again, in seconds; nobody knows when others go."""
-_RETRY_HEADERS: Headers = ((b"retry-after", b"%d" % RETRY_S),)
-
-
-class TooManyError(RequestError):
-    """The server holds as much as it may."""
-
-    code = "TOO_MANY_SUBSCRIPTIONS"
-    status = 503
-    headers = _RETRY_HEADERS
-    bound = "server"
-
-
-class TooManyAnonymousError(TooManyError):
-    """Clients without a key hold as much as they may together."""
-
-    bound = "anonymous"
-
-
-class ShareExceededError(TooManyError):
-    """The client holds as much as its share."""
-
-    status = 429
-    bound = "client"
 
 
 class Capacity:
@@ -78,7 +53,7 @@ class Capacity:
         """Hold an amount until the block ends.
 
         `is_arriving`: the client has not said yet whether it has a key, so it may take of what is
-        left to those that do. Raises: TooManyError.
+        left to those that do. Raises: CapacityError.
         """
         hold = Hold(self, client, amount)
         self.take(client, amount, is_arriving=is_arriving)
@@ -88,7 +63,7 @@ class Capacity:
             self.give_back(hold.client, amount)
 
     def take(self, client: Client, amount: int, *, is_arriving: bool = False) -> None:
-        """Take an amount for a client. Raises: TooManyError."""
+        """Take an amount for a client. Raises: CapacityError."""
         error = self._refusal(client, amount, is_arriving)
         if error is not None:
             self.refused(self.name, error.bound)
@@ -98,20 +73,20 @@ class Capacity:
         if client.is_anonymous:
             self._by_anonymous += amount
 
-    def _refusal(self, client: Client, amount: int, is_arriving: bool) -> TooManyError | None:
+    def _refusal(self, client: Client, amount: int, is_arriving: bool) -> CapacityError | None:
         """Why a client may not take an amount; None: it may."""
         if self.taken + amount > self.maximum:
-            return TooManyError(
+            return CapacityError(
                 f"This server has its {self.maximum} {self.what} already. Try again later."
             )
         if self._by_client[client] + amount > self.share:
-            return ShareExceededError(
+            return ClientShareError(
                 f"Each {client.kind} may have {self.share} {self.what} on this server, and this "
                 f"one has {self._by_client[client]}. End some subscriptions first."
             )
         is_bounded = client.is_anonymous and not is_arriving
         if is_bounded and self._by_anonymous + amount > self._open_to_all:
-            return TooManyAnonymousError(
+            return AnonymousCapacityError(
                 f"This server has the {self._open_to_all} {self.what} already that clients without "
                 "a key may have together. Try again later, or with a key."
             )
@@ -144,12 +119,12 @@ class Hold:
     def settle(self, client: Client) -> None:
         """Hold it for this client, now that it has said whether it has a key.
 
-        Raises: TooManyError: that client may not.
+        Raises: CapacityError: that client may not.
         """
         self._capacity.give_back(self.client, self._amount)
         try:
             self._capacity.take(client, self._amount)
-        except TooManyError:
+        except CapacityError:
             self._capacity.take(self.client, self._amount, is_arriving=True)
             raise
         self.client = client

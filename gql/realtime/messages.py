@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from gql.errors import FormattedError, RequestError
+from gql.error_formatting import FormattedError
+from gql.errors import RequestError
 from gql.http import GraphQLRequest, HttpSettings
 from gql.http.protocol.json_encoding import decode, encode
 from gql.http.protocol.messages import graphql_request

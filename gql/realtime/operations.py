@@ -20,7 +20,8 @@ from graphql import (
 )
 
 from gql.adapters.strawberry import graphql_schema, is_awaitable
-from gql.errors import BAD_USER_INPUT, RequestError, field_errors, request_error
+from gql.error_formatting import format_field_errors, format_request_error
+from gql.errors import BAD_USER_INPUT, SubscriptionTooLargeError
 from gql.http import CostLimit, Execute, GraphQLRequest, Result
 from gql.http.documents import tree_bytes
 from gql.http.execution.results import result_of
@@ -63,12 +64,6 @@ _VARIABLES = 2
 """Variables are held as they were sent, and as the filter that was made of them."""
 _BYTES_OF_A_UNIT = 256
 """To go through a filter takes about a microsecond for so many bytes of it."""
-
-
-class SubscriptionTooLargeError(RequestError):
-    """A subscription would take too much memory for as long as it lasts."""
-
-    code = "SUBSCRIPTION_TOO_LARGE"
 
 
 class Operations:
@@ -130,11 +125,11 @@ class Operations:
             return failed(self._limit.refusal(request, cost))
         executor = self._executor(request, context)
         if isinstance(executor, list):
-            return failed(*(request_error(error, BAD_USER_INPUT) for error in executor))
+            return failed(*(format_request_error(error, BAD_USER_INPUT) for error in executor))
         begun = create_source_event_stream(executor)
         stream = await begun if inspect.isawaitable(begun) else begun
         if isinstance(stream, ExecutionResult):
-            return failed(*field_errors(stream.errors or ()))
+            return failed(*format_field_errors(stream.errors or ()))
         assert document.ast is not None  # noqa: S101  # it has no errors
         return self._answers(executor, stream, selection_key(request, document.ast), turn)
 

@@ -11,12 +11,13 @@ from types import FrameType
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gql.errors import CapacityError
 from gql.http.handler import failure
 from gql.http.protocol.media_types import MediaType
 from gql.http.protocol.messages import respond
 from gql.identity.client import client_of
 
-from .capacity_limiter import Capacity, Hold, TooManyError
+from .capacity_limiter import Capacity, Hold
 from .connection_rules import Count, MakeContext, RealtimeSettings, origin_allowed
 from .messages import SUBPROTOCOL, CloseCode
 from .operations import Operations
@@ -93,7 +94,7 @@ class Realtime:
                 self._service.activity.websocket(),
             ):
                 await self._converse(scope, receive, send, hold)
-        except TooManyError as error:
+        except CapacityError as error:
             await _deny(error, send)
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send, hold: Hold) -> None:
@@ -152,7 +153,7 @@ def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-async def _deny(error: TooManyError, send: Send) -> None:
+async def _deny(error: CapacityError, send: Send) -> None:
     """Refuse a handshake as HTTP does."""
     response = respond(failure(error), MediaType.JSON)
     head = {"status": response.status, "headers": list(response.headers)}

@@ -59,7 +59,7 @@ class Service:
     def subscribing(self, request: GraphQLRequest, client: Client) -> Iterator[None]:
         """Hold a place for a subscription, and what each event costs for it.
 
-        Raises: TooManyError. SubscriptionTooLargeError.
+        Raises: CapacityError. SubscriptionTooLargeError.
         """
         cost = self.operations.event_cost(request, self.settings.subscription_bytes)
         with self.subscriptions.hold(client), self.costs.hold(client, cost):

@@ -13,7 +13,7 @@ from contextlib import ExitStack, aclosing, suppress
 from graphql import OperationType
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gql.errors import GraphError, RequestError
+from gql.errors import PermissionsChangedError, RequestError
 from gql.http import GraphQLRequest, HttpRequest, HttpSettings, Result
 from gql.http.asgi.graphql_app import ClientDisconnectedError, headers_of, read_body
 from gql.http.handler import failure
@@ -198,7 +198,7 @@ class EventStream:
             while True:
                 await asyncio.sleep(self._settings.keep_alive_s)
                 if await rights() != first:
-                    raise RightsChangedError("Your rights have changed. Subscribe again.")
+                    raise PermissionsChangedError("Your rights have changed. Subscribe again.")
                 await self._send(KEEP_ALIVE)
         except (TimeoutError, OSError, RuntimeError):
             return None
@@ -219,12 +219,6 @@ class EventStream:
         except TimeoutError:
             self._is_slow = True
             raise
-
-
-class RightsChangedError(GraphError):
-    """The viewer is not who it was when the stream began."""
-
-    code = "FORBIDDEN"
 
 
 def next_event(body: bytes, cursor: str | None = None) -> bytes:

@@ -13,7 +13,8 @@ from typing import Any
 from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
-from gql.errors import GraphError, RequestError, refusal
+from gql.error_formatting import format_expected_error
+from gql.errors import CapacityError, GraphError, RequestError
 from gql.http import GraphQLRequest, HttpSettings, Result
 from gql.http.handler import failure
 from gql.http.protocol.json_encoding import decode
@@ -24,7 +25,7 @@ from gql.schema import Context
 from store import StoreError
 from store.errors import forget_frames
 
-from .capacity_limiter import Hold, TooManyError
+from .capacity_limiter import Hold
 from .connection_rules import with_authorization
 from .messages import (
     CloseCode,
@@ -167,7 +168,7 @@ class Socket:
         self._mark = viewer.mark
         try:
             self._hold.settle(client_of(viewer, self._scope))
-        except TooManyError as error:
+        except CapacityError as error:
             raise SocketClosed(CloseCode.TRY_AGAIN_LATER, str(error)) from None
         await self._send(simple("connection_ack"))
         self._acknowledged.set()
@@ -197,7 +198,7 @@ class Socket:
             raise SocketClosed(CloseCode.SUBSCRIBER_EXISTS, f"Subscriber for {id} already exists")
         request = read_request(message, self._http_settings)
         if len(self._running) >= self._settings.max_per_socket:
-            await self._send(error_message(id, [refusal(self._too_many())]))
+            await self._send(error_message(id, [format_expected_error(self._too_many())]))
             return
         begun = asyncio.Event()
         task = asyncio.create_task(self._ends_alone(self._operate(id, request, begun)))
@@ -206,8 +207,8 @@ class Socket:
         if await self._service.operations.kind(request) is OperationType.SUBSCRIPTION:
             await begun.wait()
 
-    def _too_many(self) -> TooManyError:
-        return TooManyError(
+    def _too_many(self) -> CapacityError:
+        return CapacityError(
             f"At most {self._settings.max_per_socket} operations may run on one "
             "connection. Complete some of them, or open another connection."
         )

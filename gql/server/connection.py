@@ -19,9 +19,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from gql.errors import RequestError
 from gql.http import refusal_reply
 
+from ..errors import TooManyConnectionsError
 from .connection_limits import ConnectionLimits
 from .deadline import Deadline
-from .protocol_errors import TooManyConnectionsError
 from .refused_connections import RefusedConnections
 
 LINGER_S = 1.0

@@ -11,13 +11,8 @@ from typing import NamedTuple
 
 from gql.errors import MethodNotAllowedError, RequestError
 
+from ..errors import HeaderTooLargeError, HttpVersionError, MalformedRequestError, UriTooLongError
 from .connection_limits import ConnectionLimits
-from .protocol_errors import (
-    HeaderTooLargeError,
-    HttpVersionError,
-    MalformedRequestError,
-    UriTooLongError,
-)
 
 FIELD_OVERHEAD = 4
 """How many bytes a field has besides its name and value: `: ` and the end of the line."""

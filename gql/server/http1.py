@@ -13,9 +13,9 @@ import httptools
 
 from gql.errors import RequestError
 
+from ..errors import MalformedRequestError
 from .connection import Part
 from .head import FIELD_OVERHEAD, HeadCheck, StartLine, count_head_bytes, too_large
-from .protocol_errors import MalformedRequestError
 from .timeouts import TimedConnection
 from .upgrades import can_open_websocket, without_upgrade
 

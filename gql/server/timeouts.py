@@ -9,8 +9,8 @@ from typing import Any
 
 from gql.errors import RequestError
 
+from ..errors import RequestTimeoutError
 from .connection import Connection, Part
-from .protocol_errors import RequestTimeoutError
 
 MIN_BODY_RATE = 4_096
 """How many bytes of a body, each second, keep it from being too slow."""

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from gql.adapters.strawberry import graphql_schema
-from gql.errors import FormattedError
+from gql.error_formatting import FormattedError
 from gql.http.limits.cost import Asked, CostSettings, most_that_passes
 from gql.http.protocol.json_encoding import encode
 from gql.http.protocol.messages import GraphQLRequest, Result, failed

@@ -13,7 +13,8 @@ from graphql import ExecutionResult, OperationDefinitionNode, OperationType, exe
 
 from gql.adapters.strawberry import declare_one_of, graphql_schema, is_awaitable
 from gql.cache import ByteCache
-from gql.errors import RequestError, refusal
+from gql.error_formatting import format_expected_error
+from gql.errors import RequestError
 from gql.gc_tuning import cycles_freed
 from gql.http.documents import Document, document_bytes, prepare_document
 from gql.http.limits.document_limits import Limits
@@ -75,7 +76,9 @@ class Pipeline:
             check_transport(operation, read_only=read_only)
         except RequestError as error:
             status, headers = error.status, error.headers
-            return failed(refusal(error), status=status, headers=headers, operation_name=name)
+            return failed(
+                format_expected_error(error), status=status, headers=headers, operation_name=name
+            )
         if document.errors:
             return failed(*document.errors, operation_name=name)
         if operation is None:

@@ -6,14 +6,13 @@ from typing import Any
 
 from graphql import ExecutionResult, GraphQLError
 
-from gql.errors import (
-    BAD_USER_INPUT,
-    Headers,
-    field_errors,
-    request_error,
+from gql.error_formatting import (
+    format_field_errors,
+    format_request_error,
     retry_headers,
     root_cause,
 )
+from gql.errors import BAD_USER_INPUT, Headers
 from gql.http.protocol.json_encoding import encode
 from gql.http.protocol.messages import Result, error_codes, failed
 
@@ -44,9 +43,9 @@ def result_of(executed: ExecutionResult, operation_name: str | None) -> Result:
     """
     errors = sorted(executed.errors or (), key=_position)
     if executed.data is None and all(error.path is None for error in errors):
-        reported = (request_error(error, BAD_USER_INPUT) for error in errors)
+        reported = (format_request_error(error, BAD_USER_INPUT) for error in errors)
         return failed(*reported, operation_name=operation_name)
-    formatted = field_errors(errors)
+    formatted = format_field_errors(errors)
     response = {"errors": formatted, "data": executed.data} if errors else {"data": executed.data}
     return Result(
         body=encode(response),

@@ -12,10 +12,10 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from gql.error_formatting import FormattedError
 from gql.errors import (
     BatchError,
     DocumentIdError,
-    FormattedError,
     Headers,
     NotAcceptableError,
     RequestError,

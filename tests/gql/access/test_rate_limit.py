@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 from websockets.sync.client import connect
 
-from gql.access import RateLimitedError, RateLimiter
+from gql.access import RateLimiter
+from gql.errors import RateLimitedError
 from gql.identity.viewer import PUBLIC, Viewer
 from gql.settings import SettingsError, load_settings
 from tests.conftest import SEEDS

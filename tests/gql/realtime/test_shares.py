@@ -17,9 +17,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gql.access import KeyFile
 from gql.composition.app import create_app
+from gql.errors import CapacityError
 from gql.identity.client import Client, client_of
 from gql.identity.viewer import Scope, Viewer
-from gql.realtime.capacity_limiter import Capacity, TooManyError
+from gql.realtime.capacity_limiter import Capacity
 from gql.settings import Settings
 from store import MemoryRepository
 from tests.gql.realtime.test_sse import asked
@@ -188,7 +189,7 @@ def test_capacity_is_never_exceeded_and_comes_back_whole(maximum, share, steps):
             capacity.give_back(*held.pop(who % len(held)))
             continue
         client = CLIENTS[who]
-        with suppress(TooManyError):
+        with suppress(CapacityError):
             capacity.take(client, amount)
             held.append((client, amount))
         by_client = {each: sum(n for c, n in held if c == each) for each in CLIENTS}

@@ -6,7 +6,7 @@ import pytest
 import structlog
 from graphql import GraphQLError
 
-from gql.errors import MAX_FIELD_ERRORS, MAX_LOGGED, field_errors
+from gql.error_formatting import MAX_FIELD_ERRORS, MAX_LOGGED, format_field_errors
 from store import WindowError
 
 
@@ -20,7 +20,7 @@ def faults(count: int) -> list[GraphQLError]:
 def test_of_many_faults_the_log_has_few_tracebacks_and_a_count(count):
     """Each error of the answer has an id that the log has, too."""
     with structlog.testing.capture_logs() as logged:
-        answered = field_errors(faults(count))
+        answered = format_field_errors(faults(count))
     assert sum("exc_info" in line for line in logged) == min(count, MAX_LOGGED)
     counted = [line["count"] for line in logged if line["event"] == "more_internal_errors"]
     assert sum(counted) == max(0, count - MAX_LOGGED)
@@ -35,7 +35,7 @@ def test_answer_has_a_bounded_number_of_errors_and_says_how_many_are_left_out():
     expected = WindowError("first is 101; at most 100 can be asked for at once.")
     errors = [GraphQLError(str(expected), path=[n], original_error=expected) for n in range(500)]
     with structlog.testing.capture_logs() as logged:
-        *shown, last = field_errors(errors)
+        *shown, last = format_field_errors(errors)
     assert not logged
     assert len(shown) == MAX_FIELD_ERRORS
     assert all(error["message"] == str(expected) for error in shown)
