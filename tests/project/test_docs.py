@@ -1,73 +1,117 @@
-"""What the documentation shows is what happens."""
+"""The documentation is tested: its examples are executed, its tables compared with the code."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Mapping
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from graphql import parse, validate
+from graphql import GraphQLInputObjectType, get_named_type, parse, validate
+from typer.testing import CliRunner
 
+import gql.composition.app  # so that all errors are defined
+import gql.errors
 from gql.adapters.strawberry import graphql_schema
+from gql.cli.main import app
+from gql.errors import GraphError
 from gql.identity.viewer import Scope
 from gql.settings import Settings, variable
-from store import ConflictError
+from store import ConflictError, StoreError
 from store.documents.diagnostics import DiagnosticCode
 from store.model import Article, Image, ProviderMention, Related
 from store.writing.document_writer import BAD_SLUG, NOT_FOUND, TOO_MANY_DOCUMENTS
 from store.writing.import_batch import BAD_PATH
+from tests.support.documentation import DOCS, PAGES, ROOT, blocks, codes_in, name_of, table
 from tests.support.graph_client import SCHEMA, Graph
 from tests.support.writing_clients import writing_site
 
-ROOT = Path(__file__).parents[2]
 SEEDS_PAGE = ROOT / "seeds" / "README.md"
-WRITING_PAGE = ROOT / "docs" / "writing.md"
-SECURITY_PAGE = ROOT / "docs" / "security.md"
-PAGES = [
-    ROOT / "README.md",
-    ROOT / "ARCHITECTURE.md",
-    SEEDS_PAGE,
-    WRITING_PAGE,
-    SECURITY_PAGE,
-    ROOT / "SECURITY.md",
-    ROOT / "docs" / "operations.md",
-]
-FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+WRITING_PAGE = DOCS / "writing.md"
+SECURITY_PAGE = DOCS / "security.md"
+SERVER = "http://127.0.0.1:8000"
+TIMEOUT_S = 60
+BAD_DATE = """---
+title: A
+provider:
+  name: A
+  domain: a.example
+
+publishedDateTime: 2026-13-06
+---
+"""
 HEADER = re.compile(r"-H '([\w-]+): ([^']+)'")
 BODY = re.compile(r"-d '(\{.*?\})'$", re.MULTILINE | re.DOTALL)
 CURSOR = re.compile(r'(?<="cursor":)\s*"[A-Za-z0-9_-]{56}"')
 REVISION = re.compile(r'(?<="revision":)\s*"([A-Za-z0-9_-]{32})"')
-LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
 def examples() -> list[tuple[str, str, str | None]]:
-    """Each GraphQL query of the pages: where, its text, and the JSON answer that follows it."""
+    """Each GraphQL block of the pages: the page, the operation, and the JSON block after it."""
     found = []
     for page in PAGES:
-        blocks = FENCED.findall(page.read_text())
-        for place, (language, text) in enumerate(blocks):
+        for (language, text), (next_language, answer) in pairwise([*blocks(page), ("", "")]):
             if language == "graphql":
-                after = blocks[place + 1] if place + 1 < len(blocks) else ("", "")
-                answer = after[1] if after[0] == "json" else None
-                found.append((page.name, text, answer))
+                found.append((name_of(page), text, answer if next_language == "json" else None))
     return found
 
 
+def scripts(language: str, word: str) -> list[tuple[str, str]]:
+    """The code blocks of a language that begin with a word: the page and the text."""
+    return [
+        (name_of(page), text)
+        for page in PAGES
+        for block_language, text in blocks(page)
+        if block_language == language and text.startswith(word)
+    ]
+
+
+def run(command: list[str], text: str) -> str:
+    """Run a program with a text as its input; return what it prints."""
+    return subprocess.run(
+        command, input=text, text=True, capture_output=True, check=True, timeout=TIMEOUT_S
+    ).stdout
+
+
 @pytest.mark.parametrize(("page", "query", "answer"), examples())
-def test_docs_query_gives_the_answer_shown(seeded, page, query, answer):
-    """A query of the documentation runs on the seeds without errors; a shown answer is its own."""
-    if query.lstrip().startswith("subscription"):  # answered over other transports
+def test_docs_query_gives_the_response_shown(seeded, page, query, answer):
+    """A query of the documentation runs on the seeds without errors; a shown response is right."""
+    if query.lstrip().startswith("subscription"):  # needs another transport
         assert validate(graphql_schema(SCHEMA), parse(query)) == []
         return
-    found = Graph(seeded).answer(query)
-    assert "errors" not in found, page
+    response = Graph(seeded).answer(query)
+    assert "errors" not in response, page
     if answer is not None:
-        assert json.loads(answer) == found
+        assert json.loads(answer) == response
+
+
+@pytest.mark.parametrize(("page", "script"), scripts("js", "const"))
+@pytest.mark.skipif(not shutil.which("node"), reason="NODE IS NOT INSTALLED")
+def test_docs_javascript_runs(live_server, page, script):
+    """The JavaScript examples run under Node, without a library, against a server."""
+    output = run(["node", "--input-type=module"], script.replace(SERVER, live_server))
+    assert output.count("title:") == 3, page
+
+
+def test_docs_show_javascript():
+    """The README and the page on HTTP have such an example, so that the test above is not empty."""
+    assert {page for page, _ in scripts("js", "const")} == {"README.md", "docs/http.md"}
+
+
+@pytest.mark.parametrize(("page", "command"), scripts("sh", "curl http"))
+@pytest.mark.skipif(not shutil.which("curl"), reason="CURL IS NOT INSTALLED")
+def test_docs_curl_commands_run(live_server, page, command):
+    """The curl commands get data without errors."""
+    response = json.loads(
+        run(["sh", "-s"], command.replace("curl ", "curl -s ").replace(SERVER, live_server))
+    )
+    assert response["data"]["articles"]["nodes"], page
+    assert "errors" not in response
 
 
 def timeless(answer: str) -> Any:
@@ -84,11 +128,11 @@ def with_revisions(text: str, revisions: Mapping[str, str]) -> str:
 
 def test_docs_writes_give_the_answers_shown(tmp_path):
     """The mutations of the page on writing, one after the other from an empty folder on."""
-    blocks = FENCED.findall(WRITING_PAGE.read_text())
+    examples = blocks(WRITING_PAGE)
     named = []
     revisions: dict[str, str] = {}  # those shown -> those of this store
     with writing_site(tmp_path) as site:
-        for (language, text), (_, answer) in pairwise(blocks):
+        for (language, text), (_, answer) in pairwise(examples):
             if language == "sh" and (body := BODY.search(text)):
                 headers = {**dict(HEADER.findall(text)), "content-type": "application/json"}
                 bearer = {"authorization": f"Bearer {site.keys[Scope.WRITE]}"}
@@ -115,19 +159,70 @@ def test_docs_explain_every_code_of_a_write():
         DiagnosticCode.TOPIC_CYCLE,
     }
     own = {BAD_PATH, BAD_SLUG, NOT_FOUND, TOO_MANY_DOCUMENTS, ConflictError.code, "BAD_METADATA"}
-    [table] = re.findall(r"^\| code \|.*?\n\n", WRITING_PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert set(re.findall(r"`([A-Z0-9_]+)`", table)) - {"NEWSGRAPH_MAX_IMPORT_DOCUMENTS"} == (
-        {str(code) for code in set(DiagnosticCode) - never_refused} | own
-    )
+    expected = {str(code) for code in set(DiagnosticCode) - never_refused} | own
+    assert codes_in(table(WRITING_PAGE, "code")) == expected
+
+
+def error_codes(base: type[Exception]) -> set[str]:
+    """The codes of an error and of all that derive from it."""
+    own = {base.__dict__["code"]} if "code" in base.__dict__ else set()
+    return own.union(*map(error_codes, base.__subclasses__()))
+
+
+def test_docs_explain_every_error_code():
+    """The page on HTTP has the code of every error that a client can get."""
+    abstract = {"GRAPH_ERROR", "STORE_ERROR"}
+    in_payloads = {"REFUSED", "CONFLICT"}
+    of_commands = {"FOLDER_NOT_EMPTY", "TARGET_EXISTS"}
+    codes = error_codes(GraphError) | error_codes(StoreError)
+    codes |= {
+        value
+        for value in vars(gql.errors).values()
+        if isinstance(value, str) and re.fullmatch(r"[A-Z]+(_[A-Z]+)+", value)
+    }
+    missing = codes - codes_in(table(DOCS / "http.md", "code"))
+    assert missing == abstract | in_payloads | of_commands
+
+
+def test_docs_explain_every_diagnostic():
+    """The page on commands has every code of a diagnostic, and no other."""
+    documented = codes_in((DOCS / "commands.md").read_text().partition("## Diagnostics")[2])
+    assert documented - {"READ_DRAFTS"} == {str(code) for code in DiagnosticCode}
+
+
+def test_docs_show_a_diagnostic_as_check_prints_it(tmp_path):
+    """The example of a diagnostic is the output of `newsgraph check`."""
+    [example] = [text for language, text in blocks(DOCS / "commands.md") if language == "text"]
+    file = tmp_path / example.partition(":")[0]
+    file.parent.mkdir()
+    file.write_text(BAD_DATE)
+    result = CliRunner().invoke(app, ["check", str(tmp_path)])
+    assert result.exit_code == 1
+    assert example in result.output
+
+
+def test_docs_list_every_filter_and_its_operators():
+    """The table of filters has all fields of ArticleFilter with all their operators."""
+    documented = {}
+    for row in table(DOCS / "queries.md", "field of the filter").splitlines()[2:]:
+        names, operators = (set(re.findall(r"`(\w+)`", cell)) for cell in row.split("|")[1:3])
+        documented.update(dict.fromkeys(names, operators))
+    article_filter = graphql_schema(SCHEMA).type_map["ArticleFilter"]
+    assert isinstance(article_filter, GraphQLInputObjectType)
+    assert documented.keys() == article_filter.fields.keys()
+    for name, field in article_filter.fields.items():
+        operators = get_named_type(field.type)
+        if isinstance(operators, GraphQLInputObjectType) and operators is not article_filter:
+            assert documented[name] == operators.fields.keys()
 
 
 def test_docs_show_a_first_query_with_its_answer():
-    """The README has one, so that the test above is not empty."""
+    """The README has one, so that the test of examples is not empty."""
     assert any(page == "README.md" and answer for page, _, answer in examples())
 
 
-def test_docs_of_security_tell_the_defaults_of_settings():
-    """Each bound in the table is a setting, with its default."""
+def test_docs_of_security_have_the_defaults_of_settings():
+    """Each limit in the table is a setting, with its default."""
     rows = re.findall(r"\| `(NEWSGRAPH_\w+)` \| (\w+) \|$", SECURITY_PAGE.read_text(), re.MULTILINE)
     defaults = {
         variable(name): "none" if field.default is None else str(field.default)
@@ -137,15 +232,8 @@ def test_docs_of_security_tell_the_defaults_of_settings():
     assert dict(rows) == {name: defaults.get(name) for name, _ in rows}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name + "/" + page.name)
-def test_docs_link_only_to_what_is_there(page):
-    """A relative link leads to a file of the repository."""
-    missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
-    assert missing == []
-
-
 def test_seeds_readme_explains_every_field_of_a_document():
-    """Whatever a document can say has a row in its tables."""
+    """Each field of a document has a row in its tables."""
     explained = set(re.findall(r"^\| `(\w+)` \|", SEEDS_PAGE.read_text(), re.MULTILINE))
     made_by_us = {"id", "slug", "revision", "publicRevision", "content", "metadata"}
     for value in (Article, Related, Image, ProviderMention):
