@@ -17,7 +17,7 @@ _untrack = ctypes.pythonapi.PyObject_GC_UnTrack
 _untrack.argtypes, _untrack.restype = [ctypes.py_object], None
 
 
-def untracked(container: C) -> C:
+def untrack(container: C) -> C:
     """The same container, untracked: it must never be part of a reference cycle.
 
     A dict is tracked again when it is changed.

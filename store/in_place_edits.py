@@ -18,31 +18,33 @@ MAX_EDITED = 1_000
 """How many articles they may have edited together."""
 
 
-class Edits:
+class InPlaceEdits:
     """The newest edits in place that led to a state of the store.
 
     It holds ids and no articles, so that no older state is kept for it.
 
     Attributes:
-        structure: a name for all that edits in place leave as it is. Where two are equal, every
-            look-up finds the same document, and every provider, topic and link is the same.
+        structure_version: a name for all that edits in place leave as it is. Where two are equal,
+            every look-up finds the same document, and every provider, topic and link is the same.
     """
 
-    __slots__ = ("_newest", "structure")
+    __slots__ = ("_newest", "structure_version")
 
-    def __init__(self, structure: str | None = None, newest: tuple[_Edit, ...] = ()) -> None:
-        self.structure = structure or new_version()
+    def __init__(
+        self, structure_version: str | None = None, newest: tuple[_Edit, ...] = ()
+    ) -> None:
+        self.structure_version = structure_version or new_version()
         self._newest = newest
 
-    def and_then(self, version: str, ids: Iterable[str]) -> Edits:
+    def extended(self, version: str, ids: Iterable[str]) -> InPlaceEdits:
         """The same with an edit of these articles, of the state that has this version."""
         edits = [*self._newest, _Edit(version, frozenset(ids))][-MAX_EDITS:]
         left = MAX_EDITED
         for number in range(len(edits) - 1, -1, -1):
             left -= len(edits[number].ids)
             if left < 0:
-                return Edits(self.structure, tuple(edits[number + 1 :]))
-        return Edits(self.structure, tuple(edits))
+                return InPlaceEdits(self.structure_version, tuple(edits[number + 1 :]))
+        return InPlaceEdits(self.structure_version, tuple(edits))
 
     def since(self, version: str) -> frozenset[str] | None:
         """The ids of the articles that differ from the state that has this version.

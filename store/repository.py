@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from .collections.persistent_map import Layered
+from .collections.persistent_map import PersistentMap
 from .filesystem.file_state import FileState
-from .in_place_edits import Edits
+from .in_place_edits import InPlaceEdits
 from .model import (
     Article,
     Change,
@@ -134,7 +134,7 @@ class Snapshot(Protocol):
         ...
 
     @property
-    def edits(self) -> Edits:
+    def edits(self) -> InPlaceEdits:
         """The edits in place that led to this state, as far as they are known."""
         ...
 
@@ -286,7 +286,7 @@ class Repository(Protocol):
         """
         ...
 
-    async def sources(self) -> Layered[str, SourceFile]:
+    async def sources(self) -> PersistentMap[str, SourceFile]:
         """What the loader remembered, by path."""
         ...
 

@@ -109,7 +109,7 @@ class PlanExecution:
         self.snapshot = snapshot
         self.version = snapshot.version
         self.located: Located | None = None
-        self.located_state = snapshot.edits.structure
+        self.located_state = snapshot.edits.structure_version
         self.visibility = visibility
         self.variables = variables
 

@@ -98,7 +98,11 @@ class Prepared:
         """The answer without waiting; see `Ready`."""
         plan, variables = self._plan(), self.variables
         located, state = variables.located, variables.located_state
-        if plan is not None and located and state in (snapshot.edits.structure, snapshot.version):
+        if (
+            plan is not None
+            and located
+            and state in (snapshot.edits.structure_version, snapshot.version)
+        ):
             values = []
             for each in located:
                 pieces = each.pieces(snapshot, self.visibility)

@@ -11,7 +11,7 @@ T = TypeVar("T")
 CHUNK = 128
 
 
-class Recent(Sequence[T]):
+class BoundedHistory(Sequence[T]):
     """The newest items, oldest first, up to a limit. In chunks, all full but the last.
 
     So that one with a few items more costs what these are.
@@ -25,10 +25,10 @@ class Recent(Sequence[T]):
         self._first = 0  # of the first chunk: those before were forgotten
         self._size = len(held)
 
-    def and_then(self, items: Iterable[T], limit: int) -> Recent[T]:
+    def extended(self, items: Iterable[T], limit: int) -> BoundedHistory[T]:
         """The same with these behind them, and no more than the limit."""
         *chunks, last = self._chunks or ((),)
-        new = Recent((*last, *items))
+        new = BoundedHistory((*last, *items))
         chunks += new._chunks
         size = self._size - len(last) + new._size
         first = self._first + max(0, size - limit)
@@ -41,7 +41,7 @@ class Recent(Sequence[T]):
         return self._size
 
     def __iter__(self) -> Iterator[T]:
-        return self.since(0)
+        return self.iter_from(0)
 
     def __reversed__(self) -> Iterator[T]:
         newest_first = chain.from_iterable(map(reversed, reversed(self._chunks)))
@@ -56,11 +56,11 @@ class Recent(Sequence[T]):
             start, stop, step = place.indices(self._size)
             if step != 1:
                 return tuple(self)[place]
-            return tuple(islice(self.since(start), max(0, stop - start)))
+            return tuple(islice(self.iter_from(start), max(0, stop - start)))
         at = range(self._size)[place] + self._first
         return self._chunks[at // CHUNK][at % CHUNK]
 
-    def since(self, start: int) -> Iterator[T]:
+    def iter_from(self, start: int) -> Iterator[T]:
         """The items from this index on, none of which is copied."""
         start += self._first
         return islice(chain.from_iterable(self._chunks[start // CHUNK :]), start % CHUNK, None)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from store.concurrency.cooperative import chunks_of
-from store.gc_untracking import untracked
+from store.gc_untracking import untrack
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -20,7 +20,7 @@ COPY = 32
 """How many keys of a dict are copied in the time that it takes to look for one in two dicts."""
 
 
-class Layered(Mapping[K, V]):
+class PersistentMap(Mapping[K, V]):
     """A dict, and a small one over it with what has changed since; None stands for what is gone.
 
     Those derived from it share the large one. The dicts are its own, values are never None.
@@ -31,12 +31,12 @@ class Layered(Mapping[K, V]):
     def __init__(
         self, base: dict[K, V], over: dict[K, V | None] | None = None, size: int | None = None
     ) -> None:
-        self._base = untracked(base)
+        self._base = untrack(base)
         self._over = over or {}
         self._size = len(base) if size is None else size
         self._asked = 0
 
-    def derive(self, changed: Mapping[K, V | None]) -> Layered[K, V]:
+    def derive(self, changed: Mapping[K, V | None]) -> PersistentMap[K, V]:
         """The mapping after these changes: keys -> what is there now, None for nothing.
 
         Costs a flat copy of the small dict, and now and then one of the large one.
@@ -47,8 +47,8 @@ class Layered(Mapping[K, V]):
         left = sum(self.find(key) is not None for key in changed)
         over, base = {**self._over, **changed}, self._base
         if len(over) ** 2 > ROOM**2 * len(base):
-            return Layered(_flat(base, over))
-        return Layered(base, over, self._size + came - left)
+            return PersistentMap(_flat(base, over))
+        return PersistentMap(base, over, self._size + came - left)
 
     def find(self, key: K) -> V | None:
         """What is there under a key."""
@@ -63,7 +63,7 @@ class Layered(Mapping[K, V]):
         found = map(base.get, keys)
         return list(map(over.get, keys, found) if over else found)
 
-    def entries(self) -> Iterator[tuple[K, V]]:
+    def iter_items(self) -> Iterator[tuple[K, V]]:
         """The keys with what is there, in no copy: others have their turns in between."""
         over, base = self._over, self._base
         for key, value in base.items():
@@ -74,7 +74,7 @@ class Layered(Mapping[K, V]):
             if now is not None and key not in base:
                 yield key, now
 
-    def changes_since(self, older: Layered[K, V]) -> dict[K, V | None]:
+    def diff(self, older: PersistentMap[K, V]) -> dict[K, V | None]:
         """What `derive` makes this of an older one, by identity: keys -> what is there now.
 
         Costs what the two have over a dict that they share; else, now and then, a look at all.
@@ -85,7 +85,7 @@ class Layered(Mapping[K, V]):
             keys: Iterable[K] = self._over.keys() | older._over.keys()
             return {key: self.find(key) for key in keys if self.find(key) is not older.find(key)}
         changed: dict[K, V | None] = {
-            key: now for key, now in self.entries() if older.find(key) is not now
+            key: now for key, now in self.iter_items() if older.find(key) is not now
         }
         changed.update((key, None) for key in older if key not in self)
         return changed
@@ -94,7 +94,7 @@ class Layered(Mapping[K, V]):
         """All values, and what holds them, for `free`."""
         return [*chunks_of(self._base.values()), *chunks_of(self._over.values()), self]
 
-    def flat(self) -> dict[K, V]:
+    def to_dict(self) -> dict[K, V]:
         """All of it as a dict of one's own."""
         over, base = self._over, self._base
         return _flat(base, over)
@@ -104,7 +104,7 @@ class Layered(Mapping[K, V]):
         self._asked += asked
         if self._asked * COPY > len(self._base):
             # Another thread may be reading: with what is over it, the new base says the same.
-            self._base = untracked(self.flat())
+            self._base = untrack(self.to_dict())
             self._over = {}
 
     def __getitem__(self, key: K) -> V:
@@ -118,7 +118,7 @@ class Layered(Mapping[K, V]):
         return over[key] is not None if key in over else key in base
 
     def __iter__(self) -> Iterator[K]:
-        return (key for key, _ in self.entries())
+        return (key for key, _ in self.iter_items())
 
     def __len__(self) -> int:
         return self._size

@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from store.gc_untracking import untracked
+from store.gc_untracking import untrack
 
 T = TypeVar("T")
 
@@ -57,12 +57,12 @@ def sort_in_blocks(items: Iterable[T], key: Callable[[T], str] = str) -> list[T]
 
     Sorting 100,000 items in one call would hold the GIL for 40 ms.
     """
-    unsorted = untracked(list(items))
+    unsorted = untrack(list(items))
     starts = range(0, len(unsorted), SORT_BLOCK)
     blocks = [sorted(unsorted[start : start + SORT_BLOCK], key=key) for start in starts]
     if all(key(block[-1]) <= key(following[0]) for block, following in pairwise(blocks)):
-        return untracked(list(chain.from_iterable(blocks)))
-    return untracked(list(merge(*blocks, key=key)))
+        return untrack(list(chain.from_iterable(blocks)))
+    return untrack(list(merge(*blocks, key=key)))
 
 
 def chunks_of(items: Collection[object]) -> list[NDArray[np.object_]]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice, takewhile
 from typing import NamedTuple
 
-from store.collections.bounded_history import Recent
+from store.collections.bounded_history import BoundedHistory
 from store.model import Change, Visibility
 from store.querying.cursors import Bookmark
 from store.repository import History
@@ -28,10 +28,10 @@ class SeenChanges(NamedTuple):
         complete_from: The revision from which on none of theirs is missing.
     """
 
-    changes: Recent[Change] = Recent()
+    changes: BoundedHistory[Change] = BoundedHistory()
     complete_from: int = 1
 
-    def and_then(self, changes: Sequence[Change], limit: int) -> SeenChanges:
+    def extended(self, changes: Sequence[Change], limit: int) -> SeenChanges:
         """The same with these behind them, of which no more than the limit are kept."""
         dropped = len(self.changes) + len(changes) - limit
         complete_from = self.complete_from
@@ -39,7 +39,7 @@ class SeenChanges(NamedTuple):
             late = dropped - len(self.changes)
             last = self.changes[dropped - 1] if late <= 0 else changes[late - 1]
             complete_from = last.revision + 1
-        return SeenChanges(self.changes.and_then(changes, limit), complete_from)
+        return SeenChanges(self.changes.extended(changes, limit), complete_from)
 
     @property
     def start(self) -> Bookmark:
@@ -103,21 +103,21 @@ class ChangeHistory:
         for each in Visibility:
             begin = complete_from.get(each, first)
             parts = (c for c in ordered if c.revision >= begin and is_seen(c, each))
-            seen[each] = SeenChanges(Recent(parts), begin)
+            seen[each] = SeenChanges(BoundedHistory(parts), begin)
         return cls(seen, revision)
 
-    def and_then(self, changes: Sequence[Change], limit: int) -> ChangeHistory:
+    def extended(self, changes: Sequence[Change], limit: int) -> ChangeHistory:
         """The history after these changes; of each visibility no more than the limit are kept."""
         if not changes:
             return self
         seen = {}
         for each, before in self._seen.items():
             new = [change for change in changes if is_seen(change, each)]
-            seen[each] = before.and_then(new, limit) if new else before
+            seen[each] = before.extended(new, limit) if new else before
         return ChangeHistory(seen, changes[-1].revision)
 
     @property
-    def changes(self) -> Recent[Change]:
+    def changes(self) -> BoundedHistory[Change]:
         """The newest of all, one for each revision."""
         return self._seen[Visibility.ALL].changes
 
@@ -150,7 +150,7 @@ class ChangeHistory:
         if index is None:
             at = seen.changes[-1].at if seen.changes else None
             return History(changes=(), end=seen.newest, gap=seen.newest, gap_at=at)
-        found = islice(seen.changes.since(index), limit + 1)
+        found = islice(seen.changes.iter_from(index), limit + 1)
         told = [as_seen(change, visibility) for change in found]
         changes = tuple(told[:limit])
         has_next = len(told) > limit

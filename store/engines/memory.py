@@ -13,10 +13,10 @@ from typing import TypeVar
 
 import msgspec
 
-from store.collections.persistent_map import Layered
+from store.collections.persistent_map import PersistentMap
 from store.concurrency.notifier import Notifier
 from store.errors import StoreUnavailableError
-from store.in_place_edits import Edits
+from store.in_place_edits import InPlaceEdits
 from store.model import (
     Article,
     Change,
@@ -85,7 +85,7 @@ class MemorySnapshot:
         self.cursors = cursors or Cursors()
         self.versions = versions or new_versions()
         self.version = self.versions[Visibility.ALL]
-        self.edits = Edits()
+        self.edits = InPlaceEdits()
         self._articles = sorted(articles, key=lambda a: (a.published_date_time, a.id), reverse=True)
         self._definitions = {definition.slug: definition for definition in definitions}
         self.aliases = topic_aliases(self._definitions.values())
@@ -299,7 +299,7 @@ class MemoryRepository:
         self._articles: Mapping[str, Article] = {}
         self._definitions: tuple[TopicDefinition, ...] = ()
         self._diagnostics: tuple[Diagnostic, ...] = ()
-        self._sources: Layered[str, SourceFile] = Layered({})
+        self._sources: PersistentMap[str, SourceFile] = PersistentMap({})
         self._unchanged: tuple[Change, ...] = ()
         self._snapshot = MemorySnapshot(cursors=Cursors(cursor_key))
         self._notifier = Notifier()
@@ -329,7 +329,7 @@ class MemoryRepository:
             | dict.fromkeys(batch.forgotten_sources)
         )
         if done.changes or before != (self._definitions, self._diagnostics):
-            history = self._snapshot.history.and_then(done.changes, self._history_limit)
+            history = self._snapshot.history.extended(done.changes, self._history_limit)
             hidden = hidden_from(done.changes, has_topics=before[0] != self._definitions)
             self._snapshot = MemorySnapshot(
                 self._articles.values(),
@@ -355,7 +355,7 @@ class MemoryRepository:
         changes = self._snapshot.history.changes
         return [change for change in (*changes, *self._unchanged) if change.key == key]
 
-    async def sources(self) -> Layered[str, SourceFile]:
+    async def sources(self) -> PersistentMap[str, SourceFile]:
         """See `Repository`."""
         return self._sources
 

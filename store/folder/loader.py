@@ -251,7 +251,7 @@ def _survey_of_all(
 
 def _left_behind(sources: Sources) -> tuple[str, ...]:
     """The files whose articles were changed in the store alone, by path."""
-    return tuple(sorted(path for path, source in sources.entries() if source.left_behind))
+    return tuple(sorted(path for path, source in sources.iter_items() if source.left_behind))
 
 
 def _survey_of_some(

@@ -11,11 +11,11 @@ from itertools import chain
 
 import msgspec
 
-from store.collections.persistent_map import Layered
+from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import chunks_of, free_gradually, sort_in_blocks
 from store.documents.diagnostics import DiagnosticCode, error, warning
 from store.documents.topic_reader import TOPICS_FOLDER, TopicTree, build_topic_tree, topic_alias_map
-from store.gc_untracking import untracked
+from store.gc_untracking import untrack
 from store.model import Article, Diagnostic
 from store.names import topic_slug
 from store.querying.cursors import diagnostic_position
@@ -24,7 +24,7 @@ from store.repository import SourceFile
 Manifest = Mapping[str, SourceFile]
 """Source files by path."""
 
-Sources = Layered[str, SourceFile]
+Sources = PersistentMap[str, SourceFile]
 """The same, as a repository keeps them."""
 
 
@@ -57,7 +57,7 @@ def diagnostics(manifest: Manifest) -> tuple[Diagnostic, ...]:
 def _diagnostics(
     manifest: Manifest, claimed: Mapping[str, list[str]], topic_tree: TopicTree
 ) -> tuple[Diagnostic, ...]:
-    articles = untracked([manifest[paths[0]] for paths in claimed.values()])
+    articles = untrack([manifest[paths[0]] for paths in claimed.values()])
     found = chain(
         chain.from_iterable(source.diagnostics for source in manifest.values()),
         topic_tree.diagnostics,
@@ -147,7 +147,7 @@ class ManifestIndex:
     def __init__(self, manifest: Sources | None = None) -> None:
         self.claims: dict[str, list[str]] = {}
         self._holders: dict[str, list[str]] = {}  # by URL, the files whose articles have it
-        self._build(manifest or Layered({}))
+        self._build(manifest or PersistentMap({}))
 
     def _build(self, manifest: Sources) -> None:
         replaced = [*chunks_of(self.claims.values()), *chunks_of(self._holders.values())]
@@ -171,7 +171,7 @@ class ManifestIndex:
         if not self.sources:
             self._build(manifest)
             return
-        self.change(manifest.changes_since(self.sources))
+        self.change(manifest.diff(self.sources))
         self.sources = manifest
 
     def change(self, changes: Mapping[str, SourceFile | None]) -> None:

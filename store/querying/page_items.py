@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
-from store.collections.persistent_map import Layered
+from store.collections.persistent_map import PersistentMap
 from store.model import Article
 
 
@@ -19,7 +19,7 @@ class PageItems(Sequence[Article]):
     __slots__ = ("_articles", "_slot_ids", "_slots")
 
     def __init__(
-        self, articles: Layered[str, Article], slot_ids: Sequence[str], slots: Sequence[int]
+        self, articles: PersistentMap[str, Article], slot_ids: Sequence[str], slots: Sequence[int]
     ) -> None:
         self._articles = articles
         self._slot_ids = slot_ids

@@ -140,7 +140,7 @@ def after(batch: Batch, before: IndexedSnapshot) -> IndexedSnapshot:
     done = outcome(batch, before.articles, before.revision, EPOCH)
     topics = before.definitions if batch.topics is None else batch.topics
     diagnostics = before.diagnostics if batch.diagnostics is None else batch.diagnostics
-    history = before.history.and_then(done.changes, HISTORY_LIMIT)
+    history = before.history.extended(done.changes, HISTORY_LIMIT)
     return run_to_end(before.derive(done.articles, topics, diagnostics, history))
 
 

@@ -23,7 +23,7 @@ from store.collections.bitmaps import (
     edited,
     posting_of,
 )
-from store.collections.persistent_map import Layered
+from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import Cooperative
 from store.model import Article
 from store.querying.filter_fields import FAMILIES, Terms, index_terms
@@ -31,7 +31,7 @@ from store.querying.terms import Aliases
 
 from .ordinals import Columns, Move, moment_of
 
-Postings = Layered[str, Posting]
+Postings = PersistentMap[str, Posting]
 
 EVERY = 64
 """How many articles are indexed in one step of a build."""
@@ -85,7 +85,7 @@ class Index:
     def __init__(
         self,
         columns: Columns,
-        articles: Layered[str, Article],
+        articles: PersistentMap[str, Article],
         live: BitMap,
         postings: Mapping[str, Postings],
     ) -> None:
@@ -96,7 +96,7 @@ class Index:
 
     @classmethod
     def build(
-        cls, columns: Columns, articles: Layered[str, Article], terms: Mapping[str, Terms]
+        cls, columns: Columns, articles: PersistentMap[str, Article], terms: Mapping[str, Terms]
     ) -> Cooperative[Index]:
         """The index of these articles, whose terms are given by id."""
         lists: dict[str, defaultdict[str, list[int]]] = {
@@ -118,7 +118,7 @@ class Index:
                 of_terms[term] = posting_of(ordinals)
                 if n % EVERY == 0:
                     yield
-            postings[family] = Layered(of_terms)
+            postings[family] = PersistentMap(of_terms)
         return cls(columns, articles, BitMap(live, optimize=False), postings)
 
     def derive(self, columns: Columns, moves: Sequence[Move]) -> Cooperative[Index]:
@@ -157,14 +157,14 @@ class Index:
         postings = {}
         for family, found in self.postings.items():
             of_terms: dict[str, Posting] = {}
-            for n, (term, posting) in enumerate(found.entries()):
+            for n, (term, posting) in enumerate(found.iter_items()):
                 if isinstance(posting, tuple):
                     of_terms[term] = tuple(sorted([by_slot[slot] for slot in posting]))
                 else:
                     of_terms[term] = bitmap_of(numbers[as_array(posting)], columns.size)
                 if n % EVERY == 0:
                     yield
-            postings[family] = Layered(of_terms)
+            postings[family] = PersistentMap(of_terms)
         live = bitmap_of(numbers[as_array(self.live)], columns.size)
         return Index(columns, self.articles, live, postings)
 

@@ -139,7 +139,7 @@ class Matcher:
     def _terms(self, field: Field, how: Operator, value: Any) -> Match:
         if how in _LIKE:
             holds = _LIKE[how](value.casefold())
-            postings = self._index.postings[field].flat().items()
+            postings = self._index.postings[field].to_dict().items()
             return _exact(
                 _union_of(posting for term, posting in postings if holds(term.casefold()))
             )

@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from store.collections.bitmaps import EMPTY, BitMap, Ordinals
-from store.collections.persistent_map import Layered
+from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import Cooperative
-from store.gc_untracking import untracked
+from store.gc_untracking import untrack
 from store.model import Article
 from store.querying.filter_fields import Terms
 from store.querying.order_fields import micros
@@ -117,10 +117,10 @@ class Slots:
         log: list[int],
     ) -> None:
         self.space = f"slots {next(_NUMBERINGS)}"
-        self.ids = untracked(ids)
+        self.ids = untrack(ids)
         self.moments = moments
-        self.marks = untracked(marks)
-        self.log = untracked(log)
+        self.marks = untrack(marks)
+        self.log = untrack(log)
 
 
 class Columns:
@@ -153,7 +153,7 @@ class Columns:
 
     def __init__(
         self,
-        articles: Layered[str, Article],
+        articles: PersistentMap[str, Article],
         slots: Slots,
         size: int,
         logged: int = 0,
@@ -177,7 +177,7 @@ class Columns:
         keys = sorted([moment_of(article) for article in articles])
         ids = [id for _, id in keys]
         slots = Slots(ids, array("q", [moment for moment, _ in keys]), ids.copy(), [])
-        return cls(Layered({a.id: a for a in articles}), slots, len(ids))
+        return cls(PersistentMap({a.id: a for a in articles}), slots, len(ids))
 
     def is_worn(self) -> bool:
         """Whether so much is displaced, empty or logged that all should be numbered anew."""

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from store.collections.persistent_map import Layered
+from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import Cooperative, run_to_end
 from store.engines.change_history import NO_CHANGES, ChangeHistory
-from store.in_place_edits import Edits
+from store.in_place_edits import InPlaceEdits
 from store.model import (
     Article,
     Counts,
@@ -80,7 +80,7 @@ class IndexedSnapshot:
         self.articles = everything.articles
         self.definitions = tree.definitions
         self.diagnostics = diagnostics
-        self.edits = Edits()
+        self.edits = InPlaceEdits()
         self._tree = tree
         self._orders = orders
         self._all = View(everything, published, orders, tree, cursors)
@@ -115,7 +115,7 @@ class IndexedSnapshot:
         for article in articles:
             terms[article.id] = index_terms(article, tree.aliases)
             yield
-        public = Layered({article.id: article for article in articles if article.published})
+        public = PersistentMap({article.id: article for article in articles if article.published})
         everything = yield from Index.build(columns, columns.articles, terms)
         published = yield from Index.build(columns, public, terms)
         orders = Orders(columns, everything.live)
@@ -140,7 +140,7 @@ class IndexedSnapshot:
         tree = self._tree if topics == self.definitions else TopicTree.of(topics)
         old = self._all.index.columns
         if len(changed) * 2 > len(self.articles) or tree.aliases != self.aliases:
-            articles = self.articles.derive(changed).flat().values()
+            articles = self.articles.derive(changed).to_dict().values()
             built = yield from self._build(
                 articles, topics, diagnostics, history, cursors, versions
             )
@@ -174,7 +174,7 @@ class IndexedSnapshot:
 
     def _keep_all(self, old: IndexedSnapshot, edited: Collection[str]) -> None:
         """Take over all that an older snapshot has made; these articles were edited in place."""
-        self.edits = old.edits.and_then(old.version, edited)
+        self.edits = old.edits.extended(old.version, edited)
         self._all.keep_all(old._all)
         self._published.keep_all(old._published)
 

@@ -17,7 +17,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from store.collections.persistent_map import Layered
+from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import run_interleaved, run_to_end
 from store.concurrency.notifier import CoalescedCall, Notifier
 from store.concurrency.worker_thread import WorkerThread
@@ -179,7 +179,7 @@ class TinyDBRepository:
         changes = state.snapshot.history.changes
         return [change for change in chain(changes, state.unchanged) if change.key == key]
 
-    async def sources(self) -> Layered[str, SourceFile]:
+    async def sources(self) -> PersistentMap[str, SourceFile]:
         """See `Repository`."""
         await self.snapshot()
         return self._known.state.sources

@@ -39,7 +39,7 @@ from store import (
 )
 from store.concurrency.cooperative import run_to_end
 from store.engines.indexed.snapshot import IndexedSnapshot
-from store.in_place_edits import Edits
+from store.in_place_edits import InPlaceEdits
 from store.model import Article, ProviderMention, Related, TopicDefinition
 from store.names import new_version
 from tests.support.counting_snapshot import WatchedSnapshot
@@ -407,15 +407,15 @@ ITEMS = [Item(name) for name in "abcdef"]
 class State:
     """A version of a store of these documents, as far as the cache cares."""
 
-    def __init__(self, edits: Edits | None = None) -> None:
+    def __init__(self, edits: InPlaceEdits | None = None) -> None:
         self.version = new_version()
-        self.edits = edits or Edits()
+        self.edits = edits or InPlaceEdits()
         self.space = "slots"
         self.cursors = CURSORS
 
     def edited(self, *ids: str) -> State:
         """The state after an edit in place of these."""
-        return State(self.edits.and_then(self.version, ids))
+        return State(self.edits.extended(self.version, ids))
 
     def places(self, ids: Sequence[str], _visibility: Visibility) -> dict[str, list[int]]:
         """Where these documents stand."""

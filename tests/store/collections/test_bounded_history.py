@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.collections import bounded_history
-from store.collections.bounded_history import Recent
+from store.collections.bounded_history import BoundedHistory
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -21,11 +21,11 @@ def _short_chunks():
 @given(st.lists(st.lists(st.integers(), max_size=8)), st.integers(0, 12), st.slices(14))
 def test_recent_is_the_end_of_all_items(steps, limit, part):
     """Whatever is added, the newest up to the limit are there, in order; older ones stay whole."""
-    held, plain = Recent[int](), list[int]()
+    held, plain = BoundedHistory[int](), list[int]()
     for added in steps:
         before, was = held, list(held)
         held, plain = (
-            held.and_then(added, limit),
+            held.extended(added, limit),
             (plain + added)[max(0, len(plain + added) - limit) :],
         )
         assert list(before) == was

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.collections.persistent_map import COPY, ROOM, Layered
+from store.collections.persistent_map import COPY, ROOM, PersistentMap
 
 keys = st.integers(0, 30)
 changes = st.dictionaries(keys, st.none() | st.text("ab", max_size=2), max_size=5)
@@ -22,14 +22,14 @@ def _after(before: Mapping[int, str], changed: Mapping[int, str | None]) -> dict
 @given(st.dictionaries(keys, st.text("ab", max_size=2)), st.lists(changes), st.lists(keys))
 def test_layered_is_the_dict_that_the_changes_make(first, steps, asked):
     """After any changes, every way to ask gives what a dict would give."""
-    held, plain = Layered(dict(first)), first
+    held, plain = PersistentMap(dict(first)), first
     for changed in steps:
         held, plain = held.derive(changed), _after(plain, changed)
     assert held == plain
     assert len(held) == len(plain)
-    assert held.flat() == plain
-    assert dict(held.entries()) == plain
-    assert list(held) == list(held.flat())
+    assert held.to_dict() == plain
+    assert dict(held.iter_items()) == plain
+    assert list(held) == list(held.to_dict())
     assert held.find_many(asked) == [plain.get(k) for k in asked]
     assert [held.find(key) for key in asked] == [plain.get(key) for key in asked]
     assert [key in held for key in asked] == [key in plain for key in asked]
@@ -38,7 +38,7 @@ def test_layered_is_the_dict_that_the_changes_make(first, steps, asked):
 @given(st.dictionaries(keys, st.text("ab", max_size=2)), st.lists(changes, min_size=2))
 def test_layered_stays_as_it_was(first, steps):
     """Whatever is derived from a mapping, and however often it is asked, it stays the same."""
-    versions = [(Layered(dict(first)), first)]
+    versions = [(PersistentMap(dict(first)), first)]
     for changed in steps:
         held, plain = versions[-1]
         versions.append((held.derive(changed), _after(plain, changed)))
@@ -54,18 +54,18 @@ def test_layered_stays_as_it_was(first, steps):
 )
 def test_changes_since_turn_one_mapping_into_another(first, steps, data):
     """Whatever two mappings come from, the changes between them make one of the other."""
-    versions = [Layered(dict(first)), Layered({1: "other"})]
+    versions = [PersistentMap(dict(first)), PersistentMap({1: "other"})]
     for number, changed in steps:
         versions.append(versions[number % len(versions)].derive(changed))
         versions[number % len(versions)].find_many(range(31))  # some become one dict
     older, newer = data.draw(st.sampled_from(versions)), data.draw(st.sampled_from(versions))
-    assert older.derive(newer.changes_since(older)) == newer
-    assert newer.changes_since(newer) == {}
+    assert older.derive(newer.diff(older)) == newer
+    assert newer.diff(newer) == {}
 
 
 def test_layered_is_not_looked_through_by_the_collector():
     """However large a mapping is, no round of the garbage collector takes longer because of it."""
-    held = Layered({str(number): [number] for number in range(20)})
+    held = PersistentMap({str(number): [number] for number in range(20)})
     before = len(held)
     for number in range(20 + ROOM**2):
         held = held.derive({f"new {number}": [number]})
@@ -80,7 +80,7 @@ def test_layered_is_not_looked_through_by_the_collector():
 
 def test_changes_since_are_few_between_relatives():
     """Between mappings of one origin only what was changed is compared."""
-    first = Layered({str(number): str(number) for number in range(10_000)})
+    first = PersistentMap({str(number): str(number) for number in range(10_000)})
     second = first.derive({"1": "other", "2": None, "new": "new"})
-    assert second.changes_since(first) == {"1": "other", "2": None, "new": "new"}
-    assert first.changes_since(second) == {"1": "1", "2": "2", "new": None}
+    assert second.diff(first) == {"1": "other", "2": None, "new": "new"}
+    assert first.diff(second) == {"1": "1", "2": "2", "new": None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.collections.persistent_map import Layered
+from store.collections.persistent_map import PersistentMap
 from store.documents.diagnostics import DiagnosticCode, warning
 from store.folder import manifest
 from store.folder.manifest import ManifestIndex
@@ -54,7 +54,7 @@ def test_index_is_the_same_whichever_way_it_came(steps, follows):
     for step in steps:
         present = {path: s for path, s in {**present, **step}.items() if s}
         if follows:
-            index.follow(Layered(dict(present)))
+            index.follow(PersistentMap(dict(present)))
         else:
             index.change(step)
         assert index.sources == present

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from store.collections.bounded_history import Recent
-from store.collections.persistent_map import Layered
+from store.collections.bounded_history import BoundedHistory
+from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import chunks_of, paced, run_to_end
 from store.engines.change_history import ChangeHistory
 from store.model import Article, Change, Diagnostic, TopicDefinition
@@ -65,8 +65,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
                     self._cursors(old.snapshot.cursors),
                 )
             ),
-            Layered({source.path: source for source in self.values["sources"].values()}),
-            Recent(self.values["unchanged"].values()),
+            PersistentMap({source.path: source for source in self.values["sources"].values()}),
+            BoundedHistory(self.values["unchanged"].values()),
             step,
         )
 
@@ -92,7 +92,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
         snapshot, history = state.snapshot, state.snapshot.history
         values: Mapping[str, Values] = {
             "articles": {
-                each.revision: each for _, each in paced(snapshot.articles.entries(), pause_s)
+                each.revision: each for _, each in paced(snapshot.articles.iter_items(), pause_s)
             },
             "changes": {each.revision: each for each in paced(history.kept(), pause_s)},
             "unchanged": dict(enumerate(state.unchanged, start=1)),
@@ -125,13 +125,13 @@ class Checkpoint(msgspec.Struct, frozen=True):
             found += [*chunks_of(table), *chunks_of(table.values()), table]
         return found
 
-    def _numbered(self, sources: Layered[str, SourceFile], pause_s: float) -> Values:
+    def _numbered(self, sources: PersistentMap[str, SourceFile], pause_s: float) -> Values:
         """Sources by numbers: those that were there keep theirs."""
         before: Mapping[int, SourceFile] = self.values["sources"]
         numbered = paced(before.items(), pause_s)
         kept = {n: s for n, s in numbered if sources.find(s.path) is s}
         paths = {source.path for source in paced(kept.values(), pause_s)}
-        new = (s for path, s in paced(sources.entries(), pause_s) if path not in paths)
+        new = (s for path, s in paced(sources.iter_items(), pause_s) if path not in paths)
         kept.update(enumerate(new, start=max(before, default=0) + 1))
         return kept
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from store.collections.bounded_history import Recent
-from store.collections.persistent_map import Layered
+from store.collections.bounded_history import BoundedHistory
+from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import Cooperative
 from store.engines.changes import hidden_from, outcome
 from store.engines.indexed.snapshot import IndexedSnapshot
@@ -38,8 +38,10 @@ class State(msgspec.Struct, frozen=True):
     """
 
     snapshot: IndexedSnapshot = msgspec.field(default_factory=IndexedSnapshot.build)
-    sources: Layered[str, SourceFile] = msgspec.field(default_factory=lambda: Layered({}))
-    unchanged: Recent[Change] = Recent()
+    sources: PersistentMap[str, SourceFile] = msgspec.field(
+        default_factory=lambda: PersistentMap({})
+    )
+    unchanged: BoundedHistory[Change] = BoundedHistory()
     step: str = ""
 
     @property
@@ -58,7 +60,7 @@ class State(msgspec.Struct, frozen=True):
         return State(
             snapshot,
             _sources(self.sources, records),
-            self.unchanged.and_then((c for r in records for c in r.unchanged), history_limit),
+            self.unchanged.extended((c for r in records for c in r.unchanged), history_limit),
             step,
         )
 
@@ -89,14 +91,14 @@ def _snapshot(
         topics = topics if record.topics is None else record.topics
         diagnostics = diagnostics if record.diagnostics is None else record.diagnostics
     changes = [change for record in records for change in record.changes]
-    history = snapshot.history.and_then(changes, history_limit)
+    history = snapshot.history.extended(changes, history_limit)
     versions = _versions(snapshot.versions, records)
     return (yield from snapshot.derive(changed, topics, diagnostics, history, versions))
 
 
 def _sources(
-    sources: Layered[str, SourceFile], records: Iterable[Record]
-) -> Layered[str, SourceFile]:
+    sources: PersistentMap[str, SourceFile], records: Iterable[Record]
+) -> PersistentMap[str, SourceFile]:
     changed: dict[str, SourceFile | None] = {}
     for record in records:
         changed.update((source.path, source) for source in record.sources)

@@ -28,12 +28,12 @@ from store import (
     Window,
     of_topic,
 )
-from store.collections.persistent_map import Layered
+from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import run_to_end
 from store.engines.indexed import ordinals
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.engines.memory import MemorySnapshot
-from store.in_place_edits import MAX_EDITED, MAX_EDITS, Edits
+from store.in_place_edits import MAX_EDITED, MAX_EDITS, InPlaceEdits
 from store.model import Article, Diagnostic, Image, ProviderMention, Related, TopicDefinition
 from tests.support import store_strategies as some
 from tests.support.repository_contract import an_article
@@ -85,7 +85,7 @@ def test_edit_in_place_is_told_by_the_ids_of_its_articles(fields):
     before = IndexedSnapshot.build([STORY, OTHER], TREE)
     after = changed(before, STORY.id, **fields)
     assert after.version != before.version
-    assert after.edits.structure == before.edits.structure
+    assert after.edits.structure_version == before.edits.structure_version
     assert after.edits.since(before.version) == frozenset({STORY.id})
 
 
@@ -116,7 +116,7 @@ def test_other_writes_begin_a_new_structure(write):
         after = some.after(write, before)
     else:
         after = changed(before, STORY.id, **write)
-    assert after.edits.structure != before.edits.structure
+    assert after.edits.structure_version != before.edits.structure_version
     assert after.edits.since(before.version) is None
 
 
@@ -151,9 +151,9 @@ def test_all_but_the_articles_that_are_told_is_as_it_was(history, edits):
             after = changed(after, ids[number % len(ids)], **{name: value})
     told = after.edits.since(before.version)
     if told is None:
-        assert after.edits.structure != before.edits.structure
+        assert after.edits.structure_version != before.edits.structure_version
         return
-    assert after.edits.structure == before.edits.structure
+    assert after.edits.structure_version == before.edits.structure_version
     for seen in Visibility:
         one, other = (asyncio.run(_all_of(snapshot, seen)) for snapshot in (before, after))
         assert one[1:] == other[1:]
@@ -216,7 +216,7 @@ def _check_pages(
         assert list(page.items) == list(scanned.items)
         assert page.total == scanned.total
         if page.survives_edits:
-            key = snapshot.edits.structure, number
+            key = snapshot.edits.structure_version, number
             assert kept.setdefault(key, page.places) == page.places
 
 
@@ -242,7 +242,7 @@ def test_articles_that_are_numbered_anew_begin_a_new_structure(monkeypatch):
     for heat in range(9):
         _check_pages(snapshot, Visibility.ALL, {})
         snapshot = changed(snapshot, STORY.id, heat=heat)
-        structures.add(snapshot.edits.structure)
+        structures.add(snapshot.edits.structure_version)
     assert 1 < len(structures) < 9
     _check_pages(snapshot, Visibility.ALL, {})
 
@@ -259,15 +259,15 @@ def test_places_are_those_of_pages(history, seen, query):
 
 def test_only_the_newest_edits_are_told_apart():
     """Who has read nothing for long, or misses too many articles, is told nothing."""
-    edits = Edits()
+    edits = InPlaceEdits()
     for number in range(MAX_EDITS + 1):
-        edits = edits.and_then(f"v{number}", [f"a{number}"])
+        edits = edits.extended(f"v{number}", [f"a{number}"])
     assert edits.since("v0") is None
     assert edits.since("v1") == frozenset(f"a{number}" for number in range(1, MAX_EDITS + 1))
-    edits = edits.and_then("large", [f"b{number}" for number in range(MAX_EDITED - 1)])
+    edits = edits.extended("large", [f"b{number}" for number in range(MAX_EDITED - 1)])
     assert edits.since(f"v{MAX_EDITS - 1}") is None
     assert edits.since(f"v{MAX_EDITS}") is not None
-    assert edits.and_then("larger", map(str, range(MAX_EDITED + 1))).since("larger") is None
+    assert edits.extended("larger", map(str, range(MAX_EDITED + 1))).since("larger") is None
 
 
 def test_no_articles_of_older_states_are_kept_with_remembered_pages():
@@ -278,7 +278,9 @@ def test_no_articles_of_older_states_are_kept_with_remembered_pages():
         snapshot = changed(snapshot, STORY.id, heat=heat)
     planner = snapshot._published.planner
     assert len(planner._pages) == len(QUERIES)
-    assert not any(isinstance(each, Layered | Article) for each in _reachable([planner._pages]))
+    assert not any(
+        isinstance(each, PersistentMap | Article) for each in _reachable([planner._pages])
+    )
 
 
 def _reachable(roots: Sequence[object]) -> list[object]:
