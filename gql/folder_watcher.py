@@ -99,7 +99,7 @@ class FolderWatcher:
         with ExitStack() as held:
             while True:
                 try:
-                    held.enter_context(locked(self._turn_file, wait_s=0))
+                    held.enter_context(locked(self._turn_file, timeout_s=0))
                 except BlockingIOError:
                     pass
                 except OSError as error:

@@ -45,7 +45,7 @@ def open_store(
             )
     if settings.store is None:
         make_own_folder(path.parent)
-    return TinyDBRepository.open(path, wait_s=settings.lock_timeout_s)
+    return TinyDBRepository.open(path, lock_timeout_s=settings.lock_timeout_s)
 
 
 def require_store(settings: Settings) -> Path:
@@ -102,7 +102,7 @@ def document_writer(settings: Settings, repository: Repository) -> DocumentWrite
         settings.folder,
         load_options(settings),
         max_documents=settings.max_import_documents,
-        wait_s=settings.lock_timeout_s,
+        lock_timeout_s=settings.lock_timeout_s,
     )
 
 

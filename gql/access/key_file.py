@@ -25,7 +25,7 @@ import msgspec
 from gql.identity.viewer import Scope
 from gql.settings import SettingsError
 from store.errors import remedy_of
-from store.filesystem.atomic_file import Signature, replace_file, signature
+from store.filesystem.atomic_file import FileSignature, file_signature, replace_file
 from store.filesystem.file_lock import locked
 
 CHECK_INTERVAL_S = 1.0
@@ -206,7 +206,7 @@ class KeyRing:
     def __init__(self, file: KeyFile) -> None:
         self.entries: Mapping[str, ApiKey] = {}
         self._file = file
-        self._state: Signature | None = None
+        self._state: FileSignature | None = None
         self._look_at = 0.0
 
     def find(self, text: str) -> ApiKey | None:
@@ -230,7 +230,7 @@ class KeyRing:
         if now < self._look_at:
             return
         try:
-            state = signature(self._file.path)
+            state = file_signature(self._file.path)
         except OSError as error:
             raise KeyFileError(f"Cannot read the keys: {error.strerror}.") from None
         if state != self._state:

@@ -24,7 +24,7 @@ from gql.store_factory import folder_loader, open_store
 from gql.telemetry.metrics import MULTIPROCESS_FOLDER
 from store import Repository, Visibility
 from store.errors import remedy_of
-from store.filesystem.file_lock import without_locks
+from store.filesystem.file_lock import lockless_file_system
 
 from .documents import AcceptLoss, load_folder, print_report
 from .options import as_environment, with_settings
@@ -88,7 +88,7 @@ def serve_with_workers(
     what that writes to the store.
     """
     asyncio.run(_prepare(settings, bound, accept_loss=accept_loss))
-    file_system = without_locks(settings.store_path.parent)
+    file_system = lockless_file_system(settings.store_path.parent)
     if file_system is not None:
         raise SettingsError(
             f"workers (NEWSGRAPH_WORKERS, --workers) is {settings.workers}, but locks do not work "

@@ -18,7 +18,7 @@ import msgspec
 
 from gql.logs import get_logger
 from store.errors import StoreBusyError, StoreUnavailableError, remedy_of
-from store.filesystem.file_lock import WAIT_S, is_at, lock_now, opened, try_lock
+from store.filesystem.file_lock import LOCK_TIMEOUT_S, flock, is_file_at, open_lock_file, try_lock
 
 RETENTION_S = 24 * 3600
 """How long a result is stored, in seconds."""
@@ -26,7 +26,7 @@ MAX_RESULTS = 10_000
 """How many results are stored; beyond that the oldest are removed."""
 _PRUNE_INTERVAL = 100  # keys
 _POLL_S = 0.01
-_LOCK_TIMEOUT_S = 3 * WAIT_S  # the first request may itself wait for the locks of folder and store
+_LOCK_TIMEOUT_S = 3 * LOCK_TIMEOUT_S  # the first request may wait for folder and store
 _WARNING_INTERVAL_S = 60
 _CHECKSUM_BYTES = 4
 
@@ -207,16 +207,16 @@ async def _open_locked(path: Path) -> int:
     """
     deadline = time.monotonic() + _LOCK_TIMEOUT_S
     while True:
-        handle = opened(path)
+        handle = open_lock_file(path)
         try:
-            while not lock_now(handle):
+            while not flock(handle):
                 if time.monotonic() >= deadline:
                     raise StoreBusyError
                 await asyncio.sleep(_POLL_S)
         except BaseException:
             os.close(handle)
             raise
-        if is_at(handle, path):
+        if is_file_at(handle, path):
             return handle
         os.close(handle)
 
@@ -231,7 +231,7 @@ def _mtime(file: os.DirEntry[str]) -> float:
 
 def _remove_unlocked(path: Path) -> None:
     """Remove a file, unless it is locked."""
-    handle = try_lock(path, makes=False)
+    handle = try_lock(path, create=False)
     if handle is not None:
         try:
             path.unlink(missing_ok=True)

@@ -1,1 +1,1 @@
-"""Files: atomic replacement, advisory locks, and changes that overwrite no edit."""
+"""Files on a local disk: atomic replacement, locks, changes guarded against edits by hand."""

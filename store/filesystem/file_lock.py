@@ -1,8 +1,8 @@
-"""Advisory locks on files, between processes and between threads.
+"""Advisory locks on files, between processes and between threads (`flock`).
 
-A lock belongs to an open file and ends with it, at the latest with the process. Its file may be
-removed meanwhile, and another made: so a lock counts only if its file is the one at the path.
-Nobody waits without bound: a process that is stopped (SIGSTOP) keeps its locks.
+A lock belongs to an open file and ends when that is closed, at the latest with the process. The
+lock file may be removed and created anew meanwhile, so a lock counts only while its file is the one
+at the path. Every wait has a timeout: a stopped process (SIGSTOP) keeps its locks.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-WAIT_S = 10.0
-"""How long to wait for a lock that another process has."""
+LOCK_TIMEOUT_S = 10.0
+"""How long to wait for a lock that another process holds."""
 
-LOOK_AGAIN_S = 0.001
-"""How often to look whether a lock is free."""
+POLL_S = 0.001
+"""How long to sleep between two attempts to take a lock."""
 
-NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
-"""What a file system answers that has no locks."""
+NO_LOCK_ERRNOS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
+"""The errors of file systems without locks."""
 
-HOLDER_AT = 8
-"""Where a lock file names the process that has its lock; what stands before is for other uses."""
+HOLDER_OFFSET = 8
+"""Where a lock file names the process that holds the lock; other uses have the bytes before."""
 
 HOLDER_BYTES = 24
-"""How long that is, as text with a line break."""
+"""How many bytes that takes: a process id as text with a line break."""
 
-_NETWORK = frozenset(
+_NETWORK_FILE_SYSTEMS = frozenset(
     "9p afs cifs davfs fuse.davfs2 fuse.gcsfuse fuse.glusterfs fuse.rclone fuse.s3fs fuse.sshfs "
     "ncpfs nfs nfs4 prl_fs smb2 smb3 smbfs vboxsf".split()
 )
 
 
-def try_lock(path: Path, *, makes: bool = True, waits: bool = False) -> int | None:
-    """The open file with its lock; None where another has that. Raises: OSError.
+def try_lock(path: Path, *, create: bool = True, block: bool = False) -> int | None:
+    """Lock a lock file, and return its open handle; None: another process or thread holds the lock.
 
-    `makes`: a file that is not there is made; else it is None as well. `waits`: for as long as it
-    takes; None where the file was removed meanwhile.
+    `create`: make the file if it is missing; else the result is None. `block`: wait without a
+    timeout; None if the file was removed meanwhile. Raises: OSError.
     """
     try:
-        handle = opened(path, makes=makes)
+        handle = open_lock_file(path, create=create)
     except FileNotFoundError:
-        if makes:
+        if create:
             raise
         return None
     try:
-        if lock_now(handle, waits=waits) and is_at(handle, path):
+        if flock(handle, block=block) and is_file_at(handle, path):
             return handle
     except BaseException:
         os.close(handle)
@@ -61,106 +61,106 @@ def try_lock(path: Path, *, makes: bool = True, waits: bool = False) -> int | No
     return None
 
 
-def opened(path: Path, *, makes: bool = True) -> int:
-    """The open file to be locked, which is made if it is not there. Raises: OSError."""
-    flags = os.O_RDWR | os.O_CREAT if makes else os.O_RDONLY
+def open_lock_file(path: Path, *, create: bool = True) -> int:
+    """Open a lock file, and create it if it is missing. Raises: OSError."""
+    flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
     return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
 
 
-def lock_now(handle: int, *, waits: bool = False) -> bool:
-    """Lock an open file; False where another has it locked. `is_at` tells whether that counts."""
+def flock(handle: int, *, block: bool = False) -> bool:
+    """Lock an open file; False: another holds the lock. It counts only while `is_file_at`."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX if block else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
-def is_at(handle: int, path: Path) -> bool:
-    """Whether the file at a path is this open one. Two system calls."""
+def is_file_at(handle: int, path: Path) -> bool:
+    """Whether the file at a path is this open file. Two system calls."""
     try:
         return os.path.samestat(os.fstat(handle), os.stat(path))  # noqa: PTH116 - both by system call
     except FileNotFoundError:
         return False
 
 
-def waited(attempt: Callable[[], T | None], wait_s: float, path: Path) -> T:
-    """What an attempt gives, made again until it gives something. Blocks.
+def poll_until(attempt: Callable[[], T | None], timeout_s: float, path: Path) -> T:
+    """Repeat an attempt until its result is not None, and return that. Blocks.
 
-    Raises: BlockingIOError: it has given nothing all the time; the message names who holds `path`.
+    Raises: BlockingIOError: timeout; the message names the process that holds the lock of `path`.
     """
-    deadline = time.monotonic() + wait_s
-    while (found := attempt()) is None:
+    deadline = time.monotonic() + timeout_s
+    while (result := attempt()) is None:
         if time.monotonic() >= deadline:
-            raise busy(path, wait_s)
-        time.sleep(LOOK_AGAIN_S)
-    return found
+            raise timeout_error(path, timeout_s)
+        time.sleep(POLL_S)
+    return result
 
 
-def busy(path: Path, wait_s: float) -> BlockingIOError:
-    """The error for a lock that did not come free in time."""
-    pid = holder(path)
+def timeout_error(path: Path, timeout_s: float) -> BlockingIOError:
+    """The error for a lock that was not free in time."""
+    pid = read_holder(path)
     who = "another process" if pid is None else f"process {pid}"
-    message = f"{who} has had the lock {lock_file(path)} for {wait_s:g} s"
+    message = f"{who} has had the lock {lock_file(path)} for {timeout_s:g} s"
     return BlockingIOError(errno.EWOULDBLOCK, message)
 
 
 @contextlib.contextmanager
-def locked(path: Path, wait_s: float = WAIT_S) -> Iterator[int]:
-    """Be the only writer of a file, among processes and threads. Gives the open lock file.
+def locked(path: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[int]:
+    """Hold the lock of a file, among processes and threads. Yields the handle of the lock file.
 
-    Raises: BlockingIOError: another has been that for so long. OSError.
+    Raises: BlockingIOError: timeout. OSError.
     """
     name = lock_file(path)
-    handle = waited(lambda: try_lock(name), wait_s, path)
+    handle = poll_until(lambda: try_lock(name), timeout_s, path)
     try:
-        name_holder(handle)
+        write_holder(handle)
         yield handle
     finally:
         os.close(handle)
 
 
 def lock_file(path: Path) -> Path:
-    """The file whose lock the writers of a file take."""
+    """The lock file for the writers of a file."""
     return path.with_name(f"{path.name}.lock")
 
 
-def name_holder(handle: int) -> None:
-    """Write into a lock file who has its lock: this process."""
+def write_holder(handle: int) -> None:
+    """Write the id of this process into a lock file that it has locked."""
     with contextlib.suppress(OSError):  # it only helps people, and the disk may be full
-        os.pwrite(handle, b"%*d\n" % (HOLDER_BYTES - 1, os.getpid()), HOLDER_AT)
+        os.pwrite(handle, b"%*d\n" % (HOLDER_BYTES - 1, os.getpid()), HOLDER_OFFSET)
 
 
-def holder(path: Path) -> int | None:
-    """The process that was the last to lock a file's lock file, where that is known."""
+def read_holder(path: Path) -> int | None:
+    """The id of the process that last locked a file; None: unknown."""
     try:
         with lock_file(path).open("rb") as file:
-            return int(file.read()[HOLDER_AT : HOLDER_AT + HOLDER_BYTES])
+            return int(file.read()[HOLDER_OFFSET : HOLDER_OFFSET + HOLDER_BYTES])
     except (OSError, ValueError):
         return None
 
 
-def without_locks(folder: Path) -> str | None:
-    """The type of a folder's file system where locks do not work, or not among all who use it.
+def lockless_file_system(folder: Path) -> str | None:
+    """The type of a folder's file system, if locks do not work there or not between machines.
 
-    None where they work, as far as one can tell.
+    None: they work, as far as the operating system tells.
     """
     kind = ""
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            kind = _file_system(os.fstat(handle).st_dev)
+            kind = _file_system_type(os.fstat(handle).st_dev)
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         finally:
             os.close(handle)
     except OSError as error:
-        if error.errno in NO_LOCKS:
+        if error.errno in NO_LOCK_ERRNOS:
             return kind or "unknown"
-    return kind if kind in _NETWORK else None
+    return kind if kind in _NETWORK_FILE_SYSTEMS else None
 
 
-def _file_system(device: int) -> str:
-    """The type of the file system on a device; empty where the system does not tell.
+def _file_system_type(device: int) -> str:
+    """The type of the file system on a device; empty: unknown.
 
     https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
     """

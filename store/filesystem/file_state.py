@@ -1,4 +1,4 @@
-"""The state of a document's file: by it a change is noticed without reading the file."""
+"""The state of a document's file, by which a change is detected without reading it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import msgspec
 
 
 class FileState(msgspec.Struct, frozen=True, gc=False):
-    """What `stat` tells of a file. All zero: not known.
+    """The metadata of a file that identify one version of it. All zero: unknown.
 
-    Size and modification time can be those of another text, where they were copied (`cp -p`) or
-    put back. Nobody can set the time of the last change of status (ctime), which a rename sets,
-    too; a file that was made anew has another inode.
+    Size and modification time may be equal for two different texts, after `cp -p` or a restore.
+    Hence two more: no program can set the ctime, which a rename changes, too; and a file that was
+    created anew has another inode.
     """
 
     size_bytes: int = 0
@@ -22,5 +22,5 @@ class FileState(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def of(cls, status: os.stat_result) -> FileState:
-        """The state that a system call has found."""
+        """The state in the result of a `stat` call."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

@@ -1,11 +1,12 @@
-"""A change of one file that somebody may be editing: it is made only to what it was made from.
+"""Optimistic concurrency for one file: a compare-and-swap, guarded against edits by hand.
 
-The new text is written aside and then exchanged with the file in one step. What came out is looked
-at: if it is not the text that the change was made from, it goes back to its place. What came out
-stays aside until the change is ended or undone, so that both are a rename.
+The new text is written to a temporary file, which is then exchanged with the file in one step. The
+text that came out is compared with the expected one; if they differ, both files are exchanged back.
+The former text stays in the temporary file until the change is closed or rolled back, so that a
+rollback is a rename.
 
-A text is known by its digest. The name of the file aside ends with two, that of the text to write
-and that of the text to replace, so that whoever finds it after a crash knows how far things went.
+Texts are compared by digest. The temporary file's name ends with the digests of the new text and
+of the former one, so that a recovery after a crash can tell how far the change got.
 """
 
 from __future__ import annotations
@@ -25,23 +26,23 @@ from store.errors import EditedError
 
 from .atomic_file import flush_folder, make_folder
 from .file_state import FileState
-from .renames import exchange, is_open_for_writing, rename_new
+from .renames import exchange, is_open_for_writing, rename_noreplace
 
 _PUBLIC = 0o644  # documents are for others to read
-_DIGEST_BYTES = 8  # to tell texts apart by accident, not by malice
+_DIGEST_BYTES = 8  # against accidents, not against malice
 _NO_FILE = ""
 _NO_TEXT = "-"
 
 
 def digest(text: bytes | None) -> str:
-    """What a text is known by; None is that there is no file."""
+    """The digest of a text; None: there is no file."""
     return _NO_FILE if text is None else _hash(text).hexdigest()
 
 
-def digest_of(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """The digest of a file's text. Raises: OSError: it cannot be read."""
     try:
-        # Should a pipe have taken the file's place, opening it must not wait for a writer.
+        # Non-blocking: a pipe at this path would wait for a writer.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             return hashlib.file_digest(file, _hash).hexdigest()
@@ -53,32 +54,35 @@ def digest_of(path: Path) -> str:
         raise
 
 
-class FileChange:
-    """A file of a folder that gets another text, is made, or is removed.
+class GuardedChange:
+    """A file of a folder that is rewritten, created or removed, if it is as expected.
 
     Attributes:
-        path: the file's, relative to the folder `root`.
-        new: the digest of its text afterwards.
-        base: the digest of its text up to then.
-        aside: the file aside: before the change the new text, afterwards the former one.
-        state: the file's state afterwards.
-        is_left: it was to be undone, and somebody was about to write over the new text: that stays.
+        path: The file's path relative to the folder `root`.
+        new: The digest of the text to write.
+        base: The digest of the expected text, which the change was made from.
+        temporary: The path of the temporary file. Before `apply` it holds the new text, afterwards
+            the former one.
+        state: The file's state after `apply`.
+        rollback_skipped: A rollback has left the new text in place, since a program has the file
+            open for writing.
     """
 
     def __init__(self, root: Path, path: str, new: str, base: str, folder: str) -> None:
+        """`folder`: the folder below `root` for the temporary file."""
         self.path = path
         self.new = new
         self.base = base
         self.state = FileState()
-        self.is_left = False
+        self.rollback_skipped = False
         self._root = root
         self._target = root / path
-        self._is_made = False
-        self.move_aside_to(folder)
+        self._is_applied = False
+        self.set_temporary_folder(folder)
 
     @classmethod
-    def of_aside(cls, root: Path, folder: str, file: Path) -> FileChange | None:
-        """The change that a file below the folder `folder` was written for, None for no such."""
+    def from_temporary(cls, root: Path, folder: str, file: Path) -> GuardedChange | None:
+        """The change that a temporary file below `folder` belongs to; None: it belongs to none."""
         path, *digests = file.relative_to(root / folder).as_posix().rsplit(".", 2)
         if len(digests) != 2:
             return None
@@ -87,142 +91,141 @@ class FileChange:
 
     @property
     def folder(self) -> Path:
-        """The folder that the file is in."""
+        """The folder of the file."""
         return self._target.parent
 
-    def move_aside_to(self, folder: str) -> None:
-        """Know that the file aside is in a folder of this name now."""
-        self.aside = self._root / folder / f"{self.path}.{self.new}.{self.base}"
+    def set_temporary_folder(self, folder: str) -> None:
+        """Note that the folder of the temporary file was renamed to this."""
+        self.temporary = self._root / folder / f"{self.path}.{self.new}.{self.base}"
 
-    def write_aside(self, text: bytes, like: Path) -> None:
-        """Write the new text, unflushed, with the mode of the file `like`, if there is one.
+    def write_temporary(self, text: bytes, like: Path) -> None:
+        """Write the new text to the temporary file, unflushed, with the permissions of `like`.
 
-        Raises: EditedError: there is none any more. OSError.
+        Raises: EditedError: `like` was removed. OSError.
         """
         mode, former_ns = _PUBLIC, 0
         if self.base != _NO_FILE:
-            with self._edited(FileNotFoundError):
+            with self._raising_edited(FileNotFoundError):
                 former = like.stat()
             mode, former_ns = stat.S_IMODE(former.st_mode), former.st_mtime_ns
-        make_folder(self.aside.parent, self._root, flush=False)
-        with self.aside.open("wb") as file:
+        make_folder(self.temporary.parent, self._root, flush=False)
+        with self.temporary.open("wb") as file:
             file.write(text)
             file.flush()
             os.fchmod(file.fileno(), mode)
-            # Clocks tick slowly beside disks; two states of a file must never have the same time.
+            # The clock may tick more slowly than the disk writes; states must differ all the same.
             now_ns = max(time.time_ns(), former_ns + 1)
             os.utime(file.fileno(), ns=(now_ns, now_ns))
             self.state = FileState.of(os.fstat(file.fileno()))
 
-    def flush_aside(self) -> None:
-        """Have the new text on the disk. Raises: OSError."""
-        with self.aside.open("rb") as file:
+    def flush_temporary(self) -> None:
+        """Flush the temporary file to the disk. Raises: OSError."""
+        with self.temporary.open("rb") as file:
             os.fsync(file.fileno())
 
-    def make(self) -> None:
-        """Change the file; its folder is not flushed.
+    def apply(self) -> None:
+        """Exchange the texts. The file's folder is not flushed.
 
-        Raises: EditedError: it is not what it was; what it is now is there. OSError.
+        Raises: EditedError: the file is not as expected, and stays as it is. OSError.
         """
         if self.base == _NO_FILE:
             make_folder(self.folder, self._root)
-            with self._edited(FileExistsError):
-                rename_new(self.aside, self._target)
+            with self._raising_edited(FileExistsError):
+                rename_noreplace(self.temporary, self._target)
         else:
-            if digest_of(self._target) != self.base:
+            if file_digest(self._target) != self.base:
                 raise EditedError(self.path)
-            with self._edited(FileNotFoundError):
+            with self._raising_edited(FileNotFoundError):
                 if self.new == _NO_FILE:
-                    make_folder(self.aside.parent, self._root, flush=False)
-                    self._target.rename(self.aside)
+                    make_folder(self.temporary.parent, self._root, flush=False)
+                    self._target.rename(self.temporary)
                 else:
-                    exchange(self.aside, self._target)
-        self._is_made = True
-        if self.base != _NO_FILE and (not self._is_base_aside() or self._is_being_written()):
-            self.undo()
+                    exchange(self.temporary, self._target)
+        self._is_applied = True
+        if self.base != _NO_FILE and (not self._has_base() or self._is_being_written()):
+            self.rollback()
             raise EditedError(self.path)
-        self.state = self._state_now()
+        self.state = self._read_state()
 
-    def undo(self) -> None:
-        """Have the file as it was, unless somebody has changed it since: that stays.
+    def rollback(self) -> None:
+        """Restore the former text, unless the file was edited after `apply`.
 
-        So does the new text where a program has it open to write over it. Raises: OSError.
+        The new text also stays if a program has the file open for writing. Raises: OSError.
         """
-        if not self._is_made:
+        if not self._is_applied:
             return
-        self._is_made = False
+        self._is_applied = False
         if self.new == _NO_FILE:
             with contextlib.suppress(FileExistsError):
-                rename_new(self.aside, self._target)
+                rename_noreplace(self.temporary, self._target)
         elif self.base == _NO_FILE:
             with contextlib.suppress(FileNotFoundError):
-                self._target.rename(self.aside)
-                is_same = digest_of(self.aside) == self.new
+                self._target.rename(self.temporary)
+                is_same = file_digest(self.temporary) == self.new
                 if not is_same or self._is_being_written():
                     with contextlib.suppress(FileExistsError):
-                        rename_new(self.aside, self._target)
-                        self.is_left = is_same
+                        rename_noreplace(self.temporary, self._target)
+                        self.rollback_skipped = is_same
         else:
             with contextlib.suppress(FileNotFoundError):
                 self._exchange_back(self.new, unless_open=True)
         flush_folder(self.folder)
 
-    def end(self) -> None:
-        """Let go of what was there, unless a program has gone on writing to it: that is put back.
+    def close(self) -> None:
+        """Delete the former text, or restore it if a program has gone on writing to it.
 
         Raises: OSError.
         """
         if self.base == _NO_FILE:
             return
-        if self._is_base_aside():
-            self.aside.unlink()
+        if self._has_base():
+            self.temporary.unlink()
         else:
-            self.undo()
+            self.rollback()
 
-    def recover(self, *, decided: bool) -> None:
-        """Put right what a crash has left: to make the change was `decided`, or not.
+    def recover(self, *, committed: bool) -> None:
+        """Finish the change after a crash if its transaction was committed, else roll it back.
 
-        Where somebody has changed the file since, that stays. Raises: OSError.
+        A file that was edited meanwhile stays as it is. Raises: OSError.
         """
-        aside, now = digest_of(self.aside), digest_of(self._target)
-        if aside == self.new:
-            if decided and now == self.base:
+        text, now = file_digest(self.temporary), file_digest(self._target)
+        if text == self.new:
+            if committed and now == self.base:
                 with contextlib.suppress(EditedError):
-                    self.make()
-        elif aside != self.base and now in (self.new, self.base):  # an edit that nobody looked at
+                    self.apply()
+        elif text != self.base and now in (self.new, self.base):  # an edit that came out in `apply`
             with contextlib.suppress(FileNotFoundError, FileExistsError):
                 if now == _NO_FILE:
-                    rename_new(self.aside, self._target)
+                    rename_noreplace(self.temporary, self._target)
                 else:
                     self._exchange_back(now)
                 flush_folder(self.folder)
 
-    def _is_base_aside(self) -> bool:
-        """Whether what came out is what the change was made from. A link leads nowhere there."""
-        return self.aside.is_symlink() or digest_of(self.aside) == self.base
+    def _has_base(self) -> bool:
+        """Whether the temporary file holds the expected text. A link is broken there."""
+        return self.temporary.is_symlink() or file_digest(self.temporary) == self.base
 
     def _is_being_written(self) -> bool:
-        return not self.aside.is_symlink() and is_open_for_writing(self.aside)
+        return not self.temporary.is_symlink() and is_open_for_writing(self.temporary)
 
     def _exchange_back(self, last: str, *, unless_open: bool = False) -> None:
-        """Have the file aside in its place again.
+        """Exchange the files again, until the text that comes out is the `last` that went in.
 
-        What comes out has to be the `last` that was put there. If not, somebody has replaced that
-        meanwhile and means their text, not the one that they did not see: back with it in turn.
-        `unless_open`: also if a program has it open, to write what would be lost with it.
-        Raises: FileNotFoundError: somebody has removed the file, and what is aside with it.
+        Another text is an edit, made without knowledge of the one that goes in: the edit wins.
+        `unless_open`: also put back a text that a program has open for writing.
+        Raises: FileNotFoundError: the file was removed, and with it the text that went in.
         """
         while True:
-            this = digest_of(self.aside)
-            exchange(self.aside, self._target)
+            text = file_digest(self.temporary)
+            exchange(self.temporary, self._target)
             is_open = unless_open and self._is_being_written()
-            if not is_open and digest_of(self.aside) == last:
+            if not is_open and file_digest(self.temporary) == last:
                 return
-            self.is_left = is_open
-            last, unless_open = this, False
+            self.rollback_skipped = is_open
+            last, unless_open = text, False
 
-    def _state_now(self) -> FileState:
-        """The file's state, in which a rename changes one time. Another file's is not taken."""
+    def _read_state(self) -> FileState:
+        """The file's state, whose ctime the rename has changed. Another file's is ignored."""
         if self.new == _NO_FILE:
             return FileState()
         with contextlib.suppress(FileNotFoundError):
@@ -232,8 +235,8 @@ class FileChange:
         return self.state
 
     @contextlib.contextmanager
-    def _edited(self, error: type[OSError]) -> Iterator[None]:
-        """Tell by this error of the system that somebody has changed the file."""
+    def _raising_edited(self, error: type[OSError]) -> Iterator[None]:
+        """Raise EditedError for this error of the system."""
         try:
             yield
         except error:

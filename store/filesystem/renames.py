@@ -1,4 +1,4 @@
-"""Renames that lose nobody's file, where the system has them: Linux' `renameat2` and leases.
+"""Atomic exchange and rename without overwriting, by Linux' `renameat2` and leases where possible.
 
 https://man7.org/linux/man-pages/man2/rename.2.html
 """
@@ -18,33 +18,33 @@ from pathlib import Path
 _NOREPLACE = 1
 _EXCHANGE = 2
 _AT_FDCWD = -100
-_NOT_HERE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
-"""How kernels and file systems say that they do not know such a rename."""
+_UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
+"""The errors of kernels and file systems that do not support a flag of `renameat2`."""
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Give each of two files the other's name, in one step.
+    """Exchange the names of two files atomically.
 
-    Where the system cannot it takes two, and who renames another file to `other` between them loses
-    it. Raises: FileNotFoundError: there is no `other`. OSError.
+    Where the system cannot, it takes two renames; a file that another program renames to `other`
+    between them is lost. Raises: FileNotFoundError: `other` is missing. OSError.
     """
-    if _renamed(one, other, _EXCHANGE):
+    if _try_renameat2(one, other, _EXCHANGE):
         return
     spare = one.with_name(one.name + "~")
-    _link(other, spare)
+    _link_or_copy(other, spare)
     one.replace(other)
     spare.replace(one)
 
 
-def rename_new(source: Path, target: Path) -> None:
-    """Give a file a name that nobody has. Raises: FileExistsError: somebody has it. OSError."""
-    if _renamed(source, target, _NOREPLACE):
+def rename_noreplace(source: Path, target: Path) -> None:
+    """Rename a file, never over another. Raises: FileExistsError: `target` exists. OSError."""
+    if _try_renameat2(source, target, _NOREPLACE):
         return
     try:
         target.hardlink_to(source)
     except FileExistsError:
         raise
-    except OSError as error:  # a file system without links, too
+    except OSError as error:  # also on a file system without hard links
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from error
         source.rename(target)
@@ -53,15 +53,15 @@ def rename_new(source: Path, target: Path) -> None:
 
 
 def is_open_for_writing(path: Path) -> bool:
-    """Whether a program has the file open to write to it, as far as the system tells.
+    """Whether a program has the file open for writing, as far as the system tells.
 
-    A lease to read is given only where nobody has; it ends with the handle. Where there are no
-    leases, or the file is another user's, nobody can tell.
+    Linux grants a read lease only if none has; the lease ends when the handle is closed. False
+    where the system has no leases, and for another user's file.
     """
     if sys.platform != "linux":
         return False
     with path.open("rb") as file:
-        # Who comes to write meanwhile waits; of that we get a signal, whose usual one would end us.
+        # A program that opens the file now waits, and we get a signal: SIGIO would end the process.
         fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
         try:
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
@@ -72,8 +72,8 @@ def is_open_for_writing(path: Path) -> bool:
     return False
 
 
-def _link(file: Path, spare: Path) -> None:
-    """Give a file a second name; where there are no links, a copy gets it."""
+def _link_or_copy(file: Path, spare: Path) -> None:
+    """Make a hard link to a file, or a copy on a file system without hard links."""
     while True:
         spare.unlink(missing_ok=True)
         try:
@@ -87,8 +87,8 @@ def _link(file: Path, spare: Path) -> None:
             return
 
 
-def _system_call() -> Callable[[int, bytes, int, bytes, int], int] | None:
-    """`renameat2`, None where the system's library has none."""
+def _load_renameat2() -> Callable[[int, bytes, int, bytes, int], int] | None:
+    """The C library's `renameat2`; None: it has none."""
     if sys.platform != "linux":
         return None
     try:
@@ -105,18 +105,18 @@ def _system_call() -> Callable[[int, bytes, int, bytes, int], int] | None:
     return function
 
 
-_renameat2 = _system_call()
+_renameat2 = _load_renameat2()
 
 
-def _renamed(source: Path, target: Path, flag: int) -> bool:
-    """Rename with a flag; whether the system knows it. Raises: OSError."""
+def _try_renameat2(source: Path, target: Path, flag: int) -> bool:
+    """Rename with a flag; False: the system does not support it. Raises: OSError."""
     if _renameat2 is None:
         return False
-    sys.audit("os.rename", source, target, -1, -1)  # as Python's own does
+    sys.audit("os.rename", source, target, -1, -1)  # as `os.rename` does
     one, other = os.fsencode(source), os.fsencode(target)
     if _renameat2(_AT_FDCWD, one, _AT_FDCWD, other, flag) == 0:
         return True
-    failure = ctypes.get_errno()
-    if failure in _NOT_HERE:
+    error = ctypes.get_errno()
+    if error in _UNSUPPORTED:
         return False
-    raise OSError(failure, os.strerror(failure), str(source), None, str(target))
+    raise OSError(error, os.strerror(error), str(source), None, str(target))

@@ -26,10 +26,10 @@ import msgspec
 
 from store.errors import EditedError, OutcomeUnknownError, StoreBusyError
 from store.filesystem.atomic_file import flush_folder
-from store.filesystem.file_lock import WAIT_S
+from store.filesystem.file_lock import LOCK_TIMEOUT_S
 from store.filesystem.file_state import FileState
-from store.filesystem.guarded_change import FileChange, digest, digest_of
-from store.filesystem.renames import rename_new
+from store.filesystem.guarded_change import GuardedChange, digest, file_digest
+from store.filesystem.renames import rename_noreplace
 
 _ASIDE = ".newsgraph-writing"
 _DECIDED = ".newsgraph-written"
@@ -64,7 +64,7 @@ async def _lock(handle: int, folder: Path, wait_s: float) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waited_s = time.monotonic() - since
-            if waited_s >= min(wait_s, WAIT_S) and not is_told:
+            if waited_s >= min(wait_s, LOCK_TIMEOUT_S) and not is_told:
                 is_told = True
                 _log.warning(
                     "The folder %s is in use for %.0f s: another task or process reads all of it "
@@ -104,11 +104,11 @@ class FolderChange:
         self._renamed = dict(renamed or {})
         self._moved: dict[str, str] = {}
         self._written = [
-            FileChange(root, path, digest(text), digest(bases.get(path)), _ASIDE)
+            GuardedChange(root, path, digest(text), digest(bases.get(path)), _ASIDE)
             for path, text in texts.items()
         ]
         self._removed = [
-            FileChange(root, path, digest(None), digest(bases.get(path)), _ASIDE)
+            GuardedChange(root, path, digest(None), digest(bases.get(path)), _ASIDE)
             for path in removed
         ]
 
@@ -120,7 +120,9 @@ class FolderChange:
     @property
     def left(self) -> list[str]:
         """The files that could not be put back, since programs have them open to write."""
-        return [change.path for change in (*self._written, *self._removed) if change.is_left]
+        return [
+            change.path for change in (*self._written, *self._removed) if change.rollback_skipped
+        ]
 
     def make(self) -> None:
         """Change the files, and have that on the disk.
@@ -148,12 +150,12 @@ class FolderChange:
         """
         try:
             for change in (*self._removed, *self._written):
-                change.undo()
+                change.rollback()
             if (self._root / _DECIDED).is_dir():
                 (self._root / _DECIDED).rename(self._root / _ASIDE)
             for path, before in self._moved.items():
                 with contextlib.suppress(FileNotFoundError, FileExistsError):  # by hand, meanwhile
-                    rename_new(self._root / path, self._root / before)
+                    rename_noreplace(self._root / path, self._root / before)
             self._forget()
         except OSError as error:
             raise OutcomeUnknownError(
@@ -164,19 +166,19 @@ class FolderChange:
     def end(self) -> None:
         """Let go of the former files; the store knows of the change. Raises: OSError."""
         for change in (*self._written, *self._removed):
-            change.end()
+            change.close()
         self._forget()
 
     def _write_aside(self) -> None:
         for change in self._written:
             before = self._renamed.get(change.path, change.path)
-            change.write_aside(self._texts[change.path], like=self._root / before)
+            change.write_temporary(self._texts[change.path], like=self._root / before)
         for change in self._written:  # once all are written, so that the disk takes them together
-            change.flush_aside()
+            change.flush_temporary()
 
     def _rename(self, source: str, target: str) -> None:
         try:
-            rename_new(self._root / source, self._root / target)
+            rename_noreplace(self._root / source, self._root / target)
         except FileNotFoundError:
             raise EditedError(source) from None
         except FileExistsError:
@@ -188,7 +190,7 @@ class FolderChange:
             flush_folder(Path(folder))
         (self._root / _ASIDE).rename(self._root / _DECIDED)
         for change in (*self._written, *self._removed):
-            change.move_aside_to(_DECIDED)
+            change.set_temporary_folder(_DECIDED)
         flush_folder(self._root)
 
     def _forget(self) -> None:
@@ -197,9 +199,9 @@ class FolderChange:
             shutil.rmtree(self._root / folder, ignore_errors=True)
 
 
-def _make_all(changes: Sequence[FileChange]) -> None:
+def _make_all(changes: Sequence[GuardedChange]) -> None:
     for change in changes:
-        change.make()
+        change.apply()
     for folder in {change.folder for change in changes}:
         flush_folder(folder)
 
@@ -250,18 +252,18 @@ def finish_writes(root: Path) -> Unfinished:
     keys = {
         id: key
         for path, (id, key) in begun.keys.items()
-        if digest_of(root / path) == begun.files[path]
+        if file_digest(root / path) == begun.files[path]
     }
     return Unfinished([*begun.files, *(change.path for change in changes)], keys)
 
 
-def _recovered(root: Path, name: str) -> list[FileChange]:
+def _recovered(root: Path, name: str) -> list[GuardedChange]:
     """The changes whose files are in a folder aside, put right; the folder is gone afterwards."""
     aside = root / name
     files = [Path(folder, file) for folder, _, names in os.walk(aside) for file in names]
-    changes = [c for file in files if (c := FileChange.of_aside(root, name, file))]
+    changes = [c for file in files if (c := GuardedChange.from_temporary(root, name, file))]
     for change in changes:
-        change.recover(decided=name == _DECIDED)
+        change.recover(committed=name == _DECIDED)
     if aside.is_dir():
         shutil.rmtree(aside)
     return changes

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from store.errors import ConflictError, KeyReusedError, Refusal, RefusedError
-from store.filesystem.file_lock import WAIT_S
+from store.filesystem.file_lock import LOCK_TIMEOUT_S
 from store.folder.loader import DEFAULTS, FolderLoader, LoadOptions
 from store.folder.paths import link_on_the_way, path_problem
 from store.folder.scanner import Scanner
@@ -77,7 +77,7 @@ class DocumentWriter:
         options: LoadOptions = DEFAULTS,
         *,
         max_documents: int = 100,
-        wait_s: float = WAIT_S,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
     ) -> None:
         self._repository = repository
         self._folder = folder
@@ -87,7 +87,7 @@ class DocumentWriter:
         self._place: Place = StorePlace(repository)
         if folder is not None:
             loader = FolderLoader(repository, folder, options)
-            self._place = FolderPlace(repository, folder, loader, wait_s)
+            self._place = FolderPlace(repository, folder, loader, lock_timeout_s)
         self._groups = WriteGroups(self._place)
 
     async def snapshot(self) -> Snapshot:

@@ -25,7 +25,7 @@ from store.errors import (
     StoreUnavailableError,
     remedy_of,
 )
-from store.filesystem.file_lock import WAIT_S
+from store.filesystem.file_lock import LOCK_TIMEOUT_S
 from store.filesystem.file_state import FileState
 from store.filesystem.guarded_change import digest
 from store.folder.file_reader import FileReading
@@ -197,18 +197,22 @@ class FolderPlace:
     """A folder that is the source of the store's documents."""
 
     def __init__(
-        self, repository: Repository, folder: Path, loader: FolderLoader, wait_s: float = WAIT_S
+        self,
+        repository: Repository,
+        folder: Path,
+        loader: FolderLoader,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
     ) -> None:
         self._repository = repository
         self._folder = folder
         self._loader = loader
-        self._wait_s = wait_s
+        self._lock_timeout_s = lock_timeout_s
         self._index = ManifestIndex()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """See `Place`: one at a time, among all processes."""
-        async with folder_turn(self._folder, self._wait_s):
+        async with folder_turn(self._folder, self._lock_timeout_s):
             if not self._folder.is_dir():
                 raise StoreUnavailableError(
                     "The folder that the documents are kept in is not there now. Nothing has "

@@ -18,6 +18,7 @@ READERS_OF_THE_SYSTEM_CLOCK = {
     "gql.telemetry.middleware": "when a span began",
     "store.filesystem.atomic_file": "the time of a file",
     "store.filesystem.guarded_change": "the time of a file",
+    "store.engines.tinydb.recovery.overwrite": "when a store was overwritten",
     "store.engines.memory": "when an article changed",
     "store.engines.tinydb.repository": "when an article changed",
 }

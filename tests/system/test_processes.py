@@ -22,7 +22,7 @@ from gql.identity.viewer import Scope
 from store import Batch, StoreBusyError, StoreUnavailableError, TinyDBRepository
 from store.engines.tinydb.files import follower, locks
 from store.engines.tinydb.files.owner_file import OwnerFile
-from store.filesystem.file_lock import lock_file, locked, without_locks
+from store.filesystem.file_lock import lock_file, locked, lockless_file_system
 from tests.store.engines.tinydb.test_storage import held, put
 from tests.stress.two_servers import (
     Client,
@@ -197,7 +197,7 @@ def test_process_stopped_at_any_step_stops_nobody_else(path, how, monkeypatch):
     async def beside(repository: TinyDBRepository) -> bool:
         snapshot = await in_time(repository.snapshot())
         assert an_article("old").id in snapshot.articles
-        other = TinyDBRepository.open(path, wait_s=0.05)
+        other = TinyDBRepository.open(path, lock_timeout_s=0.05)
         assert an_article("old").id in (await in_time(other.snapshot())).articles
         done = await in_time(asyncio.gather(repository.apply(NEW), return_exceptions=True))
         assert isinstance(done[0], int | StoreBusyError)
@@ -209,7 +209,7 @@ def test_process_stopped_at_any_step_stops_nobody_else(path, how, monkeypatch):
     with helper("stop", str(path), *how) as process:
         for step in range(1, 200):
             put(path, an_article("old", heat=step))
-            repository = TinyDBRepository.open(path, wait_s=0.05)
+            repository = TinyDBRepository.open(path, lock_timeout_s=0.05)
             pid = int(answer(process, str(step)))
             stopped += pid > 0
             is_done = asyncio.run(beside(repository))
@@ -251,7 +251,7 @@ def test_server_beside_a_stopped_process_answers_and_ends(path, tmp_path):
 
 def test_mutation_does_not_wait_for_ever_for_a_folder(tmp_path, caplog):
     """Where a stopped process has the turn with the folder, a write is refused, and told of."""
-    desk = Desk(TinyDBRepository.open(tmp_path / "store.json"), tmp_path, wait_s=0.05)
+    desk = Desk(TinyDBRepository.open(tmp_path / "store.json"), tmp_path, lock_timeout_s=0.05)
     fields = {**REQUIRED, "title": "new"}
     with holding(tmp_path, "hold-folder"), pytest.raises(StoreBusyError):
         desk.run(in_time(desk.writer.put(fields)))
@@ -307,7 +307,7 @@ def test_lock_that_does_not_come_free_names_who_has_it(tmp_path):
     with (
         holding(path) as stopped,
         pytest.raises(BlockingIOError, match=f"process {stopped.pid} "),
-        locked(path, wait_s=0.05),
+        locked(path, timeout_s=0.05),
     ):
         pass
 
@@ -317,7 +317,7 @@ def test_lock_that_does_not_come_free_names_who_has_it(tmp_path):
 
 def test_file_system_of_this_machine_has_locks(tmp_path):
     """A local disk is not taken for a network's."""
-    assert without_locks(tmp_path) is None
+    assert lockless_file_system(tmp_path) is None
 
 
 def test_owner_of_a_store_without_locks_is_the_only_writer(tmp_path):
@@ -338,7 +338,7 @@ def test_owner_of_a_store_without_locks_is_the_only_writer(tmp_path):
 
 def test_store_without_locks_is_written_by_its_owner(path, monkeypatch, caplog):
     """It says so when it opens; one process reads and writes, and gives it up when it closes."""
-    monkeypatch.setattr(locks, "without_locks", lambda _: "nfs4")
+    monkeypatch.setattr(locks, "lockless_file_system", lambda _: "nfs4")
 
     async def write() -> None:
         repository = TinyDBRepository.open(path, log_bytes=1)

@@ -33,7 +33,7 @@ class LockWait:
             self._awaited = self._thread.submit(self._files.lock)
             self._awaited.add_done_callback(self._lock_came)
         awaited = self._awaited
-        deadline = loop.time() + self._files.wait_s
+        deadline = loop.time() + self._files.lock_timeout_s
         self._is_waiting = True
         try:
             while not awaited.done() and not is_closed() and loop.time() < deadline:

@@ -24,7 +24,7 @@ from store.concurrency.worker_thread import WorkerThread
 from store.engines.changes import HISTORY_LIMIT
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.errors import StoreCorruptError, StoreError, StoreUnavailableError
-from store.filesystem.file_lock import LOOK_AGAIN_S, WAIT_S
+from store.filesystem.file_lock import LOCK_TIMEOUT_S, POLL_S
 from store.model import Change
 from store.repository import Batch, SourceFile
 
@@ -88,7 +88,7 @@ class TinyDBRepository:
         *,
         history_limit: int = HISTORY_LIMIT,
         log_bytes: int = LOG_BYTES,
-        wait_s: float = WAIT_S,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
         cursor_key: bytes | None = None,
     ) -> TinyDBRepository:
         """The store in this file; where there is none, the first batch makes it.
@@ -97,10 +97,12 @@ class TinyDBRepository:
 
         Blocks while it reads, some 50 us a document. The newest `history_limit` changes are kept.
         The log may grow to `log_bytes`, or to the file's size where that is larger. A write waits
-        `wait_s` for other processes.
+        `lock_timeout_s` for other processes.
         Raises: StoreCorruptError: it is no store. StoreUnavailableError: it cannot be read.
         """
-        files = StoreFiles(Path(path).resolve(), history_limit, log_bytes, wait_s, cursor_key)
+        files = StoreFiles(
+            Path(path).resolve(), history_limit, log_bytes, lock_timeout_s, cursor_key
+        )
         return cls(files)
 
     async def snapshot(self) -> IndexedSnapshot:
@@ -237,7 +239,7 @@ class TinyDBRepository:
             if is_done:
                 self._checkpoints.start_if_due()
                 if self._files.checkpoints.is_awaiting_turn:
-                    await asyncio.sleep(2 * LOOK_AGAIN_S)
+                    await asyncio.sleep(2 * POLL_S)
                 continue
             try:
                 lock = await self._lock()

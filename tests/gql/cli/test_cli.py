@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from gql.cli import main
 from gql.settings import PREFIX, Settings, flag, variable
 from store import DocumentWriter, TinyDBRepository
-from store.filesystem.atomic_file import signature
+from store.filesystem.atomic_file import file_signature
 from tests.conftest import SEEDS
 from tests.support.graph_client import SCHEMA
 from tests.support.processes import ROOT, environment
@@ -197,9 +197,9 @@ def test_load_of_a_folder_without_articles_leaves_an_empty_store(newsgraph, file
     for name, text in files.items():
         Path("news", name).write_text(text)
     assert newsgraph("load", "news", "--store", "s.json").code == 0
-    made = signature(Path("s.json"))
+    made = file_signature(Path("s.json"))
     assert newsgraph("load", "news", "--store", "s.json").code == 0
-    assert signature(Path("s.json")) == made
+    assert file_signature(Path("s.json")) == made
     code, out, err = newsgraph("query", QUERY, "--store", "s.json")
     assert (code, out, err) == (0, '{"data":{"articles":{"totalCount":0}}}\n', "")
     Path("news", "b.md").write_text(document())

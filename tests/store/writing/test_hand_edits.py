@@ -24,7 +24,7 @@ from store import (
 )
 from store.filesystem import guarded_change as module
 from store.filesystem import renames
-from store.filesystem.guarded_change import FileChange, digest
+from store.filesystem.guarded_change import GuardedChange, digest
 from store.folder.transaction import Begun, FolderChange, finish_writes, note_begun
 from store.names import article_id
 from tests.stress.hand_edits import WAYS, run
@@ -129,9 +129,15 @@ def test_change_of_a_file_leaves_what_was_edited_meanwhile(can_exchange, texts, 
         editor = Editor(file, plan)
         if not can_exchange:
             patch.setattr(renames, "_renameat2", None)
-        for name in ("exchange", "rename_new", "digest_of", "is_open_for_writing", "flush_folder"):
+        for name in (
+            "exchange",
+            "rename_noreplace",
+            "file_digest",
+            "is_open_for_writing",
+            "flush_folder",
+        ):
             patch.setattr(module, name, editor.before(getattr(module, name)))
-        change = FileChange(root, "a.md", digest(new), digest(base), ASIDE if alone else DECIDED)
+        change = GuardedChange(root, "a.md", digest(new), digest(base), ASIDE if alone else DECIDED)
         left = _changed(change, new, file, ends=ends)
         editor.is_dead = True
         while editor.plan:
@@ -153,12 +159,12 @@ def _changed(change, new, file, *, ends):
     """Make a change, and end it or undo it; what the file has to say if nobody edits it."""
     try:
         if new is not None:
-            change.write_aside(new, like=file)
-        change.make()
+            change.write_temporary(new, like=file)
+        change.apply()
         if ends:
-            change.end()
+            change.close()
             return "new"
-        change.undo()
+        change.rollback()
     except Killed:
         return "killed"
     except ConflictError:

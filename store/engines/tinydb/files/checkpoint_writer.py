@@ -20,15 +20,15 @@ import msgspec
 from store.concurrency.cooperative import PAUSE_S, paced
 from store.errors import StoreUnavailableError
 from store.filesystem.atomic_file import (
-    discard_aside,
-    discarded_on_error,
-    signature,
-    unavailable,
-    write_aside,
+    discard_temporary,
+    discarding_on_error,
+    file_signature,
+    write_temporary,
 )
-from store.filesystem.file_lock import waited
+from store.filesystem.file_lock import poll_until
 
 from .locks import StoreLocks, WriteLock
+from .os_errors import translate_os_errors
 from .position import Known
 from .reader import StoreReader
 from .replacement import NextFile, OldLogError, replace_file_and_log
@@ -49,7 +49,12 @@ class CheckpointWriter:
     """
 
     def __init__(
-        self, path: Path, locks: StoreLocks, reader: StoreReader, log_bytes: int, wait_s: float
+        self,
+        path: Path,
+        locks: StoreLocks,
+        reader: StoreReader,
+        log_bytes: int,
+        lock_timeout_s: float,
     ) -> None:
         self.give_up_at = float("inf")
         self.is_awaiting_turn = False
@@ -58,7 +63,7 @@ class CheckpointWriter:
         self._locks = locks
         self._reader = reader
         self._log_bytes = log_bytes
-        self._wait_s = wait_s
+        self._lock_timeout_s = lock_timeout_s
 
     def is_due(self, known: Known) -> bool:
         """Whether the log has grown beyond its bounds."""
@@ -82,7 +87,7 @@ class CheckpointWriter:
         `known` comes from `StoreFiles.write`. False where another process is at it.
         Raises: StoreUnavailableError.
         """
-        with unavailable("write", self._path), contextlib.ExitStack() as held:
+        with translate_os_errors("write", self._path), contextlib.ExitStack() as held:
             is_mine = self._locks.try_lock_checkpoint(held)
             if is_mine:
                 self._take_in(known)
@@ -96,7 +101,7 @@ class CheckpointWriter:
         base = self._reader.base.of(state, known.state.name)
         file = self._write_aside(base.tables, 0, gives_up=gives_up)
         try:
-            with discarded_on_error(self._path):
+            with discarding_on_error(self._path):
                 self._replace(known, state, file)
         except OldLogError:  # it is done: the file says where it stands in the log that is there
             return self._reader.read(known, None)
@@ -111,10 +116,10 @@ class CheckpointWriter:
     def _take_in(self, known: Known) -> None:
         base = self._reader.base.of(known.state, known.state.name, PAUSE_S)
         file = self._write_aside(base.tables, PAUSE_S, gives_up=True)
-        with discarded_on_error(self._path), contextlib.closing(self._lock()) as lock:
-            log = signature(self._log_path)
+        with discarding_on_error(self._path), contextlib.closing(self._lock()) as lock:
+            log = file_signature(self._log_path)
             if known.log is None or log is None or log.inode != known.log.inode:
-                discard_aside(self._path)  # another process has done it meanwhile
+                discard_temporary(self._path)  # another process has done it meanwhile
                 return
             end = known.log.end_of_lines(known.end)
             known.log.cut(end)
@@ -127,7 +132,7 @@ class CheckpointWriter:
     def _lock(self) -> WriteLock:
         self.is_awaiting_turn = True
         try:
-            return waited(self._locks.try_lock, self._wait_s, self._path)
+            return poll_until(self._locks.try_lock, self._lock_timeout_s, self._path)
         finally:
             self.is_awaiting_turn = False
 
@@ -135,7 +140,7 @@ class CheckpointWriter:
         """Write the store's next file, to be put in place. Raises: OSError."""
         text = StoreText(tables)
         pieces = paced(text, pause_s)
-        found = write_aside(self._path, self._while_wanted(pieces) if gives_up else pieces)
+        found = write_temporary(self._path, self._while_wanted(pieces) if gives_up else pieces)
         return NextFile(self._path, found, text.checksum)
 
     def _while_wanted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:

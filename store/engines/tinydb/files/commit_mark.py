@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from store.filesystem.file_lock import HOLDER_AT, HOLDER_BYTES, is_at
+from store.filesystem.file_lock import HOLDER_BYTES, HOLDER_OFFSET, is_file_at
 
 from .write_ahead_log import DamagedLineError, Log
 
@@ -35,7 +35,7 @@ _END_BITS = 40
 _END = (1 << _END_BITS) - 1
 _INODE = (1 << 64 - _END_BITS) - 1
 
-_RECEIPT_AT = HOLDER_AT + HOLDER_BYTES
+_RECEIPT_AT = HOLDER_OFFSET + HOLDER_BYTES
 _RECEIPT = struct.Struct("<IQQQI")
 
 _log = logging.getLogger(__name__)
@@ -192,7 +192,7 @@ class Committed:
                 data += zlib.crc32(data).to_bytes(4, "little")
                 os.pwrite(handle, data, _RECEIPT_AT)
             _put(handle, mark)
-            if not is_at(handle, self._path):
+            if not is_file_at(handle, self._path):
                 _put(handle, _MOVED)
             elif mapped is not None and os.fstat(handle).st_ino != mapped.inode:
                 _put(mapped.handle, _MOVED)

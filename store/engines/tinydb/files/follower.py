@@ -11,11 +11,12 @@ from pathlib import Path
 
 import msgspec
 
-from store.filesystem.atomic_file import signature, unavailable
-from store.filesystem.file_lock import waited
+from store.filesystem.atomic_file import file_signature
+from store.filesystem.file_lock import poll_until
 
 from .commit_mark import end_in, is_about
 from .locks import StoreLocks
+from .os_errors import translate_os_errors
 from .position import Known
 from .reader import StoreReader
 from .replay import OtherFilesError
@@ -42,7 +43,7 @@ class StoreFollower:
 
         Files that vanished say nothing.
         """
-        with unavailable("read", self._path):
+        with translate_os_errors("read", self._path):
             is_all = known.is_all(*self._reader.signatures())
         return is_all and self._locks.committed.is_at_path()
 
@@ -54,8 +55,8 @@ class StoreFollower:
         if mark != known.mark:
             if known.log and is_about(mark, known.log.inode):
                 return mark
-            with unavailable("read", self._path):
-                log = signature(self._log_path)
+            with translate_os_errors("read", self._path):
+                log = file_signature(self._log_path)
             if log is not None and is_about(mark, log.inode):
                 return mark
         return None
@@ -65,7 +66,7 @@ class StoreFollower:
 
         Raises: StoreUnavailableError.
         """
-        with unavailable("read", self._path):
+        with translate_os_errors("read", self._path):
             is_news = self._locks.mark() != known.mark
             try:
                 return self._marked_anew(READ_WAIT_S if is_news else 0)
@@ -81,7 +82,7 @@ class StoreFollower:
 
     def follow(self, known: Known, mark: int) -> Known:
         """The state that is committed so. Raises: StoreCorruptError. StoreUnavailableError."""
-        with unavailable("read", self._path):
+        with translate_os_errors("read", self._path):
             if mark != known.mark and known.log and is_about(mark, known.log.inode):
                 with contextlib.suppress(OtherFilesError, DamagedLineError):
                     end = end_in(mark, known.log)
@@ -111,7 +112,7 @@ class StoreFollower:
         if old is None:
             raise OtherFilesError
         receipt = self._locks.receipt()
-        now = signature(self._log_path)
+        now = file_signature(self._log_path)
         if now is not None and now.inode == old.inode and now.size_bytes < known.end:
             raise OtherFilesError  # a backup was copied over it
         # Looked at first: a log that was replaced is finished, so its rest is read to the end.
@@ -120,21 +121,21 @@ class StoreFollower:
         if receipt is not None:
             receipt.check_whole(old, known.end, end, self._path)
         if now is None or now.inode == old.inode:
-            if signature(self._path) not in (None, known.checkpoint):
+            if file_signature(self._path) not in (None, known.checkpoint):
                 raise OtherFilesError
             return known
         log = Log.open(self._log_path)
-        if log is None or log.header.checkpoint != signature(self._path):
+        if log is None or log.header.checkpoint != file_signature(self._path):
             raise OtherFilesError
         known = msgspec.structs.replace(known, checkpoint=log.header.checkpoint)
         place = log.place_of(old, known.end)
         start = log.start if place is None else place
         return self._reader.replayed(known, log, start, _end(mark, log))
 
-    def _marked_anew(self, wait_s: float) -> int:
+    def _marked_anew(self, lock_timeout_s: float) -> int:
         """Have the whole log committed, once nobody writes. Raises: BlockingIOError."""
         try:
-            lock = waited(self._locks.try_lock, wait_s, self._path)
+            lock = poll_until(self._locks.try_lock, lock_timeout_s, self._path)
         except PermissionError:  # who may only read believes the files
             return self._locks.mark()
         with contextlib.closing(lock):

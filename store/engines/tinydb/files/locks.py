@@ -14,14 +14,14 @@ import threading
 import weakref
 from pathlib import Path
 
-from store.filesystem.atomic_file import remove_leftovers
+from store.filesystem.atomic_file import remove_stale_temporary
 from store.filesystem.file_lock import (
-    holder,
     lock_file,
     locked,
-    name_holder,
+    lockless_file_system,
+    read_holder,
     try_lock,
-    without_locks,
+    write_holder,
 )
 
 from .commit_mark import Committed, Receipt, mark_of, receipt_of
@@ -60,11 +60,11 @@ class StoreLocks:
 
     def open(self) -> None:
         """Find out whether locks work, and if so remove what crashes have left aside."""
-        file_system = without_locks(self._path.parent)
+        file_system = lockless_file_system(self._path.parent)
         if file_system is None:
-            remove_leftovers(self._path, self._checkpoint_path)
-            remove_leftovers(self._log_path, self._path)
-            with contextlib.suppress(OSError), locked(self._path, wait_s=0):
+            remove_stale_temporary(self._path, self._checkpoint_path)
+            remove_stale_temporary(self._log_path, self._path)
+            with contextlib.suppress(OSError), locked(self._path, timeout_s=0):
                 pass  # it makes the lock file
         else:
             self._owner = OwnerFile(self._path, file_system)
@@ -81,28 +81,28 @@ class StoreLocks:
         """Whether processes take turns by locks, and not by an owner file."""
         return self._owner is None
 
-    def try_lock(self, *, waits: bool = False) -> WriteLock | None:
+    def try_lock(self, *, block: bool = False) -> WriteLock | None:
         """Be the only writer; None: another is. Raises: OSError. StoreUnavailableError.
 
-        `waits`: for who has it, but not for who has it by a lock file that was removed.
+        `block`: for who has it, but not for who has it by a lock file that was removed.
         """
         with contextlib.ExitStack() as held:
             if self._owner is not None:
                 self._owner.claim()
-                if not self._owners_turn.acquire(blocking=waits):
+                if not self._owners_turn.acquire(blocking=block):
                     return None
                 held.callback(self._owners_turn.release)
                 return WriteLock(-1, held.pop_all())
-            handle = try_lock(lock_file(self._path), waits=waits)
+            handle = try_lock(lock_file(self._path), block=block)
             if handle is None:
                 return None
             held.callback(os.close, handle)
-            log = try_lock(self._log_path, makes=False)
+            log = try_lock(self._log_path, create=False)
             if log is not None:
                 held.callback(os.close, log)
             elif self._log_path.exists():
                 return None
-            name_holder(handle)
+            write_holder(handle)
             return WriteLock(handle, held.pop_all())
 
     def try_lock_checkpoint(self, held: contextlib.ExitStack) -> bool:
@@ -117,14 +117,14 @@ class StoreLocks:
             held.callback(self._owners_checkpoint.release)
             return True
         try:
-            held.enter_context(locked(self._checkpoint_path, wait_s=0))
+            held.enter_context(locked(self._checkpoint_path, timeout_s=0))
         except BlockingIOError:
             return False
         return True
 
     def checkpoint_holder(self) -> int | None:
         """The process that was the last to make a checkpoint, where that is known."""
-        return holder(self._checkpoint_path)
+        return read_holder(self._checkpoint_path)
 
     def mark(self) -> int:
         """The commit mark, from the lock file that is there now; 0 where there is none."""

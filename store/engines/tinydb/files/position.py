@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 
 from store.concurrency.cooperative import free_gradually
-from store.filesystem.atomic_file import Signature
+from store.filesystem.atomic_file import FileSignature
 
 from .state import State
 from .write_ahead_log import Log
@@ -25,7 +25,7 @@ class Known(msgspec.Struct, frozen=True):
     """
 
     state: State = msgspec.field(default_factory=State)
-    checkpoint: Signature | None = None
+    checkpoint: FileSignature | None = None
     log: Log | None = None
     end: int = 0
     mark: int = 0
@@ -34,7 +34,7 @@ class Known(msgspec.Struct, frozen=True):
         """Whether most of what one takes in memory the other needs, too."""
         return self.state.snapshot.shares(other.state.snapshot)
 
-    def is_all(self, file: Signature | None, log: Signature | None) -> bool:
+    def is_all(self, file: FileSignature | None, log: FileSignature | None) -> bool:
         """Whether files that look like this hold nothing else. None, a lost one, says nothing."""
         if log and (not self.log or (log.inode, log.size_bytes) != (self.log.inode, self.end)):
             return False

@@ -11,12 +11,13 @@ from pathlib import Path
 from store.concurrency.cooperative import free_gradually, run_to_end
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.errors import StoreCorruptError
-from store.filesystem.atomic_file import Signature, signature, unavailable
+from store.filesystem.atomic_file import FileSignature, file_signature
 from store.querying.cursors import Cursors
 
 from .checkpoint import Checkpoint, read_checkpoint
 from .commit_mark import end_in
 from .locks import StoreLocks
+from .os_errors import translate_os_errors
 from .position import Known
 from .replay import OtherFilesError, records_beyond
 from .state import State
@@ -62,7 +63,7 @@ class StoreReader:
         """
         while True:
             before = self.signatures()
-            with unavailable("read", self._path):
+            with translate_os_errors("read", self._path):
                 try:
                     return self._read_files(known.state, mark)
                 except DamagedLineError as damage:
@@ -88,9 +89,9 @@ class StoreReader:
         state = run_to_end(known.state.after(records, self._history_limit))
         return Known(state, known.checkpoint, log, tail.end, known.mark)
 
-    def signatures(self) -> tuple[Signature | None, Signature | None]:
+    def signatures(self) -> tuple[FileSignature | None, FileSignature | None]:
         """The present states of file and log. Raises: OSError."""
-        return signature(self._path), signature(self._log_path)
+        return file_signature(self._path), file_signature(self._log_path)
 
     def go_on_from(self, base: Checkpoint, pause_s: float = 0) -> None:
         """Take another checkpoint as the base, and free the one before in pieces."""
@@ -101,7 +102,7 @@ class StoreReader:
         # Opened first: what is appended from now on will be found behind its end.
         receipt = self._locks.receipt()
         log = Log.open(self._log_path)
-        found = signature(self._path)
+        found = file_signature(self._path)
         base = read_checkpoint(self._path, self.base)
         self.go_on_from(base)
         if found is None:

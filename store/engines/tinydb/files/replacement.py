@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from store.errors import OutcomeUnknownError, StoreUnavailableError
 from store.filesystem.atomic_file import (
-    Signature,
-    discard_aside,
-    put_in_place,
-    signature,
-    write_aside,
+    FileSignature,
+    discard_temporary,
+    file_signature,
+    rename_into_place,
+    write_temporary,
 )
 
 from .position import Known
@@ -39,7 +39,7 @@ class NextFile(NamedTuple):
     """
 
     path: Path
-    signature: Signature
+    signature: FileSignature
     checksum: str
 
 
@@ -67,7 +67,7 @@ def replace_file_and_log(
         file=file.checksum,
         repeats=repeats,
     )
-    log = known.log if signature(log_path) else None
+    log = known.log if file_signature(log_path) else None
     if log is not None:
         log.append(known.end, taken_in)
     else:
@@ -76,18 +76,18 @@ def replace_file_and_log(
         lines = [line_of(text_of(header))]
         if known.log is not None and repeats is not None:
             lines += known.log.raw(repeats.offset, known.end + len(taken_in))
-        new_log = write_aside(log_path, lines, like=path)
-        put_in_place(path, file.signature)
+        new_log = write_temporary(log_path, lines, like=path)
+        rename_into_place(path, file.signature)
     except OSError:
-        discard_aside(log_path)
+        discard_temporary(log_path)
         if log is not None:
             log.take_back(known.end)
         raise
     except BaseException:
-        discard_aside(log_path)
+        discard_temporary(log_path)
         raise
     try:
-        put_in_place(log_path, new_log)
+        rename_into_place(log_path, new_log)
     except (OSError, OutcomeUnknownError) as error:
         raise OldLogError(
             f"Cannot replace the log {log_path}: {error}. Look at the disk."
@@ -100,9 +100,9 @@ def _make_log(path: Path, known: Known, taken_in: bytes, old_checksum: str | Non
     if known.log is not None:  # it was removed, and is still open here
         before: Iterable[bytes] = known.log.raw(0, known.end)
     else:
-        file = signature(path)
+        file = file_signature(path)
         checksum = old_checksum if file else None
         header = Header(format=FORMAT, after=known.state.name, checkpoint=file, file=checksum)
         before = [line_of(text_of(header))]
-    log = write_aside(log_path, chain(before, [taken_in]), like=path)
-    put_in_place(log_path, log)
+    log = write_temporary(log_path, chain(before, [taken_in]), like=path)
+    rename_into_place(log_path, log)

@@ -16,12 +16,19 @@ from pathlib import Path
 import msgspec
 
 from store.errors import StoreUnavailableError
-from store.filesystem.atomic_file import unavailable
-from store.filesystem.file_lock import LOOK_AGAIN_S, WAIT_S, busy, is_at, lock_file, waited
+from store.filesystem.file_lock import (
+    LOCK_TIMEOUT_S,
+    POLL_S,
+    is_file_at,
+    lock_file,
+    poll_until,
+    timeout_error,
+)
 
 from .checkpoint_writer import CheckpointWriter
 from .follower import LITTLE_BYTES, StoreFollower, seen
 from .locks import StoreLocks, WriteLock
+from .os_errors import translate_os_errors
 from .position import Known
 from .reader import StoreReader
 from .state import State
@@ -41,7 +48,7 @@ class StoreFiles:
     Attributes:
         path: The store's file.
         history_limit: How many of the newest changes are kept.
-        wait_s: How long a writer waits for others.
+        lock_timeout_s: How long a writer waits for others.
         committed: The commit mark, as this process sees it.
         follower: Reads what other processes have committed.
         checkpoints: Writes checkpoints, and says when one is due.
@@ -52,24 +59,26 @@ class StoreFiles:
         path: Path,
         history_limit: int,
         log_bytes: int,
-        wait_s: float = WAIT_S,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
         cursor_key: bytes | None = None,
     ) -> None:
         self.path = path
         self.history_limit = history_limit
-        self.wait_s = wait_s
+        self.lock_timeout_s = lock_timeout_s
         self._locks = StoreLocks(path)
         self._reader = StoreReader(path, self._locks, history_limit, cursor_key)
         self.committed = self._locks.committed
         self.follower = StoreFollower(path, self._locks, self._reader)
-        self.checkpoints = CheckpointWriter(path, self._locks, self._reader, log_bytes, wait_s)
+        self.checkpoints = CheckpointWriter(
+            path, self._locks, self._reader, log_bytes, lock_timeout_s
+        )
 
     def open(self) -> Known:
         """The store as it is. Removes what crashes have left.
 
         Raises: StoreCorruptError. StoreUnavailableError.
         """
-        with unavailable("open", self.path):
+        with translate_os_errors("open", self.path):
             self.path.parent.stat()
         self._locks.open()
         mark = self._locks.mark()
@@ -88,24 +97,24 @@ class StoreFiles:
 
     def try_lock(self) -> WriteLock | None:
         """Be the only writer; None: another is. Raises: StoreUnavailableError."""
-        with unavailable("write", self.path):
+        with translate_os_errors("write", self.path):
             return self._locks.try_lock()
 
     def lock(self) -> WriteLock:
         """Be the only writer, however long it takes. Blocks. Raises: StoreUnavailableError."""
         while (lock := self._lock_waiting()) is None:
-            time.sleep(LOOK_AGAIN_S)
+            time.sleep(POLL_S)
         return lock
 
     def _lock_waiting(self) -> WriteLock | None:
-        with unavailable("write", self.path):
-            return self._locks.try_lock(waits=True)
+        with translate_os_errors("write", self.path):
+            return self._locks.try_lock(block=True)
 
     def busy_error(self) -> StoreUnavailableError:
         """The error for a turn that one has waited for in vain; who has it is logged."""
         try:
-            with unavailable("write", self.path):
-                raise busy(self.path, self.wait_s)
+            with translate_os_errors("write", self.path):
+                raise timeout_error(self.path, self.lock_timeout_s)
         except StoreUnavailableError as error:
             return error
 
@@ -117,7 +126,7 @@ class StoreFiles:
         `whole`: what is written goes into the store's file, however little it is.
         What is known may not be the newest state: `catch_up`. Raises: StoreUnavailableError.
         """
-        with unavailable("write", self.path), contextlib.ExitStack() as held:
+        with translate_os_errors("write", self.path), contextlib.ExitStack() as held:
             file, log = self._reader.signatures()
             is_new = file is None or log is None
             share = len(known.state.snapshot.articles) // LARGE_SHARE
@@ -139,7 +148,7 @@ class StoreFiles:
         Raises: StoreCorruptError. StoreUnavailableError.
         """
         try:
-            with unavailable("write", self.path):
+            with translate_os_errors("write", self.path):
                 known = self.follower.newest(turn.known)
                 if known.log and not turn.whole:
                     known.log.cut(known.end)
@@ -156,9 +165,9 @@ class StoreFiles:
         was not done. OutcomeUnknownError.
         """
         known = turn.known
-        with unavailable("write", self.path):
+        with translate_os_errors("write", self.path):
             if turn.whole or known.log is None:
-                if known.log is None and not is_at(turn.lock.handle, lock_file(self.path)):
+                if known.log is None and not is_file_at(turn.lock.handle, lock_file(self.path)):
                     # Nothing else keeps others from making the store.
                     raise BlockingIOError(errno.EWOULDBLOCK, "its lock file was removed")
                 return self.checkpoints.write_whole(known, state)
@@ -171,14 +180,14 @@ class StoreFiles:
         mark = self._locks.commit(turn.lock, known.log, known.end)
         return msgspec.structs.replace(known, mark=mark)
 
-    def close(self, known: Known, wait_s: float) -> None:
+    def close(self, known: Known, lock_timeout_s: float) -> None:
         """Take into the store's file what the log holds, unless others write all that time.
 
         Raises: StoreError.
         """
         if known.log is not None and known.end > known.log.start:
-            with unavailable("write", self.path):
-                lock = waited(self._locks.try_lock, wait_s, self.path)
+            with translate_os_errors("write", self.path):
+                lock = poll_until(self._locks.try_lock, lock_timeout_s, self.path)
             turn = self.begin(known, 0, lock, whole=True)
             if turn is None:
                 return
@@ -186,7 +195,7 @@ class StoreFiles:
                 self.catch_up(turn)
                 known = turn.known
                 if turn.whole and known.log and known.end > known.log.start:
-                    with unavailable("write", self.path):
+                    with translate_os_errors("write", self.path):
                         whole = self.checkpoints.write_whole(known, known.state, gives_up=True)
                         self.commit(turn, whole)
         self._locks.close()

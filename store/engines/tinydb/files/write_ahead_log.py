@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from store.errors import OutcomeUnknownError
-from store.filesystem.atomic_file import Signature, check_regular
+from store.filesystem.atomic_file import FileSignature, check_regular
 from store.model import Article, Change, Diagnostic, TopicDefinition, Value, Visibility
 from store.repository import SourceFile
 
@@ -59,7 +59,7 @@ class Header(Value, frozen=True, kw_only=True):
 
     format: int
     after: str
-    checkpoint: Signature | None = None
+    checkpoint: FileSignature | None = None
     file: str | None = None
     repeats: Place | None = None
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from store.engines.changes import HISTORY_LIMIT
 from store.engines.tinydb.files.checkpoint import Checkpoint
 from store.engines.tinydb.files.locks import StoreLocks
+from store.engines.tinydb.files.os_errors import translate_os_errors
 from store.engines.tinydb.files.reader import StoreReader
 from store.engines.tinydb.files.state import State
 from store.engines.tinydb.files.storage import REMEDY, StoreText
 from store.engines.tinydb.files.write_ahead_log import log_file
 from store.errors import StoreCorruptError, StoreUnavailableError, TargetExistsError
-from store.filesystem.atomic_file import put_in_place, unavailable, write_aside
-from store.filesystem.file_lock import WAIT_S, lock_file
+from store.filesystem.atomic_file import rename_into_place, write_temporary
+from store.filesystem.file_lock import LOCK_TIMEOUT_S, lock_file
 
 from .overwrite import overwrite_store
 
@@ -41,11 +42,11 @@ def back_up(path: Path, target: Path, *, overwrite: bool = False) -> None:
     if target.exists() and not overwrite:
         raise TargetExistsError(f"{target} exists. Name another file, or use --force.")
     text = backup_text(path)
-    with unavailable("back up", path):
-        put_in_place(target, write_aside(target, text, private=True))
+    with translate_os_errors("back up", path):
+        rename_into_place(target, write_temporary(target, text, private=True))
 
 
-def restore(path: Path, source: Path, wait_s: float = WAIT_S) -> Sequence[Path]:
+def restore(path: Path, source: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Sequence[Path]:
     """Put a backup in the place of a store, which may be damaged, missing or served.
 
     The backup is read and checked before anything is done; a copy of file and log by hand will do,
@@ -62,10 +63,10 @@ def restore(path: Path, source: Path, wait_s: float = WAIT_S) -> Sequence[Path]:
         raise StoreCorruptError(
             f"{source} is no whole backup. {problem} Nothing was changed."
         ) from None
-    with unavailable("restore", path):
+    with translate_os_errors("restore", path):
         path.parent.stat()
     path = path.resolve()
-    return overwrite_store(path, StoreLocks(path), state, wait_s)
+    return overwrite_store(path, StoreLocks(path), state, lock_timeout_s)
 
 
 def _state(path: Path) -> State:

@@ -38,7 +38,7 @@ from store.engines.tinydb.files.write_ahead_log import (
     log_file,
 )
 from store.errors import StoreCorruptError
-from store.filesystem.file_lock import WAIT_S
+from store.filesystem.file_lock import LOCK_TIMEOUT_S
 from store.model import Article
 from store.querying.cursors import Cursors
 
@@ -67,7 +67,7 @@ class Salvaged(NamedTuple):
     kept: Sequence[Path]
 
 
-def accept_loss(path: Path, wait_s: float = WAIT_S) -> Salvaged | None:
+def accept_loss(path: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Salvaged | None:
     """Put what can be read of a damaged store in its place; None where it is not damaged.
 
     Raises: StoreUnavailableError.
@@ -84,7 +84,7 @@ def accept_loss(path: Path, wait_s: float = WAIT_S) -> Salvaged | None:
         return None
     meta, tables, lost = _read_file(path)
     state, bad, lines = _with_log(log_file(path), meta, tables)
-    kept = overwrite_store(path, locks, state, wait_s, reader.base.meta.checksum)
+    kept = overwrite_store(path, locks, state, lock_timeout_s, reader.base.meta.checksum)
     return Salvaged(len(state.snapshot.articles), lost + bad, lines, kept)
 
 
