@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
-from starlette.types import Scope as AsgiScope
+from starlette.types import Scope
 
 from gql.errors import AuthenticationUnavailableError, Headers, UnauthenticatedError
 from gql.identity.viewer import PREVIEW, PUBLIC, Viewer, is_local
@@ -56,14 +56,14 @@ class Authenticator:
         self._entries = keys.entries  # those for which the next line holds
         self._viewers: dict[bytes, tuple[ApiKey, Viewer]] = {}
 
-    async def viewer(self, scope: AsgiScope) -> Viewer:
+    async def viewer(self, scope: Scope) -> Viewer:
         """Who sent a request. Raises: UnauthenticatedError. AuthenticationUnavailableError."""
         credentials = credentials_in(scope)
         if credentials is None:
             return self.anonymous_viewer(scope)
         return await self.bearer(credentials)
 
-    def viewer_sync(self, credentials: bytes | None, scope: AsgiScope) -> Viewer | None:
+    def viewer_sync(self, credentials: bytes | None, scope: Scope) -> Viewer | None:
         """The viewer of a request that has no credentials, or has a key that was checked before.
 
         None: the request needs a check, or is refused.
@@ -87,7 +87,7 @@ class Authenticator:
         key, viewer = found
         return viewer if key.expires is None or key.is_valid(datetime.now(UTC)) else None
 
-    def anonymous_viewer(self, scope: AsgiScope) -> Viewer:
+    def anonymous_viewer(self, scope: Scope) -> Viewer:
         """The viewer without credentials. Raises: UnauthenticatedError: they are needed."""
         if self.preview and is_local(scope):
             return PREVIEW
@@ -146,7 +146,7 @@ def _bearer(credentials: bytes) -> str:
     return matched[1].decode()
 
 
-def credentials_in(scope: AsgiScope) -> bytes | None:
+def credentials_in(scope: Scope) -> bytes | None:
     """A request's Authorization header. Raises: UnauthenticatedError: there are several."""
     found = [value for name, value in scope["headers"] if name == b"authorization"]
     if len(found) > 1:

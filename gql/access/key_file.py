@@ -22,7 +22,7 @@ from typing import Literal
 
 import msgspec
 
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import SettingsError
 from store.errors import remedy_of
 from store.filesystem.atomic_file import FileSignature, file_signature, replace_file
@@ -48,7 +48,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
-    scopes: tuple[Scope, ...]
+    scopes: tuple[Permission, ...]
     digest: str
     hint: str
     created: datetime
@@ -95,7 +95,7 @@ class KeyFile:
             ) from None
 
     def add(
-        self, name: str, scopes: Collection[Scope], expires: datetime | None = None
+        self, name: str, scopes: Collection[Permission], expires: datetime | None = None
     ) -> tuple[str, ApiKey]:
         """Make a key; return its text, which is stored nowhere, and its entry.
 

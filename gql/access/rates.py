@@ -12,7 +12,7 @@ from collections.abc import Callable
 from math import ceil
 
 from limits import RateLimitItem, parse
-from starlette.types import Scope as AsgiScope
+from starlette.types import Scope
 
 from gql.errors import Headers, RateLimitedError
 from gql.identity.client import Client, client_of
@@ -65,7 +65,7 @@ class RateLimiter:
         """How many keys and addresses have a counter."""
         return len(self._windows)
 
-    def count(self, viewer: Viewer | None, scope: AsgiScope) -> Headers:
+    def count(self, viewer: Viewer | None, scope: Scope) -> Headers:
         """Count one request; return the headers that say how many are left.
 
         `viewer`: None where the credentials were not good. Raises: RateLimitedError.
@@ -76,7 +76,7 @@ class RateLimiter:
             raise self.refusal(window, viewer, now)
         return self.take(window, now)
 
-    def window(self, viewer: Viewer | None, scope: AsgiScope, now: float) -> Window:
+    def window(self, viewer: Viewer | None, scope: Scope, now: float) -> Window:
         """The window, at a time, of whoever sent a request."""
         client = client_of(viewer, scope)
         window = self._windows.get(client)

@@ -14,7 +14,7 @@ from urllib.request import HTTPRedirectHandler, build_opener
 import jwt
 import structlog
 
-from gql.identity.viewer import Scope, Viewer
+from gql.identity.viewer import Permission, Viewer
 
 from .token_errors import KeysUnavailableError, TokenError
 
@@ -133,7 +133,7 @@ class TokenVerifier:
         )
 
 
-def _scopes(claim: Any) -> frozenset[Scope]:
+def _scopes(claim: Any) -> frozenset[Permission]:
     """https://www.rfc-editor.org/rfc/rfc8693#section-4.2"""
     words = claim.split() if isinstance(claim, str) else ()
-    return frozenset(Scope(word) for word in words if word in Scope.__members__)
+    return frozenset(Permission(word) for word in words if word in Permission.__members__)

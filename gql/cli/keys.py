@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from gql.access import ApiKey, KeyFile, expiry
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import Settings
 from gql.store_factory import make_own_folder
 
@@ -33,7 +33,7 @@ def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is, or what for.")],
     *,
     scope: Annotated[
-        list[Scope],
+        list[Permission],
         typer.Option(
             help="A right that it gives; may be given several times. WRITE gives READ_DRAFTS too, "
             "ADMIN everything."

@@ -208,9 +208,9 @@ class CompiledPipeline:
     def prepared(self, request: GraphQLRequest, viewer: Viewer) -> PreparedQuery | None:
         """What a request asks, found out when it comes for the first time with these rights."""
         by_rights = request.memo.prepared
-        prepared: PreparedQuery | EllipsisType | None = by_rights.get(viewer.mark, ...)
+        prepared: PreparedQuery | EllipsisType | None = by_rights.get(viewer.permission_key, ...)
         if prepared is ... or not (prepared is None or prepared.is_valid):
-            prepared = by_rights[viewer.mark] = self.prepare(request, viewer)
+            prepared = by_rights[viewer.permission_key] = self.prepare(request, viewer)
         return prepared
 
     def prepare(self, request: GraphQLRequest, viewer: Viewer) -> Prepared | None:

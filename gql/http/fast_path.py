@@ -58,7 +58,7 @@ class State(Protocol):
 class Viewer(Protocol):
     """What it must know of who asks."""
 
-    mark: bytes
+    permission_key: bytes
     visibility: Any
 
 
@@ -110,7 +110,7 @@ class FastPath:
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
         """The sync form: the reply to a plain POST that can be answered without waiting."""
         viewer: Viewer = scope["state"]["viewer"]
-        received = self.requests.post(headers, body, viewer.mark)
+        received = self.requests.post(headers, body, viewer.permission_key)
         if received is None or not self.is_known(received):
             return None
         return self.from_memory(received, viewer)
@@ -143,9 +143,11 @@ class FastPath:
             pass  # the path is open to all; which of two fields counts is for others to say
         elif scope["method"] == "POST":
             body = await read_ahead(receive, messages, self.requests.settings.max_body_bytes)
-            received = None if body is None else self.requests.post(headers, body, viewer.mark)
+            received = (
+                None if body is None else self.requests.post(headers, body, viewer.permission_key)
+            )
         elif scope["method"] == "GET":
-            received = self.requests.get(headers, scope["query_string"], viewer.mark)
+            received = self.requests.get(headers, scope["query_string"], viewer.permission_key)
         reply = await self.answer(received, scope, viewer) if received is not None else None
         if reply is None:
             await self.next_app(scope, replaying(messages, receive), send)
@@ -293,4 +295,4 @@ class FastPath:
 
 
 def _key(received: ReceivedRequest, version: bytes) -> ResponseKey:
-    return received.plain.text, received.variant.scope_key + version
+    return received.plain.text, received.variant.permission_key + version

@@ -1,4 +1,4 @@
-"""Which hosts are this machine, and from where public keys may be fetched."""
+"""Addresses: loopback hosts, and safe locations of public keys."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 
-def key_address(place: str) -> str:
-    """The place of public keys, if nobody between could exchange them. Raises: ValueError."""
-    parts = urlsplit(place)
-    if "://" not in place or (parts.scheme == "https" and parts.hostname):
-        return place
+def check_jwks_location(location: str) -> str:
+    """Return the file or URL of public keys. Raises: ValueError: the transport is not secure."""
+    parts = urlsplit(location)
+    if "://" not in location or (parts.scheme == "https" and parts.hostname):
+        return location
     if parts.scheme == "http" and is_loopback(parts.hostname or ""):
-        return place
+        return location
     raise ValueError("name a file or an https URL (http on this machine only)")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address or a host's name means this machine and no other."""
+    """Whether an address or host name is that of this machine (loopback)."""
     host = host.strip("[]").lower()
     if host == "localhost":
         return True

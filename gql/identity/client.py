@@ -1,7 +1,7 @@
-"""The client of a request: whom rate limits and shares count as one.
+"""The client of a request: the unit that rate limits and capacity limits count.
 
-A client is its key or token, wherever that is used, else its address. Behind a trusted proxy the
-server has put the address that the proxy names in the scope already.
+A client is a key or token, wherever it is used from, else an address. Behind a trusted proxy the
+scope has the address that the proxy forwards.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, NamedTuple
 
-from starlette.types import Scope as AsgiScope
+from starlette.types import Scope
 
 from .viewer import Viewer
 
-_IPV6_PREFIX = 64  # what one household gets; each address in it would be counted on its own
+_IPV6_PREFIX = 64  # the network of one household, which has billions of addresses
 
 
 class Client(NamedTuple):
     """One client.
 
     Attributes:
-        kind: What it is known by: `key` for a key or a token, `address` without one.
-        id: The identity of the key or token, or the address; in IPv6, its network.
+        kind: `key` for a key or a token, else `address`.
+        id: The id of the key or token, or the address; in IPv6, its network.
     """
 
     kind: str
@@ -37,8 +37,8 @@ class Client(NamedTuple):
 _NO_ADDRESS = Client("address", "")
 
 
-def client_of(viewer: Viewer | None, scope: AsgiScope) -> Client:
-    """The client that sent a request. `viewer`: None where its credentials were not good."""
+def client_of(viewer: Viewer | None, scope: Scope) -> Client:
+    """The client of a request. `viewer` is None if its credentials are invalid."""
     if viewer is not None and viewer.id:
         return Client("key", viewer.id)
     peer: Any = scope.get("client")
@@ -47,10 +47,10 @@ def client_of(viewer: Viewer | None, scope: AsgiScope) -> Client:
 
 @lru_cache(maxsize=4_096)
 def client_at(host: str) -> Client:
-    """The client without a key at an address."""
+    """The client at an address, without a key."""
     try:
         address = ip_address(host)
-    except ValueError:  # a proxy passed on what a client made up: all such are one
+    except ValueError:  # forwarded by a proxy from a forged field: all of those are one client
         return _NO_ADDRESS
     if isinstance(address, IPv6Address):
         address = address.ipv4_mapped or ip_network((address, _IPV6_PREFIX), strict=False)[0]

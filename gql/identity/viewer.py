@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""Viewers and their permissions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from starlette.types import Scope as AsgiScope
+from starlette.types import Scope
 
 from gql.errors import ForbiddenError
 from store import Visibility
@@ -15,15 +15,15 @@ from store import Visibility
 from .addresses import is_loopback
 
 _OWN_SITES = (
-    None,
+    None,  # a program that is no browser
     b"same-origin",
-    b"none",
-)  # none: typed or bookmarked; other programs say nothing
-_FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
+    b"none",  # typed or bookmarked
+)
+_FORWARDING_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 
 
-class Scope(StrEnum):
-    """A right that a viewer has or lacks."""
+class Permission(StrEnum):
+    """A permission of a viewer; keys and tokens call it a scope."""
 
     READ_DRAFTS = "READ_DRAFTS"
     READ_SECURED = "READ_SECURED"
@@ -32,64 +32,65 @@ class Scope(StrEnum):
 
 
 _IMPLIED = {
-    Scope.WRITE: frozenset({Scope.READ_DRAFTS}),  # who edits must see what is not out yet
-    Scope.ADMIN: frozenset(Scope),
+    Permission.WRITE: frozenset({Permission.READ_DRAFTS}),  # editors have to see drafts
+    Permission.ADMIN: frozenset(Permission),
 }
 
 
 class Viewer:
-    """The one for whom a request is answered; without scopes, the public. Never changed.
+    """The identity and the permissions for which a request is executed. Immutable.
 
     Attributes:
-        scopes: The rights given, and those that they imply.
-        name: Whose key or token it is, for people who read logs; None for the public.
-        id: The identity of the key or token, by which callers are told apart: a name can be given
-            again when its key is revoked, an identity cannot. None for the public.
-        visibility: Which articles are there for this viewer.
-        may_read_secured: Whether what is secured in them is shown.
-        mark: The same for viewers who see the same.
+        permissions: The granted permissions, and those that they imply.
+        name: The name of the key or token, for logs; None for an anonymous viewer.
+        id: The id of the key or token, which is never reused, unlike a name; None for an anonymous
+            viewer.
+        visibility: The articles that the viewer can see.
+        may_read_secured: Whether the viewer can read secured text.
+        permission_key: The permissions as a cache key.
     """
 
-    __slots__ = ("id", "mark", "may_read_secured", "name", "scopes", "visibility")
+    __slots__ = ("id", "may_read_secured", "name", "permission_key", "permissions", "visibility")
 
     def __init__(
         self,
-        scopes: AbstractSet[Scope] = frozenset(),
+        permissions: AbstractSet[Permission] = frozenset(),
         name: str | None = None,
         *,
         id: str | None = None,
     ) -> None:
-        self.scopes = frozenset(scopes).union(*(_IMPLIED.get(scope, ()) for scope in scopes))
+        implied = (_IMPLIED.get(permission, ()) for permission in permissions)
+        self.permissions = frozenset(permissions).union(*implied)
         self.name = name
         self.id = name if id is None else id
-        self.may_read_secured = Scope.READ_SECURED in self.scopes
+        self.may_read_secured = Permission.READ_SECURED in self.permissions
         self.visibility = Visibility.SECURED if self.may_read_secured else Visibility.PUBLISHED
-        if Scope.READ_DRAFTS in self.scopes:
+        if Permission.READ_DRAFTS in self.permissions:
             self.visibility = Visibility.ALL
-        self.mark = ",".join(sorted(self.scopes)).encode()
+        self.permission_key = ",".join(sorted(self.permissions)).encode()
 
-    def require(self, scope: Scope, what: str) -> None:
-        """Raise ForbiddenError unless the viewer has this scope."""
-        if scope not in self.scopes:
+    def require(self, permission: Permission, action: str) -> None:
+        """Raise ForbiddenError unless the viewer has this permission for an action."""
+        if permission not in self.permissions:
             raise ForbiddenError(
-                f"{what} needs the scope {scope}, which this request does not have. "
-                f"Send a key that has it: newsgraph keys add NAME --scope {scope}."
+                f"{action} needs the scope {permission}, which this request does not have. "
+                f"Send a key that has it: newsgraph keys add NAME --scope {permission}."
             )
 
 
 PUBLIC = Viewer()
-PREVIEW = Viewer({Scope.READ_DRAFTS, Scope.READ_SECURED})
-"""Sees everything and changes nothing: for a person at the machine itself."""
+PREVIEW = Viewer({Permission.READ_DRAFTS, Permission.READ_SECURED})
+"""The viewer of local previews: can read everything and write nothing."""
 
 
-def is_local(scope: AsgiScope) -> bool:
+def is_local(scope: Scope) -> bool:
     """Whether a request was made on this machine, by a person's own program.
 
-    The address alone does not tell: a proxy here passes on strangers' requests, a page from
-    elsewhere may bind its name to this address (DNS rebinding), or ask from a browser here. Hence
-    no forwarding headers, and a Host and an Origin, where there is one, that mean this machine. A
-    browser sends no Origin with what a page embeds or links to, but says in Sec-Fetch-Site whether
-    that page is ours (https://www.w3.org/TR/fetch-metadata/).
+    The address is not enough: a local proxy forwards requests of others, and a foreign page can
+    send requests from a local browser or bind its name to this address (DNS rebinding). So there
+    must be no forwarding header, and Host and Origin (if any) must be this machine. For embedded
+    resources and links browsers send no Origin, but Sec-Fetch-Site
+    (https://www.w3.org/TR/fetch-metadata/).
     """
     headers = dict(scope["headers"])
     client = scope.get("client")
@@ -100,17 +101,17 @@ def is_local(scope: AsgiScope) -> bool:
         and is_loopback(_host_name(b"//" + headers.get(b"host", b"")))
         and (origin is None or is_loopback(_host_name(origin)))
         and (headers.get(b"sec-fetch-site") in _OWN_SITES or _is_same_site_page(headers))
-        and not any(header in headers for header in _FORWARDING)
+        and not any(header in headers for header in _FORWARDING_HEADERS)
     )
 
 
 def _is_same_site_page(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether it is from a page of another port of the same host, which CORS is to decide on."""
+    """Whether it comes from a page on another port of the same host: then CORS decides."""
     return headers.get(b"sec-fetch-site") == b"same-site" and b"origin" in headers
 
 
 def _host_name(address: bytes) -> str:
-    """The host in an address, without its port; empty where there is none."""
+    """The host of a URL, without its port; empty if there is none."""
     try:
         return urlsplit(address.decode("latin-1")).hostname or ""
     except ValueError:

@@ -137,7 +137,7 @@ class EventStreams:
 
     async def _recheck(self, scope: Scope) -> bytes:
         """What the sender of a request may see by now. Raises: GraphError."""
-        return (await self._service.make_context(unidentified(scope))).viewer.mark
+        return (await self._service.make_context(unidentified(scope))).viewer.permission_key
 
 
 class EventStream:

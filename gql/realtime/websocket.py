@@ -62,7 +62,7 @@ class Socket:
         self._turn = asyncio.Lock()
         self._acknowledged = asyncio.Event()
         self._initialised = False
-        self._mark = b""
+        self._permission_key = b""
         self._running: dict[str, asyncio.Task[None]] = {}
         self._writing: set[str] = set()
         self._end: asyncio.Future[SocketClosed] = asyncio.get_running_loop().create_future()
@@ -138,7 +138,7 @@ class Socket:
             ) from None
         while True:
             await asyncio.sleep(self._settings.keep_alive_s)
-            if (await self._viewer()).mark != self._mark:
+            if (await self._viewer()).permission_key != self._permission_key:
                 raise SocketClosed(CloseCode.FORBIDDEN, "Forbidden: the rights have changed")
 
     async def _stop(self) -> None:
@@ -165,7 +165,7 @@ class Socket:
         self._initialised = True
         self._scope = with_authorization(self._scope, read_payload(message))
         viewer = await self._viewer()
-        self._mark = viewer.mark
+        self._permission_key = viewer.permission_key
         try:
             self._hold.settle(client_of(viewer, self._scope))
         except CapacityError as error:

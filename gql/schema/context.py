@@ -104,7 +104,7 @@ class Context:
     @property
     def caller(self) -> bytes:
         """Who asks, by the identity of the key or token, with which rights."""
-        return f"{self.viewer.id or ''}\n".encode() + self.viewer.mark
+        return f"{self.viewer.id or ''}\n".encode() + self.viewer.permission_key
 
     @property
     def loaders(self) -> Loaders:
@@ -121,7 +121,7 @@ class Context:
     @property
     def rights(self) -> bytes:
         """The same for all who see the same of it."""
-        return self.viewer.mark
+        return self.viewer.permission_key
 
 
 Info = strawberry.Info[Context, None]

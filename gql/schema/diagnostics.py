@@ -8,7 +8,7 @@ from typing import Annotated
 import strawberry
 from strawberry import UNSET
 
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from store import model
 
 from .connection import After, ConnectionValue, First, given, window
@@ -46,7 +46,7 @@ async def resolve_diagnostics(
     after: After = UNSET,
 ) -> ConnectionValue[model.Diagnostic]:
     """`Query.diagnostics`. A problem can name a draft, hence the scope."""
-    info.context.viewer.require(Scope.READ_DRAFTS, "Query.diagnostics")
+    info.context.viewer.require(Permission.READ_DRAFTS, "Query.diagnostics")
     part = window(info.context.page_sizes, first, after)
     only = given(severity)
     page = await info.context.snapshot.diagnostic_page(part, only and model.Severity[only.name])

@@ -14,7 +14,7 @@ import strawberry
 from graphql import GraphQLResolveInfo
 from strawberry.scalars import JSON
 
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from store import model
 
 from .article_list import PROVIDER_ARTICLES, REFERENCED_BY, TOPIC_ARTICLES
@@ -82,7 +82,7 @@ CHILDREN = Link(load_topics_by_slug, children_keys, list, is_list=True)
 
 def resolve_secured(root: strawberry.Parent[model.Article], info: Info) -> str | None:
     """The secured text, for viewers with the scope."""
-    info.context.viewer.require(Scope.READ_SECURED, "Article.secured")
+    info.context.viewer.require(Permission.READ_SECURED, "Article.secured")
     return root.secured
 
 

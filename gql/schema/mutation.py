@@ -8,7 +8,7 @@ from typing import Annotated
 import strawberry
 from strawberry import UNSET
 
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from store import (
     ConflictError,
     DocumentWriter,
@@ -127,7 +127,7 @@ async def outcome(info: Info, write: Write, deletes: str | None = None) -> Outco
 
     Raises: ForbiddenError. KeyReusedError. StoreUnavailableError.
     """
-    info.context.viewer.require(Scope.WRITE, f"Mutation.{info.field_name}")
+    info.context.viewer.require(Permission.WRITE, f"Mutation.{info.field_name}")
     writer = info.context.writer
     if writer is None:
         raise StoreUnavailableError("Nothing can be written here.")

@@ -22,7 +22,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from gql.identity.addresses import is_loopback, key_address
+from gql.identity.addresses import check_jwks_location, is_loopback
 
 from .public_url import public_address
 from .unknown_settings import unknown_keys, unknown_variables
@@ -208,7 +208,7 @@ class Settings(BaseSettings):
     @field_validator("jwks")
     @classmethod
     def _jwks(cls, value: str | None) -> str | None:
-        return None if value is None else key_address(value)
+        return None if value is None else check_jwks_location(value)
 
     @field_validator("rate_limit")
     @classmethod

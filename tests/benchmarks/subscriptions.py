@@ -31,7 +31,7 @@ from websockets.typing import Subprotocol
 from gql.access import KeyFile
 from gql.cli.serve import uvicorn_config
 from gql.composition.app import create_app
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import Settings
 from store import Batch, TinyDBRepository
 from tests.benchmarks.store import articles
@@ -213,7 +213,7 @@ def prepare(folder: Path, count: int) -> Any:
         await repository.close()
 
     asyncio.run(fill())
-    key, _ = KeyFile(folder / "keys.json").add("writer", [Scope.WRITE])
+    key, _ = KeyFile(folder / "keys.json").add("writer", [Permission.WRITE])
     headers = {"authorization": f"Bearer {key}"}
     open_ids = [article.id for article in corpus if article.published]
 

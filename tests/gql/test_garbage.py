@@ -10,12 +10,12 @@ import pytest
 
 from gql.composition.app import create_app
 from gql.http import GraphQLRequest
-from gql.identity.viewer import Scope, Viewer
+from gql.identity.viewer import Permission, Viewer
 from gql.settings import Settings
 from store import MemoryRepository
 
 LONG = "x" * 100_000
-SCOPE = {"type": "http", "headers": [], "state": {"viewer": Viewer({Scope.WRITE}, "editor")}}
+SCOPE = {"type": "http", "headers": [], "state": {"viewer": Viewer({Permission.WRITE}, "editor")}}
 IMPORT = """mutation ($v: [DocumentInput!]!) {
   importDocuments(input: {documents: $v}) { userErrors { code } } }"""
 

@@ -20,7 +20,7 @@ import gql.errors
 from gql.adapters.strawberry import graphql_schema
 from gql.cli.main import app
 from gql.errors import GraphError
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import Settings, variable
 from store import ConflictError, StoreError
 from store.documents.diagnostics import DiagnosticCode
@@ -135,7 +135,7 @@ def test_docs_writes_give_the_answers_shown(tmp_path):
         for (language, text), (_, answer) in pairwise(examples):
             if language == "sh" and (body := BODY.search(text)):
                 headers = {**dict(HEADER.findall(text)), "content-type": "application/json"}
-                bearer = {"authorization": f"Bearer {site.keys[Scope.WRITE]}"}
+                bearer = {"authorization": f"Bearer {site.keys[Permission.WRITE]}"}
                 sent = with_revisions(body[1], revisions)
                 response = site.client.post("/graphql", content=sent, headers=headers | bearer)
                 new = zip(REVISION.findall(answer), REVISION.findall(response.text), strict=True)

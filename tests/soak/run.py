@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from gql.access import KeyFile
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from tests.benchmarks.corpus import write_corpus
 from tests.soak.broken import Broken
 from tests.soak.client import Actor, World
@@ -75,7 +75,7 @@ def run(place: Path, plan: Plan, tell: Tell) -> Account:
     """Run in an empty folder."""
     folder = place / "articles"
     write_corpus(folder, plan.articles)
-    key, _ = KeyFile(place / "keys.json").add("soak", [Scope.WRITE])
+    key, _ = KeyFile(place / "keys.json").add("soak", [Permission.WRITE])
     arguments = [str(folder), "--watch", "--store", str(place / "store.json")]
     arguments += ["--keys", str(place / "keys.json"), "--log-level", "warning"]
     steady = Server("steady", arguments, place, is_steady=True)

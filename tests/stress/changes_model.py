@@ -38,7 +38,7 @@ import orjson
 
 from gql.composition.executors import pipeline
 from gql.http import GraphQLRequest, Result
-from gql.identity.viewer import PUBLIC, Scope, Viewer
+from gql.identity.viewer import PUBLIC, Permission, Viewer
 from gql.realtime.operations import Answers, Operations
 from gql.schema import Context, PageSizes
 from gql.settings import load_settings
@@ -51,7 +51,7 @@ from tests.support.following_clients import CaughtUpError, Present
 from tests.support.graph_client import SCHEMA
 from tests.support.random_store import World, random_batch
 
-EDITOR = Viewer({Scope.READ_DRAFTS})
+EDITOR = Viewer({Permission.READ_DRAFTS})
 SIZES = PageSizes(default=3, maximum=100)
 HISTORY_LIMITS = [1, 4, 12, 10_000]
 _TREE_SHARE = 0.3

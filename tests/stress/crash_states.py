@@ -30,7 +30,7 @@ from unittest import mock
 
 import msgspec
 
-from gql.identity.viewer import Scope, Viewer
+from gql.identity.viewer import Permission, Viewer
 from gql.schema import PageSizes
 from store import (
     Batch,
@@ -48,7 +48,7 @@ from tests.support.graph_client import Graph
 from tests.support.random_store import World, random_batch
 from tests.support.repository_contract import an_article
 
-EDITOR = Viewer({Scope.READ_DRAFTS})
+EDITOR = Viewer({Permission.READ_DRAFTS})
 STORE = "store.json"
 STATES_OF_A_LIFE = 25
 _LARGE_BATCH = 3  # so that some batches go into the file at once

@@ -31,7 +31,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from gql.access import KeyFile
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from store.names import article_id
 from tests.support.processes import TIMEOUT_S, newsgraph, wait_until_ready
 from tests.support.writing_fixture import path_of
@@ -167,7 +167,7 @@ def run(place: Path, how: str, edits: int, pauses_s: tuple[float, float]) -> Out
     (folder / "_news").mkdir(parents=True)
     for file in files.values():
         file.write_text(document(0))
-    key, _ = KeyFile(place / "keys.json").add("desk", [Scope.WRITE])
+    key, _ = KeyFile(place / "keys.json").add("desk", [Permission.WRITE])
     arguments = [str(folder), "--watch", "--keys", str(place / "keys.json"), "--log-level=warning"]
     seen: list[_Seen] = []
     with newsgraph(*arguments, folder=place) as server:

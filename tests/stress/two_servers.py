@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from gql.access import KeyFile
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from store import Batch, TinyDBRepository
 from tests.support.processes import TIMEOUT_S, newsgraph
 from tests.support.repository_contract import an_article
@@ -136,7 +136,7 @@ def two_servers(folder: Path, **settings: str) -> Iterator[Servers]:
         await repository.close()
 
     asyncio.run(make())
-    key, _ = KeyFile(folder / "keys.json").add("writer", [Scope.WRITE])
+    key, _ = KeyFile(folder / "keys.json").add("writer", [Permission.WRITE])
     with ExitStack() as held:
         urls: dict[str, str] = {}
         for name in ("one", "other"):

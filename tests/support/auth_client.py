@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from gql.access import KeyFile
 from gql.composition.app import App, create_app
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import load_settings
 from store import MemoryRepository
 from tests.support.app_factory import article, stored
@@ -31,7 +31,7 @@ def door(folder: Path, address: str = "192.0.2.1", **settings: Any) -> TestClien
     return TestClient(app(folder, **settings), client=(address, 50_000))
 
 
-def key(folder: Path, *scopes: Scope, name: str = "reader") -> str:
+def key(folder: Path, *scopes: Permission, name: str = "reader") -> str:
     """A new key with these rights, in the folder's file."""
     return KeyFile(folder / "keys.json").add(name, scopes)[0]
 

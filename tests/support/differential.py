@@ -155,7 +155,7 @@ class ExecutorPair:
         ids = [id for id in map(cursor_id, found.cursors) if id is not None]
         for article in await snapshot.get_many(Key.ID, ids, viewer.visibility) if ids else ():
             kinds.add("cursor of an article here" if article else "cursor of something else")
-        key = f"{viewer.mark!r} {same(request)}"
+        key = f"{viewer.permission_key!r} {same(request)}"
         before = self._versions.get(key)
         if before == snapshot.version:
             kinds.add("asked again")

@@ -14,13 +14,13 @@ import msgspec
 
 from gql.http import GraphQLRequest
 from gql.http.request_memo import RequestMemo
-from gql.identity.viewer import PREVIEW, PUBLIC, Scope, Viewer
+from gql.identity.viewer import PREVIEW, PUBLIC, Permission, Viewer
 from gql.schema import PageSizes
 from tests.support.client_operations import client_operation
 from tests.support.random_operations import Operation, random_operation
 from tests.support.random_store import LARGE, World, Write, edit_in_place, first_write, random_write
 
-VIEWERS = [PUBLIC, PUBLIC, PREVIEW, PREVIEW, *(Viewer(frozenset({scope})) for scope in Scope)]
+VIEWERS = [PUBLIC, PUBLIC, PREVIEW, PREVIEW, *(Viewer(frozenset({scope})) for scope in Permission)]
 ENGINES = ["memory", "indexed", "indexed", "both", "both"]
 """Which store both executors read; with `both`, the reference reads one that scans and the compiled
 one reads one with an index."""

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from gql.access import KeyFile
 from gql.composition.app import create_app
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import Settings
 from store import TinyDBRepository
 
@@ -42,7 +42,7 @@ FIELDS = {
 class Site:
     """A running application over a folder, for holders of keys and for the public."""
 
-    def __init__(self, client: TestClient, folder: Path, keys: dict[Scope, str]) -> None:
+    def __init__(self, client: TestClient, folder: Path, keys: dict[Permission, str]) -> None:
         self.client = client
         self.folder = folder
         self.keys = keys
@@ -51,7 +51,7 @@ class Site:
         self,
         query: str,
         *,
-        scope: Scope | None = Scope.WRITE,
+        scope: Permission | None = Permission.WRITE,
         headers: Any = None,
         **variables: Any,
     ) -> Any:
@@ -81,13 +81,13 @@ class Site:
 
 @contextmanager
 def writing_site(
-    place: Path, keys: dict[Scope, str] | None = None, **options: Any
+    place: Path, keys: dict[Permission, str] | None = None, **options: Any
 ) -> Iterator[Site]:
     """A site whose folder and store are in this place; with its keys, the same site once more."""
     folder = place / "folder"
     folder.mkdir(exist_ok=True)
     file, store = place / "keys.json", place / "store.json"
-    keys = keys or {scope: KeyFile(file).add(scope, [scope])[0] for scope in Scope}
+    keys = keys or {scope: KeyFile(file).add(scope, [scope])[0] for scope in Permission}
     settings = Settings(folder=folder, store=store, keys=file, **options)
     with TestClient(create_app(settings, TinyDBRepository.open(store))) as client:
         yield Site(client, folder, keys)

@@ -22,12 +22,11 @@ import httpx2
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from starlette.types import ASGIApp, Message, Receive, Send
-from starlette.types import Scope as AsgiScope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gql.access import KeyFile
 from gql.composition.app import App, create_app
-from gql.identity.viewer import Scope, Viewer
+from gql.identity.viewer import Permission, Viewer
 from gql.settings import load_settings
 from store import (
     Batch,
@@ -66,11 +65,11 @@ from tests.system.test_visibility import BROAD
 
 GRANTS = [
     (),
-    (Scope.READ_DRAFTS,),
-    (Scope.READ_SECURED,),
-    (Scope.WRITE,),
-    (Scope.READ_DRAFTS, Scope.READ_SECURED),
-    (Scope.ADMIN,),
+    (Permission.READ_DRAFTS,),
+    (Permission.READ_SECURED,),
+    (Permission.WRITE,),
+    (Permission.READ_DRAFTS, Permission.READ_SECURED),
+    (Permission.ADMIN,),
 ]
 SUBSCRIBE_TIMEOUT_S = 20
 WRITING = "mutation"
@@ -129,9 +128,9 @@ class Watch:
         may learn that it is gone.
         """
         text, said = revealed(content), revealed(asked.encode())
-        if Scope.READ_SECURED not in someone.viewer.scopes:
+        if Permission.READ_SECURED not in someone.viewer.permissions:
             assert SEALED not in text, asked
-        if Scope.READ_DRAFTS not in someone.viewer.scopes:
+        if Permission.READ_DRAFTS not in someone.viewer.permissions:
             names = self.names if "changes" in asked else self.names | self.withdrawn
             assert {name for name in names if name in text and name not in said} == set(), asked
 
@@ -143,7 +142,7 @@ def _names(articles: Sequence[Article]) -> set[str]:
 def in_one_piece(app: ASGIApp) -> ASGIApp:
     """The application as servers call it: a small body comes at once, which is the fast way."""
 
-    async def call(scope: AsgiScope, receive: Receive, send: Send) -> None:
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
         while message.get("more_body"):
             message = {**(more := await receive()), "body": message["body"] + more["body"]}
@@ -263,16 +262,16 @@ async def ask_everybody(
         headers = {**someone.headers, **more_headers}
         answer = await client.post("/graphql", json=body, headers=headers)
         watch.check(someone, asked, answer.content + str(answer.headers).encode())
-        if Scope.READ_DRAFTS not in someone.viewer.scopes and "changes" not in asked:
+        if Permission.READ_DRAFTS not in someone.viewer.permissions and "changes" not in asked:
             expected = await twin.post("/graphql", json=body, headers=headers)
             assert (answer.status_code, answer.content) == (expected.status_code, expected.content)
-        others = [etag for etag, mark in etags.items() if mark != someone.viewer.mark]
+        others = [etag for etag, mark in etags.items() if mark != someone.viewer.permission_key]
         if others:
             headers = {**someone.headers, "if-none-match": ", ".join(others)}
             again = await client.post("/graphql", json=body, headers=headers)
             assert (again.status_code, again.content) == (answer.status_code, answer.content)
         if "etag" in answer.headers:
-            etags[answer.headers["etag"]] = someone.viewer.mark
+            etags[answer.headers["etag"]] = someone.viewer.permission_key
 
 
 async def ask_over_sockets(
@@ -304,7 +303,9 @@ async def read_page(
         page = await client.get(path, headers=someone.headers)
         watch.check(people_without_rights(someone), path, page.content)
         is_metrics = path == "/metrics"
-        if path != "/readyz" and not (is_metrics and Scope.READ_DRAFTS in someone.viewer.scopes):
+        if path != "/readyz" and not (
+            is_metrics and Permission.READ_DRAFTS in someone.viewer.permissions
+        ):
             expected, changing = await twin.get(path), _TRAFFIC if is_metrics else _CHANGING
             assert page.status_code == expected.status_code
             assert changing.sub(b"", page.content) == changing.sub(b"", expected.content)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from gql.access import KeyFile
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from store import Batch, StoreBusyError, StoreUnavailableError, TinyDBRepository
 from store.engines.tinydb.files import follower, locks
 from store.engines.tinydb.files.owner_file import OwnerFile
@@ -272,7 +272,7 @@ def send_and_leave(client: Client) -> None:
 @contextmanager
 def one_server(path: Path, folder: Path) -> Iterator[Any]:
     """A server on a store, and a client that may write."""
-    key, _ = KeyFile(path.with_name("keys.json")).add("writer", [Scope.WRITE])
+    key, _ = KeyFile(path.with_name("keys.json")).add("writer", [Permission.WRITE])
     with newsgraph(
         *("--store", str(path), "--lock-timeout-s", "1", "--shutdown-timeout-s", "5"), folder=folder
     ) as server:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from gql.access import KeyFile
 from gql.composition.app import App
-from gql.identity.viewer import Scope, Viewer
+from gql.identity.viewer import Permission, Viewer
 from store import BLANK, NOWHERE, Batch, SourceFile
 from store.model import Article, TopicDefinition
 from tests.support.app_factory import article
@@ -62,8 +62,8 @@ class Answer(NamedTuple):
 def secured(tmp_path_factory) -> tuple[Path, Someone]:
     """A file of keys, and the holder of one that shows secured text and no drafts."""
     path = tmp_path_factory.mktemp("keys") / "keys.json"
-    text, _ = KeyFile(path).add("reader", [Scope.READ_SECURED])
-    viewer = Viewer({Scope.READ_SECURED})
+    text, _ = KeyFile(path).add("reader", [Permission.READ_SECURED])
+    viewer = Viewer({Permission.READ_SECURED})
     return path, Someone(viewer, {"authorization": f"Bearer {text}"})
 
 
@@ -284,7 +284,7 @@ async def follow(found: Corpus, road: Any, engine: str) -> None:
 
 def test_readers_of_drafts_see_every_write_in_their_validators(tmp_path):
     """For them the state has another name after each."""
-    text, _ = KeyFile(tmp_path / "keys.json").add("editor", [Scope.READ_DRAFTS])
+    text, _ = KeyFile(tmp_path / "keys.json").add("editor", [Permission.READ_DRAFTS])
     drawn = [article(role, topics=("Tides",)) for role in ("open", "hidden")]
     found = corpus(drawn, ["open", "hidden"], ())
 

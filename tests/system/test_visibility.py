@@ -7,7 +7,7 @@ import json
 import pytest
 
 from gql.composition.executors import pipeline
-from gql.identity.viewer import PREVIEW, Scope, Viewer
+from gql.identity.viewer import PREVIEW, Permission, Viewer
 from gql.settings import load_settings
 from store import NEWEST_FIRST
 from store.model import Article, Image, ProviderMention, Related
@@ -182,7 +182,9 @@ def test_secured_text_is_refused_with_the_reason():
 
 def test_secured_text_is_not_for_everybody_who_sees_drafts():
     """Each right is one of its own."""
-    graph = Graph(stored(article(secured="sealed")), viewer=Viewer(frozenset({Scope.READ_DRAFTS})))
+    graph = Graph(
+        stored(article(secured="sealed")), viewer=Viewer(frozenset({Permission.READ_DRAFTS}))
+    )
     assert graph.refusal("{ articles { nodes { secured } } }")[0] == "FORBIDDEN"
 
 

@@ -41,17 +41,17 @@ class ResponseVariant:
     Attributes:
         media_type: The type to answer with.
         encoding: The content encoding; None for none.
-        scope_key: The same for all viewers who see the same.
+        permission_key: The same for all viewers who see the same.
         text: Tells variants apart.
     """
 
-    __slots__ = ("encoding", "media_type", "scope_key", "text")
+    __slots__ = ("encoding", "media_type", "permission_key", "text")
 
-    def __init__(self, media_type: MediaType, encoding: str | None, scope_key: bytes) -> None:
+    def __init__(self, media_type: MediaType, encoding: str | None, permission_key: bytes) -> None:
         self.media_type = media_type
         self.encoding = encoding
-        self.scope_key = scope_key
-        self.text = repr((media_type, encoding, scope_key)).encode()
+        self.permission_key = permission_key
+        self.text = repr((media_type, encoding, permission_key)).encode()
 
 
 class PlainRequest:
@@ -108,7 +108,9 @@ class RequestCache:
         # As many as there are media types, encodings and sets of scopes.
         self._variants: dict[tuple[MediaType, str | None, bytes], ResponseVariant] = {}
 
-    def post(self, headers: HeaderMap, body: bytes, scope_key: bytes) -> ReceivedRequest | None:
+    def post(
+        self, headers: HeaderMap, body: bytes, permission_key: bytes
+    ) -> ReceivedRequest | None:
         """The operation in a body; None where anything is unusual."""
         if (
             headers.get(b"content-type") not in _JSON_BODIES
@@ -119,14 +121,14 @@ class RequestCache:
         plain = self.requests.get(body) or self._read(body)
         if plain is None:
             return None
-        key = headers.get(b"accept"), headers.get(b"accept-encoding"), scope_key
+        key = headers.get(b"accept"), headers.get(b"accept-encoding"), permission_key
         variant = self._by_headers.get(key) or self._variant(key)
         if variant is None:
             return None
         return ReceivedRequest(plain, variant, headers.get(b"if-none-match"))
 
     def get(
-        self, headers: HeaderMap, query_string: bytes, scope_key: bytes
+        self, headers: HeaderMap, query_string: bytes, permission_key: bytes
     ) -> ReceivedRequest | None:
         """The operation in a URL; None where anything is unusual."""
         text = b"?" + query_string  # no JSON begins so
@@ -137,7 +139,7 @@ class RequestCache:
             except RequestError:
                 return None
             plain = self._remembered(text, request)
-        key = headers.get(b"accept"), headers.get(b"accept-encoding"), scope_key
+        key = headers.get(b"accept"), headers.get(b"accept-encoding"), permission_key
         variant = self._by_headers.get(key) or self._variant(key)
         if variant is None:
             return None
@@ -166,14 +168,14 @@ class RequestCache:
 
     def _variant(self, key: HeaderKey) -> ResponseVariant | None:
         """The form that headers ask for; None where nothing of ours is acceptable."""
-        accept, accept_encoding, scope_key = key
+        accept, accept_encoding, permission_key = key
         if accept and b"text/event-stream" in accept:
             return None
         media_type = negotiate(accept.decode("latin-1")) if accept else MediaType.JSON
         if media_type is None:
             return None
         encoding = best_encoding(accept_encoding) if accept_encoding else None
-        form = media_type, encoding, scope_key
+        form = media_type, encoding, permission_key
         variant = self._variants.get(form)
         if variant is None:
             variant = self._variants[form] = ResponseVariant(*form)

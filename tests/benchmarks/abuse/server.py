@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gql.access import KeyFile
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from tests.benchmarks.http.data import make_data
 
 ROOT = Path(__file__).parents[3]
@@ -97,7 +97,7 @@ def serving(store: Path, work: Path, repo: Path = ROOT) -> Iterator[Server]:
     for file in (store, store.with_name(store.name + ".log")):
         if file.exists():
             shutil.copy(file, folder / file.name)
-    key, _ = KeyFile(folder / "keys.json").add("abuse", [Scope.WRITE])
+    key, _ = KeyFile(folder / "keys.json").add("abuse", [Permission.WRITE])
     log = folder / "log.txt"
     command = [sys.executable, "-m", "gql", "serve", "--port", "0"]
     command += ["--store", str(folder / store.name), "--keys", str(folder / "keys.json")]

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gql.access import KeyFile
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from tests.benchmarks.http.data import Data
 from tests.benchmarks.http.load import Run
 from tests.benchmarks.http.measure import Plan, Runs
@@ -30,7 +30,7 @@ _NEVER_REACHED = "999999999/second"
 def with_settings(work: Path) -> Mapping[str, Variant]:
     """Newsgraphs with CORS, with a rate limit that nobody reaches, and asked with a key."""
     keys = work / "reader-keys.json"
-    text, _ = KeyFile(keys).add("reader", [Scope.READ_SECURED], None)
+    text, _ = KeyFile(keys).add("reader", [Permission.READ_SECURED], None)
     return {
         "CORS origins": Variant({"cors_origins": _ORIGIN}, {"origin": _ORIGIN}),
         "rate limit": Variant({"rate_limit": _NEVER_REACHED}),
@@ -47,7 +47,7 @@ def with_writer(work: Path, data: Data, writes_per_s: int) -> Mapping[str, Varia
     folder.mkdir()
     store = folder / data.store.name
     shutil.copyfile(data.store, store)
-    text, _ = KeyFile(folder / "keys.json").add("writer", [Scope.WRITE], None)
+    text, _ = KeyFile(folder / "keys.json").add("writer", [Permission.WRITE], None)
     return {
         f"{writes_per_s} writes/s": Variant(
             {"keys": str(folder / "keys.json")},

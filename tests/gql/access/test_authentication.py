@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from structlog.testing import capture_logs
 
 from gql.access import KeyFile, key_file
-from gql.identity.viewer import PREVIEW, Scope, Viewer
+from gql.identity.viewer import PREVIEW, Permission, Viewer
 from gql.settings import SettingsError, load_settings
 from tests.support.auth_client import DRAFT, OPEN, SEALED, ask, bearer, code, door, key, slugs
 
@@ -39,10 +39,10 @@ def test_stranger_reads_what_is_published(tmp_path):
     ("scopes", "seen", "reads_secured"),
     [
         ([], PUBLISHED, False),
-        ([Scope.READ_DRAFTS], ALL, False),
-        ([Scope.READ_SECURED], PUBLISHED, True),
-        ([Scope.WRITE], ALL, False),
-        ([Scope.ADMIN], ALL, True),
+        ([Permission.READ_DRAFTS], ALL, False),
+        ([Permission.READ_SECURED], PUBLISHED, True),
+        ([Permission.WRITE], ALL, False),
+        ([Permission.ADMIN], ALL, True),
     ],
 )
 def test_key_gives_its_scopes_and_what_they_imply(tmp_path, scopes, seen, reads_secured):
@@ -56,7 +56,7 @@ def test_key_gives_its_scopes_and_what_they_imply(tmp_path, scopes, seen, reads_
 
 def test_scope_that_is_missing_is_named(tmp_path):
     """The error says which right the key lacks."""
-    [error] = ask(door(tmp_path), SECRET, key(tmp_path, Scope.WRITE)).json()["errors"]
+    [error] = ask(door(tmp_path), SECRET, key(tmp_path, Permission.WRITE)).json()["errors"]
     assert error["extensions"]["code"] == "FORBIDDEN"
     assert "READ_SECURED" in error["message"]
 
@@ -77,7 +77,7 @@ def test_scope_that_is_missing_is_named(tmp_path):
 )
 def test_credentials_that_are_not_good_are_refused(tmp_path, authorization):
     """401 with the reason, at every door; never an answer as to a stranger."""
-    key(tmp_path, Scope.ADMIN)
+    key(tmp_path, Permission.ADMIN)
     client = door(tmp_path)
     headers = {"authorization": authorization.encode("latin-1")}
     query = {"query": "{ articles { nodes { slug } } }"}
@@ -93,7 +93,7 @@ def test_credentials_that_are_not_good_are_refused(tmp_path, authorization):
 
 def test_credentials_given_twice_are_refused(tmp_path):
     """Which of them counts would be anybody's guess."""
-    credentials = key(tmp_path, Scope.ADMIN)
+    credentials = key(tmp_path, Permission.ADMIN)
     twice = [("authorization", f"Bearer {credentials}")] * 2
     response = door(tmp_path).get("/graphql?query={__typename}", headers=twice)
     assert code(response) == "UNAUTHENTICATED"
@@ -101,7 +101,7 @@ def test_credentials_given_twice_are_refused(tmp_path):
 
 def test_scheme_is_read_in_any_case(tmp_path):
     """https://www.rfc-editor.org/rfc/rfc9110#section-11.1"""
-    headers = {"authorization": f"bEARER {key(tmp_path, Scope.ADMIN)}"}
+    headers = {"authorization": f"bEARER {key(tmp_path, Permission.ADMIN)}"}
     assert door(tmp_path).get("/graphql?query={__typename}", headers=headers).status_code == 200
 
 
@@ -109,7 +109,7 @@ def test_key_works_until_it_is_revoked(tmp_path):
     """A running server notices both its making and its end."""
     client = door(tmp_path)
     assert slugs(client) == PUBLISHED
-    credentials = key(tmp_path, Scope.READ_DRAFTS)
+    credentials = key(tmp_path, Permission.READ_DRAFTS)
     assert slugs(client, credentials) == ALL
     KeyFile(tmp_path / "keys.json").revoke("reader")
     assert code(ask(client, "{ __typename }", credentials)) == "UNAUTHENTICATED"
@@ -117,7 +117,7 @@ def test_key_works_until_it_is_revoked(tmp_path):
 
 def test_keys_that_cannot_be_read_let_nobody_in(tmp_path):
     """503 for who sends a key, without a word of the file; the public is served as before."""
-    client, credentials = door(tmp_path), key(tmp_path, Scope.ADMIN)
+    client, credentials = door(tmp_path), key(tmp_path, Permission.ADMIN)
     (tmp_path / "keys.json").write_text("not keys")
     with capture_logs() as logs:
         response = ask(client, "{ __typename }", credentials)
@@ -165,18 +165,22 @@ def test_preview_is_for_this_machine(tmp_path):
 
 def test_preview_changes_nothing():
     """It is for looking; writing needs a key even here."""
-    assert PREVIEW.scopes == {Scope.READ_DRAFTS, Scope.READ_SECURED}
+    assert PREVIEW.permissions == {Permission.READ_DRAFTS, Permission.READ_SECURED}
 
 
 def test_viewers_who_see_the_same_share_answers():
     """What is cached goes by rights, not by names."""
-    one, other = Viewer({Scope.WRITE}, "one"), Viewer({Scope.WRITE}, "other")
-    assert one.mark == other.mark != Viewer({Scope.READ_DRAFTS}).mark
+    one, other = Viewer({Permission.WRITE}, "one"), Viewer({Permission.WRITE}, "other")
+    assert (
+        one.permission_key
+        == other.permission_key
+        != Viewer({Permission.READ_DRAFTS}).permission_key
+    )
 
 
 def test_log_names_the_key_and_never_shows_it(tmp_path):
     """Who did what can be told afterwards."""
-    client, credentials = door(tmp_path), key(tmp_path, Scope.ADMIN, name="newsroom")
+    client, credentials = door(tmp_path), key(tmp_path, Permission.ADMIN, name="newsroom")
     with capture_logs() as logs:
         ask(client, "{ __typename }", credentials)
     [line] = [line for line in logs if line["event"] == "request"]
@@ -267,7 +271,7 @@ def test_token_cannot_choose_how_it_is_checked(tmp_path):
 
 def test_keys_work_beside_tokens(tmp_path):
     """One server takes both."""
-    assert slugs(issuer_door(tmp_path), key(tmp_path, Scope.READ_DRAFTS)) == ALL
+    assert slugs(issuer_door(tmp_path), key(tmp_path, Permission.READ_DRAFTS)) == ALL
 
 
 def test_token_without_its_issuers_keys_is_not_judged(tmp_path):

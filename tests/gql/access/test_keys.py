@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from gql.access import KeyFile, KeyFileError, KeyRing, authenticator, expiry, key_file
 from gql.cli.main import app
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import load_settings
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -37,15 +37,15 @@ def ring(keys, monkeypatch):
 
 def test_key_is_found_with_its_name_and_scopes(keys, ring):
     """What was made is what is recognised, also beside others."""
-    text, made = keys.add("newsroom", [Scope.WRITE, Scope.READ_SECURED], TOMORROW)
-    keys.add("other", [Scope.ADMIN])
+    text, made = keys.add("newsroom", [Permission.WRITE, Permission.READ_SECURED], TOMORROW)
+    keys.add("other", [Permission.ADMIN])
     assert ring.find(text) == made
-    assert (made.name, made.scopes) == ("newsroom", (Scope.READ_SECURED, Scope.WRITE))
+    assert (made.name, made.scopes) == ("newsroom", (Permission.READ_SECURED, Permission.WRITE))
 
 
 def test_key_is_not_in_its_file(keys):
     """Neither the key nor its secret can be read there, only its last characters."""
-    text, made = keys.add("newsroom", [Scope.WRITE])
+    text, made = keys.add("newsroom", [Permission.WRITE])
     stored = keys.path.read_text()
     assert text not in stored
     assert text.split("_", 2)[2] not in stored
@@ -55,8 +55,8 @@ def test_key_is_not_in_its_file(keys):
 
 def test_key_file_is_for_its_owner_only(keys):
     """Mode 0600, also after changes."""
-    keys.add("one", [Scope.WRITE])
-    keys.add("two", [Scope.WRITE])
+    keys.add("one", [Permission.WRITE])
+    keys.add("two", [Permission.WRITE])
     keys.revoke("one")
     assert stat.S_IMODE(keys.path.stat().st_mode) == 0o600
 
@@ -77,7 +77,7 @@ def test_command_line_closes_a_key_file_to_others(tmp_path, mode):
 
 def test_key_file_that_anybody_may_write_proves_nothing(keys, ring):
     """Nobody is let in by it, and nothing is added to what others may have put there."""
-    text, _ = keys.add("one", [Scope.ADMIN])
+    text, _ = keys.add("one", [Permission.ADMIN])
     keys.path.chmod(0o666)
     for use in (keys.read, lambda: keys.add("two", []), lambda: ring.find(text)):
         with pytest.raises(KeyFileError, match=r"Anybody may write.*chmod 600 .*keys\.json"):
@@ -129,7 +129,7 @@ def test_keys_differ(keys):
 def test_key_with_anything_changed_is_not_found(tmp_path_factory, data):
     """One other character anywhere, one more or one less: nobody."""
     keys = KeyFile(tmp_path_factory.mktemp("keys") / "keys.json")
-    text, _ = keys.add("newsroom", [Scope.WRITE])
+    text, _ = keys.add("newsroom", [Permission.WRITE])
     place = data.draw(st.integers(0, len(text)))
     inserted = data.draw(st.sampled_from(["", "a", "_", " ", "é", "\0"]))
     changed = text[:place] + inserted + text[place + data.draw(st.integers(0, 2)) :]
@@ -139,14 +139,14 @@ def test_key_with_anything_changed_is_not_found(tmp_path_factory, data):
 
 def test_key_is_not_opened_by_the_secret_of_another(keys, ring):
     """The id of one with the secret of the other is neither."""
-    (one, _), (two, _) = keys.add("one", [Scope.ADMIN]), keys.add("two", [])
+    (one, _), (two, _) = keys.add("one", [Permission.ADMIN]), keys.add("two", [])
     assert ring.find("_".join([*one.split("_")[:2], two.split("_", 2)[2]])) is None
 
 
 def test_key_that_has_expired_is_not_found(keys, ring):
     """From its moment on, without anybody doing anything."""
-    over, _ = keys.add("over", [Scope.ADMIN], datetime.now(UTC))
-    text, _ = keys.add("running", [Scope.ADMIN], TOMORROW)
+    over, _ = keys.add("over", [Permission.ADMIN], datetime.now(UTC))
+    text, _ = keys.add("running", [Permission.ADMIN], TOMORROW)
     assert ring.find(over) is None
     assert ring.find(text)
 

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from gql.access import KeyFile
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from tests.conftest import SEEDS
 from tests.support.processes import (
     TIMEOUT_S,
@@ -101,7 +101,7 @@ def test_serve_with_workers_answers_from_several_processes(folder):
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_serve_writes_into_the_folder_with_any_number_of_workers(folder, workers):
     """What is acknowledged is there, though nobody follows the folder."""
-    key, _ = KeyFile(folder / "keys.json").add("editor", [Scope.WRITE])
+    key, _ = KeyFile(folder / "keys.json").add("editor", [Permission.WRITE])
     slug = "2026-03-04-a-drill-that-weighs-less-than-a-cat"
     put = f'putArticle(input: {{slug: "{slug}", heat: 4242}})'
     query = f"mutation {{ {put} {{ article {{ heat }} userErrors {{ message }} }} }}"

@@ -19,7 +19,7 @@ from starlette.types import Message
 from gql.access import Authenticator, KeyFile, key_file
 from gql.composition.app import App, create_app
 from gql.http.middleware.cors import RESULTS_BYTES
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import load_settings
 from store import MemoryRepository
 from tests.support.app_factory import article, stored
@@ -124,7 +124,7 @@ class Site:
     def __init__(self, folder: Path, repository: MemoryRepository, **options: Any) -> None:
         path = folder / "keys.json"
         if not path.exists():
-            text, _ = KeyFile(path).add("reader", [Scope.READ_DRAFTS])
+            text, _ = KeyFile(path).add("reader", [Permission.READ_DRAFTS])
             (folder / "key").write_text(text)
         self.key = (folder / "key").read_bytes()
         self.now = 0.0

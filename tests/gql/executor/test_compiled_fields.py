@@ -20,7 +20,7 @@ from graphql import (
 )
 
 from gql.adapters.strawberry import graphql_schema
-from gql.identity.viewer import Scope, Viewer
+from gql.identity.viewer import Permission, Viewer
 from tests.support.differential import STORY, ExecutorPair, ask
 from tests.support.graph_client import SCHEMA
 
@@ -36,7 +36,7 @@ VALUES: dict[str, Any] = {
 }
 """Values for the required arguments, by type."""
 
-EVERYBODY = Viewer(frozenset(Scope))
+EVERYBODY = Viewer(frozenset(Permission))
 GRAPHQL = graphql_schema(SCHEMA)
 Composite = GraphQLObjectType | GraphQLInterfaceType
 

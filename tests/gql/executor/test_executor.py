@@ -11,7 +11,7 @@ from itertools import product
 
 import pytest
 
-from gql.identity.viewer import PREVIEW, PUBLIC, Scope, Viewer
+from gql.identity.viewer import PREVIEW, PUBLIC, Permission, Viewer
 from gql.schema import PageSizes
 from store.names import provider_id, topic_id
 from tests.support.differential import OTHER, STORY, ExecutorPair, ask, play
@@ -202,7 +202,7 @@ def test_operation_name_chooses_among_several():
 def test_one_document_is_answered_by_role():
     """The same text says to each viewer what this viewer may know, in any order of asking."""
     draft = an_article("draft", published=False, secured="s3cret")
-    drafts, secured = Viewer({Scope.READ_DRAFTS}), Viewer({Scope.READ_SECURED})
+    drafts, secured = Viewer({Permission.READ_DRAFTS}), Viewer({Permission.READ_SECURED})
     ways, query = ExecutorPair(), "{ articles { totalCount nodes { secured } } }"
     expected = {PREVIEW: (True, 2), drafts: (False, 2), secured: (True, 1), PUBLIC: (False, 1)}
     for viewer in [PREVIEW, PUBLIC, drafts, secured, PUBLIC, PREVIEW]:

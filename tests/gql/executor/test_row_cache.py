@@ -25,7 +25,7 @@ from gql.executor.rows.row_cache import (
 )
 from gql.executor.rows.rows_by_ordinal import FiledRows
 from gql.http import GraphQLRequest
-from gql.identity.viewer import PUBLIC, Scope, Viewer
+from gql.identity.viewer import PUBLIC, Permission, Viewer
 from gql.schema import Context, PageSizes
 from store import (
     Batch,
@@ -358,7 +358,7 @@ async def test_fragments_of_drafts_stay_with_those_who_may_see_them(repository):
     """What was rendered for one role is not found by another."""
     await repository.apply(changed(OTHER, published=False))
     snapshot, ask = await repository.snapshot(), asker(ExecutorPair())
-    editor = Viewer({Scope.READ_DRAFTS})
+    editor = Viewer({Permission.READ_DRAFTS})
     for viewer, count in [(editor, 2), (PUBLIC, 1), (editor, 2)]:
         nodes = (await ask(CARD, snapshot, viewer))["articles"]["nodes"]
         assert len(nodes) == count

@@ -11,7 +11,7 @@ import pytest
 
 from gql.access import KeyFile
 from gql.composition.app import App, create_app
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.scheduler import Scheduler
 from gql.settings import load_settings
 from store import Batch, Key, MemoryRepository, Visibility
@@ -33,7 +33,7 @@ def repository() -> MemoryRepository:
 @pytest.fixture
 def key(tmp_path: Path) -> str:
     """The key of somebody who may write."""
-    text, _ = KeyFile(tmp_path / "keys.json").add("writer", [Scope.WRITE])
+    text, _ = KeyFile(tmp_path / "keys.json").add("writer", [Permission.WRITE])
     return text
 
 

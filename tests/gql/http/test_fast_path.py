@@ -21,7 +21,7 @@ from gql.composition.app import create_app
 from gql.http import HttpSettings, RequestCache
 from gql.http.caching.response_cache import SLOW_BYTES
 from gql.http.protocol.compression import COMPRESSORS
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import load_settings
 from store import Batch, MemoryRepository
 from tests.support.app_factory import article
@@ -122,11 +122,11 @@ def test_validator_tells_queries_forms_and_types_apart(site: Site) -> None:
     assert not any(etag.startswith("W/") for etag in etags)
 
 
-RIGHTS: list[tuple[Scope, ...]] = [
+RIGHTS: list[tuple[Permission, ...]] = [
     (),
-    (Scope.READ_DRAFTS,),
-    (Scope.READ_SECURED,),
-    (Scope.READ_DRAFTS, Scope.READ_SECURED),
+    (Permission.READ_DRAFTS,),
+    (Permission.READ_SECURED,),
+    (Permission.READ_DRAFTS, Permission.READ_SECURED),
 ]
 SLUGS = "{ articles { nodes { slug } } }"
 SECURED = "{ articles { nodes { slug secured } } }"

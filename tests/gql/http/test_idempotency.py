@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from gql.access import KeyFile, key_file
 from gql.http import GraphQLRequest, IdempotencyStore, IdempotentExecutor, Pipeline
 from gql.http.protocol.messages import Result
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from tests.store.engines.tinydb.test_storage import files_of_at_most
 from tests.support.schemas import SCHEMA
 from tests.support.writing_clients import DELETE, FIELDS, PUBLISH, PUT, writing_site
@@ -504,7 +504,7 @@ def test_mutation_with_a_used_key_is_refused_also_after_a_crash(tmp_path, publis
             [error] = response.json()["errors"]
             assert error["extensions"]["code"] == "IDEMPOTENCY_KEY_REUSED"
             assert "data" not in response.json()
-        [article] = site.ask("{ articles { nodes { published } } }", scope=Scope.READ_DRAFTS)[
+        [article] = site.ask("{ articles { nodes { published } } }", scope=Permission.READ_DRAFTS)[
             "articles"
         ]["nodes"]
         assert article["published"] is published
@@ -531,8 +531,8 @@ def test_new_key_of_a_revoked_keys_name_gets_none_of_its_answers(tmp_path, monke
         if not is_kept:
             forget_answers(tmp_path)
         keys = KeyFile(tmp_path / "keys.json")
-        keys.revoke(Scope.WRITE)
-        site.keys[Scope.WRITE], _ = keys.add(Scope.WRITE, [Scope.WRITE])
+        keys.revoke(Permission.WRITE)
+        site.keys[Permission.WRITE], _ = keys.add(Permission.WRITE, [Permission.WRITE])
         other = site.post(PUT, headers=headers, input={**FIELDS, "title": "B"})
         assert other.status_code == 200
         assert other.json()["data"]["putArticle"]["article"]["title"] == "B"
@@ -544,7 +544,7 @@ def test_mutation_without_the_right_learns_nothing_from_a_key(tmp_path):
     with writing_site(tmp_path) as site:
         headers = {"idempotency-key": "k1"}
         site.post(PUT, headers=headers, input=FIELDS)
-        for scope in (None, Scope.READ_DRAFTS):
+        for scope in (None, Permission.READ_DRAFTS):
             answer = site.post(PUT, scope=scope, headers=headers, input=FIELDS).json()
             assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 

@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from gql.http import SECURITY_HEADERS
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.web.graphiql import STATIC
 from tests.support.auth_client import app, door, key
 
@@ -110,7 +110,7 @@ def test_fault_has_them(tmp_path, monkeypatch):
     monkeypatch.setattr(application.metrics, "exposition", None)
     client = TestClient(application, raise_server_exceptions=False)
     response = client.get(
-        "/metrics", headers={"authorization": f"Bearer {key(tmp_path, Scope.ADMIN)}"}
+        "/metrics", headers={"authorization": f"Bearer {key(tmp_path, Permission.ADMIN)}"}
     )
     assert response.status_code == 500
     check(response)

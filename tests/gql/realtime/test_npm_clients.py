@@ -18,7 +18,7 @@ import pytest
 
 from gql.access import KeyFile
 from gql.composition.app import create_app
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import Settings
 from store import Batch, TinyDBRepository
 from tests.support.app_factory import article
@@ -120,7 +120,7 @@ def writable(tmp_path: Path) -> Iterator[tuple[LiveServer, Path]]:
 def test_client_writes_with_the_right_to_and_once_for_each_key(transport, writable) -> None:
     """A mutation over a stream is one over HTTP: scope, answer and Idempotency-Key are the same."""
     server, keys = writable
-    bearer, _ = KeyFile(keys).add("desk", [Scope.WRITE])
+    bearer, _ = KeyFile(keys).add("desk", [Permission.WRITE])
     put = {"query": PUT, "variables": {"input": FIELDS}, "key": "k1"}
     once, again, other = written(
         transport, server.url, bearer, put, put, {**put, "variables": {"input": {"title": "B"}}}

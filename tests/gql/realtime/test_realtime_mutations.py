@@ -11,7 +11,7 @@ import pytest
 
 from gql.access import KeyFile
 from gql.composition.app import create_app
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import Settings
 from store import TinyDBRepository
 from tests.gql.realtime.test_sse import Events, asked
@@ -23,10 +23,10 @@ COUNT = "{ articles { totalCount } }"
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> dict[Scope, str]:
+def keys(tmp_path: Path) -> dict[Permission, str]:
     """The Authorization header of a key for each scope."""
     file = KeyFile(tmp_path / "keys.json")
-    return {scope: f"Bearer {file.add(scope, [scope])[0]}" for scope in Scope}
+    return {scope: f"Bearer {file.add(scope, [scope])[0]}" for scope in Permission}
 
 
 @pytest.fixture
@@ -64,12 +64,12 @@ def code(errors: Any) -> str:
 
 def test_socket_writes_for_who_may(server, keys) -> None:
     """The answer is the payload; what is asked after it on the same socket shows the write."""
-    with socket(server, keys[Scope.WRITE]) as client:
+    with socket(server, keys[Permission.WRITE]) as client:
         assert put(client)["data"]["putArticle"]["article"]["title"] == "A tide"
         assert client.answer("q", COUNT) == {"articles": {"totalCount": 1}}
 
 
-@pytest.mark.parametrize("scope", [None, Scope.READ_DRAFTS, Scope.READ_SECURED])
+@pytest.mark.parametrize("scope", [None, Permission.READ_DRAFTS, Permission.READ_SECURED])
 def test_socket_writes_nothing_for_who_may_not(server, keys, scope) -> None:
     """The scope is asked for as over HTTP."""
     with socket(server, keys.get(scope)) as client:
@@ -79,7 +79,7 @@ def test_socket_writes_nothing_for_who_may_not(server, keys, scope) -> None:
 
 def test_socket_does_a_mutation_once_for_each_key(server, keys) -> None:
     """The key is in `extensions`, since a message has no headers; the road does not matter."""
-    with socket(server, keys[Scope.WRITE]) as client:
+    with socket(server, keys[Permission.WRITE]) as client:
         first = put(client, extensions={"idempotencyKey": "k1"})
         id = first["data"]["putArticle"]["article"]["id"]
         client.answer("d", DELETE, variables={"input": {"id": id}})
@@ -94,13 +94,15 @@ def test_socket_does_a_mutation_once_for_each_key(server, keys) -> None:
 @pytest.mark.parametrize("key", ["", 7, None, "a\nb"])
 def test_socket_refuses_a_key_that_cannot_be_used(server, keys, key) -> None:
     """Rather than to do twice what was meant to be done once."""
-    with socket(server, keys[Scope.WRITE]) as client:
+    with socket(server, keys[Permission.WRITE]) as client:
         assert code(put(client, extensions={"idempotencyKey": key})) == "BAD_IDEMPOTENCY_KEY"
 
 
 def test_socket_takes_no_key_from_its_handshake(server, keys) -> None:
     """A header of the handshake would name all mutations alike."""
-    with socket(server, keys[Scope.WRITE], additional_headers={"Idempotency-Key": "k1"}) as client:
+    with socket(
+        server, keys[Permission.WRITE], additional_headers={"Idempotency-Key": "k1"}
+    ) as client:
         titles = [
             put(client, title)["data"]["putArticle"]["article"]["title"] for title in ("A", "B")
         ]
@@ -108,9 +110,9 @@ def test_socket_takes_no_key_from_its_handshake(server, keys) -> None:
 
 
 @contextmanager
-def stream(server: LiveServer, keys: dict[Scope, str], key: str) -> Iterator[Events]:
+def stream(server: LiveServer, keys: dict[Permission, str], key: str) -> Iterator[Events]:
     """The event stream that answers putting an article under an Idempotency-Key."""
-    headers = {"authorization": keys[Scope.WRITE], "idempotency-key": key}
+    headers = {"authorization": keys[Permission.WRITE], "idempotency-key": key}
     with asked(server, PUT, variables={"input": FIELDS}, headers=headers) as events:
         yield events
 
@@ -119,7 +121,7 @@ def test_stream_does_a_mutation_once_for_each_key(server, keys) -> None:
     """The header counts as it does without a stream."""
     with stream(server, keys, "k1") as events:
         first = events.answer()
-    with socket(server, keys[Scope.WRITE]) as client:
+    with socket(server, keys[Permission.WRITE]) as client:
         id = first["data"]["putArticle"]["article"]["id"]
         client.answer("d", DELETE, variables={"input": {"id": id}})
     with stream(server, keys, "k1") as events:

@@ -19,7 +19,7 @@ from gql.access import KeyFile
 from gql.composition.app import create_app
 from gql.errors import CapacityError
 from gql.identity.client import Client, client_of
-from gql.identity.viewer import Scope, Viewer
+from gql.identity.viewer import Permission, Viewer
 from gql.realtime.capacity_limiter import Capacity
 from gql.settings import Settings
 from store import MemoryRepository
@@ -102,7 +102,7 @@ def served(server: LiveServer, address: str, key: str | None = None) -> dict[str
 def test_client_that_takes_all_it_can_leaves_room_for_others(server, tmp_path, who):
     """It gets its share, over sockets and event streams together; nobody else notices."""
     keys = KeyFile(tmp_path / "keys.json")
-    one, other = (keys.add(name, [Scope.READ_DRAFTS])[0] for name in ("one", "other"))
+    one, other = (keys.add(name, [Permission.READ_DRAFTS])[0] for name in ("one", "other"))
     with ExitStack() as held:
         taken = take_all(server, held, ONE, one if who == "key" else None)
         assert taken == SMALL["max_per_client"]
@@ -112,7 +112,7 @@ def test_client_that_takes_all_it_can_leaves_room_for_others(server, tmp_path, w
 
 def test_clients_without_a_key_leave_the_last_fifth_to_those_with_one(server, tmp_path):
     """However many addresses there are."""
-    key, _ = KeyFile(tmp_path / "keys.json").add("one", [Scope.READ_DRAFTS])
+    key, _ = KeyFile(tmp_path / "keys.json").add("one", [Permission.READ_DRAFTS])
     with ExitStack() as held:
         taken = sum(take_all(server, held, f"192.0.2.{number}") for number in range(8))
         assert taken == SMALL["max_subscriptions"] * 4 // 5

@@ -16,7 +16,7 @@ import pytest
 
 from gql.access import KeyFile
 from gql.composition.app import create_app
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import Settings
 from store import Batch, MemoryRepository
 from tests.support.app_factory import article
@@ -249,7 +249,7 @@ def test_stream_is_refused_where_there_are_too_many() -> None:
 def test_stream_ends_when_its_key_is_revoked(tmp_path: Path) -> None:
     """A subscription does not outlive the right to it; the last event says so."""
     keys = KeyFile(tmp_path / "keys.json")
-    text, _ = keys.add("desk", [Scope.READ_DRAFTS])
+    text, _ = keys.add("desk", [Permission.READ_DRAFTS])
     repository = MemoryRepository(cursor_key=KEY)
     settings = Settings(store=tmp_path / "store.json", keep_alive_s=1)
     headers = {"authorization": f"Bearer {text}"}

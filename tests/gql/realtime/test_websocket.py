@@ -24,7 +24,7 @@ from websockets.typing import Subprotocol
 
 from gql.access import KeyFile
 from gql.composition.app import create_app
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import Settings
 from store import (
     Batch,
@@ -234,7 +234,7 @@ def test_socket_subscription_is_told_of_a_backup_that_was_restored(tmp_path: Pat
 def test_socket_subscription_of_other_rights_begins_with_a_gap(tmp_path: Path) -> None:
     """Who has gained or lost a right holds what the present ones do not show."""
     keys = tmp_path / "keys.json"
-    editor, _ = KeyFile(keys).add("editor", [Scope.READ_DRAFTS])
+    editor, _ = KeyFile(keys).add("editor", [Permission.READ_DRAFTS])
     repository = MemoryRepository(cursor_key=KEY)
     query = "subscription ($after: String) { changes(after: $after) { cursor kind } }"
     place = "{ changes(first: 0) { latestCursor } }"
@@ -445,7 +445,7 @@ def test_socket_on_another_path_is_refused(server: LiveServer) -> None:
 
 def test_socket_rights_come_from_the_first_message_or_from_headers(tmp_path: Path) -> None:
     """A key in connection_init counts as one in the Authorization header does."""
-    text, _ = KeyFile(tmp_path / "keys.json").add("desk", [Scope.READ_DRAFTS])
+    text, _ = KeyFile(tmp_path / "keys.json").add("desk", [Permission.READ_DRAFTS])
     repository = MemoryRepository()
     settings = Settings(store=tmp_path / "store.json", anonymous=False)
     with running(create_app(settings, repository)) as server:
@@ -477,7 +477,7 @@ def test_socket_closes_with_4403_on_a_wrong_key(tmp_path: Path, payload: Any) ->
 def test_socket_closes_with_4403_when_its_key_is_revoked(tmp_path: Path) -> None:
     """A subscription does not outlive the right to it."""
     keys = KeyFile(tmp_path / "keys.json")
-    text, _ = keys.add("desk", [Scope.READ_DRAFTS])
+    text, _ = keys.add("desk", [Permission.READ_DRAFTS])
     settings = Settings(store=tmp_path / "store.json", keep_alive_s=1)
     with running(create_app(settings, MemoryRepository())) as server, opened(server) as client:
         client.begin({"Authorization": f"Bearer {text}"})

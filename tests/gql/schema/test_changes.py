@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gql.http import GraphQLRequest
-from gql.identity.viewer import PUBLIC, Scope, Viewer
+from gql.identity.viewer import PUBLIC, Permission, Viewer
 from gql.schema import Context
 from gql.schema.change_events import EventKind
 from gql.schema.changes import follow_changes
@@ -28,7 +28,7 @@ from tests.support.following_clients import CaughtUpError, Follower
 from tests.support.graph_client import CARD, Graph
 from tests.support.store_strategies import batches, filters
 
-EDITOR = Viewer({Scope.READ_DRAFTS})
+EDITOR = Viewer({Permission.READ_DRAFTS})
 PAGE = """query ($after: String, $first: Int, $filter: ArticleFilter) {
   changes(after: $after, first: $first, filter: $filter) {
   nodes { cursor kind id slug at article { slug title } } edges { cursor node { cursor } }
@@ -254,7 +254,7 @@ def test_changes_cursors_of_the_public_do_not_move_with_drafts():
 
 
 readers = st.tuples(viewers, st.just(EVERYTHING) | filters)
-SECURED = Viewer({Scope.READ_SECURED})
+SECURED = Viewer({Permission.READ_SECURED})
 
 
 @pytest.mark.parametrize("before", [PUBLIC, EDITOR, SECURED])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from store.filesystem import guarded_change
 from store.folder import transaction
 from tests.support.writing_clients import DELETE, FIELDS, IMPORT, PUBLISH, PUT, writing_site
@@ -151,7 +151,7 @@ def test_mutations_need_the_scope_to_write(site):
         PUBLISH: {"id": "x", "published": True},
         DELETE: {"id": "x"},
     }
-    for scope in (None, Scope.READ_DRAFTS, Scope.READ_SECURED):
+    for scope in (None, Permission.READ_DRAFTS, Permission.READ_SECURED):
         for mutation, input in inputs.items():
             answer = site.post(mutation, scope=scope, input=input).json()
             assert answer["data"] is None

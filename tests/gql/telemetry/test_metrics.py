@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from gql.access import KeyFile
 from gql.composition.app import App, create_app
-from gql.identity.viewer import Scope
+from gql.identity.viewer import Permission
 from gql.settings import Settings, load_settings
 from gql.telemetry.metrics import MAX_OPERATIONS
 from store import Batch, MemoryRepository
@@ -30,7 +30,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 @functools.cache
 def scraper(keys: Path) -> dict[str, str]:
     """The headers of Prometheus, which has a key to read what moves with drafts, too."""
-    text, _ = KeyFile(keys).add("scraper", [Scope.READ_DRAFTS])
+    text, _ = KeyFile(keys).add("scraper", [Permission.READ_DRAFTS])
     return {"authorization": f"Bearer {text}"}
 
 
@@ -119,7 +119,7 @@ def test_clients_without_a_key_take_no_room_of_those_with_one(
     client: TestClient, chosen: Settings
 ) -> None:
     """However many names they make up, those of trusted clients are told apart."""
-    text, _ = KeyFile(chosen.keys_path).add("reader", [Scope.READ_SECURED])
+    text, _ = KeyFile(chosen.keys_path).add("reader", [Permission.READ_SECURED])
     headers = scraper(chosen.keys_path)
     for n in range(2 * MAX_OPERATIONS):
         ask(client, f"query Made{n} {{ articles {{ totalCount }} }}")
@@ -160,7 +160,7 @@ def test_metrics_tell_what_each_cache_holds_and_how_often_it_helps(
     for _ in range(3):
         ask(client, "{ articles { nodes { title } } }")
     assert "newsgraph_cache" not in client.get("/metrics").text
-    key, _ = KeyFile(chosen.keys_path).add("prometheus", [Scope.READ_DRAFTS])
+    key, _ = KeyFile(chosen.keys_path).add("prometheus", [Permission.READ_DRAFTS])
     client.headers["authorization"] = f"Bearer {key}"
     for cache in ("requests", "documents", "responses"):
         held = value(client, "newsgraph_cache_bytes", cache=cache)
@@ -192,7 +192,7 @@ def test_metrics_tell_who_may_see_drafts_what_the_store_holds(
         "Mine",
     ):
         assert name not in told
-    key, _ = KeyFile(chosen.keys_path).add("prometheus", [Scope.READ_DRAFTS])
+    key, _ = KeyFile(chosen.keys_path).add("prometheus", [Permission.READ_DRAFTS])
     client.headers["authorization"] = f"Bearer {key}"
     assert value(client, "newsgraph_articles") == 1
     assert value(client, "newsgraph_store_revision") == 2

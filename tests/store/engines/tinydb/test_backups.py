@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tinydb import TinyDB
 
-from gql.identity.viewer import PUBLIC, Scope, Viewer
+from gql.identity.viewer import PUBLIC, Permission, Viewer
 from store import (
     Batch,
     StoreCorruptError,
@@ -29,7 +29,7 @@ from tests.support.graph_client import Graph
 
 ROOT = Path(__file__).parents[4]
 
-EDITOR = Viewer({Scope.READ_DRAFTS})
+EDITOR = Viewer({Permission.READ_DRAFTS})
 PAGE = """query ($after: String) { changes(after: $after) {
   nodes { cursor kind slug } latestCursor } }"""
 FOREIGN = "x" * 56
@@ -130,7 +130,7 @@ def test_cursor_of_what_a_backup_lacks_gives_a_gap(site, later):
     site.put(*(f"n{number}" for number in range(later)))
     for viewer, cursors in seen.items():
         for kind, cursor in cursors.items():
-            assert site.told(viewer, cursor) == ["GAP"], (viewer.scopes, kind)
+            assert site.told(viewer, cursor) == ["GAP"], (viewer.permissions, kind)
     for kind, cursor in before.items():
         assert site.told(PUBLIC, cursor) == [f"PUT n{n}" for n in range(later)], kind
 
