@@ -118,10 +118,10 @@ def folder_loader(
 def log_load(event: str, report: LoadReport) -> None:
     """Log what a load did, and where files and mutations did not agree."""
     log = get_logger()
-    if report.kept:
+    if report.detached:
         log.warning(
             "files_not_taken",
-            paths=report.kept,
+            paths=report.detached,
             reason="Mutations have changed their articles since they were loaded.",
             remedy="Take the files with: newsgraph load DIR --overwrite",
         )

@@ -21,7 +21,7 @@ from store import (
     check_folder,
     export_folder,
 )
-from store.folder.scanner import ENDINGS
+from store.folder.scanner import EXTENSIONS
 
 from .options import with_settings
 from .output import (
@@ -111,7 +111,7 @@ def print_report(report: LoadReport, settings: Settings) -> None:
 
 def print_mutated(report: LoadReport) -> None:
     """What became of files whose articles mutations had changed in the store alone."""
-    for path in report.kept:
+    for path in report.detached:
         print_warning(
             f"{path} was not taken: a mutation has changed its article since it was loaded. "
             "Load with --overwrite to take the file, or change the file."
@@ -125,7 +125,7 @@ def print_hint_if_empty(report: LoadReport) -> None:
     if not report.articles and not any(report.diagnostics.values()):
         out.print(
             f"[yellow]No document was found there.[/] Taken are files that end with "
-            f"{' '.join(ENDINGS)}, but not in hidden folders, nor in those that begin with _ "
+            f"{' '.join(EXTENSIONS)}, but not in hidden folders, nor in those that begin with _ "
             "(_news, _posts and --include-folders aside)."
         )
 

@@ -49,7 +49,7 @@ class EditedText(NamedTuple):
     """A text, and what is read from it."""
 
     text: str
-    reading: ParseResult
+    parse_result: ParseResult
 
 
 def edit_text(
@@ -62,12 +62,16 @@ def edit_text(
     line_by_line = _edit_lines(path, text, diff_documents(before, after), limits)
     edited = None if line_by_line is None else _parse(path, line_by_line, limits)
     # Reading takes most of the time, so the whole is read only where this does not tell enough.
-    if edited and edited.reading.article and article_to_document(edited.reading.article) == after:
+    if (
+        edited
+        and edited.parse_result.article
+        and article_to_document(edited.parse_result.article) == after
+    ):
         return edited
     whole = _parse(path, serialize_document(after), limits)
-    if whole.reading.article is None:
+    if whole.parse_result.article is None:
         return whole  # and whoever reads it is told what is wrong with it
-    if edited and edited.reading.article == whole.reading.article:
+    if edited and edited.parse_result.article == whole.parse_result.article:
         return edited
     return whole
 

@@ -27,22 +27,22 @@ from store.filesystem.file_state import FileState
 
 Progress = Callable[[int, int], None]
 
-MANY_FILES = 300  # fewer are read before a helper has started
-_CHUNK = 100
+MIN_FILES_FOR_WORKERS = 300  # fewer are read before a helper has started
+_FILES_PER_REQUEST = 100
 _LENGTH = struct.Struct(">I")
-_HELPER = "from store.folder.file_reader import serve; serve()"
+_WORKER_CODE = "from store.folder.file_reader import serve_requests; serve_requests()"
 
 
-class FileReading(msgspec.Struct, frozen=True):
+class FileResult(msgspec.Struct, frozen=True):
     """What reading one file gave, and the file's state when it was opened.
 
-    `gone`: it was not there any more.
+    `is_missing`: it was not there any more.
     """
 
     path: str
     state: FileState = FileState()
-    reading: ParseResult = ParseResult()
-    gone: bool = False
+    parse_result: ParseResult = ParseResult()
+    is_missing: bool = False
 
 
 class _Request(msgspec.Struct):
@@ -53,10 +53,10 @@ class _Request(msgspec.Struct):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_request = msgspec.msgpack.Decoder(_Request).decode
-_decode_readings = msgspec.msgpack.Decoder(list[FileReading]).decode
+_decode_results = msgspec.msgpack.Decoder(list[FileResult]).decode
 
 
-def read_file(root: str, path: str, limits: ParseLimits) -> FileReading:
+def read_file(root: str, path: str, limits: ParseLimits) -> FileResult:
     """Read one file of the folder. Never raises: what is wrong is in the reading."""
     try:
         # Should a pipe have taken the file's place, opening it must not wait for a writer.
@@ -64,10 +64,10 @@ def read_file(root: str, path: str, limits: ParseLimits) -> FileReading:
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                return FileReading(path, gone=True)
-            reading = _read(path, file.read(limits.max_size_bytes + 1), status.st_size, limits)
+                return FileResult(path, is_missing=True)
+            parse_result = _read(path, file.read(limits.max_size_bytes + 1), status.st_size, limits)
     except FileNotFoundError:
-        return FileReading(path, gone=True)
+        return FileResult(path, is_missing=True)
     except OSError as e:
         problem = error(
             path,
@@ -75,8 +75,8 @@ def read_file(root: str, path: str, limits: ParseLimits) -> FileReading:
             f"The file cannot be read: {e.strerror}.",
             remedy=remedy_of(e, "Give the user that runs newsgraph the right to read it."),
         )
-        return FileReading(path, reading=ParseResult(diagnostics=(problem,)))
-    return FileReading(path, FileState.of(status), reading)
+        return FileResult(path, parse_result=ParseResult(diagnostics=(problem,)))
+    return FileResult(path, FileState.of(status), parse_result)
 
 
 def _read(path: str, data: bytes, size_bytes: int, limits: ParseLimits) -> ParseResult:
@@ -87,49 +87,52 @@ def _read(path: str, data: bytes, size_bytes: int, limits: ParseLimits) -> Parse
 
 async def read_files(
     root: str, paths: Sequence[str], limits: ParseLimits, progress: Progress | None = None
-) -> list[FileReading]:
+) -> list[FileResult]:
     """Read files of a folder, in any order. `progress` is told how many are done, of how many."""
     requests = (
-        _Request(root, limits, list(paths[i : i + _CHUNK])) for i in range(0, len(paths), _CHUNK)
+        _Request(root, limits, list(paths[i : i + _FILES_PER_REQUEST]))
+        for i in range(0, len(paths), _FILES_PER_REQUEST)
     )
-    done: list[FileReading] = []
+    done: list[FileResult] = []
 
-    def finish(readings: list[FileReading]) -> None:
-        done.extend(readings)
+    def on_done(results: list[FileResult]) -> None:
+        done.extend(results)
         if progress:
             progress(len(done), len(paths))
 
-    workers = (os.cpu_count() or 1) if len(paths) > MANY_FILES else 1
-    if workers > 1:
+    worker_count = (os.cpu_count() or 1) if len(paths) > MIN_FILES_FOR_WORKERS else 1
+    if worker_count > 1:
         async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(_help(requests, finish))
+            for _ in range(worker_count):
+                group.create_task(_run_worker(requests, on_done))
     else:
         for request in requests:
-            finish(await asyncio.to_thread(_answer, request))
+            on_done(await asyncio.to_thread(_handle_request, request))
     return done
 
 
-def _answer(request: _Request) -> list[FileReading]:
+def _handle_request(request: _Request) -> list[FileResult]:
     return [read_file(request.root, path, request.limits) for path in request.paths]
 
 
-async def _help(requests: Iterator[_Request], finish: Callable[[list[FileReading]], None]) -> None:
+async def _run_worker(
+    requests: Iterator[_Request], on_done: Callable[[list[FileResult]], None]
+) -> None:
     """Have one helper process answer requests until there are no more."""
-    helper = await asyncio.to_thread(_start_helper)
+    worker = await asyncio.to_thread(_start_worker)
     try:
         for request in requests:
-            finish(await asyncio.to_thread(_ask, helper, request))
+            on_done(await asyncio.to_thread(_send_request, worker, request))
     finally:
-        helper.kill()
-        await asyncio.to_thread(helper.communicate)  # waits for its end and closes the pipes
+        worker.kill()
+        await asyncio.to_thread(worker.communicate)  # waits for its end and closes the pipes
 
 
-def _start_helper() -> subprocess.Popen[bytes]:
+def _start_worker() -> subprocess.Popen[bytes]:
     # Not the event loop's way: uvloop forks, which copies the page tables of all that is loaded and
     # keeps every reader waiting meanwhile.
     return subprocess.Popen(  # noqa: S603  # this Python, with a text of ours
-        [sys.executable, "-c", _HELPER],
+        [sys.executable, "-c", _WORKER_CODE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
@@ -137,26 +140,26 @@ def _start_helper() -> subprocess.Popen[bytes]:
     )
 
 
-def _ask(helper: subprocess.Popen[bytes], request: _Request) -> list[FileReading]:
+def _send_request(worker: subprocess.Popen[bytes], request: _Request) -> list[FileResult]:
     """The helper's answer; our own, should it have been killed."""
-    assert helper.stdin  # noqa: S101 - both are pipes, see above
-    assert helper.stdout  # noqa: S101
+    assert worker.stdin  # noqa: S101 - both are pipes, see above
+    assert worker.stdout  # noqa: S101
     data = _encode(request)
     try:
-        helper.stdin.write(_LENGTH.pack(len(data)) + data)
-        helper.stdin.flush()
-        (length,) = _LENGTH.unpack(helper.stdout.read(_LENGTH.size))
-        return _decode_readings(helper.stdout.read(length))
+        worker.stdin.write(_LENGTH.pack(len(data)) + data)
+        worker.stdin.flush()
+        (length,) = _LENGTH.unpack(worker.stdout.read(_LENGTH.size))
+        return _decode_results(worker.stdout.read(length))
     except (struct.error, msgspec.DecodeError, ConnectionError):
-        return _answer(request)
+        return _handle_request(request)
 
 
-def serve() -> None:
+def serve_requests() -> None:
     """Be a helper: answer requests on the standard input until it closes."""
     gc.freeze()  # what is there now stays, so the collector need not look at it
     read, write = sys.stdin.buffer.read, sys.stdout.buffer.write
     while head := read(_LENGTH.size):
         (length,) = _LENGTH.unpack(head)
-        data = _encode(_answer(_decode_request(read(length))))
+        data = _encode(_handle_request(_decode_request(read(length))))
         write(_LENGTH.pack(len(data)) + data)
         sys.stdout.flush()

@@ -17,14 +17,14 @@ from store.errors import StoreError, remedy_of
 from store.model import Diagnostic
 from store.repository import Batch, Repository, SourceFile
 
-from .file_reader import FileReading, Progress, read_files
+from .file_reader import FileResult, Progress, read_files
 from .manifest import Manifest, ManifestIndex, Sources
-from .manifest_update import LoadReport, Update
-from .scanner import Found, Scanner
-from .transaction import finish_writes, folder_turn, forget_begun
+from .manifest_update import LoadReport, ManifestUpdate
+from .scanner import ScannedFile, Scanner
+from .transaction import delete_intent, lock_folder, recover_writes
 
 # What may go away without a change to the file: a limit, or a right.
-_TRY_AGAIN = frozenset(
+_RETRY_CODES = frozenset(
     (
         DiagnosticCode.FILE_TOO_LARGE,
         DiagnosticCode.TOO_DEEP,
@@ -48,16 +48,16 @@ class LoadOptions(msgspec.Struct, frozen=True):
     overwrite: bool = False
 
 
-DEFAULTS = LoadOptions()
-_NOTHING = Batch()
+DEFAULT_OPTIONS = LoadOptions()
+_EMPTY_BATCH = Batch()
 
 
-class _Survey(msgspec.Struct):
+class _LoadPlan(msgspec.Struct):
     """What a look at the folder found, beside what was there before."""
 
     started: float
     before: ManifestIndex
-    found: list[Found]
+    scanned: list[ScannedFile]
     missing: set[str]
     to_read: list[str]
 
@@ -70,7 +70,7 @@ class FolderLoader:
     """
 
     def __init__(
-        self, repository: Repository, folder: Path, options: LoadOptions = DEFAULTS
+        self, repository: Repository, folder: Path, options: LoadOptions = DEFAULT_OPTIONS
     ) -> None:
         self._repository = repository
         self._folder = folder
@@ -84,26 +84,26 @@ class FolderLoader:
         `progress` is told how many files have been read, of how many.
         Raises: StoreError: the folder cannot be read, or is not the one that was loaded before.
         """
-        async with folder_turn(self._folder):
+        async with lock_folder(self._folder):
             return await self._load(progress)
 
     async def _load(self, progress: Progress | None) -> LoadReport:
         started = time.perf_counter()
         try:
-            begun = await asyncio.to_thread(finish_writes, self._folder)
-            found = await asyncio.to_thread(self._scanner.scan)
+            recovered = await asyncio.to_thread(recover_writes, self._folder)
+            scanned = await asyncio.to_thread(self._scanner.scan)
         except OSError as e:
             raise self._unreadable(e) from e
-        before = await self.known()
-        self._refuse_other_folder(before.sources, found)
+        before = await self.refresh_index()
+        self._refuse_other_folder(before.sources, scanned)
         overwrite = self._options.overwrite
-        survey = await asyncio.to_thread(_survey_of_all, started, before, found, overwrite)
-        report = await self._update(survey, progress, Batch(keys=begun.keys))
-        if begun.paths:
-            forget_begun(self._folder)
-        await asyncio.to_thread(free_gradually, found, 0)
-        kept = await asyncio.to_thread(_left_behind, self._index.sources)
-        return msgspec.structs.replace(report, kept=kept)
+        plan = await asyncio.to_thread(_plan_load, started, before, scanned, overwrite)
+        report = await self._update(plan, progress, Batch(keys=recovered.keys))
+        if recovered.paths:
+            delete_intent(self._folder)
+        await asyncio.to_thread(free_gradually, scanned, 0)
+        detached = await asyncio.to_thread(_detached_paths, self._index.sources)
+        return msgspec.structs.replace(report, detached=detached)
 
     async def refresh(self, paths: Iterable[str]) -> LoadReport:
         """Bring the repository up to date with some files and folders, as a watcher names them.
@@ -112,45 +112,47 @@ class FolderLoader:
         after it is that of a load.
         Raises: StoreError: the folder itself is gone.
         """
-        named = {path.strip("/") for path in paths}
-        if "" in named:
+        paths = {path.strip("/") for path in paths}
+        if "" in paths:
             return await self.load()
-        async with folder_turn(self._folder):
-            return await self.refresh_in_turn(named)
+        async with lock_folder(self._folder):
+            return await self.refresh_locked(paths)
 
-    async def finish_in_turn(self) -> None:
+    async def recover_locked(self) -> None:
         """Finish what another process had begun. Raises: OSError. StoreError."""
-        begun = await asyncio.to_thread(finish_writes, self._folder)
-        if begun.paths:
-            await self.refresh_in_turn(begun.paths, Batch(keys=begun.keys))
-            forget_begun(self._folder)
+        recovered = await asyncio.to_thread(recover_writes, self._folder)
+        if recovered.paths:
+            await self.refresh_locked(recovered.paths, Batch(keys=recovered.keys))
+            delete_intent(self._folder)
 
-    async def refresh_in_turn(self, named: Collection[str], more: Batch = _NOTHING) -> LoadReport:
-        """As `refresh`, for who has a turn with the folder; `more`: what else the batch holds."""
+    async def refresh_locked(
+        self, paths: Collection[str], extra: Batch = _EMPTY_BATCH
+    ) -> LoadReport:
+        """As `refresh`, for who has a turn with the folder; `extra`: what else the batch holds."""
         started = time.perf_counter()
         if not self._folder.is_dir():
             raise StoreError(
                 f"The folder {self._folder} is gone. Its articles are kept; "
                 "mount or restore the folder, and load it again."
             )
-        before = await self.known()
-        found = await asyncio.to_thread(self._scanner.look, named)
-        survey = await asyncio.to_thread(_survey_of_some, started, before, found, named)
-        return await self._update(survey, more=more)
+        before = await self.refresh_index()
+        scanned = await asyncio.to_thread(self._scanner.scan_paths, paths)
+        plan = await asyncio.to_thread(_plan_refresh, started, before, scanned, paths)
+        return await self._update(plan, extra=extra)
 
-    async def take_in_turn(self, files: Sequence[FileReading], more: Batch) -> int:
+    async def apply_locked(self, files: Sequence[FileResult], extra: Batch) -> int:
         """Have the repository know these files, for who has a turn and has just written them.
 
         The state after it is that of a refresh, without reading them again; `index` is brought to
-        it also where the repository refuses, until `known` is asked. `more`: what else the batch
+        it also where the repository refuses, until `known` is asked. `extra`: what else the batch
         holds. Returns the store's revision. Raises: as `Repository.apply`.
         """
-        return await self._take(Update(self._index), list(files), more)
+        return await self._apply(ManifestUpdate(self._index), list(files), extra)
 
-    async def known(self) -> ManifestIndex:
+    async def refresh_index(self) -> ManifestIndex:
         """What the repository remembers of the files; a refresh keeps it up to date."""
         sources = await self._repository.sources()
-        await asyncio.to_thread(self._index.follow, sources)
+        await asyncio.to_thread(self._index.update_to, sources)
         return self._index
 
     async def changed_paths(self) -> list[str]:
@@ -164,46 +166,50 @@ class FolderLoader:
     def _changed_paths(self) -> list[str]:
         known = self._index.sources
         try:
-            found = {f.path: f for f in self._scanner.scan()}
+            scanned = {f.path: f for f in self._scanner.scan()}
         except OSError as e:
             raise self._unreadable(e) from e
-        gone = known.keys() - found.keys()
-        changed = [p for p, f in found.items() if not f.problem and _is_new(f, known.get(p))]
-        return changed + (sorted(gone) if len(gone) < len(known) else [])
+        is_missing = known.keys() - scanned.keys()
+        changed = [
+            p for p, f in scanned.items() if not f.problem and _needs_reading(f, known.get(p))
+        ]
+        return changed + (sorted(is_missing) if len(is_missing) < len(known) else [])
 
-    def is_current(self, path: str) -> bool:
+    def is_up_to_date(self, path: str) -> bool:
         """Whether a file is as it is known; so is one that is neither known nor there."""
-        found = {f.path: f for f in self._scanner.look([path])}.get(path)
+        scanned = {f.path: f for f in self._scanner.scan_paths([path])}.get(path)
         known = self._index.sources.find(path)
-        if found is None or found.problem:
+        if scanned is None or scanned.problem:
             return known is None
-        return not _is_new(found, known)
+        return not _needs_reading(scanned, known)
 
     def ignores(self, path: str) -> bool:
         """Whether a change of this path, relative to the folder, never matters to a refresh."""
         return self._scanner.ignores(path)
 
     async def _update(
-        self, survey: _Survey, progress: Progress | None = None, more: Batch = _NOTHING
+        self, plan: _LoadPlan, progress: Progress | None = None, extra: Batch = _EMPTY_BATCH
     ) -> LoadReport:
         # What costs time with the number of files is done in threads, between which readers of the
         # repository get their turns.
-        update = await asyncio.to_thread(_begun, survey)
+        update = await asyncio.to_thread(_start_update, plan)
         root, limits = self._scanner.root, self._options.limits
-        files = await read_files(root, survey.to_read, limits, progress)
-        revision = await self._take(update, files, more)
-        return update.report(time.perf_counter() - survey.started, revision)
+        files = await read_files(root, plan.to_read, limits, progress)
+        revision = await self._apply(update, files, extra)
+        return update.build_report(time.perf_counter() - plan.started, revision)
 
-    async def _take(self, update: Update, files: list[FileReading], more: Batch) -> int:
-        while paths := await asyncio.to_thread(_settled, update, files):
+    async def _apply(self, update: ManifestUpdate, files: list[FileResult], extra: Batch) -> int:
+        while paths := await asyncio.to_thread(_add_and_resolve, update, files):
             files = await read_files(self._scanner.root, paths, self._options.limits)
-        batch = await asyncio.to_thread(update.batch)
-        if batch is None and not more.deletes:
+        batch = await asyncio.to_thread(update.build_batch)
+        if batch is None and not extra.deletes:
             return (await self._repository.snapshot()).revision
-        batch = batch or _NOTHING
-        deletes = (*batch.deletes, *more.deletes)
+        batch = batch or _EMPTY_BATCH
+        deletes = (*batch.deletes, *extra.deletes)
         return await self._repository.apply(
-            msgspec.structs.replace(batch, deletes=deletes, expected=more.expected, keys=more.keys)
+            msgspec.structs.replace(
+                batch, deletes=deletes, expected=extra.expected, keys=extra.keys
+            )
         )
 
     def _unreadable(self, error: OSError) -> StoreError:
@@ -212,8 +218,8 @@ class FolderLoader:
             + remedy_of(error, "Give the path of a folder that holds documents.")
         )
 
-    def _refuse_other_folder(self, before: Manifest, found: list[Found]) -> None:
-        if self._options.prune or not before or any(f.path in before for f in found):
+    def _refuse_other_folder(self, before: Manifest, scanned: list[ScannedFile]) -> None:
+        if self._options.prune or not before or any(f.path in before for f in scanned):
             return
         raise StoreError(
             f"None of the {len(before)} files that were loaded before is in {self._folder}. "
@@ -223,7 +229,7 @@ class FolderLoader:
 
 
 async def check_folder(
-    folder: Path, options: LoadOptions = DEFAULTS, progress: Progress | None = None
+    folder: Path, options: LoadOptions = DEFAULT_OPTIONS, progress: Progress | None = None
 ) -> tuple[LoadReport, list[Diagnostic]]:
     """Load a folder into memory only, and tell what is wrong with it. Raises: StoreError."""
     repository = MemoryRepository()
@@ -233,60 +239,62 @@ async def check_folder(
     return report, list(problems)
 
 
-def _survey_of_all(
-    started: float, before: ManifestIndex, found: list[Found], overwrite: bool
-) -> _Survey:
+def _plan_load(
+    started: float, before: ManifestIndex, scanned: list[ScannedFile], overwrite: bool
+) -> _LoadPlan:
     # One by one, and not as sets: at each the interpreter may be given to others.
     known = before.sources
-    present = {f.path for f in found}
+    present = {f.path for f in scanned}
     missing = {path for path in known if path not in present}
-    again = {*_left_behind(known)} if overwrite else set[str]()
+    to_reread = {*_detached_paths(known)} if overwrite else set[str]()
     to_read = [
         f.path
-        for f in found
-        if not f.problem and (f.path in again or _is_new(f, known.find(f.path)))
+        for f in scanned
+        if not f.problem and (f.path in to_reread or _needs_reading(f, known.find(f.path)))
     ]
-    return _Survey(started, before, found, missing, to_read)
+    return _LoadPlan(started, before, scanned, missing, to_read)
 
 
-def _left_behind(sources: Sources) -> tuple[str, ...]:
+def _detached_paths(sources: Sources) -> tuple[str, ...]:
     """The files whose articles were changed in the store alone, by path."""
     return tuple(sorted(path for path, source in sources.iter_items() if source.left_behind))
 
 
-def _survey_of_some(
-    started: float, before: ManifestIndex, found: list[Found], named: Collection[str]
-) -> _Survey:
+def _plan_refresh(
+    started: float, before: ManifestIndex, scanned: list[ScannedFile], paths: Collection[str]
+) -> _LoadPlan:
     # A file is also named by each folder above it, which may have been moved away whole.
-    missing = {path for name in named for path in before.below(name)} - {f.path for f in found}
-    return _Survey(started, before, found, missing, [f.path for f in found if not f.problem])
+    missing = {path for name in paths for path in before.paths_below(name)} - {
+        f.path for f in scanned
+    }
+    return _LoadPlan(started, before, scanned, missing, [f.path for f in scanned if not f.problem])
 
 
-def _begun(survey: _Survey) -> Update:
-    update = Update(survey.before)
-    problems = {f.path: f.problem for f in survey.found if f.problem}
+def _start_update(plan: _LoadPlan) -> ManifestUpdate:
+    update = ManifestUpdate(plan.before)
+    problems = {f.path: f.problem for f in plan.scanned if f.problem}
     # What is in a folder that cannot be listed now is not gone.
     unlisted = {
         p for p, problem in problems.items() if problem.code == DiagnosticCode.UNREADABLE_FILE
     }
-    update.forget(p for p in survey.missing if not _is_below(p, unlisted))
-    update.refuse(problems.values())
+    update.remove(p for p in plan.missing if not _is_in_folders(p, unlisted))
+    update.add_problems(problems.values())
     return update
 
 
-def _settled(update: Update, readings: list[FileReading]) -> list[str]:
+def _add_and_resolve(update: ManifestUpdate, parse_results: list[FileResult]) -> list[str]:
     """Take what was read; return what must be read because of it."""
-    update.take(readings)
-    return update.settle()
+    update.add_results(parse_results)
+    return update.resolve_claims()
 
 
-def _is_new(found: Found, before: SourceFile | None) -> bool:
-    if before is None or before.state != found.state:
+def _needs_reading(scanned: ScannedFile, before: SourceFile | None) -> bool:
+    if before is None or before.state != scanned.state:
         return True
-    return any(d.code in _TRY_AGAIN for d in before.diagnostics)
+    return any(d.code in _RETRY_CODES for d in before.diagnostics)
 
 
-def _is_below(path: str, folders: Collection[str]) -> bool:
+def _is_in_folders(path: str, folders: Collection[str]) -> bool:
     """Whether the path, or a folder that it is in, is one of these; "" is the whole folder."""
     if not folders:
         return False

@@ -28,7 +28,7 @@ Sources = PersistentMap[str, SourceFile]
 """The same, as a repository keeps them."""
 
 
-def claims(manifest: Manifest) -> dict[str, list[str]]:
+def find_claims(manifest: Manifest) -> dict[str, list[str]]:
     """The paths that claim each article's slug, the winner first."""
     paths: dict[str, list[str]] = {}
     for path in sort_in_blocks(manifest):
@@ -38,7 +38,7 @@ def claims(manifest: Manifest) -> dict[str, list[str]]:
     return paths
 
 
-def tree(manifest: Manifest) -> TopicTree:
+def build_topics(manifest: Manifest) -> TopicTree:
     """The topic tree of the manifest's files."""
     sources = {path: source for path, source in manifest.items() if source.topic}
     return build_topic_tree(
@@ -47,14 +47,14 @@ def tree(manifest: Manifest) -> TopicTree:
     )
 
 
-def diagnostics(manifest: Manifest) -> tuple[Diagnostic, ...]:
+def find_diagnostics(manifest: Manifest) -> tuple[Diagnostic, ...]:
     """All problems of the files and across them, by path and line."""
-    claimed = claims(manifest)
-    topic_tree = tree(manifest)
-    return _diagnostics(manifest, claimed, topic_tree)
+    claimed = find_claims(manifest)
+    topic_tree = build_topics(manifest)
+    return _all_diagnostics(manifest, claimed, topic_tree)
 
 
-def _diagnostics(
+def _all_diagnostics(
     manifest: Manifest, claimed: Mapping[str, list[str]], topic_tree: TopicTree
 ) -> tuple[Diagnostic, ...]:
     articles = untrack([manifest[paths[0]] for paths in claimed.values()])
@@ -68,7 +68,7 @@ def _diagnostics(
     return tuple(sorted(dict.fromkeys(found), key=diagnostic_position))
 
 
-def left_behind(source: SourceFile, article: Article | None) -> SourceFile:
+def detach(source: SourceFile, article: Article | None) -> SourceFile:
     """A file whose article was changed (None: removed) in the store alone."""
     return msgspec.structs.replace(
         source,
@@ -111,11 +111,11 @@ def _duplicate_urls(articles: list[SourceFile]) -> Iterator[Diagnostic]:
             first.setdefault(url, source.path)
 
 
-def _unknown_topics(articles: list[SourceFile], tree: TopicTree) -> Iterator[Diagnostic]:
+def _unknown_topics(articles: list[SourceFile], build_topics: TopicTree) -> Iterator[Diagnostic]:
     """A warning for each topic that the tree lacks, where there is a tree."""
-    if not tree.topics:
+    if not build_topics.topics:
         return
-    known = topic_alias_map(tree.topics)
+    known = topic_alias_map(build_topics.topics)
     slugs: dict[str, bool] = {}
     for source in articles:
         for i, name in enumerate(source.topics):
@@ -131,8 +131,8 @@ def _unknown_topics(articles: list[SourceFile], tree: TopicTree) -> Iterator[Dia
                 )
 
 
-_MANY = 500
-_SHARE = 8
+_MIN_CHANGES_TO_REBUILD = 500
+_REBUILD_FRACTION = 8
 """Of so many changes at once, and of such a part of all files, everything is computed anew in less
 time.
 """
@@ -141,66 +141,69 @@ time.
 class ManifestIndex:
     """A manifest with all that follows from it, kept up to date at the cost of what changes.
 
-    `claims` and `tree` are as the functions above give them.
+    `find_claims` and `build_topics` are as the functions above give them.
     """
 
     def __init__(self, manifest: Sources | None = None) -> None:
         self.claims: dict[str, list[str]] = {}
-        self._holders: dict[str, list[str]] = {}  # by URL, the files whose articles have it
-        self._build(manifest or PersistentMap({}))
+        self._paths_by_url: dict[str, list[str]] = {}  # by URL, the files whose articles have it
+        self._rebuild(manifest or PersistentMap({}))
 
-    def _build(self, manifest: Sources) -> None:
-        replaced = [*chunks_of(self.claims.values()), *chunks_of(self._holders.values())]
+    def _rebuild(self, manifest: Sources) -> None:
+        replaced = [*chunks_of(self.claims.values()), *chunks_of(self._paths_by_url.values())]
         self.sources = manifest
-        self.claims = claims(manifest)
-        self.tree = tree(manifest)
+        self.claims = find_claims(manifest)
+        self.topic_tree = build_topics(manifest)
         self._paths = sort_in_blocks(manifest)
-        self._holders = {}
+        self._paths_by_url = {}
         for slug in self.claims:
-            self._hold(slug)
-        self._problems: dict[str, tuple[Diagnostic, ...]] = {}  # of the files that have any
-        for problem in _diagnostics(manifest, self.claims, self.tree):
-            self._problems[problem.path] = (*self._problems.get(problem.path, ()), problem)
+            self._index_urls(slug)
+        self._diagnostics: dict[str, tuple[Diagnostic, ...]] = {}  # of the files that have any
+        for problem in _all_diagnostics(manifest, self.claims, self.topic_tree):
+            self._diagnostics[problem.path] = (
+                *self._diagnostics.get(problem.path, ()),
+                problem,
+            )
         free_gradually(replaced, pause_s=0)
 
-    def follow(self, manifest: Sources) -> None:
+    def update_to(self, manifest: Sources) -> None:
         """Become the index of this manifest, which is mostly the same as before.
 
         Costs what differs, as long as both were derived from one.
         """
         if not self.sources:
-            self._build(manifest)
+            self._rebuild(manifest)
             return
-        self.change(manifest.diff(self.sources))
+        self.apply(manifest.diff(self.sources))
         self.sources = manifest
 
-    def change(self, changes: Mapping[str, SourceFile | None]) -> None:
+    def apply(self, changes: Mapping[str, SourceFile | None]) -> None:
         """Have these files say something else; None for files that are gone."""
         before = self.sources
         changes = {path: now for path, now in changes.items() if before.find(path) != now}
-        concerned = [s for path, now in changes.items() for s in (now, before.find(path)) if s]
+        affected = [s for path, now in changes.items() for s in (now, before.find(path)) if s]
         after = before.derive(changes)
-        is_many = len(changes) > max(_MANY, len(after) // _SHARE)
-        if is_many or any(source.topic for source in concerned):
-            self._build(after)
+        is_many = len(changes) > max(_MIN_CHANGES_TO_REBUILD, len(after) // _REBUILD_FRACTION)
+        if is_many or any(source.topic for source in affected):
+            self._rebuild(after)
             return
-        slugs = {source.slug for source in concerned if source.slug is not None}
-        touched = {*changes}
+        slugs = {source.slug for source in affected if source.slug is not None}
+        stale = {*changes}
         for slug in slugs:
-            touched |= self._neighbours(slug)
-            self._let_go(slug)
+            stale |= self._affected_paths(slug)
+            self._unindex_urls(slug)
         self.sources = after
         for path, now in changes.items():
-            self._put(path, before.find(path), now)
+            self._update_claims(path, before.find(path), now)
         for slug in slugs:
-            self._hold(slug)
-            touched |= self._neighbours(slug)
-        for path in touched:
-            self._problems.pop(path, None)
-            if problems := self._problems_of(path):
-                self._problems[path] = problems
+            self._index_urls(slug)
+            stale |= self._affected_paths(slug)
+        for path in stale:
+            self._diagnostics.pop(path, None)
+            if problems := self._diagnose(path):
+                self._diagnostics[path] = problems
 
-    def below(self, path: str) -> list[str]:
+    def paths_below(self, path: str) -> list[str]:
         """The file of this path, and those in the folder of this path; all of them for ""."""
         if not path:
             return list(self._paths)
@@ -210,9 +213,11 @@ class ManifestIndex:
 
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """All problems of the files and across them, by path and line."""
-        return tuple(sorted(chain.from_iterable(self._problems.values()), key=diagnostic_position))
+        return tuple(
+            sorted(chain.from_iterable(self._diagnostics.values()), key=diagnostic_position)
+        )
 
-    def _put(self, path: str, before: SourceFile | None, now: SourceFile | None) -> None:
+    def _update_claims(self, path: str, before: SourceFile | None, now: SourceFile | None) -> None:
         if before is None:
             insort(self._paths, path)
         elif before.slug is not None:
@@ -229,25 +234,27 @@ class ManifestIndex:
         paths = self.claims.get(slug)
         return self.sources[paths[0]] if paths else None
 
-    def _hold(self, slug: str) -> None:
+    def _index_urls(self, slug: str) -> None:
         if winner := self._winner(slug):
             for url in {*winner.url_keys}:
-                self._holders.setdefault(url, []).append(winner.path)
+                self._paths_by_url.setdefault(url, []).append(winner.path)
 
-    def _let_go(self, slug: str) -> None:
+    def _unindex_urls(self, slug: str) -> None:
         if winner := self._winner(slug):
             for url in {*winner.url_keys}:
-                self._holders[url].remove(winner.path)
-                if not self._holders[url]:
-                    del self._holders[url]
+                self._paths_by_url[url].remove(winner.path)
+                if not self._paths_by_url[url]:
+                    del self._paths_by_url[url]
 
-    def _neighbours(self, slug: str) -> set[str]:
+    def _affected_paths(self, slug: str) -> set[str]:
         """The files whose problems depend on who has this slug, and with which addresses."""
         winner = self._winner(slug)
         urls: Iterable[str] = winner.url_keys if winner else ()
-        return {*self.claims.get(slug, ())}.union(*(self._holders.get(url, ()) for url in urls))
+        return {*self.claims.get(slug, ())}.union(
+            *(self._paths_by_url.get(url, ()) for url in urls)
+        )
 
-    def _problems_of(self, path: str) -> tuple[Diagnostic, ...]:
+    def _diagnose(self, path: str) -> tuple[Diagnostic, ...]:
         source = self.sources.find(path)
         if source is None:
             return ()
@@ -256,7 +263,7 @@ class ManifestIndex:
             claimed = self.claims[source.slug]
             found += _duplicate_slugs(self.sources, {source.slug: claimed})
             if claimed[0] == path:
-                first = {min(self._holders[url]) for url in source.url_keys}
+                first = {min(self._paths_by_url[url]) for url in source.url_keys}
                 found += _duplicate_urls([self.sources[p] for p in sorted({*first, path})])
-                found += _unknown_topics([source], self.tree)
+                found += _unknown_topics([source], self.topic_tree)
         return tuple(dict.fromkeys(problem for problem in found if problem.path == path))

@@ -13,7 +13,7 @@ from store.names import article_id
 from store.repository import Batch, SourceFile
 
 from . import manifest
-from .file_reader import FileReading
+from .file_reader import FileResult
 from .manifest import ManifestIndex
 
 
@@ -30,11 +30,11 @@ class LoadReport(msgspec.Struct, frozen=True):
     diagnostics: Mapping[Severity, int]
     seconds: float
     revision: int
-    kept: tuple[str, ...] = ()
+    detached: tuple[str, ...] = ()
     overwritten: tuple[str, ...] = ()
 
 
-class Update:
+class ManifestUpdate:
     """A manifest on its way from one state to the next, and the articles read meanwhile.
 
     It costs what changes, whatever the manifest holds. `index` is brought to the next state when
@@ -48,72 +48,72 @@ class Update:
         self._claims: dict[str, list[str]] = {}  # of the slugs that these claim or claimed
         self._winners: dict[str, str] = {}
         self._articles: dict[str, Article] = {}
-        self._read: set[str] = set()
+        self._read_paths: set[str] = set()
         self._counts = (len(self._before), 0)
         self._overwritten: tuple[str, ...] = ()
 
-    def forget(self, paths: Iterable[str]) -> None:
+    def remove(self, paths: Iterable[str]) -> None:
         """These files are gone."""
         self._after.update(dict.fromkeys(paths))
 
-    def take(self, readings: Iterable[FileReading]) -> None:
+    def add_results(self, parse_results: Iterable[FileResult]) -> None:
         """These files were read now."""
-        for file in readings:
-            self._read.add(file.path)
-            if file.gone:
-                self.forget((file.path,))
+        for file in parse_results:
+            self._read_paths.add(file.path)
+            if file.is_missing:
+                self.remove((file.path,))
                 continue
-            self._after[file.path] = self._source(file)
-            if file.reading.article:
-                self._articles[file.path] = file.reading.article
+            self._after[file.path] = self._new_source(file)
+            if file.parse_result.article:
+                self._articles[file.path] = file.parse_result.article
 
-    def refuse(self, problems: Iterable[Diagnostic]) -> None:
+    def add_problems(self, problems: Iterable[Diagnostic]) -> None:
         """These files are there and must not be read."""
         for problem in problems:
-            file = FileReading(problem.path, reading=ParseResult(diagnostics=(problem,)))
-            self._after[problem.path] = self._source(file)
+            file = FileResult(problem.path, parse_result=ParseResult(diagnostics=(problem,)))
+            self._after[problem.path] = self._new_source(file)
 
-    def settle(self) -> list[str]:
+    def resolve_claims(self) -> list[str]:
         """Decide who wins each slug; return the winners that must be read first."""
         before = {path: self._before.find(path) for path in self._after}
-        for slug in {*_claims(before), *_claims(self._after)}:
+        for slug in {*_find_claims(before), *_find_claims(self._after)}:
             if slug in self._index.claims:
                 self._winners[slug] = self._index.claims[slug][0]
-        self._claim()
-        while lost := self._lost():
+        self._collect_claims()
+        while lost := self._lost_claims():
             for path in lost:
-                self._after[path] = _without_claim(self._source_of(path))
-            self._claim()
+                self._after[path] = _without_claim(self._get_source(path))
+            self._collect_claims()
         return [
             paths[0]
             for slug, paths in self._claims.items()
-            if self._winners.get(slug) != paths[0] and paths[0] not in self._read
+            if self._winners.get(slug) != paths[0] and paths[0] not in self._read_paths
         ]
 
-    def _claim(self) -> None:
+    def _collect_claims(self) -> None:
         """Who claims the slugs of what may have changed, with those who claim them already."""
-        claims = _claims(self._after)
+        claims = _find_claims(self._after)
         for slug in {*claims, *self._winners}:
             others = (p for p in self._index.claims.get(slug, ()) if p not in self._after)
             claims[slug] = sorted([*claims.get(slug, ()), *others])
         self._claims = {slug: paths for slug, paths in claims.items() if paths}
 
-    def _source_of(self, path: str) -> SourceFile:
+    def _get_source(self, path: str) -> SourceFile:
         source = self._after.get(path) or self._before.find(path)
         assert source is not None, "who claims a slug is there"  # noqa: S101
         return source
 
-    def _lost(self) -> list[str]:
+    def _lost_claims(self) -> list[str]:
         """The failed files whose last good version the repository does not keep: not winners."""
         return [
             path
             for slug, paths in self._claims.items()
             for path in paths
-            if self._source_of(path).failed
+            if self._get_source(path).failed
             and (path != paths[0] or self._winners.get(slug) != path)
         ]
 
-    def batch(self) -> Batch | None:
+    def build_batch(self) -> Batch | None:
         """The changes for the repository; None where there are none."""
         changed = {
             path: source
@@ -127,13 +127,13 @@ class Update:
             if (before := self._before.find(path)) and before.left_behind
             if source is None or not source.left_behind
         )
-        tree = self._index.tree.topics
-        self._index.change(changed)
+        tree = self._index.topic_tree.topics
+        self._index.apply(changed)
         self._counts = (len(self._index.sources), len(forgotten))
         if not changed:
             return None
         winners = sorted(paths[0] for paths in self._claims.values())
-        topics = self._index.tree.topics
+        topics = self._index.topic_tree.topics
         return Batch(
             puts=tuple(self._articles[path] for path in winners if path in self._articles),
             deletes=tuple(
@@ -145,10 +145,10 @@ class Update:
             forgotten_sources=tuple(forgotten),
         )
 
-    def report(self, seconds: float, revision: int) -> LoadReport:
+    def build_report(self, seconds: float, revision: int) -> LoadReport:
         """What was done."""
         files, removed = self._counts
-        read = sum(self._after.get(path) is not None for path in self._read)
+        read = sum(self._after.get(path) is not None for path in self._read_paths)
         return LoadReport(
             articles=len(self._index.claims),
             read=read,
@@ -160,38 +160,43 @@ class Update:
             overwritten=self._overwritten,
         )
 
-    def _source(self, file: FileReading) -> SourceFile:
+    def _new_source(self, file: FileResult) -> SourceFile:
         """What to remember of a file that was read now."""
-        reading, before = file.reading, self._before.find(file.path)
+        parse_result, before = file.parse_result, self._before.find(file.path)
         source = SourceFile(
-            path=file.path, **msgspec.structs.asdict(file.state), diagnostics=reading.diagnostics
+            path=file.path,
+            **msgspec.structs.asdict(file.state),
+            diagnostics=parse_result.diagnostics,
         )
-        if reading.article:
+        if parse_result.article:
             return msgspec.structs.replace(
                 source,
-                slug=reading.article.slug,
-                topics=reading.article.topics,
-                url_keys=reading.article.url_keys,
-                lines=reading.lines,
+                slug=parse_result.article.slug,
+                topics=parse_result.article.topics,
+                url_keys=parse_result.article.url_keys,
+                lines=parse_result.lines,
             )
-        if reading.topic:
+        if parse_result.topic:
             return msgspec.structs.replace(
-                source, slug=reading.topic.slug, topic=reading.topic, lines=reading.lines
+                source,
+                slug=parse_result.topic.slug,
+                topic=parse_result.topic,
+                lines=parse_result.lines,
             )
         if before is None or before.slug is None:
-            failed = any(d.severity is Severity.ERROR for d in reading.diagnostics)
+            failed = any(d.severity is Severity.ERROR for d in parse_result.diagnostics)
             return msgspec.structs.replace(source, failed=failed)
         return msgspec.structs.replace(
             before,
             **msgspec.structs.asdict(file.state),
-            diagnostics=reading.diagnostics,
+            diagnostics=parse_result.diagnostics,
             failed=True,
         )
 
 
-def _claims(sources: Mapping[str, SourceFile | None]) -> dict[str, list[str]]:
+def _find_claims(sources: Mapping[str, SourceFile | None]) -> dict[str, list[str]]:
     """The paths that claim each article's slug."""
-    return manifest.claims({path: source for path, source in sources.items() if source})
+    return manifest.find_claims({path: source for path, source in sources.items() if source})
 
 
 def _without_claim(source: SourceFile) -> SourceFile:

@@ -10,15 +10,15 @@ from pathlib import Path
 from store.characters import escape_invisible
 from store.documents.topic_reader import TOPICS_FOLDER
 
-from .scanner import ENDINGS, Scanner
+from .scanner import EXTENSIONS, Scanner
 
 MAX_PATH_LENGTH = 500
 _MAX_NAME_BYTES = 200  # file systems allow 255, and some names grow when they are written aside
-_UNWANTED = re.compile(r'[\\:*?"<>|]')
-_TOPICS = TOPICS_FOLDER.partition("/")[0]
+_FORBIDDEN = re.compile(r'[\\:*?"<>|]')
+_DATA_FOLDER = TOPICS_FOLDER.partition("/")[0]
 
 
-def path_problem(path: str, scanner: Scanner) -> str | None:
+def find_path_problem(path: str, scanner: Scanner) -> str | None:
     """What is wrong with the path of a document, as the end of a sentence; None where nothing is.
 
     `path` is relative to the folder, with slashes. Whether it is one that a load reads is the
@@ -27,20 +27,20 @@ def path_problem(path: str, scanner: Scanner) -> str | None:
     names = path.split("/")
     problems = {
         "is too long": len(path) > MAX_PATH_LENGTH
-        or any(len(_bytes(name)) > _MAX_NAME_BYTES for name in names),
-        "has characters that file names should not have": _UNWANTED.search(path) is not None
+        or any(len(_encode(name)) > _MAX_NAME_BYTES for name in names),
+        "has characters that file names should not have": _FORBIDDEN.search(path) is not None
         or escape_invisible(path) != path,
         "has parts that are empty, or that begin or end with a space or a dot": any(
             not name or name != name.strip(" .") for name in names
         ),
-        f"does not end with one of {' '.join(ENDINGS)}": not path.lower().endswith(ENDINGS),
-        "is in a folder, or has a name, that is not read for articles": names[0] == _TOPICS
+        f"does not end with one of {' '.join(EXTENSIONS)}": not path.lower().endswith(EXTENSIONS),
+        "is in a folder, or has a name, that is not read for articles": names[0] == _DATA_FOLDER
         or scanner.ignores(path),
     }
     return next((problem for problem, found in problems.items() if found), None)
 
 
-def link_on_the_way(folder: Path, path: str) -> bool:
+def crosses_link(folder: Path, path: str) -> bool:
     """Whether something on the way to the path is a link, or no folder: writing would go astray."""
     names = path.split("/")
     for i in range(1, len(names) + 1):
@@ -55,5 +55,5 @@ def link_on_the_way(folder: Path, path: str) -> bool:
     return False
 
 
-def _bytes(name: str) -> bytes:
+def _encode(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")

@@ -17,12 +17,12 @@ from store.errors import remedy_of
 from store.filesystem.file_state import FileState
 from store.model import Diagnostic
 
-ENDINGS = (".md", ".markdown", ".html", ".txt", ".yaml", ".yml")
+EXTENSIONS = (".md", ".markdown", ".html", ".txt", ".yaml", ".yml")
 _DOCUMENT_FOLDERS = ("_news", "_posts")
-_DATA = TOPICS_FOLDER.split("/", maxsplit=1)[0]
+_DATA_FOLDER = TOPICS_FOLDER.split("/", maxsplit=1)[0]
 
 
-class Found(msgspec.Struct, frozen=True):
+class ScannedFile(msgspec.Struct, frozen=True):
     """A file of the folder. `problem`: why it (or all below it, for a folder) is not read."""
 
     path: str
@@ -43,45 +43,45 @@ class Scanner:
         self.root = os.path.realpath(folder)
         self._include = include
 
-    def scan(self) -> list[Found]:
+    def scan(self) -> list[ScannedFile]:
         """All files, by path. Raises: OSError: the folder itself cannot be listed."""
         self.root = os.path.realpath(self._folder)  # a link may lead elsewhere by now
         with os.scandir(self.root):
             pass
-        return sort_in_blocks(self._below(""), key=lambda found: found.path)
+        return sort_in_blocks(self._scan_folder(""), key=lambda files: files.path)
 
-    def look(self, paths: Iterable[str]) -> list[Found]:
+    def scan_paths(self, paths: Iterable[str]) -> list[ScannedFile]:
         """Those of the paths, and of the files below them, that a scan would find."""
-        found = {f.path: f for path in paths for f in self._look_at(path)}
-        return [found[path] for path in sorted(found)]
+        files = {f.path: f for path in paths for f in self._scan_path(path)}
+        return [files[path] for path in sorted(files)]
 
     def ignores(self, path: str) -> bool:
         """Whether the path is skipped whatever it is: because of its name or that of a folder."""
         parts = path.split("/")
         above = ["/".join(parts[:i]) for i in range(len(parts))]
         return not (
-            all(map(self._is_wanted, above, parts))
-            and all(self._is_wanted_folder(folder) for folder in above[1:])
+            all(map(self._is_included, above, parts))
+            and all(self._is_included_folder(folder) for folder in above[1:])
         )
 
-    def _look_at(self, path: str) -> Iterator[Found]:
+    def _scan_path(self, path: str) -> Iterator[ScannedFile]:
         parts = path.split("/")
         for i, name in enumerate(parts):
             parent = "/".join(parts[:i])
             if parent and not self._is_folder(parent):
                 return
-            if not self._is_wanted(parent, name) or name in ("", "..", "."):
+            if not self._is_included(parent, name) or name in ("", "..", "."):
                 return
-        yield from self._visit(path)
+        yield from self._scan_entry(path)
 
     def _is_folder(self, path: str) -> bool:
         try:
             mode = os.lstat(f"{self.root}/{path}").st_mode
         except OSError:
             return False
-        return stat.S_ISDIR(mode) and self._is_wanted_folder(path)
+        return stat.S_ISDIR(mode) and self._is_included_folder(path)
 
-    def _below(self, folder: str) -> Iterator[Found]:
+    def _scan_folder(self, folder: str) -> Iterator[ScannedFile]:
         """The files below a folder."""
         try:
             with os.scandir(f"{self.root}/{folder}") as entries:
@@ -89,56 +89,56 @@ class Scanner:
         except FileNotFoundError:
             return
         except OSError as e:
-            yield Found(folder, problem=_unreadable(_printable(folder), e))
+            yield ScannedFile(folder, problem=_unreadable_file(_printable(folder), e))
             return
         for name in names:
-            if self._is_wanted(folder, name):
-                yield from self._visit(f"{folder}/{name}" if folder else name)
+            if self._is_included(folder, name):
+                yield from self._scan_entry(f"{folder}/{name}" if folder else name)
 
-    def _visit(self, path: str) -> Iterator[Found]:
+    def _scan_entry(self, path: str) -> Iterator[ScannedFile]:
         """The file, or the files below the folder, that a path names."""
         try:
             status = os.lstat(f"{self.root}/{path}")
             if stat.S_ISLNK(status.st_mode):
                 target = os.path.realpath(f"{self.root}/{path}", strict=True)
                 status = os.lstat(target)
-                yield from self._linked(path, target, status)
+                yield from self._scan_link(path, target, status)
             elif stat.S_ISDIR(status.st_mode):
-                if self._is_wanted_folder(path):
-                    yield from self._below(path)
+                if self._is_included_folder(path):
+                    yield from self._scan_folder(path)
             else:
-                yield from _file(path, status)
+                yield from _check_file(path, status)
         except FileNotFoundError as e:
             if Path(self.root, path).is_symlink():
-                yield Found(_printable(path), problem=_dangling(_printable(path), e))
+                yield ScannedFile(_printable(path), problem=_dangling_link(_printable(path), e))
         except OSError as e:
-            tell = _dangling if e.errno == errno.ELOOP else _unreadable
-            yield Found(_printable(path), problem=tell(_printable(path), e))
+            make_problem = _dangling_link if e.errno == errno.ELOOP else _unreadable_file
+            yield ScannedFile(_printable(path), problem=make_problem(_printable(path), e))
 
-    def _linked(self, path: str, target: str, status: os.stat_result) -> Iterator[Found]:
+    def _scan_link(self, path: str, target: str, status: os.stat_result) -> Iterator[ScannedFile]:
         if os.path.commonpath((self.root, target)) == self.root:
             if not stat.S_ISDIR(status.st_mode):
-                yield from _file(path, status)
-        elif stat.S_ISDIR(status.st_mode) or path.lower().endswith(ENDINGS):
-            yield Found(_printable(path), problem=_leaves(_printable(path)))
+                yield from _check_file(path, status)
+        elif stat.S_ISDIR(status.st_mode) or path.lower().endswith(EXTENSIONS):
+            yield ScannedFile(_printable(path), problem=_link_outside_folder(_printable(path)))
 
-    def _is_wanted(self, folder: str, name: str) -> bool:
+    def _is_included(self, folder: str, name: str) -> bool:
         if name in self._include:
             return True
-        if folder == _DATA:
+        if folder == _DATA_FOLDER:
             return f"{folder}/{name}" == TOPICS_FOLDER
         return not name.startswith(".")
 
-    def _is_wanted_folder(self, path: str) -> bool:
+    def _is_included_folder(self, path: str) -> bool:
         name = path.rpartition("/")[2]
         if not name.startswith("_") or name in self._include:
             return True
-        return name in _DOCUMENT_FOLDERS or path == _DATA
+        return name in _DOCUMENT_FOLDERS or path == _DATA_FOLDER
 
 
-def _file(path: str, status: os.stat_result) -> Iterator[Found]:
+def _check_file(path: str, status: os.stat_result) -> Iterator[ScannedFile]:
     """A file that is no folder, if it is one of ours."""
-    if not path.lower().endswith(ENDINGS):
+    if not path.lower().endswith(EXTENSIONS):
         return
     if path.startswith(TOPICS_FOLDER + "/") and not is_topic_path(path):
         return
@@ -158,9 +158,9 @@ def _file(path: str, status: os.stat_result) -> Iterator[Found]:
             remedy="Remove it from the folder.",
         )
     if problem:
-        yield Found(_printable(path), problem=problem)
+        yield ScannedFile(_printable(path), problem=problem)
     else:
-        yield Found(path, FileState.of(status))
+        yield ScannedFile(path, FileState.of(status))
 
 
 def _printable(path: str) -> str:
@@ -168,7 +168,7 @@ def _printable(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode()
 
 
-def _unreadable(path: str, e: OSError) -> Diagnostic:
+def _unreadable_file(path: str, e: OSError) -> Diagnostic:
     return error(
         path,
         DiagnosticCode.UNREADABLE_FILE,
@@ -177,7 +177,7 @@ def _unreadable(path: str, e: OSError) -> Diagnostic:
     )
 
 
-def _dangling(path: str, e: OSError) -> Diagnostic:
+def _dangling_link(path: str, e: OSError) -> Diagnostic:
     return warning(
         path,
         DiagnosticCode.DANGLING_LINK,
@@ -186,7 +186,7 @@ def _dangling(path: str, e: OSError) -> Diagnostic:
     )
 
 
-def _leaves(path: str) -> Diagnostic:
+def _link_outside_folder(path: str) -> Diagnostic:
     return warning(
         path,
         DiagnosticCode.LINK_LEAVES_FOLDER,

@@ -2,7 +2,7 @@
 
 New texts are written aside first, into a hidden folder. When all are on the disk, this folder is
 renamed: from now on the write has happened, and what is left is to change one file after the other,
-which whoever uses the folder next can finish (`finish_writes`). Whoever reads or writes many files
+which whoever uses the folder next can finish (`recover_writes`). Whoever reads or writes many files
 takes a turn with the folder, among all processes; who edits by hand takes none, so each file is
 changed only if it is what the change was made from (`file_change`).
 """
@@ -31,16 +31,16 @@ from store.filesystem.file_state import FileState
 from store.filesystem.guarded_change import GuardedChange, digest, file_digest
 from store.filesystem.renames import rename_noreplace
 
-_ASIDE = ".newsgraph-writing"
-_DECIDED = ".newsgraph-written"
-_BEGUN = ".newsgraph-begun"
-_LOOK_AGAIN_S = 0.005
+_STAGING = ".newsgraph-writing"
+_COMMITTED = ".newsgraph-written"
+_INTENT = ".newsgraph-begun"
+_LOCK_POLL_S = 0.005
 
 _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def folder_turn(folder: Path, wait_s: float = math.inf) -> AsyncIterator[None]:
+async def lock_folder(folder: Path, lock_timeout_s: float = math.inf) -> AsyncIterator[None]:
     """Be the only one who reads all of this folder or writes to it, among tasks and processes.
 
     A folder that cannot be opened needs no turn: whoever goes on will say what is wrong with it.
@@ -53,35 +53,35 @@ async def folder_turn(folder: Path, wait_s: float = math.inf) -> AsyncIterator[N
             handle = None
         if handle is not None:
             held.callback(os.close, handle)
-            await _lock(handle, folder, wait_s)
+            await _lock(handle, folder, lock_timeout_s)
         yield
 
 
-async def _lock(handle: int, folder: Path, wait_s: float) -> None:
-    since, is_told = time.monotonic(), False
+async def _lock(handle: int, folder: Path, lock_timeout_s: float) -> None:
+    since, is_warned = time.monotonic(), False
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waited_s = time.monotonic() - since
-            if waited_s >= min(wait_s, LOCK_TIMEOUT_S) and not is_told:
-                is_told = True
+            if waited_s >= min(lock_timeout_s, LOCK_TIMEOUT_S) and not is_warned:
+                is_warned = True
                 _log.warning(
                     "The folder %s is in use for %.0f s: another task or process reads all of it "
                     "or writes to it. If that process is stopped, let it go on (kill -CONT).",
                     folder,
                     waited_s,
                 )
-            if waited_s >= wait_s:
+            if waited_s >= lock_timeout_s:
                 raise StoreBusyError from None
-            await asyncio.sleep(_LOOK_AGAIN_S)
+            await asyncio.sleep(_LOCK_POLL_S)
         except OSError:  # a file system without locks has no other process to wait for either
             return
         else:
             return
 
 
-class FolderChange:
+class FolderTransaction:
     """A change of several files of a folder: all or none, each only to what it was made from.
 
     `texts` are written, `removed` are removed, by path. `bases`: what the files have to say up to
@@ -102,78 +102,78 @@ class FolderChange:
         self._root = root
         self._texts = texts
         self._renamed = dict(renamed or {})
-        self._moved: dict[str, str] = {}
-        self._written = [
-            GuardedChange(root, path, digest(text), digest(bases.get(path)), _ASIDE)
+        self._done_renames: dict[str, str] = {}
+        self._writes = [
+            GuardedChange(root, path, digest(text), digest(bases.get(path)), _STAGING)
             for path, text in texts.items()
         ]
-        self._removed = [
-            GuardedChange(root, path, digest(None), digest(bases.get(path)), _ASIDE)
+        self._removals = [
+            GuardedChange(root, path, digest(None), digest(bases.get(path)), _STAGING)
             for path in removed
         ]
 
     @property
     def states(self) -> dict[str, FileState]:
         """The states of the files that were written, by path."""
-        return {change.path: change.state for change in self._written}
+        return {change.path: change.state for change in self._writes}
 
     @property
-    def left(self) -> list[str]:
+    def unrestored(self) -> list[str]:
         """The files that could not be put back, since programs have them open to write."""
         return [
-            change.path for change in (*self._written, *self._removed) if change.rollback_skipped
+            change.path for change in (*self._writes, *self._removals) if change.rollback_skipped
         ]
 
-    def make(self) -> None:
+    def commit(self) -> None:
         """Change the files, and have that on the disk.
 
         Raises: EditedError: somebody has changed one of them. OSError: it could not be done.
             Everything is as it was in these cases. OutcomeUnknownError: it may not be.
         """
         try:
-            self._write_aside()
+            self._stage()
             for path, before in self._renamed.items():
                 self._rename(before, path)
-                self._moved[path] = before
-            if len(self._written) > 1:  # one needs no such step
-                self._decide()
-            for changes in (self._written, self._removed):
-                _make_all(changes)
+                self._done_renames[path] = before
+            if len(self._writes) > 1:  # one needs no such step
+                self._mark_committed()
+            for changes in (self._writes, self._removals):
+                _apply_all(changes)
         except BaseException:
-            self.undo()
+            self.rollback()
             raise
 
-    def undo(self) -> None:
+    def rollback(self) -> None:
         """Have the files as they were, but for what somebody has changed since.
 
         Raises: OutcomeUnknownError: some could not be put back.
         """
         try:
-            for change in (*self._removed, *self._written):
+            for change in (*self._removals, *self._writes):
                 change.rollback()
-            if (self._root / _DECIDED).is_dir():
-                (self._root / _DECIDED).rename(self._root / _ASIDE)
-            for path, before in self._moved.items():
+            if (self._root / _COMMITTED).is_dir():
+                (self._root / _COMMITTED).rename(self._root / _STAGING)
+            for path, before in self._done_renames.items():
                 with contextlib.suppress(FileNotFoundError, FileExistsError):  # by hand, meanwhile
                     rename_noreplace(self._root / path, self._root / before)
-            self._forget()
+            self._clean_up()
         except OSError as error:
             raise OutcomeUnknownError(
                 f"It failed, and then files could not be put back: {error.strerror or error}. The "
                 "folder's disk needs a look."
             ) from error
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Let go of the former files; the store knows of the change. Raises: OSError."""
-        for change in (*self._written, *self._removed):
+        for change in (*self._writes, *self._removals):
             change.close()
-        self._forget()
+        self._clean_up()
 
-    def _write_aside(self) -> None:
-        for change in self._written:
+    def _stage(self) -> None:
+        for change in self._writes:
             before = self._renamed.get(change.path, change.path)
             change.write_temporary(self._texts[change.path], like=self._root / before)
-        for change in self._written:  # once all are written, so that the disk takes them together
+        for change in self._writes:  # once all are written, so that the disk takes them together
             change.flush_temporary()
 
     def _rename(self, source: str, target: str) -> None:
@@ -184,29 +184,29 @@ class FolderChange:
         except FileExistsError:
             raise EditedError(target) from None
 
-    def _decide(self) -> None:
+    def _mark_committed(self) -> None:
         """Have several files changed, though none is yet."""
-        for folder, _, _ in os.walk(self._root / _ASIDE):
+        for folder, _, _ in os.walk(self._root / _STAGING):
             flush_folder(Path(folder))
-        (self._root / _ASIDE).rename(self._root / _DECIDED)
-        for change in (*self._written, *self._removed):
-            change.set_temporary_folder(_DECIDED)
+        (self._root / _STAGING).rename(self._root / _COMMITTED)
+        for change in (*self._writes, *self._removals):
+            change.set_temporary_folder(_COMMITTED)
         flush_folder(self._root)
 
-    def _forget(self) -> None:
-        forget_begun(self._root)
-        for folder in (_ASIDE, _DECIDED):
+    def _clean_up(self) -> None:
+        delete_intent(self._root)
+        for folder in (_STAGING, _COMMITTED):
             shutil.rmtree(self._root / folder, ignore_errors=True)
 
 
-def _make_all(changes: Sequence[GuardedChange]) -> None:
+def _apply_all(changes: Sequence[GuardedChange]) -> None:
     for change in changes:
         change.apply()
     for folder in {change.folder for change in changes}:
         flush_folder(folder)
 
 
-class Begun(msgspec.Struct, frozen=True):
+class WriteIntent(msgspec.Struct, frozen=True):
     """A write that may have been interrupted.
 
     `files`: the digests of its files' texts after it, by path. `keys`: of the articles, the id and
@@ -217,53 +217,53 @@ class Begun(msgspec.Struct, frozen=True):
     keys: dict[str, tuple[str, str]] = {}
 
 
-class Unfinished(NamedTuple):
+class RecoveredWrites(NamedTuple):
     """What the store may not know of interrupted writes: paths of files, and keys by id."""
 
     paths: list[str]
     keys: dict[str, str]
 
 
-def note_begun(root: Path, begun: Begun) -> None:
+def save_intent(root: Path, intent: WriteIntent) -> None:
     """Have it on the disk that a write begins, should its keys be asked for. Raises: OSError."""
-    with (root / _BEGUN).open("wb") as file:
-        file.write(msgspec.json.encode(begun))
+    with (root / _INTENT).open("wb") as file:
+        file.write(msgspec.json.encode(intent))
         file.flush()
         os.fsync(file.fileno())
     flush_folder(root)
 
 
-def forget_begun(root: Path) -> None:
+def delete_intent(root: Path) -> None:
     """To be called when the store knows of the write, or it was put back. Raises: OSError."""
-    if os.path.lexists(root / _BEGUN):  # a file system that is read-only refuses in any case
-        (root / _BEGUN).unlink(missing_ok=True)
+    if os.path.lexists(root / _INTENT):  # a file system that is read-only refuses in any case
+        (root / _INTENT).unlink(missing_ok=True)
 
 
-def finish_writes(root: Path) -> Unfinished:
-    """Finish an interrupted change that was decided on, and undo one that was not.
+def recover_writes(root: Path) -> RecoveredWrites:
+    """Finish an interrupted change that was committed on, and undo one that was not.
 
     To be called first in one's turn. A key counts only where the file is as its write has left it:
     another text is not of that write. Raises: OSError.
     """
-    begun = Begun()
+    intent = WriteIntent()
     with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):  # torn: no file was touched
-        begun = msgspec.json.decode((root / _BEGUN).read_bytes(), type=Begun)
-    changes = [*_recovered(root, _DECIDED), *_recovered(root, _ASIDE)]
+        intent = msgspec.json.decode((root / _INTENT).read_bytes(), type=WriteIntent)
+    changes = [*_recover_folder(root, _COMMITTED), *_recover_folder(root, _STAGING)]
     keys = {
         id: key
-        for path, (id, key) in begun.keys.items()
-        if file_digest(root / path) == begun.files[path]
+        for path, (id, key) in intent.keys.items()
+        if file_digest(root / path) == intent.files[path]
     }
-    return Unfinished([*begun.files, *(change.path for change in changes)], keys)
+    return RecoveredWrites([*intent.files, *(change.path for change in changes)], keys)
 
 
-def _recovered(root: Path, name: str) -> list[GuardedChange]:
+def _recover_folder(root: Path, name: str) -> list[GuardedChange]:
     """The changes whose files are in a folder aside, put right; the folder is gone afterwards."""
     aside = root / name
     files = [Path(folder, file) for folder, _, names in os.walk(aside) for file in names]
     changes = [c for file in files if (c := GuardedChange.from_temporary(root, name, file))]
     for change in changes:
-        change.recover(committed=name == _DECIDED)
+        change.recover(committed=name == _COMMITTED)
     if aside.is_dir():
         shutil.rmtree(aside)
     return changes

@@ -40,7 +40,7 @@ class Changed(msgspec.Struct, frozen=True):
 
     path: str
     text: str
-    reading: ParseResult
+    parse_result: ParseResult
     article: Article
 
 
@@ -51,12 +51,12 @@ def new_document(slug: str | None, fields: Mapping[str, Any], limits: ParseLimit
     """
     path = article_path(slug) if slug else _NO_NAME
     text = serialize_document(_with(DocumentData({}), fields))
-    reading = read_article(path, encoded(text), limits)
-    article = _taken(reading, fields, ParseResult)
+    parse_result = read_article(path, encoded(text), limits)
+    article = _taken(parse_result, fields, ParseResult)
     if slug is None:
         path = article_path(article.slug)
-        reading = read_article(path, encoded(text), limits)
-    return Changed(path, text, reading, article)
+        parse_result = read_article(path, encoded(text), limits)
+    return Changed(path, text, parse_result, article)
 
 
 def changed_document(
@@ -72,19 +72,19 @@ def changed_document(
     after = _with(before, fields)
     if text is None:
         new = serialize_document(after)
-        reading = read_article(path, encoded(new), limits)
+        parse_result = read_article(path, encoded(new), limits)
     else:
-        new, reading = edit_text(path, text, before, after, limits)
+        new, parse_result = edit_text(path, text, before, after, limits)
 
     def earlier() -> ParseResult:
         return read_article(path, encoded(text or serialize_document(before)), limits)
 
-    changed = _taken(reading, fields, earlier)
+    changed = _taken(parse_result, fields, earlier)
     if changed.slug != article.slug:
         path = str(PurePosixPath(path).with_name(article.slug + PurePosixPath(path).suffix))
-        reading = read_article(path, encoded(new), limits)
-        changed = _taken(reading, fields, earlier)
-    return Changed(path, new, reading, changed)
+        parse_result = read_article(path, encoded(new), limits)
+        changed = _taken(parse_result, fields, earlier)
+    return Changed(path, new, parse_result, changed)
 
 
 def bad_slug(slug: str) -> str | None:
@@ -111,17 +111,17 @@ def _with(document: DocumentData, fields: Mapping[str, Any]) -> DocumentData:
 
 
 def _taken(
-    reading: ParseResult, fields: Mapping[str, Any], earlier: Callable[[], ParseResult]
+    parse_result: ParseResult, fields: Mapping[str, Any], earlier: Callable[[], ParseResult]
 ) -> Article:
     """The article of a text, unless what was given now makes it a worse one than `earlier`."""
     refusals = [
         Refusal(d.code, _KEPT.sub("", explained(d)), _place(d))
-        for d in reading.diagnostics
+        for d in parse_result.diagnostics
         if d.severity is Severity.ERROR or _is_new(d, fields, earlier)
     ]
-    if refusals or reading.article is None:
+    if refusals or parse_result.article is None:
         raise RefusedError(*refusals)
-    return reading.article
+    return parse_result.article
 
 
 def _is_new(

@@ -17,8 +17,8 @@ import msgspec
 
 from store.errors import ConflictError, KeyReusedError, Refusal, RefusedError
 from store.filesystem.file_lock import LOCK_TIMEOUT_S
-from store.folder.loader import DEFAULTS, FolderLoader, LoadOptions
-from store.folder.paths import link_on_the_way, path_problem
+from store.folder.loader import DEFAULT_OPTIONS, FolderLoader, LoadOptions
+from store.folder.paths import crosses_link, find_path_problem
 from store.folder.scanner import Scanner
 from store.model import Article, Change, ChangeKind, Diagnostic, Visibility
 from store.names import article_id
@@ -74,7 +74,7 @@ class DocumentWriter:
         self,
         repository: Repository,
         folder: Path | None = None,
-        options: LoadOptions = DEFAULTS,
+        options: LoadOptions = DEFAULT_OPTIONS,
         *,
         max_documents: int = 100,
         lock_timeout_s: float = LOCK_TIMEOUT_S,
@@ -188,7 +188,7 @@ class DocumentWriter:
 
     async def _read(self, documents: Documents) -> Write:
         new = await asyncio.to_thread(read_incoming, documents, self._limits, self._path_problem)
-        return Write(texts=new.texts, readings=new.readings)
+        return Write(texts=new.texts, parse_results=new.parse_results)
 
     async def _put(
         self, fields: Mapping[str, Any], id: str | None, slug: str | None, expected: int | None
@@ -237,7 +237,7 @@ class DocumentWriter:
             raise RefusedError(Refusal(BAD_PATH, message, ("slug",)))
         return Write(
             texts={document.path: encoded(document.text)},
-            readings={document.path: document.reading},
+            parse_results={document.path: document.parse_result},
             bases={} if base is None else {document.path: encoded(base)},
             renamed={document.path: former} if former else {},
             expected=expected,
@@ -286,7 +286,7 @@ class DocumentWriter:
 
         An article that somebody has removed since is given as it was written.
         """
-        problems = (reading.diagnostics for reading in write.readings.values())
+        problems = (parse_result.diagnostics for parse_result in write.parse_results.values())
         found = await self._found([article.id for article in write.articles], revision)
         present = {article.id: article for article in found.articles}
         return msgspec.structs.replace(
@@ -305,8 +305,8 @@ class DocumentWriter:
         return Written(min(newest, revision), tuple(articles))
 
     def _path_problem(self, path: str) -> str | None:
-        problem = path_problem(path, self._scanner)
-        if problem is None and self._folder is not None and link_on_the_way(self._folder, path):
+        problem = find_path_problem(path, self._scanner)
+        if problem is None and self._folder is not None and crosses_link(self._folder, path):
             return "leads over a link, or over something that is no folder"
         return problem
 

@@ -25,15 +25,15 @@ class Incoming(msgspec.Struct, frozen=True):
     """Documents that can be taken, by path: their texts, and the articles read from them."""
 
     texts: dict[str, bytes]
-    readings: dict[str, ParseResult]
+    parse_results: dict[str, ParseResult]
 
 
 def read_incoming(
-    documents: Documents, limits: ParseLimits, path_problem: Callable[[str], str | None]
+    documents: Documents, limits: ParseLimits, find_path_problem: Callable[[str], str | None]
 ) -> Incoming:
     """Read documents of which each has a path and a slug of its own.
 
-    `path_problem` says what is wrong with a path. Raises: RefusedError: with all that is wrong.
+    `find_path_problem` says what is wrong with a path. Raises: RefusedError: all problems.
     """
     limits = msgspec.structs.replace(limits, batch_size=len(documents))
     refusals: list[Refusal] = []
@@ -41,16 +41,16 @@ def read_incoming(
     slugs: dict[str, str] = {}
     for i, (path, text) in enumerate(documents):
         place = ("documents", str(i))
-        problem = "is there twice" if path in incoming.texts else path_problem(path)
+        problem = "is there twice" if path in incoming.texts else find_path_problem(path)
         if problem:
             refusals.append(Refusal(BAD_PATH, f"The path {problem}.", (*place, "path")))
             continue
         data = encoded(text)
-        reading = read_article(path, data, limits)
+        parse_result = read_article(path, data, limits)
         incoming.texts[path] = data
-        incoming.readings[path] = reading
-        refusals += refused(reading, (*place, "text"))
-        article = reading.article
+        incoming.parse_results[path] = parse_result
+        refusals += refused(parse_result, (*place, "text"))
+        article = parse_result.article
         if article and (first := slugs.setdefault(article.slug, path)) != path:
             refusals.append(slug_taken(article.slug, first, (*place, "path")))
     if refusals:
@@ -58,12 +58,12 @@ def read_incoming(
     return incoming
 
 
-def refused(reading: ParseResult, place: tuple[str, ...]) -> list[Refusal]:
+def refused(parse_result: ParseResult, place: tuple[str, ...]) -> list[Refusal]:
     """Why a text cannot be taken; nothing where it can."""
     return [
         Refusal(d.code, f"Line {d.line}: {explained(d)}" if d.line else explained(d), place)
-        for d in reading.diagnostics
-        if d.severity is Severity.ERROR or reading.article is None
+        for d in parse_result.diagnostics
+        if d.severity is Severity.ERROR or parse_result.article is None
     ]
 
 

@@ -28,10 +28,10 @@ from store.errors import (
 from store.filesystem.file_lock import LOCK_TIMEOUT_S
 from store.filesystem.file_state import FileState
 from store.filesystem.guarded_change import digest
-from store.folder.file_reader import FileReading
+from store.folder.file_reader import FileResult
 from store.folder.loader import FolderLoader
-from store.folder.manifest import ManifestIndex, left_behind
-from store.folder.transaction import Begun, FolderChange, folder_turn, note_begun
+from store.folder.manifest import ManifestIndex, detach
+from store.folder.transaction import FolderTransaction, WriteIntent, lock_folder, save_intent
 from store.model import Article, Severity, Visibility
 from store.querying.query import Key
 from store.repository import Batch, Repository, SourceFile
@@ -42,14 +42,14 @@ ARTICLES = "_news"
 class Write(msgspec.Struct, frozen=True):
     """Documents to keep and articles to remove, by path.
 
-    `texts` of documents, and the `readings` of these, each with an article. `bases`: the texts of
+    `texts` of documents, and their `parse_results`, each with an article. `bases`: the texts of
     the files that they are made from, where they are. `renamed`: a file's path up to now, where the
     only document gets another. `expected` and `keys` are a batch's.
     """
 
     texts: Mapping[str, bytes] = {}
     bases: Mapping[str, bytes] = {}
-    readings: Mapping[str, ParseResult] = {}
+    parse_results: Mapping[str, ParseResult] = {}
     removed: Mapping[str, Article] = {}
     renamed: Mapping[str, str] = {}
     expected: Mapping[str, int | None] = {}
@@ -58,7 +58,11 @@ class Write(msgspec.Struct, frozen=True):
     @property
     def articles(self) -> list[Article]:
         """Those to keep, in the documents' order."""
-        return [reading.article for reading in self.readings.values() if reading.article]
+        return [
+            parse_result.article
+            for parse_result in self.parse_results.values()
+            if parse_result.article
+        ]
 
     @property
     def names(self) -> set[str]:
@@ -160,9 +164,9 @@ class StorePlace:
 
     async def keep(self, write: Write) -> int:
         """See `Place`."""
-        await asyncio.to_thread(self._index.follow, await self._repository.sources())
+        await asyncio.to_thread(self._index.update_to, await self._repository.sources())
         sources = self._left_behind(write, await self._changed(write.articles))
-        self._index.change({source.path: source for source in sources})
+        self._index.apply({source.path: source for source in sources})
         return await self._repository.apply(
             Batch(
                 puts=tuple(write.articles),
@@ -188,8 +192,8 @@ class StorePlace:
         """What is known from now on of the files whose articles change or go."""
         sources, claims = self._index.sources, self._index.claims
         kept = {claims[a.slug][0]: a for a in changed if a.slug in claims}
-        gone = {path: None for a in write.removed.values() for path in claims.get(a.slug, ())}
-        after = (left_behind(sources[path], article) for path, article in {**kept, **gone}.items())
+        is_missing = {path: None for a in write.removed.values() for path in claims.get(a.slug, ())}
+        after = (detach(sources[path], article) for path, article in {**kept, **is_missing}.items())
         return [source for source in after if source != sources[source.path]]
 
 
@@ -212,21 +216,21 @@ class FolderPlace:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """See `Place`: one at a time, among all processes."""
-        async with folder_turn(self._folder, self._lock_timeout_s):
+        async with lock_folder(self._folder, self._lock_timeout_s):
             if not self._folder.is_dir():
                 raise StoreUnavailableError(
                     "The folder that the documents are kept in is not there now. Nothing has "
                     "changed. Mount or restore it, and try again."
                 )
             with _refused_by_system("written", "What another process had begun"):
-                await self._loader.finish_in_turn()
-            self._index = await self._loader.known()
+                await self._loader.recover_locked()
+            self._index = await self._loader.refresh_index()
             yield
 
     async def catch_up(self, slugs: Iterable[str], paths: Iterable[str] = ()) -> None:
         """See `Place`: files that were edited by hand and not loaded yet are loaded."""
         every = {*paths}.union(*((article_path(slug), *self._paths_of(slug)) for slug in slugs))
-        await self._look_at([path for path in every if not self._loader.is_current(path)])
+        await self._look_at([path for path in every if not self._loader.is_up_to_date(path)])
 
     async def _look_at(self, paths: Collection[str]) -> None:
         """Have the store know what has become of these files.
@@ -238,7 +242,7 @@ class FolderPlace:
         if any(missing):
             paths = {*paths, *await self._loader.changed_paths()}
         if paths:
-            await self._loader.refresh_in_turn(paths)
+            await self._loader.refresh_locked(paths)
 
     async def path_of(self, article: Article) -> str:
         """See `Place`."""
@@ -283,40 +287,42 @@ class FolderPlace:
         except EditedError as edit:
             await self._look_at([edit.path])
             raise
-        gone = [FileReading(path, gone=True) for path in (*removed, *write.renamed.values())]
+        is_missing = [
+            FileResult(path, is_missing=True) for path in (*removed, *write.renamed.values())
+        ]
         more = Batch(deletes=tuple(alone), expected=write.expected, keys=write.keys)
         try:
-            files = [*_files(write, change.states), *gone]
-            revision = await self._loader.take_in_turn(files, more)
+            files = [*_files(write, change.states), *is_missing]
+            revision = await self._loader.apply_locked(files, more)
         except OutcomeUnknownError:  # the files stay, so that the next load makes both the same
-            await self._loader.known()
+            await self._loader.refresh_index()
             raise
         except BaseException as error:
-            await asyncio.to_thread(change.undo)
-            await self._loader.known()
-            if change.left:
+            await asyncio.to_thread(change.rollback)
+            await self._loader.refresh_index()
+            if change.unrestored:
                 raise OutcomeUnknownError(
-                    f"The store failed, and {change.left[0]} could not be put back: a program has "
-                    "it open to write."
+                    f"The store failed, and {change.unrestored[0]} could not be restored: another "
+                    "program has it open for writing."
                 ) from error
             raise
         with suppress(OSError):  # it is written, and the next turn will find nothing to do
-            await asyncio.to_thread(change.end)
+            await asyncio.to_thread(change.close)
         return revision
 
-    def _made(self, write: Write, removed: Sequence[str]) -> FolderChange:
-        """The change of the folder's files, once it was made. Raises: as `FolderChange.make`."""
+    def _made(self, write: Write, removed: Sequence[str]) -> FolderTransaction:
+        """Change the folder's files. Raises: as `FolderTransaction.commit`."""
         bases = {
             path: write.bases[path] if path in write.bases else self._known_text(path)
             for path in (*write.texts, *removed)
             if path in write.bases or path in self._index.sources
         }
-        change = FolderChange(
+        change = FolderTransaction(
             self._folder, write.texts, bases, renamed=write.renamed, removed=removed
         )
         if write.keys:
-            note_begun(self._folder, _begun(write, removed))
-        change.make()
+            save_intent(self._folder, _begun(write, removed))
+        change.commit()
         return change
 
     def _known_text(self, path: str) -> bytes:
@@ -339,20 +345,20 @@ class FolderPlace:
         return list(self._index.claims.get(slug, ()))
 
 
-def _begun(write: Write, removed: Sequence[str]) -> Begun:
+def _begun(write: Write, removed: Sequence[str]) -> WriteIntent:
     """What is noted of a write with keys, should it be interrupted."""
-    gone = [*removed, *write.renamed.values()]
+    is_missing = [*removed, *write.renamed.values()]
     files = {path: digest(text) for path, text in write.texts.items()}
-    articles = {path: reading.article for path, reading in write.readings.items()}
+    articles = {path: parse_result.article for path, parse_result in write.parse_results.items()}
     articles.update((path, write.removed[path]) for path in removed)
     keys = {p: (a.id, write.keys[a.id]) for p, a in articles.items() if a and a.id in write.keys}
-    return Begun({**dict.fromkeys(gone, digest(None)), **files}, keys)
+    return WriteIntent({**dict.fromkeys(is_missing, digest(None)), **files}, keys)
 
 
-def _files(write: Write, states: Mapping[str, FileState]) -> Iterator[FileReading]:
+def _files(write: Write, states: Mapping[str, FileState]) -> Iterator[FileResult]:
     """What reading the files that were written would give."""
-    for path, reading in write.readings.items():
-        yield FileReading(path, states[path], reading)
+    for path, parse_result in write.parse_results.items():
+        yield FileResult(path, states[path], parse_result)
 
 
 @contextmanager

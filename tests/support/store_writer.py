@@ -44,7 +44,7 @@ from store import Batch, ConflictError, TinyDBRepository
 from store.engines.tinydb.files import store_files
 from store.engines.tinydb.files.checkpoint_writer import LOG_BYTES
 from store.filesystem.file_lock import locked
-from store.folder.transaction import folder_turn
+from store.folder.transaction import lock_folder
 from store.model import Article
 from tests.support.repository_contract import an_article
 
@@ -212,7 +212,7 @@ def _stop(path: str) -> None:
 
 
 async def _hold_folder(folder: Path) -> None:
-    async with folder_turn(folder):
+    async with lock_folder(folder):
         print("held", flush=True)
         sys.stdin.read()
 

@@ -61,6 +61,6 @@ def test_document_for_which_there_is_no_descriptor_tells_so(tmp_path):
     """Its rights are right."""
     (tmp_path / "a.md").write_text(document())
     with no_descriptors():
-        [problem] = read_file(str(tmp_path), "a.md", ParseLimits()).reading.diagnostics
+        [problem] = read_file(str(tmp_path), "a.md", ParseLimits()).parse_result.diagnostics
     assert "Too many open files" in problem.message
     assert "LimitNOFILE" in (problem.remedy or "")

@@ -26,9 +26,9 @@ def read(text, path="_news/2020-06-11-a-title.md"):
 
 def article(rest, body=""):
     """The article of a document with these further lines."""
-    reading = read(f"{HEAD}{rest}\n---\n{body}")
-    assert reading.article, reading.diagnostics
-    return reading.article
+    parse_result = read(f"{HEAD}{rest}\n---\n{body}")
+    assert parse_result.article, parse_result.diagnostics
+    return parse_result.article
 
 
 def problems(rest):
@@ -215,9 +215,9 @@ def test_read_document_keeps_what_it_cannot_use(rest, expected, metadata):
 def test_read_document_refuses_what_is_no_document(text, code, line):
     """What a document cannot be without is an error with its line and a remedy."""
     data = text if isinstance(text, bytes) else text.encode()
-    reading = read_article("a.md", data, LIMITS)
-    assert reading.article is None
-    found = {(d.code, d.line): d for d in reading.diagnostics if d.severity is Severity.ERROR}
+    parse_result = read_article("a.md", data, LIMITS)
+    assert parse_result.article is None
+    found = {(d.code, d.line): d for d in parse_result.diagnostics if d.severity is Severity.ERROR}
     assert (code, line) in found
     assert found[code, line].remedy
 
@@ -225,12 +225,12 @@ def test_read_document_refuses_what_is_no_document(text, code, line):
 @pytest.mark.parametrize("written", ["zq", "12345678", "[zq]", "{zq: 12345678}", "yes"])
 def test_read_document_tells_secured_text_to_nobody_else(written):
     """No diagnostic quotes it, and what is no text is never kept in the open metadata."""
-    reading = read(f"{HEAD}secured: {written}\n---\n")
+    parse_result = read(f"{HEAD}secured: {written}\n---\n")
     if written.startswith(("[", "{")):
-        assert reading.article is None
+        assert parse_result.article is None
     else:
-        assert (reading.article.secured, reading.article.metadata) == (written, {})
-    assert not any(d for d in reading.diagnostics if written.strip("[{:}]") in d.message)
+        assert (parse_result.article.secured, parse_result.article.metadata) == (written, {})
+    assert not any(d for d in parse_result.diagnostics if written.strip("[{:}]") in d.message)
 
 
 @pytest.mark.parametrize("written", ["flase", "[false]", "0.0", '"nope"'])
@@ -273,9 +273,9 @@ def test_read_document_makes_a_slug_of_date_and_title():
 
 def test_read_document_names_a_provider_by_its_domain():
     """A provider without a name is called by its domain, with a warning."""
-    reading = read(HEAD.replace("name: Press, ", "") + "---\n")
-    assert reading.article.provider.name == "press.example"
-    assert [d.code for d in reading.diagnostics] == [DiagnosticCode.MISSING_PROVIDER]
+    parse_result = read(HEAD.replace("name: Press, ", "") + "---\n")
+    assert parse_result.article.provider.name == "press.example"
+    assert [d.code for d in parse_result.diagnostics] == [DiagnosticCode.MISSING_PROVIDER]
 
 
 @pytest.mark.parametrize("provider", ["", "    provider: {name: Other}\n", "    provider: Other\n"])
@@ -301,9 +301,9 @@ def test_read_document_prefers_the_body_to_a_key():
 def test_read_document_reads_windows_files():
     """A byte order mark and CRLF change nothing, lines included."""
     text = f"\ufeff{HEAD}heat: x\n---\nbody\nmore\n".replace("\n", "\r\n")
-    reading = read(text)
-    assert reading.article.content == "body\nmore"
-    assert [d.line for d in reading.diagnostics] == [5]
+    parse_result = read(text)
+    assert parse_result.article.content == "body\nmore"
+    assert [d.line for d in parse_result.diagnostics] == [5]
 
 
 _PIECES = """title:_a~ publishedDateTime:_ 2020-01-01~ provider:~ __domain:_a~ related:~ images:~
@@ -320,6 +320,6 @@ YAMLISH = st.lists(
 def test_read_document_never_raises_and_never_is_silent(data):
     """Any bytes give a document or at least one diagnostic with a message."""
     for path in ("a.md", "a.yaml"):
-        reading = read_article(path, data, LIMITS)
-        assert reading.article or reading.diagnostics
-        assert all(d.message for d in reading.diagnostics)
+        parse_result = read_article(path, data, LIMITS)
+        assert parse_result.article or parse_result.diagnostics
+        assert all(d.message for d in parse_result.diagnostics)

@@ -43,9 +43,9 @@ def read(text: str) -> tuple[float, ParseResult]:
     data, costs = text.encode("utf-8", "surrogatepass"), []
     for _ in range(2):
         began = time.thread_time()
-        reading = read_article("_news/a.md", data, LIMITS)
+        parse_result = read_article("_news/a.md", data, LIMITS)
         costs.append(time.thread_time() - began)
-    return min(costs), reading
+    return min(costs), parse_result
 
 
 @pytest.fixture(scope="module")
@@ -54,18 +54,18 @@ def plain_cost() -> float:
     return sorted(read(plain(SIZE))[0] for _ in range(9))[4]
 
 
-def check(reading: ParseResult) -> None:
+def check(parse_result: ParseResult) -> None:
     """A reading is of bounded size, and tells why there is no article."""
-    assert len(reading.diagnostics) <= MAX_DIAGNOSTICS + 1
-    assert all(len(d.message) < 500 for d in reading.diagnostics)
-    assert reading.article or reading.diagnostics
+    assert len(parse_result.diagnostics) <= MAX_DIAGNOSTICS + 1
+    assert all(len(d.message) < 500 for d in parse_result.diagnostics)
+    assert parse_result.article or parse_result.diagnostics
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_document_costs_little_more_than_a_plain_one(kind, plain_cost):
     """Of every feature that YAML, HTML, numbers and dates have."""
-    cost, reading = read(KINDS[kind](SIZE))
-    check(reading)
+    cost, parse_result = read(KINDS[kind](SIZE))
+    check(parse_result)
     assert cost < MAX_RATIO * plain_cost
 
 
@@ -73,8 +73,8 @@ def test_document_costs_little_more_than_a_plain_one(kind, plain_cost):
 def test_document_of_several_features_costs_little_more(seed, plain_cost):
     """However they are mixed, and whatever is broken in between."""
     name, text = drawn(Random(seed), SIZE)
-    cost, reading = read(text)
-    check(reading)
+    cost, parse_result = read(text)
+    check(parse_result)
     assert cost < MAX_RATIO * plain_cost, name
 
 
@@ -175,24 +175,24 @@ def test_folder_of_hostile_documents_loads(tmp_path):
 
 def test_warnings_beyond_the_first_are_one():
     """The last says that there are more, and from which line on; an error is always told."""
-    _, reading = read(document(filled("a: 1\n", 3_000)))
-    assert [d.code for d in reading.diagnostics[-2:]] == [
+    _, parse_result = read(document(filled("a: 1\n", 3_000)))
+    assert [d.code for d in parse_result.diagnostics[-2:]] == [
         DiagnosticCode.DUPLICATE_KEY,
         DiagnosticCode.TOO_MANY_PROBLEMS,
     ]
-    assert reading.diagnostics[-1].line == MAX_DIAGNOSTICS + 6
-    _, reading = read(document(filled("a: 1\n", 3_000), head=HEAD.replace("p.example", "")))
-    assert reading.diagnostics[-1].code == DiagnosticCode.MISSING_PROVIDER
+    assert parse_result.diagnostics[-1].line == MAX_DIAGNOSTICS + 6
+    _, parse_result = read(document(filled("a: 1\n", 3_000), head=HEAD.replace("p.example", "")))
+    assert parse_result.diagnostics[-1].code == DiagnosticCode.MISSING_PROVIDER
 
 
 def test_list_entries_beyond_the_first_stay_in_the_metadata():
     """Nothing of the document is lost, and a diagnostic tells what does not count."""
     names = [f"t{i}" for i in range(MAX_ITEMS + 2)]
-    _, reading = read(document(f"topics: [{','.join(names)}]"))
-    assert reading.article
-    assert list(reading.article.topics) == names[:MAX_ITEMS]
-    assert reading.article.metadata == {"topics": names[MAX_ITEMS:]}
-    [problem] = reading.diagnostics
+    _, parse_result = read(document(f"topics: [{','.join(names)}]"))
+    assert parse_result.article
+    assert list(parse_result.article.topics) == names[:MAX_ITEMS]
+    assert parse_result.article.metadata == {"topics": names[MAX_ITEMS:]}
+    [problem] = parse_result.diagnostics
     assert (problem.code, problem.line) == (DiagnosticCode.TOO_MANY_VALUES, 5)
 
 

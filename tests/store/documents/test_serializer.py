@@ -37,9 +37,9 @@ def read(text, path="_news/2020-06-11-a-story.md"):
 @given(ARTICLES)
 def test_article_text_reads_back_as_the_same_article(article):
     """What is exported loads as the same article, whatever it holds, with nothing unusable."""
-    reading = read(serialize_article(article), f"_news/{article.slug}.md")
-    assert reading.article == article
-    assert {d.code for d in reading.diagnostics} <= {
+    parse_result = read(serialize_article(article), f"_news/{article.slug}.md")
+    assert parse_result.article == article
+    assert {d.code for d in parse_result.diagnostics} <= {
         DiagnosticCode.MISSING_PROVIDER
     }  # of a related story
 
@@ -48,8 +48,8 @@ def test_article_text_reads_back_as_the_same_article(article):
 @given(TOPICS)
 def test_topic_text_reads_back_as_the_same_topic(topic):
     """A topic file written by export loads as the same topic."""
-    reading = read_topic("_data/topics/t.yaml", serialize_topic(topic).encode(), LIMITS)
-    assert (reading.topic, reading.diagnostics) == (topic, ())
+    parse_result = read_topic("_data/topics/t.yaml", serialize_topic(topic).encode(), LIMITS)
+    assert (parse_result.topic, parse_result.diagnostics) == (topic, ())
 
 
 FIELD_KEYS = """title excerpt publishedDateTime updatedDateTime webUrl originalUrl ampWebUrl
@@ -107,10 +107,10 @@ def test_article_text_keeps_real_documents():
     """Every real document, exported and read again, is the same document."""
     files = [p for p in Path(REAL or "").rglob("*") if p.suffix in (".md", ".txt")]
     assert files
-    readings = [read_article(f"_news/{f.name}", f.read_bytes(), LIMITS) for f in files]
-    for reading in readings:
-        assert not [d for d in reading.diagnostics if d.severity is Severity.ERROR]
-    articles = [reading.article for reading in readings if reading.article]
+    parse_results = [read_article(f"_news/{f.name}", f.read_bytes(), LIMITS) for f in files]
+    for parse_result in parse_results:
+        assert not [d for d in parse_result.diagnostics if d.severity is Severity.ERROR]
+    articles = [parse_result.article for parse_result in parse_results if parse_result.article]
     assert articles
     for article in articles:
         assert read(serialize_article(article), f"_news/{article.slug}.md").article == article

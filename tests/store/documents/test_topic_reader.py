@@ -11,9 +11,9 @@ from store.model import TopicDefinition
 
 def topic(text):
     """The topic of a file's text."""
-    reading = read_topic("_data/topics/t.yaml", text.encode(), ParseLimits())
-    assert reading.topic, reading.diagnostics
-    return reading.topic
+    parse_result = read_topic("_data/topics/t.yaml", text.encode(), ParseLimits())
+    assert parse_result.topic, parse_result.diagnostics
+    return parse_result.topic
 
 
 def tree(**parents):
@@ -51,9 +51,9 @@ def test_read_topic_takes_the_slug_from_slug_then_id_then_name():
 
 def test_read_topic_refuses_a_topic_without_a_name():
     """A topic that nothing names is an error."""
-    reading = read_topic("_data/topics/t.yaml", b"keywords: [a]\n", ParseLimits())
-    assert reading.topic is None
-    assert [d.code for d in reading.diagnostics] == [DiagnosticCode.MISSING_TITLE]
+    parse_result = read_topic("_data/topics/t.yaml", b"keywords: [a]\n", ParseLimits())
+    assert parse_result.topic is None
+    assert [d.code for d in parse_result.diagnostics] == [DiagnosticCode.MISSING_TITLE]
 
 
 def test_is_topic_path_knows_the_tree():

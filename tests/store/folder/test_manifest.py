@@ -54,12 +54,12 @@ def test_index_is_the_same_whichever_way_it_came(steps, follows):
     for step in steps:
         present = {path: s for path, s in {**present, **step}.items() if s}
         if follows:
-            index.follow(PersistentMap(dict(present)))
+            index.update_to(PersistentMap(dict(present)))
         else:
-            index.change(step)
+            index.apply(step)
         assert index.sources == present
-        assert index.claims == manifest.claims(present)
-        assert index.tree == manifest.tree(present)
-        assert index.diagnostics() == manifest.diagnostics(present)
+        assert index.claims == manifest.find_claims(present)
+        assert index.topic_tree == manifest.build_topics(present)
+        assert index.diagnostics() == manifest.find_diagnostics(present)
         for folder in ("", "a", "a/b", "ab", "a/x.md", "nowhere"):
-            assert sorted(index.below(folder)) == below(present, folder)
+            assert sorted(index.paths_below(folder)) == below(present, folder)

@@ -248,7 +248,7 @@ def loaded(desk, **options):
     """What a load says of files and mutations that do not agree."""
     loader = FolderLoader(desk.repository, desk.folder, LoadOptions(**options))
     report = desk.run(loader.load())
-    return report.kept, report.overwritten
+    return report.detached, report.overwritten
 
 
 def test_writing_into_the_store_alone_stays_after_a_load(alone):

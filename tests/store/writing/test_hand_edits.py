@@ -25,7 +25,7 @@ from store import (
 from store.filesystem import guarded_change as module
 from store.filesystem import renames
 from store.filesystem.guarded_change import GuardedChange, digest
-from store.folder.transaction import Begun, FolderChange, finish_writes, note_begun
+from store.folder.transaction import FolderTransaction, WriteIntent, recover_writes, save_intent
 from store.names import article_id
 from tests.stress.hand_edits import WAYS, run
 from tests.support.writing_fixture import REQUIRED, Desk, document, path_of
@@ -142,11 +142,11 @@ def test_change_of_a_file_leaves_what_was_edited_meanwhile(can_exchange, texts, 
         editor.is_dead = True
         while editor.plan:
             editor.act()
-        finish_writes(root)
+        recover_writes(root)
         found = file.read_bytes() if file.exists() else None
         now = editor.last if editor.edits else {"base": base, "new": new}.get(left, found)
         if left == "killed" and not alone and now == base:
-            assert found in (base, new)  # it was decided on
+            assert found in (base, new)  # it was committed
         elif left == "base" and new is now is None:
             assert found in (None, base)  # nobody can tell who has removed it
         else:
@@ -169,7 +169,7 @@ def _changed(change, new, file, *, ends):
         return "killed"
     except ConflictError:
         pass
-    if (file.parent / DECIDED).exists():  # as `FolderChange` does
+    if (file.parent / DECIDED).exists():  # as `FolderTransaction` does
         (file.parent / DECIDED).rename(file.parent / ASIDE)
     return "base"
 
@@ -220,7 +220,7 @@ def test_edit_through_a_file_that_was_opened_before_a_mutation_is_undone_is_kept
 
     repository.edit = disk_is_full
     fields = {**REQUIRED, "title": "By hand", "heat": 1}
-    with pytest.raises(OutcomeUnknownError, match=f"{PATH} could not be put back"):
+    with pytest.raises(OutcomeUnknownError, match=f"{PATH} could not be restored"):
         desk.put(fields if is_new else {"heat": 1}, slug=SLUG)
     with opened[0] as file:
         if saves:
@@ -236,14 +236,14 @@ def test_edit_through_a_file_that_was_opened_before_a_mutation_is_undone_is_kept
 def test_edit_of_one_of_several_documents_keeps_that_of_another(desk):
     """An edit has all files of a change undone, also one that somebody else has open by then."""
     desk.edit("b.md", document("B"))
-    change = FolderChange(
+    change = FolderTransaction(
         desk.folder,
         {PATH: b"new", "b.md": b"new b"},
         {PATH: document("By hand").encode(), "b.md": document("B").encode()},
     )
-    change.make()
+    change.commit()
     with (desk.folder / "b.md").open("r+") as file:
-        change.undo()
+        change.rollback()
         file.write(document("Saved"))
         file.truncate()
     assert desk.text("b.md") == document("Saved")
@@ -253,11 +253,11 @@ def test_edit_of_one_of_several_documents_keeps_that_of_another(desk):
 @pytest.mark.usefixtures("system")
 def test_edit_while_the_store_takes_a_mutation_comes_after_it(desk):
     """What a program writes to the former file, which it had opened before, is in its place."""
-    change = FolderChange(desk.folder, {PATH: b"new"}, {PATH: document("By hand").encode()})
-    change.make()
+    change = FolderTransaction(desk.folder, {PATH: b"new"}, {PATH: document("By hand").encode()})
+    change.commit()
     [aside] = (desk.folder / ".newsgraph-writing").rglob("*.md*")
     aside.write_text(document("Late"))
-    change.end()
+    change.close()
     assert desk.text(PATH) == document("Late")
 
 
@@ -278,8 +278,8 @@ def test_edit_right_after_a_mutation_is_loaded(kind, tmp_path):
 def test_expected_revision_of_a_file_that_is_edited_meanwhile_is_a_conflict_at_once(desk):
     """Who expects a revision is told of an edit, which can then be read; others go on from it."""
     article = desk.get(SLUG)
-    change = FolderChange.make
-    made: list[FolderChange] = []
+    change = FolderTransaction.commit
+    made: list[FolderTransaction] = []
 
     def make(self):
         if len(made) < 2:
@@ -288,7 +288,7 @@ def test_expected_revision_of_a_file_that_is_edited_meanwhile_is_a_conflict_at_o
         change(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FolderChange, "make", make)
+        patch.setattr(FolderTransaction, "commit", make)
         with pytest.raises(ConflictError):
             desk.run(desk.writer.put({"heat": 1}, slug=SLUG, expected=article.revision))
         assert desk.get(SLUG).title == "Edited 1"
@@ -303,7 +303,7 @@ def test_edit_right_before_any_kind_of_write_is_kept_or_taken_into_account(what,
     desk.edit("b.md", document("B"))
     desk.load()
     path = {"delete": PATH, "import": "b.md", "rename": "blog/post.md"}[what]
-    make = FolderChange.make
+    make = FolderTransaction.commit
     edits: list[str] = []
 
     def edited(self):
@@ -313,7 +313,7 @@ def test_edit_right_before_any_kind_of_write_is_kept_or_taken_into_account(what,
         make(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FolderChange, "make", edited)
+        patch.setattr(FolderTransaction, "commit", edited)
         if what == "delete":
             desk.delete(article_id(SLUG))
             assert desk.find(SLUG) is None
@@ -334,7 +334,9 @@ def test_edit_after_a_crash_is_not_taken_for_the_write_that_was_interrupted(is_d
     """Asked for again under its key, a write is done where its text is not what is in the file."""
     text = document("By hand", "heat: 5\n")
     id = article_id(SLUG)
-    note_begun(desk.folder, Begun({PATH: digest(text.encode())}, {PATH: (id, "name.this.a")}))
+    save_intent(
+        desk.folder, WriteIntent({PATH: digest(text.encode())}, {PATH: (id, "name.this.a")})
+    )
     desk.edit(PATH, text if is_done else document("Edited"))
     article = desk.put({"heat": 5}, id=id, key="name.this.a")
     assert (article.title, article.heat) == ("By hand" if is_done else "Edited", 5)
@@ -345,7 +347,7 @@ def test_edit_after_a_crash_is_not_taken_for_the_write_that_was_interrupted(is_d
 def test_new_article_never_takes_the_place_of_a_file_that_comes_meanwhile(desk):
     """Where a new document goes, somebody may have made one: theirs is taken, then changed."""
     slug = "2026-01-02-b"
-    make = FolderChange.make
+    make = FolderTransaction.commit
 
     def made_by_hand(self):
         if not (desk.folder / path_of(slug)).exists():
@@ -353,7 +355,7 @@ def test_new_article_never_takes_the_place_of_a_file_that_comes_meanwhile(desk):
         make(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FolderChange, "make", made_by_hand)
+        patch.setattr(FolderTransaction, "commit", made_by_hand)
         article = desk.put({**REQUIRED, "heat": 1}, slug=slug)
     assert (article.heat, article.metadata) == (1, {"x": "theirs"})
     assert desk.state() == desk.fresh_state()
@@ -435,10 +437,10 @@ def test_new_folders_are_on_the_disk_before_a_write_is_acknowledged(desk, monkey
 def test_folder_that_vanishes_is_not_made_anew(desk):
     """A volume that is unmounted while a write is on its way gets no folder in its place."""
     gone = desk.folder.with_name("gone")
-    change = FolderChange(desk.folder, {"x/a.md": b"new"}, {})
+    change = FolderTransaction(desk.folder, {"x/a.md": b"new"}, {})
     desk.folder.rename(gone)
     with pytest.raises(OSError, match="No such file"):
-        change.make()
+        change.commit()
     assert not desk.folder.exists()
     gone.rename(desk.folder)
     desk.put({"heat": 1}, slug=SLUG)
