@@ -36,7 +36,14 @@ from .querying.costs import (
     order_estimate,
     query_cost,
 )
-from .querying.cursors import BLANK, NOWHERE, START, TOKEN_BYTES, Bookmark, Cursors
+from .querying.cursors import (
+    BLANK_TOKEN,
+    HISTORY_START,
+    TOKEN_BYTES,
+    UNKNOWN_BOOKMARK,
+    Bookmark,
+    CursorCodec,
+)
 from .querying.order_fields import OrderField
 from .querying.query import (
     EVERYTHING,
@@ -65,21 +72,21 @@ from .urls import canonical_url, is_web_url
 from .writing.document_writer import DocumentWriter, Written
 
 __all__ = [
-    "BLANK",
+    "BLANK_TOKEN",
     "EVERYTHING",
+    "HISTORY_START",
     "NEWEST_FIRST",
-    "NOWHERE",
     "NO_SEARCH",
-    "START",
     "TOKEN_BYTES",
+    "UNKNOWN_BOOKMARK",
     "And",
     "ArticleQuery",
     "Batch",
     "Bookmark",
     "Condition",
     "ConflictError",
+    "CursorCodec",
     "CursorError",
-    "Cursors",
     "DocumentWriter",
     "Field",
     "Filter",

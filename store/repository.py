@@ -26,7 +26,7 @@ from .model import (
     Value,
     Visibility,
 )
-from .querying.cursors import Bookmark, Cursors
+from .querying.cursors import Bookmark, CursorCodec
 from .querying.query import ArticleQuery, Key, Page, Window
 from .state_names import Versions
 
@@ -154,7 +154,7 @@ class Snapshot(Protocol):
         ...
 
     @property
-    def cursors(self) -> Cursors:
+    def cursors(self) -> CursorCodec:
         """What makes and reads this store's cursors; the same object while its key is the same."""
         ...
 

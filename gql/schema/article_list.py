@@ -12,7 +12,7 @@ from store import (
     EVERYTHING,
     NEWEST_FIRST,
     ArticleQuery,
-    Cursors,
+    CursorCodec,
     Filter,
     Order,
     Window,
@@ -93,8 +93,8 @@ def articles_of(
     return Link(load_pages, keys, one, prepare, cursors=_cursors)
 
 
-def _cursors(cursors: Cursors, prepared: ListArguments) -> Callable[[Any], str]:
-    return cursors.of(prepared.order)
+def _cursors(cursors: CursorCodec, prepared: ListArguments) -> Callable[[Any], str]:
+    return cursors.encoder_for(prepared.order)
 
 
 def everything(_root: Any) -> None:

@@ -27,10 +27,10 @@ import msgspec
 from gql.identity.viewer import Viewer
 from gql.scheduler import Job
 from store import (
-    BLANK,
+    BLANK_TOKEN,
     EVERYTHING,
-    NOWHERE,
     TOKEN_BYTES,
+    UNKNOWN_BOOKMARK,
     Bookmark,
     Filter,
     History,
@@ -95,7 +95,7 @@ class Reader:
         self._viewer = viewer
         self._wanted = wanted
         self._names: Mapping[str, str] | None = None
-        self._mark = BLANK
+        self._mark = BLANK_TOKEN
 
     def mark(self, snapshot: Snapshot) -> bytes:
         """A digest of what decides which articles such a reader holds, and what of them."""
@@ -108,12 +108,12 @@ class Reader:
         return self._mark
 
     def place(self, cursor: str, snapshot: Snapshot) -> Bookmark:
-        """The place that a cursor names; `NOWHERE`, if it was made for another reader.
+        """The place that a cursor names; `UNKNOWN_BOOKMARK`, if it was made for another reader.
 
         Raises: CursorError.
         """
         place, mark = snapshot.cursors.decode_change(cursor)
-        return place if mark == self.mark(snapshot) else NOWHERE
+        return place if mark == self.mark(snapshot) else UNKNOWN_BOOKMARK
 
     def cursor(self, place: Bookmark, snapshot: Snapshot) -> str:
         """The cursor of a place, for this reader."""
@@ -200,7 +200,7 @@ async def follow(
     while True:
         await job.pause()
         if reader.mark(snapshot) != mark:
-            after, mark = NOWHERE, reader.mark(snapshot)
+            after, mark = UNKNOWN_BOOKMARK, reader.mark(snapshot)
         events, history = await reader.events(after, snapshot, PAGE)
         now = context.renewed(snapshot)
         now.job = job

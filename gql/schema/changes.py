@@ -11,7 +11,7 @@ import strawberry
 from strawberry import UNSET
 
 from gql.identity.viewer import Viewer
-from store import START, Bookmark, History, Key, Snapshot
+from store import HISTORY_START, Bookmark, History, Key, Snapshot
 from store.engines.changes import bookmark_of
 from store.querying.predicates import predicate
 
@@ -141,7 +141,7 @@ async def resolve_changes(
     newest = await snapshot.newest_change(context.viewer.visibility)
     reached = newest  # of an empty part
     if has_next:  # though empty: for a size of 0, or where the filter leaves out what is new
-        reached = history.end if len(events) <= size else begin or START
+        reached = history.end if len(events) <= size else begin or HISTORY_START
     page_info = PageInfo(
         has_next_page=has_next,
         has_previous_page=begin is not None and await _has_before(begin, history, context),

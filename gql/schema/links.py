@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import strawberry
 
-from store import Cursors
+from store import CursorCodec
 
 from .connection import ConnectionValue, selects
 from .context import Info
@@ -42,7 +42,7 @@ class Link(NamedTuple):
     pick: Callable[[Sequence[Any]], Any]
     prepare: Callable[..., Any] | None = None
     is_list: bool = False
-    cursors: Callable[[Cursors, Any], Callable[[Any], str]] | None = None
+    cursors: Callable[[CursorCodec, Any], Callable[[Any], str]] | None = None
 
 
 def linked(link: Link, description: str) -> Any:

@@ -9,7 +9,7 @@ import strawberry
 from strawberry import UNSET
 
 from store import (
-    Cursors,
+    CursorCodec,
     Key,
     QueryError,
     Window,
@@ -121,12 +121,12 @@ def node_ids(
     return ids
 
 
-def provider_cursors(cursors: Cursors, _prepared: Window) -> Callable[[model.Provider], str]:
+def provider_cursors(cursors: CursorCodec, _prepared: Window) -> Callable[[model.Provider], str]:
     """What makes the cursor of a provider; they have one order."""
     return cursors.provider
 
 
-def topic_cursors(cursors: Cursors, _prepared: Window) -> Callable[[model.Topic], str]:
+def topic_cursors(cursors: CursorCodec, _prepared: Window) -> Callable[[model.Topic], str]:
     """What makes the cursor of a topic; they have one order."""
     return cursors.topic
 

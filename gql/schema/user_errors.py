@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import strawberry
 
-from store import ConflictError, Cursors, RefusedError
+from store import ConflictError, CursorCodec, RefusedError
 
 
 @strawberry.type(description="Why a write was not done; nothing has changed.")
@@ -19,7 +19,7 @@ class UserError:
     )
 
 
-def user_errors(error: RefusedError | ConflictError, cursors: Cursors) -> Sequence[UserError]:
+def user_errors(error: RefusedError | ConflictError, cursors: CursorCodec) -> Sequence[UserError]:
     """What a client is told of a write that was not done."""
     if isinstance(error, ConflictError):
         message, field = _conflict(error, cursors), ["input", "expectedRevision"]
@@ -30,7 +30,7 @@ def user_errors(error: RefusedError | ConflictError, cursors: Cursors) -> Sequen
     ]
 
 
-def _conflict(error: ConflictError, cursors: Cursors) -> str:
+def _conflict(error: ConflictError, cursors: CursorCodec) -> str:
     """The store speaks of revisions by number; clients know them as `Article.revision`."""
     if error.id is None or error.current is None:
         return str(error)

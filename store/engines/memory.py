@@ -33,8 +33,8 @@ from store.model import (
 from store.names import domain_key, new_version, provider_id, topic_id, topic_slug
 from store.querying.cursors import (
     Bookmark,
-    Cursors,
-    Position,
+    CursorCodec,
+    KeysetPosition,
     article_position,
     diagnostic_position,
 )
@@ -77,12 +77,12 @@ class MemorySnapshot:
         definitions: Iterable[TopicDefinition] = (),
         diagnostics: Iterable[Diagnostic] = (),
         history: ChangeHistory = NO_CHANGES,
-        cursors: Cursors | None = None,
+        cursors: CursorCodec | None = None,
         versions: Versions | None = None,
     ) -> None:
         self.revision = history.revision
         self.history = history
-        self.cursors = cursors or Cursors()
+        self.cursors = cursors or CursorCodec()
         self.versions = versions or new_versions()
         self.version = self.versions[Visibility.ALL]
         self.edits = InPlaceEdits()
@@ -125,7 +125,7 @@ class MemorySnapshot:
         return [self._page(query, visibility) for query in queries]
 
     def _page(self, query: ArticleQuery, visibility: Visibility) -> Page[Article]:
-        def compare(one: Position, other: Position) -> int:
+        def compare(one: KeysetPosition, other: KeysetPosition) -> int:
             return _compare(one, other, query.order)
 
         passes = predicate(query.filter, self.aliases)
@@ -250,7 +250,7 @@ def _mentions(articles: Sequence[Article], domain: str) -> list[ProviderMention]
     return own + [mention for mention in stories if domain_key(mention.domain) == domain]
 
 
-def _compare(one: Position, other: Position, order: Sequence[Order]) -> int:
+def _compare(one: KeysetPosition, other: KeysetPosition, order: Sequence[Order]) -> int:
     """Negative where `one` comes first. Ids go the way of the last step."""
     ways = [step.descending for step in order]
     for mine, theirs, descending in zip(one, other, [*ways, *ways[-1:], False], strict=False):
@@ -259,16 +259,16 @@ def _compare(one: Position, other: Position, order: Sequence[Order]) -> int:
     return 0
 
 
-def _ascending(one: Position, other: Position) -> int:
+def _ascending(one: KeysetPosition, other: KeysetPosition) -> int:
     return (one > other) - (one < other)
 
 
 def _window(
     items: Sequence[T],
     window: Window,
-    position: Callable[[T], Position],
-    decode: Callable[[str], Position],
-    compare: Callable[[Position, Position], int] = _ascending,
+    position: Callable[[T], KeysetPosition],
+    decode: Callable[[str], KeysetPosition],
+    compare: Callable[[KeysetPosition, KeysetPosition], int] = _ascending,
 ) -> Page[T]:
     """The part of an ordered list that a window shows, with the total."""
     check_window(window)
@@ -301,7 +301,7 @@ class MemoryRepository:
         self._diagnostics: tuple[Diagnostic, ...] = ()
         self._sources: PersistentMap[str, SourceFile] = PersistentMap({})
         self._unchanged: tuple[Change, ...] = ()
-        self._snapshot = MemorySnapshot(cursors=Cursors(cursor_key))
+        self._snapshot = MemorySnapshot(cursors=CursorCodec(cursor_key))
         self._notifier = Notifier()
         self._closed = False
 

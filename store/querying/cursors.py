@@ -40,10 +40,10 @@ cut or bounded where they are read, and a path is by the system."""
 TOKEN_BYTES = 9
 """The size of what tells a change from every other one, and one kind of reader from the others."""
 
-BLANK = bytes(TOKEN_BYTES)
+BLANK_TOKEN = bytes(TOKEN_BYTES)
 """The token of a revision to which no change is known, such as that of an empty store."""
 
-Position = tuple[SortKey, ...]
+KeysetPosition = tuple[SortKey, ...]
 """The sort keys of an item, one for each step of the order, then what tells equals apart."""
 
 _TAG_BYTES = 8
@@ -67,24 +67,24 @@ class Bookmark(NamedTuple):
     """
 
     revision: int
-    token: bytes = BLANK
+    token: bytes = BLANK_TOKEN
 
 
-START = Bookmark(0)
+HISTORY_START = Bookmark(0)
 """The place before the first change."""
 
-NOWHERE = Bookmark(0, b"\xff" * TOKEN_BYTES)
+UNKNOWN_BOOKMARK = Bookmark(0, b"\xff" * TOKEN_BYTES)
 """A place that is in no history, so that whoever goes on from it is told a gap."""
 
 
-class Cursors:
+class CursorCodec:
     """Makes and reads the cursors of one store.
 
     Attributes:
         key: the store's, KEY_BYTES long; a random one where none is given.
     """
 
-    __slots__ = ("_makers", "_revisions", "_seal", "_tag", "key")
+    __slots__ = ("_encoders", "_revisions", "_seal", "_tag", "key")
 
     def __init__(self, key: bytes | None = None) -> None:
         self.key = secrets.token_bytes(KEY_BYTES) if key is None else key
@@ -92,16 +92,16 @@ class Cursors:
         self._seal = AESSIV(hashlib.blake2b(key=self.key, person=b"change cursor").digest())
         self._revisions = AESSIV(hashlib.blake2b(key=self.key, person=b"revision").digest())
         # As many as there are orders: each field once, either way.
-        self._makers: dict[tuple[Order, ...], Callable[[Article], str]] = {}
+        self._encoders: dict[tuple[Order, ...], Callable[[Article], str]] = {}
 
-    def encode(self, mark: str, position: Position) -> str:
+    def encode(self, mark: str, position: KeysetPosition) -> str:
         """The cursor of a position in the list that `mark` names."""
         payload = _encode((mark, *position))
         tag = self._tag.copy()
         tag.update(payload)
         return _text(payload + tag.digest())
 
-    def decode(self, mark: str, cursor: str) -> Position:
+    def decode(self, mark: str, cursor: str) -> KeysetPosition:
         """The position in a cursor that `encode` made with the same mark. Raises: CursorError."""
         sealed = _bytes(cursor)
         payload = sealed[:-_TAG_BYTES]
@@ -109,25 +109,25 @@ class Cursors:
         tag.update(payload)
         if not compare_digest(tag.digest(), sealed[-_TAG_BYTES:]):
             raise CursorError(
-                f"The cursor {shown(cursor)} is not one of ours. Pass one as it came from this "
+                f"The cursor {quote(cursor)} is not one of ours. Pass one as it came from this "
                 "list, or start again without a cursor."
             )
         found, *position = _decode(payload)
         if found != mark:
             raise CursorError(
-                f"The cursor {shown(cursor)} belongs to a list in another order. "
+                f"The cursor {quote(cursor)} belongs to a list in another order. "
                 "Start again without a cursor after changing orderBy."
             )
         return tuple(position)
 
-    def of(self, order: tuple[Order, ...]) -> Callable[[Article], str]:
+    def encoder_for(self, order: tuple[Order, ...]) -> Callable[[Article], str]:
         """What makes the cursors of articles in a list of this order; the same for equal orders."""
-        maker = self._makers.get(order)
-        if maker is None:
-            maker = self._makers[order] = self._maker(order)
-        return maker
+        encoder = self._encoders.get(order)
+        if encoder is None:
+            encoder = self._encoders[order] = self._make_encoder(order)
+        return encoder
 
-    def _maker(self, order: tuple[Order, ...]) -> Callable[[Article], str]:
+    def _make_encoder(self, order: tuple[Order, ...]) -> Callable[[Article], str]:
         mark, encode = order_mark(order), self.encode
         reads = [step.field.key.read for step in order]
         if len(reads) == 1:
@@ -137,9 +137,9 @@ class Cursors:
 
     def article(self, article: Article, order: tuple[Order, ...]) -> str:
         """The cursor of an article in a list of this order."""
-        return self.of(order)(article)
+        return self.encoder_for(order)(article)
 
-    def decode_article(self, cursor: str, order: tuple[Order, ...]) -> Position:
+    def decode_article(self, cursor: str, order: tuple[Order, ...]) -> KeysetPosition:
         """The inverse of `article`. Raises: CursorError."""
         return self.decode(order_mark(order), cursor)
 
@@ -147,7 +147,7 @@ class Cursors:
         """The cursor of a provider in the list by domain."""
         return self.encode("p", (provider.domain,))
 
-    def decode_provider(self, cursor: str) -> Position:
+    def decode_provider(self, cursor: str) -> KeysetPosition:
         """The inverse of `provider`. Raises: CursorError."""
         return self.decode("p", cursor)
 
@@ -155,7 +155,7 @@ class Cursors:
         """The cursor of a topic in the list by slug."""
         return self.encode("t", (topic.slug,))
 
-    def decode_topic(self, cursor: str) -> Position:
+    def decode_topic(self, cursor: str) -> KeysetPosition:
         """The inverse of `topic`. Raises: CursorError."""
         return self.decode("t", cursor)
 
@@ -163,7 +163,7 @@ class Cursors:
         """The cursor of a diagnostic in the list by path and line."""
         return self.encode("g", diagnostic_position(diagnostic))
 
-    def decode_diagnostic(self, cursor: str) -> Position:
+    def decode_diagnostic(self, cursor: str) -> KeysetPosition:
         """The inverse of `diagnostic`. Raises: CursorError."""
         return self.decode("g", cursor)
 
@@ -174,20 +174,20 @@ class Cursors:
     def decode_change(self, cursor: str) -> tuple[Bookmark, bytes]:
         """The inverse of `change`: the place and the reader.
 
-        Of a cursor of another store, or of a former version, the place is `NOWHERE`: who holds one
-        has to read everything anew. Raises: CursorError: it is no change cursor at all.
+        Of a cursor of another store, or of a former version, the place is `UNKNOWN_BOOKMARK`: who
+        holds one has to read everything anew. Raises: CursorError: it is no change cursor at all.
         """
         if _SEALED.fullmatch(cursor):
             try:
                 opened = self._seal.decrypt(binascii.a2b_base64(_standard(cursor)), None)
             except InvalidTag:
-                return NOWHERE, BLANK
+                return UNKNOWN_BOOKMARK, BLANK_TOKEN
             revision, token, reader = _PLACE.unpack(opened)
             return Bookmark(revision, token), reader
         if _FORMER.fullmatch(cursor):
-            return NOWHERE, BLANK
+            return UNKNOWN_BOOKMARK, BLANK_TOKEN
         raise CursorError(
-            f"The cursor {shown(cursor)} is not one of ours. Pass one as it came from changes."
+            f"The cursor {quote(cursor)} is not one of ours. Pass one as it came from changes."
         )
 
     def revision(self, id: str, number: int) -> str:
@@ -204,7 +204,7 @@ class Cursors:
         return int(number)
 
 
-def article_position(article: Article, order: Sequence[Order]) -> Position:
+def article_position(article: Article, order: Sequence[Order]) -> KeysetPosition:
     """Where an article stands in this order."""
     return (*(step.field.key.read(article) for step in order), article.id)
 
@@ -215,7 +215,7 @@ def order_mark(order: tuple[Order, ...]) -> str:
     return "".join(step.field.key.mark + "+-"[step.descending] for step in order)
 
 
-def diagnostic_position(diagnostic: Diagnostic) -> Position:
+def diagnostic_position(diagnostic: Diagnostic) -> KeysetPosition:
     """Where a diagnostic stands: by path, line and code, then by what it says."""
     said = diagnostic.message
     if len(said) > MAX_KEY:
@@ -224,7 +224,7 @@ def diagnostic_position(diagnostic: Diagnostic) -> Position:
     return (diagnostic.path, diagnostic.line or 0, diagnostic.code, said)
 
 
-def shown(text: str, limit: int = 40) -> str:
+def quote(text: str, limit: int = 40) -> str:
     """A client's own text, quoted and short enough for a message."""
     return repr(text if len(text) <= limit else text[:limit] + "…")
 

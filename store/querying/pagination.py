@@ -8,13 +8,13 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from store.errors import WindowError
 
-from .cursors import Position
+from .cursors import KeysetPosition
 from .query import Page, Window
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-Decode = Callable[[str], Position]
+Decode = Callable[[str], KeysetPosition]
 Accept = Callable[[T], bool]
 """Whether an item is wanted."""
 
@@ -26,7 +26,7 @@ class Listing(Protocol[T_co]):
         """How many there are."""
         ...
 
-    def index(self, position: Position, *, behind: bool) -> int:
+    def index(self, position: KeysetPosition, *, behind: bool) -> int:
         """How many stand before this position; with the one that stands there, if `behind`."""
         ...
 
@@ -47,7 +47,7 @@ class SortedListing(Generic[T]):
         """See `Listing`."""
         return len(self._entries)
 
-    def index(self, position: Position, *, behind: bool) -> int:
+    def index(self, position: KeysetPosition, *, behind: bool) -> int:
         """See `Listing`."""
         *keys, id = position
         # No text lies between an id and the id with a NUL, so this is the place just behind it.

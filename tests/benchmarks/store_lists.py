@@ -19,7 +19,7 @@ from store import (
     And,
     ArticleQuery,
     Condition,
-    Cursors,
+    CursorCodec,
     Field,
     Filter,
     Not,
@@ -57,7 +57,7 @@ Row = Callable[[str, float, str], None]
 class _Values:
     """Values of conditions as the corpus has them, drawn by a seed."""
 
-    def __init__(self, corpus: Sequence[Article], cursors: Cursors) -> None:
+    def __init__(self, corpus: Sequence[Article], cursors: CursorCodec) -> None:
         self._cursors = cursors
         self._rng = random.Random(3)
         self._corpus = corpus
@@ -100,7 +100,7 @@ class _Values:
 
 
 def queries(
-    corpus: Sequence[Article], cursors: Cursors
+    corpus: Sequence[Article], cursors: CursorCodec
 ) -> Mapping[str, Callable[[], ArticleQuery]]:
     """Kinds of list as clients ask for them, each with new values at every call."""
     some = _Values(corpus, cursors)

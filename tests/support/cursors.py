@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from gql.identity.viewer import PUBLIC, Viewer
 from gql.schema.change_events import Reader
-from store import EVERYTHING, START, Bookmark, Cursors, Filter, Snapshot
+from store import EVERYTHING, HISTORY_START, Bookmark, CursorCodec, Filter, Snapshot
 from store.engines.memory import MemorySnapshot
 
 KEY = bytes(range(32))
-CURSORS = Cursors(KEY)
+CURSORS = CursorCodec(KEY)
 
 article_cursor = CURSORS.article
 
 
-def change_cursor(place: Bookmark = START, viewer: Viewer = PUBLIC) -> str:
+def change_cursor(place: Bookmark = HISTORY_START, viewer: Viewer = PUBLIC) -> str:
     """The cursor of a place in the history, the beginning if not given, for who reads it all.
 
     Of a store without a topic tree.

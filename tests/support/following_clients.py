@@ -12,7 +12,7 @@ from gql.schema import Context
 from gql.schema.change_events import ChangeEvent, EventKind, Reader, follow
 from store import (
     EVERYTHING,
-    START,
+    HISTORY_START,
     ArticleQuery,
     Batch,
     Bookmark,
@@ -115,7 +115,7 @@ class Follower:
         snapshot = await source.snapshot()
         context = Context(snapshot, self._viewer)
         reader = Reader(self._viewer, self._wanted)
-        begin = START if self.cursor is None else reader.place(self.cursor, snapshot)
+        begin = HISTORY_START if self.cursor is None else reader.place(self.cursor, snapshot)
         events = follow(context, source, reader, begin, snapshot)
         left = most
         try:

@@ -12,7 +12,7 @@ from typing import Any
 
 from graphql import GraphQLField
 
-from store import NEWEST_FIRST, Cursors, Order, OrderField
+from store import NEWEST_FIRST, CursorCodec, Order, OrderField
 from store.model import Article
 from store.names import article_id, domain_key, provider_id, topic_id
 from tests.support import store_strategies as some
@@ -33,7 +33,14 @@ _NUMBERS = [0, 1, 2, -1, 2**31 - 1, -(2**31)]
 _MOMENTS = ["2026-01-02", "2026-01-03T00:00:00Z", "2026-01-02T23:00:00-01:00"]
 _WIDTHS = [100, 150, 200]
 _PIXELS = [None, 0, 300, *_WIDTHS]
-_STRAYS = ["", "zzz", "WyJkIiwx", Cursors(bytes(32)).encode("d-", (1, "a")), "\N{SNOWMAN}", None]
+_STRAYS = [
+    "",
+    "zzz",
+    "WyJkIiwx",
+    CursorCodec(bytes(32)).encode("d-", (1, "a")),
+    "\N{SNOWMAN}",
+    None,
+]
 _RANGE = ["gt", "gte", "lt", "lte"]
 _ATTRIBUTES: dict[str, Callable[[Article], str | None]] = {
     "slug": lambda article: article.slug,

@@ -13,9 +13,9 @@ import msgspec
 import pytest
 
 from store import (
+    HISTORY_START,
     NEWEST_FIRST,
-    NOWHERE,
-    START,
+    UNKNOWN_BOOKMARK,
     ArticleQuery,
     Batch,
     Bookmark,
@@ -418,7 +418,7 @@ class RepositoryContract:
     async def test_changed_draft_moves_the_newest_change_only_of_who_may_see_it(self, repository):
         """Who compares cursors learns nothing of drafts, not even that there was one."""
         await repository.apply(Batch(puts=(an_article("draft", published=False),)))
-        assert await newest(repository, PUBLISHED) == START
+        assert await newest(repository, PUBLISHED) == HISTORY_START
         await repository.apply(Batch(puts=(an_article("public"),)))
         before = await newest(repository, PUBLISHED)
         assert before == await newest(repository, ALL)
@@ -450,8 +450,8 @@ class RepositoryContract:
             await repository.apply(Batch(puts=(draft,)))
         after = await repository.snapshot()
         assert await after.changes(None, PUBLISHED) == before
-        assert (await after.changes(START, PUBLISHED)).gap is None
-        assert (await after.changes(START, ALL)).gap is not None
+        assert (await after.changes(HISTORY_START, PUBLISHED)).gap is None
+        assert (await after.changes(HISTORY_START, ALL)).gap is not None
         for day in (5, 6):
             await repository.apply(Batch(puts=(an_article(f"p{day}", day=day),)))
         kept = await (await repository.snapshot()).changes(None, PUBLISHED)
@@ -738,7 +738,7 @@ class RepositoryContract:
             await repository.apply(Batch(puts=(an_article("x", heat=heat + 1),)))
             places.append(await newest(repository, ALL))
         snapshot = await repository.snapshot()
-        for place in (START, *places[:3]):
+        for place in (HISTORY_START, *places[:3]):
             old = await snapshot.changes(place, ALL)
             assert (old.gap, old.end, old.changes) == (places[-1], places[-1], ())
             assert not old.has_next
@@ -763,7 +763,7 @@ class RepositoryContract:
             for strange in (other, Bookmark(revision)):
                 found = await snapshot.changes(strange, ALL)
                 assert (found.gap, found.changes) == (now, ())
-        for strange in (NOWHERE, Bookmark(4), Bookmark(2**63)):
+        for strange in (UNKNOWN_BOOKMARK, Bookmark(4), Bookmark(2**63)):
             assert (await snapshot.changes(strange, ALL)).gap == now
 
     async def test_cursors_are_made_by_one_object_for_as_long_as_the_key_is_the_same(

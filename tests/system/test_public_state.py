@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from gql.access import KeyFile
 from gql.composition.app import App
 from gql.identity.viewer import Permission, Viewer
-from store import BLANK, NOWHERE, Batch, SourceFile
+from store import BLANK_TOKEN, UNKNOWN_BOOKMARK, Batch, SourceFile
 from store.model import Article, TopicDefinition
 from tests.support.app_factory import article
 from tests.support.cursors import CURSORS
@@ -36,10 +36,11 @@ PUBLIC = Someone(Viewer(), {})
 _CODE = re.compile(rb'"[A-Za-z0-9_-]{32}(?:[A-Za-z0-9_-]{24})?"|"at":"[^"]*"')
 """Revisions, cursors of changes, and times, which are others in each store."""
 _PLACES = "nodes { cursor kind id slug at article { revision } } pageInfo { endCursor hasNextPage }"
+_UNKNOWN = CURSORS.change(UNKNOWN_BOOKMARK, BLANK_TOKEN)
 _STATES = [
     "{ articles(first: 100) { nodes { id revision } } }",
     f"{{ changes(first: 100) {{ latestCursor {_PLACES} }} }}",
-    f'{{ changes(after: "{CURSORS.change(NOWHERE, BLANK)}") {{ latestCursor {_PLACES} }} }}',
+    f'{{ changes(after: "{_UNKNOWN}") {{ latestCursor {_PLACES} }} }}',
     f"{{ changes(first: 1) {{ latestCursor {_PLACES} }} }}",
 ]
 """Everything that speaks of revisions and places; the third gets a GAP."""

@@ -10,7 +10,7 @@ import msgspec
 
 from gql.executor.rows.row_cache import RowCache, RowKey, RowTable
 from gql.schema.links import Link
-from store import Cursors
+from store import CursorCodec
 from store.model import Article
 
 from .arguments import Arguments, Variables, new_slot
@@ -40,7 +40,7 @@ class LinkRequest(msgspec.Struct, frozen=True):
     link: Link
     asked: Any
 
-    def cursor_of(self, cursors: Cursors) -> CursorOf | None:
+    def cursor_of(self, cursors: CursorCodec) -> CursorOf | None:
         """What makes an item's cursor, where a list is loaded; it tells such lists apart."""
         return None if self.link.cursors is None else self.link.cursors(cursors, self.asked)
 

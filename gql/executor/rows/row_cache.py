@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from store import Cursors, Page, Places, Snapshot, Visibility
+from store import CursorCodec, Page, Places, Snapshot, Visibility
 
 from .key_size import key_bytes
 from .rows_by_ordinal import Buffer, FiledRows
@@ -146,7 +146,7 @@ class RowTable:
         self.survives_writes = survives_writes
         self.embeds_articles = embeds_articles
         self.version = ""
-        self.cursors: Cursors | None = None
+        self.cursors: CursorCodec | None = None
         self.valid: dict[RowKey, bytes] = {}
         self.rows: dict[RowKey, Row] = {}
         self.requested: set[RowKey] = set()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from store.collections.bitmaps import BitMap, BitmapSlice, bitmap_range
-from store.querying.cursors import Position
+from store.querying.cursors import KeysetPosition
 
 from .ordinals import Columns, Moment
 
@@ -32,7 +32,7 @@ class DateListing:
         """See `Listing`."""
         return len(self._hits) + len(self._spots)
 
-    def index(self, position: Position, *, behind: bool) -> int:
+    def index(self, position: KeysetPosition, *, behind: bool) -> int:
         """See `Listing`."""
         moment: Any = position
         if behind:

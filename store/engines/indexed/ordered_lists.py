@@ -8,7 +8,7 @@ import numpy as np
 
 from store.collections.bitmaps import BitMap, Ordinals, as_array
 from store.concurrency.cooperative import Cooperative
-from store.querying.cursors import Position
+from store.querying.cursors import KeysetPosition
 from store.querying.filter_fields import FILTER_FIELDS
 from store.querying.order_fields import OrderField, text_key
 from store.querying.query import Field, Order
@@ -32,7 +32,7 @@ class OrderListing:
         """See `Listing`."""
         return len(self._ranks)
 
-    def index(self, position: Position, *, behind: bool) -> int:
+    def index(self, position: KeysetPosition, *, behind: bool) -> int:
         """See `Listing`."""
         place = self._order.place(position, behind=behind)
         return int(np.count_nonzero(self._ranks < np.uint32(place)))
@@ -69,7 +69,7 @@ class WholeListing:
         """See `Listing`."""
         return len(self._order.places)
 
-    def index(self, position: Position, *, behind: bool) -> int:
+    def index(self, position: KeysetPosition, *, behind: bool) -> int:
         """See `Listing`."""
         return self._order.place(position, behind=behind)
 

@@ -15,7 +15,7 @@ from store.collections.bitmaps import BitMap
 from store.collections.bounded_memo import BoundedMemo
 from store.model import Article
 from store.querying.costs import GATHER_US, STEP_US, filter_bytes, query_bytes
-from store.querying.cursors import Cursors
+from store.querying.cursors import CursorCodec
 from store.querying.filter_fields import UNINDEXED
 from store.querying.order_fields import OrderField
 from store.querying.page_items import PageItems
@@ -117,7 +117,7 @@ class Planner:
     __slots__ = ("_cursors", "_edition", "_exact", "_index", "_matcher", "_orders", "_pages")
 
     def __init__(
-        self, index: Index, published: Index, orders: Orders, aliases: Aliases, cursors: Cursors
+        self, index: Index, published: Index, orders: Orders, aliases: Aliases, cursors: CursorCodec
     ) -> None:
         self._cursors = cursors
         self._index = index

@@ -26,7 +26,7 @@ from store.model import (
     Visibility,
 )
 from store.names import article_id, domain_key, topic_slug
-from store.querying.cursors import Bookmark, Cursors, diagnostic_position
+from store.querying.cursors import Bookmark, CursorCodec, diagnostic_position
 from store.querying.filter_fields import RELATED_DOMAIN, URL, Terms, index_terms
 from store.querying.pagination import SortedListing, whole_page
 from store.querying.query import (
@@ -69,7 +69,7 @@ class IndexedSnapshot:
         tree: TopicTree,
         diagnostics: tuple[Diagnostic, ...],
         history: ChangeHistory,
-        cursors: Cursors,
+        cursors: CursorCodec,
         versions: Versions | None = None,
     ) -> None:
         self.revision = history.revision
@@ -93,10 +93,10 @@ class IndexedSnapshot:
         topics: tuple[TopicDefinition, ...] = (),
         diagnostics: tuple[Diagnostic, ...] = (),
         history: ChangeHistory = NO_CHANGES,
-        cursors: Cursors | None = None,
+        cursors: CursorCodec | None = None,
     ) -> IndexedSnapshot:
         """The snapshot of a whole store. Costs about 30 us an article."""
-        cursors = cursors or Cursors()
+        cursors = cursors or CursorCodec()
         return run_to_end(cls._build(tuple(articles), topics, diagnostics, history, cursors, None))
 
     @classmethod
@@ -106,7 +106,7 @@ class IndexedSnapshot:
         topics: tuple[TopicDefinition, ...],
         diagnostics: tuple[Diagnostic, ...],
         history: ChangeHistory,
-        cursors: Cursors,
+        cursors: CursorCodec,
         versions: Versions | None,
     ) -> Cooperative[IndexedSnapshot]:
         tree = TopicTree.of(topics)
@@ -128,7 +128,7 @@ class IndexedSnapshot:
         diagnostics: tuple[Diagnostic, ...],
         history: ChangeHistory,
         versions: Versions | None = None,
-        cursors: Cursors | None = None,
+        cursors: CursorCodec | None = None,
     ) -> Cooperative[IndexedSnapshot]:
         """The snapshot after changes: ids of articles -> what is there now, None for nothing.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from store.collections.bitmaps import EMPTY, BitMap, Ordinals, bitmap_of, bitmap_of_mask
 from store.model import Article
-from store.querying.cursors import Position
+from store.querying.cursors import KeysetPosition
 from store.querying.order_fields import SortKey
 
 from .ordinals import Columns
@@ -124,7 +124,7 @@ class SortOrder:
         """The same order over other slots, by the present ones."""
         return SortOrder(columns, self.key, self._keys, self._sizes, numbers[self.places])
 
-    def place(self, position: Position, *, behind: bool) -> int:
+    def place(self, position: KeysetPosition, *, behind: bool) -> int:
         """How many articles stand before this position; or with the one that stands there."""
         key, id = position
         code = bisect_left(self._keys, key)
@@ -199,14 +199,14 @@ class CompositeOrder:
             self.ranks = np.full(columns.size, size, dtype=np.uint32)
             self.ranks[self.places] = np.arange(size, dtype=np.uint32)
 
-    def place(self, position: Position, *, behind: bool) -> int:
+    def place(self, position: KeysetPosition, *, behind: bool) -> int:
         """See `SortOrder`."""
         *keys, id = position
         turned = [turned for _, turned in self._keys]
         bisect = bisect_right if behind else bisect_left
         return bisect(self.places, (*map(_turn, keys, turned), id), key=self._position)
 
-    def _position(self, slot: int) -> Position:
+    def _position(self, slot: int) -> KeysetPosition:
         article = self._columns.article_at(slot)
         return (*(_turn(read(article), turned) for read, turned in self._keys), article.id)
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from store.model import Provider, Topic
 from store.names import provider_id, topic_id
-from store.querying.cursors import Cursors
+from store.querying.cursors import CursorCodec
 from store.querying.filter_fields import RELATED_DOMAIN
 from store.querying.pagination import SortedListing
 from store.querying.query import Field, T
@@ -22,7 +22,7 @@ class View:
     """What a reader with one visibility sees, entities made when first asked for."""
 
     def __init__(
-        self, index: Index, published: Index, orders: Orders, tree: TopicTree, cursors: Cursors
+        self, index: Index, published: Index, orders: Orders, tree: TopicTree, cursors: CursorCodec
     ) -> None:
         self.index = index
         self.planner = Planner(index, published, orders, tree.aliases, cursors)

@@ -15,7 +15,7 @@ from gql.schema import Context, PageSizes, build_schema
 from store import (
     NEWEST_FIRST,
     ArticleQuery,
-    Cursors,
+    CursorCodec,
     FolderLoader,
     TinyDBRepository,
     Visibility,
@@ -66,7 +66,7 @@ class Data:
     store: Path
     graph: Path
     articles: Sequence[Article]  # newest first
-    cursors: Cursors
+    cursors: CursorCodec
 
 
 def make_data(folder: Path, count: int, *, for_peer: bool = True) -> Data:

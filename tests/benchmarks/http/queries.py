@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from store import NEWEST_FIRST, Cursors, topic_slug
+from store import NEWEST_FIRST, CursorCodec, topic_slug
 from store.model import Article
 
 BODIES = 4_000
@@ -104,7 +104,7 @@ class Workload:
     `articles`: those that the public sees, newest first. `cursors`: the store's.
     """
 
-    def __init__(self, query: Query, articles: Sequence[Article], cursors: Cursors) -> None:
+    def __init__(self, query: Query, articles: Sequence[Article], cursors: CursorCodec) -> None:
         self.query = query
         self._articles = articles
         self._cursors = [cursors.article(article, NEWEST_FIRST) for article in articles]

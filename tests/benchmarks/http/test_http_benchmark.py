@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from store import NEWEST_FIRST, Cursors
+from store import NEWEST_FIRST, CursorCodec
 from store.model import Article, ProviderMention
 from tests.benchmarks.http.agreement import DisagreementError, check_same
 from tests.benchmarks.http.load import Run
@@ -30,7 +30,7 @@ ARTICLES = [
     for number in range(2_500)
 ]
 
-CURSORS = Cursors()
+CURSORS = CursorCodec()
 
 
 def _variables(bodies):

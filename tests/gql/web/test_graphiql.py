@@ -22,7 +22,7 @@ from starlette.testclient import TestClient
 
 from gql.web import graphiql
 from gql.web.graphiql import STATIC, GraphiQLPage, graphiql_page, page_response, static_routes
-from store import START, MemoryRepository
+from store import HISTORY_START, MemoryRepository
 from tests.support.cursors import cursor_at
 
 FRONT_END = Path(graphiql.__file__).with_suffix("")
@@ -190,7 +190,7 @@ def test_graphiql_follows_a_subscription(
     open_graphiql(page, live_server)
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
-    after = cursor_at(START, seeded.current())
+    after = cursor_at(HISTORY_START, seeded.current())
     query = f'subscription Follow {{ changes(after: "{after}") {{ kind slug }} }}'
     write_query(page, query)
     page.get_by_role("button", name="Prettify").click()

@@ -22,12 +22,12 @@ from starlette.testclient import TestClient
 from gql.composition.app import create_app
 from gql.settings import Settings
 from store import (
-    BLANK,
-    NOWHERE,
+    BLANK_TOKEN,
     TOKEN_BYTES,
+    UNKNOWN_BOOKMARK,
     Batch,
     Bookmark,
-    Cursors,
+    CursorCodec,
     MemoryRepository,
     Order,
     OrderField,
@@ -44,7 +44,7 @@ from tests.support.graph_client import Graph
 from tests.support.store_strategies import articles, orders
 
 ALPHABET = string.ascii_letters + string.digits + "-_"
-OTHER = Cursors(bytes(32))
+OTHER = CursorCodec(bytes(32))
 
 marks = st.sampled_from(["d-", "h+t-", "p", "t", "g"])
 positions = st.lists(st.integers(-(2**63), 2**63 - 1) | st.text(max_size=20), min_size=1).map(tuple)
@@ -73,7 +73,7 @@ def test_change_cursor_comes_back_as_it_went_and_is_always_as_long(place, reader
     cursor = CURSORS.change(place, reader)
     assert CURSORS.decode_change(cursor) == (place, reader)
     assert len(cursor) == 56
-    assert OTHER.decode_change(cursor) == (NOWHERE, BLANK)
+    assert OTHER.decode_change(cursor) == (UNKNOWN_BOOKMARK, BLANK_TOKEN)
 
 
 def changed(cursor: str, data: st.DataObject) -> str:
@@ -106,7 +106,7 @@ def test_change_cursor_that_was_changed_names_no_place(place, reader, data):
         found, _ = CURSORS.decode_change(changed(CURSORS.change(place, reader), data))
     except CursorError:
         return
-    assert found == NOWHERE
+    assert found == UNKNOWN_BOOKMARK
 
 
 @given(st.text(max_size=100) | st.text(ALPHABET, min_size=56, max_size=56))
@@ -116,7 +116,7 @@ def test_text_of_somebodys_own_names_no_place(text):
         with pytest.raises(CursorError):
             CURSORS.decode(mark, text)
     try:
-        assert CURSORS.decode_change(text) == (NOWHERE, BLANK)
+        assert CURSORS.decode_change(text) == (UNKNOWN_BOOKMARK, BLANK_TOKEN)
     except CursorError:
         assert len(text) != 56 or set(text) - set(ALPHABET)
 

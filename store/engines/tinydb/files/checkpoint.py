@@ -14,7 +14,7 @@ from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import chunks_of, paced, run_to_end
 from store.engines.change_history import ChangeHistory
 from store.model import Article, Change, Diagnostic, TopicDefinition
-from store.querying.cursors import KEY_BYTES, Cursors
+from store.querying.cursors import KEY_BYTES, CursorCodec
 from store.repository import SourceFile
 from store.state_names import new_versions
 
@@ -70,7 +70,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
             step,
         )
 
-    def _cursors(self, old: Cursors) -> Cursors:
+    def _cursors(self, old: CursorCodec) -> CursorCodec:
         """What makes the store's cursors.
 
         A file of a former version has no key: until a checkpoint gives it one, all processes draw
@@ -80,7 +80,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
         if key is None and self.meta.version:
             name = self.meta.version.encode()
             key = blake2b(name, digest_size=KEY_BYTES, person=b"cursor key").digest()
-        return old if key in (None, old.key) else Cursors(key)
+        return old if key in (None, old.key) else CursorCodec(key)
 
     def of(self, state: State, log: str | None, pause_s: float = 0) -> Checkpoint:
         """The file for a state that stands in the log where the state named `log` does.

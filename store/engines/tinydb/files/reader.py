@@ -12,7 +12,7 @@ from store.concurrency.cooperative import free_gradually, run_to_end
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.errors import StoreCorruptError
 from store.filesystem.atomic_file import FileSignature, file_signature
-from store.querying.cursors import Cursors
+from store.querying.cursors import CursorCodec
 
 from .checkpoint import Checkpoint, read_checkpoint
 from .commit_mark import end_in
@@ -51,7 +51,7 @@ class StoreReader:
 
     def empty(self) -> Known:
         """What is known of a store that has no file, which will have a key of its own."""
-        snapshot = IndexedSnapshot.build(cursors=Cursors(self._cursor_key))
+        snapshot = IndexedSnapshot.build(cursors=CursorCodec(self._cursor_key))
         return Known(State(snapshot))
 
     def read(self, known: Known, mark: int | None) -> Known:

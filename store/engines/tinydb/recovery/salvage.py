@@ -40,7 +40,7 @@ from store.engines.tinydb.files.write_ahead_log import (
 from store.errors import StoreCorruptError
 from store.filesystem.file_lock import LOCK_TIMEOUT_S
 from store.model import Article
-from store.querying.cursors import Cursors
+from store.querying.cursors import CursorCodec
 
 from .overwrite import overwrite_store
 
@@ -146,7 +146,7 @@ def _with_log(log_path: Path, meta: Meta | None, tables: Tables) -> tuple[State,
         topics = topics if record.topics is None else record.topics
         diagnostics = diagnostics if record.diagnostics is None else record.diagnostics
         revision = record.revision
-    cursors = Cursors(meta.cursor_key if meta else None)
+    cursors = CursorCodec(meta.cursor_key if meta else None)
     history = ChangeHistory.of((), {}, revision)
     snapshot = IndexedSnapshot.build(
         _with_own_revisions(articles), topics, diagnostics, history, cursors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from store import Cursors
+from store import CursorCodec
 from store.model import Article
 from tests.benchmarks.http.operations import selections
 from tests.benchmarks.http.operations.deck import Deck
@@ -20,7 +20,7 @@ _INLINING = (Inlining.NONE, Inlining.NONE, Inlining.NONE, Inlining.FEW)
 
 
 def generate(
-    articles: Sequence[Article], cursors: Cursors, count: int, *, seed: int, values: int
+    articles: Sequence[Article], cursors: CursorCodec, count: int, *, seed: int, values: int
 ) -> list[Operation]:
     """Draw `count` operations with up to `values` request bodies each.
 

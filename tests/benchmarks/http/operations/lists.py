@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from store import NEWEST_FIRST, Cursors, Order, OrderField, domain_key, topic_slug
+from store import NEWEST_FIRST, CursorCodec, Order, OrderField, domain_key, topic_slug
 from store.model import Article
 from tests.benchmarks.http.operations import filters, selections
 from tests.benchmarks.http.operations.conditions import (
@@ -97,7 +97,7 @@ class ListWish:
 class ListMaker:
     """Deals lists of articles over a corpus."""
 
-    def __init__(self, rng: Random, articles: Sequence[Article], cursors: Cursors) -> None:
+    def __init__(self, rng: Random, articles: Sequence[Article], cursors: CursorCodec) -> None:
         self.rng = rng
         self.anchors = Anchors(articles)
         self._cursor_of = cursors.article

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-from store import Cursors, domain_key, topic_slug
+from store import CursorCodec, domain_key, topic_slug
 from store.model import Article
 from store.names import provider_id, topic_id
 from tests.benchmarks.http.operations import filters, selections
@@ -27,7 +27,7 @@ class Maker:
         lists: Makes lists of articles.
     """
 
-    def __init__(self, rng: Random, articles: Sequence[Article], cursors: Cursors) -> None:
+    def __init__(self, rng: Random, articles: Sequence[Article], cursors: CursorCodec) -> None:
         self.rng = rng
         self.articles = articles
         self.cursors = cursors
