@@ -27,7 +27,7 @@ from .model import (
     Visibility,
 )
 from .querying.cursors import Bookmark, CursorCodec
-from .querying.query import ArticleQuery, Key, Page, Window
+from .querying.query import ArticleQuery, LookupKey, Page, Window
 from .state_names import Versions
 
 
@@ -166,7 +166,7 @@ class Snapshot(Protocol):
         ...
 
     async def get_many(
-        self, by: Key, keys: Sequence[str], visibility: Visibility
+        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
     ) -> list[Article | None]:
         """Articles by ID, SLUG or URL: n keys -> n articles or None, in the same order.
 
@@ -184,7 +184,7 @@ class Snapshot(Protocol):
         ...
 
     async def providers(
-        self, by: Key, keys: Sequence[str], visibility: Visibility
+        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
     ) -> list[Provider | None]:
         """Providers by ID or DOMAIN: n keys -> n providers or None, in the same order."""
         ...
@@ -194,7 +194,7 @@ class Snapshot(Protocol):
         ...
 
     async def topics(
-        self, by: Key, keys: Sequence[str], visibility: Visibility
+        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
     ) -> list[Topic | None]:
         """Topics by ID, SLUG or NAME: n keys -> n topics or None, in the same order.
 

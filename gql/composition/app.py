@@ -49,8 +49,8 @@ from gql.web.root_page import root_route
 from store import (
     ArticleQuery,
     FolderLoader,
-    Order,
     OrderField,
+    OrderStep,
     Repository,
     StoreError,
     Visibility,
@@ -276,7 +276,7 @@ class App:
 
     async def _prepare_orders(self) -> None:
         """Have a list in each order before anybody waits: the first one sorts all articles."""
-        queries = [ArticleQuery(Window(first=1), order=(Order(field),)) for field in OrderField]
+        queries = [ArticleQuery(Window(first=1), order=(OrderStep(field),)) for field in OrderField]
         with suppress(Exception):  # whatever it is, requests will meet it and tell
             if snapshot := self.repository.current():
                 await snapshot.pages(queries, Visibility.PUBLISHED)

@@ -9,18 +9,18 @@ import strawberry
 from strawberry import UNSET
 
 from store import (
-    EVERYTHING,
+    MATCH_ALL,
     NEWEST_FIRST,
     ArticleQuery,
     CursorCodec,
     Filter,
-    Order,
+    OrderStep,
     Window,
     all_of,
     model,
-    of_provider,
-    of_topic,
-    referencing,
+    provider_filter,
+    referencing_filter,
+    topic_filter,
 )
 
 from .batch_loads import load_pages
@@ -43,7 +43,7 @@ class ListArguments(NamedTuple):
 
     part: Window
     filter: Filter
-    order: tuple[Order, ...]
+    order: tuple[OrderStep, ...]
 
     def query(self, scope: Filter | None, *, with_total: bool) -> ArticleQuery:
         """The store's query for these among the articles of `scope`."""
@@ -77,7 +77,7 @@ def window_arguments(
     before: Before = UNSET,
 ) -> ListArguments:
     """The arguments of a list that has neither filter nor order. Raises: QueryError."""
-    return ListArguments(window(sizes, first, after, last, before), EVERYTHING, NEWEST_FIRST)
+    return ListArguments(window(sizes, first, after, last, before), MATCH_ALL, NEWEST_FIRST)
 
 
 def articles_of(
@@ -103,15 +103,15 @@ def everything(_root: Any) -> None:
 
 def by_provider(root: model.Provider) -> Filter:
     """Those of a provider."""
-    return of_provider(root.domain)
+    return provider_filter(root.domain)
 
 
 def by_topic(root: model.Topic) -> Filter:
     """Those that name a topic."""
-    return of_topic(root.slug)
+    return topic_filter(root.slug)
 
 
 ARTICLES = articles_of(everything)
 PROVIDER_ARTICLES = articles_of(by_provider)
 TOPIC_ARTICLES = articles_of(by_topic)
-REFERENCED_BY = articles_of(referencing, window_arguments)
+REFERENCED_BY = articles_of(referencing_filter, window_arguments)

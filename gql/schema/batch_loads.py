@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from store import ArticleQuery, Key, Kind, Snapshot, Visibility, Window, kind_of
+from store import ArticleQuery, Kind, LookupKey, Snapshot, Visibility, Window, kind_of
 
 
 def load_articles(
-    snapshot: Snapshot, keys: Sequence[tuple[Key, str]], visibility: Visibility
+    snapshot: Snapshot, keys: Sequence[tuple[LookupKey, str]], visibility: Visibility
 ) -> Awaitable[Sequence[Any]]:
     """Articles by any of their keys; one call for each kind of key."""
     return _look_up(snapshot.get_many, keys, visibility)
@@ -19,11 +19,11 @@ def load_articles_by_url(
     snapshot: Snapshot, urls: Sequence[str], visibility: Visibility
 ) -> Awaitable[Sequence[Any]]:
     """Articles at canonical URLs."""
-    return snapshot.get_many(Key.URL, urls, visibility)
+    return snapshot.get_many(LookupKey.URL, urls, visibility)
 
 
 def load_providers(
-    snapshot: Snapshot, keys: Sequence[tuple[Key, str]], visibility: Visibility
+    snapshot: Snapshot, keys: Sequence[tuple[LookupKey, str]], visibility: Visibility
 ) -> Awaitable[Sequence[Any]]:
     """Providers by any of their keys."""
     return _look_up(snapshot.providers, keys, visibility)
@@ -33,11 +33,11 @@ def load_providers_by_domain(
     snapshot: Snapshot, domains: Sequence[str], visibility: Visibility
 ) -> Awaitable[Sequence[Any]]:
     """Providers by the domain that a document gives."""
-    return snapshot.providers(Key.DOMAIN, domains, visibility)
+    return snapshot.providers(LookupKey.DOMAIN, domains, visibility)
 
 
 def load_topics(
-    snapshot: Snapshot, keys: Sequence[tuple[Key, str]], visibility: Visibility
+    snapshot: Snapshot, keys: Sequence[tuple[LookupKey, str]], visibility: Visibility
 ) -> Awaitable[Sequence[Any]]:
     """Topics by any of their keys."""
     return _look_up(snapshot.topics, keys, visibility)
@@ -47,18 +47,18 @@ def load_topics_by_name(
     snapshot: Snapshot, names: Sequence[str], visibility: Visibility
 ) -> Awaitable[Sequence[Any]]:
     """Topics by the name that a document gives."""
-    return snapshot.topics(Key.NAME, names, visibility)
+    return snapshot.topics(LookupKey.NAME, names, visibility)
 
 
 def load_topics_by_slug(
     snapshot: Snapshot, slugs: Sequence[str], visibility: Visibility
 ) -> Awaitable[Sequence[Any]]:
     """Topics by the slug that another topic gives."""
-    return snapshot.topics(Key.SLUG, slugs, visibility)
+    return snapshot.topics(LookupKey.SLUG, slugs, visibility)
 
 
 def _look_up(
-    method: Any, keys: Sequence[tuple[Key, str]], visibility: Visibility
+    method: Any, keys: Sequence[tuple[LookupKey, str]], visibility: Visibility
 ) -> Awaitable[Sequence[Any]]:
     first, key = keys[0]
     if len(keys) == 1:  # most often, and then nothing comes between the caller and the store
@@ -68,9 +68,9 @@ def _look_up(
 
 
 async def _look_up_many(
-    method: Any, keys: Sequence[tuple[Key, str]], visibility: Visibility
+    method: Any, keys: Sequence[tuple[LookupKey, str]], visibility: Visibility
 ) -> Sequence[Any]:
-    values: dict[tuple[Key, str], Any] = {}
+    values: dict[tuple[LookupKey, str], Any] = {}
     for kind in dict.fromkeys(by for by, _ in keys):
         same = [key for by, key in keys if by is kind]
         for key, value in zip(same, await method(kind, same, visibility), strict=True):
@@ -93,7 +93,7 @@ async def load_nodes(
     nodes: dict[str, Any] = {}
     for kind, method in methods.items():
         if same := by_kind.get(kind):
-            nodes.update(zip(same, await method(Key.ID, same, visibility), strict=True))
+            nodes.update(zip(same, await method(LookupKey.ID, same, visibility), strict=True))
     return [nodes.get(id) for id in ids]
 
 

@@ -28,13 +28,13 @@ from gql.identity.viewer import Viewer
 from gql.scheduler import Job
 from store import (
     BLANK_TOKEN,
-    EVERYTHING,
+    MATCH_ALL,
     TOKEN_BYTES,
     UNKNOWN_BOOKMARK,
     Bookmark,
     Filter,
     History,
-    Key,
+    LookupKey,
     Snapshot,
     Visibility,
 )
@@ -91,7 +91,7 @@ class Told(NamedTuple):
 class Reader:
     """For whom the history is read: who sees it, and which articles are wanted."""
 
-    def __init__(self, viewer: Viewer, wanted: Filter = EVERYTHING) -> None:
+    def __init__(self, viewer: Viewer, wanted: Filter = MATCH_ALL) -> None:
         self._viewer = viewer
         self._wanted = wanted
         self._names: Mapping[str, str] | None = None
@@ -128,7 +128,7 @@ class Reader:
         """
         history = await snapshot.changes(after, self._viewer.visibility, limit)
         events = [self._event(change, snapshot) for change in history.changes]
-        if self._wanted != EVERYTHING:
+        if self._wanted != MATCH_ALL:
             events = await self._narrowed(events, snapshot)
         if history.gap is not None:
             # Of one state the answer is always the same: validators promise that.
@@ -158,7 +158,7 @@ class Reader:
         """
         passes = predicate(self._wanted, snapshot.aliases)
         ids = list({event.id for event in events if event.kind is EventKind.PUT and event.id})
-        articles = await snapshot.get_many(Key.ID, ids, self._viewer.visibility)
+        articles = await snapshot.get_many(LookupKey.ID, ids, self._viewer.visibility)
         found = dict(zip(ids, articles, strict=True))
 
         def seen(event: ChangeEvent) -> ChangeEvent | None:

@@ -11,7 +11,7 @@ import strawberry
 from strawberry import UNSET
 
 from gql.identity.viewer import Viewer
-from store import HISTORY_START, Bookmark, History, Key, Snapshot
+from store import HISTORY_START, Bookmark, History, LookupKey, Snapshot
 from store.engines.changes import bookmark_of
 from store.querying.predicates import predicate
 
@@ -53,10 +53,12 @@ class ChangeKind(Enum):
 
 def article_keys(
     sources: Sequence[ChangeEvent], _prepared: Any, _total: bool
-) -> list[tuple[tuple[Key, str], ...]]:
+) -> list[tuple[tuple[LookupKey, str], ...]]:
     """The id of the article that came or changed."""
     return [
-        ((Key.ID, source.id),) if source.kind is EventKind.PUT and source.id is not None else ()
+        ((LookupKey.ID, source.id),)
+        if source.kind is EventKind.PUT and source.id is not None
+        else ()
         for source in sources
     ]
 

@@ -16,7 +16,7 @@ import strawberry
 from strawberry import UNSET
 
 from store import (
-    EVERYTHING,
+    MATCH_ALL,
     NEWEST_FIRST,
     And,
     Condition,
@@ -26,8 +26,8 @@ from store import (
     Not,
     Operator,
     Or,
-    Order,
     OrderField,
+    OrderStep,
     all_of,
     domain_key,
     topic_slug,
@@ -189,7 +189,7 @@ def filter_fields() -> Mapping[str, Field]:
 def store_filter(given: ArticleFilter | None) -> Filter:
     """The store's filter for a client's. Raises: FilterError: it cannot be used, and why."""
     if given is None or given is UNSET:
-        return EVERYTHING
+        return MATCH_ALL
     budget = _Budget()
     return _article_filter(given, "filter", budget, 0)
 
@@ -284,12 +284,13 @@ def _spelled(operand: Any, spelling: Callable[[str], str] | None) -> Any:
     return spelling(operand) if spelling and isinstance(operand, str) else operand
 
 
-def store_order(given: list[ArticleOrder] | None) -> tuple[Order, ...]:
+def store_order(given: list[ArticleOrder] | None) -> tuple[OrderStep, ...]:
     """The store's order for a client's; newest first where it says none. Raises: FilterError."""
     if not given or given is UNSET:
         return NEWEST_FIRST
     order = tuple(
-        Order(OrderField[step.field.name], step.direction is OrderDirection.DESC) for step in given
+        OrderStep(OrderField[step.field.name], step.direction is OrderDirection.DESC)
+        for step in given
     )
     if len({step.field for step in order}) < len(order):
         raise FilterError("orderBy names a field twice; the second has no effect. Leave it out.")

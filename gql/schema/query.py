@@ -10,7 +10,7 @@ from strawberry import UNSET
 
 from store import (
     CursorCodec,
-    Key,
+    LookupKey,
     QueryError,
     Window,
     canonical_url,
@@ -63,19 +63,23 @@ class TopicBy:
     )
 
 
-Names = dict[str, tuple[Key, Callable[[str], str]]]
+Names = dict[str, tuple[LookupKey, Callable[[str], str]]]
 """The members of a `by` argument: the store's key for each, and how the store spells its values."""
 
 ARTICLE_NAMES: Names = {
-    "id": (Key.ID, str),
-    "slug": (Key.SLUG, str),
-    "url": (Key.URL, canonical_url),
+    "id": (LookupKey.ID, str),
+    "slug": (LookupKey.SLUG, str),
+    "url": (LookupKey.URL, canonical_url),
 }
-PROVIDER_NAMES: Names = {"id": (Key.ID, str), "domain": (Key.DOMAIN, domain_key)}
-TOPIC_NAMES: Names = {"id": (Key.ID, str), "slug": (Key.SLUG, str), "name": (Key.NAME, str)}
+PROVIDER_NAMES: Names = {"id": (LookupKey.ID, str), "domain": (LookupKey.DOMAIN, domain_key)}
+TOPIC_NAMES: Names = {
+    "id": (LookupKey.ID, str),
+    "slug": (LookupKey.SLUG, str),
+    "name": (LookupKey.NAME, str),
+}
 
 
-def lookup_key(names: Names, by: ArticleBy | ProviderBy | TopicBy) -> tuple[Key, str]:
+def lookup_key(names: Names, by: ArticleBy | ProviderBy | TopicBy) -> tuple[LookupKey, str]:
     """The key that a `by` argument gives; @oneOf has seen to it that it gives just one."""
     for member, (key, spelled) in names.items():
         if (value := getattr(by, member)) is not UNSET:
@@ -85,21 +89,21 @@ def lookup_key(names: Names, by: ArticleBy | ProviderBy | TopicBy) -> tuple[Key,
 
 def article_key(
     _sizes: PageSizes, by: Annotated[ArticleBy, strawberry.argument(description="Which one.")]
-) -> tuple[Key, str]:
+) -> tuple[LookupKey, str]:
     """The arguments of `Query.article`."""
     return lookup_key(ARTICLE_NAMES, by)
 
 
 def provider_key(
     _sizes: PageSizes, by: Annotated[ProviderBy, strawberry.argument(description="Which one.")]
-) -> tuple[Key, str]:
+) -> tuple[LookupKey, str]:
     """The arguments of `Query.provider`."""
     return lookup_key(PROVIDER_NAMES, by)
 
 
 def topic_key(
     _sizes: PageSizes, by: Annotated[TopicBy, strawberry.argument(description="Which one.")]
-) -> tuple[Key, str]:
+) -> tuple[LookupKey, str]:
     """The arguments of `Query.topic`."""
     return lookup_key(TOPIC_NAMES, by)
 

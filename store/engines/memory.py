@@ -45,11 +45,11 @@ from store.querying.query import (
     PROVIDER_KEYS,
     TOPIC_KEYS,
     ArticleQuery,
-    Key,
-    Order,
+    LookupKey,
+    OrderStep,
     Page,
     Window,
-    check_key,
+    check_lookup_key,
 )
 from store.querying.terms import (
     provider_domain,
@@ -105,16 +105,18 @@ class MemorySnapshot:
         return [a for a in self._articles if a.published or visibility is Visibility.ALL]
 
     async def get_many(
-        self, by: Key, keys: Sequence[str], visibility: Visibility
+        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
     ) -> list[Article | None]:
         """See `Snapshot`."""
-        check_key(by, ARTICLE_KEYS)
+        check_lookup_key(by, ARTICLE_KEYS)
         articles = self._visible(visibility)
 
         def find(key: str) -> Article | None:
-            if by is Key.URL:
+            if by is LookupKey.URL:
                 return next((a for a in articles if canonical_url(key) in a.url_keys), None)
-            return next((a for a in articles if key == (a.id if by is Key.ID else a.slug)), None)
+            return next(
+                (a for a in articles if key == (a.id if by is LookupKey.ID else a.slug)), None
+            )
 
         return [find(key) for key in keys]
 
@@ -141,12 +143,12 @@ class MemorySnapshot:
         return page if query.with_total else msgspec.structs.replace(page, total=None)
 
     async def providers(
-        self, by: Key, keys: Sequence[str], visibility: Visibility
+        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
     ) -> list[Provider | None]:
         """See `Snapshot`."""
-        check_key(by, PROVIDER_KEYS)
+        check_lookup_key(by, PROVIDER_KEYS)
         providers = self._providers(visibility)
-        if by is Key.ID:
+        if by is LookupKey.ID:
             return [next((p for p in providers if p.id == key), None) for key in keys]
         return [next((p for p in providers if p.domain == domain_key(k)), None) for k in keys]
 
@@ -178,14 +180,14 @@ class MemorySnapshot:
         )
 
     async def topics(
-        self, by: Key, keys: Sequence[str], visibility: Visibility
+        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
     ) -> list[Topic | None]:
         """See `Snapshot`."""
-        check_key(by, TOPIC_KEYS)
+        check_lookup_key(by, TOPIC_KEYS)
         topics = self._topics(visibility)
-        if by is Key.ID:
+        if by is LookupKey.ID:
             return [next((t for t in topics if t.id == key), None) for key in keys]
-        slugs = unaliased(map(topic_slug, keys), self.aliases) if by is Key.NAME else keys
+        slugs = unaliased(map(topic_slug, keys), self.aliases) if by is LookupKey.NAME else keys
         return [next((t for t in topics if t.slug == slug), None) for slug in slugs]
 
     async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:
@@ -250,7 +252,7 @@ def _mentions(articles: Sequence[Article], domain: str) -> list[ProviderMention]
     return own + [mention for mention in stories if domain_key(mention.domain) == domain]
 
 
-def _compare(one: KeysetPosition, other: KeysetPosition, order: Sequence[Order]) -> int:
+def _compare(one: KeysetPosition, other: KeysetPosition, order: Sequence[OrderStep]) -> int:
     """Negative where `one` comes first. Ids go the way of the last step."""
     ways = [step.descending for step in order]
     for mine, theirs, descending in zip(one, other, [*ways, *ways[-1:], False], strict=False):

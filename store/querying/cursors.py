@@ -30,7 +30,7 @@ from store.errors import CursorError
 from store.model import Article, Diagnostic, Provider, Topic
 
 from .order_fields import MAX_KEY, SortKey
-from .query import Order
+from .query import OrderStep
 
 KEY_BYTES = 32
 MAX_LENGTH = 8_192
@@ -92,7 +92,7 @@ class CursorCodec:
         self._seal = AESSIV(hashlib.blake2b(key=self.key, person=b"change cursor").digest())
         self._revisions = AESSIV(hashlib.blake2b(key=self.key, person=b"revision").digest())
         # As many as there are orders: each field once, either way.
-        self._encoders: dict[tuple[Order, ...], Callable[[Article], str]] = {}
+        self._encoders: dict[tuple[OrderStep, ...], Callable[[Article], str]] = {}
 
     def encode(self, mark: str, position: KeysetPosition) -> str:
         """The cursor of a position in the list that `mark` names."""
@@ -120,14 +120,14 @@ class CursorCodec:
             )
         return tuple(position)
 
-    def encoder_for(self, order: tuple[Order, ...]) -> Callable[[Article], str]:
+    def encoder_for(self, order: tuple[OrderStep, ...]) -> Callable[[Article], str]:
         """What makes the cursors of articles in a list of this order; the same for equal orders."""
         encoder = self._encoders.get(order)
         if encoder is None:
             encoder = self._encoders[order] = self._make_encoder(order)
         return encoder
 
-    def _make_encoder(self, order: tuple[Order, ...]) -> Callable[[Article], str]:
+    def _make_encoder(self, order: tuple[OrderStep, ...]) -> Callable[[Article], str]:
         mark, encode = order_mark(order), self.encode
         reads = [step.field.key.read for step in order]
         if len(reads) == 1:
@@ -135,11 +135,11 @@ class CursorCodec:
             return lambda article: encode(mark, (read(article), article.id))
         return lambda article: encode(mark, (*[read(article) for read in reads], article.id))
 
-    def article(self, article: Article, order: tuple[Order, ...]) -> str:
+    def article(self, article: Article, order: tuple[OrderStep, ...]) -> str:
         """The cursor of an article in a list of this order."""
         return self.encoder_for(order)(article)
 
-    def decode_article(self, cursor: str, order: tuple[Order, ...]) -> KeysetPosition:
+    def decode_article(self, cursor: str, order: tuple[OrderStep, ...]) -> KeysetPosition:
         """The inverse of `article`. Raises: CursorError."""
         return self.decode(order_mark(order), cursor)
 
@@ -204,13 +204,13 @@ class CursorCodec:
         return int(number)
 
 
-def article_position(article: Article, order: Sequence[Order]) -> KeysetPosition:
+def article_position(article: Article, order: Sequence[OrderStep]) -> KeysetPosition:
     """Where an article stands in this order."""
     return (*(step.field.key.read(article) for step in order), article.id)
 
 
 @lru_cache(maxsize=64)
-def order_mark(order: tuple[Order, ...]) -> str:
+def order_mark(order: tuple[OrderStep, ...]) -> str:
     """A few characters that name an order of articles."""
     return "".join(step.field.key.mark + "+-"[step.descending] for step in order)
 

@@ -23,7 +23,7 @@ from .page_items import PageItems
 T = TypeVar("T")
 
 
-class Key(StrEnum):
+class LookupKey(StrEnum):
     """By what an entity can be looked up: articles by id, slug, url; providers by id, domain;
     topics by id, slug, name.
     """
@@ -35,12 +35,12 @@ class Key(StrEnum):
     NAME = "name"
 
 
-ARTICLE_KEYS = frozenset({Key.ID, Key.SLUG, Key.URL})
-PROVIDER_KEYS = frozenset({Key.ID, Key.DOMAIN})
-TOPIC_KEYS = frozenset({Key.ID, Key.SLUG, Key.NAME})
+ARTICLE_KEYS = frozenset({LookupKey.ID, LookupKey.SLUG, LookupKey.URL})
+PROVIDER_KEYS = frozenset({LookupKey.ID, LookupKey.DOMAIN})
+TOPIC_KEYS = frozenset({LookupKey.ID, LookupKey.SLUG, LookupKey.NAME})
 
 
-def check_key(by: Key, known: frozenset[Key]) -> None:
+def check_lookup_key(by: LookupKey, known: frozenset[LookupKey]) -> None:
     """Raise QueryError unless `by` is one of the keys that such entities have."""
     if by not in known:
         raise QueryError(f"Nothing is looked up by {by} here; use {', '.join(sorted(known))}.")
@@ -121,40 +121,40 @@ class Not(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
 Filter = Condition | And | Or | Not
 
-EVERYTHING = And(())
+MATCH_ALL = And(())
 
 
 def all_of(*filters: Filter | None) -> Filter:
     """Those that are given, joined by and."""
-    given = tuple(f for f in filters if f is not None and f != EVERYTHING)
+    given = tuple(f for f in filters if f is not None and f != MATCH_ALL)
     return given[0] if len(given) == 1 else And(given)
 
 
 @lru_cache(maxsize=4_096)
-def of_provider(domain: str) -> Filter:
+def provider_filter(domain: str) -> Filter:
     """The articles of one provider."""
     return Condition(Field.PROVIDER_DOMAIN, Operator.EQ, domain)
 
 
 @lru_cache(maxsize=4_096)
-def of_topic(slug: str) -> Filter:
+def topic_filter(slug: str) -> Filter:
     """The articles that name one topic."""
     return Condition(Field.TOPICS, Operator.SOME, (slug,))
 
 
-def referencing(page: Linked) -> Filter:
+def referencing_filter(page: Linked) -> Filter:
     """The articles whose related stories have an address of this page."""
     return Condition(Field.RELATED_URLS, Operator.SOME, page.url_keys)
 
 
-class Order(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
+class OrderStep(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """One step of an order; equal articles are told apart by the next, at last by id."""
 
     field: OrderField
     descending: bool = True
 
 
-NEWEST_FIRST = (Order(OrderField.PUBLISHED_DATE_TIME),)
+NEWEST_FIRST = (OrderStep(OrderField.PUBLISHED_DATE_TIME),)
 
 
 class Window(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
@@ -173,8 +173,8 @@ class ArticleQuery(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """One list of articles. `with_total` asks for the size of the whole list, which may cost."""
 
     window: Window
-    filter: Filter = EVERYTHING
-    order: tuple[Order, ...] = NEWEST_FIRST
+    filter: Filter = MATCH_ALL
+    order: tuple[OrderStep, ...] = NEWEST_FIRST
     with_total: bool = False
 
 

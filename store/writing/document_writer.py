@@ -22,7 +22,7 @@ from store.folder.paths import crosses_link, find_path_problem
 from store.folder.scanner import Scanner
 from store.model import Article, Change, ChangeKind, Diagnostic, Visibility
 from store.names import article_id
-from store.querying.query import Key
+from store.querying.query import LookupKey
 from store.repository import Repository, Snapshot
 
 from .article_patch import Changed, bad_slug, changed_document, new_document
@@ -278,7 +278,7 @@ class DocumentWriter:
 
     async def _find(self, id: str) -> Article | None:
         snapshot = await self.snapshot()
-        [article] = await snapshot.get_many(Key.ID, [id], Visibility.ALL)
+        [article] = await snapshot.get_many(LookupKey.ID, [id], Visibility.ALL)
         return article
 
     async def _written(self, write: Write, revision: int) -> Written:
@@ -300,7 +300,7 @@ class DocumentWriter:
 
     async def _found(self, ids: Sequence[str], revision: int) -> Written:
         snapshot = await self.snapshot()
-        articles = [a for a in await snapshot.get_many(Key.ID, ids, Visibility.ALL) if a]
+        articles = [a for a in await snapshot.get_many(LookupKey.ID, ids, Visibility.ALL) if a]
         newest = max((article.revision for article in articles), default=revision)
         return Written(min(newest, revision), tuple(articles))
 

@@ -33,7 +33,7 @@ from store.folder.loader import FolderLoader
 from store.folder.manifest import ManifestIndex, detach
 from store.folder.transaction import FolderTransaction, WriteIntent, lock_folder, save_intent
 from store.model import Article, Severity, Visibility
-from store.querying.query import Key
+from store.querying.query import LookupKey
 from store.repository import Batch, Repository, SourceFile
 
 ARTICLES = "_news"
@@ -181,7 +181,7 @@ class StorePlace:
     async def _changed(self, articles: Sequence[Article]) -> list[Article]:
         """Those that are not in the store as they are."""
         snapshot = await self._repository.snapshot()
-        present = await snapshot.get_many(Key.ID, [a.id for a in articles], Visibility.ALL)
+        present = await snapshot.get_many(LookupKey.ID, [a.id for a in articles], Visibility.ALL)
         return [
             article
             for article, now in zip(articles, present, strict=True)

@@ -47,12 +47,12 @@ from store import (
     DocumentWriter,
     FolderLoader,
     LoadReport,
-    Order,
     OrderField,
+    OrderStep,
     TinyDBRepository,
     Visibility,
     Window,
-    of_topic,
+    topic_filter,
 )
 from tests.benchmarks.corpus import documents, write_corpus
 
@@ -62,9 +62,9 @@ _CHANGED = 1_000
 _IMPORTS, _IMPORTED = 40, 100
 _PUTS_S = 10.0
 _LONG_MS = 8.0
-_BY_HEAT = (Order(OrderField.HEAT),)
+_BY_HEAT = (OrderStep(OrderField.HEAT),)
 _PAGES = (
-    ArticleQuery(Window(first=20), of_topic("tides"), with_total=True),
+    ArticleQuery(Window(first=20), topic_filter("tides"), with_total=True),
     ArticleQuery(Window(first=20), order=_BY_HEAT),
 )
 _NUMBERS = count(1)

@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from store import Batch, Key, TinyDBRepository, Visibility
+from store import Batch, LookupKey, TinyDBRepository, Visibility
 from store.documents.article_reader import read_article
 from store.documents.frontmatter import ParseLimits
 from store.engines.indexed.snapshot import IndexedSnapshot
@@ -115,11 +115,11 @@ async def _measure_reads(repository: TinyDBRepository, ids: list[str]) -> None:
     _row("snapshot()", await _seconds_async(lambda _: repository.snapshot(), 1_000))
     _row(
         "get_many, 1 id",
-        await _seconds_async(lambda n: snapshot.get_many(Key.ID, [ids[n]], _PUBLIC), 1_000),
+        await _seconds_async(lambda n: snapshot.get_many(LookupKey.ID, [ids[n]], _PUBLIC), 1_000),
     )
     _row(
         "get_many, 1,000 ids",
-        await _seconds_async(lambda _: snapshot.get_many(Key.ID, ids[:1_000], _PUBLIC), 100),
+        await _seconds_async(lambda _: snapshot.get_many(LookupKey.ID, ids[:1_000], _PUBLIC), 100),
     )
 
 

@@ -14,7 +14,7 @@ from itertools import count
 import msgspec
 
 from store import (
-    EVERYTHING,
+    MATCH_ALL,
     NEWEST_FIRST,
     And,
     ArticleQuery,
@@ -25,14 +25,14 @@ from store import (
     Not,
     Operator,
     Or,
-    Order,
     OrderField,
+    OrderStep,
     Visibility,
     Window,
     all_of,
-    of_provider,
-    of_topic,
+    provider_filter,
     query_cost,
+    topic_filter,
     topic_slug,
 )
 from store.concurrency.cooperative import run_to_end
@@ -44,9 +44,9 @@ from store.model import Article
 from store.querying.filter_fields import FILTER_FIELDS
 
 _PUBLIC = Visibility.PUBLISHED
-_BY_HEAT = (Order(OrderField.HEAT),)
-_BY_TITLE = (Order(OrderField.TITLE, descending=False),)
-_BY_HEAT_AND_TITLE = (Order(OrderField.HEAT), Order(OrderField.TITLE, descending=False))
+_BY_HEAT = (OrderStep(OrderField.HEAT),)
+_BY_TITLE = (OrderStep(OrderField.TITLE, descending=False),)
+_BY_HEAT_AND_TITLE = (OrderStep(OrderField.HEAT), OrderStep(OrderField.TITLE, descending=False))
 _NEW_VALUES = 40
 _REPEATED = 5
 _WRITES = 20
@@ -68,7 +68,7 @@ class _Values:
         return self._rng.choice(self._corpus)
 
     def topic(self) -> Filter:
-        return of_topic(self._rng.choice(self._topics))
+        return topic_filter(self._rng.choice(self._topics))
 
     def topics(self) -> Filter:
         found = tuple(self._rng.sample(self._topics, min(5, len(self._topics))))
@@ -95,7 +95,7 @@ class _Values:
     def two_letters(self) -> Filter:
         return Condition(Field.TITLE, Operator.CONTAINS, self.article().title[:2])
 
-    def after(self, order: tuple[Order, ...], size: int = 20) -> Window:
+    def after(self, order: tuple[OrderStep, ...], size: int = 20) -> Window:
         return Window(first=size, after=self._cursors.article(self.article(), order))
 
 
@@ -110,16 +110,18 @@ def queries(
     def newest(filter: Filter, *, total: bool = False) -> ArticleQuery:
         return ArticleQuery(some.after(NEWEST_FIRST), filter, with_total=total)
 
-    def sorted_by(order: tuple[Order, ...], filter: Filter, *, total: bool = False) -> ArticleQuery:
+    def sorted_by(
+        order: tuple[OrderStep, ...], filter: Filter, *, total: bool = False
+    ) -> ArticleQuery:
         return ArticleQuery(some.after(order), filter, order, total)
 
     return {
-        "everything": lambda: newest(EVERYTHING),
+        "everything": lambda: newest(MATCH_ALL),
         "topic": lambda: newest(some.topic()),
         "topic, since, total": lambda: newest(all_of(some.topic(), some.since()), total=True),
         "since, of two types, total": lambda: newest(And((some.since(), either)), total=True),
         "provider by heat": lambda: sorted_by(
-            _BY_HEAT, of_provider(some.article().provider.domain)
+            _BY_HEAT, provider_filter(some.article().provider.domain)
         ),
         "topic by heat": lambda: sorted_by(_BY_HEAT, some.topic()),
         "5 topics, not a type, by title, total": lambda: sorted_by(
@@ -128,7 +130,7 @@ def queries(
         "heat range and two types by heat": lambda: sorted_by(_BY_HEAT, And((some.heat(), either))),
         "since by heat and title": lambda: sorted_by(_BY_HEAT_AND_TITLE, some.since()),
         "everything by heat, 1,000": lambda: ArticleQuery(
-            some.after(_BY_HEAT, 1_000), EVERYTHING, _BY_HEAT
+            some.after(_BY_HEAT, 1_000), MATCH_ALL, _BY_HEAT
         ),
         "and, or, not of depth 3, total": lambda: newest(
             Or((And((some.topic(), Not(And((some.since(), some.heat()))))), some.topics())),

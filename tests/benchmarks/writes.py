@@ -30,7 +30,7 @@ import uvloop
 from gql import gc_tuning
 from gql.composition.app import share_interpreter
 from gql.executor.execution import without_waiting
-from store import ArticleQuery, Batch, Snapshot, TinyDBRepository, Visibility, Window, of_topic
+from store import ArticleQuery, Batch, Snapshot, TinyDBRepository, Visibility, Window, topic_filter
 from store.model import Article
 from tests.benchmarks.http.servers import LOAD_CORE, SERVER_CORE
 from tests.benchmarks.store import articles
@@ -47,7 +47,7 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as server:
         server.sendall(struct.pack("d", time.monotonic()))
 """
 _ASKED = struct.Struct("d")
-_PAGE = ArticleQuery(Window(first=20), of_topic("tides"), with_total=True)
+_PAGE = ArticleQuery(Window(first=20), topic_filter("tides"), with_total=True)
 _NUMBERS = count(1)
 _LOADS = {f"32 writers at {_WRITES_PER_S:,}/s": _WRITES_PER_S, "32 writers": 0}
 """Under what load reads are measured: writes a second, 0 for as many as can be."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gql.identity.viewer import PUBLIC, Viewer
 from gql.schema.change_events import Reader
-from store import EVERYTHING, HISTORY_START, Bookmark, CursorCodec, Filter, Snapshot
+from store import HISTORY_START, MATCH_ALL, Bookmark, CursorCodec, Filter, Snapshot
 from store.engines.memory import MemorySnapshot
 
 KEY = bytes(range(32))
@@ -22,7 +22,7 @@ def change_cursor(place: Bookmark = HISTORY_START, viewer: Viewer = PUBLIC) -> s
 
 
 def cursor_at(
-    place: Bookmark, snapshot: Snapshot, viewer: Viewer = PUBLIC, wanted: Filter = EVERYTHING
+    place: Bookmark, snapshot: Snapshot, viewer: Viewer = PUBLIC, wanted: Filter = MATCH_ALL
 ) -> str:
     """The cursor of a place for a reader of a snapshot."""
     return Reader(viewer, wanted).cursor(place, snapshot)

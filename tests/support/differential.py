@@ -19,7 +19,15 @@ from gql.http import GraphQLRequest, Limits, Pipeline, Result
 from gql.identity.viewer import PUBLIC, Viewer
 from gql.scheduler import Job, Scheduler
 from gql.schema import Context, PageSizes
-from store import Batch, Key, MemoryRepository, Repository, Snapshot, TinyDBRepository, Visibility
+from store import (
+    Batch,
+    LookupKey,
+    MemoryRepository,
+    Repository,
+    Snapshot,
+    TinyDBRepository,
+    Visibility,
+)
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.engines.memory import MemorySnapshot
 from store.model import Article, Image, Related, TopicDefinition
@@ -153,7 +161,7 @@ class ExecutorPair:
         if self.compiled.rows.capacity_bytes < 1 << 15:
             kinds.add("small cache")
         ids = [id for id in map(cursor_id, found.cursors) if id is not None]
-        for article in await snapshot.get_many(Key.ID, ids, viewer.visibility) if ids else ():
+        for article in await snapshot.get_many(LookupKey.ID, ids, viewer.visibility) if ids else ():
             kinds.add("cursor of an article here" if article else "cursor of something else")
         key = f"{viewer.permission_key!r} {same(request)}"
         before = self._versions.get(key)
@@ -283,7 +291,7 @@ async def _batch(repository: Repository, step: Write) -> Batch:
     if isinstance(step, Batch):
         return step
     snapshot = await repository.snapshot()
-    [article] = await snapshot.get_many(Key.ID, [step.id], Visibility.ALL)
+    [article] = await snapshot.get_many(LookupKey.ID, [step.id], Visibility.ALL)
     return Batch(puts=(msgspec.structs.replace(article, **step.fields),) if article else ())
 
 

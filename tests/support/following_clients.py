@@ -11,14 +11,14 @@ from gql.identity.viewer import Viewer
 from gql.schema import Context
 from gql.schema.change_events import ChangeEvent, EventKind, Reader, follow
 from store import (
-    EVERYTHING,
     HISTORY_START,
+    MATCH_ALL,
     ArticleQuery,
     Batch,
     Bookmark,
     Filter,
     History,
-    Key,
+    LookupKey,
     Repository,
     Snapshot,
     Visibility,
@@ -74,7 +74,7 @@ class Present:
 class Follower:
     """Holds what a query showed, then does what the events say; may lose its connection."""
 
-    def __init__(self, repository: Repository, viewer: Viewer, wanted: Filter = EVERYTHING) -> None:
+    def __init__(self, repository: Repository, viewer: Viewer, wanted: Filter = MATCH_ALL) -> None:
         self._repository = repository
         self._viewer = viewer
         self._wanted = wanted
@@ -87,7 +87,7 @@ class Follower:
         """Go on with another store, as where a backup was restored."""
         self._repository = repository
 
-    def become(self, viewer: Viewer, wanted: Filter = EVERYTHING) -> None:
+    def become(self, viewer: Viewer, wanted: Filter = MATCH_ALL) -> None:
         """Have other rights from now on, or want other articles."""
         self._viewer = viewer
         self._wanted = wanted
@@ -138,7 +138,7 @@ class Follower:
         elif event.kind is EventKind.DELETE:
             self.articles.pop(event.id or "", None)
         else:
-            [article] = await now.get_many(Key.ID, [event.id or ""], self._viewer.visibility)
+            [article] = await now.get_many(LookupKey.ID, [event.id or ""], self._viewer.visibility)
             if article is not None:
                 self.articles[article.id] = article
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from graphql import GraphQLField
 
-from store import NEWEST_FIRST, CursorCodec, Order, OrderField
+from store import NEWEST_FIRST, CursorCodec, OrderField, OrderStep
 from store.model import Article
 from store.names import article_id, domain_key, provider_id, topic_id
 from tests.support import store_strategies as some
@@ -101,7 +101,7 @@ def cursor(rng: Random, world: World, type: str, order_by: Any) -> Any:
         return CURSORS.encode("t", (rng.choice(some.TOPIC_SLUGS),))
     try:
         order = tuple(
-            Order(OrderField[step["field"]], step.get("direction") != "ASC")
+            OrderStep(OrderField[step["field"]], step.get("direction") != "ASC")
             for step in order_by or ()
         )
     except (KeyError, TypeError):  # not an order: it was drawn to be refused

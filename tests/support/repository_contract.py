@@ -24,19 +24,19 @@ from store import (
     CursorError,
     Field,
     FilterError,
-    Key,
+    LookupKey,
     Operator,
-    Order,
     OrderField,
+    OrderStep,
     QueryError,
     Repository,
     SourceFile,
     Visibility,
     Window,
     WindowError,
-    of_provider,
-    of_topic,
-    referencing,
+    provider_filter,
+    referencing_filter,
+    topic_filter,
 )
 from store.model import (
     Article,
@@ -115,9 +115,9 @@ class RepositoryContract:
         await repository.apply(Batch(puts=(article,)))
         snapshot = await repository.snapshot()
         for by, key in [
-            (Key.ID, article.id),
-            (Key.SLUG, article.slug),
-            (Key.URL, "https://post.example:443/one#top"),
+            (LookupKey.ID, article.id),
+            (LookupKey.SLUG, article.slug),
+            (LookupKey.URL, "https://post.example:443/one#top"),
         ]:
             missing, found = await snapshot.get_many(by, ["nothing", key], ALL)
             assert missing is None
@@ -133,7 +133,9 @@ class RepositoryContract:
         )
         await repository.apply(Batch(puts=puts))
         snapshot = await repository.snapshot()
-        [seen], [hidden] = [await snapshot.get_many(Key.URL, [url], v) for v in (ALL, PUBLISHED)]
+        [seen], [hidden] = [
+            await snapshot.get_many(LookupKey.URL, [url], v) for v in (ALL, PUBLISHED)
+        ]
         assert (seen.title, hidden.title) == ("new", "mid")
 
     async def test_each_put_and_delete_takes_the_next_revision(self, repository):
@@ -142,7 +144,7 @@ class RepositoryContract:
         assert await repository.apply(Batch(puts=(one, two))) == 2
         batch = Batch(puts=(two, an_article("three")), deletes=(one.id, "nothing", one.id))
         assert await repository.apply(batch) == 4
-        found = await (await repository.snapshot()).get_many(Key.ID, [one.id, two.id], ALL)
+        found = await (await repository.snapshot()).get_many(LookupKey.ID, [one.id, two.id], ALL)
         assert [article and article.revision for article in found] == [None, 2]
 
     async def test_article_put_again_as_it_is_takes_no_revision(self, repository):
@@ -164,7 +166,7 @@ class RepositoryContract:
         await repository.apply(Batch(puts=(an_article("two"),), deletes=(an_article("one").id,)))
         assert before.revision == 1
         assert await before.counts(ALL) == Counts(articles=1, providers=1)
-        [found] = await before.get_many(Key.ID, [an_article("one").id], ALL)
+        [found] = await before.get_many(LookupKey.ID, [an_article("one").id], ALL)
         assert found is not None
 
     async def test_batch_with_wrong_expectation_changes_nothing(self, repository):
@@ -190,7 +192,9 @@ class RepositoryContract:
             names = [article.title for article in found.items]
             return names, found.has_previous, found.has_next, found.total
 
-        middle = article_cursor(an_article("3", day=3), (Order(OrderField.PUBLISHED_DATE_TIME),))
+        middle = article_cursor(
+            an_article("3", day=3), (OrderStep(OrderField.PUBLISHED_DATE_TIME),)
+        )
         assert await page(first=2) == (["5", "4"], False, True, 5)
         assert await page(first=2, after=middle) == (["2", "1"], True, False, 5)
         assert await page(last=2) == (["2", "1"], True, False, 5)
@@ -211,10 +215,10 @@ class RepositoryContract:
         other = an_article("other", day=2, domain="Else.example", related=(stub,))
         await repository.apply(Batch(puts=(target, other)))
         for filter, expected in [
-            (of_provider("else.example"), ["other"]),
-            (of_topic("sea-birds"), ["target"]),
-            (referencing(target), ["other"]),
-            (referencing(other), []),
+            (provider_filter("else.example"), ["other"]),
+            (topic_filter("sea-birds"), ["target"]),
+            (referencing_filter(target), ["other"]),
+            (referencing_filter(other), []),
         ]:
             assert await titles(repository, ArticleQuery(FIRST, filter)) == expected
 
@@ -222,7 +226,7 @@ class RepositoryContract:
         """Descending is the exact reverse of ascending."""
         await repository.apply(Batch(puts=tuple(an_article(f"{n}") for n in range(5))))
         up, down = [
-            await titles(repository, ArticleQuery(FIRST, order=(Order(OrderField.HEAT, way),)))
+            await titles(repository, ArticleQuery(FIRST, order=(OrderStep(OrderField.HEAT, way),)))
             for way in (False, True)
         ]
         assert up == down[::-1]
@@ -261,7 +265,7 @@ class RepositoryContract:
     async def test_foreign_cursor_is_refused(self, repository):
         """A cursor of another list or another order is an error, not a wrong page."""
         snapshot = await repository.snapshot()
-        by_heat = article_cursor(an_article("one"), (Order(OrderField.HEAT),))
+        by_heat = article_cursor(an_article("one"), (OrderStep(OrderField.HEAT),))
         for cursor in ("nonsense", by_heat):
             with pytest.raises(CursorError):
                 await snapshot.pages([ArticleQuery(Window(first=1, after=cursor))], ALL)
@@ -272,9 +276,9 @@ class RepositoryContract:
         """An article has no domain, a provider no slug, a topic no URL."""
         snapshot = await repository.snapshot()
         for find, by in [
-            (snapshot.get_many, Key.DOMAIN),
-            (snapshot.providers, Key.SLUG),
-            (snapshot.topics, Key.URL),
+            (snapshot.get_many, LookupKey.DOMAIN),
+            (snapshot.providers, LookupKey.SLUG),
+            (snapshot.topics, LookupKey.URL),
         ]:
             with pytest.raises(QueryError):
                 await find(by, ["x"], ALL)
@@ -303,8 +307,8 @@ class RepositoryContract:
             )
         )
         snapshot = await repository.snapshot()
-        [public] = await snapshot.providers(Key.DOMAIN, ["POST.example."], PUBLISHED)
-        [everything] = await snapshot.providers(Key.ID, [public.id], ALL)
+        [public] = await snapshot.providers(LookupKey.DOMAIN, ["POST.example."], PUBLISHED)
+        [everything] = await snapshot.providers(LookupKey.ID, [public.id], ALL)
         assert (public.name, everything.name) == ("New", "New")
         assert (public.article_count, everything.article_count) == (2, 3)
         images = [[i.url.rpartition("/")[2] for i in p.images] for p in (public, everything)]
@@ -314,9 +318,9 @@ class RepositoryContract:
         """Without the right to drafts such a provider is nowhere."""
         await repository.apply(Batch(puts=(an_article("a", published=False),)))
         snapshot = await repository.snapshot()
-        [provider] = await snapshot.providers(Key.DOMAIN, ["post.example"], ALL)
+        [provider] = await snapshot.providers(LookupKey.DOMAIN, ["post.example"], ALL)
         assert provider.name == "Post.Example"
-        assert await snapshot.providers(Key.ID, [provider.id], PUBLISHED) == [None]
+        assert await snapshot.providers(LookupKey.ID, [provider.id], PUBLISHED) == [None]
         assert (await snapshot.provider_page(FIRST, PUBLISHED)).total == 0
         assert await snapshot.counts(PUBLISHED) == Counts()
 
@@ -357,12 +361,12 @@ class RepositoryContract:
             ("tides", "Tides", "science", (), 1),
         ]
         assert page.items[1].keywords == ("lab",)
-        [by_name] = await snapshot.topics(Key.NAME, ["SEA birds"], ALL)
-        [by_id] = await snapshot.topics(Key.ID, [by_name.id], ALL)
+        [by_name] = await snapshot.topics(LookupKey.NAME, ["SEA birds"], ALL)
+        [by_id] = await snapshot.topics(LookupKey.ID, [by_name.id], ALL)
         assert by_name == by_id
         assert (by_id.name, by_id.article_count) == ("Sea  Birds", 2)
         secret = ["secret", "sea-birds"]
-        hidden, seen = await snapshot.topics(Key.SLUG, secret, PUBLISHED)
+        hidden, seen = await snapshot.topics(LookupKey.SLUG, secret, PUBLISHED)
         assert hidden is None
         assert seen == page.items[2]
         rest = await snapshot.topic_page(Window(last=1, before=CURSORS.topic(seen)), PUBLISHED)
@@ -399,9 +403,9 @@ class RepositoryContract:
         sea = page.items[1]
         assert (await snapshot.counts(ALL)).topics == 2
         names = ["Marine biology", "Sea", "marine-biology"]
-        assert await snapshot.topics(Key.NAME, names, PUBLISHED) == [sea, sea, sea]
-        assert await snapshot.topics(Key.SLUG, ["sea", names[2]], PUBLISHED) == [sea, None]
-        assert await snapshot.topics(Key.ID, [sea.id], PUBLISHED) == [sea]
+        assert await snapshot.topics(LookupKey.NAME, names, PUBLISHED) == [sea, sea, sea]
+        assert await snapshot.topics(LookupKey.SLUG, ["sea", names[2]], PUBLISHED) == [sea, None]
+        assert await snapshot.topics(LookupKey.ID, [sea.id], PUBLISHED) == [sea]
 
         named = ["by name", "by slug", "by both"]
         for slug in ("sea", "marine-biology"):
@@ -520,7 +524,7 @@ class RepositoryContract:
             msgspec.structs.replace(article_of, secured="5"),
         ):
             await repository.apply(Batch(puts=(put,)))
-            [found] = await (await repository.snapshot()).get_many(Key.ID, [put.id], ALL)
+            [found] = await (await repository.snapshot()).get_many(LookupKey.ID, [put.id], ALL)
             seen.append([found.revision_for(each) for each in (PUBLISHED, SECURED, ALL)])
         assert seen == [
             [1, 1, 1],
@@ -538,7 +542,7 @@ class RepositoryContract:
         "wanted",
         [
             None,
-            of_topic("tides"),
+            topic_filter("tides"),
             Condition(Field.TOPICS, Operator.SOME, ("tides", "sea")),
             Condition(Field.HEAT, Operator.GTE, 3),
             Condition(Field.PUBLISHED_DATE_TIME, Operator.GT, datetime(2026, 1, 3, tzinfo=UTC)),
@@ -574,7 +578,7 @@ class RepositoryContract:
             snapshot = await repository.snapshot()
             found = (await snapshot.topic_page(FIRST, ALL)).items
             for topic in found:
-                listed = await titles(repository, ArticleQuery(FIRST, of_topic(topic.slug)))
+                listed = await titles(repository, ArticleQuery(FIRST, topic_filter(topic.slug)))
                 assert len(listed) == topic.article_count
             return {topic.slug: topic.article_count for topic in found}
 
@@ -774,7 +778,7 @@ class RepositoryContract:
         await repository.apply(Batch(puts=(an_article("one"),)))
         after = (await repository.snapshot()).cursors
         assert after.key == before.key
-        assert after.of(NEWEST_FIRST) == after.of((Order(OrderField.PUBLISHED_DATE_TIME),))
+        assert after.of(NEWEST_FIRST) == after.of((OrderStep(OrderField.PUBLISHED_DATE_TIME),))
 
     async def test_wait_returns_at_once_what_is_there_already(self, repository):
         """Who is behind need not wait."""

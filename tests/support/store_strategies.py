@@ -20,8 +20,8 @@ from store import (
     Not,
     Operator,
     Or,
-    Order,
     OrderField,
+    OrderStep,
     Window,
 )
 from store.concurrency.cooperative import run_to_end
@@ -256,8 +256,8 @@ filters: st.SearchStrategy[Filter] = (
     | st.lists(_condition, max_size=3).map(tuple).map(And)
     | st.recursive(_condition, _joined, max_leaves=5)
 )
-_steps = st.builds(Order, st.sampled_from(OrderField), st.booleans())
-_by_date = st.builds(Order, st.just(OrderField.PUBLISHED_DATE_TIME), st.booleans())
+_steps = st.builds(OrderStep, st.sampled_from(OrderField), st.booleans())
+_by_date = st.builds(OrderStep, st.just(OrderField.PUBLISHED_DATE_TIME), st.booleans())
 orders = st.tuples(_by_date) | st.lists(_steps, min_size=1, max_size=3).map(tuple)
 sizes = st.integers(0, 5)
 windows = st.builds(Window, first=sizes) | st.builds(Window, last=sizes)

@@ -15,8 +15,8 @@ from store import (
     ArticleQuery,
     DocumentWriter,
     FolderLoader,
-    Key,
     LoadOptions,
+    LookupKey,
     MemoryRepository,
     Refusal,
     RefusedError,
@@ -102,7 +102,7 @@ class Desk:
 
         async def find() -> Article | None:
             snapshot = await self.repository.snapshot()
-            [article] = await snapshot.get_many(Key.SLUG, [slug], Visibility.ALL)
+            [article] = await snapshot.get_many(LookupKey.SLUG, [slug], Visibility.ALL)
             return article
 
         return self.run(find())

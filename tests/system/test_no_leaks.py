@@ -31,8 +31,8 @@ from gql.settings import load_settings
 from store import (
     Batch,
     MemoryRepository,
-    Order,
     OrderField,
+    OrderStep,
     Repository,
     TinyDBRepository,
 )
@@ -394,5 +394,5 @@ async def find_marks(corpus: Corpus, keys: Path, administrator: Someone) -> None
         after = await beginning(client, administrator, FOLLOW)
         for road in (hear_events, hear_socket):
             assert HIDDEN.encode() in await road(app, administrator, FOLLOW, after)
-    by_title = article_cursor(corpus.hidden[0], (Order(OrderField.TITLE, descending=False),))
+    by_title = article_cursor(corpus.hidden[0], (OrderStep(OrderField.TITLE, descending=False),))
     assert HIDDEN in revealed(f'{{"cursor": "{by_title}"}}'.encode())

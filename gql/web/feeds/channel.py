@@ -8,18 +8,18 @@ from urllib.parse import quote
 import msgspec
 
 from store import (
-    EVERYTHING,
+    MATCH_ALL,
     ArticleQuery,
     Filter,
-    Key,
-    Order,
+    LookupKey,
     OrderField,
+    OrderStep,
     Page,
     Snapshot,
     Visibility,
     Window,
-    of_provider,
-    of_topic,
+    provider_filter,
+    topic_filter,
 )
 from store.model import Article, Topic
 
@@ -27,7 +27,7 @@ from store.model import Article, Topic
 VISIBILITY = Visibility.PUBLISHED
 WINDOW = 1_000
 """How many articles are read at once where all are wanted."""
-OLDEST_FIRST = (Order(OrderField.PUBLISHED_DATE_TIME, descending=False),)
+OLDEST_FIRST = (OrderStep(OrderField.PUBLISHED_DATE_TIME, descending=False),)
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -40,24 +40,24 @@ class Channel(msgspec.Struct, frozen=True):
 
 async def whole(_snapshot: Snapshot, _key: str) -> Channel | None:
     """The channel of all articles."""
-    return Channel("newsgraph", "", EVERYTHING)
+    return Channel("newsgraph", "", MATCH_ALL)
 
 
 async def topic(snapshot: Snapshot, slug: str) -> Channel | None:
     """The channel of a topic's articles, or None where the public knows no such topic."""
-    (found,) = await snapshot.topics(Key.SLUG, [slug], VISIBILITY)
+    (found,) = await snapshot.topics(LookupKey.SLUG, [slug], VISIBILITY)
     if found is None:
         return None
-    return Channel(found.name, f"/topics/{quote(found.slug, safe='')}", of_topic(found.slug))
+    return Channel(found.name, f"/topics/{quote(found.slug, safe='')}", topic_filter(found.slug))
 
 
 async def provider(snapshot: Snapshot, domain: str) -> Channel | None:
     """The channel of a provider's articles, or None where the public knows no such provider."""
-    (found,) = await snapshot.providers(Key.DOMAIN, [domain], VISIBILITY)
+    (found,) = await snapshot.providers(LookupKey.DOMAIN, [domain], VISIBILITY)
     if found is None:
         return None
     path = f"/providers/{quote(found.domain, safe='')}"
-    return Channel(found.name, path, of_provider(found.domain))
+    return Channel(found.name, path, provider_filter(found.domain))
 
 
 async def newest(snapshot: Snapshot, channel: Channel, count: int) -> list[Article]:
@@ -70,7 +70,7 @@ async def newest(snapshot: Snapshot, channel: Channel, count: int) -> list[Artic
 async def topics_of(snapshot: Snapshot, articles: Sequence[Article]) -> list[list[Topic]]:
     """The topics of each of these articles as the tree has them, each once: n -> n, same order."""
     names = list(dict.fromkeys(name for article in articles for name in article.topics))
-    found = dict(zip(names, await snapshot.topics(Key.NAME, names, VISIBILITY), strict=True))
+    found = dict(zip(names, await snapshot.topics(LookupKey.NAME, names, VISIBILITY), strict=True))
     return [
         list({topic.id: topic for name in article.topics if (topic := found[name])}.values())
         for article in articles

@@ -11,7 +11,7 @@ from store.concurrency.cooperative import Cooperative
 from store.querying.cursors import KeysetPosition
 from store.querying.filter_fields import FILTER_FIELDS
 from store.querying.order_fields import OrderField, text_key
-from store.querying.query import Field, Order
+from store.querying.query import Field, OrderStep
 
 from .ordinals import Columns
 from .sort_order import CompositeOrder, Key, SortOrder
@@ -101,7 +101,7 @@ class Orders:
         else:
             self.texts = Texts(old.texts, old._columns.logged)
         self._by_field: dict[Field, SortOrder] = dict(old._by_field) if old else {}
-        self._by_steps: dict[tuple[Order, ...], CompositeOrder] = {}
+        self._by_steps: dict[tuple[OrderStep, ...], CompositeOrder] = {}
 
     def renumbered(
         self, columns: Columns, live: BitMap, numbers: Ordinals, dropped: int
@@ -140,7 +140,7 @@ class Orders:
         self._by_field[field] = order
         return order
 
-    def by_steps(self, steps: tuple[Order, ...]) -> SortOrder | CompositeOrder:
+    def by_steps(self, steps: tuple[OrderStep, ...]) -> SortOrder | CompositeOrder:
         """The articles in an order, read so that its last step ascends."""
         last = steps[-1]
         if len(steps) == 1:

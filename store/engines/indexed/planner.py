@@ -21,7 +21,7 @@ from store.querying.order_fields import OrderField
 from store.querying.page_items import PageItems
 from store.querying.pagination import Part, check_window, flipped, part_of
 from store.querying.query import (
-    EVERYTHING,
+    MATCH_ALL,
     And,
     ArticleQuery,
     Condition,
@@ -29,7 +29,7 @@ from store.querying.query import (
     Filter,
     Not,
     Or,
-    Order,
+    OrderStep,
     Page,
     Places,
     Window,
@@ -169,7 +169,7 @@ class Planner:
             before, behind = behind, before
         total = len(match.sure) if query.with_total else None
         slots = part.items[::-1] if backwards else part.items
-        is_whole = query.filter == EVERYTHING and _is_by_date(query.order)
+        is_whole = query.filter == MATCH_ALL and _is_by_date(query.order)
         if is_whole and part.start is not None:
             places = self._places_by_date(part.start, len(slots), descending=backwards)
         else:
@@ -206,7 +206,7 @@ class Planner:
                 self._exact.put(query.filter, (match.sure, edition), size_bytes)
         return match
 
-    def _part(self, order: tuple[Order, ...], window: Window, match: Match) -> Part[int]:
+    def _part(self, order: tuple[OrderStep, ...], window: Window, match: Match) -> Part[int]:
         def decode(cursor: str) -> Any:
             return self._cursors.decode_article(cursor, order)
 
@@ -270,7 +270,7 @@ def run_of(slots: Sequence[int]) -> slice | None:
     return slice(first, None if last + step < 0 else last + step, step)
 
 
-def _is_by_date(order: tuple[Order, ...]) -> bool:
+def _is_by_date(order: tuple[OrderStep, ...]) -> bool:
     return len(order) == 1 and order[0].field is OrderField.PUBLISHED_DATE_TIME
 
 

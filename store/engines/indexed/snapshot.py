@@ -35,10 +35,10 @@ from store.querying.query import (
     TOPIC_KEYS,
     ArticleQuery,
     Field,
-    Key,
+    LookupKey,
     Page,
     Window,
-    check_key,
+    check_lookup_key,
 )
 from store.querying.terms import Aliases, unaliased
 from store.repository import History
@@ -55,7 +55,7 @@ from .view import View
 FEW = 64
 """Of how many changes orders learn when they are asked for: of more, readers would have to wait."""
 
-_ID, _ALL = Key.ID, Visibility.ALL  # an enumeration takes long to say which is which
+_ID, _ALL = LookupKey.ID, Visibility.ALL  # an enumeration takes long to say which is which
 
 
 class IndexedSnapshot:
@@ -216,14 +216,14 @@ class IndexedSnapshot:
         return len(self._published.index.articles)
 
     async def get_many(
-        self, by: Key, keys: Sequence[str], visibility: Visibility
+        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
     ) -> list[Article | None]:
         """See `Snapshot`. A look-up each."""
         index = self._view(visibility).index
         if by is _ID:
             return index.articles.find_many(keys)
-        check_key(by, ARTICLE_KEYS)
-        if by is Key.SLUG:
+        check_lookup_key(by, ARTICLE_KEYS)
+        if by is LookupKey.SLUG:
             return index.articles.find_many([article_id(slug) for slug in keys])
         return [next(index.newest(URL, canonical_url(url)), None) for url in keys]
 
@@ -243,12 +243,12 @@ class IndexedSnapshot:
         return self._view(visibility).planner.explain(query)
 
     async def providers(
-        self, by: Key, keys: Sequence[str], visibility: Visibility
+        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
     ) -> list[Provider | None]:
         """See `Snapshot`."""
-        check_key(by, PROVIDER_KEYS)
+        check_lookup_key(by, PROVIDER_KEYS)
         view = self._view(visibility)
-        if by is Key.ID:
+        if by is LookupKey.ID:
             return [view.provider(view.domains_by_id.get(id)) for id in keys]
         return [view.provider(domain_key(domain)) for domain in keys]
 
@@ -260,14 +260,14 @@ class IndexedSnapshot:
         return Page(items, page.has_previous, page.has_next, page.total, survives_edits=True)
 
     async def topics(
-        self, by: Key, keys: Sequence[str], visibility: Visibility
+        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
     ) -> list[Topic | None]:
         """See `Snapshot`."""
-        check_key(by, TOPIC_KEYS)
+        check_lookup_key(by, TOPIC_KEYS)
         view = self._view(visibility)
-        if by is Key.ID:
+        if by is LookupKey.ID:
             return [view.topic(view.slugs_by_id.get(id)) for id in keys]
-        if by is Key.NAME:
+        if by is LookupKey.NAME:
             slugs = unaliased(map(topic_slug, keys), self.aliases)
             return [view.topic(slug) for slug in slugs]
         return [view.topic(slug) for slug in keys]

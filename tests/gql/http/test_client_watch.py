@@ -14,7 +14,7 @@ from gql.composition.app import App, create_app
 from gql.identity.viewer import Permission
 from gql.scheduler import Scheduler
 from gql.settings import load_settings
-from store import Batch, Key, MemoryRepository, Visibility
+from store import Batch, LookupKey, MemoryRepository, Visibility
 from tests.support.repository_contract import an_article
 from tests.support.writing_clients import PUBLISH
 
@@ -116,7 +116,7 @@ def test_write_goes_on_without_its_client(app: App, repository: MemoryRepository
             await asyncio.sleep(0.001)
         await conversation.task
         snapshot = await repository.snapshot()
-        [article] = await snapshot.get_many(Key.ID, [id], Visibility.ALL)
+        [article] = await snapshot.get_many(LookupKey.ID, [id], Visibility.ALL)
         assert article is not None
         assert not article.published, conversation.sent
         return len(conversation.sent)

@@ -20,7 +20,7 @@ from gql.schema import Context
 from gql.schema.change_events import EventKind
 from gql.schema.changes import follow_changes
 from gql.schema.filters import ArticleFilter, ListFilter
-from store import EVERYTHING, Batch, Condition, Field, Filter, MemoryRepository, Operator, Snapshot
+from store import MATCH_ALL, Batch, Condition, Field, Filter, MemoryRepository, Operator, Snapshot
 from store.model import TopicDefinition
 from tests.support.app_factory import article
 from tests.support.cursors import CURSORS, KEY, change_cursor
@@ -253,7 +253,7 @@ def test_changes_cursors_of_the_public_do_not_move_with_drafts():
     assert not set(seen()) & set(before)
 
 
-readers = st.tuples(viewers, st.just(EVERYTHING) | filters)
+readers = st.tuples(viewers, st.just(MATCH_ALL) | filters)
 SECURED = Viewer({Permission.READ_SECURED})
 
 
@@ -342,7 +342,7 @@ few_batches = st.lists(batches, max_size=3)
 kept_changes = st.sampled_from([1, 3, 10_000])
 
 
-@given(few_batches, steps, few_batches, st.tuples(viewers, st.just(EVERYTHING) | filters),
+@given(few_batches, steps, few_batches, st.tuples(viewers, st.just(MATCH_ALL) | filters),
        kept_changes)  # fmt: skip
 def test_follower_ends_with_what_a_query_shows(before, steps, live, who_wants_what, kept):
     """Whatever is written, filtered, forgotten and disconnected, and wherever the client began."""
@@ -426,7 +426,7 @@ def of_topic(slug: str) -> Condition:
     return Condition(Field.TOPICS, Operator.SOME, (slug,))
 
 
-both = pytest.mark.parametrize("wanted", [EVERYTHING, of_topic("tides")], ids=["all", "some"])
+both = pytest.mark.parametrize("wanted", [MATCH_ALL, of_topic("tides")], ids=["all", "some"])
 
 
 def back_after(*away: Batch, wanted: Filter) -> list[tuple[EventKind, str | None]]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from store import (
     ArticleQuery,
     Batch,
-    Key,
+    LookupKey,
     MemoryRepository,
     Page,
     Snapshot,
@@ -134,14 +134,14 @@ async def _entities(snapshot: Snapshot) -> list[object]:
     for seen in Visibility:
         found += [
             await snapshot.counts(seen),
-            await snapshot.get_many(Key.ID, slugs, seen),
-            await snapshot.get_many(Key.SLUG, some.SLUGS, seen),
-            await snapshot.get_many(Key.URL, some.URLS, seen),
-            await snapshot.providers(Key.DOMAIN, some.DOMAINS, seen),
-            await snapshot.providers(Key.ID, [provider_id(d) for d in domains], seen),
-            await snapshot.topics(Key.SLUG, some.TOPIC_SLUGS, seen),
-            await snapshot.topics(Key.ID, [topic_id(s) for s in some.TOPIC_SLUGS], seen),
-            await snapshot.topics(Key.NAME, some.TOPICS, seen),
+            await snapshot.get_many(LookupKey.ID, slugs, seen),
+            await snapshot.get_many(LookupKey.SLUG, some.SLUGS, seen),
+            await snapshot.get_many(LookupKey.URL, some.URLS, seen),
+            await snapshot.providers(LookupKey.DOMAIN, some.DOMAINS, seen),
+            await snapshot.providers(LookupKey.ID, [provider_id(d) for d in domains], seen),
+            await snapshot.topics(LookupKey.SLUG, some.TOPIC_SLUGS, seen),
+            await snapshot.topics(LookupKey.ID, [topic_id(s) for s in some.TOPIC_SLUGS], seen),
+            await snapshot.topics(LookupKey.NAME, some.TOPICS, seen),
         ]
         for window in windows:
             found.append(_plain(await snapshot.provider_page(window, seen)))
@@ -349,8 +349,8 @@ def test_public_view_of_a_store_is_that_of_one_without_drafts(batches, queries):
             _plain(await public.provider_page(Window(first=99), PUBLISHED)),
             _plain(await public.topic_page(Window(first=99), PUBLISHED)),
             await public.counts(PUBLISHED),
-            await public.get_many(Key.SLUG, some.SLUGS, PUBLISHED),
-            await public.get_many(Key.URL, some.URLS, PUBLISHED),
+            await public.get_many(LookupKey.SLUG, some.SLUGS, PUBLISHED),
+            await public.get_many(LookupKey.URL, some.URLS, PUBLISHED),
         ]
         seen = await public.changes(None, PUBLISHED)
         pages = await _pages(public, queries, PUBLISHED)

@@ -29,8 +29,8 @@ from store import (
     Bookmark,
     CursorCodec,
     MemoryRepository,
-    Order,
     OrderField,
+    OrderStep,
     TinyDBRepository,
     export_folder,
 )
@@ -132,7 +132,7 @@ def test_list_cursor_of_another_list_is_refused_as_such(mark, position):
 def test_longest_cursors_are_within_the_bound(text):
     """However long the texts are by which lists are ordered, we take the cursors that we give."""
     long = text * 100_000
-    steps = tuple(Order(field) for field in OrderField)
+    steps = tuple(OrderStep(field) for field in OrderField)
     found = article(title=long, provider=ProviderMention(domain=long, name=long), topics=(long,))
     diagnostic = Diagnostic(path="x" * 4_000, severity=Severity.ERROR, code="X", message=long)
     repository = MemoryRepository(cursor_key=KEY)

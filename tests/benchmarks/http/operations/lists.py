@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from store import NEWEST_FIRST, CursorCodec, Order, OrderField, domain_key, topic_slug
+from store import NEWEST_FIRST, CursorCodec, OrderField, OrderStep, domain_key, topic_slug
 from store.model import Article
 from tests.benchmarks.http.operations import filters, selections
 from tests.benchmarks.http.operations.conditions import (
@@ -41,15 +41,15 @@ _DATE, _HEAT, _QUALITY, _TITLE = (
     OrderField.QUALITY,
     OrderField.TITLE,
 )
-ORDERS: tuple[tuple[Order, ...] | None, ...] = (
+ORDERS: tuple[tuple[OrderStep, ...] | None, ...] = (
     None,
     None,
     None,
-    *((Order(field, descending),) for field in OrderField for descending in (True, False)),
-    (Order(_HEAT), Order(_DATE)),
-    (Order(_QUALITY), Order(_HEAT, descending=False)),
-    (Order(_DATE, descending=False), Order(_TITLE)),
-    (Order(_TITLE, descending=False), Order(_HEAT)),
+    *((OrderStep(field, descending),) for field in OrderField for descending in (True, False)),
+    (OrderStep(_HEAT), OrderStep(_DATE)),
+    (OrderStep(_QUALITY), OrderStep(_HEAT, descending=False)),
+    (OrderStep(_DATE, descending=False), OrderStep(_TITLE)),
+    (OrderStep(_TITLE, descending=False), OrderStep(_HEAT)),
 )
 _SELECTED: Sequence[Callable[[Random], str]] = (
     selections.headline,
@@ -201,7 +201,7 @@ class ListMaker:
             text += f", {cursor}: ${cursor}{wish.suffix}"
         return Part(text, types, lambda _: values, cursors)
 
-    def _ordering(self, wish: ListWish, order: tuple[Order, ...] | None) -> Part:
+    def _ordering(self, wish: ListWish, order: tuple[OrderStep, ...] | None) -> Part:
         """The argument orderBy, as a literal or as a variable."""
         steps = [_step(step) for step in order or ()]
         name = f"orderBy{wish.suffix}"
@@ -214,7 +214,7 @@ class ListMaker:
         self,
         wish: ListWish,
         filter: FilterTemplate | None,
-        order: tuple[Order, ...],
+        order: tuple[OrderStep, ...],
         parts: Sequence[Part],
     ) -> Callable[[Random], Values]:
         """Draws an anchor, and from it the scope, the operands and the cursor."""
@@ -250,12 +250,12 @@ def _is_new(used: frozenset[str], condition: Condition) -> bool:
     return condition.field not in used
 
 
-def order_title(order: Sequence[Order]) -> str:
+def order_title(order: Sequence[OrderStep]) -> str:
     """A short form of an order, such as `heat- date+`."""
     return " ".join(f"{_SHORT[step.field]}{'-' if step.descending else '+'}" for step in order)
 
 
-def _step(step: Order) -> dict[str, Any]:
+def _step(step: OrderStep) -> dict[str, Any]:
     direction = "DESC" if step.descending else "ASC"
     return {"field": EnumName(step.field.name), "direction": EnumName(direction)}
 
@@ -277,7 +277,7 @@ def _page(shape: str, selection: str) -> str:
 
 
 def _trait(
-    scope: str, shape: str, size: int, order: Sequence[Order] | None, *, backwards: bool
+    scope: str, shape: str, size: int, order: Sequence[OrderStep] | None, *, backwards: bool
 ) -> frozenset[str]:
     traits = {scope, shape, f"size {size}", "last" if backwards else "first"}
     traits.add(f"order {order_title(order)}" if order else "default order")

@@ -13,20 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store import (
-    EVERYTHING,
+    MATCH_ALL,
     NEWEST_FIRST,
     ArticleQuery,
     Batch,
     Condition,
     Field,
-    Key,
+    LookupKey,
     Operator,
-    Order,
     OrderField,
+    OrderStep,
     Severity,
     Visibility,
     Window,
-    of_topic,
+    topic_filter,
 )
 from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import run_to_end
@@ -164,7 +164,7 @@ def test_all_but_the_articles_that_are_told_is_as_it_was(history, edits):
 async def _all_of(snapshot: IndexedSnapshot, seen: Visibility) -> tuple[dict[str, Article], ...]:
     """The articles by id; then whatever leads to them, and all providers and topics."""
     [page] = await snapshot.pages([ArticleQuery(WHOLE)], seen)
-    by_url = await snapshot.get_many(Key.URL, some.URLS, seen)
+    by_url = await snapshot.get_many(LookupKey.URL, some.URLS, seen)
     rest: Any = (
         [article.id for article in page.items],
         page.places,
@@ -180,15 +180,18 @@ async def _all_of(snapshot: IndexedSnapshot, seen: Visibility) -> tuple[dict[str
 QUERIES = [
     ArticleQuery(WHOLE, filter, order, with_total=True)
     for filter in (
-        EVERYTHING,
-        of_topic("tides"),
+        MATCH_ALL,
+        topic_filter("tides"),
         Condition(Field.HEAT, Operator.GTE, 1),
         Condition(Field.TITLE, Operator.CONTAINS, "tide"),
         Condition(Field.EXCERPT, Operator.CONTAINS, "tide"),
         Condition(Field.QUALITY, Operator.EQ, 1),
         Condition(Field.CATEGORY, Operator.CONTAINS, "ne"),
     )
-    for order in (NEWEST_FIRST, *((Order(field), Order(OrderField.HEAT)) for field in OrderField))
+    for order in (
+        NEWEST_FIRST,
+        *((OrderStep(field), OrderStep(OrderField.HEAT)) for field in OrderField),
+    )
 ]
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store import (
-    EVERYTHING,
+    MATCH_ALL,
     NEWEST_FIRST,
     And,
     ArticleQuery,
@@ -25,14 +25,14 @@ from store import (
     Not,
     Operator,
     Or,
-    Order,
     OrderField,
+    OrderStep,
     Page,
     Visibility,
     Window,
     filter_cost,
-    of_topic,
     query_cost,
+    topic_filter,
     topic_slug,
 )
 from store.collections.bitmaps import BitMap
@@ -99,7 +99,9 @@ def states() -> Sequence[IndexedSnapshot]:
     for field in (Field.TITLE, Field.EXCERPT):  # so that later states take over what was made here
         finish_text_indexes(built, ArticleQuery(Window(first=1), _contains(field, "tid")))
     for step in OrderField:
-        asyncio.run(built.pages([ArticleQuery(Window(first=1), order=(Order(step),))], PUBLISHED))
+        asyncio.run(
+            built.pages([ArticleQuery(Window(first=1), order=(OrderStep(step),))], PUBLISHED)
+        )
     few = written(built, 1, 8)
     return (
         built,
@@ -168,7 +170,7 @@ def test_pages_of_a_larger_store_are_those_of_a_scan(state, asked, seen):
 def test_articles_that_came_in_between_stand_where_their_date_is(state, topic):
     """From the cursor of any article, also of one that is gone, the list goes on as sorted."""
     snapshot = states()[state]
-    filter = of_topic(topic) if topic else EVERYTHING
+    filter = topic_filter(topic) if topic else MATCH_ALL
     listed = sorted(
         (article.published_date_time, article.id)
         for article in snapshot.articles.values()
@@ -243,7 +245,7 @@ def _trees() -> Sequence[Filter]:
         _contains(Field.EXCERPT, "tide of"),
         _contains(Field.SLUG, "2026-01-01-a"),
     )
-    topic, video = of_topic("tides"), Condition(Field.TYPE, Operator.EQ, "video")
+    topic, video = topic_filter("tides"), Condition(Field.TYPE, Operator.EQ, "video")
     return (
         Not(many),
         And((many, topic)),
@@ -256,7 +258,7 @@ def _trees() -> Sequence[Filter]:
 
 
 @pytest.mark.parametrize("filter", _trees())
-@pytest.mark.parametrize("order", [NEWEST_FIRST, (Order(OrderField.HEAT, descending=False),)])
+@pytest.mark.parametrize("order", [NEWEST_FIRST, (OrderStep(OrderField.HEAT, descending=False),)])
 def test_trees_of_conditions_that_no_index_decides_mean_what_a_scan_says(filter, order):
     """What is sure, what is possible and what is checked stay apart in and, or and not."""
     snapshot = states()[1]
@@ -351,10 +353,10 @@ def test_value_larger_than_the_memo_is_not_kept():
 def test_explain_names_the_cheapest_access_path():
     """Of few hits all are gathered; among many the page is soon come by."""
     snapshot = states()[0]
-    by_heat = (Order(OrderField.HEAT),)
+    by_heat = (OrderStep(OrderField.HEAT),)
     rare = Condition(Field.TITLE, Operator.EQ, "Tide 14")
     few = snapshot.explain(ArticleQuery(Window(first=20), rare, by_heat), PUBLISHED)
-    many = snapshot.explain(ArticleQuery(Window(first=1), EVERYTHING, by_heat), PUBLISHED)
+    many = snapshot.explain(ArticleQuery(Window(first=1), MATCH_ALL, by_heat), PUBLISHED)
     assert "gather: 6 us, chosen" in few
     assert "walk: 6 us, chosen" in many
     assert "slice by date" in snapshot.explain(ArticleQuery(Window(first=20)), PUBLISHED)
@@ -381,7 +383,7 @@ def test_filter_costs_more_the_more_it_says_and_the_more_there_is(one, other, ar
 
 def test_query_that_counts_needles_costs_more():
     """A total of a substring filter reads many texts, and a long list of values many postings."""
-    needle, topic = _contains(Field.TITLE, "tide"), of_topic("tides")
+    needle, topic = _contains(Field.TITLE, "tide"), topic_filter("tides")
     window = Window(first=20)
     costs = [
         query_cost(ArticleQuery(window, topic), 100_000),

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from store import (
     Batch,
     ConflictError,
-    Key,
+    LookupKey,
     MemoryRepository,
     Repository,
     StoreCorruptError,
@@ -390,7 +390,7 @@ async def contents(repository: Repository) -> object:
     return (
         snapshot.revision,
         await snapshot.counts(ALL),
-        await snapshot.get_many(Key.SLUG, some.SLUGS, ALL),
+        await snapshot.get_many(LookupKey.SLUG, some.SLUGS, ALL),
         [(change.revision, change.kind, change.slug) for change in history.changes],
         await repository.sources(),
         [(c.revision, c.kind, c.slug) for key in KEYS for c in await repository.changes_of(key)],
