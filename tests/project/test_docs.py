@@ -201,6 +201,19 @@ def test_docs_show_a_diagnostic_as_check_prints_it(tmp_path):
     assert example in result.output
 
 
+def test_seeds_readme_shows_a_document_without_problems(tmp_path):
+    """The first document of the page on documents is loaded without an error or a warning."""
+    [example] = [text for language, text in blocks(SEEDS_PAGE) if language == "markdown"]
+    (tmp_path / "_news").mkdir()
+    (tmp_path / "_news" / "a.md").write_text(example)
+    topics = tmp_path / "_data" / "topics"
+    topics.mkdir(parents=True)
+    (topics / "ocean.md").write_text("---\nname: Ocean\n---\n")
+    result = CliRunner().invoke(app, ["check", str(tmp_path), "--json"])
+    assert json.loads(result.output)["articles"] == 1
+    assert json.loads(result.output)["diagnostics"] == []
+
+
 def test_docs_list_every_filter_and_its_operators():
     """The table of filters has all fields of ArticleFilter with all their operators."""
     documented = {}
