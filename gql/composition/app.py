@@ -20,7 +20,7 @@ from gql.cache import CacheRegistry
 from gql.error_formatting import client_message
 from gql.folder_watcher import folder_watcher
 from gql.http import (
-    Execute,
+    Executor,
     FastPath,
     GraphQLApp,
     HeaderMap,
@@ -153,7 +153,7 @@ class App:
             return None
         return self.application.respond_sync(scope, headers, body)
 
-    def _graph(self, execute: Execute) -> FastPath:
+    def _graph(self, execute: Executor) -> FastPath:
         """The graph over HTTP: the fast path, event streams, and whatever is left."""
         settings = self.settings
         http_settings = HttpSettings(

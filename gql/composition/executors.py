@@ -10,8 +10,8 @@ from typing import Any
 import strawberry
 
 from gql.cache import CacheRegistry
-from gql.executor import CompiledPipeline
-from gql.http import CostLimit, CostSettings, ExecuteReady, Limits, Pipeline
+from gql.executor import CompiledExecutor
+from gql.http import CostLimit, CostSettings, DocumentLimits, ReferenceExecutor, SyncExecutor
 from gql.http.limits.cost import SearchCost
 from gql.schema import PageSizes, search_cost
 from gql.settings import Settings
@@ -67,15 +67,17 @@ def pipeline(
     `current`: the store as it is, where nobody has to wait for it.
     """
     caches = caches or CacheRegistry()
-    reference = Pipeline(
+    reference = ReferenceExecutor(
         schema,
-        Limits(depth=settings.max_depth, tokens=settings.max_tokens, aliases=settings.max_aliases),
+        DocumentLimits(
+            depth=settings.max_depth, tokens=settings.max_tokens, aliases=settings.max_aliases
+        ),
         settings.plan_cache_bytes // 2,
     )
     caches.add(reference.documents)
-    execute: ExecuteReady = reference
+    execute: SyncExecutor = reference
     if settings.compiled:
-        execute = compiled = CompiledPipeline(
+        execute = compiled = CompiledExecutor(
             reference, page_sizes(settings), fragment_cache_bytes=settings.fragment_cache_bytes
         )
         caches.add(compiled.rows)

@@ -5,6 +5,6 @@
 it, `rows` caches rendered documents, and `pipeline` decides how a request is executed.
 """
 
-from .pipeline import CompiledPipeline
+from .compiled_executor import CompiledExecutor
 
-__all__ = ["CompiledPipeline"]
+__all__ = ["CompiledExecutor"]

@@ -4,14 +4,14 @@ from .asgi.graphql_app import ContextFactory, GraphQLApp, RequestSummary
 from .caching.request_cache import HeaderMap, RequestCache
 from .caching.response_cache import response_cache
 from .execution.cost_limit import CostLimit
-from .execution.executor_interface import Execute, ExecuteReady, Ready
-from .execution.reference_executor import Pipeline
+from .execution.executor_interface import Executor, SyncExecutor, SyncQuery
+from .execution.reference_executor import ReferenceExecutor
 from .fast_path import FastPath
 from .handler import GraphQLHandler
 from .idempotency import IdempotentExecutor
 from .idempotency_store import IdempotencyStore
 from .limits.cost import CostSettings
-from .limits.document_limits import Limits
+from .limits.document_limits import DocumentLimits
 from .middleware.application import Application, Middleware, compose
 from .middleware.cors import CorsMiddleware
 from .middleware.security_headers import SecurityHeadersMiddleware
@@ -25,8 +25,8 @@ __all__ = [
     "CorsMiddleware",
     "CostLimit",
     "CostSettings",
-    "Execute",
-    "ExecuteReady",
+    "DocumentLimits",
+    "Executor",
     "FastPath",
     "GraphQLApp",
     "GraphQLHandler",
@@ -37,15 +37,15 @@ __all__ = [
     "HttpSettings",
     "IdempotencyStore",
     "IdempotentExecutor",
-    "Limits",
     "Middleware",
-    "Pipeline",
-    "Ready",
+    "ReferenceExecutor",
     "Reply",
     "RequestCache",
     "RequestSummary",
     "Result",
     "SecurityHeadersMiddleware",
+    "SyncExecutor",
+    "SyncQuery",
     "compose",
     "refusal_reply",
     "response_cache",

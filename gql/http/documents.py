@@ -30,8 +30,8 @@ from gql.adapters.strawberry import MaybeNullValidationRule
 from gql.error_formatting import FormattedError, format_request_error
 from gql.errors import OPERATION_UNRESOLVED, PARSE_FAILED, VALIDATION_FAILED
 
-from .limits.cost import Costs
-from .limits.document_limits import Limits, check_limits
+from .limits.cost import CostCache
+from .limits.document_limits import DocumentLimits, check_limits
 from .limits.field_merging import merge_errors
 
 _NEWLINE = re.compile(r"\r\n|[\n\r]")
@@ -78,7 +78,7 @@ _RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBe
 _FURTHER_RULES = (MaybeNullValidationRule, OneOfVariablesRule)
 
 
-class Document:
+class GraphQLDocument:
     """A document, and all that can be known of it without variables.
 
     Nobody else keeps its tree or its plans, so that all is gone when the document is evicted.
@@ -111,7 +111,7 @@ class Document:
         self.ast = ast
         self.nodes = nodes
         self.errors = errors
-        self.costs = Costs()
+        self.costs = CostCache()
         self.plans: dict[Any, Any] = {}
         self.plan_bytes = 0
         self.directive_variables: tuple[str, ...] | None = None
@@ -121,7 +121,7 @@ class Document:
             if isinstance(node, OperationDefinitionNode)
         )
 
-    def find(self, name: str | None) -> OperationDefinitionNode | None:
+    def find_operation(self, name: str | None) -> OperationDefinitionNode | None:
         """The operation to execute: the one of this name, or the only one where none is given.
 
         https://spec.graphql.org/draft/#GetOperation()
@@ -139,8 +139,8 @@ class Document:
         self.plans[key] = plan
         self.plan_bytes += size_bytes
 
-    def unresolved(self, name: str | None) -> FormattedError:
-        """The error that says why `find` found nothing."""
+    def operation_error(self, name: str | None) -> FormattedError:
+        """The error that says why `find_operation` found nothing."""
         names = ", ".join(node.name.value for node in self.operations if node.name)
         if name is not None:
             message = f"The document has no operation named {name!r}. It has: {names or 'none'}."
@@ -151,15 +151,15 @@ class Document:
         return {"message": message, "extensions": {"code": OPERATION_UNRESOLVED}}
 
 
-def prepare_document(schema: GraphQLSchema, text: str, limits: Limits) -> Document:
+def prepare_document(schema: GraphQLSchema, text: str, limits: DocumentLimits) -> GraphQLDocument:
     """Parse, measure and validate a text, each step only where the one before found no fault."""
     try:
         ast = parse_document(text, limits)
     except GraphQLError as error:
-        return Document(None, (format_request_error(error, PARSE_FAILED),))
+        return GraphQLDocument(None, (format_request_error(error, PARSE_FAILED),))
     errors = check_limits(ast, limits) or validate_document(schema, ast, limits)
     faults = tuple(format_request_error(error, VALIDATION_FAILED) for error in errors)
-    return Document(ast, faults, drop_tokens(ast))
+    return GraphQLDocument(ast, faults, drop_tokens(ast))
 
 
 class _Source(Source):
@@ -177,7 +177,7 @@ class _Source(Source):
         return [match.end() for match in _NEWLINE.finditer(self.body)]
 
 
-def parse_document(text: str, limits: Limits) -> DocumentNode:
+def parse_document(text: str, limits: DocumentLimits) -> DocumentNode:
     """The syntax tree of a text. Raises: GraphQLError: not GraphQL, or too large."""
     if len(text) > limits.characters:
         raise GraphQLError(
@@ -205,7 +205,7 @@ def parse_document(text: str, limits: Limits) -> DocumentNode:
 
 
 def validate_document(
-    schema: GraphQLSchema, ast: DocumentNode, limits: Limits
+    schema: GraphQLSchema, ast: DocumentNode, limits: DocumentLimits
 ) -> list[GraphQLError]:
     """What the schema has against a document; empty where it may be executed."""
     errors = validate(schema, ast, _RULES, max_errors=limits.errors)
@@ -214,11 +214,11 @@ def validate_document(
     return errors or validate(schema, ast, _FURTHER_RULES, max_errors=limits.errors)
 
 
-def document_bytes(text: str, document: Document) -> int:
+def document_bytes(text: str, document: GraphQLDocument) -> int:
     """What a document takes: its text and tree, and the costs and the plans that it has by now."""
     return tree_bytes(text, document) + document.costs.size_bytes + document.plan_bytes
 
 
-def tree_bytes(text: str, document: Document) -> int:
+def tree_bytes(text: str, document: GraphQLDocument) -> int:
     """What a document's text and tree take."""
     return sys.getsizeof(text) + DOCUMENT_BYTES + NODE_BYTES * document.nodes

@@ -30,7 +30,7 @@ from .asgi.message_replay import read_ahead, replaying
 from .caching.header_blocks import HeaderBlocks
 from .caching.request_cache import HeaderMap, ReceivedRequest, RequestCache
 from .caching.response_cache import CachedResponse, ResponseCache, ResponseKey
-from .execution.executor_interface import COMPILED, ExecuteReady
+from .execution.executor_interface import COMPILED, SyncExecutor
 from .handler import failure
 from .reply import PreparedReply, Reply, error_reply
 
@@ -86,7 +86,7 @@ class FastPath:
     def __init__(  # noqa: PLR0913  # the seams between what it joins
         self,
         next_app: ASGIApp,
-        execute: ExecuteReady,
+        execute: SyncExecutor,
         requests: RequestCache,
         make_context: MakeContext,
         current: Current,
@@ -118,7 +118,7 @@ class FastPath:
     def is_known(self, received: ReceivedRequest) -> bool:
         """Whether nothing has to be prepared first, which takes long and so waits for its turn."""
         plain = received.plain
-        return received.variant in plain.replies or self.execute.knows(plain.request)
+        return received.variant in plain.replies or self.execute.has_document(plain.request)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI form; the authentication has left the viewer in the scope's state."""
@@ -164,7 +164,7 @@ class FastPath:
         except Exception:  # noqa: BLE001  # what is behind meets it again, and has the words for it
             return None
         if not is_known:
-            await self.execute.load(received.plain.request)
+            await self.execute.load_document(received.plain.request)
             if (reply := self.from_memory(received, viewer)) is not None:
                 return reply
         prepared = self.prepared(received, viewer)
@@ -210,7 +210,7 @@ class FastPath:
         plain, variant = received.plain, received.variant
         prepared = plain.replies.get(variant)
         if prepared is None:
-            ready = self.execute.ready(plain.request, viewer)
+            ready = self.execute.sync_query(plain.request, viewer)
             plain.request.memo.release()
             text = plain.text + variant.text
             digest = hexlify(blake2b(text, digest_size=12, key=self.form).digest())

@@ -9,7 +9,7 @@ from gql.error_formatting import format_expected_error, mask_internal_error, ret
 from gql.errors import GraphError, Headers, MethodNotAllowedError, RequestError
 from store.errors import StoreCorruptError, StoreError, StoreUnavailableError
 
-from .execution.executor_interface import Execute
+from .execution.executor_interface import Executor
 from .protocol.media_types import MediaType, negotiate
 from .protocol.messages import (
     ALLOWED_METHODS,
@@ -36,7 +36,7 @@ _ALLOW = ((b"allow", ALLOWED_METHODS.encode()),)
 class GraphQLHandler:
     """Answers HTTP requests by executing their operations."""
 
-    def __init__(self, execute: Execute, settings: HttpSettings) -> None:
+    def __init__(self, execute: Executor, settings: HttpSettings) -> None:
         self.execute = execute
         self.settings = settings
 

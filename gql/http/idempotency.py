@@ -30,8 +30,8 @@ from graphql import OperationType
 from gql.error_formatting import format_expected_error
 from gql.errors import IdempotencyKeyError, IdempotencyKeyReusedError, RequestError
 
-from .execution.executor_interface import Execute
-from .execution.reference_executor import NO_STORE, Pipeline
+from .execution.executor_interface import Executor
+from .execution.reference_executor import NO_STORE, ReferenceExecutor
 from .idempotency_store import IdempotencyStore, StoredResult
 from .protocol.messages import GraphQLRequest, Result, failed
 
@@ -72,7 +72,9 @@ class IdempotentExecutor:
         results: The stored results.
     """
 
-    def __init__(self, execute: Execute, reference: Pipeline, results: IdempotencyStore) -> None:
+    def __init__(
+        self, execute: Executor, reference: ReferenceExecutor, results: IdempotencyStore
+    ) -> None:
         self.execute = execute
         self.reference = reference
         self.results = results
@@ -83,7 +85,7 @@ class IdempotentExecutor:
         """Execute a request, or return the stored result of its first execution."""
         key = context.idempotency_key
         if key is not None:
-            await self.reference.load(request)
+            await self.reference.load_document(request)
         if key is None or read_only or not self.is_mutation(request):
             return await self.execute(request, context, read_only=read_only)
         try:
@@ -94,7 +96,9 @@ class IdempotentExecutor:
 
     def is_mutation(self, request: GraphQLRequest) -> bool:
         """Whether the request's operation is a mutation."""
-        operation = self.reference.prepare(request.query).find(request.operation_name)
+        operation = self.reference.get_document(request.query).find_operation(
+            request.operation_name
+        )
         return operation is not None and operation.operation is OperationType.MUTATION
 
     async def run_once(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from gql.http.documents import GraphQLDocument
 from gql.scheduler import Job
-
-from .documents import Document
 
 
 class PreparedQuery(Protocol):
@@ -27,11 +26,11 @@ class PreparedQuery(Protocol):
         """Whether its plan is still kept."""
         ...
 
-    def at_once(self, snapshot: Any) -> Sequence[bytes | memoryview] | None:
+    def run_sync(self, snapshot: Any) -> Sequence[bytes | memoryview] | None:
         """The JSON of the answer in pieces, without waiting; None: execute it the long way."""
         ...
 
-    async def answer(self, snapshot: Any, job: Job | None = None) -> Sequence[bytes | memoryview]:
+    async def run(self, snapshot: Any, job: Job | None = None) -> Sequence[bytes | memoryview]:
         """The same, in the time slices of a job. Raises: anything: there is no answer."""
         ...
 
@@ -48,7 +47,7 @@ class RequestMemo:
     __slots__ = ("cost", "document", "prepared")
 
     def __init__(self) -> None:
-        self.document: Document | None = None
+        self.document: GraphQLDocument | None = None
         self.cost: int | None = None
         self.prepared: dict[bytes, PreparedQuery | None] = {}
 

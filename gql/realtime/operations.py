@@ -22,7 +22,7 @@ from graphql import (
 from gql.adapters.strawberry import graphql_schema, is_awaitable
 from gql.error_formatting import format_field_errors, format_request_error
 from gql.errors import BAD_USER_INPUT, SubscriptionTooLargeError
-from gql.http import CostLimit, Execute, GraphQLRequest, Result
+from gql.http import CostLimit, Executor, GraphQLRequest, Result
 from gql.http.documents import tree_bytes
 from gql.http.execution.results import result_of
 from gql.http.execution.sliced_executor import SlicedExecutor
@@ -72,7 +72,7 @@ class Operations:
     `limit` knows the documents, and what they may cost.
     """
 
-    def __init__(self, limit: CostLimit, execute: Execute) -> None:
+    def __init__(self, limit: CostLimit, execute: Executor) -> None:
         self.execute = execute
         self._limit = limit
         self.shared = SharedAnswers()
@@ -89,7 +89,7 @@ class Operations:
 
         `max_bytes`: what it may take in memory. Raises: SubscriptionTooLargeError: it takes more.
         """
-        document = self._reference.prepare(request.query)
+        document = self._reference.get_document(request.query)
         if document.errors:
             return 0
         operation_bytes = tree_bytes(request.query, document)
@@ -100,13 +100,15 @@ class Operations:
                 f"lasts, {operation_bytes} of them for its operation; at most {max_bytes} are "
                 "allowed. Select fewer fields, or filter by fewer or shorter values."
             )
-        cost = self._limit.cost(request) + size_bytes // _BYTES_OF_A_UNIT
+        cost = self._limit.estimate_cost(request) + size_bytes // _BYTES_OF_A_UNIT
         return min(cost, self.max_cost)
 
     async def kind(self, request: GraphQLRequest) -> OperationType | None:
         """What a request asks to execute; None where that cannot be told."""
-        await self._reference.load(request)
-        operation = self._reference.prepare(request.query).find(request.operation_name)
+        await self._reference.load_document(request)
+        operation = self._reference.get_document(request.query).find_operation(
+            request.operation_name
+        )
         return operation.operation if operation else None
 
     async def subscribe(
@@ -117,10 +119,10 @@ class Operations:
         `turn` is held from before an answer is made until the next one is asked for: a client that
         reads slowly has one answer held for it, however many subscriptions share the lock.
         """
-        document = self._reference.prepare(request.query)
+        document = self._reference.get_document(request.query)
         if document.errors:
             return failed(*document.errors)
-        cost = self._limit.cost(request)
+        cost = self._limit.estimate_cost(request)
         if cost > self._limit.settings.maximum:
             return failed(self._limit.refusal(request, cost))
         executor = self._executor(request, context)
@@ -151,7 +153,7 @@ class Operations:
 
     def _executor(self, request: GraphQLRequest, context: Any) -> SlicedExecutor | list[Any]:
         reference = self._reference
-        document = reference.prepare(request.query)
+        document = reference.get_document(request.query)
         assert document.ast is not None  # noqa: S101  # it has no errors
         executor: Any = SlicedExecutor.build(
             graphql_schema(reference.schema),

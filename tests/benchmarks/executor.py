@@ -26,8 +26,8 @@ from pathlib import Path
 import msgspec
 import orjson
 
-from gql.executor import CompiledPipeline
-from gql.http import Execute, GraphQLRequest, Limits, Pipeline
+from gql.executor import CompiledExecutor
+from gql.http import DocumentLimits, Executor, GraphQLRequest, ReferenceExecutor
 from gql.identity.viewer import PUBLIC
 from gql.schema import Context, PageSizes, build_schema
 from store import Snapshot, TinyDBRepository
@@ -57,7 +57,7 @@ class Bench:
         self.snapshot = snapshot
         self.rotating = _requests(workload.rotating()[:WARM])
         self.fresh = workload.disjoint()[:COLD]
-        self.reference = Pipeline(SCHEMA, Limits())
+        self.reference = ReferenceExecutor(SCHEMA, DocumentLimits())
         self.compiled = pipeline(self.reference)
 
     async def prepare(self) -> None:
@@ -81,12 +81,12 @@ class Bench:
             return await self.timed(self.compiled, self.rotating)
         if way == "reference":
             return await self.timed(self.reference, self.rotating[:REFERENCE])
-        fresh = pipeline(Pipeline(SCHEMA, Limits()))
+        fresh = pipeline(ReferenceExecutor(SCHEMA, DocumentLimits()))
         first, *rest = _requests(self.fresh)
         await fresh(first, self.context())  # compiles the plan, which is measured apart
         return await self.timed(fresh, rest)
 
-    async def timed(self, execute: Execute, requests: Sequence[GraphQLRequest]) -> float:
+    async def timed(self, execute: Executor, requests: Sequence[GraphQLRequest]) -> float:
         """Microseconds of process time for each of these requests."""
         start = time.process_time()
         for request in requests:
@@ -95,8 +95,8 @@ class Bench:
 
     def compile(self) -> float:
         """Milliseconds to compile the plan of a document that is parsed and validated."""
-        reference = Pipeline(SCHEMA, Limits())
-        reference.prepare(self.query.text)
+        reference = ReferenceExecutor(SCHEMA, DocumentLimits())
+        reference.get_document(self.query.text)
         compiled, [request] = pipeline(reference), _requests(self.fresh[:1])
         start = time.process_time()
         assert compiled.prepare(request, PUBLIC) is not None
@@ -110,10 +110,12 @@ class WrittenBench:
         self.query = query
         self.articles = data.articles
         self.snapshot = snapshot
-        compiled = pipeline(Pipeline(SCHEMA, Limits()))
+        compiled = pipeline(ReferenceExecutor(SCHEMA, DocumentLimits()))
         requests = _requests(Workload(query, data.articles, data.cursors).rotating())
         self._pipeline = compiled  # which has the plans
-        self._runs = [ready.run for each in requests if (ready := compiled.ready(each, PUBLIC))]
+        self._runs = [
+            ready.run for each in requests if (ready := compiled.sync_query(each, PUBLIC))
+        ]
         assert len(self._runs) == len(requests), query.name
         self._rotating = cycle(self._runs)
         self._numbers = count(1)
@@ -149,9 +151,9 @@ class WrittenBench:
         self.snapshot = run_to_end(steps)
 
 
-def pipeline(reference: Pipeline) -> CompiledPipeline:
+def pipeline(reference: ReferenceExecutor) -> CompiledExecutor:
     """A pipeline that has rendered nothing yet; plans live in the reference's documents."""
-    return CompiledPipeline(reference, SIZES, fragment_cache_bytes=128 * MIB)
+    return CompiledExecutor(reference, SIZES, fragment_cache_bytes=128 * MIB)
 
 
 def _requests(bodies: Sequence[bytes]) -> list[GraphQLRequest]:

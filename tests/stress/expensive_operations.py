@@ -106,7 +106,7 @@ class Search:
         for _ in range(rounds):
             self.limit = self._pipeline()
             request = GraphQLRequest(query=text)
-            self.limit.ready(request, PUBLIC)  # parsing and validating has bounds of its own
+            self.limit.sync_query(request, PUBLIC)  # parsing and validating has bounds of its own
             found.append(await self._spent(request))
         return Spent(min(each.cpu_s for each in found), min(each.hold_s for each in found))
 
@@ -132,8 +132,8 @@ class Search:
     def is_accepted(self, text: str) -> bool:
         """Whether an operation is within all limits."""
         request = GraphQLRequest(query=text)
-        document, _ = self.limit.reference.find(request)
-        return not document.errors and 0 < self.limit.cost(request) <= BUDGET
+        document, _ = self.limit.reference.find_operation(request)
+        return not document.errors and 0 < self.limit.estimate_cost(request) <= BUDGET
 
     def children(self, type_name: str, depth: int) -> tuple[Node, ...]:
         """Some fields of an object."""

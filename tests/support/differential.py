@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from gql.executor import CompiledPipeline, execution
-from gql.http import GraphQLRequest, Limits, Pipeline, Result
+from gql.executor import CompiledExecutor, execution
+from gql.http import DocumentLimits, GraphQLRequest, ReferenceExecutor, Result
 from gql.identity.viewer import PUBLIC, Viewer
 from gql.scheduler import Job, Scheduler
 from gql.schema import Context, PageSizes
@@ -98,8 +98,8 @@ class ExecutorPair:
 
     def __init__(self, *, capacity_bytes: int = 1 << 20, sizes: PageSizes = SMALL) -> None:
         self.sizes = sizes
-        self.reference = Pipeline(SCHEMA, Limits())
-        self.compiled = CompiledPipeline(self.reference, sizes, fragment_cache_bytes=capacity_bytes)
+        self.reference = ReferenceExecutor(SCHEMA, DocumentLimits())
+        self.compiled = CompiledExecutor(self.reference, sizes, fragment_cache_bytes=capacity_bytes)
         self.coverage = Coverage()
         self.last_write: set[str] = set()
         self._versions: dict[str, str] = {}  # of the store when the same was last asked
@@ -148,7 +148,7 @@ class ExecutorPair:
         self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer, result: Result
     ) -> bool:
         """Ask without waiting; whether there is an answer, which has to be this one."""
-        ready = self.compiled.ready(request, viewer)
+        ready = self.compiled.sync_query(request, viewer)
         pieces = ready.run(snapshot) if ready is not None else None
         assert pieces is None or b"".join(pieces) == result.body, request
         return pieces is not None

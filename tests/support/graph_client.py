@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from gql.http import Execute, GraphQLRequest, Limits, Pipeline
+from gql.http import DocumentLimits, Executor, GraphQLRequest, ReferenceExecutor
 from gql.identity.viewer import PUBLIC, Viewer
 from gql.schema import Context, PageSizes, build_schema
 from store import Repository
@@ -25,12 +25,12 @@ class Graph:
     def __init__(
         self,
         repository: Repository,
-        execute: Execute | None = None,
+        execute: Executor | None = None,
         sizes: PageSizes = SIZES,
         viewer: Viewer = PUBLIC,
     ) -> None:
         self.repository = repository
-        self.execute = execute or Pipeline(SCHEMA, Limits(depth=40))
+        self.execute = execute or ReferenceExecutor(SCHEMA, DocumentLimits(depth=40))
         self.sizes = sizes
         self.viewer = viewer
 

@@ -14,7 +14,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gql.errors import PayloadTooLargeError
-from gql.http.execution.executor_interface import Execute
+from gql.http.execution.executor_interface import Executor
 from gql.http.handler import GraphQLHandler, failure
 from gql.http.protocol.media_types import MediaType, negotiate, prefers_html
 from gql.http.protocol.messages import HttpRequest, HttpResponse, HttpSettings, respond
@@ -42,7 +42,7 @@ class GraphQLApp:
 
     def __init__(
         self,
-        execute: Execute,
+        execute: Executor,
         *,
         context_factory: ContextFactory,
         settings: HttpSettings | None = None,

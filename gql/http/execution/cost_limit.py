@@ -12,12 +12,12 @@ import msgspec
 
 from gql.adapters.strawberry import graphql_schema
 from gql.error_formatting import FormattedError
-from gql.http.limits.cost import Asked, CostSettings, most_that_passes
+from gql.http.limits.cost import BoundOperation, CostSettings, max_passing_list_size
 from gql.http.protocol.json_encoding import encode
 from gql.http.protocol.messages import GraphQLRequest, Result, failed
 
-from .executor_interface import ExecuteReady, Ready
-from .reference_executor import Pipeline
+from .executor_interface import SyncExecutor, SyncQuery
+from .reference_executor import ReferenceExecutor
 
 HEADER = b"x-newsgraph-cost"
 
@@ -25,7 +25,9 @@ HEADER = b"x-newsgraph-cost"
 class CostLimit:
     """Lets `execute` answer what is within the budget. `reference` knows the documents."""
 
-    def __init__(self, execute: ExecuteReady, reference: Pipeline, settings: CostSettings) -> None:
+    def __init__(
+        self, execute: SyncExecutor, reference: ReferenceExecutor, settings: CostSettings
+    ) -> None:
         self.execute = execute
         self.counts = execute.counts
         self.reference = reference
@@ -35,63 +37,63 @@ class CostLimit:
         self, request: GraphQLRequest, context: Any, *, read_only: bool = False
     ) -> Result:
         """The result of a request, or the reason why it is not executed."""
-        await self.load(request)
-        cost = self.known_cost(request)
+        await self.load_document(request)
+        cost = self.cached_cost(request)
         if cost > self.settings.maximum:
             error = self.refusal(request, cost)
             return _telling(failed(error), request, cost, self.settings.maximum)
         result = await self.execute(request, context, read_only=read_only)
         return _telling(result, request, cost, self.settings.maximum) if cost else result
 
-    def knows(self, request: GraphQLRequest) -> bool:
-        """See `ExecuteReady`."""
-        return self.reference.knows(request)
+    def has_document(self, request: GraphQLRequest) -> bool:
+        """See `SyncExecutor`."""
+        return self.reference.has_document(request)
 
-    async def load(self, request: GraphQLRequest) -> None:
-        """See `ExecuteReady`."""
-        await self.reference.load(request)
+    async def load_document(self, request: GraphQLRequest) -> None:
+        """See `SyncExecutor`."""
+        await self.reference.load_document(request)
 
-    def ready(self, request: GraphQLRequest, viewer: Any) -> Ready | None:
-        """See `ExecuteReady`. None, too, for what is refused, or wants its cost in the body."""
-        cost = self.known_cost(request)
+    def sync_query(self, request: GraphQLRequest, viewer: Any) -> SyncQuery | None:
+        """See `SyncExecutor`. None, too, for what is refused, or wants its cost in the body."""
+        cost = self.cached_cost(request)
         if cost > self.settings.maximum or _wants_cost(request):
             return None
-        ready = self.execute.ready(request, viewer)
+        ready = self.execute.sync_query(request, viewer)
         if ready is None:
             return None
-        return Ready(ready.run, ready.operation_name, (*ready.headers, _header(cost)))
+        return SyncQuery(ready.run, ready.operation_name, (*ready.headers, _header(cost)))
 
-    def known_cost(self, request: GraphQLRequest) -> int:
+    def cached_cost(self, request: GraphQLRequest) -> int:
         """What a request costs, counted when it comes for the first time."""
         cost = request.memo.cost
         if cost is None:
-            cost = request.memo.cost = self.cost(request)
+            cost = request.memo.cost = self.estimate_cost(request)
         return cost
 
-    def cost(self, request: GraphQLRequest) -> int:
+    def estimate_cost(self, request: GraphQLRequest) -> int:
         """What a request costs; 0 where nothing can be executed, for a reason that others tell."""
-        asked = self.asked(request)
+        asked = self.bound_operation(request)
         if asked is None:
             return 0
-        document, _ = self.reference.find(request)
+        document, _ = self.reference.find_operation(request)
         before = document.costs.size_bytes
         cost = document.costs.of(asked, self.settings)
         if document.costs.size_bytes != before:
             self.reference.documents.resize(request.query, document)
         return cost
 
-    def asked(self, request: GraphQLRequest) -> Asked | None:
+    def bound_operation(self, request: GraphQLRequest) -> BoundOperation | None:
         """What a request asks, if that can be executed."""
-        document, operation = self.reference.find(request)
+        document, operation = self.reference.find_operation(request)
         if document.errors or document.ast is None or operation is None:
             return None
         schema = graphql_schema(self.reference.schema)
-        return Asked(schema, document.ast, operation, request.variables or {})
+        return BoundOperation(schema, document.ast, operation, request.variables or {})
 
     def refusal(self, request: GraphQLRequest, cost: int) -> FormattedError:
         """The error that says what was found, what is allowed, and what would pass."""
-        asked = self.asked(request)
-        first = most_that_passes(asked, self.settings) if asked else 0
+        asked = self.bound_operation(request)
+        first = max_passing_list_size(asked, self.settings) if asked else 0
         remedy = (
             f"It would pass if no list asked for more than {first} items (first: {first})."
             if first

@@ -17,7 +17,7 @@ COMPILED = "compiled"
 """The way of what is ready."""
 
 
-class Execute(Protocol):
+class Executor(Protocol):
     """Whatever executes operations: the pipeline on graphql-core, or something around it."""
 
     async def __call__(
@@ -29,10 +29,10 @@ class Execute(Protocol):
 
 Run = Callable[[Any], Sequence[bytes | memoryview] | None]
 """Gives the JSON of an answer without errors, in pieces, for a snapshot of the store that is read
-without waiting; None where this takes the long way of `Execute`."""
+without waiting; None where this takes the long way of `Executor`."""
 
 
-class Ready(msgspec.Struct, frozen=True):
+class SyncQuery(msgspec.Struct, frozen=True):
     """A query made ready, for a viewer, to be answered as often as it is asked. `headers` go with
     the answer.
     """
@@ -42,7 +42,7 @@ class Ready(msgspec.Struct, frozen=True):
     headers: Headers = ()
 
 
-class ExecuteReady(Execute, Protocol):
+class SyncExecutor(Executor, Protocol):
     """What answers operations, and some of them without waiting."""
 
     @property
@@ -50,14 +50,14 @@ class ExecuteReady(Execute, Protocol):
         """How many queries it has answered in which of its ways."""
         ...
 
-    def knows(self, request: GraphQLRequest) -> bool:
+    def has_document(self, request: GraphQLRequest) -> bool:
         """Whether the request's document need not be parsed and validated any more."""
         ...
 
-    async def load(self, request: GraphQLRequest) -> None:
+    async def load_document(self, request: GraphQLRequest) -> None:
         """Parse and validate the request's document, if that takes long, without holding others."""
         ...
 
-    def ready(self, request: GraphQLRequest, viewer: Any) -> Ready | None:
+    def sync_query(self, request: GraphQLRequest, viewer: Any) -> SyncQuery | None:
         """The request made ready for those with this viewer's rights; None where it cannot be."""
         ...

@@ -16,8 +16,8 @@ from gql.cache import ByteCache
 from gql.error_formatting import format_expected_error
 from gql.errors import RequestError
 from gql.gc_tuning import cycles_freed
-from gql.http.documents import Document, document_bytes, prepare_document
-from gql.http.limits.document_limits import Limits
+from gql.http.documents import GraphQLDocument, document_bytes, prepare_document
+from gql.http.limits.document_limits import DocumentLimits
 from gql.http.protocol.messages import GraphQLRequest, Result, failed
 
 from .results import result_of, retry_of
@@ -32,7 +32,7 @@ NO_STORE = ((b"cache-control", b"no-store"),)
 """For answers to mutations, which nobody may give again in place of doing what they say."""
 
 
-class Pipeline:
+class ReferenceExecutor:
     """Executes operations on a Strawberry schema: prepare, find the operation, execute, write.
 
     Strawberry's own entry point is not used: it parses and validates each time and gives errors
@@ -41,33 +41,33 @@ class Pipeline:
     Attributes:
         schema: The schema that is executed.
         limits: What documents are held to.
-        counts: See `ExecuteReady`.
+        counts: See `SyncExecutor`.
         documents: The cache of valid documents, by their text.
     """
 
     def __init__(
         self,
         schema: strawberry.Schema,
-        limits: Limits | None = None,
+        limits: DocumentLimits | None = None,
         cache_bytes: int = DOCUMENT_CACHE_BYTES,
     ) -> None:
         if schema.extensions or schema.directives:
             raise TypeError("The schema has Strawberry extensions; this pipeline runs none.")
         self.schema = schema
         declare_one_of(graphql_schema(schema))
-        self.limits = limits or Limits()
+        self.limits = limits or DocumentLimits()
         self.counts: Mapping[str, int] = {}
-        self.documents: ByteCache[str, Document] = ByteCache(
+        self.documents: ByteCache[str, GraphQLDocument] = ByteCache(
             "documents", cache_bytes, document_bytes
         )
-        self._refused: tuple[str, Document] | None = None
+        self._refused: tuple[str, GraphQLDocument] | None = None
         self._loading = asyncio.Lock()
 
     async def __call__(
         self, request: GraphQLRequest, context: Any, *, read_only: bool = False
     ) -> Result:
         """The result of a request, whatever happens to it short of a fault in this pipeline."""
-        document, operation = self.find(request)
+        document, operation = self.find_operation(request)
         # Only a name that is in the document: logs are no place for whatever a client makes up.
         name = operation.name.value if operation and operation.name else None
         # The method is judged before the document's faults: a GET of a mutation is refused as such
@@ -82,7 +82,7 @@ class Pipeline:
         if document.errors:
             return failed(*document.errors, operation_name=name)
         if operation is None:
-            return failed(document.unresolved(request.operation_name))
+            return failed(document.operation_error(request.operation_name))
         if operation.operation is OperationType.MUTATION:
             context.job.let_finish()
         executed = await self.execute(document, operation, request, context)
@@ -95,34 +95,36 @@ class Pipeline:
                 return msgspec.structs.replace(result, status=503, headers=headers)
         return result
 
-    def knows(self, request: GraphQLRequest) -> bool:
-        """See `ExecuteReady`."""
+    def has_document(self, request: GraphQLRequest) -> bool:
+        """See `SyncExecutor`."""
         if request.memo.document is not None or request.query in self.documents:
             return True
         return self._refused is not None and self._refused[0] == request.query
 
-    async def load(self, request: GraphQLRequest) -> None:
-        """See `ExecuteReady`. In a thread, which gives way to the event loop again and again; one
+    async def load_document(self, request: GraphQLRequest) -> None:
+        """See `SyncExecutor`. In a thread, which gives way to the event loop again and again; one
         document at a time, so that no number of them takes more than half of the interpreter.
         """
         text = request.query
-        if len(text) >= LONG_TEXT and not self.knows(request):
+        if len(text) >= LONG_TEXT and not self.has_document(request):
             async with self._loading:
-                if not self.knows(request):
+                if not self.has_document(request):
                     document = await asyncio.to_thread(self._prepared, text)
                     request.memo.document = self._keep(text, document)
 
-    def ready(self, _request: GraphQLRequest, _viewer: Any) -> None:
+    def sync_query(self, _request: GraphQLRequest, _viewer: Any) -> None:
         """Nothing: graphql-core looks at an operation anew each time."""
 
-    def find(self, request: GraphQLRequest) -> tuple[Document, OperationDefinitionNode | None]:
+    def find_operation(
+        self, request: GraphQLRequest
+    ) -> tuple[GraphQLDocument, OperationDefinitionNode | None]:
         """The document of a request, and which of its operations it asks for, if it has that."""
         memo = request.memo
         if memo.document is None:
-            memo.document = self.prepare(request.query)
-        return memo.document, memo.document.find(request.operation_name)
+            memo.document = self.get_document(request.query)
+        return memo.document, memo.document.find_operation(request.operation_name)
 
-    def prepare(self, text: str) -> Document:
+    def get_document(self, text: str) -> GraphQLDocument:
         """The document of a text, from the cache where it is known and valid.
 
         The newest that is not valid is known, too: several ask for it while they refuse a request.
@@ -132,13 +134,13 @@ class Pipeline:
             return self._refused[1]
         return self._keep(text, self._prepared(text)) if document is None else document
 
-    def _prepared(self, text: str) -> Document:
+    def _prepared(self, text: str) -> GraphQLDocument:
         # Tokens, rules with their visitors, and errors with their frames are cycles. This frame
         # must not be one of those, so the collector looks from here.
         with cycles_freed():
             return prepare_document(graphql_schema(self.schema), text, self.limits)
 
-    def _keep(self, text: str, document: Document) -> Document:
+    def _keep(self, text: str, document: GraphQLDocument) -> GraphQLDocument:
         if document.errors:
             self._refused = text, document
         else:
@@ -147,7 +149,7 @@ class Pipeline:
 
     async def execute(
         self,
-        document: Document,
+        document: GraphQLDocument,
         operation: OperationDefinitionNode,
         request: GraphQLRequest,
         context: Any,

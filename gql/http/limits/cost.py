@@ -77,7 +77,7 @@ class CostSettings(msgspec.Struct, frozen=True, kw_only=True):
     search: SearchCost = lambda _: 0
 
 
-class Asked(NamedTuple):
+class BoundOperation(NamedTuple):
     """A valid operation with the variables it was sent with."""
 
     schema: GraphQLSchema
@@ -90,7 +90,7 @@ Search = Mapping[str, ValueNode]
 """The arguments of a list that say which items it has and in which order."""
 
 
-class Cost(NamedTuple):
+class SelectionCost(NamedTuple):
     """What a part of an operation costs.
 
     Attributes:
@@ -101,35 +101,39 @@ class Cost(NamedTuple):
     values: int
     searches: Mapping[int, int] = {}  # never changed
 
-    def plus(self, other: Cost) -> Cost:
+    def plus(self, other: SelectionCost) -> SelectionCost:
         """This and another part."""
-        return total_of([self, other])
+        return sum_costs([self, other])
 
-    def times(self, count: int) -> Cost:
+    def times(self, count: int) -> SelectionCost:
         """This part so many times."""
-        return Cost(self.values * count, {key: n * count for key, n in self.searches.items()})
+        return SelectionCost(
+            self.values * count, {key: n * count for key, n in self.searches.items()}
+        )
 
 
-def total_of(parts: Sequence[Cost]) -> Cost:
+def sum_costs(parts: Sequence[SelectionCost]) -> SelectionCost:
     """All parts together."""
     searches: dict[int, int] = {}
     for part in parts:
         for number, times in part.searches.items():
             searches[number] = searches.get(number, 0) + times
-    return Cost(sum(part.values for part in parts), searches)
+    return SelectionCost(sum(part.values for part in parts), searches)
 
 
-NOTHING, ONE = Cost(0), Cost(1)
+ZERO_COST, UNIT_COST = SelectionCost(0), SelectionCost(1)
 
 
-class Measure:
+class CostEstimator:
     """Counts what one operation costs; afterwards `used` has the variables that mattered.
 
     `cap`: as if no list asked for more than so many items. `searches` are the lists that have to be
     found, by their numbers.
     """
 
-    def __init__(self, asked: Asked, settings: CostSettings, cap: int | None = None) -> None:
+    def __init__(
+        self, asked: BoundOperation, settings: CostSettings, cap: int | None = None
+    ) -> None:
         self.schema = asked.schema
         self.operation = asked.operation
         self.settings = settings
@@ -140,7 +144,7 @@ class Measure:
             for node in asked.document.definitions
             if isinstance(node, FragmentDefinitionNode)
         }
-        self._totals: dict[tuple[str, int], Cost] = {}
+        self._totals: dict[tuple[str, int], SelectionCost] = {}
         self._introspection = introspection_sizes(asked.schema)
         self._levels: dict[tuple[str, Any], Level] = {}
         self._introspected_totals: dict[tuple[str, int], int] = {}
@@ -153,7 +157,7 @@ class Measure:
         searches = [(times, self.searches[number]) for number, times in cost.searches.items()]
         return cost.values + search_cost(searches, self._variables, self.settings)
 
-    def cost(self) -> Cost:
+    def cost(self) -> SelectionCost:
         """The cost of the operation, with the lists that it has to find."""
         root = self.schema.get_root_type(self.operation.operation)
         assert root is not None  # noqa: S101  # validation has found it
@@ -161,7 +165,7 @@ class Measure:
 
     def _selection(
         self, selection_set: SelectionSetNode, parent: GraphQLCompositeType, page: int
-    ) -> Cost:
+    ) -> SelectionCost:
         """The cost of what is selected on one object; `page`: the size of lists right in it."""
         costs = []
         for node in selection_set.selections:
@@ -174,9 +178,9 @@ class Measure:
                 cost = self._selection(node.selection_set, self._condition(node, parent), page)
             if self._is_included(node.directives or ()):
                 costs.append(cost)
-        return total_of(costs)
+        return sum_costs(costs)
 
-    def _fragment(self, node: FragmentDefinitionNode, page: int) -> Cost:
+    def _fragment(self, node: FragmentDefinitionNode, page: int) -> SelectionCost:
         """The cost of a fragment, counted once for each size: spreads can double many times."""
         key = node.name.value, page
         if key not in self._totals:
@@ -184,35 +188,37 @@ class Measure:
             self._totals[key] = self._selection(node.selection_set, parent, page)
         return self._totals[key]
 
-    def _field(self, node: FieldNode, parent: GraphQLCompositeType, page: int) -> Cost:
+    def _field(self, node: FieldNode, parent: GraphQLCompositeType, page: int) -> SelectionCost:
         name = node.name.value
         if name.startswith("__"):
             return self._meta_field(node)
         definition: GraphQLField = parent.fields[name]  # type: ignore[union-attr]  # no union has any
         if node.selection_set is None:
-            return ONE
+            return UNIT_COST
         asked = self._asked(node, definition)
         inner: Any = get_named_type(definition.type)
         if not is_list(definition):  # its size is for the lists right below
             size = ASSUMED_ITEMS if asked is None else asked
             selected = self._selection(node.selection_set, inner, size)
             if parent is self.schema.subscription_type:
-                return ONE.plus(selected)  # its filter judges one article at a time: no search
+                return UNIT_COST.plus(
+                    selected
+                )  # its filter judges one article at a time: no search
             return self._found(node, definition).plus(selected)
         items = page if asked is None else asked
         selected = self._selection(node.selection_set, inner, ASSUMED_ITEMS)
-        return ONE.plus(ONE.plus(selected).times(items))
+        return UNIT_COST.plus(UNIT_COST.plus(selected).times(items))
 
-    def _meta_field(self, node: FieldNode) -> Cost:
+    def _meta_field(self, node: FieldNode) -> SelectionCost:
         """The cost of introspection; the name of a type costs nothing."""
         name = node.name.value
         if name not in (SCHEMA_FIELD, TYPE_FIELD) or node.selection_set is None:
-            return NOTHING
+            return ZERO_COST
         given = [self._value(each.value) for each in node.arguments or ()]
         level = self._introspection.root(name, given[0] if given else None)
         key = name, given[0] if given else None
         level = self._levels.setdefault(key, level)  # its parts are counted once
-        return Cost(1 + self._introspected(node.selection_set, level))
+        return SelectionCost(1 + self._introspected(node.selection_set, level))
 
     def _introspected(self, selection_set: SelectionSetNode, level: Level) -> int:
         """The values of introspection that are selected on all objects of a level."""
@@ -244,16 +250,16 @@ class Measure:
         items = below.size if is_list(level.type.fields[name]) else 0
         return items + self._introspected(node.selection_set, below)
 
-    def _found(self, node: FieldNode, definition: GraphQLField) -> Cost:
+    def _found(self, node: FieldNode, definition: GraphQLField) -> SelectionCost:
         """The cost of finding what a field shows."""
         if not any(name in definition.args for name in _SIZES):
-            return Cost(OBJECT)
+            return SelectionCost(OBJECT)
         given = {each.name.value: each.value for each in node.arguments or ()}
         search = {name: given[name] for name in _SEARCHES if name in given}
         if not search:
-            return Cost(CONNECTION)
+            return SelectionCost(CONNECTION)
         self.searches.append(search)
-        return Cost(CONNECTION, {len(self.searches) - 1: 1})
+        return SelectionCost(CONNECTION, {len(self.searches) - 1: 1})
 
     def _asked(self, node: FieldNode, definition: GraphQLField) -> int | None:
         """How many items the field's arguments ask for; None where it takes no such argument."""
@@ -324,14 +330,14 @@ def search_cost(
     )
 
 
-class _Counted(NamedTuple):
+class CostEstimate(NamedTuple):
     """The cost of an operation for some variables: the values, and the lists to be found."""
 
     values: int
     searches: tuple[tuple[int, Search], ...]
 
 
-class Costs:
+class CostCache:
     """What the operations of a document cost, by the values of the variables that matter.
 
     Attributes:
@@ -341,25 +347,25 @@ class Costs:
     __slots__ = ("_by_operation", "size_bytes")
 
     def __init__(self) -> None:
-        self._by_operation: dict[int, tuple[tuple[str, ...], dict[Any, _Counted]]] = {}
+        self._by_operation: dict[int, tuple[tuple[str, ...], dict[Any, CostEstimate]]] = {}
         self.size_bytes = 0
 
-    def of(self, asked: Asked, settings: CostSettings) -> int:
+    def of(self, asked: BoundOperation, settings: CostSettings) -> int:
         """The cost of an operation of this document."""
         counted = self._known(asked) or self._count(asked, settings)
         if not counted.searches:
             return counted.values
         return counted.values + search_cost(counted.searches, _variables(asked), settings)
 
-    def _known(self, asked: Asked) -> _Counted | None:
+    def _known(self, asked: BoundOperation) -> CostEstimate | None:
         names, counted = self._by_operation.get(id(asked.operation), ((), {}))
         return counted.get(_key(names, asked.variables))
 
-    def _count(self, asked: Asked, settings: CostSettings) -> _Counted:
-        measure = Measure(asked, settings)
+    def _count(self, asked: BoundOperation, settings: CostSettings) -> CostEstimate:
+        measure = CostEstimator(asked, settings)
         cost, names = measure.cost(), tuple(measure.used)
         searches = tuple((times, measure.searches[n]) for n, times in cost.searches.items())
-        counted = _Counted(cost.values, searches)
+        counted = CostEstimate(cost.values, searches)
         _, found = self._by_operation.setdefault(id(asked.operation), (names, {}))
         entry_bytes = _COST_BYTES + _VALUE_BYTES * (len(names) + len(searches))
         if len(found) >= _MAX_REMEMBERED:
@@ -383,21 +389,21 @@ def _value_key(value: Any) -> tuple[type, Any]:
     return type(value), len(value) if is_sized else value
 
 
-def most_that_passes(asked: Asked, settings: CostSettings) -> int:
+def max_passing_list_size(asked: BoundOperation, settings: CostSettings) -> int:
     """The largest number of items with which each list would fit; 0: not even one each does."""
-    if Measure(asked, settings, cap=1).total() > settings.maximum:
+    if CostEstimator(asked, settings, cap=1).total() > settings.maximum:
         return 0
     low, high = 1, settings.max_page_size
     while low < high:
         middle = (low + high + 1) // 2
-        if Measure(asked, settings, cap=middle).total() > settings.maximum:
+        if CostEstimator(asked, settings, cap=middle).total() > settings.maximum:
             high = middle - 1
         else:
             low = middle
     return low
 
 
-def _variables(asked: Asked) -> dict[str, Any]:
+def _variables(asked: BoundOperation) -> dict[str, Any]:
     """The variables' values, those of their defaults where none was sent."""
     return {**_defaults(asked.operation), **asked.variables}
 

@@ -19,7 +19,7 @@ from graphql import (
 _INTROSPECTION = ("__schema", "__type")
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class DocumentLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The most that one document may hold, fragments counted at every place they are spread.
 
     `depth`: fields within fields, leaves included; introspection does not count, for it has a bound
@@ -40,7 +40,7 @@ class LimitError(GraphQLError):
     """A document asks for more than is allowed of something."""
 
 
-class Size(msgspec.Struct):
+class DefinitionSize(msgspec.Struct):
     """What a selection amounts to, and at which depth it spreads which fragments."""
 
     depth: int = 0
@@ -49,7 +49,7 @@ class Size(msgspec.Struct):
     spreads: list[tuple[str, int]] = []
 
 
-def check_limits(document: DocumentNode, limits: Limits) -> list[GraphQLError]:
+def check_limits(document: DocumentNode, limits: DocumentLimits) -> list[GraphQLError]:
     """The limits that operations of a document exceed, with the numbers found."""
     fragments = _total_sizes(document)
     return [
@@ -61,7 +61,7 @@ def check_limits(document: DocumentNode, limits: Limits) -> list[GraphQLError]:
 
 
 def _excesses(
-    operation: OperationDefinitionNode, size: Size, limits: Limits
+    operation: OperationDefinitionNode, size: DefinitionSize, limits: DocumentLimits
 ) -> Iterator[GraphQLError]:
     for code, what, found, limit in (
         ("QUERY_TOO_DEEP", "levels of fields", size.depth, limits.depth),
@@ -77,7 +77,7 @@ def _excesses(
             )
 
 
-def _total_sizes(document: DocumentNode) -> dict[str, Size]:
+def _total_sizes(document: DocumentNode) -> dict[str, DefinitionSize]:
     """Each fragment's size with all that it spreads.
 
     Fragments in a circle have none: validation refuses those.
@@ -88,27 +88,27 @@ def _total_sizes(document: DocumentNode) -> dict[str, Size]:
         if isinstance(definition, FragmentDefinitionNode)
     }
     graph = {name: {spread for spread, _ in size.spreads} for name, size in own.items()}
-    totals: dict[str, Size] = {}
+    totals: dict[str, DefinitionSize] = {}
     try:
         for name in TopologicalSorter(graph).static_order():
-            totals[name] = _with_spreads(own.get(name, Size()), totals)
+            totals[name] = _with_spreads(own.get(name, DefinitionSize()), totals)
     except CycleError:
         return {}
     return totals
 
 
-def _with_spreads(size: Size, fragments: dict[str, Size]) -> Size:
-    spread = [(fragments.get(name, Size()), depth) for name, depth in size.spreads]
-    return Size(
+def _with_spreads(size: DefinitionSize, fragments: dict[str, DefinitionSize]) -> DefinitionSize:
+    spread = [(fragments.get(name, DefinitionSize()), depth) for name, depth in size.spreads]
+    return DefinitionSize(
         depth=max([size.depth, *(depth + fragment.depth for fragment, depth in spread)]),
         aliases=size.aliases + sum(fragment.aliases for fragment, _ in spread),
         directives=size.directives + sum(fragment.directives for fragment, _ in spread),
     )
 
 
-def _own_size(definition: OperationDefinitionNode | FragmentDefinitionNode) -> Size:
+def _own_size(definition: OperationDefinitionNode | FragmentDefinitionNode) -> DefinitionSize:
     """A definition's size without what it spreads. No recursion: clients choose the nesting."""
-    size = Size(directives=len(definition.directives or ()))
+    size = DefinitionSize(directives=len(definition.directives or ()))
     open_sets: list[tuple[SelectionSetNode, int]] = [(definition.selection_set, 0)]
     while open_sets:
         selection_set, depth = open_sets.pop()

@@ -18,8 +18,7 @@ from graphql import (
 from graphql.execution import collect_fields
 
 from gql.adapters import graphql_core as adapter
-
-from .signatures import fail, parameters
+from tests.gql.adapters.signatures import fail, parameters
 
 SCHEMA = build_schema("type Query { a(x: Int): Query  b: Int }")
 

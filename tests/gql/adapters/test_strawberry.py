@@ -13,8 +13,7 @@ from graphql import GraphQLObjectType, GraphQLSchema
 from strawberry.types import arguments
 
 from gql.adapters import strawberry as adapter
-
-from .signatures import fail, parameters
+from tests.gql.adapters.signatures import fail, parameters
 
 LOOK_AT = "gql/adapters/strawberry.py"
 

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from gql.errors import RequestError
-from gql.http import GraphQLApp, HttpSettings, Pipeline
+from gql.http import GraphQLApp, HttpSettings, ReferenceExecutor
 from store.errors import StoreBusyError, StoreUnavailableError
 from tests.support.asgi import call
 from tests.support.live_server import serving
@@ -34,7 +34,7 @@ HTML = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 def app(**options: Any) -> GraphQLApp:
     """The application over the schema for tests."""
     options.setdefault("context_factory", lambda _: Notebook())
-    return GraphQLApp(Pipeline(SCHEMA), **options)
+    return GraphQLApp(ReferenceExecutor(SCHEMA), **options)
 
 
 APP = app()

@@ -17,7 +17,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gql.access import KeyFile, key_file
-from gql.http import GraphQLRequest, IdempotencyStore, IdempotentExecutor, Pipeline
+from gql.http import GraphQLRequest, IdempotencyStore, IdempotentExecutor, ReferenceExecutor
 from gql.http.protocol.messages import Result
 from gql.identity.viewer import Permission
 from tests.store.engines.tinydb.test_storage import files_of_at_most
@@ -99,7 +99,7 @@ def send(executed, directory, clock):
 
     async def send(query=MUTATION, context=None, **more):
         answers = IdempotencyStore(directory, clock=clock, max_results=3)
-        once = IdempotentExecutor(executed, Pipeline(SCHEMA), answers)
+        once = IdempotentExecutor(executed, ReferenceExecutor(SCHEMA), answers)
         return await once(GraphQLRequest(query=query, **more), context or Caller())
 
     return send
@@ -322,7 +322,7 @@ def test_key_of_an_answer_that_a_crash_damaged_is_done_again(send, executed, dir
 def test_key_of_an_answer_that_cannot_be_kept_is_answered(executed, directory, clock):
     """Of what the disk takes only a part nothing stays; it is logged, once a minute."""
     answers = IdempotencyStore(directory, clock=clock, monotonic=clock)
-    once = IdempotentExecutor(executed, Pipeline(SCHEMA), answers)
+    once = IdempotentExecutor(executed, ReferenceExecutor(SCHEMA), answers)
 
     async def send(caller):
         return (await once(GraphQLRequest(query=MUTATION), Caller(caller=caller))).body

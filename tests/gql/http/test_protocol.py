@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gql.http import GraphQLHandler, HttpRequest, HttpResponse, HttpSettings, Pipeline
+from gql.http import GraphQLHandler, HttpRequest, HttpResponse, HttpSettings, ReferenceExecutor
 from gql.http.protocol.compression import best_encoding
 from gql.http.protocol.media_types import MediaType, negotiate, prefers_html
 from tests.support.schemas import SCHEMA, Notebook
@@ -19,7 +19,7 @@ from tests.support.schemas import SCHEMA, Notebook
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-PIPELINE = Pipeline(SCHEMA)
+PIPELINE = ReferenceExecutor(SCHEMA)
 
 
 def handle(

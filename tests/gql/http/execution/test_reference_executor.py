@@ -15,22 +15,22 @@ from hypothesis import strategies as st
 from strawberry.extensions import MaxTokensLimiter
 from structlog.testing import capture_logs
 
-from gql.http import GraphQLRequest, Limits, Pipeline, Result
-from gql.http.documents import MAX_PLANS, Document, document_bytes
+from gql.http import DocumentLimits, GraphQLRequest, ReferenceExecutor, Result
+from gql.http.documents import MAX_PLANS, GraphQLDocument, document_bytes
 from gql.http.protocol.json_encoding import encode, nesting
 from tests.support.schemas import SCHEMA, Notebook, Query
 
-PIPELINE = Pipeline(SCHEMA)
+PIPELINE = ReferenceExecutor(SCHEMA)
 
 
 def run(
     query: str,
     variables: dict[str, Any] | None = None,
-    limits: Limits | None = None,
+    limits: DocumentLimits | None = None,
     operation_name: str | None = None,
 ) -> dict[str, Any]:
     """The response to a query, decoded."""
-    pipeline = Pipeline(SCHEMA, limits) if limits else PIPELINE
+    pipeline = ReferenceExecutor(SCHEMA, limits) if limits else PIPELINE
     request = GraphQLRequest(query=query, variables=variables, operation_name=operation_name)
     content: dict[str, Any] = json.loads(asyncio.run(pipeline(request, Notebook())).body)
     return content
@@ -55,9 +55,11 @@ def only_error(content: dict[str, Any]) -> dict[str, Any]:
 )  # fmt: skip
 def test_depth_counts_fields_within_fields(query: str, found: int) -> None:
     """Fragments add what they hold, not themselves; introspection is measured elsewhere."""
-    assert Pipeline(SCHEMA, Limits(depth=found)).prepare(query).errors == ()
+    assert ReferenceExecutor(SCHEMA, DocumentLimits(depth=found)).get_document(query).errors == ()
     if found:
-        (error,) = Pipeline(SCHEMA, Limits(depth=found - 1)).prepare(query).errors
+        (error,) = (
+            ReferenceExecutor(SCHEMA, DocumentLimits(depth=found - 1)).get_document(query).errors
+        )
         limit = {"code": "QUERY_TOO_DEEP", "limit": found - 1, "found": found}
         assert error["extensions"] == limit
         assert f"{found} levels" in error["message"]
@@ -78,9 +80,9 @@ def test_limit_counts_fragments_wherever_they_are_spread(
     query: str, name: str, code: str, found: int
 ) -> None:
     """A fragment that is spread twice counts twice; the refusal says how many there are."""
-    content = run(query, limits=Limits(**{name: found - 1}))
+    content = run(query, limits=DocumentLimits(**{name: found - 1}))
     assert only_error(content)["extensions"] == {"code": code, "limit": found - 1, "found": found}
-    assert code not in json.dumps(run(query, limits=Limits(**{name: found})))
+    assert code not in json.dumps(run(query, limits=DocumentLimits(**{name: found})))
 
 
 def test_aliases_that_fragments_multiply_are_counted_fast() -> None:
@@ -90,7 +92,7 @@ def test_aliases_that_fragments_multiply_are_counted_fast() -> None:
         for n in range(30)
     ]
     query = f"{{ ...F0 }} {' '.join(fragments)} fragment F30 on Query {{ hello }}"
-    error = only_error(run(query, limits=Limits(depth=100)))
+    error = only_error(run(query, limits=DocumentLimits(depth=100)))
     assert error["extensions"]["code"] == "TOO_MANY_ALIASES"
     assert error["extensions"]["found"] == 2**31 - 2
 
@@ -105,14 +107,14 @@ def test_fragments_in_a_very_long_chain_do_no_harm() -> None:
     """The length of a chain of fragments is not bounded by Python's stack."""
     chain = " ".join(f"fragment F{n} on Query {{ deeper {{ ...F{n + 1} }} }}" for n in range(3_000))
     query = f"{{ ...F0 }} {chain} fragment F3000 on Query {{ hello }}"
-    error = only_error(run(query, limits=Limits(tokens=100_000, characters=10**6)))
+    error = only_error(run(query, limits=DocumentLimits(tokens=100_000, characters=10**6)))
     assert error["extensions"] == {"code": "QUERY_TOO_DEEP", "limit": 16, "found": 3_001}
 
 
 @pytest.mark.parametrize("query", ["{" + " hello" * 20 + " }", "{ hello }" + "\n#" * 20])
 def test_tokens_are_limited(query: str) -> None:
     """Reading stops at the limit, for comments too; the refusal names it."""
-    error = only_error(run(query, limits=Limits(tokens=10)))
+    error = only_error(run(query, limits=DocumentLimits(tokens=10)))
     assert error["extensions"] == {"code": "TOO_MANY_TOKENS", "limit": 10}
     assert "more than 10 tokens" in error["message"]
 
@@ -120,11 +122,13 @@ def test_tokens_are_limited(query: str) -> None:
 def test_errors_are_limited() -> None:
     """A document with a thousand mistakes is not answered with a thousand errors."""
     unknown = " ".join(f"nothing{n}" for n in range(1_000))
-    assert len(run(f"{{ {unknown} }}", limits=Limits(errors=5))["errors"]) == 6
+    assert len(run(f"{{ {unknown} }}", limits=DocumentLimits(errors=5))["errors"]) == 6
     names = [f"v{n}" for n in range(20)]
     declared = " ".join(f"${name}: Int!" for name in names)
     used = " ".join(f"{name}: double(of: ${name})" for name in names)
-    content = run(f"query ({declared}) {{ {used} }}", dict.fromkeys(names, "x"), Limits(errors=5))
+    content = run(
+        f"query ({declared}) {{ {used} }}", dict.fromkeys(names, "x"), DocumentLimits(errors=5)
+    )
     assert len(content["errors"]) == 6
     assert "data" not in content
 
@@ -186,16 +190,16 @@ def test_one_of_inputs_are_introspected_as_such() -> None:
 
 def test_document_is_prepared_once() -> None:
     """The same text is parsed and validated once; faulty texts are not kept."""
-    pipeline = Pipeline(SCHEMA)
-    assert pipeline.prepare("{ hello }") is pipeline.prepare("{ hello }")
-    pipeline.prepare("{ nothing }")
-    pipeline.prepare("{")
+    pipeline = ReferenceExecutor(SCHEMA)
+    assert pipeline.get_document("{ hello }") is pipeline.get_document("{ hello }")
+    pipeline.get_document("{ nothing }")
+    pipeline.get_document("{")
     assert pipeline.documents.entries == 1
 
 
 def test_document_counts_more_with_each_plan() -> None:
     """What was made of a document is in its size."""
-    document = Document(None)
+    document = GraphQLDocument(None)
     sizes = []
     for plan in range(200):
         sizes.append(document_bytes("{ hello }", document))
@@ -207,12 +211,12 @@ def test_document_counts_more_with_each_plan() -> None:
 
 def test_operation_is_the_named_one_or_the_only_one() -> None:
     """Where the choice is open, the error names the operations there are."""
-    document = PIPELINE.prepare("query A { hello } query B { hello }")
-    assert document.find("B") is document.operations[1]
-    assert document.find(None) is None
-    assert "A, B" in document.unresolved(None)["message"]
-    assert "A, B" in document.unresolved("C")["message"]
-    assert PIPELINE.prepare("query A { hello }").find(None) is not None
+    document = PIPELINE.get_document("query A { hello } query B { hello }")
+    assert document.find_operation("B") is document.operations[1]
+    assert document.find_operation(None) is None
+    assert "A, B" in document.operation_error(None)["message"]
+    assert "A, B" in document.operation_error("C")["message"]
+    assert PIPELINE.get_document("query A { hello }").find_operation(None) is not None
 
 
 @pytest.mark.parametrize(
@@ -312,7 +316,7 @@ def test_pipeline_takes_no_schema_with_extensions_of_strawberry() -> None:
     """They would not run, and nobody would notice."""
     schema = strawberry.Schema(query=Query, extensions=[lambda: MaxTokensLimiter(1)])
     with pytest.raises(TypeError, match="extensions"):
-        Pipeline(schema)
+        ReferenceExecutor(schema)
 
 
 @given(st.text(alphabet='{}()[]:$!@.#"\\ ,ab1\n') | st.text())
@@ -329,13 +333,13 @@ def test_long_document_is_prepared_while_the_event_loop_goes_on(*, is_valid: boo
     request = GraphQLRequest(query=f"{{ {fields} }}")
 
     async def load() -> int:
-        pipeline, turns = Pipeline(SCHEMA), 0
-        loading = asyncio.gather(*(pipeline.load(request) for _ in range(3)))
+        pipeline, turns = ReferenceExecutor(SCHEMA), 0
+        loading = asyncio.gather(*(pipeline.load_document(request) for _ in range(3)))
         while not loading.done():
             await asyncio.sleep(0)
             turns += 1
         before = pipeline.documents.misses
-        document, _ = pipeline.find(request)
+        document, _ = pipeline.find_operation(request)
         assert bool(document.errors) is not is_valid
         assert pipeline.documents.misses == before
         return turns

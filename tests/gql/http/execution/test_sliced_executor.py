@@ -13,7 +13,7 @@ import pytest
 from graphql import ExecutionResult, GraphQLError, execute, parse, validate
 
 from gql.adapters.strawberry import ExecutionContext, graphql_schema, is_awaitable
-from gql.http import GraphQLRequest, Pipeline
+from gql.http import GraphQLRequest, ReferenceExecutor
 from gql.http.execution.sliced_executor import SlicedExecutor
 from gql.identity.viewer import PUBLIC
 from gql.scheduler import Job, Scheduler
@@ -182,7 +182,7 @@ def test_errors_have_the_same_order_in_slices() -> None:
 
     async def errors(slice_s: float) -> list[Any]:
         context = Context(SNAPSHOT, PUBLIC, PageSizes(5, 100), job=Job(Scheduler(slice_s)))
-        result = await Pipeline(SCHEMA)(GraphQLRequest(query=text), context)
+        result = await ReferenceExecutor(SCHEMA)(GraphQLRequest(query=text), context)
         return [error["path"] for error in orjson.loads(result.body)["errors"]]
 
     paths = asyncio.run(errors(inf))

@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 
 from gql.adapters.strawberry import graphql_schema
 from gql.composition.app import create_app
-from gql.http import CostLimit, CostSettings, GraphQLRequest, Pipeline
-from gql.http.limits.cost import ASSUMED_ITEMS, CONNECTION, OBJECT, Asked, Measure
+from gql.http import CostLimit, CostSettings, GraphQLRequest, ReferenceExecutor
+from gql.http.limits.cost import ASSUMED_ITEMS, CONNECTION, OBJECT, BoundOperation, CostEstimator
 from gql.identity.viewer import PUBLIC
 from gql.schema import Context
 from gql.settings import load_settings
@@ -26,7 +26,7 @@ from tests.support.app_factory import article, stored
 from tests.support.graph_client import SCHEMA
 from tests.support.random_operations import Operation, random_operation
 
-PIPELINE = Pipeline(SCHEMA)
+PIPELINE = ReferenceExecutor(SCHEMA)
 LEVELS = 40
 N, C, ONE = ASSUMED_ITEMS, CONNECTION, OBJECT
 
@@ -38,7 +38,7 @@ def limit(maximum: int = 10**9) -> CostLimit:
 
 def cost(query: str, **variables: Any) -> int:
     """What a query costs, with pages of 20 and at most 100."""
-    return limit().cost(GraphQLRequest(query=query, variables=variables))
+    return limit().estimate_cost(GraphQLRequest(query=query, variables=variables))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_cost_tells_apart_what_was_measured_before():
     for n, ids, is_asked in [(1, 2, True), (2, 1, True), (1, 2, False), (1, 3, True), (1, 2, True)]:
         variables = {"n": n, "ids": ["x"] * ids, "all": is_asked}
         request = GraphQLRequest(query=query, variables=variables)
-        assert costs.cost(request) == (C + 1 + 2 * n) * is_asked + 1 + 2 * ids
+        assert costs.estimate_cost(request) == (C + 1 + 2 * n) * is_asked + 1 + 2 * ids
 
 
 @pytest.mark.parametrize("size", [101, 2**31 - 1, 1e300])
@@ -110,8 +110,8 @@ def test_cost_of_fragments_that_double_is_counted_in_no_time():
     )
     query = f"{{ articles {{ nodes {{ ...F0 }} }} }}{levels} fragment F{LEVELS} on Article {{ id }}"
     ast = parse(query)
-    asked = Asked(graphql_schema(SCHEMA), ast, ast.definitions[0], {})  # type: ignore[arg-type]
-    assert Measure(asked, CostSettings()).total() > 40**LEVELS
+    asked = BoundOperation(graphql_schema(SCHEMA), ast, ast.definitions[0], {})  # type: ignore[arg-type]
+    assert CostEstimator(asked, CostSettings()).total() > 40**LEVELS
 
 
 SIZED = re.compile(r"(first|last): (\d+)")
@@ -129,7 +129,7 @@ def test_refusal_tells_the_largest_lists_that_pass(maximum):
     """With `first` items at most in each list the query passes; with one more it does not."""
     costs = limit(maximum)
     request = GraphQLRequest(query=BIG)
-    found = costs.cost(request)
+    found = costs.estimate_cost(request)
     if found <= maximum:
         return
     told = costs.refusal(request, found)["extensions"]
@@ -176,7 +176,7 @@ async def check_bounds(operation: Operation, batch: Batch) -> None:
             )
             result = await costs(request, context)
             data = orjson.loads(result.body).get("data")
-            assert values(data or {}) <= costs.cost(request)
+            assert values(data or {}) <= costs.estimate_cost(request)
 
 
 FULL = """{ articles(first: 50) { totalCount nodes { id slug title excerpt content category type

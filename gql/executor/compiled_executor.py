@@ -10,8 +10,8 @@ import structlog
 from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
 from gql.gc_tuning import cycles_freed
-from gql.http import GraphQLRequest, Pipeline, Ready, Result
-from gql.http.documents import Document
+from gql.http import GraphQLRequest, ReferenceExecutor, Result, SyncQuery
+from gql.http.documents import GraphQLDocument
 from gql.http.execution.executor_interface import COMPILED
 from gql.http.request_memo import PreparedQuery
 from gql.identity.viewer import Viewer
@@ -70,7 +70,7 @@ class Prepared:
 
     def __init__(  # noqa: PLR0913, PLR0917  # what they are is above
         self,
-        find_document: Callable[[str], Document | None],
+        find_document: Callable[[str], GraphQLDocument | None],
         text: str,
         plan: OperationPlan,
         variables: Variables,
@@ -94,8 +94,8 @@ class Prepared:
         """Whether its plan is still cached."""
         return self._plan() is not None
 
-    def at_once(self, snapshot: Snapshot) -> Sequence[Buffer] | None:
-        """The answer without waiting; see `Ready`."""
+    def run_sync(self, snapshot: Snapshot) -> Sequence[Buffer] | None:
+        """The answer without waiting; see `SyncQuery`."""
         plan, variables = self._plan(), self.variables
         located, state = variables.located, variables.located_state
         if (
@@ -116,7 +116,7 @@ class Prepared:
         if self.is_long:
             return None
         try:
-            return without_waiting(self.answer(snapshot))
+            return without_waiting(self.run(snapshot))
         except Exception:  # noqa: BLE001  # asked again, it is counted and explained
             return None
 
@@ -126,7 +126,7 @@ class Prepared:
         if plan.runs % USES == 1:
             self.find_document(self.text)
 
-    async def answer(self, snapshot: Snapshot, job: Job | None = None) -> Sequence[Buffer]:
+    async def run(self, snapshot: Snapshot, job: Job | None = None) -> Sequence[Buffer]:
         """The JSON of the answer, in pieces. Raises: FallbackError, or anything: there is none."""
         plan, variables = self._plan(), self.variables
         if plan is None:
@@ -151,7 +151,7 @@ class Prepared:
         return pieces
 
 
-class CompiledPipeline:
+class CompiledExecutor:
     """Executes queries by compiled plans; what it does not take goes to the reference.
 
     Its answers are those of the reference, byte for byte: whatever could make them differ, errors
@@ -161,7 +161,7 @@ class CompiledPipeline:
 
     def __init__(
         self,
-        reference: Pipeline,
+        reference: ReferenceExecutor,
         sizes: PageSizes,
         *,
         fragment_cache_bytes: int,
@@ -180,7 +180,7 @@ class CompiledPipeline:
             self.counts["unsupported"] += 1
         else:
             try:
-                pieces = await prepared.answer(context.snapshot, context.job)
+                pieces = await prepared.run(context.snapshot, context.job)
             except Exception as error:  # noqa: BLE001  # the reference has the words for it
                 self.count(error)
             else:
@@ -192,18 +192,18 @@ class CompiledPipeline:
                 )
         return await self.reference(request, context, read_only=read_only)
 
-    def knows(self, request: GraphQLRequest) -> bool:
-        """See `ExecuteReady`."""
-        return self.reference.knows(request)
+    def has_document(self, request: GraphQLRequest) -> bool:
+        """See `SyncExecutor`."""
+        return self.reference.has_document(request)
 
-    async def load(self, request: GraphQLRequest) -> None:
-        """See `ExecuteReady`."""
-        await self.reference.load(request)
+    async def load_document(self, request: GraphQLRequest) -> None:
+        """See `SyncExecutor`."""
+        await self.reference.load_document(request)
 
-    def ready(self, request: GraphQLRequest, viewer: Viewer) -> Ready | None:
-        """See `ExecuteReady`."""
+    def sync_query(self, request: GraphQLRequest, viewer: Viewer) -> SyncQuery | None:
+        """See `SyncExecutor`."""
         prepared = self.prepared(request, viewer)
-        return None if prepared is None else Ready(prepared.at_once, prepared.operation_name)
+        return None if prepared is None else SyncQuery(prepared.run_sync, prepared.operation_name)
 
     def prepared(self, request: GraphQLRequest, viewer: Viewer) -> PreparedQuery | None:
         """What a request asks, found out when it comes for the first time with these rights."""
@@ -215,7 +215,7 @@ class CompiledPipeline:
 
     def prepare(self, request: GraphQLRequest, viewer: Viewer) -> Prepared | None:
         """What a request asks; None where the compiled way does not take it."""
-        document, operation = self.reference.find(request)
+        document, operation = self.reference.find_operation(request)
         if operation is None or operation.operation is not OperationType.QUERY:
             return None
         variables = Variables(request.variables or {})
@@ -248,7 +248,7 @@ class CompiledPipeline:
     def plan(
         self,
         text: str,
-        document: Document,
+        document: GraphQLDocument,
         operation: OperationDefinitionNode,
         variables: Variables,
         viewer: Viewer,
@@ -274,7 +274,7 @@ class CompiledPipeline:
 
     def first_plan(
         self,
-        document: Document,
+        document: GraphQLDocument,
         operation: OperationDefinitionNode,
         variables: Variables,
         viewer: Viewer,
