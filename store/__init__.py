@@ -69,7 +69,7 @@ from .querying.query import (
 from .repository import Batch, History, Repository, Snapshot, SourceFile
 from .text import unescape_url
 from .urls import canonical_url, is_web_url
-from .writing.document_writer import DocumentWriter, Written
+from .writing.document_writer import DocumentWriter, WriteResult
 
 __all__ = [
     "BLANK_TOKEN",
@@ -127,7 +127,7 @@ __all__ = [
     "Visibility",
     "Window",
     "WindowError",
-    "Written",
+    "WriteResult",
     "accept_loss",
     "all_of",
     "back_up",

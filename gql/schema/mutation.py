@@ -14,7 +14,7 @@ from store import (
     DocumentWriter,
     RefusedError,
     StoreUnavailableError,
-    Written,
+    WriteResult,
     model,
 )
 from store.errors import forget_frames
@@ -105,7 +105,7 @@ class Outcome:
 
     def __init__(
         self,
-        written: Written | None = None,
+        written: WriteResult | None = None,
         cursor: str | None = None,
         errors: Sequence[UserError] = (),
         deleted_id: str | None = None,
@@ -118,7 +118,7 @@ class Outcome:
         self.deleted_id = deleted_id
 
 
-Write = Callable[[DocumentWriter, str | None], Awaitable[Written]]
+Write = Callable[[DocumentWriter, str | None], Awaitable[WriteResult]]
 """Writes with a writer, under the key that it is given."""
 
 
@@ -175,11 +175,11 @@ async def resolve_put(
 ) -> Outcome:
     """`Mutation.putArticle`."""
 
-    async def put(writer: DocumentWriter, key: str | None) -> Written:
+    async def put(writer: DocumentWriter, key: str | None) -> WriteResult:
         fields, id, slug = input.fields(), given(input.id), given(input.slug)
         named = article_id(slug) if id is None and slug is not None else id
         expected = revision(info, named, input.expected_revision)
-        return await writer.put(fields, id=id, slug=slug, expected=expected, key=key)
+        return await writer.put(fields, id=id, slug=slug, expected_revision=expected, key=key)
 
     return await outcome(info, put)
 
@@ -200,9 +200,9 @@ async def resolve_delete(
 ) -> Outcome:
     """`Mutation.deleteArticle`."""
 
-    async def delete(writer: DocumentWriter, key: str | None) -> Written:
+    async def delete(writer: DocumentWriter, key: str | None) -> WriteResult:
         expected = revision(info, input.id, input.expected_revision)
-        return Written(await writer.delete(input.id, expected, key))
+        return WriteResult(await writer.delete(input.id, expected, key))
 
     return await outcome(info, delete, deletes=input.id)
 

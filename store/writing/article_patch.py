@@ -27,15 +27,15 @@ from store.errors import Refusal, RefusedError
 from store.model import Article, Diagnostic, Severity
 from store.names import is_jekyll_named
 
-from .import_batch import encoded, explained
+from .import_batch import describe, encode_document
 from .targets import article_path
 
-_NOT_IN_SLUG = re.compile(r'[/\\:*?"<>|]')
-_KEPT = re.compile(r"; the [a-z ]+ is kept in `metadata`")  # of what is not refused
-_NO_NAME = "article.md"  # a name that is no slug, so that title and date make one
+_FORBIDDEN_IN_SLUG = re.compile(r'[/\\:*?"<>|]')
+_METADATA_NOTE = re.compile(r"; the [a-z ]+ is kept in `metadata`")  # of what is not refused
+_UNNAMED_PATH = "article.md"  # a name that is no slug, so that title and date make one
 
 
-class Changed(msgspec.Struct, frozen=True):
+class PatchedDocument(msgspec.Struct, frozen=True):
     """A document as it will be, and what is read from it."""
 
     path: str
@@ -44,24 +44,26 @@ class Changed(msgspec.Struct, frozen=True):
     article: Article
 
 
-def new_document(slug: str | None, fields: Mapping[str, Any], limits: ParseLimits) -> Changed:
+def create_document(
+    slug: str | None, fields: Mapping[str, Any], limits: ParseLimits
+) -> PatchedDocument:
     """A document with these fields; its slug, where none is given, follows from title and date.
 
     Raises: RefusedError: it cannot be taken.
     """
-    path = article_path(slug) if slug else _NO_NAME
-    text = serialize_document(_with(DocumentData({}), fields))
-    parse_result = read_article(path, encoded(text), limits)
-    article = _taken(parse_result, fields, ParseResult)
+    path = article_path(slug) if slug else _UNNAMED_PATH
+    text = serialize_document(_apply_fields(DocumentData({}), fields))
+    parse_result = read_article(path, encode_document(text), limits)
+    article = _accept(parse_result, fields, ParseResult)
     if slug is None:
         path = article_path(article.slug)
-        parse_result = read_article(path, encoded(text), limits)
-    return Changed(path, text, parse_result, article)
+        parse_result = read_article(path, encode_document(text), limits)
+    return PatchedDocument(path, text, parse_result, article)
 
 
-def changed_document(
+def patch_document(
     article: Article, path: str, text: str | None, fields: Mapping[str, Any], limits: ParseLimits
-) -> Changed:
+) -> PatchedDocument:
     """An article's document with some fields changed; None removes one.
 
     `text` is what its file says; None where there is no file. Its slug stays: where it came from
@@ -69,33 +71,35 @@ def changed_document(
     Raises: RefusedError: it cannot be taken.
     """
     before = article_to_document(article)
-    after = _with(before, fields)
+    after = _apply_fields(before, fields)
     if text is None:
         new = serialize_document(after)
-        parse_result = read_article(path, encoded(new), limits)
+        parse_result = read_article(path, encode_document(new), limits)
     else:
         new, parse_result = edit_text(path, text, before, after, limits)
 
     def earlier() -> ParseResult:
-        return read_article(path, encoded(text or serialize_document(before)), limits)
+        return read_article(path, encode_document(text or serialize_document(before)), limits)
 
-    changed = _taken(parse_result, fields, earlier)
+    changed = _accept(parse_result, fields, earlier)
     if changed.slug != article.slug:
         path = str(PurePosixPath(path).with_name(article.slug + PurePosixPath(path).suffix))
-        parse_result = read_article(path, encoded(new), limits)
-        changed = _taken(parse_result, fields, earlier)
-    return Changed(path, new, parse_result, changed)
+        parse_result = read_article(path, encode_document(new), limits)
+        changed = _accept(parse_result, fields, earlier)
+    return PatchedDocument(path, new, parse_result, changed)
 
 
-def bad_slug(slug: str) -> str | None:
+def find_slug_problem(slug: str) -> str | None:
     """What is wrong with a slug, as a sentence; None where a file of this name has it."""
-    is_name = not _NOT_IN_SLUG.search(slug) and slug == slug.strip(" .") == escape_invisible(slug)
+    is_name = not _FORBIDDEN_IN_SLUG.search(slug) and slug == slug.strip(" .") == escape_invisible(
+        slug
+    )
     if is_jekyll_named(slug) and is_name:
         return None
     return "A slug is a date and a title, like 2020-06-11-title, and can be a file's name."
 
 
-def _with(document: DocumentData, fields: Mapping[str, Any]) -> DocumentData:
+def _apply_fields(document: DocumentData, fields: Mapping[str, Any]) -> DocumentData:
     """What a document says with some fields changed."""
     values, content = dict(document.values), document.content
     for key, value in serialize_fields(fields).items():
@@ -110,21 +114,21 @@ def _with(document: DocumentData, fields: Mapping[str, Any]) -> DocumentData:
     return DocumentData({key: values[key] for key in keys if key in values}, content)
 
 
-def _taken(
+def _accept(
     parse_result: ParseResult, fields: Mapping[str, Any], earlier: Callable[[], ParseResult]
 ) -> Article:
     """The article of a text, unless what was given now makes it a worse one than `earlier`."""
     refusals = [
-        Refusal(d.code, _KEPT.sub("", explained(d)), _place(d))
+        Refusal(d.code, _METADATA_NOTE.sub("", describe(d)), _target(d))
         for d in parse_result.diagnostics
-        if d.severity is Severity.ERROR or _is_new(d, fields, earlier)
+        if d.severity is Severity.ERROR or _is_new_problem(d, fields, earlier)
     ]
     if refusals or parse_result.article is None:
         raise RefusedError(*refusals)
     return parse_result.article
 
 
-def _is_new(
+def _is_new_problem(
     problem: Diagnostic, fields: Mapping[str, Any], earlier: Callable[[], ParseResult]
 ) -> bool:
     """Whether a problem came with what was given now."""
@@ -136,6 +140,6 @@ def _is_new(
     return problem.code not in {known.code for known in earlier().diagnostics}
 
 
-def _place(diagnostic: Diagnostic) -> tuple[str, ...]:
+def _target(diagnostic: Diagnostic) -> tuple[str, ...]:
     field = field_path(diagnostic)
     return ("metadata",) if field and field[0] not in FIELD_KEYS else field

@@ -25,10 +25,16 @@ from store.names import article_id
 from store.querying.query import LookupKey
 from store.repository import Repository, Snapshot
 
-from .article_patch import Changed, bad_slug, changed_document, new_document
-from .group_commit import Prepare, WriteGroups
-from .import_batch import BAD_PATH, Documents, encoded, read_incoming, slug_taken
-from .targets import FolderPlace, Place, StorePlace, Write
+from .article_patch import PatchedDocument, create_document, find_slug_problem, patch_document
+from .group_commit import GroupCommit, Prepare
+from .import_batch import (
+    BAD_PATH,
+    ImportDocuments,
+    encode_document,
+    read_import_batch,
+    slug_taken_refusal,
+)
+from .targets import FolderTarget, StoreTarget, WriteSet, WriteTarget
 
 BAD_SLUG = "BAD_SLUG"
 NOT_FOUND = "NOT_FOUND"
@@ -36,7 +42,7 @@ TOO_MANY_DOCUMENTS = "TOO_MANY_DOCUMENTS"
 _ATTEMPTS = 5
 
 
-class Written(msgspec.Struct, frozen=True):
+class WriteResult(msgspec.Struct, frozen=True):
     """What a write left behind: the revision after it, the articles as they are now, and what
     might be better about their documents.
     """
@@ -46,7 +52,7 @@ class Written(msgspec.Struct, frozen=True):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-class _DoneError(Exception):
+class _AlreadyDoneError(Exception):
     """A write was done before, when it made these changes."""
 
     def __init__(self, changes: Sequence[Change]) -> None:
@@ -58,16 +64,19 @@ class _DoneError(Exception):
 class DocumentWriter:
     """Writes documents into a repository, and into the folder that it is loaded from.
 
-    `expected` is the revision that the caller last saw; None: whatever it is now. What was written
-    under a `key` is not written under it again, as far back as the history is kept: the articles as
-    they are now and the revision of then are given once more, also after a crash, and also where
-    nothing had to change. A key is `NAME.REQUEST.STEP`: the caller's name for a request, what the
-    request says, and which write of it this is. What a method has begun it finishes, even if nobody
-    waits for it any more.
-    All raise: RefusedError: it cannot be taken. ConflictError: `expected` does not hold.
-    KeyReusedError: another request has written under the key's name. StoreUnavailableError: it
-    cannot be written. In all these cases nothing has changed. OutcomeUnknownError: it may have been
-    written.
+    A write with an idempotency `key` happens once, as far back as the history goes: a repetition
+    returns the stored revision and the articles as they are now, also after a crash and also if
+    nothing had to change. A key is `NAME.REQUEST.STEP`: the caller's name for a request, a digest
+    of the request, and the number of the write in it. `expected_revision` is a precondition: the
+    revision that the caller last saw, or None for any. A write that has begun is completed even
+    if its caller is cancelled.
+
+    Every method raises:
+        RefusedError: the documents are invalid.
+        ConflictError: the precondition fails.
+        KeyReusedError: another request has used the key's name.
+        StoreUnavailableError: the folder or the store cannot be written.
+        OutcomeUnknownError: it may have been written. After all others nothing has changed.
     """
 
     def __init__(
@@ -84,25 +93,27 @@ class DocumentWriter:
         self._limits = options.limits
         self._max_documents = max_documents
         self._scanner = Scanner(folder or Path(), options.include)
-        self._place: Place = StorePlace(repository)
+        self._target: WriteTarget = StoreTarget(repository)
         if folder is not None:
             loader = FolderLoader(repository, folder, options)
-            self._place = FolderPlace(repository, folder, loader, lock_timeout_s)
-        self._groups = WriteGroups(self._place)
+            self._target = FolderTarget(repository, folder, loader, lock_timeout_s)
+        self._group_commit = GroupCommit(self._target)
 
     async def snapshot(self) -> Snapshot:
         """The store's newest state, with all that was written."""
         return await self._repository.snapshot()
 
-    async def import_documents(self, documents: Documents, *, key: str | None = None) -> Written:
+    async def import_documents(
+        self, documents: ImportDocuments, *, key: str | None = None
+    ) -> WriteResult:
         """Take whole documents, each in place of what was at its path: all or none of them."""
         if len(documents) > self._max_documents:
             message = f"{len(documents)} documents are too many; send at most {self._max_documents}"
             raise RefusedError(Refusal(TOO_MANY_DOCUMENTS, f"{message} at once.", ("documents",)))
         try:
-            return await self._write(partial(self._import, documents), key=key)
-        except _DoneError as done:
-            return await self._written(await self._read(documents), done.revision)
+            return await self._submit(partial(self._prepare_import, documents), key=key)
+        except _AlreadyDoneError as done:
+            return await self._build_result(await self._parse_batch(documents), done.revision)
 
     async def put(
         self,
@@ -110,184 +121,200 @@ class DocumentWriter:
         *,
         id: str | None = None,
         slug: str | None = None,
-        expected: int | None = None,
+        expected_revision: int | None = None,
         key: str | None = None,
-    ) -> Written:
+    ) -> WriteResult:
         """Change fields of an article, or make a new one where there is none with this slug.
 
         `fields` are values of `store.model` by the document's keys; those not given stay as they
         are, None removes one. Other keys are metadata, with JSON values.
         """
-        put = partial(self._put, fields, id, slug, expected)
+        put = partial(self._prepare_put, fields, id, slug, expected_revision)
         try:
-            return await self._write(put, id or slug, expected, key)
-        except _DoneError as done:
-            return await self._found(done.ids, done.revision)
+            return await self._submit(put, id or slug, expected_revision, key)
+        except _AlreadyDoneError as done:
+            return await self._read_result(done.ids, done.revision)
 
     async def set_published(
-        self, id: str, published: bool, expected: int | None = None, key: str | None = None
-    ) -> Written:
+        self, id: str, published: bool, expected_revision: int | None = None, key: str | None = None
+    ) -> WriteResult:
         """Publish an article, or make it a draft."""
-        return await self.put({"published": published}, id=id, expected=expected, key=key)
+        return await self.put(
+            {"published": published}, id=id, expected_revision=expected_revision, key=key
+        )
 
-    async def delete(self, id: str, expected: int | None = None, key: str | None = None) -> int:
+    async def delete(
+        self, id: str, expected_revision: int | None = None, key: str | None = None
+    ) -> int:
         """Remove an article with its document; return the revision after it."""
         try:
-            written = await self._write(partial(self._delete, id, expected), id, expected, key)
-        except _DoneError as done:
+            written = await self._submit(
+                partial(self._prepare_delete, id, expected_revision), id, expected_revision, key
+            )
+        except _AlreadyDoneError as done:
             return done.revision
         return written.revision
 
-    async def _write(
+    async def _submit(
         self,
         prepare: Prepare,
-        about: str | None = None,
-        expected: int | None = None,
+        conflict_key: str | None = None,
+        expected_revision: int | None = None,
         key: str | None = None,
-    ) -> Written:
+    ) -> WriteResult:
         """Write; where the caller expects nothing, that somebody was faster is no conflict.
 
         Raises: _DoneError.
         """
-        once = partial(self._once, prepare, key)
-        attempts = _ATTEMPTS if expected is None else 1
+        prepare_once = partial(self._prepare_once, prepare, key)
+        attempts = _ATTEMPTS if expected_revision is None else 1
         while True:
             attempts -= 1
             try:
-                write, revision = await self._groups.do(once, about)
+                write, revision = await self._group_commit.submit(prepare_once, conflict_key)
             except ConflictError:
                 if not attempts:
                     raise
             else:
-                return await self._written(write, revision)
+                return await self._build_result(write, revision)
 
-    async def _once(self, prepare: Prepare, key: str | None) -> Write:
+    async def _prepare_once(self, prepare: Prepare, key: str | None) -> WriteSet:
         """The write, unless it was done before. Raises: _DoneError. KeyReusedError."""
         if key is None:
             return await prepare()
-        name, _, asked = key.partition(".")
+        name, _, request = key.partition(".")
         changes = await self._repository.changes_of(name)
-        if any(_request(change.asked) != _request(asked) for change in changes):
+        if any(_without_step(change.asked) != _without_step(request) for change in changes):
             raise KeyReusedError("This key was used for another request. Nothing was done.")
-        if done := [change for change in changes if change.asked == asked]:
-            raise _DoneError(done)
+        if done := [change for change in changes if change.asked == request]:
+            raise _AlreadyDoneError(done)
         write = await prepare()
-        keys = {article.id: key for article in write.changed}
+        keys = {article.id: key for article in write.all_articles}
         return msgspec.structs.replace(write, keys=keys)
 
-    async def _import(self, documents: Documents) -> Write:
-        write = await self._read(documents)
+    async def _prepare_import(self, documents: ImportDocuments) -> WriteSet:
+        write = await self._parse_batch(documents)
         refusals = []
-        await self._place.catch_up([article.slug for article in write.articles], write.texts)
+        await self._target.refresh([article.slug for article in write.articles], write.texts)
         for i, article in enumerate(write.articles):
-            if holder := await self._place.holder_of(article.slug, write.texts):
-                refusals.append(slug_taken(article.slug, holder, ("documents", str(i), "path")))
+            if other_path := await self._target.find_other_path(article.slug, write.texts):
+                refusals.append(
+                    slug_taken_refusal(article.slug, other_path, ("documents", str(i), "path"))
+                )
         if refusals:
             raise RefusedError(*refusals)
         return write
 
-    async def _read(self, documents: Documents) -> Write:
-        new = await asyncio.to_thread(read_incoming, documents, self._limits, self._path_problem)
-        return Write(texts=new.texts, parse_results=new.parse_results)
+    async def _parse_batch(self, documents: ImportDocuments) -> WriteSet:
+        new = await asyncio.to_thread(
+            read_import_batch, documents, self._limits, self._path_problem
+        )
+        return WriteSet(texts=new.texts, parse_results=new.parse_results)
 
-    async def _put(
-        self, fields: Mapping[str, Any], id: str | None, slug: str | None, expected: int | None
-    ) -> Write:
-        article = await self._addressed(id, slug)
-        _check_expected(article, expected)
+    async def _prepare_put(
+        self,
+        fields: Mapping[str, Any],
+        id: str | None,
+        slug: str | None,
+        expected_revision: int | None,
+    ) -> WriteSet:
+        article = await self._find_article(id, slug)
+        _check_revision(article, expected_revision)
         if article is None:
-            return await self._creation(slug, fields)
-        return await self._change(article, fields)
+            return await self._prepare_creation(slug, fields)
+        return await self._prepare_patch(article, fields)
 
-    async def _creation(self, slug: str | None, fields: Mapping[str, Any]) -> Write:
-        new = await asyncio.to_thread(new_document, slug, fields, self._limits)
+    async def _prepare_creation(self, slug: str | None, fields: Mapping[str, Any]) -> WriteSet:
+        new = await asyncio.to_thread(create_document, slug, fields, self._limits)
         if slug is None:
-            await self._place.catch_up([new.article.slug])
-            if await self._find(new.article.id):
-                raise RefusedError(slug_taken(new.article.slug, "another article", ("slug",)))
-        return await self._of(new, None, None, {new.article.id: None})
+            await self._target.refresh([new.article.slug])
+            if await self._get_article(new.article.id):
+                raise RefusedError(
+                    slug_taken_refusal(new.article.slug, "another article", ("slug",))
+                )
+        return await self._build_write_set(new, None, None, {new.article.id: None})
 
-    async def _change(self, article: Article, fields: Mapping[str, Any]) -> Write:
-        path = await self._place.path_of(article)
+    async def _prepare_patch(self, article: Article, fields: Mapping[str, Any]) -> WriteSet:
+        path = await self._target.path_of(article)
 
-        def change() -> tuple[str | None, Changed]:
-            text = self._place.text_of(path)
-            return text, changed_document(article, path, text, fields, self._limits)
+        def change() -> tuple[str | None, PatchedDocument]:
+            text = self._target.read_text(path)
+            return text, patch_document(article, path, text, fields, self._limits)
 
         base, changed = await asyncio.to_thread(change)
-        former = path if changed.path != path else None
-        return await self._of(changed, base, former, {article.id: article.revision})
+        old_path = path if changed.path != path else None
+        return await self._build_write_set(changed, base, old_path, {article.id: article.revision})
 
-    async def _of(
+    async def _build_write_set(
         self,
-        document: Changed,
+        document: PatchedDocument,
         base: str | None,
-        former: str | None,
+        old_path: str | None,
         expected: Mapping[str, int | None],
-    ) -> Write:
+    ) -> WriteSet:
         """The write of one document, made from the text `base` of its file, if it has one.
 
-        `former` is where this file is up to now, if that is another path.
+        `old_path` is where this file is up to now, if that is another path.
         """
-        for path in (document.path, former):
+        for path in (document.path, old_path):
             if path and (problem := self._path_problem(path)):
                 raise RefusedError(Refusal(BAD_PATH, f"The path {path} {problem}.", ("slug",)))
-        if not await self._place.is_free(document.path, document.article.slug):
+        if not await self._target.is_path_free(document.path, document.article.slug):
             message = f"The path {document.path} has a file that is not this article's."
             raise RefusedError(Refusal(BAD_PATH, message, ("slug",)))
-        return Write(
-            texts={document.path: encoded(document.text)},
+        return WriteSet(
+            texts={document.path: encode_document(document.text)},
             parse_results={document.path: document.parse_result},
-            bases={} if base is None else {document.path: encoded(base)},
-            renamed={document.path: former} if former else {},
+            base_texts={} if base is None else {document.path: encode_document(base)},
+            renamed={document.path: old_path} if old_path else {},
             expected=expected,
         )
 
-    async def _delete(self, id: str, expected: int | None) -> Write:
-        article = await self._addressed(id, None)
+    async def _prepare_delete(self, id: str, expected_revision: int | None) -> WriteSet:
+        article = await self._find_article(id, None)
         if article is None:  # cannot be: without a slug there is one, or an error
-            raise RefusedError(_not_found(id))
-        _check_expected(article, expected)
-        path = await self._place.path_of(article)
-        if holder := await self._place.holder_of(article.slug, [path]):
-            raise RefusedError(slug_taken(article.slug, f"{holder}, too", ("id",)))
-        return Write(removed={path: article}, expected={article.id: article.revision})
+            raise RefusedError(_not_found_refusal(id))
+        _check_revision(article, expected_revision)
+        path = await self._target.path_of(article)
+        if other_path := await self._target.find_other_path(article.slug, [path]):
+            raise RefusedError(slug_taken_refusal(article.slug, f"{other_path}, too", ("id",)))
+        return WriteSet(removed={path: article}, expected={article.id: article.revision})
 
-    async def _addressed(self, id: str | None, slug: str | None) -> Article | None:
+    async def _find_article(self, id: str | None, slug: str | None) -> Article | None:
         """The article to change, as its document says it now; None for a new one.
 
         Raises: RefusedError: the id names none, or another than the slug.
         """
-        if slug is not None and (problem := bad_slug(slug)):
+        if slug is not None and (problem := find_slug_problem(slug)):
             raise RefusedError(Refusal(BAD_SLUG, problem, ("slug",)))
         if id is None:
             if slug is None:
                 return None
-            await self._place.catch_up([slug])
-            return await self._find(article_id(slug))
-        article = await self._find(id)
+            await self._target.refresh([slug])
+            return await self._get_article(article_id(slug))
+        article = await self._get_article(id)
         if article is not None:
-            await self._place.catch_up([article.slug])
-            article = await self._find(id)
+            await self._target.refresh([article.slug])
+            article = await self._get_article(id)
         if article is None:
-            raise RefusedError(_not_found(id))
+            raise RefusedError(_not_found_refusal(id))
         if slug not in (None, article.slug):
             message = f"The article {id} has the slug {article.slug!r}; a slug never changes."
             raise RefusedError(Refusal(BAD_SLUG, message, ("slug",)))
         return article
 
-    async def _find(self, id: str) -> Article | None:
+    async def _get_article(self, id: str) -> Article | None:
         snapshot = await self.snapshot()
         [article] = await snapshot.get_many(LookupKey.ID, [id], Visibility.ALL)
         return article
 
-    async def _written(self, write: Write, revision: int) -> Written:
+    async def _build_result(self, write: WriteSet, revision: int) -> WriteResult:
         """What is there after a group with this write, which brought the store to `revision`.
 
         An article that somebody has removed since is given as it was written.
         """
         problems = (parse_result.diagnostics for parse_result in write.parse_results.values())
-        found = await self._found([article.id for article in write.articles], revision)
+        found = await self._read_result([article.id for article in write.articles], revision)
         present = {article.id: article for article in found.articles}
         return msgspec.structs.replace(
             found,
@@ -298,11 +325,11 @@ class DocumentWriter:
             diagnostics=tuple(chain.from_iterable(problems)),
         )
 
-    async def _found(self, ids: Sequence[str], revision: int) -> Written:
+    async def _read_result(self, ids: Sequence[str], revision: int) -> WriteResult:
         snapshot = await self.snapshot()
         articles = [a for a in await snapshot.get_many(LookupKey.ID, ids, Visibility.ALL) if a]
         newest = max((article.revision for article in articles), default=revision)
-        return Written(min(newest, revision), tuple(articles))
+        return WriteResult(min(newest, revision), tuple(articles))
 
     def _path_problem(self, path: str) -> str | None:
         problem = find_path_problem(path, self._scanner)
@@ -311,14 +338,14 @@ class DocumentWriter:
         return problem
 
 
-def _request(asked: str) -> str:
+def _without_step(request: str) -> str:
     """Without the step: the same for all that one request writes."""
-    return asked.rpartition(".")[0]
+    return request.rpartition(".")[0]
 
 
-def _check_expected(article: Article | None, expected: int | None) -> None:
+def _check_revision(article: Article | None, expected_revision: int | None) -> None:
     current = article.revision if article else None
-    if expected is not None and current != expected:
+    if expected_revision is not None and current != expected_revision:
         now = f"is at revision {current}" if article else "is not there"
         raise ConflictError(
             f"The article {now}, not at the expected one. Read it again and retry.",
@@ -327,5 +354,5 @@ def _check_expected(article: Article | None, expected: int | None) -> None:
         )
 
 
-def _not_found(id: str) -> Refusal:
+def _not_found_refusal(id: str) -> Refusal:
     return Refusal(NOT_FOUND, f"There is no article with the id {id!r}.", ("id",))

@@ -17,66 +17,68 @@ BAD_PATH = "BAD_PATH"
 MAX_REFUSALS = 100
 """How many reasons are given why documents are not taken."""
 
-Documents = Sequence[tuple[str, str]]
+ImportDocuments = Sequence[tuple[str, str]]
 """Paths and texts."""
 
 
-class Incoming(msgspec.Struct, frozen=True):
+class ImportBatch(msgspec.Struct, frozen=True):
     """Documents that can be taken, by path: their texts, and the articles read from them."""
 
     texts: dict[str, bytes]
     parse_results: dict[str, ParseResult]
 
 
-def read_incoming(
-    documents: Documents, limits: ParseLimits, find_path_problem: Callable[[str], str | None]
-) -> Incoming:
+def read_import_batch(
+    documents: ImportDocuments, limits: ParseLimits, find_path_problem: Callable[[str], str | None]
+) -> ImportBatch:
     """Read documents of which each has a path and a slug of its own.
 
     `find_path_problem` says what is wrong with a path. Raises: RefusedError: all problems.
     """
     limits = msgspec.structs.replace(limits, batch_size=len(documents))
     refusals: list[Refusal] = []
-    incoming = Incoming({}, {})
+    batch = ImportBatch({}, {})
     slugs: dict[str, str] = {}
     for i, (path, text) in enumerate(documents):
-        place = ("documents", str(i))
-        problem = "is there twice" if path in incoming.texts else find_path_problem(path)
+        input_path = ("documents", str(i))
+        problem = "is there twice" if path in batch.texts else find_path_problem(path)
         if problem:
-            refusals.append(Refusal(BAD_PATH, f"The path {problem}.", (*place, "path")))
+            refusals.append(Refusal(BAD_PATH, f"The path {problem}.", (*input_path, "path")))
             continue
-        data = encoded(text)
+        data = encode_document(text)
         parse_result = read_article(path, data, limits)
-        incoming.texts[path] = data
-        incoming.parse_results[path] = parse_result
-        refusals += refused(parse_result, (*place, "text"))
+        batch.texts[path] = data
+        batch.parse_results[path] = parse_result
+        refusals += find_refusals(parse_result, (*input_path, "text"))
         article = parse_result.article
         if article and (first := slugs.setdefault(article.slug, path)) != path:
-            refusals.append(slug_taken(article.slug, first, (*place, "path")))
+            refusals.append(slug_taken_refusal(article.slug, first, (*input_path, "path")))
     if refusals:
         raise RefusedError(*refusals[:MAX_REFUSALS])
-    return incoming
+    return batch
 
 
-def refused(parse_result: ParseResult, place: tuple[str, ...]) -> list[Refusal]:
+def find_refusals(parse_result: ParseResult, input_path: tuple[str, ...]) -> list[Refusal]:
     """Why a text cannot be taken; nothing where it can."""
     return [
-        Refusal(d.code, f"Line {d.line}: {explained(d)}" if d.line else explained(d), place)
+        Refusal(d.code, f"Line {d.line}: {describe(d)}" if d.line else describe(d), input_path)
         for d in parse_result.diagnostics
         if d.severity is Severity.ERROR or parse_result.article is None
     ]
 
 
-def slug_taken(slug: str, path: str, place: tuple[str, ...]) -> Refusal:
+def slug_taken_refusal(slug: str, path: str, input_path: tuple[str, ...]) -> Refusal:
     """A slug has one document."""
-    return Refusal(DiagnosticCode.DUPLICATE_SLUG, f"The slug {slug!r} belongs to {path}.", place)
+    return Refusal(
+        DiagnosticCode.DUPLICATE_SLUG, f"The slug {slug!r} belongs to {path}.", input_path
+    )
 
 
-def explained(diagnostic: Diagnostic) -> str:
+def describe(diagnostic: Diagnostic) -> str:
     """What is wrong, and what to do about it."""
     return f"{diagnostic.message} {diagnostic.remedy or ''}".rstrip()
 
 
-def encoded(text: str) -> bytes:
+def encode_document(text: str) -> bytes:
     """A text as a file would hold it; one that UTF-8 cannot write becomes one that is not UTF-8."""
     return text.encode("utf-8", "surrogatepass")

@@ -17,7 +17,7 @@ from store.characters import escape_invisible, escape_invisible_in_json
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode
 from store.documents.frontmatter import ParseLimits
-from store.writing.article_patch import bad_slug
+from store.writing.article_patch import find_slug_problem
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 CONTROLS = "\0\a\b\t\n\v\r\x1b\x7f\x85\x9b\u2028\u2029\ufeff\udcff"
@@ -78,7 +78,7 @@ def test_slugs_have_no_characters_that_cannot_be_seen(sign):
     article, problems = readings("", f"_news/{slug}.md")
     assert article is None
     assert problems == [(DiagnosticCode.BAD_TEXT, 1)]
-    assert bad_slug(slug)
+    assert find_slug_problem(slug)
 
 
 def test_terminal_gets_no_controls_from_documents(tmp_path):

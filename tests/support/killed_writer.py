@@ -33,7 +33,7 @@ _STEPS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "open", 
 
 async def write(writer: DocumentWriter, what: str, key: str | None = None) -> None:
     """Do something with articles of which the first are there, all with the title "old"."""
-    named: dict[str, Any] = {"id": article_id(SLUGS[0]), "expected": 1, "key": key}
+    named: dict[str, Any] = {"id": article_id(SLUGS[0]), "expected_revision": 1, "key": key}
     match what:
         case "import":
             documents = [(f"_news/{slug}.md", document("new")) for slug in SLUGS[:3]]

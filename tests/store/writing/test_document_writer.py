@@ -190,7 +190,9 @@ def test_put_changes_only_the_lines_of_what_changes(folder_desk):
 def test_put_that_changes_nothing_writes_no_revision(desk):
     """What is there already makes no change, and the same revision stays."""
     before = desk.put(REQUIRED)
-    assert desk.put(REQUIRED, slug=SLUG, expected=before.revision).revision == before.revision
+    assert (
+        desk.put(REQUIRED, slug=SLUG, expected_revision=before.revision).revision == before.revision
+    )
 
 
 def test_set_published_edits_one_line(folder_desk):
@@ -529,7 +531,7 @@ def test_expected_revision_that_is_past_is_a_conflict(desk):
     old = desk.put(REQUIRED)
     new = desk.put({"heat": 1}, slug=SLUG)
     for work in (
-        desk.writer.put({"heat": 2}, slug=SLUG, expected=old.revision),
+        desk.writer.put({"heat": 2}, slug=SLUG, expected_revision=old.revision),
         desk.writer.set_published(new.id, False, old.revision),
         desk.writer.delete(new.id, old.revision),
     ):
@@ -537,7 +539,7 @@ def test_expected_revision_that_is_past_is_a_conflict(desk):
             desk.run(work)
         assert raised.value.current == new.revision
     with pytest.raises(ConflictError, match="not there"):
-        desk.run(desk.writer.put(REQUIRED, slug="2026-01-02-other", expected=1))
+        desk.run(desk.writer.put(REQUIRED, slug="2026-01-02-other", expected_revision=1))
     assert desk.get(SLUG) == new
 
 
@@ -546,7 +548,9 @@ def test_expected_revision_counts_edits_that_were_not_loaded(folder_desk):
     old = folder_desk.put(REQUIRED)
     folder_desk.edit(PATH, document("By hand", "# mine\n"))
     with pytest.raises(ConflictError):
-        folder_desk.run(folder_desk.writer.put({"heat": 2}, slug=SLUG, expected=old.revision))
+        folder_desk.run(
+            folder_desk.writer.put({"heat": 2}, slug=SLUG, expected_revision=old.revision)
+        )
     folder_desk.put({"heat": 2}, slug=SLUG)
     assert folder_desk.text(PATH) == document("By hand", "# mine\n").replace(
         "2026-01-02\n", "2026-01-02\nheat: 2\n"
@@ -571,7 +575,7 @@ def test_of_two_writers_with_one_expectation_one_wins(kind, tmp_path):
         [article] = (await writers[0].put(REQUIRED)).articles
         return await asyncio.gather(
             *(
-                writers[i % 2].put({"heat": i}, slug=SLUG, expected=article.revision)
+                writers[i % 2].put({"heat": i}, slug=SLUG, expected_revision=article.revision)
                 for i in range(1, 9)
             ),
             return_exceptions=True,
@@ -626,7 +630,7 @@ def test_store_written_by_others_meanwhile_is_a_conflict(tmp_path):
     before = desk.files()
     repository.rival = Batch(puts=(msgspec.structs.replace(article, heat=9),))
     with pytest.raises(ConflictError):
-        desk.run(desk.writer.put({"heat": 1}, slug=SLUG, expected=article.revision))
+        desk.run(desk.writer.put({"heat": 1}, slug=SLUG, expected_revision=article.revision))
     assert desk.files() == before
     assert desk.get(SLUG).heat == 9
 

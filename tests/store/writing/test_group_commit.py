@@ -124,7 +124,7 @@ def test_new_articles_of_one_name_at_once_are_one(tmp_path, with_folder):
     desk = desk_in(tmp_path, with_folder=with_folder)
     new = {**REQUIRED, "title": "Same"}
     done = at_once(desk, *(desk.writer.put({**new, "heat": heat}) for heat in (1, 2, 3)))
-    assert sorted(type(each).__name__ for each in done) == ["RefusedError"] * 2 + ["Written"]
+    assert sorted(type(each).__name__ for each in done) == ["RefusedError"] * 2 + ["WriteResult"]
     assert [each.refusals[0].code for each in done if isinstance(each, RefusedError)] == [
         "DUPLICATE_SLUG"
     ] * 2

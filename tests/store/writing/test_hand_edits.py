@@ -290,7 +290,7 @@ def test_expected_revision_of_a_file_that_is_edited_meanwhile_is_a_conflict_at_o
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FolderTransaction, "commit", make)
         with pytest.raises(ConflictError):
-            desk.run(desk.writer.put({"heat": 1}, slug=SLUG, expected=article.revision))
+            desk.run(desk.writer.put({"heat": 1}, slug=SLUG, expected_revision=article.revision))
         assert desk.get(SLUG).title == "Edited 1"
         article = desk.put({"heat": 2}, slug=SLUG)
     assert (article.title, article.heat) == ("Edited 2", 2)
