@@ -7,14 +7,14 @@ from itertools import repeat
 from typing import Any
 
 from store import (
-    NO_SEARCH,
+    NO_SEARCH_COST,
     Condition,
     Field,
     Operator,
     OrderField,
-    SearchEstimate,
-    condition_estimate,
-    order_estimate,
+    SearchCost,
+    condition_cost,
+    order_cost,
 )
 
 from .filters import MAX_CONDITIONS, MAX_VALUES, filter_fields
@@ -43,25 +43,25 @@ class _Filters:
 
     def __init__(self, articles: int) -> None:
         self._articles = articles
-        self._known: dict[int, tuple[SearchEstimate, int]] = {}
+        self._known: dict[int, tuple[SearchCost, int]] = {}
         self._kept: list[Any] = []  # so that no other object gets the identity of one of these
 
-    def estimate(self, given: Any) -> SearchEstimate:
+    def estimate(self, given: Any) -> SearchCost:
         """The estimate of a filter."""
         return self._part(given)[0]
 
-    def _part(self, given: Any) -> tuple[SearchEstimate, int]:
+    def _part(self, given: Any) -> tuple[SearchCost, int]:
         """The estimate of a part, and how many conditions it has, or more than are allowed."""
         if not isinstance(given, dict | list):
-            return NO_SEARCH, 0
+            return NO_SEARCH_COST, 0
         known = self._known.get(id(given))
         if known is None:
             known = self._known[id(given)] = self._sum(given)
             self._kept.append(given)
         return known
 
-    def _sum(self, given: dict[str, Any] | list[Any]) -> tuple[SearchEstimate, int]:
-        total, count = NO_SEARCH, 0
+    def _sum(self, given: dict[str, Any] | list[Any]) -> tuple[SearchCost, int]:
+        total, count = NO_SEARCH_COST, 0
         members = given.items() if isinstance(given, dict) else zip(repeat("and"), given)
         for name, value in members:
             is_combined = name in _COMBINED
@@ -71,26 +71,26 @@ class _Filters:
                 break
         return total, count
 
-    def _field(self, name: str, value: Any) -> tuple[SearchEstimate, int]:
+    def _field(self, name: str, value: Any) -> tuple[SearchCost, int]:
         field = filter_fields().get(name)
         if field is None:
-            return condition_estimate(_FLAG, self._articles), 1
+            return condition_cost(_FLAG, self._articles), 1
         if not isinstance(value, dict):
-            return NO_SEARCH, 0
-        total, count = NO_SEARCH, 0
+            return NO_SEARCH_COST, 0
+        total, count = NO_SEARCH_COST, 0
         for operator, operand in value.items():
             if operator in _OPERATORS:
                 values = tuple(operand[:MAX_VALUES]) if isinstance(operand, list) else operand
                 condition = Condition(field, _OPERATORS[operator], values)
-                total = total.plus(condition_estimate(condition, self._articles))
+                total = total.plus(condition_cost(condition, self._articles))
                 count += 1
         return total, count
 
 
-def _order_estimate(given: Any, articles: int) -> SearchEstimate:
-    total = NO_SEARCH
+def _order_estimate(given: Any, articles: int) -> SearchCost:
+    total = NO_SEARCH_COST
     for step in given[: len(OrderField)] if isinstance(given, list) else [given]:
         field = step.get("field") if isinstance(step, dict) else None
         if isinstance(field, str) and field in OrderField.__members__:
-            total = total.plus(order_estimate(OrderField[field], articles))
+            total = total.plus(order_cost(OrderField[field], articles))
     return total

@@ -54,9 +54,9 @@ from store.querying.query import (
 from store.querying.terms import (
     provider_domain,
     related_domains,
+    resolve_aliases,
     topic_aliases,
     topic_slugs,
-    unaliased,
 )
 from store.repository import Batch, History, SourceFile
 from store.state_names import Versions, new_versions, versions_after
@@ -187,7 +187,9 @@ class MemorySnapshot:
         topics = self._topics(visibility)
         if by is LookupKey.ID:
             return [next((t for t in topics if t.id == key), None) for key in keys]
-        slugs = unaliased(map(topic_slug, keys), self.aliases) if by is LookupKey.NAME else keys
+        slugs = (
+            resolve_aliases(map(topic_slug, keys), self.aliases) if by is LookupKey.NAME else keys
+        )
         return [next((t for t in topics if t.slug == slug), None) for slug in slugs]
 
     async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:

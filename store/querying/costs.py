@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import ceil
 from typing import NamedTuple
 
-from .filter_fields import FILTER_FIELDS, Access
+from .filter_fields import FILTER_FIELDS, IndexType
 from .order_fields import OrderField
 from .query import And, ArticleQuery, Condition, Filter, Not, Operator, Or
 
@@ -52,7 +52,7 @@ _LIKE = {Operator.CONTAINS, Operator.STARTS_WITH}
 _PRESENCE = {Operator.IS_NULL, Operator.IS_EMPTY}
 
 
-class SearchEstimate(NamedTuple):
+class SearchCost(NamedTuple):
     """What it costs to find a list.
 
     Attributes:
@@ -63,16 +63,16 @@ class SearchEstimate(NamedTuple):
     each: float
     reads: float = 0.0
 
-    def plus(self, other: SearchEstimate) -> SearchEstimate:
+    def plus(self, other: SearchCost) -> SearchCost:
         """This and another part."""
-        return SearchEstimate(self.each + other.each, self.reads + other.reads)
+        return SearchCost(self.each + other.each, self.reads + other.reads)
 
     def total(self, times: int) -> int:
         """The cost of so many lists, each with a scope of its own."""
         return times * ceil(self.each) + min(times, SCOPES) * ceil(self.reads)
 
 
-NO_SEARCH = SearchEstimate(0.0)
+NO_SEARCH_COST = SearchCost(0.0)
 
 
 def query_cost(query: ArticleQuery, articles: int) -> int:
@@ -81,7 +81,7 @@ def query_cost(query: ArticleQuery, articles: int) -> int:
     size = (window.last if window.first is None else window.first) or 0
     estimate = _filter_estimate(query.filter, articles)
     for order in query.order:
-        estimate = estimate.plus(order_estimate(order.field, articles))
+        estimate = estimate.plus(order_cost(order.field, articles))
     return ceil(estimate.total(1) + 5 + STEP_US * size)
 
 
@@ -90,31 +90,31 @@ def filter_cost(filter: Filter, articles: int) -> int:
     return ceil(_filter_estimate(filter, articles).total(1))
 
 
-def _filter_estimate(filter: Filter, articles: int) -> SearchEstimate:
+def _filter_estimate(filter: Filter, articles: int) -> SearchCost:
     match filter:
         case Condition():
-            return condition_estimate(filter, articles)
+            return condition_cost(filter, articles)
         case Not():
-            combined = SearchEstimate(SET_US + SET_ARTICLE_US * articles)
+            combined = SearchCost(SET_US + SET_ARTICLE_US * articles)
             return combined.plus(_filter_estimate(filter.filter, articles))
         case And() | Or():
-            total = NO_SEARCH
-            combined = SearchEstimate(SET_US + SET_ARTICLE_US * articles)
+            total = NO_SEARCH_COST
+            combined = SearchCost(SET_US + SET_ARTICLE_US * articles)
             for part in filter.filters:
                 total = total.plus(combined).plus(_filter_estimate(part, articles))
             return total
 
 
-def order_estimate(field: OrderField, articles: int) -> SearchEstimate:
+def order_cost(field: OrderField, articles: int) -> SearchCost:
     """What one step of an order costs; the order by date is that of the articles themselves."""
     is_own = field is OrderField.PUBLISHED_DATE_TIME
-    return NO_SEARCH if is_own else SearchEstimate(GATHER_US * articles)
+    return NO_SEARCH_COST if is_own else SearchCost(GATHER_US * articles)
 
 
-def condition_estimate(condition: Condition, articles: int) -> SearchEstimate:
+def condition_cost(condition: Condition, articles: int) -> SearchCost:
     """What one condition costs, with a turn into its opposite."""
     each, reads = _condition_costs(condition, articles)
-    return SearchEstimate(SET_US + SET_ARTICLE_US * articles + each, reads)
+    return SearchCost(SET_US + SET_ARTICLE_US * articles + each, reads)
 
 
 def _condition_costs(condition: Condition, articles: int) -> tuple[float, float]:
@@ -123,13 +123,13 @@ def _condition_costs(condition: Condition, articles: int) -> tuple[float, float]
     characters = CHARACTER_US * (len(value) if isinstance(value, str) else 0)
     access = FILTER_FIELDS[condition.field].access
     reads = 0.0
-    if how in _PRESENCE or access is Access.FLAG:
+    if how in _PRESENCE or access is IndexType.FLAG:
         each = 1.0
-    elif access is Access.TIME:
+    elif access is IndexType.TIME:
         each = 10.0
-    elif access is Access.NUMBER:
+    elif access is IndexType.NUMBER:
         each = values + RANGE_ARTICLE_US * articles
-    elif access is Access.TEXT:
+    elif access is IndexType.TEXT:
         each = TEXT_VALUE_US * values + RANGE_ARTICLE_US * articles + characters
         if how is Operator.CONTAINS:
             reads = min(MAX_READS_US, READ_ARTICLE_US * articles)

@@ -14,7 +14,7 @@ from .query import Field, Operator
 from .terms import Aliases, provider_domain, related_domains, related_urls, topic_slugs
 
 
-class Kind(NamedTuple):
+class FieldType(NamedTuple):
     """A kind of field.
 
     Attributes:
@@ -28,7 +28,7 @@ class Kind(NamedTuple):
     type: type
 
 
-class Access(Enum):
+class IndexType(Enum):
     """How an index finds the articles that a condition on the field allows."""
 
     TERMS = "a posting for each value"
@@ -47,8 +47,8 @@ class FilterField(NamedTuple):
         read: its value in an article: None or an empty tuple where there is none.
     """
 
-    kind: Kind
-    access: Access
+    kind: FieldType
+    access: IndexType
     read: Callable[[Article, Aliases], Any]
 
 
@@ -56,23 +56,23 @@ RANGES = frozenset({Operator.GT, Operator.GTE, Operator.LT, Operator.LTE})
 _EQUALITY = {Operator.EQ, Operator.NE}
 _MEMBERSHIP = {Operator.IN, Operator.NOT_IN}
 
-_TEXT = Kind(
+_TEXT = FieldType(
     "a text",
     frozenset(
         {*_EQUALITY, *_MEMBERSHIP, Operator.CONTAINS, Operator.STARTS_WITH, Operator.IS_NULL}
     ),
     str,
 )
-_NUMBER = Kind("a whole number", frozenset({*_EQUALITY, *_MEMBERSHIP, *RANGES}), int)
-_TIME = Kind("a moment in time", frozenset({*_EQUALITY, *RANGES}), datetime)
-_FLAG = Kind("true or false", frozenset(_EQUALITY), bool)
-_LIST = Kind(
+_NUMBER = FieldType("a whole number", frozenset({*_EQUALITY, *_MEMBERSHIP, *RANGES}), int)
+_TIME = FieldType("a moment in time", frozenset({*_EQUALITY, *RANGES}), datetime)
+_FLAG = FieldType("true or false", frozenset(_EQUALITY), bool)
+_LIST = FieldType(
     "a list of texts",
     frozenset({Operator.SOME, Operator.ALL, Operator.NONE, Operator.IS_EMPTY}),
     str,
 )
-_PARTS = Kind("a list", frozenset({Operator.IS_EMPTY}), str)
-_LINKS = Kind("a list of addresses", frozenset({Operator.SOME}), str)
+_PARTS = FieldType("a list", frozenset({Operator.IS_EMPTY}), str)
+_LINKS = FieldType("a list of addresses", frozenset({Operator.SOME}), str)
 
 
 def _attribute(name: str) -> Callable[[Article, Aliases], Any]:
@@ -81,28 +81,34 @@ def _attribute(name: str) -> Callable[[Article, Aliases], Any]:
 
 
 FILTER_FIELDS: Mapping[Field, FilterField] = {
-    Field.SLUG: FilterField(_TEXT, Access.TEXT, _attribute("slug")),
-    Field.TITLE: FilterField(_TEXT, Access.TEXT, _attribute("title")),
-    Field.EXCERPT: FilterField(_TEXT, Access.TEXT, _attribute("excerpt")),
-    Field.CATEGORY: FilterField(_TEXT, Access.TERMS, _attribute("category")),
-    Field.TYPE: FilterField(_TEXT, Access.TERMS, _attribute("type")),
-    Field.LOCALE: FilterField(_TEXT, Access.TERMS, _attribute("locale")),
-    Field.PUBLISHED_DATE_TIME: FilterField(_TIME, Access.TIME, _attribute("published_date_time")),
-    Field.QUALITY: FilterField(_NUMBER, Access.NUMBER, _attribute("quality")),
-    Field.HEAT: FilterField(_NUMBER, Access.NUMBER, _attribute("heat")),
-    Field.PUBLISHED: FilterField(_FLAG, Access.FLAG, _attribute("published")),
-    Field.PROVIDER_DOMAIN: FilterField(
-        _TEXT, Access.TERMS, lambda article, _: provider_domain(article)
+    Field.SLUG: FilterField(_TEXT, IndexType.TEXT, _attribute("slug")),
+    Field.TITLE: FilterField(_TEXT, IndexType.TEXT, _attribute("title")),
+    Field.EXCERPT: FilterField(_TEXT, IndexType.TEXT, _attribute("excerpt")),
+    Field.CATEGORY: FilterField(_TEXT, IndexType.TERMS, _attribute("category")),
+    Field.TYPE: FilterField(_TEXT, IndexType.TERMS, _attribute("type")),
+    Field.LOCALE: FilterField(_TEXT, IndexType.TERMS, _attribute("locale")),
+    Field.PUBLISHED_DATE_TIME: FilterField(
+        _TIME, IndexType.TIME, _attribute("published_date_time")
     ),
-    Field.TOPICS: FilterField(_LIST, Access.TERMS, topic_slugs),
-    Field.TAGS: FilterField(_LIST, Access.TERMS, _attribute("tags")),
-    Field.IMAGES: FilterField(_PARTS, Access.TERMS, _attribute("images")),
-    Field.RELATED: FilterField(_PARTS, Access.TERMS, _attribute("related")),
-    Field.RELATED_URLS: FilterField(_LINKS, Access.TERMS, lambda article, _: related_urls(article)),
+    Field.QUALITY: FilterField(_NUMBER, IndexType.NUMBER, _attribute("quality")),
+    Field.HEAT: FilterField(_NUMBER, IndexType.NUMBER, _attribute("heat")),
+    Field.PUBLISHED: FilterField(_FLAG, IndexType.FLAG, _attribute("published")),
+    Field.PROVIDER_DOMAIN: FilterField(
+        _TEXT, IndexType.TERMS, lambda article, _: provider_domain(article)
+    ),
+    Field.TOPICS: FilterField(_LIST, IndexType.TERMS, topic_slugs),
+    Field.TAGS: FilterField(_LIST, IndexType.TERMS, _attribute("tags")),
+    Field.IMAGES: FilterField(_PARTS, IndexType.TERMS, _attribute("images")),
+    Field.RELATED: FilterField(_PARTS, IndexType.TERMS, _attribute("related")),
+    Field.RELATED_URLS: FilterField(
+        _LINKS, IndexType.TERMS, lambda article, _: related_urls(article)
+    ),
 }
 
-UNINDEXED = frozenset(
-    field for field, each in FILTER_FIELDS.items() if each.access in (Access.TEXT, Access.NUMBER)
+EDITABLE_IN_PLACE = frozenset(
+    field
+    for field, each in FILTER_FIELDS.items()
+    if each.access in (IndexType.TEXT, IndexType.NUMBER)
 )
 """The fields whose values may change while an article keeps its terms and its date."""
 
@@ -119,11 +125,11 @@ _NULLABLE = [
 _LISTED = [
     (field, each.read)
     for field, each in FILTER_FIELDS.items()
-    if each.access is Access.TERMS and each.kind is not _PARTS
+    if each.access is IndexType.TERMS and each.kind is not _PARTS
 ]
 
-FAMILIES = (*(field for field, _ in _LISTED), URL, RELATED_DOMAIN, PRESENT)
-"""The kinds of term in an index: the fields with `Access.TERMS`, and three more."""
+INDEXED_FIELDS = (*(field for field, _ in _LISTED), URL, RELATED_DOMAIN, PRESENT)
+"""The kinds of term in an index: the fields with `IndexType.TERMS`, and three more."""
 
 Terms = Mapping[str, tuple[str, ...]]
 """An article's terms in each family, without repetition."""

@@ -33,7 +33,7 @@ def text_key(text: str) -> str:
     return text.casefold()[:MAX_KEY]
 
 
-class OrderKey(NamedTuple):
+class SortRule(NamedTuple):
     """How a field orders articles.
 
     Attributes:
@@ -50,15 +50,15 @@ class OrderKey(NamedTuple):
 
 
 class OrderField(StrEnum):
-    """By what articles can be ordered. A member without its `OrderKey` cannot be declared.
+    """By what articles can be ordered. A member without its `SortRule` cannot be declared.
 
     Attributes:
         key: how the field orders articles.
     """
 
-    key: OrderKey
+    key: SortRule
 
-    def __new__(cls, name: str, key: OrderKey) -> Self:
+    def __new__(cls, name: str, key: SortRule) -> Self:
         """A member with its key."""
         member = str.__new__(cls, name)
         member._value_ = name
@@ -67,11 +67,11 @@ class OrderField(StrEnum):
 
     PUBLISHED_DATE_TIME = (
         "publishedDateTime",
-        OrderKey("d", int, lambda a: micros(a.published_date_time), "When they were published."),
+        SortRule("d", int, lambda a: micros(a.published_date_time), "When they were published."),
     )
-    HEAT = "heat", OrderKey("h", int, lambda a: a.heat, "How much they are talked about.")
-    QUALITY = "quality", OrderKey("q", int, lambda a: a.quality, "How good they are.")
+    HEAT = "heat", SortRule("h", int, lambda a: a.heat, "How much they are talked about.")
+    QUALITY = "quality", SortRule("q", int, lambda a: a.quality, "How good they are.")
     TITLE = (
         "title",
-        OrderKey("t", str, lambda a: text_key(a.title), "Their titles, whatever the case."),
+        SortRule("t", str, lambda a: text_key(a.title), "Their titles, whatever the case."),
     )

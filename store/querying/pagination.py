@@ -19,7 +19,7 @@ Accept = Callable[[T], bool]
 """Whether an item is wanted."""
 
 
-class Listing(Protocol[T_co]):
+class OrderedList(Protocol[T_co]):
     """A list of items, ascending in some order."""
 
     def __len__(self) -> int:
@@ -35,7 +35,7 @@ class Listing(Protocol[T_co]):
         ...
 
 
-class SortedListing(Generic[T]):
+class SortedItems(Generic[T]):
     """Items with their positions, sorted: (*position, item)."""
 
     __slots__ = ("_entries",)
@@ -44,17 +44,17 @@ class SortedListing(Generic[T]):
         self._entries = entries
 
     def __len__(self) -> int:
-        """See `Listing`."""
+        """See `OrderedList`."""
         return len(self._entries)
 
     def index(self, position: KeysetPosition, *, behind: bool) -> int:
-        """See `Listing`."""
+        """See `OrderedList`."""
         *keys, id = position
         # No text lies between an id and the id with a NUL, so this is the place just behind it.
         return bisect_left(self._entries, (*keys, f"{id}\0") if behind else position)
 
     def slice(self, start: int, end: int) -> list[T]:
-        """See `Listing`."""
+        """See `OrderedList`."""
         return [entry[-1] for entry in self._entries[start:end]]
 
 
@@ -67,7 +67,7 @@ def check_window(window: Window) -> None:
         raise WindowError(f"A window of {size} items cannot be; use 0 or more.")
 
 
-def flipped(window: Window) -> Window:
+def reversed_window(window: Window) -> Window:
     """The window that shows the same part of the same list read backwards."""
     return Window(first=window.last, after=window.before, last=window.first, before=window.after)
 
@@ -78,7 +78,7 @@ _BLOCK = 16
 _MAX_BLOCK = 4_096
 
 
-class Part(NamedTuple, Generic[T]):
+class PageSlice(NamedTuple, Generic[T]):
     """What a window shows of a list.
 
     Attributes:
@@ -94,16 +94,16 @@ class Part(NamedTuple, Generic[T]):
     start: int | None = None
 
 
-def whole_page(listing: Listing[T], window: Window, decode: Decode) -> Page[T]:
+def paginate(listing: OrderedList[T], window: Window, decode: Decode) -> Page[T]:
     """The page of a list that a window shows, with the total. Raises: WindowError, CursorError."""
     check_window(window)
-    part = part_of(listing, window, decode)
+    part = slice_page(listing, window, decode)
     return Page(part.items, part.has_before, part.has_behind, total=len(listing))
 
 
-def part_of(
-    listing: Listing[T], window: Window, decode: Decode, accept: Accept[T] | None = None
-) -> Part[T]:
+def slice_page(
+    listing: OrderedList[T], window: Window, decode: Decode, accept: Accept[T] | None = None
+) -> PageSlice[T]:
     """What a window shows of a list, or of those of its items that are accepted.
 
     Where cursors cross the part is empty, at the cursor from which the window counts. Looks at no
@@ -120,7 +120,7 @@ def part_of(
         end = min(end, start + (window.first or 0))
     else:
         start = max(start, end - window.last)
-    return Part(listing.slice(start, end), start > 0, end < size, start)
+    return PageSlice(listing.slice(start, end), start > 0, end < size, start)
 
 
 class _Taken(NamedTuple, Generic[T]):
@@ -140,22 +140,22 @@ class _Taken(NamedTuple, Generic[T]):
 class _Scan(Generic[T]):
     """A list of which only some items are accepted."""
 
-    def __init__(self, listing: Listing[T], accept: Accept[T]) -> None:
+    def __init__(self, listing: OrderedList[T], accept: Accept[T]) -> None:
         self._listing = listing
         self._accept = accept
 
-    def part(self, window: Window, start: int, end: int) -> Part[T]:
+    def part(self, window: Window, start: int, end: int) -> PageSlice[T]:
         """What a window shows of the accepted items from one index to before another."""
         size = len(self._listing)
         if window.last is None:
             found = self._take(start, end, window.first or 0, upwards=True)
             has_before = self._any(0, start, upwards=False)
             has_behind = found.has_more or self._any(found.reached, size, upwards=True)
-            return Part(found.items, has_before, has_behind)
+            return PageSlice(found.items, has_before, has_behind)
         found = self._take(start, end, window.last, upwards=False)
         has_before = found.has_more or self._any(0, found.reached, upwards=False)
         has_behind = self._any(end, size, upwards=True)
-        return Part(found.items[::-1], has_before, has_behind)
+        return PageSlice(found.items[::-1], has_before, has_behind)
 
     def _take(self, start: int, end: int, wanted: int, *, upwards: bool) -> _Taken[T]:
         """The first accepted items from one end on."""

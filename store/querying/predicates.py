@@ -14,9 +14,9 @@ from typing import Any
 from store.errors import FilterError
 from store.model import Article
 
-from .filter_fields import FILTER_FIELDS, Kind
+from .filter_fields import FILTER_FIELDS, FieldType
 from .query import And, Condition, Field, Filter, Not, Operator, Or
-from .terms import Aliases, unaliased
+from .terms import Aliases, resolve_aliases
 
 Predicate = Callable[[Article], bool]
 
@@ -33,13 +33,13 @@ def predicate(filter: Filter, aliases: Aliases) -> Predicate:
             inner = predicate(filter.filter, aliases)
             return lambda article: not inner(article)
         case And():
-            return every([predicate(part, aliases) for part in filter.filters])
+            return all_of_predicates([predicate(part, aliases) for part in filter.filters])
         case Or():
             parts = [predicate(part, aliases) for part in filter.filters]
             return lambda article: any(part(article) for part in parts)
 
 
-def every(predicates: list[Predicate]) -> Predicate:
+def all_of_predicates(predicates: list[Predicate]) -> Predicate:
     """Whether an article passes all of them."""
     if len(predicates) == 1:
         return predicates[0]
@@ -59,7 +59,7 @@ _ASKING = {Operator.IS_NULL, Operator.IS_EMPTY}
 def _condition(condition: Condition, aliases: Aliases) -> Predicate:
     check_condition(condition)
     field = FILTER_FIELDS[condition.field].read
-    value = meant_value(condition, aliases)
+    value = comparison_value(condition, aliases)
     how = condition.operator
 
     def read(article: Article) -> Any:
@@ -105,10 +105,10 @@ def _list_condition(
     return lambda article: values.isdisjoint(read(article)) is not wanted
 
 
-def meant_value(condition: Condition, aliases: Aliases) -> Any:
+def comparison_value(condition: Condition, aliases: Aliases) -> Any:
     """The value that a condition compares with: topics as the tree has their slugs."""
     if condition.field is Field.TOPICS and condition.operator not in _ASKING:
-        return tuple(unaliased(condition.value, aliases))  # type: ignore[arg-type]  # checked
+        return tuple(resolve_aliases(condition.value, aliases))  # type: ignore[arg-type]  # checked
     return condition.value
 
 
@@ -129,7 +129,7 @@ def check_condition(condition: Condition) -> None:
         raise FilterError(f"{value!r} cannot be compared with {field} by {how}.")
 
 
-def _is_one(kind: Kind, value: object) -> bool:
+def _is_one(kind: FieldType, value: object) -> bool:
     if isinstance(value, datetime):
         return kind.type is datetime and value.tzinfo is not None
     # To Python, True is a number too; here it is not.

@@ -28,7 +28,7 @@ def topic_aliases(definitions: Iterable[TopicDefinition]) -> dict[str, str]:
     return found
 
 
-def unaliased(slugs: Iterable[str], aliases: Aliases) -> Iterable[str]:
+def resolve_aliases(slugs: Iterable[str], aliases: Aliases) -> Iterable[str]:
     """The slugs of the topics that are meant: n slugs -> n slugs, in the same order."""
     return [aliases.get(slug, slug) for slug in slugs] if aliases else slugs
 
@@ -40,7 +40,7 @@ def provider_domain(article: Article) -> str:
 
 def topic_slugs(article: Article, aliases: Aliases) -> tuple[str, ...]:
     """The slugs of the topics that the article names, by name or by slug."""
-    return tuple(dict.fromkeys(unaliased(map(topic_slug, article.topics), aliases)))
+    return tuple(dict.fromkeys(resolve_aliases(map(topic_slug, article.topics), aliases)))
 
 
 def related_urls(article: Article) -> tuple[str, ...]:

@@ -29,11 +29,11 @@ class DateListing:
             self._spots = [_rank(hits, each.before) + n for n, each in enumerate(found)]
 
     def __len__(self) -> int:
-        """See `Listing`."""
+        """See `OrderedList`."""
         return len(self._hits) + len(self._spots)
 
     def index(self, position: KeysetPosition, *, behind: bool) -> int:
-        """See `Listing`."""
+        """See `OrderedList`."""
         moment: Any = position
         if behind:
             moment = (moment[0], f"{moment[1]}\0")  # no text lies between
@@ -45,7 +45,7 @@ class DateListing:
         return index
 
     def slice(self, start: int, end: int) -> Sequence[int]:
-        """See `Listing`."""
+        """See `OrderedList`."""
         if not self._spots:
             return BitmapSlice(self._hits, range(start, max(start, end)))
         first, last = bisect_left(self._spots, start), bisect_left(self._spots, end)

@@ -26,7 +26,7 @@ from store.collections.bitmaps import (
 from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import Cooperative
 from store.model import Article
-from store.querying.filter_fields import FAMILIES, Terms, index_terms
+from store.querying.filter_fields import INDEXED_FIELDS, Terms, index_terms
 from store.querying.terms import Aliases
 
 from .ordinals import Columns, Move, moment_of
@@ -100,7 +100,7 @@ class Index:
     ) -> Cooperative[Index]:
         """The index of these articles, whose terms are given by id."""
         lists: dict[str, defaultdict[str, list[int]]] = {
-            family: defaultdict(list) for family in FAMILIES
+            family: defaultdict(list) for family in INDEXED_FIELDS
         }
         live = []
         for ordinal, id in enumerate(columns.ids[: columns.size]):

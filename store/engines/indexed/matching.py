@@ -13,9 +13,9 @@ import numpy as np
 
 from store.collections.bitmaps import EMPTY, BitMap, Posting, as_bitmap, bitmap_of
 from store.names import article_id
-from store.querying.filter_fields import FILTER_FIELDS, PRESENT, RANGES, Access
+from store.querying.filter_fields import FILTER_FIELDS, PRESENT, RANGES, IndexType
 from store.querying.order_fields import MAX_KEY, micros, text_key
-from store.querying.predicates import check_condition, meant_value, predicate
+from store.querying.predicates import check_condition, comparison_value, predicate
 from store.querying.query import And, Condition, Field, Filter, Not, Operator, Or
 from store.querying.terms import Aliases
 
@@ -134,7 +134,7 @@ class Matcher:
             opposite = Condition(field, _OPPOSITES[how], condition.value)
             return self._without(self._condition(opposite))
         find = _ACCESS[FILTER_FIELDS[field].access]
-        return find(self, field, how, meant_value(condition, self._aliases))
+        return find(self, field, how, comparison_value(condition, self._aliases))
 
     def _terms(self, field: Field, how: Operator, value: Any) -> Match:
         if how in _LIKE:
@@ -256,18 +256,18 @@ _LIKE: dict[Operator, Callable[[str], Callable[[str], bool]]] = {
     Operator.CONTAINS: lambda folded: lambda text: folded in text,
     Operator.STARTS_WITH: lambda folded: lambda text: text.startswith(folded),
 }
-_ACCESS: dict[Access, Callable[[Matcher, Field, Operator, Any], Match]] = {
-    Access.TERMS: Matcher._terms,
-    Access.TEXT: Matcher._text,
-    Access.NUMBER: Matcher._number,
-    Access.TIME: Matcher._time,
-    Access.FLAG: Matcher._flag,
+_ACCESS: dict[IndexType, Callable[[Matcher, Field, Operator, Any], Match]] = {
+    IndexType.TERMS: Matcher._terms,
+    IndexType.TEXT: Matcher._text,
+    IndexType.NUMBER: Matcher._number,
+    IndexType.TIME: Matcher._time,
+    IndexType.FLAG: Matcher._flag,
 }
 
 
 def _is_bound(condition: Condition) -> bool:
     field = FILTER_FIELDS[condition.field]
-    return field.access is Access.NUMBER and condition.operator in RANGES
+    return field.access is IndexType.NUMBER and condition.operator in RANGES
 
 
 def _exact(hits: BitMap) -> Match:

@@ -29,16 +29,16 @@ class OrderListing:
         self._is_sorted = False
 
     def __len__(self) -> int:
-        """See `Listing`."""
+        """See `OrderedList`."""
         return len(self._ranks)
 
     def index(self, position: KeysetPosition, *, behind: bool) -> int:
-        """See `Listing`."""
+        """See `OrderedList`."""
         place = self._order.place(position, behind=behind)
         return int(np.count_nonzero(self._ranks < np.uint32(place)))
 
     def slice(self, start: int, end: int) -> list[int]:
-        """See `Listing`."""
+        """See `OrderedList`."""
         if start >= end:
             return []
         ranks = self._ranks
@@ -66,15 +66,15 @@ class WholeListing:
         self._order = order
 
     def __len__(self) -> int:
-        """See `Listing`."""
+        """See `OrderedList`."""
         return len(self._order.places)
 
     def index(self, position: KeysetPosition, *, behind: bool) -> int:
-        """See `Listing`."""
+        """See `OrderedList`."""
         return self._order.place(position, behind=behind)
 
     def slice(self, start: int, end: int) -> list[int]:
-        """See `Listing`."""
+        """See `OrderedList`."""
         found: list[int] = self._order.places[start:end].tolist()
         return found
 

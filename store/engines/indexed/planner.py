@@ -16,10 +16,10 @@ from store.collections.bounded_memo import BoundedMemo
 from store.model import Article
 from store.querying.costs import GATHER_US, STEP_US, filter_bytes, query_bytes
 from store.querying.cursors import CursorCodec
-from store.querying.filter_fields import UNINDEXED
+from store.querying.filter_fields import EDITABLE_IN_PLACE
 from store.querying.order_fields import OrderField
 from store.querying.page_items import PageItems
-from store.querying.pagination import Part, check_window, flipped, part_of
+from store.querying.pagination import PageSlice, check_window, reversed_window, slice_page
 from store.querying.query import (
     MATCH_ALL,
     And,
@@ -155,14 +155,14 @@ class Planner:
 
     def _edition_of(self, *fields: Field) -> object:
         """For which state something holds that reads these fields of articles."""
-        return None if UNINDEXED.isdisjoint(fields) else self._edition
+        return None if EDITABLE_IN_PLACE.isdisjoint(fields) else self._edition
 
     def _page(self, query: ArticleQuery) -> _Slots:
         check_window(query.window)
         match = self._match(query)
         # Orders are kept ascending: one that ends descending is the same list read backwards.
         backwards = query.order[-1].descending
-        window = flipped(query.window) if backwards else query.window
+        window = reversed_window(query.window) if backwards else query.window
         part = self._part(query.order, window, match)
         before, behind = part.has_before, part.has_behind
         if backwards:
@@ -206,22 +206,24 @@ class Planner:
                 self._exact.put(query.filter, (match.sure, edition), size_bytes)
         return match
 
-    def _part(self, order: tuple[OrderStep, ...], window: Window, match: Match) -> Part[int]:
+    def _part(self, order: tuple[OrderStep, ...], window: Window, match: Match) -> PageSlice[int]:
         def decode(cursor: str) -> Any:
             return self._cursors.decode_article(cursor, order)
 
         accept = match.check and match.holds
         if _is_by_date(order):
-            return part_of(DateListing(self._index.columns, match.possible), window, decode, accept)
+            return slice_page(
+                DateListing(self._index.columns, match.possible), window, decode, accept
+            )
         sort_order = self._orders.by_steps(order)
         gather, walk = access_paths(len(match.possible), len(sort_order.places), window)
         if walk.cost < gather.cost:
             walked = _Walk(sort_order, budget=int(walk.cost / STEP_US))
             try:
-                return part_of(walked, window, decode, accept or match.possible.__contains__)
+                return slice_page(walked, window, decode, accept or match.possible.__contains__)
             except _BudgetSpentError:
                 pass
-        return part_of(OrderListing(sort_order, match.possible), window, decode, accept)
+        return slice_page(OrderListing(sort_order, match.possible), window, decode, accept)
 
     def explain(self, query: ArticleQuery) -> str:
         """How a query is answered: what the filter leaves, and each access path with its cost."""
@@ -288,7 +290,7 @@ class _Walk(WholeListing):
         self._left = budget
 
     def slice(self, start: int, end: int) -> list[int]:
-        """See `Listing`. Raises: _BudgetSpentError."""
+        """See `OrderedList`. Raises: _BudgetSpentError."""
         self._left -= end - start
         if self._left < 0:
             raise _BudgetSpentError

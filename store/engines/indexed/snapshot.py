@@ -28,7 +28,7 @@ from store.model import (
 from store.names import article_id, domain_key, topic_slug
 from store.querying.cursors import Bookmark, CursorCodec, diagnostic_position
 from store.querying.filter_fields import RELATED_DOMAIN, URL, Terms, index_terms
-from store.querying.pagination import SortedListing, whole_page
+from store.querying.pagination import SortedItems, paginate
 from store.querying.query import (
     ARTICLE_KEYS,
     PROVIDER_KEYS,
@@ -40,7 +40,7 @@ from store.querying.query import (
     Window,
     check_lookup_key,
 )
-from store.querying.terms import Aliases, unaliased
+from store.querying.terms import Aliases, resolve_aliases
 from store.repository import History
 from store.state_names import Versions, new_versions
 from store.urls import canonical_url
@@ -255,7 +255,7 @@ class IndexedSnapshot:
     async def provider_page(self, window: Window, visibility: Visibility) -> Page[Provider]:
         """See `Snapshot`."""
         view = self._view(visibility)
-        page = whole_page(view.domains, window, self.cursors.decode_provider)
+        page = paginate(view.domains, window, self.cursors.decode_provider)
         items = [provider for each in page.items if (provider := view.provider(each))]
         return Page(items, page.has_previous, page.has_next, page.total, survives_edits=True)
 
@@ -268,14 +268,14 @@ class IndexedSnapshot:
         if by is LookupKey.ID:
             return [view.topic(view.slugs_by_id.get(id)) for id in keys]
         if by is LookupKey.NAME:
-            slugs = unaliased(map(topic_slug, keys), self.aliases)
+            slugs = resolve_aliases(map(topic_slug, keys), self.aliases)
             return [view.topic(slug) for slug in slugs]
         return [view.topic(slug) for slug in keys]
 
     async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:
         """See `Snapshot`."""
         view = self._view(visibility)
-        page = whole_page(view.slugs, window, self.cursors.decode_topic)
+        page = paginate(view.slugs, window, self.cursors.decode_topic)
         items = [topic for each in page.items if (topic := view.topic(each))]
         return Page(items, page.has_previous, page.has_next, page.total, survives_edits=True)
 
@@ -286,8 +286,8 @@ class IndexedSnapshot:
         found = self._diagnostics_by_position
         if severity is not None:
             found = [entry for entry in found if entry[-1].severity is severity]
-        listing = SortedListing[Diagnostic](found)
-        return whole_page(listing, window, self.cursors.decode_diagnostic)
+        listing = SortedItems[Diagnostic](found)
+        return paginate(listing, window, self.cursors.decode_diagnostic)
 
     @cached_property
     def _diagnostics_by_position(self) -> list[tuple[Any, ...]]:

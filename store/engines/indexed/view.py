@@ -9,7 +9,7 @@ from store.model import Provider, Topic
 from store.names import provider_id, topic_id
 from store.querying.cursors import CursorCodec
 from store.querying.filter_fields import RELATED_DOMAIN
-from store.querying.pagination import SortedListing
+from store.querying.pagination import SortedItems
 from store.querying.query import Field, T
 
 from .entities import TopicTree, draw_provider, draw_topic
@@ -50,11 +50,11 @@ class View:
             vars(self).update((name, cached[name]) for name in _OF_SLUGS if name in cached)
 
     @cached_property
-    def domains(self) -> SortedListing[str]:
+    def domains(self) -> SortedItems[str]:
         """The domains of all providers."""
         postings = self.index.postings
         known = postings[Field.PROVIDER_DOMAIN].keys() | postings[RELATED_DOMAIN].keys()
-        return SortedListing([(domain,) for domain in sorted(known)])
+        return SortedItems([(domain,) for domain in sorted(known)])
 
     @cached_property
     def domains_by_id(self) -> Mapping[str, str]:
@@ -62,10 +62,10 @@ class View:
         return {provider_id(domain): domain for domain in self.domains.slice(0, len(self.domains))}
 
     @cached_property
-    def slugs(self) -> SortedListing[str]:
+    def slugs(self) -> SortedItems[str]:
         """The slugs of all topics."""
         known = self.index.postings[Field.TOPICS].keys() | self._tree.by_slug.keys()
-        return SortedListing([(slug,) for slug in sorted(known)])
+        return SortedItems([(slug,) for slug in sorted(known)])
 
     @cached_property
     def slugs_by_id(self) -> Mapping[str, str]:
