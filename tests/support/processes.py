@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from typing import IO
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 30
 PAUSE_S = 0.02
+_PORTS = range(10_000, 30_000)
 
 
 @dataclass
@@ -91,9 +93,14 @@ def until(lines: IO[str], word: str) -> str:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port that nobody listens on now.
+
+    It is none that the system gives to connections, as of a test that runs at the same time.
+    """
+    while True:
+        port = _PORTS.start + secrets.randbelow(len(_PORTS))  # no seed makes two draw the same
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def wait_until_ready(running: Running) -> None:

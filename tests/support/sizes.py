@@ -1,0 +1,13 @@
+"""Two sizes of the tests that take long: a small one, and that of the profile `long`."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+
+def size(default: int, *, long: int) -> int:
+    """The number of examples, rounds or states of a test: `long` in CI and under `make test-long`.
+
+    Modules call it when they are imported; pytest has loaded the profile by then.
+    """
+    return long if settings.get_current_profile_name() == "long" else default
