@@ -1,7 +1,7 @@
 """Caches bounded in bytes: one class for all of them, and the registry that `/metrics` lists.
 
-A cache counts what it holds by a function of key and value, evicts what was not used lately, and
-may admit a key only when it comes for the second time. Its counters are plain attributes.
+A cache measures its entries by a function of key and value. It evicts those that were not used
+lately, and may admit a key only when it is put for the second time. Counters are plain attributes.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 ENTRY_BYTES = 280
-"""What an entry takes beside its key and its value: its share of dicts and lists; measured."""
+"""The overhead of an entry, beside its key and value: its share of dicts and lists; measured."""
 
 
 class CacheCounters(Protocol):
-    """The figures of one cache, which every cache in a registry has.
+    """The counters of one cache, which every cache in a registry has.
 
     Attributes:
         name: The cache's label in metrics and documents.
-        capacity_bytes: The most it may hold; 0 turns it off.
-        size_bytes: What it holds now.
-        entries: How many values that is.
-        hits: Look-ups that found a value, since the start.
-        misses: Look-ups that found none.
-        evictions: Values that had to leave to make room.
+        capacity_bytes: The bound of its size; 0 disables it.
+        size_bytes: Its present size.
+        entries: The number of its values.
+        hits: Cache hits since the start.
+        misses: Cache misses since the start.
+        evictions: Values evicted since the start.
     """
 
     @property
@@ -56,7 +56,7 @@ class CacheRegistry:
         self._caches: dict[str, CacheCounters] = {}
 
     def add(self, cache: C) -> C:
-        """List a cache. Raises: ValueError: another one has its name."""
+        """Register a cache and return it. Raises: ValueError: its name is taken."""
         if cache.name in self._caches:
             raise ValueError(f"Two caches are named {cache.name}.")
         self._caches[cache.name] = cache
@@ -67,11 +67,11 @@ class CacheRegistry:
 
 
 class AdmissionFilter:
-    """Recognizes keys that come again, among the last `size` to twice as many different ones.
+    """An admission filter: recognizes a key that is put again within `size` to 2 * `size` new keys.
 
-    Most keys come once: to keep their values would cost more than to compute them, and would evict
-    what is used often. Remembers hashes, some 100 bytes a key, which no cache counts; where two are
-    the same, a key is admitted too early.
+    Most keys are put once. Their values would cost more memory than computing them again is worth,
+    and would evict values that are used often. The filter stores hashes, about 100 bytes a key,
+    which no cache counts. On a hash collision a key is admitted too early.
     """
 
     __slots__ = ("_old", "_size", "_young")
@@ -82,31 +82,31 @@ class AdmissionFilter:
         self._old: set[int] = set()
 
     def admits(self, key: Hashable) -> bool:
-        """Whether this key has come before; from now on it has."""
-        mark = hash(key)
-        if mark in self._young:
+        """Whether this key was put before; records it."""
+        digest = hash(key)
+        if digest in self._young:
             return True
         if len(self._young) >= self._size:
             self._old, self._young = self._young, set()
-        self._young.add(mark)
-        return mark in self._old
+        self._young.add(digest)
+        return digest in self._old
 
 
 class ByteCache(Generic[K, V]):
-    """A cache whose values, none of them None, take at most `capacity_bytes` together.
+    """A cache bounded in bytes that evicts the least recently used values. No value is None.
 
-    There are two generations. A value is put in the young one, and moved there again when it is
-    found in the old one. A young one that has half the room joins the old one's end; values are
-    evicted at the old one's beginning, one at a time. So a value that is used stays, and a hit on a
-    young value writes nothing but a counter.
+    There are two generations. A new value is young, and a hit on an old value makes it young again.
+    When the young generation fills half the capacity, it is appended to the old one. Values are
+    evicted from the old one's beginning, one at a time. So this is nearly LRU, and a hit on a young
+    value only increments a counter.
 
     Attributes:
         name: See `CacheCounters`, as for the rest.
-        capacity_bytes: 0 keeps nothing.
-        size_bytes: The sum of the values' sizes, counted when each was put or resized.
-        hits: Look-ups that found a value.
-        misses: Look-ups that found none.
-        evictions: Values that left to make room.
+        capacity_bytes: 0 disables it.
+        size_bytes: The sum of the entries' sizes, measured when each was put or resized.
+        hits: Cache hits.
+        misses: Cache misses.
+        evictions: Values evicted to make room.
     """
 
     __slots__ = (
@@ -139,10 +139,10 @@ class ByteCache(Generic[K, V]):
         Args:
             name: Its label.
             capacity_bytes: Its bound, which includes `ENTRY_BYTES` for each entry.
-            size_of: What a key and its value take, in bytes.
-            admission_keys: 0 keeps every value; a number n keeps one only if its key has been put
+            size_of: The size of a key and its value, in bytes.
+            admission_keys: 0 admits every value; a number n admits one only if its key has been put
                 before, among the last n different keys.
-            on_evict: Called with each value that leaves to make room. Somebody may still use it.
+            on_evict: Called with each evicted value, which may still be in use.
         """
         self.name = name
         self.capacity_bytes = capacity_bytes
@@ -153,16 +153,16 @@ class ByteCache(Generic[K, V]):
         self._young: dict[K, V] = {}
         self._young_bytes = 0
         self._old: OrderedDict[K, V] = OrderedDict()
-        # The key as it was put, which is the one to keep: an equal one would be a second long text.
+        # The key object as it was put: an equal one would be a second copy of a long text.
         self._sized_keys: dict[K, tuple[K, int]] = {}
 
     @property
     def entries(self) -> int:
-        """How many values it holds."""
+        """The number of its values."""
         return len(self._sized_keys)
 
     def __contains__(self, key: K) -> bool:
-        """Whether there is a value, without counting as a look-up."""
+        """Whether there is a value; counts as neither hit nor miss."""
         return key in self._sized_keys
 
     def get(self, key: K) -> V | None:
@@ -178,13 +178,13 @@ class ByteCache(Generic[K, V]):
         return value
 
     def put(self, key: K, value: V) -> bool:
-        """Keep a value, in place of any under its key, unless it is too large or not admitted.
+        """Store a value, replacing any under its key, unless it is too large or not admitted.
 
-        Returns whether it is kept.
+        Returns whether it was stored.
         """
-        known = self._sized_keys.get(key)
-        if known is not None:
-            key = known[0]
+        sized_key = self._sized_keys.get(key)
+        if sized_key is not None:
+            key = sized_key[0]
             self._remove(key)
         elif not self._admits(key):
             return False
@@ -198,12 +198,12 @@ class ByteCache(Generic[K, V]):
         return True
 
     def resize(self, key: K, value: V) -> None:
-        """Count a value anew that has grown; nothing happens where it is not kept."""
+        """Measure a value again that has grown; a no-op where it is not cached."""
         if self._young.get(key) is value or self._old.get(key) is value:
             self.put(key, value)
 
     def clear(self) -> None:
-        """Remove all values, which is no eviction."""
+        """Remove all values; counts no evictions."""
         self._young, self._old, self._sized_keys = {}, OrderedDict(), {}
         self.size_bytes = self._young_bytes = 0
 
@@ -213,19 +213,19 @@ class ByteCache(Generic[K, V]):
         return self._admission is None or self._admission.admits(key)
 
     def _add(self, value: V, key: K, size_bytes: int) -> None:
-        """Put a value in the young generation, which may be full by that."""
+        """Add a value to the young generation, which ends when it is full."""
         self._young[key] = value
         self._young_bytes += size_bytes
         if self._young_bytes * 2 > self.capacity_bytes:
             self._age()
 
     def _age(self) -> None:
-        """Begin a young generation."""
+        """Append the young generation to the old one, and begin a new one."""
         self._old.update(self._young)
         self._young, self._young_bytes = {}, 0
 
     def _remove(self, key: K) -> None:
-        """Take a value out, wherever it is."""
+        """Remove a value from its generation."""
         size_bytes = self._sized_keys.pop(key)[1]
         self.size_bytes -= size_bytes
         if self._young.pop(key, None) is None:
@@ -236,7 +236,7 @@ class ByteCache(Generic[K, V]):
     def _make_room(self, size_bytes: int) -> None:
         """Evict until this many bytes more fit."""
         while self.size_bytes + size_bytes > self.capacity_bytes:
-            if not self._old:  # what is to come is larger than half the room
+            if not self._old:  # the new value is larger than half the capacity
                 self._age()
             key, value = self._old.popitem(last=False)
             self.size_bytes -= self._sized_keys.pop(key)[1]

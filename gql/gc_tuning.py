@@ -1,7 +1,7 @@
-"""The garbage collector and a store in memory: documents stay, and hold no cycles.
+"""Tuning of the garbage collector for a store in memory, whose documents are permanent.
 
-Looking through all of them again and again costs more than answering, and while they are loaded it
-costs a third of the time.
+Collections over all documents would take more time than answering, and a third of the time of
+loading. Documents hold no reference cycles, so nothing is lost by skipping them.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def hold() -> None:
-    """No rounds while a store is loaded; `settle` ends it."""
+def disable_collector() -> None:
+    """Disable automatic collections while a store is loaded; `freeze_and_enable` ends that."""
     gc.disable()
 
 
-def settle() -> None:
-    """Take what is loaded out of the collector's rounds, and make those over all rest rarer.
+def freeze_and_enable() -> None:
+    """Exempt all present objects from collections, and enable collections of new ones.
 
-    Young objects are looked at often: among those of a store that is written to are mappings of all
-    its articles, of which many in one round would keep the interpreter for 25 ms.
+    Young objects are collected often: a store that is written to makes new mappings of all its
+    articles. One collection of many such mappings would hold the interpreter for 25 ms.
     """
     gc.freeze()
     gc.set_threshold(1_000, 10, 1_000)
@@ -28,14 +28,14 @@ def settle() -> None:
 
 
 @contextmanager
-def cycles_freed() -> Iterator[None]:
-    """Free the reference cycles that a piece of work leaves, as soon as it is done.
+def freeing_cycles() -> Iterator[None]:
+    """Collect the reference cycles that a block leaves as soon as the block ends.
 
-    What outlives a few of the collector's rounds waits for long until it is looked at again: by
-    then, what thousands of requests have left would be there together. Without rounds meanwhile,
-    one over what is new finds all of it.
+    A cycle that outlives a few collections is in the oldest generation, which is collected rarely.
+    Until then the cycles of thousands of requests would add up. Automatic collections are disabled
+    in the block, so one collection of the youngest generation frees all of its cycles.
     """
-    if not gc.isenabled():  # a store is being loaded: all of it would be new
+    if not gc.isenabled():  # a store is being loaded: all of it would be collected
         yield
         return
     gc.disable()

@@ -1,10 +1,10 @@
-"""A cooperative scheduler: long executions take turns on the event loop, in time slices.
+"""A cooperative scheduler: long executions share the event loop in time slices.
 
-All that executes operations runs on the event loop's thread, where one long execution would keep
-every other request waiting. So each asks now and then whether the current time slice is over, and
-then waits for its next one. There is one slice in each iteration of the loop, so whatever else is
-ready comes in between. The next slice goes to the job that has used the least time so far (least
-attained service): who asks for little never waits for who asks for much.
+Everything that executes operations runs on the thread of the event loop, where one long execution
+would block all other requests. So each execution checks now and then whether its time slice is
+over, and then waits for its next one. There is one slice in each iteration of the event loop, so
+other callbacks run in between. The next slice goes to the job that has used the least time so far
+(least attained service). So short requests never wait for long ones.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from time import perf_counter
 from typing import Protocol
 
 SLICE_S = 0.01
-"""How long an execution may go on before others have their turn."""
+"""The length of a time slice."""
 
 
 class Scheduler:
-    """Hands out the time slices of one event loop.
+    """Allocates the time slices of one event loop.
 
     Attributes:
-        slice_s: how long a slice is.
-        ends_at: when the current slice is over; None where nobody has begun one.
+        slice_s: The length of a slice.
+        ends_at: When the current slice is over; None between slices.
     """
 
     __slots__ = ("_began_at", "_current", "_loop", "_numbers", "_queue", "ends_at", "slice_s")
@@ -37,19 +37,19 @@ class Scheduler:
         self._current: Job | None = None
         self._began_at = 0.0
         self._queue: list[tuple[float, int, Job]] = []
-        self._numbers = count()  # of two jobs that have used the same, the first to wait is first
+        self._numbers = count()  # jobs that have used the same time are served in order of arrival
 
     def begin(self, job: Job) -> None:
-        """Begin a slice, which ends in the next iteration of the event loop at the latest."""
+        """Begin a slice. It ends in the next iteration of the event loop at the latest."""
         self._loop = asyncio.get_running_loop()
         self._loop.call_soon(self._next_iteration)
         self._resume(job)
 
     async def next_slice(self, job: Job, waiter: asyncio.Future[None]) -> None:
-        """Wait for the next slice of a job; `waiter` is the last of those that wait for it."""
+        """Wait for the next slice of a job. `waiter` is the newest of the job's waiters."""
         if self.ends_at is None or waiter.get_loop() is not self._loop:
-            self.begin(job)  # all others are done by now, or their event loop has ended
-        elif job is not self._current:  # else it is enqueued once its time was counted
+            self.begin(job)  # no other job is left, or their event loop has ended
+        elif job is not self._current:  # the current job is enqueued when its time was counted
             self._enqueue(job)
         await waiter
         self._resume(job)
@@ -64,7 +64,7 @@ class Scheduler:
             heappush(self._queue, (job.used_s, next(self._numbers), job))
 
     def _next_iteration(self) -> None:
-        """End a slice, and wake who has the next one."""
+        """End a slice, and wake the job that has the next one."""
         if self._current is not None:
             self._current.used_s += perf_counter() - self._began_at
             self._enqueue(self._current)
@@ -78,32 +78,32 @@ class Scheduler:
             self.ends_at = None
             return
         assert self._loop is not None  # noqa: S101  # a slice has begun
-        # Behind the task that was just woken, so that the time in between is the job's.
+        # Called after the task that was just woken, so that the time in between is the job's.
         self._loop.call_soon(self._next_iteration)
         self._current = job
 
 
-class Watch(Protocol):
-    """Looks after whoever a job is for, and cancels its task when that is not wanted any more."""
+class DisconnectWatch(Protocol):
+    """Watches for the disconnect of a job's client, and then cancels the job's task."""
 
     def begin(self) -> None:
-        """Look from now on; does nothing the second time."""
+        """Begin to watch; a second call is a no-op."""
         ...
 
     def end(self) -> None:
-        """Look no more."""
+        """End watching."""
         ...
 
 
 class Job:
-    """One execution, as far as the scheduler is concerned.
+    """One execution, as the scheduler sees it.
 
     Attributes:
-        scheduler: hands out its time slices.
-        used_s: how long it has run in them.
-        waiters: its tasks that wait for a slice, in the order in which they came.
-        is_queued: whether it waits in the scheduler's queue.
-        watch: told to begin when it waits for the first time, from which it is known to be long.
+        scheduler: Allocates its time slices.
+        used_s: The time that it has run in them.
+        waiters: Its tasks that wait for a slice, in order of arrival.
+        is_queued: Whether it is in the scheduler's queue.
+        watch: Begun when the job waits for the first time: then it is a long one.
     """
 
     __slots__ = ("is_queued", "scheduler", "used_s", "waiters", "watch")
@@ -113,29 +113,29 @@ class Job:
         self.used_s = 0.0
         self.waiters: deque[asyncio.Future[None]] = deque()
         self.is_queued = False
-        self.watch: Watch | None = None
+        self.watch: DisconnectWatch | None = None
 
     def slice_is_over(self) -> bool:
-        """Whether to wait for the next slice; begins one where there is none."""
+        """Whether to wait for the next slice. Begins a slice where there is none."""
         ends_at = self.scheduler.ends_at
         if ends_at is None:
             self.scheduler.begin(self)
             return self.scheduler.slice_s <= 0
         return perf_counter() >= ends_at
 
-    def let_finish(self) -> None:
-        """Have it go on to its end, whoever it was for: it writes."""
+    def ignore_disconnect(self) -> None:
+        """Run to the end even if the client disconnects, because the job writes."""
         if self.watch is not None:
             self.watch.end()
             self.watch = None
 
     async def pause(self) -> None:
-        """Let others have their turn, if the slice is over."""
+        """Wait for the next slice if the current one is over."""
         if self.slice_is_over():
             await self.next_slice()
 
     async def next_slice(self) -> None:
-        """Wait for the job's next slice. Its tasks have theirs in the order in which they came."""
+        """Wait for the job's next slice. Its tasks are served in order of arrival."""
         if self.watch is not None:
             self.watch.begin()
         waiter = asyncio.get_running_loop().create_future()
@@ -143,10 +143,10 @@ class Job:
         await self.scheduler.next_slice(self, waiter)
 
     def wake(self) -> bool:
-        """Wake the task that has waited longest; false where none waits any more."""
+        """Wake the task that has waited longest; return whether there was one."""
         while self.waiters:
             waiter = self.waiters.popleft()
-            if not waiter.done():  # else its task was cancelled
+            if not waiter.done():  # a cancelled task's waiter is done
                 waiter.set_result(None)
                 return True
         return False

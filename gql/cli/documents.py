@@ -81,7 +81,7 @@ async def load_folder(
 ) -> LoadReport:
     """Load the settings' folder into the settings' store, with a bar on a terminal."""
     assert settings.folder is not None  # noqa: S101  # who calls this has a folder
-    gc_tuning.hold()
+    gc_tuning.disable_collector()
     repository = open_store(settings, loss_is_accepted=accept_loss)
     try:
         options = load_options(settings, prune=prune, overwrite=overwrite)

@@ -48,7 +48,7 @@ def serve(settings: Settings, *, accept_loss: AcceptLoss = False) -> None:
 
     newsgraph serve --store /srv/news.json --host 0.0.0.0 --workers 4
     """
-    gc_tuning.hold()
+    gc_tuning.disable_collector()
     configure_logging(settings.log_level, settings.log_format)
     with bind(settings) as bound:
         out.print(f"[bold]newsgraph[/] {metadata.version('newsgraph')}")

@@ -83,7 +83,7 @@ def from_env() -> App:
     Several such processes may serve one store.
     """
     check_environment()
-    gc_tuning.hold()
+    gc_tuning.disable_collector()
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
     raise_file_limit(settings.max_connections)
@@ -260,7 +260,7 @@ class App:
             log_load("loaded", report)
             self.metrics.loaded(report)
         await self._prepare_orders()
-        gc_tuning.settle()
+        gc_tuning.freeze_and_enable()
         share_interpreter()
         self.ready = True
         try:

@@ -9,7 +9,7 @@ from types import EllipsisType
 import structlog
 from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
-from gql.gc_tuning import cycles_freed
+from gql.gc_tuning import freeing_cycles
 from gql.http import GraphQLRequest, ReferenceExecutor, Result, SyncQuery
 from gql.http.documents import GraphQLDocument
 from gql.http.execution.executor_interface import COMPILED
@@ -282,7 +282,7 @@ class CompiledExecutor:
         """A new plan. Raises: FallbackError: the variables that directives need do not fit."""
         assert document.ast is not None  # noqa: S101  # see above
         try:
-            with cycles_freed():
+            with freeing_cycles():
                 return self.compiler.compile(
                     document.ast,
                     operation,

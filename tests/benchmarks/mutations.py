@@ -78,7 +78,7 @@ async def _measure(documents: int, rounds: int, place: Path) -> None:
     articles = (await stores["alone"].snapshot()).articles.values()
     slugs = [article.slug for article in articles]
     size_bytes = sum(f.stat().st_size for f in (folder / "_news").iterdir()) // documents
-    gc_tuning.settle()
+    gc_tuning.freeze_and_enable()
     share_interpreter()
     figures = Figures()
     for _ in range(rounds):

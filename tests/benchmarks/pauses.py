@@ -381,11 +381,11 @@ class _Table:
 
 
 async def _measure(folder: Path, store: Path, only: str, *, where: bool) -> list[Row]:
-    gc_tuning.hold()
+    gc_tuning.disable_collector()
     repository = TinyDBRepository.open(store)
     site = _Site(folder, store, repository)
     await site.load()
-    gc_tuning.settle()
+    gc_tuning.freeze_and_enable()
     share_interpreter()
     probe = Probe(repository)
     table = _Table(probe, only, where=where)

@@ -221,7 +221,7 @@ async def _measure(documents: int, rounds: int, folder: Path) -> None:
     corpus = articles(documents)
     repository = TinyDBRepository.open(folder / "s")
     await repository.apply(Batch(puts=tuple(corpus)))
-    gc_tuning.settle()
+    gc_tuning.freeze_and_enable()
     share_interpreter()
     figures = Figures()
     for _ in range(rounds):

@@ -11,7 +11,7 @@ WATCH = "client_watch"
 
 
 class ClientWatch:
-    """A `Watch` that cancels the task of one request when its client disconnects.
+    """A `DisconnectWatch` that cancels the task of one request when its client disconnects.
 
     It looks only once the execution turns out long: most end before anybody could go away.
 

@@ -15,7 +15,7 @@ from gql.adapters.strawberry import declare_one_of, graphql_schema, is_awaitable
 from gql.cache import ByteCache
 from gql.error_formatting import format_expected_error
 from gql.errors import RequestError
-from gql.gc_tuning import cycles_freed
+from gql.gc_tuning import freeing_cycles
 from gql.http.documents import GraphQLDocument, document_bytes, prepare_document
 from gql.http.limits.document_limits import DocumentLimits
 from gql.http.protocol.messages import GraphQLRequest, Result, failed
@@ -84,7 +84,7 @@ class ReferenceExecutor:
         if operation is None:
             return failed(document.operation_error(request.operation_name))
         if operation.operation is OperationType.MUTATION:
-            context.job.let_finish()
+            context.job.ignore_disconnect()
         executed = await self.execute(document, operation, request, context)
         result = result_of(executed, name)
         if operation.operation is OperationType.MUTATION:
@@ -137,7 +137,7 @@ class ReferenceExecutor:
     def _prepared(self, text: str) -> GraphQLDocument:
         # Tokens, rules with their visitors, and errors with their frames are cycles. This frame
         # must not be one of those, so the collector looks from here.
-        with cycles_freed():
+        with freeing_cycles():
             return prepare_document(graphql_schema(self.schema), text, self.limits)
 
     def _keep(self, text: str, document: GraphQLDocument) -> GraphQLDocument:
