@@ -23,6 +23,7 @@ from gql.settings import Settings
 from store import Batch, TinyDBRepository
 from tests.support.app_factory import article
 from tests.support.cursors import KEY, change_cursor
+from tests.support.documentation import DOCS, blocks
 from tests.support.live_server import LiveServer, running
 from tests.support.writing_clients import FIELDS, PUT
 
@@ -146,3 +147,34 @@ def test_clients_are_pinned_and_their_lock_suits_any_registry() -> None:
         assert re.fullmatch(r"\d+\.\d+\.\d+", version)
     locked = json.loads((CLIENTS / "package-lock.json").read_text())["packages"]
     assert not any("resolved" in entry for entry in locked.values())
+
+
+def test_client_of_the_documentation_prints_changes(tmp_path: Path) -> None:
+    """The JavaScript on the page about realtime follows `changes`, and connects again."""
+    [script] = [text for language, text in blocks(DOCS / "realtime.md") if language == "js"]
+    script = script.replace("let after;", f"let after = {json.dumps(change_cursor())};")
+    script = f"import WebSocket from 'ws';\nglobalThis.WebSocket = WebSocket;\n{script}"
+    path = tmp_path / "store.json"
+    repository = TinyDBRepository.open(path, cursor_key=KEY)
+    with running(create_app(Settings(), repository)) as server:
+        port = server.port
+        write(server, repository, "a", "b")
+        script = script.replace("ws://127.0.0.1:8000", server.url.replace("http", "ws"))
+        process = subprocess.Popen(
+            ["node", "--input-type=module", "--eval", script],
+            cwd=CLIENTS,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+    assert process.stdout is not None
+    try:
+        repository = TinyDBRepository.open(path, cursor_key=KEY)
+        with running(create_app(Settings(), repository), port) as server:
+            lines = [process.stdout.readline() for _ in range(2)]
+            write(server, repository, "c")
+            lines.append(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+    assert lines == [f"PUT 2026-03-01-{name}\n" for name in "abc"]
