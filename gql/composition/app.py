@@ -35,7 +35,7 @@ from gql.http.asgi.client_watch import WATCH
 from gql.identity.viewer import Viewer
 from gql.logs import configure_logging, get_logger
 from gql.package_check import check_environment
-from gql.realtime import ChangeFeed, Operations, Realtime, RealtimeSettings
+from gql.realtime import ChangeNotifier, Operations, Realtime, RealtimeSettings
 from gql.scheduler import Job, Scheduler
 from gql.schema import Context, build_schema
 from gql.server.connection_limits import connection_limits, raise_file_limit
@@ -114,7 +114,7 @@ class App:
         self.metrics = Metrics(self.pipeline.counts, self.caches)
         self.connection_limits = connection_limits(settings, self.metrics.refused)
         self.watcher = folder_watcher(settings, repository, self.metrics.loaded)
-        self.feed = ChangeFeed(repository)
+        self.feed = ChangeNotifier(repository)
         answers = IdempotencyStore(
             settings.store_path.with_name(f"{settings.store_path.name}.answers")
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from gql.http.documents import GraphQLDocument
 from gql.scheduler import Job
+
+from .documents import GraphQLDocument
 
 
 class PreparedQuery(Protocol):

@@ -1,7 +1,7 @@
-"""A capacity limiter: how much of something all clients may hold at once, and each of them.
+"""A capacity limiter: how much of a resource all clients together, and each of them, may use.
 
-No client may hold more than its share. Clients without a key together leave a part of the whole to
-those that have one: addresses cost nothing, keys are given out.
+No client may use more than its share. Clients without a key leave a part of the capacity to those
+with a key: addresses cost nothing, keys are given out.
 """
 
 from __future__ import annotations
@@ -14,87 +14,89 @@ from gql.errors import AnonymousCapacityError, CapacityError, ClientShareError
 from gql.identity.client import Client
 
 RESERVED_FOR_KEYS = 5
-"""One part in so many is left to clients with a key."""
+"""This fraction of the capacity (1/5) is reserved for clients with a key."""
 
 
-class Capacity:
-    """How much of one thing is held, by whom, and how much may be.
+class CapacityLimiter:
+    """A limiter of one resource: its capacity, and the share of each client.
 
     Attributes:
-        name: Its name, for metrics.
-        what: What it counts, in the plural, for people.
-        maximum: How much all clients may hold together.
-        share: How much one client may hold.
-        taken: How much is held.
-        refused: Is told of each refusal: the name, and whose bound was reached (`client`,
-            `anonymous` or `server`).
+        name: The resource's name in metrics.
+        plural: The resource in the plural, for messages.
+        maximum: The capacity for all clients together.
+        share: The capacity for one client.
+        in_use: The amount that is reserved now.
+        on_refusal: A callback for each refusal, with the name and the limit that was reached
+            (`client`, `anonymous` or `server`).
     """
 
     def __init__(
         self,
         name: str,
-        what: str,
+        plural: str,
         maximum: int,
         share: int,
-        refused: Callable[[str, str], None] = lambda _name, _bound: None,
+        on_refusal: Callable[[str, str], None] = lambda _name, _bound: None,
     ) -> None:
         self.name = name
-        self.what = what
+        self.plural = plural
         self.maximum = maximum
         self.share = min(share, maximum)
-        self.taken = 0
-        self.refused = refused
+        self.in_use = 0
+        self.on_refusal = on_refusal
         self._open_to_all = maximum - maximum // RESERVED_FOR_KEYS
         self._by_client: Counter[Client] = Counter()
         self._by_anonymous = 0
 
     @contextmanager
-    def hold(self, client: Client, amount: int = 1, *, is_arriving: bool = False) -> Iterator[Hold]:
-        """Hold an amount until the block ends.
+    def reserve(
+        self, client: Client, amount: int = 1, *, is_unidentified: bool = False
+    ) -> Iterator[Reservation]:
+        """Reserve an amount until the block ends.
 
-        `is_arriving`: the client has not said yet whether it has a key, so it may take of what is
-        left to those that do. Raises: CapacityError.
+        `is_unidentified`: the client may still send a key, so it may use the capacity that is
+        reserved for clients with a key. Raises: CapacityError.
         """
-        hold = Hold(self, client, amount)
-        self.take(client, amount, is_arriving=is_arriving)
+        reservation = Reservation(self, client, amount)
+        self.acquire(client, amount, is_unidentified=is_unidentified)
         try:
-            yield hold
+            yield reservation
         finally:
-            self.give_back(hold.client, amount)
+            self.release(reservation.client, amount)
 
-    def take(self, client: Client, amount: int, *, is_arriving: bool = False) -> None:
-        """Take an amount for a client. Raises: CapacityError."""
-        error = self._refusal(client, amount, is_arriving)
+    def acquire(self, client: Client, amount: int, *, is_unidentified: bool = False) -> None:
+        """Acquire an amount for a client. Raises: CapacityError."""
+        error = self._refusal(client, amount, is_unidentified)
         if error is not None:
-            self.refused(self.name, error.bound)
+            self.on_refusal(self.name, error.bound)
             raise error
         self._by_client[client] += amount
-        self.taken += amount
+        self.in_use += amount
         if client.is_anonymous:
             self._by_anonymous += amount
 
-    def _refusal(self, client: Client, amount: int, is_arriving: bool) -> CapacityError | None:
-        """Why a client may not take an amount; None: it may."""
-        if self.taken + amount > self.maximum:
+    def _refusal(self, client: Client, amount: int, is_unidentified: bool) -> CapacityError | None:
+        """The error for a client that may not acquire an amount; None if it may."""
+        if self.in_use + amount > self.maximum:
             return CapacityError(
-                f"This server has its {self.maximum} {self.what} already. Try again later."
+                f"This server has its {self.maximum} {self.plural} already. Try again later."
             )
         if self._by_client[client] + amount > self.share:
             return ClientShareError(
-                f"Each {client.kind} may have {self.share} {self.what} on this server, and this "
+                f"Each {client.kind} may have {self.share} {self.plural} on this server, and this "
                 f"one has {self._by_client[client]}. End some subscriptions first."
             )
-        is_bounded = client.is_anonymous and not is_arriving
+        is_bounded = client.is_anonymous and not is_unidentified
         if is_bounded and self._by_anonymous + amount > self._open_to_all:
             return AnonymousCapacityError(
-                f"This server has the {self._open_to_all} {self.what} already that clients without "
-                "a key may have together. Try again later, or with a key."
+                f"This server has the {self._open_to_all} {self.plural} already that clients "
+                "without a key may have together. Try again later, or with a key."
             )
         return None
 
-    def give_back(self, client: Client, amount: int) -> None:
-        """Give back what a client took."""
-        self.taken -= amount
+    def release(self, client: Client, amount: int) -> None:
+        """Release an amount of a client."""
+        self.in_use -= amount
         self._by_client[client] -= amount
         if not self._by_client[client]:
             del self._by_client[client]
@@ -102,29 +104,29 @@ class Capacity:
             self._by_anonymous -= amount
 
 
-class Hold:
-    """An amount that is held.
+class Reservation:
+    """A reserved amount.
 
     Attributes:
-        client: Who holds it.
+        client: The client it is counted for.
     """
 
-    __slots__ = ("_amount", "_capacity", "client")
+    __slots__ = ("_amount", "_limiter", "client")
 
-    def __init__(self, capacity: Capacity, client: Client, amount: int) -> None:
+    def __init__(self, limiter: CapacityLimiter, client: Client, amount: int) -> None:
         self.client = client
-        self._capacity = capacity
+        self._limiter = limiter
         self._amount = amount
 
-    def settle(self, client: Client) -> None:
-        """Hold it for this client, now that it has said whether it has a key.
+    def transfer(self, client: Client) -> None:
+        """Count the amount for another client, once this one is authenticated.
 
-        Raises: CapacityError: that client may not.
+        Raises: CapacityError: the share of that client is used up.
         """
-        self._capacity.give_back(self.client, self._amount)
+        self._limiter.release(self.client, self._amount)
         try:
-            self._capacity.take(client, self._amount)
+            self._limiter.acquire(client, self._amount)
         except CapacityError:
-            self._capacity.take(self.client, self._amount, is_arriving=True)
+            self._limiter.acquire(self.client, self._amount, is_unidentified=True)
             raise
         self.client = client

@@ -1,4 +1,4 @@
-"""One look-out for the store's news, however many wait for it."""
+"""The change notifier: one task waits for changes of the store, for all subscribers."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from store import Repository, Snapshot, StoreError
 RETRY_S = 1.0
 
 
-class ChangeFeed:
-    """A repository whose `wait` many may call at once, while only one task asks the repository.
+class ChangeNotifier:
+    """A `wait` that many subscribers share, over a repository that one task watches.
 
-    Nothing is kept for those who wait: each goes on from a cursor of its own and reads the history,
-    so that what a subscriber costs does not grow with what it has missed.
+    No events are queued. Each subscriber reads the history from its own cursor, so a slow one takes
+    no more memory.
     """
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._news = asyncio.Event()
-        self._lookout: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self._watcher: asyncio.Task[None] | None = None
 
     async def snapshot(self) -> Snapshot:
         """See `Repository`."""
@@ -28,20 +28,20 @@ class ChangeFeed:
 
     async def wait(self, version: str) -> Snapshot:
         """See `Repository`."""
-        if self._lookout is None:
-            self._lookout = asyncio.create_task(self._look_out())
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(self._watch())
         while (snapshot := await self._repository.snapshot()).version == version:
-            await self._news.wait()
+            await self._changed.wait()
         return snapshot
 
     async def close(self) -> None:
-        """Look out no more."""
-        if self._lookout is not None:
-            self._lookout.cancel()
-            await asyncio.wait((self._lookout,))
-            self._lookout = None
+        """Stop watching."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait((self._watcher,))
+            self._watcher = None
 
-    async def _look_out(self) -> None:
+    async def _watch(self) -> None:
         log = get_logger()
         version, failure = "", ""
         while True:
@@ -54,5 +54,5 @@ class ChangeFeed:
                 await asyncio.sleep(RETRY_S)
                 continue
             failure = ""
-            news, self._news = self._news, asyncio.Event()
-            news.set()
+            changed, self._changed = self._changed, asyncio.Event()
+            changed.set()

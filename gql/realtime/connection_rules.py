@@ -1,4 +1,4 @@
-"""What a long-lived connection is held to: bounds, where it may come from, whose it is."""
+"""Rules of long-lived connections: limits, allowed origins, authentication."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from gql.identity.viewer import Viewer
 from gql.schema import Context
 
 MakeContext = Callable[[Scope], Awaitable[Context]]
-"""Makes the context of a request from its scope. Raises: GraphError: it may not ask at all."""
+"""Makes the context of a request from its scope. Raises: GraphError: the request is refused."""
 
-Count = Callable[[Viewer | None, Scope], object]
-"""Counts a request of a viewer; None: of somebody unknown. Raises: GraphError: too many."""
+CountRequest = Callable[[Viewer | None, Scope], object]
+"""Counts a request of a viewer, or of none, against the rate limit. Raises: GraphError: it is
+over."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 
 class RealtimeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The bounds: counts in this process, sizes in bytes, times in seconds."""
+    """The limits: counts for this process, sizes in bytes, times in seconds."""
 
     max_subscriptions: int = 1_000
     subscription_bytes: int = 1 << 17
@@ -38,10 +39,10 @@ class RealtimeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def origin_allowed(scope: Scope, origins: tuple[str, ...]) -> bool:
-    """Whether the page that opens a WebSocket may: ours, or of an origin that a setting names.
+    """Whether a page may open a WebSocket: the Origin is this host, or one that a setting names.
 
-    Browsers let any page open one to any host and send only their word for where it came from;
-    other programs send no Origin.
+    Browsers let any page open a WebSocket to any host, and send its Origin. Other programs send
+    none.
     """
     headers = dict(scope["headers"])
     origin = headers.get(b"origin", b"").decode("latin-1").lower()
@@ -60,15 +61,15 @@ def _address(url: str) -> tuple[str, str | None, int | None] | None:
 
 
 def with_authorization(scope: Scope, payload: Mapping[str, Any] | None) -> Scope:
-    """The scope as if what a client says of itself in its first message had been in its headers."""
+    """The scope with the Authorization of the connection's first message among its headers."""
     for name, value in (payload or {}).items():
         if name.lower() == "authorization" and isinstance(value, str):
-            kept = [(key, held) for key, held in scope["headers"] if key != b"authorization"]
+            others = [(key, held) for key, held in scope["headers"] if key != b"authorization"]
             text = value.encode("latin-1", "replace")
-            return {**scope, "headers": [*kept, (b"authorization", text)]}
+            return {**scope, "headers": [*others, (b"authorization", text)]}
     return scope
 
 
-def unidentified(scope: Scope) -> Scope:
-    """The scope as it came, so that whose it is has to be found out anew."""
+def without_viewer(scope: Scope) -> Scope:
+    """The scope without its viewer, so that it is authenticated again."""
     return {**scope, "state": {}}

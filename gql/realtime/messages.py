@@ -37,8 +37,8 @@ class CloseCode(IntEnum):
     TOO_MANY_INITIALISATIONS = 4429
 
 
-class SocketClosed(Exception):  # noqa: N818  # the end of a conversation, not always an error
-    """The socket is to be closed, or, without a code, is closed already."""
+class SocketClosed(Exception):  # noqa: N818  # not always an error
+    """The socket must be closed; without a code, it is closed already."""
 
     def __init__(self, code: CloseCode | None = None, reason: str = "") -> None:
         super().__init__(reason)
@@ -47,15 +47,15 @@ class SocketClosed(Exception):  # noqa: N818  # the end of a conversation, not a
 
 
 class TooSlow(SocketClosed):
-    """The client did not take a message in time."""
+    """The client did not read a message in time."""
 
     def __init__(self) -> None:
-        reason = "Too slow: connect again and go on from your last cursor"
+        reason = "Too slow: connect again and resume from your last cursor"
         super().__init__(CloseCode.TRY_AGAIN_LATER, reason)
 
 
 def read_message(text: str | None) -> dict[str, Any]:
-    """The object in a frame. Raises: SocketClosed: it is no message of this protocol."""
+    """The message in a frame. Raises: SocketClosed: it is malformed."""
     try:
         message = decode(text or "")
     except ValueError:
@@ -66,7 +66,7 @@ def read_message(text: str | None) -> dict[str, Any]:
 
 
 def read_id(message: dict[str, Any]) -> str:
-    """The id of an operation. Raises: SocketClosed: there is none."""
+    """The id of an operation. Raises: SocketClosed: it is missing."""
     id = message.get("id")
     if not isinstance(id, str) or not id:
         raise invalid(f"A {message['type']} message needs an id, a text that is not empty")
@@ -74,7 +74,7 @@ def read_id(message: dict[str, Any]) -> str:
 
 
 def read_payload(message: dict[str, Any]) -> dict[str, Any] | None:
-    """The optional payload. Raises: SocketClosed: it is no object."""
+    """The optional payload. Raises: SocketClosed: it is not an object."""
     payload = message.get("payload")
     if payload is not None and not isinstance(payload, dict):
         raise invalid(f"The payload of a {message['type']} message has to be an object")
@@ -82,7 +82,7 @@ def read_payload(message: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def read_request(message: dict[str, Any], settings: HttpSettings) -> GraphQLRequest:
-    """The operation in a subscribe message. Raises: SocketClosed: there is none."""
+    """The operation of a subscribe message. Raises: SocketClosed: it is malformed."""
     try:
         return graphql_request(message.get("payload"), settings)
     except RequestError as error:
@@ -90,8 +90,10 @@ def read_request(message: dict[str, Any], settings: HttpSettings) -> GraphQLRequ
 
 
 def take_idempotency_key(request: GraphQLRequest) -> tuple[GraphQLRequest, str | None]:
-    """A request as HTTP would carry it, and what HTTP would have in its header: the client's name
-    for it, which on a socket comes in the request's `extensions`. What is no text is a bad key.
+    """The request without its idempotency key, and the key.
+
+    On a WebSocket the key is in the request's `extensions`. A key that is not a string becomes "",
+    which is refused later.
     """
     extensions = dict(request.extensions or {})
     if IDEMPOTENCY_KEY not in extensions:
@@ -102,11 +104,11 @@ def take_idempotency_key(request: GraphQLRequest) -> tuple[GraphQLRequest, str |
 
 
 def invalid(reason: str) -> SocketClosed:
-    """What a message that is none of the protocol's leads to."""
+    """The closure for a message that violates the protocol."""
     return SocketClosed(CloseCode.INVALID_MESSAGE, reason)
 
 
-def simple(type: str, payload: dict[str, Any] | None = None) -> str:
+def connection_message(type: str, payload: dict[str, Any] | None = None) -> str:
     """A message about the connection: connection_ack, ping, pong."""
     message: dict[str, Any] = {"type": type}
     if payload is not None:
@@ -115,12 +117,12 @@ def simple(type: str, payload: dict[str, Any] | None = None) -> str:
 
 
 def next_message(id: str, body: bytes) -> str:
-    """An answer, from its JSON."""
+    """A result, from its JSON."""
     return f'{{"id":{_text(id)},"type":"next","payload":{body.decode()}}}'
 
 
 def error_message(id: str, errors: list[FormattedError]) -> str:
-    """The end of an operation that was not executed."""
+    """The errors of an operation that was not executed; they end it."""
     return f'{{"id":{_text(id)},"type":"error","payload":{encode(errors).decode()}}}'
 
 

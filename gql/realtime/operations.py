@@ -1,4 +1,4 @@
-"""Operations with many answers: a selection executed anew for each event.
+"""Subscriptions: from a source event stream to a stream of results.
 
 https://spec.graphql.org/draft/#sec-Subscription
 """
@@ -29,11 +29,11 @@ from gql.http.execution.sliced_executor import SlicedExecutor
 from gql.http.protocol.json_encoding import held_bytes
 from gql.http.protocol.messages import failed
 
-from .shared_answers import SharedAnswers, selection_key
+from .single_flight_cache import SingleFlightCache, selection_key
 
 
-class Told(Protocol):
-    """What a source of events gives: the event, in which context to execute, where to go on."""
+class SourceEvent(Protocol):
+    """A source event, with the context of its execution and its cursor."""
 
     @property
     def event(self) -> Any:
@@ -42,69 +42,77 @@ class Told(Protocol):
 
     @property
     def context(self) -> Any:
-        """The context of its execution; `rights` and `version` tell what it shows."""
+        """The context of its execution; `rights` and `version` determine the result."""
         ...
 
     @property
     def cursor(self) -> str:
-        """Where to go on from after it."""
+        """The cursor to resume after it."""
         ...
 
 
-class Answer(NamedTuple):
-    """One of many answers: the JSON of the response, and where to go on from after it."""
+class StreamedResult(NamedTuple):
+    """The result of one event.
+
+    Attributes:
+        body: The JSON of the response.
+        cursor: The cursor to resume after it.
+    """
 
     body: bytes
     cursor: str
 
 
-Answers = AsyncGenerator[Answer, None]
+ResultStream = AsyncGenerator[StreamedResult, None]
 
-_VARIABLES = 2
-"""Variables are held as they were sent, and as the filter that was made of them."""
-_BYTES_OF_A_UNIT = 256
-"""To go through a filter takes about a microsecond for so many bytes of it."""
+_VARIABLE_COPIES = 2
+"""Variables are held as sent, and as the filter made of them."""
+_BYTES_PER_COST_UNIT = 256
+"""Applying a filter takes about a microsecond for each 256 bytes of it."""
 
 
 class Operations:
-    """Executes whatever a client sends: queries and mutations by `execute`, subscriptions here.
+    """The executor of all operations: queries and mutations by `execute`, subscriptions here.
 
-    `limit` knows the documents, and what they may cost.
+    Attributes:
+        execute: The executor of queries and mutations.
+        shared: The cache of rendered events.
     """
 
     def __init__(self, limit: CostLimit, execute: Executor) -> None:
         self.execute = execute
         self._limit = limit
-        self.shared = SharedAnswers()
+        self.shared = SingleFlightCache()
         self._reference = limit.reference
 
     @property
     def max_cost(self) -> int:
-        """The most that an operation may cost."""
+        """The cost limit of an operation."""
         return self._limit.settings.maximum
 
     def event_cost(self, request: GraphQLRequest, max_bytes: int) -> int:
-        """What one event costs for a subscription, in units of `CostSettings`: its values, and its
-        filter; 0 where the operation is not valid, which `subscribe` tells.
+        """The cost of one event for a subscription, in units of `CostSettings`: its values and its
+        filter.
 
-        `max_bytes`: what it may take in memory. Raises: SubscriptionTooLargeError: it takes more.
+        0 for an invalid operation, which `subscribe` refuses. `max_bytes`: its memory limit.
+        Raises: SubscriptionTooLargeError: it needs more.
         """
         document = self._reference.get_document(request.query)
         if document.errors:
             return 0
         operation_bytes = tree_bytes(request.query, document)
-        size_bytes = operation_bytes + _VARIABLES * held_bytes(request.variables)
+        size_bytes = operation_bytes + _VARIABLE_COPIES * held_bytes(request.variables)
         if size_bytes > max_bytes:
             raise SubscriptionTooLargeError(
                 f"The subscription would take about {size_bytes} bytes of memory as long as it "
                 f"lasts, {operation_bytes} of them for its operation; at most {max_bytes} are "
                 "allowed. Select fewer fields, or filter by fewer or shorter values."
             )
-        cost = self._limit.estimate_cost(request) + size_bytes // _BYTES_OF_A_UNIT
+        cost = self._limit.estimate_cost(request) + size_bytes // _BYTES_PER_COST_UNIT
         return min(cost, self.max_cost)
 
     async def kind(self, request: GraphQLRequest) -> OperationType | None:
-        """What a request asks to execute; None where that cannot be told."""
+        """The type of a request's operation; None if it cannot be found."""
         await self._reference.load_document(request)
         operation = self._reference.get_document(request.query).find_operation(
             request.operation_name
@@ -113,11 +121,11 @@ class Operations:
 
     async def subscribe(
         self, request: GraphQLRequest, context: Any, turn: asyncio.Lock
-    ) -> Answers | Result:
-        """The answers to a subscription, which has begun when this returns; or why it has not.
+    ) -> ResultStream | Result:
+        """The results of a subscription, which is active when this returns; or its errors.
 
-        `turn` is held from before an answer is made until the next one is asked for: a client that
-        reads slowly has one answer held for it, however many subscriptions share the lock.
+        `turn` is locked from before a result is made until the next one is requested. So a slow
+        client has one result in memory, however many subscriptions share the lock.
         """
         document = self._reference.get_document(request.query)
         if document.errors:
@@ -128,28 +136,28 @@ class Operations:
         executor = self._executor(request, context)
         if isinstance(executor, list):
             return failed(*(format_request_error(error, BAD_USER_INPUT) for error in executor))
-        begun = create_source_event_stream(executor)
-        stream = await begun if inspect.isawaitable(begun) else begun
+        source = create_source_event_stream(executor)
+        stream = await source if inspect.isawaitable(source) else source
         if isinstance(stream, ExecutionResult):
             return failed(*format_field_errors(stream.errors or ()))
         assert document.ast is not None  # noqa: S101  # it has no errors
-        return self._answers(executor, stream, selection_key(request, document.ast), turn)
+        return self._results(executor, stream, selection_key(request, document.ast), turn)
 
-    async def _answers(
+    async def _results(
         self,
         executor: SlicedExecutor,
-        stream: AsyncIterable[Told],
+        stream: AsyncIterable[SourceEvent],
         selection: bytes,
         turn: asyncio.Lock,
-    ) -> Answers:
+    ) -> ResultStream:
         async with aclosing(stream):  # type: ignore[type-var]  # a generator, as `follow` is one
-            async for told in stream:
-                await told.context.job.pause()  # a write is news to all subscribers at once
-                # All that a body depends on, and nothing of who is the first to ask for it.
-                key = (selection, told.context.rights, told.context.version, told.event)
+            async for event in stream:
+                await event.context.job.pause()  # a write wakes all subscribers at once
+                # Everything that the body depends on.
+                key = (selection, event.context.rights, event.context.version, event.event)
                 async with turn:
-                    body = await self.shared.get(key, partial(_body, executor, told))
-                    yield Answer(body, told.cursor)
+                    body = await self.shared.get(key, partial(_body, executor, event))
+                    yield StreamedResult(body, event.cursor)
 
     def _executor(self, request: GraphQLRequest, context: Any) -> SlicedExecutor | list[Any]:
         reference = self._reference
@@ -167,10 +175,10 @@ class Operations:
         return executor  # type: ignore[no-any-return]  # of the class that builds it, or errors
 
 
-async def _body(executor: SlicedExecutor, told: Told) -> bytes:
+async def _body(executor: SlicedExecutor, event: SourceEvent) -> bytes:
     """The response to one event."""
-    of_event: Any = executor.build_per_event_executor(told.event)
-    of_event.use_context(told.context)
-    executed: Any = execute_subscription_event(of_event)
+    event_executor: Any = executor.build_per_event_executor(event.event)
+    event_executor.use_context(event.context)
+    executed: Any = execute_subscription_event(event_executor)
     result = await executed if inspect.isawaitable(executed) else executed
     return result_of(result, None).body

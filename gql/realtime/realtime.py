@@ -1,4 +1,4 @@
-"""What the application needs of subscriptions: a WebSocket side, an event stream side, an end."""
+"""The realtime endpoints: WebSocket, server-sent events, and their shutdown."""
 
 from __future__ import annotations
 
@@ -17,66 +17,65 @@ from gql.http.protocol.media_types import MediaType
 from gql.http.protocol.messages import respond
 from gql.identity.client import client_of
 
-from .capacity_limiter import Capacity, Hold
-from .connection_rules import Count, MakeContext, RealtimeSettings, origin_allowed
+from .capacity_limiter import CapacityLimiter, Reservation
+from .connection_rules import CountRequest, MakeContext, RealtimeSettings, origin_allowed
 from .messages import SUBPROTOCOL, CloseCode
 from .operations import Operations
-from .service import Activity, Service
+from .service import RealtimeService, StreamObserver
 from .sse import EventStreams
-from .websocket import Socket
+from .websocket import WebSocketConnection
 
-COST_SHARES = 10
-"""What an event may cost for all subscriptions together, as a multiple of what it may for those of
-one client, which is what a request may cost."""
+TOTAL_COST_FACTOR = 10
+"""The cost limit of all subscriptions together, as a multiple of one client's.
+
+That of one client is the cost limit of a request.
+"""
 
 
 class Realtime:
-    """Subscriptions over both transports, within one set of bounds.
-
-    `activity` is told what goes on.
-    """
+    """Subscriptions over both transports, with common limits."""
 
     def __init__(
         self,
         operations: Operations,
         make_context: MakeContext,
-        count: Count,
-        activity: Activity,
+        count: CountRequest,
+        observer: StreamObserver,
         settings: RealtimeSettings,
     ) -> None:
-        self._sockets = Capacity(
+        self._sockets = CapacityLimiter(
             "websockets",
             "WebSockets",
             settings.max_websockets,
             settings.max_per_client,
-            activity.refused,
+            observer.refused,
         )
-        self._service = Service(
+        self._service = RealtimeService(
             operations=operations,
             make_context=make_context,
             count=count,
-            activity=activity,
-            subscriptions=Capacity(
+            observer=observer,
+            subscriptions=CapacityLimiter(
                 "subscriptions",
                 "subscriptions",
                 settings.max_subscriptions,
                 settings.max_per_client,
-                activity.refused,
+                observer.refused,
             ),
-            costs=Capacity(
+            costs=CapacityLimiter(
                 "subscription_costs",
                 "units of cost in subscriptions",
-                operations.max_cost * COST_SHARES,
+                operations.max_cost * TOTAL_COST_FACTOR,
                 operations.max_cost,
-                activity.refused,
+                observer.refused,
             ),
             settings=settings,
             stopping=asyncio.Event(),
         )
 
-    def event_streams(self, behind: ASGIApp) -> EventStreams:
-        """What answers requests for event streams, in front of what answers all others."""
-        return EventStreams(behind, self._service)
+    def event_streams(self, next_app: ASGIApp) -> EventStreams:
+        """The application for event streams; all other requests go to `next_app`."""
+        return EventStreams(next_app, self._service)
 
     async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket."""
@@ -90,34 +89,36 @@ class Realtime:
         try:
             client = client_of(None, scope)
             with (
-                self._sockets.hold(client, is_arriving=True) as hold,
-                self._service.activity.websocket(),
+                self._sockets.reserve(client, is_unidentified=True) as reservation,
+                self._service.observer.websocket(),
             ):
-                await self._converse(scope, receive, send, hold)
+                await self._serve(scope, receive, send, reservation)
         except CapacityError as error:
             await _deny(error, send)
 
-    async def _converse(self, scope: Scope, receive: Receive, send: Send, hold: Hold) -> None:
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, reservation: Reservation
+    ) -> None:
         if SUBPROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
             code, reason = CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable"
             await send({"type": "websocket.close", "code": int(code), "reason": reason})
             return
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
-        await Socket(scope, receive, send, self._service, hold).run()
+        await WebSocketConnection(scope, receive, send, self._service, reservation).run()
 
     @property
     def connections(self) -> int:
-        """How many WebSockets and subscriptions are open; 0 when all have ended."""
-        return self._sockets.taken + self._service.subscriptions.taken
+        """The number of open WebSockets and subscriptions."""
+        return self._sockets.in_use + self._service.subscriptions.in_use
 
     def stop(self) -> None:
-        """End all that goes on, so that the server's stop need not wait for it."""
+        """End all connections, so that the server's shutdown need not wait for them."""
         self._service.stopping.set()
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Take connections until the block ends or the process is told to stop."""
+        """Accept connections until the block ends or a signal stops the process."""
         self._service.stopping.clear()
         try:
             with _on_signals(self.stop):
@@ -128,9 +129,9 @@ class Realtime:
 
 @contextmanager
 def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` as soon as a signal ends the process, besides what is to be done at it.
+    """Call `stop` at SIGINT and SIGTERM, before the present signal handlers.
 
-    Servers tell an application only when all its requests are done, which streams never are.
+    Servers shut an application down when all its requests are done, which streams never are.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # no signal arrives here
@@ -138,14 +139,14 @@ def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def stop_too(number: int, frame: FrameType | None) -> None:
+    def on_signal(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(stop)
         handler = before[signal.Signals(number)]
         if callable(handler):
             handler(number, frame)
 
     for number in before:
-        signal.signal(number, stop_too)
+        signal.signal(number, on_signal)
     try:
         yield
     finally:
@@ -154,7 +155,7 @@ def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 async def _deny(error: CapacityError, send: Send) -> None:
-    """Refuse a handshake as HTTP does."""
+    """Refuse a handshake with an HTTP response."""
     response = respond(failure(error), MediaType.JSON)
     head = {"status": response.status, "headers": list(response.headers)}
     await send({"type": "websocket.http.response.start", **head})

@@ -1,4 +1,4 @@
-"""What all connections have in common, whatever their transport."""
+"""The realtime service: what connections of both transports share."""
 
 from __future__ import annotations
 
@@ -11,56 +11,67 @@ from typing import Protocol
 from gql.http import GraphQLRequest
 from gql.identity.client import Client
 
-from .capacity_limiter import Capacity
-from .connection_rules import Count, MakeContext, RealtimeSettings
+from .capacity_limiter import CapacityLimiter
+from .connection_rules import CountRequest, MakeContext, RealtimeSettings
 from .operations import Operations
 
 WEBSOCKET, SSE = "websocket", "sse"
 
 
-class Activity(Protocol):
-    """Is told what goes on; `transport` is WEBSOCKET or SSE."""
+class StreamObserver(Protocol):
+    """An observer of connections and subscriptions; `transport` is WEBSOCKET or SSE."""
 
     def websocket(self) -> AbstractContextManager[None]:
-        """A WebSocket is open as long as this is held."""
+        """Count a WebSocket as open until the context ends."""
         ...
 
     def subscription(self, transport: str) -> AbstractContextManager[None]:
-        """A subscription is active as long as this is held."""
+        """Count a subscription as active until the context ends."""
         ...
 
     def event(self, transport: str) -> None:
-        """An event was sent."""
+        """Count an event that was sent."""
         ...
 
     def slow(self, transport: str) -> None:
-        """A connection was closed because its client took too long."""
+        """Count a connection that was closed because its client reads too slowly."""
         ...
 
     def refused(self, what: str, bound: str) -> None:
-        """Something was refused; `bound`: whose bound was reached, see `Capacity`."""
+        """Something was refused; `bound`: whose bound was reached, see `CapacityLimiter`."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """Who executes, for whom, within which bounds, and until when."""
+class RealtimeService:
+    """The executor, the limits and the shutdown signal of all connections.
+
+    Attributes:
+        operations: The executor.
+        make_context: Makes the context of a request, with its authenticated viewer.
+        count: Counts a request against the rate limit.
+        observer: The metrics.
+        subscriptions: The limit of subscriptions.
+        costs: The limit of their cost for each event.
+        settings: Times and sizes.
+        stopping: Set when the server shuts down.
+    """
 
     operations: Operations
     make_context: MakeContext
-    count: Count
-    activity: Activity
-    subscriptions: Capacity
-    costs: Capacity
+    count: CountRequest
+    observer: StreamObserver
+    subscriptions: CapacityLimiter
+    costs: CapacityLimiter
     settings: RealtimeSettings
     stopping: asyncio.Event
 
     @contextmanager
-    def subscribing(self, request: GraphQLRequest, client: Client) -> Iterator[None]:
-        """Hold a place for a subscription, and what each event costs for it.
+    def reserve_subscription(self, request: GraphQLRequest, client: Client) -> Iterator[None]:
+        """Reserve a subscription, and the cost of its events, until the block ends.
 
         Raises: CapacityError. SubscriptionTooLargeError.
         """
         cost = self.operations.event_cost(request, self.settings.subscription_bytes)
-        with self.subscriptions.hold(client), self.costs.hold(client, cost):
+        with self.subscriptions.reserve(client), self.costs.reserve(client, cost):
             yield

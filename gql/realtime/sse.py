@@ -1,4 +1,5 @@
-"""GraphQL over server-sent events, in distinct connections mode: a request, a stream of answers.
+"""GraphQL over server-sent events, in distinct connections mode: one request, one stream of
+results.
 
 https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
 https://html.spec.whatwg.org/multipage/server-sent-events.html
@@ -11,20 +12,21 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, aclosing, suppress
 
 from graphql import OperationType
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gql.errors import PermissionsChangedError, RequestError
 from gql.http import GraphQLRequest, HttpRequest, HttpSettings, Result
 from gql.http.asgi.graphql_app import ClientDisconnectedError, headers_of, read_body
+from gql.http.asgi.message_replay import body_messages, replaying
 from gql.http.handler import failure
 from gql.http.protocol.media_types import MediaType, quality_of
 from gql.http.protocol.messages import read_get, read_post, respond
 from gql.identity.client import client_of
 from gql.schema import Context
 
-from .connection_rules import unidentified
-from .operations import Answers
-from .service import SSE, Service
+from .connection_rules import without_viewer
+from .operations import ResultStream
+from .service import SSE, RealtimeService
 
 EVENT_STREAM = "text/event-stream"
 KEEP_ALIVE = b":\n\n"
@@ -33,15 +35,15 @@ _HEADERS = [
     (b"content-type", f"{EVENT_STREAM}; charset=utf-8".encode()),
     (b"cache-control", b"no-store"),
     (b"vary", b"Accept"),
-    (b"x-accel-buffering", b"no"),  # proxies that gather answers would hold events back
+    (b"x-accel-buffering", b"no"),  # nginx would buffer the events
 ]
 
 
 class EventStreams:
-    """Answers requests that want an event stream; hands all others to `behind`."""
+    """The application for requests that accept an event stream; others go to `next_app`."""
 
-    def __init__(self, behind: ASGIApp, service: Service) -> None:
-        self._behind = behind
+    def __init__(self, next_app: ASGIApp, service: RealtimeService) -> None:
+        self._next_app = next_app
         self._service = service
         self._http_settings = HttpSettings(max_body_bytes=service.settings.max_message_bytes)
 
@@ -49,7 +51,7 @@ class EventStreams:
         """Answer one HTTP request."""
         accept = ",".join(v.decode("latin-1") for k, v in scope["headers"] if k == b"accept")
         if EVENT_STREAM not in accept.lower() or scope["method"] not in ("GET", "POST"):
-            await self._behind(scope, receive, send)
+            await self._next_app(scope, receive, send)
             return
         headers = headers_of(scope["headers"])
         try:
@@ -61,7 +63,7 @@ class EventStreams:
             return
         request = self._read(scope, headers, body)
         if not await self._wants_stream(request, accept):
-            await self._behind(scope, _replaying(body, receive), send)
+            await self._next_app(scope, replaying(body_messages(body), receive), send)
         elif isinstance(request, RequestError):
             await _respond(failure(request), send)
         else:
@@ -75,7 +77,7 @@ class EventStreams:
     def _read(
         self, scope: Scope, headers: dict[bytes, str], body: bytes
     ) -> GraphQLRequest | RequestError:
-        """What is asked, or why that cannot be told."""
+        """The GraphQL request, or the error in it."""
         try:
             if scope["method"] == "GET":
                 return read_get(scope["query_string"], self._http_settings)
@@ -85,49 +87,49 @@ class EventStreams:
                 content_encoding=headers.get(b"content-encoding", ""),
                 body=body,
             )
-            found = read_post(request, self._http_settings)
+            read = read_post(request, self._http_settings)
         except RequestError as error:
             return error
-        assert isinstance(found, GraphQLRequest), "batches are off"  # noqa: S101
-        return found
+        assert isinstance(read, GraphQLRequest), "batches are off"  # noqa: S101
+        return read
 
     async def _wants_stream(self, request: GraphQLRequest | RequestError, accept: str) -> bool:
-        """Whether a stream is what the client likes best, or the only way to answer it.
+        """Whether the client prefers a stream, or accepts one and sends a subscription.
 
-        Some clients name every media type for every operation: they get one answer as JSON.
+        Some clients accept every media type for every operation: they get JSON.
         """
         stream = quality_of(EVENT_STREAM, accept)[0]
         if stream > max(quality_of(media_type, accept)[0] for media_type in MediaType):
             return True
-        subscribes = (
+        is_subscription = (
             isinstance(request, GraphQLRequest)
             and await self._service.operations.kind(request) is OperationType.SUBSCRIPTION
         )
-        return stream > 0 and subscribes
+        return stream > 0 and is_subscription
 
     async def _answer(
         self, request: GraphQLRequest, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Begin the operation; if it has, what follows is a stream, even one of errors."""
-        with ExitStack() as held:
+        """Start the operation. From then on the response is a stream, also if it fails."""
+        with ExitStack() as reservations:
             try:
                 context = await self._service.make_context(scope)
                 if await self._service.operations.kind(request) is OperationType.SUBSCRIPTION:
                     client = client_of(context.viewer, scope)
-                    held.enter_context(self._service.subscribing(request, client))
-                answers = await self._begin(request, scope, context)
+                    reservations.enter_context(self._service.reserve_subscription(request, client))
+                results = await self._begin(request, scope, context)
             except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
                 await _respond(failure(error), send)
                 return
-            if isinstance(answers, Result) and answers.status is not None:
-                await _respond(answers, send)
+            if isinstance(results, Result) and results.status is not None:
+                await _respond(results, send)
                 return
             stream = EventStream(send, self._service)
-            await stream.run(receive, answers, lambda: self._recheck(scope))
+            await stream.run(receive, results, lambda: self._recheck(scope))
 
     async def _begin(
         self, request: GraphQLRequest, scope: Scope, context: Context
-    ) -> Answers | Result:
+    ) -> ResultStream | Result:
         if await self._service.operations.kind(request) is not OperationType.SUBSCRIPTION:
             read_only = scope["method"] == "GET"
             return await self._service.operations.execute(request, context, read_only=read_only)
@@ -136,27 +138,35 @@ class EventStreams:
         return await self._service.operations.subscribe(request, context, asyncio.Lock())
 
     async def _recheck(self, scope: Scope) -> bytes:
-        """What the sender of a request may see by now. Raises: GraphError."""
-        return (await self._service.make_context(unidentified(scope))).viewer.permission_key
+        """The present rights of the viewer, authenticated again. Raises: GraphError."""
+        return (await self._service.make_context(without_viewer(scope))).viewer.permission_key
 
 
 class EventStream:
-    """One response that goes on until its operation, its client, its rights or the server end."""
+    """One response: it ends with its operation, its client, its rights or the server."""
 
-    def __init__(self, send: Send, service: Service) -> None:
+    def __init__(self, send: Send, service: RealtimeService) -> None:
         self._raw_send = send
         self._settings = service.settings
         self._stopping = service.stopping
-        self._activity = service.activity
+        self._observer = service.observer
         self._sending = asyncio.Lock()
         self._is_slow = False
 
     async def run(
-        self, receive: Receive, answers: Answers | Result, rights: Callable[[], Awaitable[bytes]]
+        self,
+        receive: Receive,
+        results: ResultStream | Result,
+        rights: Callable[[], Awaitable[bytes]],
     ) -> None:
-        """Send the answers until the first of all ends comes, then what is to be said at it."""
+        """Send results until the first reason to end, then its last event."""
         await self._raw_send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        ends = [self._pump(answers), self._gone(receive), self._keep(rights), self._stop()]
+        ends = [
+            self._send_results(results),
+            self._wait_for_disconnect(receive),
+            self._keep_alive(rights),
+            self._wait_for_stop(),
+        ]
         tasks = [asyncio.create_task(end) for end in ends]
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -165,34 +175,36 @@ class EventStream:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         if self._is_slow:
-            self._activity.slow(SSE)
-        farewell = ended.pop().result()
-        if farewell is not None:
-            with suppress(TimeoutError, OSError, RuntimeError):  # it is gone, or does not listen
-                await self._send(farewell, more_body=False)
+            self._observer.slow(SSE)
+        last_event = ended.pop().result()
+        if last_event is not None:
+            with suppress(
+                TimeoutError, OSError, RuntimeError
+            ):  # the client is gone, or does not read
+                await self._send(last_event, more_body=False)
 
-    async def _pump(self, answers: Answers | Result) -> bytes | None:
-        """Send every answer. A stream cannot say "too slow" to who does not read it: it ends."""
-        if isinstance(answers, Result):
-            return next_event(answers.body) + COMPLETE
+    async def _send_results(self, results: ResultStream | Result) -> bytes | None:
+        """Send all results. A client that does not read gets no reason: the stream just ends."""
+        if isinstance(results, Result):
+            return next_event(results.body) + COMPLETE
         try:
-            async with aclosing(answers):
-                with self._activity.subscription(SSE):
-                    async for answer in answers:
-                        await self._send(next_event(answer.body, answer.cursor))
-                        self._activity.event(SSE)
+            async with aclosing(results):
+                with self._observer.subscription(SSE):
+                    async for result in results:
+                        await self._send(next_event(result.body, result.cursor))
+                        self._observer.event(SSE)
         except (TimeoutError, OSError, RuntimeError):
             return None
         except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
             return next_event(failure(error).body) + COMPLETE
         return COMPLETE
 
-    async def _gone(self, receive: Receive) -> None:
+    async def _wait_for_disconnect(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    async def _keep(self, rights: Callable[[], Awaitable[bytes]]) -> bytes | None:
-        """Keep the connection alive for as long as the client keeps the rights it came with."""
+    async def _keep_alive(self, rights: Callable[[], Awaitable[bytes]]) -> bytes | None:
+        """Send keep-alive comments, and end the stream when the viewer's rights change."""
         try:
             first = await rights()
             while True:
@@ -205,13 +217,15 @@ class EventStream:
         except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
             return next_event(failure(error).body) + COMPLETE
 
-    async def _stop(self) -> bytes:
-        """At the server's end the stream ends without `complete`, so that clients come again."""
+    async def _wait_for_stop(self) -> bytes:
+        """Wait for the shutdown. The stream then ends without `complete`, so that clients
+        reconnect.
+        """
         await self._stopping.wait()
         return b""
 
     async def _send(self, body: bytes, *, more_body: bool = True) -> None:
-        """Send a part. Raises: TimeoutError: the client does not take it."""
+        """Send a part. Raises: TimeoutError: the client does not read it."""
         part = {"type": "http.response.body", "body": body, "more_body": more_body}
         try:
             async with asyncio.timeout(self._settings.send_timeout_s), self._sending:
@@ -222,24 +236,14 @@ class EventStream:
 
 
 def next_event(body: bytes, cursor: str | None = None) -> bytes:
-    """An answer as an event; JSON has no line breaks here. Its id is where to go on after it."""
+    """A result as an event, with its cursor as id. The JSON has no line breaks."""
     head = b"" if cursor is None else b"id: %s\n" % cursor.encode()
     return head + b"event: next\ndata: %s\n\n" % body
 
 
 async def _respond(result: Result, send: Send) -> None:
-    """Answer without a stream: the request itself is refused."""
+    """Send a response that is no stream."""
     response = respond(result, MediaType.JSON)
     head = {"status": response.status, "headers": list(response.headers)}
     await send({"type": "http.response.start", **head})
     await send({"type": "http.response.body", "body": response.body})
-
-
-def _replaying(body: bytes, receive: Receive) -> Receive:
-    """A receive that first gives the body that was read already."""
-    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Message:
-        return pending.pop() if pending else await receive()
-
-    return replay

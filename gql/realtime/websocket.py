@@ -1,4 +1,4 @@
-"""graphql-transport-ws: many operations over one socket.
+"""The graphql-transport-ws protocol: many operations over one WebSocket.
 
 https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 """
@@ -25,13 +25,14 @@ from gql.schema import Context
 from store import StoreError
 from store.errors import forget_frames
 
-from .capacity_limiter import Hold
+from .capacity_limiter import Reservation
 from .connection_rules import with_authorization
 from .messages import (
     CloseCode,
     SocketClosed,
     TooSlow,
     complete_message,
+    connection_message,
     error_message,
     invalid,
     next_message,
@@ -39,23 +40,27 @@ from .messages import (
     read_message,
     read_payload,
     read_request,
-    simple,
     take_idempotency_key,
 )
-from .service import WEBSOCKET, Service
+from .service import WEBSOCKET, RealtimeService
 
 
-class Socket:
-    """One accepted socket, from its first message to its last."""
+class WebSocketConnection:
+    """One accepted WebSocket and its operations."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, service: Service, hold: Hold
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        service: RealtimeService,
+        reservation: Reservation,
     ) -> None:
         self._scope = scope
         self._receive = receive
         self._raw_send = send
         self._service = service
-        self._hold = hold
+        self._reservation = reservation
         self._settings = service.settings
         self._http_settings = HttpSettings(max_body_bytes=service.settings.max_message_bytes)
         self._sending = asyncio.Lock()
@@ -68,10 +73,10 @@ class Socket:
         self._end: asyncio.Future[SocketClosed] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
-        """Converse until either side closes."""
+        """Serve the socket until either side closes it."""
         tasks = [
-            asyncio.create_task(self._ends(part()))
-            for part in (self._read, self._guard, self._stop)
+            asyncio.create_task(self._close_after(task()))
+            for task in (self._read, self._watch_authentication, self._wait_for_stop)
         ]
         try:
             end = await self._end
@@ -81,25 +86,25 @@ class Socket:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         if isinstance(end, TooSlow):
-            self._service.activity.slow(WEBSOCKET)
+            self._service.observer.slow(WEBSOCKET)
         forget_frames(end)
         get_logger().info("websocket_closed", code=end.code and int(end.code), reason=end.reason)
         if end.code is not None:
             await self._close(end.code, end.reason)
 
-    async def _ends(self, part: Awaitable[None]) -> None:
-        """Let a part run; however it ends, the conversation does."""
+    async def _close_after(self, part: Awaitable[None]) -> None:
+        """Run a part of the connection; its end closes the connection."""
         try:
             await part
         except SocketClosed as end:
-            self._over(end)
+            self._finish(end)
         except GraphError as error:
-            self._over(SocketClosed(CloseCode.FORBIDDEN, f"Forbidden: {error}"))
+            self._finish(SocketClosed(CloseCode.FORBIDDEN, f"Forbidden: {error}"))
         except Exception as fault:  # noqa: BLE001  # the last place that can log it
             get_logger().error("websocket_failed", exc_info=fault)
-            self._over(SocketClosed(CloseCode.INTERNAL_ERROR, "Internal error"))
+            self._finish(SocketClosed(CloseCode.INTERNAL_ERROR, "Internal error"))
 
-    def _over(self, end: SocketClosed) -> None:
+    def _finish(self, end: SocketClosed) -> None:
         if not self._end.done():
             self._end.set_result(end)
 
@@ -114,7 +119,7 @@ class Socket:
         while True:
             received = await self._receive()
             if received["type"] == "websocket.disconnect":
-                # The server's own code for who answers no ping: see
+                # The server closes with this code when no pong comes: see
                 # `gql.server.websocket_protocol`.
                 is_slow = received.get("code") == CloseCode.TRY_AGAIN_LATER
                 raise TooSlow if is_slow else SocketClosed
@@ -127,8 +132,8 @@ class Socket:
                 raise invalid(f"There is no message type {message['type'][:40]!r}")
             await handle(message)
 
-    async def _guard(self) -> None:
-        """Close the socket of who does not begin in time, or has lost the rights it began with."""
+    async def _watch_authentication(self) -> None:
+        """Close the socket if no connection_init comes in time, or the viewer's rights change."""
         try:
             async with asyncio.timeout(self._settings.init_timeout_s):
                 await self._acknowledged.wait()
@@ -141,12 +146,12 @@ class Socket:
             if (await self._viewer()).permission_key != self._permission_key:
                 raise SocketClosed(CloseCode.FORBIDDEN, "Forbidden: the rights have changed")
 
-    async def _stop(self) -> None:
+    async def _wait_for_stop(self) -> None:
         await self._service.stopping.wait()
         raise SocketClosed(CloseCode.GOING_AWAY, "The server stops")
 
     async def _viewer(self) -> Viewer:
-        """Who the client is by now. Raises: SocketClosed: it may not even ask."""
+        """The present viewer, authenticated again. Raises: SocketClosed: it is refused."""
         try:
             return (await self._service.make_context(self._scope)).viewer
         except StoreError as error:
@@ -154,7 +159,7 @@ class Socket:
         except GraphError as error:
             if isinstance(error, RequestError) and error.status >= 500:
                 raise SocketClosed(CloseCode.TRY_AGAIN_LATER, str(error)) from None
-            self._service.count(None, self._scope)  # trying keys is no way round the limit
+            self._service.count(None, self._scope)  # guessing keys counts against the rate limit
             raise SocketClosed(CloseCode.FORBIDDEN, f"Forbidden: {error}") from None
 
     async def _initialise(self, message: dict[str, Any]) -> None:
@@ -167,20 +172,20 @@ class Socket:
         viewer = await self._viewer()
         self._permission_key = viewer.permission_key
         try:
-            self._hold.settle(client_of(viewer, self._scope))
+            self._reservation.transfer(client_of(viewer, self._scope))
         except CapacityError as error:
             raise SocketClosed(CloseCode.TRY_AGAIN_LATER, str(error)) from None
-        await self._send(simple("connection_ack"))
+        await self._send(connection_message("connection_ack"))
         self._acknowledged.set()
 
     async def _ping(self, message: dict[str, Any]) -> None:
-        await self._send(simple("pong", read_payload(message)))
+        await self._send(connection_message("pong", read_payload(message)))
 
     async def _pong(self, message: dict[str, Any]) -> None:
         read_payload(message)
 
     async def _complete(self, message: dict[str, Any]) -> None:
-        """End an operation. What has begun to write is neither torn off nor out of the count."""
+        """Cancel an operation. A mutation runs to its end and stays counted."""
         id = read_id(message)
         task = self._running.get(id)
         if task is not None and id not in self._writing:
@@ -188,8 +193,10 @@ class Socket:
             await asyncio.wait((task,))
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
-        """Begin an operation. The next message is read when a subscription has its place in the
-        history, so that a query sent after it shows nothing that it leaves out.
+        """Start an operation.
+
+        The next message is read when a subscription has its position in the history. So a query
+        sent after it shows no change that the subscription misses.
         """
         if not self._acknowledged.is_set():
             raise SocketClosed(CloseCode.UNAUTHORIZED, "Unauthorized")
@@ -200,12 +207,12 @@ class Socket:
         if len(self._running) >= self._settings.max_per_socket:
             await self._send(error_message(id, [format_expected_error(self._too_many())]))
             return
-        begun = asyncio.Event()
-        task = asyncio.create_task(self._ends_alone(self._operate(id, request, begun)))
+        started = asyncio.Event()
+        task = asyncio.create_task(self._run_isolated(self._run_operation(id, request, started)))
         self._running[id] = task
-        task.add_done_callback(lambda task: self._forget(id, task, begun))
+        task.add_done_callback(lambda task: self._operation_done(id, task, started))
         if await self._service.operations.kind(request) is OperationType.SUBSCRIPTION:
-            await begun.wait()
+            await started.wait()
 
     def _too_many(self) -> CapacityError:
         return CapacityError(
@@ -213,22 +220,24 @@ class Socket:
             "connection. Complete some of them, or open another connection."
         )
 
-    def _forget(self, id: str, task: asyncio.Task[None], begun: asyncio.Event) -> None:
-        begun.set()
+    def _operation_done(self, id: str, task: asyncio.Task[None], started: asyncio.Event) -> None:
+        started.set()
         self._writing.discard(id)
         if self._running.get(id) is task:
             del self._running[id]
 
-    async def _ends_alone(self, part: Awaitable[None]) -> None:
-        """Let an operation run; only if nothing can be sent does its end end the conversation."""
+    async def _run_isolated(self, part: Awaitable[None]) -> None:
+        """Run an operation; it closes the connection only if nothing can be sent any more."""
         try:
             await part
         except SocketClosed as end:
-            self._over(end)
+            self._finish(end)
 
-    async def _operate(self, id: str, request: GraphQLRequest, begun: asyncio.Event) -> None:
+    async def _run_operation(
+        self, id: str, request: GraphQLRequest, started: asyncio.Event
+    ) -> None:
         try:
-            result = await self._result(id, request, begun)
+            result = await self._result(id, request, started)
         except SocketClosed:
             raise
         except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
@@ -241,9 +250,9 @@ class Socket:
         await self._send(complete_message(id))
 
     async def _result(
-        self, id: str, request: GraphQLRequest, begun: asyncio.Event
+        self, id: str, request: GraphQLRequest, started: asyncio.Event
     ) -> Result | None:
-        """The one answer of an operation; None for one whose many answers were sent."""
+        """The result of an operation; None for a subscription, whose results were sent."""
         context = await self._service.make_context(self._scope)
         request, context.idempotency_key = take_idempotency_key(request)
         self._service.count(context.viewer, self._scope)
@@ -253,41 +262,41 @@ class Socket:
             return await asyncio.shield(self._service.operations.execute(request, context))
         if kind is not OperationType.SUBSCRIPTION:
             return await self._service.operations.execute(request, context)
-        with self._service.subscribing(request, client_of(context.viewer, self._scope)):
-            return await self._follow(id, request, context, begun)
+        with self._service.reserve_subscription(request, client_of(context.viewer, self._scope)):
+            return await self._send_results(id, request, context, started)
 
-    async def _follow(
-        self, id: str, request: GraphQLRequest, context: Context, begun: asyncio.Event
+    async def _send_results(
+        self, id: str, request: GraphQLRequest, context: Context, started: asyncio.Event
     ) -> Result | None:
-        """Send the answers of a subscription; a result where it cannot begin."""
-        answers = await self._service.operations.subscribe(request, context, self._turn)
-        if isinstance(answers, Result):
-            return answers
-        begun.set()
-        activity = self._service.activity
-        async with aclosing(answers):
-            with activity.subscription(WEBSOCKET):
-                async for answer in answers:
-                    await self._send(next_message(id, answer.body))
-                    activity.event(WEBSOCKET)
+        """Send the results of a subscription; a result with errors if it cannot start."""
+        results = await self._service.operations.subscribe(request, context, self._turn)
+        if isinstance(results, Result):
+            return results
+        started.set()
+        observer = self._service.observer
+        async with aclosing(results):
+            with observer.subscription(WEBSOCKET):
+                async for streamed in results:
+                    await self._send(next_message(id, streamed.body))
+                    observer.event(WEBSOCKET)
         return None
 
     async def _send(self, text: str) -> None:
-        """Send a message. Raises: SocketClosed: the client does not take it, or is gone."""
+        """Send a message. Raises: SocketClosed: the client does not read it, or is gone."""
         try:
             async with asyncio.timeout(self._settings.send_timeout_s), self._sending:
                 await self._raw_send({"type": "websocket.send", "text": text})
         except TimeoutError:
             raise TooSlow from None
-        except (OSError, RuntimeError):  # servers tell in either way that the socket is closed
+        except (OSError, RuntimeError):  # servers raise either for a closed socket
             raise SocketClosed from None
 
     async def _close(self, code: CloseCode, reason: str) -> None:
-        """Say why, if the client listens within the time it has for any message."""
+        """Close the socket with a reason, if the client reads it in time."""
         try:
             async with asyncio.timeout(self._settings.send_timeout_s):
                 await self._raw_send(
                     {"type": "websocket.close", "code": int(code), "reason": reason}
                 )
         except (TimeoutError, OSError, RuntimeError):
-            pass  # the server behind us drops the connection when this returns
+            pass  # the server drops the connection when this returns

@@ -76,7 +76,7 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
     is_new: bool = False
 
 
-class Told(NamedTuple):
+class ChangeSourceEvent(NamedTuple):
     """An event, and the context in which its selection is to be executed."""
 
     event: ChangeEvent
@@ -186,7 +186,7 @@ async def caught_up(
 
 async def follow(
     context: Context, source: ChangeSource, reader: Reader, after: Bookmark, snapshot: Snapshot
-) -> AsyncGenerator[Told, None]:
+) -> AsyncGenerator[ChangeSourceEvent, None]:
     """Every event after a place, from this snapshot on, for as long as somebody listens.
 
     Topics that have come to have other names are a gap, and so is a state that a backup brought
@@ -205,7 +205,7 @@ async def follow(
         now = context.renewed(snapshot)
         now.job = job
         for event in events:
-            yield Told(event, now)
+            yield ChangeSourceEvent(event, now)
         after = history.end
         if history.has_next:
             snapshot = await source.snapshot()

@@ -17,7 +17,7 @@ from store.querying.predicates import predicate
 
 from .article_list import FilterArgument
 from .batch_loads import load_articles
-from .change_events import ChangeEvent, EventKind, Reader, Told, caught_up, follow
+from .change_events import ChangeEvent, ChangeSourceEvent, EventKind, Reader, caught_up, follow
 from .connection import EdgeValue, First, PageInfo, check_size, given
 from .context import Context, Info
 from .filters import store_filter
@@ -169,7 +169,7 @@ def reader_of(viewer: Viewer, filter: FilterArgument, snapshot: Snapshot) -> Rea
 
 async def follow_changes(
     info: Info, after: AfterChange = UNSET, filter: FilterArgument = UNSET
-) -> AsyncGenerator[Told, None]:
+) -> AsyncGenerator[ChangeSourceEvent, None]:
     """`Subscription.changes`. When this returns, the place to begin from is known."""
     context = info.context
     snapshot = await context.source.snapshot()

@@ -16,10 +16,9 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from gql.errors import RequestError
+from gql.errors import RequestError, TooManyConnectionsError
 from gql.http import refusal_reply
 
-from ..errors import TooManyConnectionsError
 from .connection_limits import ConnectionLimits
 from .deadline import Deadline
 from .refused_connections import RefusedConnections

@@ -9,9 +9,15 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gql.errors import MethodNotAllowedError, RequestError
+from gql.errors import (
+    HeaderTooLargeError,
+    HttpVersionError,
+    MalformedRequestError,
+    MethodNotAllowedError,
+    RequestError,
+    UriTooLongError,
+)
 
-from ..errors import HeaderTooLargeError, HttpVersionError, MalformedRequestError, UriTooLongError
 from .connection_limits import ConnectionLimits
 
 FIELD_OVERHEAD = 4

@@ -11,9 +11,8 @@ from typing import Any
 
 import httptools
 
-from gql.errors import RequestError
+from gql.errors import MalformedRequestError, RequestError
 
-from ..errors import MalformedRequestError
 from .connection import Part
 from .head import FIELD_OVERHEAD, HeadCheck, StartLine, count_head_bytes, too_large
 from .timeouts import TimedConnection

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gql.errors import RequestError
+from gql.errors import RequestError, RequestTimeoutError
 
-from ..errors import RequestTimeoutError
 from .connection import Connection, Part
 
 MIN_BODY_RATE = 4_096

@@ -72,7 +72,9 @@ class _Tally:
 
 
 class StreamMetrics:
-    """Counts connections that stay, and what goes over them. An `Activity` of subscriptions."""
+    """Counts connections that stay, and what goes over them. An `StreamObserver` of
+    subscriptions.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._websockets = Gauge(

@@ -39,7 +39,7 @@ import orjson
 from gql.composition.executors import pipeline
 from gql.http import GraphQLRequest, Result
 from gql.identity.viewer import PUBLIC, Permission, Viewer
-from gql.realtime.operations import Answers, Operations
+from gql.realtime.operations import Operations, ResultStream
 from gql.schema import Context, PageSizes
 from gql.settings import load_settings
 from store import Batch, Repository, TinyDBRepository
@@ -491,7 +491,7 @@ class Consumer:
         there, _ = await self._list()
         self.account.check_end(there)
 
-    async def _subscribed(self, to_come: Sequence[Batch]) -> Answers:
+    async def _subscribed(self, to_come: Sequence[Batch]) -> ResultStream:
         repository = self._store.any()
         self.account.renamings = self._store.model.renamings
         source: Any = Writing(repository, self._store, to_come)
@@ -502,7 +502,7 @@ class Consumer:
         assert not isinstance(answers, Result), answers.body
         return answers
 
-    async def _hear(self, answers: Answers, most: int | None) -> None:
+    async def _hear(self, answers: ResultStream, most: int | None) -> None:
         """Do what so many events say, or all."""
         with suppress(CaughtUpError):
             while most is None or most > 0:

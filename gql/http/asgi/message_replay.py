@@ -19,6 +19,11 @@ async def read_ahead(receive: Receive, messages: list[Message], limit: int) -> b
     return None
 
 
+def body_messages(body: bytes) -> list[Message]:
+    """The messages of a body that was read: one that holds the whole body."""
+    return [{"type": "http.request", "body": body, "more_body": False}]
+
+
 def replaying(messages: list[Message], receive: Receive) -> Receive:
     """A receive that first gives the messages that were read already."""
     if not messages:

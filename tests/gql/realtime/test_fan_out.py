@@ -13,7 +13,7 @@ import pytest
 from gql.composition.app import App, create_app
 from gql.http import GraphQLRequest, Result
 from gql.identity.viewer import PUBLIC
-from gql.realtime.operations import Answer, Answers
+from gql.realtime.operations import ResultStream, StreamedResult
 from gql.settings import Settings
 from store import Batch, MemoryRepository
 from tests.support.app_factory import article
@@ -65,7 +65,7 @@ def many_conditions(number: int) -> dict[str, Any]:
 
 async def followed(
     app: App, variables: Any = None, fields: str = CARD, turn: asyncio.Lock | None = None
-) -> Answers:
+) -> ResultStream:
     """The answers of a subscription of the public's that has begun."""
     request = GraphQLRequest(query=FOLLOW % fields, variables=variables or {})
     context = await app.context({"type": "http", "headers": [], "state": {"viewer": PUBLIC}})
@@ -75,7 +75,7 @@ async def followed(
     return answers
 
 
-async def told(answers: Answers, count: int) -> list[Answer]:
+async def told(answers: ResultStream, count: int) -> list[StreamedResult]:
     """The next answers."""
     return [await anext(answers) for _ in range(count)]
 
@@ -149,7 +149,7 @@ def test_who_follows_does_not_wait_for_those_who_read_the_history():
 
 
 def test_socket_that_reads_slowly_has_one_answer_held_for_all_its_subscriptions():
-    """Answers may be large, and a socket may have a hundred subscriptions."""
+    """Results may be large, and a socket may have a hundred subscriptions."""
 
     async def work(app: App, repository: MemoryRepository) -> None:
         socket = asyncio.Lock()

@@ -20,12 +20,12 @@ from gql.composition.app import create_app
 from gql.errors import CapacityError
 from gql.identity.client import Client, client_of
 from gql.identity.viewer import Permission, Viewer
-from gql.realtime.capacity_limiter import Capacity
+from gql.realtime.capacity_limiter import CapacityLimiter
 from gql.settings import Settings
 from store import MemoryRepository
 from tests.gql.realtime.test_sse import asked
 from tests.gql.realtime.test_websocket import CHANGES, opened
-from tests.gql.realtime.test_websocket import Client as Socket
+from tests.gql.realtime.test_websocket import Client as WebSocketClient
 from tests.support.live_server import LiveServer, running
 
 ONE = "192.0.2.1"
@@ -44,14 +44,14 @@ def of(address: str) -> dict[str, str]:
 
 
 @contextmanager
-def socket(server: LiveServer, address: str, key: str | None = None) -> Iterator[Socket]:
+def socket(server: LiveServer, address: str, key: str | None = None) -> Iterator[WebSocketClient]:
     """A WebSocket of a client at an address that has been let in."""
     with opened(server, additional_headers=of(address)) as client:
         client.begin({"authorization": f"Bearer {key}"} if key else None)
         yield client
 
 
-def subscribed(client: Socket, id: str) -> bool:
+def subscribed(client: WebSocketClient, id: str) -> bool:
     """Whether a subscription has begun."""
     client.subscribe(id, CHANGES)
     client.send("ping")
@@ -182,24 +182,24 @@ CLIENTS = [Client("address", f"192.0.2.{n}") for n in range(4)] + [Client("key",
 )
 def test_capacity_is_never_exceeded_and_comes_back_whole(maximum, share, steps):
     """By all, by one, and by those without a key together, whatever is taken and given back."""
-    capacity = Capacity("things", "things", maximum, share)
+    capacity = CapacityLimiter("things", "things", maximum, share)
     held: list[tuple[Client, int]] = []
     for who, amount, gives_back in steps:
         if gives_back and held:
-            capacity.give_back(*held.pop(who % len(held)))
+            capacity.release(*held.pop(who % len(held)))
             continue
         client = CLIENTS[who]
         with suppress(CapacityError):
-            capacity.take(client, amount)
+            capacity.acquire(client, amount)
             held.append((client, amount))
         by_client = {each: sum(n for c, n in held if c == each) for each in CLIENTS}
-        assert capacity.taken == sum(by_client.values()) <= maximum
+        assert capacity.in_use == sum(by_client.values()) <= maximum
         assert max(by_client.values()) <= share
         anonymous = sum(n for each, n in by_client.items() if each.is_anonymous)
         assert anonymous <= maximum - maximum // 5
     for each in held:
-        capacity.give_back(*each)
-    assert capacity.taken == 0
+        capacity.release(*each)
+    assert capacity.in_use == 0
 
 
 @pytest.mark.parametrize(

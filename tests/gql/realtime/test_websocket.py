@@ -555,7 +555,7 @@ def test_socket_slow_consumer_that_reads_again_sees_why_it_was_let_go(settings, 
         with urllib.request.urlopen(f"{server.url}/metrics") as metrics:  # noqa: S310  # ours
             assert b'newsgraph_slow_clients_total{transport="websocket"} 1.0' in metrics.read()
     assert len(messages) > 1
-    assert (code, reason) == (1013, "Too slow: connect again and go on from your last cursor")
+    assert (code, reason) == (1013, "Too slow: connect again and resume from your last cursor")
 
 
 def test_socket_of_who_never_reads_again_is_dropped() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gql.composition.app import create_app
 from gql.http import GraphQLRequest
-from gql.realtime.shared_answers import SharedAnswers, selection_key
+from gql.realtime.single_flight_cache import SingleFlightCache, selection_key
 from gql.settings import Settings
 from store import MemoryRepository
 from tests.gql.realtime.test_websocket import opened, put
@@ -48,7 +48,7 @@ def test_answer_is_made_once_for_all_who_wait_and_come_later():
     """However many ask for it while it is made."""
 
     async def ask() -> None:
-        shared, maker = SharedAnswers(), Maker()
+        shared, maker = SingleFlightCache(), Maker()
         waiting = [asyncio.ensure_future(shared.get("k", maker)) for _ in range(5)]
         await asyncio.sleep(0)
         maker.may_go_on.set()
@@ -63,7 +63,7 @@ def test_answer_is_made_for_the_others_when_the_first_stops_waiting():
     """Whoever goes takes nothing from those who stay."""
 
     async def ask() -> None:
-        shared, maker = SharedAnswers(), Maker()
+        shared, maker = SingleFlightCache(), Maker()
         first, second = [asyncio.ensure_future(shared.get("k", maker)) for _ in range(2)]
         await asyncio.sleep(0)
         first.cancel()
@@ -81,7 +81,7 @@ def test_answer_that_failed_is_made_again():
         raise OSError("no")
 
     async def ask() -> None:
-        shared, maker = SharedAnswers(), Maker()
+        shared, maker = SingleFlightCache(), Maker()
         for failed in await asyncio.gather(
             *(shared.get("k", fail) for _ in range(2)), return_exceptions=True
         ):
@@ -97,7 +97,7 @@ def test_answers_are_kept_within_a_bound(keys):
     """What has no room is made again, and is right."""
 
     async def ask() -> None:
-        shared = SharedAnswers(capacity_bytes=3_000)
+        shared = SingleFlightCache(capacity_bytes=3_000)
         for number in keys:
 
             async def make(number: int = number) -> bytes:
