@@ -1,4 +1,4 @@
-"""Conditional requests: telling a client that what it keeps is still what it would get.
+"""Conditional requests: validators (ETag, Last-Modified) and 304 responses.
 
 https://www.rfc-editor.org/rfc/rfc9110#section-13
 """
@@ -15,49 +15,48 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 CACHE_CONTROL = "public, max-age=0, must-revalidate"
-"""Anybody may keep it, and asks each time whether it still holds."""
+"""Everyone may cache the response, and revalidates it each time."""
 
 _ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
 def strong_etag(content: bytes) -> str:
-    """An entity tag, in its quotes, that is the same for the same bytes and no others."""
+    """The strong ETag of a content, in quotes."""
     return f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
 
 
-def not_modified(
+def is_not_modified(
     if_none_match: str | None,
     etag: str,
     if_modified_since: str | None = None,
     last_modified: datetime | None = None,
 ) -> bool:
-    """Whether a GET or HEAD with these headers is to be answered by 304.
+    """Whether the response to a GET or HEAD with these header fields is 304.
 
-    If-None-Match decides alone where it is given, and is compared weakly. A date that cannot be
-    read counts as none.
+    If-None-Match takes precedence, and is compared weakly. A malformed date is ignored.
     """
     if if_none_match is not None:
-        return matches(if_none_match, etag)
+        return etag_matches(if_none_match, etag)
     since = parse_http_date(if_modified_since)
     if since is None or last_modified is None:
         return False
     return last_modified.replace(microsecond=0) <= since
 
 
-def matches(if_none_match: str, etag: str) -> bool:
-    """Whether a list of entity tags, or `*`, has this one, strong or weak."""
+def etag_matches(if_none_match: str, etag: str) -> bool:
+    """Whether If-None-Match (a list of ETags, or `*`) has this ETag, strong or weak."""
     if if_none_match.strip() == "*":
         return True
     return etag.removeprefix("W/") in _ENTITY_TAG.findall(if_none_match)
 
 
 def http_date(time: datetime) -> str:
-    """A time as HTTP writes it; fractions of a second are dropped."""
+    """Format a time as an HTTP date, without fractions of a second."""
     return format_datetime(time.astimezone(UTC), usegmt=True)
 
 
 def parse_http_date(text: str | None) -> datetime | None:
-    """The time in a header, in any of HTTP's three spellings; None where there is none in it."""
+    """Parse an HTTP date in any of its three formats; None if it is missing or malformed."""
     try:
         time = parsedate_to_datetime(text or "")
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
@@ -72,16 +71,16 @@ def conditional_response(
     headers: Mapping[str, str],
     last_modified: datetime | None = None,
 ) -> Response:
-    """The body with its validators, or 304 where the client has it already.
+    """The response with a body and its validators, or a 304.
 
-    `headers` are those of the body, Content-Type among them. A time to come is no Last-Modified:
-    the moment of the answer stands for it.
+    `headers` are those of the body, such as Content-Type. Last-Modified must not be in the future,
+    so it is at most the current time.
     """
     validators = {"Cache-Control": CACHE_CONTROL, "ETag": etag}
     if last_modified is not None:
         validators["Last-Modified"] = http_date(min(last_modified, datetime.now(UTC)))
     tags = request.headers.getlist("if-none-match")
-    if not_modified(
+    if is_not_modified(
         ", ".join(tags) if tags else None,
         etag,
         request.headers.get("if-modified-since"),

@@ -1,7 +1,7 @@
-"""Whether the packages that Python finds are ours.
+"""The package check: detects another package named `gql` or `store`.
 
-PyPI has a client library whose import name is `gql`, too. In one environment the two break each
-other, in ways that are hard to read; so newsgraph says it at the start.
+PyPI has a GraphQL client library whose import name is `gql`, too. In one environment the two break
+each other with confusing errors, so newsgraph checks for it at the start.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from pathlib import Path
 import store
 
 
-class AlienPackageError(Exception):
-    """newsgraph cannot run in this Python environment; the message says why and what to do."""
+class PackageConflictError(Exception):
+    """Another package shares a name with ours; the message says which, and what to do."""
 
 
-def check_environment() -> None:
-    """Raise AlienPackageError unless `gql` and `store` are newsgraph's own."""
-    ours = Path(__file__).parent.parent
-    theirs = Path(store.__file__ or "").parent.parent
-    if theirs != ours:
-        raise AlienPackageError(
-            f"The package store comes from {theirs}, not from newsgraph in {ours}. "
+def check_packages() -> None:
+    """Raise PackageConflictError unless `gql` and `store` are newsgraph's packages."""
+    root = Path(__file__).parent.parent
+    store_root = Path(store.__file__ or "").parent.parent
+    if store_root != root:
+        raise PackageConflictError(
+            f"The package store comes from {store_root}, not from newsgraph in {root}. "
             "Give newsgraph an environment of its own."
         )
     try:
         version = metadata.version("gql")
     except metadata.PackageNotFoundError:
         return
-    raise AlienPackageError(
+    raise PackageConflictError(
         f"The GraphQL client library gql {version} is installed here and shares its name with a "
         "package of newsgraph. Give newsgraph an environment of its own, or uninstall gql."
     )

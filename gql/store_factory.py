@@ -1,4 +1,4 @@
-"""From settings to the store they name, and to what loads its folder."""
+"""Factories: from the settings to the store, the document writer and the folder loader."""
 
 from __future__ import annotations
 
@@ -25,10 +25,14 @@ from .settings.settings import Settings
 def open_store(
     settings: Settings, *, must_exist: bool = False, loss_is_accepted: bool = False
 ) -> TinyDBRepository:
-    """The embedded store that the settings name, made where it is not there yet.
+    """Open the store of the settings; create it if it does not exist.
 
-    `loss_is_accepted`: of a damaged one, what can be read of it.
-    Raises: StoreUnavailableError: it cannot be opened, or is not there and must be.
+    Args:
+        settings: The settings.
+        must_exist: Whether a missing store is an error.
+        loss_is_accepted: Whether to salvage a damaged store, with loss of data.
+
+    Raises: StoreUnavailableError: it cannot be opened, or must exist and does not.
         StoreCorruptError.
     """
     path = require_store(settings) if must_exist else settings.store_path
@@ -44,12 +48,12 @@ def open_store(
                 not_counted="what a missing file held, and changes within a text",
             )
     if settings.store is None:
-        make_own_folder(path.parent)
+        create_store_folder(path.parent)
     return TinyDBRepository.open(path, lock_timeout_s=settings.lock_timeout_s)
 
 
 def require_store(settings: Settings) -> Path:
-    """Where the store is that the settings name. Raises: StoreUnavailableError: nowhere."""
+    """The path of an existing store. Raises: StoreUnavailableError: it does not exist."""
     path = settings.store_path
     if not path.exists() and not path.with_name(f"{path.name}.log").exists():
         raise StoreUnavailableError(
@@ -58,8 +62,8 @@ def require_store(settings: Settings) -> Path:
     return path
 
 
-def make_own_folder(folder: Path) -> None:
-    """Make the store's folder in the documents' folder, kept out of their version control."""
+def create_store_folder(folder: Path) -> None:
+    """Create the store's folder in the documents' folder, with a `.gitignore`."""
     try:
         make_folder(folder, folder.parent)
         ignore = folder / ".gitignore"
@@ -75,8 +79,8 @@ def make_own_folder(folder: Path) -> None:
         ) from None
 
 
-def size_bytes(path: Path) -> int | None:
-    """The size of a file; None where there is none."""
+def file_size_bytes(path: Path) -> int | None:
+    """The size of a file; None if it does not exist."""
     try:
         return path.stat().st_size
     except OSError:
@@ -86,7 +90,7 @@ def size_bytes(path: Path) -> int | None:
 def load_options(
     settings: Settings, *, prune: bool = False, overwrite: bool = False
 ) -> LoadOptions:
-    """How the settings want documents to be read."""
+    """The options of the loader, from the settings."""
     return LoadOptions(
         limits=ParseLimits(settings.max_document_bytes, settings.max_document_depth),
         include=frozenset(settings.include_folders),
@@ -96,7 +100,7 @@ def load_options(
 
 
 def document_writer(settings: Settings, repository: Repository) -> DocumentWriter:
-    """What writes documents, into the folder that the settings name or the store alone."""
+    """The writer of documents, to the folder of the settings, or to the store alone."""
     return DocumentWriter(
         repository,
         settings.folder,
@@ -109,14 +113,14 @@ def document_writer(settings: Settings, repository: Repository) -> DocumentWrite
 def folder_loader(
     settings: Settings, repository: Repository, *, prune: bool = False
 ) -> FolderLoader | None:
-    """What loads the folder that the settings name; None where they name none."""
+    """The loader of the settings' folder; None if there is no folder."""
     if settings.folder is None:
         return None
     return FolderLoader(repository, settings.folder, load_options(settings, prune=prune))
 
 
 def log_load(event: str, report: LoadReport) -> None:
-    """Log what a load did, and where files and mutations did not agree."""
+    """Log the report of a load, and conflicts between files and mutations."""
     log = get_logger()
     if report.detached:
         log.warning(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from gql.composition.app import create_app
-from gql.composition.executors import pipeline
+from gql.composition.executors import build_executor
 from gql.settings import load_settings
 from store import FolderLoader, MemoryRepository, TinyDBRepository
 from tests.support.cursors import KEY
@@ -48,7 +48,9 @@ def graph(
     compiled = request.param == "compiled"
     return Graph(
         repository,
-        pipeline(load_settings({"max_depth": 40, "max_cost": 10**6, "compiled": compiled}), SCHEMA),
+        build_executor(
+            load_settings({"max_depth": 40, "max_cost": 10**6, "compiled": compiled}), SCHEMA
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from gql.composition.executors import page_sizes, pipeline
+from gql.composition.executors import build_executor, page_sizes
 from gql.http import GraphQLRequest, Result
 from gql.identity.viewer import PREVIEW, PUBLIC
 from gql.logs import configure_logging
@@ -87,7 +87,7 @@ async def _execute(settings: Settings, request: GraphQLRequest) -> Result:
         sizes = page_sizes(settings)
         viewer = PREVIEW if settings.drafts else PUBLIC
         context = Context(await repository.snapshot(), viewer, sizes, repository)
-        return await pipeline(settings, build_schema())(request, context)
+        return await build_executor(settings, build_schema())(request, context)
     finally:
         await repository.close()
 

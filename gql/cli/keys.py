@@ -11,7 +11,7 @@ from rich.table import Table
 from gql.access import ApiKey, KeyFile, expiry
 from gql.identity.viewer import Permission
 from gql.settings import Settings
-from gql.store_factory import make_own_folder
+from gql.store_factory import create_store_folder
 
 from .options import with_settings
 from .output import err, escape, out, print_json, print_warning
@@ -54,7 +54,7 @@ def add(
     """
     until = expiry(expires, datetime.now(UTC)) if expires else None
     if settings.keys is None and settings.store is None:
-        make_own_folder(settings.keys_path.parent)
+        create_store_folder(settings.keys_path.parent)
     file = _closed(settings)
     text, key = file.add(name, scope, until)
     out.print(text, markup=False)

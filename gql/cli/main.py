@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gql.package_check import AlienPackageError, check_environment
+from gql.package_check import PackageConflictError, check_packages
 from gql.settings import SettingsError
 from store import FolderNotEmptyError, StoreError, TargetExistsError
 
@@ -59,11 +59,11 @@ def options(
 def main() -> None:
     """Run the command line and exit with a documented code."""
     try:
-        check_environment()
+        check_packages()
         app()
     except (
         SettingsError,
-        AlienPackageError,
+        PackageConflictError,
         FolderNotEmptyError,
         TargetExistsError,
     ) as error:

@@ -34,13 +34,13 @@ from gql.http import (
 from gql.http.asgi.client_watch import WATCH
 from gql.identity.viewer import Viewer
 from gql.logs import configure_logging, get_logger
-from gql.package_check import check_environment
+from gql.package_check import check_packages
 from gql.realtime import ChangeNotifier, Operations, Realtime, RealtimeSettings
 from gql.scheduler import Job, Scheduler
 from gql.schema import Context, build_schema
 from gql.server.connection_limits import connection_limits, raise_file_limit
 from gql.settings import Settings, SettingsError, load_settings
-from gql.store_factory import document_writer, folder_loader, log_load, open_store, size_bytes
+from gql.store_factory import document_writer, file_size_bytes, folder_loader, log_load, open_store
 from gql.telemetry import Observer, access_log
 from gql.telemetry.metrics import Metrics
 from gql.web.feeds import feed_routes
@@ -57,8 +57,8 @@ from store import (
     Window,
 )
 
-from .executors import answer_form, page_sizes, pipeline
-from .middleware import GRAPHQL_PATH, Endpoints, with_middleware
+from .executors import build_executor, page_sizes, representation_digest
+from .middleware import GRAPHQL_PATH, Endpoints, wrap_endpoints
 
 if TYPE_CHECKING:
     from gql.telemetry.tracing import Tracing
@@ -69,20 +69,19 @@ __all__ = ["GRAPHQL_PATH", "App", "create_app", "from_env"]
 def create_app(
     settings: Settings, repository: Repository, loader: FolderLoader | None = None
 ) -> App:
-    """The application over a repository, which it closes when it stops.
+    """Build the application over a repository, which it closes at shutdown.
 
-    `loader`, where given, loads its folder before the application is ready.
+    `loader`, if given, loads its folder at startup.
     """
     return App(settings, repository, loader)
 
 
 def from_env() -> App:
-    """The application as the environment's settings say; for
-    `uvicorn gql.composition.app:from_env --factory`.
+    """Build the application from the settings of the environment, for several workers.
 
-    Several such processes may serve one store.
+    For `uvicorn gql.composition.app:from_env --factory`.
     """
-    check_environment()
+    check_packages()
     gc_tuning.disable_collector()
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
@@ -92,7 +91,12 @@ def from_env() -> App:
 
 
 class App:
-    """All parts, and the application that they make: endpoints inside middleware."""
+    """The application: builds all parts from the settings and joins them.
+
+    Attributes:
+        is_ready: Whether the folder is loaded, so that queries can be answered.
+        application: The endpoints inside their middleware.
+    """
 
     def __init__(
         self, settings: Settings, repository: Repository, loader: FolderLoader | None
@@ -100,7 +104,7 @@ class App:
         self.settings = settings
         self.repository = repository
         self.loader = loader
-        self.ready = False
+        self.is_ready = False
         self.tracing = _tracing() if settings.trace else None
         self.authenticator = authenticator(settings)
         self.limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None
@@ -110,16 +114,16 @@ class App:
         self.page_sizes = page_sizes(settings)
         self.scheduler = Scheduler()
         self.caches = CacheRegistry()
-        self.pipeline = pipeline(settings, self.schema, self.caches, repository.current)
-        self.metrics = Metrics(self.pipeline.counts, self.caches)
+        self.executor = build_executor(settings, self.schema, self.caches, repository.current)
+        self.metrics = Metrics(self.executor.counts, self.caches)
         self.connection_limits = connection_limits(settings, self.metrics.refused)
         self.watcher = folder_watcher(settings, repository, self.metrics.loaded)
-        self.feed = ChangeNotifier(repository)
-        answers = IdempotencyStore(
+        self.change_notifier = ChangeNotifier(repository)
+        results = IdempotencyStore(
             settings.store_path.with_name(f"{settings.store_path.name}.answers")
         )
-        once = IdempotentExecutor(self.pipeline, self.pipeline.reference, answers)
-        operations = Operations(self.pipeline, once)
+        idempotent = IdempotentExecutor(self.executor, self.executor.reference, results)
+        operations = Operations(self.executor, idempotent)
         self.caches.add(operations.shared.cache)
         self.realtime = Realtime(
             operations,
@@ -129,9 +133,9 @@ class App:
             realtime_settings(settings),
         )
         self.observers = self._observers()
-        self.pages = self._pages()
-        self.application = with_middleware(
-            Endpoints(self._graph(once), self.realtime.websocket, self.pages),
+        self.web_app = self._web_app()
+        self.application = wrap_endpoints(
+            Endpoints(self._graphql_endpoint(idempotent), self.realtime.websocket, self.web_app),
             metrics=self.metrics,
             observers=self.observers,
             origins=settings.cors_origins,
@@ -141,57 +145,57 @@ class App:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request. The ASGI form."""
+        """The ASGI form: respond to a request."""
         await self.application(scope, receive, send)
 
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
-        """The reply to a POST, for a server that calls this before it makes a task (`direct`).
+        """The sync form, for a server that calls it before it creates a task.
 
-        None: call the ASGI form. Only the graph has a sync form, and no other path comes to it.
+        None: call the ASGI form. Only the GraphQL endpoint has a sync form.
         """
         if scope["path"] != GRAPHQL_PATH:
             return None
         return self.application.respond_sync(scope, headers, body)
 
-    def _graph(self, execute: Executor) -> FastPath:
-        """The graph over HTTP: the fast path, event streams, and whatever is left."""
+    def _graphql_endpoint(self, execute: Executor) -> FastPath:
+        """GraphQL over HTTP: the fast path, then event streams, then the complete application."""
         settings = self.settings
         http_settings = HttpSettings(
             max_body_bytes=settings.max_body_bytes,
             max_json_values=max(HttpSettings().max_json_values, 20 * settings.max_import_documents),
         )
-        everything = GraphQLApp(
+        graphql_app = GraphQLApp(
             execute, context_factory=self.context, settings=http_settings, page=self.graphiql
         )
         return FastPath(
-            self.realtime.event_streams(everything),
-            self.pipeline,
+            self.realtime.event_streams(graphql_app),
+            self.executor,
             RequestCache(http_settings, settings.plan_cache_bytes // 2, self.caches),
             self.context,
             self.repository.current,
             responses=response_cache(settings.response_cache_bytes),
             caches=self.caches,
             cache_control=settings.cache_control,
-            form=answer_form(self.schema, self.page_sizes),
+            etag_key=representation_digest(self.schema, self.page_sizes),
             explain=settings.explain,
         )
 
-    def _pages(self) -> Starlette:
-        """Feeds, pages, and what operators read."""
+    def _web_app(self) -> Starlette:
+        """The Starlette application with feeds, pages, health checks and metrics."""
         routes = [
             root_route(self.repository),
             *feed_routes(self.repository, public_url=self.settings.public_url),
-            Route("/healthz", self.health),
-            Route("/readyz", self.readiness),
-            Route("/metrics", self.exposition),
-            Route("/schema.graphql", self.schema_text),
+            Route("/healthz", self.health_endpoint),
+            Route("/readyz", self.readiness_endpoint),
+            Route("/metrics", self.metrics_endpoint),
+            Route("/schema.graphql", self.schema_endpoint),
             *static_routes(),
         ]
-        handlers = {StoreError: _store_failure}
-        return Starlette(routes=routes, lifespan=self._life, exception_handlers=handlers)
+        handlers = {StoreError: _store_error_response}
+        return Starlette(routes=routes, lifespan=self._lifespan, exception_handlers=handlers)
 
     def _observers(self) -> list[Observer]:
-        """Who is told of each request, besides the metrics."""
+        """The observers of requests, besides the metrics."""
         observers: list[Observer] = []
         if self.settings.log_level in ("debug", "info"):
             observers.append(access_log())
@@ -200,58 +204,58 @@ class App:
         return observers
 
     async def context(self, scope: Scope) -> Context:
-        """One request's viewer and its snapshot of the store."""
-        viewer: Viewer | None = scope.get("state", {}).get("viewer")  # as authenticated
+        """Make the context of a request: its viewer, its snapshot of the store, its job."""
+        viewer: Viewer | None = scope.get("state", {}).get("viewer")  # set by the authentication
         if viewer is None:
             viewer = await self.authenticator.viewer(scope)
         job = Job(self.scheduler)
-        await job.pause()  # what comes next may be a new document, which takes long to prepare
+        await job.pause()  # a new document, which takes long to prepare, may come next
         job.watch = scope.get("state", {}).get(WATCH)
         snapshot = await self.repository.snapshot()
-        context = Context(snapshot, viewer, self.page_sizes, self.feed, job)
+        context = Context(snapshot, viewer, self.page_sizes, self.change_notifier, job)
         context.writer = self.writer
         context.idempotency_key = idempotency_key(scope)
         return context
 
     def count(self, viewer: Viewer | None, scope: Scope) -> None:
-        """Count what comes over a connection that was authenticated once. Raises: GraphError."""
+        """Count a message of a WebSocket for the rate limit. Raises: RateLimitedError."""
         if self.limiter is not None:
             self.limiter.count(viewer, scope)
 
     async def graphiql(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The page for people who open `/graphql` in a browser."""
+        """The GraphiQL page, for browsers at `/graphql`."""
         await page_response(self.page, Request(scope))(scope, receive, send)
 
-    async def health(self, _request: Request) -> Response:
-        """Whether the process runs at all."""
+    async def health_endpoint(self, _request: Request) -> Response:
+        """The liveness check: the process runs."""
         return PlainTextResponse("ok\n")
 
-    async def readiness(self, _request: Request) -> Response:
-        """Whether queries can be answered: the folder is loaded and the store can be read."""
+    async def readiness_endpoint(self, _request: Request) -> Response:
+        """The readiness check: the folder is loaded and the store can be read."""
         try:
             await self.repository.snapshot()
         except StoreError as error:
             return JSONResponse({"ready": False, "reason": client_message(error)}, 503)
-        if not self.ready:
+        if not self.is_ready:
             return JSONResponse({"ready": False, "reason": "The folder is being loaded."}, 503)
         return JSONResponse({"ready": True})
 
-    async def exposition(self, request: Request) -> Response:
-        """What Prometheus reads."""
+    async def metrics_endpoint(self, request: Request) -> Response:
+        """The metrics, for Prometheus."""
         body, media_type = await self.metrics.exposition(
             request.headers.get("accept", ""),
             await self.repository.snapshot(),
-            size_bytes(self.settings.store_path),
+            file_size_bytes(self.settings.store_path),
             request.state.viewer.visibility,
         )
         return Response(body, headers={"content-type": media_type, "cache-control": "no-store"})
 
-    async def schema_text(self, _request: Request) -> Response:
-        """The schema in GraphQL's own language."""
+    async def schema_endpoint(self, _request: Request) -> Response:
+        """The schema in the schema definition language (SDL)."""
         return PlainTextResponse(f"{self.schema}\n", headers={"cache-control": "no-cache"})
 
     @asynccontextmanager
-    async def _life(self, _app: Starlette) -> AsyncIterator[None]:
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         log = get_logger()
         if not self.page.bundled:
             log.warning(NOT_BUILT)
@@ -259,42 +263,46 @@ class App:
             report = await self.loader.load()
             log_load("loaded", report)
             self.metrics.loaded(report)
-        await self._prepare_orders()
+        await self._warm_up()
         gc_tuning.freeze_and_enable()
-        share_interpreter()
-        self.ready = True
+        shorten_switch_interval()
+        self.is_ready = True
         try:
             async with self.watcher.running() if self.watcher else nullcontext():
                 with self.realtime.running():
                     yield
         finally:
-            self.ready = False
-            await self.feed.close()
+            self.is_ready = False
+            await self.change_notifier.close()
             if self.tracing is not None:
                 await run_in_threadpool(self.tracing.close)
             await self.repository.close()
 
-    async def _prepare_orders(self) -> None:
-        """Have a list in each order before anybody waits: the first one sorts all articles."""
+    async def _warm_up(self) -> None:
+        """Build each sorted list before the first request, which would have to wait for it.
+
+        An optimization must not stop the server from starting, so no error is raised here. The
+        first request meets the same error, which is then logged and masked.
+        """
         queries = [ArticleQuery(Window(first=1), order=(OrderStep(field),)) for field in OrderField]
-        with suppress(Exception):  # whatever it is, requests will meet it and tell
+        with suppress(Exception):
             if snapshot := self.repository.current():
                 await snapshot.pages(queries, Visibility.PUBLISHED)
 
 
-async def _store_failure(_request: Request, error: Exception) -> Response:
-    """The response of a page where the store cannot be read."""
+async def _store_error_response(_request: Request, error: Exception) -> Response:
+    """The response of a page when the store cannot be read."""
     return JSONResponse({"reason": client_message(error)}, 503)
 
 
 def idempotency_key(scope: Scope) -> str | None:
-    """The client's name for a request, from its headers."""
+    """The `Idempotency-Key` of a request; None if it has none."""
     values = [value for name, value in scope["headers"] if name == b"idempotency-key"]
     return b", ".join(values).decode("latin-1") if values else None
 
 
 def realtime_settings(settings: Settings) -> RealtimeSettings:
-    """What subscriptions are held to."""
+    """The limits of subscriptions, from the settings."""
     return RealtimeSettings(
         max_subscriptions=settings.max_subscriptions,
         subscription_bytes=settings.subscription_bytes,
@@ -309,18 +317,18 @@ def realtime_settings(settings: Settings) -> RealtimeSettings:
     )
 
 
-def share_interpreter() -> None:
-    """Have a thread that writes give way to those who read after a small part of the usual time.
+def shorten_switch_interval() -> None:
+    """Shorten the thread switch interval, so that background threads do not delay requests.
 
-    Who answers requests needs the interpreter for well below a millisecond at a time, but has to
-    ask for it again after every system call; 5 ms each time would be most of an answer.
+    The event loop needs the interpreter lock again after every system call. The default of 5 ms for
+    each wait would be most of a response time.
     """
     sys.setswitchinterval(0.0002)
 
 
 def _tracing() -> Tracing:
     try:
-        from gql.telemetry.tracing import start_tracing  # noqa: PLC0415  # what it needs may not be installed
+        from gql.telemetry.tracing import start_tracing  # noqa: PLC0415  # an optional dependency
     except ImportError as error:
         raise SettingsError(
             f"trace (NEWSGRAPH_TRACE, --trace) is on, but {error.name} is not installed. "

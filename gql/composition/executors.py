@@ -1,4 +1,4 @@
-"""From settings to what executes operations."""
+"""Factory of the executors, from the settings."""
 
 from __future__ import annotations
 
@@ -19,36 +19,37 @@ from store import Snapshot, StoreError
 
 
 def page_sizes(settings: Settings) -> PageSizes:
-    """How many items lists give."""
+    """The page sizes of lists, from the settings."""
     return PageSizes(settings.page_size, settings.max_page_size)
 
 
-def answer_form(schema: strawberry.Schema, sizes: PageSizes) -> bytes:
-    """What validators need to know of how answers look: the program, its schema and its settings.
+def representation_digest(schema: strawberry.Schema, sizes: PageSizes) -> bytes:
+    """A digest of all that shapes responses: the program's version, the schema, the page sizes.
 
-    So a client that kept an answer of another version of the program asks for it anew.
+    It is the key of ETags, so that a response of another version of the program is stale.
     """
     text = f"{metadata.version('newsgraph')}\n{sizes}\n{schema}"
     return blake2b(text.encode(), digest_size=16).digest()
 
 
 ASSUMED_ARTICLES = 10_000
-"""In how many articles a list is found, as far as its cost goes, where nobody can tell at once."""
+"""The number of articles for cost estimates if no snapshot is in memory."""
 
 MIN_ARTICLES = 1_024
+"""The smallest number of articles for cost estimates."""
 
 
-def search_cost_of(current: Callable[[], Snapshot | None]) -> SearchCost:
-    """What it costs to find lists in the store as it is.
+def build_search_cost(current: Callable[[], Snapshot | None]) -> SearchCost:
+    """A function that estimates the cost of searches in the current snapshot.
 
-    The number of articles is rounded up to a power of two: a cost should not differ after every
+    The number of articles is rounded up to a power of two, so that a cost seldom changes by a
     write.
     """
 
     def cost(searches: Iterable[tuple[int, Mapping[str, Any]]]) -> int:
         try:
             snapshot = current()
-        except StoreError:  # which the request will meet, too
+        except StoreError:  # the request meets it, too
             snapshot = None
         count = ASSUMED_ARTICLES if snapshot is None else snapshot.published_count
         return search_cost(searches, max(MIN_ARTICLES, 1 << (count - 1).bit_length()))
@@ -56,15 +57,15 @@ def search_cost_of(current: Callable[[], Snapshot | None]) -> SearchCost:
     return cost
 
 
-def pipeline(
+def build_executor(
     settings: Settings,
     schema: strawberry.Schema,
     caches: CacheRegistry | None = None,
     current: Callable[[], Snapshot | None] = lambda: None,
 ) -> CostLimit:
-    """What executes operations on this schema, within the settings' limits; lists its caches.
+    """Build the executor of a schema: cost limit, compiled executor, reference executor.
 
-    `current`: the store as it is, where nobody has to wait for it.
+    `caches` gets its caches. `current` returns the current snapshot if it is in memory.
     """
     caches = caches or CacheRegistry()
     reference = ReferenceExecutor(
@@ -85,6 +86,6 @@ def pipeline(
         maximum=settings.max_cost,
         page_size=settings.page_size,
         max_page_size=settings.max_page_size,
-        search=search_cost_of(current),
+        search=build_search_cost(current),
     )
     return CostLimit(execute, reference, costs)

@@ -1,4 +1,4 @@
-"""The one way of every request: an ordered list of middleware, and the endpoints inside it."""
+"""The middleware stack: an ordered list of middleware around the endpoints."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ GRAPHQL_PATH = "/graphql"
 
 
 class Endpoints(msgspec.Struct, frozen=True):
-    """The applications that answer requests, by path and protocol.
+    """The endpoints, by path and protocol.
 
     Attributes:
-        graph: The graph over HTTP.
-        sockets: The graph over WebSocket.
-        pages: Everything else.
+        http: GraphQL over HTTP.
+        websocket: GraphQL over WebSocket.
+        web_app: All other paths.
     """
 
-    graph: Application
-    sockets: ASGIApp
-    pages: ASGIApp
+    http: Application
+    websocket: ASGIApp
+    web_app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI form: pass a request to its endpoint."""
-        app: ASGIApp = self.pages
+        """The ASGI form: route a request to its endpoint."""
+        app: ASGIApp = self.web_app
         if scope["type"] != "lifespan" and scope["path"] == GRAPHQL_PATH:
-            app = self.sockets if scope["type"] == "websocket" else self.graph
+            app = self.websocket if scope["type"] == "websocket" else self.http
         await app(scope, receive, send)
 
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
-        """The sync form, which is that of the graph; no other endpoint has one."""
-        return self.graph.respond_sync(scope, headers, body)
+        """The sync form of GraphQL over HTTP; no other endpoint has one."""
+        return self.http.respond_sync(scope, headers, body)
 
 
-def with_middleware(  # noqa: PLR0913  # a parameter for each part
+def wrap_endpoints(  # noqa: PLR0913  # a parameter for each part
     endpoints: Endpoints,
     *,
     metrics: Metrics,
@@ -60,10 +60,16 @@ def with_middleware(  # noqa: PLR0913  # a parameter for each part
     limiter: RateLimiter | None,
     caches: CacheRegistry,
 ) -> Application:
-    """The endpoints inside their middleware, in the order in which a request passes it.
+    """Wrap the endpoints in middleware; a request passes the list from first to last.
 
-    `origins`: web origins whose pages may read; without any there is no CORS. `limiter`: None for
-    no rate limit.
+    Args:
+        endpoints: The endpoints.
+        metrics: The metrics that count requests.
+        observers: The other observers of requests.
+        origins: The allowed origins of CORS; no CORS without any.
+        authenticator: The authenticator.
+        limiter: The rate limiter; None for no rate limit.
+        caches: The registry for the caches of middleware.
     """
     middleware: list[Middleware] = [
         partial(TelemetryMiddleware, note=metrics.note, observers=observers, paths=(GRAPHQL_PATH,)),

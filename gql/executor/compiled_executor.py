@@ -188,7 +188,7 @@ class CompiledExecutor:
                     body=b"".join(pieces),
                     has_data=True,
                     operation_name=prepared.operation_name,
-                    way=COMPILED,
+                    executor=COMPILED,
                 )
         return await self.reference(request, context, read_only=read_only)
 

@@ -1,13 +1,13 @@
-"""The short way for plain operations: in front of everything else, and mostly without waiting.
+"""The fast path for plain operations, in front of the GraphQL application.
 
-It takes a POST or GET of one JSON operation with nothing unusual about it, and answers from three
-places, the cheapest first: what the client has already (304), what was answered before (the
-response cache), and the executor. Whatever is unusual goes to the application behind it, which has
-the words for every error; a body that was read meanwhile is handed on.
+It takes a POST or GET of one JSON operation, and tries the cheapest response first: 304 (the client
+has the response), a hit in the response cache, then the executor. All other requests, and all that
+fail here, go to the application behind, which formats every error. A body that was read meanwhile
+is replayed to it.
 
-What can be answered from memory is answered by a plain function, `respond_sync`. The ASGI form
-sends what that returns; a server that calls it before it makes a task for the request
-(`gql.server.direct_protocol`) saves the rest of ASGI's way.
+`respond_sync` is a plain function and replies from memory only. The ASGI form sends the same reply.
+Our server (`gql.server.direct_protocol`) calls `respond_sync` before it creates a task, which saves
+the overhead of ASGI.
 """
 
 from __future__ import annotations
@@ -21,224 +21,232 @@ from typing import Any, Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gql.cache import CacheRegistry
-from gql.conditional_requests import matches
+from gql.conditional_requests import etag_matches
 from gql.errors import Headers
 
 from .asgi.client_watch import WATCH, ClientWatch
 from .asgi.graphql_app import RequestSummary
-from .asgi.message_replay import read_ahead, replaying
-from .caching.header_blocks import HeaderBlocks
+from .asgi.message_replay import read_ahead, replay_receive
+from .caching.header_blocks import HeaderBlockCache
 from .caching.request_cache import HeaderMap, ReceivedRequest, RequestCache
 from .caching.response_cache import CachedResponse, ResponseCache, ResponseKey
 from .execution.executor_interface import COMPILED, SyncExecutor
-from .handler import failure
+from .handler import failure_result
 from .reply import PreparedReply, Reply, error_reply
 
 _NO_HEADERS: Headers = ()
 
 
 class RequestContext(Protocol):
-    """What the front must know of a request's context."""
+    """The part of a request's context that the fast path needs."""
 
     @property
     def version(self) -> bytes:
-        """The name of the store's state, as the viewer sees it."""
+        """The name of the store's state for the viewer."""
         ...
 
 
-class State(Protocol):
-    """What it must know of a snapshot of the store."""
+class StoreSnapshot(Protocol):
+    """The part of a snapshot of the store that the fast path needs."""
 
     @property
     def versions(self) -> Mapping[Any, str]:
-        """Its names, for viewers of each visibility."""
+        """The names of the state, by visibility."""
         ...
 
 
-class Viewer(Protocol):
-    """What it must know of who asks."""
+class RequestViewer(Protocol):
+    """The part of a viewer that the fast path needs."""
 
     permission_key: bytes
     visibility: Any
 
 
 MakeContext = Callable[[Scope], Awaitable[RequestContext]]
-Current = Callable[[], State | None]
-"""The store's state where it is in memory; None: somebody has to wait for it."""
+CurrentSnapshot = Callable[[], StoreSnapshot | None]
+"""The current snapshot if it is in memory, else None."""
 
 
 class FastPath:
-    """Answers plain operations; hands everything else to `next_app`.
+    """Middleware that replies to plain operations and passes all other requests on.
 
     Attributes:
         next_app: The application behind, which takes every request.
         execute: The executor.
-        requests: The cache of what bodies and URLs say.
-        make_context: Makes the context of a request, which may wait for the store.
-        current: Gives the store's state where it is in memory.
+        requests: The request cache.
+        make_context: Makes the context of a request; may wait for the store.
+        current_snapshot: The current snapshot if it is in memory.
         responses: The response cache.
-        keeps: Whether that has any room.
-        blocks: The header blocks of answers.
-        form: What answers depend on besides the request, the viewer and the store: of another form
-            of answers, as after an upgrade, validators are others. Up to 64 bytes.
+        is_caching: Whether the response cache has any capacity.
+        header_blocks: The cache of header blocks.
+        etag_key: What responses depend on besides the request, the viewer and the store, such as
+            the program's version: the key of the digest in ETags, up to 64 bytes.
     """
 
-    def __init__(  # noqa: PLR0913  # the seams between what it joins
+    def __init__(  # noqa: PLR0913  # it joins these parts
         self,
         next_app: ASGIApp,
         execute: SyncExecutor,
         requests: RequestCache,
         make_context: MakeContext,
-        current: Current,
+        current_snapshot: CurrentSnapshot,
         *,
         responses: ResponseCache,
         caches: CacheRegistry,
         cache_control: str,
-        form: bytes = b"",
+        etag_key: bytes = b"",
         explain: bool = False,
     ) -> None:
         self.next_app = next_app
         self.execute = execute
         self.requests = requests
         self.make_context = make_context
-        self.current = current
+        self.current_snapshot = current_snapshot
         self.responses = caches.add(responses)
-        self.form = form
-        self.keeps = responses.capacity_bytes > 0
-        self.blocks = HeaderBlocks(caches, cache_control, explain=explain)
+        self.etag_key = etag_key
+        self.is_caching = responses.capacity_bytes > 0
+        self.header_blocks = HeaderBlockCache(caches, cache_control, explain=explain)
 
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
-        """The sync form: the reply to a plain POST that can be answered without waiting."""
-        viewer: Viewer = scope["state"]["viewer"]
+        """The sync form: the reply to a plain POST from memory; None: use the ASGI form."""
+        viewer: RequestViewer = scope["state"]["viewer"]
         received = self.requests.post(headers, body, viewer.permission_key)
-        if received is None or not self.is_known(received):
+        if received is None or not self.is_document_cached(received):
             return None
-        return self.from_memory(received, viewer)
+        return self.reply_from_memory(received, viewer)
 
-    def is_known(self, received: ReceivedRequest) -> bool:
-        """Whether nothing has to be prepared first, which takes long and so waits for its turn."""
+    def is_document_cached(self, received: ReceivedRequest) -> bool:
+        """Whether the document needs no parsing and validating, which take long."""
         plain = received.plain
         return received.variant in plain.replies or self.execute.has_document(plain.request)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI form; the authentication has left the viewer in the scope's state."""
+        """The ASGI form. Authentication has put the viewer into the scope's state."""
         watch = ClientWatch(receive)
         scope.setdefault("state", {})[WATCH] = watch
         try:
             await self.respond(scope, watch.receive, send)
         except asyncio.CancelledError:
-            if not watch.is_gone:
+            if not watch.is_disconnected:
                 raise
         finally:
             watch.end()
             del scope["state"][WATCH]
 
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The same, for a client that is still there."""
+        """Respond to a request whose client is watched."""
         messages: list[Message] = []
         received = None
         headers = dict(scope["headers"])
         viewer = scope.get("state", {}).get("viewer")
         if viewer is None or len(headers) < len(scope["headers"]):
-            pass  # the path is open to all; which of two fields counts is for others to say
+            pass  # an open path, or a repeated header field: for the application behind
         elif scope["method"] == "POST":
             body = await read_ahead(receive, messages, self.requests.settings.max_body_bytes)
-            received = (
-                None if body is None else self.requests.post(headers, body, viewer.permission_key)
-            )
+            if body is not None:
+                received = self.requests.post(headers, body, viewer.permission_key)
         elif scope["method"] == "GET":
-            received = self.requests.get(headers, scope["query_string"], viewer.permission_key)
-        reply = await self.answer(received, scope, viewer) if received is not None else None
+            query_string = scope["query_string"]
+            received = self.requests.get(headers, query_string, viewer.permission_key)
+        reply = await self.reply_to(received, scope, viewer) if received is not None else None
         if reply is None:
-            await self.next_app(scope, replaying(messages, receive), send)
+            await self.next_app(scope, replay_receive(messages, receive), send)
         else:
             await reply.send(scope, send)
 
-    async def answer(self, received: ReceivedRequest, scope: Scope, viewer: Viewer) -> Reply | None:
-        """The reply to a plain request; None where it cannot be served."""
-        is_known = self.is_known(received)
-        if is_known and (reply := self.from_memory(received, viewer)) is not None:
-            return reply
-        try:
-            context = await self.make_context(scope)
-        except Exception:  # noqa: BLE001  # what is behind meets it again, and has the words for it
-            return None
-        if not is_known:
-            await self.execute.load_document(received.plain.request)
-            if (reply := self.from_memory(received, viewer)) is not None:
-                return reply
-        prepared = self.prepared(received, viewer)
-        reply = self.at_hand(received, prepared, context.version)
-        if reply is not None:
-            return reply
-        response = self.responses.get(_key(received, context.version)) if self.keeps else None
-        if response is not None:  # but not yet in this encoding
-            await response.encode(received.variant.encoding)
-            self.responses.resize(_key(received, context.version), response)
-            return self.reply(received, prepared, context.version, response)
-        return await self.executed(received, prepared, context, read_only=scope["method"] == "GET")
-
-    def from_memory(self, received: ReceivedRequest, viewer: Viewer) -> Reply | None:
-        """The reply without waiting; None where there is none to be had."""
-        try:
-            state = self.current()
-        except Exception:  # noqa: BLE001  # what is behind meets it again, and has the words for it
-            return None
-        if state is None:
-            return None
-        prepared = self.prepared(received, viewer)
-        version = state.versions[viewer.visibility].encode()
-        if self.keeps or received.if_none_match:
-            reply = self.at_hand(received, prepared, version)
+    async def reply_to(
+        self, received: ReceivedRequest, scope: Scope, viewer: RequestViewer
+    ) -> Reply | None:
+        """The reply to a plain request; None if the context cannot be made."""
+        is_document_cached = self.is_document_cached(received)
+        if is_document_cached:
+            reply = self.reply_from_memory(received, viewer)
             if reply is not None:
                 return reply
-        pieces = prepared.run(state) if prepared.run is not None else None
+        try:
+            context = await self.make_context(scope)
+        except Exception:  # noqa: BLE001  # the application behind meets it again and formats it
+            return None
+        if not is_document_cached:
+            await self.execute.load_document(received.plain.request)
+            if (reply := self.reply_from_memory(received, viewer)) is not None:
+                return reply
+        prepared = self.prepare(received, viewer)
+        reply = self.cached_reply(received, prepared, context.version)
+        if reply is not None:
+            return reply
+        key = _response_key(received, context.version)
+        response = self.responses.get(key) if self.is_caching else None
+        if response is not None:  # a hit, but not yet compressed in this encoding
+            await response.encode(received.variant.encoding)
+            self.responses.resize(key, response)
+            return self.build_reply(received, prepared, context.version, response)
+        return await self.execute_and_reply(
+            received, prepared, context, read_only=scope["method"] == "GET"
+        )
+
+    def reply_from_memory(self, received: ReceivedRequest, viewer: RequestViewer) -> Reply | None:
+        """The reply without waiting; None if something has to be waited for."""
+        try:
+            snapshot = self.current_snapshot()
+        except Exception:  # noqa: BLE001  # the application behind meets it again and formats it
+            return None
+        if snapshot is None:
+            return None
+        prepared = self.prepare(received, viewer)
+        version = snapshot.versions[viewer.visibility].encode()
+        if self.is_caching or received.if_none_match:
+            reply = self.cached_reply(received, prepared, version)
+            if reply is not None:
+                return reply
+        pieces = prepared.run(snapshot) if prepared.run is not None else None
         if pieces is None:
-            if prepared.run is not None:  # its plan may have left the cache: prepare it anew
+            if prepared.run is not None:  # its plan may be evicted: prepare it again next time
                 received.plain.replies.pop(received.variant)
             return None
-        if received.variant.encoding is None and not self.keeps:
+        if received.variant.encoding is None and not self.is_caching:
             etag, size_bytes = prepared.etag(version), sum(map(len, pieces))
             return Reply(200, prepared.block, etag, pieces, size_bytes, prepared.summary)
         body = b"".join(pieces)
         response = CachedResponse(body, prepared.summary, COMPILED, prepared.headers)
         is_slow = response.is_slow(received.variant.encoding)
-        return None if is_slow else self.kept_reply(received, prepared, version, response)
+        return None if is_slow else self.cache_and_reply(received, prepared, version, response)
 
-    def prepared(self, received: ReceivedRequest, viewer: Viewer) -> PreparedReply:
-        """What is known of a request's answer beforehand; worked out once."""
+    def prepare(self, received: ReceivedRequest, viewer: RequestViewer) -> PreparedReply:
+        """The prepared reply of a request and variant, from the request's memo or made now."""
         plain, variant = received.plain, received.variant
         prepared = plain.replies.get(variant)
         if prepared is None:
             ready = self.execute.sync_query(plain.request, viewer)
             plain.request.memo.release()
             text = plain.text + variant.text
-            digest = hexlify(blake2b(text, digest_size=12, key=self.form).digest())
+            digest = hexlify(blake2b(text, digest_size=12, key=self.etag_key).digest())
             run, headers, name = None, _NO_HEADERS, None
             if ready is not None:
                 run, headers, name = ready.run, ready.headers, ready.operation_name
-            block = self.blocks.block(variant, COMPILED, headers)
+            block = self.header_blocks.block(variant, COMPILED, headers)
             prepared = PreparedReply(digest, run, block, headers, RequestSummary(name))
             plain.replies[variant] = prepared
             self.requests.resize(plain)
         return prepared
 
-    def at_hand(
+    def cached_reply(
         self, received: ReceivedRequest, prepared: PreparedReply, version: bytes
     ) -> Reply | None:
-        """The reply where the client has the answer, or the response cache does."""
+        """A 304, or the reply of a response cache hit; None on a miss."""
         tags = received.if_none_match
-        # A star fits whatever there is; whether there is an answer shows only when it is executed.
+        # `*` matches any response; whether there is one shows only when the operation is executed.
         if tags and tags.strip() != b"*":
             etag = prepared.etag(version)
-            if matches(tags.decode("latin-1"), etag.decode()):
-                return Reply(304, self.blocks.not_modified, etag, (), 0, prepared.summary)
-        response = self.responses.get(_key(received, version)) if self.keeps else None
+            if etag_matches(tags.decode("latin-1"), etag.decode()):
+                return Reply(304, self.header_blocks.not_modified, etag, (), 0, prepared.summary)
+        key = _response_key(received, version)
+        response = self.responses.get(key) if self.is_caching else None
         if response is None or response.is_slow(received.variant.encoding):
             return None
-        return self.reply(received, prepared, version, response)
+        return self.build_reply(received, prepared, version, response)
 
-    async def executed(
+    async def execute_and_reply(
         self,
         received: ReceivedRequest,
         prepared: PreparedReply,
@@ -246,53 +254,53 @@ class FastPath:
         *,
         read_only: bool,
     ) -> Reply:
-        """The reply by executing the operation."""
+        """Execute the operation on a cache miss, and reply."""
         request = received.plain.request
         try:
             result = await self.execute(request, context, read_only=read_only)
-        except Exception as error:  # noqa: BLE001  # the last place that can log and mask it
-            result = failure(error)
+        except Exception as error:  # noqa: BLE001  # the last function that can log and mask it
+            result = failure_result(error)
         finally:
             request.memo.release()
         if not result.has_data or result.error_codes:
             return error_reply(result, received.variant.media_type)
         summary = RequestSummary(result.operation_name)
-        response = CachedResponse(result.body, summary, result.way, result.headers)
+        response = CachedResponse(result.body, summary, result.executor, result.headers)
         await response.encode(received.variant.encoding)
-        return self.kept_reply(received, prepared, context.version, response)
+        return self.cache_and_reply(received, prepared, context.version, response)
 
-    def kept_reply(
+    def cache_and_reply(
         self,
         received: ReceivedRequest,
         prepared: PreparedReply,
         version: bytes,
         response: CachedResponse,
     ) -> Reply:
-        """The reply with a new answer, which is kept if there is room."""
-        if self.keeps:
-            self.responses.put(_key(received, version), response)
-        return self.reply(received, prepared, version, response)
+        """Put a new response into the cache, and reply with it."""
+        if self.is_caching:
+            self.responses.put(_response_key(received, version), response)
+        return self.build_reply(received, prepared, version, response)
 
-    def reply(
+    def build_reply(
         self,
         received: ReceivedRequest,
         prepared: PreparedReply,
         version: bytes,
         response: CachedResponse,
     ) -> Reply:
-        """The reply with an answer."""
+        """The reply with a response, in the encoding of the variant."""
         variant, encoding, body = received.variant, None, response.body
         if variant.encoding is not None:
             size_bytes = response.size_bytes
             encoding, body = response.encoded(variant.encoding)
-            if self.keeps and response.size_bytes != size_bytes:
-                self.responses.resize(_key(received, version), response)
+            if self.is_caching and response.size_bytes != size_bytes:
+                self.responses.resize(_response_key(received, version), response)
         block = prepared.block
-        if encoding is not None or prepared.run is None or response.way != COMPILED:
-            block = self.blocks.block(variant, response.way, response.headers, encoding)
+        if encoding is not None or prepared.run is None or response.executor != COMPILED:
+            block = self.header_blocks.block(variant, response.executor, response.headers, encoding)
         etag = prepared.etag(version)
         return Reply(200, block, etag, (body,), len(body), response.summary)
 
 
-def _key(received: ReceivedRequest, version: bytes) -> ResponseKey:
+def _response_key(received: ReceivedRequest, version: bytes) -> ResponseKey:
     return received.plain.text, received.variant.permission_key + version

@@ -1,4 +1,4 @@
-"""From an HTTP request to its response, without a framework and without input or output."""
+"""The handler: from an HTTP request to its response, without a framework and without I/O."""
 
 from __future__ import annotations
 
@@ -18,43 +18,50 @@ from .protocol.messages import (
     HttpResponse,
     HttpSettings,
     Result,
-    acceptable,
-    failed,
-    read_get,
-    read_post,
-    respond,
-    respond_batch,
+    build_batch_response,
+    build_response,
+    error_result,
+    parse_get,
+    parse_post,
+    require_media_type,
 )
 
 MakeContext = Callable[[], Awaitable[Any]]
-"""Makes the context of a request; called once for it, and only where something is executed."""
+"""Makes the context of a request; called once, and only if an operation is executed."""
 
 _NO_HEADERS: Headers = ()
 _ALLOW = ((b"allow", ALLOWED_METHODS.encode()),)
 
 
 class GraphQLHandler:
-    """Answers HTTP requests by executing their operations."""
+    """Handles HTTP requests by executing their operations.
+
+    Attributes:
+        execute: The executor.
+        settings: The limits of requests.
+    """
 
     def __init__(self, execute: Executor, settings: HttpSettings) -> None:
         self.execute = execute
         self.settings = settings
 
     async def __call__(self, request: HttpRequest, make_context: MakeContext) -> HttpResponse:
-        """The response to a request. Never raises: a fault of ours is logged and answered 500."""
+        """The response to a request. Never raises: an internal error is logged and gives a 500."""
         if request.method == "OPTIONS":
             return HttpResponse(status=204, headers=_ALLOW, body=b"")
         try:
-            return await self._answer(request, make_context)
-        except Exception as error:  # noqa: BLE001  # the last place that can log and mask it
-            return respond(failure(error), negotiate(request.accept) or MediaType.JSON)
+            return await self._handle(request, make_context)
+        except Exception as error:  # noqa: BLE001  # the last function that can log and mask it
+            return build_response(
+                failure_result(error), negotiate(request.accept) or MediaType.JSON
+            )
 
-    async def _answer(self, request: HttpRequest, make_context: MakeContext) -> HttpResponse:
-        media_type = acceptable(request.accept)
+    async def _handle(self, request: HttpRequest, make_context: MakeContext) -> HttpResponse:
+        media_type = require_media_type(request.accept)
         if request.method == "POST":
-            operations = read_post(request, self.settings)
+            operations = parse_post(request, self.settings)
         elif request.method in ("GET", "HEAD"):
-            operations = read_get(request.query_string, self.settings)
+            operations = parse_get(request.query_string, self.settings)
         else:
             raise MethodNotAllowedError(
                 f"{request.method} is not allowed here; use {ALLOWED_METHODS}.", headers=_ALLOW
@@ -63,19 +70,19 @@ class GraphQLHandler:
         if isinstance(operations, GraphQLRequest):
             read_only = request.method != "POST"
             result = await self.execute(operations, context, read_only=read_only)
-            return respond(result, media_type)
-        # One after the other, as a client that sends them one by one would see them done.
+            return build_response(result, media_type)
+        # In order, as if the client sent them one by one.
         results: list[Result] = [await self.execute(each, context) for each in operations]
-        return respond_batch(results, media_type)
+        return build_batch_response(results, media_type)
 
 
-def failure(error: Exception) -> Result:
-    """The result where nothing could be executed: a refusal, or a fault of ours, masked."""
+def failure_result(error: Exception) -> Result:
+    """The result of a request that failed before execution; an internal error is masked."""
     if not isinstance(error, GraphError | StoreError):
-        return failed(mask_internal_error(error), status=500)
+        return error_result(mask_internal_error(error), status=500)
     status, headers = 500, _NO_HEADERS
     if isinstance(error, RequestError):
         status, headers = error.status, error.headers
     elif isinstance(error, StoreUnavailableError | StoreCorruptError):
         status, headers = 503, retry_headers(error)
-    return failed(format_expected_error(error), status=status, headers=headers)
+    return error_result(format_expected_error(error), status=status, headers=headers)

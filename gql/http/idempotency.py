@@ -33,7 +33,7 @@ from gql.errors import IdempotencyKeyError, IdempotencyKeyReusedError, RequestEr
 from .execution.executor_interface import Executor
 from .execution.reference_executor import NO_STORE, ReferenceExecutor
 from .idempotency_store import IdempotencyStore, StoredResult
-from .protocol.messages import GraphQLRequest, Result, failed
+from .protocol.messages import GraphQLRequest, Result, error_result
 
 MAX_KEY_LENGTH = 255
 _NAME_DIGITS = 32  # of the key's digest in the history: enough that nobody can find a collision
@@ -92,7 +92,7 @@ class IdempotentExecutor:
             check_key(key)
             return await self.run_once(key, request, context)
         except RequestError as error:
-            return failed(format_expected_error(error), status=error.status)
+            return error_result(format_expected_error(error), status=error.status)
 
     def is_mutation(self, request: GraphQLRequest) -> bool:
         """Whether the request's operation is a mutation."""

@@ -1,4 +1,4 @@
-"""What is sent for a request, in the two ways of sending: as ASGI messages, and as bytes."""
+"""Replies: responses that can be sent both as ASGI messages and as HTTP/1.1 bytes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .asgi.graphql_app import RequestSummary
 from .execution.executor_interface import Run
 from .protocol.json_encoding import encode
 from .protocol.media_types import MediaType
-from .protocol.messages import Result, respond
+from .protocol.messages import Result, build_response
 
 SECURITY_HEADERS: Headers = (
     (b"x-content-type-options", b"nosniff"),
-    # Only for what pages embed without CORS: who may read by CORS may do so all the same.
+    # Only for embedding without CORS; reading by CORS stays possible.
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"referrer-policy", b"no-referrer"),
 )
-"""Fields of every response: they keep browsers from using it for what it is not meant for.
+"""Header fields of every response, against content sniffing, embedding and referrers.
 
 https://fetch.spec.whatwg.org/#x-content-type-options-header
 https://fetch.spec.whatwg.org/#cross-origin-resource-policy-header
@@ -32,35 +32,35 @@ https://www.w3.org/TR/referrer-policy/
 _LINE = b"%s: %s\r\n"
 
 
-def _lines(pairs: Headers) -> bytes:
-    """Header fields as they are written. All in one go takes two thirds of the time."""
+def _serialize(pairs: Headers) -> bytes:
+    """Header fields as HTTP/1.1 text. One format operation for all takes two thirds of the time."""
     return _LINE * len(pairs) % sum(pairs, ())
 
 
 class HeaderBlock:
-    """Header fields that many replies share.
+    """A header block: header fields that many replies share.
 
     Attributes:
-        pairs: Names and values, as ASGI takes them.
-        text: The same as HTTP/1.1 writes them.
+        pairs: The fields for ASGI.
+        text: The fields as HTTP/1.1 text.
     """
 
     __slots__ = ("pairs", "text")
 
     def __init__(self, pairs: Headers) -> None:
         self.pairs = pairs
-        self.text = _lines(pairs)
+        self.text = _serialize(pairs)
 
 
 class PreparedReply(msgspec.Struct, frozen=True):
-    """What is known of a request's answer in one variant before it is executed once more.
+    """The prepared part of the replies to one request in one variant.
 
     Attributes:
-        digest: Tells the request and the variant apart from all others.
-        run: Gives the answer without waiting, where there is a plan for that.
-        block: The header fields of an answer that `run` gives.
-        headers: Those among them that the executor asks for.
-        summary: What observers are told of it.
+        digest: Identifies the request and the variant, for ETags.
+        run: Executes the compiled plan without waiting; None if there is no plan.
+        block: The header block of a response by `run`.
+        headers: The fields in `block` that come from the executor.
+        summary: The summary for the telemetry.
     """
 
     digest: bytes
@@ -70,9 +70,9 @@ class PreparedReply(msgspec.Struct, frozen=True):
     summary: RequestSummary
 
     def etag(self, version: bytes) -> bytes:
-        """A strong validator of the answer for a state of the store, known before there is one.
+        """The strong ETag for a state of the store, without executing the operation.
 
-        The answer is the same whenever the request, its variant and the state of the store are.
+        The response depends on the request, the variant and the state of the store only.
         """
         return b'"%s-%s"' % (self.digest, version)
 
@@ -87,16 +87,16 @@ _REFUSAL = HeaderBlock(
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What is sent for a request. A 304 has no body, and no field says how long it would be.
+    """A complete response. A 304 has no body and no Content-Length.
 
     Attributes:
         status: The status code.
-        block: The header fields but those that differ with the body.
-        etag: The validator; empty where there is none.
-        pieces: The parts of the body.
-        size_bytes: Their length together.
-        summary: What was executed, and its errors, for the telemetry.
-        added: Header fields that middleware adds behind all others.
+        block: The header block; without ETag and Content-Length.
+        etag: The ETag; empty if there is none.
+        pieces: The body, in pieces.
+        size_bytes: The length of the body.
+        summary: The summary for the telemetry.
+        added: Header fields from middleware, behind all others.
     """
 
     status: int
@@ -113,7 +113,7 @@ class Reply(msgspec.Struct, frozen=True):
         return b"".join(self.pieces)
 
     def with_fields(self, block: HeaderBlock, added: Headers) -> Reply:
-        """The same reply with this header block, and with fields added behind all others."""
+        """A copy with this header block, and with more fields at the end."""
         return Reply(
             self.status,
             block,
@@ -125,7 +125,7 @@ class Reply(msgspec.Struct, frozen=True):
         )
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """All header fields, as ASGI takes them."""
+        """All header fields, for ASGI."""
         headers = list(self.block.pairs)
         if self.etag:
             headers.append((b"etag", self.etag))
@@ -135,8 +135,8 @@ class Reply(msgspec.Struct, frozen=True):
         return headers
 
     def header_text(self) -> bytes:
-        """The same as HTTP/1.1 writes them, with the empty line after them."""
-        added = _lines(self.added) if self.added else b""
+        """All header fields as HTTP/1.1 text, with the empty line behind them."""
+        added = _serialize(self.added) if self.added else b""
         if self.status == 304:
             return b"%setag: %s\r\n%s\r\n" % (self.block.text, self.etag, added)
         if self.etag:
@@ -145,7 +145,7 @@ class Reply(msgspec.Struct, frozen=True):
         return b"%scontent-length: %d\r\n%s\r\n" % (self.block.text, self.size_bytes, added)
 
     async def send(self, scope: Scope, send: Send) -> None:
-        """Send it as ASGI messages, and leave its summary in the scope for the telemetry."""
+        """Send ASGI messages, and put the summary into the scope for the telemetry."""
         scope.setdefault("state", {})["graphql"] = self.summary
         start = {"type": "http.response.start", "status": self.status, "headers": self.headers()}
         await send(start)
@@ -154,15 +154,15 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 def refusal_reply(error: RequestError) -> Reply:
-    """The reply to a request that is refused: the error as GraphQL writes it."""
+    """The reply to a refused request: its GraphQL error."""
     body = encode({"errors": [format_expected_error(error)]})
     summary = RequestSummary(operation_name=None, error_codes=(error.code,))
     return Reply(error.status, _REFUSAL, b"", (body,), len(body), summary, error.headers)
 
 
 def error_reply(result: Result, media_type: MediaType) -> Reply:
-    """The reply with an answer that has errors, which nobody should keep."""
-    response = respond(result, media_type)
+    """The reply with a result that has errors; it has no ETag, so nobody caches it."""
+    response = build_response(result, media_type)
     fields = [field for field in response.headers if field[0] != b"content-length"]
     block = HeaderBlock((*fields, *SECURITY_HEADERS))
     summary = RequestSummary(response.operation_name, response.error_codes)

@@ -14,7 +14,7 @@ from gql.error_formatting import FormattedError
 from gql.errors import RequestError
 from gql.http import GraphQLRequest, HttpSettings
 from gql.http.protocol.json_encoding import decode, encode
-from gql.http.protocol.messages import graphql_request
+from gql.http.protocol.messages import parse_graphql_request
 
 SUBPROTOCOL = "graphql-transport-ws"
 IDEMPOTENCY_KEY = "idempotencyKey"
@@ -84,7 +84,7 @@ def read_payload(message: dict[str, Any]) -> dict[str, Any] | None:
 def read_request(message: dict[str, Any], settings: HttpSettings) -> GraphQLRequest:
     """The operation of a subscribe message. Raises: SocketClosed: it is malformed."""
     try:
-        return graphql_request(message.get("payload"), settings)
+        return parse_graphql_request(message.get("payload"), settings)
     except RequestError as error:
         raise invalid(str(error)) from None
 

@@ -26,8 +26,8 @@ from gql.http import CostLimit, Executor, GraphQLRequest, Result
 from gql.http.documents import tree_bytes
 from gql.http.execution.results import result_of
 from gql.http.execution.sliced_executor import SlicedExecutor
-from gql.http.protocol.json_encoding import held_bytes
-from gql.http.protocol.messages import failed
+from gql.http.protocol.json_encoding import memory_bytes
+from gql.http.protocol.messages import error_result
 
 from .single_flight_cache import SingleFlightCache, selection_key
 
@@ -101,7 +101,7 @@ class Operations:
         if document.errors:
             return 0
         operation_bytes = tree_bytes(request.query, document)
-        size_bytes = operation_bytes + _VARIABLE_COPIES * held_bytes(request.variables)
+        size_bytes = operation_bytes + _VARIABLE_COPIES * memory_bytes(request.variables)
         if size_bytes > max_bytes:
             raise SubscriptionTooLargeError(
                 f"The subscription would take about {size_bytes} bytes of memory as long as it "
@@ -129,17 +129,19 @@ class Operations:
         """
         document = self._reference.get_document(request.query)
         if document.errors:
-            return failed(*document.errors)
+            return error_result(*document.errors)
         cost = self._limit.estimate_cost(request)
         if cost > self._limit.settings.maximum:
-            return failed(self._limit.refusal(request, cost))
+            return error_result(self._limit.refusal(request, cost))
         executor = self._executor(request, context)
         if isinstance(executor, list):
-            return failed(*(format_request_error(error, BAD_USER_INPUT) for error in executor))
+            return error_result(
+                *(format_request_error(error, BAD_USER_INPUT) for error in executor)
+            )
         source = create_source_event_stream(executor)
         stream = await source if inspect.isawaitable(source) else source
         if isinstance(stream, ExecutionResult):
-            return failed(*format_field_errors(stream.errors or ()))
+            return error_result(*format_field_errors(stream.errors or ()))
         assert document.ast is not None  # noqa: S101  # it has no errors
         return self._results(executor, stream, selection_key(request, document.ast), turn)
 

@@ -12,9 +12,9 @@ from types import FrameType
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gql.errors import CapacityError
-from gql.http.handler import failure
+from gql.http.handler import failure_result
 from gql.http.protocol.media_types import MediaType
-from gql.http.protocol.messages import respond
+from gql.http.protocol.messages import build_response
 from gql.identity.client import client_of
 
 from .capacity_limiter import CapacityLimiter, Reservation
@@ -156,7 +156,7 @@ def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 async def _deny(error: CapacityError, send: Send) -> None:
     """Refuse a handshake with an HTTP response."""
-    response = respond(failure(error), MediaType.JSON)
+    response = build_response(failure_result(error), MediaType.JSON)
     head = {"status": response.status, "headers": list(response.headers)}
     await send({"type": "websocket.http.response.start", **head})
     await send({"type": "websocket.http.response.body", "body": response.body})

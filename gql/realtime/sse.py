@@ -16,11 +16,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gql.errors import PermissionsChangedError, RequestError
 from gql.http import GraphQLRequest, HttpRequest, HttpSettings, Result
-from gql.http.asgi.graphql_app import ClientDisconnectedError, headers_of, read_body
-from gql.http.asgi.message_replay import body_messages, replaying
-from gql.http.handler import failure
+from gql.http.asgi.graphql_app import ClientDisconnectedError, join_headers, read_body
+from gql.http.asgi.message_replay import body_messages, replay_receive
+from gql.http.handler import failure_result
 from gql.http.protocol.media_types import MediaType, quality_of
-from gql.http.protocol.messages import read_get, read_post, respond
+from gql.http.protocol.messages import build_response, parse_get, parse_post
 from gql.identity.client import client_of
 from gql.schema import Context
 
@@ -53,19 +53,19 @@ class EventStreams:
         if EVENT_STREAM not in accept.lower() or scope["method"] not in ("GET", "POST"):
             await self._next_app(scope, receive, send)
             return
-        headers = headers_of(scope["headers"])
+        headers = join_headers(scope["headers"])
         try:
             body = await self._body(scope, headers, receive)
         except ClientDisconnectedError:
             return
         except RequestError as error:
-            await _respond(failure(error), send)
+            await _respond(failure_result(error), send)
             return
         request = self._read(scope, headers, body)
         if not await self._wants_stream(request, accept):
-            await self._next_app(scope, replaying(body_messages(body), receive), send)
+            await self._next_app(scope, replay_receive(body_messages(body), receive), send)
         elif isinstance(request, RequestError):
-            await _respond(failure(request), send)
+            await _respond(failure_result(request), send)
         else:
             await self._answer(request, scope, receive, send)
 
@@ -80,14 +80,14 @@ class EventStreams:
         """The GraphQL request, or the error in it."""
         try:
             if scope["method"] == "GET":
-                return read_get(scope["query_string"], self._http_settings)
+                return parse_get(scope["query_string"], self._http_settings)
             request = HttpRequest(
                 method="POST",
                 content_type=headers.get(b"content-type", ""),
                 content_encoding=headers.get(b"content-encoding", ""),
                 body=body,
             )
-            read = read_post(request, self._http_settings)
+            read = parse_post(request, self._http_settings)
         except RequestError as error:
             return error
         assert isinstance(read, GraphQLRequest), "batches are off"  # noqa: S101
@@ -119,7 +119,7 @@ class EventStreams:
                     reservations.enter_context(self._service.reserve_subscription(request, client))
                 results = await self._begin(request, scope, context)
             except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
-                await _respond(failure(error), send)
+                await _respond(failure_result(error), send)
                 return
             if isinstance(results, Result) and results.status is not None:
                 await _respond(results, send)
@@ -133,7 +133,7 @@ class EventStreams:
         if await self._service.operations.kind(request) is not OperationType.SUBSCRIPTION:
             read_only = scope["method"] == "GET"
             return await self._service.operations.execute(request, context, read_only=read_only)
-        last_event_id = headers_of(scope["headers"]).get(b"last-event-id")
+        last_event_id = join_headers(scope["headers"]).get(b"last-event-id")
         context.resume_after = last_event_id or None
         return await self._service.operations.subscribe(request, context, asyncio.Lock())
 
@@ -196,7 +196,7 @@ class EventStream:
         except (TimeoutError, OSError, RuntimeError):
             return None
         except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
-            return next_event(failure(error).body) + COMPLETE
+            return next_event(failure_result(error).body) + COMPLETE
         return COMPLETE
 
     async def _wait_for_disconnect(self, receive: Receive) -> None:
@@ -215,7 +215,7 @@ class EventStream:
         except (TimeoutError, OSError, RuntimeError):
             return None
         except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
-            return next_event(failure(error).body) + COMPLETE
+            return next_event(failure_result(error).body) + COMPLETE
 
     async def _wait_for_stop(self) -> bytes:
         """Wait for the shutdown. The stream then ends without `complete`, so that clients
@@ -243,7 +243,7 @@ def next_event(body: bytes, cursor: str | None = None) -> bytes:
 
 async def _respond(result: Result, send: Send) -> None:
     """Send a response that is no stream."""
-    response = respond(result, MediaType.JSON)
+    response = build_response(result, MediaType.JSON)
     head = {"status": response.status, "headers": list(response.headers)}
     await send({"type": "http.response.start", **head})
     await send({"type": "http.response.body", "body": response.body})

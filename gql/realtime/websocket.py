@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from gql.error_formatting import format_expected_error
 from gql.errors import CapacityError, GraphError, RequestError
 from gql.http import GraphQLRequest, HttpSettings, Result
-from gql.http.handler import failure
+from gql.http.handler import failure_result
 from gql.http.protocol.json_encoding import decode
 from gql.identity.client import client_of
 from gql.identity.viewer import Viewer
@@ -241,7 +241,7 @@ class WebSocketConnection:
         except SocketClosed:
             raise
         except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
-            result = failure(error)
+            result = failure_result(error)
         if result is not None and not result.has_data:
             await self._send(error_message(id, decode(result.body)["errors"]))
             return

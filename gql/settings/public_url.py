@@ -1,4 +1,4 @@
-"""Under which address clients know this server; feeds must say their own in full."""
+"""The public URL: the address of this server for clients, which feeds need for absolute URLs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HOST = re.compile(
 
 
 def public_address(url: str) -> str:
-    """An operator's setting of the public address, without a slash at its end.
+    """Check the setting `public_url`; returns it without a slash at its end.
 
     Raises: ValueError: it is no absolute http or https URL, or has a query or fragment.
     """
@@ -27,10 +27,10 @@ def public_address(url: str) -> str:
     return url.rstrip("/")
 
 
-def address(request: Request) -> str:
-    """The address that this request was sent to, without a slash at its end.
+def request_address(request: Request) -> str:
+    """The address that a request was sent to, without a slash at its end.
 
-    A Host that does not look like one is not repeated; the socket's own address stands for it.
+    For a malformed Host it is the address of the socket.
     """
     host = request.headers.get("host", "")
     if not _HOST.fullmatch(host):

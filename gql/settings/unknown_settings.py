@@ -1,4 +1,4 @@
-"""Names that look like settings and are none: a misspelt one would be heeded by nobody."""
+"""Unknown settings: messages for misspelt names, which would be ignored silently."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 
 def unknown_keys(file: str, text: str, keys: Iterable[str], known: Collection[str]) -> list[str]:
-    """What to say of a TOML file's `keys` that are not `known` as settings, a line each."""
+    """A message for each key of a TOML file that is not a known setting."""
     return [
         f"{file}{_line(text, key)}: there is no setting {key!r}."
         + _hint(key.lower().replace("-", "_"), known)
@@ -18,13 +18,13 @@ def unknown_keys(file: str, text: str, keys: Iterable[str], known: Collection[st
 
 
 def unknown_variables(names: Iterable[str], prefix: str, known: Collection[str]) -> list[str]:
-    """What to say of the variables with this prefix that are not `known`, a line each."""
+    """A message for each variable with this prefix that is not a known setting."""
     unknown = sorted(name for name in names if name.startswith(prefix) and name not in known)
-    # What all of them begin with says nothing about which is near.
-    ends = {name.removeprefix(prefix) for name in known}
+    # Without the common prefix, which would make all of them similar.
+    suffixes = {name.removeprefix(prefix) for name in known}
     return [
         f"There is no setting {name}; it is ignored."
-        + _hint(name.removeprefix(prefix), ends, prefix)
+        + _hint(name.removeprefix(prefix), suffixes, prefix)
         for name in unknown
     ]
 
@@ -37,10 +37,10 @@ def _hint(name: str, known: Collection[str], prefix: str = "") -> str:
 
 
 def _line(text: str, key: str) -> str:
-    """`:3` for the line on which a key or a table of this name stands; nothing if none is found."""
-    written = rf"^[ \t]*\[*[ \t]*[\"']?{re.escape(key)}[\"']?[ \t]*[]=.]"
-    found = re.search(written, text, re.MULTILINE)
-    if found is None:
+    """`:3` if line 3 has the key or the table of this name; empty if no line has it."""
+    pattern = rf"^[ \t]*\[*[ \t]*[\"']?{re.escape(key)}[\"']?[ \t]*[]=.]"
+    match = re.search(pattern, text, re.MULTILINE)
+    if match is None:
         return ""
-    line = text.count("\n", 0, found.start()) + 1
+    line = text.count("\n", 0, match.start()) + 1
     return f":{line}"

@@ -68,7 +68,7 @@ class Bench:
             results = [
                 await way(request, self.context()) for way in (self.compiled, self.reference)
             ]
-            assert results[0].way == "compiled", self.query.name
+            assert results[0].executor == "compiled", self.query.name
             assert results[0].body == results[1].body, self.query.name
 
     def context(self) -> Context:

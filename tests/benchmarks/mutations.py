@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from gql import gc_tuning
-from gql.composition.app import share_interpreter
+from gql.composition.app import shorten_switch_interval
 from store import DocumentWriter, FolderLoader, TinyDBRepository
 from tests.benchmarks.corpus import write_corpus
 from tests.benchmarks.writes import Figures
@@ -79,7 +79,7 @@ async def _measure(documents: int, rounds: int, place: Path) -> None:
     slugs = [article.slug for article in articles]
     size_bytes = sum(f.stat().st_size for f in (folder / "_news").iterdir()) // documents
     gc_tuning.freeze_and_enable()
-    share_interpreter()
+    shorten_switch_interval()
     figures = Figures()
     for _ in range(rounds):
         figures.add(_BARE, await asyncio.to_thread(_files_per_s, place / "bare", size_bytes))

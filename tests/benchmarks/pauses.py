@@ -39,7 +39,7 @@ import msgspec
 import uvloop
 
 from gql import gc_tuning
-from gql.composition.app import share_interpreter
+from gql.composition.app import shorten_switch_interval
 from gql.executor.execution import without_waiting
 from gql.folder_watcher import FolderWatcher
 from store import (
@@ -386,7 +386,7 @@ async def _measure(folder: Path, store: Path, only: str, *, where: bool) -> list
     site = _Site(folder, store, repository)
     await site.load()
     gc_tuning.freeze_and_enable()
-    share_interpreter()
+    shorten_switch_interval()
     probe = Probe(repository)
     table = _Table(probe, only, where=where)
     if where:

@@ -28,7 +28,7 @@ import msgspec
 import uvloop
 
 from gql import gc_tuning
-from gql.composition.app import share_interpreter
+from gql.composition.app import shorten_switch_interval
 from gql.executor.execution import without_waiting
 from store import ArticleQuery, Batch, Snapshot, TinyDBRepository, Visibility, Window, topic_filter
 from store.model import Article
@@ -222,7 +222,7 @@ async def _measure(documents: int, rounds: int, folder: Path) -> None:
     repository = TinyDBRepository.open(folder / "s")
     await repository.apply(Batch(puts=tuple(corpus)))
     gc_tuning.freeze_and_enable()
-    share_interpreter()
+    shorten_switch_interval()
     figures = Figures()
     for _ in range(rounds):
         await _round(figures, repository, corpus, folder)

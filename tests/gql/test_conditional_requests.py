@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gql.conditional_requests import http_date, not_modified, parse_http_date, strong_etag
+from gql.conditional_requests import http_date, is_not_modified, parse_http_date, strong_etag
 
 TIME = datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)
 TAG = '"it"'
@@ -32,52 +32,52 @@ def test_strong_etag_differs_where_the_bytes_do():
 )
 def test_if_none_match_holds_for_a_tag_in_the_list(header):
     """The comparison is weak, takes lists, and `*` stands for whatever there is."""
-    assert not_modified(header, TAG)
-    assert not_modified(header, f"W/{TAG}")
+    assert is_not_modified(header, TAG)
+    assert is_not_modified(header, f"W/{TAG}")
 
 
 @pytest.mark.parametrize("header", ["", "it", '"IT"', '"other"', '"x it"', "w/it", '"i*t"', '"*"'])
 def test_if_none_match_fails_for_other_tags(header):
     """Tags are compared as a whole, by their quotes and case."""
-    assert not not_modified(header, TAG)
+    assert not is_not_modified(header, TAG)
 
 
 @given(st.lists(entity_tags, min_size=1, max_size=4), st.data())
 def test_if_none_match_finds_each_tag_of_any_list(tags, data):
     """Whatever stands in tags, commas too, each tag of a list is found, as strong and as weak."""
     tag = data.draw(st.sampled_from(tags)).removeprefix("W/")
-    assert not_modified(", ".join(tags), tag)
-    assert not_modified(", ".join(tags), f"W/{tag}")
+    assert is_not_modified(", ".join(tags), tag)
+    assert is_not_modified(", ".join(tags), f"W/{tag}")
 
 
 @given(st.lists(entity_tags, max_size=4), entity_tags)
 def test_if_none_match_finds_no_tag_that_is_not_listed(tags, tag):
     """A tag that is in the list in neither form does not match."""
     opaque_tags = {each.removeprefix("W/") for each in tags}
-    assert not_modified(", ".join(tags), tag) is (tag.removeprefix("W/") in opaque_tags)
+    assert is_not_modified(", ".join(tags), tag) is (tag.removeprefix("W/") in opaque_tags)
 
 
 def test_if_none_match_decides_alone():
     """Where both headers are given, the date has no say."""
-    assert not not_modified('"other"', TAG, http_date(TIME), TIME)
-    assert not_modified(TAG, TAG, http_date(TIME - timedelta(days=1)), TIME)
+    assert not is_not_modified('"other"', TAG, http_date(TIME), TIME)
+    assert is_not_modified(TAG, TAG, http_date(TIME - timedelta(days=1)), TIME)
 
 
 def test_nothing_asked_is_modified():
     """Without conditions the answer is whole."""
-    assert not not_modified(None, TAG, None, TIME)
+    assert not is_not_modified(None, TAG, None, TIME)
 
 
 @given(times, times)
 def test_if_modified_since_compares_whole_seconds(changed, since):
     """It holds where nothing changed after that second, as HTTP knows no finer time."""
     expected = changed.replace(microsecond=0) <= since.replace(microsecond=0)
-    assert not_modified(None, TAG, http_date(since), changed) is expected
+    assert is_not_modified(None, TAG, http_date(since), changed) is expected
 
 
 def test_if_modified_since_without_a_known_change_fails():
     """What has no Last-Modified is sent whole."""
-    assert not not_modified(None, TAG, http_date(TIME))
+    assert not is_not_modified(None, TAG, http_date(TIME))
 
 
 @pytest.mark.parametrize(
@@ -105,4 +105,4 @@ def test_http_date_reads_nothing_from_nonsense_without_complaint(text):
 @pytest.mark.parametrize("text", [None, "", "yesterday", "Sun, 99 Nov 1994 08:49:37 GMT"])
 def test_if_modified_since_that_cannot_be_read_counts_as_none(text):
     """An unreadable date does not answer 304."""
-    assert not not_modified(None, TAG, text, TIME)
+    assert not is_not_modified(None, TAG, text, TIME)

@@ -167,11 +167,11 @@ def test_evicted_document_frees_its_tree_and_plans_at_once(app: App) -> None:
     del document
     store.clear()
     assert [each() for each in kept] == [None, None]
-    made = app.pipeline.counts["compiled"]
+    made = app.executor.counts["compiled"]
     responses: Any = caches["responses"]
     responses.clear()
     send(app, [request])
-    assert app.pipeline.counts["compiled"] == made + 1
+    assert app.executor.counts["compiled"] == made + 1
     gc.collect()
     store.clear()
     assert gc.collect() == 0, "reference cycles are left, for which only the collector looks"

@@ -36,7 +36,7 @@ from unittest import mock
 import msgspec
 import orjson
 
-from gql.composition.executors import pipeline
+from gql.composition.executors import build_executor
 from gql.http import GraphQLRequest, Result
 from gql.identity.viewer import PUBLIC, Permission, Viewer
 from gql.realtime.operations import Operations, ResultStream
@@ -75,7 +75,7 @@ FILTERS = [None, None, None, {"quality": {"gte": 1}}, {"topics": {"some": ["tide
 OPERATIONS = [
     Operations(limit, limit)
     for limit in (
-        pipeline(load_settings({"compiled": compiled}), SCHEMA) for compiled in (True, False)
+        build_executor(load_settings({"compiled": compiled}), SCHEMA) for compiled in (True, False)
     )
 ]
 

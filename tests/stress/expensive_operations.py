@@ -21,7 +21,7 @@ from typing import NamedTuple
 from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
 
 from gql.adapters.strawberry import graphql_schema
-from gql.composition.executors import pipeline
+from gql.composition.executors import build_executor
 from gql.http import CostLimit, GraphQLRequest
 from gql.identity.viewer import PUBLIC
 from gql.scheduler import Job, Scheduler
@@ -98,7 +98,7 @@ class Search:
 
     def _pipeline(self) -> CostLimit:
         settings = Settings(compiled=self.compiled, max_cost=BUDGET, max_aliases=200)
-        return pipeline(settings, SCHEMA, current=self.repository.current)
+        return build_executor(settings, SCHEMA, current=self.repository.current)
 
     async def spent(self, text: str, rounds: int = 1) -> Spent:
         """What an operation takes at least, of some rounds with nothing cached."""

@@ -130,7 +130,7 @@ class ExecutorPair:
         self.coverage.count(
             kinds | {"scanned and indexed"} if reference_snapshot is not None else kinds,
             is_valid=expected.has_data and not expected.error_codes,
-            is_compiled=result.way == "compiled",
+            is_compiled=result.executor == "compiled",
         )
         if not isinstance(snapshot, DistantSnapshot):
             self._check_again(request, snapshot, viewer, result)
@@ -142,7 +142,7 @@ class ExecutorPair:
         """Ask without waiting: it is kept when asked again, and then what it leads to is, too."""
         for _ in range(3):
             is_there = self._check_at_once(request, snapshot, viewer, result)
-            assert is_there or result.way != "compiled", request
+            assert is_there or result.executor != "compiled", request
 
     def _check_at_once(
         self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer, result: Result
@@ -180,7 +180,7 @@ class ExecutorPair:
 def plain(result: Result) -> Result:
     """A result without what differs between two executions: ids of faults, and the way."""
     body = _FAULT_IDS.sub(rb"\1", result.body)
-    return msgspec.structs.replace(result, body=body, way="")
+    return msgspec.structs.replace(result, body=body, executor="")
 
 
 class Outcome:
@@ -226,7 +226,7 @@ def ask(
         return await ways.check(request, snapshot, viewer)
 
     result = asyncio.run(twice())
-    return Outcome(ways, json.loads(result.body), result.way == "compiled")
+    return Outcome(ways, json.loads(result.body), result.executor == "compiled")
 
 
 async def play(session: Session) -> Coverage:

@@ -176,7 +176,7 @@ async def served(
         )
         transport = httpx2.ASGITransport(app=in_one_piece(app))
         async with (
-            app.pages.router.lifespan_context(app.pages),
+            app.web_app.router.lifespan_context(app.web_app),
             httpx2.AsyncClient(transport=transport, base_url="http://news.example") as client,
         ):
             yield app, client

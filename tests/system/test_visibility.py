@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from gql.composition.executors import pipeline
+from gql.composition.executors import build_executor
 from gql.identity.viewer import PREVIEW, Permission, Viewer
 from gql.settings import load_settings
 from store import NEWEST_FIRST
@@ -83,7 +83,7 @@ OPEN = article(
 def mixed(request):
     """An open story that points at a draft and is pointed at by it, and another draft."""
     wide = {"max_depth": 40, "max_cost": 10**6}  # the questions ask for all at once
-    execute = pipeline(load_settings({"compiled": request.param, **wide}), SCHEMA)
+    execute = build_executor(load_settings({"compiled": request.param, **wide}), SCHEMA)
     return Graph(stored(DRAFT, LONER, OPEN), execute)
 
 

@@ -1,4 +1,4 @@
-"""The ASGI side: reads a bounded body, lets the handler answer, sends the answer.
+"""The ASGI adapter: reads a bounded body, calls the handler, sends the response.
 
 https://asgi.readthedocs.io/en/stable/specs/www.html
 """
@@ -15,29 +15,38 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gql.errors import PayloadTooLargeError
 from gql.http.execution.executor_interface import Executor
-from gql.http.handler import GraphQLHandler, failure
+from gql.http.handler import GraphQLHandler, failure_result
 from gql.http.protocol.media_types import MediaType, negotiate, prefers_html
-from gql.http.protocol.messages import HttpRequest, HttpResponse, HttpSettings, respond
+from gql.http.protocol.messages import HttpRequest, HttpResponse, HttpSettings, build_response
 
 ContextFactory = Callable[[Scope], Awaitable[Any] | Any]
 """Makes the context of a request from its scope; plain or async."""
 
 
 class RequestSummary(msgspec.Struct, frozen=True):
-    """What an access log wants to know; `scope["state"]["graphql"]` after the response is made."""
+    """The summary of a request for telemetry, in `scope["state"]["graphql"]` after the response.
+
+    Attributes:
+        operation_name: The name of the operation.
+        error_codes: The codes of the errors in the response.
+    """
 
     operation_name: str | None
     error_codes: tuple[str, ...] = ()
 
 
 class ClientDisconnectedError(Exception):
-    """The client went away while it was sending its request."""
+    """The client disconnected before its request was complete."""
 
 
 class GraphQLApp:
     """GraphQL over HTTP as an ASGI application, for one path.
 
-    `page`, where given, answers browsers that come without a query.
+    Attributes:
+        settings: The limits of requests.
+        handler: The handler of requests.
+        context_factory: Makes the context of a request.
+        page: The page for browsers that send no query; None for no page.
     """
 
     def __init__(
@@ -54,9 +63,9 @@ class GraphQLApp:
         self.page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
-        headers = headers_of(scope["headers"])
-        if self.page is not None and _asks_for_page(scope, headers):
+        """Respond to one HTTP request."""
+        headers = join_headers(scope["headers"])
+        if self.page is not None and _requests_page(scope, headers):
             await self.page(scope, receive, send)
             return
         try:
@@ -67,8 +76,8 @@ class GraphQLApp:
             operation_name=response.operation_name,
             error_codes=response.error_codes,
         )
-        head = {"status": response.status, "headers": list(response.headers)}
-        await send({"type": "http.response.start", **head})
+        start = {"status": response.status, "headers": list(response.headers)}
+        await send({"type": "http.response.start", **start})
         body = b"" if scope["method"] == "HEAD" else response.body
         await send({"type": "http.response.body", "body": body})
 
@@ -81,7 +90,7 @@ class GraphQLApp:
             try:
                 body = await read_body(headers, receive, self.settings.max_body_bytes)
             except PayloadTooLargeError as error:
-                return respond(failure(error), negotiate(accept) or MediaType.JSON)
+                return build_response(failure_result(error), negotiate(accept) or MediaType.JSON)
         request = HttpRequest(
             method=scope["method"],
             query_string=scope["query_string"],
@@ -98,14 +107,14 @@ class GraphQLApp:
 
 
 async def read_body(headers: dict[bytes, str], receive: Receive, limit_bytes: int) -> bytes:
-    """The whole body, never holding more than the limit and one chunk.
+    """Read the whole body; holds at most the limit and one chunk.
 
-    Content-Length only serves to refuse early; what comes is counted, whatever was announced.
+    A Content-Length over the limit is refused early; the bytes are counted in any case.
     Raises: PayloadTooLargeError. ClientDisconnectedError.
     """
     length = headers.get(b"content-length", "")
     too_large = PayloadTooLargeError(f"The body exceeds {limit_bytes} bytes. Send less at once.")
-    # Leading zeros apart, a longer number is a larger one; int() would refuse very long ones.
+    # A number of more than 20 digits is over any limit, and int() would refuse a very long one.
     if length.isdecimal() and (len(length) > 20 or int(length) > limit_bytes):
         raise too_large
     chunks: list[bytes] = []
@@ -123,8 +132,8 @@ async def read_body(headers: dict[bytes, str], receive: Receive, limit_bytes: in
             return b"".join(chunks)
 
 
-def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
-    """Headers by name in lower case; repeated ones are joined, which HTTP says means the same."""
+def join_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
+    """Header fields by name in lower case; repeated ones are joined by commas, as HTTP allows."""
     headers: dict[bytes, str] = {}
     for name, value in raw:
         text = value.decode("latin-1")
@@ -132,7 +141,7 @@ def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
     return headers
 
 
-def _asks_for_page(scope: Scope, headers: dict[bytes, str]) -> bool:
+def _requests_page(scope: Scope, headers: dict[bytes, str]) -> bool:
     if scope["method"] not in ("GET", "HEAD") or not prefers_html(headers.get(b"accept", "")):
         return False
     return "query" not in parse_qs(scope["query_string"].decode("latin-1"))

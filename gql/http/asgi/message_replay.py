@@ -1,4 +1,4 @@
-"""The replay of ASGI messages: a body that was read ahead is handed on to another application."""
+"""Replay of ASGI messages: an application gets the messages that another one has read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from starlette.types import Message, Receive
 
 
 async def read_ahead(receive: Receive, messages: list[Message], limit: int) -> bytes | None:
-    """A request's body; None where it is too long or ends early. All messages are noted."""
+    """Read a body, and append its messages to `messages`; None if it is too long or incomplete."""
     size_bytes = 0
     while size_bytes <= limit:
         message = await receive()
@@ -20,12 +20,12 @@ async def read_ahead(receive: Receive, messages: list[Message], limit: int) -> b
 
 
 def body_messages(body: bytes) -> list[Message]:
-    """The messages of a body that was read: one that holds the whole body."""
+    """The messages of a body that was read: one message with the whole body."""
     return [{"type": "http.request", "body": body, "more_body": False}]
 
 
-def replaying(messages: list[Message], receive: Receive) -> Receive:
-    """A receive that first gives the messages that were read already."""
+def replay_receive(messages: list[Message], receive: Receive) -> Receive:
+    """A `receive` that returns these messages first."""
     if not messages:
         return receive
     pending = messages[::-1]

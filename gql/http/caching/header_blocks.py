@@ -1,4 +1,4 @@
-"""The header blocks of answers: a cache of the fields that many replies share."""
+"""The cache of header blocks, which many replies share."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from gql.http.reply import SECURITY_HEADERS, HeaderBlock
 from .request_cache import ResponseVariant
 
 BlockKey = tuple[ResponseVariant, str, Headers, str | None]
-"""A variant, what executed it, header fields of the answer's own, and the encoding."""
+"""The variant, the executor, the executor's header fields, and the content encoding."""
 
 BLOCKS_BYTES = 1 << 20
-"""Room for blocks of header fields, which many requests share."""
+"""The bound of the cache."""
 
 _VARY = (b"vary", b"Accept, Accept-Encoding, Authorization")
 
 
-class HeaderBlocks:
+class HeaderBlockCache:
     """The cache of header blocks.
 
     Attributes:
-        not_modified: The block of every 304.
+        not_modified: The header block of every 304.
     """
 
     def __init__(self, caches: CacheRegistry, cache_control: str, *, explain: bool) -> None:
@@ -33,10 +33,10 @@ class HeaderBlocks:
         self.not_modified = HeaderBlock((self._cache_control, _VARY, *SECURITY_HEADERS))
 
     def block(
-        self, variant: ResponseVariant, way: str, headers: Headers, encoding: str | None = None
+        self, variant: ResponseVariant, executor: str, headers: Headers, encoding: str | None = None
     ) -> HeaderBlock:
-        """The header fields of an answer, but those that differ with its content."""
-        key = variant, way, headers, encoding
+        """The header block of a response, from the cache or built now."""
+        key = variant, executor, headers, encoding
         block = self._blocks.get(key)
         if block is None:
             block = HeaderBlock(self._fields(*key))
@@ -44,7 +44,7 @@ class HeaderBlocks:
         return block
 
     def _fields(
-        self, variant: ResponseVariant, way: str, headers: Headers, encoding: str | None
+        self, variant: ResponseVariant, executor: str, headers: Headers, encoding: str | None
     ) -> Headers:
         fields = [
             (b"content-type", f"{variant.media_type}; charset=utf-8".encode()),
@@ -54,12 +54,12 @@ class HeaderBlocks:
             *headers,
         ]
         if self._explain:
-            fields.append((b"x-newsgraph-way", way.encode()))
+            fields.append((b"x-newsgraph-way", executor.encode()))
         if encoding is not None:
             fields.append((b"content-encoding", encoding.encode()))
         return tuple(fields)
 
 
 def _block_bytes(key: BlockKey, block: HeaderBlock) -> int:
-    own = sum(len(name) + len(value) + 130 for name, value in key[2])
-    return own + 2 * len(block.text) + 500
+    added = sum(len(name) + len(value) + 130 for name, value in key[2])
+    return added + 2 * len(block.text) + 500

@@ -1,4 +1,4 @@
-"""The request cache: plain operations that came in one piece, remembered by their bytes."""
+"""The request cache: parsed requests with plain operations, by the bytes of the request."""
 
 from __future__ import annotations
 
@@ -9,40 +9,46 @@ import msgspec
 from gql.cache import ByteCache, CacheRegistry
 from gql.errors import RequestError
 from gql.http.protocol.compression import best_encoding
-from gql.http.protocol.json_encoding import decode, held_bytes
+from gql.http.protocol.json_encoding import decode, memory_bytes
 from gql.http.protocol.media_types import MediaType, negotiate
-from gql.http.protocol.messages import GraphQLRequest, HttpSettings, graphql_request, read_get
+from gql.http.protocol.messages import (
+    GraphQLRequest,
+    HttpSettings,
+    parse_get,
+    parse_graphql_request,
+)
 from gql.http.reply import PreparedReply
 
 REQUEST_BYTES = 800
-"""What a remembered request takes beside its texts and its variables; measured, as the next two."""
+"""The size of a cached request without its texts and variables; measured, as the next two."""
 
 PREPARED_BYTES = 1_000
-"""What the executor remembers of it for one set of rights, beside the variables once more."""
+"""The size of a prepared query for one set of permissions, without a copy of the variables."""
 
 REPLY_BYTES = 400
-"""What each prepared reply takes."""
+"""The size of a prepared reply."""
 
 ADMISSION_KEYS = 8_192
-"""Among how many requests, at least, one is found to come again."""
+"""The window of admission: how many requests, at least, are watched for a repetition."""
 
 VARIANTS_BYTES = 1 << 16
-"""Room for combinations of headers; clients make them up."""
+"""The bound for combinations of header fields, since clients can send any."""
 
 _JSON_BODIES = frozenset((b"application/json", b"application/json; charset=utf-8"))
 
 HeaderMap = Mapping[bytes, bytes]
-"""Header fields by their names in lower case, each of which came once."""
+"""Header fields by name in lower case, none of them repeated."""
 
 
 class ResponseVariant:
-    """The form of an answer: how it is written, and for whom. There is one object for each form.
+    """A response variant: media type, content encoding and permissions. There is one object
+    for each variant.
 
     Attributes:
-        media_type: The type to answer with.
+        media_type: The negotiated media type.
         encoding: The content encoding; None for none.
-        permission_key: The same for all viewers who see the same.
-        text: Tells variants apart.
+        permission_key: The permissions, as a cache key.
+        text: Identifies the variant, for ETags.
     """
 
     __slots__ = ("encoding", "media_type", "permission_key", "text")
@@ -55,12 +61,12 @@ class ResponseVariant:
 
 
 class PlainRequest:
-    """A plain request, and the replies prepared for it.
+    """A cached request with a plain operation.
 
     Attributes:
-        text: The bytes that say it all.
-        request: What they say.
-        replies: What is known of its answers, by their variant.
+        text: The body, or the query string behind a question mark: the key.
+        request: The parsed request.
+        replies: The prepared replies, by variant.
     """
 
     __slots__ = ("replies", "request", "text")
@@ -72,12 +78,12 @@ class PlainRequest:
 
 
 class ReceivedRequest(msgspec.Struct, frozen=True):
-    """A plain request as it came this time.
+    """A received request: the cached part, and what depends on its header fields.
 
     Attributes:
-        plain: What it says.
-        variant: The form of answer that its headers ask for.
-        if_none_match: The answers that the client has.
+        plain: The cached request.
+        variant: The negotiated response variant.
+        if_none_match: The ETags of the responses that the client has.
     """
 
     plain: PlainRequest
@@ -86,15 +92,15 @@ class ReceivedRequest(msgspec.Struct, frozen=True):
 
 
 HeaderKey = tuple[bytes | None, bytes | None, bytes]
-"""Accept, Accept-Encoding, and the viewer's scope key."""
+"""Accept, Accept-Encoding, and the viewer's permission key."""
 
 
 class RequestCache:
-    """Reads plain requests, and remembers those that come again.
+    """The cache of plain requests, and of the variants of their responses.
 
     Attributes:
-        settings: What a request may be.
-        requests: Plain requests by their bytes; a URL's begin with a question mark.
+        settings: The limits of requests.
+        requests: Plain requests by their text.
     """
 
     def __init__(self, settings: HttpSettings, capacity_bytes: int, caches: CacheRegistry) -> None:
@@ -105,24 +111,24 @@ class RequestCache:
         self._by_headers: ByteCache[HeaderKey, ResponseVariant] = caches.add(
             ByteCache("response_variants", VARIANTS_BYTES, _header_key_bytes)
         )
-        # As many as there are media types, encodings and sets of scopes.
+        # Bounded by the number of media types, encodings and sets of permissions.
         self._variants: dict[tuple[MediaType, str | None, bytes], ResponseVariant] = {}
 
     def post(
         self, headers: HeaderMap, body: bytes, permission_key: bytes
     ) -> ReceivedRequest | None:
-        """The operation in a body; None where anything is unusual."""
+        """Parse a POST or get it from the cache; None if it is not plain."""
         if (
             headers.get(b"content-type") not in _JSON_BODIES
             or len(body) > self.settings.max_body_bytes
             or b"content-encoding" in headers
         ):
             return None
-        plain = self.requests.get(body) or self._read(body)
+        plain = self.requests.get(body) or self._parse_body(body)
         if plain is None:
             return None
         key = headers.get(b"accept"), headers.get(b"accept-encoding"), permission_key
-        variant = self._by_headers.get(key) or self._variant(key)
+        variant = self._by_headers.get(key) or self._negotiate(key)
         if variant is None:
             return None
         return ReceivedRequest(plain, variant, headers.get(b"if-none-match"))
@@ -130,44 +136,44 @@ class RequestCache:
     def get(
         self, headers: HeaderMap, query_string: bytes, permission_key: bytes
     ) -> ReceivedRequest | None:
-        """The operation in a URL; None where anything is unusual."""
-        text = b"?" + query_string  # no JSON begins so
+        """Parse a GET or get it from the cache; None if it is not plain."""
+        text = b"?" + query_string  # no JSON body begins with a question mark
         plain = self.requests.get(text)
         if plain is None:
             try:
-                request = read_get(query_string, self.settings)
+                request = parse_get(query_string, self.settings)
             except RequestError:
                 return None
-            plain = self._remembered(text, request)
+            plain = self._put(text, request)
         key = headers.get(b"accept"), headers.get(b"accept-encoding"), permission_key
-        variant = self._by_headers.get(key) or self._variant(key)
+        variant = self._by_headers.get(key) or self._negotiate(key)
         if variant is None:
             return None
         return ReceivedRequest(plain, variant, headers.get(b"if-none-match"))
 
     def resize(self, plain: PlainRequest) -> None:
-        """Count a remembered request anew, once more was prepared for it."""
+        """Update the size of a cached request after more was prepared for it."""
         self.requests.resize(plain.text, plain)
 
-    def _read(self, body: bytes) -> PlainRequest | None:
-        """What a body says; None for what is no plain query, or wrong."""
+    def _parse_body(self, body: bytes) -> PlainRequest | None:
+        """Parse a body; None if it is invalid or may be a mutation."""
         try:
-            request = graphql_request(decode(body), self.settings)
+            request = parse_graphql_request(decode(body), self.settings)
         except (ValueError, RequestError):
             return None
-        # What may change something is executed each time and never kept. The keyword can be
-        # written in no other way; a query that has the word elsewhere just goes the long way.
+        # Mutations are executed each time and never cached. The keyword has no escaped form. A
+        # query that has the word elsewhere just misses the fast path.
         if "mutation" in request.query:
             return None
-        return self._remembered(body, request)
+        return self._put(body, request)
 
-    def _remembered(self, text: bytes, request: GraphQLRequest) -> PlainRequest:
+    def _put(self, text: bytes, request: GraphQLRequest) -> PlainRequest:
         plain = PlainRequest(text, request)
         self.requests.put(text, plain)
         return plain
 
-    def _variant(self, key: HeaderKey) -> ResponseVariant | None:
-        """The form that headers ask for; None where nothing of ours is acceptable."""
+    def _negotiate(self, key: HeaderKey) -> ResponseVariant | None:
+        """Negotiate the variant by header fields; None if no media type is acceptable."""
         accept, accept_encoding, permission_key = key
         if accept and b"text/event-stream" in accept:
             return None
@@ -175,23 +181,23 @@ class RequestCache:
         if media_type is None:
             return None
         encoding = best_encoding(accept_encoding) if accept_encoding else None
-        form = media_type, encoding, permission_key
-        variant = self._variants.get(form)
+        variant_key = media_type, encoding, permission_key
+        variant = self._variants.get(variant_key)
         if variant is None:
-            variant = self._variants[form] = ResponseVariant(*form)
+            variant = self._variants[variant_key] = ResponseVariant(*variant_key)
         self._by_headers.put(key, variant)
         return variant
 
 
 def request_bytes(text: bytes, plain: PlainRequest) -> int:
-    """What a remembered request takes: its texts, its variables, and what was prepared for it."""
+    """The size of a cached request: its texts, its variables, and what is prepared for it."""
     request = plain.request
-    variables_bytes = held_bytes(request.variables)
+    variables_bytes = memory_bytes(request.variables)
     prepared = len(request.memo.prepared)
     return (
         len(text)
-        + held_bytes(request.query)
-        + held_bytes(request.extensions)
+        + memory_bytes(request.query)
+        + memory_bytes(request.extensions)
         + variables_bytes
         + REQUEST_BYTES
         + prepared * (PREPARED_BYTES + variables_bytes)

@@ -14,7 +14,7 @@ from gql.adapters.strawberry import graphql_schema
 from gql.error_formatting import FormattedError
 from gql.http.limits.cost import BoundOperation, CostSettings, max_passing_list_size
 from gql.http.protocol.json_encoding import encode
-from gql.http.protocol.messages import GraphQLRequest, Result, failed
+from gql.http.protocol.messages import GraphQLRequest, Result, error_result
 
 from .executor_interface import SyncExecutor, SyncQuery
 from .reference_executor import ReferenceExecutor
@@ -41,7 +41,7 @@ class CostLimit:
         cost = self.cached_cost(request)
         if cost > self.settings.maximum:
             error = self.refusal(request, cost)
-            return _telling(failed(error), request, cost, self.settings.maximum)
+            return _telling(error_result(error), request, cost, self.settings.maximum)
         result = await self.execute(request, context, read_only=read_only)
         return _telling(result, request, cost, self.settings.maximum) if cost else result
 

@@ -18,7 +18,7 @@ from gql.errors import RequestError
 from gql.gc_tuning import freeing_cycles
 from gql.http.documents import GraphQLDocument, document_bytes, prepare_document
 from gql.http.limits.document_limits import DocumentLimits
-from gql.http.protocol.messages import GraphQLRequest, Result, failed
+from gql.http.protocol.messages import GraphQLRequest, Result, error_result
 
 from .results import result_of, retry_of
 from .sliced_executor import SlicedExecutor
@@ -76,13 +76,13 @@ class ReferenceExecutor:
             check_transport(operation, read_only=read_only)
         except RequestError as error:
             status, headers = error.status, error.headers
-            return failed(
+            return error_result(
                 format_expected_error(error), status=status, headers=headers, operation_name=name
             )
         if document.errors:
-            return failed(*document.errors, operation_name=name)
+            return error_result(*document.errors, operation_name=name)
         if operation is None:
-            return failed(document.operation_error(request.operation_name))
+            return error_result(document.operation_error(request.operation_name))
         if operation.operation is OperationType.MUTATION:
             context.job.ignore_disconnect()
         executed = await self.execute(document, operation, request, context)

@@ -14,7 +14,7 @@ from gql.error_formatting import (
 )
 from gql.errors import BAD_USER_INPUT, Headers
 from gql.http.protocol.json_encoding import encode
-from gql.http.protocol.messages import Result, error_codes, failed
+from gql.http.protocol.messages import Result, error_codes, error_result
 
 
 def _position(error: GraphQLError) -> tuple[Any, ...]:
@@ -44,7 +44,7 @@ def result_of(executed: ExecutionResult, operation_name: str | None) -> Result:
     errors = sorted(executed.errors or (), key=_position)
     if executed.data is None and all(error.path is None for error in errors):
         reported = (format_request_error(error, BAD_USER_INPUT) for error in errors)
-        return failed(*reported, operation_name=operation_name)
+        return error_result(*reported, operation_name=operation_name)
     formatted = format_field_errors(errors)
     response = {"errors": formatted, "data": executed.data} if errors else {"data": executed.data}
     return Result(

@@ -1,4 +1,4 @@
-"""The interface of middleware and of what it wraps: one application, two forms of a response."""
+"""The interface of middleware and endpoints: an application with an ASGI form and a sync form."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ class Application(Protocol):
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI form: takes every request."""
+        """The ASGI form, for every request."""
         ...
 
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
-        """The sync form: the reply to a whole POST to the graph; None: use the ASGI form.
+        """The sync form: the reply to a complete POST to the graph; None: use the ASGI form.
 
-        Where it returns None it has no effect, so that nothing is counted twice. `scope` has a
-        `state`. It does not wait for anything.
+        It never waits. If it returns None it had no side effect, so nothing is counted twice.
+        `scope` has a `state`.
         """
         ...
 
 
 Middleware = Callable[[Application], Application]
-"""Wraps an application in another one."""
+"""Wraps an application in another."""
 
 
 def compose(middleware: list[Middleware], application: Application) -> Application:
-    """The application inside all of its middleware, of which the first in the list is outermost."""
+    """Wrap an application in middleware; the first of the list is outermost."""
     for wrap in reversed(middleware):
         application = wrap(application)
     return application

@@ -1,4 +1,4 @@
-"""Cross-origin resource sharing (CORS) in both forms. Starlette's middleware makes all decisions.
+"""CORS middleware (cross-origin resource sharing). Starlette's middleware makes all decisions.
 
 https://fetch.spec.whatwg.org/#http-cors-protocol
 """
@@ -19,19 +19,19 @@ from gql.http.reply import HeaderBlock, Reply
 
 from .application import Application
 
-RESULTS_BYTES = 1 << 20
-"""Room for what origins make of header blocks; clients make origins up."""
+CACHE_BYTES = 1 << 20
+"""The bound of the cache, since clients can send any origin."""
 
-_Key = tuple[bytes | None, HeaderBlock]
-_Result = tuple[HeaderBlock, Headers]
+_CorsKey = tuple[bytes | None, HeaderBlock]
+_CorsHeaders = tuple[HeaderBlock, Headers]
 
 
 class CorsMiddleware:
-    """Middleware that tells browsers which pages may read a response.
+    """Middleware that adds the CORS header fields to responses.
 
     Attributes:
         app: The application inside.
-        cors: Starlette's middleware around it. It answers preflights, and adds the header fields.
+        cors: Starlette's middleware around it, which handles preflights as well.
     """
 
     def __init__(self, app: Application, origins: Collection[str], caches: CacheRegistry) -> None:
@@ -43,8 +43,8 @@ class CorsMiddleware:
             allow_headers=("authorization", "content-type", "idempotency-key", "if-none-match"),
             expose_headers=("etag", "ratelimit", "retry-after", "x-newsgraph-cost"),
         )
-        self._results: ByteCache[_Key, _Result] = caches.add(
-            ByteCache("cors_headers", RESULTS_BYTES, _result_bytes)
+        self._cache: ByteCache[_CorsKey, _CorsHeaders] = caches.add(
+            ByteCache("cors_headers", CACHE_BYTES, _entry_bytes)
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,33 +52,34 @@ class CorsMiddleware:
         await self.cors(scope, receive, send)
 
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
-        """The sync form: the reply with the fields that Starlette's middleware gives it."""
+        """The sync form: the reply with the fields that Starlette's middleware adds."""
         reply = self.app.respond_sync(scope, headers, body)
         if reply is None:
             return None
         key = headers.get(b"origin"), reply.block
-        result = self._results.get(key)
-        if result is None:
-            result = self._changed(*key)
-            self._results.put(key, result)
-        return reply.with_fields(*result)
+        cors_headers = self._cache.get(key)
+        if cors_headers is None:
+            cors_headers = self._run_starlette(*key)
+            self._cache.put(key, cors_headers)
+        return reply.with_fields(*cors_headers)
 
-    def _changed(self, origin: bytes | None, block: HeaderBlock) -> _Result:
-        """The block as Starlette's middleware changes it, and the fields that it adds behind."""
+    def _run_starlette(self, origin: bytes | None, block: HeaderBlock) -> _CorsHeaders:
+        """Run Starlette's middleware on a block: the changed block, and the fields behind it."""
         message: Message = {"type": "http.response.start", "headers": list(block.pairs)}
         request_headers = HeadersView(raw=[] if origin is None else [(b"origin", origin)])
         sending = self.cors.send(message, _discard, request_headers)
-        with suppress(StopIteration):  # it ends at once, as `_discard` never waits
+        with suppress(StopIteration):  # raised at once, since `_discard` never waits
             sending.send(None)
         fields, count = message["headers"], len(block.pairs)
         return HeaderBlock(tuple(fields[:count])), tuple(fields[count:])
 
 
 async def _discard(_message: Message) -> None:
-    """Send nothing: the message itself holds the result."""
+    """Send nothing: the result is in the message."""
 
 
-def _result_bytes(key: _Key, result: _Result) -> int:
+def _entry_bytes(key: _CorsKey, cors_headers: _CorsHeaders) -> int:
     origin, block = key
-    added = sum(len(name) + len(value) + 130 for name, value in result[1])
-    return len(origin or b"") + 2 * len(block.text) + 3 * len(result[0].text) + added + 1_200
+    changed, added = cors_headers
+    added_bytes = sum(len(name) + len(value) + 130 for name, value in added)
+    return len(origin or b"") + 2 * len(block.text) + 3 * len(changed.text) + added_bytes + 1_200

@@ -1,4 +1,4 @@
-"""Security header fields as middleware: a `Reply` has them, all other responses get them here."""
+"""Security headers middleware, for all responses but a `Reply`, which has the fields."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 
 
 class SecurityHeadersMiddleware:
-    """Middleware that adds the fields which a response does not have yet.
+    """Middleware that adds the security header fields that a response lacks.
 
     Attributes:
         app: The application inside.
-        respond_sync: The sync form, which is that of `app`: its replies have the fields.
+        respond_sync: The sync form of `app`, whose replies have the fields.
     """
 
     def __init__(self, app: Application) -> None:
@@ -24,7 +24,7 @@ class SecurityHeadersMiddleware:
         self.respond_sync = app.respond_sync
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI form: answer a request, also a WebSocket's handshake that is refused."""
+        """The ASGI form; also for the response to a refused WebSocket handshake."""
         accepted = False
 
         async def send_with_fields(message: Message) -> None:
@@ -53,5 +53,5 @@ _DENIAL: Message = {
 
 
 def _can_deny(scope: Scope) -> bool:
-    """Whether the server sends a response for a handshake, rather than one of its own."""
+    """Whether the server lets the application send the response to a refused handshake."""
     return "websocket.http.response" in scope.get("extensions", {})

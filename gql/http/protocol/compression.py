@@ -1,4 +1,4 @@
-"""Compressed bodies: what a client takes, and how it is made.
+"""Compression: negotiation of the content encoding, and the compressors.
 
 https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3
 """
@@ -12,31 +12,31 @@ import brotli
 import zstandard
 
 MIN_BYTES = 1_400
-"""A smaller body fits one packet as it is."""
+"""The size from which a body is compressed: a smaller one fits one packet."""
 
 MAX_CODINGS = 100
 """How many entries of an Accept-Encoding header are read: browsers send about five."""
 
-# Levels at which a body of 100 kB takes a few milliseconds at the most.
+# At these levels 100 kB take a few milliseconds at most.
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "zstd": lambda body: zstandard.ZstdCompressor(level=3).compress(body),
     "br": lambda body: brotli.compress(body, quality=4),
     "gzip": lambda body: gzip.compress(body, compresslevel=5, mtime=0),
 }
-"""The encodings on offer, the one that we like best first."""
+"""The content encodings, the preferred one first."""
 
 
 def best_encoding(accept_encoding: bytes) -> str | None:
-    """The encoding for a client with this Accept-Encoding; None: as it is.
+    """Negotiate the content encoding by Accept-Encoding; None for no encoding.
 
-    Of several equally welcome ones, the first of COMPRESSORS.
+    Of several with the same quality, the first of COMPRESSORS.
     """
     qualities: dict[str, float] = {}
-    for part in accept_encoding.decode("latin-1").lower().split(",", MAX_CODINGS)[:MAX_CODINGS]:
-        name, _, parameters = part.partition(";")
+    for entry in accept_encoding.decode("latin-1").lower().split(",", MAX_CODINGS)[:MAX_CODINGS]:
+        name, _, parameters = entry.partition(";")
         qualities[name.strip()] = _quality(parameters)
-    anything = qualities.get("*", 0.0)
-    ranked = {name: qualities.get(name, anything) for name in COMPRESSORS}
+    default = qualities.get("*", 0.0)
+    ranked = {name: qualities.get(name, default) for name in COMPRESSORS}
     best = max(ranked, key=lambda name: ranked[name])
     return best if ranked[best] > 0 and ranked[best] >= qualities.get("identity", 0.0) else None
 

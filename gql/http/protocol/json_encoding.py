@@ -1,4 +1,4 @@
-"""JSON in and out, as bytes."""
+"""JSON encoding and decoding, with limits on what is decoded."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any
 import orjson
 
 _CONTAINERS = (dict, list)
-_OBJECT_VALUES = 10  # to coerce an input object takes as long as ten texts
-
+_OBJECT_WEIGHT = 10  # to coerce an input object takes as long as ten texts
 
 MAX_BRACKETS = 60_000
-"""How many opening brackets and braces a text may have that is decoded: 300,000 lists in 1 MB take
-40 ms. Those within strings count, too; a document of 1 MB with a link in each line has 20,000."""
+"""The most opening brackets and braces of a text, also within strings.
+
+To decode 300,000 lists in 1 MB takes 40 ms. A document of 1 MB with a link in each line has 20,000.
+"""
 
 
 def decode(text: bytes | str) -> Any:
-    """The value of a JSON text. Raises: ValueError: it is not JSON in UTF-8, or holds too much."""
+    """Decode a JSON text. Raises: ValueError: no JSON in UTF-8, or too many brackets and braces."""
     if isinstance(text, str):
         brackets = text.count("[") + text.count("{")
     else:
@@ -30,11 +31,11 @@ def decode(text: bytes | str) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """The JSON text of a value, in UTF-8.
+    """Encode a value as JSON, in UTF-8.
 
     orjson refuses lone surrogates and integers over 64 bits, which documents may hold; the slower
-    standard library writes those. NaN and infinities are null either way.
-    Raises: TypeError: it holds something that JSON cannot say.
+    standard library encodes those. Both write NaN and infinities as null.
+    Raises: TypeError: a value without a JSON form.
     """
     try:
         return orjson.dumps(value, option=orjson.OPT_UTC_Z)
@@ -42,8 +43,8 @@ def encode(value: Any) -> bytes:
         return json.dumps(_finite(value), separators=(",", ":")).encode()
 
 
-def nesting(value: Any) -> int:
-    """How many lists and objects lie within each other at most; 0 for a scalar."""
+def nesting_depth(value: Any) -> int:
+    """The nesting depth of lists and objects; 0 for a scalar."""
     depth = 0
     level = [value] if isinstance(value, _CONTAINERS) else []
     while level:
@@ -57,16 +58,16 @@ def nesting(value: Any) -> int:
     return depth
 
 
-def holds_more(value: Any, values: int) -> bool:
-    """Whether a decoded value holds more than so many others, an object counting as ten.
+def exceeds_value_count(value: Any, limit: int) -> bool:
+    """Whether a decoded value has more values within it than the limit; an object counts as ten.
 
-    Nothing beyond that many is looked at.
+    Stops at the limit.
     """
-    left = values
+    left = limit
     level = [value] if isinstance(value, _CONTAINERS) else []
     while level:
         for container in level:
-            left -= len(container) + (_OBJECT_VALUES if isinstance(container, dict) else 0)
+            left -= len(container) + (_OBJECT_WEIGHT if isinstance(container, dict) else 0)
             if left < 0:
                 return True
         level = [
@@ -78,21 +79,21 @@ def holds_more(value: Any, values: int) -> bool:
     return False
 
 
-def held_bytes(value: Any) -> int:
-    """What a decoded value takes in memory, each of its parts counted where it stands.
+def memory_bytes(value: Any) -> int:
+    """The memory of a decoded value; a part that occurs twice counts twice.
 
-    That is up to 25 times the length of its text: an empty list is 56 bytes, and two characters.
+    That is up to 25 times the length of its text: an empty list has 56 bytes, and two characters.
     """
     size_bytes = 0
     pending = [value]
     while pending:
-        each = pending.pop()
-        size_bytes += sys.getsizeof(each)
-        if isinstance(each, dict):
-            pending.extend(each)
-            pending.extend(each.values())
-        elif isinstance(each, list):
-            pending.extend(each)
+        part = pending.pop()
+        size_bytes += sys.getsizeof(part)
+        if isinstance(part, dict):
+            pending.extend(part)
+            pending.extend(part.values())
+        elif isinstance(part, list):
+            pending.extend(part)
     return size_bytes
 
 

@@ -1,4 +1,4 @@
-"""Media types: what a client accepts, and what a body claims to be.
+"""Media types: content negotiation by Accept, and the Content-Type of bodies.
 
 https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
 https://graphql.github.io/graphql-over-http/draft/#sec-Media-Types
@@ -18,28 +18,28 @@ MAX_RANGES = 100
 
 
 class MediaType(StrEnum):
-    """The two ways to write a GraphQL response; they differ in their status codes."""
+    """The media types of a GraphQL response; they differ in their status codes."""
 
     RESPONSE = "application/graphql-response+json"
     JSON = "application/json"
 
 
 def parse_media_type(text: str) -> tuple[str, dict[str, str]]:
-    """A media type and its parameters, in lower case: `text/html; q=0.5` -> text/html, {q: 0.5}."""
+    """Parse a media type and its parameters, in lower case: `a/b; q=1` -> a/b, {q: 1}."""
     name, *parameters = text.lower().split(";")
     pairs = (parameter.partition("=") for parameter in parameters)
     return name.strip(), {key.strip(): value.strip().strip('"') for key, _, value in pairs}
 
 
 def is_utf8(parameters: dict[str, str]) -> bool:
-    """Whether the parameters of a media type ask for UTF-8, or for nothing else."""
+    """Whether the charset of a media type is UTF-8 or absent."""
     return parameters.get("charset", "utf-8") in _UTF8
 
 
 def accepted_ranges(accept: str) -> Iterator[tuple[str, float]]:
-    """The media ranges of an Accept header and their qualities; what cannot be read is left out.
+    """The media ranges of an Accept header with their qualities, without malformed ones.
 
-    Entries beyond MAX_RANGES are left out, too: a long header must not take long to read.
+    At most MAX_RANGES, so that a long header costs little.
     """
     for text in accept.split(",", MAX_RANGES)[:MAX_RANGES]:
         media_range, parameters = parse_media_type(text)
@@ -49,8 +49,9 @@ def accepted_ranges(accept: str) -> Iterator[tuple[str, float]]:
 
 
 def quality_of(media_type: str, accept: str) -> tuple[float, int]:
-    """How welcome a media type is: the quality of the most specific range that holds it, and how
-    specific that is (2 for the type itself, 1 for `type/*`, 0 for `*/*`). (0, 0) where none does.
+    """The quality and specificity of the most specific media range that matches a media type.
+
+    The specificity is 2 for the type itself, 1 for `type/*`, 0 for `*/*`. (0, 0) if none matches.
     """
     ranges = ("*/*", f"{media_type.partition('/')[0]}/*", media_type)
     specificity, quality = max(
@@ -61,10 +62,10 @@ def quality_of(media_type: str, accept: str) -> tuple[float, int]:
 
 
 def negotiate(accept: str) -> MediaType | None:
-    """The media type to answer with; None where the client accepts neither.
+    """Negotiate the media type of the response; None if the client accepts neither.
 
-    A client that names none gets application/json, which every client understands; of two that are
-    equally welcome, the one with truthful status codes wins if the client named it.
+    Without an Accept header it is application/json, which every client understands. Of two types
+    with the same quality, the one with truthful status codes wins if the client named it.
     """
     if not accept.strip():
         return MediaType.JSON
@@ -79,7 +80,7 @@ def negotiate(accept: str) -> MediaType | None:
 
 
 def prefers_html(accept: str) -> bool:
-    """Whether this is a browser that wants a page to show rather than JSON."""
+    """Whether an Accept header is that of a browser, which prefers HTML to JSON."""
     quality, specificity = quality_of("text/html", accept)
     ours = max(quality_of(media_type, accept)[0] for media_type in MediaType)
     return specificity == 2 and 0 < quality >= ours

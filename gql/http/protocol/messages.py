@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: what a request says, and what the answer to it looks like. No framework.
+"""GraphQL over HTTP: parsing of requests, and building of responses. No framework.
 
 https://graphql.github.io/graphql-over-http/draft/
 """
@@ -23,7 +23,7 @@ from gql.errors import (
 )
 from gql.http.request_memo import RequestMemo
 
-from .json_encoding import decode, encode, holds_more, nesting
+from .json_encoding import decode, encode, exceeds_value_count, nesting_depth
 from .media_types import MediaType, is_utf8, negotiate, parse_media_type
 
 ALLOWED_METHODS = "GET, HEAD, POST, OPTIONS"
@@ -40,10 +40,15 @@ _JSON_TYPES = {
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request may be: sizes in bytes, levels of variables and extensions, batches.
+    """The limits of a request.
 
-    `max_json_values`: how many values those may hold, an object counting as ten. To coerce so many
-    takes as long as others may have to wait.
+    Attributes:
+        max_body_bytes: The largest body.
+        max_json_depth: The deepest nesting of variables and of extensions.
+        max_json_values: The most values in variables and in extensions; an object counts as ten.
+            Coercing that many takes as long as other requests may have to wait.
+        batching: Whether batches are enabled.
+        max_batch_size: The most operations of a batch.
     """
 
     max_body_bytes: int = 1 << 20
@@ -54,7 +59,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as it came; absent headers are empty."""
+    """An HTTP request; absent headers are empty."""
 
     method: str
     query_string: bytes = b""
@@ -69,10 +74,10 @@ class GraphQLRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         query: The document's text.
-        operation_name: Which of its operations to execute.
-        variables: Their values as they were sent.
-        extensions: What else clients say.
-        memo: What those who execute it remember of it.
+        operation_name: The name of the operation to execute.
+        variables: The values of the variables, before coercion.
+        extensions: The parameter `extensions`, which is ignored.
+        memo: The memo of the executors for this request.
     """
 
     query: str
@@ -83,11 +88,16 @@ class GraphQLRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """How one operation went, as far as HTTP cares; how it was computed does not show.
+    """The result of one operation.
 
-    `body` is the JSON of the response. `has_data`: it has a `data` entry, null or not. `status`
-    stands above the rule of `status_of` where the specification asks for a certain one. `way` names
-    what executed it, for developers.
+    Attributes:
+        body: The JSON of the response.
+        has_data: Whether it has a `data` entry, null or not.
+        status: The HTTP status where the specification asks for a certain one, else None.
+        headers: Header fields for the response.
+        operation_name: The name of the operation.
+        error_codes: The codes of the errors.
+        executor: The executor that made it, for developers.
     """
 
     body: bytes
@@ -96,11 +106,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     headers: Headers = ()
     operation_name: str | None = None
     error_codes: tuple[str, ...] = ()
-    way: str = "reference"
+    executor: str = "reference"
 
 
 class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """A response to send, and what an access log wants to know of it."""
+    """An HTTP response, and facts for the access log."""
 
     status: int
     headers: Headers
@@ -109,8 +119,8 @@ class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
     error_codes: tuple[str, ...] = ()
 
 
-def acceptable(accept: str) -> MediaType:
-    """The media type to answer with. Raises: NotAcceptableError."""
+def require_media_type(accept: str) -> MediaType:
+    """Negotiate the media type of the response. Raises: NotAcceptableError."""
     media_type = negotiate(accept)
     if media_type is None:
         raise NotAcceptableError(
@@ -120,8 +130,8 @@ def acceptable(accept: str) -> MediaType:
     return media_type
 
 
-def read_get(query_string: bytes, settings: HttpSettings) -> GraphQLRequest:
-    """The request in the parameters of a URL. Raises: RequestError.
+def parse_get(query_string: bytes, settings: HttpSettings) -> GraphQLRequest:
+    """Parse the request in the parameters of a URL. Raises: RequestError.
 
     https://graphql.github.io/graphql-over-http/draft/#sec-GET
     """
@@ -131,36 +141,36 @@ def read_get(query_string: bytes, settings: HttpSettings) -> GraphQLRequest:
         )
     except ValueError as error:
         raise RequestError(f"The URL's parameters cannot be read: {error}.") from None
-    # Empty parameters are as good as absent ones, and parse_qsl leaves them out.
+    # Empty parameters count as absent; parse_qsl leaves them out.
     parameters: dict[str, Any] = {}
     for name, text in pairs:
         if name in parameters:
             raise RequestError(f"The parameter {name} occurs twice. Send it once.")
         is_json = name in ("variables", "extensions")
-        parameters[name] = _decoded(text, f"The parameter {name}") if is_json else text
-    return graphql_request(parameters, settings)
+        parameters[name] = _decode_json(text, f"The parameter {name}") if is_json else text
+    return parse_graphql_request(parameters, settings)
 
 
-def read_post(
+def parse_post(
     request: HttpRequest, settings: HttpSettings
 ) -> GraphQLRequest | tuple[GraphQLRequest, ...]:
-    """The request in a body, or the requests of a batch. Raises: RequestError.
+    """Parse the request in a body, or the requests of a batch. Raises: RequestError.
 
     https://graphql.github.io/graphql-over-http/draft/#sec-POST
     """
     _check_content_type(request)
     if not request.body.strip():
         raise RequestError('The body is empty. Send JSON such as {"query": "{ __typename }"}.')
-    value = _decoded(request.body, "The body")
+    value = _decode_json(request.body, "The body")
     if isinstance(value, list):
-        return _batch(value, settings)
-    return graphql_request(value, settings)
+        return _parse_batch(value, settings)
+    return parse_graphql_request(value, settings)
 
 
 def _check_content_type(request: HttpRequest) -> None:
-    # This is also what keeps forms on foreign pages out (CSRF): a browser sends application/json
-    # to another origin only after asking by OPTIONS, while the "simple" types (forms, text/plain)
-    # go unasked. Those are refused here, and GET executes nothing but queries.
+    # This check also prevents CSRF: a browser sends application/json to another origin only after a
+    # preflight, while it sends the "simple" types (forms, text/plain) without one. Those are
+    # refused here, and GET executes queries only.
     name, parameters = parse_media_type(request.content_type)
     if name != MediaType.JSON:
         raise UnsupportedMediaTypeError(
@@ -176,14 +186,14 @@ def _check_content_type(request: HttpRequest) -> None:
         )
 
 
-def _decoded(text: bytes | str, subject: str) -> Any:
+def _decode_json(text: bytes | str, subject: str) -> Any:
     try:
         return decode(text)
     except ValueError as error:
         raise RequestError(f"{subject} is not JSON: {error}.") from None
 
 
-def _batch(values: list[Any], settings: HttpSettings) -> tuple[GraphQLRequest, ...]:
+def _parse_batch(values: list[Any], settings: HttpSettings) -> tuple[GraphQLRequest, ...]:
     if not settings.batching:
         raise BatchError("Batches are not enabled here. Send each operation in a request.")
     if not 1 <= len(values) <= settings.max_batch_size:
@@ -192,15 +202,15 @@ def _batch(values: list[Any], settings: HttpSettings) -> tuple[GraphQLRequest, .
             f"Send at least 1 and at most {settings.max_batch_size}."
         )
     return tuple(
-        graphql_request(value, settings, f" of operation {number} in the batch")
+        parse_graphql_request(value, settings, f" of operation {number} in the batch")
         for number, value in enumerate(values, 1)
     )
 
 
-def graphql_request(value: Any, settings: HttpSettings, of: str = "") -> GraphQLRequest:
-    """The request that decoded parameters make. Raises: RequestError: says which one is wrong.
+def parse_graphql_request(value: Any, settings: HttpSettings, of: str = "") -> GraphQLRequest:
+    """Parse decoded parameters. Raises: RequestError: names the parameter that is wrong.
 
-    `of`: whose parameters they are, for the message. Parameters not known here are ignored.
+    `of` names the operation of a batch in messages. Unknown parameters are ignored.
     """
     if not isinstance(value, dict):
         raise RequestError(f"The request{of} has to be an object, not {_json_type(value)}.")
@@ -213,19 +223,19 @@ def graphql_request(value: Any, settings: HttpSettings, of: str = "") -> GraphQL
         raise RequestError(f"The parameter query{of} is missing. Send the document's text in it.")
     variables = _parameter(value, "variables", dict, of)
     extensions = _parameter(value, "extensions", dict, of)
-    for name, given in (("variables", variables), ("extensions", extensions)):
-        if given and holds_more(given, settings.max_json_values):
+    for name, argument in (("variables", variables), ("extensions", extensions)):
+        if argument and exceeds_value_count(argument, settings.max_json_values):
             raise RequestError(
                 f"The parameter {name}{of} holds more than {settings.max_json_values:,} values, an "
                 "object counting as ten. Send fewer at once."
             )
-        if given and (found := nesting(given)) > settings.max_json_depth:
+        if argument and (depth := nesting_depth(argument)) > settings.max_json_depth:
             raise RequestError(
-                f"The parameter {name}{of} is nested {found} levels deep; "
+                f"The parameter {name}{of} is nested {depth} levels deep; "
                 f"at most {settings.max_json_depth} are allowed."
             )
     return GraphQLRequest(
-        query=intern(query),  # many requests that are remembered have the same
+        query=intern(query),  # many cached requests share it
         operation_name=_parameter(value, "operationName", str, of),
         variables=variables,
         extensions=extensions,
@@ -233,25 +243,25 @@ def graphql_request(value: Any, settings: HttpSettings, of: str = "") -> GraphQL
 
 
 def _parameter(value: Mapping[str, Any], name: str, kind: type, of: str) -> Any:
-    given = value.get(name)
-    if given is not None and not isinstance(given, kind):
+    parameter = value.get(name)
+    if parameter is not None and not isinstance(parameter, kind):
         raise RequestError(
-            f"The parameter {name}{of} has to be {_JSON_TYPES[kind]}, not {_json_type(given)}."
+            f"The parameter {name}{of} has to be {_JSON_TYPES[kind]}, not {_json_type(parameter)}."
         )
-    return given
+    return parameter
 
 
 def _json_type(value: Any) -> str:
     return _JSON_TYPES[type(value)]
 
 
-def failed(
+def error_result(
     *errors: FormattedError,
     status: int | None = None,
     headers: Headers = (),
     operation_name: str | None = None,
 ) -> Result:
-    """The result of a request that was not executed: errors, and no `data` entry at all.
+    """The result of a request that was not executed: errors, and no `data` entry.
 
     https://spec.graphql.org/draft/#sec-Request-Error-Result-Format
     """
@@ -265,16 +275,16 @@ def failed(
 
 
 def error_codes(errors: tuple[FormattedError, ...]) -> tuple[str, ...]:
-    """The different codes of some errors, in the order they first occur."""
+    """The codes of some errors, without duplicates, in order."""
     return tuple(dict.fromkeys(error["extensions"]["code"] for error in errors))
 
 
 def status_of(result: Result, media_type: MediaType) -> int:
-    """The status that tells how an operation went.
+    """The HTTP status of a result.
 
-    Under application/json every well-formed request is answered 200, because proxies between may
-    speak that type too, so that a client could not tell their 4xx from ours; under
-    application/graphql-response+json it is 400 where there is no data entry.
+    With application/json every well-formed request gets 200: a proxy may send that type too, and a
+    client could not tell the proxy's 4xx from ours. With application/graphql-response+json a result
+    without a data entry gets 400.
     https://graphql.github.io/graphql-over-http/draft/#sec-Status-Codes
     """
     if result.status is not None:
@@ -282,8 +292,8 @@ def status_of(result: Result, media_type: MediaType) -> int:
     return 200 if result.has_data or media_type is MediaType.JSON else 400
 
 
-def respond(result: Result, media_type: MediaType) -> HttpResponse:
-    """The response for one operation."""
+def build_response(result: Result, media_type: MediaType) -> HttpResponse:
+    """The HTTP response with the result of one operation."""
     return HttpResponse(
         status=status_of(result, media_type),
         headers=(*response_headers(media_type, len(result.body)), *result.headers),
@@ -293,8 +303,8 @@ def respond(result: Result, media_type: MediaType) -> HttpResponse:
     )
 
 
-def respond_batch(results: list[Result], media_type: MediaType) -> HttpResponse:
-    """The response for a batch: an array of answers, each telling for itself how it went."""
+def build_batch_response(results: list[Result], media_type: MediaType) -> HttpResponse:
+    """The HTTP response with the results of a batch, in an array; always 200."""
     body = b"[" + b",".join(result.body for result in results) + b"]"
     codes = dict.fromkeys(code for result in results for code in result.error_codes)
     return HttpResponse(
@@ -306,7 +316,7 @@ def respond_batch(results: list[Result], media_type: MediaType) -> HttpResponse:
 
 
 def response_headers(media_type: MediaType, size_bytes: int) -> Headers:
-    """The headers of every response with a body; Vary, for the same URL has two forms."""
+    """The header fields of every response with a body; Vary, since the media type is negotiated."""
     return (
         (b"content-type", f"{media_type}; charset=utf-8".encode()),
         (b"content-length", str(size_bytes).encode()),

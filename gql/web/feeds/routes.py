@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gql.conditional_requests import conditional_response, strong_etag
-from gql.settings.public_url import address, public_address
+from gql.settings.public_url import public_address, request_address
 from store import CursorError, Repository, Snapshot
 
 from . import atom, channel, jsonfeed, sitemap
@@ -82,7 +82,7 @@ def feed_routes(repository: Repository, *, public_url: str | None = None) -> lis
             if found is None:
                 return _response(request, None)
             after = request.query_params.get("after")
-            asked = Asked(snapshot, found, home or address(request), after)
+            asked = Asked(snapshot, found, home or request_address(request), after)
             return _response(request, await make(asked))
 
         return Route(f"{prefix}/{file}", endpoint)

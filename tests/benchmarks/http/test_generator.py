@@ -8,7 +8,7 @@ from random import Random
 import orjson
 import pytest
 
-from gql.composition.executors import pipeline
+from gql.composition.executors import build_executor
 from gql.http import GraphQLRequest
 from gql.identity.viewer import PUBLIC
 from gql.schema import Context, PageSizes
@@ -48,7 +48,7 @@ def operations(data):
 @pytest.fixture(scope="module")
 def results(data, operations):
     """The results of all bodies, by the operation's name."""
-    execute = pipeline(Settings(max_page_size=_SIZES.maximum), SCHEMA)
+    execute = build_executor(Settings(max_page_size=_SIZES.maximum), SCHEMA)
 
     async def answers():
         repository = TinyDBRepository.open(data.store)
@@ -128,7 +128,7 @@ def test_every_operation_is_answered_without_errors(operations, results, record_
     slow = [
         f"{one.name} {one.kind}: {one.title}"
         for one in operations
-        if any(result.way != "compiled" for result in results[one.name])
+        if any(result.executor != "compiled" for result in results[one.name])
     ]
     record_property("not compiled", slow)
     print(f"{len(slow)} of {len(operations)} operations are not compiled", *slow, sep="\n  ")
@@ -157,7 +157,7 @@ def test_literals_ask_the_same_as_variables(data):
     part = Part(text, types, lambda _: values, frozenset({"after"}))
     drawn = template("Same", part, "relay", typename=True)
     requests = [_request(make_bodies(drawn, inlining, Random(1), 1)[0]) for inlining in Inlining]
-    execute = pipeline(Settings(), SCHEMA)
+    execute = build_executor(Settings(), SCHEMA)
 
     async def answers():
         repository = TinyDBRepository.open(data.store)

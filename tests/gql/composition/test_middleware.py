@@ -18,7 +18,7 @@ from starlette.types import Message
 
 from gql.access import Authenticator, KeyFile, key_file
 from gql.composition.app import App, create_app
-from gql.http.middleware.cors import RESULTS_BYTES
+from gql.http.middleware.cors import CACHE_BYTES
 from gql.identity.viewer import Permission
 from gql.settings import load_settings
 from store import MemoryRepository
@@ -354,7 +354,7 @@ def test_results_for_origins_are_bounded(tmp_path: Path, repository: MemoryRepos
     for number in range(600):
         origin = b"https://%d.example" % number + b"x" * 5_000 * (number % 2)
         assert served(site.sync, Request(((b"origin", origin),))).sync
-        assert results.size_bytes <= RESULTS_BYTES
+        assert results.size_bytes <= CACHE_BYTES
     assert results.evictions
 
 

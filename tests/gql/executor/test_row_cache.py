@@ -94,7 +94,7 @@ def asker(ways: ExecutorPair) -> Callable[..., Awaitable[Any]]:
     async def ask(text: str, snapshot: Snapshot, viewer: Viewer = PUBLIC) -> Any:
         request = requests.setdefault(text, GraphQLRequest(query=text))
         result = await ways.check(request, snapshot, viewer)
-        assert result.way == "compiled"
+        assert result.executor == "compiled"
         return json.loads(result.body)["data"]
 
     return ask
@@ -269,7 +269,7 @@ async def test_results_are_kept_when_they_are_asked_for_again(repository):
     counts, answers = [], set()
     for _ in range(3):
         result = await ways.compiled(request, Context(snapshot, PUBLIC, ways.sizes))
-        answers.add((result.way, result.body))
+        answers.add((result.executor, result.body))
         counts.append(sum(b"Told elsewhere" in row.json for row in kept(ways.compiled.rows)))
     assert len(answers) == 1
     assert counts == [0, 1, 1]
@@ -387,7 +387,7 @@ async def test_plan_that_keeps_failing_is_disabled_and_tried_again(repository):
     fallbacks = ways.compiled.counts["fallback"]
     assert fallbacks == MAX_FAILURES + 1
     found = [
-        (await ways.check(GraphQLRequest(query=text, variables={}), snapshot)).way
+        (await ways.check(GraphQLRequest(query=text, variables={}), snapshot)).executor
         for _ in range(2 * MAX_FAILURES + 2)
     ]
     assert found[0] == "reference"

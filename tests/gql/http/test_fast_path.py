@@ -47,7 +47,7 @@ class Site:
 
     def runs(self) -> int:
         """How many answers were made."""
-        pipeline: Any = self.app.pipeline
+        pipeline: Any = self.app.executor
         return int(pipeline.execute.counts["compiled"])
 
     def post(self, query: str = TITLES, **headers: str) -> Any:

@@ -23,7 +23,7 @@ SITE = "https://site.example"
 def routes(folder: Path) -> list[str]:
     """The path of every route, with values for its parameters."""
     paths = []
-    for route in app(folder).pages.routes:
+    for route in app(folder).web_app.routes:
         if isinstance(route, Mount):
             files = [path.name for path in (STATIC / "assets").iterdir()] or ["nothing.js"]
             paths.append(f"{route.path}/{min(files)}")

@@ -87,7 +87,7 @@ def in_a_loop(work: Callable[[App, MemoryRepository], Awaitable[None]]) -> None:
         repository = MemoryRepository(cursor_key=KEY)
         app = create_app(Settings(), repository)
         await work(app, repository)
-        await app.feed.close()
+        await app.change_notifier.close()
 
     asyncio.run(run())
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gql.composition.executors import pipeline
+from gql.composition.executors import build_executor
 from gql.settings import load_settings
 from store import Snapshot
 from store.model import Article, ProviderMention, Related, TopicDefinition
@@ -110,7 +110,7 @@ def test_query_asks_the_store_as_often_for_many_articles_as_for_few(query, calls
     """The number of calls depends on the query alone, and is one for each kind at each level."""
     for count in (FEW, MANY):
         repository = watched(count)
-        execute = pipeline(load_settings({"compiled": compiled, "max_depth": 40}), SCHEMA)
+        execute = build_executor(load_settings({"compiled": compiled, "max_depth": 40}), SCHEMA)
         Graph(repository, execute).ask(query)  # type: ignore[arg-type]  # it only reads
         assert repository.counts() == calls, f"with {count} articles"
 

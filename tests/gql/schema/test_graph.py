@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gql.composition.executors import pipeline
+from gql.composition.executors import build_executor
 from gql.settings import load_settings
 from store.model import Image, ProviderMention, Related, TopicDefinition
 from tests.support.app_factory import NOON, article, stored
@@ -158,7 +158,7 @@ def test_story_that_points_at_itself_references_itself():
 @pytest.fixture(params=[False, True], ids=["reference", "compiled"])
 def execute(request):
     """Either way to execute a request."""
-    return pipeline(load_settings({"compiled": request.param, "max_depth": 40}), SCHEMA)
+    return build_executor(load_settings({"compiled": request.param, "max_depth": 40}), SCHEMA)
 
 
 def test_topic_is_one_for_all_who_name_it_by_name_or_by_slug(execute):

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from gql.http import DocumentLimits, GraphQLRequest, ReferenceExecutor, Result
 from gql.http.documents import MAX_PLANS, GraphQLDocument, document_bytes
-from gql.http.protocol.json_encoding import encode, nesting
+from gql.http.protocol.json_encoding import encode, nesting_depth
 from tests.support.schemas import SCHEMA, Notebook, Query
 
 PIPELINE = ReferenceExecutor(SCHEMA)
@@ -309,7 +309,7 @@ def test_nesting_is_that_of_the_brackets(value: Any) -> None:
     for bracket in re.findall(r"[][{}]", re.sub(r'"(\\.|[^"\\])*"', "", json.dumps(value))):
         depth += 1 if bracket in "[{" else -1
         deepest = max(deepest, depth)
-    assert nesting(value) == deepest
+    assert nesting_depth(value) == deepest
 
 
 def test_pipeline_takes_no_schema_with_extensions_of_strawberry() -> None:
