@@ -54,145 +54,180 @@ class Settings(BaseSettings):
         validate_default=False,
     )
 
-    folder: Path | None = Field(None, description="The folder of documents to load and follow.")
+    folder: Path | None = Field(None, description="The folder of documents.")
     watch: bool = Field(
-        False, description="Follow the folder: what changes in it shows in the next query."
+        False, description="Live reload: changes in the folder show in the next query."
     )
     store: Path | None = Field(
         None,
-        description="The store's file; `.newsgraph/store.json` in the folder, or here, if not set.",
+        description="The store's file. If not set: `.newsgraph/store.json` in the folder of "
+        "documents, else in the working directory.",
     )
     host: str = Field("127.0.0.1", description="The address to listen on.")
-    port: int = Field(8000, ge=0, le=65_535, description="The port to listen on; 0 takes any.")
-    workers: int = Field(1, ge=1, le=64, description="How many processes serve.")
+    port: int = Field(
+        8000, ge=0, le=65_535, description="The port to listen on; 0 chooses a free one."
+    )
+    workers: int = Field(1, ge=1, le=64, description="The number of server processes.")
     drafts: bool = Field(
-        False, description="Show drafts and secured text to viewers on this machine."
+        False, description="Show drafts and secured text to clients on this machine."
     )
     keys: Path | None = Field(
-        None, description="The file of API keys; `keys.json` beside the store, if not set."
+        None, description="The file of API keys. If not set: `keys.json` beside the store."
     )
     anonymous: bool = Field(
-        True, description="Let anybody read what is published; off, every request needs a key."
+        True,
+        description="Allow anonymous clients to read what is published; if off, every request "
+        "needs a key.",
     )
     jwks: str | None = Field(
-        None, description="The public keys (JWKS) of who issues tokens: a file, or an https URL."
+        None, description="The public keys (JWKS) of the token issuer: a file, or an https URL."
     )
-    jwt_issuer: str | None = Field(None, description="The tokens' issuer (claim `iss`).")
+    jwt_issuer: str | None = Field(None, description="The expected issuer of tokens (claim `iss`).")
     jwt_audience: str | None = Field(
-        None, description="What tokens call this server (claim `aud`)."
+        None, description="The expected audience of tokens (claim `aud`)."
     )
     rate_limit: str | None = Field(
         None,
-        description="How often each key, or each address without one, may ask, such as 600/minute; "
-        "each worker counts for itself.",
+        description="The rate limit of each key, or of each address without a key, such as "
+        "600/minute; each worker counts for itself.",
     )
     trusted_proxies: str = Field(
         "127.0.0.1",
-        description="Proxies whose X-Forwarded headers count: addresses and networks.",
+        description="Reverse proxies whose X-Forwarded headers are trusted: addresses and "
+        "networks.",
     )
     max_connections: int = Field(
-        4_000, ge=1, description="How many connections a process serves at once."
+        4_000, ge=1, description="The maximum number of connections of a process."
     )
     max_header_bytes: int = Field(
-        65_536, ge=1_024, description="The largest head of a request, in bytes."
+        65_536,
+        ge=1_024,
+        description="The maximum size of the start line and headers of a request, in bytes.",
     )
-    max_header_fields: int = Field(100, ge=10, description="The most header fields of a request.")
+    max_header_fields: int = Field(
+        100, ge=10, description="The maximum number of header fields of a request."
+    )
     request_timeout_s: int = Field(
         20,
         ge=1,
-        description="How long the head of a request may take to come, and its body, in seconds; "
-        "a body another second for each 4 kB.",
+        description="The time to receive the headers of a request, and its body, in seconds; a "
+        "body has a second more for each 4 kB.",
     )
-    page_size: int = Field(20, ge=1, description="Items of a list where the client does not say.")
-    max_page_size: int = Field(100, ge=1, description="The most items of a list at once.")
-    max_depth: int = Field(16, ge=1, description="How deep an operation may nest.")
-    max_tokens: int = Field(4_000, ge=1, description="How many tokens an operation may have.")
-    max_aliases: int = Field(100, ge=0, description="How many aliases an operation may have.")
+    page_size: int = Field(
+        20, ge=1, description="The number of items of a list without `first` or `last`."
+    )
+    max_page_size: int = Field(100, ge=1, description="The maximum number of items of a page.")
+    max_depth: int = Field(16, ge=1, description="The maximum nesting of an operation.")
+    max_tokens: int = Field(
+        4_000, ge=1, description="The maximum number of tokens of an operation."
+    )
+    max_aliases: int = Field(
+        100, ge=0, description="The maximum number of aliases of an operation."
+    )
     max_cost: int = Field(
         50_000,
         ge=1,
-        description="What an operation may cost: values by its lists' sizes, and microseconds of "
-        "search.",
+        description="The maximum cost of an operation: values of the response, and microseconds "
+        "of search.",
     )
-    max_body_bytes: int = Field(MiB, ge=1, description="The largest request body, in bytes.")
+    max_body_bytes: int = Field(
+        MiB, ge=1, description="The maximum size of a request body, in bytes."
+    )
     max_subscriptions: int = Field(
-        1_000, ge=0, description="How many subscriptions a process serves at once."
+        1_000, ge=0, description="The maximum number of subscriptions of a process."
     )
     subscription_bytes: int = Field(
         128 * KiB,
         ge=1,
-        description="What a subscription may take in memory, by its operation and variables.",
+        description="The maximum memory of a subscription, for its operation and variables, in "
+        "bytes.",
     )
     max_per_socket: int = Field(
-        100, ge=1, description="How many operations may run at once on one WebSocket."
+        100, ge=1, description="The maximum number of concurrent operations on one WebSocket."
     )
     max_websockets: int = Field(
-        1_000, ge=0, description="How many WebSockets a process serves at once."
+        1_000, ge=0, description="The maximum number of WebSockets of a process."
     )
     max_per_client: int = Field(
         100,
         ge=1,
-        description="How many subscriptions, and how many WebSockets, each key may have, or each "
-        "address without one.",
+        description="The maximum number of subscriptions and of WebSockets of each key, or of "
+        "each address without a key.",
     )
     init_timeout_s: int = Field(
-        10, ge=1, description="How long a WebSocket may take to say who it is, in seconds."
+        10, ge=1, description="The time until a WebSocket has to authenticate, in seconds."
     )
     keep_alive_s: int = Field(
         12,
         ge=1,
-        description="How often idle subscriptions are kept alive and their rights checked, in "
-        "seconds.",
+        description="The interval of keep-alive messages and permission checks of subscriptions, "
+        "in seconds.",
     )
     send_timeout_s: int = Field(
         30,
         ge=1,
-        description="How long a client may read nothing of an answer or a change, in seconds.",
+        description="The time after which a client that reads nothing is disconnected, in seconds.",
     )
-    max_document_bytes: int = Field(MiB, ge=1, description="The largest document, in bytes.")
+    max_document_bytes: int = Field(
+        MiB, ge=1, description="The maximum size of a document, in bytes."
+    )
     max_import_documents: int = Field(
-        100, ge=1, description="The most documents that one mutation imports."
+        100, ge=1, description="The maximum number of documents of one import."
     )
-    max_document_depth: int = Field(32, ge=1, le=200, description="How deep its YAML may nest.")
+    max_document_depth: int = Field(
+        32, ge=1, le=200, description="The maximum nesting of a document's YAML."
+    )
     include_folders: Words = Field(
-        (), description="Underscore folders to read besides _news, _posts and _data/topics."
+        (),
+        description="Folders that begin with an underscore to read besides _news, _posts and "
+        "_data/topics.",
     )
     cors_origins: Words = Field(
-        (), description="Web origins whose pages may read from here; * for any."
+        (), description="Origins whose web pages may use this server (CORS); * for any."
     )
     cache_control: str = Field(
-        "no-cache", description="What clients are told of keeping answers; they come with an ETag."
+        "no-cache", description="The Cache-Control header of responses, which have an ETag."
     )
     response_cache_bytes: int = Field(
-        32 * MiB, ge=0, description="Room for whole answers, in bytes; 0 keeps none."
+        32 * MiB, ge=0, description="The size of the response cache, in bytes; 0 disables it."
     )
     fragment_cache_bytes: int = Field(
-        128 * MiB, ge=MiB, description="Room for rendered parts of answers, in bytes."
+        128 * MiB,
+        ge=MiB,
+        description="The size of the cache of rows (rendered parts of responses), in bytes.",
     )
     plan_cache_bytes: int = Field(
-        128 * MiB, ge=0, description="Room for documents, plans and what requests ask, in bytes."
+        128 * MiB,
+        ge=0,
+        description="The size of the caches of GraphQL documents, plans and requests, in bytes.",
     )
-    compiled: bool = Field(True, description="Execute queries by compiled plans where possible.")
+    compiled: bool = Field(True, description="Execute queries by compiled plans if possible.")
     explain: bool = Field(
-        False, description="Tell in a header X-Newsgraph-Way how an answer was made."
+        False, description="Name the executor of a response in the header X-Newsgraph-Way."
     )
     public_url: str | None = Field(
-        None, description="The address that feeds give as their own, behind a proxy."
+        None, description="The public address of this server, for feeds behind a reverse proxy."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least severe messages to log; info logs every request."
+        "info", description="The lowest level of log messages; info logs every request."
     )
     log_format: Literal["console", "json"] = Field(
-        "console", description="Lines for people or for machines."
+        "console", description="The format of the log: lines for people, or JSON."
     )
     trace: bool = Field(
-        False, description="Send an OpenTelemetry span of each request; OTEL_* say where to."
+        False,
+        description="Send an OpenTelemetry span of each request; the OTEL_* variables configure "
+        "it.",
     )
     lock_timeout_s: int = Field(
-        10, ge=1, description="How long a write waits for other processes, in seconds."
+        10,
+        ge=1,
+        description="The lock timeout: how long a write waits for other processes, in seconds.",
     )
     shutdown_timeout_s: int = Field(
-        10, ge=0, description="How long running requests may take to end at a stop, in seconds."
+        10,
+        ge=0,
+        description="The time that running requests have to end at a shutdown, in seconds.",
     )
 
     @field_validator("public_url")
