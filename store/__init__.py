@@ -2,7 +2,6 @@
 
 from . import model
 from .documents.frontmatter import ParseLimits
-from .documents.serializer import export_folder
 from .engines.memory import MemoryRepository
 from .engines.tinydb.recovery.backup import back_up, backup_text, restore
 from .engines.tinydb.recovery.salvage import Salvaged, accept_loss
@@ -24,6 +23,7 @@ from .errors import (
     TargetExistsError,
     WindowError,
 )
+from .folder.export import export_folder
 from .folder.loader import FolderLoader, LoadOptions, check_folder
 from .folder.manifest_update import LoadReport
 from .model import Severity, Visibility

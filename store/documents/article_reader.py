@@ -24,8 +24,9 @@ from .field_reader import (
     parse_url,
     require_scalar,
 )
+from .front_matter_reader import FrontMatter, read_front_matter
 from .frontmatter import ParseLimits
-from .parse_result import DiagnosticCollector, FrontMatter, ParseResult, read_front_matter
+from .parse_result import DiagnosticCollector, ParseResult
 from .yaml_tree_builder import quote
 
 _OUTER_BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
@@ -42,14 +43,14 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
     collector = DiagnosticCollector(path)
     front_matter = read_front_matter(data, limits, collector)
     if front_matter is None:
-        return collector.without_document()
+        return collector.empty_result()
     fields = FieldReader(front_matter.root, collector)
     title = fields.require_text("title", unescape_title, DiagnosticCode.MISSING_TITLE)
     published = fields.require("publishedDateTime", parse_datetime, DiagnosticCode.MISSING_DATE)
     provider = _read_required_provider(fields)
     secured = _read_secured(fields)
     if title is None or published is None or provider is None or secured is None:
-        return collector.without_document()
+        return collector.empty_result()
     slug = article_slug(PurePosixPath(path).stem, title, published)
     if escape_invisible(slug) != slug:
         collector.add_error(
@@ -58,7 +59,7 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
             1,
             "Rename the file.",
         )
-        return collector.without_document()
+        return collector.empty_result()
     topics = _read_topics(fields)
     urls = _read_urls(fields)
     article = Article(

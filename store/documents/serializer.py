@@ -1,18 +1,13 @@
-"""Articles and topics back into documents that load as the same articles and topics."""
+"""Serializer: articles and topics into documents, with an exact round trip."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from store.characters import clean_text
-from store.errors import FolderNotEmptyError, StoreError, remedy_of
 from store.model import (
     Article,
     Image,
@@ -21,19 +16,12 @@ from store.model import (
     ProviderMention,
     Related,
     TopicDefinition,
-    Visibility,
 )
-from store.names import is_jekyll_named
-from store.querying.query import NEWEST_FIRST, ArticleQuery, Window
-from store.repository import Repository, Snapshot
 from store.text import escape_excerpt, escape_title, escape_url
 
 from .article_reader import extract_content
-from .topic_reader import TOPICS_FOLDER
 from .yaml_writer import write_mapping
 
-_PAGE_SIZE = 500
-_ARTICLES = "_news"
 FIELD_KEYS = tuple(
     "category title excerpt publishedDateTime updatedDateTime webUrl originalUrl ampWebUrl "
     "cdnAmpWebUrl type locale quality heat published featuredContent content provider topics tags "
@@ -92,99 +80,6 @@ def serialize_topic(topic: TopicDefinition) -> str:
         "keywords": list(topic.keywords),
     }
     return write_mapping(_with_metadata(values, topic.metadata))
-
-
-async def export_folder(
-    repository: Repository,
-    folder: Path,
-    *,
-    overwrite: bool = False,
-    progress: Callable[[int], None] | None = None,
-) -> int:
-    """Write every article, drafts too, and every topic file; return how many files that are.
-
-    `_news/{slug}.md` and `_data/topics/{slug}.yaml`, each written whole or not at all. `progress`
-    is told how many are written. `overwrite`: the folder may hold files already.
-
-    Raises: FolderNotEmptyError. StoreError: the folder cannot be written.
-    """
-    written = 0
-    try:
-        if not overwrite:
-            await asyncio.to_thread(_refuse_files, folder)
-        snapshot = await repository.snapshot()
-        async for texts in _texts(repository, snapshot):
-            await asyncio.to_thread(_write_all, folder, texts)
-            written += len(texts)
-            if progress:
-                progress(written)
-    except OSError as e:
-        raise StoreError(
-            f"{e.filename or folder} cannot be written: {e.strerror}. "
-            + remedy_of(e, "Give a folder that can be written, on a disk with room.")
-        ) from e
-    return written
-
-
-def _refuse_files(folder: Path) -> None:
-    if folder.exists() and any(folder.iterdir()):
-        raise FolderNotEmptyError(
-            f"The folder {folder} is not empty. Export into an empty one, "
-            "or allow files in it to be overwritten (--force)."
-        )
-
-
-async def _texts(repository: Repository, snapshot: Snapshot) -> AsyncIterator[dict[str, str]]:
-    """The texts of all files by path, a page at a time."""
-    sources = (await repository.sources()).values()
-    topics = {source.topic.slug: source.topic for source in sources if source.topic}
-    yield {
-        f"{TOPICS_FOLDER}/{_name(slug)}.yaml": serialize_topic(topic)
-        for slug, topic in topics.items()
-    }
-    after: str | None = None
-    while True:
-        query = ArticleQuery(Window(first=_PAGE_SIZE, after=after))
-        (page,) = await snapshot.pages([query], Visibility.ALL)
-        yield {f"{_ARTICLES}/{_article_name(a.slug)}.md": serialize_article(a) for a in page.items}
-        if not page.has_next:
-            return
-        after = snapshot.cursors.article(page.items[-1], NEWEST_FIRST)
-
-
-def _article_name(slug: str) -> str:
-    if is_jekyll_named(slug):
-        return _name(slug)
-    raise StoreError(
-        f"The slug {slug!r} is no file name that would load as this slug again. "
-        "Rename the article to a date and a title, like 2020-06-11-title."
-    )
-
-
-def _name(slug: str) -> str:
-    if "/" in slug or "\0" in slug or slug.startswith("."):
-        raise StoreError(f"The slug {slug!r} cannot be a file's name. Rename it.")
-    return slug
-
-
-def _write_all(folder: Path, texts: dict[str, str]) -> None:
-    for path, text in texts.items():
-        _write(folder / path, text.encode())
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file aside and put it in place, so that nobody meets half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".new")
-    aside = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        aside.chmod(0o644)  # documents are for others to read
-        aside.replace(path)
-    except BaseException:
-        aside.unlink()
-        raise
 
 
 def body_round_trips(content: str) -> bool:

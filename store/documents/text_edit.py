@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .article_reader import read_article
+from .front_matter_reader import YAML_EXTENSIONS
 from .frontmatter import DocumentParts, ParseLimits, parse_front_matter, split_front_matter
-from .parse_result import YAML_EXTENSIONS, ParseResult
+from .parse_result import ParseResult
 from .serializer import FIELD_KEYS, DocumentData, article_to_document, serialize_document
 from .yaml_tree import MappingNode, ScalarNode
 from .yaml_tree_builder import FrontMatterError

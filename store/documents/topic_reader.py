@@ -14,8 +14,9 @@ from store.text import unescape_title
 
 from .diagnostics import DiagnosticCode, error, warning
 from .field_reader import FieldReader
+from .front_matter_reader import read_front_matter
 from .frontmatter import ParseLimits
-from .parse_result import DiagnosticCollector, ParseResult, read_front_matter
+from .parse_result import DiagnosticCollector, ParseResult
 
 TOPICS_FOLDER = "_data/topics"
 
@@ -43,7 +44,7 @@ def read_topic(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
     collector = DiagnosticCollector(path)
     front_matter = read_front_matter(data, limits, collector)
     if front_matter is None:
-        return collector.without_document()
+        return collector.empty_result()
     fields = FieldReader(front_matter.root, collector)
     written = fields.read_text("slug") or FieldReader(
         front_matter.root, DiagnosticCollector(path)
@@ -53,7 +54,7 @@ def read_topic(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         collector.add_error(
             DiagnosticCode.MISSING_TITLE, "The topic has no name.", 1, "Add a line `name: …`."
         )
-        return collector.without_document()
+        return collector.empty_result()
     if name is None:
         message = f"The topic has no name; {written!r} is taken."
         collector.add_warning(DiagnosticCode.MISSING_TITLE, message, 1, "Add a line `name: …`.")

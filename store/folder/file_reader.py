@@ -19,8 +19,9 @@ import msgspec
 
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode, error
+from store.documents.front_matter_reader import too_large_diagnostic
 from store.documents.frontmatter import ParseLimits
-from store.documents.parse_result import ParseResult, too_large
+from store.documents.parse_result import ParseResult
 from store.documents.topic_reader import is_topic_path, read_topic
 from store.errors import remedy_of
 from store.filesystem.file_state import FileState
@@ -81,7 +82,9 @@ def read_file(root: str, path: str, limits: ParseLimits) -> FileResult:
 
 def _read(path: str, data: bytes, size_bytes: int, limits: ParseLimits) -> ParseResult:
     if len(data) > limits.max_size_bytes:
-        return ParseResult(diagnostics=(too_large(path, max(size_bytes, len(data)), limits),))
+        return ParseResult(
+            diagnostics=(too_large_diagnostic(path, max(size_bytes, len(data)), limits),)
+        )
     return (read_topic if is_topic_path(path) else read_article)(path, data, limits)
 
 

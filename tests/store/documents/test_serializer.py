@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode
 from store.documents.frontmatter import ParseLimits
-from store.documents.serializer import export_folder, serialize_article, serialize_topic
+from store.documents.serializer import serialize_article, serialize_topic
 from store.documents.topic_reader import read_topic
 from store.engines.memory import MemoryRepository
 from store.errors import FolderNotEmptyError, StoreError
+from store.folder.export import export_folder
 from store.folder.loader import FolderLoader
 from store.model import Severity, Visibility
 from store.querying.query import ArticleQuery, Window
