@@ -20,7 +20,7 @@ from store.errors import (
     StoreCorruptError,
     StoreError,
     StoreUnavailableError,
-    forget_frames,
+    clear_tracebacks,
 )
 
 from .errors import BAD_USER_INPUT, INTERNAL_ERROR, TOO_MANY_ERRORS, GraphError, Headers
@@ -71,7 +71,7 @@ def format_request_error(error: GraphQLError, code: str) -> FormattedError:
     """A parse or validation error as a GraphQL error; `code` applies if it has none of its own."""
     formatted: FormattedError = {**error.formatted, "message": truncate_message(error.message)}
     formatted["extensions"] = {"code": code, **(error.extensions or {})}
-    forget_frames(error)
+    clear_tracebacks(error)
     return formatted
 
 
@@ -107,7 +107,7 @@ def format_field_errors(errors: Sequence[GraphQLError]) -> tuple[FormattedError,
             {**error.formatted, **masked} if masked and is_internal else _format_field_error(error)
         )
     for error in errors:
-        forget_frames(error)
+        clear_tracebacks(error)
     omitted = len(errors) - MAX_FIELD_ERRORS
     if omitted > 0:
         formatted.append(

@@ -15,7 +15,7 @@ from watchfiles._rust_notify import WatchfilesRustInternalError
 from watchfiles.main import FileChange
 
 from store import FolderLoader, LoadReport, Repository, StoreError, Window
-from store.errors import remedy_of
+from store.errors import system_remedy
 from store.filesystem.file_lock import locked
 from store.model import Diagnostic
 
@@ -103,7 +103,7 @@ class FolderWatcher:
                 except BlockingIOError:
                     pass
                 except OSError as error:
-                    remedy = remedy_of(error, "Give the server the right to write there.")
+                    remedy = system_remedy(error, "Give the server the right to write there.")
                     self._fail(
                         f"{self._turn_file} cannot be made or locked: {error.strerror}. {remedy}"
                     )

@@ -15,7 +15,7 @@ from store import (
     TinyDBRepository,
     accept_loss,
 )
-from store.errors import remedy_of
+from store.errors import system_remedy
 from store.filesystem.atomic_file import make_folder
 
 from .logs import get_logger
@@ -72,7 +72,7 @@ def create_store_folder(folder: Path) -> None:
     except OSError as error:
         raise StoreUnavailableError(
             f"The store's folder {folder} cannot be made: {error.strerror}. "
-            + remedy_of(
+            + system_remedy(
                 error,
                 "Name a file for the store that can be written, with --store (NEWSGRAPH_STORE).",
             )

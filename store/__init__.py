@@ -27,7 +27,7 @@ from .folder.export import export_folder
 from .folder.loader import FolderLoader, LoadOptions, check_folder
 from .folder.manifest_update import LoadReport
 from .model import Severity, Visibility
-from .names import Kind, domain_key, kind_of, topic_slug
+from .names import EntityKind, domain_key, entity_kind, topic_slug
 from .querying.costs import (
     NO_SEARCH_COST,
     SearchCost,
@@ -88,6 +88,7 @@ __all__ = [
     "CursorCodec",
     "CursorError",
     "DocumentWriter",
+    "EntityKind",
     "Field",
     "Filter",
     "FilterError",
@@ -95,7 +96,6 @@ __all__ = [
     "FolderNotEmptyError",
     "History",
     "KeyReusedError",
-    "Kind",
     "LoadOptions",
     "LoadReport",
     "LookupKey",
@@ -136,10 +136,10 @@ __all__ = [
     "check_folder",
     "condition_cost",
     "domain_key",
+    "entity_kind",
     "export_folder",
     "filter_cost",
     "is_web_url",
-    "kind_of",
     "model",
     "order_cost",
     "provider_filter",

@@ -175,12 +175,12 @@ _SYSTEM_REMEDIES = {
 }
 
 
-def remedy_of(error: OSError, otherwise: str) -> str:
+def system_remedy(error: OSError, otherwise: str) -> str:
     """What to do about what the operating system refuses; `otherwise`: where its cause is local."""
     return _SYSTEM_REMEDIES.get(error.errno or 0, otherwise)
 
 
-def forget_frames(error: BaseException | None) -> None:
+def clear_tracebacks(error: BaseException | None) -> None:
     """Let go of the frames that an exception and those behind it went through.
 
     Frames hold what was sent, and often the exception itself: such a cycle waits for the collector,

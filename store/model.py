@@ -60,7 +60,7 @@ class ProviderMention(Value, frozen=True, kw_only=True):
     metadata: Metadata = {}
 
 
-class Linked(Value, frozen=True, kw_only=True):
+class WebResource(Value, frozen=True, kw_only=True):
     """What articles and related stories have in common: the addresses they are known by."""
 
     web_url: str | None = None
@@ -80,7 +80,7 @@ class Linked(Value, frozen=True, kw_only=True):
         return tuple(dict.fromkeys([canonical_url(url) for url in urls if url]))
 
 
-class Related(Linked, frozen=True, kw_only=True):
+class Related(WebResource, frozen=True, kw_only=True):
     """A story that an article points at, as the article's document describes it."""
 
     title: str
@@ -93,7 +93,7 @@ class Related(Linked, frozen=True, kw_only=True):
     metadata: Metadata = {}
 
 
-class Article(Linked, frozen=True, kw_only=True):
+class Article(WebResource, frozen=True, kw_only=True):
     """One document. `revision` is given by the store at every put and orders all changes.
 
     `public_revision` is that of the last put that changed what the public sees of the article; 0

@@ -26,7 +26,7 @@ _MAX_SLUGIFIED = 1_000
 """How many characters of a text make its slug: accents in a row are quadratic to normalise."""
 
 
-class Kind(StrEnum):
+class EntityKind(StrEnum):
     """The prefix of an id, which tells what it names."""
 
     ARTICLE = "a"
@@ -34,32 +34,32 @@ class Kind(StrEnum):
     TOPIC = "t"
 
 
-def _id(kind: Kind, key: str) -> str:
+def _id(kind: EntityKind, key: str) -> str:
     digest = hashlib.blake2b(
         key.encode("utf-8", "surrogatepass"), digest_size=12, person=kind.value.encode()
     ).digest()
     return f"{kind.value}_{base64.urlsafe_b64encode(digest).decode()}"
 
 
-_KINDS = {kind.value: kind for kind in Kind}
+_KINDS = {kind.value: kind for kind in EntityKind}
 
 
 def article_id(slug: str) -> str:
     """The id of the article with this slug."""
-    return _id(Kind.ARTICLE, slug)
+    return _id(EntityKind.ARTICLE, slug)
 
 
 def provider_id(domain: str) -> str:
     """The id of the provider with this domain (see `domain_key`)."""
-    return _id(Kind.PROVIDER, domain)
+    return _id(EntityKind.PROVIDER, domain)
 
 
 def topic_id(slug: str) -> str:
     """The id of the topic with this slug."""
-    return _id(Kind.TOPIC, slug)
+    return _id(EntityKind.TOPIC, slug)
 
 
-def kind_of(id: str) -> Kind | None:
+def entity_kind(id: str) -> EntityKind | None:
     """What an id names, or None when it is none of ours."""
     prefix, _, digest = id.partition("_")
     return _KINDS.get(prefix) if len(digest) == 16 else None

@@ -24,7 +24,7 @@ import msgspec
 
 from gql.identity.viewer import Permission
 from gql.settings import SettingsError
-from store.errors import remedy_of
+from store.errors import system_remedy
 from store.filesystem.atomic_file import FileSignature, file_signature, replace_file
 from store.filesystem.file_lock import locked
 
@@ -186,13 +186,13 @@ class KeyFile:
         except OSError as error:
             raise KeyFileError(
                 f"Cannot write the keys {self.path}: {error.strerror or error}. "
-                + remedy_of(
+                + system_remedy(
                     error, "Choose a file that can be written, with --keys (NEWSGRAPH_KEYS)."
                 )
             ) from None
 
     def _unreadable(self, error: OSError) -> KeyFileError:
-        remedy = remedy_of(error, "Give the user that runs newsgraph the right to read it.")
+        remedy = system_remedy(error, "Give the user that runs newsgraph the right to read it.")
         return KeyFileError(f"Cannot read the keys {self.path}: {error.strerror}. {remedy}")
 
 

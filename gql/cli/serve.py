@@ -23,7 +23,7 @@ from gql.settings import Settings, SettingsError
 from gql.store_factory import folder_loader, open_store
 from gql.telemetry.metrics import MULTIPROCESS_FOLDER
 from store import Repository, Visibility
-from store.errors import remedy_of
+from store.errors import system_remedy
 from store.filesystem.file_lock import lockless_file_system
 
 from .documents import AcceptLoss, load_folder, print_report
@@ -163,7 +163,7 @@ def bind(settings: Settings) -> socket.socket:
     except OSError as error:
         raise SettingsError(
             f"Cannot listen on {settings.host} port {settings.port}: {error.strerror or error}. "
-            + remedy_of(
+            + system_remedy(
                 error, "Choose another with --port (NEWSGRAPH_PORT); 0 takes any that is free."
             )
         ) from None

@@ -18,7 +18,7 @@ from gql.identity.viewer import Viewer
 from gql.scheduler import Job
 from gql.schema.context import Context, PageSizes
 from store import QueryError, Snapshot, StoreError, Visibility
-from store.errors import forget_frames
+from store.errors import clear_tracebacks
 
 from .compiler import Compiler
 from .execution import PlanExecution, without_waiting
@@ -292,5 +292,5 @@ class CompiledExecutor:
         except UnsupportedError:
             return None
         except GraphQLError as error:
-            forget_frames(error)
+            clear_tracebacks(error)
             raise FallbackError(str(error)) from None

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from gql.logs import get_logger
-from store.errors import StoreBusyError, StoreUnavailableError, remedy_of
+from store.errors import StoreBusyError, StoreUnavailableError, system_remedy
 from store.filesystem.file_lock import LOCK_TIMEOUT_S, flock, is_file_at, open_lock_file, try_lock
 
 RETENTION_S = 24 * 3600
@@ -154,7 +154,7 @@ class IdempotencyStore:
             directory=str(self._directory),
             reason=error.strerror,
             effect="Its mutation is done and answered; sent again, the history answers it.",
-            remedy=remedy_of(error, "Give the server the right to write there."),
+            remedy=system_remedy(error, "Give the server the right to write there."),
         )
 
     @asynccontextmanager
@@ -167,7 +167,7 @@ class IdempotencyStore:
         except OSError as error:
             raise StoreUnavailableError(
                 f"Answers cannot be kept beside the store: {error.strerror}. Nothing was done. "
-                + remedy_of(
+                + system_remedy(
                     error,
                     "Give the server the right to write there, or send no Idempotency-Key.",
                 )

@@ -23,7 +23,7 @@ from gql.identity.viewer import Viewer
 from gql.logs import get_logger
 from gql.schema import Context
 from store import StoreError
-from store.errors import forget_frames
+from store.errors import clear_tracebacks
 
 from .capacity_limiter import Reservation
 from .connection_rules import with_authorization
@@ -87,7 +87,7 @@ class WebSocketConnection:
             await asyncio.gather(*tasks, return_exceptions=True)
         if isinstance(end, TooSlow):
             self._service.observer.slow(WEBSOCKET)
-        forget_frames(end)
+        clear_tracebacks(end)
         get_logger().info("websocket_closed", code=end.code and int(end.code), reason=end.reason)
         if end.code is not None:
             await self._close(end.code, end.reason)

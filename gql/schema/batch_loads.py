@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from store import ArticleQuery, Kind, LookupKey, Snapshot, Visibility, Window, kind_of
+from store import ArticleQuery, EntityKind, LookupKey, Snapshot, Visibility, Window, entity_kind
 
 
 def load_articles(
@@ -82,14 +82,14 @@ async def load_nodes(
     snapshot: Snapshot, ids: Sequence[str], visibility: Visibility
 ) -> Sequence[Any]:
     """Nodes of any type by their ids; one call for each type."""
-    methods: dict[Kind, Any] = {
-        Kind.ARTICLE: snapshot.get_many,
-        Kind.PROVIDER: snapshot.providers,
-        Kind.TOPIC: snapshot.topics,
+    methods: dict[EntityKind, Any] = {
+        EntityKind.ARTICLE: snapshot.get_many,
+        EntityKind.PROVIDER: snapshot.providers,
+        EntityKind.TOPIC: snapshot.topics,
     }
-    by_kind: dict[Kind | None, list[str]] = {}
+    by_kind: dict[EntityKind | None, list[str]] = {}
     for id in ids:
-        by_kind.setdefault(kind_of(id), []).append(id)
+        by_kind.setdefault(entity_kind(id), []).append(id)
     nodes: dict[str, Any] = {}
     for kind, method in methods.items():
         if same := by_kind.get(kind):

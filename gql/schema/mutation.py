@@ -17,7 +17,7 @@ from store import (
     WriteResult,
     model,
 )
-from store.errors import forget_frames
+from store.errors import clear_tracebacks
 from store.names import article_id
 
 from .change_events import Reader
@@ -135,7 +135,7 @@ async def outcome(info: Info, write: Write, deletes: str | None = None) -> Outco
         written = await write(writer, key_of(info))
         info.context.has_written = True
     except (RefusedError, ConflictError) as error:
-        forget_frames(error)
+        clear_tracebacks(error)
         return Outcome(errors=user_errors(error, info.context.snapshot.cursors))
     finally:
         await info.context.renew()

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from store.characters import escape_invisible
-from store.model import Article, Image, Linked, ProviderMention, Related
+from store.model import Article, Image, ProviderMention, Related, WebResource
 from store.names import article_slug, domain_key, topic_slug
 from store.text import unescape_excerpt, unescape_title
 from store.urls import canonical_url
@@ -226,7 +226,7 @@ def _read_related(fields: FieldReader) -> Related | None:
         )
         return None
     urls = _read_urls(fields)
-    links = Linked(
+    links = WebResource(
         web_url=urls["webUrl"],
         original_url=urls["originalUrl"],
         amp_web_url=urls["ampWebUrl"],
@@ -248,7 +248,7 @@ def _read_related(fields: FieldReader) -> Related | None:
     )
 
 
-def _read_related_provider(fields: FieldReader, links: Linked) -> ProviderMention | None:
+def _read_related_provider(fields: FieldReader, links: WebResource) -> ProviderMention | None:
     """The provider that is written, its domain taken from the story's address if need be."""
     node = fields.read("provider", lambda _: fields.read_mapping("provider"))
     domain = domain_key(node.read_name("domain") or "") if node else ""

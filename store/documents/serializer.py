@@ -11,11 +11,11 @@ from store.characters import clean_text
 from store.model import (
     Article,
     Image,
-    Linked,
     Metadata,
     ProviderMention,
     Related,
     TopicDefinition,
+    WebResource,
 )
 from store.text import escape_excerpt, escape_title, escape_url
 
@@ -92,7 +92,7 @@ def _escape_optional(text: str | None, escape: Callable[[str], str]) -> str | No
     return None if text is None else escape(text)
 
 
-def _serialize_urls(linked: Linked) -> dict[str, str | None]:
+def _serialize_urls(linked: WebResource) -> dict[str, str | None]:
     return {
         "webUrl": _escape_optional(linked.web_url, escape_url),
         "originalUrl": _escape_optional(linked.original_url, escape_url),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from store.documents.serializer import serialize_article, serialize_topic
 from store.documents.topic_reader import TOPICS_FOLDER
-from store.errors import FolderNotEmptyError, StoreError, remedy_of
+from store.errors import FolderNotEmptyError, StoreError, system_remedy
 from store.model import Visibility
 from store.names import is_jekyll_named
 from store.querying.query import NEWEST_FIRST, ArticleQuery, Window
@@ -48,7 +48,7 @@ async def export_folder(
     except OSError as e:
         raise StoreError(
             f"{e.filename or folder} cannot be written: {e.strerror}. "
-            + remedy_of(e, "Give a folder that can be written, on a disk with room.")
+            + system_remedy(e, "Give a folder that can be written, on a disk with room.")
         ) from e
     return written
 

@@ -23,7 +23,7 @@ from store.documents.front_matter_reader import too_large_diagnostic
 from store.documents.frontmatter import ParseLimits
 from store.documents.parse_result import ParseResult
 from store.documents.topic_reader import is_topic_path, read_topic
-from store.errors import remedy_of
+from store.errors import system_remedy
 from store.filesystem.file_state import FileState
 
 Progress = Callable[[int, int], None]
@@ -74,7 +74,7 @@ def read_file(root: str, path: str, limits: ParseLimits) -> FileResult:
             path,
             DiagnosticCode.UNREADABLE_FILE,
             f"The file cannot be read: {e.strerror}.",
-            remedy=remedy_of(e, "Give the user that runs newsgraph the right to read it."),
+            remedy=system_remedy(e, "Give the user that runs newsgraph the right to read it."),
         )
         return FileResult(path, parse_result=ParseResult(diagnostics=(problem,)))
     return FileResult(path, FileState.of(status), parse_result)

@@ -13,7 +13,7 @@ from store.concurrency.cooperative import free_gradually
 from store.documents.diagnostics import DiagnosticCode
 from store.documents.frontmatter import ParseLimits
 from store.engines.memory import MemoryRepository
-from store.errors import StoreError, remedy_of
+from store.errors import StoreError, system_remedy
 from store.model import Diagnostic
 from store.repository import Batch, Repository, SourceFile
 
@@ -215,7 +215,7 @@ class FolderLoader:
     def _unreadable(self, error: OSError) -> StoreError:
         return StoreError(
             f"The folder {self._folder} cannot be read: {error.strerror}. "
-            + remedy_of(error, "Give the path of a folder that holds documents.")
+            + system_remedy(error, "Give the path of a folder that holds documents.")
         )
 
     def _refuse_other_folder(self, before: Manifest, scanned: list[ScannedFile]) -> None:

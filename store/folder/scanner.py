@@ -13,7 +13,7 @@ import msgspec
 from store.concurrency.cooperative import sort_in_blocks
 from store.documents.diagnostics import DiagnosticCode, error, warning
 from store.documents.topic_reader import TOPICS_FOLDER, is_topic_path
-from store.errors import remedy_of
+from store.errors import system_remedy
 from store.filesystem.file_state import FileState
 from store.model import Diagnostic
 
@@ -173,7 +173,7 @@ def _unreadable_file(path: str, e: OSError) -> Diagnostic:
         path,
         DiagnosticCode.UNREADABLE_FILE,
         f"This cannot be read: {e.strerror}.",
-        remedy=remedy_of(e, "Give the user that runs newsgraph the right to read it."),
+        remedy=system_remedy(e, "Give the user that runs newsgraph the right to read it."),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from store.errors import QueryError
-from store.model import Article, Linked
+from store.model import Article, WebResource
 
 from .order_fields import OrderField
 from .page_items import PageItems
@@ -142,7 +142,7 @@ def topic_filter(slug: str) -> Filter:
     return Condition(Field.TOPICS, Operator.SOME, (slug,))
 
 
-def referencing_filter(page: Linked) -> Filter:
+def referencing_filter(page: WebResource) -> Filter:
     """The articles whose related stories have an address of this page."""
     return Condition(Field.RELATED_URLS, Operator.SOME, page.url_keys)
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from store.errors import OutcomeUnknownError, StoreError, forget_frames
+from store.errors import OutcomeUnknownError, StoreError, clear_tracebacks
 
 from .targets import WriteSet, WriteTarget
 
@@ -113,5 +113,5 @@ class GroupCommit:
 def _fail(pending: _PendingWrite, error: Exception) -> None:
     """Tell who waits. An expected error's frames hold all that was to be written."""
     if isinstance(error, StoreError):
-        forget_frames(error)
+        clear_tracebacks(error)
     pending.done.set_exception(error)

@@ -23,7 +23,7 @@ from store.errors import (
     Refusal,
     RefusedError,
     StoreUnavailableError,
-    remedy_of,
+    system_remedy,
 )
 from store.filesystem.file_lock import LOCK_TIMEOUT_S
 from store.filesystem.file_state import FileState
@@ -370,7 +370,7 @@ def _unavailable_on_os_error(doing: str, what: str) -> Iterator[None]:
     except OSError as error:
         raise StoreUnavailableError(
             f"{what} cannot be {doing}: {error.strerror or error}. Nothing has changed. "
-            + remedy_of(
+            + system_remedy(
                 error,
                 "Give the server the right to write to its folder, and see that the disk has room.",
             )

@@ -28,7 +28,7 @@ from gql.adapters.strawberry import (
     strawberry_field,
 )
 from store import QueryError
-from store.errors import forget_frames
+from store.errors import clear_tracebacks
 
 from .field_collection import Selected, UnsupportedError, variables_of
 from .input_coercion import ABSENT, InputCoercers, OperationVariables, Read, UnusualError
@@ -139,7 +139,7 @@ class VariableReader:
             coerced = get_variable_values(graphql_schema(self._schema), definitions, variables.sent)
             if not isinstance(coerced, VariableValues):
                 for error in coerced:
-                    forget_frames(error)
+                    clear_tracebacks(error)
                 raise FallbackError("variables")
             variables.coerced = coerced
         return variables.coerced
@@ -161,7 +161,7 @@ class VariableReader:
             field = strawberry_field(selected.definition)
             return convert_arguments(self._schema, field, values)
         except GraphQLError as error:
-            forget_frames(error)
+            clear_tracebacks(error)
             raise FallbackError(str(error)) from None
 
     def compiled(self, selected: Selected) -> list[tuple[str, bool, Read]] | None:
@@ -216,7 +216,7 @@ class Arguments(Generic[T]):
             try:
                 outcome = self._prepare(**self._read(variables))
             except (GraphQLError, QueryError) as error:
-                forget_frames(error)
+                clear_tracebacks(error)
                 raise FallbackError(str(error)) from None
             variables.memo[self._slot] = outcome
         return outcome

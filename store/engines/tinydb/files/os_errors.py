@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from store.errors import StoreBusyError, StoreUnavailableError, remedy_of
+from store.errors import StoreBusyError, StoreUnavailableError, system_remedy
 
 _REMEDIES = {
     errno.EFBIG: "The file would be larger than this process may write: raise the limit.",
@@ -38,7 +38,7 @@ def translate_os_errors(action: str, path: Path) -> Iterator[None]:
         raise StoreBusyError from error
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0)
-        remedy = remedy or remedy_of(error, "Look at the disk and try again.")
+        remedy = remedy or system_remedy(error, "Look at the disk and try again.")
         raise StoreUnavailableError(
             f"Cannot {action} the store {path}: {error.strerror or error}. {remedy}"
         ) from error
