@@ -158,8 +158,10 @@ class Snapshot(Protocol):
         """What makes and reads this store's cursors; the same object while its key is the same."""
         ...
 
-    def places(self, ids: Sequence[str], visibility: Visibility) -> Mapping[str, Sequence[int]]:
-        """Where articles stand, as `Page.places` number them: by `Places.space`.
+    def ordinals_of(
+        self, ids: Sequence[str], visibility: Visibility
+    ) -> Mapping[str, Sequence[int]]:
+        """Where articles stand, as `Page.ordinals` number them: by `PageOrdinals.space`.
 
         In any order, those that are not there left out; only for engines that number articles.
         """

@@ -1,7 +1,7 @@
 """Where a request that comes again found its answer in the row cache.
 
-These are places in it and not rows: nothing is kept longer for being remembered here. They hold for
-one structure of the store (see `store.in_place_edits`), or one version where a list reads what
+These are ordinals in it and not rows: nothing is kept longer for being remembered here. They hold
+for one structure of the store (see `store.in_place_edits`), or one version where a list reads what
 edits change.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from store import Page, Places, Snapshot, Visibility
+from store import Page, PageOrdinals, Snapshot, Visibility
 
 from .planning.arguments import Variables
 from .planning.plan import ConnectionPlan
@@ -48,13 +48,13 @@ class LocatedConnection(NamedTuple):
 
     Attributes:
         tables: the rows of each list.
-        places: where the items stand, where rows are filed by place.
+        ordinals: where the items stand, where rows are filed by ordinal.
         keys: for each list under which keys the rows are, where they are not.
         envelope: the JSON around the lists: n lists -> n + 1 pieces.
     """
 
     tables: Sequence[RowTable]
-    places: Places | None
+    ordinals: PageOrdinals | None
     keys: Sequence[Sequence[RowKey]]
     envelope: Sequence[bytes]
 
@@ -63,7 +63,7 @@ class LocatedConnection(NamedTuple):
         found: list[Buffer] = [self.envelope[0]]
         for table, keys, behind in zip(self.tables, self.keys, self.envelope[1:], strict=True):
             table.at(snapshot, visibility)
-            joined = table.found(keys) if self.places is None else table.filed_at(self.places)
+            joined = table.found(keys) if self.ordinals is None else table.filed_at(self.ordinals)
             if joined is None:
                 return None
             found += joined
@@ -111,11 +111,11 @@ def locate_connection(
     variables: Variables,
 ) -> LocatedConnection | None:
     """Where the items of a page are found, whose rows were just used."""
-    places, size = page.places, len(page.items)
-    if places is not None and all(places.space in table.filed for table in tables):
-        if places.run is None and size > MAX_ITEMS:
+    ordinals, size = page.ordinals, len(page.items)
+    if ordinals is not None and all(ordinals.numbering in table.filed for table in tables):
+        if ordinals.as_slice is None and size > MAX_ITEMS:
             return None
-        return LocatedConnection(tables, places, [()] * len(tables), envelope)
+        return LocatedConnection(tables, ordinals, [()] * len(tables), envelope)
     if size > MAX_ITEMS or size * sum(not items.keys_are_ids for items in plan.items) > MAX_KEYS:
         return None
     ids = page.item_ids()

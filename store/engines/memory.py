@@ -97,7 +97,11 @@ class MemorySnapshot:
         """See `Snapshot`."""
         return len(self._visible(Visibility.PUBLISHED))
 
-    def places(self, ids: Sequence[str], visibility: Visibility) -> Mapping[str, Sequence[int]]:  # noqa: ARG002  # see `Snapshot`
+    def ordinals_of(
+        self,
+        ids: Sequence[str],  # noqa: ARG002  # see `Snapshot`
+        visibility: Visibility,  # noqa: ARG002  # see `Snapshot`
+    ) -> Mapping[str, Sequence[int]]:
         """See `Snapshot`. It numbers none."""
         return {}
 

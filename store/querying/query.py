@@ -178,30 +178,30 @@ class ArticleQuery(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     with_total: bool = False
 
 
-class Places(msgspec.Struct, frozen=True, gc=False):
+class PageOrdinals(msgspec.Struct, frozen=True, gc=False):
     """The numbers of a page's items among all documents of their kind that the reader may see.
 
     They hold for one visibility, and until a write that is no edit in place (see `edits`). Callers
     may file by them what they keep of documents, which is faster than by id.
 
     Attributes:
-        space: the name of this numbering, which no other of this version has; the same number is
-            another document in another one.
-        at: the number of each item, in the page's order.
-        run: the same as a slice, where they follow each other.
-        of: how many numbers there are.
+        numbering: the name of this numbering, which no other of this version has; the same number
+            is another document in another one.
+        numbers: the number of each item, in the page's order.
+        as_slice: the numbers as a slice, where they follow each other.
+        size: how many numbers there are.
     """
 
-    space: str
-    at: Sequence[int]
-    run: slice | None
-    of: int
+    numbering: str
+    numbers: Sequence[int]
+    as_slice: slice | None
+    size: int
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A part of an ordered list; both flags are true to the whole list, not only to the window.
 
-    `total` is the size of the whole list, or None where it was not asked for. `places` say where
+    `total` is the size of the whole list, or None where it was not asked for. `ordinals` say where
     the items stand, where the engine knows that. `survives_edits`: no edit in place (see `edits`)
     changes anything of the page but what its items say.
     """
@@ -210,7 +210,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     has_previous: bool = False
     has_next: bool = False
     total: int | None = None
-    places: Places | None = None
+    ordinals: PageOrdinals | None = None
     survives_edits: bool = False
 
     def item_ids(self) -> Sequence[str]:

@@ -70,7 +70,7 @@ class DistantSnapshot:
         self._turns = turns
         self.revision = snapshot.revision
         self.version = snapshot.version
-        self.places = snapshot.places  # which nobody has to wait for
+        self.ordinals_of = snapshot.ordinals_of  # which nobody has to wait for
 
     def __getattr__(self, name: str) -> Any:
         read = getattr(self._snapshot, name)

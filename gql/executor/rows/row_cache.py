@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from store import CursorCodec, Page, Places, Snapshot, Visibility
+from store import CursorCodec, Page, PageOrdinals, Snapshot, Visibility
 
 from .key_size import key_bytes
 from .rows_by_ordinal import Buffer, FiledRows
@@ -41,7 +41,7 @@ them would evict each before it is requested again.
 """
 
 DENSE = 16
-"""Rows are filed by place where at least one in so many documents has a row."""
+"""Rows are filed by ordinal where at least one in so many documents has a row."""
 
 ANY_EDIT = ""
 """Stands among the articles of a row for those that nobody has noted: any that is edited."""
@@ -105,7 +105,7 @@ class RowTable:
         rows: all rows by key; those that are not in `valid` wait for being revalidated.
         requested: keys that were requested once.
         links: for that version, the row to which a key of the link to this table leads.
-        filed: the same as `valid` by the places of documents, for each numbering of them, where
+        filed: the same as `valid` by the ordinals of documents, for each numbering of them, where
             many have a row.
         is_sparse: whether only some of the new rows are admitted.
         used: when it was used last, by the cache's clock.
@@ -186,11 +186,11 @@ class RowTable:
         for key in keys:
             self.valid.pop(key, None)
         if keys and self.filed:
-            places = snapshot.places(keys, visibility)
-            if not self.filed.keys() <= places.keys():  # those of a state that was read anew
+            ordinals = snapshot.ordinals_of(keys, visibility)
+            if not self.filed.keys() <= ordinals.keys():  # those of a state that was read anew
                 self.forget_filed()
-            for space, filed in self.filed.items():
-                self.cache.shrink(self, filed.forget(places[space]))
+            for numbering, filed in self.filed.items():
+                self.cache.shrink(self, filed.forget(ordinals[numbering]))
 
     def _keys_of(self, edited: frozenset[str]) -> list[Any]:
         """The keys of the rows that show an edited article."""
@@ -207,8 +207,8 @@ class RowTable:
 
     def joined(self, page: Page[Any]) -> Sequence[Buffer] | None:
         """The JSON of a page's items with commas between them; None where one is not valid."""
-        if page.places is not None and page.places.space in self.filed:
-            return self.filed_at(page.places)
+        if page.ordinals is not None and page.ordinals.numbering in self.filed:
+            return self.filed_at(page.ordinals)
         return self.found(page.item_ids())
 
     def found(self, keys: Sequence[RowKey]) -> Sequence[Buffer] | None:
@@ -218,34 +218,34 @@ class RowTable:
         except KeyError:
             return None
 
-    def filed_at(self, places: Places) -> Sequence[Buffer] | None:
-        """The same for the documents at these places, as far as rows are filed by place."""
-        filed = self.filed.get(places.space)
+    def filed_at(self, ordinals: PageOrdinals) -> Sequence[Buffer] | None:
+        """The same for the documents at these ordinals, as far as rows are filed by ordinal."""
+        filed = self.filed.get(ordinals.numbering)
         if filed is None:
             return None
         before = filed.size_bytes
-        pieces = filed.joined(places)
+        pieces = filed.joined(ordinals)
         if filed.size_bytes > before:
             self.cache.grow(self, filed.size_bytes - before)
         return pieces
 
     def file(self, page: Page[Any]) -> None:
-        """File what is cached of a page by the places of its items, if that pays."""
-        places, valid = page.places, self.valid
-        if places is None or self.is_sparse:
+        """File what is cached of a page by the ordinals of its items, if that pays."""
+        ordinals, valid = page.ordinals, self.valid
+        if ordinals is None or self.is_sparse:
             return
-        filed = self.filed.get(places.space)
+        filed = self.filed.get(ordinals.numbering)
         if filed is None:
-            if len(valid) * DENSE < places.of:
+            if len(valid) * DENSE < ordinals.size:
                 return
-            filed = self.filed[places.space] = FiledRows(places.of)
+            filed = self.filed[ordinals.numbering] = FiledRows(ordinals.size)
             self.cache.grow(self, filed.size_bytes)  # which may evict it at once
-        for place, id in zip(places.at, page.item_ids(), strict=True):
+        for ordinal, id in zip(ordinals.numbers, page.item_ids(), strict=True):
             if id in valid:
-                filed.rows[place] = valid[id]
+                filed.rows[ordinal] = valid[id]
 
     def forget_filed(self) -> None:
-        """Forget what is filed by place."""
+        """Forget what is filed by ordinal."""
         if self.filed:
             gone, self.filed = self.filed, {}
             self.cache.shrink(self, sum(filed.size_bytes for filed in gone.values()))

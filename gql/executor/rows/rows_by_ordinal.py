@@ -1,4 +1,4 @@
-"""Rows by the places of their documents, and runs of places joined in blocks.
+"""Rows by the ordinals of their documents, and runs of ordinals joined in blocks.
 
 A list reads a third of the memory that look-ups by id do. Where rows follow each other, a page is a
 few slices of text that was joined before: a thousand rows lie all over the memory, and to join them
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-from store import Places
+from store import PageOrdinals
 
 Buffer = bytes | memoryview
 
@@ -22,20 +22,20 @@ OFFSET_BYTES = 36
 
 
 MIN_RUN = 32
-"""From how many items on a run of places is read from blocks."""
+"""From how many items on a run of ordinals is read from blocks."""
 
 PLACE_BYTES = 8
-"""What a place takes in a list."""
+"""What an ordinal takes in a list."""
 
 Block = tuple[memoryview, tuple[int, ...]]
 """A block's text, a comma behind each row, and where rows begin and the last one ends."""
 
 
 class FiledRows:
-    """The rows of one table by the places of documents.
+    """The rows of one table by the ordinals of documents.
 
     Attributes:
-        rows: by place; None where there is none.
+        rows: by ordinal; None where there is none.
         size_bytes: what the list and the blocks take.
     """
 
@@ -46,30 +46,33 @@ class FiledRows:
         self._blocks: dict[tuple[int, bool], Block] = {}
         self.size_bytes = PLACE_BYTES * size
 
-    def joined(self, places: Places) -> Sequence[Buffer] | None:
-        """The rows at these places with commas between them; None where one is missing."""
+    def joined(self, ordinals: PageOrdinals) -> Sequence[Buffer] | None:
+        """The rows at these ordinals with commas between them; None where one is missing."""
         try:
-            if places.run is None:
-                return (b",".join(map(self.rows.__getitem__, places.at)),)  # type: ignore[arg-type]
-            if len(places.at) >= MIN_RUN and (pieces := self._pieces(places.at)) is not None:
+            if ordinals.as_slice is None:
+                return (b",".join(map(self.rows.__getitem__, ordinals.numbers)),)  # type: ignore[arg-type]
+            if (
+                len(ordinals.numbers) >= MIN_RUN
+                and (pieces := self._pieces(ordinals.numbers)) is not None
+            ):
                 return pieces
-            return (b",".join(self.rows[places.run]),)  # type: ignore[arg-type]  # see below
+            return (b",".join(self.rows[ordinals.as_slice]),)  # type: ignore[arg-type]  # see below
         except TypeError:  # None is no text
             return None
 
-    def forget(self, places: Sequence[int]) -> int:
-        """Forget the rows at these places and the blocks that hold them; how many bytes go."""
+    def forget(self, ordinals: Sequence[int]) -> int:
+        """Forget the rows at these ordinals and the blocks that hold them; how many bytes go."""
         gone = 0
-        for place in places:
-            self.rows[place] = None
+        for ordinal in ordinals:
+            self.rows[ordinal] = None
             for is_reversed in (False, True):
-                block = self._blocks.pop((place // BLOCK, is_reversed), None)
+                block = self._blocks.pop((ordinal // BLOCK, is_reversed), None)
                 gone += _block_bytes(block) if block is not None else 0
         self.size_bytes -= gone
         return gone
 
     def _pieces(self, run: Sequence[int]) -> list[Buffer] | None:
-        """The rows of a run of places, in pieces; None where a row of one of their blocks is
+        """The rows of a run of ordinals, in pieces; None where a row of one of their blocks is
         missing.
         """
         is_reversed = run[0] > run[-1]

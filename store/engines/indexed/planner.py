@@ -31,7 +31,7 @@ from store.querying.query import (
     Or,
     OrderStep,
     Page,
-    Places,
+    PageOrdinals,
     Window,
 )
 from store.querying.terms import Aliases
@@ -61,7 +61,7 @@ START_US = 6.0
 
 
 BY_DATE = "by date"
-"""The numbering of `Places` in the list of all that are visible."""
+"""The numbering of `PageOrdinals` in the list of all that are visible."""
 
 PAGE_BYTES, SLOT_BYTES = 700, 4
 """What a page takes, and what each of its slots does where they are an array."""
@@ -96,7 +96,7 @@ class _Slots(NamedTuple):
         before: whether there are articles before them.
         behind: whether there are some behind.
         total: the size of the whole list, where it was asked for.
-        places: see `Page`.
+        ordinals: see `Page`.
         edition: the only state for which it holds; None where it survives edits in place.
     """
 
@@ -104,7 +104,7 @@ class _Slots(NamedTuple):
     before: bool
     behind: bool
     total: int | None
-    places: Places
+    ordinals: PageOrdinals
     edition: object
 
 
@@ -139,11 +139,11 @@ class Planner:
         else:
             page = self._page(query)
             self._pages.put(query, page, _page_bytes(page) + query_bytes(query))
-        slots, before, behind, total, places, edition = page
+        slots, before, behind, total, ordinals, edition = page
         items = PageItems(self._index.articles, self._index.columns.ids, slots)
-        return Page(items, before, behind, total, places, edition is None)
+        return Page(items, before, behind, total, ordinals, edition is None)
 
-    def places(self, ids: Sequence[str]) -> Mapping[str, Sequence[int]]:
+    def ordinals_of(self, ids: Sequence[str]) -> Mapping[str, Sequence[int]]:
         """Where these articles stand, in each numbering; those that are not there left out."""
         columns = self._index.columns
         articles = [each for each in self._index.articles.find_many(ids) if each is not None]
@@ -171,22 +171,22 @@ class Planner:
         slots = part.items[::-1] if backwards else part.items
         is_whole = query.filter == MATCH_ALL and _is_by_date(query.order)
         if is_whole and part.start is not None:
-            places = self._places_by_date(part.start, len(slots), descending=backwards)
+            ordinals = self._ordinals_by_date(part.start, len(slots), descending=backwards)
         else:
             # A page is kept: as an array, a thousand slots take a tenth of what a list does.
             slots = array("I", slots)
             columns = self._index.columns
-            places = Places(columns.space, slots, run_of(slots), columns.size)
+            ordinals = PageOrdinals(columns.space, slots, run_of(slots), columns.size)
         fields = {*_fields(query.filter), *(Field(step.field) for step in query.order)}
-        return _Slots(slots, before, behind, total, places, self._edition_of(*fields))
+        return _Slots(slots, before, behind, total, ordinals, self._edition_of(*fields))
 
-    def _places_by_date(self, start: int, count: int, *, descending: bool) -> Places:
+    def _ordinals_by_date(self, start: int, count: int, *, descending: bool) -> PageOrdinals:
         """Where the items of a page of the list of all by date stand in it: a run."""
         end = start + count
         run = slice(start, end)
         if descending:
             run = slice(end - 1, start - 1 if start else None, -1) if count else slice(0, 0)
-        return Places(BY_DATE, range(*run.indices(end)), run, len(self._index.live))
+        return PageOrdinals(BY_DATE, range(*run.indices(end)), run, len(self._index.live))
 
     def _match(self, query: ArticleQuery) -> Match:
         """What matches the filter; exactly, where there is a total to count."""
@@ -244,7 +244,7 @@ class Planner:
 
 
 def _page_bytes(page: _Slots) -> int:
-    listed = isinstance(page.places.at, array)
+    listed = isinstance(page.ordinals.numbers, array)
     return PAGE_BYTES + (SLOT_BYTES * len(page.slots) if listed else 0)
 
 

@@ -234,9 +234,11 @@ class IndexedSnapshot:
         planner = self._view(visibility).planner
         return [planner.page(query) for query in queries]
 
-    def places(self, ids: Sequence[str], visibility: Visibility) -> Mapping[str, Sequence[int]]:
+    def ordinals_of(
+        self, ids: Sequence[str], visibility: Visibility
+    ) -> Mapping[str, Sequence[int]]:
         """See `Snapshot`."""
-        return self._view(visibility).planner.places(ids)
+        return self._view(visibility).planner.ordinals_of(ids)
 
     def explain(self, query: ArticleQuery, visibility: Visibility) -> str:
         """How a list is answered, as text: what the filter leaves, and each access path's cost."""

@@ -31,7 +31,7 @@ from store import (
     Batch,
     MemoryRepository,
     Page,
-    Places,
+    PageOrdinals,
     Repository,
     Snapshot,
     TinyDBRepository,
@@ -410,16 +410,16 @@ class State:
     def __init__(self, edits: InPlaceEdits | None = None) -> None:
         self.version = new_version()
         self.edits = edits or InPlaceEdits()
-        self.space = "slots"
+        self.numbering = "slots"
         self.cursors = CURSORS
 
     def edited(self, *ids: str) -> State:
         """The state after an edit in place of these."""
         return State(self.edits.extended(self.version, ids))
 
-    def places(self, ids: Sequence[str], _visibility: Visibility) -> dict[str, list[int]]:
+    def ordinals_of(self, ids: Sequence[str], _visibility: Visibility) -> dict[str, list[int]]:
         """Where these documents stand."""
-        return {self.space: [place for place, item in enumerate(ITEMS) if item.id in ids]}
+        return {self.numbering: [ordinal for ordinal, item in enumerate(ITEMS) if item.id in ids]}
 
 
 def use(table: RowTable, state: State) -> dict[Any, bytes]:
@@ -469,15 +469,15 @@ def add(table: RowTable, item: Item, json: bytes, articles: Sequence[str] = ()) 
 
 def page_of(start: int, end: int, *, backwards: bool = False, run: bool = True) -> Page[Item]:
     """A page of the list of all items."""
-    places = list(range(start, end))
+    ordinals = list(range(start, end))
     slice_ = slice(start, end)
     if backwards:
-        places.reverse()
+        ordinals.reverse()
         slice_ = slice(end - 1, start - 1 if start else None, -1) if end else slice(0, 0)
-    items = [ITEMS[place] for place in places]
+    items = [ITEMS[ordinal] for ordinal in ordinals]
     return Page(
         items,
-        places=Places("slots", places, slice_ if run else None, len(ITEMS)),
+        ordinals=PageOrdinals("slots", ordinals, slice_ if run else None, len(ITEMS)),
     )
 
 
@@ -552,7 +552,7 @@ def check_page(table: RowTable, page: Page[Item]) -> None:
     for _ in range(2):
         pieces = table.joined(page)
         found = None if pieces is None else b"".join(pieces)
-        # A row may be cached and not yet filed by its place.
+        # A row may be cached and not yet filed by its ordinal.
         assert found == expected or (found is None and table.filed)
         table.file(page)
     pieces = table.joined(page)
@@ -566,8 +566,8 @@ def test_blocks_give_the_rows_of_any_run(length, data):
     rows = [b"%d" % number * (number % 3) for number in range(length)]
     filed.rows = list(rows)
     missing = data.draw(st.sets(st.integers(0, length - 1), max_size=2))
-    for place in missing:
-        filed.rows[place] = None
+    for ordinal in missing:
+        filed.rows[ordinal] = None
     for _ in range(3):
         start, end = sorted(data.draw(st.tuples(*[st.integers(0, length)] * 2)))
         if start == end:
@@ -575,14 +575,14 @@ def test_blocks_give_the_rows_of_any_run(length, data):
         run = slice(start, end)
         if data.draw(st.booleans()):
             run = slice(end - 1, start - 1 if start else None, -1)
-        pieces = filed.joined(Places("slots", range(length)[run], run, length))
+        pieces = filed.joined(PageOrdinals("slots", range(length)[run], run, length))
         if missing.intersection(range(start, end)):
             assert pieces is None
         else:
             assert b"".join(pieces or ()) == b",".join(rows[run])
         # A row that has changed shows at once; its blocks go, and with them their bytes.
         filed.forget([start])
-        assert filed.joined(Places("slots", [start], None, length)) is None
+        assert filed.joined(PageOrdinals("slots", [start], None, length)) is None
         blocks = sum(len(text) + 36 * len(offsets) for text, offsets in filed._blocks.values())
         assert filed.size_bytes == 8 * length + blocks
         if start not in missing:
@@ -604,7 +604,7 @@ def held_bytes(table: RowTable) -> int:
 
 
 def test_rows_by_place_are_forgotten_where_places_have_other_names():
-    """A state that is read anew numbers its articles anew: of the old places it tells nothing."""
+    """A state that is read anew numbers its articles anew: of the old ordinals it tells nothing."""
     table, before = a_table(RowCache(1 << 20)), State()
     use(table, before)
     for item in ITEMS[:2]:
@@ -612,7 +612,7 @@ def test_rows_by_place_are_forgotten_where_places_have_other_names():
     table.file(page_of(0, 2))
     assert table.filed
     after = before.edited("a")
-    after.space = "slots 2"
+    after.numbering = "slots 2"
     assert use(table, after).keys() == {"b"}
     assert not table.filed
 
@@ -677,7 +677,7 @@ def test_long_values_of_variables_take_their_room():
 
 
 def test_row_that_is_too_large_evicts_no_other():
-    """What cannot be cached anyhow costs nobody their place."""
+    """What cannot be cached anyhow costs nobody their room."""
     cache = RowCache(3_000)
     table = a_table(cache)
     add(table, ITEMS[0], b"x" * 100)
@@ -716,7 +716,7 @@ def test_table_that_outgrows_the_cache_keeps_most_of_its_rows():
 
 
 def test_rows_by_place_are_of_one_numbering_of_a_state(tmp_path):
-    """A state that is read anew has the same name; its articles have other places."""
+    """A state that is read anew has the same name; its articles have other ordinals."""
     path, pair = tmp_path / "store.json", ExecutorPair()
     query = (
         "query ($heat: Int) { articles(filter: {heat: {gte: $heat}}, first: 5) { nodes { slug } } }"
@@ -731,7 +731,7 @@ def test_rows_by_place_are_of_one_numbering_of_a_state(tmp_path):
         grown = TinyDBRepository.open(path)
         for day in (3, 1, 5, 2, 4):
             await grown.apply(Batch(puts=(an_article("a", day=day, heat=day),)))
-        await ask(grown, *range(-5, 3))  # rows are kept, then filed by place
+        await ask(grown, *range(-5, 3))  # rows are kept, then filed by ordinal
         read = TinyDBRepository.open(path)
         assert (await read.snapshot()).version == (await grown.snapshot()).version
         await ask(read, 3, 4)

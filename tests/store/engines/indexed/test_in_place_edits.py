@@ -167,7 +167,7 @@ async def _all_of(snapshot: IndexedSnapshot, seen: Visibility) -> tuple[dict[str
     by_url = await snapshot.get_many(LookupKey.URL, some.URLS, seen)
     rest: Any = (
         [article.id for article in page.items],
-        page.places,
+        page.ordinals,
         [article and article.id for article in by_url],
         list((await snapshot.provider_page(WHOLE, seen)).items),
         list((await snapshot.topic_page(WHOLE, seen)).items),
@@ -220,7 +220,7 @@ def _check_pages(
         assert page.total == scanned.total
         if page.survives_edits:
             key = snapshot.edits.structure_version, number
-            assert kept.setdefault(key, page.places) == page.places
+            assert kept.setdefault(key, page.ordinals) == page.ordinals
 
 
 def test_hits_that_had_to_be_checked_are_those_after_the_edit():
@@ -255,9 +255,9 @@ def test_places_are_those_of_pages(history, seen, query):
     """Where an article stands is told alike with a page that shows it and without."""
     snapshot = some.applied(history)
     [page] = asyncio.run(snapshot.pages([query], seen))
-    places = snapshot.places([*page.item_ids(), "nobody"], seen)
-    assert page.places is not None
-    assert list(places[page.places.space]) == list(page.places.at)
+    ordinals = snapshot.ordinals_of([*page.item_ids(), "nobody"], seen)
+    assert page.ordinals is not None
+    assert list(ordinals[page.ordinals.numbering]) == list(page.ordinals.numbers)
 
 
 def test_only_the_newest_edits_are_told_apart():

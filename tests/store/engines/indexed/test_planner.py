@@ -197,7 +197,7 @@ def test_articles_that_came_in_between_stand_where_their_date_is(state, topic):
 
 
 def _without_places(page: Page[Article]) -> Page[Article]:
-    return msgspec.structs.replace(page, places=None)
+    return msgspec.structs.replace(page, ordinals=None)
 
 
 @given(some.histories, some.batches, some.batches, st.lists(queries, max_size=3))
