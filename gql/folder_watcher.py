@@ -1,4 +1,4 @@
-"""Live reload: the store follows its folder while it is served. The only module on watchfiles."""
+"""Live reload: a watcher keeps the store up to date with its folder. Built on watchfiles."""
 
 from __future__ import annotations
 
@@ -23,29 +23,28 @@ from .logs import get_logger
 from .settings.settings import Settings, SettingsError
 from .store_factory import folder_loader, log_load
 
-# A change is handed on when nothing has followed it for a step, at the latest after the debounce.
-# A step costs a wake-up of a thread; what happens during a refresh makes the next one.
+# Changes are grouped until nothing has changed for one step, at most for the debounce time.
+# A step costs a wake-up of a thread. Changes during a refresh start the next group.
 STEP_MS = 20
 DEBOUNCE_MS = 200
-TICK_MS = 1_000
-"""How often to look whether the folder is still the same one, and whether it is time to look at
-everything."""
-LOOK_AT_ALL_S = 60
-"""How often the whole folder is looked at. Systems may lose events: queues are finite, and some
-network file systems tell nothing of what others do."""
+CHECK_MS = 1_000
+"""The interval of checks that the folder is still the same one, and whether a full scan is due."""
+FULL_SCAN_S = 60
+"""The interval of full scans. Systems lose events: queues are finite, and some network file systems
+report no changes of other machines."""
 POLL_MS = 1_000
 RETRY_S = 1.0
 _PAGE = Window(first=1_000)
 
-Done = Callable[[LoadReport | None], None]
-"""Is told of each time that the store was brought up to date; None: that failed."""
+OnReload = Callable[[LoadReport | None], None]
+"""Called after each reload with its report, or with None if it failed."""
 
 
 class FolderWatcher:
-    """Brings a repository up to date whenever something changes in its folder.
+    """Reloads changed documents of a folder into a repository.
 
-    Of all processes with the same `turn_file`, one watches; when it ends, another takes over. What
-    goes wrong is logged, once, and tried again; the repository keeps its last good state meanwhile.
+    Of all processes with the same `lock_file`, one watches; when it ends, another takes over. A
+    failure is logged once and retried; the repository keeps its last good state meanwhile.
     """
 
     def __init__(
@@ -54,23 +53,23 @@ class FolderWatcher:
         loader: FolderLoader,
         repository: Repository,
         *,
-        turn_file: Path,
-        done: Done,
+        lock_file: Path,
+        on_reload: OnReload,
     ) -> None:
         self._folder = folder
         self._loader = loader
         self._repository = repository
-        self._turn_file = turn_file
-        self._done = done
+        self._lock_file = lock_file
+        self._on_reload = on_reload
         self._log = get_logger()
         self._problems: frozenset[Diagnostic] = frozenset()
         self._failure = ""
-        self._polls = False
-        self._look_at_all_at = 0.0
+        self._is_polling = False
+        self._full_scan_at = 0.0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Task[None]]:
-        """Watch until the block ends, in the task that this gives."""
+        """Watch in a task, which is yielded, until the block ends."""
         task = asyncio.create_task(self.run())
         try:
             yield task
@@ -80,46 +79,46 @@ class FolderWatcher:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        async with self._turn():
-            self._problems = await self._present_problems()
+        async with self._lock():
+            self._problems = await self._current_problems()
             while True:
                 try:
-                    await self._follow()
+                    await self._watch()
                 except FileNotFoundError:
-                    pass  # the folder vanished between two looks, as the next one will tell
+                    pass  # the folder was removed meanwhile; the next check reports it
                 except (OSError, WatchfilesRustInternalError) as error:
-                    self._poll_from_now_on(error)
+                    self._switch_to_polling(error)
                 except Exception as fault:  # noqa: BLE001  # live reload ends with the server only
                     self._log.error("watch_failed", exc_info=fault)
                 await asyncio.sleep(RETRY_S)
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Wait until no other process watches, and have none watch until the block ends."""
-        with ExitStack() as held:
+    async def _lock(self) -> AsyncIterator[None]:
+        """Hold the lock of the watching process."""
+        with ExitStack() as stack:
             while True:
                 try:
-                    held.enter_context(locked(self._turn_file, timeout_s=0))
+                    stack.enter_context(locked(self._lock_file, timeout_s=0))
                 except BlockingIOError:
                     pass
                 except OSError as error:
                     remedy = system_remedy(error, "Give the server the right to write there.")
                     self._fail(
-                        f"{self._turn_file} cannot be made or locked: {error.strerror}. {remedy}"
+                        f"{self._lock_file} cannot be made or locked: {error.strerror}. {remedy}"
                     )
                 else:
                     break
                 await asyncio.sleep(RETRY_S)
             yield
 
-    async def _follow(self) -> None:
-        """Refresh at every change, for as long as the folder is the same one.
+    async def _watch(self) -> None:
+        """Reload at every change, as long as the folder is the same one.
 
         Raises: OSError: the system cannot watch it.
         """
         root = os.path.realpath(self._folder)  # noqa: ASYNC240  # a few calls, once a watch
         identity = _identity(root)
-        self._look_at_all_at = 0.0  # what happened before the watch began
+        self._full_scan_at = 0.0  # for changes before the watch began
         if identity is None:
             self._fail(
                 f"The folder {self._folder} is gone. Its articles are kept until it is back."
@@ -130,64 +129,64 @@ class FolderWatcher:
             watch_filter=None,
             step=STEP_MS,
             debounce=DEBOUNCE_MS,
-            rust_timeout=TICK_MS,
+            rust_timeout=CHECK_MS,
             yield_on_timeout=True,
-            force_polling=self._polls or None,  # None lets watchfiles' own variables decide
+            force_polling=self._is_polling or None,  # None: by the variables of watchfiles
             poll_delay_ms=POLL_MS,
-            ignore_permission_denied=True,  # the loader tells of such folders
+            ignore_permission_denied=True,  # the loader reports such folders
         )
-        async for found in changes:
+        async for events in changes:
             if _identity(self._folder) != identity:
                 return
-            await self._catch_up(await asyncio.to_thread(self._names, root, found))
+            await self._reload(await asyncio.to_thread(self._changed_paths, root, events))
 
-    def _names(self, root: str, changes: Iterable[FileChange]) -> set[str]:
-        """What changed, as paths relative to the folder; without what is never read."""
-        names = {os.path.relpath(path, root).replace(os.sep, "/") for _, path in changes}
-        return {name for name in names if name != "." and not self._loader.ignores(name)}
+    def _changed_paths(self, root: str, events: Iterable[FileChange]) -> set[str]:
+        """The changed paths, relative to the folder, without ignored ones."""
+        paths = {os.path.relpath(path, root).replace(os.sep, "/") for _, path in events}
+        return {path for path in paths if path != "." and not self._loader.ignores(path)}
 
-    async def _catch_up(self, names: set[str]) -> None:
+    async def _reload(self, paths: set[str]) -> None:
         try:
-            if time.monotonic() >= self._look_at_all_at:
-                await self._tell(await self._loader.load())
-                self._look_at_all_at = time.monotonic() + LOOK_AT_ALL_S
-            if names:
-                await self._tell(await self._loader.refresh(names))
+            if time.monotonic() >= self._full_scan_at:
+                await self._report(await self._loader.load())
+                self._full_scan_at = time.monotonic() + FULL_SCAN_S
+            if paths:
+                await self._report(await self._loader.refresh(paths))
         except StoreError as error:
-            self._look_at_all_at = 0.0  # as what changed is not known any more
+            self._full_scan_at = 0.0  # since the changes are lost
             self._fail(str(error))
 
-    async def _tell(self, report: LoadReport) -> None:
+    async def _report(self, report: LoadReport) -> None:
         self._failure = ""
         if report.read or report.removed:
             log_load("reloaded", report)
-            await self._tell_problems()
-        self._done(report)
+            await self._log_new_problems()
+        self._on_reload(report)
 
-    async def _tell_problems(self) -> None:
-        """Log each problem that was not there before."""
-        present = await self._present_problems()
-        for problem in sorted(present - self._problems, key=lambda p: (p.path, p.line or 0)):
+    async def _log_new_problems(self) -> None:
+        """Log each problem that is new."""
+        current = await self._current_problems()
+        for problem in sorted(current - self._problems, key=lambda p: (p.path, p.line or 0)):
             facts = msgspec.structs.asdict(problem)
             self._log.warning("problem", **{k: v for k, v in facts.items() if v is not None})
-        self._problems = present
+        self._problems = current
 
-    async def _present_problems(self) -> frozenset[Diagnostic]:
+    async def _current_problems(self) -> frozenset[Diagnostic]:
         snapshot = await self._repository.snapshot()
-        window, found = _PAGE, list[Diagnostic]()
+        window, problems = _PAGE, list[Diagnostic]()
         while True:
             page = await snapshot.diagnostic_page(window)
-            found += page.items
+            problems += page.items
             if not page.has_next:
-                return frozenset(found)
+                return frozenset(problems)
             after = snapshot.cursors.diagnostic(page.items[-1])
             window = msgspec.structs.replace(window, after=after)
 
-    def _poll_from_now_on(self, error: Exception) -> None:
-        if self._polls:
+    def _switch_to_polling(self, error: Exception) -> None:
+        if self._is_polling:
             self._fail(f"The folder {self._folder} cannot be watched: {error}")
             return
-        self._polls = True
+        self._is_polling = True
         self._log.warning(
             "watch_polls",
             reason=str(error),
@@ -197,17 +196,19 @@ class FolderWatcher:
         )
 
     def _fail(self, message: str) -> None:
-        """Log what went wrong, unless it did so the last time as well."""
-        self._done(None)
+        """Log a failure, unless it is the same as the last one."""
+        self._on_reload(None)
         if message != self._failure:
             self._log.error("reload_failed", reason=message)
         self._failure = message
 
 
-def folder_watcher(settings: Settings, repository: Repository, done: Done) -> FolderWatcher | None:
-    """What follows the settings' folder; None where they do not ask for it.
+def folder_watcher(
+    settings: Settings, repository: Repository, on_reload: OnReload
+) -> FolderWatcher | None:
+    """The watcher of the settings' folder; None if `watch` is off.
 
-    Raises: SettingsError: there is no folder to follow.
+    Raises: SettingsError: there is no folder.
     """
     if not settings.watch:
         return None
@@ -217,14 +218,16 @@ def folder_watcher(settings: Settings, repository: Repository, done: Done) -> Fo
             "watch (NEWSGRAPH_WATCH, --watch) is on, but there is no folder to follow. "
             "Name one: newsgraph serve DIR --watch"
         )
-    turn_file = settings.store_path.with_name(f"{settings.store_path.name}.watch")
-    return FolderWatcher(settings.folder, loader, repository, turn_file=turn_file, done=done)
+    lock_file = settings.store_path.with_name(f"{settings.store_path.name}.watch")
+    return FolderWatcher(
+        settings.folder, loader, repository, lock_file=lock_file, on_reload=on_reload
+    )
 
 
 def _identity(folder: str | Path) -> tuple[int, int] | None:
-    """What tells a folder from another at the same path; None where there is none."""
+    """The identity of a folder (device and inode); None if it does not exist."""
     try:
-        found = os.stat(folder)  # noqa: PTH116  # a path may be either type here
+        status = os.stat(folder)  # noqa: PTH116  # a path may be either type here
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -1,7 +1,7 @@
-"""The GraphiQL page: the one built from `graphiql/`, else one that loads GraphiQL from a CDN.
+"""The GraphiQL page: built from `graphiql/`, or a fallback that loads GraphiQL from a CDN.
 
-`static/` holds the build (`make graphiql`), made so that the browser talks to this server alone.
-Both pages come with a Content-Security-Policy under which no inline script and no `eval` runs.
+`static/` has the build (`make graphiql`), which loads everything from this server. Both pages have
+a Content-Security-Policy that forbids inline scripts and `eval`.
 """
 
 import hashlib
@@ -20,27 +20,32 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 
 NOT_BUILT = "GraphiQL comes from a CDN because it was not built; run `make graphiql` (needs Node)"
-"""What the server logs when it serves a page whose `bundled` is false."""
+"""The warning in the log if the page is not bundled."""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphiQLPage:
-    """The page and the policy it must be sent with."""
+    """The page with its Content-Security-Policy.
+
+    Attributes:
+        html: The page.
+        csp: The policy.
+        bundled: Whether everything is loaded from this server, and nothing from a CDN.
+    """
 
     html: bytes
     csp: str
     bundled: bool
-    """Whether everything comes from this server. If not, log `NOT_BUILT`."""
 
     @property
     def etag(self) -> str:
-        """A strong validator of the page under its policy."""
+        """The strong ETag of the page and its policy."""
         digest = hashlib.sha256(self.csp.encode() + b"\n" + self.html).hexdigest()
         return f'"{digest[:32]}"'
 
 
 def graphiql_page() -> GraphiQLPage:
-    """Return the built page, else the one that loads GraphiQL from a CDN. Reads one small file."""
+    """Read the built page, or make the fallback page."""
     try:
         built = (STATIC / "index.html").read_bytes()
     except FileNotFoundError:
@@ -49,7 +54,7 @@ def graphiql_page() -> GraphiQLPage:
 
 
 def page_response(page: GraphiQLPage, request: Request) -> Response:
-    """Answer a GET of the page: asked for at each visit, sent again only when it changed."""
+    """The response with the page, or a 304; browsers revalidate it at each visit."""
     response = Response(
         page.html,
         media_type="text/html",
@@ -66,7 +71,7 @@ def page_response(page: GraphiQLPage, request: Request) -> Response:
 
 
 def static_routes() -> list[BaseRoute]:
-    """Routes under `/static`: the fallback's script and, if there is a build, its hashed files."""
+    """The routes below `/static`: the fallback's script, and the hashed files of the build."""
     routes: list[BaseRoute] = [Route("/static/graphiql_fallback.js", _fallback_script)]
     assets = STATIC / "assets"
     if assets.is_dir():
@@ -89,20 +94,20 @@ _BUILT_SOURCES = {
 
 _ASSET_HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
-    # A worker obeys the policy of its own file, not the page's.
+    # The policy of a worker is that of its own file, not of the page.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'",
     "Vary": "Accept-Encoding",
 }
 
-# Said here, because a machine's own table of types may differ, and browsers insist on these.
+# Not from the `mimetypes` module, whose table depends on the machine; browsers require these.
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".ttf": "font/ttf"}
 
 
 class _HashedFiles(StaticFiles):
-    """Files whose names change with their content; `x.gz` beside `x` is `x` compressed."""
+    """Files with a content hash in their names; `x.gz` is the compressed form of `x`."""
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """Find nothing under the name of a compressed form: it is not a file of its own."""
+        """Look up a file; a compressed form has no URL of its own."""
         return ("", None) if path.endswith(".gz") else super().lookup_path(path)
 
     def file_response(
@@ -112,12 +117,12 @@ class _HashedFiles(StaticFiles):
         scope: Scope,
         status_code: int = 200,
     ) -> Response:
-        """Send the compressed form to those who take it, and let everybody keep what they got."""
+        """The response with a file, compressed if the client accepts gzip, cached for ever."""
         path, headers, request = Path(full_path), dict(_ASSET_HEADERS), Headers(scope=scope)
         media_type = _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
-        packed = path.with_name(f"{path.name}.gz")
-        if "gzip" in request.get("accept-encoding", "") and packed.is_file():
-            path, stat_result = packed, packed.stat()
+        compressed = path.with_name(f"{path.name}.gz")
+        if "gzip" in request.get("accept-encoding", "") and compressed.is_file():
+            path, stat_result = compressed, compressed.stat()
             headers["Content-Encoding"] = "gzip"
         response = FileResponse(path, status_code, headers, media_type, stat_result=stat_result)
         if self.is_not_modified(response.headers, request):
@@ -125,12 +130,12 @@ class _HashedFiles(StaticFiles):
         return response
 
 
-# The page where nothing was built -----------------------------------------------------------------
+# The fallback page -----------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _CdnFile:
-    """A file of an npm package at the CDN. The browser refuses it if its content is another."""
+    """A file of an npm package at the CDN, with its hash for subresource integrity."""
 
     path: str
     sha384: str
@@ -144,8 +149,8 @@ class _CdnFile:
         return f'integrity="sha384-{self.sha384}" crossorigin="anonymous"'
 
 
-# GraphiQL 4 is the last that is one classic script. 5 needs an import map, which browsers take only
-# inline, where the policy forbids it.
+# GraphiQL 4 is the last version that is one classic script. Version 5 needs an import map, which
+# has to be inline, and the policy forbids that.
 _CDN_STYLE = _CdnFile(
     "graphiql@4.1.2/graphiql.min.css",
     "1el1QShFBnnXTx9x/Cprg82hZWKt0ry29OAYIXt05swbi0KcZDFoj0CWguMpopJr",
@@ -212,7 +217,7 @@ async def _fallback_script(_: Request) -> Response:
 
 
 def _policy(**sources: str) -> str:
-    """Admit these sources and nothing else: no frame around the page, no form out of it."""
+    """A Content-Security-Policy with these sources only, and without frames and forms."""
     directives = {"default_src": "'none'"} | sources
     directives |= dict.fromkeys(("base_uri", "form_action", "frame_ancestors"), "'none'")
     return "; ".join(f"{name.replace('_', '-')} {value}" for name, value in directives.items())

@@ -1,6 +1,6 @@
-"""The front page `/`: what this server is and holds, for a person with a browser.
+"""The root page `/`: an overview of the server for browsers.
 
-One HTML document without scripts. Links are relative, so that it works under any prefix too.
+HTML without scripts. Links are relative, so that it works below any path prefix.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from gql.conditional_requests import conditional_response, strong_etag
 from store import ArticleQuery, Repository, Visibility, Window
 from store.model import Counts
 
-from .feeds.entries import Entry, entry
+from .feeds.entries import FeedEntry, build_entry
 
 NEWEST = 20
-"""How many articles the page shows."""
+"""How many articles are on the page."""
 
 _STYLE = """
 :root{color-scheme:light dark;--page:light-dark(#fbfaf7,#15171a);--ink:light-dark(#1c1e21,#e6e4df);
@@ -112,21 +112,21 @@ _LINKS = {
 
 
 def root_route(repository: Repository) -> Route:
-    """The route of `/`, which shows the public what the repository holds."""
+    """The route of `/`, with the published content of a repository."""
 
     async def root_page(request: Request) -> Response:
         snapshot = await repository.snapshot()
         newest = ArticleQuery(Window(first=NEWEST))
         (page,) = await snapshot.pages([newest], Visibility.PUBLISHED)
         counts = await snapshot.counts(Visibility.PUBLISHED)
-        body = render(counts, [entry(article) for article in page.items])
+        body = render(counts, [build_entry(article) for article in page.items])
         return conditional_response(request, body, strong_etag(body), _HEADERS)
 
     return Route("/", root_page)
 
 
-def render(counts: Counts, newest: Sequence[Entry]) -> bytes:
-    """The page as HTML."""
+def render(counts: Counts, newest: Sequence[FeedEntry]) -> bytes:
+    """Render the page as HTML."""
     return _PAGE.format(
         style=_STYLE,
         counts="\n".join(
@@ -145,8 +145,8 @@ def _count(number: int, noun: str) -> str:
     return f"<div><dt>{noun}{'' if number == 1 else 's'}</dt><dd>{number:,}</dd></div>"
 
 
-def _article(entry: Entry) -> str:
-    """One article. Its texts may run from right to left, whatever the page does."""
+def _article(entry: FeedEntry) -> str:
+    """An article as a list item; `<bdi>` since its texts may run from right to left."""
     language = f' lang="{escape(entry.language)}"' if entry.language else ""
     title = f"<bdi{language}>{escape(entry.title)}</bdi>"
     if entry.url:
@@ -156,5 +156,5 @@ def _article(entry: Entry) -> str:
 
 
 def _time(time: datetime) -> str:
-    """A time in UTC, for people and for machines."""
+    """A time in UTC as an HTML `<time>`."""
     return f'<time datetime="{time.isoformat()}">{time.day} {time:%B %Y, %H:%M} UTC</time>'

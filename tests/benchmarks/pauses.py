@@ -289,8 +289,8 @@ class _Site:
             self.folder,
             FolderLoader(self.repository, self.folder),
             self.repository,
-            turn_file=self.store.with_name("watch"),
-            done=self._reports.put_nowait,
+            lock_file=self.store.with_name("watch"),
+            on_reload=self._reports.put_nowait,
         )
         async with watcher.running():
             await self._reports.get()  # of the first look at all files

@@ -145,9 +145,9 @@ async def watched(folder: Path, repository: Repository | None = None) -> AsyncIt
     """A desk whose folder is watched until the block ends."""
     repository = repository or MemoryRepository()
     desk = Desk(folder, repository)
-    turn_file = folder.with_name(f"{folder.name}.turn")
+    lock_file = folder.with_name(f"{folder.name}.turn")
     loader = FolderLoader(repository, folder)
-    watcher = FolderWatcher(folder, loader, repository, turn_file=turn_file, done=desk.loaded)
+    watcher = FolderWatcher(folder, loader, repository, lock_file=lock_file, on_reload=desk.loaded)
     async with watcher.running() as desk.watching:
         yield desk
 

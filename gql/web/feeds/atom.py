@@ -6,15 +6,15 @@ import xml.etree.ElementTree as ET
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from .entries import Entry, Feed
+from .entries import Feed, FeedEntry
 
 NAMESPACE = "http://www.w3.org/2005/Atom"
 MEDIA_TYPE = "application/atom+xml"
 FILE = "feed.xml"
 
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-# Said here, because a machine's own table of types may differ, and with it the feed.
-_IMAGES = {
+# Not from the `mimetypes` module, whose table depends on the machine.
+_IMAGE_TYPES = {
     "avif": "image/avif",
     "gif": "image/gif",
     "jpeg": "image/jpeg",
@@ -26,21 +26,21 @@ _IMAGES = {
 
 
 def render(feed: Feed) -> bytes:
-    """The feed as an Atom document."""
+    """Render a feed as Atom."""
     root = ET.Element("feed", xmlns=NAMESPACE)
-    address = f"{feed.base}/{FILE}"
-    _text(root, "id", address)
+    url = f"{feed.base}/{FILE}"
+    _text(root, "id", url)
     _text(root, "title", feed.title)
     _text(root, "updated", timestamp(feed.updated))
     _text(root, "generator", "newsgraph")
-    ET.SubElement(root, "link", rel="self", type=MEDIA_TYPE, href=address)
+    ET.SubElement(root, "link", rel="self", type=MEDIA_TYPE, href=url)
     ET.SubElement(root, "link", rel="alternate", type="text/html", href=feed.home)
     root.extend(map(_entry, feed.entries))
     document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return document
 
 
-def _entry(entry: Entry) -> ET.Element:
+def _entry(entry: FeedEntry) -> ET.Element:
     element = ET.Element("entry", {_LANG: entry.language} if entry.language else {})
     _text(element, "id", entry.id)
     _text(element, "title", entry.title)
@@ -53,7 +53,7 @@ def _entry(entry: Entry) -> ET.Element:
         _text(element, "summary", entry.summary)
     if entry.url:
         ET.SubElement(element, "link", rel="alternate", href=entry.url)
-    else:  # an entry must have a page of its own or a content
+    else:  # an entry requires a link or a content
         _text(element, "content", entry.summary or entry.title)
     if entry.image:
         enclosure = {"rel": "enclosure", "href": entry.image, **_type(entry.image)}
@@ -66,11 +66,11 @@ def _text(parent: ET.Element, name: str, text: str) -> None:
 
 
 def _type(url: str) -> dict[str, str]:
-    """The media type that a URL's ending hints at, as an attribute, if it hints at one."""
-    ending = urlsplit(url).path.lower().rpartition(".")[2]
-    return {"type": _IMAGES[ending]} if ending in _IMAGES else {}
+    """The media type by the extension of a URL, as an attribute; empty if it is unknown."""
+    extension = urlsplit(url).path.lower().rpartition(".")[2]
+    return {"type": _IMAGE_TYPES[extension]} if extension in _IMAGE_TYPES else {}
 
 
 def timestamp(time: datetime) -> str:
-    """A time in UTC as RFC 3339 and W3C write it."""
+    """Format a time in UTC by RFC 3339."""
     return time.isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""What a feed is about: everything, one topic or one provider; and its newest articles."""
+"""Channels: all articles, or those of one topic or provider; each has its own feeds."""
 
 from __future__ import annotations
 
@@ -23,41 +23,47 @@ from store import (
 )
 from store.model import Article, Topic
 
-# Whoever asks: feeds are copied, cached and passed on.
+# Feeds are copied, cached and passed on, so they do not depend on the viewer.
 VISIBILITY = Visibility.PUBLISHED
-WINDOW = 1_000
-"""How many articles are read at once where all are wanted."""
+BATCH = 1_000
+"""How many articles are read at once when all are read."""
 OLDEST_FIRST = (OrderStep(OrderField.PUBLISHED_DATE_TIME, descending=False),)
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """A selection of articles that has feeds. They lie under `path`, which ends in no slash."""
+    """A selection of articles that has feeds.
+
+    Attributes:
+        title: The title of the feeds.
+        path: The path below which the feeds are, without a slash at its end.
+        filter: The filter that selects the articles.
+    """
 
     title: str
     path: str
     filter: Filter
 
 
-async def whole(_snapshot: Snapshot, _key: str) -> Channel | None:
+async def all_articles(_snapshot: Snapshot, _key: str) -> Channel | None:
     """The channel of all articles."""
     return Channel("newsgraph", "", MATCH_ALL)
 
 
-async def topic(snapshot: Snapshot, slug: str) -> Channel | None:
-    """The channel of a topic's articles, or None where the public knows no such topic."""
-    (found,) = await snapshot.topics(LookupKey.SLUG, [slug], VISIBILITY)
-    if found is None:
+async def find_topic(snapshot: Snapshot, slug: str) -> Channel | None:
+    """The channel of a topic; None if no such topic is public."""
+    (topic,) = await snapshot.topics(LookupKey.SLUG, [slug], VISIBILITY)
+    if topic is None:
         return None
-    return Channel(found.name, f"/topics/{quote(found.slug, safe='')}", topic_filter(found.slug))
+    return Channel(topic.name, f"/topics/{quote(topic.slug, safe='')}", topic_filter(topic.slug))
 
 
-async def provider(snapshot: Snapshot, domain: str) -> Channel | None:
-    """The channel of a provider's articles, or None where the public knows no such provider."""
-    (found,) = await snapshot.providers(LookupKey.DOMAIN, [domain], VISIBILITY)
-    if found is None:
+async def find_provider(snapshot: Snapshot, domain: str) -> Channel | None:
+    """The channel of a provider; None if no such provider is public."""
+    (provider,) = await snapshot.providers(LookupKey.DOMAIN, [domain], VISIBILITY)
+    if provider is None:
         return None
-    path = f"/providers/{quote(found.domain, safe='')}"
-    return Channel(found.name, path, provider_filter(found.domain))
+    path = f"/providers/{quote(provider.domain, safe='')}"
+    return Channel(provider.name, path, provider_filter(provider.domain))
 
 
 async def newest(snapshot: Snapshot, channel: Channel, count: int) -> list[Article]:
@@ -68,25 +74,26 @@ async def newest(snapshot: Snapshot, channel: Channel, count: int) -> list[Artic
 
 
 async def topics_of(snapshot: Snapshot, articles: Sequence[Article]) -> list[list[Topic]]:
-    """The topics of each of these articles as the tree has them, each once: n -> n, same order."""
+    """The topics of each article, without duplicates: n -> n, same order."""
     names = list(dict.fromkeys(name for article in articles for name in article.topics))
-    found = dict(zip(names, await snapshot.topics(LookupKey.NAME, names, VISIBILITY), strict=True))
+    topics = await snapshot.topics(LookupKey.NAME, names, VISIBILITY)
+    by_name = dict(zip(names, topics, strict=True))
     return [
-        list({topic.id: topic for name in article.topics if (topic := found[name])}.values())
+        list({topic.id: topic for name in article.topics if (topic := by_name[name])}.values())
         for article in articles
     ]
 
 
 async def oldest(snapshot: Snapshot, channel: Channel, after: str | None) -> Page[Article]:
-    """Some of the published articles of a channel, oldest first, from a place in that order on.
+    """One page of a channel's published articles, oldest first, after a cursor.
 
     Raises: CursorError.
     """
-    query = ArticleQuery(Window(first=WINDOW, after=after), channel.filter, OLDEST_FIRST)
+    query = ArticleQuery(Window(first=BATCH, after=after), channel.filter, OLDEST_FIRST)
     (page,) = await snapshot.pages([query], VISIBILITY)
     return page
 
 
-def place_of(snapshot: Snapshot, article: Article) -> str:
-    """The place of an article among all, as `oldest` takes it."""
+def cursor_of(snapshot: Snapshot, article: Article) -> str:
+    """The cursor of an article in the order of `oldest`."""
     return snapshot.cursors.article(article, OLDEST_FIRST)

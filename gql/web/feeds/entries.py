@@ -1,4 +1,4 @@
-"""An article as feeds tell of it, before any format: plain text that every format can carry."""
+"""Feed entries: articles in plain text, before they are rendered as Atom or JSON Feed."""
 
 from __future__ import annotations
 
@@ -13,28 +13,38 @@ from store import is_web_url
 from store.model import Article, Topic
 from store.text import collapse_whitespace
 
-# Names of this space are article ids; a UUID is an id in feeds that hangs on no host or address.
-_IDS = uuid.UUID("6f0d1f3c-54f5-4c4e-9a0c-2f2f1b8f3c57")
-# XML 1.0 has no way to write these, and neither does UTF-8 for surrogates.
+# The namespace of article ids as UUIDs: an entry's id does not depend on the server's address.
+_ID_NAMESPACE = uuid.UUID("6f0d1f3c-54f5-4c4e-9a0c-2f2f1b8f3c57")
+# XML 1.0 cannot represent these characters, and UTF-8 cannot represent surrogates.
 # https://www.w3.org/TR/xml/#charsets
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # https://www.rfc-editor.org/rfc/rfc5646, its shape only
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-"""When a feed without entries was last updated: feeds must say, and it must not move."""
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The `updated` time of a feed without entries: it is required, and must not change."""
 
 
-class Label(msgspec.Struct, frozen=True):
+class Category(msgspec.Struct, frozen=True):
     """A topic of an entry."""
 
     slug: str
     name: str
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One article. Texts are plain; URLs are absolute http or https. Times are in UTC.
+class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An article as an entry of a feed. Texts are plain, URLs are absolute http or https.
 
-    `updated` is when it was published, where it has not been updated since.
+    Attributes:
+        id: The permanent id, a URN.
+        title: The title.
+        author: The name of the provider.
+        published: The time of publication, in UTC.
+        updated: The time of the last update, else of publication, in UTC.
+        url: The page of the article.
+        summary: The excerpt.
+        image: The URL of the first image.
+        language: The language tag.
+        topics: The topics.
     """
 
     id: str
@@ -46,54 +56,59 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     summary: str | None
     image: str | None
     language: str | None
-    topics: tuple[Label, ...]
+    topics: tuple[Category, ...]
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """A channel's newest entries.
+    """The newest entries of a channel.
 
-    `home` is the address of the page for people; `base`, without a slash at its end, that under
-    which the channel's feeds lie.
+    Attributes:
+        title: The title of the channel.
+        home: The URL of the home page.
+        base: The URL below which the channel's feeds are, without a slash at its end.
+        entries: The entries, newest first.
     """
 
     title: str
     home: str
     base: str
-    entries: tuple[Entry, ...]
+    entries: tuple[FeedEntry, ...]
 
     @property
     def updated(self) -> datetime:
-        """The newest change of its entries."""
-        return max((entry.updated for entry in self.entries), default=NEVER)
+        """The newest update of the entries."""
+        return max((entry.updated for entry in self.entries), default=EPOCH)
 
 
-def plain(text: str) -> str:
-    """A text without the characters that XML forbids, in one line."""
+def single_line(text: str) -> str:
+    """A text in one line, without characters that XML forbids."""
     return collapse_whitespace(_NOT_IN_XML.sub("", text))
 
 
-def entry(article: Article, topics: Iterable[Topic] = ()) -> Entry:
-    """What feeds say of an article; `topics` are those to name."""
+def build_entry(article: Article, topics: Iterable[Topic] = ()) -> FeedEntry:
+    """The entry of an article, with these topics."""
     provider = article.provider
-    return Entry(
-        id=uuid.uuid5(_IDS, article.id).urn,
-        title=plain(article.title),
-        author=plain(provider.name) or plain(provider.domain),
+    return FeedEntry(
+        id=uuid.uuid5(_ID_NAMESPACE, article.id).urn,
+        title=single_line(article.title),
+        author=single_line(provider.name) or single_line(provider.domain),
         published=article.published_date_time,
-        updated=changed(article),
+        updated=modified_at(article),
         url=article.url if article.url and is_web_url(article.url) else None,
-        summary=plain(article.excerpt or "") or None,
+        summary=single_line(article.excerpt or "") or None,
         image=next((image.url for image in article.images if is_web_url(image.url)), None),
-        language=_language(article.locale),
-        topics=tuple(Label(topic.slug, plain(topic.name) or topic.slug) for topic in topics),
+        language=_language_tag(article.locale),
+        topics=tuple(
+            Category(topic.slug, single_line(topic.name) or topic.slug) for topic in topics
+        ),
     )
 
 
-def changed(article: Article) -> datetime:
-    """When an article last changed, by its own account."""
+def modified_at(article: Article) -> datetime:
+    """The time of an article's last update, else of its publication."""
     return article.updated_date_time or article.published_date_time
 
 
-def _language(locale: str | None) -> str | None:
+def _language_tag(locale: str | None) -> str | None:
     tag = (locale or "").replace("_", "-")
-    return tag if _LANGUAGE.fullmatch(tag) else None
+    return tag if _LANGUAGE_TAG.fullmatch(tag) else None

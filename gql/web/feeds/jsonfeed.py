@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from .entries import Entry, Feed
+from .entries import Feed, FeedEntry
 
 VERSION = "https://jsonfeed.org/version/1.1"
 MEDIA_TYPE = "application/feed+json"
@@ -40,7 +40,7 @@ class _JSONFeed(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 def render(feed: Feed) -> bytes:
-    """The feed as a JSON document."""
+    """Render a feed as JSON."""
     return msgspec.json.encode(
         _JSONFeed(
             version=VERSION,
@@ -52,12 +52,12 @@ def render(feed: Feed) -> bytes:
     )
 
 
-def _item(entry: Entry) -> _Item:
+def _item(entry: FeedEntry) -> _Item:
     return _Item(
         id=entry.id,
         url=entry.url,
         title=entry.title,
-        content_text=entry.summary or entry.title,  # an item must have a content
+        content_text=entry.summary or entry.title,  # an item requires a content
         summary=entry.summary,
         image=entry.image,
         date_published=entry.published,

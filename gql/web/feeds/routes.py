@@ -1,7 +1,6 @@
-"""The addresses of the feeds, and how a request for one is answered.
+"""The routes of the feeds and sitemaps, with conditional requests.
 
-A date cannot tell that an article was withdrawn, only the entity tag can; Last-Modified is there
-for clients that know nothing better.
+Only the ETag shows that an article was withdrawn. Last-Modified is for clients without ETags.
 """
 
 from __future__ import annotations
@@ -10,8 +9,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import NamedTuple
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -23,23 +22,30 @@ from store import CursorError, Repository, Snapshot
 
 from . import atom, channel, jsonfeed, sitemap
 from .channel import Channel
-from .entries import Feed, entry, plain
+from .entries import Feed, build_entry, single_line
 
 ENTRIES = 50
-"""How many articles a feed tells of."""
-SITEMAPS = 4
-"""How many sitemaps are kept ready; the largest have 50 MB."""
+"""How many articles a feed has."""
+CACHED_SITEMAPS = 4
+"""How many sitemaps are cached; the largest have 50 MB."""
 
-_Find = Callable[[Snapshot, str], Awaitable[Channel | None]]
-_CHANNELS: dict[str, _Find] = {
-    "": channel.whole,
-    "/topics/{key}": channel.topic,
-    "/providers/{key}": channel.provider,
+_FindChannel = Callable[[Snapshot, str], Awaitable[Channel | None]]
+_CHANNELS: dict[str, _FindChannel] = {
+    "": channel.all_articles,
+    "/topics/{key}": channel.find_topic,
+    "/providers/{key}": channel.find_provider,
 }
 
 
-class Rendered(NamedTuple):
-    """A document ready to send, with its validators."""
+class RenderedDocument(msgspec.Struct, frozen=True):
+    """A rendered feed or sitemap, with its validators.
+
+    Attributes:
+        body: The document.
+        etag: Its strong ETag.
+        media_type: Its Content-Type.
+        last_modified: Its Last-Modified; None if unknown.
+    """
 
     body: bytes
     etag: str
@@ -47,9 +53,14 @@ class Rendered(NamedTuple):
     last_modified: datetime | None
 
 
-class Asked(NamedTuple):
-    """What a document is made of. `home` is this server's address; `after` says which part of a
-    sitemap is wanted, None where there is no such word.
+class DocumentRequest(msgspec.Struct, frozen=True):
+    """A request for a feed or a sitemap.
+
+    Attributes:
+        snapshot: The snapshot to read.
+        channel: Which articles.
+        home: The address of this server.
+        after: The cursor before the part of a sitemap; None without that parameter.
     """
 
     snapshot: Snapshot
@@ -58,100 +69,112 @@ class Asked(NamedTuple):
     after: str | None
 
 
-_Make = Callable[[Asked], Awaitable[Rendered | None]]
+_Render = Callable[[DocumentRequest], Awaitable[RenderedDocument | None]]
 
 
 def feed_routes(repository: Repository, *, public_url: str | None = None) -> list[BaseRoute]:
-    """`/feed.xml`, `/feed.json` and `/sitemap.xml`, and the same under each topic and provider.
+    """`/feed.xml`, `/feed.json` and `/sitemap.xml`, and the same below each topic and provider.
 
-    `public_url` is the address under which clients know this server, where that is not the one
-    that requests come with (behind some proxies).
-    Raises: ValueError: `public_url` cannot be used.
+    `public_url` is the address of this server for clients, where requests come with another one
+    (behind some proxies).
+    Raises: ValueError: `public_url` is no absolute http or https URL.
     """
     home = public_address(public_url) if public_url is not None else None
-    files: dict[str, _Make] = {
-        atom.FILE: partial(_feed, atom.render, atom.MEDIA_TYPE),
-        jsonfeed.FILE: partial(_feed, jsonfeed.render, jsonfeed.MEDIA_TYPE),
-        sitemap.FILE: Sitemaps(),
+    files: dict[str, _Render] = {
+        atom.FILE: partial(_render_feed, atom.render, atom.MEDIA_TYPE),
+        jsonfeed.FILE: partial(_render_feed, jsonfeed.render, jsonfeed.MEDIA_TYPE),
+        sitemap.FILE: SitemapCache(),
     }
 
-    def route(prefix: str, file: str, make: _Make) -> Route:
+    def route(prefix: str, file: str, render: _Render) -> Route:
         async def endpoint(request: Request) -> Response:
             snapshot = await repository.snapshot()
-            found = await _CHANNELS[prefix](snapshot, request.path_params.get("key", ""))
-            if found is None:
+            key = request.path_params.get("key", "")
+            selection = await _CHANNELS[prefix](snapshot, key)
+            if selection is None:
                 return _response(request, None)
             after = request.query_params.get("after")
-            asked = Asked(snapshot, found, home or request_address(request), after)
-            return _response(request, await make(asked))
+            address = home or request_address(request)
+            document = DocumentRequest(snapshot, selection, address, after)
+            return _response(request, await render(document))
 
         return Route(f"{prefix}/{file}", endpoint)
 
-    return [route(prefix, file, make) for prefix in _CHANNELS for file, make in files.items()]
+    return [route(prefix, file, render) for prefix in _CHANNELS for file, render in files.items()]
 
 
-async def _feed(render: Callable[[Feed], bytes], media_type: str, asked: Asked) -> Rendered | None:
-    snapshot, found, home, _ = asked
-    articles = await channel.newest(snapshot, found, ENTRIES)
+async def _render_feed(
+    render: Callable[[Feed], bytes], media_type: str, request: DocumentRequest
+) -> RenderedDocument | None:
+    snapshot, selection = request.snapshot, request.channel
+    articles = await channel.newest(snapshot, selection, ENTRIES)
     topics = await channel.topics_of(snapshot, articles)
     feed = Feed(
-        title=plain(found.title),
-        home=f"{home}/",
-        base=f"{home}{found.path}",
-        entries=tuple(map(entry, articles, topics)),
+        title=single_line(selection.title),
+        home=f"{request.home}/",
+        base=f"{request.home}{selection.path}",
+        entries=tuple(map(build_entry, articles, topics)),
     )
-    body, etag = _rendered(render, feed)
-    return Rendered(body, etag, media_type, feed.updated if articles else None)
+    body, etag = _render_cached(render, feed)
+    return RenderedDocument(body, etag, media_type, feed.updated if articles else None)
 
 
-class Sitemaps:
-    """Sitemaps and their indexes. The newest are kept for the state of the store that they tell of;
-    only a few, so that made-up Host headers cannot fill the memory.
+class SitemapCache:
+    """A cache of the newest sitemaps and indexes.
+
+    The key has the name of the store's state, so an entry is never stale. The cache has few
+    entries, so that forged Host headers cannot fill the memory.
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str, str, str | None], Rendered | None] = OrderedDict()
+        self._documents: OrderedDict[tuple[str, str, str, str | None], RenderedDocument | None] = (
+            OrderedDict()
+        )
 
-    async def __call__(self, asked: Asked) -> Rendered | None:
-        """None where there is no place to tell of: a sitemap has one at least."""
-        state = asked.snapshot.versions[channel.VISIBILITY]
-        key = (state, asked.channel.path, asked.home, asked.after)
-        if key not in self._kept:
-            self._kept[key] = await _sitemap(asked)
-            while len(self._kept) > SITEMAPS:
-                self._kept.popitem(last=False)
-        return self._kept[key]
+    async def __call__(self, request: DocumentRequest) -> RenderedDocument | None:
+        """The sitemap or the index; None if it would be empty, which the protocol forbids."""
+        state_name = request.snapshot.versions[channel.VISIBILITY]
+        key = (state_name, request.channel.path, request.home, request.after)
+        if key not in self._documents:
+            self._documents[key] = await _render_sitemap(request)
+            while len(self._documents) > CACHED_SITEMAPS:
+                self._documents.popitem(last=False)
+        return self._documents[key]
 
 
-async def _sitemap(asked: Asked) -> Rendered | None:
-    """All of it, the part that is asked for, or, where it does not fit into one, the index."""
-    snapshot, found, home, after = asked
-    front_page = None if found.path or after else f"{home}/"
+async def _render_sitemap(request: DocumentRequest) -> RenderedDocument | None:
+    """The whole sitemap; the requested part; or the index, if the URLs do not fit in one part."""
+    snapshot, selection, after = request.snapshot, request.channel, request.after
+    home_page = None if selection.path or after else f"{request.home}/"
     try:
-        part = await sitemap.read_part(snapshot, found, after or None, front_page)
+        part = await sitemap.read_part(snapshot, selection, after or None, home_page)
     except CursorError:
         return None
-    places, render = part.places, sitemap.render
-    if part.next is not None and after is None:
-        own = f"{home}{found.path}/{sitemap.FILE}?after="
-        places = await sitemap.read_index(snapshot, found, part, own)
+    urls, render = part.urls, sitemap.render
+    if part.next_cursor is not None and after is None:
+        url_prefix = f"{request.home}{selection.path}/{sitemap.FILE}?after="
+        urls = await sitemap.read_index(snapshot, selection, part, url_prefix)
         render = sitemap.render_index
-    if not places:
+    if not urls:
         return None
-    body = await run_in_threadpool(render, places)
-    return Rendered(body, strong_etag(body), sitemap.MEDIA_TYPE, sitemap.last_change(places))
+    body = await run_in_threadpool(render, urls)
+    return RenderedDocument(
+        body, strong_etag(body), sitemap.MEDIA_TYPE, sitemap.last_modified(urls)
+    )
 
 
-# Kept by the very values that it is made from, so an answer is never older than the store; sized so
-# that made-up Host headers cannot fill the memory.
+# The key is the content itself, so an entry is never stale. The bound is small, so that forged Host
+# headers cannot fill the memory.
 @lru_cache(maxsize=32)
-def _rendered(render: Callable[[Feed], bytes], feed: Feed) -> tuple[bytes, str]:
+def _render_cached(render: Callable[[Feed], bytes], feed: Feed) -> tuple[bytes, str]:
     body = render(feed)
     return body, strong_etag(body)
 
 
-def _response(request: Request, done: Rendered | None) -> Response:
-    if done is None:
+def _response(request: Request, document: RenderedDocument | None) -> Response:
+    if document is None:
         return PlainTextResponse("Nothing is published here.\n", 404)
-    headers = {"Content-Type": done.media_type}
-    return conditional_response(request, done.body, done.etag, headers, done.last_modified)
+    headers = {"Content-Type": document.media_type}
+    return conditional_response(
+        request, document.body, document.etag, headers, document.last_modified
+    )

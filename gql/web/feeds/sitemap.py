@@ -1,14 +1,13 @@
-"""Sitemaps: where the articles are, for crawlers. https://www.sitemaps.org/protocol.html
+"""Sitemaps: the URLs of the articles, for crawlers. https://www.sitemaps.org/protocol.html
 
-The pages of the articles lie on their publishers' hosts. The protocol lets a sitemap name pages of
-another host once that host's robots.txt names the sitemap; crawlers pass over the others. So a
-publisher who writes `Sitemap: https://…/providers/example.org/sitemap.xml` into its robots.txt has
-all its articles found, and whoever owns all the hosts does it once with `/sitemap.xml`. The one
-page of this server itself, its front page, heads that one; feeds and queries are no pages.
+The pages of the articles are on their publishers' hosts. A sitemap may list pages of another host
+if that host's robots.txt names the sitemap; crawlers skip the others. So a publisher writes
+`Sitemap: https://…/providers/example.org/sitemap.xml` into its robots.txt, and crawlers find all of
+its articles. `/sitemap.xml` has the articles of all publishers, and this server's home page.
 
-More places than the protocol allows in one file are divided into parts, oldest first, so that what
-is new changes the last one alone; an index names them, each by the place that it begins after. One
-part is in memory at a time.
+A sitemap with more URLs than the protocol allows is split into parts, oldest first, so that new
+articles change the last part only. An index lists the parts; each part is named by the cursor
+before it. One part is in memory at a time.
 """
 
 from __future__ import annotations
@@ -26,119 +25,128 @@ from store.model import Article
 from . import channel
 from .atom import timestamp
 from .channel import Channel
-from .entries import changed
+from .entries import modified_at
 
 NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 MEDIA_TYPE = "application/xml"
 FILE = "sitemap.xml"
 
-MAX_PLACES = 50_000
+MAX_URLS = 50_000
 MAX_SIZE_BYTES = 52_428_800
 MIN_URL_LENGTH = 12
 MAX_URL_LENGTH = 2_047
-_FRAME_BYTES = 200  # around all places, and, generously, around each
+_OVERHEAD_BYTES = 200  # of the document, and, rounded up, of each URL
 
 
-class Place(msgspec.Struct, frozen=True):
-    """The address of a page or a sitemap, and when it last changed, where that is known."""
+class SitemapUrl(msgspec.Struct, frozen=True):
+    """The URL of a page or of a sitemap.
 
-    url: str
-    changed: datetime | None = None
+    Attributes:
+        loc: The URL.
+        lastmod: The last modification; None if unknown.
+    """
+
+    loc: str
+    lastmod: datetime | None = None
 
 
-class Part:
-    """The places of one sitemap; `next` is where the next one begins, None if this is the last."""
+class SitemapPart:
+    """The URLs of one sitemap, within the limits of the protocol.
+
+    Attributes:
+        next_cursor: The cursor before the next part; None for the last part.
+    """
 
     def __init__(self) -> None:
-        self.next: str | None = None
-        self._places: dict[str, Place] = {}
-        self._size_bytes = _FRAME_BYTES
+        self.next_cursor: str | None = None
+        self._urls: dict[str, SitemapUrl] = {}
+        self._size_bytes = _OVERHEAD_BYTES
 
-    def add(self, place: Place) -> bool:
-        """Take a place, each once, as the newest article has it; False: there is no room for it."""
-        if place.url not in self._places:
-            size_bytes = len(escape(place.url).encode()) + _FRAME_BYTES
+    def add(self, url: SitemapUrl) -> bool:
+        """Add a URL, or replace it. Returns False if the part is full."""
+        if url.loc not in self._urls:
+            size_bytes = len(escape(url.loc).encode()) + _OVERHEAD_BYTES
             is_too_large = self._size_bytes + size_bytes > MAX_SIZE_BYTES
-            if is_too_large or len(self._places) >= MAX_PLACES:
+            if is_too_large or len(self._urls) >= MAX_URLS:
                 return False
             self._size_bytes += size_bytes
-        self._places[place.url] = place
+        self._urls[url.loc] = url
         return True
 
     @property
-    def places(self) -> tuple[Place, ...]:
-        """The places as they came."""
-        return tuple(self._places.values())
+    def urls(self) -> tuple[SitemapUrl, ...]:
+        """The URLs, in the order in which they were added."""
+        return tuple(self._urls.values())
 
 
 async def read_part(
-    snapshot: Snapshot, found: Channel, after: str | None, home: str | None = None
-) -> Part:
-    """The home page, if given, and the pages of the articles after this place that fit in.
+    snapshot: Snapshot, selection: Channel, after: str | None, home_page: str | None = None
+) -> SitemapPart:
+    """Read one part: `home_page`, if given, and the URLs of the articles after a cursor.
 
     Raises: CursorError.
     """
-    part = Part()
+    part = SitemapPart()
     last: Article | None = None
-    if home:
-        part.add(Place(home))
+    if home_page:
+        part.add(SitemapUrl(home_page))
     while True:
-        page = await channel.oldest(snapshot, found, after)
+        page = await channel.oldest(snapshot, selection, after)
         for article in page.items:
-            place = _place(article)
-            if place and not part.add(place):
-                part.next = channel.place_of(snapshot, last) if last else after
+            url = _sitemap_url(article)
+            if url and not part.add(url):
+                part.next_cursor = channel.cursor_of(snapshot, last) if last else after
                 return part
             last = article
         if not page.has_next:
             return part
-        after = channel.place_of(snapshot, page.items[-1])
-        await asyncio.sleep(0)  # an engine in memory never waits, and others want their turn
+        after = channel.cursor_of(snapshot, page.items[-1])
+        await asyncio.sleep(0)  # an engine in memory never waits, so yield to other tasks here
 
 
 async def read_index(
-    snapshot: Snapshot, found: Channel, first: Part, address: str
-) -> tuple[Place, ...]:
-    """The sitemaps of all parts, of which the first is read already. Reads all articles.
+    snapshot: Snapshot, selection: Channel, first: SitemapPart, url_prefix: str
+) -> tuple[SitemapUrl, ...]:
+    """The URLs of all parts, for the index. Reads all articles but those of the `first` part.
 
-    A part's address is `address` with the place that it begins after.
+    The URL of a part is `url_prefix` and the cursor before it.
     """
-    sitemaps = [Place(address, last_change(first.places))]
-    start = first.next
-    while start is not None:
-        part = await read_part(snapshot, found, start)
-        sitemaps.append(Place(address + start, last_change(part.places)))
-        start = part.next
+    sitemaps = [SitemapUrl(url_prefix, last_modified(first.urls))]
+    cursor = first.next_cursor
+    while cursor is not None:
+        part = await read_part(snapshot, selection, cursor)
+        sitemaps.append(SitemapUrl(url_prefix + cursor, last_modified(part.urls)))
+        cursor = part.next_cursor
     return tuple(sitemaps)
 
 
-def last_change(places: Iterable[Place]) -> datetime | None:
-    """When the newest of these changed, where that is known."""
-    return max((place.changed for place in places if place.changed), default=None)
+def last_modified(urls: Iterable[SitemapUrl]) -> datetime | None:
+    """The newest modification of some URLs; None if unknown."""
+    return max((url.lastmod for url in urls if url.lastmod), default=None)
 
 
-def _place(article: Article) -> Place | None:
+def _sitemap_url(article: Article) -> SitemapUrl | None:
     url = article.url
     if url and MIN_URL_LENGTH <= len(url) <= MAX_URL_LENGTH and is_web_url(url):
-        return Place(url, changed(article))
+        return SitemapUrl(url, modified_at(article))
     return None
 
 
-def render(places: Iterable[Place]) -> bytes:
-    """The sitemap as an XML document. Some 3 µs a place, so not for the event loop."""
-    return _document("urlset", "url", places)
+def render(urls: Iterable[SitemapUrl]) -> bytes:
+    """Render a sitemap as XML. Takes some 3 µs for each URL, so call it in a thread."""
+    return _render_xml("urlset", "url", urls)
 
 
-def render_index(places: Iterable[Place]) -> bytes:
-    """The index of the sitemaps that are there, as an XML document."""
-    return _document("sitemapindex", "sitemap", places)
+def render_index(urls: Iterable[SitemapUrl]) -> bytes:
+    """Render a sitemap index as XML."""
+    return _render_xml("sitemapindex", "sitemap", urls)
 
 
-def _document(root: str, item: str, places: Iterable[Place]) -> bytes:
-    items = "".join(f"<{item}><loc>{escape(p.url)}</loc>{_lastmod(p)}</{item}>\n" for p in places)
-    head = '<?xml version="1.0" encoding="utf-8"?>'
-    return f'{head}\n<{root} xmlns="{NAMESPACE}">\n{items}</{root}>\n'.encode()
+def _render_xml(root: str, item: str, urls: Iterable[SitemapUrl]) -> bytes:
+    items = "".join(f"<{item}><loc>{escape(u.loc)}</loc>{_lastmod(u)}</{item}>\n" for u in urls)
+    declaration = '<?xml version="1.0" encoding="utf-8"?>'
+    return f'{declaration}\n<{root} xmlns="{NAMESPACE}">\n{items}</{root}>\n'.encode()
 
 
-def _lastmod(place: Place) -> str:
-    return f"<lastmod>{timestamp(place.changed)}</lastmod>" if place.changed else ""
+def _lastmod(url: SitemapUrl) -> str:
+    return f"<lastmod>{timestamp(url.lastmod)}</lastmod>" if url.lastmod else ""

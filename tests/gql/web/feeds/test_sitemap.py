@@ -84,7 +84,7 @@ def test_sitemap_without_a_place_is_not_there():
 
 def test_sitemap_reads_part_by_part_and_misses_nothing(monkeypatch):
     """However many parts the articles come in, each is listed; ties in time do not matter."""
-    monkeypatch.setattr(channel, "WINDOW", 2)
+    monkeypatch.setattr(channel, "BATCH", 2)
     held = [article(f"n{i}") for i in range(7)]
     found = locations(site(*held).get("/sitemap.xml").content)
     assert sorted(str(url) for url in found[1:]) == [f"https://one.example/n{i}" for i in range(7)]
@@ -124,7 +124,7 @@ def walked(reader: TestClient, path: str) -> list[list[str | None]]:
 
 def test_sitemap_that_holds_too_many_places_becomes_an_index(monkeypatch):
     """Each sitemap of it has as many as the protocol allows, oldest first; nothing is left out."""
-    monkeypatch.setattr(sitemap, "MAX_PLACES", 3)
+    monkeypatch.setattr(sitemap, "MAX_URLS", 3)
     urls = [f"https://one.example/n{i}" for i in range(7)]
     reader = site(*numbered(7), BARE)
     assert walked(reader, "/sitemap.xml") == [
@@ -159,8 +159,8 @@ def test_sitemap_index_and_whole_sitemap_list_the_same(held, places, window):
     """However it is read and divided, the same pages are found."""
     whole = locations(site(*held).get("/sitemap.xml").content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sitemap, "MAX_PLACES", places)
-        patch.setattr(channel, "WINDOW", window)
+        patch.setattr(sitemap, "MAX_URLS", places)
+        patch.setattr(channel, "BATCH", window)
         reader = site(*held)
         if len(whole) <= places:
             assert sorted(map(str, locations(reader.get("/sitemap.xml").content))) == sorted(
@@ -173,7 +173,7 @@ def test_sitemap_index_and_whole_sitemap_list_the_same(held, places, window):
 
 def test_sitemap_index_says_which_of_its_sitemaps_have_changed(monkeypatch):
     """A new article changes the last sitemap alone, so that crawlers need not read the others."""
-    monkeypatch.setattr(sitemap, "MAX_PLACES", 3)
+    monkeypatch.setattr(sitemap, "MAX_URLS", 3)
     held = numbered(5)
     repository = stored(*held)
     reader = client(*feed_routes(repository))
@@ -195,7 +195,7 @@ def test_sitemap_index_says_which_of_its_sitemaps_have_changed(monkeypatch):
 
 def test_sitemap_index_is_sent_once(monkeypatch):
     """Crawlers that have the newest index or part get 304."""
-    monkeypatch.setattr(sitemap, "MAX_PLACES", 3)
+    monkeypatch.setattr(sitemap, "MAX_URLS", 3)
     reader = site(*numbered(5))
     index = reader.get("/sitemap.xml")
     for url in ["/sitemap.xml", *locations(index.content)]:
