@@ -19,9 +19,9 @@ from tests.support.live_server import serving
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 
-# A busy machine is slow, not wrong. `long` is what CI runs: `make test-long`.
-settings.register_profile("default", deadline=None)
-settings.register_profile("long", deadline=None)
+# A busy machine is slow, not wrong. CI runs `long`: `make test-long`; see `support.sizes`.
+settings.register_profile("default", deadline=None, max_examples=50)
+settings.register_profile("long", deadline=None, max_examples=100)
 settings.load_profile("default")
 
 

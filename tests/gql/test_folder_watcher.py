@@ -35,6 +35,7 @@ from store import (
 )
 from tests.gql.telemetry.test_metrics import scraper
 from tests.support.live_server import serving
+from tests.support.sizes import scaled
 
 pytestmark = pytest.mark.anyio
 
@@ -390,7 +391,7 @@ async def perform(desk: Desk, kind: str, path: str, other: str) -> None:
             file.rename(desk.folder / other)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=scaled(5, long=15), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(OPERATIONS, max_size=12))
 def test_watched_state_equals_a_fresh_load(operations: list[tuple[str, str, str]]) -> None:
     """Whatever happens to the files, once the broken ones are mended all is as if just loaded."""

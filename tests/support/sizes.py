@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import settings
 
 
-def size(default: int, *, long: int) -> int:
+def scaled(default: int, *, long: int) -> int:
     """The number of examples, rounds or states of a test: `long` in CI and under `make test-long`.
 
     Modules call it when they are imported; pytest has loaded the profile by then.

@@ -60,6 +60,7 @@ from tests.support.leak_strategies import (
     corpora,
     corpus,
 )
+from tests.support.sizes import scaled
 from tests.support.websocket_client import Conversation, conversation
 from tests.system.test_visibility import BROAD
 
@@ -206,7 +207,7 @@ plans = st.builds(
 
 
 # An example asks a thousand times; to shrink one would take minutes and help little.
-@settings(max_examples=15, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=scaled(4, long=15), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(plans)
 def test_nothing_hidden_reaches_who_may_not_see_it(people, plan):
     """Whoever asked before, in whichever way it is executed: not a name, a number or a byte."""

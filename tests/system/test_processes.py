@@ -35,6 +35,7 @@ from tests.stress.two_servers import (
 )
 from tests.support.processes import TIMEOUT_S, newsgraph
 from tests.support.repository_contract import an_article
+from tests.support.sizes import scaled
 from tests.support.writing_clients import FIELDS, PUT
 from tests.support.writing_fixture import REQUIRED, Desk
 from tests.system.test_faults import answer, helper
@@ -62,22 +63,22 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 def test_read_after_an_acknowledgement_shows_the_write_at_every_server(servers):
     """Whoever was told that a write is done finds it at another process as well."""
-    assert stale_reads(servers, 300) == 0
+    assert stale_reads(servers, scaled(100, long=300)) == 0
 
 
 def test_reads_at_one_server_after_the_other_never_step_back(servers):
     """What was seen at one process is not unseen at the next."""
-    assert steps_back(servers, 300) == 0
+    assert steps_back(servers, scaled(100, long=300)) == 0
 
 
 def test_client_that_subscribes_at_one_server_and_reads_at_another_misses_nothing(servers):
     """What the read did not show yet, the subscription tells."""
-    assert holes_after_subscribing(servers, 150) == 0
+    assert holes_after_subscribing(servers, scaled(50, long=150)) == 0
 
 
 def test_client_that_pages_changes_at_one_server_and_reads_at_another_misses_nothing(servers):
     """What the read did not show yet comes after the cursor."""
-    assert holes_after_paging(servers, 150) == 0
+    assert holes_after_paging(servers, scaled(50, long=150)) == 0
 
 
 def test_reader_sees_what_was_acknowledged_whatever_happens_to_the_files(path):

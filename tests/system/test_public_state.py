@@ -29,6 +29,7 @@ from tests.support.app_factory import article
 from tests.support.cursors import CURSORS
 from tests.support.leak_requests import FOLLOW, PATHS, requests
 from tests.support.leak_strategies import HIDDEN_PROBLEM, LAST, Corpus, corpora, corpus, draft
+from tests.support.sizes import scaled
 from tests.support.websocket_client import Conversation, conversation
 from tests.system.test_no_leaks import _TRAFFIC, Someone, hear_events, hear_socket, seeds, served
 
@@ -182,7 +183,7 @@ plans = st.builds(
 )
 
 
-@settings(max_examples=6, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=scaled(2, long=6), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(plans)
 def test_write_that_a_reader_does_not_see_changes_nothing_for_it(secured, plan):
     """Not a byte, not a header field, by HTTP and WebSocket; and one that it sees every ETag."""
@@ -224,7 +225,7 @@ async def check_moved(reader: Reader, told: Mapping[str, Answer]) -> None:
     assert all(moved.values())
 
 
-@settings(max_examples=6, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=scaled(2, long=6), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(plans)
 def test_stores_that_differ_in_drafts_answer_the_public_alike(plan):
     """Whatever history of drafts lies behind them, but for what is made with the store's key."""

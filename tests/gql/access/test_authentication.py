@@ -250,7 +250,19 @@ def test_token_gives_the_scopes_of_its_claim(tmp_path, algorithm):
         {"key_id": "unknown"},
         {"signer": rsa.generate_private_key(public_exponent=65_537, key_size=2_048)},
     ],
-    ids=str,
+    ids=[
+        "expired",
+        "without an expiry",
+        "not valid yet",
+        "another issuer",
+        "without an issuer",
+        "another audience",
+        "without an audience",
+        "without a subject",
+        "another algorithm",
+        "an unknown key",
+        "another signer",
+    ],
 )
 def test_token_that_is_not_for_us_is_refused(tmp_path, claims):
     """Out of time, of or for somebody else, or signed by another key: 401."""

@@ -23,6 +23,7 @@ from gql.identity.viewer import Permission
 from gql.settings import load_settings
 from store import MemoryRepository
 from tests.support.app_factory import article, stored
+from tests.support.sizes import scaled
 
 SITE = b"https://site.example"
 TITLES = b'{"query": "query Titles { articles(first: 2) { nodes { title published } } }"}'
@@ -213,7 +214,7 @@ requests = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scaled(50, long=150), deadline=None)
 @given(choices, st.lists(requests, min_size=1, max_size=8), st.booleans())
 def test_both_forms_send_the_same(
     sites: Any, options: dict[str, Any], asked: list[Request], asks_again: bool

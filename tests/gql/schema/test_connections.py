@@ -17,6 +17,7 @@ from store import Batch, MemoryRepository, Visibility
 from store.model import Article
 from tests.support.app_factory import NOON, article, stored
 from tests.support.graph_client import Graph
+from tests.support.sizes import scaled
 
 LISTS = {
     "articles": "{ list: articles(%s) { %s } }",
@@ -248,7 +249,7 @@ numbered = st.integers(0, 30).map(
 some_articles = st.lists(numbered, max_size=6)
 
 
-@settings(max_examples=40)
+@settings(max_examples=scaled(20, long=40))
 @given(
     start=st.lists(numbered, min_size=1, max_size=12),
     changes=st.lists(st.tuples(some_articles, some_articles), max_size=4),

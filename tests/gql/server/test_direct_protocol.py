@@ -22,6 +22,7 @@ from gql.server.direct_protocol import COPIED_BYTES, HELD_BYTES, DirectProtocol
 from gql.settings import load_settings
 from tests.support.app_factory import article, stored
 from tests.support.live_server import ClockLoop, LiveServer, running, until
+from tests.support.sizes import scaled
 
 LONG = "what it tells " * 400
 TITLES = "{ articles(first: 2) { nodes { title } } }"
@@ -158,7 +159,7 @@ starts = st.sampled_from(
 )
 
 
-@trying(max_examples=80, deadline=None)
+@trying(max_examples=scaled(30, long=80), deadline=None)
 @given(st.lists(st.tuples(bodies, headers, starts), max_size=4), st.data())
 def test_both_protocols_send_the_same(servers: Servers, asked: list[Any], data: st.DataObject):
     """For any requests on a connection, one behind the other, cut anywhere."""

@@ -20,11 +20,13 @@ from store.folder.export import export_folder
 from store.folder.loader import FolderLoader
 from store.model import Severity, Visibility
 from store.querying.query import ArticleQuery, Window
+from tests.support.sizes import scaled
 from tests.support.strategies import ARTICLES, TEXTS, TOPICS
 
 LIMITS = ParseLimits()
 SLOW = settings(
-    max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=scaled(30, long=60),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 REAL = os.environ.get("NEWSGRAPH_REAL_DOCUMENTS")
 
@@ -91,7 +93,7 @@ def documents(draw):
     return "\n".join(["---", *lines, "---", draw(TEXTS)])
 
 
-@settings(SLOW, max_examples=200)
+@settings(SLOW, max_examples=scaled(60, long=200))
 @given(documents())
 @example(MINIMAL + "topics: [AI, {a: 1}]\nheat: 0x1F\n---\n")
 @example(MINIMAL + "images:\n  - {url: 'https://press.example/'}\n  - {width: 1}\n---\n")

@@ -19,6 +19,7 @@ from store.documents.serializer import (
     serialize_document,
 )
 from store.documents.text_edit import edit_text
+from tests.support.sizes import scaled
 from tests.support.strategies import TEXTS
 
 LIMITS = ParseLimits()
@@ -141,7 +142,7 @@ def texts(draw):
     return text.replace("\n", draw(st.sampled_from(["\n", "\r\n"])))
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=scaled(100, long=300), suppress_health_check=[HealthCheck.too_slow])
 @given(texts(), st.fixed_dictionaries({}, optional=NEW), st.just(...) | st.none() | TEXTS)
 def test_editing_gives_the_document_wanted_and_leaves_other_lines_alone(text, values, content):
     """Whatever is changed, the text reads as wanted, and lines of other keys are as they were."""

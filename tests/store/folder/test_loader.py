@@ -18,6 +18,7 @@ from store.errors import StoreError
 from store.folder.loader import FolderLoader, LoadOptions, check_folder
 from store.model import Severity, Visibility
 from store.querying.query import ArticleQuery, Window
+from tests.support.sizes import scaled
 
 EVERYTHING = Window(first=1_000)
 TEXT = (
@@ -333,7 +334,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=scaled(20, long=60))
 @given(STEPS)
 def test_refresh_gives_the_state_of_a_fresh_load(steps):
     """After any changes, refreshing the changed paths equals loading all from scratch."""
@@ -350,7 +351,7 @@ def test_refresh_gives_the_state_of_a_fresh_load(steps):
         assert desk.state() == fresh.state()
 
 
-@settings(max_examples=40)
+@settings(max_examples=scaled(15, long=40))
 @given(
     st.lists(st.tuples(st.sampled_from(PATHS), st.sampled_from([*TEXTS, "broken"])), max_size=12)
 )

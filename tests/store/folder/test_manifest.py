@@ -11,6 +11,7 @@ from store.folder import manifest
 from store.folder.manifest import ManifestIndex
 from store.model import TopicDefinition
 from store.repository import SourceFile
+from tests.support.sizes import scaled
 
 FOLDERS = ["", "a/", "a/b/", "ab/"]
 PATHS = [f"{folder}{name}.md" for folder in FOLDERS for name in "xyz"]
@@ -45,7 +46,7 @@ def below(paths, folder):
     return sorted(p for p in paths if not folder or p == folder or p.startswith(f"{folder}/"))
 
 
-@settings(max_examples=300)
+@settings(max_examples=scaled(80, long=300))
 @given(st.lists(st.lists(files(), max_size=4).map(dict), max_size=12), st.booleans())
 def test_index_is_the_same_whichever_way_it_came(steps, follows):
     """After any changes, claims, problems and folders are those of the manifest as it is."""

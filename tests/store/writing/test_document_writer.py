@@ -37,6 +37,7 @@ from store.folder import transaction
 from store.model import Article, Image
 from store.names import article_id
 from tests.store.folder.test_loader import unprivileged
+from tests.support.sizes import scaled
 from tests.support.writing_fixture import DATE, PROVIDER, REQUIRED, Desk, document, path_of, state
 
 __all__ = ["unprivileged"]
@@ -871,7 +872,7 @@ def step(desk, kind, name, what):
     return kind == "edit"
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=scaled(20, long=60), suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 def test_folder_and_store_agree_after_anything(steps):
     """After any mutations and edits by hand, a new store of the folder would say the same."""

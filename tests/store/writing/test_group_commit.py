@@ -20,6 +20,7 @@ from store import (
     TinyDBRepository,
 )
 from store.names import article_id
+from tests.support.sizes import scaled
 from tests.support.writing_fixture import REQUIRED, Desk, document, path_of
 
 SLUGS = [f"2026-01-02-{name}" for name in "abcdef"]
@@ -157,7 +158,9 @@ WORKS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=scaled(15, long=40), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(WORKS)
 def test_what_is_written_at_once_is_as_if_one_after_the_other(works):
     """Each write that succeeds takes a place in one order, of which the last shows."""

@@ -28,6 +28,7 @@ from store.filesystem.guarded_change import GuardedChange, digest
 from store.folder.transaction import FolderTransaction, WriteIntent, recover_writes, save_intent
 from store.names import article_id
 from tests.stress.hand_edits import WAYS, run
+from tests.support.sizes import scaled
 from tests.support.writing_fixture import REQUIRED, Desk, document, path_of
 
 SLUG = "2026-01-02-a-tide"
@@ -58,7 +59,7 @@ def system(request, monkeypatch):
 @pytest.mark.parametrize("how", WAYS)
 def test_edits_beside_mutations_are_not_lost(how, tmp_path):
     """However a text is saved, a mutation is made from it or comes before it."""
-    outcome = run(tmp_path, how, 120, (0.005, 0.03))
+    outcome = run(tmp_path, how, scaled(40, long=120), (0.005, 0.03))
     assert outcome.lost == []
     assert set(outcome.answers) <= {"done", "CONFLICT", "NOT_FOUND", "NO_FRONT_MATTER"}
     assert outcome.answers["done"]
@@ -113,7 +114,7 @@ TEXTS = st.sampled_from([(b"base", b"new"), (None, b"new"), (b"base", None)])
 
 
 @pytest.mark.parametrize("can_exchange", [True, False])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(80, long=300), deadline=None)
 @example((b"base", b"new"), ["nothing"] * 5 + ["rename", "kill"], False, False)
 @given(TEXTS, PLANS, st.booleans(), st.booleans())
 def test_change_of_a_file_leaves_what_was_edited_meanwhile(can_exchange, texts, plan, ends, alone):

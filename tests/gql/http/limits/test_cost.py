@@ -25,6 +25,7 @@ from tests.support import store_strategies as some
 from tests.support.app_factory import article, stored
 from tests.support.graph_client import SCHEMA
 from tests.support.random_operations import Operation, random_operation
+from tests.support.sizes import scaled
 
 PIPELINE = ReferenceExecutor(SCHEMA)
 LEVELS = 40
@@ -157,7 +158,7 @@ def _value(value: Any) -> int:
     return 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=scaled(20, long=40))
 @given(st.integers(0, 2**24 - 1), st.integers(1, 40), some.full_batches)
 def test_cost_bounds_what_an_answer_holds(seed, fields, batch):
     """No made-up operation gives more values than its cost foretold; no cost is told in vain."""

@@ -37,6 +37,7 @@ from store.in_place_edits import MAX_EDITED, MAX_EDITS, InPlaceEdits
 from store.model import Article, Diagnostic, Image, ProviderMention, Related, TopicDefinition
 from tests.support import store_strategies as some
 from tests.support.repository_contract import an_article
+from tests.support.sizes import scaled
 
 STORY = an_article(
     "story",
@@ -140,7 +141,7 @@ edits = st.lists(
 """Which article gets which field's value of another."""
 
 
-@settings(max_examples=200)
+@settings(max_examples=scaled(60, long=200))
 @given(some.histories, edits)
 def test_all_but_the_articles_that_are_told_is_as_it_was(history, edits):
     """Look-ups, lists, providers and topics: the same documents but those with the told ids."""
@@ -195,7 +196,7 @@ QUERIES = [
 ]
 
 
-@settings(max_examples=30)
+@settings(max_examples=scaled(15, long=30))
 @given(some.histories, edits, st.sampled_from(Visibility))
 def test_page_is_remembered_as_long_as_it_is_right(history, edits, seen):
     """From edit to edit each page is that of a scan; what survives edits is what it was before."""

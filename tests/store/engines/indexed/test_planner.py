@@ -46,6 +46,7 @@ from store.engines.memory import MemorySnapshot
 from store.model import Article, ProviderMention
 from tests.support import store_strategies as some
 from tests.support.cursors import CURSORS, article_cursor
+from tests.support.sizes import scaled
 
 PUBLISHED = Visibility.PUBLISHED
 SIZE = 1_500  # enough for masks, partitions and bitmaps of several kinds
@@ -150,7 +151,7 @@ def _sized(query: ArticleQuery, window: Window) -> ArticleQuery:
 queries = st.builds(_sized, some.queries_between_cursors, windows)
 
 
-@settings(max_examples=60)
+@settings(max_examples=scaled(25, long=60))
 @given(st.integers(0, 4), st.lists(queries, min_size=2, max_size=4), st.sampled_from(Visibility))
 def test_pages_of_a_larger_store_are_those_of_a_scan(state, asked, seen):
     """Whatever is asked of whichever state, new or outdated, the page is the one of a scan."""

@@ -10,8 +10,9 @@ import pytest
 from store import StoreError
 from store.filesystem import atomic_file
 from tests.stress.crash_states import CrashStateError, explore
+from tests.support.sizes import scaled
 
-STATES = 60
+STATES = scaled(25, long=60)
 ENOUGH = 1_000
 
 

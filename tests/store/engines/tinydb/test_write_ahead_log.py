@@ -33,6 +33,7 @@ from store.filesystem.file_lock import lock_file
 from tests.store.engines.tinydb.test_storage import held, put
 from tests.support import store_strategies as some
 from tests.support.repository_contract import ALL, an_article
+from tests.support.sizes import scaled
 
 
 def append(path: Path, *names: str) -> None:
@@ -432,7 +433,7 @@ async def run_both(path: Path, steps: Sequence[tuple[int, list[Batch], bool]]) -
     assert await contents(TinyDBRepository.open(path)) == await contents(memory)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=scaled(15, long=50))
 @given(steps)
 def test_repositories_on_one_file_are_one_store(steps):
     """Whoever writes, closes and opens again, in groups or not, all hold what one would hold."""
