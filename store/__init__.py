@@ -66,7 +66,7 @@ from .querying.query import (
     referencing_filter,
     topic_filter,
 )
-from .repository import Batch, History, Repository, Snapshot, SourceFile
+from .repository import Batch, HistoryPage, Repository, Snapshot, SourceFile
 from .text import unescape_url
 from .urls import canonical_url, is_web_url
 from .writing.document_writer import DocumentWriter, WriteResult
@@ -94,7 +94,7 @@ __all__ = [
     "FilterError",
     "FolderLoader",
     "FolderNotEmptyError",
-    "History",
+    "HistoryPage",
     "KeyReusedError",
     "LoadOptions",
     "LoadReport",

@@ -84,7 +84,7 @@ class Batch(Value, frozen=True, kw_only=True):
     keys: Mapping[str, str] = {}
 
 
-class History(Value, frozen=True, kw_only=True):
+class HistoryPage(Value, frozen=True, kw_only=True):
     """A part of the change history, oldest first.
 
     Attributes:
@@ -221,7 +221,7 @@ class Snapshot(Protocol):
 
     async def changes(
         self, after: Bookmark | None, visibility: Visibility, limit: int = 1_000
-    ) -> History:
+    ) -> HistoryPage:
         """What happened after a place, up to this snapshot, as such a reader saw it.
 
         But for ALL, the put of a draft is no change, or the DELETE of what was published before.

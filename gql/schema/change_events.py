@@ -33,7 +33,7 @@ from store import (
     UNKNOWN_BOOKMARK,
     Bookmark,
     Filter,
-    History,
+    HistoryPage,
     LookupKey,
     Snapshot,
     Visibility,
@@ -121,7 +121,7 @@ class Reader:
 
     async def events(
         self, after: Bookmark | None, snapshot: Snapshot, limit: int
-    ) -> tuple[list[ChangeEvent], History]:
+    ) -> tuple[list[ChangeEvent], HistoryPage]:
         """What followed a place up to a snapshot, oldest first; a gap is the first event.
 
         With it comes the history that it was made of.

@@ -11,7 +11,7 @@ import strawberry
 from strawberry import UNSET
 
 from gql.identity.viewer import Viewer
-from store import HISTORY_START, Bookmark, History, LookupKey, Snapshot
+from store import HISTORY_START, Bookmark, HistoryPage, LookupKey, Snapshot
 from store.engines.changes import bookmark_of
 from store.querying.predicates import predicate
 
@@ -153,7 +153,7 @@ async def resolve_changes(
     return ChangeList(nodes, page_info, reader.cursor(newest, snapshot))
 
 
-async def _has_before(begin: Bookmark, history: History, context: Context) -> bool:
+async def _has_before(begin: Bookmark, history: HistoryPage, context: Context) -> bool:
     """Whether the reader may see a change that is kept and stands before a part of the history."""
     kept = await context.snapshot.changes(None, context.viewer.visibility, 1)
     first = kept.gap or (bookmark_of(kept.changes[0]) if kept.changes else None)

@@ -15,23 +15,23 @@ from typing import NamedTuple
 from store.collections.bounded_history import BoundedHistory
 from store.model import Change, Visibility
 from store.querying.cursors import Bookmark
-from store.repository import History
+from store.repository import HistoryPage
 
-from .changes import as_seen, bookmark_of, is_seen
+from .changes import as_visible, bookmark_of, is_visible
 
 
-class SeenChanges(NamedTuple):
+class VisibleChanges(NamedTuple):
     """The newest changes that readers of one visibility see, oldest first.
 
     Attributes:
-        changes: As they happened; `as_seen` tells how such a reader saw them.
+        changes: As they happened; `as_visible` tells how such a reader saw them.
         complete_from: The revision from which on none of theirs is missing.
     """
 
     changes: BoundedHistory[Change] = BoundedHistory()
     complete_from: int = 1
 
-    def extended(self, changes: Sequence[Change], limit: int) -> SeenChanges:
+    def extended(self, changes: Sequence[Change], limit: int) -> VisibleChanges:
         """The same with these behind them, of which no more than the limit are kept."""
         dropped = len(self.changes) + len(changes) - limit
         complete_from = self.complete_from
@@ -39,7 +39,7 @@ class SeenChanges(NamedTuple):
             late = dropped - len(self.changes)
             last = self.changes[dropped - 1] if late <= 0 else changes[late - 1]
             complete_from = last.revision + 1
-        return SeenChanges(self.changes.extended(changes, limit), complete_from)
+        return VisibleChanges(self.changes.extended(changes, limit), complete_from)
 
     @property
     def start(self) -> Bookmark:
@@ -80,9 +80,9 @@ class ChangeHistory:
     __slots__ = ("_seen", "revision")
 
     def __init__(
-        self, seen: Mapping[Visibility, SeenChanges] | None = None, revision: int = 0
+        self, seen: Mapping[Visibility, VisibleChanges] | None = None, revision: int = 0
     ) -> None:
-        self._seen = seen or dict.fromkeys(Visibility, SeenChanges())
+        self._seen = seen or dict.fromkeys(Visibility, VisibleChanges())
         self.revision = revision
 
     @classmethod
@@ -92,7 +92,7 @@ class ChangeHistory:
         complete_from: Mapping[Visibility, int],
         revision: int,
     ) -> ChangeHistory:
-        """The history of these changes, as `kept` and `complete_from` gave them.
+        """The history of these changes, as `all_changes` and `complete_from` gave them.
 
         A store of a former version says nothing of where they are complete: they are one for each
         revision, the newest of all.
@@ -102,8 +102,8 @@ class ChangeHistory:
         seen = {}
         for each in Visibility:
             begin = complete_from.get(each, first)
-            parts = (c for c in ordered if c.revision >= begin and is_seen(c, each))
-            seen[each] = SeenChanges(BoundedHistory(parts), begin)
+            parts = (c for c in ordered if c.revision >= begin and is_visible(c, each))
+            seen[each] = VisibleChanges(BoundedHistory(parts), begin)
         return cls(seen, revision)
 
     def extended(self, changes: Sequence[Change], limit: int) -> ChangeHistory:
@@ -112,7 +112,7 @@ class ChangeHistory:
             return self
         seen = {}
         for each, before in self._seen.items():
-            new = [change for change in changes if is_seen(change, each)]
+            new = [change for change in changes if is_visible(change, each)]
             seen[each] = before.extended(new, limit) if new else before
         return ChangeHistory(seen, changes[-1].revision)
 
@@ -121,7 +121,7 @@ class ChangeHistory:
         """The newest of all, one for each revision."""
         return self._seen[Visibility.ALL].changes
 
-    def kept(self) -> Iterator[Change]:
+    def all_changes(self) -> Iterator[Change]:
         """All changes that are kept for any reader, oldest first."""
         first = self.changes[0].revision if self.changes else self.revision + 1
         older = {
@@ -137,7 +137,7 @@ class ChangeHistory:
         """From which revision on no change is missing that readers of a visibility see."""
         return {each: seen.complete_from for each, seen in self._seen.items()}
 
-    def since(self, after: Bookmark | None, visibility: Visibility, limit: int) -> History:
+    def since(self, after: Bookmark | None, visibility: Visibility, limit: int) -> HistoryPage:
         """What followed a place, as a reader sees it; None: all that is kept. See `Snapshot`."""
         seen = self._seen[visibility]
         gap, gap_at = None, None
@@ -149,15 +149,15 @@ class ChangeHistory:
         index = seen.index_after(after)
         if index is None:
             at = seen.changes[-1].at if seen.changes else None
-            return History(changes=(), end=seen.newest, gap=seen.newest, gap_at=at)
+            return HistoryPage(changes=(), end=seen.newest, gap=seen.newest, gap_at=at)
         found = islice(seen.changes.iter_from(index), limit + 1)
-        told = [as_seen(change, visibility) for change in found]
+        told = [as_visible(change, visibility) for change in found]
         changes = tuple(told[:limit])
         has_next = len(told) > limit
         end = seen.newest
         if has_next:
             end = bookmark_of(changes[-1]) if changes else after
-        return History(changes=changes, end=end, gap=gap, gap_at=gap_at, has_next=has_next)
+        return HistoryPage(changes=changes, end=end, gap=gap, gap_at=gap_at, has_next=has_next)
 
     def bookmark(self, revision: int) -> Bookmark:
         """The place after the change of a revision, as far as that is kept."""
@@ -172,5 +172,5 @@ class ChangeHistory:
         return self._seen[visibility].newest
 
 
-NO_CHANGES = ChangeHistory()
+EMPTY_HISTORY = ChangeHistory()
 """The history of a new store."""

@@ -22,7 +22,7 @@ HISTORY_LIMIT = 10_000
 who ask for them."""
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class BatchResult(msgspec.Struct, frozen=True):
     """What a batch does to the articles.
 
     `articles` maps ids to what is there afterwards, None where nothing is. `changes` are oldest
@@ -36,9 +36,9 @@ class Outcome(msgspec.Struct, frozen=True):
     unchanged: tuple[Change, ...] = ()
 
 
-def outcome(
+def apply_batch(
     batch: Batch, articles: Mapping[str, Article | None], revision: int, at: datetime
-) -> Outcome:
+) -> BatchResult:
     """What a batch does to `articles`, by id (None: not there), of a store at `revision`.
 
     Raises: ConflictError: `expected` does not hold.
@@ -71,7 +71,7 @@ def outcome(
         after[id] = None
         gone = msgspec.structs.replace(before, revision=revision, public_revision=0)
         changes.append(_change(gone, ChangeKind.DELETE, at, before, batch.keys.get(id)))
-    return Outcome(after, tuple(changes), revision, tuple(unchanged))
+    return BatchResult(after, tuple(changes), revision, tuple(unchanged))
 
 
 def _check_expected(
@@ -136,7 +136,7 @@ def bookmark_of(change: Change) -> Bookmark:
     return Bookmark(change.revision, digest.digest())
 
 
-def is_seen(change: Change, visibility: Visibility) -> bool:
+def is_visible(change: Change, visibility: Visibility) -> bool:
     """Whether something changed for this reader."""
     if visibility is Visibility.ALL:
         return True
@@ -145,7 +145,7 @@ def is_seen(change: Change, visibility: Visibility) -> bool:
     return change.published or change.was_published
 
 
-def as_seen(change: Change, visibility: Visibility) -> Change:
+def as_visible(change: Change, visibility: Visibility) -> Change:
     """The change as this reader saw it, who sees it: what became a draft is gone."""
     if visibility is Visibility.ALL or change.published:
         return change
@@ -162,5 +162,5 @@ def hidden_from(changes: Sequence[Change], *, has_topics: bool) -> tuple[Visibil
     return tuple(
         each
         for each in Visibility
-        if each is not Visibility.ALL and not any(is_seen(change, each) for change in changes)
+        if each is not Visibility.ALL and not any(is_visible(change, each) for change in changes)
     )

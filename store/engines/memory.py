@@ -58,12 +58,12 @@ from store.querying.terms import (
     topic_aliases,
     topic_slugs,
 )
-from store.repository import Batch, History, SourceFile
+from store.repository import Batch, HistoryPage, SourceFile
 from store.state_names import Versions, new_versions, versions_after
 from store.urls import canonical_url
 
-from .change_history import NO_CHANGES, ChangeHistory
-from .changes import HISTORY_LIMIT, hidden_from, outcome
+from .change_history import EMPTY_HISTORY, ChangeHistory
+from .changes import HISTORY_LIMIT, apply_batch, hidden_from
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class MemorySnapshot:
         articles: Iterable[Article] = (),
         definitions: Iterable[TopicDefinition] = (),
         diagnostics: Iterable[Diagnostic] = (),
-        history: ChangeHistory = NO_CHANGES,
+        history: ChangeHistory = EMPTY_HISTORY,
         cursors: CursorCodec | None = None,
         versions: Versions | None = None,
     ) -> None:
@@ -238,7 +238,7 @@ class MemorySnapshot:
 
     async def changes(
         self, after: Bookmark | None, visibility: Visibility, limit: int = 1_000
-    ) -> History:
+    ) -> HistoryPage:
         """See `Snapshot`."""
         return self.history.since(after, visibility, limit)
 
@@ -323,7 +323,7 @@ class MemoryRepository:
 
     async def apply(self, batch: Batch) -> int:
         """See `Repository`."""
-        done = outcome(batch, self._articles, self._snapshot.revision, datetime.now(UTC))
+        done = apply_batch(batch, self._articles, self._snapshot.revision, datetime.now(UTC))
         before = self._definitions, self._diagnostics
         after = {**self._articles, **done.articles}
         self._articles = {id: article for id, article in after.items() if article}

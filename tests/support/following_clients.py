@@ -17,7 +17,7 @@ from store import (
     Batch,
     Bookmark,
     Filter,
-    History,
+    HistoryPage,
     LookupKey,
     Repository,
     Snapshot,
@@ -46,7 +46,7 @@ class InParts:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._snapshot, name)
 
-    async def changes(self, after: Bookmark, visibility: Visibility, limit: int) -> History:
+    async def changes(self, after: Bookmark, visibility: Visibility, limit: int) -> HistoryPage:
         """See `Snapshot`."""
         return await self._snapshot.changes(after, visibility, min(limit, PART))
 

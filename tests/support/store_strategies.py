@@ -25,7 +25,7 @@ from store import (
     Window,
 )
 from store.concurrency.cooperative import run_to_end
-from store.engines.changes import HISTORY_LIMIT, outcome
+from store.engines.changes import HISTORY_LIMIT, apply_batch
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.model import Article, Diagnostic, Image, ProviderMention, Related, Severity
 from store.model import TopicDefinition as Definition
@@ -137,7 +137,7 @@ histories = st.builds(
 
 def after(batch: Batch, before: IndexedSnapshot) -> IndexedSnapshot:
     """The snapshot after a batch."""
-    done = outcome(batch, before.articles, before.revision, EPOCH)
+    done = apply_batch(batch, before.articles, before.revision, EPOCH)
     topics = before.definitions if batch.topics is None else batch.topics
     diagnostics = before.diagnostics if batch.diagnostics is None else batch.diagnostics
     history = before.history.extended(done.changes, HISTORY_LIMIT)

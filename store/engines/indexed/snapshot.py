@@ -13,7 +13,7 @@ from typing import Any
 
 from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import Cooperative, run_to_end
-from store.engines.change_history import NO_CHANGES, ChangeHistory
+from store.engines.change_history import EMPTY_HISTORY, ChangeHistory
 from store.in_place_edits import InPlaceEdits
 from store.model import (
     Article,
@@ -41,7 +41,7 @@ from store.querying.query import (
     check_lookup_key,
 )
 from store.querying.terms import Aliases, resolve_aliases
-from store.repository import History
+from store.repository import HistoryPage
 from store.state_names import Versions, new_versions
 from store.urls import canonical_url
 
@@ -92,7 +92,7 @@ class IndexedSnapshot:
         articles: Iterable[Article] = (),
         topics: tuple[TopicDefinition, ...] = (),
         diagnostics: tuple[Diagnostic, ...] = (),
-        history: ChangeHistory = NO_CHANGES,
+        history: ChangeHistory = EMPTY_HISTORY,
         cursors: CursorCodec | None = None,
     ) -> IndexedSnapshot:
         """The snapshot of a whole store. Costs about 30 us an article."""
@@ -305,7 +305,7 @@ class IndexedSnapshot:
 
     async def changes(
         self, after: Bookmark | None, visibility: Visibility, limit: int = 1_000
-    ) -> History:
+    ) -> HistoryPage:
         """See `Snapshot`."""
         return self.history.since(after, visibility, limit)
 

@@ -94,7 +94,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
             "articles": {
                 each.revision: each for _, each in paced(snapshot.articles.iter_items(), pause_s)
             },
-            "changes": {each.revision: each for each in paced(history.kept(), pause_s)},
+            "changes": {each.revision: each for each in paced(history.all_changes(), pause_s)},
             "unchanged": dict(enumerate(state.unchanged, start=1)),
             "topics": dict(enumerate(snapshot.definitions, start=1)),
             "diagnostics": dict(enumerate(snapshot.diagnostics, start=1)),

@@ -12,7 +12,7 @@ import msgspec
 from store.collections.bounded_history import BoundedHistory
 from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import Cooperative
-from store.engines.changes import hidden_from, outcome
+from store.engines.changes import apply_batch, hidden_from
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.errors import ConflictError
 from store.model import Article, Change, Diagnostic, TopicDefinition, Visibility
@@ -124,7 +124,7 @@ class _Group:
     def take(self, batch: Batch, at: datetime) -> Result:
         """Do a batch, unless the batches before it have made it a conflict."""
         try:
-            done = outcome(batch, self._view, self._revision, at)
+            done = apply_batch(batch, self._view, self._revision, at)
         except ConflictError as conflict:
             return conflict
         self._articles.update(done.articles)
