@@ -1,4 +1,4 @@
-"""Documents into articles: what each field of a document means."""
+"""Article reader: from a document to an article, field by field."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _URL_FIELDS = ("webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl")
 
 
 def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
-    """The article that a file holds, or None and the reason why there is none.
+    """Parse a document into an article.
 
-    `path` is relative to the folder, with slashes; its stem may be the slug. Never raises: all
-    that is wrong is in the reading's diagnostics.
+    `path` is relative to the folder, with slashes; its stem may be the slug. Never raises: without
+    an article the result has an error among its diagnostics, or says why this is no document.
     """
     collector = DiagnosticCollector(path)
     front_matter = read_front_matter(data, limits, collector)
@@ -55,7 +55,7 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
     if escape_invisible(slug) != slug:
         collector.add_error(
             DiagnosticCode.BAD_TEXT,
-            f"The file's name, {quote(slug)}, has characters that cannot be seen.",
+            f"The file's name, {quote(slug)}, has invisible characters.",
             1,
             "Rename the file.",
         )
@@ -75,7 +75,7 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         excerpt=fields.read_text("excerpt", unescape_excerpt),
         content=_read_content(fields, front_matter),
         category=fields.read_name("category"),
-        # Interned, so that a default that is written is the default when the article is encoded.
+        # Interned: encoding omits a default by identity, also one that the document states.
         type=sys.intern(fields.read_text("type") or "article"),
         quality=fields.read("quality", parse_integer) or 0,
         heat=fields.read("heat", parse_integer) or 0,
@@ -94,7 +94,7 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
 
 
 def extract_content(body: str) -> str | None:
-    """A document's content: its body without the blank lines around it; None when empty."""
+    """Return the body without the blank lines around it; None if it is empty."""
     start = _OUTER_BLANK_LINES.match(body)
     return body[start.end() if start else 0 :].rstrip(" \t\n") or None
 
@@ -107,7 +107,7 @@ def _read_content(fields: FieldReader, front_matter: FrontMatter) -> str | None:
     fields.keep_in_metadata("content", written)
     fields.collector.add_warning(
         DiagnosticCode.WRONG_TYPE,
-        "The document has a body and a key `content`; the body counts, the key is in `metadata`.",
+        "The document has a body and a key `content`; the body is used, the key is in `metadata`.",
         fields.line_of("content"),
         "Remove one of the two.",
     )
@@ -115,15 +115,15 @@ def _read_content(fields: FieldReader, front_matter: FrontMatter) -> str | None:
 
 
 def _read_published(fields: FieldReader) -> bool:
-    """Whether everybody may read it: not where something else is written that cannot be read."""
+    """Read `published`. The default is true, but an invalid value makes a draft."""
     flag = fields.read("published", parse_boolean)
     return fields.find_node("published") is None if flag is None else flag
 
 
 def _read_secured(fields: FieldReader) -> str | None:
-    """Text that few may read, "" where there is none; None, with an error, where it is no text.
+    """Read the secured text, "" if it is missing; None, with an error, if it is invalid.
 
-    More than those few would read it in the metadata or in a warning that quotes it.
+    An error, because metadata and warnings would show the value to viewers without the right.
     """
     if fields.find_node("secured") is None:
         return ""
@@ -133,7 +133,7 @@ def _read_secured(fields: FieldReader) -> str | None:
 
 
 def _read_topics(fields: FieldReader) -> dict[str, int]:
-    """The names of the topics with their lines, one name for each topic."""
+    """Read the names of topics with their lines, one name for each topic."""
     names: dict[str, tuple[str, int]] = {}
     for name, line in fields.read_texts("topics"):
         names.setdefault(topic_slug(name), (name, line))
@@ -157,7 +157,7 @@ def _field_lines(
 
 
 def _read_required_provider(fields: FieldReader) -> ProviderMention | None:
-    """The article's provider; None after an error."""
+    """Read the article's provider; None after an error."""
     node = fields.require(
         "provider", lambda _: fields.read_mapping("provider"), DiagnosticCode.MISSING_PROVIDER
     )
@@ -176,12 +176,12 @@ def _read_required_provider(fields: FieldReader) -> ProviderMention | None:
 
 
 def _build_provider(fields: FieldReader, domain: str) -> ProviderMention:
-    """What a mapping says of a provider."""
+    """Build a provider from its mapping."""
     name = fields.read_name("name", unescape_title)
     if name is None:
         fields.collector.add_warning(
             DiagnosticCode.MISSING_PROVIDER,
-            f"{fields.quoted_path('name')} is missing; the domain {domain} is taken as the name.",
+            f"{fields.quoted_path('name')} is missing; the domain {domain} is used as the name.",
             fields.line,
             "Add the provider's name.",
         )
@@ -249,7 +249,7 @@ def _read_related(fields: FieldReader) -> Related | None:
 
 
 def _read_related_provider(fields: FieldReader, links: WebResource) -> ProviderMention | None:
-    """The provider that is written, its domain taken from the story's address if need be."""
+    """Read a related story's provider. Without a domain, the host of the story's URL is used."""
     node = fields.read("provider", lambda _: fields.read_mapping("provider"))
     domain = domain_key(node.read_name("domain") or "") if node else ""
     if not domain:

@@ -1,4 +1,4 @@
-"""The problems that a file can have: stable codes and how they are made into a Diagnostic."""
+"""Diagnostics: stable codes for the problems of files, and functions that build a Diagnostic."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from enum import StrEnum
 from store.model import Diagnostic, Severity
 
 MAX_DIAGNOSTICS = 100
-"""How many warnings one file may have: thousands of them help nobody, and take a lot of memory."""
+"""Largest number of warnings for one file: thousands help nobody and take a lot of memory."""
 
 _FIELD = re.compile(r"`([^`]+)`")
 _PARTS = re.compile(r"[][.]+")
 
 
 class DiagnosticCode(StrEnum):
-    """What kind of problem. Codes are stable: scripts and dashboards may rely on them."""
+    """The kind of a problem. Codes are stable: scripts and dashboards may rely on them."""
 
     # The file
     UNREADABLE_FILE = "UNREADABLE_FILE"
@@ -57,7 +57,7 @@ def error(
     line: int | None = None,
     remedy: str | None = None,
 ) -> Diagnostic:
-    """A problem because of which the file's text was not taken."""
+    """Build the diagnostic of a problem because of which the file was rejected."""
     return Diagnostic(
         path=path, severity=Severity.ERROR, code=code, message=message, line=line, remedy=remedy
     )
@@ -71,7 +71,7 @@ def warning(
     line: int | None = None,
     remedy: str | None = None,
 ) -> Diagnostic:
-    """A problem of a file that was taken all the same."""
+    """Build the diagnostic of a problem of an accepted file."""
     return Diagnostic(
         path=path, severity=Severity.WARNING, code=code, message=message, line=line, remedy=remedy
     )
@@ -85,16 +85,16 @@ def info(
     line: int | None = None,
     remedy: str | None = None,
 ) -> Diagnostic:
-    """Something worth knowing that needs no action."""
+    """Build a diagnostic that needs no action."""
     return Diagnostic(
         path=path, severity=Severity.INFO, code=code, message=message, line=line, remedy=remedy
     )
 
 
 def field_path(diagnostic: Diagnostic) -> tuple[str, ...]:
-    """The way to the document's field that a problem is about: its message begins with it.
+    """Return the path of the field that a diagnostic's message starts with.
 
-    `related[0].webUrl` gives ("related", "0", "webUrl"); nothing where it is about no one field.
+    `related[0].webUrl` gives ("related", "0", "webUrl"); without a field the path is empty.
     """
     match = _FIELD.match(diagnostic.message)
     return tuple(part for part in _PARTS.split(match[1]) if part) if match else ()

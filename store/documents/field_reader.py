@@ -1,8 +1,7 @@
-"""Reading a document's fields by the type of each, from the text that was written.
+"""Field reader: typed values from the nodes of a document's mapping.
 
-A value that cannot be used never stops the reading of an optional field: it is noted, the field
-stays at its default, and the value is kept in `metadata` under its own key, so that nothing of the
-document is lost.
+An invalid value of an optional field is no error. It gives a warning, the field has its default,
+and the value stays in `metadata` under its own key, so nothing of the document is lost.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from .yaml_tree_builder import quote
 
 T = TypeVar("T")
 
-MAX_ITEMS = 1_000
-"""How many entries of a list count: each becomes a term of indexes, or is looked up by others."""
+MAX_LIST_ITEMS = 1_000
+"""Largest number of list entries that are used: each is indexed or looked up."""
 
 INT32 = range(-(2**31), 2**31)
 SIZES = range(2**31)
@@ -42,7 +41,13 @@ _DATETIME = re.compile(
 
 
 class FieldValueError(Exception):
-    """A value that a field cannot have."""
+    """An invalid value of a field.
+
+    Attributes:
+        code: The code of the diagnostic.
+        reason: The end of a sentence that starts with the field's name.
+        remedy: A sentence for the document's author.
+    """
 
     def __init__(self, code: DiagnosticCode, reason: str, remedy: str) -> None:
         super().__init__(reason)
@@ -52,7 +57,7 @@ class FieldValueError(Exception):
 
 
 def require_scalar(node: Node) -> ScalarNode:
-    """The node as one value. Raises: UnusableError."""
+    """Return the node if it is a scalar. Raises: FieldValueError."""
     if isinstance(node, ScalarNode):
         return node
     what = "a list" if isinstance(node, SequenceNode) else "a mapping"
@@ -60,13 +65,13 @@ def require_scalar(node: Node) -> ScalarNode:
 
 
 def parse_integer(node: Node, allowed: range = INT32) -> int:
-    """A whole number in plain decimals. Raises: UnusableError."""
+    """Parse an integer in decimal digits. Raises: FieldValueError."""
     text = require_scalar(node).text.strip()
     if not _INTEGER.fullmatch(text):
         raise FieldValueError(
             DiagnosticCode.WRONG_TYPE, f"is not a whole number: {quote(text)}", "Write digits only."
         )
-    # Python refuses to convert thousands of digits; twenty say enough.
+    # Python refuses to convert thousands of digits; twenty are out of range, too.
     number = int(text[:20]) if len(text) > 20 else int(text)
     if number not in allowed:
         raise FieldValueError(
@@ -78,7 +83,7 @@ def parse_integer(node: Node, allowed: range = INT32) -> int:
 
 
 def parse_boolean(node: Node) -> bool:
-    """True or false, as YAML 1.1 spells them in any case. Raises: UnusableError."""
+    """Parse a boolean of YAML 1.1, in upper or lower case. Raises: FieldValueError."""
     text = require_scalar(node).text.strip().lower()
     if text in _TRUE:
         return True
@@ -90,9 +95,9 @@ def parse_boolean(node: Node) -> bool:
 
 
 def parse_datetime(node: Node) -> datetime:
-    """A time in UTC: YAML's timestamps and ISO 8601. Naive is UTC, a date is its midnight.
+    """Parse a YAML timestamp or ISO 8601 time into UTC. The default zone is UTC, the time midnight.
 
-    Raises: UnusableError.
+    Raises: FieldValueError.
     """
     text = require_scalar(node).text.strip()
     try:
@@ -122,21 +127,23 @@ def _parse_datetime_text(text: str) -> datetime:
 
 
 def parse_url(node: Node) -> str:
-    """A web address, without HTML's escaping. Raises: UnusableError."""
+    """Parse an http(s) URL; HTML character references are decoded. Raises: FieldValueError."""
     url = unescape_url(require_scalar(node).text)
     if is_web_url(url):
         return url
     raise FieldValueError(
         DiagnosticCode.BAD_URL,
         f"is not a web address: {quote(url)}",
-        "Write the whole address, from http:// or https:// on.",
+        "Write the whole address, starting with http:// or https://.",
     )
 
 
 class FieldReader:
-    """One mapping of a document. Reading a field marks it as known; `metadata` has the rest.
+    """Reads the fields of one mapping of a document. Keys that were not read are its metadata.
 
-    `prefix` is the mapping's place in the document, for messages: `related[0].`
+    Attributes:
+        collector: Receives the diagnostics. Their messages start with the field's path, such as
+            `related[0].title`, of which `prefix` is the mapping's part: `related[0].`
     """
 
     def __init__(
@@ -150,25 +157,25 @@ class FieldReader:
 
     @property
     def line(self) -> int:
-        """Where the mapping starts."""
+        """The line on which the mapping starts."""
         return self._mapping.line
 
     def line_of(self, key: str) -> int:
-        """Where a key is written, or the mapping starts."""
+        """Return the line of a key; for a missing key, the line of the mapping."""
         return self._mapping.key_lines.get(key, self._mapping.line)
 
     def quoted_path(self, key: str) -> str:
-        """The field's place in the document, for messages."""
+        """Return the field's path in backticks, for messages."""
         return f"`{self._prefix}{key}`"
 
     def find_node(self, key: str) -> Node | None:
-        """What is written for a key; None where there is nothing."""
+        """Return the node of a key and mark the key as read; None if it is missing or null."""
         self._read_keys.add(key)
         node = self._mapping.entries.get(key)
         return None if isinstance(node, ScalarNode) and is_null(node) else node
 
     def metadata(self) -> Metadata:
-        """The values of the keys that nobody read, and those that were of no use."""
+        """Return the values of all keys that were not read, and the invalid values."""
         rest = {
             key: node_to_json(node)
             for key, node in self._mapping.entries.items()
@@ -177,22 +184,22 @@ class FieldReader:
         return rest | self._rejected
 
     def to_json(self) -> Metadata:
-        """The whole mapping as it is written."""
+        """Convert the whole mapping into JSON values."""
         return {key: node_to_json(node) for key, node in self._mapping.entries.items()}
 
     def keep_in_metadata(self, key: str, value: Any) -> None:
-        """Keep a value in the metadata, though its key is known."""
+        """Keep a value in the metadata although its key was read."""
         self._rejected[key] = value
 
     def read(self, key: str, convert: Callable[[Node], T]) -> T | None:
-        """An optional field; None, with a warning, where its value cannot be used."""
+        """Read an optional field; None if it is missing or, with a warning, invalid."""
         node = self.find_node(key) if key in self._mapping.entries else None
         if node is None:
             return None
         try:
             return convert(node)
         except FieldValueError as e:
-            # Not as YAML's value: 0x1F would come back from an export as a usable 31.
+            # As source text: YAML's value of 0x1F is 31, which would be valid after an export.
             self.keep_in_metadata(
                 key, node.text if isinstance(node, ScalarNode) else node_to_json(node)
             )
@@ -200,7 +207,7 @@ class FieldReader:
             return None
 
     def require(self, key: str, convert: Callable[[Node], T], missing: DiagnosticCode) -> T | None:
-        """A field without which there is no document; None, with an error, where it fails."""
+        """Read a required field; None, with an error, if it is missing or invalid."""
         node = self.find_node(key)
         if node is None:
             message = f"{self.quoted_path(key)} is missing."
@@ -213,13 +220,13 @@ class FieldReader:
             return None
 
     def read_text(self, key: str, clean: Callable[[str], str] = str) -> str | None:
-        """Text, as `clean` leaves it; None where that is empty."""
+        """Read an optional text and apply `clean`; None if the result is empty."""
         if key not in self._mapping.entries:
             return None
         return self.read(key, lambda node: self._text(self.quoted_path(key), node, clean)) or None
 
     def read_name(self, key: str, clean: Callable[[str], str] = str) -> str | None:
-        """A text that is a name: what would make it look like another is replaced, and noted."""
+        """Read an optional name. Bidirectional controls are replaced, with a warning."""
         text = self.read_text(key, clean)
         return text and self._clean_name(self.quoted_path(key), text, self.line_of(key))
 
@@ -228,17 +235,17 @@ class FieldReader:
         if cleaned != text:
             self.collector.add_warning(
                 DiagnosticCode.BAD_TEXT,
-                f"{name} has characters that change the direction of text, as names should not; "
-                "\ufffd stands in their place.",
+                f"{name} has characters that change the direction of text; in a name they were "
+                "replaced by \ufffd.",
                 line,
-                "Remove the characters that cannot be seen.",
+                "Remove the invisible characters.",
             )
         return cleaned
 
     def require_text(
         self, key: str, clean: Callable[[str], str], missing: DiagnosticCode
     ) -> str | None:
-        """Text without which there is no document."""
+        """Read a required text."""
         text = self.require(
             key, lambda node: self._text(self.quoted_path(key), node, clean), missing
         )
@@ -248,7 +255,7 @@ class FieldReader:
         return text or None
 
     def read_texts(self, key: str) -> Iterator[tuple[str, int]]:
-        """The names in a list, white space folded, with the line of each."""
+        """Read a list of names: each with its line, white space collapsed."""
         rejected = []
         for node, name in self._items(key):
             try:
@@ -264,7 +271,7 @@ class FieldReader:
             self.keep_in_metadata(key, rejected)
 
     def read_entries(self, key: str, read: Callable[[FieldReader], T | None]) -> tuple[T, ...]:
-        """The values that `read` makes of a list's mappings; it gives None after a warning."""
+        """Read a list of mappings with `read`, which returns None after a warning."""
         values, rejected = [], []
         for node, name in self._items(key):
             value = None
@@ -287,7 +294,7 @@ class FieldReader:
         return tuple(values)
 
     def read_mapping(self, key: str) -> FieldReader:
-        """The fields of a mapping. Raises: UnusableError."""
+        """Return a reader for a nested mapping. Raises: FieldValueError."""
         node = self._mapping.entries[key]
         if isinstance(node, MappingNode):
             return FieldReader(node, self.collector, f"{self._prefix}{key}.")
@@ -301,28 +308,28 @@ class FieldReader:
             return
         name = self.quoted_path(key)
         if not isinstance(node, SequenceNode):
-            message = f"{name} is not a list; it is taken as a list of one."
+            message = f"{name} is not a list; it is read as a list with one entry."
             self.collector.add_warning(
                 DiagnosticCode.WRONG_TYPE, message, node.line, "Write each entry after a -."
             )
             yield node, name
             return
-        if len(node.items) > MAX_ITEMS:
+        if len(node.items) > MAX_LIST_ITEMS:
             message = (
-                f"{name} has {len(node.items):,} entries; the first {MAX_ITEMS:,} count, and the "
-                "others are kept in `metadata`."
+                f"{name} has {len(node.items):,} entries; the first {MAX_LIST_ITEMS:,} are used, "
+                "the others are kept in `metadata`."
             )
             self.collector.add_warning(
                 DiagnosticCode.TOO_MANY_VALUES, message, node.line, "Remove some of them."
             )
-        for i, item in enumerate(node.items[:MAX_ITEMS]):
+        for i, item in enumerate(node.items[:MAX_LIST_ITEMS]):
             if not (isinstance(item, ScalarNode) and is_null(item)):
                 yield item, f"`{self._prefix}{key}[{i}]`"
 
     def _overflow(self, key: str) -> list[Any]:
-        """The entries of a list that are too many to count."""
+        """Return the list entries beyond the limit."""
         node = self.find_node(key)
-        items = node.items[MAX_ITEMS:] if isinstance(node, SequenceNode) else ()
+        items = node.items[MAX_LIST_ITEMS:] if isinstance(node, SequenceNode) else ()
         return [node_to_json(item) for item in items]
 
     def _text(self, name: str, node: Node, clean: Callable[[str], str]) -> str:

@@ -1,4 +1,4 @@
-"""From a file's bytes to its front matter: the limits on size, encoding and YAML are checked."""
+"""Front matter reader: from a file's bytes to its YAML tree and body, with diagnostics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOT_DOCUMENTS = re.compile(
 
 
 class FrontMatter(msgspec.Struct):
-    """A file's front matter as a tree, and its body."""
+    """The front matter of a file as a YAML tree, and its body."""
 
     root: MappingNode
     body: str
@@ -34,7 +34,7 @@ class FrontMatter(msgspec.Struct):
 def read_front_matter(
     data: bytes, limits: ParseLimits, collector: DiagnosticCollector
 ) -> FrontMatter | None:
-    """The front matter of a file's bytes; None, with a note, where there is none to read."""
+    """Read front matter and body from a file's bytes; None, with a diagnostic, if that fails."""
     text = _decode(data, limits, collector)
     if text is None:
         return None
@@ -53,7 +53,7 @@ def read_front_matter(
 
 
 def too_large_diagnostic(path: str, size_bytes: int, limits: ParseLimits) -> Diagnostic:
-    """The problem of a file beyond the limit; nobody has read it."""
+    """Return the diagnostic of a file that exceeds the size limit."""
     return error(
         path,
         DiagnosticCode.FILE_TOO_LARGE,
@@ -84,9 +84,9 @@ def _clean_body(text: str, parts: DocumentParts, collector: DiagnosticCollector)
     if body != parts.body:
         collector.add_warning(
             DiagnosticCode.BAD_TEXT,
-            "There are control characters in the body; \ufffd stands in their place.",
+            "The body has control characters; they were replaced by \ufffd.",
             text.count("\n", 0, len(text) - len(body)) + 1,
-            "Remove the characters that cannot be seen.",
+            "Remove the invisible characters.",
         )
     return body
 
@@ -99,7 +99,7 @@ def _no_front_matter_diagnostic(path: str) -> Diagnostic:
     return warning(
         path,
         DiagnosticCode.NO_FRONT_MATTER,
-        "The file has no front matter, so it is not taken for a document.",
+        "The file has no front matter, so it is not a document.",
         line=1,
         remedy="Start it with a line ---, then `key: value` lines, then a line ---.",
     )

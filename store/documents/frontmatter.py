@@ -1,7 +1,7 @@
-"""Front matter: found in a file's text and read into a located tree. Only here is yaml imported.
+"""Front matter: split from a document's text and parsed into a YAML tree with line numbers.
 
-The tree is built from the parser's events, one at a time, with depth and aliases bounded as they
-come. Composing in C would recurse: a file of 100,000 brackets would end the process.
+The only module that imports yaml. The tree is built from the parser's events, one at a time, with
+limits on depth and aliases. PyYAML's C composer recurses: 100,000 brackets would end the process.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MIN_NODES, _BYTES_PER_NODE, _SHARED_BUDGETS = 400, 50, 2
 _MAX_NUMBER_LENGTH = 100
 _INT64 = range(-(2**63), 2**63)
 
-# What the parser says, in words that tell a writer what to change.
+# A remedy for each of the parser's messages, by a part of the message.
 _REMEDIES = {
     "mapping values are not allowed": "Put a value that holds a colon in quotes.",
     "cannot start any token": "Indent with spaces instead of tabs, and put values that start "
@@ -55,12 +55,13 @@ _REMEDIES = {
 
 
 class ParseLimits(msgspec.Struct, frozen=True):
-    """How much one file may hold, so that none costs much more than another of its size.
+    """Limits for one document, so that the cost of parsing it depends on its size only.
 
     Attributes:
-        max_size_bytes: The size of the file, and of its front matter with aliases expanded.
-        max_depth: How deep its front matter may nest.
-        documents: How many are read at once, which then share the keys and values of two.
+        max_size_bytes: Largest file, and largest front matter with aliases expanded.
+        max_depth: Deepest nesting of the front matter.
+        batch_size: Number of documents that are parsed together. More than two share the
+            `max_nodes` of two.
     """
 
     max_size_bytes: int = 1 << 20
@@ -69,17 +70,23 @@ class ParseLimits(msgspec.Struct, frozen=True):
 
     @property
     def max_nodes(self) -> int:
-        """How many keys, values and collections the front matter may have, aliases expanded.
+        """Largest number of YAML nodes (keys, values, collections) with aliases expanded.
 
-        Each takes more time and memory than many bytes of text; documents have some hundreds.
+        A node costs more time and memory than many bytes of text. Documents have a few hundred.
         """
-        most = self.max_size_bytes // _BYTES_PER_NODE
-        share = most * _SHARED_BUDGETS // max(_SHARED_BUDGETS, self.batch_size)
+        budget = self.max_size_bytes // _BYTES_PER_NODE
+        share = budget * _SHARED_BUDGETS // max(_SHARED_BUDGETS, self.batch_size)
         return max(_MIN_NODES, share)
 
 
 class DocumentParts(NamedTuple):
-    """A file's text in two. `yaml_line` is the number of lines before the front matter."""
+    """A document's text, split into front matter and body.
+
+    Attributes:
+        yaml: The front matter without its delimiters.
+        yaml_line: Number of lines before the front matter.
+        body: The text after the front matter.
+    """
 
     yaml: str
     yaml_line: int
@@ -87,18 +94,18 @@ class DocumentParts(NamedTuple):
 
 
 class ParsedYaml(NamedTuple):
-    """The front matter's mapping, and the problems that did not stop the reading."""
+    """The root mapping of the front matter, and the problems that were no errors."""
 
     root: MappingNode
     problems: list[ParseProblem]
 
 
 def split_front_matter(text: str, *, all_yaml: bool = False) -> DocumentParts | None:
-    """Front matter and body, or None where the text does not begin with front matter.
+    """Split a text into front matter and body; None if it does not start with front matter.
 
-    `all_yaml`: the whole file may be the mapping, with or without `---`, as in a .yaml file.
+    `all_yaml` accepts a file that is YAML only, with or without `---`, such as a .yaml file.
 
-    Raises: UnreadableError: the front matter is not closed.
+    Raises: FrontMatterError: the front matter is not closed.
     """
     opening = _OPENING.match(text)
     if not opening:
@@ -117,16 +124,16 @@ def split_front_matter(text: str, *, all_yaml: bool = False) -> DocumentParts | 
 
 
 def parse_front_matter(parts: DocumentParts, limits: ParseLimits) -> ParsedYaml:
-    """The located tree of the front matter.
+    """Parse front matter into a tree of YAML nodes with line numbers.
 
-    Raises: UnreadableError: YAML that cannot be read, is nested too deeply, has too many values or
-        aliases that explode, or is no mapping.
+    Raises: FrontMatterError: invalid YAML, a limit is exceeded, or the root is no mapping.
     """
     problems: list[ParseProblem] = []
     text = parts.yaml
-    bad = find_invalid(text)
-    if bad is not None:
-        problems.append(_invalid_characters(parts.yaml_line + text.count("\n", 0, bad) + 1))
+    invalid_at = find_invalid(text)
+    if invalid_at is not None:
+        line = parts.yaml_line + text.count("\n", 0, invalid_at) + 1
+        problems.append(_invalid_characters(line))
         text = clean_yaml(text)
     _refuse_directives(text, parts.yaml_line)
     builder = YamlTreeBuilder(
@@ -146,9 +153,9 @@ def _feed_events(text: str, builder: YamlTreeBuilder) -> None:
     parser = _LOADER(text)
     try:
         while (event := parser.get_event()) is not None:
-            take = _EVENT_HANDLERS.get(type(event))
-            if take:
-                take(builder, event)
+            handle = _EVENT_HANDLERS.get(type(event))
+            if handle:
+                handle(builder, event)
     finally:
         parser.dispose()
 
@@ -183,9 +190,9 @@ def _clean_scalar(scalar: ScalarNode) -> bool:
 def _invalid_characters(line: int) -> ParseProblem:
     return ParseProblem(
         DiagnosticCode.BAD_TEXT,
-        "There are control characters in the text; \ufffd stands in their place.",
+        "The text has control characters; they were replaced by \ufffd.",
         line,
-        "Remove the characters that cannot be seen.",
+        "Remove the invisible characters.",
     )
 
 
@@ -197,23 +204,23 @@ def _yaml_error(e: Exception, offset: int) -> FrontMatterError:
     remedy = next((text for sign, text in _REMEDIES.items() if sign in what), None)
     return FrontMatterError(
         DiagnosticCode.UNREADABLE_YAML,
-        f"The front matter is not readable as YAML: {detail}.",
+        f"The front matter is not valid YAML: {detail}.",
         offset + mark.line + 1 if mark else offset + 1,
         remedy or "Correct the line, or put the value in quotes.",
     )
 
 
 def _refuse_directives(text: str, offset: int) -> None:
-    """Raise where there are many %TAG lines: the parser compares each with all before it."""
+    """Refuse many %TAG lines: the parser compares each with all before it, in quadratic time."""
     if text.count("%TAG") <= _MAX_TAG_DIRECTIVES:
         return
     lines = _TAG_DIRECTIVE.finditer(text)
-    one_too_many = next(islice(lines, _MAX_TAG_DIRECTIVES, None), None)
-    if one_too_many is not None:
+    excess = next(islice(lines, _MAX_TAG_DIRECTIVES, None), None)
+    if excess is not None:
         raise FrontMatterError(
             DiagnosticCode.UNREADABLE_YAML,
             f"The front matter has more than {_MAX_TAG_DIRECTIVES} %TAG lines.",
-            offset + text.count("\n", 0, one_too_many.start()) + 1,
+            offset + text.count("\n", 0, excess.start()) + 1,
             "Remove them: a document needs none.",
         )
 
@@ -238,7 +245,7 @@ _IMPLICIT_RESOLVERS: dict[Any, list[tuple[str, re.Pattern[str]]]] = (
 
 
 def _implicit_tag(text: str) -> str | None:
-    if len(text) > _MAX_NUMBER_LENGTH:  # to make a number of many digits takes quadratic time
+    if len(text) > _MAX_NUMBER_LENGTH:  # parsing many digits takes quadratic time
         return None
     for tag, pattern in _IMPLICIT_RESOLVERS.get(text[:1], ()):
         if pattern.match(text):
@@ -247,17 +254,17 @@ def _implicit_tag(text: str) -> str | None:
 
 
 def implicit_type(text: str) -> str | None:
-    """What YAML takes the text for when it stands without quotes, in words; None for text."""
+    """Name the implicit type of a plain scalar, such as "a number"; None for text."""
     return _TAG_NAMES.get(_implicit_tag(text) or "")
 
 
 def is_null(scalar: ScalarNode) -> bool:
-    """Whether this is YAML's way of saying nothing: an empty value, `~` or `null`."""
+    """Whether a scalar is YAML's null: an empty value, `~` or `null`."""
     return scalar.plain and scalar.text in ("", "~", "null", "Null", "NULL")
 
 
 def resolve_plain_scalar(text: str) -> str | int | float | bool | None:
-    """The value that YAML reads from the text without quotes, where JSON has such a value.
+    """Convert a plain scalar into the JSON value of its implicit type.
 
     Dates, infinities, integers beyond 64 bits and numbers of more than 100 characters stay text.
     """
@@ -267,7 +274,7 @@ def resolve_plain_scalar(text: str) -> str | int | float | bool | None:
         return text
     try:
         value: str | int | float | bool | None = construct(yaml.ScalarNode(tag, text))
-    except ValueError:  # `0x_` is an integer by YAML's pattern, and no number
+    except ValueError:  # `0x_` matches YAML's pattern of an integer and is none
         return text
     if isinstance(value, float) and not abs(value) < float("inf"):
         return text

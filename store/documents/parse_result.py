@@ -10,10 +10,14 @@ from .diagnostics import MAX_DIAGNOSTICS, DiagnosticCode, error, warning
 
 
 class ParseResult(msgspec.Struct, frozen=True):
-    """What was read from a file: an article, a topic, or neither; and what was wrong with it.
+    """The result of parsing a file.
 
-    `lines` has the file's line of each field that checks across documents speak of: `title`,
-    `topics.0`… and `urls.0`… (in the order of the article's `topics` and `url_keys`), `parent`.
+    Attributes:
+        article: The article, if the file is a valid document.
+        topic: The topic, if the file is a valid topic file.
+        lines: Line numbers for diagnostics across documents: `title`, `parent`, `topics.0`… and
+            `urls.0`… (in the order of the article's `topics` and `url_keys`).
+        diagnostics: The problems of the file.
     """
 
     article: Article | None = None
@@ -23,7 +27,7 @@ class ParseResult(msgspec.Struct, frozen=True):
 
 
 class DiagnosticCollector:
-    """The problems of one file, noted while it is read: all errors, and the first warnings."""
+    """Collects the diagnostics of one file: all errors, and warnings up to a limit."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -31,13 +35,13 @@ class DiagnosticCollector:
         self.is_full = False
 
     def add_error(self, code: DiagnosticCode, message: str, line: int | None, remedy: str) -> None:
-        """Note why the file is not taken."""
+        """Add a problem because of which the file is rejected."""
         self.diagnostics.append(error(self.path, code, message, line=line, remedy=remedy))
 
     def add_warning(
         self, code: DiagnosticCode, message: str, line: int | None, remedy: str
     ) -> None:
-        """Note what is wrong with a file that is taken."""
+        """Add a problem of a file that is accepted."""
         if len(self.diagnostics) < MAX_DIAGNOSTICS:
             self.diagnostics.append(warning(self.path, code, message, line=line, remedy=remedy))
         elif not self.is_full:
@@ -45,7 +49,7 @@ class DiagnosticCollector:
             self.diagnostics.append(_more_problems(self.path, line))
 
     def empty_result(self) -> ParseResult:
-        """A reading that holds nothing but the notes."""
+        """Return a result without article and topic."""
         return ParseResult(diagnostics=tuple(self.diagnostics))
 
 
@@ -55,5 +59,5 @@ def _more_problems(path: str, line: int | None) -> Diagnostic:
         DiagnosticCode.TOO_MANY_PROBLEMS,
         f"The file has more problems, from this line on, than the first {MAX_DIAGNOSTICS}.",
         line=line,
-        remedy="Correct these, and the rest is shown.",
+        remedy="Correct these to see the others.",
     )

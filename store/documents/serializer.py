@@ -27,27 +27,27 @@ FIELD_KEYS = tuple(
     "cdnAmpWebUrl type locale quality heat published featuredContent content provider topics tags "
     "images related secured".split()
 )
-"""The keys of a document that are fields of an article, in the order in which they are written."""
+"""The keys of a document that are fields of an article, in the order of a written document."""
 
 _ATTRIBUTES = {field.encode_name: field.name for field in msgspec.structs.fields(Article)}
-# Never in metadata because a document without them is none, so metadata has no say in them.
+# A document without them is invalid, so metadata never overrides them.
 _REQUIRED_KEYS = frozenset(("title", "publishedDateTime", "provider"))
 
 
 class DocumentData(NamedTuple):
-    """A document in parts: what its front matter says, by key, and the content of its body."""
+    """The data of a document: the values of its front matter by key, and the body's content."""
 
     values: dict[str, Any]
     content: str | None = None
 
 
 def serialize_article(article: Article) -> str:
-    """A document that `read_article` reads as this article, its revision aside."""
+    """Serialize an article; `read_article` gives the same article, without the revision."""
     return serialize_document(article_to_document(article))
 
 
 def article_to_document(article: Article) -> DocumentData:
-    """What a document says that reads as this article."""
+    """Convert an article into the data of its document."""
     values = serialize_fields({key: getattr(article, _ATTRIBUTES[key]) for key in FIELD_KEYS})
     content = article.content
     is_body = content is not None and body_round_trips(content)
@@ -57,14 +57,14 @@ def article_to_document(article: Article) -> DocumentData:
 
 
 def serialize_document(document: DocumentData) -> str:
-    """The text that says this."""
+    """Serialize a document's data as text."""
     values, content = document
     body = "" if content is None else f"\n{content}\n"
     return f"---\n{write_mapping(values)}---\n{body}"
 
 
 def serialize_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an article, by key, as front matter has them; None stays None."""
+    """Convert fields of an article into front matter values by key; None stays None."""
     return {
         key: None if value is None else _FIELD_SERIALIZERS.get(key, _identity)(value)
         for key, value in fields.items()
@@ -72,7 +72,7 @@ def serialize_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def serialize_topic(topic: TopicDefinition) -> str:
-    """A file that `read_topic` reads as this topic."""
+    """Serialize a topic; `read_topic` gives the same topic."""
     values = {
         "slug": topic.slug,
         "name": escape_title(topic.name),
@@ -83,7 +83,7 @@ def serialize_topic(topic: TopicDefinition) -> str:
 
 
 def body_round_trips(content: str) -> bool:
-    """Whether a body with this text reads as this text."""
+    """Whether a body with this content is read as the same content."""
     written = f"\n{content}\n"
     return extract_content(clean_text(written).replace("\r\n", "\n")) == content
 
@@ -141,10 +141,10 @@ def _serialize_related(related: Related) -> dict[str, Any]:
 
 
 def _with_metadata(values: dict[str, Any], metadata: Metadata) -> dict[str, Any]:
-    """The fields that say something, then the metadata.
+    """Merge fields that are not empty with the metadata.
 
-    A known key in the metadata holds what could not be used of its field: list entries are put
-    back to the others, and a single value stands for the default that was taken in its place.
+    Metadata under a field's key is the part of the field that was invalid: list entries are
+    appended, and a single value replaces the default.
     """
     written = {key: value for key, value in values.items() if value not in (None, [])}
     for key, value in metadata.items():

@@ -1,9 +1,8 @@
-"""Changing what a document says, and of its text nothing but the lines that say it.
+"""Text edit: changes fields of a document and no other line of its text.
 
-People write these documents and keep them under version control: comments, quoting, order and
-line endings are theirs. The edit goes by lines, and what it gives is read again before it is used;
-a text that cannot be changed in this way (keys on one line, a value that others refer to) is
-written anew.
+People keep documents under version control, so comments, quotes, order and line endings stay. The
+edit replaces lines, and its result is parsed before it is used. A text that cannot be edited by
+lines (several keys on one line, an alias of the value elsewhere) is serialized as a whole.
 """
 
 from __future__ import annotations
@@ -29,8 +28,11 @@ _TRAILING_COMMENT = re.compile(r"[ \t]+#.*|[ \t]*")
 
 
 class DocumentDiff(NamedTuple):
-    """What to change: values by key, None for keys to remove; the content of the body, "" for none
-    and None to leave it.
+    """The difference of two documents.
+
+    Attributes:
+        values: New values by key; None removes the key.
+        content: The new content of the body; "" removes it, None leaves it.
     """
 
     values: Mapping[str, Any]
@@ -38,7 +40,7 @@ class DocumentDiff(NamedTuple):
 
 
 def diff_documents(before: DocumentData, after: DocumentData) -> DocumentDiff:
-    """What makes the one document say what the other says."""
+    """Compute the difference of two documents."""
     old, new = before.values, after.values
     keys = [*new, *(key for key in old if key not in new)]
     changed = {key: new.get(key) for key in keys if key not in old or old[key] != new.get(key)}
@@ -47,7 +49,7 @@ def diff_documents(before: DocumentData, after: DocumentData) -> DocumentDiff:
 
 
 class EditedText(NamedTuple):
-    """A text, and what is read from it."""
+    """An edited text and its parse result."""
 
     text: str
     parse_result: ParseResult
@@ -56,13 +58,13 @@ class EditedText(NamedTuple):
 def edit_text(
     path: str, text: str, before: DocumentData, after: DocumentData, limits: ParseLimits
 ) -> EditedText:
-    """The text of a file, which says `before`, changed to say `after`.
+    """Edit the text of a document from `before` to `after`.
 
-    Lines of keys that do not change stay as they are, where that is possible at all.
+    Lines of other keys stay, if the text can be edited by lines.
     """
     line_by_line = _edit_lines(path, text, diff_documents(before, after), limits)
     edited = None if line_by_line is None else _parse(path, line_by_line, limits)
-    # Reading takes most of the time, so the whole is read only where this does not tell enough.
+    # Parsing takes most of the time, so the whole is parsed only if this check is not enough.
     if (
         edited
         and edited.parse_result.article
@@ -71,7 +73,7 @@ def edit_text(
         return edited
     whole = _parse(path, serialize_document(after), limits)
     if whole.parse_result.article is None:
-        return whole  # and whoever reads it is told what is wrong with it
+        return whole  # invalid: the caller reports its diagnostics
     if edited and edited.parse_result.article == whole.parse_result.article:
         return edited
     return whole
@@ -86,7 +88,7 @@ def _encode(text: str) -> bytes:
 
 
 def _edit_lines(path: str, text: str, diff: DocumentDiff, limits: ParseLimits) -> str | None:
-    """The text with an edit done line by line; None where the lines do not allow it."""
+    """Edit a text by lines; None if its lines do not allow that."""
     mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
     plain = text.removeprefix(_BYTE_ORDER_MARK)
     try:
@@ -101,14 +103,13 @@ def _edit_lines(path: str, text: str, diff: DocumentDiff, limits: ParseLimits) -
     if diff.content is not None and lines.content_is_key:
         diff = DocumentDiff({**diff.values, "content": diff.content or None})
     elif "content" in diff.values and not lines.content_is_key:
-        diff = DocumentDiff(
-            diff.values, diff.content or ""
-        )  # a body that only a key could say again
+        # The content would not survive as a body: a key has it, and the body goes.
+        diff = DocumentDiff(diff.values, diff.content or "")
     return mark + lines.apply(diff) if lines.can_apply(diff) else None
 
 
 class _LineReplacement(NamedTuple):
-    """Lines from `first` up to `end`, and those to have in their place."""
+    """New `lines` for the lines from `first` up to `end`."""
 
     first: int
     end: int
@@ -116,7 +117,7 @@ class _LineReplacement(NamedTuple):
 
 
 class _LineEditor:
-    """A file's lines, and which of them belong to which key. Lines count from 0 here."""
+    """Edits a document by lines: knows which lines belong to which key. Lines count from 0."""
 
     def __init__(self, text: str, parts: DocumentParts, root: MappingNode) -> None:
         self._lines = text.split("\n")
@@ -134,11 +135,11 @@ class _LineEditor:
         self.content_is_key = "content" in root.entries and not parts.body.strip()
 
     def _find_key_like_lines(self) -> set[int]:
-        """The lines that look like a key's first; a key that is written twice is known once."""
+        """Find lines that look like the first of a key: the tree has a duplicate key only once."""
         return {i for i in range(self._start, self._end) if _KEY_LINE.match(self._lines[i])}
 
     def can_apply(self, diff: DocumentDiff) -> bool:
-        """Whether each key to change has lines of its own, and there is a body to change."""
+        """Whether each changed key has lines of its own, and a changed body exists."""
         firsts = list(self._root.key_lines.values())
         own = all(
             firsts.count(line) == 1 and not self._lines[line - 1][:1].isspace()
@@ -148,7 +149,7 @@ class _LineEditor:
         return own and (diff.content is None or self._has_body)
 
     def apply(self, diff: DocumentDiff) -> str:
-        """The text with other values, and with another body."""
+        """Return the text with the new values and the new body."""
         replacements = sorted(self._diff_replacements(diff.values), key=lambda r: (r.first, r.end))
         lines: list[str] = []
         done = 0
@@ -173,7 +174,7 @@ class _LineEditor:
             yield _LineReplacement(first, end, new)
 
     def _key_span(self, key: str) -> tuple[int, int]:
-        """The lines of a key, without the blank lines and comments before the next one."""
+        """Return the lines of a key, without blank lines and comments before the next key."""
         first = self._root.key_lines[key] - 1
         end = next((start for start in self._starts if start > first), self._end)
         while end > first + 1 and _is_blank_or_comment(self._lines[end - 1]):
@@ -181,7 +182,7 @@ class _LineEditor:
         return first, end
 
     def _render_value(self, key: str, value: Any, first: int, end: int) -> list[str]:
-        """The lines of a value; where one line takes the place of another, its comment stays."""
+        """Render a key and its value; if one line replaces one line, its comment stays."""
         new = _yaml_lines({key: value})
         node = self._root.entries[key]
         if len(new) > 1 or end > first + 1 or not isinstance(node, ScalarNode):
@@ -194,7 +195,7 @@ class _LineEditor:
         )
 
     def _insert_key(self, key: str, value: Any) -> _LineReplacement:
-        """A new key, behind the one that usually stands before it."""
+        """Insert a key after the one that precedes it in the usual order."""
         at = self._insertion_line(key)
         new = _yaml_lines({key: value})
         if len(new) > 1 and at > self._start and self._lines[at - 1].strip():
@@ -209,7 +210,7 @@ class _LineEditor:
 
 
 def _split_around_value(scalar: ScalarNode, line: str) -> tuple[str, str] | None:
-    """What stands before and behind a value on its key's line; None where that is not sure."""
+    """Split a line into the text before and after a value; None if that is ambiguous."""
     for before in _SEPARATOR.finditer(line):
         start = before.end()
         if scalar.plain:

@@ -1,4 +1,4 @@
-"""The topic tree: what each file of `_data/topics` says, and how the files make one tree."""
+"""Topic reader: the files of `_data/topics` parsed into topics, and built into one tree."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ TOPICS_FOLDER = "_data/topics"
 
 
 class TopicTree(msgspec.Struct, frozen=True):
-    """The topics with their parents as slugs, by path of their files, and what was wrong."""
+    """The topics in the order of their files' paths, parents as slugs, and the diagnostics."""
 
     topics: tuple[TopicDefinition, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
 def is_topic_path(path: str) -> bool:
-    """Whether a file belongs to the topic tree."""
+    """Whether a path is a topic file's."""
     return path.startswith(TOPICS_FOLDER + "/") and PurePosixPath(path).suffix.lower() in (
         ".yaml",
         ".yml",
@@ -37,9 +37,9 @@ def is_topic_path(path: str) -> bool:
 
 
 def read_topic(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
-    """The topic that a file defines, its parent as written; or the reason why there is none.
+    """Parse a topic file; the parent stays as written.
 
-    The slug is `slug`, else `_id`, else made from the name. Never raises.
+    The slug is `slug`, else `_id`, else derived from the name. Never raises.
     """
     collector = DiagnosticCollector(path)
     front_matter = read_front_matter(data, limits, collector)
@@ -56,7 +56,7 @@ def read_topic(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         )
         return collector.empty_result()
     if name is None:
-        message = f"The topic has no name; {written!r} is taken."
+        message = f"The topic has no name; {written!r} is used."
         collector.add_warning(DiagnosticCode.MISSING_TITLE, message, 1, "Add a line `name: …`.")
     topic = TopicDefinition(
         slug=topic_slug(written or name or ""),
@@ -70,7 +70,7 @@ def read_topic(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
 
 
 def topic_alias_map(topics: Iterable[TopicDefinition]) -> dict[str, str]:
-    """The slug of a topic by every slug that its name or slug gives."""
+    """Map every alias of a topic (the slugs of its name and of its slug) to its slug."""
     defined = tuple(topics)
     return {topic.slug: topic.slug for topic in defined} | topic_aliases(defined)
 
@@ -78,9 +78,9 @@ def topic_alias_map(topics: Iterable[TopicDefinition]) -> dict[str, str]:
 def build_topic_tree(
     definitions: Mapping[str, TopicDefinition], lines: Mapping[str, Mapping[str, int]]
 ) -> TopicTree:
-    """One tree of the definitions by path: parents found, duplicates refused, cycles cut.
+    """Build one tree from the definitions by path: resolve parents, drop duplicates, break cycles.
 
-    `lines` has each file's line of its `title` and `parent`.
+    `lines` has the lines of `title` and `parent` for each file.
     """
     first: dict[str, str] = {}
     diagnostics = []
@@ -108,7 +108,7 @@ def _find_parent(topic: TopicDefinition, aliases: Mapping[str, str]) -> str | No
 
 
 def _break_cycles(parents: dict[str, str | None]) -> list[tuple[str, list[str]]]:
-    """Make a root of the first topic of each cycle; return it with the cycle. O(topics)."""
+    """Break each cycle at its first topic, which becomes a root; return both. O(topics)."""
     broken = []
     finished: set[str] = set()
     for start in parents:
@@ -131,7 +131,7 @@ def _duplicate_slug(path: str, first: str, slug: str, line: int | None) -> Diagn
     return error(
         path,
         DiagnosticCode.DUPLICATE_SLUG,
-        f"The topic {slug!r} is already defined by {first}, which counts.",
+        f"The topic {slug!r} is already defined by {first}; this file is ignored.",
         line=line,
         remedy="Give one of the two another slug, or remove it.",
     )
@@ -151,7 +151,7 @@ def _cycle(path: str, cycle: list[str], line: int | None) -> Diagnostic:
     return warning(
         path,
         DiagnosticCode.TOPIC_CYCLE,
-        f"The topics {' > '.join([*cycle, cycle[0]])} are each other's parents; "
+        f"The topics {' > '.join([*cycle, cycle[0]])} form a cycle of parents; "
         "this one becomes a root.",
         line=line,
         remedy="Remove the parent of one of them.",

@@ -1,8 +1,7 @@
-"""The located tree that front matter is read into: what was written, and on which line.
+"""YAML tree: nodes with their source text and line numbers.
 
-Values keep their source text, because what `2021` or `yes` means depends on the field it is
-written for. Lines count from 1 in the file. A tree has no cycles, so the garbage collector need not
-look through it.
+Scalars keep their source text, because the meaning of `2021` or `yes` depends on the field. Lines
+count from 1 in the file. A tree has no cycles, so the garbage collector does not track it.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import msgspec
 
 
 class ScalarNode(msgspec.Struct, gc=False):
-    """One value as written. `plain`: without quotes, so that YAML would guess its type."""
+    """A single value as written. `plain`: unquoted, so YAML would infer a type."""
 
     text: str
     plain: bool
@@ -19,14 +18,14 @@ class ScalarNode(msgspec.Struct, gc=False):
 
 
 class SequenceNode(msgspec.Struct, gc=False):
-    """A list."""
+    """A YAML sequence."""
 
     items: list[Node]
     line: int
 
 
 class MappingNode(msgspec.Struct, gc=False):
-    """Keys and values in the order written; `key_lines` has the line of each key."""
+    """A YAML mapping in source order; `key_lines` has the line of each key."""
 
     entries: dict[str, Node]
     key_lines: dict[str, int]

@@ -1,4 +1,4 @@
-"""Building the located tree from a YAML parser's events, with depth and aliases bounded."""
+"""YAML tree builder: from the parser's events to a tree, with limits on depth and aliases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CORE_TAG_PREFIX = "tag:yaml.org,2002:"
 
 
 class ParseProblem(NamedTuple):
-    """A problem of a text, before it is known in which file."""
+    """A problem of a text, without the path of its file."""
 
     code: DiagnosticCode
     message: str
@@ -24,12 +24,12 @@ class ParseProblem(NamedTuple):
 
 
 def quote(text: str) -> str:
-    """A text in quotes for a message, its beginning where it is long."""
+    """Quote a text for a message; a long one is cut."""
     return repr(text if len(text) <= _MAX_QUOTED_LENGTH else text[: _MAX_QUOTED_LENGTH - 1] + "…")
 
 
 class FrontMatterError(Exception):
-    """Text from which no tree can be built. `problem` tells why."""
+    """Front matter that cannot be parsed. `problem` is the reason."""
 
     def __init__(self, code: DiagnosticCode, message: str, line: int, remedy: str) -> None:
         super().__init__(message)
@@ -37,6 +37,8 @@ class FrontMatterError(Exception):
 
 
 class _Anchor(msgspec.Struct):
+    """An anchored node. `nodes`, `weight` and `height` are the costs of each alias to it."""
+
     node: Node
     nodes: int
     weight: int
@@ -44,7 +46,7 @@ class _Anchor(msgspec.Struct):
 
 
 class _OpenCollection(msgspec.Struct):
-    """A collection that is still open."""
+    """A sequence or mapping whose end event has not come yet."""
 
     node: SequenceNode | MappingNode
     anchor: str | None
@@ -56,12 +58,14 @@ class _OpenCollection(msgspec.Struct):
 
 
 class YamlTreeBuilder:
-    """Takes the events of one document by its methods, each of which may raise UnreadableError;
-    `root` is the tree then, None for an empty document.
+    """Builds the tree of one YAML document: each event has a handler `on_...`.
 
-    `first_line` is the file's line on which the text starts. Of problems, the first are kept, up to
-    one more than a document is told. `escaped` are the scalars that may hold what only an escape
-    can write.
+    Every handler may raise FrontMatterError. Alias nodes count as often as they are used.
+
+    Attributes:
+        root: The tree; None for an empty document.
+        problems: The first problems, one more than a file may have.
+        double_quoted: The double-quoted scalars: only these may contain escaped characters.
     """
 
     def __init__(self, first_line: int, *, max_depth: int, max_nodes: int, max_weight: int) -> None:
@@ -82,7 +86,7 @@ class YamlTreeBuilder:
         return self._first_line + int(event.start_mark.line)
 
     def on_document_start(self, event: Any) -> None:
-        """The document starts, the only one."""
+        """Handle the start of a document. Raises: FrontMatterError: it is the second one."""
         self._document_count += 1
         if self._document_count > 1:
             raise FrontMatterError(
@@ -93,7 +97,7 @@ class YamlTreeBuilder:
             )
 
     def on_scalar(self, event: Any) -> None:
-        """One value, or a key."""
+        """Handle a scalar: a key or a value."""
         text: str = event.value
         plain = not event.style
         if event.tag is not None:
@@ -110,11 +114,11 @@ class YamlTreeBuilder:
         self._add_node(scalar)
 
     def on_sequence_start(self, event: Any) -> None:
-        """A list starts."""
+        """Handle the start of a sequence."""
         self._open(SequenceNode([], self._line(event)), event.anchor)
 
     def on_mapping_start(self, event: Any) -> None:
-        """A mapping starts."""
+        """Handle the start of a mapping."""
         self._open(MappingNode({}, {}, self._line(event)), event.anchor)
 
     def _open(self, node: SequenceNode | MappingNode, anchor: str | None) -> None:
@@ -129,7 +133,7 @@ class YamlTreeBuilder:
             raise self._node_count_error(node.line)
 
     def on_collection_end(self, event: Any) -> None:
-        """The list or mapping ends."""
+        """Handle the end of a sequence or mapping."""
         frame = self._stack.pop()
         if isinstance(frame.node, MappingNode):
             _apply_merges(frame.node, frame.merges)
@@ -143,7 +147,7 @@ class YamlTreeBuilder:
         self._add_node(frame.node)
 
     def on_alias(self, event: Any) -> None:
-        """The value of an anchor once more."""
+        """Handle an alias: the node of its anchor is used once more."""
         line = self._line(event)
         if event.anchor not in self._anchors:
             raise FrontMatterError(
@@ -163,7 +167,7 @@ class YamlTreeBuilder:
                 f"The alias {quote('*' + event.anchor)} "
                 + ("contains itself." if anchor is None else "makes the document far too large."),
                 line,
-                "Write the values out instead of using aliases.",
+                "Write the values instead of aliases.",
             )
         self._node_count += anchor.nodes
         self._weight += anchor.weight
@@ -190,8 +194,8 @@ class YamlTreeBuilder:
             DiagnosticCode.TOO_MANY_VALUES,
             f"The front matter has more than {self._max_nodes:,} keys and values.",
             line,
-            "Split the document, or move text below the front matter; where it is one of many "
-            "that are imported at once, import fewer.",
+            "Split the document, or move text below the front matter. In an import, send fewer "
+            "documents at once.",
         )
 
     def _add_node(self, node: Node) -> None:
@@ -218,8 +222,8 @@ class YamlTreeBuilder:
             self.problems.append(
                 ParseProblem(
                     DiagnosticCode.DUPLICATE_KEY,
-                    f"The key {quote(key.text)} is written twice, on lines {first} and {key.line}; "
-                    "the last one counts.",
+                    f"The key {quote(key.text)} occurs twice, on lines {first} and {key.line}; "
+                    "the last one is used.",
                     key.line,
                     "Remove one of the two.",
                 )

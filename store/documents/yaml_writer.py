@@ -1,4 +1,4 @@
-"""Writing values as YAML that people like to read and that reads back as the same values."""
+"""YAML writer: readable YAML with an exact round trip of all values."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _SHORT_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r
 
 
 def write_mapping(values: Mapping[str, Any]) -> str:
-    """The lines of a mapping in the order given, each with its end.
+    """Write a mapping as YAML lines, in its own order.
 
-    Values are JSON values and aware datetimes. Lists and mappings stand between blank lines.
+    Values are JSON values and aware datetimes. Blank lines surround lists and mappings.
     """
     text = ""
     for key, value in values.items():
@@ -45,7 +45,7 @@ def _entry_lines(key: str, value: Any) -> list[str]:
 
 
 def _value_lines(value: Any) -> tuple[str, list[str]]:
-    """A value as what stands on its key's line, or as the lines below it."""
+    """Write a value: the text on its key's line, and the lines below."""
     if isinstance(value, str):  # first, as most values are
         return _quote_text(value), []
     if isinstance(value, Mapping) and value:

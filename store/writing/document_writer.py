@@ -164,7 +164,7 @@ class DocumentWriter:
     ) -> WriteResult:
         """Write; where the caller expects nothing, that somebody was faster is no conflict.
 
-        Raises: _DoneError.
+        Raises: _AlreadyDoneError.
         """
         prepare_once = partial(self._prepare_once, prepare, key)
         attempts = _ATTEMPTS if expected_revision is None else 1
@@ -179,7 +179,7 @@ class DocumentWriter:
                 return await self._build_result(write, revision)
 
     async def _prepare_once(self, prepare: Prepare, key: str | None) -> WriteSet:
-        """The write, unless it was done before. Raises: _DoneError. KeyReusedError."""
+        """The write, unless it was done before. Raises: _AlreadyDoneError. KeyReusedError."""
         if key is None:
             return await prepare()
         name, _, request = key.partition(".")

@@ -223,7 +223,7 @@ def test_check_prints_problems_as_compilers_do(newsgraph, bad_folder):
         "  remedy: Write it like 2020-06-11T17:30:00Z.\n"
         "warns.md:3: warning: `webUrl` is not a web address: 'nope'; "
         "the value is kept in `metadata`. [BAD_URL]\n"
-        "  remedy: Write the whole address, from http:// or https:// on.\n"
+        "  remedy: Write the whole address, starting with http:// or https://.\n"
         f"2 articles in {bad_folder}, problems: 1 error, 1 warning\n"
     )
 

@@ -16,7 +16,7 @@ import pytest
 from store import DocumentWriter, FolderLoader, MemoryRepository, RefusedError, Severity, Window
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import MAX_DIAGNOSTICS, DiagnosticCode
-from store.documents.field_reader import MAX_ITEMS
+from store.documents.field_reader import MAX_LIST_ITEMS
 from store.documents.frontmatter import ParseLimits
 from store.documents.parse_result import ParseResult
 from store.model import Diagnostic
@@ -187,11 +187,11 @@ def test_warnings_beyond_the_first_are_one():
 
 def test_list_entries_beyond_the_first_stay_in_the_metadata():
     """Nothing of the document is lost, and a diagnostic tells what does not count."""
-    names = [f"t{i}" for i in range(MAX_ITEMS + 2)]
+    names = [f"t{i}" for i in range(MAX_LIST_ITEMS + 2)]
     _, parse_result = read(document(f"topics: [{','.join(names)}]"))
     assert parse_result.article
-    assert list(parse_result.article.topics) == names[:MAX_ITEMS]
-    assert parse_result.article.metadata == {"topics": names[MAX_ITEMS:]}
+    assert list(parse_result.article.topics) == names[:MAX_LIST_ITEMS]
+    assert parse_result.article.metadata == {"topics": names[MAX_LIST_ITEMS:]}
     [problem] = parse_result.diagnostics
     assert (problem.code, problem.line) == (DiagnosticCode.TOO_MANY_VALUES, 5)
 
