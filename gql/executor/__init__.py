@@ -1,8 +1,16 @@
-"""Compiled execution: the same answers as graphql-core's, at the speed of the HTTP stack.
+"""Compiled execution: the results of graphql-core, without its cost for each field and object.
 
-`collect` finds the fields, `arguments` what they ask, `links` how they reach other documents,
-`render` generates the functions that make answers, `compile` puts a plan together, `execution` runs
-it, `rows` caches rendered documents, and `pipeline` decides how a request is executed.
+A request runs through these steps:
+
+1. `planning.field_collection`: the merged fields of each selection set
+2. `planning.arguments`: argument coercion
+3. links: each field's batch load, declared in `gql.schema.links`
+4. `codegen`: a generated function for each selection
+5. `execution`: batch loads level by level
+6. `rows`: the row cache
+
+`compiler` makes a plan by steps 1 to 4, once for each operation. `compiled_executor` runs it, and
+falls back to graphql-core, the reference executor.
 """
 
 from .compiled_executor import CompiledExecutor

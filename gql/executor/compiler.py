@@ -1,7 +1,7 @@
-"""From an operation to its plan: collects fields, finds links, generates functions.
+"""The plan compiler: collects fields, resolves links and generates functions.
 
-A plan is made for one outcome of `@skip` and `@include` and for one set of rights, and then serves
-every request that shares them, whatever its other variables.
+A plan is compiled for one outcome of `@skip` and `@include` and for one set of permissions. It then
+serves every request with the same ones, whatever its other variables.
 """
 
 from __future__ import annotations
@@ -21,27 +21,28 @@ from graphql import (
 from gql.adapters.strawberry import graphql_schema
 from gql.schema.context import PageSizes
 
-from .codegen.connection import ConnectionBody
-from .codegen.object import ObjectBody, itself
-from .planning.arguments import VariableReader, Variables
-from .planning.field_collection import Collector, Selected, UnsupportedError
+from .codegen.connection import ConnectionCodegen
+from .codegen.object import ObjectCodegen, itself
+from .errors import UnsupportedError
+from .planning.arguments import ArgumentCoercer, RequestVariables
+from .planning.field_collection import CollectedField, FieldCollector
 from .planning.input_coercion import InputCoercers
 from .planning.operation_plan import OperationPlan
 from .planning.plan import ConnectionPlan, LinkPlan, ObjectPlan
 from .rows.row_cache import RowCache
 
 MAX_FUNCTIONS = 64
-"""How many functions an operation is compiled to at most: one takes 0.3 to 0.6 ms, and no turn of
-others comes between. A fragment that is spread a hundred times is compiled as often."""
+"""The bound of generated functions for an operation. One takes 0.3 to 0.6 ms to compile, without a
+pause between them. A fragment that is spread a hundred times is compiled as often."""
 
 
-class Compiler:
+class PlanCompiler:
     """Compiles the operations of one schema.
 
     Attributes:
-        graphql: the schema as graphql-core has it.
-        sizes: of pages.
-        rows: the cache of what plans render.
+        graphql: graphql-core's schema.
+        sizes: The page sizes.
+        rows: The row cache of the plans.
     """
 
     def __init__(self, schema: strawberry.Schema, sizes: PageSizes, rows: RowCache) -> None:
@@ -55,98 +56,104 @@ class Compiler:
         self,
         document: DocumentNode,
         operation: OperationDefinitionNode,
-        variables: Variables,
+        variables: RequestVariables,
         *,
         may_read_secured: bool,
     ) -> OperationPlan:
-        """The plan of a query.
+        """Compile the plan of a query.
 
-        Raises: UnsupportedError: it has something no plan takes. FallbackError: the variables do
-            not fit.
+        Raises: UnsupportedError: it has a part that no plan supports. FallbackError: the variables
+            are invalid.
         """
-        reader = VariableReader(self.schema, self._coercers, operation)
-        collector = Collector(self.graphql, document, operation, reader.coerced(variables))
+        coercer = ArgumentCoercer(self.schema, self._coercers, operation)
+        collector = FieldCollector(self.graphql, document, operation, coercer.coerced(variables))
         root = self.graphql.query_type
         if root is None:
             raise UnsupportedError("a schema without queries")
-        return _Compilation(self, collector, reader, may_read_secured).operation(root)
+        return _Compilation(self, collector, coercer, may_read_secured).operation_plan(root)
 
 
 class _Compilation:
-    """One operation being compiled."""
+    """The compilation of one operation; see `CompilationContext`."""
 
     def __init__(
         self,
-        compiler: Compiler,
-        collector: Collector,
-        reader: VariableReader,
+        compiler: PlanCompiler,
+        collector: FieldCollector,
+        coercer: ArgumentCoercer,
         may_read_secured: bool,
     ) -> None:
         self.schema = compiler.graphql
         self.sizes = compiler.sizes
         self.rows = compiler.rows
         self.collector = collector
-        self.reader = reader
+        self.coercer = coercer
         self.may_read_secured = may_read_secured
         self._functions = 0
 
-    def operation(self, root: GraphQLObjectType) -> OperationPlan:
+    def operation_plan(self, root: GraphQLObjectType) -> OperationPlan:
         """The plan of the whole operation."""
-        body = ObjectBody(self)
+        codegen = ObjectCodegen(self)
         links: list[LinkPlan] = []
         envelope = [b'{"data":{']
-        for number, field in enumerate(self.collector.root(root)):
+        for number, field in enumerate(self.collector.root_fields(root)):
             envelope[-1] += b'%b"%b":' % (b"," if number else b"", field.key.encode())
             if field.definition is None:
                 envelope[-1] += b'"%b"' % root.name.encode()
             else:
-                links.append(body.root_link(field, field.definition))
+                links.append(codegen.root_link(field, field.definition))
                 envelope.append(b"")
         envelope[-1] += b"}}"
-        return OperationPlan(links, envelope, self.reader)
+        return OperationPlan(links, envelope, self.coercer)
 
-    def nodes(self, selected: Selected, type: GraphQLObjectType) -> ObjectPlan:
+    def nodes_plan(self, field: CollectedField, type: GraphQLObjectType) -> ObjectPlan:
         """The plan of the items of a connection's `nodes`, or of documents of one type."""
-        fields = self.collector.below(selected, type)
-        body = ObjectBody(self)
-        return self.items(type.name, body, lambda: body.object(type, fields, "o", 1, itself))
+        fields = self.collector.subfields(field, type)
+        codegen = ObjectCodegen(self)
+        return self.object_plan(
+            type.name, codegen, lambda: codegen.write_object(type, fields, "o", 1, itself)
+        )
 
-    def edges(self, selected: Selected, type: GraphQLObjectType) -> ObjectPlan:
+    def edges_plan(self, field: CollectedField, type: GraphQLObjectType) -> ObjectPlan:
         """The plan of the items of a connection's `edges`."""
-        fields = self.collector.below(selected, type)
-        body = ObjectBody(self)
-        return self.items(type.name, body, lambda: body.edge(type, fields, "o"))
+        fields = self.collector.subfields(field, type)
+        codegen = ObjectCodegen(self)
+        return self.object_plan(type.name, codegen, lambda: codegen.write_edge(type, fields, "o"))
 
-    def items(self, type_name: str, body: ObjectBody, write: Callable[[], str]) -> ObjectPlan:
-        """The plan whose function goes over documents, and does with each what `write` writes.
+    def object_plan(
+        self, type_name: str, codegen: ObjectCodegen, write_item: Callable[[], str]
+    ) -> ObjectPlan:
+        """Generate the function that loops over documents, and make the plan.
 
-        Raises: UnsupportedError: the operation would become too many functions.
+        `write_item` writes the loop's body and returns the expression of the response object.
+        Raises: UnsupportedError: the operation has too many functions.
         """
         self._functions += 1
         if self._functions > MAX_FUNCTIONS:
             raise UnsupportedError("an operation of so many objects")
-        body.writer.line(0, "results = []")
-        body.writer.line(0, "for o in documents:")
-        answer = write()
-        body.writer.line(1, f"results.append({answer})")
-        body.writer.line(0, "return results")
-        parameters = ["documents", *body.link_names, *body.argument_names]
-        if body.has_cursor:
-            parameters.append("cursor_of")
-        if body.has_revision:
-            parameters.append("revision_of")
+        writer = codegen.writer
+        writer.line(0, "results = []")
+        writer.line(0, "for o in documents:")
+        item = write_item()
+        writer.line(1, f"results.append({item})")
+        writer.line(0, "return results")
+        parameters = ["documents", *codegen.link_names, *codegen.argument_names]
+        if codegen.has_cursor:
+            parameters.append("encode_cursor")
+        if codegen.has_revision:
+            parameters.append("encode_revision")
         return ObjectPlan(
             type_name,
-            body.links,
-            body.arguments,
-            body.writer.function(parameters),
+            codegen.links,
+            codegen.arguments,
+            writer.compile(parameters),
             self.rows,
-            has_cursor=body.has_cursor,
-            has_revision=body.has_revision,
+            has_cursor=codegen.has_cursor,
+            has_revision=codegen.has_revision,
         )
 
-    def below(self, selected: Selected, type: GraphQLOutputType) -> dict[str, ObjectPlan]:
-        """The plans of a selection, by the type that a document turns out to have."""
+    def object_plans(self, field: CollectedField, type: GraphQLOutputType) -> dict[str, ObjectPlan]:
+        """The plans of a field's selection, by the name of the object type."""
         named = get_named_type(type)
         types = (
             self.schema.get_possible_types(named)
@@ -154,19 +161,19 @@ class _Compilation:
             else [named]
         )
         return {
-            each.name: self.nodes(selected, each)
+            each.name: self.nodes_plan(field, each)
             for each in types
             if isinstance(each, GraphQLObjectType)
         }
 
-    def connection(self, selected: Selected, type: GraphQLObjectType) -> ConnectionPlan:
-        """The plan of a selection on a connection."""
-        body = ConnectionBody(self, type)
-        fields = self.collector.below(selected, type)
-        answer = body.connection(fields)
-        body.writer.line(0, f"return {answer}")
+    def connection_plan(self, field: CollectedField, type: GraphQLObjectType) -> ConnectionPlan:
+        """The plan of a field's selection on a connection."""
+        codegen = ConnectionCodegen(self, type)
+        fields = self.collector.subfields(field, type)
+        pieces = codegen.write_connection(fields)
+        codegen.writer.line(0, f"return {pieces}")
         return ConnectionPlan(
-            body.items,
-            body.writer.function(["p", "cursor_of"]),
+            codegen.items,
+            codegen.writer.compile(["p", "encode_cursor"]),
             with_total=any(field.name == "totalCount" for field in fields),
         )

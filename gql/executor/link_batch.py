@@ -7,82 +7,85 @@ from typing import Any
 
 from store import Snapshot, Visibility
 
-from .planning.arguments import FallbackError, Variables
+from .errors import FallbackError
+from .planning.arguments import RequestVariables
 from .planning.plan import LinkPlan
 from .rows.row_cache import RowTable
 
 
 class LinkBatch:
-    """What one link loads for the documents of a level.
+    """The keys that one link loads for the documents of a level, and the rows of the results.
 
     Attributes:
-        plan: of the link.
-        asked: its prepared arguments.
-        keys: for each source, the keys that it loads.
-        table: the rows it leads to, where it is remembered in which each key results.
-        rows: by key, where it leads, as far as that is known.
-        missing: the keys that have to be loaded.
-        found: the row, the rows or None for the keys of each source.
+        plan: The plan of the link.
+        prepared: Its prepared arguments.
+        keys: The keys to load for each source.
+        table: The row table of the target, where it memoizes the row of each key.
+        rows: The rows by key, as far as they are loaded.
+        missing: The keys that have to be loaded.
+        picked: The value of each source's keys: a row, a list of rows, or None.
     """
 
-    __slots__ = ("asked", "found", "keys", "missing", "plan", "rows", "table")
+    __slots__ = ("keys", "missing", "picked", "plan", "prepared", "rows", "table")
 
     def __init__(
         self,
         plan: LinkPlan,
         documents: Sequence[Any],
-        variables: Variables,
+        variables: RequestVariables,
         snapshot: Snapshot,
         visibility: Visibility,
     ) -> None:
         self.plan = plan
-        self.asked = plan.arguments(variables) if plan.arguments is not None else None
-        self.keys = plan.link.keys(plan.sources_in(documents), self.asked, plan.with_total)
+        self.prepared = plan.arguments(variables) if plan.arguments is not None else None
+        self.keys = plan.link.keys(plan.sources_in(documents), self.prepared, plan.with_total)
         self.table: RowTable | None = None
         self.rows: dict[Any, Any] = {}
-        self.found: dict[tuple[Any, ...], Any] = {}
-        if plan.target is not None and plan.target.keys_are_ids:  # else it leads to several rows
-            self.table = plan.target.table(variables)
-            self.table.at(snapshot, visibility)
+        self.picked: dict[tuple[Any, ...], Any] = {}
+        if plan.memo_target is not None and plan.memo_target.keys_are_ids:
+            self.table = plan.memo_target.table(variables)
+            self.table.valid_rows(snapshot, visibility)
             self.rows = self.table.links
-        wanted = dict.fromkeys([key for keys in self.keys for key in keys])
-        known = self.rows
-        self.missing = [key for key in wanted if key not in known] if known else list(wanted)
+        distinct = dict.fromkeys([key for keys in self.keys for key in keys])
+        rows = self.rows
+        self.missing = [key for key in distinct if key not in rows] if rows else list(distinct)
 
     def pick(self) -> None:
-        """Find the rows of each source, once all are there. Raises: FallbackError: one is not."""
+        """Pick the rows of each source. Raises: FallbackError: a non-null value is null."""
         pick, rows = self.plan.link.pick, self.rows
-        # Most documents of a level have their provider, or all their topics, in common with others.
-        self.found = {keys: pick([rows[key] for key in keys]) for keys in dict.fromkeys(self.keys)}
+        # Many documents of a level share their provider, or all of their topics.
+        distinct = dict.fromkeys(self.keys)
+        self.picked = {keys: pick([rows[key] for key in keys]) for keys in distinct}
         if not self.plan.is_nullable:
             is_list = self.plan.link.is_list
-            for found in self.found.values():
-                if found is None or (is_list and None in found):
+            for value in self.picked.values():
+                if value is None or (is_list and None in value):
                     raise FallbackError("null")
 
     def values(self) -> Sequence[Any]:
-        """For each source the value to embed."""
+        """The JSON fragments to embed, for each source."""
         if self.plan.link.is_list:
-            return self._of_each(lambda found: tuple([row and row.fragment for row in found]))
-        return self._of_each(lambda row: row and row.fragment)
+            return self._map(lambda rows: tuple([row and row.fragment for row in rows]))
+        return self._map(lambda row: row and row.fragment)
 
     def serials(self) -> Sequence[Any]:
-        """For each source the serial numbers of its rows."""
+        """The serial numbers of the rows, for each source."""
         if self.plan.link.is_list:
-            return self._of_each(lambda found: tuple([row and row.serial for row in found]))
-        return self._of_each(lambda row: row and row.serial)
+            return self._map(lambda rows: tuple([row and row.serial for row in rows]))
+        return self._map(lambda row: row and row.serial)
 
     def articles(self) -> Sequence[Sequence[str]]:
-        """For each source the ids of the articles that show in its rows."""
-        if self.plan.leads_to_page:
-            return self._of_each(lambda page: page.articles)
+        """The ids of the articles in the rows, for each source."""
+        if self.plan.loads_pages:
+            return self._map(lambda page: page.articles)
         if self.plan.link.is_list:
-            return self._of_each(_articles_in)
-        return self._of_each(lambda row: _articles_in((row,)))
+            return self._map(_articles_in)
+        return self._map(lambda row: _articles_in((row,)))
 
-    def _of_each(self, of: Callable[[Any], Any]) -> list[Any]:
-        made = {keys: of(found) for keys, found in self.found.items()}
-        return [made[keys] for keys in self.keys]
+    def _map(self, of: Callable[[Any], Any]) -> list[Any]:
+        """A function of each source's value, computed once for equal keys."""
+        results = {keys: of(value) for keys, value in self.picked.items()}
+        return [results[keys] for keys in self.keys]
 
 
 def _articles_in(rows: Sequence[Any]) -> Sequence[str]:

@@ -99,7 +99,7 @@ class Bench:
         reference.get_document(self.query.text)
         compiled, [request] = pipeline(reference), _requests(self.fresh[:1])
         start = time.process_time()
-        assert compiled.prepare(request, PUBLIC) is not None
+        assert compiled.compiled_query(request, PUBLIC) is not None
         return (time.process_time() - start) * 1e3
 
 

@@ -40,7 +40,7 @@ import uvloop
 
 from gql import gc_tuning
 from gql.composition.app import shorten_switch_interval
-from gql.executor.execution import without_waiting
+from gql.executor.execution import run_sync
 from gql.folder_watcher import FolderWatcher
 from store import (
     ArticleQuery,
@@ -211,7 +211,7 @@ class Probe:
     def read(self) -> None:
         """Read as the server does, where the newest state is in memory."""
         if snapshot := self._repository.current():
-            for page in without_waiting(snapshot.pages(_PAGES, Visibility.PUBLISHED)):
+            for page in run_sync(snapshot.pages(_PAGES, Visibility.PUBLISHED)):
                 assert len(list(page.items)) == 20
 
     def collected(self, phase: str, info: dict[str, int]) -> None:

@@ -29,7 +29,7 @@ import uvloop
 
 from gql import gc_tuning
 from gql.composition.app import shorten_switch_interval
-from gql.executor.execution import without_waiting
+from gql.executor.execution import run_sync
 from store import ArticleQuery, Batch, Snapshot, TinyDBRepository, Visibility, Window, topic_filter
 from store.model import Article
 from tests.benchmarks.http.servers import LOAD_CORE, SERVER_CORE
@@ -125,7 +125,7 @@ class _Reader(asyncio.Protocol):
             snapshot = self._repository.current()
             read = self._read(asked, snapshot)
             if snapshot is not None:
-                without_waiting(read)
+                run_sync(read)
             else:
                 self._waiting.add(asyncio.ensure_future(read))
 

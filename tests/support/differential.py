@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from gql.executor import CompiledExecutor, execution
+from gql.executor import CompiledExecutor, row_renderer
 from gql.http import DocumentLimits, GraphQLRequest, ReferenceExecutor, Result
 from gql.identity.viewer import PUBLIC, Viewer
 from gql.scheduler import Job, Scheduler
@@ -279,12 +279,12 @@ async def _ask_together(
 @contextmanager
 def _parts(session: Session) -> Iterator[None]:
     """Have documents rendered one by one, where requests have their turns after each."""
-    before = execution.PART
-    execution.PART = 1 if session.is_sliced else before
+    before = row_renderer.CHUNK_SIZE
+    row_renderer.CHUNK_SIZE = 1 if session.is_sliced else before
     try:
         yield
     finally:
-        execution.PART = before
+        row_renderer.CHUNK_SIZE = before
 
 
 async def _batch(repository: Repository, step: Write) -> Batch:

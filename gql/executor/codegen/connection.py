@@ -1,7 +1,7 @@
-"""The generated function for one selection on a connection, and the plans of its items.
+"""Code generation for connections: the function that writes the JSON around their lists.
 
-The function writes JSON itself: between the lists there are a few numbers, flags and cursors, and
-the names of fields, none of which needs escaping.
+The function formats JSON itself. Around the lists there are only a few numbers, flags and cursors,
+and the names of fields. None of these needs escaping.
 """
 
 from __future__ import annotations
@@ -10,42 +10,46 @@ from collections.abc import Callable, Sequence
 
 from graphql import GraphQLObjectType, get_named_type
 
-from gql.executor.planning.field_collection import Selected, UnsupportedError
+from gql.executor.errors import UnsupportedError
+from gql.executor.planning.field_collection import CollectedField
 from gql.executor.planning.plan import ObjectPlan
 
-from .object import Work
-from .writer import Writer, check_int
+from .object import CompilationContext
+from .writer import FunctionWriter, check_int
 
 
 def cursor_json(cursor: str | None) -> bytes:
-    """The JSON of a cursor, which is ASCII and has nothing to escape."""
+    """The JSON of a cursor, which is ASCII and needs no escaping."""
     return b"null" if cursor is None else b'"%b"' % cursor.encode()
 
 
-class ConnectionBody:
-    """The body of the function for a page, and the plans of the items that it needs.
+class ConnectionCodegen:
+    """Writes the function for a page of a connection, and collects the plans of its items.
 
-    The text is written as a format with its values; where a list of items stands, a new one begins.
+    The JSON is written as bytes formats with their values. A list of items begins a new format.
     """
 
-    def __init__(self, work: Work, type: GraphQLObjectType) -> None:
-        self.work = work
+    def __init__(self, context: CompilationContext, type: GraphQLObjectType) -> None:
+        self.context = context
         self.type = type
-        self.writer = Writer()
-        self.writer.names.update(check_int=check_int, cursor_json=cursor_json)
+        self.writer = FunctionWriter()
+        self.writer.globals.update(check_int=check_int, cursor_json=cursor_json)
         self.items: list[ObjectPlan] = []
         self._pieces: list[str] = []
         self._format = ""
         self._values: list[str] = []
 
-    def connection(self, fields: Sequence[Selected]) -> str:
-        """Write the reading of a page; the expression that makes the JSON around its lists."""
-        self.object(self.type.name, fields, self.of_connection)
+    def write_connection(self, fields: Sequence[CollectedField]) -> str:
+        """Write the connection; return the expression of the JSON around its lists."""
+        self.write_object(self.type.name, fields, self.write_connection_field)
         self.end_piece()
         return f"[{', '.join(self._pieces)}]"
 
-    def object(
-        self, type_name: str, fields: Sequence[Selected], value: Callable[[Selected], None]
+    def write_object(
+        self,
+        type_name: str,
+        fields: Sequence[CollectedField],
+        write_field: Callable[[CollectedField], None],
     ) -> None:
         """Write an object with these fields."""
         self._format += "{"
@@ -54,51 +58,60 @@ class ConnectionBody:
             if field.definition is None:
                 self._format += f'"{type_name}"'
             else:
-                value(field)
+                write_field(field)
         self._format += "}"
 
-    def put(self, placeholder: str, expression: str) -> None:
-        """Write a value: how it is formatted, and the expression that gives it."""
+    def write_value(self, placeholder: str, expression: str) -> None:
+        """Write a value: its placeholder in the format, and its expression."""
         self._format += placeholder
         self._values.append(expression)
 
+    def write_cursor(self, item: str) -> None:
+        """Write the cursor of an item; null on an empty page."""
+        self.write_value("%b", f"cursor_json(encode_cursor({item}) if p.items else None)")
+
     def end_piece(self) -> None:
-        """Make all that was written since the last list a piece."""
+        """End the piece before a list, and begin the next one."""
         values = f" % ({', '.join(self._values)},)" if self._values else ""
         self._pieces.append(f"b{self._format!r}{values}")
         self._format, self._values = "", []
 
-    def of_connection(self, field: Selected) -> None:
-        """Write a connection's field."""
+    def write_connection_field(self, field: CollectedField) -> None:
+        """Write a field of the connection."""
         match field.name:
             case "nodes":
-                self.add_list(self.work.nodes(field, self.object_type(field)))
+                self.add_list(self.context.nodes_plan(field, self.object_type(field)))
             case "edges":
-                self.add_list(self.work.edges(field, self.object_type(field)))
+                self.add_list(self.context.edges_plan(field, self.object_type(field)))
             case "totalCount":
-                self.put("%d", "check_int(p.total)")
+                self.write_value("%d", "check_int(p.total)")
             case "pageInfo":
                 type = self.object_type(field)
-                self.object(type.name, self.work.collector.below(field, type), self.of_page_info)
+                fields = self.context.collector.subfields(field, type)
+                self.write_object(type.name, fields, self.write_page_info_field)
             case _:
                 raise UnsupportedError(f"the field {field.name}")
 
-    def of_page_info(self, field: Selected) -> None:
+    def write_page_info_field(self, field: CollectedField) -> None:
         """Write a field of PageInfo."""
         match field.name:
             case "hasNextPage":
-                self.put("%b", 'b"true" if p.has_next else b"false"')
+                self.write_value("%b", 'b"true" if p.has_next else b"false"')
             case "hasPreviousPage":
-                self.put("%b", 'b"true" if p.has_previous else b"false"')
+                self.write_value("%b", 'b"true" if p.has_previous else b"false"')
             case "startCursor":
-                self.put("%b", "cursor_json(cursor_of(p.items[0]) if p.items else None)")
+                self.write_value(
+                    "%b", "cursor_json(encode_cursor(p.items[0]) if p.items else None)"
+                )
             case "endCursor":
-                self.put("%b", "cursor_json(cursor_of(p.items[-1]) if p.items else None)")
+                self.write_value(
+                    "%b", "cursor_json(encode_cursor(p.items[-1]) if p.items else None)"
+                )
             case _:
                 raise UnsupportedError(f"the field {field.name}")
 
-    def object_type(self, field: Selected) -> GraphQLObjectType:
-        """The object type of a field, lists and non-null apart."""
+    def object_type(self, field: CollectedField) -> GraphQLObjectType:
+        """The named type of a field, which is an object type."""
         if field.definition is None:
             raise UnsupportedError("__typename has no fields")
         named = get_named_type(field.definition.type)
@@ -107,7 +120,7 @@ class ConnectionBody:
         return named
 
     def add_list(self, plan: ObjectPlan) -> None:
-        """Write a list, and add the plan of its items."""
+        """Write a list of items, and add their plan."""
         self.items.append(plan)
         self._format += "["
         self.end_piece()

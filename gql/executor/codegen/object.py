@@ -1,4 +1,4 @@
-"""The generated function for one selection on a document, and the links that it needs."""
+"""Code generation for objects: the function for one selection on a document, and its links."""
 
 from __future__ import annotations
 
@@ -17,180 +17,213 @@ from graphql import (
 )
 
 from gql.adapters.strawberry import resolver_of, strawberry_field
-from gql.executor.planning.arguments import Arguments, VariableReader
-from gql.executor.planning.field_collection import Collector, Selected, UnsupportedError
+from gql.executor.errors import UnsupportedError
+from gql.executor.planning.arguments import ArgumentCoercer, FieldArguments
+from gql.executor.planning.field_collection import CollectedField, FieldCollector
 from gql.executor.planning.plan import ConnectionPlan, LinkPlan, ObjectPlan
 from gql.schema.context import PageSizes
 from gql.schema.graph import resolve_revision, resolve_secured
 from gql.schema.images import resolve_images
 from gql.schema.links import Link, link_of
 
-from .writer import Writer, is_leaf, leaf
+from .writer import FunctionWriter, is_leaf, write_leaf
 
 Sources = Callable[[Any], Sequence[Any]] | None
-"""From a document to the objects inside it that a field is on; None: too deep for a link."""
+"""Gives the objects in a document that have a field; None: nested too deeply for a link."""
 
 
-_UNASKED: dict[Callable[..., Any], str] = {resolve_images: "images"}
-"""The attribute that a resolver gives where the field has no arguments."""
+_PLAIN_ATTRIBUTES: dict[Callable[..., Any], str] = {resolve_images: "images"}
+"""The attribute that a resolver returns where its field has no arguments."""
 
 
 def itself(document: Any) -> tuple[Any]:
-    """The only source of a field that is on the document's own object."""
+    """The sources of a field that the document itself has."""
     return (document,)
 
 
-class Work(Protocol):
-    """What a body needs of the compilation around it: plans for what is below."""
+class CompilationContext(Protocol):
+    """The compilation of an operation, which compiles the plans of nested selections.
 
-    collector: Collector
+    Attributes:
+        collector: Collects the operation's fields.
+        may_read_secured: Whether the viewer may read secured text.
+        coercer: Coerces the operation's arguments.
+        sizes: The page sizes.
+    """
+
+    collector: FieldCollector
     may_read_secured: bool
-    reader: VariableReader
+    coercer: ArgumentCoercer
     sizes: PageSizes
 
-    def below(self, selected: Selected, type: GraphQLOutputType) -> dict[str, ObjectPlan]:
-        """The plans of a selection, by the type that a document turns out to have."""
+    def object_plans(self, field: CollectedField, type: GraphQLOutputType) -> dict[str, ObjectPlan]:
+        """The plans of a field's selection, by the name of the object type."""
         ...
 
-    def connection(self, selected: Selected, type: GraphQLObjectType) -> ConnectionPlan:
-        """The plan of a selection on a connection."""
+    def connection_plan(self, field: CollectedField, type: GraphQLObjectType) -> ConnectionPlan:
+        """The plan of a field's selection on a connection."""
         ...
 
-    def nodes(self, selected: Selected, type: GraphQLObjectType) -> ObjectPlan:
+    def nodes_plan(self, field: CollectedField, type: GraphQLObjectType) -> ObjectPlan:
         """The plan of the items of a connection's `nodes`."""
         ...
 
-    def edges(self, selected: Selected, type: GraphQLObjectType) -> ObjectPlan:
+    def edges_plan(self, field: CollectedField, type: GraphQLObjectType) -> ObjectPlan:
         """The plan of the items of a connection's `edges`."""
         ...
 
 
-class ObjectBody:
-    """The body of the function for documents, and the links and arguments it needs."""
+class ObjectCodegen:
+    """Writes the function for a selection on documents, and collects its links and arguments.
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
-        self.writer = Writer()
+    Methods named `write_...` add lines to the function. They return the expression of the value.
+
+    Attributes:
+        writer: The function's text.
+        links: The links of the selection.
+        link_names: Their parameters in the function.
+        arguments: The arguments of fields that only read the object.
+        argument_names: Their parameters in the function.
+        has_cursor: Whether cursors are selected.
+        has_revision: Whether revisions are selected.
+    """
+
+    def __init__(self, context: CompilationContext) -> None:
+        self.context = context
+        self.writer = FunctionWriter()
         self.links: list[LinkPlan] = []
         self.link_names: list[str] = []
-        self.arguments: list[Arguments[dict[str, Any]]] = []
+        self.arguments: list[FieldArguments[dict[str, Any]]] = []
         self.argument_names: list[str] = []
         self.has_cursor = False
         self.has_revision = False
 
-    def object(
+    def write_object(
         self,
         type: GraphQLObjectType,
-        fields: Sequence[Selected],
+        fields: Sequence[CollectedField],
         source: str,
         depth: int,
         sources: Sources,
     ) -> str:
-        """Write the reading of an object; the expression that makes its answer."""
+        """Write a response object; return its expression."""
         entries = []
         for field in fields:
             value = (
                 repr(type.name)
                 if field.definition is None
-                else self.field(field, field.definition, source, depth, sources)
+                else self.write_field(field, field.definition, source, depth, sources)
             )
             entries.append(f"{field.key!r}: {value}")
         return "{" + ", ".join(entries) + "}"
 
-    def edge(self, type: GraphQLObjectType, fields: Sequence[Selected], source: str) -> str:
-        """Write the reading of an edge around an object; the expression that makes its answer."""
+    def write_edge(
+        self, type: GraphQLObjectType, fields: Sequence[CollectedField], source: str
+    ) -> str:
+        """Write an edge around an object; return its expression."""
         entries = []
         for field in fields:
             if field.definition is None:
                 value = repr(type.name)
             elif field.name == "cursor":
                 self.has_cursor = True
-                value = f"cursor_of({source})"
+                value = f"encode_cursor({source})"
             elif field.name == "node":
                 node = get_named_type(field.definition.type)
                 assert isinstance(node, GraphQLObjectType)  # noqa: S101  # by the schema
-                selected = self.work.collector.below(field, node)
-                value = self.object(node, selected, source, 1, itself)
+                subfields = self.context.collector.subfields(field, node)
+                value = self.write_object(node, subfields, source, 1, itself)
             else:
                 raise UnsupportedError(f"the field {field.name}")
             entries.append(f"{field.key!r}: {value}")
         return "{" + ", ".join(entries) + "}"
 
-    def field(
-        self, field: Selected, definition: GraphQLField, source: str, depth: int, sources: Sources
+    def write_field(
+        self,
+        field: CollectedField,
+        definition: GraphQLField,
+        source: str,
+        depth: int,
+        sources: Sources,
     ) -> str:
-        """Write the reading of a field; the expression of its value."""
+        """Write a field; return the expression of its value."""
         origin = strawberry_field(definition)
         resolver = resolver_of(origin)
         link = link_of(resolver)
         if link is not None:
-            return self.link(field, definition, link, sources)
-        read = self.read(field, origin.python_name, resolver, source)
+            return self.write_link(field, definition, link, sources)
+        read = self.read_expression(field, origin.python_name, resolver, source)
         if is_leaf(definition.type):
-            return leaf(self.writer, depth, read, definition.type)
-        return self.embedded(field, definition.type, read, depth, origin.python_name, sources)
+            return write_leaf(self.writer, depth, read, definition.type)
+        return self.write_embedded(field, definition.type, read, depth, origin.python_name, sources)
 
-    def read(
-        self, field: Selected, attribute: str, resolver: Callable[..., Any] | None, source: str
+    def read_expression(
+        self,
+        field: CollectedField,
+        attribute: str,
+        resolver: Callable[..., Any] | None,
+        source: str,
     ) -> str:
-        """The expression that reads a field off its object, as the reference would."""
-        if resolver is None or (resolver is resolve_secured and self.work.may_read_secured):
+        """The expression that reads a field of its object, as its resolver does."""
+        if resolver is None or (resolver is resolve_secured and self.context.may_read_secured):
             return f"{source}.{attribute}"
         if resolver is resolve_revision:
             self.has_revision = True
-            return f"revision_of({source})"
+            return f"encode_revision({source})"
         if (
             inspect.iscoroutinefunction(resolver)
             or "info" in inspect.signature(resolver).parameters
         ):
             raise UnsupportedError(f"the field {field.name}")
-        if not field.node.arguments and resolver in _UNASKED:
-            return f"{source}.{_UNASKED[resolver]}"
-        function = self.writer.name("f", resolver)
+        if not field.node.arguments and resolver in _PLAIN_ATTRIBUTES:
+            return f"{source}.{_PLAIN_ATTRIBUTES[resolver]}"
+        function = self.writer.new_name("f", resolver)
         if not field.node.arguments:
             return f"{function}({source})"
         name = f"a{len(self.arguments)}"
         self.argument_names.append(name)
-        self.arguments.append(Arguments(field, self.work.reader, dict))
+        self.arguments.append(FieldArguments(field, self.context.coercer, dict))
         return f"{function}({source}, **{name})"
 
-    def embedded(  # noqa: PLR0913, PLR0917  # what is known of the place where it writes
+    def write_embedded(  # noqa: PLR0913, PLR0917  # the context of the expression
         self,
-        field: Selected,
+        field: CollectedField,
         type: GraphQLOutputType,
         read: str,
         depth: int,
         attribute: str,
         sources: Sources,
     ) -> str:
-        """Write the reading of objects inside the document: a list of them, or one or none."""
+        """Write objects embedded in the document: a list of them, or one or none."""
         nullable = not isinstance(type, GraphQLNonNull)
         inner = type if nullable else type.of_type  # type: ignore[union-attr]
         named = get_named_type(type)
         if not isinstance(named, GraphQLObjectType):
             raise UnsupportedError(f"the type {named}")
-        fields = self.work.collector.below(field, named)
-        result, item = self.writer.name("r"), self.writer.name("e")
+        fields = self.context.collector.subfields(field, named)
+        result, item = self.writer.new_name("r"), self.writer.new_name("e")
         if isinstance(inner, GraphQLList):
             if nullable:
                 raise UnsupportedError(f"the field {field.name}")
-            inside = attrgetter(attribute) if sources is itself else None
+            nested_sources = attrgetter(attribute) if sources is itself else None
             self.writer.line(depth, f"{result} = []")
             self.writer.line(depth, f"for {item} in {read}:")
-            answer = self.object(named, fields, item, depth + 1, inside)
-            self.writer.line(depth + 1, f"{result}.append({answer})")
+            value = self.write_object(named, fields, item, depth + 1, nested_sources)
+            self.writer.line(depth + 1, f"{result}.append({value})")
         else:
             self.writer.line(depth, f"{result} = None")
             self.writer.line(depth, f"{item} = {read}")
             self.writer.line(depth, f"if {item} is not None:")
-            answer = self.object(named, fields, item, depth + 1, None)
-            self.writer.line(depth + 1, f"{result} = {answer}")
+            value = self.write_object(named, fields, item, depth + 1, None)
+            self.writer.line(depth + 1, f"{result} = {value}")
             if not nullable:
                 return f"check_non_null({result})"
         return result
 
-    def link(self, field: Selected, definition: GraphQLField, link: Link, sources: Sources) -> str:
-        """Add a link; the expression of its value, which the caller of the function hands in."""
+    def write_link(
+        self, field: CollectedField, definition: GraphQLField, link: Link, sources: Sources
+    ) -> str:
+        """Add a link; return the expression of its value, which is a parameter."""
         if sources is None:
             raise UnsupportedError(f"the field {field.name}")
         name = f"c{len(self.links)}"
@@ -198,41 +231,41 @@ class ObjectBody:
         self.links.append(
             self.link_plan(field, definition, link, None if sources is itself else sources)
         )
-        # One value for each document, or for each of the objects inside it, in their order.
+        # Its column has one value for each source, in the order of the documents.
         self.writer.lines.insert(0, f"    {name} = iter({name})")
         return f"next({name})"
 
-    def root_link(self, field: Selected, definition: GraphQLField) -> LinkPlan:
-        """The plan of a field at the root, which has no document to be read off."""
+    def root_link(self, field: CollectedField, definition: GraphQLField) -> LinkPlan:
+        """The plan of a root field, which is always a link. Raises: UnsupportedError."""
         link = link_of(resolver_of(strawberry_field(definition)))
         if link is None:
             raise UnsupportedError(f"the field {field.name}")
         return self.link_plan(field, definition, link, None)
 
     def link_plan(
-        self, field: Selected, definition: GraphQLField, link: Link, sources: Sources
+        self, field: CollectedField, definition: GraphQLField, link: Link, sources: Sources
     ) -> LinkPlan:
         """The plan of a link."""
         named = get_named_type(definition.type)
-        below: ConnectionPlan | dict[str, ObjectPlan]
+        target: ConnectionPlan | dict[str, ObjectPlan]
         if link.cursors is not None and isinstance(named, GraphQLObjectType):
-            below = self.work.connection(field, named)
+            target = self.context.connection_plan(field, named)
         else:
-            below = self.work.below(field, definition.type)
+            target = self.context.object_plans(field, definition.type)
         return LinkPlan(
             link,
             sources,
             self.link_arguments(field, link),
-            below,
+            target,
             is_nullable=_may_be_null(definition.type, in_list=link.is_list),
         )
 
-    def link_arguments(self, field: Selected, link: Link) -> Arguments[Any] | None:
-        """What makes a link's arguments into what it loads; None where it takes none."""
+    def link_arguments(self, field: CollectedField, link: Link) -> FieldArguments[Any] | None:
+        """The prepared arguments of a link; None where it takes none."""
         if link.prepare is None:
             return None
-        prepare, sizes = link.prepare, self.work.sizes
-        return Arguments(field, self.work.reader, lambda **given: prepare(sizes, **given))
+        prepare, sizes = link.prepare, self.context.sizes
+        return FieldArguments(field, self.context.coercer, lambda **given: prepare(sizes, **given))
 
 
 def _may_be_null(type: GraphQLOutputType, *, in_list: bool) -> bool:

@@ -1,6 +1,7 @@
-"""Step 2: from variables to what batch loads need, found once for each request.
+"""Step 2: argument coercion, from a request's variables to what the batch loads need.
 
-Values are coerced by compiled functions (`inputs`); what these do not take, by graphql-core.
+Values are coerced by compiled functions (`input_coercion`). graphql-core coerces those that these
+functions do not accept. Outcomes are memoized for each request.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from gql.adapters.strawberry import (
     graphql_schema,
     strawberry_field,
 )
+from gql.executor.errors import CoercionError, FallbackError, UnsupportedError
 from store import QueryError
 from store.errors import clear_tracebacks
 
-from .field_collection import Selected, UnsupportedError, variables_of
-from .input_coercion import ABSENT, InputCoercers, OperationVariables, Read, UnusualError
+from .field_collection import CollectedField, argument_variables
+from .input_coercion import ABSENT, InputCoercers, ReadValue, VariableCoercer
 
 T = TypeVar("T")
 
@@ -39,36 +41,34 @@ _encode = msgspec.json.Encoder().encode
 _slots = count()
 
 
-class FallbackError(Exception):
-    """Something at run time that the compiled executor leaves to graphql-core, errors above all."""
-
-
 def new_slot() -> int:
-    """A number for a part of a plan, by which requests remember outcomes without holding it."""
+    """The number of a memo slot. A request memoizes by slot, so it does not hold the plan."""
     return next(_slots)
 
 
-class Variables:
-    """The variables of one request.
+class RequestVariables:
+    """The variables of one request, and what was memoized for it.
 
     Attributes:
-        sent: the values as they were sent.
-        values: as resolvers get them, while the request is executed; None before, and where a value
-            is unusual.
-        coerced: as graphql-core coerces them, while the request is executed and needs that.
-        memo: outcomes by slot, for a request that is cached and comes again.
-        located: where each field at the root was found, if that can be told of all.
-        located_state: the structure or the version of the store for which that holds.
-        are_checked: whether they are known to fit the operation.
-        failed_version: the version of the store for which the plan has no answer.
+        sent: The values as they were sent.
+        values: The values as resolvers get them. Only set during an execution, and only where the
+            compiled coercion accepts them.
+        coerced: The values as graphql-core coerces them. Only set during an execution that needs
+            them.
+        memo: Outcomes by slot, for a request that is cached and repeated.
+        cached_values: The values of all root fields as entries of the row cache; None where they
+            are not cached.
+        cached_state: The structure or the version of the store for which these are valid.
+        are_checked: Whether all variables are known to fit the operation.
+        failed_version: The version of the store for which the plan fell back.
     """
 
     __slots__ = (
         "are_checked",
+        "cached_state",
+        "cached_values",
         "coerced",
         "failed_version",
-        "located",
-        "located_state",
         "memo",
         "sent",
         "values",
@@ -79,17 +79,17 @@ class Variables:
         self.values: dict[str, Any] | None = None
         self.coerced: VariableValues | None = None
         self.memo: dict[int, Any] = {}
-        self.located: Sequence[Any] | None = None  # `Located`, which builds on this module
-        self.located_state = ""
+        self.cached_values: Sequence[Any] | None = None  # `CachedValue`, which imports this module
+        self.cached_state = ""
         self.are_checked = False
         self.failed_version: str | None = None
 
     def release(self) -> None:
-        """Forget what is only needed while the request is executed: it holds parts of documents."""
+        """Release what only an execution needs: it refers to parts of documents."""
         self.values = self.coerced = None
 
     def key(self, names: tuple[str, ...]) -> Any:
-        """A hashable key that tells the values of these variables apart; cheap for one text."""
+        """A hashable key of the values of these variables. A single text is its own key."""
         if not names:
             return None
         if len(names) == 1:
@@ -99,21 +99,25 @@ class Variables:
 
 
 def _hashable(value: Any) -> Any:
-    # 1, 1.0 and true are equal to Python and different to GraphQL; lists and objects go by their
-    # JSON, in which equal texts mean equal values.
+    # 1, 1.0 and true are equal in Python but not in GraphQL, so the type is part of the key. Lists
+    # and objects are represented by their JSON: equal texts mean equal values.
     if isinstance(value, dict | list):
         return bytes, _encode(value)
     return type(value), value
 
 
-class VariableReader:
-    """Reads the variables of one operation, and the arguments that they are in.
+ArgumentReads = list[tuple[str, bool, ReadValue]]
+"""The arguments of a field: Python name, whether it is required, and the function that reads it."""
+
+
+class ArgumentCoercer:
+    """Coerces the variables of one operation, and the arguments of its fields.
 
     Attributes:
-        coercers: the compiled coercion of the schema's input types.
+        coercers: The compiled coercion of the schema's input types.
     """
 
-    __slots__ = ("_compiled", "_operation", "_schema", "coercers")
+    __slots__ = ("_coerce", "_operation", "_schema", "coercers")
 
     def __init__(
         self,
@@ -124,16 +128,16 @@ class VariableReader:
         self._schema = schema
         self.coercers = coercers
         self._operation = operation
-        self._compiled = OperationVariables(coercers, operation)
+        self._coerce = VariableCoercer(coercers, operation)
 
-    def values(self, variables: Variables) -> dict[str, Any]:
-        """The values as resolvers get them. Raises: UnusualError."""
+    def values(self, variables: RequestVariables) -> dict[str, Any]:
+        """The variables as resolvers get them. Raises: CoercionError."""
         if variables.values is None:
-            variables.values = self._compiled(variables.sent)
+            variables.values = self._coerce(variables.sent)
         return variables.values
 
-    def coerced(self, variables: Variables) -> VariableValues:
-        """The values as graphql-core coerces them. Raises: FallbackError: they do not fit."""
+    def coerced(self, variables: RequestVariables) -> VariableValues:
+        """The variables as graphql-core coerces them. Raises: FallbackError: they are invalid."""
         if variables.coerced is None:
             definitions = self._operation.variable_definitions or ()
             coerced = get_variable_values(graphql_schema(self._schema), definitions, variables.sent)
@@ -144,36 +148,30 @@ class VariableReader:
             variables.coerced = coerced
         return variables.coerced
 
-    def check(self, variables: Variables) -> None:
-        """See that all variables fit the operation. Raises: FallbackError: they do not."""
+    def check(self, variables: RequestVariables) -> None:
+        """Check that all variables fit the operation. Raises: FallbackError: they do not."""
         try:
             self.values(variables)
-        except (UnusualError, RecursionError):
+        except (CoercionError, RecursionError):
             self.coerced(variables)
 
-    def converted(self, selected: Selected, variables: Variables) -> dict[str, Any]:
-        """Arguments by graphql-core and Strawberry. Raises: FallbackError: they do not fit."""
-        assert selected.definition is not None  # noqa: S101  # see `Arguments`
+    def convert(self, field: CollectedField, variables: RequestVariables) -> dict[str, Any]:
+        """Coerce arguments by graphql-core and Strawberry. Raises: FallbackError."""
+        assert field.definition is not None  # noqa: S101  # see `FieldArguments`
         try:
-            values = get_argument_values(
-                selected.definition, selected.node, self.coerced(variables)
-            )
-            field = strawberry_field(selected.definition)
-            return convert_arguments(self._schema, field, values)
+            values = get_argument_values(field.definition, field.node, self.coerced(variables))
+            return convert_arguments(self._schema, strawberry_field(field.definition), values)
         except GraphQLError as error:
             clear_tracebacks(error)
             raise FallbackError(str(error)) from None
 
-    def compiled(self, selected: Selected) -> list[tuple[str, bool, Read]] | None:
-        """How each argument of a field is read: its name in Python, whether it is required, and
-        the function; None where that is left to graphql-core.
-        """
-        definition: Any = selected.definition
-        given = {each.name.value: each.value for each in selected.node.arguments or ()}
-        field = strawberry_field(definition)
+    def compile(self, field: CollectedField) -> ArgumentReads | None:
+        """Compile the coercion of a field's arguments; None where graphql-core has to do it."""
+        definition: Any = field.definition
+        given = {each.name.value: each.value for each in field.node.arguments or ()}
         reads = []
         try:
-            for argument in field.arguments:
+            for argument in strawberry_field(definition).arguments:
                 name = argument_name(self._schema, argument)
                 declared = definition.args[name]
                 if name in given:
@@ -181,62 +179,62 @@ class VariableReader:
                     reads.append((argument.python_name, is_required_argument(declared), read))
                 elif declared.default is not None or is_required_argument(declared):
                     return None
-        except (UnusualError, RecursionError):
+        except (CoercionError, RecursionError):
             return None
         return reads
 
 
-class Arguments(Generic[T]):
-    """The arguments of one field, made into what its batch load needs.
+class FieldArguments(Generic[T]):
+    """The arguments of one field, prepared for its batch load.
 
-    `prepare` gets them under their Python names, converted as a resolver would get them.
+    `prepare` gets them under their Python names, converted as for a resolver.
 
     Attributes:
-        names: the variables in them.
+        variable_names: The variables in them.
     """
 
-    __slots__ = ("_prepare", "_reader", "_reads", "_selected", "_slot", "names")
+    __slots__ = ("_coercer", "_field", "_prepare", "_reads", "_slot", "variable_names")
 
     def __init__(
-        self, selected: Selected, reader: VariableReader, prepare: Callable[..., T]
+        self, field: CollectedField, coercer: ArgumentCoercer, prepare: Callable[..., T]
     ) -> None:
-        if selected.definition is None:
+        if field.definition is None:
             raise UnsupportedError("__typename has no arguments")
-        self.names = variables_of(*(selected.node.arguments or ()))
-        self._selected = selected
-        self._reader = reader
-        self._reads = reader.compiled(selected)
+        self.variable_names = argument_variables(*(field.node.arguments or ()))
+        self._field = field
+        self._coercer = coercer
+        self._reads = coercer.compile(field)
         self._prepare = prepare
         self._slot = new_slot()
 
-    def __call__(self, variables: Variables) -> T:
-        """What this request asks. Raises: FallbackError: it cannot be asked."""
-        outcome: T | EllipsisType = variables.memo.get(self._slot, ...)
-        if outcome is ...:
+    def __call__(self, variables: RequestVariables) -> T:
+        """The prepared arguments of a request. Raises: FallbackError: they are invalid."""
+        prepared: T | EllipsisType = variables.memo.get(self._slot, ...)
+        if prepared is ...:
             try:
-                outcome = self._prepare(**self._read(variables))
+                prepared = self._prepare(**self._coerce(variables))
             except (GraphQLError, QueryError) as error:
                 clear_tracebacks(error)
                 raise FallbackError(str(error)) from None
-            variables.memo[self._slot] = outcome
-        return outcome
+            variables.memo[self._slot] = prepared
+        return prepared
 
-    def _read(self, variables: Variables) -> dict[str, Any]:
-        """The arguments as a resolver would get them. Raises: FallbackError."""
+    def _coerce(self, variables: RequestVariables) -> dict[str, Any]:
+        """The arguments as a resolver gets them. Raises: FallbackError."""
         if self._reads is not None:
             try:
-                return self._compiled(self._reads, self._reader.values(variables))
-            except (UnusualError, RecursionError):
+                return self._read(self._reads, self._coercer.values(variables))
+            except (CoercionError, RecursionError):
                 pass
-        return self._reader.converted(self._selected, variables)
+        return self._coercer.convert(self._field, variables)
 
     @staticmethod
-    def _compiled(reads: list[tuple[str, bool, Read]], values: dict[str, Any]) -> dict[str, Any]:
-        found = {}
+    def _read(reads: ArgumentReads, values: dict[str, Any]) -> dict[str, Any]:
+        arguments = {}
         for name, is_required, read in reads:
             value = read(values)
             if value is not ABSENT:
-                found[name] = value
+                arguments[name] = value
             elif is_required:
-                raise UnusualError
-        return found
+                raise CoercionError
+        return arguments

@@ -1,7 +1,7 @@
-"""Step 1: from a selection to the fields it asks for, merged and in the order of the answer.
+"""Step 1: field collection, from a selection set to its merged fields in response order.
 
-graphql-core's own functions do it, so that fragments, type conditions, `@skip` and `@include` mean
-here what they mean in the reference. They are asked when a plan is compiled, not when it runs.
+graphql-core's own functions do it, so fragments, type conditions, `@skip` and `@include` mean the
+same as in the reference executor. They are called when a plan is compiled, not when it is run.
 """
 
 from __future__ import annotations
@@ -30,27 +30,31 @@ from gql.adapters.graphql_core import (
     collect_root_fields,
     fragments_by_name,
 )
+from gql.executor.errors import UnsupportedError
 
 
-class UnsupportedError(Exception):
-    """The compiled way does not take this; the reference does."""
+class CollectedField(NamedTuple):
+    """One field of a response object.
 
-
-class Selected(NamedTuple):
-    """One field of an answer: its key there, its name and definition, and where it is asked for."""
+    Attributes:
+        key: Its response key.
+        name: Its name in the schema.
+        definition: Its definition in the schema; None for `__typename`.
+        details: The nodes of the document that were merged into it.
+    """
 
     key: str
     name: str
-    definition: GraphQLField | None  # None for __typename
+    definition: GraphQLField | None
     details: FieldDetailsList
 
     @property
     def node(self) -> FieldNode:
-        """The first of the merged fields; validation has seen to it that all agree."""
+        """The first of the merged nodes. Validation ensures that all have equal arguments."""
         return self.details[0].node
 
 
-class Collector:
+class FieldCollector:
     """Collects the fields of one operation, for one outcome of its `@skip` and `@include`."""
 
     def __init__(
@@ -65,29 +69,29 @@ class Collector:
         self.variables = variables
         self.fragments = fragments_by_name(document)
 
-    def root(self, type: GraphQLObjectType) -> list[Selected]:
-        """The fields at the operation's root."""
+    def root_fields(self, type: GraphQLObjectType) -> list[CollectedField]:
+        """The fields of the operation's root type. Raises: UnsupportedError."""
         collected = collect_root_fields(
             self.schema, self.fragments, self.variables, self.operation, type
         )
-        return _selected(type, collected)
+        return _fields_of(type, collected)
 
-    def below(self, selected: Selected, type: GraphQLObjectType) -> list[Selected]:
-        """The fields that a field asks of a value that is of this very type."""
+    def subfields(self, field: CollectedField, type: GraphQLObjectType) -> list[CollectedField]:
+        """The fields selected on a field's value of this object type. Raises: UnsupportedError."""
         collected = collect_child_fields(
-            self.schema, self.fragments, self.variables, self.operation, type, selected.details
+            self.schema, self.fragments, self.variables, self.operation, type, field.details
         )
-        return _selected(type, collected)
+        return _fields_of(type, collected)
 
 
-def _selected(type: GraphQLObjectType, fields: GroupedFieldSet) -> list[Selected]:
+def _fields_of(type: GraphQLObjectType, fields: GroupedFieldSet) -> list[CollectedField]:
     result = []
     for key, details in fields.items():
         name = details[0].node.name.value
         definition = type.fields.get(name)
         if definition is None and name != "__typename":
             raise UnsupportedError(f"the field {name}")
-        result.append(Selected(key, name, definition, details))
+        result.append(CollectedField(key, name, definition, details))
     return result
 
 
@@ -95,27 +99,29 @@ def directive_variables(document: DocumentNode) -> tuple[str, ...]:
     """The variables on which `@skip` and `@include` of a document depend, sorted."""
     names: set[str] = set()
 
-    class Finder(Visitor):
+    class DirectiveVisitor(Visitor):
         def enter_directive(self, node: object, *_: object) -> None:
-            visit(node, _Variables(names))  # type: ignore[arg-type]
+            visit(node, _VariableVisitor(names))  # type: ignore[arg-type]
 
-    visit(document, Finder())
+    visit(document, DirectiveVisitor())
     return tuple(sorted(names))
 
 
-def variables_of(*arguments: ArgumentNode) -> tuple[str, ...]:
+def argument_variables(*arguments: ArgumentNode) -> tuple[str, ...]:
     """The variables in arguments, sorted."""
-    return tuple(sorted({name for argument in arguments for name in names_in(argument)}))
+    return tuple(sorted({name for argument in arguments for name in variables_in(argument)}))
 
 
-def names_in(node: ArgumentNode | ValueNode) -> set[str]:
+def variables_in(node: ArgumentNode | ValueNode) -> set[str]:
     """The variables in a part of a document."""
     names: set[str] = set()
-    visit(node, _Variables(names))
+    visit(node, _VariableVisitor(names))
     return names
 
 
-class _Variables(Visitor):
+class _VariableVisitor(Visitor):
+    """Adds the variables that it visits to a set of names."""
+
     def __init__(self, names: set[str]) -> None:
         super().__init__()
         self.names = names

@@ -1,4 +1,4 @@
-"""What a whole operation is compiled into, and for how long it is tried."""
+"""The plan of a whole operation, and when it is disabled."""
 
 from __future__ import annotations
 
@@ -6,28 +6,26 @@ from collections.abc import Sequence
 
 from gql.executor.rows.rows_by_ordinal import Buffer
 
-from .arguments import VariableReader, Variables
+from .arguments import ArgumentCoercer, RequestVariables
 from .plan import LinkPlan
 
 MAX_FAILURES = 10
-"""A plan that has left more than these, and more than half of its requests, to graphql-core is
-disabled.
-"""
+"""A plan with more failures than these, and in more than half of its runs, is disabled."""
 
 
 class OperationPlan:
-    """A whole query.
+    """The plan of a query.
 
     Attributes:
-        links: the fields at its root.
-        envelope: the JSON around their values: n links -> n + 1 pieces.
-        runs: how often it was to be used; each user counts it.
-        failures: how often it had no answer.
+        links: The plans of its root fields.
+        envelope: The JSON around their values: n links -> n + 1 pieces.
+        runs: How often a request was to run it. Its users count them.
+        failures: How often it fell back to the reference executor.
     """
 
     __slots__ = (
         "__weakref__",
-        "_reader",
+        "_coercer",
         "envelope",
         "failures",
         "links",
@@ -38,25 +36,25 @@ class OperationPlan:
         self,
         links: Sequence[LinkPlan],
         envelope: Sequence[bytes],
-        reader: VariableReader,
+        coercer: ArgumentCoercer,
     ) -> None:
         self.links = tuple(links)
         self.envelope = tuple(envelope)
         self.runs = 0
         self.failures = 0
-        self._reader = reader
+        self._coercer = coercer
 
     @property
     def is_disabled(self) -> bool:
-        """Whether to leave requests to graphql-core, for they mostly end there.
+        """Whether requests go to the reference executor at once, because most end there.
 
-        Runs are counted in any case, so that a disabled plan is tried again some day: somebody's
-        wrong cursors must not slow it down for everyone and for good.
+        Runs of a disabled plan are counted, too, so it is tried again later: one client's invalid
+        cursors must not disable it for all clients and for good.
         """
         return self.failures > MAX_FAILURES and self.failures * 2 > self.runs
 
     def assemble(self, values: Sequence[Sequence[Buffer]]) -> Sequence[Buffer]:
-        """The JSON of an answer, given that of each field at the root, in pieces."""
+        """The JSON of a response in pieces, given that of each root field."""
         envelope = self.envelope
         if len(values) == 1:
             return [envelope[0], *values[0], envelope[1]]
@@ -66,11 +64,11 @@ class OperationPlan:
             pieces.append(after)
         return pieces
 
-    def check(self, variables: Variables) -> None:
-        """See that all variables fit the operation. Raises: FallbackError: they do not.
+    def check(self, variables: RequestVariables) -> None:
+        """Check that all variables fit the operation. Raises: FallbackError: they do not.
 
-        Fields that a request leaves out do not coerce their variables, and graphql-core does.
+        graphql-core coerces all variables. A plan coerces only those of fields that are executed.
         """
         if not variables.are_checked:
-            self._reader.check(variables)
+            self._coercer.check(variables)
             variables.are_checked = True

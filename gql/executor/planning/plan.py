@@ -1,4 +1,4 @@
-"""What an operation is compiled into: plans of objects, of lists, and of the links between them."""
+"""Query plans: what the selections on objects, connections and links are compiled into."""
 
 from __future__ import annotations
 
@@ -8,59 +8,65 @@ from typing import Any
 
 import msgspec
 
-from gql.executor.rows.row_cache import RowCache, RowKey, RowTable
+from gql.executor.rows.row import RowKey
+from gql.executor.rows.row_cache import RowCache, RowTable
 from gql.schema.links import Link
 from store import CursorCodec
 from store.model import Article
 
-from .arguments import Arguments, Variables, new_slot
+from .arguments import FieldArguments, RequestVariables, new_slot
 
-Render = Callable[..., Any]
+GeneratedFunction = Callable[..., Any]
+"""A function made by code generation."""
 
 Columns = Sequence[Sequence[Any]]
-"""For each link of a plan the values to embed, one document's behind the other's."""
+"""For each link of a plan the values to embed, in the order of the documents."""
 
-CursorOf = Callable[[Any], str]
-"""Makes the cursor of an item."""
+EncodeCursor = Callable[[Any], str]
+"""Encodes the cursor of an item."""
 
-RevisionOf = Callable[[Article], str]
-"""Makes the revision of an article, as the viewer gets it."""
+EncodeRevision = Callable[[Article], str]
+"""Encodes the revision of an article for the viewer."""
 
 
 class LinkRequest(msgspec.Struct, frozen=True):
-    """What a link at the root loads.
+    """The batch load of a root field.
 
     Attributes:
-        keys: for the store.
-        link: what is loaded.
-        asked: its prepared arguments.
+        keys: The keys to load.
+        link: The field's link.
+        prepared: The field's prepared arguments.
     """
 
     keys: tuple[Any, ...]
     link: Link
-    asked: Any
+    prepared: Any
 
-    def cursor_of(self, cursors: CursorCodec) -> CursorOf | None:
-        """What makes an item's cursor, where a list is loaded; it tells such lists apart."""
-        return None if self.link.cursors is None else self.link.cursors(cursors, self.asked)
+    def cursor_encoder(self, cursors: CursorCodec) -> EncodeCursor | None:
+        """The function that encodes the cursors of a list's items; None where there is no list.
+
+        Equal lists have the same function, so it is also a part of the key of their rows.
+        """
+        return None if self.link.cursors is None else self.link.cursors(cursors, self.prepared)
 
 
 class ObjectPlan:
-    """The selection on objects of one type, or on the edges around them.
+    """The plan of a selection on objects of one type, or on the edges around them.
 
     Attributes:
-        type_name: of the objects.
-        links: the fields that reach other documents.
-        arguments: of fields that only read the object itself.
-        render: `render(documents, *columns, *arguments)` makes the answer's objects, given for each
-            link its values; generated for this selection. A plan with cursors takes `cursor_of`,
-            too, and one with revisions `revision_of`.
-        has_cursor: whether it renders edges with their cursors.
-        has_revision: whether it renders revisions of articles.
-        names: the variables whose values show.
-        survives_writes: whether its rows may be valid after any write.
-        embeds_articles: whether its rows show articles besides their own.
-        tables: its rows, by the values of these variables and by what makes the cursors.
+        type_name: The type of the objects.
+        links: The plans of fields that load other documents.
+        arguments: The arguments of fields that only read the object.
+        function: The generated function `render(documents, *columns, *arguments)`. It returns the
+            response objects. A plan with cursors has the parameter `encode_cursor`, one with
+            revisions `encode_revision`.
+        has_cursor: Whether it renders edges with their cursors.
+        has_revision: Whether it renders revisions of articles.
+        variable_names: The variables on which the response depends.
+        survives_writes: Whether its rows can be revalidated after any write.
+        embeds_articles: Whether its rows embed other articles.
+        cache: The row cache.
+        tables: Its rows, by the values of variables and by the cursor encoder.
     """
 
     __slots__ = (
@@ -68,22 +74,22 @@ class ObjectPlan:
         "arguments",
         "cache",
         "embeds_articles",
+        "function",
         "has_cursor",
         "has_revision",
         "links",
-        "names",
-        "render",
         "survives_writes",
         "tables",
         "type_name",
+        "variable_names",
     )
 
-    def __init__(  # noqa: PLR0913  # what the compiler found out
+    def __init__(  # noqa: PLR0913  # the parts that the compiler makes
         self,
         type_name: str,
         links: Sequence[LinkPlan],
-        arguments: Sequence[Arguments[dict[str, Any]]],
-        render: Render,
+        arguments: Sequence[FieldArguments[dict[str, Any]]],
+        function: GeneratedFunction,
         cache: RowCache,
         *,
         has_cursor: bool = False,
@@ -92,32 +98,34 @@ class ObjectPlan:
         self.type_name = type_name
         self.links = tuple(links)
         self.arguments = tuple(arguments)
-        self.render = render
+        self.function = function
         self.has_cursor = has_cursor
         self.has_revision = has_revision
-        names = {name for each in self.arguments for name in each.names}
-        names.update(name for link in self.links for name in link.names)
-        self.names = tuple(sorted(names))
+        names = {name for each in self.arguments for name in each.variable_names}
+        names.update(name for link in self.links for name in link.variable_names)
+        self.variable_names = tuple(sorted(names))
         self.survives_writes = all(link.survives_writes for link in self.links)
         self.embeds_articles = any(link.embeds_articles for link in self.links)
         self.cache = cache
         self.tables: dict[Hashable, RowTable] = {}
         self._slot = new_slot()
 
-    def values_key(self, variables: Variables) -> Hashable:
-        """What tells apart the values of the variables that show; None where none do."""
-        if not self.names:
+    def variables_key(self, variables: RequestVariables) -> Hashable:
+        """The key of the values of the plan's variables; None where it has none."""
+        if not self.variable_names:
             return None
         key: Hashable = variables.memo.get(self._slot, ...)
         if key is ...:
-            key = variables.memo[self._slot] = variables.key(self.names)
+            key = variables.memo[self._slot] = variables.key(self.variable_names)
         return key
 
-    def table(self, variables: Variables, cursor_of: CursorOf | None = None) -> RowTable:
-        """The rows for these values of variables, and for cursors that this makes."""
-        variant: Hashable = cursor_of if self.has_cursor else None
-        if self.names and self.survives_writes:
-            variant = variant, self.values_key(variables)
+    def table(
+        self, variables: RequestVariables, encode_cursor: EncodeCursor | None = None
+    ) -> RowTable:
+        """The row table for these variables and cursors."""
+        variant: Hashable = encode_cursor if self.has_cursor else None
+        if self.variable_names and self.survives_writes:
+            variant = variant, self.variables_key(variables)
         table = self.tables.get(variant)
         if table is None:
             table = self.tables[variant] = RowTable(
@@ -130,88 +138,91 @@ class ObjectPlan:
         return table
 
     def __del__(self) -> None:
-        # Its document was evicted: nobody can use the rows any more.
+        # The plan's document was evicted, so the rows cannot be used again.
         for table in list(self.tables.values()):
             table.drop()
 
     @property
     def keys_are_ids(self) -> bool:
-        """Whether rows are found in their table by nothing but the document's id."""
-        # A list's variables, such as a cursor, have many values; each would need a table.
-        return self.survives_writes or not self.names
+        """Whether the key of a row is the id of its document, without values of variables."""
+        # A list's variables, such as a cursor, have many values. One table for each would not pay.
+        return self.survives_writes or not self.variable_names
 
-    def keys(self, ids: Sequence[str], variables: Variables) -> Sequence[RowKey]:
-        """Under which keys the rows of documents are found in the table."""
+    def row_keys(self, ids: Sequence[str], variables: RequestVariables) -> Sequence[RowKey]:
+        """The keys of the rows of documents: n ids -> n keys."""
         if self.keys_are_ids:
             return ids
-        values = self.values_key(variables)
+        values = self.variables_key(variables)
         return [(values, id) for id in ids]
 
-    def shown(
+    def build_objects(
         self,
         documents: Sequence[Any],
         columns: Columns,
-        variables: Variables,
-        revision_of: RevisionOf,
-        cursor_of: CursorOf | None = None,
+        variables: RequestVariables,
+        encode_revision: EncodeRevision,
+        encode_cursor: EncodeCursor | None = None,
     ) -> list[Any]:
-        """The answer's objects for documents. Raises: FallbackError."""
+        """The response objects of documents: n -> n. Raises: FallbackError."""
         arguments = [each(variables) for each in self.arguments] if self.arguments else ()
-        codes: tuple[Any, ...] = (cursor_of,) if self.has_cursor else ()
+        encoders: tuple[Any, ...] = (encode_cursor,) if self.has_cursor else ()
         if self.has_revision:
-            codes = *codes, revision_of
-        shown: list[Any] = self.render(documents, *columns, *arguments, *codes)
-        return shown
+            encoders = *encoders, encode_revision
+        objects: list[Any] = self.function(documents, *columns, *arguments, *encoders)
+        return objects
 
 
 class ConnectionPlan:
-    """The selection on a connection.
+    """The plan of a selection on a connection.
 
     Attributes:
-        items: for each list of nodes or edges in it, the plan of its items.
-        envelope: `envelope(page, cursor_of)` gives the JSON around the lists: n lists -> n + 1
-            pieces.
-        with_total: whether the size of the whole list shows.
+        items: For each list of nodes or edges in it, the plan of its items.
+        envelope: The generated function `envelope(page, encode_cursor)`. It returns the JSON around
+            the lists: n lists -> n + 1 pieces.
+        with_total: Whether it selects the size of the whole list.
     """
 
     __slots__ = ("envelope", "items", "with_total")
 
-    def __init__(self, items: Sequence[ObjectPlan], envelope: Render, *, with_total: bool) -> None:
+    def __init__(
+        self, items: Sequence[ObjectPlan], envelope: GeneratedFunction, *, with_total: bool
+    ) -> None:
         self.items = tuple(items)
         self.envelope = envelope
         self.with_total = with_total
 
 
 class LinkPlan:
-    """A field that reaches other documents.
+    """The plan of a field that loads other documents.
 
     Attributes:
-        link: whom it asks what.
-        sources: gives the objects inside a document that the field is on, such as its related
-            stories; None where it is on the document itself.
-        arguments: None where it takes none.
-        below: the plan of the connection it leads to, or plans by the name of the type.
-        target: the plan of the only type, where documents alone say where the link leads, so that
-            this can be remembered: clients make up arguments.
-        is_nullable: whether a value may be null.
-        leads_to_page: whether it leads to a list of articles, part by part.
-        survives_writes: see `ObjectPlan`.
-        embeds_articles: whether articles may show where it leads.
-        names: the variables whose values show.
+        link: Its batch load.
+        sources: Gives the objects embedded in a document that have the field, such as its related
+            stories; None where the document itself has it.
+        arguments: Its arguments; None where it takes none.
+        target: The plan of the connection that it loads, or plans of objects by type name.
+        memo_target: The target's only plan, where the loaded documents depend on nothing but the
+            source, so that they are memoized. Clients make up arguments, so those prevent it.
+        is_nullable: Whether a value may be null.
+        loads_pages: Whether it loads pages of a list of articles.
+        with_total: Whether the size of a whole list is selected.
+        survives_writes: See `ObjectPlan`.
+        embeds_articles: Whether its values may contain articles.
+        variable_names: The variables on which its values depend.
     """
 
     __slots__ = (
         "_slot",
         "arguments",
-        "below",
         "embeds_articles",
         "is_nullable",
-        "leads_to_page",
         "link",
-        "names",
+        "loads_pages",
+        "memo_target",
         "sources",
         "survives_writes",
         "target",
+        "variable_names",
         "with_total",
     )
 
@@ -219,64 +230,68 @@ class LinkPlan:
         self,
         link: Link,
         sources: Callable[[Any], Sequence[Any]] | None,
-        arguments: Arguments[Any] | None,
-        below: dict[str, ObjectPlan] | ConnectionPlan,
+        arguments: FieldArguments[Any] | None,
+        target: dict[str, ObjectPlan] | ConnectionPlan,
         *,
         is_nullable: bool,
     ) -> None:
         self.link = link
         self.sources = sources
         self.arguments = arguments
-        self.below = below
-        self.target: ObjectPlan | None = None
-        if arguments is None and isinstance(below, dict) and len(below) == 1:
-            [self.target] = below.values()
+        self.target = target
+        self.memo_target: ObjectPlan | None = None
+        if arguments is None and isinstance(target, dict) and len(target) == 1:
+            [self.memo_target] = target.values()
         self.is_nullable = is_nullable
-        # A list may change without a document that shows it.
-        self.leads_to_page = isinstance(below, ConnectionPlan)
-        self.with_total = isinstance(below, ConnectionPlan) and below.with_total
-        plans = below.values() if isinstance(below, dict) else below.items
-        self.survives_writes: bool = not self.leads_to_page and all(
+        self.loads_pages = isinstance(target, ConnectionPlan)
+        self.with_total = isinstance(target, ConnectionPlan) and target.with_total
+        plans = target.values() if isinstance(target, dict) else target.items
+        # A list may change while the document that embeds it stays the same.
+        self.survives_writes: bool = not self.loads_pages and all(
             plan.survives_writes for plan in plans
         )
-        self.embeds_articles: bool = self.leads_to_page or any(
+        self.embeds_articles: bool = self.loads_pages or any(
             plan.type_name == "Article" or plan.embeds_articles for plan in plans
         )
-        self.names: set[str] = {name for plan in plans for name in plan.names}
+        self.variable_names: set[str] = {name for plan in plans for name in plan.variable_names}
         if arguments is not None:
-            self.names.update(arguments.names)
+            self.variable_names.update(arguments.variable_names)
         self._slot = new_slot()
 
     def sources_in(self, documents: Sequence[Any]) -> Sequence[Any]:
-        """The objects that the field is on, one document's behind the other's."""
+        """The objects that have the field, in the order of the documents."""
         if self.sources is None:
             return documents
         return list(chain.from_iterable(map(self.sources, documents)))
 
-    def by_document(self, documents: Sequence[Any], column: Sequence[Any]) -> Sequence[Any]:
-        """The values of a column for each document: one, or a tuple for the objects inside it."""
+    def group_by_document(self, documents: Sequence[Any], column: Sequence[Any]) -> Sequence[Any]:
+        """The values of each document: one, or a tuple of those of its embedded objects.
+
+        n documents, m >= n values (one for each source) -> n values or tuples
+        """
         if self.sources is None:
             return column
         values = iter(column)
         return [tuple(islice(values, len(self.sources(each)))) for each in documents]
 
-    def joined_by_document(
+    def concatenate_by_document(
         self, documents: Sequence[Any], column: Sequence[Sequence[str]]
     ) -> Sequence[Sequence[str]]:
-        """The same for sequences: those of the objects inside a document become one."""
+        """The same for values that are sequences: those of a document are concatenated."""
         if self.sources is None:
             return column
-        return [tuple(chain.from_iterable(each)) for each in self.by_document(documents, column)]
+        groups = self.group_by_document(documents, column)
+        return [tuple(chain.from_iterable(each)) for each in groups]
 
-    def root_request(self, variables: Variables) -> LinkRequest:
-        """What it loads at the root, which depends on nothing but the variables."""
+    def root_request(self, variables: RequestVariables) -> LinkRequest:
+        """The batch load of a root field, memoized for the request. Raises: FallbackError."""
         request: LinkRequest | None = variables.memo.get(self._slot)
         if request is None:
-            asked = self.arguments(variables) if self.arguments is not None else None
-            [keys] = self.link.keys((None,), asked, self.with_total)
-            request = variables.memo[self._slot] = self.request(keys, asked)
+            prepared = self.arguments(variables) if self.arguments is not None else None
+            [keys] = self.link.keys((None,), prepared, self.with_total)
+            request = variables.memo[self._slot] = self.request(keys, prepared)
         return request
 
-    def request(self, keys: tuple[Any, ...], asked: Any) -> LinkRequest:
-        """What it loads for some keys, with its prepared arguments."""
-        return LinkRequest(keys, self.link, asked)
+    def request(self, keys: tuple[Any, ...], prepared: Any) -> LinkRequest:
+        """The batch load of keys, with prepared arguments."""
+        return LinkRequest(keys, self.link, prepared)

@@ -1,8 +1,8 @@
-"""Rows by the ordinals of their documents, and runs of ordinals joined in blocks.
+"""Rows by the ordinals of their documents, and blocks of consecutive rows.
 
-A list reads a third of the memory that look-ups by id do. Where rows follow each other, a page is a
-few slices of text that was joined before: a thousand rows lie all over the memory, and to join them
-anew takes as long as to send them.
+A list takes a third of the memory accesses of look-ups by id. Where a page is a range of ordinals,
+its JSON is a few slices of blocks that were joined before. A thousand rows are scattered over
+memory, so to join them again takes as long as to send them.
 """
 
 from __future__ import annotations
@@ -14,29 +14,28 @@ from store import PageOrdinals
 
 Buffer = bytes | memoryview
 
-BLOCK = 128
-"""How many rows a block has."""
+BLOCK_ROWS = 128
+"""The number of rows in a block."""
 
 OFFSET_BYTES = 36
-"""What it takes to know where a row of a block begins."""
+"""The size of one row's offset in a block."""
 
+MIN_RANGE = 32
+"""Ranges of at least so many ordinals are read from blocks."""
 
-MIN_RUN = 32
-"""From how many items on a run of ordinals is read from blocks."""
-
-PLACE_BYTES = 8
-"""What an ordinal takes in a list."""
+ORDINAL_BYTES = 8
+"""The size of one ordinal's entry in the list of rows."""
 
 Block = tuple[memoryview, tuple[int, ...]]
-"""A block's text, a comma behind each row, and where rows begin and the last one ends."""
+"""The JSON of a block, with a comma after each of n rows, and n + 1 offsets."""
 
 
-class FiledRows:
-    """The rows of one table by the ordinals of documents.
+class RowsByOrdinal:
+    """The rows of one table by the ordinals of their documents.
 
     Attributes:
-        rows: by ordinal; None where there is none.
-        size_bytes: what the list and the blocks take.
+        rows: The JSON of a row by ordinal; None where there is no row.
+        size_bytes: The size of the list and of all blocks.
     """
 
     __slots__ = ("_blocks", "rows", "size_bytes")
@@ -44,43 +43,39 @@ class FiledRows:
     def __init__(self, size: int) -> None:
         self.rows: list[bytes | None] = [None] * size
         self._blocks: dict[tuple[int, bool], Block] = {}
-        self.size_bytes = PLACE_BYTES * size
+        self.size_bytes = ORDINAL_BYTES * size
 
-    def joined(self, ordinals: PageOrdinals) -> Sequence[Buffer] | None:
-        """The rows at these ordinals with commas between them; None where one is missing."""
+    def join(self, ordinals: PageOrdinals) -> Sequence[Buffer] | None:
+        """The rows at these ordinals, joined with commas; None where one is missing."""
+        numbers, as_slice = ordinals.numbers, ordinals.as_slice
         try:
-            if ordinals.as_slice is None:
-                return (b",".join(map(self.rows.__getitem__, ordinals.numbers)),)  # type: ignore[arg-type]
-            if (
-                len(ordinals.numbers) >= MIN_RUN
-                and (pieces := self._pieces(ordinals.numbers)) is not None
-            ):
+            if as_slice is None:
+                return (b",".join(map(self.rows.__getitem__, numbers)),)  # type: ignore[arg-type]
+            if len(numbers) >= MIN_RANGE and (pieces := self._slices(numbers)) is not None:
                 return pieces
-            return (b",".join(self.rows[ordinals.as_slice]),)  # type: ignore[arg-type]  # see below
-        except TypeError:  # None is no text
+            return (b",".join(self.rows[as_slice]),)  # type: ignore[arg-type]  # see below
+        except TypeError:  # None cannot be joined
             return None
 
-    def forget(self, ordinals: Sequence[int]) -> int:
-        """Forget the rows at these ordinals and the blocks that hold them; how many bytes go."""
-        gone = 0
+    def invalidate(self, ordinals: Sequence[int]) -> int:
+        """Remove the rows at these ordinals, and their blocks; return the number of bytes freed."""
+        freed = 0
         for ordinal in ordinals:
             self.rows[ordinal] = None
             for is_reversed in (False, True):
-                block = self._blocks.pop((ordinal // BLOCK, is_reversed), None)
-                gone += _block_bytes(block) if block is not None else 0
-        self.size_bytes -= gone
-        return gone
+                block = self._blocks.pop((ordinal // BLOCK_ROWS, is_reversed), None)
+                freed += _block_bytes(block) if block is not None else 0
+        self.size_bytes -= freed
+        return freed
 
-    def _pieces(self, run: Sequence[int]) -> list[Buffer] | None:
-        """The rows of a run of ordinals, in pieces; None where a row of one of their blocks is
-        missing.
-        """
-        is_reversed = run[0] > run[-1]
-        pieces: list[Buffer] = []
-        start, left = 0, len(run)
+    def _slices(self, ordinals: Sequence[int]) -> list[Buffer] | None:
+        """The rows of a range of ordinals as slices of blocks; None where a block has a gap."""
+        is_reversed = ordinals[0] > ordinals[-1]
+        slices: list[Buffer] = []
+        start, left = 0, len(ordinals)
         while left:
-            number, first = divmod(run[start], BLOCK)
-            block = self._blocks.get((number, is_reversed)) or self._made(number, is_reversed)
+            number, first = divmod(ordinals[start], BLOCK_ROWS)
+            block = self._blocks.get((number, is_reversed)) or self._make_block(number, is_reversed)
             if block is None:
                 return None
             text, offsets = block
@@ -88,14 +83,14 @@ class FiledRows:
             if is_reversed:
                 first = size - 1 - first
             end = min(size, first + left)
-            pieces.append(text[offsets[first] : offsets[end]] if end - first < size else text)
+            slices.append(text[offsets[first] : offsets[end]] if end - first < size else text)
             start += end - first
             left -= end - first
-        pieces[-1] = pieces[-1][:-1]  # the last comma
-        return pieces
+        slices[-1] = slices[-1][:-1]  # without the last comma
+        return slices
 
-    def _made(self, number: int, is_reversed: bool) -> Block | None:
-        rows = self.rows[number * BLOCK : (number + 1) * BLOCK]
+    def _make_block(self, number: int, is_reversed: bool) -> Block | None:
+        rows = self.rows[number * BLOCK_ROWS : (number + 1) * BLOCK_ROWS]
         texts = [row + b"," for row in rows if row is not None]
         if len(texts) < len(rows):
             return None

@@ -14,16 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gql.executor.planning.operation_plan import MAX_FAILURES
-from gql.executor.rows.row_cache import (
-    ANY_EDIT,
-    LINK_BYTES,
-    REQUESTED_BYTES,
-    Row,
-    RowCache,
-    RowTable,
-    make_row,
-)
-from gql.executor.rows.rows_by_ordinal import FiledRows
+from gql.executor.rows.row import ANY_ARTICLE, Row, make_row
+from gql.executor.rows.row_cache import LINK_BYTES, REQUESTED_BYTES, RowCache, RowTable
+from gql.executor.rows.rows_by_ordinal import RowsByOrdinal
 from gql.http import GraphQLRequest
 from gql.identity.viewer import PUBLIC, Permission, Viewer
 from gql.schema import Context, PageSizes
@@ -214,7 +207,7 @@ async def test_edit_in_place_shows_in_lists_that_are_joined_in_blocks(order):
             await ask(text, snapshot)
         new = msgspec.structs.replace(many[number], content="New", title=f"edited n{number}")
         snapshot = run_to_end(snapshot.derive({new.id: new}, (), (), snapshot.history))
-    filed = [each for table in ways.compiled.rows.tables for each in table.filed.values()]
+    filed = [each for table in ways.compiled.rows.tables for each in table.by_ordinal.values()]
     assert any(each._blocks for each in filed)
 
 
@@ -424,7 +417,7 @@ class State:
 
 def use(table: RowTable, state: State) -> dict[Any, bytes]:
     """The rows of a table that are valid in a state."""
-    return table.at(cast("Snapshot", state), Visibility.PUBLISHED)
+    return table.valid_rows(cast("Snapshot", state), Visibility.PUBLISHED)
 
 
 steps = st.lists(
@@ -463,7 +456,7 @@ def row_of(item: Item, json: bytes, articles: Sequence[str] = ()) -> Row:
 
 def add(table: RowTable, item: Item, json: bytes, articles: Sequence[str] = ()) -> None:
     """Have a row admitted."""
-    table.note_requested([item.id])
+    table.record_requests([item.id])
     table.add({item.id: row_of(item, json, articles)})
 
 
@@ -485,8 +478,8 @@ DO: dict[str, Callable[[RowTable, Any, Any], None]] = {
     "add": lambda table, item, size: add(
         table, item, item.id.encode() * size, NEXT[item.id] if table.embeds_articles else ()
     ),
-    "request": lambda table, item, _: table.note_requested([item.id]),
-    "link": lambda table, item, size: table.keep_links(
+    "request": lambda table, item, _: table.record_requests([item.id]),
+    "link": lambda table, item, size: table.memoize_links(
         {item.id: row_of(item, b"x" * size), "": None}
     ),
     "sparse": lambda table, *_: setattr(table, "is_sparse", True),
@@ -522,7 +515,7 @@ def test_row_cache_stays_within_its_bytes(steps, capacity_bytes, backwards, run)
 NEXT: dict[str, tuple[str, ...]] = {
     "a": ("b",),
     "b": ("c", "d"),
-    "c": (ANY_EDIT,),
+    "c": (ANY_ARTICLE,),
     "d": (),
     "e": ("a",),
     "f": ("f",),
@@ -537,7 +530,7 @@ def check_version(table: RowTable, state: State) -> None:
     expected: set[Any] = set(table.valid)
     if table.version != state.version:
         edited = state.edits.since(table.version)
-        changed = {*ITEM_IDS} if edited is None else {*edited, ANY_EDIT}
+        changed = {*ITEM_IDS} if edited is None else {*edited, ANY_ARTICLE}
         expected -= changed
         if table.embeds_articles:
             expected -= {id for id, shown in NEXT.items() if not changed.isdisjoint(shown)}
@@ -550,24 +543,24 @@ def check_page(table: RowTable, page: Page[Item]) -> None:
     valid = [table.valid.get(item.id) for item in page.items]
     expected = None if None in valid else b",".join(row for row in valid if row is not None)
     for _ in range(2):
-        pieces = table.joined(page)
+        pieces = table.join_page(page)
         found = None if pieces is None else b"".join(pieces)
         # A row may be cached and not yet filed by its ordinal.
-        assert found == expected or (found is None and table.filed)
-        table.file(page)
-    pieces = table.joined(page)
+        assert found == expected or (found is None and table.by_ordinal)
+        table.store_ordinals(page)
+    pieces = table.join_page(page)
     assert (None if pieces is None else b"".join(pieces)) == expected
 
 
 @given(st.integers(1, 200), st.data())
 def test_blocks_give_the_rows_of_any_run(length, data):
     """Joined by commas, upwards and downwards; None exactly where a row of a block is missing."""
-    filed = FiledRows(length)
+    by_ordinal = RowsByOrdinal(length)
     rows = [b"%d" % number * (number % 3) for number in range(length)]
-    filed.rows = list(rows)
+    by_ordinal.rows = list(rows)
     missing = data.draw(st.sets(st.integers(0, length - 1), max_size=2))
     for ordinal in missing:
-        filed.rows[ordinal] = None
+        by_ordinal.rows[ordinal] = None
     for _ in range(3):
         start, end = sorted(data.draw(st.tuples(*[st.integers(0, length)] * 2)))
         if start == end:
@@ -575,18 +568,18 @@ def test_blocks_give_the_rows_of_any_run(length, data):
         run = slice(start, end)
         if data.draw(st.booleans()):
             run = slice(end - 1, start - 1 if start else None, -1)
-        pieces = filed.joined(PageOrdinals("slots", range(length)[run], run, length))
+        pieces = by_ordinal.join(PageOrdinals("slots", range(length)[run], run, length))
         if missing.intersection(range(start, end)):
             assert pieces is None
         else:
             assert b"".join(pieces or ()) == b",".join(rows[run])
         # A row that has changed shows at once; its blocks go, and with them their bytes.
-        filed.forget([start])
-        assert filed.joined(PageOrdinals("slots", [start], None, length)) is None
-        blocks = sum(len(text) + 36 * len(offsets) for text, offsets in filed._blocks.values())
-        assert filed.size_bytes == 8 * length + blocks
+        by_ordinal.invalidate([start])
+        assert by_ordinal.join(PageOrdinals("slots", [start], None, length)) is None
+        blocks = sum(len(text) + 36 * len(offsets) for text, offsets in by_ordinal._blocks.values())
+        assert by_ordinal.size_bytes == 8 * length + blocks
         if start not in missing:
-            filed.rows[start] = rows[start] = rows[start] + b"x"
+            by_ordinal.rows[start] = rows[start] = rows[start] + b"x"
 
 
 def held_bytes(table: RowTable) -> int:
@@ -595,11 +588,11 @@ def held_bytes(table: RowTable) -> int:
         assert not table.rows
         assert not table.requested
         assert not table.links
-        assert not table.filed
+        assert not table.by_ordinal
         return 0
     rows = sum(len(row.json) + 500 + 8 * len(row.articles) for row in table.rows.values())
     requested = REQUESTED_BYTES * len(table.requested)
-    filed = sum(each.size_bytes for each in table.filed.values())
+    filed = sum(each.size_bytes for each in table.by_ordinal.values())
     return table.own_bytes + rows + requested + table.links_bytes + filed
 
 
@@ -609,12 +602,12 @@ def test_rows_by_place_are_forgotten_where_places_have_other_names():
     use(table, before)
     for item in ITEMS[:2]:
         add(table, item, b"old")
-    table.file(page_of(0, 2))
-    assert table.filed
+    table.store_ordinals(page_of(0, 2))
+    assert table.by_ordinal
     after = before.edited("a")
     after.numbering = "slots 2"
     assert use(table, after).keys() == {"b"}
-    assert not table.filed
+    assert not table.by_ordinal
 
 
 def test_links_that_are_known_already_take_no_more_room():
@@ -622,14 +615,14 @@ def test_links_that_are_known_already_take_no_more_room():
     table = a_table(RowCache(1 << 20))
     add(table, ITEMS[0], b"x" * 100)
     for _ in range(2):
-        table.keep_links({"key": table.rows["a"]})
+        table.memoize_links({"key": table.rows["a"]})
     assert LINK_BYTES <= table.links_bytes < LINK_BYTES + 100
 
 
 def test_linked_row_that_is_not_cached_is_counted_with_its_link():
     """It is held all the same."""
     table = a_table(RowCache(1 << 20))
-    table.keep_links({"key": row_of(ITEMS[0], b"x" * 10_000)})
+    table.memoize_links({"key": row_of(ITEMS[0], b"x" * 10_000)})
     assert table.links_bytes > 10_000
 
 
@@ -652,7 +645,7 @@ def test_row_that_shows_a_list_survives_no_other_write_than_edits():
 def test_row_is_not_valid_once_anything_it_shows_has_changed(change):
     """Neither for another document with the same id, nor for other rows in it."""
     table = a_table(RowCache(10_000))
-    table.note_requested(["a"])
+    table.record_requests(["a"])
     table.add({"a": make_row("a", ITEMS[0], (1,), (), b"x")})
     use(table, State())
     document, dependencies = ITEMS[0], (1,)
@@ -670,7 +663,7 @@ def test_long_values_of_variables_take_their_room():
     for length in (1, 5_000):
         cache = RowCache(1 << 20)
         table = a_table(cache, (str, "v" * length))
-        table.note_requested([((str, "w" * length), "a")])
+        table.record_requests([((str, "w" * length), "a")])
         table.add({((str, "w" * length), "a"): row_of(ITEMS[0], b"x")})
         sizes.append(cache.size_bytes)
     assert sizes[1] - sizes[0] == 2 * 4_999

@@ -1,0 +1,355 @@
+"""Row rendering: batch loads level by level, and the rows of documents and pages.
+
+At each level, each kind of batch load is one call to the store for a chunk of documents. Valid rows
+come from the row cache. Where all rows of a level are valid, nothing below it is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from gql.scheduler import Job
+from gql.schema.loaders import BatchLoad
+from store import Page, Snapshot, Visibility
+from store.model import Article
+
+from .codegen.writer import to_json, to_json_each
+from .link_batch import LinkBatch
+from .planning.arguments import RequestVariables
+from .planning.plan import ConnectionPlan, EncodeCursor, ObjectPlan
+from .rows.row import ANY_ARTICLE, MAX_ARTICLES, Row, RowKey, make_row
+from .rows.row_cache import RowTable
+
+CHUNK_SIZE = 128
+"""The number of documents that are rendered between two pauses: some milliseconds."""
+
+
+def chunks(count: int) -> Iterator[slice]:
+    """The slices of `count` documents that are rendered without a pause."""
+    return (slice(start, start + CHUNK_SIZE) for start in range(0, count, CHUNK_SIZE))
+
+
+def dependencies_of(
+    plan: ObjectPlan, documents: Sequence[Any], batches: Sequence[LinkBatch]
+) -> Sequence[tuple[Any, ...]]:
+    """The serial numbers of the rows that each document's row embeds: n documents -> n tuples."""
+    if not batches or not plan.survives_writes:
+        return [()] * len(documents)
+    columns = [batch.plan.group_by_document(documents, batch.serials()) for batch in batches]
+    return list(zip(*columns, strict=True))
+
+
+def articles_of(
+    plan: ObjectPlan, documents: Sequence[Any], batches: Sequence[LinkBatch]
+) -> Sequence[Sequence[str]]:
+    """The ids of the articles in each document's row; see `Row.articles`."""
+    if not plan.embeds_articles:
+        return [()] * len(documents)
+    columns = [
+        batch.plan.concatenate_by_document(documents, batch.articles())
+        for batch in batches
+        if batch.plan.embeds_articles
+    ]
+    if not plan.survives_writes:  # then a row's key may be more than the id of its document
+        columns.append([(document.id,) for document in documents])
+    joined = [tuple(chain.from_iterable(each)) for each in zip(*columns, strict=True)]
+    return [ids if len(ids) <= MAX_ARTICLES else (ANY_ARTICLE,) for ids in joined]
+
+
+class RowRenderer:
+    """Renders rows for one execution.
+
+    Attributes:
+        snapshot: The version of the store that is read.
+        version: Its name.
+        visibility: The documents that the viewer may see.
+        variables: The variables of the request.
+        job: Gets its time slices; None where the execution cannot wait.
+    """
+
+    __slots__ = ("job", "snapshot", "variables", "version", "visibility")
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        visibility: Visibility,
+        variables: RequestVariables,
+        job: Job | None = None,
+    ) -> None:
+        self.job = job
+        self.snapshot = snapshot
+        self.version = snapshot.version
+        self.visibility = visibility
+        self.variables = variables
+
+    async def pause(self) -> None:
+        """Wait for the next time slice if the current one is over."""
+        if self.job is not None:
+            await self.job.pause()
+
+    async def load(
+        self, loads: Sequence[tuple[BatchLoad, Sequence[Any]]]
+    ) -> dict[BatchLoad, dict[Any, Any]]:
+        """Load keys, with one call to the store for each kind of batch load; the values by key."""
+        distinct: dict[BatchLoad, dict[Any, None]] = {}
+        for load, keys in loads:
+            distinct.setdefault(load, {}).update(dict.fromkeys(keys))
+        loaded: dict[BatchLoad, dict[Any, Any]] = {}
+        for load, by_key in distinct.items():
+            keys = list(by_key)
+            values = await load(self.snapshot, keys, self.visibility) if keys else ()
+            loaded[load] = dict(zip(keys, values, strict=True))
+        return loaded
+
+    # Links
+
+    async def load_links(self, plan: ObjectPlan, documents: Sequence[Any]) -> Sequence[LinkBatch]:
+        """Load and render the links of documents."""
+        await self.pause()
+        batches = [
+            LinkBatch(link, documents, self.variables, self.snapshot, self.visibility)
+            for link in plan.links
+        ]
+        loads = [(batch.plan.link.ask, batch.missing) for batch in batches if batch.missing]
+        loaded = await self.load(loads) if loads else {}
+        for batch in batches:
+            if batch.missing:
+                by_key = loaded[batch.plan.link.ask]
+                await self.pause()
+                await self.render_links(batch, {key: by_key[key] for key in batch.missing})
+            batch.pick()
+        return batches
+
+    async def render_links(self, batch: LinkBatch, values: dict[Any, Any]) -> None:
+        """Render the loaded values of a batch's missing keys."""
+        target = batch.plan.target
+        if isinstance(target, ConnectionPlan):
+            batch.rows = await self.connection_rows(batch, target, values)
+            return
+        distinct = {document.id: document for document in values.values() if document is not None}
+        by_id = await self.rows_by_id(target, list(distinct.values()))
+        new = {key: document and by_id[document.id] for key, document in values.items()}
+        batch.rows = {**batch.rows, **new} if batch.rows else new
+        if batch.table is not None and batch.table.version == self.version:
+            batch.table.memoize_links(new)
+
+    async def connection_rows(
+        self, batch: LinkBatch, plan: ConnectionPlan, pages: Mapping[Any, Page[Any]]
+    ) -> dict[Any, Row]:
+        """Render several connections together; their rows by key, which are not cached."""
+        request = batch.plan.request((), batch.prepared)
+        encode_cursor = request.cursor_encoder(self.snapshot.cursors)
+        lists = [
+            await self.join_pages(items, encode_cursor, list(pages.values()))
+            for items in plan.items
+        ]
+        rows = {}
+        for n, (key, page) in enumerate(pages.items()):
+            await self.pause()
+            envelope = plan.envelope(page, encode_cursor)
+            items = (each[n] for each in lists)
+            pieces = chain.from_iterable(zip(items, envelope[1:], strict=True))
+            json = b"".join([envelope[0], *pieces])
+            rows[key] = make_row("", page, (), self.articles_in(plan, encode_cursor, page), json)
+        return rows
+
+    def articles_in(
+        self, plan: ConnectionPlan, encode_cursor: EncodeCursor | None, page: Page[Any]
+    ) -> Sequence[str]:
+        """The ids of the articles in a page whose items were just rendered; see `Row.articles`."""
+        if not page.survives_edits:
+            return (ANY_ARTICLE,)
+        ids = list(page.item_ids()) if plan.items else []
+        for items in plan.items:
+            if items.embeds_articles:
+                table = items.table(self.variables, encode_cursor)
+                keys = items.row_keys(page.item_ids(), self.variables)
+                if table.version != self.version or not table.valid.keys() >= set(keys):
+                    return (ANY_ARTICLE,)
+                ids += chain.from_iterable(table.rows[key].articles for key in keys)
+        return ids
+
+    async def join_pages(
+        self, plan: ObjectPlan, encode_cursor: EncodeCursor | None, pages: Sequence[Page[Any]]
+    ) -> list[bytes]:
+        """The joined JSON of each page's items. All cache misses are rendered together."""
+        table = plan.table(self.variables, encode_cursor)
+        valid = table.valid_rows(self.snapshot, self.visibility)
+        keys_of_pages = [plan.row_keys(page.item_ids(), self.variables) for page in pages]
+        new: dict[RowKey, Any] = {}
+        for keys, page in zip(keys_of_pages, pages, strict=True):
+            if not all(key in valid for key in keys):
+                new.update(zip(keys, page.items, strict=True))
+        texts: Mapping[RowKey, bytes] = valid
+        if new:
+            hits = {key: valid[key] for keys in keys_of_pages for key in keys if key in valid}
+            texts = hits | await self.row_texts(plan, table, new, encode_cursor)
+        return [b",".join(map(texts.__getitem__, keys)) for keys in keys_of_pages]
+
+    # Rows of documents
+
+    async def rows_by_id(
+        self, plans: dict[str, ObjectPlan], documents: Sequence[Any]
+    ) -> dict[Any, Row]:
+        """The rows of distinct documents of any types, by id."""
+        rows: dict[Any, Row] = {}
+        for type_name, plan in plans.items():
+            same_type = [each for each in documents if type(each).__name__ == type_name]
+            if same_type:
+                rows.update(await self.rows_of_type(plan, same_type))
+        return rows
+
+    async def rows_of_type(self, plan: ObjectPlan, documents: Sequence[Any]) -> dict[Any, Row]:
+        """The rows of distinct documents of one type, by id."""
+        table = plan.table(self.variables)
+        valid = table.valid_rows(self.snapshot, self.visibility)
+        ids = [document.id for document in documents]
+        keys = plan.row_keys(ids, self.variables)
+        rows = {key: table.rows[key] for key in keys if key in valid}
+        plan.cache.hits += len(rows)
+        missing = [n for n, key in enumerate(keys) if key not in rows]
+        if missing:
+            new = [keys[n] for n in missing]
+            made = await self.make_rows(plan, table, new, [documents[n] for n in missing])
+            rows.update(zip(new, made, strict=True))
+        return {id: rows[key] for id, key in zip(ids, keys, strict=True)}
+
+    async def render_page(
+        self,
+        plan: ObjectPlan,
+        table: RowTable,
+        page: Page[Any],
+        encode_cursor: EncodeCursor | None,
+    ) -> bytes:
+        """The joined JSON of a page's items, after a cache miss of the page."""
+        keys = plan.row_keys(page.item_ids(), self.variables)
+        documents = dict(zip(keys, page.items, strict=True))
+        if plan.survives_writes and table.are_mostly_new(keys):
+            # Encoded in one call and not cached: most documents are requested only once.
+            plan.cache.misses += len(keys)
+            texts = []
+            for chunk in chunks(len(keys)):
+                batches = await self.load_links(plan, page.items[chunk])
+                objects = self.build_objects(plan, page.items[chunk], batches, encode_cursor)
+                texts.append(to_json(objects)[1:-1])
+            table.record_requests(keys)
+            return b",".join(texts)
+        by_key = await self.row_texts(plan, table, documents, encode_cursor)
+        if plan.keys_are_ids and table.version == self.version:
+            table.store_ordinals(page)
+        return b",".join([by_key[key] for key in keys])
+
+    async def row_texts(
+        self,
+        plan: ObjectPlan,
+        table: RowTable,
+        documents: Mapping[RowKey, Any],
+        encode_cursor: EncodeCursor | None,
+    ) -> dict[RowKey, bytes]:
+        """The JSON of documents by key, from the cache or rendered."""
+        valid = table.valid_rows(self.snapshot, self.visibility)
+        texts = {key: valid[key] for key in documents if key in valid}
+        plan.cache.hits += len(texts)
+        missing = [key for key in documents if key not in texts]
+        if not missing:
+            return texts
+        new = [documents[key] for key in missing]
+        if plan.survives_writes and table.are_mostly_new(missing):
+            # Not cached: most documents are requested only once.
+            plan.cache.misses += len(missing)
+            for chunk in chunks(len(new)):
+                batches = await self.load_links(plan, new[chunk])
+                objects = self.build_objects(plan, new[chunk], batches, encode_cursor)
+                texts.update(zip(missing[chunk], to_json_each(objects), strict=True))
+            table.record_requests(missing)
+        else:
+            rows = await self.make_rows(plan, table, missing, new, encode_cursor)
+            texts.update((key, row.json) for key, row in zip(missing, rows, strict=True))
+        return texts
+
+    async def make_rows(
+        self,
+        plan: ObjectPlan,
+        table: RowTable,
+        keys: Sequence[RowKey],
+        documents: Sequence[Any],
+        encode_cursor: EncodeCursor | None = None,
+    ) -> Sequence[Row]:
+        """The rows of n > 0 distinct documents after a cache miss: revalidated or rendered."""
+        plan.cache.misses += len(keys)
+        rows: list[Row] = []
+        for chunk in chunks(len(keys)):
+            rows += await self._make_chunk(
+                plan, table, keys[chunk], documents[chunk], encode_cursor
+            )
+        return rows
+
+    async def _make_chunk(
+        self,
+        plan: ObjectPlan,
+        table: RowTable,
+        keys: Sequence[RowKey],
+        documents: Sequence[Any],
+        encode_cursor: EncodeCursor | None,
+    ) -> Sequence[Row]:
+        """The same for a chunk of documents."""
+        batches = await self.load_links(plan, documents)
+        rows: dict[RowKey, Row] = {}
+        if table.rows and table.version == self.version:  # others may read another one meanwhile
+            dependencies = dependencies_of(plan, documents, batches)
+            for key, document, serials in zip(keys, documents, dependencies, strict=True):
+                row = table.revalidate(key, document, serials)
+                if row is not None:
+                    rows[key] = row
+        if len(rows) == len(keys):
+            return [rows[key] for key in keys]
+        if rows:
+            left = [n for n, key in enumerate(keys) if key not in rows]
+            keys_left, documents_left = [keys[n] for n in left], [documents[n] for n in left]
+            batches = await self.load_links(plan, documents_left)
+            rows |= self._render_rows(
+                plan, table, keys_left, documents_left, batches, encode_cursor
+            )
+        else:
+            rows = self._render_rows(plan, table, keys, documents, batches, encode_cursor)
+        return [rows[key] for key in keys]
+
+    def _render_rows(  # noqa: PLR0913, PLR0917  # all that a row is made of
+        self,
+        plan: ObjectPlan,
+        table: RowTable,
+        keys: Sequence[RowKey],
+        documents: Sequence[Any],
+        batches: Sequence[LinkBatch],
+        encode_cursor: EncodeCursor | None,
+    ) -> dict[RowKey, Row]:
+        """Render new rows of documents, and admit those that were requested before."""
+        texts = to_json_each(self.build_objects(plan, documents, batches, encode_cursor))
+        dependencies = dependencies_of(plan, documents, batches)
+        articles = articles_of(plan, documents, batches)
+        ids = [document.id for document in documents]
+        made = map(make_row, ids, documents, dependencies, articles, texts)
+        rows = dict(zip(keys, made, strict=True))
+        if table.version == self.version:
+            table.add(rows)
+        return rows
+
+    def build_objects(
+        self,
+        plan: ObjectPlan,
+        documents: Sequence[Any],
+        batches: Sequence[LinkBatch],
+        encode_cursor: EncodeCursor | None,
+    ) -> Sequence[Any]:
+        """The response objects of documents. Raises: FallbackError."""
+        columns = [batch.values() for batch in batches]
+        return plan.build_objects(
+            documents, columns, self.variables, self.encode_revision, encode_cursor
+        )
+
+    def encode_revision(self, article: Article) -> str:
+        """The revision of an article, encoded for the viewer."""
+        number = article.revision_for(self.visibility)
+        return self.snapshot.cursors.revision(article.id, number)
