@@ -44,7 +44,7 @@ from gql.store_factory import document_writer, file_size_bytes, folder_loader, l
 from gql.telemetry import Observer, access_log
 from gql.telemetry.metrics import Metrics
 from gql.web.feeds import feed_routes
-from gql.web.graphiql import NOT_BUILT, graphiql_page, page_response, static_routes
+from gql.web.graphiql_page import NOT_BUILT, load_page, page_response, static_routes
 from gql.web.root_page import root_route
 from store import (
     ArticleQuery,
@@ -110,7 +110,7 @@ class App:
         self.limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None
         self.writer = document_writer(settings, repository)
         self.schema = build_schema()
-        self.page = graphiql_page()
+        self.page = load_page()
         self.page_sizes = page_sizes(settings)
         self.scheduler = Scheduler()
         self.caches = CacheRegistry()

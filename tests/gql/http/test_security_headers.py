@@ -13,7 +13,7 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from gql.http import SECURITY_HEADERS
 from gql.identity.viewer import Permission
-from gql.web.graphiql import STATIC
+from gql.web.graphiql_page import STATIC
 from tests.support.auth_client import app, door, key
 
 QUERY = "{ articles { totalCount } }"

@@ -20,12 +20,12 @@ from starlette.responses import Response
 from starlette.routing import Route as GetRoute
 from starlette.testclient import TestClient
 
-from gql.web import graphiql
-from gql.web.graphiql import STATIC, GraphiQLPage, graphiql_page, page_response, static_routes
+from gql.web import graphiql_page
+from gql.web.graphiql_page import STATIC, GraphiQLPage, load_page, page_response, static_routes
 from store import HISTORY_START, MemoryRepository
 from tests.support.cursors import cursor_at
 
-FRONT_END = Path(graphiql.__file__).with_suffix("")
+FRONT_END = Path(graphiql_page.__file__).with_name("graphiql")
 EXAMPLES = sorted(FRONT_END.glob("src/examples/*.graphql"))
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -55,7 +55,7 @@ TYPED = (
 @pytest.fixture(scope="module")
 def built() -> GraphiQLPage:
     """The built page. Where Node is there, that it is not built is a failure."""
-    page = graphiql_page()
+    page = load_page()
     if not page.bundled and shutil.which("node") is None:
         pytest.skip("GraphiQL is not built: install Node 18 or newer and npm, then `make graphiql`")
     assert page.bundled, "GraphiQL is not built, though Node is here: run `make graphiql`"
@@ -107,7 +107,7 @@ def page(browser: Browser, built: GraphiQLPage) -> Iterator[Page]:
 @pytest.fixture
 def client() -> TestClient:
     """The page at /graphql and its files, without the rest of the server."""
-    found = graphiql_page()
+    found = load_page()
 
     async def show(request: Request) -> Response:
         return page_response(found, request)
@@ -327,8 +327,8 @@ def test_without_a_build_the_page_names_exact_files_of_a_cdn(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The fallback admits scripts by full URL, with a version and a hash each, and none inline."""
-    monkeypatch.setattr(graphiql, "STATIC", tmp_path)
-    page = graphiql_page()
+    monkeypatch.setattr(graphiql_page, "STATIC", tmp_path)
+    page = load_page()
     tags = Tags(page.html)
     assert not page.bundled
     assert tags.script.strip() == ""

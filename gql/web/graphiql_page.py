@@ -44,7 +44,7 @@ class GraphiQLPage:
         return f'"{digest[:32]}"'
 
 
-def graphiql_page() -> GraphiQLPage:
+def load_page() -> GraphiQLPage:
     """Read the built page, or make the fallback page."""
     try:
         built = (STATIC / "index.html").read_bytes()
