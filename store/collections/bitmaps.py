@@ -21,19 +21,19 @@ __all__ = [
     "BitMap",
     "BitmapSlice",
     "Ordinals",
-    "Posting",
+    "PostingList",
     "as_array",
     "as_bitmap",
     "bitmap_of",
     "bitmap_of_mask",
     "bitmap_range",
-    "edited",
-    "posting_of",
+    "make_posting_list",
+    "update_posting_list",
 ]
 
 Ordinals = NDArray[np.uint32]
 
-Posting = BitMap | tuple[int, ...]
+PostingList = BitMap | tuple[int, ...]
 """The ordinals of the articles under one term, ascending."""
 
 EMPTY = BitMap()
@@ -80,7 +80,7 @@ class BitmapSlice(Sequence[int]):
         return self._bitmap[self._ranks[index]]
 
 
-def as_bitmap(posting: Posting) -> BitMap:
+def as_bitmap(posting: PostingList) -> BitMap:
     """The same set as a bitmap."""
     return BitMap(posting, optimize=False) if isinstance(posting, tuple) else posting
 
@@ -132,16 +132,18 @@ def _container(mask: NDArray[np.bool_], count: int) -> bytes:
     return np.packbits(mask, bitorder="little").tobytes().ljust(_CONTAINER // 8, b"\0")
 
 
-def posting_of(ordinals: Iterable[int]) -> Posting:
+def make_posting_list(ordinals: Iterable[int]) -> PostingList:
     """The posting of these ordinals, which ascend."""
     found = tuple(ordinals)
     return found if len(found) <= SMALL else BitMap(array("I", found), optimize=False)
 
 
-def edited(posting: Posting, gone: Collection[int], come: Collection[int]) -> Posting:
+def update_posting_list(
+    posting: PostingList, gone: Collection[int], come: Collection[int]
+) -> PostingList:
     """A posting without some ordinals and with others; those that come are none that go."""
     if isinstance(posting, tuple):
-        return posting_of(sorted({*posting}.difference(gone).union(come)))
+        return make_posting_list(sorted({*posting}.difference(gone).union(come)))
     after = posting
     if gone:
         after = after - BitMap(gone, optimize=False)

@@ -42,10 +42,10 @@ CHARACTER_US = 0.5
 MAX_TERMS = 2_000
 """How many different terms a field is assumed to have at most, such as domains."""
 
-GATHER_US = 0.0045
+RANK_HIT_US = 0.0045
 """To gather the rank of one hit in another order than by date."""
 
-STEP_US = 0.055
+SCAN_STEP_US = 0.055
 """To look at one article in an order."""
 
 _LIKE = {Operator.CONTAINS, Operator.STARTS_WITH}
@@ -82,7 +82,7 @@ def query_cost(query: ArticleQuery, articles: int) -> int:
     estimate = _filter_estimate(query.filter, articles)
     for order in query.order:
         estimate = estimate.plus(order_cost(order.field, articles))
-    return ceil(estimate.total(1) + 5 + STEP_US * size)
+    return ceil(estimate.total(1) + 5 + SCAN_STEP_US * size)
 
 
 def filter_cost(filter: Filter, articles: int) -> int:
@@ -108,7 +108,7 @@ def _filter_estimate(filter: Filter, articles: int) -> SearchCost:
 def order_cost(field: OrderField, articles: int) -> SearchCost:
     """What one step of an order costs; the order by date is that of the articles themselves."""
     is_own = field is OrderField.PUBLISHED_DATE_TIME
-    return NO_SEARCH_COST if is_own else SearchCost(GATHER_US * articles)
+    return NO_SEARCH_COST if is_own else SearchCost(RANK_HIT_US * articles)
 
 
 def condition_cost(condition: Condition, articles: int) -> SearchCost:

@@ -14,8 +14,8 @@ from .query import Page, Window
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-Decode = Callable[[str], KeysetPosition]
-Accept = Callable[[T], bool]
+CursorDecoder = Callable[[str], KeysetPosition]
+ItemFilter = Callable[[T], bool]
 """Whether an item is wanted."""
 
 
@@ -94,7 +94,7 @@ class PageSlice(NamedTuple, Generic[T]):
     start: int | None = None
 
 
-def paginate(listing: OrderedList[T], window: Window, decode: Decode) -> Page[T]:
+def paginate(listing: OrderedList[T], window: Window, decode: CursorDecoder) -> Page[T]:
     """The page of a list that a window shows, with the total. Raises: WindowError, CursorError."""
     check_window(window)
     part = slice_page(listing, window, decode)
@@ -102,7 +102,10 @@ def paginate(listing: OrderedList[T], window: Window, decode: Decode) -> Page[T]
 
 
 def slice_page(
-    listing: OrderedList[T], window: Window, decode: Decode, accept: Accept[T] | None = None
+    listing: OrderedList[T],
+    window: Window,
+    decode: CursorDecoder,
+    accept: ItemFilter[T] | None = None,
 ) -> PageSlice[T]:
     """What a window shows of a list, or of those of its items that are accepted.
 
@@ -115,7 +118,7 @@ def slice_page(
     if start > end:
         start = end = start if window.last is None else end
     if accept is not None:
-        return _Scan(listing, accept).part(window, start, end)
+        return _FilteredScan(listing, accept).part(window, start, end)
     if window.last is None:
         end = min(end, start + (window.first or 0))
     else:
@@ -123,7 +126,7 @@ def slice_page(
     return PageSlice(listing.slice(start, end), start > 0, end < size, start)
 
 
-class _Taken(NamedTuple, Generic[T]):
+class _ScanResult(NamedTuple, Generic[T]):
     """Accepted items on the way through a list.
 
     Attributes:
@@ -137,10 +140,10 @@ class _Taken(NamedTuple, Generic[T]):
     has_more: bool
 
 
-class _Scan(Generic[T]):
+class _FilteredScan(Generic[T]):
     """A list of which only some items are accepted."""
 
-    def __init__(self, listing: OrderedList[T], accept: Accept[T]) -> None:
+    def __init__(self, listing: OrderedList[T], accept: ItemFilter[T]) -> None:
         self._listing = listing
         self._accept = accept
 
@@ -157,7 +160,7 @@ class _Scan(Generic[T]):
         has_behind = self._any(end, size, upwards=True)
         return PageSlice(found.items[::-1], has_before, has_behind)
 
-    def _take(self, start: int, end: int, wanted: int, *, upwards: bool) -> _Taken[T]:
+    def _take(self, start: int, end: int, wanted: int, *, upwards: bool) -> _ScanResult[T]:
         """The first accepted items from one end on."""
         items: list[T] = []
         size = _BLOCK + wanted + wanted // 8
@@ -171,7 +174,7 @@ class _Scan(Generic[T]):
             items += filter(self._accept, block)
             size = min(2 * size, _MAX_BLOCK)
         reached = start if upwards else end
-        return _Taken(items[:wanted], reached, len(items) > wanted)
+        return _ScanResult(items[:wanted], reached, len(items) > wanted)
 
     def _any(self, start: int, end: int, *, upwards: bool) -> bool:
         return bool(self._take(start, end, 1, upwards=upwards).items)

@@ -38,7 +38,7 @@ from store import (
 from store.concurrency.cooperative import run_to_end
 from store.engines.indexed.planner import Planner
 from store.engines.indexed.snapshot import IndexedSnapshot
-from store.engines.indexed.trigrams import TextIndex
+from store.engines.indexed.trigrams import TrigramIndex
 from store.engines.memory import MemorySnapshot
 from store.model import Article
 from store.querying.filter_fields import FILTER_FIELDS
@@ -249,6 +249,6 @@ def measure_texts(corpus: Sequence[Article], row: Row) -> None:
     for field in (Field.SLUG, Field.TITLE, Field.EXCERPT):
         read = FILTER_FIELDS[field].read
         texts = [(read(article, {}) or "").casefold() for article in corpus]
-        made: list[TextIndex] = []
-        seconds = _seconds(lambda t=texts, m=made: m.append(TextIndex(list(t), 0)))  # type: ignore[misc]
+        made: list[TrigramIndex] = []
+        seconds = _seconds(lambda t=texts, m=made: m.append(TrigramIndex(list(t), 0)))  # type: ignore[misc]
         row(f"trigrams of {field}", seconds, f"{made[0].size_bytes / 1e6:.1f} MB")

@@ -1,4 +1,4 @@
-"""The order of articles by date, which is that of their slots but for the displaced."""
+"""The order of articles by date, which is that of their slots but for the out_of_order."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 from store.collections.bitmaps import BitMap, BitmapSlice, bitmap_range
 from store.querying.cursors import KeysetPosition
 
-from .ordinals import Columns, Moment
+from .ordinals import ArticleTable, DateKey
 
 
-class DateListing:
+class DateOrderedHits:
     """A set of articles by date: a rank gives an index, a slice the ordinals."""
 
-    __slots__ = ("_columns", "_displaced", "_hits", "_spots")
+    __slots__ = ("_displaced", "_hits", "_spots", "_table")
 
-    def __init__(self, columns: Columns, hits: BitMap) -> None:
-        self._columns = columns
+    def __init__(self, table: ArticleTable, hits: BitMap) -> None:
+        self._table = table
         self._hits = hits
         self._displaced: list[int] = []
-        self._spots: list[int] = []  # the indexes of the displaced, ascending
-        if not hits.isdisjoint(columns.displaced_slots):
-            found = [each for each in columns.displaced if each.ordinal in hits]
-            self._hits = hits = hits - columns.displaced_slots
+        self._spots: list[int] = []  # the indexes of the out_of_order, ascending
+        if not hits.isdisjoint(table.out_of_order_set):
+            found = [each for each in table.out_of_order if each.ordinal in hits]
+            self._hits = hits = hits - table.out_of_order_set
             self._displaced = [each.ordinal for each in found]
             self._spots = [_rank(hits, each.before) + n for n, each in enumerate(found)]
 
@@ -37,11 +37,11 @@ class DateListing:
         moment: Any = position
         if behind:
             moment = (moment[0], f"{moment[1]}\0")  # no text lies between
-        index = _rank(self._hits, self._columns.slot_of(moment))
+        index = _rank(self._hits, self._table.slot_of(moment))
         if self._spots:
-            displaced = self._columns.displaced
-            end = bisect_left(displaced, moment)
-            index += sum(each.ordinal in self._displaced for each in displaced[:end])
+            out_of_order = self._table.out_of_order
+            end = bisect_left(out_of_order, moment)
+            index += sum(each.ordinal in self._displaced for each in out_of_order[:end])
         return index
 
     def slice(self, start: int, end: int) -> Sequence[int]:
@@ -60,16 +60,16 @@ def _rank(hits: BitMap, slot: int) -> int:
     return hits.rank(slot - 1) if slot else 0
 
 
-def between_moments(columns: Columns, start: Moment | None, end: Moment | None) -> BitMap:
+def in_date_range(table: ArticleTable, start: DateKey | None, end: DateKey | None) -> BitMap:
     """The slots of the articles from one position to before another; may hold empty ones."""
-    first = 0 if start is None else columns.slot_of(start)
-    last = columns.size if end is None else columns.slot_of(end)
+    first = 0 if start is None else table.slot_of(start)
+    last = table.size if end is None else table.slot_of(end)
     found = bitmap_range(first, last)
-    if columns.displaced:
+    if table.out_of_order:
         inside = [
             each.ordinal
-            for each in columns.displaced
+            for each in table.out_of_order
             if (start is None or each >= start) and (end is None or each < end)
         ]
-        found = (found - columns.displaced_slots) | BitMap(inside, optimize=False)
+        found = (found - table.out_of_order_set) | BitMap(inside, optimize=False)
     return found

@@ -15,7 +15,7 @@ from store.querying.terms import Aliases, topic_aliases
 from .index import Index
 
 
-class TopicTree(NamedTuple):
+class TopicIndex(NamedTuple):
     """The topics as they are defined: by slug, with the slugs of their children, sorted.
 
     `aliases`: by which other slugs articles may name them. `names`: what they are called.
@@ -28,14 +28,14 @@ class TopicTree(NamedTuple):
     names: Mapping[str, str]
 
     @classmethod
-    def of(cls, definitions: tuple[TopicDefinition, ...]) -> TopicTree:
+    def of(cls, definitions: tuple[TopicDefinition, ...]) -> TopicIndex:
         """The tree of these topics."""
         by_slug = {definition.slug: definition for definition in definitions}
         names = {slug: definition.name for slug, definition in by_slug.items()}
         return cls(definitions, by_slug, _children(by_slug), topic_aliases(definitions), names)
 
 
-def mentions(index: Index, domain: str) -> Iterator[ProviderMention]:
+def provider_mentions(index: Index, domain: str) -> Iterator[ProviderMention]:
     """What articles say of a provider, newest first; their own before their related stories'."""
     for article in index.newest(Field.PROVIDER_DOMAIN, domain):
         yield article.provider
@@ -46,26 +46,28 @@ def mentions(index: Index, domain: str) -> Iterator[ProviderMention]:
                 yield mention
 
 
-def draw_provider(domain: str, visible: Index, published: Index) -> Provider:
+def build_provider(domain: str, visible: Index, published: Index) -> Provider:
     """The provider with this domain, of which a visible article speaks.
 
     Its name comes from the published articles while they have one, also for those who see more,
     so that a client's cache never flickers between two names.
     """
     images: dict[str, Image] = {}
-    for mention in mentions(visible, domain):
+    for mention in provider_mentions(visible, domain):
         for image in mention.images:
             images.setdefault(image.url, image)
     return Provider(
         id=provider_id(domain),
         domain=domain,
-        name=next(chain(mentions(published, domain), mentions(visible, domain))).name,
+        name=next(
+            chain(provider_mentions(published, domain), provider_mentions(visible, domain))
+        ).name,
         images=tuple(images.values()),
         article_count=len(visible.posting(Field.PROVIDER_DOMAIN, domain)),
     )
 
 
-def draw_topic(slug: str, visible: Index, tree: TopicTree) -> Topic:
+def build_topic(slug: str, visible: Index, tree: TopicIndex) -> Topic:
     """The topic with this slug, which the tree or a visible article has."""
     posting = visible.posting(Field.TOPICS, slug)
     definition = tree.by_slug.get(slug)

@@ -16,12 +16,12 @@ import msgspec
 from store.collections.bitmaps import (
     BitMap,
     Ordinals,
-    Posting,
+    PostingList,
     as_array,
     as_bitmap,
     bitmap_of,
-    edited,
-    posting_of,
+    make_posting_list,
+    update_posting_list,
 )
 from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import Cooperative
@@ -29,15 +29,15 @@ from store.model import Article
 from store.querying.filter_fields import INDEXED_FIELDS, Terms, index_terms
 from store.querying.terms import Aliases
 
-from .ordinals import Columns, Move, moment_of
+from .ordinals import ArticleTable, IndexChange, date_key
 
-Postings = PersistentMap[str, Posting]
+PostingsByTerm = PersistentMap[str, PostingList]
 
-EVERY = 64
+YIELD_EVERY = 64
 """How many articles are indexed in one step of a build."""
 
 
-def with_terms(move: Move, aliases: Aliases) -> Move:
+def add_terms(move: IndexChange, aliases: Aliases) -> IndexChange:
     """A move with the terms of its article; `aliases` are those of the topic tree."""
     before, after = move.before, move.after
     if before and after and _same(before, after, _INDEXED):
@@ -74,54 +74,54 @@ class Index:
     """The articles that one visibility shows.
 
     Attributes:
-        columns: the slots of all articles.
+        table: the slots of all articles.
         articles: those that are visible, by id.
         live: their ordinals.
         postings: their ordinals by family and term.
     """
 
-    __slots__ = ("articles", "columns", "live", "postings")
+    __slots__ = ("articles", "live", "postings", "table")
 
     def __init__(
         self,
-        columns: Columns,
+        table: ArticleTable,
         articles: PersistentMap[str, Article],
         live: BitMap,
-        postings: Mapping[str, Postings],
+        postings: Mapping[str, PostingsByTerm],
     ) -> None:
-        self.columns = columns
+        self.table = table
         self.articles = articles
         self.live = live
         self.postings = postings
 
     @classmethod
     def build(
-        cls, columns: Columns, articles: PersistentMap[str, Article], terms: Mapping[str, Terms]
+        cls, table: ArticleTable, articles: PersistentMap[str, Article], terms: Mapping[str, Terms]
     ) -> Cooperative[Index]:
         """The index of these articles, whose terms are given by id."""
         lists: dict[str, defaultdict[str, list[int]]] = {
             family: defaultdict(list) for family in INDEXED_FIELDS
         }
         live = []
-        for ordinal, id in enumerate(columns.ids[: columns.size]):
+        for ordinal, id in enumerate(table.ids[: table.size]):
             if id in articles:
                 live.append(ordinal)
                 for family, of_family in terms[id].items():
                     for term in of_family:
                         lists[family][term].append(ordinal)
-            if ordinal % EVERY == 0:
+            if ordinal % YIELD_EVERY == 0:
                 yield
         postings = {}
         for family, found in lists.items():
-            of_terms: dict[str, Posting] = {}
+            of_terms: dict[str, PostingList] = {}
             for n, (term, ordinals) in enumerate(found.items()):
-                of_terms[term] = posting_of(ordinals)
-                if n % EVERY == 0:
+                of_terms[term] = make_posting_list(ordinals)
+                if n % YIELD_EVERY == 0:
                     yield
             postings[family] = PersistentMap(of_terms)
-        return cls(columns, articles, BitMap(live, optimize=False), postings)
+        return cls(table, articles, BitMap(live, optimize=False), postings)
 
-    def derive(self, columns: Columns, moves: Sequence[Move]) -> Cooperative[Index]:
+    def derive(self, table: ArticleTable, moves: Sequence[IndexChange]) -> Cooperative[Index]:
         """The index after these moves, no two of one article."""
         moves = [move for move in moves if move.before or move.after]
         articles = self.articles.derive({(m.before or m.after).id: m.after for m in moves})  # type: ignore[union-attr]
@@ -129,68 +129,70 @@ class Index:
         moved = [move for move in moves if move.old != move.new]
         live: Any = self.live
         if moved:
-            live = edited(
+            live = update_posting_list(
                 live,
                 [move.old for move in moved if move.old is not None],
                 [move.new for move in moved if move.new is not None],
             )
-        return Index(columns, articles, as_bitmap(live), (yield from self._postings(moves)))
+        return Index(table, articles, as_bitmap(live), (yield from self._postings(moves)))
 
-    def _postings(self, moves: Sequence[Move]) -> Cooperative[Mapping[str, Postings]]:
-        edits = _edits(moves)
+    def _postings(self, moves: Sequence[IndexChange]) -> Cooperative[Mapping[str, PostingsByTerm]]:
+        edits = _posting_changes(moves)
         yield
         if not edits:
             return self.postings
         postings = dict(self.postings)
         for family, of_family in edits.items():
-            changed: dict[str, Posting | None] = {}
+            changed: dict[str, PostingList | None] = {}
             for term, (gone, come) in of_family.items():
-                changed[term] = edited(postings[family].find(term) or (), gone, come) or None
+                changed[term] = (
+                    update_posting_list(postings[family].find(term) or (), gone, come) or None
+                )
                 yield
             postings[family] = postings[family].derive(changed)
         return postings
 
-    def renumbered(self, columns: Columns, numbers: Ordinals) -> Cooperative[Index]:
+    def renumbered(self, table: ArticleTable, numbers: Ordinals) -> Cooperative[Index]:
         """The same index over other slots, by the present ones."""
         by_slot = array("I", numbers.tobytes())
         yield
         postings = {}
         for family, found in self.postings.items():
-            of_terms: dict[str, Posting] = {}
+            of_terms: dict[str, PostingList] = {}
             for n, (term, posting) in enumerate(found.iter_items()):
                 if isinstance(posting, tuple):
                     of_terms[term] = tuple(sorted([by_slot[slot] for slot in posting]))
                 else:
-                    of_terms[term] = bitmap_of(numbers[as_array(posting)], columns.size)
-                if n % EVERY == 0:
+                    of_terms[term] = bitmap_of(numbers[as_array(posting)], table.size)
+                if n % YIELD_EVERY == 0:
                     yield
             postings[family] = PersistentMap(of_terms)
-        live = bitmap_of(numbers[as_array(self.live)], columns.size)
-        return Index(columns, self.articles, live, postings)
+        live = bitmap_of(numbers[as_array(self.live)], table.size)
+        return Index(table, self.articles, live, postings)
 
     def contents(self) -> list[object]:
         """All postings, and what holds them, for `free`."""
         return [each for postings in self.postings.values() for each in postings.contents()]
 
-    def posting(self, family: str, term: str) -> Posting:
+    def posting(self, family: str, term: str) -> PostingList:
         """The ordinals under a term."""
         return self.postings[family].find(term) or ()
 
     def newest(self, family: str, term: str) -> Iterator[Article]:
         """The articles under a term, newest first."""
-        posting, columns = self.posting(family, term), self.columns
-        displaced = columns.displaced_slots
-        if displaced and not displaced.isdisjoint(as_bitmap(posting)):
-            articles = columns.articles_at(posting)
-            return iter(sorted(articles, key=moment_of, reverse=True))
-        return map(columns.article_at, tuple(posting)[::-1])
+        posting, table = self.posting(family, term), self.table
+        out_of_order = table.out_of_order_set
+        if out_of_order and not out_of_order.isdisjoint(as_bitmap(posting)):
+            articles = table.articles_at(posting)
+            return iter(sorted(articles, key=date_key, reverse=True))
+        return map(table.article_at, tuple(posting)[::-1])
 
 
-Edits = Mapping[str, Mapping[str, tuple[list[int], list[int]]]]
+PostingChanges = Mapping[str, Mapping[str, tuple[list[int], list[int]]]]
 """By family and term, the ordinals that go and those that come."""
 
 
-def _edits(moves: Iterable[Move]) -> Edits:
+def _posting_changes(moves: Iterable[IndexChange]) -> PostingChanges:
     edits: defaultdict[str, defaultdict[str, tuple[list[int], list[int]]]] = defaultdict(
         lambda: defaultdict(lambda: ([], []))
     )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from store.collections.bitmaps import EMPTY, BitMap, Posting, as_bitmap, bitmap_of
+from store.collections.bitmaps import EMPTY, BitMap, PostingList, as_bitmap, bitmap_of
 from store.names import article_id
 from store.querying.filter_fields import FILTER_FIELDS, PRESENT, RANGES, IndexType
 from store.querying.order_fields import MAX_KEY, micros, text_key
@@ -19,11 +19,11 @@ from store.querying.predicates import check_condition, comparison_value, predica
 from store.querying.query import And, Condition, Field, Filter, Not, Operator, Or
 from store.querying.terms import Aliases
 
-from .date_order import between_moments
+from .date_order import in_date_range
 from .index import Index
-from .ordered_lists import Orders
-from .ordinals import Columns
-from .trigrams import candidates
+from .ordered_lists import SortOrders
+from .ordinals import ArticleTable
+from .trigrams import candidate_ordinals
 
 DENSE = 2
 """Where a trigram is in more than one of so many texts, a page is sooner found by reading them."""
@@ -63,12 +63,14 @@ class Match(NamedTuple):
 class Matcher:
     """Answers filters from one index."""
 
-    __slots__ = ("_aliases", "_columns", "_index", "_live", "_orders", "_published", "_texts")
+    __slots__ = ("_aliases", "_index", "_live", "_orders", "_published", "_table", "_texts")
 
-    def __init__(self, index: Index, published: Index, orders: Orders, aliases: Aliases) -> None:
+    def __init__(
+        self, index: Index, published: Index, orders: SortOrders, aliases: Aliases
+    ) -> None:
         self._index = index
         self._live = index.live
-        self._columns: Columns = index.columns
+        self._table: ArticleTable = index.table
         self._published = published.live
         self._orders = orders
         self._texts = orders.texts
@@ -157,7 +159,7 @@ class Matcher:
             places = [order.places[start:end] for start, end in spans if start < end]
             if not places:
                 return _exact(EMPTY)
-            return _exact(bitmap_of(np.concatenate(places), self._columns.size) & self._live)
+            return _exact(bitmap_of(np.concatenate(places), self._table.size) & self._live)
         start, end = self._places(field, how, value)
         return _exact(order.between(start, end) & self._live)
 
@@ -171,7 +173,7 @@ class Matcher:
     def _time(self, _: Field, how: Operator, value: Any) -> Match:
         low, high = _bounds(how, micros(value))
         start, end = (None if each is None else (each, "") for each in (low, high))
-        return _exact(between_moments(self._columns, start, end) & self._live)
+        return _exact(in_date_range(self._table, start, end) & self._live)
 
     def _flag(self, _: Field, __: Operator, value: Any) -> Match:
         public = self._published & self._live
@@ -194,7 +196,7 @@ class Matcher:
         ]
         if not spans:
             return _exact(EMPTY)
-        same = bitmap_of(np.concatenate(spans), self._columns.size) & self._live
+        same = bitmap_of(np.concatenate(spans), self._table.size) & self._live
         return self._checked(same, Condition(field, how, value))
 
     def _containing(self, field: Field, needle: str) -> Match:
@@ -202,12 +204,12 @@ class Matcher:
         present = as_bitmap(self._index.posting(PRESENT, field))
         if not needle:
             return _exact(present)
-        columns, read = self._columns, FILTER_FIELDS[field].read
+        table, read = self._table, FILTER_FIELDS[field].read
 
         def has_now(slot: int) -> bool:
-            return needle in read(columns.article_at(slot), {}).casefold()
+            return needle in read(table.article_at(slot), {}).casefold()
 
-        index = self._texts.index(field, columns, self._orders.live)
+        index = self._texts.index(field, table, self._orders.live)
         spans = None if index is None else index.spans(needle)
         if index is None or spans is None:
             return Match(EMPTY, present, has_now)
@@ -215,9 +217,9 @@ class Matcher:
         if len(spans[0]) * DENSE > len(present):
             possible = present
         else:
-            possible = candidates(spans, columns.size) & present
+            possible = candidate_ordinals(spans, table.size) & present
         is_exact = len(needle) <= 3 and possible is not present
-        stale = columns.changed_since(index.logged)
+        stale = table.changed_since(index.log_length)
         if stale:
             changed = stale & present
             sure = possible - changed if is_exact else EMPTY
@@ -232,7 +234,7 @@ class Matcher:
 
     def _with_slugs(self, slugs: Iterable[str]) -> BitMap:
         found = self._index.articles.find_many([article_id(slug) for slug in slugs])
-        return BitMap([self._columns.ordinal_of(each) for each in found if each], optimize=False)
+        return BitMap([self._table.ordinal_of(each) for each in found if each], optimize=False)
 
     def _with_prefix(self, field: Field, prefix: str) -> BitMap:
         order = self._orders.by_field(field)
@@ -242,7 +244,7 @@ class Matcher:
 
     def _checked(self, possible: BitMap, condition: Condition) -> Match:
         """Those of the possible that meet a condition, which each article is asked for."""
-        holds, article_at = predicate(condition, self._aliases), self._columns.article_at
+        holds, article_at = predicate(condition, self._aliases), self._table.article_at
         return Match(EMPTY, possible, lambda slot: holds(article_at(slot)))
 
 
@@ -307,7 +309,7 @@ def _union(sets: Sequence[BitMap]) -> BitMap:
     return BitMap.union(*sets) if sets else EMPTY
 
 
-def _union_of(postings: Iterable[Posting]) -> BitMap:
+def _union_of(postings: Iterable[PostingList]) -> BitMap:
     few: list[int] = []
     sets = []
     for posting in postings:

@@ -13,12 +13,12 @@ from store.querying.filter_fields import FILTER_FIELDS
 from store.querying.order_fields import OrderField, text_key
 from store.querying.query import Field, OrderStep
 
-from .ordinals import Columns
-from .sort_order import CompositeOrder, Key, SortOrder
-from .trigrams import Texts
+from .ordinals import ArticleTable
+from .sort_order import CompositeOrder, KeyFunction, SortOrder
+from .trigrams import TrigramIndexes
 
 
-class OrderListing:
+class RankedHits:
     """The hits in an order, by their ranks: only what is shown of them is sorted."""
 
     __slots__ = ("_is_sorted", "_order", "_ranks")
@@ -57,7 +57,7 @@ _SORTED_AT_ONCE = 512
 """Up to how many ranks are rather sorted than partitioned."""
 
 
-class WholeListing:
+class OrderScan:
     """All articles in an order, among which to look for the hits one by one."""
 
     __slots__ = ("_order",)
@@ -79,7 +79,7 @@ class WholeListing:
         return found
 
 
-class Orders:
+class SortOrders:
     """The orders of a state's articles, each made when first asked for: most are asked for few.
 
     Those of an older state are taken over, and brought up to date when they are asked for again.
@@ -89,32 +89,32 @@ class Orders:
         texts: the text indexes of this line of states.
     """
 
-    __slots__ = ("_by_field", "_by_steps", "_columns", "live", "texts")
+    __slots__ = ("_by_field", "_by_steps", "_table", "live", "texts")
 
-    def __init__(self, columns: Columns, live: BitMap, old: Orders | None = None) -> None:
-        self._columns = columns
+    def __init__(self, table: ArticleTable, live: BitMap, old: SortOrders | None = None) -> None:
+        self._table = table
         self.live = live
         if old is None:
-            self.texts = Texts()
-        elif columns.shares(old._columns):
+            self.texts = TrigramIndexes()
+        elif table.shares(old._table):
             self.texts = old.texts
         else:
-            self.texts = Texts(old.texts, old._columns.logged)
+            self.texts = TrigramIndexes(old.texts, old._table.log_length)
         self._by_field: dict[Field, SortOrder] = dict(old._by_field) if old else {}
         self._by_steps: dict[tuple[OrderStep, ...], CompositeOrder] = {}
 
     def renumbered(
-        self, columns: Columns, live: BitMap, numbers: Ordinals, dropped: int
-    ) -> Cooperative[Orders]:
+        self, table: ArticleTable, live: BitMap, numbers: Ordinals, dropped: int
+    ) -> Cooperative[SortOrders]:
         """The same orders and text indexes over other slots, by the present ones.
 
-        `dropped`: how many first entries of the log the new columns lack.
+        `dropped`: how many first entries of the log the new table lack.
         """
-        new = Orders(columns, live)
+        new = SortOrders(table, live)
         for field in self.fields:
-            new._by_field[field] = self.by_field(field).renumbered(columns, numbers)
+            new._by_field[field] = self.by_field(field).renumbered(table, numbers)
             yield
-        new.texts = yield from self.texts.renumbered(self._columns, numbers, dropped)
+        new.texts = yield from self.texts.renumbered(self._table, numbers, dropped)
         return new
 
     @property
@@ -132,9 +132,9 @@ class Orders:
         """The articles by a field and then by id; texts regardless of case."""
         order = self._by_field.get(field)
         if order is None:
-            order = SortOrder.build(self._columns, _sort_key(field), self.live)
-        elif order.logged != self._columns.logged:
-            order = order.derive(self._columns, self.live)
+            order = SortOrder.build(self._table, _sort_key(field), self.live)
+        elif order.log_length != self._table.log_length:
+            order = order.derive(self._table, self.live)
         else:
             return order
         self._by_field[field] = order
@@ -153,7 +153,7 @@ class Orders:
                 (self.by_field(Field(step.field)), step.descending is not last.descending)
                 for step in steps[:-1]
             ]
-            order = CompositeOrder(self._columns, self.by_field(Field(last.field)), before)
+            order = CompositeOrder(self._table, self.by_field(Field(last.field)), before)
             self._by_steps[steps] = order
         return order
 
@@ -162,10 +162,10 @@ MAX_COMPOSITES = 16
 """How many orders of several steps are kept; 8 bytes for each article."""
 
 
-_SORT_KEYS: dict[Field, Key] = {Field(each): each.key.read for each in OrderField}
+_SORT_KEYS: dict[Field, KeyFunction] = {Field(each): each.key.read for each in OrderField}
 
 
-def _sort_key(field: Field) -> Key:
+def _sort_key(field: Field) -> KeyFunction:
     """What an index orders articles by: as lists are ordered, other texts regardless of case."""
     if field in _SORT_KEYS:
         return _SORT_KEYS[field]

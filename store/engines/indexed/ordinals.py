@@ -2,7 +2,7 @@
 
 An ordinal is a slot in the order of (date, id), and names one article as long as its date stays.
 The newest articles take new slots at the end. One that comes in between takes a slot at the end,
-too, and is *displaced*: it is kept apart, with the slot before which it belongs, until the next
+too, and is *out_of_order*: it is kept apart, with the slot before which it belongs, until the next
 rebuild. A slot whose article has gone or has another date stays empty. So a write shifts nothing.
 
 Later states share the slots of earlier ones and append to them; each knows how many are its own.
@@ -28,14 +28,14 @@ from store.model import Article
 from store.querying.filter_fields import Terms
 from store.querying.order_fields import micros
 
-Moment = tuple[int, str]
+DateKey = tuple[int, str]
 """A position in the order by date: microseconds and id."""
 
 MAX_DISPLACED = 64
-"""How many articles may always be displaced, before a write numbers all anew."""
+"""How many articles may always be out_of_order, before a write numbers all anew."""
 
 MAX_SPARE = 4_096
-"""How many slots may always be empty, and how many changes logged."""
+"""How many slots may always be empty, and how many changes log_length."""
 
 _STEP = 1_024
 """How many slots are numbered in one step."""
@@ -44,7 +44,7 @@ _STEP = 1_024
 _NUMBERINGS = count(1)
 
 
-class Displaced(NamedTuple):
+class OutOfOrder(NamedTuple):
     """An article whose slot is not its place in the order by date.
 
     Attributes:
@@ -60,7 +60,7 @@ class Displaced(NamedTuple):
     before: int
 
 
-class Move(NamedTuple):
+class IndexChange(NamedTuple):
     """What a write does to one article, as readers with one visibility see it.
 
     Attributes:
@@ -84,17 +84,17 @@ class Move(NamedTuple):
         """Whether it is an edit in place; see `edits`."""
         return self.old is not None and self.old == self.new and self.gone is None
 
-    def among_published(self) -> Move:
+    def among_published(self) -> IndexChange:
         """The same for readers of published articles."""
         before, after, old, new, gone, come = self
         if not (before and before.published):
             before = old = gone = None
         if not (after and after.published):
             after = new = come = None
-        return Move(before, after, old, new, gone, come)
+        return IndexChange(before, after, old, new, gone, come)
 
 
-class Slots:
+class Numbering:
     """What all states of one line of writes append to. Nothing in it is ever changed.
 
     Attributes:
@@ -102,7 +102,7 @@ class Slots:
             way where it is read anew.
         ids: the id of each slot's article, also of one that has gone.
         moments: the date of each slot in microseconds, ascending: of its article, or where that is
-            displaced, of the slot before.
+            out_of_order, of the slot before.
         marks: the ids that go with `moments`, ascending where these are equal.
         log: the slots that writes have filled, emptied or changed, in their order.
     """
@@ -123,18 +123,18 @@ class Slots:
         self.log = untrack(log)
 
 
-class Columns:
+class ArticleTable:
     """All articles of a state by slot.
 
     Attributes:
         articles: all articles by id.
-        space: see `Slots`.
-        ids: see `Slots`; may be longer than `size`.
+        space: see `Numbering`.
+        ids: see `Numbering`; may be longer than `size`.
         size: how many slots there are.
-        log: see `Slots`; may be longer than `logged`.
-        logged: how many entries of the log have led to this state.
-        displaced: the displaced articles in the order by date.
-        displaced_slots: their slots.
+        log: see `Numbering`; may be longer than `log_length`.
+        log_length: how many entries of the log have led to this state.
+        out_of_order: the out_of_order articles in the order by date.
+        out_of_order_set: their slots.
     """
 
     __slots__ = (
@@ -142,11 +142,11 @@ class Columns:
         "_displaced_by_id",
         "_slots",
         "articles",
-        "displaced",
-        "displaced_slots",
         "ids",
         "log",
-        "logged",
+        "log_length",
+        "out_of_order",
+        "out_of_order_set",
         "size",
         "space",
     )
@@ -154,58 +154,62 @@ class Columns:
     def __init__(
         self,
         articles: PersistentMap[str, Article],
-        slots: Slots,
+        slots: Numbering,
         size: int,
-        logged: int = 0,
-        displaced: tuple[Displaced, ...] = (),
+        log_length: int = 0,
+        out_of_order: tuple[OutOfOrder, ...] = (),
     ) -> None:
         self.articles = articles
         self.space = slots.space
         self.ids = slots.ids
         self.log = slots.log
         self.size = size
-        self.logged = logged
-        self.displaced = displaced
-        self.displaced_slots = BitMap([d.ordinal for d in displaced]) if displaced else EMPTY
+        self.log_length = log_length
+        self.out_of_order = out_of_order
+        self.out_of_order_set = BitMap([d.ordinal for d in out_of_order]) if out_of_order else EMPTY
         self._slots = slots
         self._changed: dict[int, BitMap] = {}  # one for each order and text index in use
-        self._displaced_by_id = {d.id: d.ordinal for d in displaced}
+        self._displaced_by_id = {d.id: d.ordinal for d in out_of_order}
 
     @classmethod
-    def build(cls, articles: Collection[Article]) -> Columns:
-        """The slots of these articles, none of them empty or displaced."""
-        keys = sorted([moment_of(article) for article in articles])
+    def build(cls, articles: Collection[Article]) -> ArticleTable:
+        """The slots of these articles, none of them empty or out_of_order."""
+        keys = sorted([date_key(article) for article in articles])
         ids = [id for _, id in keys]
-        slots = Slots(ids, array("q", [moment for moment, _ in keys]), ids.copy(), [])
+        slots = Numbering(ids, array("q", [moment for moment, _ in keys]), ids.copy(), [])
         return cls(PersistentMap({a.id: a for a in articles}), slots, len(ids))
 
     def is_worn(self) -> bool:
-        """Whether so much is displaced, empty or logged that all should be numbered anew."""
+        """Whether so much is out_of_order, empty or log_length that all should be numbered anew."""
         return (
-            len(self.displaced) > max(MAX_DISPLACED, isqrt(self.size) // 2)
+            len(self.out_of_order) > max(MAX_DISPLACED, isqrt(self.size) // 2)
             or self.size > 2 * len(self.articles) + MAX_SPARE
-            or self.logged > 2 * self.size + MAX_SPARE
+            or self.log_length > 2 * self.size + MAX_SPARE
         )
 
     def renumbered(
-        self, order: Sequence[int], numbers: Ordinals, logged: int
-    ) -> Cooperative[Columns]:
-        """The same articles in slots of their own, none of them empty or displaced.
+        self, order: Sequence[int], numbers: Ordinals, log_length: int
+    ) -> Cooperative[ArticleTable]:
+        """The same articles in slots of their own, none of them empty or out_of_order.
 
         `order` are their present slots in the order by date, `numbers` the new slots by these. Of
-        the log stays what came after the first `logged` entries.
+        the log stays what came after the first `log_length` entries.
         """
         moments, ids = array("q"), []
-        displaced = {each.ordinal: each.moment for each in self.displaced}
+        out_of_order = {each.ordinal: each.moment for each in self.out_of_order}
         for start in range(0, len(order), _STEP):
             block = order[start : start + _STEP]
-            moments.extend([displaced.get(slot, self._slots.moments[slot]) for slot in block])
+            moments.extend([out_of_order.get(slot, self._slots.moments[slot]) for slot in block])
             ids += [self.ids[slot] for slot in block]
             yield
-        log = numbers[self.log[logged : self.logged]].tolist() if self.logged > logged else []
-        slots = Slots(ids, moments, ids.copy(), log)
+        log = (
+            numbers[self.log[log_length : self.log_length]].tolist()
+            if self.log_length > log_length
+            else []
+        )
+        slots = Numbering(ids, moments, ids.copy(), log)
         yield
-        return Columns(self.articles, slots, len(ids), len(log))
+        return ArticleTable(self.articles, slots, len(ids), len(log))
 
     def numbers(self, order: array[int]) -> Ordinals:
         """By slot, where in `order` it is; its length for a slot that is not there.
@@ -219,10 +223,10 @@ class Columns:
     def ordinal_of(self, article: Article) -> int:
         """The slot of an article of this state."""
         found = self._displaced_by_id.get(article.id)
-        return self.slot_of(moment_of(article)) if found is None else found
+        return self.slot_of(date_key(article)) if found is None else found
 
-    def slot_of(self, position: Moment) -> int:
-        """The first slot that stands at this position or behind it, the displaced aside."""
+    def slot_of(self, position: DateKey) -> int:
+        """The first slot that stands at this position or behind it, the out_of_order aside."""
         moment, id = position
         moments = self._slots.moments
         start = bisect_left(moments, moment, 0, self.size)
@@ -231,16 +235,16 @@ class Columns:
             return bisect_left(self._slots.marks, id, start, end)
         return start
 
-    def shares(self, other: Columns) -> bool:
+    def shares(self, other: ArticleTable) -> bool:
         """Whether both belong to one line of writes, so that the log tells how they differ."""
         return self._slots is other._slots
 
-    def changed_since(self, logged: int) -> BitMap:
-        """The slots that differ between this state and another of its line, by its `logged`."""
-        changed = self._changed.get(logged)
+    def changed_since(self, log_length: int) -> BitMap:
+        """The slots that differ between this state and another of its line, by its `log_length`."""
+        changed = self._changed.get(log_length)
         if changed is None:
-            low, high = sorted((logged, self.logged))
-            changed = self._changed[logged] = BitMap(self.log[low:high], optimize=False)
+            low, high = sorted((log_length, self.log_length))
+            changed = self._changed[log_length] = BitMap(self.log[low:high], optimize=False)
         return changed
 
     def article_at(self, ordinal: int) -> Article:
@@ -253,10 +257,12 @@ class Columns:
         found: list[Any] = self.articles.find_many([ids[ordinal] for ordinal in ordinals])
         return found
 
-    def derive(self, changed: Mapping[str, Article | None]) -> tuple[Columns, Sequence[Move]]:
+    def derive(
+        self, changed: Mapping[str, Article | None]
+    ) -> tuple[ArticleTable, Sequence[IndexChange]]:
         """The slots after changes (ids -> what is there now), and what became of each article."""
         slots = self._own_slots()
-        displaced = list(self.displaced)
+        out_of_order = list(self.out_of_order)
         moves = []
         for id, after in changed.items():
             before = self.articles.find(id)
@@ -264,33 +270,33 @@ class Columns:
                 continue
             old = None if before is None else self.ordinal_of(before)
             new = old
-            if before is None or after is None or moment_of(before) != moment_of(after):
+            if before is None or after is None or date_key(before) != date_key(after):
                 if id in self._displaced_by_id:
-                    displaced = [each for each in displaced if each.id != id]
-                new = None if after is None else _append(slots, moment_of(after), displaced)
+                    out_of_order = [each for each in out_of_order if each.id != id]
+                new = None if after is None else _append(slots, date_key(after), out_of_order)
             slots.log.extend({slot for slot in (old, new) if slot is not None})
-            moves.append(Move(before, after, old, new))
+            moves.append(IndexChange(before, after, old, new))
         articles = self.articles.derive(changed)
-        columns = Columns(articles, slots, len(slots.ids), len(slots.log), tuple(displaced))
-        return columns, moves
+        table = ArticleTable(articles, slots, len(slots.ids), len(slots.log), tuple(out_of_order))
+        return table, moves
 
-    def _own_slots(self) -> Slots:
+    def _own_slots(self) -> Numbering:
         """The slots to append to: these, unless another state has done so already."""
         slots = self._slots
-        if len(slots.ids) == self.size and len(slots.log) == self.logged:
+        if len(slots.ids) == self.size and len(slots.log) == self.log_length:
             return slots
         size = self.size
-        return Slots(
-            slots.ids[:size], slots.moments[:size], slots.marks[:size], slots.log[: self.logged]
+        return Numbering(
+            slots.ids[:size], slots.moments[:size], slots.marks[:size], slots.log[: self.log_length]
         )
 
 
-def moment_of(article: Article) -> Moment:
+def date_key(article: Article) -> DateKey:
     """Where an article stands in the order by date."""
     return micros(article.published_date_time), article.id
 
 
-def _append(slots: Slots, position: Moment, displaced: list[Displaced]) -> int:
+def _append(slots: Numbering, position: DateKey, out_of_order: list[OutOfOrder]) -> int:
     """Give an article a new slot, which is its ordinal."""
     moment, id = position
     size = len(slots.ids)
@@ -300,7 +306,7 @@ def _append(slots: Slots, position: Moment, displaced: list[Displaced]) -> int:
         start = bisect_left(slots.moments, moment)
         end = bisect_right(slots.moments, moment, start)
         before = bisect_left(slots.marks, id, start, end)
-        insort(displaced, Displaced(moment, id, size, before))
+        insort(out_of_order, OutOfOrder(moment, id, size, before))
     # In this order: a reader takes a slot for filled once its id is there.
     slots.moments.append(mark[0])
     slots.marks.append(mark[1])

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from store.collections.bitmaps import BitMap
 from store.collections.bounded_memo import BoundedMemo
 from store.model import Article
-from store.querying.costs import GATHER_US, STEP_US, filter_bytes, query_bytes
+from store.querying.costs import RANK_HIT_US, SCAN_STEP_US, filter_bytes, query_bytes
 from store.querying.cursors import CursorCodec
 from store.querying.filter_fields import EDITABLE_IN_PLACE
 from store.querying.order_fields import OrderField
@@ -36,24 +36,24 @@ from store.querying.query import (
 )
 from store.querying.terms import Aliases
 
-from .date_order import DateListing
+from .date_order import DateOrderedHits
 from .index import Index
 from .matching import Match, Matcher
-from .ordered_lists import OrderListing, Orders, WholeListing
-from .ordinals import moment_of
+from .ordered_lists import OrderScan, RankedHits, SortOrders
+from .ordinals import date_key
 from .sort_order import CompositeOrder, SortOrder
 
-WALK_SLACK = 2
+SCAN_SLACK = 2
 """How many times the expected steps a walk may take, before the hits are gathered after all; so
 much it is taken to cost, since hits may stand together, far from the cursor."""
 
-CHECKED_AT_ONCE = 32
+MAX_EAGER_CHECKS = 32
 """Up to how many articles that may match are checked before the page is looked for."""
 
-PAGES_BYTES = 8_000_000
+PAGE_CACHE_BYTES = 8_000_000
 """How much of its pages an index keeps: answering again costs 0.4 us instead of 5 to 200."""
 
-HITS_BYTES = 4_000_000
+HIT_CACHE_BYTES = 4_000_000
 """How much it keeps of the hits of filters of which each article had to be checked."""
 
 START_US = 6.0
@@ -84,11 +84,11 @@ def access_paths(hits: int, articles: int, window: Window) -> tuple[AccessPath, 
     size = (window.last if window.first is None else window.first) or 0
     # One more than the page holds, and one on the other side of a cursor, for the flags.
     wanted = size + 1 + (window.after is not None or window.before is not None)
-    walk = START_US + WALK_SLACK * STEP_US * wanted * articles / hits if hits else START_US
-    return AccessPath("gather", START_US + GATHER_US * hits), AccessPath("walk", walk)
+    walk = START_US + SCAN_SLACK * SCAN_STEP_US * wanted * articles / hits if hits else START_US
+    return AccessPath("gather", START_US + RANK_HIT_US * hits), AccessPath("walk", walk)
 
 
-class _Slots(NamedTuple):
+class _CachedPage(NamedTuple):
     """A page without its articles, so that an older state's are not kept with it.
 
     Attributes:
@@ -117,15 +117,20 @@ class Planner:
     __slots__ = ("_cursors", "_edition", "_exact", "_index", "_matcher", "_orders", "_pages")
 
     def __init__(
-        self, index: Index, published: Index, orders: Orders, aliases: Aliases, cursors: CursorCodec
+        self,
+        index: Index,
+        published: Index,
+        orders: SortOrders,
+        aliases: Aliases,
+        cursors: CursorCodec,
     ) -> None:
         self._cursors = cursors
         self._index = index
         self._orders = orders
         self._matcher = Matcher(index, published, orders, aliases)
         self._edition = object()
-        self._pages: BoundedMemo[ArticleQuery, _Slots] = BoundedMemo(PAGES_BYTES)
-        self._exact: BoundedMemo[Filter, tuple[BitMap, object]] = BoundedMemo(HITS_BYTES)
+        self._pages: BoundedMemo[ArticleQuery, _CachedPage] = BoundedMemo(PAGE_CACHE_BYTES)
+        self._exact: BoundedMemo[Filter, tuple[BitMap, object]] = BoundedMemo(HIT_CACHE_BYTES)
 
     def keep(self, old: Planner) -> None:
         """Take over what an older planner remembers, since when articles were edited in place."""
@@ -140,24 +145,24 @@ class Planner:
             page = self._page(query)
             self._pages.put(query, page, _page_bytes(page) + query_bytes(query))
         slots, before, behind, total, ordinals, edition = page
-        items = PageItems(self._index.articles, self._index.columns.ids, slots)
+        items = PageItems(self._index.articles, self._index.table.ids, slots)
         return Page(items, before, behind, total, ordinals, edition is None)
 
     def ordinals_of(self, ids: Sequence[str]) -> Mapping[str, Sequence[int]]:
         """Where these articles stand, in each numbering; those that are not there left out."""
-        columns = self._index.columns
+        table = self._index.table
         articles = [each for each in self._index.articles.find_many(ids) if each is not None]
-        by_date = DateListing(columns, self._index.live)
+        by_date = DateOrderedHits(table, self._index.live)
         return {
-            columns.space: [columns.ordinal_of(article) for article in articles],
-            BY_DATE: [by_date.index(moment_of(article), behind=False) for article in articles],
+            table.space: [table.ordinal_of(article) for article in articles],
+            BY_DATE: [by_date.index(date_key(article), behind=False) for article in articles],
         }
 
     def _edition_of(self, *fields: Field) -> object:
         """For which state something holds that reads these fields of articles."""
         return None if EDITABLE_IN_PLACE.isdisjoint(fields) else self._edition
 
-    def _page(self, query: ArticleQuery) -> _Slots:
+    def _page(self, query: ArticleQuery) -> _CachedPage:
         check_window(query.window)
         match = self._match(query)
         # Orders are kept ascending: one that ends descending is the same list read backwards.
@@ -175,10 +180,10 @@ class Planner:
         else:
             # A page is kept: as an array, a thousand slots take a tenth of what a list does.
             slots = array("I", slots)
-            columns = self._index.columns
-            ordinals = PageOrdinals(columns.space, slots, run_of(slots), columns.size)
+            table = self._index.table
+            ordinals = PageOrdinals(table.space, slots, as_slice(slots), table.size)
         fields = {*_fields(query.filter), *(Field(step.field) for step in query.order)}
-        return _Slots(slots, before, behind, total, ordinals, self._edition_of(*fields))
+        return _CachedPage(slots, before, behind, total, ordinals, self._edition_of(*fields))
 
     def _ordinals_by_date(self, start: int, count: int, *, descending: bool) -> PageOrdinals:
         """Where the items of a page of the list of all by date stand in it: a run."""
@@ -198,9 +203,9 @@ class Planner:
         if match.check is None:
             return match
         unsure = len(match.possible) - len(match.sure)
-        if query.with_total or unsure <= CHECKED_AT_ONCE:
+        if query.with_total or unsure <= MAX_EAGER_CHECKS:
             match = match.exact()
-            if unsure > CHECKED_AT_ONCE:
+            if unsure > MAX_EAGER_CHECKS:
                 size_bytes = 200 + match.sure.__sizeof__() + filter_bytes(query.filter)
                 edition = self._edition_of(*_fields(query.filter))
                 self._exact.put(query.filter, (match.sure, edition), size_bytes)
@@ -213,17 +218,17 @@ class Planner:
         accept = match.check and match.holds
         if _is_by_date(order):
             return slice_page(
-                DateListing(self._index.columns, match.possible), window, decode, accept
+                DateOrderedHits(self._index.table, match.possible), window, decode, accept
             )
         sort_order = self._orders.by_steps(order)
         gather, walk = access_paths(len(match.possible), len(sort_order.places), window)
         if walk.cost < gather.cost:
-            walked = _Walk(sort_order, budget=int(walk.cost / STEP_US))
+            walked = _LimitedScan(sort_order, budget=int(walk.cost / SCAN_STEP_US))
             try:
                 return slice_page(walked, window, decode, accept or match.possible.__contains__)
-            except _BudgetSpentError:
+            except _ScanLimitError:
                 pass
-        return slice_page(OrderListing(sort_order, match.possible), window, decode, accept)
+        return slice_page(RankedHits(sort_order, match.possible), window, decode, accept)
 
     def explain(self, query: ArticleQuery) -> str:
         """How a query is answered: what the filter leaves, and each access path with its cost."""
@@ -235,7 +240,7 @@ class Planner:
             lines.append(f"check: {unsure} of them, {when}")
         if _is_by_date(query.order):
             return "\n".join([*lines, f"slice by date: {START_US:.0f} us, chosen"])
-        paths = access_paths(len(match.possible), len(self._index.columns.articles), query.window)
+        paths = access_paths(len(match.possible), len(self._index.table.articles), query.window)
         best = min(paths, key=lambda path: path.cost)
         lines += [
             f"{path.name}: {path.cost:.0f} us{', chosen' if path is best else ''}" for path in paths
@@ -243,7 +248,7 @@ class Planner:
         return "\n".join(lines)
 
 
-def _page_bytes(page: _Slots) -> int:
+def _page_bytes(page: _CachedPage) -> int:
     listed = isinstance(page.ordinals.numbers, array)
     return PAGE_BYTES + (SLOT_BYTES * len(page.slots) if listed else 0)
 
@@ -260,7 +265,7 @@ def _fields(filter: Filter) -> Iterator[Field]:
                 yield from _fields(part)
 
 
-def run_of(slots: Sequence[int]) -> slice | None:
+def as_slice(slots: Sequence[int]) -> slice | None:
     """The slice that gives these slots out of a list by slot, if they follow each other."""
     if not slots:
         return slice(0, 0)
@@ -276,11 +281,11 @@ def _is_by_date(order: tuple[OrderStep, ...]) -> bool:
     return len(order) == 1 and order[0].field is OrderField.PUBLISHED_DATE_TIME
 
 
-class _BudgetSpentError(Exception):
+class _ScanLimitError(Exception):
     """A walk has gone on for longer than expected."""
 
 
-class _Walk(WholeListing):
+class _LimitedScan(OrderScan):
     """An order that may be read only so far."""
 
     __slots__ = ("_left",)
@@ -293,5 +298,5 @@ class _Walk(WholeListing):
         """See `OrderedList`. Raises: _BudgetSpentError."""
         self._left -= end - start
         if self._left < 0:
-            raise _BudgetSpentError
+            raise _ScanLimitError
         return super().slice(start, end)

@@ -45,12 +45,12 @@ from store.repository import HistoryPage
 from store.state_names import Versions, new_versions
 from store.urls import canonical_url
 
-from .date_order import DateListing
-from .entities import TopicTree
-from .index import Index, with_terms
-from .ordered_lists import Orders
-from .ordinals import Columns
-from .view import View
+from .date_order import DateOrderedHits
+from .entities import TopicIndex
+from .index import Index, add_terms
+from .ordered_lists import SortOrders
+from .ordinals import ArticleTable
+from .view import VisibilityView
 
 FEW = 64
 """Of how many changes orders learn when they are asked for: of more, readers would have to wait."""
@@ -65,8 +65,8 @@ class IndexedSnapshot:
         self,
         everything: Index,
         published: Index,
-        orders: Orders,
-        tree: TopicTree,
+        orders: SortOrders,
+        tree: TopicIndex,
         diagnostics: tuple[Diagnostic, ...],
         history: ChangeHistory,
         cursors: CursorCodec,
@@ -83,8 +83,8 @@ class IndexedSnapshot:
         self.edits = InPlaceEdits()
         self._tree = tree
         self._orders = orders
-        self._all = View(everything, published, orders, tree, cursors)
-        self._published = View(published, published, orders, tree, cursors)
+        self._all = VisibilityView(everything, published, orders, tree, cursors)
+        self._published = VisibilityView(published, published, orders, tree, cursors)
 
     @classmethod
     def build(
@@ -109,16 +109,16 @@ class IndexedSnapshot:
         cursors: CursorCodec,
         versions: Versions | None,
     ) -> Cooperative[IndexedSnapshot]:
-        tree = TopicTree.of(topics)
-        columns = Columns.build(articles)
+        tree = TopicIndex.of(topics)
+        table = ArticleTable.build(articles)
         terms = {}
         for article in articles:
             terms[article.id] = index_terms(article, tree.aliases)
             yield
         public = PersistentMap({article.id: article for article in articles if article.published})
-        everything = yield from Index.build(columns, columns.articles, terms)
-        published = yield from Index.build(columns, public, terms)
-        orders = Orders(columns, everything.live)
+        everything = yield from Index.build(table, table.articles, terms)
+        published = yield from Index.build(table, public, terms)
+        orders = SortOrders(table, everything.live)
         return cls(everything, published, orders, tree, diagnostics, history, cursors, versions)
 
     def derive(  # noqa: PLR0913, PLR0917  # the same
@@ -137,8 +137,8 @@ class IndexedSnapshot:
         tree, or many articles were put out of the order by date, a build.
         """
         cursors = cursors or self.cursors
-        tree = self._tree if topics == self.definitions else TopicTree.of(topics)
-        old = self._all.index.columns
+        tree = self._tree if topics == self.definitions else TopicIndex.of(topics)
+        old = self._all.index.table
         if len(changed) * 2 > len(self.articles) or tree.aliases != self.aliases:
             articles = self.articles.derive(changed).to_dict().values()
             built = yield from self._build(
@@ -146,21 +146,21 @@ class IndexedSnapshot:
             )
             yield from built._orders.prepare(self._orders.fields)
             return built
-        columns, plain = old.derive(changed)
+        table, plain = old.derive(changed)
         yield
         moves = []
         for move in plain:
-            moves.append(with_terms(move, tree.aliases))
+            moves.append(add_terms(move, tree.aliases))
             yield
-        everything = yield from self._all.index.derive(columns, moves)
+        everything = yield from self._all.index.derive(table, moves)
         public = [move.among_published() for move in moves]
-        published = yield from self._published.index.derive(columns, public)
-        orders = Orders(columns, everything.live, self._orders)
-        is_same = tree is self._tree and cursors is self.cursors and columns.shares(old)
+        published = yield from self._published.index.derive(table, public)
+        orders = SortOrders(table, everything.live, self._orders)
+        is_same = tree is self._tree and cursors is self.cursors and table.shares(old)
         is_edit = is_same and all(move.is_edit for move in moves)
         if len(changed) > FEW:
             yield from orders.prepare(orders.fields)
-        if columns.is_worn():
+        if table.is_worn():
             is_edit = False  # its slots are others
             everything, published, orders = yield from _renumbered(everything, published, orders)
         new = IndexedSnapshot(
@@ -180,13 +180,13 @@ class IndexedSnapshot:
 
     def shares(self, other: IndexedSnapshot) -> bool:
         """Whether this snapshot and another have most of their indexes in common."""
-        return self._all.index.columns.shares(other._all.index.columns)
+        return self._all.index.table.shares(other._all.index.table)
 
     def contents(self) -> list[object]:
         """What its indexes hold, for `free`."""
         everything, published = self._all.index, self._published.index
-        columns = everything.columns
-        return [*everything.contents(), *published.contents(), self.articles, columns]
+        table = everything.table
+        return [*everything.contents(), *published.contents(), self.articles, table]
 
     def _keep(self, old: IndexedSnapshot, terms: Sequence[Terms]) -> None:
         """Take over what an older snapshot has drawn and these articles do not touch."""
@@ -197,7 +197,7 @@ class IndexedSnapshot:
         self._all.keep(old._all, domains, slugs)
         self._published.keep(old._published, domains, slugs)
 
-    def _view(self, visibility: Visibility) -> View:
+    def _view(self, visibility: Visibility) -> VisibilityView:
         return self._all if visibility is _ALL else self._published
 
     @property
@@ -319,16 +319,16 @@ class IndexedSnapshot:
 
 
 def _renumbered(
-    everything: Index, published: Index, orders: Orders
-) -> Cooperative[tuple[Index, Index, Orders]]:
-    """The same indexes over slots none of which is empty or displaced."""
-    old = everything.columns
-    order = array("I", DateListing(old, everything.live).slice(0, len(everything.live)))
+    everything: Index, published: Index, orders: SortOrders
+) -> Cooperative[tuple[Index, Index, SortOrders]]:
+    """The same indexes over slots none of which is empty or out_of_order."""
+    old = everything.table
+    order = array("I", DateOrderedHits(old, everything.live).slice(0, len(everything.live)))
     yield
     dropped = orders.texts.oldest(old)
     numbers = old.numbers(order)
-    columns = yield from old.renumbered(order, numbers, dropped)
-    everything = yield from everything.renumbered(columns, numbers)
-    published = yield from published.renumbered(columns, numbers)
-    orders = yield from orders.renumbered(columns, everything.live, numbers, dropped)
+    table = yield from old.renumbered(order, numbers, dropped)
+    everything = yield from everything.renumbered(table, numbers)
+    published = yield from published.renumbered(table, numbers)
+    orders = yield from orders.renumbered(table, everything.live, numbers, dropped)
     return everything, published, orders

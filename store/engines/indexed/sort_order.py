@@ -17,12 +17,12 @@ from store.model import Article
 from store.querying.cursors import KeysetPosition
 from store.querying.order_fields import SortKey
 
-from .ordinals import Columns
+from .ordinals import ArticleTable
 
 WIDE = 16
 """From which part of all articles on a range is read off the ranks of all."""
 
-Key = Callable[[Article], SortKey | None]
+KeyFunction = Callable[[Article], SortKey | None]
 
 
 class SortOrder:
@@ -32,61 +32,61 @@ class SortOrder:
         key: the sort key of an article.
         places: the ordinals in this order.
         ranks: by ordinal, its index in `places`; means nothing for those that are not there.
-        logged: how many entries of the columns' log it knows of.
+        log_length: how many entries of the table' log it knows of.
     """
 
-    __slots__ = ("_ids", "_keys", "_sizes", "_starts", "key", "logged", "places", "ranks")
+    __slots__ = ("_ids", "_keys", "_sizes", "_starts", "key", "log_length", "places", "ranks")
 
     def __init__(
         self,
-        columns: Columns,
-        key: Key,
+        table: ArticleTable,
+        key: KeyFunction,
         keys: list[SortKey],
         sizes: NDArray[np.int64],
         places: Ordinals,
     ) -> None:
-        self._ids = columns.ids
+        self._ids = table.ids
         self.key = key
         self._keys = keys  # those that there are, ascending, each once
         self._sizes = sizes  # how many articles have each
         self._starts = np.concatenate((_ZERO, np.cumsum(sizes)))
         self.places = places
-        self.ranks = np.full(columns.size, len(places), dtype=np.uint32)
+        self.ranks = np.full(table.size, len(places), dtype=np.uint32)
         self.ranks[places] = np.arange(len(places), dtype=np.uint32)
-        self.logged = columns.logged
+        self.log_length = table.log_length
 
     @classmethod
-    def build(cls, columns: Columns, key: Key, live: BitMap) -> SortOrder:
+    def build(cls, table: ArticleTable, key: KeyFunction, live: BitMap) -> SortOrder:
         """The order of these articles: sorts all of them, some 2 us each."""
-        slots = sorted(live, key=columns.ids.__getitem__)
-        found = zip(map(key, columns.articles_at(slots)), slots, strict=True)
+        slots = sorted(live, key=table.ids.__getitem__)
+        found = zip(map(key, table.articles_at(slots)), slots, strict=True)
         keyed: list[tuple[Any, int]] = [each for each in found if each[0] is not None]
         keyed.sort(key=itemgetter(0))  # leaves those with one key in the order of their ids
         sizes = Counter(each[0] for each in keyed)  # has its keys in the order in which they came
         return cls(
-            columns,
+            table,
             key,
             list(sizes),
             np.fromiter(sizes.values(), dtype=np.int64, count=len(sizes)),
             np.fromiter((each[1] for each in keyed), dtype=np.uint32, count=len(keyed)),
         )
 
-    def derive(self, columns: Columns, live: BitMap) -> SortOrder:
+    def derive(self, table: ArticleTable, live: BitMap) -> SortOrder:
         """The order after what the log tells since; sorts anew where that is much."""
-        gone, come = self._moved(columns, live)
-        if not gone and not come and columns.size == len(self.ranks):
+        gone, come = self._moved(table, live)
+        if not gone and not come and table.size == len(self.ranks):
             same = copy(self)
-            same.logged = columns.logged
+            same.log_length = table.log_length
             return same
         if (len(gone) + len(come)) * 8 > len(self.places):
-            return self.build(columns, self.key, live)
+            return self.build(table, self.key, live)
         ranks = np.sort(self.ranks[gone])
         sizes = self._sizes - np.bincount(self._codes_of(ranks), minlength=len(self._sizes))
         places = np.delete(self.places, ranks)
         keys, sizes = _with_keys(self._keys, sizes, [each[0] for each in come])
         codes = [bisect_left(keys, each[0]) for each in come]
         starts = np.concatenate((_ZERO, np.cumsum(sizes)))
-        id_of = columns.ids.__getitem__
+        id_of = table.ids.__getitem__
         at = [
             bisect_left(places, id, int(starts[code]), int(starts[code + 1]), key=id_of)
             for code, (_, id, _) in zip(codes, come, strict=True)
@@ -94,13 +94,13 @@ class SortOrder:
         if at:
             places = np.insert(places, at, [each[-1] for each in come])
             sizes = sizes + np.bincount(codes, minlength=len(keys))
-        return SortOrder(columns, self.key, keys, sizes, places)
+        return SortOrder(table, self.key, keys, sizes, places)
 
     def _moved(
-        self, columns: Columns, live: BitMap
+        self, table: ArticleTable, live: BitMap
     ) -> tuple[list[int], list[tuple[Any, str, int]]]:
         """The slots that have left their place, and those that take one: key, id and slot."""
-        stale = columns.changed_since(self.logged)
+        stale = table.changed_since(self.log_length)
         known = [slot for slot in stale if slot < len(self.ranks)]
         ranks = self.ranks[known]
         was_there = ranks < len(self.places)
@@ -109,10 +109,10 @@ class SortOrder:
         before = {slot: self._keys[code] for slot, code in zip(slots, codes, strict=True)}
         after = {}
         for slot in stale:
-            if slot in live and (key := self.key(columns.article_at(slot))) is not None:
+            if slot in live and (key := self.key(table.article_at(slot))) is not None:
                 after[slot] = key
         gone = [slot for slot, key in before.items() if after.get(slot) != key]
-        ids = columns.ids
+        ids = table.ids
         come = [(key, ids[slot], slot) for slot, key in after.items() if before.get(slot) != key]
         return gone, sorted(come)
 
@@ -120,9 +120,9 @@ class SortOrder:
         """Which of the keys the articles at these ranks have."""
         return self._starts[1:].searchsorted(ranks.astype(np.int64), "right")
 
-    def renumbered(self, columns: Columns, numbers: Ordinals) -> SortOrder:
+    def renumbered(self, table: ArticleTable, numbers: Ordinals) -> SortOrder:
         """The same order over other slots, by the present ones."""
-        return SortOrder(columns, self.key, self._keys, self._sizes, numbers[self.places])
+        return SortOrder(table, self.key, self._keys, self._sizes, numbers[self.places])
 
     def place(self, position: KeysetPosition, *, behind: bool) -> int:
         """How many articles stand before this position; or with the one that stands there."""
@@ -180,15 +180,15 @@ def _with_keys(
 class CompositeOrder:
     """The articles by several sort keys and then by id. See `SortOrder` for its attributes."""
 
-    __slots__ = ("_columns", "_keys", "logged", "places", "ranks")
+    __slots__ = ("_keys", "_table", "log_length", "places", "ranks")
 
     def __init__(
-        self, columns: Columns, last: SortOrder, before: Sequence[tuple[SortOrder, bool]]
+        self, table: ArticleTable, last: SortOrder, before: Sequence[tuple[SortOrder, bool]]
     ) -> None:
         """`last` is the order of the last step; those of the steps before, and whether turned."""
-        self._columns = columns
+        self._table = table
         self._keys = [*((order.key, turned) for order, turned in before), (last.key, False)]
-        self.logged = columns.logged
+        self.log_length = table.log_length
         self.places, self.ranks = last.places, last.ranks
         size = len(self.places)
         for order, turned in reversed(before):
@@ -196,7 +196,7 @@ class CompositeOrder:
             both = (-codes if turned else codes) * size + np.arange(size)
             self.places = self.places[np.sort(both) % size] if size else self.places
         if before:
-            self.ranks = np.full(columns.size, size, dtype=np.uint32)
+            self.ranks = np.full(table.size, size, dtype=np.uint32)
             self.ranks[self.places] = np.arange(size, dtype=np.uint32)
 
     def place(self, position: KeysetPosition, *, behind: bool) -> int:
@@ -204,14 +204,14 @@ class CompositeOrder:
         *keys, id = position
         turned = [turned for _, turned in self._keys]
         bisect = bisect_right if behind else bisect_left
-        return bisect(self.places, (*map(_turn, keys, turned), id), key=self._position)
+        return bisect(self.places, (*map(_reverse, keys, turned), id), key=self._position)
 
     def _position(self, slot: int) -> KeysetPosition:
-        article = self._columns.article_at(slot)
-        return (*(_turn(read(article), turned) for read, turned in self._keys), article.id)
+        article = self._table.article_at(slot)
+        return (*(_reverse(read(article), turned) for read, turned in self._keys), article.id)
 
 
-class _Reversed(str):
+class _ReversedText(str):
     """A text that sorts the other way round."""
 
     __slots__ = ()
@@ -220,7 +220,7 @@ class _Reversed(str):
         return str.__gt__(self, other)
 
 
-def _turn(key: Any, turned: bool) -> Any:
+def _reverse(key: Any, turned: bool) -> Any:
     if not turned:
         return key
-    return -key if isinstance(key, int) else _Reversed(key)
+    return -key if isinstance(key, int) else _ReversedText(key)

@@ -19,7 +19,7 @@ from store.concurrency.cooperative import PAUSE_S, Cooperative, paced
 from store.querying.filter_fields import FILTER_FIELDS
 from store.querying.query import Field
 
-from .ordinals import Columns
+from .ordinals import ArticleTable
 
 BUILT_AT_ONCE = 1_000
 """Up to how many texts are indexed while the first query waits, which takes some 5 ms."""
@@ -36,19 +36,19 @@ _ENOUGH = 512
 _PAD = "\0"
 
 
-class TextIndex:
+class TrigramIndex:
     """The folded texts of one field, as they were at one state of the articles.
 
     Attributes:
         texts: by slot; None where there is none.
-        logged: how many entries of the columns' log had led to that state.
+        log_length: how many entries of the table' log had led to that state.
     """
 
-    __slots__ = ("_base", "_codes", "_slots", "_starts", "_symbols", "logged", "texts")
+    __slots__ = ("_base", "_codes", "_slots", "_starts", "_symbols", "log_length", "texts")
 
-    def __init__(self, texts: list[str | None], logged: int, pause_s: float = 0.0) -> None:
+    def __init__(self, texts: list[str | None], log_length: int, pause_s: float = 0.0) -> None:
         self.texts = texts
-        self.logged = logged
+        self.log_length = log_length
         blocks = [range(at, min(at + _BLOCK, len(texts))) for at in range(0, len(texts), _BLOCK)]
         characters: set[str] = set()
         for block in paced(blocks, pause_s):
@@ -86,10 +86,10 @@ class TextIndex:
         arrays = self._codes.nbytes + self._starts.nbytes + self._slots.nbytes
         return arrays + sum([50 + len(text) for text in self.texts if text is not None])
 
-    def renumbered(self, numbers: Ordinals, logged: int) -> TextIndex:
+    def renumbered(self, numbers: Ordinals, log_length: int) -> TrigramIndex:
         """The same index over other slots, by the present ones, and another count of the log."""
         new = copy(self)
-        new.logged = logged
+        new.log_length = log_length
         new.texts = [None] * (int(numbers.max(initial=0)) + 1)
         for number, text in zip(numbers.tolist(), self.texts, strict=False):
             new.texts[number] = text
@@ -126,7 +126,7 @@ class TextIndex:
 _NOTHING = np.zeros(0, dtype=np.int64)
 
 
-def candidates(spans: Sequence[Ordinals], size: int) -> BitMap:
+def candidate_ordinals(spans: Sequence[Ordinals], size: int) -> BitMap:
     """The slots that are in the shortest of these, and in others as long as that leaves many."""
     found = bitmap_of(spans[0], size)
     for span in spans[1:3]:
@@ -136,7 +136,7 @@ def candidates(spans: Sequence[Ordinals], size: int) -> BitMap:
     return found
 
 
-class Texts:
+class TrigramIndexes:
     """The text indexes of a line of states, each built when first asked for.
 
     Building one takes about 0.1 s for 10,000 articles and 1 s for 100,000. Where there are many it
@@ -145,42 +145,46 @@ class Texts:
 
     __slots__ = ("_indexes", "_lock", "_running")
 
-    def __init__(self, old: Texts | None = None, logged: int = 0) -> None:
+    def __init__(self, old: TrigramIndexes | None = None, log_length: int = 0) -> None:
         self._lock = threading.Lock()
         self._running: set[Field] = set()
-        indexes: dict[Field, TextIndex] = old._indexes if old else {}
-        self._indexes: dict[Field, TextIndex] = {
-            field: each for field, each in indexes.items() if each.logged <= logged
+        indexes: dict[Field, TrigramIndex] = old._indexes if old else {}
+        self._indexes: dict[Field, TrigramIndex] = {
+            field: each for field, each in indexes.items() if each.log_length <= log_length
         }
 
-    def index(self, field: Field, columns: Columns, live: BitMap) -> TextIndex | None:
+    def index(self, field: Field, table: ArticleTable, live: BitMap) -> TrigramIndex | None:
         """The index of a field, of this state or one near it; None where it is being built."""
         found = self._indexes.get(field)
-        if found is None or self._is_stale(found, columns):
-            if columns.size <= BUILT_AT_ONCE:
-                self._indexes[field] = found = _built(field, columns, live)
+        if found is None or self._is_stale(found, table):
+            if table.size <= BUILT_AT_ONCE:
+                self._indexes[field] = found = _built(field, table, live)
             else:
-                self._start(field, columns, live)
+                self._start(field, table, live)
         return found
 
-    def oldest(self, columns: Columns) -> int:
+    def oldest(self, table: ArticleTable) -> int:
         """From which entry of the log on it is needed, to use these indexes at a state."""
-        logged = [each.logged for each in self._indexes.values()]
-        return min([each for each in logged if each <= columns.logged], default=columns.logged)
+        log_length = [each.log_length for each in self._indexes.values()]
+        return min(
+            [each for each in log_length if each <= table.log_length], default=table.log_length
+        )
 
-    def renumbered(self, columns: Columns, numbers: Ordinals, dropped: int) -> Cooperative[Texts]:
+    def renumbered(
+        self, table: ArticleTable, numbers: Ordinals, dropped: int
+    ) -> Cooperative[TrigramIndexes]:
         """The indexes of a state over other slots; so many first entries of the log are dropped."""
-        new = Texts()
+        new = TrigramIndexes()
         for field, each in list(self._indexes.items()):
-            if dropped <= each.logged <= columns.logged:
-                new._indexes[field] = each.renumbered(numbers, each.logged - dropped)
+            if dropped <= each.log_length <= table.log_length:
+                new._indexes[field] = each.renumbered(numbers, each.log_length - dropped)
                 yield
         return new
 
-    def _is_stale(self, index: TextIndex, columns: Columns) -> bool:
-        return columns.logged - index.logged > max(MAX_STALE, columns.size // 64)
+    def _is_stale(self, index: TrigramIndex, table: ArticleTable) -> bool:
+        return table.log_length - index.log_length > max(MAX_STALE, table.size // 64)
 
-    def _start(self, field: Field, columns: Columns, live: BitMap) -> None:
+    def _start(self, field: Field, table: ArticleTable, live: BitMap) -> None:
         with self._lock:
             if field in self._running:
                 return
@@ -188,17 +192,17 @@ class Texts:
 
         def run() -> None:
             try:
-                self._indexes[field] = _built(field, columns, live, PAUSE_S)
+                self._indexes[field] = _built(field, table, live, PAUSE_S)
             finally:
                 self._running.discard(field)
 
         threading.Thread(target=run, name=f"index-{field}", daemon=True).start()
 
 
-def _built(field: Field, columns: Columns, live: BitMap, pause_s: float = 0.0) -> TextIndex:
+def _built(field: Field, table: ArticleTable, live: BitMap, pause_s: float = 0.0) -> TrigramIndex:
     read = FILTER_FIELDS[field].read
-    texts: list[str | None] = [None] * columns.size
+    texts: list[str | None] = [None] * table.size
     for slot in paced(list(live), pause_s):
-        text = read(columns.article_at(slot), {})
+        text = read(table.article_at(slot), {})
         texts[slot] = None if text is None else text.casefold()
-    return TextIndex(texts, columns.logged, pause_s)
+    return TrigramIndex(texts, table.log_length, pause_s)

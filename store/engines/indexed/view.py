@@ -12,17 +12,22 @@ from store.querying.filter_fields import RELATED_DOMAIN
 from store.querying.pagination import SortedItems
 from store.querying.query import Field, T
 
-from .entities import TopicTree, draw_provider, draw_topic
+from .entities import TopicIndex, build_provider, build_topic
 from .index import Index
-from .ordered_lists import Orders
+from .ordered_lists import SortOrders
 from .planner import Planner
 
 
-class View:
+class VisibilityView:
     """What a reader with one visibility sees, entities made when first asked for."""
 
     def __init__(
-        self, index: Index, published: Index, orders: Orders, tree: TopicTree, cursors: CursorCodec
+        self,
+        index: Index,
+        published: Index,
+        orders: SortOrders,
+        tree: TopicIndex,
+        cursors: CursorCodec,
     ) -> None:
         self.index = index
         self.planner = Planner(index, published, orders, tree.aliases, cursors)
@@ -31,12 +36,12 @@ class View:
         self._providers: dict[str, Provider] = {}
         self._topics: dict[str, Topic] = {}
 
-    def keep_all(self, old: View) -> None:
+    def keep_all(self, old: VisibilityView) -> None:
         """Take over all that an older view has made, since when articles were edited in place."""
         self.keep(old, (), ())
         self.planner.keep(old.planner)
 
-    def keep(self, old: View, domains: Collection[str], slugs: Collection[str]) -> None:
+    def keep(self, old: VisibilityView, domains: Collection[str], slugs: Collection[str]) -> None:
         """Take over the entities of an older view but those of these domains and slugs.
 
         Both views have the same topic tree.
@@ -87,7 +92,7 @@ class View:
             return None
         provider = self._providers.get(domain)
         if provider is None and self.has_provider(domain):
-            provider = draw_provider(domain, self.index, self._published)
+            provider = build_provider(domain, self.index, self._published)
             self._providers[domain] = provider
         return provider
 
@@ -97,7 +102,7 @@ class View:
             return None
         topic = self._topics.get(slug)
         if topic is None and self.has_topic(slug):
-            topic = self._topics[slug] = draw_topic(slug, self.index, self._tree)
+            topic = self._topics[slug] = build_topic(slug, self.index, self._tree)
         return topic
 
 

@@ -13,8 +13,8 @@ from store.collections.bitmaps import (
     bitmap_of,
     bitmap_of_mask,
     bitmap_range,
-    edited,
-    posting_of,
+    make_posting_list,
+    update_posting_list,
 )
 
 SIZE = 200_000  # four containers of 65,536, the last one short
@@ -58,10 +58,10 @@ def test_bitmap_of_a_mask_holds_the_places_that_are_true(found):
 )
 def test_edited_posting_has_what_came_and_lacks_what_went(first, steps):
     """A posting is the same set, whether it is small or large or was so before."""
-    posting, plain = posting_of(sorted(first)), set(first)
+    posting, plain = make_posting_list(sorted(first)), set(first)
     for step in steps:
         gone = [n for n in step if n in plain]
         come = [n for n in step if n not in plain]
-        posting, plain = edited(posting, gone, come), plain.symmetric_difference(step)
+        posting, plain = update_posting_list(posting, gone, come), plain.symmetric_difference(step)
         assert list(posting) == sorted(plain)
         assert set(as_bitmap(posting)) == plain

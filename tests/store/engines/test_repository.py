@@ -238,7 +238,7 @@ def test_change_of_one_field_shows_wherever_it_counts(pair, other, field, querie
 
 def _articles_by_term(index: Index) -> dict[tuple[str, str], set[str]]:
     """The ids under each term; ordinals differ where articles have come or gone."""
-    ids = index.columns.ids
+    ids = index.table.ids
     return {
         (family, term): {ids[ordinal] for ordinal in posting}
         for family, postings in index.postings.items()

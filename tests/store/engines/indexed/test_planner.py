@@ -39,8 +39,8 @@ from store.collections.bitmaps import BitMap
 from store.collections.bounded_memo import BoundedMemo
 from store.concurrency.cooperative import run_to_end
 from store.engines.indexed import trigrams as texts_module
-from store.engines.indexed.ordered_lists import OrderListing
-from store.engines.indexed.planner import PAGES_BYTES, access_paths
+from store.engines.indexed.ordered_lists import RankedHits
+from store.engines.indexed.planner import PAGE_CACHE_BYTES, access_paths
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.engines.memory import MemorySnapshot
 from store.model import Article, ProviderMention
@@ -178,7 +178,7 @@ def test_articles_that_came_in_between_stand_where_their_date_is(state, topic):
         if article.published and (topic is None or "tides" in map(topic_slug, article.topics))
     )
     everywhere = [*snapshot.articles.values(), *states()[0].articles.values()]
-    assert snapshot._all.index.columns.displaced
+    assert snapshot._all.index.table.out_of_order
 
     async def check() -> None:
         for article in everywhere[::5]:
@@ -281,7 +281,7 @@ def test_hits_in_an_order_are_sorted_wherever_they_are_cut(size, cuts):
     orders = states()[0]._orders
     order = orders.by_field(Field.HEAT)
     hits = list(orders.live)[:size]
-    listing = OrderListing(order, BitMap(hits))
+    listing = RankedHits(order, BitMap(hits))
     whole = sorted(hits, key=lambda slot: int(order.ranks[slot]))
     for cut in cuts:
         start, end = (min(each, size) for each in sorted(cut))
@@ -322,7 +322,7 @@ def test_planner_keeps_no_more_than_its_bound(monkeypatch):
     assert 0 < len(planner._pages) < 60
     assert planner._pages.size_bytes <= 50_000
     assert planner._exact.size_bytes <= 20_000
-    assert PAGES_BYTES < 2**24
+    assert PAGE_CACHE_BYTES < 2**24
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 40))))
