@@ -42,9 +42,9 @@ def open_store(
             get_logger().warning(
                 "loss_accepted",
                 articles=salvaged.articles,
-                lost_documents=salvaged.documents,
-                lost_lines=salvaged.lines,
-                kept=[str(kept) for kept in salvaged.kept],
+                lost_documents=salvaged.lost_documents,
+                lost_lines=salvaged.lost_lines,
+                kept=[str(kept) for kept in salvaged.copies],
                 not_counted="what a missing file held, and changes within a text",
             )
     if settings.store is None:

@@ -334,7 +334,7 @@ class _Site:
 
     async def checkpoint(self) -> int:
         """The store's file takes in the log, which the writes of before have filled."""
-        await self.repository._checkpoints.checkpoint(self.repository._known)
+        await self.repository._checkpoints.run(self.repository._position)
         return 1
 
     async def close(self) -> int:

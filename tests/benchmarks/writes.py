@@ -187,7 +187,7 @@ def _open_s(path: Path) -> float:
 
 async def _checkpointed(repository: TinyDBRepository, corpus: Sequence[Article]) -> None:
     """Wait until the file has taken in the log, if it is about to: what follows begins afresh."""
-    while repository._files.checkpoints.is_due(repository._known):
+    while repository._files.checkpoints.is_due(repository._position):
         await _put(repository, corpus)
         if repository._checkpoints.task is not None:
             await asyncio.wait((repository._checkpoints.task,))

@@ -583,7 +583,7 @@ def run(
     counted = Counter[str]()
     with (
         asyncio.Runner() as runner,
-        mock.patch.object(tinydb_repository, "LOOK_EVERY_S", 0),
+        mock.patch.object(tinydb_repository, "FILE_CHECK_INTERVAL_S", 0),
         mock.patch.object(background_checkpoints, "BUSY_RETRY_S", 0),
     ):
         for life in range(seed, seed + lives):

@@ -166,7 +166,7 @@ def fail(*_: object, **__: object) -> None:
 def write_whole(patch: pytest.MonkeyPatch) -> None:
     """Have every write go into the store's file, as large ones do."""
     patch.setattr("store.engines.tinydb.files.store_files.LARGE_BATCH", 0)
-    patch.setattr("store.engines.tinydb.repository.FEW", -1)
+    patch.setattr("store.engines.tinydb.repository.SMALL_WRITE", -1)
 
 
 def unknown_then_next(path: Path, patch: pytest.MonkeyPatch, module: Any, name: str) -> set[str]:

@@ -105,7 +105,7 @@ def test_reader_does_not_show_what_is_not_committed(path):
 
     async def check() -> None:
         reader, writer = TinyDBRepository.open(path), TinyDBRepository.open(path)
-        lock, log = writer._files.try_lock(), writer._known.log
+        lock, log = writer._files.try_lock(), writer._position.log
         assert lock is not None
         assert log is not None
         await asyncio.to_thread(append_foreign_line, path, log.inode)
@@ -206,7 +206,7 @@ def test_process_stopped_at_any_step_stops_nobody_else(path, how, monkeypatch):
         return isinstance(done[0], int)
 
     stopped = 0
-    monkeypatch.setattr(follower, "READ_WAIT_S", 0.05)
+    monkeypatch.setattr(follower, "READ_TIMEOUT_S", 0.05)
     with helper("stop", str(path), *how) as process:
         for step in range(1, 200):
             put(path, an_article("old", heat=step))

@@ -1,4 +1,4 @@
-"""Checkpoints in the background: begun when one is due, tried again later where one has failed."""
+"""Checkpoints in the background: started when due, and retried after a failure."""
 
 from __future__ import annotations
 
@@ -12,68 +12,69 @@ from store.concurrency.worker_thread import WorkerThread
 from store.errors import StoreError
 
 from .files.checkpoint_writer import CheckpointWriter
-from .files.position import Known, let_go
+from .files.position import StorePosition, release
 
 BUSY_RETRY_S = 1.0
-"""How long to leave the log to another process that is taking it in."""
+"""How long to wait while another process writes a checkpoint."""
 
 RETRY_S = 10.0
-"""How long to go on with a log beyond its bounds after the file could not take it in."""
+"""How long to wait after a checkpoint has failed."""
 
-WARN_EVERY_S = 60.0
-"""How often to tell that the log is much too large."""
+WARN_INTERVAL_S = 60.0
+"""How often to warn of a log that is much too large."""
 
 _log = logging.getLogger(__name__)
 
 
 class BackgroundCheckpoints:
-    """Has checkpoints written in a thread, one at a time, while readers and writers go on.
+    """Runs checkpoints in a thread, one at a time, beside readers and writers.
 
     Attributes:
-        task: The checkpoint that was begun last; None: none was.
+        task: The last checkpoint that was started; None: none was.
     """
 
-    def __init__(self, writer: CheckpointWriter, newest: Callable[[], Known]) -> None:
-        """`newest`: gives what is known of the store's files now."""
+    def __init__(
+        self, writer: CheckpointWriter, current_position: Callable[[], StorePosition]
+    ) -> None:
         self.task: asyncio.Task[None] | None = None
         self._writer = writer
-        self._newest = newest
+        self._current_position = current_position
         self._thread = WorkerThread()
-        self._again_at = 0.0
+        self._retry_at = 0.0
         self._warn_again_at = 0.0
         self._is_stopped = False
 
     def start_if_due(self) -> None:
-        """Begin a checkpoint if the log has outgrown its bounds, or warn where none comes about."""
-        idle = self.task is None or self.task.done()
+        """Start a checkpoint if the log exceeds its bound, or warn while none succeeds."""
+        is_idle = self.task is None or self.task.done()
         now = time.monotonic()
-        known = self._newest()
-        if not idle or self._is_stopped or not self._writer.is_due(known):
+        position = self._current_position()
+        if not is_idle or self._is_stopped or not self._writer.is_due(position):
             return
-        if now >= self._again_at:
-            self.task = asyncio.create_task(self.checkpoint(known))
-        elif now >= self._warn_again_at and (warning := self._writer.overdue_warning(known)):
-            self._warn_again_at = now + WARN_EVERY_S
+        if now >= self._retry_at:
+            self.task = asyncio.create_task(self.run(position))
+        elif now >= self._warn_again_at and (warning := self._writer.overdue_warning(position)):
+            self._warn_again_at = now + WARN_INTERVAL_S
             _log.warning(warning)
 
-    async def checkpoint(self, known: Known) -> None:
-        """Have the store's file take in what the log holds."""
+    async def run(self, position: StorePosition) -> None:
+        """Write a checkpoint of a position now, in the thread."""
         try:
-            if not await self._thread.submit(partial(self._writer.take_in, known)):
-                self._again_at = time.monotonic() + BUSY_RETRY_S  # another is at it
+            if not await self._thread.submit(partial(self._writer.write_online, position)):
+                self._retry_at = time.monotonic() + BUSY_RETRY_S
         except StoreError as error:
-            self._again_at = time.monotonic() + RETRY_S
+            self._retry_at = time.monotonic() + RETRY_S
             if not self._is_stopped:
                 _log.warning("%s Until then its log grows.", error)
-        olds = [known]
-        del known
-        let_go(olds, self._newest())
+        released = [position]
+        del position
+        release(released, self._current_position())
 
     def stop(self) -> None:
-        """Begin no more, and give up the one under way: it can wait until the next time."""
+        """Start no more checkpoints, and cancel the running one."""
         self._is_stopped = True
-        self._writer.give_up_at = 0.0
+        self._writer.cancel_at = 0.0
 
     def close(self) -> None:
-        """Let the thread end when what it is at is done."""
+        """End the thread after its call."""
         self._thread.close()

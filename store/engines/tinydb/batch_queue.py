@@ -1,4 +1,4 @@
-"""A queue of batches: those that wait at a time are written as one group."""
+"""The queue for group commit: batches that wait at the same time are written as one group."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from store.repository import Batch
 
 from .files.state import Result
 
-WAKE = 2
-"""How many writers hear of what became of their batches before others have their turn."""
+WAKE_COUNT = 2
+"""How many writers are woken before other tasks get a turn."""
 
 
-class Request(NamedTuple):
-    """A batch, and who waits for it.
+class QueuedBatch(NamedTuple):
+    """A batch in the queue.
 
     Attributes:
-        batch: What is to be written.
-        revision: Resolved with the store's revision after it, or with why it was not done.
+        batch: The batch.
+        revision: A future for the store's revision after it, or for the error.
     """
 
     batch: Batch
@@ -28,54 +28,57 @@ class Request(NamedTuple):
 
 
 class BatchQueue:
-    """Batches that wait to be written, in the order in which they came."""
+    """A first-in, first-out queue of batches, which are written in groups."""
 
     def __init__(self) -> None:
-        self._requests: list[Request] = []
-        self._singly = 0
+        self._queued: list[QueuedBatch] = []
+        self._single_count = 0
 
     @property
     def is_empty(self) -> bool:
         """Whether no batch waits."""
-        return not self._requests
+        return not self._queued
 
     def add(self, batch: Batch) -> asyncio.Future[int]:
-        """Queue a batch. The future gives the revision after it, or raises why it was not done."""
-        request = Request(batch, asyncio.get_running_loop().create_future())
-        self._requests.append(request)
-        return request.revision
+        """Queue a batch, and return a future for the revision after it."""
+        queued = QueuedBatch(batch, asyncio.get_running_loop().create_future())
+        self._queued.append(queued)
+        return queued.revision
 
-    def next_group(self) -> Sequence[Request]:
-        """The first who wait: all of them, or one where a group has failed."""
-        self._requests = [each for each in self._requests if not each.revision.done()]
-        return self._requests[: 1 if self._singly else None]
+    def next_group(self) -> Sequence[QueuedBatch]:
+        """The batches to write next: all, or the first one after `retry_singly`.
 
-    def retry_singly(self, group: Sequence[Request]) -> None:
-        """Have the batches of a group, which failed together, come one by one."""
-        self._singly = len(group)
+        They stay in the queue until `resolve`.
+        """
+        self._queued = [queued for queued in self._queued if not queued.revision.done()]
+        return self._queued[: 1 if self._single_count else None]
+
+    def retry_singly(self, group: Sequence[QueuedBatch]) -> None:
+        """Have the batches of a group that failed retried one by one."""
+        self._single_count = len(group)
 
     async def resolve(
-        self, group: Sequence[Request], results: Sequence[Result | Exception]
+        self, group: Sequence[QueuedBatch], results: Sequence[Result | Exception]
     ) -> None:
-        """Take the group that came last off the queue, and tell its writers what became of it."""
-        self._singly = max(0, self._singly - 1)
-        del self._requests[: len(group)]
+        """Remove the group that was returned last, and pass each result to its writer."""
+        self._single_count = max(0, self._single_count - 1)
+        del self._queued[: len(group)]
         await _resolve(group, results)
 
     async def refuse(self, error: StoreError) -> None:
-        """Tell all who wait that nothing was done."""
-        group = self._requests
-        self._requests = []
+        """Remove all batches, and raise an error in their writers."""
+        group = self._queued
+        self._queued = []
         await _resolve(group, [error] * len(group))
 
 
-async def _resolve(group: Sequence[Request], results: Sequence[Result | Exception]) -> None:
+async def _resolve(group: Sequence[QueuedBatch], results: Sequence[Result | Exception]) -> None:
     for number, ((_, revision), result) in enumerate(zip(group, results, strict=True), start=1):
         if revision.done():
-            continue  # its writer has stopped waiting
+            continue  # its writer was cancelled
         if isinstance(result, int):
             revision.set_result(result)
         else:
             revision.set_exception(result)
-        if number % WAKE == 0:
+        if number % WAKE_COUNT == 0:
             await asyncio.sleep(0)

@@ -1,8 +1,8 @@
-"""The default engine: documents in a TinyDB file and its log, served from an indexed snapshot.
+"""The default engine: documents in a TinyDB file and a log, served from an indexed snapshot.
 
-A write costs what it changes. Batches that are asked for while others are on their way to the disk
-go there together, as one line of the log, with one flush. When the log has grown, the file takes
-it in, in the background.
+The cost of a write is proportional to what it changes. Group commit: batches that wait while others
+are written become one record of the log, with one flush. When the log has grown, the file takes it
+in, in the background (checkpoint).
 """
 
 from __future__ import annotations
@@ -29,57 +29,57 @@ from store.model import Change
 from store.repository import Batch, SourceFile
 
 from .background_checkpoints import BackgroundCheckpoints
-from .batch_queue import BatchQueue, Request
+from .batch_queue import BatchQueue, QueuedBatch
 from .files.checkpoint_writer import LOG_BYTES
 from .files.locks import WriteLock
-from .files.position import Known, let_go
-from .files.state import Result, written
+from .files.position import StorePosition, release
+from .files.state import Result, prepare_write
 from .files.store_files import StoreFiles
-from .files.write_transaction import Turn
-from .lock_wait import LockWait
+from .files.write_transaction import WriteTransaction
+from .lock_wait import SharedLockWait
 
-LOOK_EVERY_S = 1.0
-"""How often to look at the files themselves: no writer tells of a restored backup."""
+FILE_CHECK_INTERVAL_S = 1.0
+"""How often to check the files themselves: a restored backup changes no commit mark."""
 
-FOLLOW_EVERY_S = 0.01
-"""How often to look while somebody waits for what others write."""
+FOLLOW_INTERVAL_S = 0.01
+"""How often to check for commits of other processes while `wait` is called."""
 
-CLOSE_S = 5.0
-"""How long closing may take: what the file has not taken in by then stays in the log."""
+CLOSE_TIMEOUT_S = 5.0
+"""How long closing may take. What is not in a checkpoint by then stays in the log."""
 
-CLOSE_WAIT_S = 1.0
-"""How long closing waits for other processes."""
+CLOSE_LOCK_TIMEOUT_S = 1.0
+"""How long closing waits for the write lock."""
 
-FEW = 64
-"""Up to how many articles are prepared between reads, in the same thread."""
+SMALL_WRITE = 64
+"""Up to how many articles are prepared on the event loop, between reads."""
 
 _log = logging.getLogger(__name__)
 
 
 class TinyDBRepository:
-    """A `Repository` in one TinyDB file and its log. Made by `open`.
+    """A `Repository` in one TinyDB file and its log. Created by `open`.
 
-    The file is up to date after `close`, and after each checkpoint; meanwhile the newest changes
+    The file is up to date after `close` and after each checkpoint. In between, the newest changes
     are in the log.
     """
 
     def __init__(self, files: StoreFiles) -> None:
         self._files = files
-        self._known = files.open()
-        self._turn = asyncio.Lock()  # of those who change what is known
-        self._look = CoalescedCall(self._look_at_files)
-        self._look_again_at = 0.0
+        self._position = files.open()
+        self._position_lock = asyncio.Lock()  # for whoever replaces the position
+        self._refresh = CoalescedCall(self._refresh_position)
+        self._file_check_at = 0.0
         self._is_stale = False
-        self._told = ""
+        self._logged_damage = ""
         self._queue = BatchQueue()
         self._writer: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
         self._notifier = Notifier()
         self._thread = WorkerThread()
-        self._lock_wait = LockWait(files)
-        self._checkpoints = BackgroundCheckpoints(files.checkpoints, lambda: self._known)
-        self._wrote = False
-        self._closed = False
+        self._lock_wait = SharedLockWait(files)
+        self._checkpoints = BackgroundCheckpoints(files.checkpoints, lambda: self._position)
+        self._has_written = False
+        self._is_closed = False
 
     @classmethod
     def open(
@@ -91,13 +91,17 @@ class TinyDBRepository:
         lock_timeout_s: float = LOCK_TIMEOUT_S,
         cursor_key: bytes | None = None,
     ) -> TinyDBRepository:
-        """The store in this file; where there is none, the first batch makes it.
+        """Open a store. A missing one is created by the first batch.
 
-        It then has this key for its cursors, or a random one.
+        Blocks while it reads, some 50 us per document.
 
-        Blocks while it reads, some 50 us a document. The newest `history_limit` changes are kept.
-        The log may grow to `log_bytes`, or to the file's size where that is larger. A write waits
-        `lock_timeout_s` for other processes.
+        Args:
+            path: The store's file.
+            history_limit: How many of the newest changes are stored.
+            log_bytes: How large the log may grow; at least as large as the file.
+            lock_timeout_s: How long a write waits for other processes.
+            cursor_key: The key for the cursors of a new store; None: a random one.
+
         Raises: StoreCorruptError: it is no store. StoreUnavailableError: it cannot be read.
         """
         files = StoreFiles(
@@ -106,68 +110,69 @@ class TinyDBRepository:
         return cls(files)
 
     async def snapshot(self) -> IndexedSnapshot:
-        """See `Repository`. Shows what any process has acknowledged before."""
+        """See `Repository`. Includes what any process has acknowledged before the call."""
         self._check_open()
         if (current := self.current()) is not None:
             return current
-        await self._look.wait()
-        return self._known.state.snapshot
+        await self._refresh.wait()
+        return self._position.state.snapshot
 
     def current(self) -> IndexedSnapshot | None:
-        """See `Repository`. None where others have written, or the store was closed."""
-        if self._files.committed.words[0] != self._known.mark or self._closed:
+        """See `Repository`. None: other processes have written, or the store was closed."""
+        if self._files.commit_mark.words[0] != self._position.mark or self._is_closed:
             return None
-        if time.monotonic() >= self._look_again_at and not self._is_untouched():
+        if time.monotonic() >= self._file_check_at and not self._are_files_unchanged():
             return None
-        return self._known.state.snapshot
+        return self._position.state.snapshot
 
-    def _is_untouched(self) -> bool:
-        """Whether nothing but commits has happened to the files, by the last look at them."""
-        if self._turn.locked():
-            return True  # who has the turn brings the newest state
-        self._is_stale = self._is_stale or not self._files.follower.is_untouched(self._known)
-        if not self._is_stale and self._files.committed.is_mapped:
-            self._look_again_at = time.monotonic() + LOOK_EVERY_S
+    def _are_files_unchanged(self) -> bool:
+        """Check the files for changes other than commits."""
+        if self._position_lock.locked():
+            return True  # the holder brings the newest position
+        self._is_stale = self._is_stale or not self._files.follower.is_unchanged(self._position)
+        if not self._is_stale and self._files.commit_mark.is_mapped:
+            self._file_check_at = time.monotonic() + FILE_CHECK_INTERVAL_S
         return not self._is_stale
 
-    async def _look_at_files(self) -> None:
-        mark = self._files.follower.mark(self._known)
+    async def _refresh_position(self) -> None:
+        follower = self._files.follower
+        mark = follower.read_mark(self._position)
         if mark is None:
-            # Before one's turn here: whoever has that may have what this waits for.
-            mark = await asyncio.to_thread(self._files.follower.settle, self._known)
-        async with self._turn:
+            # Without the lock here: its holder may also hold what this waits for.
+            mark = await asyncio.to_thread(follower.wait_for_mark, self._position)
+        async with self._position_lock:
             if self.current() is None or self._is_stale:
-                newer = self._files.follower.mark(self._known)
+                newer = follower.read_mark(self._position)
                 mark = mark if newer is None else newer
-                follow = partial(self._files.follower.follow, self._known, mark)
-                near = self._files.follower.is_near(self._known, mark)
+                follow = partial(follower.follow, self._position, mark)
+                is_quick = follower.has_small_lag(self._position, mark)
                 try:
-                    self._take(follow() if near else await asyncio.to_thread(follow))
+                    self._set_position(follow() if is_quick else await asyncio.to_thread(follow))
                 except StoreCorruptError as error:
-                    self._tell(error)
+                    self._log_damage(error)
                     raise
-                self._told = ""
+                self._logged_damage = ""
                 self._is_stale = False
-                if self._files.committed.is_mapped:
-                    self._look_again_at = time.monotonic() + LOOK_EVERY_S
+                if self._files.commit_mark.is_mapped:
+                    self._file_check_at = time.monotonic() + FILE_CHECK_INTERVAL_S
 
-    def _tell(self, error: StoreCorruptError) -> None:
-        """Log a damage, once."""
-        if self._told != str(error):
-            self._told = str(error)
-            _log.error(self._told)
+    def _log_damage(self, error: StoreCorruptError) -> None:
+        """Log an error, unless it was the last one that was logged."""
+        if self._logged_damage != str(error):
+            self._logged_damage = str(error)
+            _log.error(self._logged_damage)
 
     async def apply(self, batch: Batch) -> int:
-        """See `Repository`. Readers go on meanwhile and see the batch when it is on the disk."""
+        """See `Repository`. Readers are not blocked, and see the batch once it is on the disk."""
         self._check_open()
         revision = self._queue.add(batch)
         if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_all())
-            self._writer.add_done_callback(self._forget_writer)
+            self._writer = asyncio.create_task(self._write_queue())
+            self._writer.add_done_callback(self._drop_writer)
         return await revision
 
     async def wait(self, version: str) -> IndexedSnapshot:
-        """See `Repository`. What others have written is noticed within some 20 ms."""
+        """See `Repository`. Commits of other processes are noticed within some 20 ms."""
         while (snapshot := await self.snapshot()).version == version:
             if self._follower is None or self._follower.done():
                 self._follower = asyncio.create_task(self._follow())
@@ -175,93 +180,96 @@ class TinyDBRepository:
         return snapshot
 
     async def changes_of(self, key: str) -> Sequence[Change]:
-        """See `Repository`. Looks at all that are kept."""
+        """See `Repository`. Scans all stored changes."""
         await self.snapshot()
-        state = self._known.state
+        state = self._position.state
         changes = state.snapshot.history.changes
         return [change for change in chain(changes, state.unchanged) if change.key == key]
 
     async def sources(self) -> PersistentMap[str, SourceFile]:
         """See `Repository`."""
         await self.snapshot()
-        return self._known.state.sources
+        return self._position.state.sources
 
     async def close(self) -> None:
-        """See `Repository`. What is on its way is finished first; the file takes in the log."""
-        self._closed = True
+        """See `Repository`. Running writes are finished first; then a checkpoint is written."""
+        self._is_closed = True
         self._checkpoints.stop()
         self._notifier.fail(self._closed_error())
-        begun = (self._writer, self._checkpoints.task)
-        tasks = [task for task in begun if task and not task.done()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=CLOSE_S)
-        if self._wrote:
-            self._wrote = False
-            self._files.checkpoints.give_up_at = time.monotonic() + CLOSE_S
-            done = self._thread.submit(partial(self._files.close, self._known, CLOSE_WAIT_S))
-            await asyncio.wait((done,), timeout=CLOSE_S)
-            if not done.done():
-                _log.warning(
-                    "The store %s is left with its log: nothing is lost.", self._files.path
-                )
-            elif isinstance(error := done.exception(), StoreError):
-                _log.warning("%s Nothing is lost: the log holds it.", error)
-            elif error is not None:
-                raise error
+        started = (self._writer, self._checkpoints.task)
+        running = [task for task in started if task and not task.done()]
+        if running:
+            await asyncio.wait(running, timeout=CLOSE_TIMEOUT_S)
+        if self._has_written:
+            self._has_written = False
+            await self._close_files()
         self._thread.close()
         self._lock_wait.close()
         self._checkpoints.close()
 
+    async def _close_files(self) -> None:
+        self._files.checkpoints.cancel_at = time.monotonic() + CLOSE_TIMEOUT_S
+        closed = self._thread.submit(
+            partial(self._files.close, self._position, CLOSE_LOCK_TIMEOUT_S)
+        )
+        await asyncio.wait((closed,), timeout=CLOSE_TIMEOUT_S)
+        if not closed.done():
+            _log.warning("The store %s is left with its log: nothing is lost.", self._files.path)
+        elif isinstance(error := closed.exception(), StoreError):
+            _log.warning("%s Nothing is lost: the log holds it.", error)
+        elif error is not None:
+            raise error
+
     def _check_open(self) -> None:
-        if self._closed:
+        if self._is_closed:
             raise self._closed_error()
 
     def _closed_error(self) -> StoreUnavailableError:
         return StoreUnavailableError(f"The store {self._files.path} was closed. Open it again.")
 
-    def _take(self, known: Known) -> None:
-        """Go on with what is known now."""
-        is_news = known.state is not self._known.state
-        olds = [self._known]
-        self._known = known
-        if olds[0].log is not known.log or not olds[0].shares(known):
-            let_go(olds, known)
-        if is_news:
+    def _set_position(self, position: StorePosition) -> None:
+        """Serve a newer position, and wake the tasks in `wait` if its state is another."""
+        is_other_state = position.state is not self._position.state
+        replaced = [self._position]
+        self._position = position
+        if replaced[0].log is not position.log or not replaced[0].shares(position):
+            release(replaced, position)
+        if is_other_state:
             self._notifier.notify()
 
-    async def _write_all(self) -> None:
-        """Do what is asked for, all that waits at a time, until nothing does."""
+    async def _write_queue(self) -> None:
+        """Write the queued batches group by group, until the queue is empty."""
         lock: WriteLock | None = None
         while not self._queue.is_empty:
-            async with self._turn:
+            async with self._position_lock:
                 is_done = await self._write_group(self._queue.next_group(), lock)
             lock = None
             if is_done:
                 self._checkpoints.start_if_due()
-                if self._files.checkpoints.is_awaiting_turn:
+                if self._files.checkpoints.is_awaiting_lock:
                     await asyncio.sleep(2 * POLL_S)
                 continue
             try:
-                lock = await self._lock()
+                lock = await self._wait_for_lock()
             except StoreError as error:
                 await self._queue.refuse(error)
 
-    async def _lock(self) -> WriteLock:
-        """Wait for the right to write. Raises: StoreUnavailableError."""
-        lock = await self._lock_wait.lock(lambda: self._closed)
+    async def _wait_for_lock(self) -> WriteLock:
+        """Wait for the write lock. Raises: StoreUnavailableError."""
+        lock = await self._lock_wait.lock(lambda: self._is_closed)
         if lock is None:
-            raise self._closed_error() if self._closed else self._files.busy_error()
+            raise self._closed_error() if self._is_closed else self._files.busy_error()
         return lock
 
-    def _forget_writer(self, writer: asyncio.Task[None]) -> None:
-        """One that was cancelled would keep its turn for as long as it is known."""
+    def _drop_writer(self, writer: asyncio.Task[None]) -> None:
+        """Free a finished task: a cancelled one would keep its transaction open."""
         if self._writer is writer:
             self._writer = None
 
-    async def _write_group(self, group: Sequence[Request], lock: WriteLock | None) -> bool:
-        """Do batches, or say why not; False where another process has the right to write.
+    async def _write_group(self, group: Sequence[QueuedBatch], lock: WriteLock | None) -> bool:
+        """Write a group and resolve it; False: another process holds the write lock.
 
-        `lock`: that right, where one has waited for it.
+        `lock`: the write lock, after a wait for it.
         """
         if not group:
             if lock is not None:
@@ -271,63 +279,70 @@ class TinyDBRepository:
         try:
             size = sum(len(each.batch.puts) + len(each.batch.deletes) for each in group)
             lock = lock or self._files.try_lock()
-            turn = self._files.begin(self._known, size, lock) if lock else None
-            if turn is None:
+            transaction = self._files.begin(self._position, size, lock) if lock else None
+            if transaction is None:
                 return False
-            results = await self._written(turn, [each.batch for each in group], size)
+            results = await self._run_transaction(transaction, [b.batch for b in group], size)
         except StoreError as error:
             results = [error] * len(group)
-        except Exception as error:  # noqa: BLE001  # something in a batch that cannot be written
+        except Exception as error:  # noqa: BLE001  # a batch holds something that cannot be encoded
             if len(group) > 1:
                 self._queue.retry_singly(group)
                 return True
             results = [error] * len(group)
         except BaseException:
-            for request in group:
-                request.revision.cancel()
+            for queued in group:
+                queued.revision.cancel()
             raise
         await self._queue.resolve(group, results)
         return True
 
-    async def _written(self, turn: Turn, batches: Sequence[Batch], size: int) -> Sequence[Result]:
-        """Do batches on top of the newest state, on the disk and then for readers. Ends the turn.
+    async def _run_transaction(
+        self, transaction: WriteTransaction, batches: Sequence[Batch], size: int
+    ) -> Sequence[Result]:
+        """Apply batches to the newest state, write and commit them, and close the transaction.
 
-        A few are prepared here, between reads, and only what blocks is done in a thread: for one
-        that needs the interpreter readers would wait longer.
+        A small group is prepared here, between reads, and only blocking calls run in a thread: a
+        thread that computes would delay readers more, by the GIL.
         """
-        if turn.is_near and not turn.is_current:
-            self._files.catch_up(turn)
-        elif not turn.is_current:
-            await asyncio.to_thread(self._files.catch_up, turn)
+        if transaction.has_small_lag and not transaction.is_current:
+            self._files.catch_up(transaction)
+        elif not transaction.is_current:
+            await asyncio.to_thread(self._files.catch_up, transaction)
         try:
-            steps = written(batches, turn.known.state, datetime.now(UTC), self._files.history_limit)
-            few = size <= FEW
-            done = await (run_interleaved(steps) if few else asyncio.to_thread(run_to_end, steps))
+            now, history_limit = datetime.now(UTC), self._files.history_limit
+            steps = prepare_write(batches, transaction.position.state, now, history_limit)
+            is_small = size <= SMALL_WRITE
+            prepared = await (
+                run_interleaved(steps) if is_small else asyncio.to_thread(run_to_end, steps)
+            )
         except BaseException:
-            turn.close()
+            transaction.close()
             raise
-        if done.text is None and turn.known.checkpoint is not None:
-            self._take(turn.known)
-            turn.close()
-        else:  # where there is no store yet, a batch that changes nothing makes an empty one
-            write = partial(self._files.write, turn, done.text or b"", done.state)
-            writing = self._thread.submit(write, on_loop_closed=turn.close)
-            # Also when this task is cancelled, it is done: with it the turn ends.
-            writing.add_done_callback(partial(self._finish, turn))
-            await asyncio.shield(writing)
-        return done.results
+        if prepared.record is None and transaction.position.checkpoint is not None:
+            self._set_position(transaction.position)
+            transaction.close()
+        else:  # without a store, a no-op creates an empty one
+            write = partial(self._files.write, transaction, prepared.record or b"", prepared.state)
+            written = self._thread.submit(write, on_loop_closed=transaction.close)
+            # A callback, since the write goes on when this task is cancelled.
+            written.add_done_callback(partial(self._finish_write, transaction))
+            await asyncio.shield(written)
+        return prepared.results
 
-    def _finish(self, turn: Turn, writing: asyncio.Future[Known]) -> None:
-        """Show what is on the disk to all processes, and to readers here at the same moment."""
-        with closing(turn):
-            if not writing.cancelled() and writing.exception() is None:
-                self._take(self._files.commit(turn, writing.result()))
-                self._wrote = True
+    def _finish_write(
+        self, transaction: WriteTransaction, written: asyncio.Future[StorePosition]
+    ) -> None:
+        """Commit for all processes, and show the write to readers here in the same step."""
+        with closing(transaction):
+            if not written.cancelled() and written.exception() is None:
+                self._set_position(self._files.commit(transaction, written.result()))
+                self._has_written = True
 
     async def _follow(self) -> None:
-        """Look for what others have written, for those who wait."""
+        """Poll for commits of other processes while tasks are in `wait`."""
         while self._notifier.has_waiters:
-            await asyncio.sleep(FOLLOW_EVERY_S)
+            await asyncio.sleep(FOLLOW_INTERVAL_S)
             try:
                 await self.snapshot()
             except StoreError as error:

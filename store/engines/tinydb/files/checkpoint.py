@@ -1,4 +1,4 @@
-"""Between the state of a store and the tables of its file."""
+"""A checkpoint: conversion between the state of a store and the tables of its file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,20 @@ from store.querying.cursors import KEY_BYTES, CursorCodec
 from store.repository import SourceFile
 from store.state_names import new_versions
 
-from .state import State, version_and_step
-from .storage import FORMAT, Documents, Editor, Meta, Tables, broken, read_meta, read_tables
+from .state import StoreState, split_name
+from .storage import (
+    FORMAT,
+    FileMeta,
+    RawTable,
+    TableEditor,
+    Tables,
+    corrupt_error,
+    decode_meta,
+    read_tables,
+)
 
-Values = Mapping[int, Any]
-"""The documents of one table as values, by number."""
+DecodedTable = Mapping[int, Any]
+"""The documents of one table by number, decoded."""
 
 DECODERS: Mapping[str, msgspec.json.Decoder[Any]] = {
     "articles": msgspec.json.Decoder(Article),
@@ -35,22 +44,28 @@ DECODERS: Mapping[str, msgspec.json.Decoder[Any]] = {
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """The store's file as it was read or is to be written: its tables, and what they say."""
+    """The content of a store's file, as it was read or is to be written.
+
+    Attributes:
+        tables: The tables as JSON.
+        values: The same tables decoded, without the metadata.
+        meta: The metadata.
+    """
 
     tables: Tables = {}
-    values: Mapping[str, Values] = msgspec.field(
+    values: Mapping[str, DecodedTable] = msgspec.field(
         default_factory=lambda: {name: {} for name in DECODERS}
     )
-    meta: Meta = Meta(format=FORMAT)
+    meta: FileMeta = FileMeta(format=FORMAT)
 
-    def state(self, old: State) -> State:
-        """The state that this is; what is as in an older one is not made again."""
+    def state(self, old: StoreState) -> StoreState:
+        """The state that this checkpoint holds. It shares equal parts with an older state."""
         before = old.snapshot.articles
         articles = {article.id: article for article in self.values["articles"].values()}
         changed: dict[str, Article | None] = {id: None for id in before if id not in articles}
         changed.update((id, a) for id, a in articles.items() if before.find(id) is not a)
-        version, step = version_and_step(self.meta.version or "")
-        return State(
+        version, suffix = split_name(self.meta.version or "")
+        return StoreState(
             run_to_end(
                 old.snapshot.derive(
                     changed,
@@ -67,14 +82,14 @@ class Checkpoint(msgspec.Struct, frozen=True):
             ),
             PersistentMap({source.path: source for source in self.values["sources"].values()}),
             BoundedHistory(self.values["unchanged"].values()),
-            step,
+            suffix,
         )
 
     def _cursors(self, old: CursorCodec) -> CursorCodec:
-        """What makes the store's cursors.
+        """The cursors of the store, made with its key.
 
-        A file of a former version has no key: until a checkpoint gives it one, all processes draw
-        the same from its name, which is random and is told to nobody.
+        A file of an old format has no key. Until a checkpoint gives it one, all processes derive
+        the same key from the state's name, which is random and secret.
         """
         key = self.meta.cursor_key
         if key is None and self.meta.version:
@@ -82,15 +97,14 @@ class Checkpoint(msgspec.Struct, frozen=True):
             key = blake2b(name, digest_size=KEY_BYTES, person=b"cursor key").digest()
         return old if key in (None, old.key) else CursorCodec(key)
 
-    def of(self, state: State, log: str | None, pause_s: float = 0) -> Checkpoint:
-        """The file for a state that stands in the log where the state named `log` does.
+    def derive(self, state: StoreState, log: str | None, pause_s: float = 0) -> Checkpoint:
+        """The checkpoint for another state, derived from this one.
 
-        None for `log`: the file is a whole store without a log.
-
-        Costs what differs from this one, and flat copies; with pauses, for others in between.
+        The cost is proportional to the differences, besides shallow copies of the tables. `log`:
+        see `FileMeta`. `pause_s`: see `paced`.
         """
         snapshot, history = state.snapshot, state.snapshot.history
-        values: Mapping[str, Values] = {
+        values: Mapping[str, DecodedTable] = {
             "articles": {
                 each.revision: each for _, each in paced(snapshot.articles.iter_items(), pause_s)
             },
@@ -100,12 +114,12 @@ class Checkpoint(msgspec.Struct, frozen=True):
             "diagnostics": dict(enumerate(snapshot.diagnostics, start=1)),
             "sources": self._numbered(state.sources, pause_s),
         }
-        editor = Editor(self.tables, pause_s)
+        editor = TableEditor(self.tables, pause_s)
         for name, after in values.items():
             before = self.values[name]
-            editor.remove(name, list(_differing(before, after, pause_s)))
-            editor.insert(name, {n: after[n] for n in _differing(after, before, pause_s)})
-        meta = Meta(
+            editor.remove(name, list(_changed_numbers(before, after, pause_s)))
+            editor.insert(name, {n: after[n] for n in _changed_numbers(after, before, pause_s)})
+        meta = FileMeta(
             format=FORMAT,
             revision=history.revision,
             version=state.name,
@@ -118,26 +132,26 @@ class Checkpoint(msgspec.Struct, frozen=True):
         return Checkpoint(editor.tables(), values, meta)
 
     def contents(self) -> list[object]:
-        """All documents, as text and as values, and what holds them, for `free`."""
+        """All documents as chunks and their containers, for `free_gradually`."""
         tables: list[Mapping[Any, Any]] = [*self.tables.values(), *self.values.values()]
-        found: list[object] = []
+        contents: list[object] = []
         for table in tables:
-            found += [*chunks_of(table), *chunks_of(table.values()), table]
-        return found
+            contents += [*chunks_of(table), *chunks_of(table.values()), table]
+        return contents
 
-    def _numbered(self, sources: PersistentMap[str, SourceFile], pause_s: float) -> Values:
-        """Sources by numbers: those that were there keep theirs."""
+    def _numbered(self, sources: PersistentMap[str, SourceFile], pause_s: float) -> DecodedTable:
+        """Sources by number. Unchanged sources keep their numbers."""
         before: Mapping[int, SourceFile] = self.values["sources"]
-        numbered = paced(before.items(), pause_s)
-        kept = {n: s for n, s in numbered if sources.find(s.path) is s}
-        paths = {source.path for source in paced(kept.values(), pause_s)}
+        old = paced(before.items(), pause_s)
+        numbered = {number: source for number, source in old if sources.find(source.path) is source}
+        paths = {source.path for source in paced(numbered.values(), pause_s)}
         new = (s for path, s in paced(sources.iter_items(), pause_s) if path not in paths)
-        kept.update(enumerate(new, start=max(before, default=0) + 1))
-        return kept
+        numbered.update(enumerate(new, start=max(before, default=0) + 1))
+        return numbered
 
 
-def read_checkpoint(path: Path, known: Checkpoint) -> Checkpoint:
-    """The store's file; of what is as in `known`, nothing is made again.
+def read_checkpoint(path: Path, base: Checkpoint) -> Checkpoint:
+    """Read a store's file. Documents that are equal in `base` are not decoded again.
 
     Raises: StoreCorruptError. OSError.
     """
@@ -146,33 +160,35 @@ def read_checkpoint(path: Path, known: Checkpoint) -> Checkpoint:
         return Checkpoint()
     try:
         values = {
-            name: _values(
-                name, tables.get(name, {}), known.tables.get(name, {}), known.values[name]
+            name: _decode_table(
+                name, tables.get(name, {}), base.tables.get(name, {}), base.values[name]
             )
             for name in DECODERS
         }
         _check_numbers(values["articles"])
-    except ValueError as error:  # what decoders raise, too
-        raise broken(path, error) from error
-    return Checkpoint(tables, values, read_meta(tables))
+    except ValueError as error:  # decoders raise subclasses of it
+        raise corrupt_error(path, error) from error
+    return Checkpoint(tables, values, decode_meta(tables))
 
 
-def _values(name: str, documents: Documents, before: Documents, known: Values) -> Values:
-    """The documents of a table as values; those that are as `before` are not decoded again."""
+def _decode_table(
+    name: str, documents: RawTable, before: RawTable, decoded: DecodedTable
+) -> DecodedTable:
+    """Decode a table. Documents that are equal in `before` are taken from `decoded`."""
     decode = DECODERS[name].decode
     return {
-        int(number): known[int(number)] if before.get(number) == document else decode(document)
+        int(number): decoded[int(number)] if before.get(number) == document else decode(document)
         for number, document in documents.items()
     }
 
 
-def _check_numbers(articles: Values) -> None:
+def _check_numbers(articles: DecodedTable) -> None:
     for number, article in articles.items():
         if article.revision != number:
             raise ValueError(f"article {number} says it has revision {article.revision}")
 
 
-def _differing(values: Values, others: Values, pause_s: float) -> Iterator[int]:
-    """The numbers of those that are not what is there in the others."""
+def _changed_numbers(values: DecodedTable, others: DecodedTable, pause_s: float) -> Iterator[int]:
+    """The numbers whose documents are not the same objects in the other table."""
     numbered = paced(values.items(), pause_s)
     return (number for number, value in numbered if others.get(number) is not value)

@@ -1,11 +1,13 @@
-"""Writing checkpoints: the store's file takes in what the log holds, and a new log goes on from it.
+"""Checkpoints: the store's file takes in the records of the log, and a new log begins.
 
-1. aside, while others go on appending: the store's file for a state that stands in the log,
-2. in a turn: aside, the new log, which names that file and repeats what was appended meanwhile,
-3. a line is added to the old log, which names the file that takes it in,
-4. the file is put in place, then the log.
+1. The new file is written as a temporary file, for a state that is in the log. Others append to
+   the log meanwhile.
+2. Under the write lock, the new log is written as a temporary file. It names the new file, and
+   repeats the records that were appended meanwhile.
+3. A checkpoint record that names the new file is appended to the old log.
+4. The file is renamed into place, then the log.
 
-A crash after any step is harmless: both logs name the file.
+It is harmless to crash after any step, since both logs name the file (`replacement`).
 """
 
 from __future__ import annotations
@@ -29,23 +31,23 @@ from store.filesystem.file_lock import poll_until
 
 from .locks import StoreLocks, WriteLock
 from .os_errors import translate_os_errors
-from .position import Known
+from .position import StorePosition
 from .reader import StoreReader
-from .replacement import NextFile, OldLogError, replace_file_and_log
-from .state import State
-from .storage import StoreText, Tables
-from .write_ahead_log import Log, Place, log_file
+from .replacement import LogNotReplacedError, NewStoreFile, replace_file_and_log
+from .state import StoreState
+from .storage import SerializedFile, Tables
+from .write_ahead_log import LogPosition, WriteAheadLog, log_file
 
 LOG_BYTES = 4 << 20
-"""How large the log may grow, where the store's file is not larger itself."""
+"""How large a log may grow beside a store's file that is not larger itself."""
 
 
 class CheckpointWriter:
-    """Writes a store's checkpoints, and says when one is due.
+    """Writes a store's checkpoints, and decides when one is due.
 
     Attributes:
-        give_up_at: When a checkpoint is given up, by the monotonic clock.
-        is_awaiting_turn: A checkpoint waits for its turn; a writer that never pauses leaves none.
+        cancel_at: When a checkpoint is cancelled, by the monotonic clock.
+        is_awaiting_lock: A checkpoint waits for the write lock. Writers should pause to let it in.
     """
 
     def __init__(
@@ -56,8 +58,8 @@ class CheckpointWriter:
         log_bytes: int,
         lock_timeout_s: float,
     ) -> None:
-        self.give_up_at = float("inf")
-        self.is_awaiting_turn = False
+        self.cancel_at = float("inf")
+        self.is_awaiting_lock = False
         self._path = path
         self._log_path = log_file(path)
         self._locks = locks
@@ -65,92 +67,100 @@ class CheckpointWriter:
         self._log_bytes = log_bytes
         self._lock_timeout_s = lock_timeout_s
 
-    def is_due(self, known: Known) -> bool:
-        """Whether the log has grown beyond its bounds."""
-        return known.end > self._bound(known)
+    def is_due(self, position: StorePosition) -> bool:
+        """Whether the log is larger than its bound."""
+        return position.end > self._bound(position)
 
-    def overdue_warning(self, known: Known) -> str | None:
-        """What to tell people of a log that is twice as large as it should be; else None."""
-        if known.end <= 2 * self._bound(known):
+    def overdue_warning(self, position: StorePosition) -> str | None:
+        """The warning about a log that is twice as large as its bound; None: it is not."""
+        if position.end <= 2 * self._bound(position):
             return None
         pid = self._locks.checkpoint_holder()
         who = "the process that is at it" if pid is None else f"process {pid}, which is at it,"
         return (
-            f"The log {self._log_path} has grown to {known.end / 1e6:,.1f} MB, more than twice its "
-            f"bound, as the store's file does not take it in. Nothing is lost. See that the disk "
-            f"has room; if {who} is stopped, let it go on (kill -CONT) or end it."
+            f"The log {self._log_path} has grown to {position.end / 1e6:,.1f} MB, more than twice "
+            f"its bound, as the store's file does not take it in. Nothing is lost. See that the "
+            f"disk has room; if {who} is stopped, let it go on (kill -CONT) or end it."
         )
 
-    def take_in(self, known: Known) -> bool:
-        """Take into the store's file what the log holds; others may write meanwhile.
+    def write_online(self, position: StorePosition) -> bool:
+        """Write a checkpoint while others go on writing; False: another process writes one.
 
-        `known` comes from `StoreFiles.write`. False where another process is at it.
+        `position`: must have been returned by `StoreFiles.write`.
         Raises: StoreUnavailableError.
         """
         with translate_os_errors("write", self._path), contextlib.ExitStack() as held:
-            is_mine = self._locks.try_lock_checkpoint(held)
-            if is_mine:
-                self._take_in(known)
-        return is_mine
+            is_locked = self._locks.try_lock_checkpoint(held)
+            if is_locked:
+                self._write_online(position)
+        return is_locked
 
-    def write_whole(self, known: Known, state: State, *, gives_up: bool = False) -> Known:
-        """Make a checkpoint of a state that need not be in the log. In a whole turn.
+    def write_exclusive(
+        self, position: StorePosition, state: StoreState, *, can_cancel: bool = False
+    ) -> StorePosition:
+        """Write a checkpoint of a state, which need not be in the log, under both locks.
 
+        `position`: the newest. Returns the position after it.
         Raises: OSError. StoreUnavailableError. StoreCorruptError. OutcomeUnknownError.
         """
-        base = self._reader.base.of(state, known.state.name)
-        file = self._write_aside(base.tables, 0, gives_up=gives_up)
+        base = self._reader.base.derive(state, position.state.name)
+        file = self._write_file(base.tables, 0, can_cancel=can_cancel)
         try:
             with discarding_on_error(self._path):
-                self._replace(known, state, file)
-        except OldLogError:  # it is done: the file says where it stands in the log that is there
-            return self._reader.read(known, None)
-        self._reader.go_on_from(base)
-        log = Log.open(self._log_path)
-        return Known(state, file.signature, log, log.start if log else 0)
+                self._replace(position, state, file)
+        except LogNotReplacedError:  # it is written: the file names its position in the old log
+            return self._reader.read(position, None)
+        self._reader.set_base(base)
+        log = WriteAheadLog.open(self._log_path)
+        return StorePosition(state, file.signature, log, log.start if log else 0)
 
-    def _bound(self, known: Known) -> int:
-        size_bytes = known.checkpoint.size_bytes if known.checkpoint else 0
+    def _bound(self, position: StorePosition) -> int:
+        size_bytes = position.checkpoint.size_bytes if position.checkpoint else 0
         return max(self._log_bytes, size_bytes)
 
-    def _take_in(self, known: Known) -> None:
-        base = self._reader.base.of(known.state, known.state.name, PAUSE_S)
-        file = self._write_aside(base.tables, PAUSE_S, gives_up=True)
+    def _write_online(self, position: StorePosition) -> None:
+        base = self._reader.base.derive(position.state, position.state.name, PAUSE_S)
+        file = self._write_file(base.tables, PAUSE_S, can_cancel=True)
         with discarding_on_error(self._path), contextlib.closing(self._lock()) as lock:
             log = file_signature(self._log_path)
-            if known.log is None or log is None or log.inode != known.log.inode:
-                discard_temporary(self._path)  # another process has done it meanwhile
+            if position.log is None or log is None or log.inode != position.log.inode:
+                discard_temporary(self._path)  # another process has written one meanwhile
                 return
-            end = known.log.end_of_lines(known.end)
-            known.log.cut(end)
-            whole = msgspec.structs.replace(known, end=end)
-            self._replace(whole, known.state, file, Place(known.log.inode, known.end))
-            new = Log.open(self._log_path)
+            end = position.log.last_line_end(position.end)
+            position.log.cut_torn_line(end)
+            newest = msgspec.structs.replace(position, end=end)
+            repeats = LogPosition(position.log.inode, position.end)
+            self._replace(newest, position.state, file, repeats)
+            new = WriteAheadLog.open(self._log_path)
             self._locks.commit(lock, new, new.size_bytes if new else 0)
-        self._reader.go_on_from(base, PAUSE_S)
+        self._reader.set_base(base, PAUSE_S)
 
     def _lock(self) -> WriteLock:
-        self.is_awaiting_turn = True
+        self.is_awaiting_lock = True
         try:
             return poll_until(self._locks.try_lock, self._lock_timeout_s, self._path)
         finally:
-            self.is_awaiting_turn = False
+            self.is_awaiting_lock = False
 
-    def _write_aside(self, tables: Tables, pause_s: float, *, gives_up: bool) -> NextFile:
-        """Write the store's next file, to be put in place. Raises: OSError."""
-        text = StoreText(tables)
-        pieces = paced(text, pause_s)
-        found = write_temporary(self._path, self._while_wanted(pieces) if gives_up else pieces)
-        return NextFile(self._path, found, text.checksum)
+    def _write_file(self, tables: Tables, pause_s: float, *, can_cancel: bool) -> NewStoreFile:
+        """Write the new version of the store's file as a temporary file. Raises: OSError."""
+        serialized = SerializedFile(tables)
+        chunks = paced(serialized, pause_s)
+        signature = write_temporary(self._path, self._cancellable(chunks) if can_cancel else chunks)
+        return NewStoreFile(self._path, signature, serialized.checksum)
 
-    def _while_wanted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        for piece in pieces:
-            if time.monotonic() >= self.give_up_at:
+    def _cancellable(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if time.monotonic() >= self.cancel_at:
                 raise StoreUnavailableError(f"The store {self._path} is being closed.")
-            yield piece
+            yield chunk
 
     def _replace(
-        self, known: Known, state: State, file: NextFile, repeats: Place | None = None
+        self,
+        position: StorePosition,
+        state: StoreState,
+        file: NewStoreFile,
+        repeats: LogPosition | None = None,
     ) -> None:
         checksum = self._reader.base.meta.checksum
-        replace_file_and_log(file, known, state, checksum, repeats)
+        replace_file_and_log(file, position, state, checksum, repeats)

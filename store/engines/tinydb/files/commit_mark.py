@@ -1,13 +1,13 @@
-"""How far a store's log is committed: a number in the lock file that all processes map.
+"""The commit mark: how far the log is committed, a number in the lock file that is memory-mapped.
 
-A writer raises it when its record is on the disk, before it acknowledges or shows it. So a reader
-knows with one look at its memory whether there is anything new, and reads no further than this: no
-process shows what another may still take back, and nobody who has read at one process reads older
-text at another.
+A writer raises it when its record is on the disk, before it acknowledges the write or shows it to
+readers. So a reader detects new records by one read of its memory, and reads the log no further
+than the mark. No process shows a record that its writer may still roll back, and a client that goes
+from one process to another never sees an older state.
 
-Behind the number and the writer's id the file keeps a receipt: which log was committed up to where,
-beside which state of the store's file. A log that is shorter has lost lines. The receipt counts for
-as long as nobody has touched the store's file: who puts back a backup by hand does.
+After the mark and the lock holder's id the file holds a receipt: which log was committed, up to
+where, and beside which version of the store's file. A log shorter than that has lost records. The
+receipt is valid until the store's file is changed, as it is by a backup that is copied over it.
 """
 
 from __future__ import annotations
@@ -26,48 +26,50 @@ from typing import NamedTuple
 
 from store.filesystem.file_lock import HOLDER_BYTES, HOLDER_OFFSET, is_file_at
 
-from .write_ahead_log import DamagedLineError, Log
+from .write_ahead_log import DamagedLineError, WriteAheadLog
 
 _WORD_BYTES = 8
-_NONE = (0,)
+_UNMAPPED = (0,)
 _MOVED = (1 << 64) - 1
-_END_BITS = 40
-_END = (1 << _END_BITS) - 1
-_INODE = (1 << 64 - _END_BITS) - 1
+"""The mark in a lock file that was removed: processes that map it look for the new file."""
 
-_RECEIPT_AT = HOLDER_OFFSET + HOLDER_BYTES
+_OFFSET_BITS = 40
+_OFFSET_MASK = (1 << _OFFSET_BITS) - 1
+_INODE_MASK = (1 << 64 - _OFFSET_BITS) - 1
+
+_RECEIPT_OFFSET = HOLDER_OFFSET + HOLDER_BYTES
 _RECEIPT = struct.Struct("<IQQQI")
 
 _log = logging.getLogger(__name__)
 
 
-def mark_of(inode: int, end: int) -> int:
-    """The number that says: the log with this inode, up to here.
+def encode_mark(inode: int, end: int) -> int:
+    """The mark for a log that is committed up to `end`.
 
-    Whoever has a log open keeps its inode from other files.
+    An inode is not used again while a process has the log open.
     """
-    return (inode & _INODE) << _END_BITS | end
+    return (inode & _INODE_MASK) << _OFFSET_BITS | end
 
 
-def is_about(mark: int, inode: int) -> bool:
-    """Whether a number says how far the log with this inode is committed."""
-    return mark >> _END_BITS == inode & _INODE
+def is_mark_of(mark: int, inode: int) -> bool:
+    """Whether a mark is about the log with this inode."""
+    return mark >> _OFFSET_BITS == inode & _INODE_MASK
 
 
-def end_in(mark: int, log: Log) -> int | None:
-    """How far a log is committed; None where the number is about another."""
-    return mark & _END if is_about(mark, log.inode) else None
+def committed_end(mark: int, log: WriteAheadLog) -> int | None:
+    """The offset up to which a log is committed; None: the mark is about another log."""
+    return mark & _OFFSET_MASK if is_mark_of(mark, log.inode) else None
 
 
-class Receipt(NamedTuple):
-    """How far a log was committed, as a writer has noted it.
+class CommitReceipt(NamedTuple):
+    """How far a log was committed, as its last writer has noted.
 
     Attributes:
         log: The checksum of the log's first line.
-        end: Where the last committed line of it ends.
+        end: The end of the last committed line.
         file: The inode of the store's file.
-        ctime_ns: When the status of that changed last. Whatever writes to a file, renames or
-            replaces it changes this, and no program can set it.
+        ctime_ns: The time of the last status change of that file. Whatever writes, renames or
+            replaces a file changes it, and no program can set it.
     """
 
     log: int
@@ -75,42 +77,42 @@ class Receipt(NamedTuple):
     file: int
     ctime_ns: int
 
-    def is_about(self, log: Log, path: Path) -> bool:
-        """Whether it is about this log, beside the store's file as it is."""
-        return self.log == log.crc32 and self._is_beside(path)
+    def is_valid_for(self, log: WriteAheadLog, path: Path) -> bool:
+        """Whether it is about this log, beside the present version of the store's file."""
+        return self.log == log.crc32 and self._is_of_file(path)
 
-    def check_whole(self, log: Log, end: int, limit: int | None, path: Path) -> None:
-        """Check that a log that was read up to `limit`, beside this file, ends where it should.
+    def check_complete(self, log: WriteAheadLog, end: int, limit: int | None, path: Path) -> None:
+        """Check that a log has not lost committed records.
 
-        Raises: DamagedLineError: it has lost lines.
+        `end`: the end of what was read, up to `limit`. `path`: of the store's file.
+        Raises: DamagedLineError: it has.
         """
-        if not self.is_about(log, path):
+        if not self.is_valid_for(log, path):
             return
-        least = self.end if limit is None else min(limit, self.end)
-        if end < least:
-            missing = f"what was committed is missing from here on, {least - end:,} bytes"
-            raise DamagedLineError(log.number_of(end), missing)
+        expected_end = self.end if limit is None else min(limit, self.end)
+        if end < expected_end:
+            missing = f"what was committed is missing from here on, {expected_end - end:,} bytes"
+            raise DamagedLineError(log.line_number(end), missing)
 
-    def _is_beside(self, path: Path) -> bool:
-        """Whether the store's file is as it was."""
+    def _is_of_file(self, path: Path) -> bool:
         try:
-            found = os.stat(path)  # noqa: PTH116 - on the way of each write
+            status = os.stat(path)  # noqa: PTH116 - on the hot path of writes
         except OSError:
             return False
-        return (found.st_ino, found.st_ctime_ns) == (self.file, self.ctime_ns)
+        return (status.st_ino, status.st_ctime_ns) == (self.file, self.ctime_ns)
 
 
-def receipt_of(log: Log, end: int, path: Path) -> Receipt | None:
-    """The receipt for a log that is committed up to here, beside the store's file as it is."""
+def create_receipt(log: WriteAheadLog, end: int, path: Path) -> CommitReceipt | None:
+    """The receipt for a log that is committed up to `end`; None: there is no store's file."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - the same
+        status = os.stat(path)  # noqa: PTH116 - on the hot path of writes
     except OSError:
         return None
-    return Receipt(log.crc32, end, found.st_ino, found.st_ctime_ns)
+    return CommitReceipt(log.crc32, end, status.st_ino, status.st_ctime_ns)
 
 
-class _Mapped:
-    """A lock file that is mapped, and open for as long as it is."""
+class _MappedFile:
+    """A lock file that is memory-mapped, and open for as long."""
 
     def __init__(self, handle: int) -> None:
         self.handle = handle
@@ -120,46 +122,47 @@ class _Mapped:
         self.words: Sequence[int] = memoryview(mapped).cast("Q")
 
 
-class Committed:
-    """The number, as this process sees it.
+class CommitMark:
+    """The commit mark as this process sees it.
 
-    The file is only ever written to, never cut: who maps a file that is cut dies of it.
+    The lock file is never truncated: that would crash the processes that map it.
 
     Attributes:
-        words: The number is the first one. Reading it takes 50 ns and no system call.
+        words: The mark is the first item. Reading it takes 50 ns and no system call.
     """
 
     def __init__(self, path: Path) -> None:
+        """`path`: of the lock file."""
         self._path = path
-        self._mapped: _Mapped | None = None
-        self.words: Sequence[int] = _NONE
+        self._mapped: _MappedFile | None = None
+        self.words: Sequence[int] = _UNMAPPED
 
     @property
     def is_mapped(self) -> bool:
-        """Whether there is a number: the file is there, and the system maps it."""
+        """Whether there is a mark: the lock file exists, and the system can map it."""
         return self._mapped is not None
 
     def read(self) -> int:
-        """The number, from the file that is there now; 0 where there is none."""
+        """The mark in the present lock file; 0: there is none."""
         if self._mapped is None or self.words[0] == _MOVED:
             self.map()
         return 0 if self.words[0] == _MOVED else self.words[0]
 
-    def receipt(self) -> Receipt | None:
-        """What the lock file at the path says of the log; None where it says nothing."""
+    def read_receipt(self) -> CommitReceipt | None:
+        """The receipt in the present lock file; None: there is none, or it is damaged."""
         with suppress(OSError):
             handle = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
-                data = os.pread(handle, _RECEIPT.size, _RECEIPT_AT)
+                data = os.pread(handle, _RECEIPT.size, _RECEIPT_OFFSET)
             finally:
                 os.close(handle)
             if len(data) == _RECEIPT.size:
                 *values, crc32 = _RECEIPT.unpack(data)
-                return Receipt(*values) if crc32 == zlib.crc32(data[:-4]) else None
+                return CommitReceipt(*values) if crc32 == zlib.crc32(data[:-4]) else None
         return None
 
     def is_at_path(self) -> bool:
-        """Whether the file that is mapped is still there. One that is gone says nothing."""
+        """Whether the mapped file is the present lock file. True if there is none any more."""
         if self._mapped is None:
             return True
         try:
@@ -168,34 +171,33 @@ class Committed:
             return True
 
     def map(self) -> None:
-        """Map the file that is at the path; where that cannot be, all stays as it is."""
-        for flags in (os.O_RDWR, os.O_RDONLY):  # to write is needed in one case only
-            with suppress(OSError, ValueError):  # a file that is too short
-                mapped = _Mapped(
+        """Map the present lock file. If that fails, the former mapping stays."""
+        for flags in (os.O_RDWR, os.O_RDONLY):  # writing is needed only to write _MOVED
+            with suppress(OSError, ValueError):  # ValueError: the file is too short
+                mapped = _MappedFile(
                     os.open(self._path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
                 )
                 self._mapped, self.words = mapped, mapped.words
                 return
 
-    def write(self, handle: int, mark: int, receipt: Receipt | None) -> int:
-        """Have all processes know it, and return how this one sees it.
+    def write(self, handle: int, mark: int, receipt: CommitReceipt | None) -> int:
+        """Write mark and receipt for all processes, and return the mark as this process sees it.
 
-        `handle`: the lock file, whose lock the caller has. The receipt is written first, so that
-        whoever reads it before the log finds nothing missing.
-        Where somebody has removed a file under those who map it, they are told to look for another:
-        in the one that is written last.
+        `handle`: the lock file, which the caller has locked. The receipt is written first: a
+        process that reads it before the log must not miss records.
+        A lock file that was removed while it was mapped gets the mark `_MOVED`, at last.
         """
         mapped = self._mapped
         try:
             if receipt is not None:
                 data = _RECEIPT.pack(*receipt, 0)[:-4]
                 data += zlib.crc32(data).to_bytes(4, "little")
-                os.pwrite(handle, data, _RECEIPT_AT)
-            _put(handle, mark)
+                os.pwrite(handle, data, _RECEIPT_OFFSET)
+            _write_mark(handle, mark)
             if not is_file_at(handle, self._path):
-                _put(handle, _MOVED)
+                _write_mark(handle, _MOVED)
             elif mapped is not None and os.fstat(handle).st_ino != mapped.inode:
-                _put(mapped.handle, _MOVED)
+                _write_mark(mapped.handle, _MOVED)
         except OSError as error:
             _log.warning("Other processes may see a write late: %s: %s", self._path, error)
         if mapped is None or self.words[0] != mark:
@@ -203,6 +205,6 @@ class Committed:
         return 0 if self.words[0] == _MOVED else self.words[0]
 
 
-def _put(handle: int, mark: int) -> None:
-    # By a call: a store to mapped memory for which the disk has no room would end the process.
+def _write_mark(handle: int, mark: int) -> None:
+    # By a system call: a store to mapped memory would crash the process when the disk is full.
     os.pwrite(handle, mark.to_bytes(_WORD_BYTES, sys.byteorder), 0)

@@ -1,7 +1,6 @@
-"""Following a store: reading on, up to the commit mark, from what is known of its files.
+"""Following a store: replay of what other processes have committed, up to the commit mark.
 
-All processes follow the log, to see what the others wrote. What no writer tells, such as a restored
-backup, is found by a look at the files themselves.
+A change without a commit, such as a restored backup, is detected by the signatures of the files.
 """
 
 from __future__ import annotations
@@ -14,23 +13,23 @@ import msgspec
 from store.filesystem.atomic_file import file_signature
 from store.filesystem.file_lock import poll_until
 
-from .commit_mark import end_in, is_about
+from .commit_mark import committed_end, is_mark_of
 from .locks import StoreLocks
 from .os_errors import translate_os_errors
-from .position import Known
+from .position import StorePosition
 from .reader import StoreReader
-from .replay import OtherFilesError
-from .write_ahead_log import DamagedLineError, Log, log_file
+from .replay import LogMismatchError
+from .write_ahead_log import DamagedLineError, WriteAheadLog, log_file
 
-LITTLE_BYTES = 1 << 14
-"""How much of the log is read in less time than it takes to have a thread do it."""
+SMALL_LAG_BYTES = 1 << 14
+"""How much of the log is replayed in less time than it takes to hand it to a thread."""
 
-READ_WAIT_S = 1.0
-"""How long a reader waits for who is replacing file and log."""
+READ_TIMEOUT_S = 1.0
+"""How long a reader waits for a process that replaces file and log."""
 
 
 class StoreFollower:
-    """Follows a store's files. Keeps nothing of what it reads."""
+    """Follows a store's files. It has no state of its own."""
 
     def __init__(self, path: Path, locks: StoreLocks, reader: StoreReader) -> None:
         self._path = path
@@ -38,126 +37,130 @@ class StoreFollower:
         self._locks = locks
         self._reader = reader
 
-    def is_untouched(self, known: Known) -> bool:
-        """Whether nothing happened to the files but what is known. Three system calls.
+    def is_unchanged(self, position: StorePosition) -> bool:
+        """Whether the files are as they were at a position. Three system calls.
 
-        Files that vanished say nothing.
+        A missing file counts as unchanged.
         """
         with translate_os_errors("read", self._path):
-            is_all = known.is_all(*self._reader.signatures())
-        return is_all and self._locks.committed.is_at_path()
+            is_covered = position.covers(*self._reader.signatures())
+        return is_covered and self._locks.commit_mark.is_at_path()
 
-    def mark(self, known: Known) -> int | None:
-        """How far to follow, by what is committed; None where one has to wait for it: `settle`."""
+    def read_mark(self, position: StorePosition) -> int | None:
+        """The commit mark up to which to follow; None: `wait_for_mark` has to be called."""
         mark = self._locks.mark()
-        if not self._locks.committed.is_mapped:
+        if not self._locks.commit_mark.is_mapped:
             return mark
-        if mark != known.mark:
-            if known.log and is_about(mark, known.log.inode):
+        if mark != position.mark:
+            if position.log and is_mark_of(mark, position.log.inode):
                 return mark
             with translate_os_errors("read", self._path):
                 log = file_signature(self._log_path)
-            if log is not None and is_about(mark, log.inode):
+            if log is not None and is_mark_of(mark, log.inode):
                 return mark
         return None
 
-    def settle(self, known: Known) -> int:
-        """How far to follow, once nobody is about to replace file and log. Blocks, for a second.
+    def wait_for_mark(self, position: StorePosition) -> int:
+        """The commit mark after the replacement of file and log that is under way.
 
-        Raises: StoreUnavailableError.
+        Blocks, `READ_TIMEOUT_S` at most. Raises: StoreUnavailableError.
         """
         with translate_os_errors("read", self._path):
-            is_news = self._locks.mark() != known.mark
+            is_newer = self._locks.mark() != position.mark
             try:
-                return self._marked_anew(READ_WAIT_S if is_news else 0)
+                return self._commit_whole_log(READ_TIMEOUT_S if is_newer else 0)
             except BlockingIOError:
-                if is_news:
+                if is_newer:
                     raise
-                return known.mark  # somebody is at it, and will mark what there is to see
+                return position.mark  # a writer holds the lock, and will raise the mark
 
-    def is_near(self, known: Known, mark: int) -> bool:
-        """Whether to `follow` is a matter of some records."""
-        end = end_in(mark, known.log) if known.log else None
-        return end is not None and mark != known.mark and end - known.end <= LITTLE_BYTES
+    def has_small_lag(self, position: StorePosition, mark: int) -> bool:
+        """Whether a position is only a few records behind a commit mark."""
+        end = committed_end(mark, position.log) if position.log else None
+        return end is not None and mark != position.mark and end - position.end <= SMALL_LAG_BYTES
 
-    def follow(self, known: Known, mark: int) -> Known:
-        """The state that is committed so. Raises: StoreCorruptError. StoreUnavailableError."""
+    def follow(self, position: StorePosition, mark: int) -> StorePosition:
+        """The position at a commit mark. Raises: StoreCorruptError. StoreUnavailableError."""
         with translate_os_errors("read", self._path):
-            if mark != known.mark and known.log and is_about(mark, known.log.inode):
-                with contextlib.suppress(OtherFilesError, DamagedLineError):
-                    end = end_in(mark, known.log)
-                    found = self._reader.replayed(known, known.log, known.end, end)
-                    return msgspec.structs.replace(found, mark=mark)
-            return seen(self._newest(known, mark), mark)
+            if mark != position.mark and position.log and is_mark_of(mark, position.log.inode):
+                with contextlib.suppress(LogMismatchError, DamagedLineError):
+                    end = committed_end(mark, position.log)
+                    newer = self._reader.replay(position, position.log, position.end, end)
+                    return msgspec.structs.replace(newer, mark=mark)
+            return with_mark(self._read(position, mark), mark)
 
-    def newest(self, known: Known) -> Known:
-        """The newest state, of all that is there, whether committed or not. For who has the lock.
+    def read_newest(self, position: StorePosition) -> StorePosition:
+        """The position at the end of the log, committed or not. For a holder of the write lock.
 
         Raises: StoreCorruptError. StoreUnavailableError. OSError.
         """
-        return self._newest(known, None)
+        return self._read(position, None)
 
-    def _newest(self, known: Known, mark: int | None) -> Known:
+    def _read(self, position: StorePosition, mark: int | None) -> StorePosition:
         file, log = self._reader.signatures()
-        if not known.is_all(file, log) or (known.log and log is None):
+        if not position.covers(file, log) or (position.log and log is None):
             try:
-                return self._read_on(known, mark)
-            except (OtherFilesError, DamagedLineError):
-                return self._reader.read(known, mark)
-        return known
+                return self._read_on(position, mark)
+            except (LogMismatchError, DamagedLineError):
+                return self._reader.read(position, mark)
+        return position
 
-    def _read_on(self, known: Known, mark: int | None) -> Known:
-        """The newest state, from what the log says beyond what is known."""
-        old = known.log
+    def _read_on(self, position: StorePosition, mark: int | None) -> StorePosition:
+        """Replay the rest of the log, and then the log that has replaced it."""
+        old = position.log
         if old is None:
-            raise OtherFilesError
-        receipt = self._locks.receipt()
-        now = file_signature(self._log_path)
-        if now is not None and now.inode == old.inode and now.size_bytes < known.end:
-            raise OtherFilesError  # a backup was copied over it
-        # Looked at first: a log that was replaced is finished, so its rest is read to the end.
-        end = _end(mark, old)
-        known = self._reader.replayed(known, old, known.end, end)
+            raise LogMismatchError
+        receipt = self._locks.read_receipt()
+        present = file_signature(self._log_path)
+        if present and present.inode == old.inode and present.size_bytes < position.end:
+            raise LogMismatchError  # a backup was copied over it
+        # Read after the signature: a log that was replaced by then gets no more records.
+        end = _read_limit(mark, old)
+        position = self._reader.replay(position, old, position.end, end)
         if receipt is not None:
-            receipt.check_whole(old, known.end, end, self._path)
-        if now is None or now.inode == old.inode:
-            if file_signature(self._path) not in (None, known.checkpoint):
-                raise OtherFilesError
-            return known
-        log = Log.open(self._log_path)
+            receipt.check_complete(old, position.end, end, self._path)
+        if present is None or present.inode == old.inode:
+            if file_signature(self._path) not in (None, position.checkpoint):
+                raise LogMismatchError
+            return position
+        log = WriteAheadLog.open(self._log_path)
         if log is None or log.header.checkpoint != file_signature(self._path):
-            raise OtherFilesError
-        known = msgspec.structs.replace(known, checkpoint=log.header.checkpoint)
-        place = log.place_of(old, known.end)
-        start = log.start if place is None else place
-        return self._reader.replayed(known, log, start, _end(mark, log))
+            raise LogMismatchError
+        position = msgspec.structs.replace(position, checkpoint=log.header.checkpoint)
+        offset = log.translate_offset(old, position.end)
+        start = log.start if offset is None else offset
+        return self._reader.replay(position, log, start, _read_limit(mark, log))
 
-    def _marked_anew(self, lock_timeout_s: float) -> int:
-        """Have the whole log committed, once nobody writes. Raises: BlockingIOError."""
+    def _commit_whole_log(self, timeout_s: float) -> int:
+        """Raise the commit mark to the end of the log, under the write lock.
+
+        Raises: BlockingIOError: timeout.
+        """
         try:
-            lock = poll_until(self._locks.try_lock, lock_timeout_s, self._path)
-        except PermissionError:  # who may only read believes the files
+            lock = poll_until(self._locks.try_lock, timeout_s, self._path)
+        except PermissionError:  # a process that may only read relies on the files
             return self._locks.mark()
         with contextlib.closing(lock):
             try:
-                receipt = self._locks.receipt()
-                log = Log.open(self._log_path)
+                receipt = self._locks.read_receipt()
+                log = WriteAheadLog.open(self._log_path)
                 end = log.read(log.start).end if log else 0
                 if log and receipt is not None:
-                    receipt.check_whole(log, end, None, self._path)
+                    receipt.check_complete(log, end, None, self._path)
             except DamagedLineError:
-                return 0  # whoever reads it will say what is wrong
+                return 0  # reading the log will raise the error
             return self._locks.commit(lock, log, end)
 
 
-def seen(known: Known, mark: int) -> Known:
-    """What is known as of a mark. One about a log that is not known, and so not kept open, may come
-    to stand for another state: inodes are used again.
+def with_mark(position: StorePosition, mark: int) -> StorePosition:
+    """The position with a commit mark, if that is about its log.
+
+    A mark about a log that is not open here may come to mean another one: inodes are used again.
     """
-    is_about_it = known.log is not None and is_about(mark, known.log.inode)
-    return msgspec.structs.replace(known, mark=mark if is_about_it else 0)
+    is_of_log = position.log is not None and is_mark_of(mark, position.log.inode)
+    return msgspec.structs.replace(position, mark=mark if is_of_log else 0)
 
 
-def _end(mark: int | None, log: Log) -> int | None:
-    """How far a log may be read; None for all of it: the mark is about another one, or all goes."""
-    return None if mark is None else end_in(mark, log)
+def _read_limit(mark: int | None, log: WriteAheadLog) -> int | None:
+    """The offset up to which a log may be read; None: all of it, as the mark is about another."""
+    return None if mark is None else committed_end(mark, log)

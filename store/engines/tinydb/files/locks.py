@@ -1,8 +1,8 @@
-"""The locks of a store's processes: one writes at a time, one makes a checkpoint at a time.
+"""The locks of a store: one process writes at a time, and one writes a checkpoint at a time.
 
-The lock file may be removed at any time: the log is locked as well, by who appends to it or
-replaces it. The lock file also holds the commit mark (`committed`). Where locks do not work, there
-is no mark, and an owner file names the only process that may write.
+The lock file may be removed at any time. So the log itself is locked as well, by whoever appends to
+it or replaces it. The lock file also holds the commit mark (`commit_mark`). On a file system
+without locks there is no commit mark, and an owner file names the only process that may write.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from store.filesystem.file_lock import (
     write_holder,
 )
 
-from .commit_mark import Committed, Receipt, mark_of, receipt_of
+from .commit_mark import CommitMark, CommitReceipt, create_receipt, encode_mark
 from .owner_file import OwnerFile
-from .write_ahead_log import Log, log_file
+from .write_ahead_log import WriteAheadLog, log_file
 
 _log = logging.getLogger(__name__)
 
 
 class WriteLock:
-    """The right to write to a store's files. One that is forgotten ends.
+    """The write lock of a store's files. It ends when it is closed or garbage-collected.
 
     Attributes:
         handle: The open lock file.
@@ -47,25 +47,27 @@ class StoreLocks:
     """The locks of a store and its commit mark, or its owner file where locks do not work.
 
     Attributes:
-        committed: The commit mark, as this process sees it.
+        commit_mark: The commit mark as this process sees it.
     """
 
     def __init__(self, path: Path) -> None:
-        self.committed = Committed(lock_file(path))
+        """`path`: of the store's file."""
+        self.commit_mark = CommitMark(lock_file(path))
         self._path = path
         self._log_path = log_file(path)
         self._checkpoint_path = path.with_name(f"{path.name}.checkpoint")
         self._owner: OwnerFile | None = None
-        self._owners_turn, self._owners_checkpoint = threading.Lock(), threading.Lock()
+        # Among the threads of the owner:
+        self._write_lock, self._checkpoint_lock = threading.Lock(), threading.Lock()
 
     def open(self) -> None:
-        """Find out whether locks work, and if so remove what crashes have left aside."""
+        """Check whether locks work, and if so remove the temporary files of crashes."""
         file_system = lockless_file_system(self._path.parent)
         if file_system is None:
             remove_stale_temporary(self._path, self._checkpoint_path)
             remove_stale_temporary(self._log_path, self._path)
             with contextlib.suppress(OSError), locked(self._path, timeout_s=0):
-                pass  # it makes the lock file
+                pass  # this creates the lock file
         else:
             self._owner = OwnerFile(self._path, file_system)
             _log.warning(
@@ -78,20 +80,21 @@ class StoreLocks:
 
     @property
     def are_working(self) -> bool:
-        """Whether processes take turns by locks, and not by an owner file."""
+        """Whether locks work; else there is an owner file."""
         return self._owner is None
 
     def try_lock(self, *, block: bool = False) -> WriteLock | None:
-        """Be the only writer; None: another is. Raises: OSError. StoreUnavailableError.
+        """Take the write lock; None: another process or thread holds it.
 
-        `block`: for who has it, but not for who has it by a lock file that was removed.
+        `block`: wait for it without a timeout, but not for a holder whose lock file was removed.
+        Raises: OSError. StoreUnavailableError: another process is the owner.
         """
         with contextlib.ExitStack() as held:
             if self._owner is not None:
                 self._owner.claim()
-                if not self._owners_turn.acquire(blocking=block):
+                if not self._write_lock.acquire(blocking=block):
                     return None
-                held.callback(self._owners_turn.release)
+                held.callback(self._write_lock.release)
                 return WriteLock(-1, held.pop_all())
             handle = try_lock(lock_file(self._path), block=block)
             if handle is None:
@@ -106,15 +109,15 @@ class StoreLocks:
             return WriteLock(handle, held.pop_all())
 
     def try_lock_checkpoint(self, held: contextlib.ExitStack) -> bool:
-        """Be the only one who makes a checkpoint until the stack is closed.
+        """Take the checkpoint lock until the stack is closed; False: another process holds it.
 
-        Raises: OSError. StoreUnavailableError.
+        Raises: OSError. StoreUnavailableError: another process is the owner.
         """
         if self._owner is not None:
             self._owner.claim()
-            if not self._owners_checkpoint.acquire(blocking=False):
+            if not self._checkpoint_lock.acquire(blocking=False):
                 return False
-            held.callback(self._owners_checkpoint.release)
+            held.callback(self._checkpoint_lock.release)
             return True
         try:
             held.enter_context(locked(self._checkpoint_path, timeout_s=0))
@@ -123,26 +126,26 @@ class StoreLocks:
         return True
 
     def checkpoint_holder(self) -> int | None:
-        """The process that was the last to make a checkpoint, where that is known."""
+        """The id of the process that last held the checkpoint lock; None: unknown."""
         return read_holder(self._checkpoint_path)
 
     def mark(self) -> int:
-        """The commit mark, from the lock file that is there now; 0 where there is none."""
-        return 0 if self._owner is not None else self.committed.read()
+        """The commit mark in the present lock file; 0: there is none."""
+        return 0 if self._owner is not None else self.commit_mark.read()
 
-    def commit(self, lock: WriteLock, log: Log | None, end: int) -> int:
-        """Raise the commit mark to an end of the log, and return how this process sees it."""
+    def commit(self, lock: WriteLock, log: WriteAheadLog | None, end: int) -> int:
+        """Raise the commit mark to an end of the log, and return it as this process sees it."""
         if self._owner is not None:
             return 0
-        mark = mark_of(log.inode, end) if log else 0
-        receipt = receipt_of(log, end, self._path) if log else None
-        return self.committed.write(lock.handle, mark, receipt)
+        mark = encode_mark(log.inode, end) if log else 0
+        receipt = create_receipt(log, end, self._path) if log else None
+        return self.commit_mark.write(lock.handle, mark, receipt)
 
-    def receipt(self) -> Receipt | None:
-        """How far the log was committed. To be read before the log, which may grow meanwhile."""
-        return None if self._owner is not None else self.committed.receipt()
+    def read_receipt(self) -> CommitReceipt | None:
+        """The commit receipt. Read it before the log, which may grow meanwhile."""
+        return None if self._owner is not None else self.commit_mark.read_receipt()
 
     def close(self) -> None:
-        """Be the owner no more, where an owner file names this process."""
+        """Remove the owner file, if it names this process."""
         if self._owner is not None:
-            self._owner.give_up()
+            self._owner.release()

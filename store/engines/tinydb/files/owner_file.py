@@ -1,7 +1,7 @@
-"""Where locks do not work, one process writes: the one that an owner file names.
+"""The owner file: a lock without lock support, which names the only process that may write.
 
-Only one can make the file. What a process left that has ended is taken over on its own machine; on
-another, nobody can tell, and a person has to remove it.
+It is created exclusively. One that a process on the same machine left behind when it ended is taken
+over. Of a process on another machine nobody can tell, so a person has to remove it.
 """
 
 from __future__ import annotations
@@ -15,18 +15,23 @@ from store.errors import StoreUnavailableError
 
 
 class OwnerFile:
-    """The right to write to a store, for as long as the process keeps it."""
+    """The exclusive right of a process to write to a store.
+
+    Attributes:
+        file_system: The type of the file system, which has no locks.
+    """
 
     def __init__(self, path: Path, file_system: str) -> None:
+        """`path`: of the store's file."""
         self.file_system = file_system
         self._path = path.with_name(f"{path.name}.owner")
-        self._me = f"{os.getpid()} {socket.gethostname()}\n"
+        self._process = f"{os.getpid()} {socket.gethostname()}\n"
 
     def claim(self) -> None:
-        """Be the owner. Raises: StoreUnavailableError: another is. OSError."""
-        while (owner := self._owner()) != self._me:
+        """Become the owner. Raises: StoreUnavailableError: another process is. OSError."""
+        while (owner := self._read_owner()) != self._process:
             if owner is None:
-                self._make()
+                self._create()
             elif self._has_ended(owner):
                 self._path.unlink(missing_ok=True)
             else:
@@ -37,21 +42,21 @@ class OwnerFile:
                     f"If it has ended, remove {self._path.name} beside the store."
                 )
 
-    def give_up(self) -> None:
-        """Be the owner no more."""
+    def release(self) -> None:
+        """Remove the owner file, if it names this process."""
         with contextlib.suppress(OSError):
-            if self._owner() == self._me:
+            if self._read_owner() == self._process:
                 self._path.unlink()
 
-    def _owner(self) -> str | None:
+    def _read_owner(self) -> str | None:
         try:
             return self._path.read_text()
         except FileNotFoundError:
             return None
 
-    def _make(self) -> None:
+    def _create(self) -> None:
         with contextlib.suppress(FileExistsError), self._path.open("x") as file:
-            file.write(self._me)
+            file.write(self._process)
 
     def _has_ended(self, owner: str) -> bool:
         pid, _, host = owner.strip().partition(" ")

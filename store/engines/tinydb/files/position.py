@@ -1,4 +1,4 @@
-"""What is known of a store's files: a state, and where in them it was found."""
+"""A state of the store with its position in the store's files."""
 
 from __future__ import annotations
 
@@ -9,46 +9,51 @@ import msgspec
 from store.concurrency.cooperative import free_gradually
 from store.filesystem.atomic_file import FileSignature
 
-from .state import State
-from .write_ahead_log import Log
+from .state import StoreState
+from .write_ahead_log import WriteAheadLog
 
 
-class Known(msgspec.Struct, frozen=True):
-    """A state, and where in the files it was found.
+class StorePosition(msgspec.Struct, frozen=True):
+    """A state of the store, and the position in the files up to which it was read.
 
     Attributes:
-        state: What the store holds.
-        checkpoint: The store's file that it was found in; None: there is none.
-        log: The log that goes on from that file; None: there is none.
-        end: Where the log goes on.
-        mark: What was committed when it was read, or by it (`committed`).
+        state: The state.
+        checkpoint: The store's file that it was read from; None: there is none.
+        log: The log that was replayed on that file; None: there is none.
+        end: The offset in the log up to which it was replayed.
+        mark: The commit mark at that time.
     """
 
-    state: State = msgspec.field(default_factory=State)
+    state: StoreState = msgspec.field(default_factory=StoreState)
     checkpoint: FileSignature | None = None
-    log: Log | None = None
+    log: WriteAheadLog | None = None
     end: int = 0
     mark: int = 0
 
-    def shares(self, other: Known) -> bool:
-        """Whether most of what one takes in memory the other needs, too."""
+    def shares(self, other: StorePosition) -> bool:
+        """Whether both states share most of their memory."""
         return self.state.snapshot.shares(other.state.snapshot)
 
-    def is_all(self, file: FileSignature | None, log: FileSignature | None) -> bool:
-        """Whether files that look like this hold nothing else. None, a lost one, says nothing."""
+    def covers(self, file: FileSignature | None, log: FileSignature | None) -> bool:
+        """Whether files with these signatures hold nothing beyond this position.
+
+        None: the file is missing, which counts as covered.
+        """
         if log and (not self.log or (log.inode, log.size_bytes) != (self.log.inode, self.end)):
             return False
         return file in (None, self.checkpoint)
 
 
-def let_go(olds: list[Known], new: Known) -> None:
-    """Forget what is known no more, in a thread: to close a log that was replaced takes it off the
-    disk, which blocks, and to free indexes by which no others go on takes long.
+def release(positions: list[StorePosition], newer: StorePosition) -> None:
+    """Free the only position in a list, in a thread, now that a newer one has replaced it.
+
+    Closing a replaced log blocks, since it removes the file from the disk. Freeing indexes that the
+    newer state does not share takes long.
     """
 
-    def forget() -> None:
-        contents = [] if olds[0].shares(new) else olds[0].state.snapshot.contents()
-        olds.clear()
+    def free() -> None:
+        contents = [] if positions[0].shares(newer) else positions[0].state.snapshot.contents()
+        positions.clear()
         free_gradually(contents)
 
-    asyncio.get_running_loop().run_in_executor(None, forget)
+    asyncio.get_running_loop().run_in_executor(None, free)

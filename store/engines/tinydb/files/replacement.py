@@ -1,7 +1,9 @@
-"""Replacing a store's file and its log together, so that a crash after any step is harmless.
+"""Replacement of a store's file and its log together, harmless to crash after any step.
 
-The next file is written aside first. Then a line is added to the old log, which names that file;
-the new log, which names it as well, is written aside; the file is put in place, then the log.
+1. The new file is written as a temporary file.
+2. A checkpoint record that names the new file is appended to the old log.
+3. The new log, which names it as well, is written as a temporary file.
+4. The file is renamed into place, then the log.
 """
 
 from __future__ import annotations
@@ -20,22 +22,30 @@ from store.filesystem.atomic_file import (
     write_temporary,
 )
 
-from .position import Known
-from .state import State
-from .write_ahead_log import FORMAT, Header, Place, TakenIn, line_of, log_file, text_of
+from .position import StorePosition
+from .state import StoreState
+from .write_ahead_log import (
+    FORMAT,
+    CheckpointRecord,
+    LogHeader,
+    LogPosition,
+    encode,
+    encode_line,
+    log_file,
+)
 
 
-class OldLogError(StoreUnavailableError):
-    """The store's file is in place, and the log that was to go on from it is not."""
+class LogNotReplacedError(StoreUnavailableError):
+    """The store's file was replaced, and its log was not."""
 
 
-class NextFile(NamedTuple):
-    """A store's file that was written aside.
+class NewStoreFile(NamedTuple):
+    """A new version of a store's file, written as a temporary file.
 
     Attributes:
-        path: Where its place is.
-        signature: What it will be in place.
-        checksum: Its checksum, by which logs name it.
+        path: The path of the store's file.
+        signature: The signature of the new version.
+        checksum: The checksum of the new version, by which logs name it.
     """
 
     path: Path
@@ -44,44 +54,44 @@ class NextFile(NamedTuple):
 
 
 def replace_file_and_log(
-    file: NextFile,
-    known: Known,
-    state: State,
+    file: NewStoreFile,
+    position: StorePosition,
+    state: StoreState,
     old_checksum: str | None,
-    repeats: Place | None = None,
+    repeats: LogPosition | None = None,
 ) -> None:
-    """Put the file that was written aside in place, and a log that goes on from it.
+    """Rename a new version of the store's file into place, and then a new log.
 
-    `known`: what is there, all of it. `old_checksum`: of the file that is there. `repeats`: from
-    where on the new log repeats the old one.
-    Raises: OSError: neither is in place. OldLogError. OutcomeUnknownError.
+    `position`: the end of the present log. `state`: in the new file. `old_checksum`: of the
+    present file. `repeats`: see `LogHeader`.
+    Raises: OSError: nothing was replaced. LogNotReplacedError. OutcomeUnknownError.
     """
     path, log_path = file.path, log_file(file.path)
-    is_ahead = state is not known.state and repeats is None
-    entry = TakenIn(taken_in=file.checksum, version=state.name, is_ahead=is_ahead)
-    taken_in = line_of(text_of(entry))
-    header = Header(
+    is_ahead = state is not position.state and repeats is None
+    record = CheckpointRecord(taken_in=file.checksum, version=state.name, is_ahead=is_ahead)
+    record_line = encode_line(encode(record))
+    header = LogHeader(
         format=FORMAT,
         after=state.name,
         checkpoint=file.signature,
         file=file.checksum,
         repeats=repeats,
     )
-    log = known.log if file_signature(log_path) else None
+    log = position.log if file_signature(log_path) else None
     if log is not None:
-        log.append(known.end, taken_in)
+        log.append(position.end, record_line)
     else:
-        _make_log(path, known, taken_in, old_checksum)
+        _create_log(path, position, record_line, old_checksum)
     try:
-        lines = [line_of(text_of(header))]
-        if known.log is not None and repeats is not None:
-            lines += known.log.raw(repeats.offset, known.end + len(taken_in))
-        new_log = write_temporary(log_path, lines, like=path)
+        chunks = [encode_line(encode(header))]
+        if position.log is not None and repeats is not None:
+            chunks += position.log.chunks(repeats.offset, position.end + len(record_line))
+        new_log = write_temporary(log_path, chunks, like=path)
         rename_into_place(path, file.signature)
     except OSError:
         discard_temporary(log_path)
         if log is not None:
-            log.take_back(known.end)
+            log.roll_back(position.end)
         raise
     except BaseException:
         discard_temporary(log_path)
@@ -89,20 +99,22 @@ def replace_file_and_log(
     try:
         rename_into_place(log_path, new_log)
     except (OSError, OutcomeUnknownError) as error:
-        raise OldLogError(
+        raise LogNotReplacedError(
             f"Cannot replace the log {log_path}: {error}. Look at the disk."
         ) from error
 
 
-def _make_log(path: Path, known: Known, taken_in: bytes, old_checksum: str | None) -> None:
-    """Put a log in place, where none is, that leads from the file that is there to the next."""
+def _create_log(
+    path: Path, position: StorePosition, record_line: bytes, old_checksum: str | None
+) -> None:
+    """Create a missing log, which leads from the present file to the new one."""
     log_path = log_file(path)
-    if known.log is not None:  # it was removed, and is still open here
-        before: Iterable[bytes] = known.log.raw(0, known.end)
+    if position.log is not None:  # it was removed, and is still open here
+        before: Iterable[bytes] = position.log.chunks(0, position.end)
     else:
         file = file_signature(path)
         checksum = old_checksum if file else None
-        header = Header(format=FORMAT, after=known.state.name, checkpoint=file, file=checksum)
-        before = [line_of(text_of(header))]
-    log = write_temporary(log_path, chain(before, [taken_in]), like=path)
+        header = LogHeader(format=FORMAT, after=position.state.name, checkpoint=file, file=checksum)
+        before = [encode_line(encode(header))]
+    log = write_temporary(log_path, chain(before, [record_line]), like=path)
     rename_into_place(log_path, log)

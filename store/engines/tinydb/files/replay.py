@@ -1,58 +1,68 @@
-"""Replay of the write-ahead log: which of its records go on from a state."""
+"""Replay of the write-ahead log: which of its records follow a state."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from .storage import Meta
-from .write_ahead_log import DamagedLineError, Header, Log, Record, Tail, TakenIn
+from .storage import FileMeta
+from .write_ahead_log import (
+    CheckpointRecord,
+    DamagedLineError,
+    LogHeader,
+    LogRecord,
+    LogTail,
+    WriteAheadLog,
+)
 
-_NOT_ITS_LOG = "The log does not name the file: it is another one's."
+_OTHER_LOG = "The log does not name the file: it is another one's."
 
 
-class OtherFilesError(Exception):
-    """The files do not go on from what is known of them."""
+class LogMismatchError(Exception):
+    """The log cannot be replayed on this state or file: they do not belong together."""
 
 
-def records_beyond(
-    version: str, log: Log, start: int, tail: Tail, file: Meta | None
-) -> Sequence[Record]:
-    """The records that go on from a state, of those that a log has from a place on.
+def records_after(
+    version: str, log: WriteAheadLog, start: int, tail: LogTail, file: FileMeta | None
+) -> Sequence[LogRecord]:
+    """The log records that follow a state.
 
-    The state stands in the log by its own name or, where it was read from `file`, as that.
-    Raises: OtherFilesError: it does not. DamagedLineError.
+    `version`: the state's name. `start`, `tail`: what was read of the log, and from which offset.
+    `file`: of the file that the state was read from; None: it was replayed from this log before.
+
+    Raises: LogMismatchError: the state is not in this part of the log. DamagedLineError.
     """
     lines = [
         (number, entry)
         for number, entry in enumerate(tail.entries, start=2)
-        if isinstance(entry, Record)
+        if isinstance(entry, LogRecord)
     ]
-    if file is None and any(isinstance(e, TakenIn) and e.is_ahead for e in tail.entries):
-        raise OtherFilesError
+    if file is None and any(isinstance(e, CheckpointRecord) and e.is_ahead for e in tail.entries):
+        raise LogMismatchError
     states = [log.header.after if start == log.start else version]
     states += [record.version for _, record in lines]
-    names = {version} if file is None else _names(tail.entries, log.header, file)
-    places = [place for place, name in enumerate(states) if name in names]
-    if not places:
-        raise OtherFilesError(_NOT_ITS_LOG)
-    lines = lines[places[-1] :]
+    names = {version} if file is None else _state_names(tail.entries, log.header, file)
+    indexes = [index for index, name in enumerate(states) if name in names]
+    if not indexes:
+        raise LogMismatchError(_OTHER_LOG)
+    lines = lines[indexes[-1] :]
     for number, record in lines:
         if record.before != version:
             if file is None:
-                raise OtherFilesError
+                raise LogMismatchError
             raise DamagedLineError(number, "it does not go on from the one before it")
         version = record.version
     return [record for _, record in lines]
 
 
-def _names(
-    entries: Sequence[Record | TakenIn], header: Header, file: Meta
+def _state_names(
+    entries: Sequence[LogRecord | CheckpointRecord], header: LogHeader, file: FileMeta
 ) -> Collection[str | None]:
-    """By which names the state of a file may stand in a log.
+    """The names that the state of a file may have in its log.
 
-    Raises: OtherFilesError: it is another file's log.
+    Raises: LogMismatchError: it is the log of another file.
     """
-    files = {header.file, *(each.taken_in for each in entries if isinstance(each, TakenIn))}
+    checkpoints = (entry for entry in entries if isinstance(entry, CheckpointRecord))
+    files = {header.file, *(entry.taken_in for entry in checkpoints)}
     if file.checksum not in files:
-        raise OtherFilesError(_NOT_ITS_LOG)
+        raise LogMismatchError(_OTHER_LOG)
     return {file.version or "", file.log}

@@ -1,4 +1,4 @@
-"""The embedded store at one moment, and how it goes on from group to group of batches."""
+"""A state of the embedded store, and how batches and log records lead to the next one."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ from store.names import new_version
 from store.repository import Batch, SourceFile
 from store.state_names import Versions, versions_after
 
-from .write_ahead_log import Record, read_back, text_of
+from .write_ahead_log import LogRecord, decode_record, encode
 
 _read_article = msgspec.json.Decoder(Article).decode
 
 Result = int | ConflictError
-"""What became of a batch: the revision after it, or why it was not done."""
+"""The result of a batch: the revision after it, or the conflict for which it was refused."""
 
-_STEP = "+"  # between the version of what readers see and what else has changed
+_SUFFIX = "+"  # between the snapshot's version and a token for changes that readers do not see
 
 
-class State(msgspec.Struct, frozen=True):
-    """All that a store holds: what is served, the history with it, and the sources by path.
+class StoreState(msgspec.Struct, frozen=True):
+    """The whole content of a store, immutable.
 
-    `unchanged` are the newest that were asked for under a key and were none. `step` tells states
-    apart in which readers see the same.
+    Attributes:
+        snapshot: The data for readers, with the history.
+        sources: The source files by path.
+        unchanged: The newest puts with an idempotency key that were no-ops.
+        suffix: Distinguishes states in which readers see the same snapshot.
     """
 
     snapshot: IndexedSnapshot = msgspec.field(default_factory=IndexedSnapshot.build)
@@ -42,46 +45,46 @@ class State(msgspec.Struct, frozen=True):
         default_factory=lambda: PersistentMap({})
     )
     unchanged: BoundedHistory[Change] = BoundedHistory()
-    step: str = ""
+    suffix: str = ""
 
     @property
     def name(self) -> str:
-        """What files call it, which no other state is called."""
-        return self.snapshot.version + self.step
+        """The unique name of this state in files and logs."""
+        return self.snapshot.version + self.suffix
 
-    def after(self, records: Sequence[Record], history_limit: int) -> Cooperative[State]:
-        """The state after these records."""
+    def replay(self, records: Sequence[LogRecord], history_limit: int) -> Cooperative[StoreState]:
+        """The state after these log records."""
         if not records:
             return self
-        version, step = version_and_step(records[-1].version)
+        version, suffix = split_name(records[-1].version)
         snapshot = self.snapshot
         if version != snapshot.version:
-            snapshot = yield from _snapshot(snapshot, records, history_limit)
-        return State(
+            snapshot = yield from _apply_to_snapshot(snapshot, records, history_limit)
+        return StoreState(
             snapshot,
-            _sources(self.sources, records),
+            _apply_to_sources(self.sources, records),
             self.unchanged.extended((c for r in records for c in r.unchanged), history_limit),
-            step,
+            suffix,
         )
 
 
-def version_and_step(name: str) -> tuple[str, str]:
-    """The version of what a state serves, and its step, by its name."""
-    version, plus, token = name.partition(_STEP)
+def split_name(name: str) -> tuple[str, str]:
+    """A state's name as the version of its snapshot and its suffix."""
+    version, plus, token = name.partition(_SUFFIX)
     return version, plus + token
 
 
-def _versions(versions: Versions, records: Iterable[Record]) -> Versions:
-    """What a state is called after these records, of which some change only its step."""
+def _apply_to_versions(versions: Versions, records: Iterable[LogRecord]) -> Versions:
+    """The names of the snapshot after these records, some of which change only the suffix."""
     for record in records:
-        name, _ = version_and_step(record.version)
+        name, _ = split_name(record.version)
         if name != versions[Visibility.ALL]:
             versions = versions_after(versions, name, record.hidden_from)
     return versions
 
 
-def _snapshot(
-    snapshot: IndexedSnapshot, records: Sequence[Record], history_limit: int
+def _apply_to_snapshot(
+    snapshot: IndexedSnapshot, records: Sequence[LogRecord], history_limit: int
 ) -> Cooperative[IndexedSnapshot]:
     changed: dict[str, Article | None] = {}
     topics, diagnostics = snapshot.definitions, snapshot.diagnostics
@@ -92,12 +95,12 @@ def _snapshot(
         diagnostics = diagnostics if record.diagnostics is None else record.diagnostics
     changes = [change for record in records for change in record.changes]
     history = snapshot.history.extended(changes, history_limit)
-    versions = _versions(snapshot.versions, records)
+    versions = _apply_to_versions(snapshot.versions, records)
     return (yield from snapshot.derive(changed, topics, diagnostics, history, versions))
 
 
-def _sources(
-    sources: PersistentMap[str, SourceFile], records: Iterable[Record]
+def _apply_to_sources(
+    sources: PersistentMap[str, SourceFile], records: Iterable[LogRecord]
 ) -> PersistentMap[str, SourceFile]:
     changed: dict[str, SourceFile | None] = {}
     for record in records:
@@ -106,10 +109,10 @@ def _sources(
     return sources.derive(changed)
 
 
-class _Group:
-    """Batches on top of a state, one after the other."""
+class _BatchGroup:
+    """A group of batches that is applied to a state, to become one log record."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StoreState) -> None:
         self._state = state
         self._articles: dict[str, Article | None] = {}
         self._view = ChainMap(self._articles)
@@ -121,8 +124,8 @@ class _Group:
         self._diagnostics: tuple[Diagnostic, ...] = state.snapshot.diagnostics
         self._sources: dict[str, SourceFile | None] = {}
 
-    def take(self, batch: Batch, at: datetime) -> Result:
-        """Do a batch, unless the batches before it have made it a conflict."""
+    def apply(self, batch: Batch, at: datetime) -> Result:
+        """Apply a batch, unless it conflicts with the state after the batches before it."""
         try:
             done = apply_batch(batch, self._view, self._revision, at)
         except ConflictError as conflict:
@@ -139,18 +142,18 @@ class _Group:
         self._sources.update(dict.fromkeys(batch.forgotten_sources))
         return done.revision
 
-    def record(self) -> Record | None:
-        """What the batches did together; None where they changed nothing."""
-        before, known = self._state.snapshot, self._state.sources
-        sources = {path: s for path, s in self._sources.items() if known.find(path) != s}
+    def record(self) -> LogRecord | None:
+        """The log record of the applied batches; None: they changed nothing."""
+        before, old_sources = self._state.snapshot, self._state.sources
+        sources = {path: s for path, s in self._sources.items() if old_sources.find(path) != s}
         topics = None if self._topics == before.definitions else self._topics
         diagnostics = None if self._diagnostics == before.diagnostics else self._diagnostics
-        is_seen = self._changes or topics is not None or diagnostics is not None
-        if not is_seen and not sources and not self._unchanged:
+        is_visible = self._changes or topics is not None or diagnostics is not None
+        if not is_visible and not sources and not self._unchanged:
             return None
-        return Record(
+        return LogRecord(
             before=self._state.name,
-            version=new_version() if is_seen else before.version + _STEP + new_version(),
+            version=new_version() if is_visible else before.version + _SUFFIX + new_version(),
             revision=self._revision,
             puts=tuple(filter(None, self._articles.values())),
             deletes=tuple(id for id, article in self._articles.items() if article is None),
@@ -164,44 +167,48 @@ class _Group:
         )
 
 
-class Written(NamedTuple):
-    """What batches do together: the record of it as text, None where they change nothing, the state
-    after it, and what became of each.
+class PreparedWrite(NamedTuple):
+    """The effect of a group of batches, to be written to the log.
+
+    Attributes:
+        record: The JSON of the log record; None: the group is a no-op.
+        state: The state after it.
+        results: The result of each batch.
     """
 
-    text: bytes | None
-    state: State
+    record: bytes | None
+    state: StoreState
     results: Sequence[Result]
 
 
-def written(
-    batches: Iterable[Batch], state: State, at: datetime, history_limit: int
-) -> Cooperative[Written]:
-    """What batches do to a state.
-
-    One that conflicts with what is there after those before it is not done; the others are.
-    """
-    group = _Group(state)
+def prepare_write(
+    batches: Iterable[Batch], state: StoreState, at: datetime, history_limit: int
+) -> Cooperative[PreparedWrite]:
+    """Apply batches to a state, one after the other; one that conflicts is skipped."""
+    group = _BatchGroup(state)
     results = []
     for batch in batches:
-        results.append(group.take(batch, at))
+        results.append(group.apply(batch, at))
         yield
     record = group.record()
     if record is None:
-        return Written(None, state, results)
-    text, record = yield from _written_down(record)
-    state = yield from state.after((record,), history_limit)
-    return Written(text, state, results)
+        return PreparedWrite(None, state, results)
+    text, record = yield from _encode_record(record)
+    state = yield from state.replay((record,), history_limit)
+    return PreparedWrite(text, state, results)
 
 
-def _written_down(record: Record) -> Cooperative[tuple[bytes, Record]]:
-    """A record as text, and as everyone will read it: as such it goes on being served here, too."""
+def _encode_record(record: LogRecord) -> Cooperative[tuple[bytes, LogRecord]]:
+    """The JSON of a log record, and the record as decoded from it.
+
+    The decoded record is served, so that all processes serve equal values.
+    """
     texts, articles = [], []
     for article in record.puts:
         texts.append(msgspec.Raw(msgspec.json.encode(article)))
         articles.append(_read_article(texts[-1]))
         yield
-    rest = read_back(text_of(msgspec.structs.replace(record, puts=())))
-    text = text_of(msgspec.structs.replace(record, puts=texts))
+    rest = decode_record(encode(msgspec.structs.replace(record, puts=())))
+    text = encode(msgspec.structs.replace(record, puts=texts))
     yield
     return text, msgspec.structs.replace(rest, puts=tuple(articles))

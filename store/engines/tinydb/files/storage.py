@@ -1,6 +1,6 @@
-"""The store's documents in a TinyDB file. The only module that knows TinyDB.
+"""The format of the store's file: a TinyDB file. The only module that imports TinyDB.
 
-The file is JSON with a document a line, so that people can read, grep and compare it, and
+The file is JSON with one document in each line, so that people can read, grep and diff it, and
 `tinydb.TinyDB(path)` opens it. Tables: `articles` and `changes` (numbered by revision; some that
 the public sees are older than the newest of all), `unchanged`, `topics`, `sources`, `diagnostics`,
 and at the end `meta` with the format, revision and key of the store and a checksum of all bytes
@@ -29,27 +29,27 @@ from store.model import Value, Visibility
 from store.querying.cursors import KEY_BYTES
 
 FORMAT = 3
-"""Since format 3, files have a checksum and belong to a log that names them."""
+"""Since format 3, files have a checksum, and their log names them by it."""
 
-_UNCHECKED = 2
-"""The last format without checksums."""
+_LAST_WITHOUT_CHECKSUM = 2
 
-Documents = Mapping[str, msgspec.Raw]
-"""A table: the JSON of documents by their numbers, as text."""
+RawTable = Mapping[str, msgspec.Raw]
+"""The JSON of a table's documents by number. Numbers are text, as in the file."""
 
-Tables = Mapping[str, Documents]
+Tables = Mapping[str, RawTable]
+"""Tables by name."""
 
-_decode_tables = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]]).decode
+_decode_whole = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]]).decode
 _decode_key = msgspec.json.Decoder(str).decode
 _decode_document = msgspec.json.Decoder(msgspec.Raw).decode
 _encode = msgspec.json.encode
 _VALUE = "value"
-"""The only key of documents that TinyDB was given and that are not JSON yet: to make them dicts and
-JSON of these would cost several times as much."""
+"""The only key of documents that are not JSON yet. TinyDB wants dicts, and to convert values to
+dicts, and these to JSON, would cost several times as much."""
 
 _META = "meta"
 _DIGEST_BYTES = 16
-_PIECE_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 20
 _END = b',"checksum":"%b"}\n}\n}\n'
 _END_BYTES = len(_END) - 2 + 2 * _DIGEST_BYTES
 _is_end = re.compile(re.escape(_END).replace(b"%b", b"([0-9a-f]{32})")).fullmatch
@@ -57,16 +57,20 @@ _is_end = re.compile(re.escape(_END).replace(b"%b", b"([0-9a-f]{32})")).fullmatc
 CursorKey = Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
 
 
-class Meta(Value, frozen=True, kw_only=True):
-    """What the file says of itself. `version` names this state of it.
+class FileMeta(Value, frozen=True, kw_only=True):
+    """The metadata of a store's file, the document of its table `meta`.
 
-    `versions` are its names for readers who do not see everything, where they are others, and
-    `complete_from` tells from which revision on the changes are complete that readers of a
-    visibility see. Files of former versions have neither.
-    `log` names the state where it stands in the log: what comes behind that is not in the file.
-    None: the file is a whole store without a log, such as a backup.
-    `cursor_key` is what the store's cursors are made with: a secret, as the drafts in the file are.
-    `checksum` is of all bytes of the file that come before it.
+    Attributes:
+        format: The version of the file's format.
+        revision: The store's revision.
+        version: The name of the state.
+        versions: Its names for the visibilities for which they are others. Not in old formats.
+        complete_from: For each visibility, the revision from which on its changes are complete.
+            Not in old formats.
+        log: The name of the state in the log that the file contains; replay begins after it. None:
+            the file needs no log, such as a backup.
+        cursor_key: The key that cursors are signed and encrypted with. Secret, as drafts are.
+        checksum: Of all bytes of the file before it.
     """
 
     format: int
@@ -79,51 +83,56 @@ class Meta(Value, frozen=True, kw_only=True):
     checksum: str | None = None
 
 
-class _HeldStorage(Storage):
-    """Lets TinyDB change tables that are held in memory.
+class _MemoryStorage(Storage):
+    """A TinyDB storage in memory.
 
-    TinyDB would write the file after each step; here a batch of steps is written once, by
-    `write_tables`. Documents that no step touches stay the JSON that they are.
+    TinyDB would write the file after each operation; here many operations are written at once, by
+    `SerializedFile`. Documents that no operation changes stay JSON.
     """
 
     def __init__(self, tables: Tables, pause_s: float) -> None:
-        # TinyDB puts new dicts in place of a table's old one, so those inside stay as they were.
+        # TinyDB replaces a table's dict by a new one, so the given tables stay as they are.
         self.tables: dict[str, Any] = dict(tables)
         self._pause_s = pause_s
 
     def read(self) -> dict[str, Any]:
-        """The tables. TinyDB puts others in this dict and hands it to `write`."""
-        return {name: _Paced(documents, self._pause_s) for name, documents in self.tables.items()}
+        """The tables, in a dict in which TinyDB replaces some before it calls `write`."""
+        return {
+            name: _PacedTable(documents, self._pause_s) for name, documents in self.tables.items()
+        }
 
     def write(self, data: dict[str, Any]) -> None:
-        """Take the tables as TinyDB changed them."""
+        """Store the tables that TinyDB has changed."""
         self.tables = {
-            name: each.documents if isinstance(each, _Paced) else each
+            name: each.documents if isinstance(each, _PacedTable) else each
             for name, each in data.items()
         }
 
 
-class _Paced(NamedTuple):
-    """A table through which TinyDB goes with pauses; it asks it for nothing else."""
+class _PacedTable(NamedTuple):
+    """A table that TinyDB iterates over with pauses. It uses no other method of it."""
 
     documents: dict[str, Any]
     pause_s: float
 
     def items(self) -> Iterable[tuple[str, Any]]:
-        """Its documents by number."""
+        """The documents by number."""
         return paced(self.documents.items(), self.pause_s)
 
 
-class Editor:
-    """Changes tables through TinyDB, with pauses; those that it was given stay as they were."""
+class TableEditor:
+    """Edits tables through TinyDB, copy-on-write: the tables that it was given do not change.
+
+    `pause_s`: see `paced`.
+    """
 
     def __init__(self, tables: Tables, pause_s: float = 0) -> None:
         self._pause_s = pause_s
-        self._storage = _HeldStorage(tables, pause_s)
+        self._storage = _MemoryStorage(tables, pause_s)
         self._db = TinyDB(storage=lambda: self._storage)
 
     def remove(self, table: str, numbers: Sequence[int]) -> None:
-        """Remove the documents with these numbers, which are there."""
+        """Remove the documents with these numbers, all of which exist."""
         if numbers:
             self._table(table).remove(doc_ids=numbers)
 
@@ -136,12 +145,12 @@ class Editor:
             )
 
     def replace(self, table: str, values: Mapping[int, Value]) -> None:
-        """Have these documents in the table, and no others."""
+        """Replace all documents of a table."""
         self._table(table).truncate()
         self.insert(table, values)
 
     def tables(self) -> Tables:
-        """The tables as they are now. Costs some us for each document that was added."""
+        """The edited tables. Takes a few microseconds for each document that was added."""
         return {
             name: {
                 number: msgspec.Raw(_encode(document[_VALUE]))
@@ -157,72 +166,74 @@ class Editor:
 
 
 def read_tables(path: Path) -> Tables:
-    """The tables of a store's file; none where it is not there.
+    """Read and check a store's file; no tables if there is none.
 
-    Raises: StoreCorruptError: it is no store, damaged, or one of a later version. OSError.
+    Raises: StoreCorruptError: it is no store, damaged, or of a later format. OSError.
     """
     try:
-        with opened_file(path) as file:
-            checksum, tables = _checksum(file), decoded_tables(file)
-        meta = read_meta(tables)
+        with open_file(path) as file:
+            checksum, tables = _checksum(file), decode_tables(file)
+        meta = decode_meta(tables)
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError) as error:  # what decoders raise is a ValueError
-        raise broken(path, error) from error
+        raise corrupt_error(path, error) from error
     if meta.format > FORMAT:
         raise StoreCorruptError(
             f"The store {path} has format {meta.format}, and this version of newsgraph reads up "
             f"to {FORMAT}. Upgrade newsgraph, or name another store."
         )
-    # A file of a former version has no checksum; where one is, it counts.
-    has_one = checksum or meta.checksum or meta.format > _UNCHECKED
-    if has_one and (checksum is None or meta.checksum != checksum):
-        raise broken(path, ValueError("its content does not fit its checksum"))
+    # A file of an old format need not have a checksum, but if there is one, it must be right.
+    is_checked = checksum or meta.checksum or meta.format > _LAST_WITHOUT_CHECKSUM
+    if is_checked and (checksum is None or meta.checksum != checksum):
+        raise corrupt_error(path, ValueError("its content does not fit its checksum"))
     return tables
 
 
-def opened_file(path: Path) -> BinaryIO:
-    """A file to be read. Raises: OSError. ValueError: it is no file, but a device or a pipe."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # no pipe holds it up
+def open_file(path: Path) -> BinaryIO:
+    """Open a file for reading. Raises: OSError. ValueError: it is a device or a pipe."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would block
     try:
         check_regular(handle)
     except BaseException:
         os.close(handle)
         raise
-    return open(handle, "rb")  # noqa: PTH123 - what is open already
+    return open(handle, "rb")  # noqa: PTH123 - it is a handle, no path
 
 
 def _checksum(file: BinaryIO) -> str | None:
-    """The checksum that a file should have; None where it does not end with one.
+    """Compute the checksum of a file, and rewind it; None: the file does not end with a checksum.
 
-    In large pieces, for which other threads have the interpreter. The file is at its start then.
+    Reads large chunks: hashing them releases the GIL.
     """
-    left = os.fstat(file.fileno()).st_size - _END_BYTES
+    remaining = os.fstat(file.fileno()).st_size - _END_BYTES
     digest = _new_digest()
-    while left > 0 and (piece := file.read(min(left, _PIECE_BYTES))):
-        digest.update(piece)
-        left -= len(piece)
-    has_one = _is_end(file.read())
+    while remaining > 0 and (chunk := file.read(min(remaining, _CHUNK_BYTES))):
+        digest.update(chunk)
+        remaining -= len(chunk)
+    has_checksum = _is_end(file.read())
     file.seek(0)
-    return digest.hexdigest() if has_one else None
+    return digest.hexdigest() if has_checksum else None
 
 
 def _new_digest() -> blake2b:
     return blake2b(digest_size=_DIGEST_BYTES, person=b"newsgraph store")
 
 
-def decoded_tables(file: BinaryIO) -> Tables:
-    """The tables of an open file, whatever its layout. Raises: ValueError."""
+def decode_tables(file: BinaryIO) -> Tables:
+    """Decode the tables of an open file, in any layout. Raises: ValueError."""
     try:
-        return _read_lines(file)
-    except ValueError:  # it is broken, or another program wrote it
+        return _decode_lines(file)
+    except ValueError:  # damaged, or written by another program
         file.seek(0)
-        return _decode_tables(file.read())
+        return _decode_whole(file.read())
 
 
-def _read_lines(lines: Iterator[bytes]) -> Tables:
-    """The tables of a file whose lines are those of `_lines`: to decode it whole would keep the
-    interpreter for 0.3 s at 100,000 documents. Raises: ValueError: they are others.
+def _decode_lines(lines: Iterator[bytes]) -> Tables:
+    """Decode a file that has one document in each line, as `SerializedFile` writes it.
+
+    Decoding it whole would hold the GIL for 0.3 s at 100,000 documents. Raises: ValueError: it has
+    another layout.
     """
     tables: dict[str, dict[str, msgspec.Raw]] = {}
     if next(lines, b"") != b"{\n":
@@ -232,38 +243,42 @@ def _read_lines(lines: Iterator[bytes]) -> Tables:
         for line in lines:
             if line.startswith(b"}"):
                 break
-            at = line.index(b": ")
-            document = line[at + 2 : -2 if line.endswith(b",\n") else -1]
-            documents[_decode_key(line[:at])] = _decode_document(document)
+            colon = line.index(b": ")
+            document = line[colon + 2 : -2 if line.endswith(b",\n") else -1]
+            documents[_decode_key(line[:colon])] = _decode_document(document)
     if head != b"}\n" or next(lines, b""):
         raise ValueError("it does not end as a store's file")
     return tables
 
 
-def read_meta(tables: Tables) -> Meta:
-    """What the file says of itself. Raises: ValueError."""
+def decode_meta(tables: Tables) -> FileMeta:
+    """The metadata among a file's tables. Raises: ValueError: missing or damaged."""
     if "1" not in tables.get(_META, {}):
         raise ValueError("it is empty" if not tables else "its table meta is missing")
-    return msgspec.json.decode(tables[_META]["1"], type=Meta)
+    return msgspec.json.decode(tables[_META]["1"], type=FileMeta)
 
 
 REMEDY = (
     "Nothing was changed. Put a backup in its place (newsgraph restore FILE), or go on with what "
     "can be read: newsgraph load DIR --accept-loss (or serve), which keeps the damaged files aside."
 )
-"""What to do about a store that is damaged."""
+"""The advice in errors about a damaged store."""
 
 
-def broken(path: Path, why: Exception) -> StoreCorruptError:
+def corrupt_error(path: Path, cause: Exception) -> StoreCorruptError:
     """The error for a file that cannot be read as a store."""
     return StoreCorruptError(
-        f"The store {path} cannot be read: {why or type(why).__name__}. It is damaged, was changed "
-        f"by hand, or is none. {REMEDY}"
+        f"The store {path} cannot be read: {cause or type(cause).__name__}. It is damaged, was "
+        f"changed by hand, or is none. {REMEDY}"
     )
 
 
-class StoreText:
-    """The text of a store's file, in pieces, and its checksum once all were taken."""
+class SerializedFile:
+    """The bytes of a store's file, an iterable of chunks.
+
+    Attributes:
+        checksum: The file's checksum, set at the end of the iteration.
+    """
 
     def __init__(self, tables: Tables) -> None:
         self.checksum = ""
@@ -271,20 +286,20 @@ class StoreText:
 
     def __iter__(self) -> Iterator[bytes]:
         digest = _new_digest()
-        for piece in self._pieces():
-            digest.update(piece)
-            yield piece
+        for chunk in self._chunks():
+            digest.update(chunk)
+            yield chunk
         self.checksum = digest.hexdigest()
         yield _END % self.checksum.encode()
 
-    def _pieces(self) -> Iterator[bytes]:
-        """All but the end of the document of `meta`, which comes last."""
-        before_table = b"{\n"
+    def _chunks(self) -> Iterator[bytes]:
+        """All but the end of the metadata, which come last and end with the checksum."""
+        table_separator = b"{\n"
         for name in sorted(self._tables, key=_META.__eq__):
-            yield before_table + _encode(name) + b": {"
-            before_table = b"\n},\n"
-            before = b"\n"
+            yield table_separator + _encode(name) + b": {"
+            table_separator = b"\n},\n"
+            separator = b"\n"
             for number, document in self._tables[name].items():
-                yield before + _encode(number) + b": "
+                yield separator + _encode(number) + b": "
                 yield document if name != _META else bytes(document)[:-1]
-                before = b",\n"
+                separator = b",\n"

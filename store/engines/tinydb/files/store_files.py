@@ -1,9 +1,9 @@
-"""The embedded store on the disk: the TinyDB file as checkpoint, and the log of what came after.
+"""The files of an embedded store: a TinyDB file as the checkpoint, and the write-ahead log.
 
-Several processes may use one store. Writers take turns by a lock, and say in the lock file how far
-the log is committed; all follow the log up to there, to see what the others wrote. A checkpoint
-takes in what the log holds and puts a new log in its place. Nobody waits without bound, since a
-process may be stopped in its turn. Everything here blocks: it is for threads.
+Several processes may use one store. Writers exclude each other by the write lock, and raise the
+commit mark in the lock file. All processes follow the log up to the mark, and so see the writes of
+others. Every wait has a timeout, since a process may be stopped while it holds a lock. All methods
+block: call them in threads.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ from store.filesystem.file_lock import (
 )
 
 from .checkpoint_writer import CheckpointWriter
-from .follower import LITTLE_BYTES, StoreFollower, seen
+from .follower import SMALL_LAG_BYTES, StoreFollower, with_mark
 from .locks import StoreLocks, WriteLock
 from .os_errors import translate_os_errors
-from .position import Known
+from .position import StorePosition
 from .reader import StoreReader
-from .state import State
-from .write_ahead_log import line_of
-from .write_transaction import Turn
+from .state import StoreState
+from .write_ahead_log import encode_line
+from .write_transaction import WriteTransaction
 
 LARGE_BATCH = 1_000
 LARGE_SHARE = 32
-"""From how many articles on, and which part of all, a group of batches goes into a checkpoint and
-not into the log: so many that who follows the store may as well read it anew.
+"""A group of batches goes into a checkpoint instead of the log when it has so many articles, and at
+least this fraction (1/32) of all. Reading the file anew then costs others no more than the log.
 """
 
 
 class StoreFiles:
-    """A store's files: opened, written to in turns, and closed.
+    """A store's files: opened, written to in transactions, and closed.
 
     Attributes:
-        path: The store's file.
-        history_limit: How many of the newest changes are kept.
-        lock_timeout_s: How long a writer waits for others.
-        committed: The commit mark, as this process sees it.
+        path: The path of the store's file.
+        history_limit: How many of the newest changes are stored.
+        lock_timeout_s: How long a writer waits for the write lock, in seconds.
+        commit_mark: The commit mark as this process sees it.
         follower: Reads what other processes have committed.
-        checkpoints: Writes checkpoints, and says when one is due.
+        checkpoints: Writes checkpoints, and decides when one is due.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class StoreFiles:
         self.lock_timeout_s = lock_timeout_s
         self._locks = StoreLocks(path)
         self._reader = StoreReader(path, self._locks, history_limit, cursor_key)
-        self.committed = self._locks.committed
+        self.commit_mark = self._locks.commit_mark
         self.follower = StoreFollower(path, self._locks, self._reader)
         self.checkpoints = CheckpointWriter(
             path, self._locks, self._reader, log_bytes, lock_timeout_s
         )
 
-    def open(self) -> Known:
-        """The store as it is. Removes what crashes have left.
+    def open(self) -> StorePosition:
+        """Recover and read the store.
 
         Raises: StoreCorruptError. StoreUnavailableError.
         """
@@ -82,36 +82,36 @@ class StoreFiles:
             self.path.parent.stat()
         self._locks.open()
         mark = self._locks.mark()
-        known = seen(self._reader.read(self._reader.empty(), mark), mark)
-        if known.log is not None and self._locks.are_working:
-            # What a crash has left behind the last commit is committed now, or cut off.
+        position = with_mark(self._reader.read(self._reader.empty(), mark), mark)
+        if position.log is not None and self._locks.are_working:
+            # What a crash has left after the last commit is committed now, or cut off.
             with contextlib.suppress(StoreUnavailableError):
                 lock = self.try_lock()
-                turn = self.begin(known, 0, lock) if lock else None
-                if turn is not None:
-                    if not turn.is_current:
-                        self.catch_up(turn)
-                    known = turn.known
-                    turn.close()
-        return known
+                transaction = self.begin(position, 0, lock) if lock else None
+                if transaction is not None:
+                    if not transaction.is_current:
+                        self.catch_up(transaction)
+                    position = transaction.position
+                    transaction.close()
+        return position
 
     def try_lock(self) -> WriteLock | None:
-        """Be the only writer; None: another is. Raises: StoreUnavailableError."""
+        """Take the write lock; None: another holds it. Raises: StoreUnavailableError."""
         with translate_os_errors("write", self.path):
             return self._locks.try_lock()
 
     def lock(self) -> WriteLock:
-        """Be the only writer, however long it takes. Blocks. Raises: StoreUnavailableError."""
-        while (lock := self._lock_waiting()) is None:
+        """Take the write lock, without a timeout. Raises: StoreUnavailableError."""
+        while (lock := self._lock_blocking()) is None:
             time.sleep(POLL_S)
         return lock
 
-    def _lock_waiting(self) -> WriteLock | None:
+    def _lock_blocking(self) -> WriteLock | None:
         with translate_os_errors("write", self.path):
             return self._locks.try_lock(block=True)
 
     def busy_error(self) -> StoreUnavailableError:
-        """The error for a turn that one has waited for in vain; who has it is logged."""
+        """The error for a write lock that was not free in time; its holder is logged."""
         try:
             with translate_os_errors("write", self.path):
                 raise timeout_error(self.path, self.lock_timeout_s)
@@ -119,83 +119,97 @@ class StoreFiles:
             return error
 
     def begin(
-        self, known: Known, size: int, lock: WriteLock, *, whole: bool = False
-    ) -> Turn | None:
-        """Begin a turn to write so many articles; None: not without one who makes a checkpoint.
+        self, position: StorePosition, size: int, lock: WriteLock, *, to_checkpoint: bool = False
+    ) -> WriteTransaction | None:
+        """Begin a transaction; None: it needs the checkpoint lock, which another process holds.
 
-        `whole`: what is written goes into the store's file, however little it is.
-        What is known may not be the newest state: `catch_up`. Raises: StoreUnavailableError.
+        `size`: how many articles it writes. `to_checkpoint`: it writes a checkpoint, whatever its
+        size. The position may not be the newest one: `catch_up`. Raises: StoreUnavailableError.
         """
         with translate_os_errors("write", self.path), contextlib.ExitStack() as held:
             file, log = self._reader.signatures()
             is_new = file is None or log is None
-            share = len(known.state.snapshot.articles) // LARGE_SHARE
-            whole = whole or is_new or size >= max(LARGE_BATCH, share)
-            if whole and not self._locks.try_lock_checkpoint(held):
+            share = len(position.state.snapshot.articles) // LARGE_SHARE
+            to_checkpoint = to_checkpoint or is_new or size >= max(LARGE_BATCH, share)
+            if to_checkpoint and not self._locks.try_lock_checkpoint(held):
                 if is_new:
                     lock.close()
                     return None
-                whole = False  # the log takes it as well
-            is_same = known.is_all(file, log) and known.mark == self.committed.words[0]
-            turn = Turn(known, lock, held.pop_all(), whole=whole, is_current=is_same and not is_new)
-            if file == known.checkpoint and log and known.log and log.inode == known.log.inode:
-                turn.is_near = log.size_bytes - known.end <= LITTLE_BYTES
-            return turn
+                to_checkpoint = False  # the log will do
+            is_covered = position.covers(file, log) and position.mark == self.commit_mark.words[0]
+            transaction = WriteTransaction(
+                position,
+                lock,
+                held.pop_all(),
+                writes_checkpoint=to_checkpoint,
+                is_current=is_covered and not is_new,
+            )
+            old = position.log
+            if file == position.checkpoint and log and old and log.inode == old.inode:
+                transaction.has_small_lag = log.size_bytes - position.end <= SMALL_LAG_BYTES
+            return transaction
 
-    def catch_up(self, turn: Turn) -> None:
-        """Know the newest state in one's turn. Ends the turn on errors.
+    def catch_up(self, transaction: WriteTransaction) -> None:
+        """Move a transaction to the newest position, and commit that. Closes it on errors.
 
         Raises: StoreCorruptError. StoreUnavailableError.
         """
         try:
             with translate_os_errors("write", self.path):
-                known = self.follower.newest(turn.known)
-                if known.log and not turn.whole:
-                    known.log.cut(known.end)
-                turn.known = self.commit(turn, known)
-                turn.is_current = True
+                position = self.follower.read_newest(transaction.position)
+                if position.log and not transaction.writes_checkpoint:
+                    position.log.cut_torn_line(position.end)
+                transaction.position = self.commit(transaction, position)
+                transaction.is_current = True
         except BaseException:
-            turn.close()
+            transaction.close()
             raise
 
-    def write(self, turn: Turn, text: bytes, state: State) -> Known:
-        """Have a record on the disk, after which the store is in this state.
+    def write(
+        self, transaction: WriteTransaction, record: bytes, state: StoreState
+    ) -> StorePosition:
+        """Write a log record durably, or a checkpoint of the state after it.
 
-        It is neither committed nor is the turn over: `commit`. Raises: StoreUnavailableError: it
-        was not done. OutcomeUnknownError.
+        Neither commits nor closes the transaction. Returns the position after the record.
+        Raises: StoreUnavailableError: nothing was written. OutcomeUnknownError.
         """
-        known = turn.known
+        position = transaction.position
         with translate_os_errors("write", self.path):
-            if turn.whole or known.log is None:
-                if known.log is None and not is_file_at(turn.lock.handle, lock_file(self.path)):
-                    # Nothing else keeps others from making the store.
+            if transaction.writes_checkpoint or position.log is None:
+                if position.log is None and not is_file_at(
+                    transaction.lock.handle, lock_file(self.path)
+                ):
+                    # Without a log, only the lock file keeps others from creating the store.
                     raise BlockingIOError(errno.EWOULDBLOCK, "its lock file was removed")
-                return self.checkpoints.write_whole(known, state)
-            line = line_of(text)
-            known.log.append(known.end, line)
-            return msgspec.structs.replace(known, state=state, end=known.end + len(line))
+                return self.checkpoints.write_exclusive(position, state)
+            line = encode_line(record)
+            position.log.append(position.end, line)
+            return msgspec.structs.replace(position, state=state, end=position.end + len(line))
 
-    def commit(self, turn: Turn, known: Known) -> Known:
-        """Let all processes see what was written. Some microseconds."""
-        mark = self._locks.commit(turn.lock, known.log, known.end)
-        return msgspec.structs.replace(known, mark=mark)
+    def commit(self, transaction: WriteTransaction, position: StorePosition) -> StorePosition:
+        """Raise the commit mark to a position. Takes some microseconds."""
+        mark = self._locks.commit(transaction.lock, position.log, position.end)
+        return msgspec.structs.replace(position, mark=mark)
 
-    def close(self, known: Known, lock_timeout_s: float) -> None:
-        """Take into the store's file what the log holds, unless others write all that time.
+    def close(self, position: StorePosition, lock_timeout_s: float) -> None:
+        """Write a checkpoint if the log has records, unless others write all that time.
 
         Raises: StoreError.
         """
-        if known.log is not None and known.end > known.log.start:
+        if position.log is not None and position.end > position.log.start:
             with translate_os_errors("write", self.path):
                 lock = poll_until(self._locks.try_lock, lock_timeout_s, self.path)
-            turn = self.begin(known, 0, lock, whole=True)
-            if turn is None:
+            transaction = self.begin(position, 0, lock, to_checkpoint=True)
+            if transaction is None:
                 return
-            with contextlib.closing(turn):
-                self.catch_up(turn)
-                known = turn.known
-                if turn.whole and known.log and known.end > known.log.start:
+            with contextlib.closing(transaction):
+                self.catch_up(transaction)
+                position = transaction.position
+                log = position.log
+                if transaction.writes_checkpoint and log and position.end > log.start:
                     with translate_os_errors("write", self.path):
-                        whole = self.checkpoints.write_whole(known, known.state, gives_up=True)
-                        self.commit(turn, whole)
+                        position = self.checkpoints.write_exclusive(
+                            position, position.state, can_cancel=True
+                        )
+                        self.commit(transaction, position)
         self._locks.close()

@@ -1,14 +1,13 @@
-"""The log beside the store's file: what was written since that file was.
+"""The write-ahead log: what was written since the store's file, which is its checkpoint.
 
-A line for each group of batches, made durable by one flush. Each is JSON with a checksum, so that
-one that a crash has torn is told from a good one:
+A log record, one line, for each group of batches, made durable by one flush. Each line is JSON with
+a checksum, by which a line torn by a crash is detected:
 
     {"crc32":2790551,"record":{"before":"…","version":"…","revision":7,"puts":[…],"changes":[…]}}
 
-The first line names the store's file that the log goes on from, by its checksum. The log is only
-ever appended to. When the store's file takes in what it holds, a line of the log names the file
-that is to come, before that is put in place and then a new log: so the file belongs to both, and to
-no older copy of the log.
+The first line is the header, which names the checkpoint by its checksum. The log is append-only. A
+new checkpoint is first named by a checkpoint record in the old log; then the file is put in place,
+and after it a new log. So the file belongs to both logs, and to no older copy of the log.
 """
 
 from __future__ import annotations
@@ -30,47 +29,49 @@ from store.model import Article, Change, Diagnostic, TopicDefinition, Value, Vis
 from store.repository import SourceFile
 
 FORMAT = 1
-_HEADER_BYTES = 4_096  # more than it ever has
-_PIECE_BYTES = 1 << 20
+_HEADER_BYTES = 4_096  # more than a header ever has
+_CHUNK_BYTES = 1 << 20
 
 _log = logging.getLogger(__name__)
 
 
 def log_file(path: Path) -> Path:
-    """The log of a store's file."""
+    """The log's path, given that of the store's file."""
     return path.with_name(f"{path.name}.log")
 
 
-class Place(NamedTuple):
-    """A place in a log, by the inode of its file."""
+class LogPosition(NamedTuple):
+    """A position in a log: the inode of its file, and an offset in bytes."""
 
     inode: int
     offset: int
 
 
-class Header(Value, frozen=True, kw_only=True):
-    """The log's first line: it goes on from the state `after`, which is in this very file.
+class LogHeader(Value, frozen=True, kw_only=True):
+    """The first line of a log.
 
     Attributes:
-        checkpoint: The file; None: there is none yet.
-        file: The file's checksum; None where the file has none.
-        repeats: What follows stood before in another log, from this place to its end.
+        format: The version of the log's format.
+        after: The name of the state that the first record follows. The checkpoint holds it.
+        checkpoint: The signature of the store's file; None: there is none yet.
+        file: The checksum of the store's file; None: it has none.
+        repeats: The records after this position of the former log are copied to this one.
     """
 
     format: int
     after: str
     checkpoint: FileSignature | None = None
     file: str | None = None
-    repeats: Place | None = None
+    repeats: LogPosition | None = None
 
 
-class TakenIn(Value, frozen=True, kw_only=True):
-    """A line of the log: from here on it may go on from another file, which holds this state.
+class CheckpointRecord(Value, frozen=True, kw_only=True):
+    """A log record that names a new checkpoint, on which the log may be replayed from here on.
 
     Attributes:
-        taken_in: The checksum of that file.
-        version: The name of the state that it holds.
-        is_ahead: That state does not stand in this log.
+        taken_in: The checksum of the new store's file.
+        version: The name of the state in that file.
+        is_ahead: That state is not in this log.
     """
 
     taken_in: str
@@ -78,12 +79,22 @@ class TakenIn(Value, frozen=True, kw_only=True):
     is_ahead: bool = False
 
 
-class Record(Value, frozen=True, kw_only=True):
-    """What a group of batches did: what is there afterwards, not what was asked for.
+class LogRecord(Value, frozen=True, kw_only=True):
+    """The result of a group of batches: the new values, not the requests.
 
-    `before` and `version` name the states before and after it. None for `topics`, `diagnostics`:
-    they stay as they are. `unchanged` are changes that were asked for under a key and were none.
-    Readers of the visibilities in `hidden_from` see nothing of it.
+    Attributes:
+        before: The name of the state before it.
+        version: The name of the state after it.
+        revision: The store's revision after it.
+        puts: The new articles.
+        deletes: The ids of deleted articles.
+        changes: The changes for the history.
+        unchanged: Puts with an idempotency key that were no-ops.
+        topics: All topic definitions; None: they stay as they are.
+        diagnostics: All diagnostics; None: they stay as they are.
+        sources: New and changed source files.
+        forgotten_sources: The paths of removed source files.
+        hidden_from: The visibilities whose readers see nothing of it.
     """
 
     before: str
@@ -106,114 +117,125 @@ class _Line(Value, frozen=True, kw_only=True):
 
 
 class DamagedLineError(ValueError):
-    """A line that is not what was written; `number` counts from 1, in a log read from its start."""
+    """A line that is not as it was written.
 
-    def __init__(self, number: int, why: str) -> None:
-        super().__init__(why)
+    Attributes:
+        number: The line's number from 1, in a log that is read from its start.
+    """
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(reason)
         self.number = number
 
 
-class _Encoded(Record, frozen=True, kw_only=True):
-    """A record whose articles are text as yet."""
+class _RawRecord(LogRecord, frozen=True, kw_only=True):
+    """A log record whose articles are still JSON."""
 
     puts: tuple[msgspec.Raw, ...] = ()  # type: ignore[assignment]
 
 
-_decode_line = msgspec.json.Decoder(_Line).decode
-_decode_header = msgspec.json.Decoder(Header).decode
-_decode_taken_in = msgspec.json.Decoder(TakenIn).decode
-_decode_encoded = msgspec.json.Decoder(_Encoded).decode
-_decode_article = msgspec.json.Decoder(Article).decode
+_decode_json_line = msgspec.json.Decoder(_Line).decode
+_decode_json_header = msgspec.json.Decoder(LogHeader).decode
+_decode_json_checkpoint = msgspec.json.Decoder(CheckpointRecord).decode
+_decode_json_record = msgspec.json.Decoder(_RawRecord).decode
+_decode_json_article = msgspec.json.Decoder(Article).decode
+
+_CHECKPOINT_START = b'{"takenIn":'
 
 
-_TAKEN_IN = b'{"takenIn":'
-
-
-def text_of(value: Header | Record | TakenIn) -> bytes:
-    """A record as it stands in its line."""
+def encode(value: LogHeader | LogRecord | CheckpointRecord) -> bytes:
+    """The JSON of a header or record, without the line around it."""
     return msgspec.json.encode(value)
 
 
-def read_back(text: bytes | msgspec.Raw) -> Record:
-    """The record as everyone else will read it. An article at a time, since there may be many."""
-    found = _decode_encoded(text)
-    parts = {name: getattr(found, name) for name in Record.__struct_fields__}
-    parts["puts"] = tuple([_decode_article(article) for article in found.puts])
-    return Record(**parts)
+def decode_record(text: bytes | msgspec.Raw) -> LogRecord:
+    """Decode a log record. An article at a time, since there may be many."""
+    raw = _decode_json_record(text)
+    fields = {name: getattr(raw, name) for name in LogRecord.__struct_fields__}
+    fields["puts"] = tuple([_decode_json_article(article) for article in raw.puts])
+    return LogRecord(**fields)
 
 
-def line_of(text: bytes) -> bytes:
-    """The line for the text of a record, with its end."""
+def encode_line(text: bytes) -> bytes:
+    """The line for the JSON of a header or record: with checksum and line break."""
     return b'{"crc32":%d,"record":%b}\n' % (zlib.crc32(text), text)
 
 
-def header_in(line: bytes) -> Header:
-    """The header in a log's first line. Raises: ValueError: it is not as it was written."""
-    return _decode_header(_text_in(line))
+def decode_header(line: bytes) -> LogHeader:
+    """Decode a log's first line. Raises: ValueError: it is damaged."""
+    return _decode_json_header(_checked_text(line))
+
+
+def decode_entry(line: bytes) -> LogRecord | CheckpointRecord:
+    """Decode any other line. Raises: ValueError: it is damaged."""
+    text = _checked_text(line)
+    if memoryview(text)[: len(_CHECKPOINT_START)] == _CHECKPOINT_START:
+        return _decode_json_checkpoint(text)
+    return decode_record(text)
+
+
+def _checked_text(line: bytes) -> msgspec.Raw:
+    """The JSON in a line. Raises: ValueError: the line is damaged."""
+    decoded = _decode_json_line(line)
+    if zlib.crc32(decoded.record) != decoded.crc32:
+        raise ValueError("its checksum is wrong")
+    return decoded.record
 
 
 def _is_whole(line: bytes) -> bool:
     try:
-        _text_in(line)
+        _checked_text(line)
     except ValueError:
         return False
     return True
 
 
-def _text_in(line: bytes) -> msgspec.Raw:
-    """The text of the record in a line. Raises: ValueError: it is not as it was written."""
-    found = _decode_line(line)
-    if zlib.crc32(found.record) != found.crc32:
-        raise ValueError("its checksum is wrong")
-    return found.record
+class LogTail(msgspec.Struct, frozen=True):
+    """A part of a log, up to its end.
 
+    Attributes:
+        entries: The decoded lines.
+        end: The offset for the next line.
+        torn_bytes: The size of a torn line after that.
+    """
 
-class Tail(msgspec.Struct, frozen=True):
-    """A part of a log, to its end: the entries, where the next one belongs, and what is torn."""
-
-    entries: Sequence[Record | TakenIn]
+    entries: Sequence[LogRecord | CheckpointRecord]
     end: int
     torn_bytes: int
 
 
-def entry_in(line: bytes) -> Record | TakenIn:
-    """The entry in a line. Raises: ValueError: it is not as it was written."""
-    text = _text_in(line)
-    return _decode_taken_in(text) if memoryview(text)[:11] == _TAKEN_IN else read_back(text)
-
-
-class Log:
-    """A log, open to be read, even when another file has taken its place.
+class WriteAheadLog:
+    """An open log. It can be read even after another file has replaced it.
 
     Attributes:
-        inode: Its file's.
-        header: What its first line says.
-        start: Where its second line begins.
-        crc32: The checksum of its first line, which tells it from any other log.
+        inode: The inode of its file.
+        header: The header.
+        start: The offset of the second line.
+        crc32: The checksum of the first line, which identifies the log.
     """
 
     def __init__(self, path: Path, handle: int) -> None:
         self._path = path
         self._handle = handle
-        self._appended: int | None = None
+        self._append_handle: int | None = None
         weakref.finalize(self, os.close, handle)
         self.inode = os.fstat(handle).st_ino
         try:
             check_regular(handle)
-            first, line_break, _ = self._bytes(0, _HEADER_BYTES).partition(b"\n")
+            first, line_break, _ = self._read_bytes(0, _HEADER_BYTES).partition(b"\n")
             if not line_break:
                 raise ValueError("it ends within that line" if first else "the log is empty")
-            self.header = header_in(first)
+            self.header = decode_header(first)
         except (ValueError, IsADirectoryError) as error:
             raise DamagedLineError(1, getattr(error, "strerror", None) or str(error)) from error
         self.start = len(first) + 1
         self.crc32 = zlib.crc32(first)
 
     @classmethod
-    def open(cls, path: Path) -> Log | None:
-        """The log of this name, None where there is none.
+    def open(cls, path: Path) -> WriteAheadLog | None:
+        """Open the log at a path; None: there is none.
 
-        Raises: OSError. DamagedLineError: it does not begin as a log.
+        Raises: OSError. DamagedLineError: its header is damaged.
         """
         try:
             return cls(
@@ -224,53 +246,56 @@ class Log:
 
     @property
     def size_bytes(self) -> int:
-        """How large it is now."""
+        """The present size of its file."""
         return os.fstat(self._handle).st_size
 
-    def read(self, offset: int, end: int | None = None) -> Tail:
-        """The entries from here on, to the end; what is not yet a whole line is left out.
+    def read(self, offset: int, end: int | None = None) -> LogTail:
+        """Read the lines from an offset to the end, without a torn line.
 
         Raises: OSError. DamagedLineError.
         """
-        data = self._bytes(offset, (self.size_bytes if end is None else end) - offset)
+        data = self._read_bytes(offset, (self.size_bytes if end is None else end) - offset)
         *lines, rest = data.split(b"\n")
         entries = []
         for number, line in enumerate(lines, start=2):
             try:
-                entries.append(entry_in(line))
+                entries.append(decode_entry(line))
             except ValueError as error:
-                # Blocks that did not reach the disk before the machine lost power read as zeros.
+                # Blocks that did not reach the disk before a power cut read as zeros.
                 if number <= len(lines) or rest or b"\0" not in line:
                     raise DamagedLineError(number, str(error)) from error
                 rest = line + b"\n"
         if rest[-1:] != b"\0" and _is_whole(rest[:-1]):
             raise DamagedLineError(len(lines) + 2, "it does not end with a line break")
-        return Tail(entries, offset + len(data) - len(rest), len(rest))
+        return LogTail(entries, offset + len(data) - len(rest), len(rest))
 
-    def number_of(self, offset: int) -> int:
-        """The number of the line that begins here."""
-        return self._bytes(0, offset).count(b"\n") + 1
+    def line_number(self, offset: int) -> int:
+        """The number of the line at an offset."""
+        return self._read_bytes(0, offset).count(b"\n") + 1
 
-    def place_of(self, other: Log, offset: int) -> int | None:
-        """Where this log goes on from a place in another one, whose end it repeats; or None."""
+    def translate_offset(self, former: WriteAheadLog, offset: int) -> int | None:
+        """The offset in this log that an offset of the former log was copied to; None: it was not.
+
+        See `LogHeader.repeats`.
+        """
         repeats = self.header.repeats
-        if repeats is None or repeats.inode != other.inode or repeats.offset > offset:
+        if repeats is None or repeats.inode != former.inode or repeats.offset > offset:
             return None
         return self.start + offset - repeats.offset
 
-    def raw(self, offset: int, end: int) -> Iterator[bytes]:
-        """The lines from here on up to an end, as they are, in pieces."""
-        while piece := os.pread(self._handle, min(_PIECE_BYTES, end - offset), offset):
-            yield piece
-            offset += len(piece)
+    def chunks(self, offset: int, end: int) -> Iterator[bytes]:
+        """The bytes from an offset to an end, in chunks."""
+        while chunk := os.pread(self._handle, min(_CHUNK_BYTES, end - offset), offset):
+            yield chunk
+            offset += len(chunk)
 
     def append(self, end: int, line: bytes) -> None:
-        """Add a line behind those that end here, and have it on the disk. The end has to be cut.
+        """Append a line durably. For a holder of the write lock, after `cut_torn_line`.
 
-        To be called when the store is locked. Raises: OSError: the log is as it was.
-            OutcomeUnknownError: the line may be there.
+        `end`: the end of the log. Raises: OSError: nothing has changed. OutcomeUnknownError: the
+            line may be there.
         """
-        handle = self._opened_to_append()
+        handle = self._handle_for_append()
         try:
             _write_all(handle, line)
         except BaseException as failure:
@@ -283,34 +308,22 @@ class Log:
                 ) from failure
             raise
 
-    def end_of_lines(self, offset: int) -> int:
-        """Where the last whole line behind a place ends."""
+    def last_line_end(self, offset: int) -> int:
+        """The end of the last whole line after an offset."""
         end = offset
-        for piece in self.raw(offset, self.size_bytes):
-            end = offset + piece.rfind(b"\n") + 1 if b"\n" in piece else end
-            offset += len(piece)
+        for chunk in self.chunks(offset, self.size_bytes):
+            end = offset + chunk.rfind(b"\n") + 1 if b"\n" in chunk else end
+            offset += len(chunk)
         return end
 
-    def take_back(self, end: int) -> None:
-        """Remove what was added behind this place. To be called when locked."""
-        with contextlib.suppress(OSError):  # the next writer does not mind it
-            os.ftruncate(self._opened_to_append(), end)
+    def roll_back(self, end: int) -> None:
+        """Truncate the log to undo an `append`. For a holder of the write lock."""
+        with contextlib.suppress(OSError):  # the line does no harm
+            os.ftruncate(self._handle_for_append(), end)
 
-    def cut(self, end: int) -> None:
-        """Remove what a crash has left behind the last whole line. To be called when locked."""
-        self._cut(self._opened_to_append(), end)
-
-    def _opened_to_append(self) -> int:
-        """What is written there is on the disk when the call returns: one system call, for which a
-        thread lets go of the interpreter once.
-        """
-        if self._appended is None:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_DSYNC | os.O_CLOEXEC
-            self._appended = os.open(self._path, flags)
-            weakref.finalize(self, os.close, self._appended)
-        return self._appended
-
-    def _cut(self, handle: int, end: int) -> None:
+    def cut_torn_line(self, end: int) -> None:
+        """Truncate the log after its last whole line. For a holder of the write lock."""
+        handle = self._handle_for_append()
         torn_bytes = os.fstat(handle).st_size - end
         if torn_bytes <= 0:
             return
@@ -322,7 +335,18 @@ class Log:
         )
         os.ftruncate(handle, end)
 
-    def _bytes(self, offset: int, size: int) -> bytes:
+    def _handle_for_append(self) -> int:
+        """A handle whose writes are durable when they return (O_DSYNC).
+
+        So an append is one system call, for which the thread releases the GIL once.
+        """
+        if self._append_handle is None:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_DSYNC | os.O_CLOEXEC
+            self._append_handle = os.open(self._path, flags)
+            weakref.finalize(self, os.close, self._append_handle)
+        return self._append_handle
+
+    def _read_bytes(self, offset: int, size: int) -> bytes:
         chunks = []
         while size > 0 and (chunk := os.pread(self._handle, size, offset)):
             chunks.append(chunk)
@@ -332,6 +356,6 @@ class Log:
 
 
 def _write_all(handle: int, data: bytes) -> None:
-    left: Any = memoryview(data)
-    while left:
-        left = left[os.write(handle, left) :]
+    remaining: Any = memoryview(data)
+    while remaining:
+        remaining = remaining[os.write(handle, remaining) :]

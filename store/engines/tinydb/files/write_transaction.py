@@ -1,4 +1,4 @@
-"""A writer's turn with a store's files: the lock it has, and what it knows of them."""
+"""A write transaction: the write lock of the store's files, and the position that it writes at."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ import contextlib
 import weakref
 
 from .locks import WriteLock
-from .position import Known
+from .position import StorePosition
 
 
-class Turn:
-    """A writer's turn with a store's files. One that is forgotten ends.
+class WriteTransaction:
+    """A write transaction on a store's files. It ends when it is closed or garbage-collected.
 
     Attributes:
-        known: What is known of the files; the newest once `is_current`.
-        lock: The right to write.
-        is_current: `known` is the newest state.
-        is_near: To know the newest takes some records.
-        whole: What is written goes into the store's file; nobody else makes a checkpoint meanwhile.
+        position: The position to write at. It is the newest one when `is_current`.
+        lock: The write lock.
+        is_current: `position` is the newest.
+        has_small_lag: `position` is few records behind the newest.
+        writes_checkpoint: The write goes into a new checkpoint, whose lock is held, too.
     """
 
     def __init__(
         self,
-        known: Known,
+        position: StorePosition,
         lock: WriteLock,
-        checkpoint: contextlib.ExitStack,
+        checkpoint_lock: contextlib.ExitStack,
         *,
-        whole: bool,
+        writes_checkpoint: bool,
         is_current: bool,
     ) -> None:
-        self.known = known
+        self.position = position
         self.lock = lock
-        self.whole = whole
+        self.writes_checkpoint = writes_checkpoint
         self.is_current = is_current
-        self.is_near = False
-        self._end_checkpoint = weakref.finalize(self, checkpoint.close)
+        self.has_small_lag = False
+        self._release_checkpoint_lock = weakref.finalize(self, checkpoint_lock.close)
 
     def close(self) -> None:
-        """End it."""
-        self._end_checkpoint()
+        """Release the locks."""
+        self._release_checkpoint_lock()
         self.lock.close()

@@ -1,4 +1,4 @@
-"""Backups: a store as one file, consistent also while others write, and the way back."""
+"""Backup of a store to one file, consistent also during writes, and restore."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from store.engines.tinydb.files.checkpoint import Checkpoint
 from store.engines.tinydb.files.locks import StoreLocks
 from store.engines.tinydb.files.os_errors import translate_os_errors
 from store.engines.tinydb.files.reader import StoreReader
-from store.engines.tinydb.files.state import State
-from store.engines.tinydb.files.storage import REMEDY, StoreText
+from store.engines.tinydb.files.state import StoreState
+from store.engines.tinydb.files.storage import REMEDY, SerializedFile
 from store.engines.tinydb.files.write_ahead_log import log_file
 from store.errors import StoreCorruptError, StoreUnavailableError, TargetExistsError
 from store.filesystem.atomic_file import rename_into_place, write_temporary
@@ -21,20 +21,20 @@ from .overwrite import overwrite_store
 
 
 def backup_text(path: Path) -> Iterable[bytes]:
-    """The text of a backup of a store, in pieces: a TinyDB file that needs no log.
+    """The chunks of a backup: a TinyDB file that needs no log.
 
-    Writers are not held up, and it holds what was acknowledged before.
+    It includes all writes that were acknowledged before, and does not block writers.
     Raises: StoreCorruptError. StoreUnavailableError.
     """
-    state = _state(path.resolve())
-    return StoreText(Checkpoint().of(state, None).tables)
+    state = _read_state(path.resolve())
+    return SerializedFile(Checkpoint().derive(state, None).tables)
 
 
 def back_up(path: Path, target: Path, *, overwrite: bool = False) -> None:
-    """Write a backup of a store to a file that only this user may read: whole, or not at all.
+    """Write a backup atomically, to a file that only this user may read.
 
-    Raises: TargetExistsError: it is there, and is not to be overwritten, or belongs to the store.
-        StoreCorruptError. StoreUnavailableError. OutcomeUnknownError.
+    Raises: TargetExistsError: the file exists, or belongs to the store. StoreCorruptError.
+        StoreUnavailableError. OutcomeUnknownError.
     """
     path, target = path.resolve(), target.resolve()
     if target in (path, log_file(path), lock_file(path)):
@@ -47,17 +47,19 @@ def back_up(path: Path, target: Path, *, overwrite: bool = False) -> None:
 
 
 def restore(path: Path, source: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Sequence[Path]:
-    """Put a backup in the place of a store, which may be damaged, missing or served.
+    """Replace a store by a backup. The store may be damaged, missing or served.
 
-    The backup is read and checked before anything is done; a copy of file and log by hand will do,
-    if the log lies beside it. Returns where what was there is kept. Servers notice, and tell who
-    follows `changes` of a gap. Raises: StoreCorruptError: it is no backup. StoreUnavailableError.
+    The backup is checked first. It may also be a copy of a store's file with its log beside it.
+    Servers notice the change, and clients that follow `changes` get a gap.
+    Returns the paths of the copies of the old files.
+
+    Raises: StoreCorruptError: it is no backup. StoreUnavailableError.
     """
     source = source.resolve()
     if not source.exists():
         raise StoreUnavailableError(f"There is no backup at {source}. Name a file that is one.")
     try:
-        state = _state(source)
+        state = _read_state(source)
     except StoreCorruptError as error:
         problem = str(error).removesuffix(REMEDY).rstrip()
         raise StoreCorruptError(
@@ -69,5 +71,5 @@ def restore(path: Path, source: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) ->
     return overwrite_store(path, StoreLocks(path), state, lock_timeout_s)
 
 
-def _state(path: Path) -> State:
-    return StoreReader(path, StoreLocks(path), HISTORY_LIMIT).state()
+def _read_state(path: Path) -> StoreState:
+    return StoreReader(path, StoreLocks(path), HISTORY_LIMIT).read_state()

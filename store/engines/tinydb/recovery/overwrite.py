@@ -1,4 +1,4 @@
-"""Overwriting a store with another state, such as a backup; its old files are kept aside."""
+"""Replacement of a store by another state, such as a backup. Its old files are copied first."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from pathlib import Path
 from store.engines.tinydb.files.checkpoint import Checkpoint
 from store.engines.tinydb.files.locks import StoreLocks
 from store.engines.tinydb.files.os_errors import translate_os_errors
-from store.engines.tinydb.files.position import Known
-from store.engines.tinydb.files.replacement import NextFile, replace_file_and_log
-from store.engines.tinydb.files.state import State
-from store.engines.tinydb.files.storage import FORMAT, Meta, StoreText
-from store.engines.tinydb.files.write_ahead_log import DamagedLineError, Log, Record, log_file
+from store.engines.tinydb.files.position import StorePosition
+from store.engines.tinydb.files.replacement import NewStoreFile, replace_file_and_log
+from store.engines.tinydb.files.state import StoreState
+from store.engines.tinydb.files.storage import FORMAT, FileMeta, SerializedFile
+from store.engines.tinydb.files.write_ahead_log import (
+    DamagedLineError,
+    LogRecord,
+    WriteAheadLog,
+    log_file,
+)
 from store.filesystem.atomic_file import discarding_on_error, flush_folder, write_temporary
 from store.filesystem.file_lock import poll_until
 
@@ -24,13 +29,13 @@ from store.filesystem.file_lock import poll_until
 def overwrite_store(
     path: Path,
     locks: StoreLocks,
-    state: State,
+    state: StoreState,
     lock_timeout_s: float,
     old_checksum: str | None = None,
 ) -> Sequence[Path]:
-    """Put a state in the place of whatever the files hold, and keep those aside: their paths.
+    """Replace a store by another state, and return the paths of the copies of its old files.
 
-    `old_checksum`: of the file that is there, where that could be read.
+    `old_checksum`: of the present file, if it can be read.
     Raises: StoreUnavailableError. OutcomeUnknownError.
     """
     log_path = log_file(path)
@@ -38,33 +43,36 @@ def overwrite_store(
         poll_until(lambda: locks.try_lock_checkpoint(held) or None, lock_timeout_s, path)
         lock = poll_until(locks.try_lock, lock_timeout_s, path)
         held.callback(lock.close)
-        kept = _copy_old_files(path, log_path)
-        known = _present_log(log_path)
-        base = Checkpoint().of(state, known.state.name)
-        text = StoreText(base.tables)
-        file = NextFile(path, write_temporary(path, text), text.checksum)
+        copies = _copy_old_files(path, log_path)
+        position = _log_end(log_path)
+        base = Checkpoint().derive(state, position.state.name)
+        serialized = SerializedFile(base.tables)
+        file = NewStoreFile(path, write_temporary(path, serialized), serialized.checksum)
         with discarding_on_error(path):
-            if known.log is None:
+            if position.log is None:
                 log_path.unlink(missing_ok=True)
-            replace_file_and_log(file, known, state, old_checksum)
-        log = Log.open(log_path)
+            replace_file_and_log(file, position, state, old_checksum)
+        log = WriteAheadLog.open(log_path)
         locks.commit(lock, log, log.start if log else 0)
-    return kept
+    return copies
 
 
-def _present_log(log_path: Path) -> Known:
-    """The log that is there, if it can be read, and the name of the state at its end."""
+def _log_end(log_path: Path) -> StorePosition:
+    """The position at the end of the present log, if it can be read.
+
+    Of the state there, only the name is right.
+    """
     try:
-        log = Log.open(log_path)
+        log = WriteAheadLog.open(log_path)
         if log is None:
-            return Known()
+            return StorePosition()
         tail = log.read(log.start)
     except DamagedLineError:
-        return Known()
-    log.cut(tail.end)
-    names = [each.version for each in tail.entries if isinstance(each, Record)]
-    meta = Meta(format=FORMAT, version=names[-1] if names else log.header.after)
-    return Known(Checkpoint(meta=meta).state(State()), None, log, tail.end)
+        return StorePosition()
+    log.cut_torn_line(tail.end)
+    names = [entry.version for entry in tail.entries if isinstance(entry, LogRecord)]
+    meta = FileMeta(format=FORMAT, version=names[-1] if names else log.header.after)
+    return StorePosition(Checkpoint(meta=meta).state(StoreState()), None, log, tail.end)
 
 
 def _copy_old_files(path: Path, log_path: Path) -> Sequence[Path]:

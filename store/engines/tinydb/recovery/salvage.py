@@ -1,7 +1,7 @@
-"""Salvage: what can be read of a damaged store, put in its place once its owner accepts the loss.
+"""Salvage of a damaged store: what can be read replaces it, once its owner accepts the loss.
 
-Nobody gets less without being told: the damaged files are kept aside, and the history begins anew,
-so that whoever follows it is told of a gap.
+No loss goes unnoticed: the damaged files are copied first, and the history begins anew, so that
+clients that follow it get a gap.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from store.engines.indexed.snapshot import IndexedSnapshot
 from store.engines.tinydb.files.checkpoint import DECODERS
 from store.engines.tinydb.files.locks import StoreLocks
 from store.engines.tinydb.files.reader import StoreReader
-from store.engines.tinydb.files.state import State
+from store.engines.tinydb.files.state import StoreState
 from store.engines.tinydb.files.storage import (
     REMEDY,
-    Meta,
+    FileMeta,
     Tables,
-    decoded_tables,
-    opened_file,
-    read_meta,
+    decode_meta,
+    decode_tables,
+    open_file,
 )
 from store.engines.tinydb.files.write_ahead_log import (
-    Header,
-    Record,
-    TakenIn,
-    entry_in,
-    header_in,
+    CheckpointRecord,
+    LogHeader,
+    LogRecord,
+    decode_entry,
+    decode_header,
     log_file,
 )
 from store.errors import StoreCorruptError
@@ -44,96 +44,96 @@ from store.querying.cursors import CursorCodec
 
 from .overwrite import overwrite_store
 
-_is_table = re.compile(rb'"([a-z]+)": \{').fullmatch
-_is_document = re.compile(rb'"(\d+)": (.*?),?').fullmatch
-_FRAME = (b"", b"{", b"}", b"},")
+_match_table = re.compile(rb'"([a-z]+)": \{').fullmatch
+_match_document = re.compile(rb'"(\d+)": (.*?),?').fullmatch
+_PUNCTUATION = (b"", b"{", b"}", b"},")
 
 _log = logging.getLogger(__name__)
 
 
 class Salvaged(NamedTuple):
-    """What was read of a damaged store.
+    """The result of a salvage.
 
     Attributes:
-        articles: How many articles it holds now.
-        documents: How many documents of the file could not be read.
-        lines: How many lines of the log could not be read, or belong to another file.
-        kept: Where the damaged files are now.
+        articles: The number of articles in the store now.
+        lost_documents: The number of unreadable documents in the file.
+        lost_lines: The number of lines of the log that are unreadable or belong to another file.
+        copies: The paths of the copies of the damaged files.
     """
 
     articles: int
-    documents: int
-    lines: int
-    kept: Sequence[Path]
+    lost_documents: int
+    lost_lines: int
+    copies: Sequence[Path]
 
 
 def accept_loss(path: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Salvaged | None:
-    """Put what can be read of a damaged store in its place; None where it is not damaged.
-
-    Raises: StoreUnavailableError.
-    """
+    """Salvage a damaged store; None: it is not damaged. Raises: StoreUnavailableError."""
     path = path.resolve()
     locks = StoreLocks(path)
     reader = StoreReader(path, locks, HISTORY_LIMIT)
     try:
-        reader.state()
+        reader.read_state()
     except StoreCorruptError as error:
         problem = str(error).removesuffix(REMEDY).rstrip()
         _log.warning("Going on with what can be read, as was asked for. %s", problem)
     else:
         return None
     meta, tables, lost = _read_file(path)
-    state, bad, lines = _with_log(log_file(path), meta, tables)
-    kept = overwrite_store(path, locks, state, lock_timeout_s, reader.base.meta.checksum)
-    return Salvaged(len(state.snapshot.articles), lost + bad, lines, kept)
+    state, lost_values, lost_lines = _replay_log(log_file(path), meta, tables)
+    copies = overwrite_store(path, locks, state, lock_timeout_s, reader.base.meta.checksum)
+    return Salvaged(len(state.snapshot.articles), lost + lost_values, lost_lines, copies)
 
 
-def _read_file(path: Path) -> tuple[Meta | None, Tables, int]:
-    """What a file says of itself, its documents, and how many are none."""
+def _read_file(path: Path) -> tuple[FileMeta | None, Tables, int]:
+    """Read a file: its metadata, its tables, and the number of unreadable documents."""
     try:
-        with opened_file(path) as file:
+        with open_file(path) as file:
             try:
-                tables, lost = decoded_tables(file), 0
+                tables, lost = decode_tables(file), 0
             except ValueError:
                 file.seek(0)
-                tables, lost = _documents(file.read())
+                tables, lost = _split_documents(file.read())
     except (OSError, ValueError):
         return None, {}, 0
     try:
-        return read_meta(tables), tables, lost
+        return decode_meta(tables), tables, lost
     except ValueError:
         return None, tables, lost
 
 
-def _documents(text: bytes) -> tuple[Tables, int]:
-    """The documents of a file that is no JSON any more, line by line, and how many are none."""
+def _split_documents(text: bytes) -> tuple[Tables, int]:
+    """Read a file that is not valid JSON line by line: tables and number of unreadable lines."""
     tables: dict[str, dict[str, msgspec.Raw]] = {}
     documents: dict[str, msgspec.Raw] = {}
     lost = 0
     for line in text.split(b"\n"):
-        if found := _is_table(line):
-            documents = tables.setdefault(found[1].decode(), {})
-        elif found := _is_document(line):
+        if match := _match_table(line):
+            documents = tables.setdefault(match[1].decode(), {})
+        elif match := _match_document(line):
             try:
-                documents[found[1].decode()] = msgspec.json.decode(found[2], type=msgspec.Raw)
+                documents[match[1].decode()] = msgspec.json.decode(match[2], type=msgspec.Raw)
             except ValueError:
                 lost += 1
-        elif line not in _FRAME:
+        elif line not in _PUNCTUATION:
             lost += 1
     return tables, lost
 
 
-def _with_log(log_path: Path, meta: Meta | None, tables: Tables) -> tuple[State, int, int]:
-    """The state of a file and its log, how many documents are none, and how many lines."""
-    values, bad = _values(tables)
-    header, entries, lines = _lines(log_path)
-    records = [each for each in entries if isinstance(each, Record)]
+def _replay_log(
+    log_path: Path, meta: FileMeta | None, tables: Tables
+) -> tuple[StoreState, int, int]:
+    """Replay a log on a file's tables: the state, and the numbers of lost documents and lines."""
+    values, lost_values = _decode_values(tables)
+    header, entries, lost_lines = _read_log(log_path)
+    records = [entry for entry in entries if isinstance(entry, LogRecord)]
     if meta is not None and header is not None:
-        files = {header.file, *(each.taken_in for each in entries if isinstance(each, TakenIn))}
+        checkpoints = (entry for entry in entries if isinstance(entry, CheckpointRecord))
+        files = {header.file, *(entry.taken_in for entry in checkpoints)}
         if meta.checksum not in files:
-            lines += len(records)
+            lost_lines += len(records)
             records = []
-    revisions = [0, *(each.revision for each in (*values["articles"], *values["changes"]))]
+    revisions = [0, *(value.revision for value in (*values["articles"], *values["changes"]))]
     revision = max(revisions) if meta is None else max(meta.revision, *revisions)
     articles = {article.id: article for article in values["articles"]}
     topics, diagnostics = tuple(values["topics"]), tuple(values["diagnostics"])
@@ -151,47 +151,47 @@ def _with_log(log_path: Path, meta: Meta | None, tables: Tables) -> tuple[State,
     snapshot = IndexedSnapshot.build(
         _with_own_revisions(articles), topics, diagnostics, history, cursors
     )
-    return State(snapshot), bad, lines
+    return StoreState(snapshot), lost_values, lost_lines
 
 
-def _values(tables: Tables) -> tuple[Mapping[str, list[Any]], int]:
-    """The documents of each table as values, and how many are none."""
+def _decode_values(tables: Tables) -> tuple[Mapping[str, list[Any]], int]:
+    """Decode the documents of each table: values, and the number of undecodable documents."""
     values: dict[str, list[Any]] = {}
-    bad = 0
+    lost = 0
     for name, decoder in DECODERS.items():
         values[name] = []
         for document in tables.get(name, {}).values():
             try:
                 values[name].append(decoder.decode(document))
             except ValueError:
-                bad += 1
-    return values, bad
+                lost += 1
+    return values, lost
 
 
 def _with_own_revisions(articles: Mapping[str, Article]) -> Sequence[Article]:
-    """The newest article of each revision: no two may have the same."""
+    """The last article of each revision: two articles must not have the same."""
     return tuple({article.revision: article for article in articles.values()}.values())
 
 
-def _lines(path: Path) -> tuple[Header | None, Sequence[Record | TakenIn], int]:
-    """A log's header, what its lines say, and how many say nothing."""
+def _read_log(path: Path) -> tuple[LogHeader | None, Sequence[LogRecord | CheckpointRecord], int]:
+    """Read a log: its header, its records, and the number of damaged lines."""
     try:
-        with opened_file(path) as file:
+        with open_file(path) as file:
             first, *lines = file.read().split(b"\n")
     except (OSError, ValueError):
         return None, (), 0
-    header: Header | None = None
-    bad = 0
+    header: LogHeader | None = None
+    lost = 0
     try:
-        header = header_in(first)
+        header = decode_header(first)
     except ValueError:
-        bad += 1
+        lost += 1
     entries = []
     for line in lines:
         if not line:
             continue
         try:
-            entries.append(entry_in(line))
+            entries.append(decode_entry(line))
         except ValueError:
-            bad += 1
-    return header, entries, bad
+            lost += 1
+    return header, entries, lost

@@ -199,7 +199,7 @@ def test_restored_backup_is_a_gap_to_those_who_have_seen_more(tmp_path, is_runni
     kept = restore(path, copy)
     if not is_running:
         site.repository = TinyDBRepository.open(path)
-    site.repository._look_again_at = 0.0  # as after a second
+    site.repository._file_check_at = 0.0  # as after a second
     site.put("next")
     assert titles(path) == {"kept", "next"}
     for cursor in seen.values():

@@ -223,7 +223,7 @@ def test_loss_is_refused_and_can_be_accepted(files, name):
     titles = served(files)
     assert len(titles) == salvaged.articles
     assert titles <= EVERYTHING | {"f", "xa", "xb", "z"}
-    kept = [path.read_bytes() for path in salvaged.kept if path.is_file()]
+    kept = [path.read_bytes() for path in salvaged.copies if path.is_file()]
     assert all(text in kept for text in before.values())
     assert accept_loss(files.file) is None
     write(files, "next", closes=True)
@@ -294,7 +294,7 @@ def test_loss_under_two_servers_is_told_by_both(files, name):
         await asyncio.to_thread(REFUSED[name][0], files)
         damaged = {path: path.read_bytes() for path in files if path.is_file()}
         for server in servers:
-            server._look_again_at = 0.0  # as after a second
+            server._file_check_at = 0.0  # as after a second
             with pytest.raises(StoreError, match=r"store\.json"):
                 await server.snapshot()
             with pytest.raises(StoreError, match=r"store\.json"):
@@ -344,7 +344,7 @@ def test_folder_makes_good_what_a_damaged_file_has_lost(files, tmp_path):
     files.file.write_bytes(b"".join([*lines[:bad], b'"9": {\n', *lines[bad + 1 :]]))
     salvaged = accept_loss(files.file)
     assert salvaged is not None
-    assert (salvaged.articles, salvaged.documents) == (2, 1)
+    assert (salvaged.articles, salvaged.lost_documents) == (2, 1)
     assert served(files) == {"a", "c"}
     asyncio.run(load())
     assert served(files) == {"a", "b", "c"}

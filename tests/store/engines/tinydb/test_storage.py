@@ -33,7 +33,7 @@ from store import (
     TinyDBRepository,
     accept_loss,
 )
-from store.engines.tinydb.files.storage import decoded_tables, read_tables
+from store.engines.tinydb.files.storage import decode_tables, read_tables
 from store.filesystem.file_lock import locked
 from store.model import Article, TopicDefinition
 from tests.support import store_strategies as some
@@ -112,7 +112,7 @@ def test_file_laid_out_otherwise_holds_the_same(path, layout):
     before = _values(read_tables(path))
     path.write_text(json.dumps(json.loads(path.read_text()), **layout))
     with path.open("rb") as file:
-        assert _values(decoded_tables(file)) == before
+        assert _values(decode_tables(file)) == before
 
 
 def _values(tables):

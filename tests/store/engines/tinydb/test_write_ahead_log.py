@@ -190,7 +190,7 @@ def test_batch_that_is_large_beside_a_small_store_only_goes_into_the_log(path, l
     put(path, *(an_article(f"n{number}") for number in range(20)))
     monkeypatch.setattr(store_files, "LARGE_BATCH", 3)
     monkeypatch.setattr(store_files, "LARGE_SHARE", 4)
-    monkeypatch.setattr(tinydb_repository, "FEW", 0)
+    monkeypatch.setattr(tinydb_repository, "SMALL_WRITE", 0)
     file = path.read_bytes()
 
     async def write(count: int) -> None:
