@@ -1,7 +1,7 @@
-"""Reading many files: here, or with helper processes on all cores.
+"""File reader: reads and parses many files, in worker processes if there are many.
 
-A helper is this module run by a Python of its own. Unlike multiprocessing's it does not import the
-program's main module again, which would cost more than the reading.
+A worker runs this module in a Python process of its own. Unlike a worker of multiprocessing it does
+not import the program's main module again, which would cost more than the reading.
 """
 
 from __future__ import annotations
@@ -28,16 +28,20 @@ from store.filesystem.file_state import FileState
 
 Progress = Callable[[int, int], None]
 
-MIN_FILES_FOR_WORKERS = 300  # fewer are read before a helper has started
+MIN_FILES_FOR_WORKERS = 300  # fewer are read before a worker has started
 _FILES_PER_REQUEST = 100
 _LENGTH = struct.Struct(">I")
 _WORKER_CODE = "from store.folder.file_reader import serve_requests; serve_requests()"
 
 
 class FileResult(msgspec.Struct, frozen=True):
-    """What reading one file gave, and the file's state when it was opened.
+    """The result of reading one file.
 
-    `is_missing`: it was not there any more.
+    Attributes:
+        path: Relative to the folder, with slashes.
+        state: The file's state when it was opened.
+        parse_result: The article or topic, and the diagnostics.
+        is_missing: The file does not exist any more.
     """
 
     path: str
@@ -58,9 +62,9 @@ _decode_results = msgspec.msgpack.Decoder(list[FileResult]).decode
 
 
 def read_file(root: str, path: str, limits: ParseLimits) -> FileResult:
-    """Read one file of the folder. Never raises: what is wrong is in the reading."""
+    """Read and parse one file of the folder. Never raises: errors are diagnostics of the result."""
     try:
-        # Should a pipe have taken the file's place, opening it must not wait for a writer.
+        # If a pipe has replaced the file, opening it must not wait for a writer.
         descriptor = os.open(f"{root}/{path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
@@ -91,7 +95,10 @@ def _read(path: str, data: bytes, size_bytes: int, limits: ParseLimits) -> Parse
 async def read_files(
     root: str, paths: Sequence[str], limits: ParseLimits, progress: Progress | None = None
 ) -> list[FileResult]:
-    """Read files of a folder, in any order. `progress` is told how many are done, of how many."""
+    """Read files of a folder; the results come in any order.
+
+    `progress` receives the number of files read so far, and of all files.
+    """
     requests = (
         _Request(root, limits, list(paths[i : i + _FILES_PER_REQUEST]))
         for i in range(0, len(paths), _FILES_PER_REQUEST)
@@ -121,30 +128,30 @@ def _handle_request(request: _Request) -> list[FileResult]:
 async def _run_worker(
     requests: Iterator[_Request], on_done: Callable[[list[FileResult]], None]
 ) -> None:
-    """Have one helper process answer requests until there are no more."""
+    """Run one worker process until there are no more requests."""
     worker = await asyncio.to_thread(_start_worker)
     try:
         for request in requests:
             on_done(await asyncio.to_thread(_send_request, worker, request))
     finally:
         worker.kill()
-        await asyncio.to_thread(worker.communicate)  # waits for its end and closes the pipes
+        await asyncio.to_thread(worker.communicate)  # waits for its exit and closes the pipes
 
 
 def _start_worker() -> subprocess.Popen[bytes]:
-    # Not the event loop's way: uvloop forks, which copies the page tables of all that is loaded and
-    # keeps every reader waiting meanwhile.
+    # Not by the event loop: uvloop forks, which copies the page tables of the whole process and
+    # blocks every reader meanwhile.
     return subprocess.Popen(  # noqa: S603  # this Python, with a text of ours
         [sys.executable, "-c", _WORKER_CODE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        start_new_session=True,  # Ctrl-C is for the main program, which ends its helpers
+        start_new_session=True,  # Ctrl-C goes to the main program, which ends its workers
     )
 
 
 def _send_request(worker: subprocess.Popen[bytes], request: _Request) -> list[FileResult]:
-    """The helper's answer; our own, should it have been killed."""
+    """Send a request to a worker; handle it in this process if the worker was killed."""
     assert worker.stdin  # noqa: S101 - both are pipes, see above
     assert worker.stdout  # noqa: S101
     data = _encode(request)
@@ -158,8 +165,8 @@ def _send_request(worker: subprocess.Popen[bytes], request: _Request) -> list[Fi
 
 
 def serve_requests() -> None:
-    """Be a helper: answer requests on the standard input until it closes."""
-    gc.freeze()  # what is there now stays, so the collector need not look at it
+    """Serve as a worker: answer requests on standard input until it closes."""
+    gc.freeze()  # present objects stay for the whole run: no need to collect among them
     read, write = sys.stdin.buffer.read, sys.stdout.buffer.write
     while head := read(_LENGTH.size):
         (length,) = _LENGTH.unpack(head)

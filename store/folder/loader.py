@@ -1,4 +1,4 @@
-"""Loading a folder of documents into a repository, and keeping the two alike."""
+"""Loader: brings a repository to the state of a folder of documents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .manifest_update import LoadReport, ManifestUpdate
 from .scanner import ScannedFile, Scanner
 from .transaction import delete_intent, lock_folder, recover_writes
 
-# What may go away without a change to the file: a limit, or a right.
+# Problems that may end without a change to the file: a limit was raised, or a right was given.
 _RETRY_CODES = frozenset(
     (
         DiagnosticCode.FILE_TOO_LARGE,
@@ -35,11 +35,14 @@ _RETRY_CODES = frozenset(
 
 
 class LoadOptions(msgspec.Struct, frozen=True):
-    """How to load.
+    """Options of a load.
 
-    `include`: names of hidden or underscore folders and of hidden files to read all the same.
-    `prune`: delete everything, should the folder hold none of the files that were loaded from it.
-    `overwrite`: take files also in place of what mutations changed since they were loaded.
+    Attributes:
+        limits: Limits for each document.
+        include: Names of files and folders to read although they are hidden or start with an
+            underscore.
+        prune: Delete all articles if the folder has none of the files that were loaded before.
+        overwrite: Load detached files too; they replace what mutations have changed.
     """
 
     limits: ParseLimits = ParseLimits()
@@ -53,7 +56,15 @@ _EMPTY_BATCH = Batch()
 
 
 class _LoadPlan(msgspec.Struct):
-    """What a look at the folder found, beside what was there before."""
+    """The files to read, from a comparison of the folder with the manifest.
+
+    Attributes:
+        started: The start of the load, in seconds of `time.perf_counter`.
+        before: The manifest before the load.
+        scanned: The files of the folder, or of the part to refresh.
+        missing: The paths of the manifest that do not exist any more.
+        to_read: The paths of new and changed files.
+    """
 
     started: float
     before: ManifestIndex
@@ -63,10 +74,10 @@ class _LoadPlan(msgspec.Struct):
 
 
 class FolderLoader:
-    """Brings a repository to the state of a folder, reading only what has changed.
+    """Loads a folder into a repository; reads only new and changed files.
 
-    A file that can no longer be read as a document keeps the last good version of its article. Of
-    several files with one slug, the first by path counts.
+    A file that becomes invalid keeps the last valid version of its article. Of several files with
+    the same slug, the first by path wins. Methods named `..._locked` need `lock_folder`.
     """
 
     def __init__(
@@ -79,9 +90,9 @@ class FolderLoader:
         self._index = ManifestIndex()
 
     async def load(self, progress: Progress | None = None) -> LoadReport:
-        """Bring the repository up to date with the whole folder.
+        """Load the whole folder.
 
-        `progress` is told how many files have been read, of how many.
+        `progress` receives the number of files read so far, and of all files to read.
         Raises: StoreError: the folder cannot be read, or is not the one that was loaded before.
         """
         async with lock_folder(self._folder):
@@ -106,11 +117,10 @@ class FolderLoader:
         return msgspec.structs.replace(report, detached=detached)
 
     async def refresh(self, paths: Iterable[str]) -> LoadReport:
-        """Bring the repository up to date with some files and folders, as a watcher names them.
+        """Load some files and folders, as a watcher reports them; the result is that of a load.
 
-        `paths` are relative to the folder, with slashes; they need not exist any more. The state
-        after it is that of a load.
-        Raises: StoreError: the folder itself is gone.
+        `paths` are relative to the folder, with slashes; they need not exist any more.
+        Raises: StoreError: the folder itself is missing.
         """
         paths = {path.strip("/") for path in paths}
         if "" in paths:
@@ -119,7 +129,7 @@ class FolderLoader:
             return await self.refresh_locked(paths)
 
     async def recover_locked(self) -> None:
-        """Finish what another process had begun. Raises: OSError. StoreError."""
+        """Recover interrupted writes of other processes. Raises: OSError. StoreError."""
         recovered = await asyncio.to_thread(recover_writes, self._folder)
         if recovered.paths:
             await self.refresh_locked(recovered.paths, Batch(keys=recovered.keys))
@@ -128,7 +138,7 @@ class FolderLoader:
     async def refresh_locked(
         self, paths: Collection[str], extra: Batch = _EMPTY_BATCH
     ) -> LoadReport:
-        """As `refresh`, for who has a turn with the folder; `extra`: what else the batch holds."""
+        """Like `refresh`, while the folder is locked. `extra` adds keys to the batch."""
         started = time.perf_counter()
         if not self._folder.is_dir():
             raise StoreError(
@@ -141,57 +151,56 @@ class FolderLoader:
         return await self._update(plan, extra=extra)
 
     async def apply_locked(self, files: Sequence[FileResult], extra: Batch) -> int:
-        """Have the repository know these files, for who has a turn and has just written them.
+        """Apply files that were just written, without reading them; the result is a refresh's.
 
-        The state after it is that of a refresh, without reading them again; `index` is brought to
-        it also where the repository refuses, until `known` is asked. `extra`: what else the batch
-        holds. Returns the store's revision. Raises: as `Repository.apply`.
+        `extra` adds deletes, preconditions and keys to the batch. Returns the store's revision. If
+        the repository raises, call `refresh_index`: the index is ahead of it.
+        Raises: as `Repository.apply`.
         """
         return await self._apply(ManifestUpdate(self._index), list(files), extra)
 
     async def refresh_index(self) -> ManifestIndex:
-        """What the repository remembers of the files; a refresh keeps it up to date."""
+        """Update the manifest index from the repository and return it."""
         sources = await self._repository.sources()
         await asyncio.to_thread(self._index.update_to, sources)
         return self._index
 
     async def changed_paths(self) -> list[str]:
-        """The files of the folder that are not as they are known, and those that are gone.
+        """Return the paths of new, changed and deleted files, while the folder is locked.
 
-        If all are gone, this may be another folder: then these are left out. For who has a turn.
+        If all files are missing this may be another folder: then deleted files are left out.
         Raises: StoreError: the folder cannot be read.
         """
         return await asyncio.to_thread(self._changed_paths)
 
     def _changed_paths(self) -> list[str]:
-        known = self._index.sources
+        sources = self._index.sources
         try:
             scanned = {f.path: f for f in self._scanner.scan()}
         except OSError as e:
             raise self._unreadable(e) from e
-        is_missing = known.keys() - scanned.keys()
+        missing = sources.keys() - scanned.keys()
         changed = [
-            p for p, f in scanned.items() if not f.problem and _needs_reading(f, known.get(p))
+            p for p, f in scanned.items() if not f.problem and _needs_reading(f, sources.get(p))
         ]
-        return changed + (sorted(is_missing) if len(is_missing) < len(known) else [])
+        return changed + (sorted(missing) if len(missing) < len(sources) else [])
 
     def is_up_to_date(self, path: str) -> bool:
-        """Whether a file is as it is known; so is one that is neither known nor there."""
+        """Whether the manifest has the present state of a file, which may be that it is missing."""
         scanned = {f.path: f for f in self._scanner.scan_paths([path])}.get(path)
-        known = self._index.sources.find(path)
+        source = self._index.sources.find(path)
         if scanned is None or scanned.problem:
-            return known is None
-        return not _needs_reading(scanned, known)
+            return source is None
+        return not _needs_reading(scanned, source)
 
     def ignores(self, path: str) -> bool:
-        """Whether a change of this path, relative to the folder, never matters to a refresh."""
+        """Whether a refresh ignores this path, which is relative to the folder."""
         return self._scanner.ignores(path)
 
     async def _update(
         self, plan: _LoadPlan, progress: Progress | None = None, extra: Batch = _EMPTY_BATCH
     ) -> LoadReport:
-        # What costs time with the number of files is done in threads, between which readers of the
-        # repository get their turns.
+        # Steps whose time grows with the number of files run in threads: readers go on meanwhile.
         update = await asyncio.to_thread(_start_update, plan)
         root, limits = self._scanner.root, self._options.limits
         files = await read_files(root, plan.to_read, limits, progress)
@@ -222,7 +231,7 @@ class FolderLoader:
         if self._options.prune or not before or any(f.path in before for f in scanned):
             return
         raise StoreError(
-            f"None of the {len(before)} files that were loaded before is in {self._folder}. "
+            f"None of the {len(before)} files that were loaded before are in {self._folder}. "
             "Is this the right folder, and is its volume mounted? If so, load with --prune to "
             "remove the articles of the files that are gone, or use another --store."
         )
@@ -231,7 +240,7 @@ class FolderLoader:
 async def check_folder(
     folder: Path, options: LoadOptions = DEFAULT_OPTIONS, progress: Progress | None = None
 ) -> tuple[LoadReport, list[Diagnostic]]:
-    """Load a folder into memory only, and tell what is wrong with it. Raises: StoreError."""
+    """Check a folder: load it into memory and return its diagnostics. Raises: StoreError."""
     repository = MemoryRepository()
     report = await FolderLoader(repository, folder, options).load(progress)
     problems = ManifestIndex(await repository.sources()).diagnostics()
@@ -242,28 +251,28 @@ async def check_folder(
 def _plan_load(
     started: float, before: ManifestIndex, scanned: list[ScannedFile], overwrite: bool
 ) -> _LoadPlan:
-    # One by one, and not as sets: at each the interpreter may be given to others.
-    known = before.sources
+    # In Python loops, not by set operations: other threads can run between two items.
+    sources = before.sources
     present = {f.path for f in scanned}
-    missing = {path for path in known if path not in present}
-    to_reread = {*_detached_paths(known)} if overwrite else set[str]()
+    missing = {path for path in sources if path not in present}
+    to_reread = {*_detached_paths(sources)} if overwrite else set[str]()
     to_read = [
         f.path
         for f in scanned
-        if not f.problem and (f.path in to_reread or _needs_reading(f, known.find(f.path)))
+        if not f.problem and (f.path in to_reread or _needs_reading(f, sources.find(f.path)))
     ]
     return _LoadPlan(started, before, scanned, missing, to_read)
 
 
 def _detached_paths(sources: Sources) -> tuple[str, ...]:
-    """The files whose articles were changed in the store alone, by path."""
+    """Return the paths of detached files, sorted."""
     return tuple(sorted(path for path, source in sources.iter_items() if source.left_behind))
 
 
 def _plan_refresh(
     started: float, before: ManifestIndex, scanned: list[ScannedFile], paths: Collection[str]
 ) -> _LoadPlan:
-    # A file is also named by each folder above it, which may have been moved away whole.
+    # A path may be a folder that was moved away with all its files.
     missing = {path for name in paths for path in before.paths_below(name)} - {
         f.path for f in scanned
     }
@@ -273,7 +282,7 @@ def _plan_refresh(
 def _start_update(plan: _LoadPlan) -> ManifestUpdate:
     update = ManifestUpdate(plan.before)
     problems = {f.path: f.problem for f in plan.scanned if f.problem}
-    # What is in a folder that cannot be listed now is not gone.
+    # Files of a folder that cannot be listed now are not missing.
     unlisted = {
         p for p, problem in problems.items() if problem.code == DiagnosticCode.UNREADABLE_FILE
     }
@@ -282,9 +291,9 @@ def _start_update(plan: _LoadPlan) -> ManifestUpdate:
     return update
 
 
-def _add_and_resolve(update: ManifestUpdate, parse_results: list[FileResult]) -> list[str]:
-    """Take what was read; return what must be read because of it."""
-    update.add_results(parse_results)
+def _add_and_resolve(update: ManifestUpdate, files: list[FileResult]) -> list[str]:
+    """Add files that were read; return the paths that must be read because of them."""
+    update.add_results(files)
     return update.resolve_claims()
 
 
@@ -295,7 +304,7 @@ def _needs_reading(scanned: ScannedFile, before: SourceFile | None) -> bool:
 
 
 def _is_in_folders(path: str, folders: Collection[str]) -> bool:
-    """Whether the path, or a folder that it is in, is one of these; "" is the whole folder."""
+    """Whether a path is one of these folders or below one; "" is the whole folder."""
     if not folders:
         return False
     parts = path.split("/")

@@ -1,6 +1,6 @@
-"""What follows from the loader's memory of the files: who wins a slug, the tree, the problems.
+"""Manifest: the source files of a folder, and an index of their slugs, topics and diagnostics.
 
-Everything here is computed from the `SourceFile`s alone, never by reading articles.
+Everything is computed from the `SourceFile`s; no article is read.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ Manifest = Mapping[str, SourceFile]
 """Source files by path."""
 
 Sources = PersistentMap[str, SourceFile]
-"""The same, as a repository keeps them."""
+"""A manifest as a repository keeps it."""
 
 
 def find_claims(manifest: Manifest) -> dict[str, list[str]]:
-    """The paths that claim each article's slug, the winner first."""
+    """Find the paths that claim the slug of each article, the winner first."""
     paths: dict[str, list[str]] = {}
     for path in sort_in_blocks(manifest):
         source = manifest[path]
@@ -39,7 +39,7 @@ def find_claims(manifest: Manifest) -> dict[str, list[str]]:
 
 
 def build_topics(manifest: Manifest) -> TopicTree:
-    """The topic tree of the manifest's files."""
+    """Build the topic tree from the manifest's topic files."""
     sources = {path: source for path, source in manifest.items() if source.topic}
     return build_topic_tree(
         {path: source.topic for path, source in sources.items() if source.topic},
@@ -48,7 +48,7 @@ def build_topics(manifest: Manifest) -> TopicTree:
 
 
 def find_diagnostics(manifest: Manifest) -> tuple[Diagnostic, ...]:
-    """All problems of the files and across them, by path and line."""
+    """Find all diagnostics, of single files and across files, ordered by path and line."""
     claimed = find_claims(manifest)
     topic_tree = build_topics(manifest)
     return _all_diagnostics(manifest, claimed, topic_tree)
@@ -58,18 +58,18 @@ def _all_diagnostics(
     manifest: Manifest, claimed: Mapping[str, list[str]], topic_tree: TopicTree
 ) -> tuple[Diagnostic, ...]:
     articles = untrack([manifest[paths[0]] for paths in claimed.values()])
-    found = chain(
+    diagnostics = chain(
         chain.from_iterable(source.diagnostics for source in manifest.values()),
         topic_tree.diagnostics,
         _duplicate_slugs(manifest, claimed),
         _duplicate_urls(articles),
         _unknown_topics(articles, topic_tree),
     )
-    return tuple(sorted(dict.fromkeys(found), key=diagnostic_position))
+    return tuple(sorted(dict.fromkeys(diagnostics), key=diagnostic_position))
 
 
 def detach(source: SourceFile, article: Article | None) -> SourceFile:
-    """A file whose article was changed (None: removed) in the store alone."""
+    """Detach a file: its article was changed (None: removed) in the store only."""
     return msgspec.structs.replace(
         source,
         slug=article.slug if article else None,
@@ -86,14 +86,14 @@ def _duplicate_slugs(manifest: Manifest, claimed: Mapping[str, list[str]]) -> It
             yield error(
                 path,
                 DiagnosticCode.DUPLICATE_SLUG,
-                f"The slug {slug!r} belongs to {winner}; this file is not taken.",
+                f"The slug {slug!r} belongs to {winner}; this file is ignored.",
                 line=manifest[path].lines.get("title"),
                 remedy="Rename one of the two files, or remove it.",
             )
 
 
 def _duplicate_urls(articles: list[SourceFile]) -> Iterator[Diagnostic]:
-    """One warning for each file that shares an address with an earlier one; they come by path."""
+    """Warn of each file that shares a URL with an earlier one. `articles` are sorted by path."""
     first: dict[str, str] = {}
     for source in articles:
         shared = [i for i, url in enumerate(source.url_keys) if url in first]
@@ -112,15 +112,15 @@ def _duplicate_urls(articles: list[SourceFile]) -> Iterator[Diagnostic]:
 
 
 def _unknown_topics(articles: list[SourceFile], build_topics: TopicTree) -> Iterator[Diagnostic]:
-    """A warning for each topic that the tree lacks, where there is a tree."""
+    """Warn of each topic that is not in the tree, if there is a tree."""
     if not build_topics.topics:
         return
-    known = topic_alias_map(build_topics.topics)
+    aliases = topic_alias_map(build_topics.topics)
     slugs: dict[str, bool] = {}
     for source in articles:
         for i, name in enumerate(source.topics):
             if name not in slugs:
-                slugs[name] = topic_slug(name) in known
+                slugs[name] = topic_slug(name) in aliases
             if not slugs[name]:
                 yield warning(
                     source.path,
@@ -133,20 +133,21 @@ def _unknown_topics(articles: list[SourceFile], build_topics: TopicTree) -> Iter
 
 _MIN_CHANGES_TO_REBUILD = 500
 _REBUILD_FRACTION = 8
-"""Of so many changes at once, and of such a part of all files, everything is computed anew in less
-time.
-"""
+"""A rebuild is faster for more than 500 changes that are more than an eighth of all files."""
 
 
 class ManifestIndex:
-    """A manifest with all that follows from it, kept up to date at the cost of what changes.
+    """Index of a manifest, updated at a cost that grows with the changes.
 
-    `find_claims` and `build_topics` are as the functions above give them.
+    Attributes:
+        sources: The manifest.
+        claims: The paths that claim each slug, see `find_claims`.
+        topic_tree: The topic tree, see `build_topics`.
     """
 
     def __init__(self, manifest: Sources | None = None) -> None:
         self.claims: dict[str, list[str]] = {}
-        self._paths_by_url: dict[str, list[str]] = {}  # by URL, the files whose articles have it
+        self._paths_by_url: dict[str, list[str]] = {}
         self._rebuild(manifest or PersistentMap({}))
 
     def _rebuild(self, manifest: Sources) -> None:
@@ -158,7 +159,7 @@ class ManifestIndex:
         self._paths_by_url = {}
         for slug in self.claims:
             self._index_urls(slug)
-        self._diagnostics: dict[str, tuple[Diagnostic, ...]] = {}  # of the files that have any
+        self._diagnostics: dict[str, tuple[Diagnostic, ...]] = {}  # by path
         for problem in _all_diagnostics(manifest, self.claims, self.topic_tree):
             self._diagnostics[problem.path] = (
                 *self._diagnostics.get(problem.path, ()),
@@ -167,9 +168,9 @@ class ManifestIndex:
         free_gradually(replaced, pause_s=0)
 
     def update_to(self, manifest: Sources) -> None:
-        """Become the index of this manifest, which is mostly the same as before.
+        """Update the index to another manifest.
 
-        Costs what differs, as long as both were derived from one.
+        The cost grows with the difference, if both manifests derive from one.
         """
         if not self.sources:
             self._rebuild(manifest)
@@ -178,7 +179,7 @@ class ManifestIndex:
         self.sources = manifest
 
     def apply(self, changes: Mapping[str, SourceFile | None]) -> None:
-        """Have these files say something else; None for files that are gone."""
+        """Apply changes of source files by path; None removes a file."""
         before = self.sources
         changes = {path: now for path, now in changes.items() if before.find(path) != now}
         affected = [s for path, now in changes.items() for s in (now, before.find(path)) if s]
@@ -204,15 +205,15 @@ class ManifestIndex:
                 self._diagnostics[path] = problems
 
     def paths_below(self, path: str) -> list[str]:
-        """The file of this path, and those in the folder of this path; all of them for ""."""
+        """Return the path, if it is a file, and the paths of all files below it; "" gives all."""
         if not path:
             return list(self._paths)
         first = bisect_left(self._paths, f"{path}/")
-        end = bisect_left(self._paths, f"{path}0")  # what follows a slash
+        end = bisect_left(self._paths, f"{path}0")  # 0 follows the slash in ASCII
         return [path] * (path in self.sources) + self._paths[first:end]
 
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """All problems of the files and across them, by path and line."""
+        """Return all diagnostics, of single files and across files, ordered by path and line."""
         return tuple(
             sorted(chain.from_iterable(self._diagnostics.values()), key=diagnostic_position)
         )
@@ -247,7 +248,7 @@ class ManifestIndex:
                     del self._paths_by_url[url]
 
     def _affected_paths(self, slug: str) -> set[str]:
-        """The files whose problems depend on who has this slug, and with which addresses."""
+        """Return the files whose diagnostics depend on the winner of a slug and on its URLs."""
         winner = self._winner(slug)
         urls: Iterable[str] = winner.url_keys if winner else ()
         return {*self.claims.get(slug, ())}.union(
@@ -258,12 +259,12 @@ class ManifestIndex:
         source = self.sources.find(path)
         if source is None:
             return ()
-        found = list(source.diagnostics)
+        diagnostics = list(source.diagnostics)
         if source.slug is not None and source.topic is None:
             claimed = self.claims[source.slug]
-            found += _duplicate_slugs(self.sources, {source.slug: claimed})
+            diagnostics += _duplicate_slugs(self.sources, {source.slug: claimed})
             if claimed[0] == path:
                 first = {min(self._paths_by_url[url]) for url in source.url_keys}
-                found += _duplicate_urls([self.sources[p] for p in sorted({*first, path})])
-                found += _unknown_topics([source], self.topic_tree)
-        return tuple(dict.fromkeys(problem for problem in found if problem.path == path))
+                diagnostics += _duplicate_urls([self.sources[p] for p in sorted({*first, path})])
+                diagnostics += _unknown_topics([source], self.topic_tree)
+        return tuple(dict.fromkeys(d for d in diagnostics if d.path == path))

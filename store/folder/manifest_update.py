@@ -1,4 +1,4 @@
-"""One load on its way: the manifest from one state to the next, and what the store must do."""
+"""Manifest update: the new manifest of a load, and the batch that the repository applies."""
 
 from __future__ import annotations
 
@@ -18,9 +18,18 @@ from .manifest import ManifestIndex
 
 
 class LoadReport(msgspec.Struct, frozen=True):
-    """What a load did. `articles` counts those of the folder after it; `read`, `unchanged` and
-    `removed` count files. `kept` are the folder's files that a load did not take because mutations
-    have changed their articles, `overwritten` those that were taken though one had.
+    """The result of a load.
+
+    Attributes:
+        articles: Number of articles of the folder after the load.
+        read: Number of files that were read.
+        unchanged: Number of files that were not read.
+        removed: Number of files that are missing now.
+        diagnostics: Number of diagnostics by severity.
+        seconds: The duration of the load.
+        revision: The store's revision after the load.
+        detached: Paths of files that were skipped, because mutations have changed their articles.
+        overwritten: Paths of detached files that were loaded nevertheless.
     """
 
     articles: int
@@ -35,17 +44,16 @@ class LoadReport(msgspec.Struct, frozen=True):
 
 
 class ManifestUpdate:
-    """A manifest on its way from one state to the next, and the articles read meanwhile.
+    """Collects the changes of one load. The cost grows with the changes, not with the manifest.
 
-    It costs what changes, whatever the manifest holds. `index` is brought to the next state when
-    the batch is made.
+    `build_batch` applies the changes to the index.
     """
 
     def __init__(self, index: ManifestIndex) -> None:
         self._index = index
         self._before = index.sources
-        self._after: dict[str, SourceFile | None] = {}  # of the files that may have changed
-        self._claims: dict[str, list[str]] = {}  # of the slugs that these claim or claimed
+        self._after: dict[str, SourceFile | None] = {}  # files that may have changed, by path
+        self._claims: dict[str, list[str]] = {}  # of the slugs of these files
         self._winners: dict[str, str] = {}
         self._articles: dict[str, Article] = {}
         self._read_paths: set[str] = set()
@@ -53,12 +61,12 @@ class ManifestUpdate:
         self._overwritten: tuple[str, ...] = ()
 
     def remove(self, paths: Iterable[str]) -> None:
-        """These files are gone."""
+        """Remove files that are missing."""
         self._after.update(dict.fromkeys(paths))
 
-    def add_results(self, parse_results: Iterable[FileResult]) -> None:
-        """These files were read now."""
-        for file in parse_results:
+    def add_results(self, files: Iterable[FileResult]) -> None:
+        """Add files that were read."""
+        for file in files:
             self._read_paths.add(file.path)
             if file.is_missing:
                 self.remove((file.path,))
@@ -68,13 +76,13 @@ class ManifestUpdate:
                 self._articles[file.path] = file.parse_result.article
 
     def add_problems(self, problems: Iterable[Diagnostic]) -> None:
-        """These files are there and must not be read."""
+        """Add files that must not be read, with the reasons."""
         for problem in problems:
             file = FileResult(problem.path, parse_result=ParseResult(diagnostics=(problem,)))
             self._after[problem.path] = self._new_source(file)
 
     def resolve_claims(self) -> list[str]:
-        """Decide who wins each slug; return the winners that must be read first."""
+        """Choose the winner of each slug; return the winners that must be read first."""
         before = {path: self._before.find(path) for path in self._after}
         for slug in {*_find_claims(before), *_find_claims(self._after)}:
             if slug in self._index.claims:
@@ -91,7 +99,7 @@ class ManifestUpdate:
         ]
 
     def _collect_claims(self) -> None:
-        """Who claims the slugs of what may have changed, with those who claim them already."""
+        """Collect all claims of the slugs that changed files claim or claimed."""
         claims = _find_claims(self._after)
         for slug in {*claims, *self._winners}:
             others = (p for p in self._index.claims.get(slug, ()) if p not in self._after)
@@ -100,11 +108,11 @@ class ManifestUpdate:
 
     def _get_source(self, path: str) -> SourceFile:
         source = self._after.get(path) or self._before.find(path)
-        assert source is not None, "who claims a slug is there"  # noqa: S101
+        assert source is not None, "a file that claims a slug exists"  # noqa: S101
         return source
 
     def _lost_claims(self) -> list[str]:
-        """The failed files whose last good version the repository does not keep: not winners."""
+        """Return invalid files that lost their slug: the store has no valid version of them."""
         return [
             path
             for slug, paths in self._claims.items()
@@ -114,7 +122,7 @@ class ManifestUpdate:
         ]
 
     def build_batch(self) -> Batch | None:
-        """The changes for the repository; None where there are none."""
+        """Build the batch for the repository; None if nothing has changed."""
         changed = {
             path: source
             for path, source in self._after.items()
@@ -146,7 +154,7 @@ class ManifestUpdate:
         )
 
     def build_report(self, seconds: float, revision: int) -> LoadReport:
-        """What was done."""
+        """Build the report of the load."""
         files, removed = self._counts
         read = sum(self._after.get(path) is not None for path in self._read_paths)
         return LoadReport(
@@ -161,7 +169,7 @@ class ManifestUpdate:
         )
 
     def _new_source(self, file: FileResult) -> SourceFile:
-        """What to remember of a file that was read now."""
+        """Build the manifest's entry for a file that was read."""
         parse_result, before = file.parse_result, self._before.find(file.path)
         source = SourceFile(
             path=file.path,
@@ -195,10 +203,10 @@ class ManifestUpdate:
 
 
 def _find_claims(sources: Mapping[str, SourceFile | None]) -> dict[str, list[str]]:
-    """The paths that claim each article's slug."""
+    """Find the paths that claim each article's slug; None is a removed file."""
     return manifest.find_claims({path: source for path, source in sources.items() if source})
 
 
 def _without_claim(source: SourceFile) -> SourceFile:
-    """The file without the earlier version of its article, which the store does not keep."""
+    """Remove the claim of an invalid file whose former article the store does not keep."""
     return msgspec.structs.replace(source, slug=None, topics=(), url_keys=(), lines={})

@@ -1,4 +1,4 @@
-"""Which paths a client may name for a document: files in the folder that a load would find."""
+"""Paths: validation of the paths that clients give for documents."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from store.documents.topic_reader import TOPICS_FOLDER
 from .scanner import EXTENSIONS, Scanner
 
 MAX_PATH_LENGTH = 500
-_MAX_NAME_BYTES = 200  # file systems allow 255, and some names grow when they are written aside
+_MAX_NAME_BYTES = 200  # file systems allow 255; names of staged files are longer
 _FORBIDDEN = re.compile(r'[\\:*?"<>|]')
 _DATA_FOLDER = TOPICS_FOLDER.partition("/")[0]
 
 
 def find_path_problem(path: str, scanner: Scanner) -> str | None:
-    """What is wrong with the path of a document, as the end of a sentence; None where nothing is.
+    """Find the problem of a document's path, as the end of a sentence; None for a valid path.
 
-    `path` is relative to the folder, with slashes. Whether it is one that a load reads is the
-    scanner's to say.
+    `path` is relative to the folder, with slashes. The scanner decides if a load reads it.
     """
     names = path.split("/")
     problems = {
@@ -37,11 +36,11 @@ def find_path_problem(path: str, scanner: Scanner) -> str | None:
         "is in a folder, or has a name, that is not read for articles": names[0] == _DATA_FOLDER
         or scanner.ignores(path),
     }
-    return next((problem for problem, found in problems.items() if found), None)
+    return next((problem for problem, applies in problems.items() if applies), None)
 
 
 def crosses_link(folder: Path, path: str) -> bool:
-    """Whether something on the way to the path is a link, or no folder: writing would go astray."""
+    """Whether a part of the path is a link, or a parent is no folder: both would be unsafe."""
     names = path.split("/")
     for i in range(1, len(names) + 1):
         try:

@@ -1,4 +1,4 @@
-"""Finding a folder's documents: which files there are, and which may not be read."""
+"""Scanner: lists a folder's documents and the files that cannot be read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ _DATA_FOLDER = TOPICS_FOLDER.split("/", maxsplit=1)[0]
 
 
 class ScannedFile(msgspec.Struct, frozen=True):
-    """A file of the folder. `problem`: why it (or all below it, for a folder) is not read."""
+    """A file of the folder.
+
+    Attributes:
+        path: Relative to the folder, with slashes.
+        state: Its state on the disk.
+        problem: Why the file, or everything below it, cannot be read.
+    """
 
     path: str
     state: FileState = FileState()
@@ -31,11 +37,13 @@ class ScannedFile(msgspec.Struct, frozen=True):
 
 
 class Scanner:
-    """Looks through one folder. Nothing is opened and no link is followed out of the folder.
+    """Lists the documents of one folder. Opens no file and follows no link out of the folder.
 
-    Hidden files and folders are skipped, and so are folders that start with an underscore, but for
-    `_news`, `_posts` and `_data/topics`. `include` are names that are not skipped. `root` is the
-    folder's real path.
+    Skips hidden files and folders, and folders that start with an underscore, except `_news`,
+    `_posts` and `_data/topics`. Names in `include` are not skipped.
+
+    Attributes:
+        root: The folder's real path.
     """
 
     def __init__(self, folder: Path, include: frozenset[str] = frozenset()) -> None:
@@ -44,19 +52,19 @@ class Scanner:
         self._include = include
 
     def scan(self) -> list[ScannedFile]:
-        """All files, by path. Raises: OSError: the folder itself cannot be listed."""
+        """List all files, sorted by path. Raises: OSError: the folder itself cannot be listed."""
         self.root = os.path.realpath(self._folder)  # a link may lead elsewhere by now
         with os.scandir(self.root):
             pass
         return sort_in_blocks(self._scan_folder(""), key=lambda files: files.path)
 
     def scan_paths(self, paths: Iterable[str]) -> list[ScannedFile]:
-        """Those of the paths, and of the files below them, that a scan would find."""
+        """List the files of a scan that are one of these paths or below one, sorted by path."""
         files = {f.path: f for path in paths for f in self._scan_path(path)}
         return [files[path] for path in sorted(files)]
 
     def ignores(self, path: str) -> bool:
-        """Whether the path is skipped whatever it is: because of its name or that of a folder."""
+        """Whether the path is skipped because of its name or a parent's name."""
         parts = path.split("/")
         above = ["/".join(parts[:i]) for i in range(len(parts))]
         return not (
@@ -82,7 +90,7 @@ class Scanner:
         return stat.S_ISDIR(mode) and self._is_included_folder(path)
 
     def _scan_folder(self, folder: str) -> Iterator[ScannedFile]:
-        """The files below a folder."""
+        """List the files below a folder."""
         try:
             with os.scandir(f"{self.root}/{folder}") as entries:
                 names = [entry.name for entry in entries]
@@ -96,7 +104,7 @@ class Scanner:
                 yield from self._scan_entry(f"{folder}/{name}" if folder else name)
 
     def _scan_entry(self, path: str) -> Iterator[ScannedFile]:
-        """The file, or the files below the folder, that a path names."""
+        """List the file at a path, or the files below the folder there."""
         try:
             status = os.lstat(f"{self.root}/{path}")
             if stat.S_ISLNK(status.st_mode):
@@ -137,7 +145,7 @@ class Scanner:
 
 
 def _check_file(path: str, status: os.stat_result) -> Iterator[ScannedFile]:
-    """A file that is no folder, if it is one of ours."""
+    """Yield a path that is no folder, if it may be a document or a topic file."""
     if not path.lower().endswith(EXTENSIONS):
         return
     if path.startswith(TOPICS_FOLDER + "/") and not is_topic_path(path):

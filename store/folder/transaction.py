@@ -1,10 +1,9 @@
-"""Writing a folder's files: several at once, all or none, whatever happens meanwhile.
+"""Folder transactions: several files of a folder change together or not at all.
 
-New texts are written aside first, into a hidden folder. When all are on the disk, this folder is
-renamed: from now on the write has happened, and what is left is to change one file after the other,
-which whoever uses the folder next can finish (`recover_writes`). Whoever reads or writes many files
-takes a turn with the folder, among all processes; who edits by hand takes none, so each file is
-changed only if it is what the change was made from (`file_change`).
+New texts are staged in a hidden folder. When all are on the disk, this folder is renamed: that is
+the commit. Then the files are replaced one by one; after a crash the next user of the folder
+completes that (`recover_writes`). Processes exclude each other by a lock on the folder. Editors
+take no lock, so each file changes only if it still has its base text (`guarded_change`).
 """
 
 from __future__ import annotations
@@ -41,10 +40,10 @@ _log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def lock_folder(folder: Path, lock_timeout_s: float = math.inf) -> AsyncIterator[None]:
-    """Be the only one who reads all of this folder or writes to it, among tasks and processes.
+    """Lock a folder against other tasks and processes that load it or write to it.
 
-    A folder that cannot be opened needs no turn: whoever goes on will say what is wrong with it.
-    Raises: StoreBusyError: another has had its turn for so long.
+    A folder that cannot be opened is not locked: the caller meets the same error.
+    Raises: StoreBusyError: the lock is not free within the timeout.
     """
     with contextlib.ExitStack() as held:
         try:
@@ -67,7 +66,7 @@ async def _lock(handle: int, folder: Path, lock_timeout_s: float) -> None:
             if waited_s >= min(lock_timeout_s, LOCK_TIMEOUT_S) and not is_warned:
                 is_warned = True
                 _log.warning(
-                    "The folder %s is in use for %.0f s: another task or process reads all of it "
+                    "The folder %s has been locked for %.0f s: another task or process loads it "
                     "or writes to it. If that process is stopped, let it go on (kill -CONT).",
                     folder,
                     waited_s,
@@ -75,26 +74,32 @@ async def _lock(handle: int, folder: Path, lock_timeout_s: float) -> None:
             if waited_s >= lock_timeout_s:
                 raise StoreBusyError from None
             await asyncio.sleep(_LOCK_POLL_S)
-        except OSError:  # a file system without locks has no other process to wait for either
+        except OSError:  # a file system without locks
             return
         else:
             return
 
 
 class FolderTransaction:
-    """A change of several files of a folder: all or none, each only to what it was made from.
+    """An atomic change of several files, each with its base text as a precondition.
 
-    `texts` are written, `removed` are removed, by path. `bases`: what the files have to say up to
-    then; those without must not be there. `renamed`: where the files of some of the texts are up
-    to now. The texts are written all or none, also should the process end meanwhile; so is each
-    removal. Once it was made it has to be ended or undone.
+    All texts are written or none, also after a crash; each removal is atomic by itself. After
+    `commit` call `close` or `rollback`.
+
+    Args:
+        root: The folder.
+        texts: New texts by path.
+        base_texts: The texts that the files must have now, by path. A file without a base text
+            must not exist.
+        renamed: The present paths of files that get another path, by their new path.
+        removed: Paths to remove.
     """
 
     def __init__(
         self,
         root: Path,
         texts: Mapping[str, bytes],
-        bases: Mapping[str, bytes],
+        base_texts: Mapping[str, bytes],
         *,
         renamed: Mapping[str, str] | None = None,
         removed: Iterable[str] = (),
@@ -104,38 +109,38 @@ class FolderTransaction:
         self._renamed = dict(renamed or {})
         self._done_renames: dict[str, str] = {}
         self._writes = [
-            GuardedChange(root, path, digest(text), digest(bases.get(path)), _STAGING)
+            GuardedChange(root, path, digest(text), digest(base_texts.get(path)), _STAGING)
             for path, text in texts.items()
         ]
         self._removals = [
-            GuardedChange(root, path, digest(None), digest(bases.get(path)), _STAGING)
+            GuardedChange(root, path, digest(None), digest(base_texts.get(path)), _STAGING)
             for path in removed
         ]
 
     @property
     def states(self) -> dict[str, FileState]:
-        """The states of the files that were written, by path."""
+        """The states of the written files, by path."""
         return {change.path: change.state for change in self._writes}
 
     @property
     def unrestored(self) -> list[str]:
-        """The files that could not be put back, since programs have them open to write."""
+        """The files that a rollback skipped, because programs have them open for writing."""
         return [
             change.path for change in (*self._writes, *self._removals) if change.rollback_skipped
         ]
 
     def commit(self) -> None:
-        """Change the files, and have that on the disk.
+        """Change the files and flush them to the disk.
 
-        Raises: EditedError: somebody has changed one of them. OSError: it could not be done.
-            Everything is as it was in these cases. OutcomeUnknownError: it may not be.
+        Raises: EditedError: a file was edited. OSError: the system refuses. After both the
+            transaction is rolled back. OutcomeUnknownError: the rollback failed.
         """
         try:
             self._stage()
             for path, before in self._renamed.items():
                 self._rename(before, path)
                 self._done_renames[path] = before
-            if len(self._writes) > 1:  # one needs no such step
+            if len(self._writes) > 1:  # replacing a single file is atomic anyhow
                 self._mark_committed()
             for changes in (self._writes, self._removals):
                 _apply_all(changes)
@@ -144,9 +149,9 @@ class FolderTransaction:
             raise
 
     def rollback(self) -> None:
-        """Have the files as they were, but for what somebody has changed since.
+        """Restore the files, except those that were edited since.
 
-        Raises: OutcomeUnknownError: some could not be put back.
+        Raises: OutcomeUnknownError: some could not be restored.
         """
         try:
             for change in (*self._removals, *self._writes):
@@ -159,12 +164,12 @@ class FolderTransaction:
             self._clean_up()
         except OSError as error:
             raise OutcomeUnknownError(
-                f"It failed, and then files could not be put back: {error.strerror or error}. The "
-                "folder's disk needs a look."
+                f"The write failed, and files could not be restored: {error.strerror or error}. "
+                "Check the folder's disk."
             ) from error
 
     def close(self) -> None:
-        """Let go of the former files; the store knows of the change. Raises: OSError."""
+        """Delete the former files, after the store has applied the change. Raises: OSError."""
         for change in (*self._writes, *self._removals):
             change.close()
         self._clean_up()
@@ -173,7 +178,7 @@ class FolderTransaction:
         for change in self._writes:
             before = self._renamed.get(change.path, change.path)
             change.write_temporary(self._texts[change.path], like=self._root / before)
-        for change in self._writes:  # once all are written, so that the disk takes them together
+        for change in self._writes:  # after all writes, so that the disk can join the flushes
             change.flush_temporary()
 
     def _rename(self, source: str, target: str) -> None:
@@ -185,7 +190,7 @@ class FolderTransaction:
             raise EditedError(target) from None
 
     def _mark_committed(self) -> None:
-        """Have several files changed, though none is yet."""
+        """Commit: after the rename a recovery completes the changes instead of undoing them."""
         for folder, _, _ in os.walk(self._root / _STAGING):
             flush_folder(Path(folder))
         (self._root / _STAGING).rename(self._root / _COMMITTED)
@@ -207,10 +212,11 @@ def _apply_all(changes: Sequence[GuardedChange]) -> None:
 
 
 class WriteIntent(msgspec.Struct, frozen=True):
-    """A write that may have been interrupted.
+    """The intent of a write, kept on the disk until the store has applied it.
 
-    `files`: the digests of its files' texts after it, by path. `keys`: of the articles, the id and
-    the key, by the path of the file.
+    Attributes:
+        files: The digests of the files' new texts, by path.
+        keys: The id and the idempotency key of each article, by the path of its file.
     """
 
     files: dict[str, str] = {}
@@ -218,14 +224,14 @@ class WriteIntent(msgspec.Struct, frozen=True):
 
 
 class RecoveredWrites(NamedTuple):
-    """What the store may not know of interrupted writes: paths of files, and keys by id."""
+    """Interrupted writes that the store may have missed: paths, and idempotency keys by id."""
 
     paths: list[str]
     keys: dict[str, str]
 
 
 def save_intent(root: Path, intent: WriteIntent) -> None:
-    """Have it on the disk that a write begins, should its keys be asked for. Raises: OSError."""
+    """Save the intent of a write, so that a recovery knows its keys. Raises: OSError."""
     with (root / _INTENT).open("wb") as file:
         file.write(msgspec.json.encode(intent))
         file.flush()
@@ -234,16 +240,16 @@ def save_intent(root: Path, intent: WriteIntent) -> None:
 
 
 def delete_intent(root: Path) -> None:
-    """To be called when the store knows of the write, or it was put back. Raises: OSError."""
-    if os.path.lexists(root / _INTENT):  # a file system that is read-only refuses in any case
+    """Delete the intent, after the write was applied or rolled back. Raises: OSError."""
+    if os.path.lexists(root / _INTENT):  # on a read-only file system unlink always fails
         (root / _INTENT).unlink(missing_ok=True)
 
 
 def recover_writes(root: Path) -> RecoveredWrites:
-    """Finish an interrupted change that was committed on, and undo one that was not.
+    """Complete interrupted transactions that were committed, and roll back the others.
 
-    To be called first in one's turn. A key counts only where the file is as its write has left it:
-    another text is not of that write. Raises: OSError.
+    Call it first when the folder is locked. A key is returned only if its file has the text of the
+    write: another text is an edit. Raises: OSError.
     """
     intent = WriteIntent()
     with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):  # torn: no file was touched
@@ -258,12 +264,12 @@ def recover_writes(root: Path) -> RecoveredWrites:
 
 
 def _recover_folder(root: Path, name: str) -> list[GuardedChange]:
-    """The changes whose files are in a folder aside, put right; the folder is gone afterwards."""
-    aside = root / name
-    files = [Path(folder, file) for folder, _, names in os.walk(aside) for file in names]
+    """Recover the changes whose files are in a staging folder, and delete the folder."""
+    staging = root / name
+    files = [Path(folder, file) for folder, _, names in os.walk(staging) for file in names]
     changes = [c for file in files if (c := GuardedChange.from_temporary(root, name, file))]
     for change in changes:
         change.recover(committed=name == _COMMITTED)
-    if aside.is_dir():
-        shutil.rmtree(aside)
+    if staging.is_dir():
+        shutil.rmtree(staging)
     return changes
