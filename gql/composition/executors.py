@@ -12,7 +12,7 @@ import strawberry
 from gql.cache import CacheRegistry
 from gql.executor import CompiledExecutor
 from gql.http import CostLimit, CostSettings, DocumentLimits, ReferenceExecutor, SyncExecutor
-from gql.http.limits.cost import SearchCost
+from gql.http.limits.cost import EstimateSearches
 from gql.schema import PageSizes, search_cost
 from gql.settings import Settings
 from store import Snapshot, StoreError
@@ -39,7 +39,7 @@ MIN_ARTICLES = 1_024
 """The smallest number of articles for cost estimates."""
 
 
-def build_search_cost(current: Callable[[], Snapshot | None]) -> SearchCost:
+def build_search_cost(current: Callable[[], Snapshot | None]) -> EstimateSearches:
     """A function that estimates the cost of searches in the current snapshot.
 
     The number of articles is rounded up to a power of two, so that a cost seldom changes by a

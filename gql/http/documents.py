@@ -30,7 +30,7 @@ from gql.adapters.strawberry import MaybeNullValidationRule
 from gql.error_formatting import FormattedError, format_request_error
 from gql.errors import OPERATION_UNRESOLVED, PARSE_FAILED, VALIDATION_FAILED
 
-from .limits.cost import CostCache
+from .limits.cost_cache import CostCache
 from .limits.document_limits import DocumentLimits, check_limits
 from .limits.field_merging import merge_errors
 

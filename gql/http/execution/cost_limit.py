@@ -12,7 +12,8 @@ import msgspec
 
 from gql.adapters.strawberry import graphql_schema
 from gql.error_formatting import FormattedError
-from gql.http.limits.cost import BoundOperation, CostSettings, max_passing_list_size
+from gql.http.limits.cost import BoundOperation, CostSettings
+from gql.http.limits.cost_estimator import max_passing_list_size
 from gql.http.protocol.json_encoding import encode
 from gql.http.protocol.messages import GraphQLRequest, Result, error_result
 
@@ -77,7 +78,7 @@ class CostLimit:
             return 0
         document, _ = self.reference.find_operation(request)
         before = document.costs.size_bytes
-        cost = document.costs.of(asked, self.settings)
+        cost = document.costs.cost(asked, self.settings)
         if document.costs.size_bytes != before:
             self.reference.documents.resize(request.query, document)
         return cost

@@ -16,7 +16,8 @@ from starlette.testclient import TestClient
 from gql.adapters.strawberry import graphql_schema
 from gql.composition.app import create_app
 from gql.http import CostLimit, CostSettings, GraphQLRequest, ReferenceExecutor
-from gql.http.limits.cost import ASSUMED_ITEMS, CONNECTION, OBJECT, BoundOperation, CostEstimator
+from gql.http.limits.cost import ASSUMED_ITEMS, CONNECTION, OBJECT, BoundOperation
+from gql.http.limits.cost_estimator import CostEstimator
 from gql.identity.viewer import PUBLIC
 from gql.schema import Context
 from gql.settings import load_settings
