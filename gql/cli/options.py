@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from gql.settings import Settings, flag, ignored_variables, load_settings, variable
+from gql.settings import Settings, flag_name, ignored_variables, load_settings, variable_name
 
 from .output import print_warning
 
@@ -65,11 +65,12 @@ def _option(name: str) -> inspect.Parameter:
     """The flag of a setting. Its default is None, so that a flag not given says nothing."""
     field = Settings.model_fields[name]
     kind = _kind(field.annotation)
-    declared = f"{flag(name)}/--no-{flag(name)[2:]}" if kind is bool else flag(name)
+    declared = f"{flag_name(name)}/--no-{flag_name(name)[2:]}" if kind is bool else flag_name(name)
     default = _shown(field.default)
+    source = f"{variable_name(name)}{default and f', default {default}'}"
     option = typer.Option(
         declared,
-        help=f"{field.description} [dim]{variable(name)}{default and f', default {default}'}[/dim]",
+        help=f"{field.description} [dim]{source}[/dim]",
         show_default=False,
         rich_help_panel=_PANEL,
     )
@@ -99,7 +100,7 @@ def as_environment(settings: Settings, **changes: Any) -> Mapping[str, str]:
     """The environment variables that give other processes these settings, with some changed."""
     values = {**settings.model_dump(), **changes}
     return {
-        variable(name): ",".join(value) if isinstance(value, tuple) else str(value)
+        variable_name(name): ",".join(value) if isinstance(value, tuple) else str(value)
         for name, value in values.items()
         if value is not None
     }

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from gql.settings import Settings, origins, variable
+from gql.settings import Settings, setting_sources, variable_name
 
 from .options import with_settings
 from .output import escape, out, print_json
@@ -26,7 +26,7 @@ def config(
     NEWSGRAPH_PORT=8080 newsgraph config
     """
     values: dict[str, Any] = settings.model_dump(mode="json")
-    where = origins()
+    where = setting_sources()
     if json:
         print_json(
             {name: {"value": value, "origin": where[name]} for name, value in values.items()}
@@ -37,9 +37,9 @@ def config(
     table.add_column("Value", overflow="fold")
     table.add_column("From", no_wrap=True)
     for name, value in values.items():
-        origin = where[name].split()[0]  # which variable, the first column says
+        origin = where[name].split()[0]  # which variable_name, the first column says
         style = "dim" if origin == "default" else "green"
-        table.add_row(variable(name), escape(_shown(value)), origin, style=style)
+        table.add_row(variable_name(name), escape(_shown(value)), origin, style=style)
     out.print(table, soft_wrap=False)
     out.print("[dim]What each is for: newsgraph serve --help[/]")
 

@@ -1,4 +1,4 @@
-"""Documents: parsed, measured, validated once, and kept for the next request with the same text."""
+"""GraphQL documents: parsing, limits and validation, done once for each cached document."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ from .limits.field_merging import merge_errors
 
 _NEWLINE = re.compile(r"\r\n|[\n\r]")
 DOCUMENT_BYTES, NODE_BYTES = 5_000, 260
-"""What a document takes, and each node of its tree; measured."""
-
+"""The size of a document without its tree, and of a node of the tree; measured."""
 
 MAX_PLANS = 64
-"""How many plans a document may have: operations, times outcomes of directives, times rights."""
+"""The most plans of a document: operations, times outcomes of directives, times permissions."""
 
 
 class OneOfVariablesRule(ValidationRule):
-    """A variable in a @oneOf input has to be non-null.
+    """The validation rule that a variable in a @oneOf input has to be non-null.
 
-    graphql-core overlooks that where the input itself is non-null.
+    graphql-core does not check it if the input itself is non-null.
     https://spec.graphql.org/draft/#sec-All-Variable-Usages-Are-Allowed
     """
 
     def leave_operation_definition(self, operation: OperationDefinitionNode, *_: Any) -> None:
-        """Judge all variables that an operation uses, those in its fragments too."""
+        """Check all variables of an operation, also those in its fragments."""
         definitions = {
-            each.variable.name.value: each for each in operation.variable_definitions or ()
+            definition.variable.name.value: definition
+            for definition in operation.variable_definitions or ()
         }
         for usage in self.context.get_recursive_variable_usages(operation):
             if not isinstance(usage.parent_type, GraphQLNonNull):
@@ -72,26 +72,26 @@ class OneOfVariablesRule(ValidationRule):
 
 
 _RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
-"""Those of the specification without the one whose time grows with the square of the document."""
+"""The rules of the specification, but for one that takes quadratic time (see `field_merging`)."""
 
-# They rely on what the specification's rules have checked, so they come after them.
+# They rely on the checks of the specification's rules, so they run after them.
 _FURTHER_RULES = (MaybeNullValidationRule, OneOfVariablesRule)
 
 
 class GraphQLDocument:
-    """A document, and all that can be known of it without variables.
+    """A parsed and validated document, with everything that does not depend on variables.
 
-    Nobody else keeps its tree or its plans, so that all is gone when the document is evicted.
+    It alone owns its tree and its plans, so that all is freed when the document is evicted.
 
     Attributes:
-        ast: Its tree; None where the text cannot be parsed.
-        errors: Why nothing of it may be executed.
-        operations: Those in it.
-        costs: What they may cost.
-        nodes: How many nodes the tree has.
-        plans: What operations were compiled into; see `add_plan`.
-        plan_bytes: What the plans take.
-        directive_variables: The variables that decide what is included.
+        ast: The syntax tree; None after a parse error.
+        errors: The parse or validation errors; with any, nothing is executed.
+        operations: The operations.
+        costs: The cache of cost estimates.
+        nodes: The number of nodes of the tree.
+        plans: The compiled plans; see `add_plan`.
+        plan_bytes: The size of the plans.
+        directive_variables: The variables in `@skip` and `@include`; None if not computed yet.
     """
 
     __slots__ = (
@@ -122,7 +122,7 @@ class GraphQLDocument:
         )
 
     def find_operation(self, name: str | None) -> OperationDefinitionNode | None:
-        """The operation to execute: the one of this name, or the only one where none is given.
+        """Find the operation of a name, or the only operation if there is no name.
 
         https://spec.graphql.org/draft/#GetOperation()
         """
@@ -132,7 +132,7 @@ class GraphQLDocument:
         return next(named, None)
 
     def add_plan(self, key: Any, plan: Any, size_bytes: int) -> None:
-        """Keep a plan, which takes so much, under a key; of very many, all others go."""
+        """Add a plan of this size; at MAX_PLANS all others are evicted."""
         if len(self.plans) >= MAX_PLANS:
             self.plans.clear()
             self.plan_bytes = 0
@@ -140,7 +140,7 @@ class GraphQLDocument:
         self.plan_bytes += size_bytes
 
     def operation_error(self, name: str | None) -> FormattedError:
-        """The error that says why `find_operation` found nothing."""
+        """The error of a request for which `find_operation` returned None."""
         names = ", ".join(node.name.value for node in self.operations if node.name)
         if name is not None:
             message = f"The document has no operation named {name!r}. It has: {names or 'none'}."
@@ -152,28 +152,28 @@ class GraphQLDocument:
 
 
 def prepare_document(schema: GraphQLSchema, text: str, limits: DocumentLimits) -> GraphQLDocument:
-    """Parse, measure and validate a text, each step only where the one before found no fault."""
+    """Parse a text, check its limits, validate it; stop at the first step with errors."""
     try:
         ast = parse_document(text, limits)
     except GraphQLError as error:
         return GraphQLDocument(None, (format_request_error(error, PARSE_FAILED),))
     errors = check_limits(ast, limits) or validate_document(schema, ast, limits)
-    faults = tuple(format_request_error(error, VALIDATION_FAILED) for error in errors)
-    return GraphQLDocument(ast, faults, drop_tokens(ast))
+    formatted = tuple(format_request_error(error, VALIDATION_FAILED) for error in errors)
+    return GraphQLDocument(ast, formatted, drop_tokens(ast))
 
 
 class _Source(Source):
-    """A document's text that finds its lines once, however many errors ask where they are."""
+    """A source that splits its lines once, not for each error."""
 
     def get_location(self, position: int) -> SourceLocation:
-        """The line and the column of a place in the text."""
+        """The line and the column of a position."""
         line = bisect_right(self._lines, position)
         start = self._lines[line - 1] if line else 0
         return SourceLocation(line + 1, position + 1 - start)
 
     @cached_property
     def _lines(self) -> list[int]:
-        """Where each line but the first starts."""
+        """The positions of the lines but the first."""
         return [match.end() for match in _NEWLINE.finditer(self.body)]
 
 
@@ -188,7 +188,7 @@ def parse_document(text: str, limits: DocumentLimits) -> DocumentNode:
     try:
         return parse(_Source(text), max_lexical_tokens=limits.tokens, max_comments=limits.tokens)
     except GraphQLError as error:
-        # The parser stops at its limits and says so in words only.
+        # At a limit the parser raises an error that differs in its message only.
         if is_nesting_error(error):
             raise GraphQLError(
                 "The document is nested too deeply.",
@@ -207,7 +207,7 @@ def parse_document(text: str, limits: DocumentLimits) -> DocumentNode:
 def validate_document(
     schema: GraphQLSchema, ast: DocumentNode, limits: DocumentLimits
 ) -> list[GraphQLError]:
-    """What the schema has against a document; empty where it may be executed."""
+    """The validation errors of a document; empty if it is valid."""
     errors = validate(schema, ast, _RULES, max_errors=limits.errors)
     if not errors:
         errors = merge_errors(schema, ast)[: limits.errors]
@@ -215,10 +215,10 @@ def validate_document(
 
 
 def document_bytes(text: str, document: GraphQLDocument) -> int:
-    """What a document takes: its text and tree, and the costs and the plans that it has by now."""
+    """The size of a document: its text and tree, its cached costs, and its plans."""
     return tree_bytes(text, document) + document.costs.size_bytes + document.plan_bytes
 
 
 def tree_bytes(text: str, document: GraphQLDocument) -> int:
-    """What a document's text and tree take."""
+    """The size of a document's text and tree."""
     return sys.getsizeof(text) + DOCUMENT_BYTES + NODE_BYTES * document.nodes

@@ -1,4 +1,4 @@
-"""What those who execute a request remember of it, for when the same request comes again."""
+"""The memo of a cached request: what executors can reuse when the request is repeated."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from .documents import GraphQLDocument
 
 
 class PreparedQuery(Protocol):
-    """A query that the compiled executor has a plan for, with its variables and rights.
+    """A prepared query: a plan with the values of its variables, for one set of permissions.
 
-    The plan belongs to the query's document: when the document cache evicts that, the plan is gone,
-    and `is_valid` false.
+    The query's document owns the plan. When the document cache evicts the document, the plan is
+    freed, and `is_valid` is false.
     """
 
     @property
     def operation_name(self) -> str | None:
-        """The operation's name, if it has one."""
+        """The name of the operation; None if it has none."""
         ...
 
     @property
     def is_valid(self) -> bool:
-        """Whether its plan is still kept."""
+        """Whether the plan still exists."""
         ...
 
     def run_sync(self, snapshot: Any) -> Sequence[bytes | memoryview] | None:
-        """The JSON of the answer in pieces, without waiting; None: execute it the long way."""
+        """The JSON of the response in pieces, without waiting; None: use another executor."""
         ...
 
     async def run(self, snapshot: Any, job: Job | None = None) -> Sequence[bytes | memoryview]:
-        """The same, in the time slices of a job. Raises: anything: there is no answer."""
+        """The same, in the time slices of a job. Raises: any exception: use another executor."""
         ...
 
 
 class RequestMemo:
-    """What is remembered of one request.
+    """The memo of one cached request.
 
     Attributes:
-        document: The request's document, while it is being executed; see `release`.
-        cost: What it may cost.
-        prepared: By scope key, what the compiled executor takes; None for what it does not take.
+        document: The document, during execution only; see `release`.
+        cost: The estimated cost; None if not computed yet.
+        prepared: The prepared queries by permission key; None for one that cannot be compiled.
     """
 
     __slots__ = ("cost", "document", "prepared")
@@ -53,5 +53,5 @@ class RequestMemo:
         self.prepared: dict[bytes, PreparedQuery | None] = {}
 
     def release(self) -> None:
-        """Let go of the document, which the document cache alone keeps for longer."""
+        """Drop the reference to the document, which only the document cache may own for longer."""
         self.document = None

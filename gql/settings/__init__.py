@@ -1,25 +1,17 @@
-"""Settings: every value that an operator can set, and where each came from."""
+"""Settings: their definition, their sources, and checks of unknown names."""
 
 from .public_url import public_address
-from .settings import (
-    PREFIX,
-    Settings,
-    SettingsError,
-    flag,
-    ignored_variables,
-    load_settings,
-    origins,
-    variable,
-)
+from .settings import PREFIX, Settings, SettingsError
+from .sources import flag_name, ignored_variables, load_settings, setting_sources, variable_name
 
 __all__ = [
     "PREFIX",
     "Settings",
     "SettingsError",
-    "flag",
+    "flag_name",
     "ignored_variables",
     "load_settings",
-    "origins",
     "public_address",
-    "variable",
+    "setting_sources",
+    "variable_name",
 ]

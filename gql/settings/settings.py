@@ -1,19 +1,12 @@
-"""Everything that an operator can set, and where each value came from.
-
-A setting is a flag of the command line, else a `NEWSGRAPH_*` environment variable, else a line of
-`.env`, else a line of `newsgraph.toml` (both in the working directory), else its default.
-"""
+"""The settings: names, types, defaults and checks."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -25,7 +18,6 @@ from pydantic_settings import (
 from gql.identity.addresses import check_jwks_location, is_loopback
 
 from .public_url import public_address
-from .unknown_settings import unknown_keys, unknown_variables
 
 PREFIX = "NEWSGRAPH_"
 ENV_FILE = Path(".env")
@@ -34,16 +26,16 @@ STORE_IN_FOLDER = Path(".newsgraph") / "store.json"
 
 KiB, MiB = 1_024, 1_048_576
 _RATE = re.compile(r"[1-9][0-9]{0,8} ?(/|per) ?([1-9][0-9]{0,3} )?(second|minute|hour|day)s?")
-Words = Annotated[tuple[str, ...], NoDecode]
-"""Several words: separated by commas in the environment and on the command line."""
+WordList = Annotated[tuple[str, ...], NoDecode]
+"""A list of words: separated by commas in the environment and on the command line."""
 
 
 class SettingsError(Exception):
-    """A setting that cannot be used; the message names it, its value and what it takes."""
+    """An invalid setting; the message has its name, its value and the valid values."""
 
 
 class Settings(BaseSettings):
-    """The settings, each with its default and what it is for."""
+    """The settings. Each field has its default and its help text."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -177,12 +169,12 @@ class Settings(BaseSettings):
     max_document_depth: int = Field(
         32, ge=1, le=200, description="The maximum nesting of a document's YAML."
     )
-    include_folders: Words = Field(
+    include_folders: WordList = Field(
         (),
         description="Folders that begin with an underscore to read besides _news, _posts and "
         "_data/topics.",
     )
-    cors_origins: Words = Field(
+    cors_origins: WordList = Field(
         (), description="Origins whose web pages may use this server (CORS); * for any."
     )
     cache_control: str = Field(
@@ -272,12 +264,12 @@ class Settings(BaseSettings):
 
     @property
     def store_path(self) -> Path:
-        """Where the store is: as set, else in the folder, else in the working directory."""
+        """The path of the store: as set, else in the folder, else in the working directory."""
         return self.store or (self.folder or Path()) / STORE_IN_FOLDER
 
     @property
     def keys_path(self) -> Path:
-        """Where the API keys are: as set, else beside the store."""
+        """The path of the key file: as set, else beside the store."""
         return self.keys or self.store_path.with_name("keys.json")
 
     @classmethod
@@ -289,75 +281,6 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic's signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags, environment, `.env`, TOML: the first that says something counts."""
+        """The sources in the order of precedence: flags, environment, `.env`, TOML."""
         toml = TomlConfigSettingsSource(settings_cls)
         return init_settings, env_settings, dotenv_settings, toml
-
-
-def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
-    """The effective settings; `flags` are by setting, None for those not given.
-
-    Raises: SettingsError.
-    """
-    given = {name: value for name, value in (flags or {}).items() if value is not None}
-    try:
-        _refuse_unknown_keys()
-        return Settings(**given)
-    except ValidationError as error:
-        raise SettingsError("\n".join(map(_explain, error.errors()))) from None
-    except ValueError as error:  # a TOML file that is not TOML
-        raise SettingsError(f"{TOML_FILE}: {error}") from None
-
-
-def _refuse_unknown_keys() -> None:
-    keys = TomlConfigSettingsSource(Settings).toml_data
-    if keys.keys() - Settings.model_fields.keys():
-        text = TOML_FILE.read_text("utf-8")
-        raise SettingsError(
-            "\n".join(unknown_keys(str(TOML_FILE), text, keys, Settings.model_fields))
-        )
-
-
-def ignored_variables() -> list[str]:
-    """A warning for each variable of the environment and of `.env` that looks like a setting.
-
-    They are no errors: other programs may use the prefix, too.
-    """
-    names = {name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE))}
-    return unknown_variables(names, PREFIX, [variable(name) for name in Settings.model_fields])
-
-
-def _explain(error: Any) -> str:
-    message = re.sub(r"^Value error, ", "", error["msg"])
-    if not error["loc"]:
-        return message
-    name = str(error["loc"][0])
-    return f"{name} ({variable(name)}, {flag(name)}) is {error['input']!r}: {message}"
-
-
-def variable(name: str) -> str:
-    """The environment variable of a setting."""
-    return PREFIX + name.upper()
-
-
-def flag(name: str) -> str:
-    """The command line's flag of a setting."""
-    return "--" + name.replace("_", "-")
-
-
-def origins(flags: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """For each setting, where its value comes from: a flag, a variable, a file or the default."""
-    from_env_file = {key.upper() for key in dotenv_values(ENV_FILE)}
-    from_environment = {key.upper() for key in os.environ}
-    from_toml = TomlConfigSettingsSource(Settings).toml_data
-
-    def origin(name: str) -> str:
-        if flags and flags.get(name) is not None:
-            return f"flag {flag(name)}"
-        if variable(name) in from_environment:
-            return f"environment {variable(name)}"
-        if variable(name) in from_env_file:
-            return str(ENV_FILE)
-        return str(TOML_FILE) if name in from_toml else "default"
-
-    return {name: origin(name) for name in Settings.model_fields}

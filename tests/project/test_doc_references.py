@@ -13,7 +13,7 @@ import pytest
 from typer.main import get_command
 
 from gql.cli.main import app
-from gql.settings import Settings, variable
+from gql.settings import Settings, variable_name
 from tests.support.documentation import DOCS, PAGES, anchors, blocks, code_spans, links, name_of
 
 MODULE = re.compile(r"python -m (tests[\w.]+)")
@@ -90,5 +90,5 @@ def test_docs_modules_exist(page):
 @each_page
 def test_docs_settings_exist(page):
     """Each variable NEWSGRAPH_… is a setting."""
-    settings = {variable(name) for name in Settings.model_fields}
+    settings = {variable_name(name) for name in Settings.model_fields}
     assert set(SETTING.findall(page.read_text())) <= settings | PLACEHOLDERS | OF_TESTS

@@ -21,7 +21,7 @@ from gql.adapters.strawberry import graphql_schema
 from gql.cli.main import app
 from gql.errors import GraphError
 from gql.identity.viewer import Permission
-from gql.settings import Settings, variable
+from gql.settings import Settings, variable_name
 from store import ConflictError, StoreError
 from store.documents.diagnostics import DiagnosticCode
 from store.model import Article, Image, ProviderMention, Related
@@ -238,7 +238,7 @@ def test_docs_of_security_have_the_defaults_of_settings():
     """Each limit in the table is a setting, with its default."""
     rows = re.findall(r"\| `(NEWSGRAPH_\w+)` \| (\w+) \|$", SECURITY_PAGE.read_text(), re.MULTILINE)
     defaults = {
-        variable(name): "none" if field.default is None else str(field.default)
+        variable_name(name): "none" if field.default is None else str(field.default)
         for name, field in Settings.model_fields.items()
     }
     assert rows

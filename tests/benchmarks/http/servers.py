@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gql.settings import variable
+from gql.settings import variable_name
 from tests.benchmarks.http.ceiling import READY_VARIABLE
 from tests.benchmarks.http.data import Data
 
@@ -90,7 +90,7 @@ def _settings(data: Data, more: Mapping[str, str]) -> Mapping[str, str]:
         "NEWSGRAPH_LOG_LEVEL": "warning",
         "NEWSGRAPH_RESPONSE_CACHE_BYTES": "0",
         "NEWSGRAPH_FRAGMENT_CACHE_BYTES": str(256 << 20),  # all four queries take turns
-        **{variable(name): value for name, value in more.items()},
+        **{variable_name(name): value for name, value in more.items()},
     }
 
 

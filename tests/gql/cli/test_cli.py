@@ -20,7 +20,7 @@ import structlog
 from msgspec.structs import replace
 
 from gql.cli import main
-from gql.settings import PREFIX, Settings, flag, variable
+from gql.settings import PREFIX, Settings, flag_name, variable_name
 from store import DocumentWriter, TinyDBRepository
 from store.filesystem.atomic_file import file_signature
 from tests.conftest import SEEDS
@@ -121,8 +121,8 @@ def test_help_of_serve_has_a_flag_for_every_setting(newsgraph):
     out = newsgraph("serve", "--help").out
     for name in Settings.model_fields:
         if name != "folder":
-            assert flag(name) in out
-            assert variable(name)[:20] in out
+            assert flag_name(name) in out
+            assert variable_name(name)[:20] in out
     assert "DIR" in out
 
 

@@ -14,11 +14,11 @@ from gql.settings import (
     PREFIX,
     Settings,
     SettingsError,
-    flag,
+    flag_name,
     ignored_variables,
     load_settings,
-    origins,
-    variable,
+    setting_sources,
+    variable_name,
 )
 
 SETTINGS_PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
@@ -43,27 +43,27 @@ def shown(default: Any) -> str:
 
 
 def test_settings_page_lists_every_setting():
-    """Each setting has one row with its variable, flag, default and description."""
+    """Each setting has one row with its variable_name, flag_name, default and description."""
     rows = ROW.findall(SETTINGS_PAGE.read_text())
     assert sorted(rows) == sorted(
-        (variable(name), flag(name), shown(field.default), str(field.description))
+        (variable_name(name), flag_name(name), shown(field.default), str(field.description))
         for name, field in Settings.model_fields.items()
     )
 
 
 def test_settings_without_anything_are_the_defaults():
-    """With no flag, variable or file, each setting has its default and says so."""
+    """With no flag_name, variable_name or file, each setting has its default and says so."""
     settings = load_settings()
     for name, field in Settings.model_fields.items():
         assert getattr(settings, name) == field.default
-    assert set(origins().values()) == {"default"}
+    assert set(setting_sources().values()) == {"default"}
 
 
 def test_setting_comes_from_the_nearest_place(empty_folder, monkeypatch):
-    """A flag, else the environment, else `.env`, else `newsgraph.toml`, else the default."""
+    """A flag_name, else the environment, else `.env`, else `newsgraph.toml`, else the default."""
 
     def port(flags: dict[str, Any] | None = None) -> tuple[int, str]:
-        return load_settings(flags).port, origins(flags)["port"]
+        return load_settings(flags).port, setting_sources(flags)["port"]
 
     assert port() == (8000, "default")
     (empty_folder / "newsgraph.toml").write_text("port = 8001\n")
@@ -103,10 +103,10 @@ def test_setting_of_words_takes_commas_and_lists(empty_folder, monkeypatch):
 )
 def test_setting_that_cannot_be_used_is_named_with_its_variable_and_flag(monkeypatch, name, value):
     """Whoever has to mend it learns its name, both ways to set it, and the value."""
-    monkeypatch.setenv(variable(name), value)
+    monkeypatch.setenv(variable_name(name), value)
     with pytest.raises(SettingsError) as caught:
         load_settings()
-    for part in (name, variable(name), flag(name), value):
+    for part in (name, variable_name(name), flag_name(name), value):
         assert part in str(caught.value)
 
 
