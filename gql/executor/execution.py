@@ -66,15 +66,15 @@ class PlanExecution(RowRenderer):
         cached: list[CachedValue | None]
         if len(pairs) == 1:
             [(link, request)] = pairs
-            loaded = await link.link.ask(self.snapshot, request.keys, self.visibility)
+            loaded = await link.link.load(self.snapshot, request.keys, self.visibility)
             values = [await self.root_value(link, request, loaded)]
             cached = [self.cached_value]
         else:
             values, cached = [], []
-            by_load = await self.load([(link.link.ask, request.keys) for link, request in pairs])
+            by_load = await self.load([(link.link.load, request.keys) for link, request in pairs])
             for link, request in pairs:
                 await self.pause()
-                by_key, self.cached_value = by_load[link.link.ask], None
+                by_key, self.cached_value = by_load[link.link.load], None
                 loaded = [by_key[key] for key in request.keys]
                 values.append(await self.root_value(link, request, loaded))
                 cached.append(self.cached_value)

@@ -112,11 +112,11 @@ class RowRenderer:
             LinkBatch(link, documents, self.variables, self.snapshot, self.visibility)
             for link in plan.links
         ]
-        loads = [(batch.plan.link.ask, batch.missing) for batch in batches if batch.missing]
+        loads = [(batch.plan.link.load, batch.missing) for batch in batches if batch.missing]
         loaded = await self.load(loads) if loads else {}
         for batch in batches:
             if batch.missing:
-                by_key = loaded[batch.plan.link.ask]
+                by_key = loaded[batch.plan.link.load]
                 await self.pause()
                 await self.render_links(batch, {key: by_key[key] for key in batch.missing})
             batch.pick()

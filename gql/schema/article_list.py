@@ -1,4 +1,4 @@
-"""Lists of articles: at the root, of a provider, of a topic, of those that reference a story."""
+"""Lists of articles: at the root, of a provider, of a topic, of referencing articles."""
 
 from __future__ import annotations
 
@@ -27,26 +27,32 @@ from .batch_loads import load_pages
 from .connection import After, Before, First, Last, window
 from .context import PageSizes
 from .filters import ArticleFilter, ArticleOrder, store_filter, store_order
-from .links import Link, one
+from .links import Link, single
 
 FilterArgument = Annotated[
-    ArticleFilter | None, strawberry.argument(description="Which articles; all where left out.")
+    ArticleFilter | None, strawberry.argument(description="A filter; without it, all articles.")
 ]
 OrderArgument = Annotated[
     list[ArticleOrder] | None,
-    strawberry.argument(description="Their order; newest first where left out."),
+    strawberry.argument(description="The order; without it, newest first."),
 ]
 
 
 class ListArguments(NamedTuple):
-    """What a client asks of a list of articles, checked and in the store's terms."""
+    """The checked arguments of a list of articles, as values of the store.
+
+    Attributes:
+        part: The window of the page.
+        filter: The filter.
+        order: The order, by steps.
+    """
 
     part: Window
     filter: Filter
     order: tuple[OrderStep, ...]
 
     def query(self, scope: Filter | None, *, with_total: bool) -> ArticleQuery:
-        """The store's query for these among the articles of `scope`."""
+        """The query for these arguments among the articles of `scope`."""
         return ArticleQuery(
             window=self.part,
             filter=all_of(scope, self.filter),
@@ -90,7 +96,7 @@ def articles_of(
     ) -> list[tuple[ArticleQuery, ...]]:
         return [(prepared.query(scope_of(source), with_total=total),) for source in sources]
 
-    return Link(load_pages, keys, one, prepare, cursors=_cursors)
+    return Link(load_pages, keys, single, prepare, cursors=_cursors)
 
 
 def _cursors(cursors: CursorCodec, prepared: ListArguments) -> Callable[[Any], str]:
@@ -102,12 +108,12 @@ def everything(_root: Any) -> None:
 
 
 def by_provider(root: model.Provider) -> Filter:
-    """Those of a provider."""
+    """The articles of a provider."""
     return provider_filter(root.domain)
 
 
 def by_topic(root: model.Topic) -> Filter:
-    """Those that name a topic."""
+    """The articles that name a topic."""
     return topic_filter(root.slug)
 
 

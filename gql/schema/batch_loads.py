@@ -1,4 +1,4 @@
-"""The batch loads of the store, one for each way in which a field reaches documents."""
+"""Batch loads of the store, one for each kind of link."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _look_up(
     method: Any, keys: Sequence[tuple[LookupKey, str]], visibility: Visibility
 ) -> Awaitable[Sequence[Any]]:
     first, key = keys[0]
-    if len(keys) == 1:  # most often, and then nothing comes between the caller and the store
+    if len(keys) == 1:  # the most frequent case, without a coroutine of its own
         only: Awaitable[Sequence[Any]] = method(first, (key,), visibility)
         return only
     return _look_up_many(method, keys, visibility)

@@ -1,15 +1,14 @@
-"""What a follower of the store is told: its history as events, gaps included, one cursor for all.
+"""Change events: the history of the store as a stream, with gaps, resumable by cursors.
 
-A client that holds what a query showed and then does what the events say ends with what a query
-shows. It may be told too much, never too little:
+A client that applies the events to the result of a query ends with the result of a later query. It
+may get superfluous events, but misses none:
 
-- PUT: take the article as it is now; where it is null it has gone since, and that event follows.
-- DELETE: drop the article if it is held.
-- GAP: what happened before this event is not known any more; read everything anew, then go on.
+- PUT: take the article as it is now. Where it is null, a DELETE follows.
+- DELETE: drop the article, if the client has it.
+- GAP: the changes before this event are not known any more. Read everything anew, then continue.
 
-A cursor says for which reader it was made: with which rights and which filter, and by what names
-topics were known. To another reader, what came before it is a gap: where topics have other names,
-articles show others, and a filter may match others, though none has changed.
+A cursor belongs to a reader: its permissions, its filter, and the names of the topics. For another
+reader it leads to a GAP. Topic names count because articles show them and filters match them.
 """
 
 from __future__ import annotations
@@ -45,17 +44,17 @@ from store.querying.predicates import predicate
 from .context import ChangeSource, Context
 
 PAGE = 25
-"""How many changes a follower reads at once: what it holds in memory, however far it is behind."""
+"""The number of changes that a subscriber reads at once, and has in memory."""
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-"""When a gap ended in which no change is known."""
+"""The time of a gap without a known change."""
 
 CATCH_UP_S = 0.5
-"""How long to wait for a revision that only another process may have seen so far."""
+"""The longest wait, in seconds, for a revision that another process has shown."""
 
 
 class EventKind(StrEnum):
-    """What a client has to do."""
+    """The kind of an event: what a client has to do."""
 
     PUT = "PUT"
     DELETE = "DELETE"
@@ -63,9 +62,15 @@ class EventKind(StrEnum):
 
 
 class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event. `cursor`: where to go on from after it.
+    """One event.
 
-    `is_new`: this reader cannot have held the article right before.
+    Attributes:
+        cursor: The cursor to resume after it.
+        kind: What a client has to do.
+        at: The time of the change.
+        id: The article's id; None for a GAP.
+        slug: The article's slug; None for a GAP.
+        is_new: Whether this reader could not see the article before.
     """
 
     cursor: str
@@ -77,61 +82,61 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeSourceEvent(NamedTuple):
-    """An event, and the context in which its selection is to be executed."""
+    """An event with the context in which its selection is executed."""
 
     event: ChangeEvent
     context: Context
 
     @property
     def cursor(self) -> str:
-        """Where to go on from after it."""
+        """The cursor to resume after it."""
         return self.event.cursor
 
 
-class Reader:
-    """For whom the history is read: who sees it, and which articles are wanted."""
+class ChangeReader:
+    """A reader of the history: a viewer and a filter."""
 
-    def __init__(self, viewer: Viewer, wanted: Filter = MATCH_ALL) -> None:
+    def __init__(self, viewer: Viewer, filter: Filter = MATCH_ALL) -> None:
         self._viewer = viewer
-        self._wanted = wanted
+        self._filter = filter
         self._names: Mapping[str, str] | None = None
-        self._mark = BLANK_TOKEN
+        self._digest = BLANK_TOKEN
 
-    def mark(self, snapshot: Snapshot) -> bytes:
-        """A digest of what decides which articles such a reader holds, and what of them."""
-        if self._names is not snapshot.topic_names:  # mostly it is: the tree seldom changes
+    def digest(self, snapshot: Snapshot) -> bytes:
+        """A digest of everything that decides which articles the reader sees, and what of them."""
+        if self._names is not snapshot.topic_names:  # seldom: the topic tree rarely changes
             self._names = snapshot.topic_names
             viewer, names = self._viewer, sorted(self._names.items())
-            text = repr((viewer.visibility, viewer.may_read_secured, self._wanted, names))
-            digest = blake2b(text.encode("utf-8", "replace"), digest_size=TOKEN_BYTES)
-            self._mark = digest.digest()
-        return self._mark
+            text = repr((viewer.visibility, viewer.may_read_secured, self._filter, names))
+            code = blake2b(text.encode("utf-8", "replace"), digest_size=TOKEN_BYTES)
+            self._digest = code.digest()
+        return self._digest
 
-    def place(self, cursor: str, snapshot: Snapshot) -> Bookmark:
-        """The place that a cursor names; `UNKNOWN_BOOKMARK`, if it was made for another reader.
+    def position(self, cursor: str, snapshot: Snapshot) -> Bookmark:
+        """The position of a cursor; `UNKNOWN_BOOKMARK` for a cursor of another reader.
 
         Raises: CursorError.
         """
-        place, mark = snapshot.cursors.decode_change(cursor)
-        return place if mark == self.mark(snapshot) else UNKNOWN_BOOKMARK
+        position, digest = snapshot.cursors.decode_change(cursor)
+        return position if digest == self.digest(snapshot) else UNKNOWN_BOOKMARK
 
-    def cursor(self, place: Bookmark, snapshot: Snapshot) -> str:
-        """The cursor of a place, for this reader."""
-        return snapshot.cursors.change(place, self.mark(snapshot))
+    def cursor(self, position: Bookmark, snapshot: Snapshot) -> str:
+        """The cursor of a position, for this reader."""
+        return snapshot.cursors.change(position, self.digest(snapshot))
 
     async def events(
         self, after: Bookmark | None, snapshot: Snapshot, limit: int
     ) -> tuple[list[ChangeEvent], HistoryPage]:
-        """What followed a place up to a snapshot, oldest first; a gap is the first event.
+        """The events after a position up to a snapshot, oldest first, and their history.
 
-        With it comes the history that it was made of.
+        A gap is the first event.
         """
         history = await snapshot.changes(after, self._viewer.visibility, limit)
         events = [self._event(change, snapshot) for change in history.changes]
-        if self._wanted != MATCH_ALL:
-            events = await self._narrowed(events, snapshot)
+        if self._filter != MATCH_ALL:
+            events = await self._filtered(events, snapshot)
         if history.gap is not None:
-            # Of one state the answer is always the same: validators promise that.
+            # The same for every request on one state: ETags promise that.
             at = history.gap_at or LONG_AGO
             cursor = self.cursor(history.gap, snapshot)
             events.insert(0, ChangeEvent(cursor=cursor, kind=EventKind.GAP, at=at))
@@ -144,65 +149,68 @@ class Reader:
             at=change.at,
             id=change.id,
             slug=change.slug,
-            # Of a reader of drafts the history does not tell.
+            # The history does not say this for readers of drafts.
             is_new=self._viewer.visibility is not Visibility.ALL and not change.was_published,
         )
 
-    async def _narrowed(
+    async def _filtered(
         self, events: Sequence[ChangeEvent], snapshot: Snapshot
     ) -> list[ChangeEvent]:
-        """The events for who wants only some articles, judged as they are in the snapshot.
+        """The events for a filter, applied to the articles as they are in the snapshot.
 
-        What an article was before is not known, so every put of one that is not wanted may be of
-        one that was: it becomes a DELETE, unless the reader cannot have held it.
+        Whether an article matched before is not known. So a PUT of one that does not match becomes
+        a DELETE, unless the reader could not see it before.
         """
-        passes = predicate(self._wanted, snapshot.aliases)
+        matches = predicate(self._filter, snapshot.aliases)
         ids = list({event.id for event in events if event.kind is EventKind.PUT and event.id})
         articles = await snapshot.get_many(LookupKey.ID, ids, self._viewer.visibility)
-        found = dict(zip(ids, articles, strict=True))
+        by_id = dict(zip(ids, articles, strict=True))
 
-        def seen(event: ChangeEvent) -> ChangeEvent | None:
-            article = found.get(event.id or "")
-            if event.kind is not EventKind.PUT or (article is not None and passes(article)):
+        def filtered(event: ChangeEvent) -> ChangeEvent | None:
+            article = by_id.get(event.id or "")
+            if event.kind is not EventKind.PUT or (article is not None and matches(article)):
                 return event
             return None if event.is_new else msgspec.structs.replace(event, kind=EventKind.DELETE)
 
-        return [event for event in map(seen, events) if event is not None]
+        return [event for event in map(filtered, events) if event is not None]
 
 
-async def caught_up(
-    source: ChangeSource, snapshot: Snapshot, place: Bookmark, visibility: Visibility
+async def wait_for_revision(
+    source: ChangeSource, snapshot: Snapshot, position: Bookmark, visibility: Visibility
 ) -> Snapshot:
-    """A snapshot that has reached a place, which may be another process's newest; or a late one.
+    """A snapshot at or after a position, which another process may have shown; after a time-out,
+    any.
 
-    How long it takes tells nothing of changes that the reader may not see.
+    The wait depends only on changes that the reader may see.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(CATCH_UP_S):
-            while (await snapshot.newest_change(visibility)).revision < place.revision:
+            while (await snapshot.newest_change(visibility)).revision < position.revision:
                 snapshot = await source.wait(snapshot.version)
     return snapshot
 
 
-async def follow(
-    context: Context, source: ChangeSource, reader: Reader, after: Bookmark, snapshot: Snapshot
+async def stream_changes(
+    context: Context,
+    source: ChangeSource,
+    reader: ChangeReader,
+    after: Bookmark,
+    snapshot: Snapshot,
 ) -> AsyncGenerator[ChangeSourceEvent, None]:
-    """Every event after a place, from this snapshot on, for as long as somebody listens.
+    """The endless stream of events after a position, from this snapshot on.
 
-    Topics that have come to have other names are a gap, and so is a state that a backup brought
-    back. All who follow are woken by one write, and who comes from far back is told thousands of
-    events, so each takes turns with all else, here and where its answers are made. It is one job
-    until it has caught up: who is told of a single event does not wait for those who read the whole
-    history.
+    Renamed topics are a GAP, and so is a restored backup. One write wakes all subscribers, and one
+    that is far behind gets thousands of events, so each runs in time slices. A subscriber is one
+    job until it has caught up: a single event does not wait for those that read the whole history.
     """
-    mark = reader.mark(snapshot)
+    digest = reader.digest(snapshot)
     job = Job(context.job.scheduler)
     while True:
         await job.pause()
-        if reader.mark(snapshot) != mark:
-            after, mark = UNKNOWN_BOOKMARK, reader.mark(snapshot)
+        if reader.digest(snapshot) != digest:
+            after, digest = UNKNOWN_BOOKMARK, reader.digest(snapshot)
         events, history = await reader.events(after, snapshot, PAGE)
-        now = context.renewed(snapshot)
+        now = context.with_snapshot(snapshot)
         now.job = job
         for event in events:
             yield ChangeSourceEvent(event, now)

@@ -1,4 +1,4 @@
-"""Relay connections: a list in parts, each with cursors from which the next part goes on.
+"""Relay connections: pages of a list, with cursors.
 
 https://relay.dev/graphql/connections.htm
 """
@@ -20,51 +20,51 @@ from .context import Info, PageSizes
 T = TypeVar("T")
 
 First = Annotated[
-    int | None, strawberry.argument(description="How many items, from the start or after `after`.")
+    int | None,
+    strawberry.argument(description="The number of items, from the start or after `after`."),
 ]
 After = Annotated[
     str | None, strawberry.argument(description="Only items after this cursor of the same list.")
 ]
 Last = Annotated[
-    int | None, strawberry.argument(description="How many items, from the end or before `before`.")
+    int | None,
+    strawberry.argument(description="The number of items, from the end or before `before`."),
 ]
 Before = Annotated[
     str | None, strawberry.argument(description="Only items before this cursor of the same list.")
 ]
 
 
-@strawberry.type(description="Where a part of a list lies in the whole.")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether items follow this part.")
-    has_previous_page: bool = strawberry.field(description="Whether items precede this part.")
+    has_next_page: bool = strawberry.field(description="Whether items follow this page.")
+    has_previous_page: bool = strawberry.field(description="Whether items precede this page.")
     start_cursor: str | None = strawberry.field(
-        description="The cursor of the first item; null in an empty part."
+        description="The cursor of the first item; null in an empty page."
     )
     end_cursor: str | None = strawberry.field(
-        description="The cursor of the last item; null in an empty part."
+        description="The cursor of the last item; null in an empty page."
     )
 
 
-@strawberry.type(description="An item of a list, and the cursor that names its place.")
+@strawberry.type(description="An item of a list and its cursor.")
 class Edge(Generic[T]):
     node: T = strawberry.field(description="The item.")
     cursor: str = strawberry.field(
-        description="Opaque; pass it as `after` or `before` of the same list in the same order."
+        description="Opaque. Pass it as `after` or `before` to the same list in the same order."
     )
 
 
-@strawberry.type(description="A part of a list.")
+@strawberry.type(description="A page of a list.")
 class Connection(Generic[T]):
-    edges: list[Edge[T]] = strawberry.field(description="The items, each with its cursor.")
-    nodes: list[T] = strawberry.field(description="The items alone.")
-    page_info: PageInfo = strawberry.field(description="Where this part lies in the whole list.")
-    total_count: int = strawberry.field(
-        description="The size of the whole list, whatever part of it was asked for."
-    )
+    edges: list[Edge[T]] = strawberry.field(description="The items with their cursors.")
+    nodes: list[T] = strawberry.field(description="The items without their cursors.")
+    page_info: PageInfo = strawberry.field(description="The position of this page in the list.")
+    total_count: int = strawberry.field(description="The number of items in the whole list.")
 
 
 class EdgeValue(Generic[T]):
-    """What `Edge` resolves from."""
+    """The value that `Edge` resolves from."""
 
     __slots__ = ("cursor", "node")
 
@@ -74,7 +74,7 @@ class EdgeValue(Generic[T]):
 
 
 class ConnectionValue(Generic[T]):
-    """What `Connection` resolves from: a page of the store, and how its cursors are made."""
+    """The value that `Connection` resolves from: a page of the store, and its cursors."""
 
     __slots__ = ("_cursor_of", "_page", "nodes")
 
@@ -111,17 +111,22 @@ def window(
     last: Last = UNSET,
     before: Before = UNSET,
 ) -> Window:
-    """The part of a list that a client asks for, within the allowed sizes.
+    """The page arguments as a window of the store, within the allowed sizes.
 
-    Neither size given means the default one: at the end where only `before` is given, so that
-    paging backwards needs no size, else at the start. Raises: WindowError.
+    Without `first` and `last` the size is the default: from the end if only `before` is given, else
+    from the start. Raises: WindowError.
     """
-    first, after, last, before = given(first), given(after), given(last), given(before)
+    first, after, last, before = (
+        value_or_none(first),
+        value_or_none(after),
+        value_or_none(last),
+        value_or_none(before),
+    )
     if first is not None and last is not None:
         raise WindowError("Give either first or last, not both.")
     for name, size in (("first", first), ("last", last)):
         if size is not None:
-            check_size(name, size, sizes.maximum)
+            check_page_size(name, size, sizes.maximum)
     if first is None and last is None:
         if before is not None and after is None:
             last = sizes.default
@@ -130,29 +135,29 @@ def window(
     return Window(first=first, after=after, last=last, before=before)
 
 
-def given(argument: T | None) -> T | None:
-    """An argument, or None where the client left it out."""
+def value_or_none(argument: T | None) -> T | None:
+    """An argument; None if the client left it out."""
     return None if argument is UNSET else argument
 
 
-def check_size(name: str, size: int, maximum: int) -> None:
+def check_page_size(name: str, size: int, maximum: int) -> None:
     """Raise WindowError unless 0 <= size <= maximum."""
     if size < 0:
         raise WindowError(f"{name} is {size}; it cannot be negative.")
     if size > maximum:
-        raise WindowError(f"{name} is {size}; at most {maximum} can be asked for at once.")
+        raise WindowError(f"{name} is {size}; the maximum is {maximum}.")
 
 
 def selects(info: Info, field_name: str) -> bool:
-    """Whether the present field's selection has this field, fragments included.
+    """Whether the selection of the present field has this field, also in fragments.
 
-    Looked up once for each place of the document, however many objects there are.
+    The result is remembered for each selection of the document.
     """
-    remembered = info.context.selected
+    memo = info.context.selected
     key = field_name, *map(id, resolve_info(info).field_nodes)
-    if key not in remembered:
-        remembered[key] = _selects(info, field_name)
-    return remembered[key]
+    if key not in memo:
+        memo[key] = _selects(info, field_name)
+    return memo[key]
 
 
 def _selects(info: Info, field_name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What every resolver can reach: the viewer, one snapshot of the store, and batching loaders."""
+"""The context of a request: its viewer, its snapshot of the store, and its loaders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ from .loaders import Loaders
 
 @dataclass(frozen=True, slots=True)
 class PageSizes:
-    """How many items a list gives when the client does not say, and how many at the most."""
+    """The default and the largest size of a page.
+
+    Attributes:
+        default: The number of items if the client gives none.
+        maximum: The largest number of items.
+    """
 
     default: int = 20
     maximum: int = 100
@@ -26,7 +31,7 @@ DEFAULT_SIZES = PageSizes()
 
 
 class ChangeSource(Protocol):
-    """What following the store needs of a `Repository`."""
+    """The part of `Repository` that subscriptions need."""
 
     async def snapshot(self) -> Snapshot:
         """See `Repository`."""
@@ -38,13 +43,19 @@ class ChangeSource(Protocol):
 
 
 class Context:
-    """One request: everything it reads comes from one snapshot and is seen by one viewer.
+    """The context of one request: it reads one snapshot, for one viewer.
 
-    `source` is what the history comes from; `resume_after` a cursor that stands above the one in
-    the operation, from a client that lost its connection. `writer` is what mutations write with,
-    `idempotency_key` the client's name for this request. `write_key` is what writes are found by
-    when the request is sent again, `has_written` whether there were any. `job` gets the time slices
-    in which it is executed. `selected` has what was looked up in selections.
+    Attributes:
+        snapshot: The snapshot.
+        viewer: The viewer.
+        page_sizes: The sizes of pages.
+        resume_after: The Last-Event-ID of a client that reconnects; it overrides `after`.
+        writer: The writer of mutations; None where there are none.
+        idempotency_key: The Idempotency-Key of the request.
+        write_key: The key under which the writes of this request are recorded.
+        has_written: Whether the request has written.
+        job: The job that the scheduler gives time slices.
+        selected: A memo of which fields are selected.
     """
 
     __slots__ = (
@@ -85,18 +96,18 @@ class Context:
 
     @property
     def source(self) -> ChangeSource:
-        """Where the history comes from. Raises: StoreUnavailableError: nobody said where."""
+        """The source of changes. Raises: StoreUnavailableError: there is none."""
         if self._source is None:
             raise StoreUnavailableError("The history of changes cannot be read here.")
         return self._source
 
-    def renewed(self, snapshot: Snapshot) -> Context:
-        """The same request over a newer state of the store."""
+    def with_snapshot(self, snapshot: Snapshot) -> Context:
+        """A context of the same request, over another snapshot."""
         job = Job(self.job.scheduler)
         return Context(snapshot, self.viewer, self.page_sizes, self._source, job)
 
-    async def renew(self) -> None:
-        """Go on over the store's newest state: what follows a write in a request sees it."""
+    async def reload_snapshot(self) -> None:
+        """Continue on the newest snapshot: later fields of a mutation see its writes."""
         if self.writer is not None:
             self.snapshot = await self.writer.snapshot()
             self._loaders = None
@@ -108,19 +119,19 @@ class Context:
 
     @property
     def loaders(self) -> Loaders:
-        """Made when the first field needs them, which in a compiled plan none does."""
+        """The loaders, made at their first use; compiled plans have their own."""
         if self._loaders is None:
             self._loaders = Loaders(self.snapshot, self.viewer.visibility)
         return self._loaders
 
     @property
     def version(self) -> bytes:
-        """The name of the store's state, as the viewer sees it."""
+        """The name of the store's state, for the viewer's visibility."""
         return self.snapshot.versions[self.viewer.visibility].encode()
 
     @property
     def rights(self) -> bytes:
-        """The same for all who see the same of it."""
+        """A digest of the permissions: equal for viewers that see the same."""
         return self.viewer.permission_key
 
 

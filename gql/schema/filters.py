@@ -1,7 +1,7 @@
-"""The inputs that filter and order articles, and what they mean to the store.
+"""Inputs of filters and orders, and their translation to the store.
 
-A filter that says nothing is refused rather than ignored: a client whose variable went missing
-would else get every article and never know.
+An empty filter is an error: a client that forgot to send a variable would get all articles, and
+never notice.
 """
 
 from __future__ import annotations
@@ -42,62 +42,64 @@ def _input(description: str) -> Any:
     return strawberry.field(default=UNSET, description=description)
 
 
-@strawberry.input(description="Compares a text. Several members must all hold.")
+@strawberry.input(description="Conditions on a text. All members must hold.")
 class StringFilter:
-    eq: str | None = _input("Is this text.")
-    ne: str | None = _input("Is not this text; true where there is none.")
+    eq: str | None = _input("Equals this text.")
+    ne: str | None = _input("Does not equal this text; true if there is no text.")
     in_: list[str] | None = strawberry.field(
-        name="in", default=UNSET, description="Is one of these texts."
+        name="in", default=UNSET, description="Equals one of these texts."
     )
-    not_in: list[str] | None = _input("Is none of these texts; true where there is none.")
-    contains: str | None = _input("Has this in it, whatever the case.")
-    starts_with: str | None = _input("Begins with this, whatever the case.")
-    is_null: bool | None = _input("Whether there is no text at all.")
+    not_in: list[str] | None = _input("Equals none of these texts; true if there is no text.")
+    contains: str | None = _input("Contains this text; case is ignored.")
+    starts_with: str | None = _input("Starts with this text; case is ignored.")
+    is_null: bool | None = _input("Whether there is no text.")
 
 
-@strawberry.input(description="Compares a whole number. Several members must all hold.")
+@strawberry.input(description="Conditions on a whole number. All members must hold.")
 class IntFilter:
-    eq: int | None = _input("Is this number.")
-    ne: int | None = _input("Is not this number.")
+    eq: int | None = _input("Equals this number.")
+    ne: int | None = _input("Does not equal this number.")
     in_: list[int] | None = strawberry.field(
-        name="in", default=UNSET, description="Is one of these numbers."
+        name="in", default=UNSET, description="Equals one of these numbers."
     )
-    gt: int | None = _input("Is greater.")
-    gte: int | None = _input("Is greater or the same.")
-    lt: int | None = _input("Is less.")
-    lte: int | None = _input("Is less or the same.")
+    gt: int | None = _input("Is greater than this number.")
+    gte: int | None = _input("Is greater than or equal to this number.")
+    lt: int | None = _input("Is less than this number.")
+    lte: int | None = _input("Is less than or equal to this number.")
 
 
-@strawberry.input(description="Compares a moment. Several members must all hold.")
+@strawberry.input(description="Conditions on a time. All members must hold.")
 class DateTimeFilter:
-    eq: datetime | None = _input("Is this moment.")
-    gt: datetime | None = _input("Is later.")
-    gte: datetime | None = _input("Is later or the same.")
-    lt: datetime | None = _input("Is earlier.")
-    lte: datetime | None = _input("Is earlier or the same.")
+    eq: datetime | None = _input("Equals this time.")
+    gt: datetime | None = _input("Is later than this time.")
+    gte: datetime | None = _input("Is this time or later.")
+    lt: datetime | None = _input("Is earlier than this time.")
+    lte: datetime | None = _input("Is this time or earlier.")
 
 
-@strawberry.input(description="Looks into a list of texts. Several members must all hold.")
+@strawberry.input(description="Conditions on a list of texts. All members must hold.")
 class ListFilter:
-    some: list[str] | None = _input("Has at least one of these.")
-    all: list[str] | None = _input("Has every one of these.")
-    none: list[str] | None = _input("Has not one of these.")
+    some: list[str] | None = _input("Contains at least one of these.")
+    all: list[str] | None = _input("Contains all of these.")
+    none: list[str] | None = _input("Contains none of these.")
     is_empty: bool | None = _input("Whether the list is empty.")
 
 
 @strawberry.input(
-    description="Which articles. Several members must all hold. A member that says nothing (null, "
-    "or an empty object) is refused, so that a missing variable cannot open the filter."
+    description="A filter of articles. All members must hold. An empty member (null or an empty "
+    "object) is an error, so that a missing variable cannot match everything."
 )
 class ArticleFilter:
     and_: list[ArticleFilter] | None = strawberry.field(
-        name="and", default=UNSET, description="All of these hold."
+        name="and", default=UNSET, description="All of these filters match."
     )
     or_: list[ArticleFilter] | None = strawberry.field(
-        name="or", default=UNSET, description="At least one of these holds; of none, none does."
+        name="or",
+        default=UNSET,
+        description="At least one of these filters matches; an empty list matches nothing.",
     )
     not_: ArticleFilter | None = strawberry.field(
-        name="not", default=UNSET, description="This does not hold."
+        name="not", default=UNSET, description="This filter does not match."
     )
     slug: StringFilter | None = _input("The slug.")
     title: StringFilter | None = _input("The title.")
@@ -105,21 +107,23 @@ class ArticleFilter:
     category: StringFilter | None = _input("The category.")
     type: StringFilter | None = _input("The type, such as article or video.")
     locale: StringFilter | None = _input("The locale.")
-    published_date_time: DateTimeFilter | None = _input("When it was published.")
+    published_date_time: DateTimeFilter | None = _input("The time of publication.")
     quality: IntFilter | None = _input("The quality.")
     heat: IntFilter | None = _input("The heat.")
-    published: bool | None = _input("Whether it is published; drafts need the right to see them.")
+    published: bool | None = _input("Whether it is published. Drafts need the scope READ_DRAFTS.")
     provider_domain: StringFilter | None = _input("The domain of the provider.")
-    topics: ListFilter | None = _input("The topics, each by name or slug.")
+    topics: ListFilter | None = _input("The topics, by name or slug.")
     tags: ListFilter | None = _input("The tags.")
     has_images: bool | None = _input("Whether there are images.")
     has_related: bool | None = _input("Whether there are related stories.")
 
 
-@strawberry.enum(description="A direction to order in.")
+@strawberry.enum(description="The direction of an order.")
 class OrderDirection(Enum):
-    ASC = strawberry.enum_value("ASC", description="Smallest, oldest, A first.")
-    DESC = strawberry.enum_value("DESC", description="Largest, newest, Z first.")
+    ASC = strawberry.enum_value("ASC", description="Ascending: the smallest, the oldest, A first.")
+    DESC = strawberry.enum_value(
+        "DESC", description="Descending: the largest, the newest, Z first."
+    )
 
 
 def _order_field() -> EnumMeta:
@@ -129,7 +133,7 @@ def _order_field() -> EnumMeta:
         for field in OrderField
     }
     made: EnumMeta = Enum("ArticleOrderField", members)  # type: ignore[misc]  # no literal
-    return strawberry.enum(made, description="What articles can be ordered by.")
+    return strawberry.enum(made, description="A field that articles can be ordered by.")
 
 
 if TYPE_CHECKING:
@@ -138,16 +142,16 @@ else:
     ArticleOrderField = _order_field()
 
 
-@strawberry.input(description="One step of an order; articles that are equal go by the next.")
+@strawberry.input(description="One step of an order; equal articles are ordered by the next step.")
 class ArticleOrder:
-    field: ArticleOrderField = strawberry.field(description="What to order by.")
+    field: ArticleOrderField = strawberry.field(description="The field.")
     direction: OrderDirection = strawberry.field(
-        default=OrderDirection.DESC, description="Which way."
+        default=OrderDirection.DESC, description="The direction."
     )
 
 
 _FIELDS: dict[str, tuple[Field, Callable[[str], str] | None]] = {
-    # member of ArticleFilter -> field of the store, and how the store spells its values
+    # member of ArticleFilter -> field of the store, and the normalization of its values
     "slug": (Field.SLUG, None),
     "title": (Field.TITLE, None),
     "excerpt": (Field.EXCERPT, None),
@@ -187,7 +191,7 @@ def filter_fields() -> Mapping[str, Field]:
 
 
 def store_filter(given: ArticleFilter | None) -> Filter:
-    """The store's filter for a client's. Raises: FilterError: it cannot be used, and why."""
+    """The filter of the store for an input. Raises: FilterError: it is invalid."""
     if given is None or given is UNSET:
         return MATCH_ALL
     budget = _Budget()
@@ -195,7 +199,7 @@ def store_filter(given: ArticleFilter | None) -> Filter:
 
 
 class _Budget:
-    """Counts conditions, so that one request cannot ask for unbounded work."""
+    """A budget of conditions: it bounds the work of one filter."""
 
     left = MAX_CONDITIONS
 
@@ -206,14 +210,14 @@ class _Budget:
 
 
 def _members(given: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """What the client set, by Python name; null is refused."""
+    """The members that the client sent, by Python name. Raises: FilterError: null."""
     for name, value in vars(given).items():
         if value is UNSET:
             continue
         if value is None:
             raise FilterError(
-                f"{path}.{_graphql_name(name)} is null, which says nothing. Leave it out, or use "
-                "isNull or isEmpty to ask for what is not there."
+                f"{path}.{_graphql_name(name)} is null. Leave it out, or use isNull or isEmpty to "
+                "match articles without a value."
             )
         yield name, value
 
@@ -231,7 +235,7 @@ def _article_filter(given: ArticleFilter, path: str, budget: _Budget, depth: int
         for name, value in _members(given, path)
     ]
     if not parts:
-        raise _says_nothing(path)
+        raise _empty_filter(path)
     return all_of(*parts)
 
 
@@ -256,7 +260,7 @@ def _member(name: str, value: Any, path: str, budget: _Budget, depth: int) -> Fi
 
 
 def _conditions(name: str, value: Any, path: str, budget: _Budget) -> Filter:
-    field, spelling = _FIELDS[name]
+    field, normalize = _FIELDS[name]
     conditions = []
     for member, operand in _members(value, path):
         budget.take()
@@ -264,28 +268,28 @@ def _conditions(name: str, value: Any, path: str, budget: _Budget) -> Filter:
             raise FilterError(
                 f"{path}.{_graphql_name(member)} lists more than {MAX_VALUES} values."
             )
-        conditions.append(Condition(field, _OPERATORS[member], _spelled(operand, spelling)))
+        conditions.append(Condition(field, _OPERATORS[member], _normalized(operand, normalize)))
     if not conditions:
-        raise _says_nothing(path)
+        raise _empty_filter(path)
     return all_of(*conditions)
 
 
-def _says_nothing(path: str) -> FilterError:
+def _empty_filter(path: str) -> FilterError:
     return FilterError(
-        f"{path} is empty, which says nothing. Leave it out or give it a condition; if that came "
-        "from a variable, the variable was not sent."
+        f"{path} is empty. Leave it out, or give it a condition. If it comes from a variable, the "
+        "variable was not sent."
     )
 
 
-def _spelled(operand: Any, spelling: Callable[[str], str] | None) -> Any:
-    """The operand as the store spells it; a list becomes a tuple."""
+def _normalized(operand: Any, normalize: Callable[[str], str] | None) -> Any:
+    """The operand in the normal form of the store; a list becomes a tuple."""
     if isinstance(operand, list):
-        return tuple(map(spelling, operand) if spelling else operand)
-    return spelling(operand) if spelling and isinstance(operand, str) else operand
+        return tuple(map(normalize, operand) if normalize else operand)
+    return normalize(operand) if normalize and isinstance(operand, str) else operand
 
 
 def store_order(given: list[ArticleOrder] | None) -> tuple[OrderStep, ...]:
-    """The store's order for a client's; newest first where it says none. Raises: FilterError."""
+    """The order of the store for an input; newest first without one. Raises: FilterError."""
     if not given or given is UNSET:
         return NEWEST_FIRST
     order = tuple(
@@ -293,5 +297,5 @@ def store_order(given: list[ArticleOrder] | None) -> tuple[OrderStep, ...]:
         for step in given
     )
     if len({step.field for step in order}) < len(order):
-        raise FilterError("orderBy names a field twice; the second has no effect. Leave it out.")
+        raise FilterError("orderBy has a field twice; the second one has no effect. Leave it out.")
     return order

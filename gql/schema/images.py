@@ -1,4 +1,4 @@
-"""Pictures, and which of several suits a request. Sizes in pixels."""
+"""Pictures, and the selection of one by size. Sizes are in pixels."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from strawberry import UNSET
 
 from store import model
 
-from .connection import given
+from .connection import value_or_none
 from .scalars import Url
 
 
-@strawberry.type(description="A picture at an address; sizes are what the document says.")
+@strawberry.type(description="A picture. The sizes come from the document.")
 class Image:
-    url: Url = strawberry.field(description="Where it is.")
-    width: int | None = strawberry.field(description="Pixels across.")
-    height: int | None = strawberry.field(description="Pixels down.")
-    title: str | None = strawberry.field(description="What it shows.")
-    attribution: str | None = strawberry.field(description="Whose it is.")
-    is_cached: bool = strawberry.field(description="Whether the publisher's cache holds it.")
+    url: Url = strawberry.field(description="The URL.")
+    width: int | None = strawberry.field(description="The width in pixels.")
+    height: int | None = strawberry.field(description="The height in pixels.")
+    title: str | None = strawberry.field(description="A description of the picture.")
+    attribution: str | None = strawberry.field(description="The author or owner.")
+    is_cached: bool = strawberry.field(description="Whether the publisher has it in its cache.")
 
 
 Width = Annotated[
     int | None,
-    strawberry.argument(description="How wide it will be shown, in pixels. Without it: the first."),
+    strawberry.argument(
+        description="The width at which it is shown, in pixels; without it, the first picture."
+    ),
 ]
 
 
@@ -36,7 +38,7 @@ def select_images(
     min_height: int | None,
     is_cached: bool | None,
 ) -> Sequence[model.Image]:
-    """Those that are large enough and cached or not; one of unknown size is never large enough."""
+    """The images that are large enough, and cached or not; an unknown size is too small."""
     if min_width is None and min_height is None and is_cached is None:
         return images
     return [
@@ -49,9 +51,10 @@ def select_images(
 
 
 def best_image(images: Sequence[model.Image], width: int | None) -> model.Image | None:
-    """The narrowest that is at least `width` wide, else the widest; the first where none is asked.
+    """The narrowest image that is at least `width` wide, else the widest; without a width, the
+    first.
 
-    Ties go to the earlier one; images of unknown width come last.
+    Of equal ones the first. Images of unknown width come last.
     """
     if width is None or not images:
         return images[0] if images else None
@@ -64,21 +67,26 @@ def best_image(images: Sequence[model.Image], width: int | None) -> model.Image 
 def resolve_images(
     root: strawberry.Parent[model.Article],
     min_width: Annotated[
-        int | None, strawberry.argument(description="Only those at least this wide, in pixels.")
+        int | None,
+        strawberry.argument(description="Only images of at least this width, in pixels."),
     ] = UNSET,
     min_height: Annotated[
-        int | None, strawberry.argument(description="Only those at least this high, in pixels.")
+        int | None,
+        strawberry.argument(description="Only images of at least this height, in pixels."),
     ] = UNSET,
     is_cached: Annotated[
-        bool | None, strawberry.argument(description="Only those that are cached, or are not.")
+        bool | None,
+        strawberry.argument(description="Only images that are cached, or that are not."),
     ] = UNSET,
 ) -> Sequence[model.Image]:
     """`images(minWidth:, minHeight:, isCached:)` of an article."""
-    return select_images(root.images, given(min_width), given(min_height), given(is_cached))
+    return select_images(
+        root.images, value_or_none(min_width), value_or_none(min_height), value_or_none(is_cached)
+    )
 
 
 def resolve_image(
     root: strawberry.Parent[model.Article | model.Provider], width: Width = UNSET
 ) -> model.Image | None:
     """`image(width:)` of an article or a provider."""
-    return best_image(root.images, given(width))
+    return best_image(root.images, value_or_none(width))

@@ -1,7 +1,7 @@
-"""Links: how fields reach other documents, each declared once.
+"""Links: declarations of fields that load documents.
 
-A `Link` says what a field loads for its source and arguments. From it come the field's resolver on
-graphql-core (`linked`) and its compiled plan (`gql.executor` finds it by `link_of`).
+A `Link` says which keys a field loads for its source and arguments. From it come the field's
+resolver on graphql-core (`linked`) and its compiled plan (`gql.executor` finds it by `link_of`).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Keys = Callable[[Sequence[Any], Any, bool], list[tuple[Any, ...]]]
 
 
 class Link(NamedTuple):
-    """A field that loads documents.
+    """The declaration of a field that loads documents.
 
     Attributes:
-        ask: The batch load of its keys.
+        load: The batch load of its keys.
         keys: The keys that it loads for each of n sources.
         pick: Makes the values of a source's keys, in their order, into the field's value: an entity
             or None, a list of entities, or a page.
@@ -37,7 +37,7 @@ class Link(NamedTuple):
             cursor, the same function for equal lists of one store; where its value is a page.
     """
 
-    ask: BatchLoad
+    load: BatchLoad
     keys: Keys
     pick: Callable[[Sequence[Any]], Any]
     prepare: Callable[..., Any] | None = None
@@ -64,7 +64,7 @@ def _resolver(link: Link) -> Callable[..., Awaitable[Any]]:
         prepared = link.prepare and link.prepare(context.page_sizes, **arguments)
         with_total = link.cursors is not None and selects(info, "totalCount")
         [keys] = link.keys((root,), prepared, with_total)
-        value = link.pick(await context.loaders.load(link.ask, keys))
+        value = link.pick(await context.loaders.load(link.load, keys))
         if link.cursors is None:
             return value
         return ConnectionValue(value, link.cursors(context.snapshot.cursors, prepared))
@@ -87,23 +87,23 @@ def _signature(prepare: Callable[..., Any] | None) -> inspect.Signature:
     return inspect.Signature(parameters)
 
 
-def one(values: Sequence[Any]) -> Any:
-    """The only value; None where there was no key to load."""
+def single(values: Sequence[Any]) -> Any:
+    """The only value; None without a key."""
     return values[0] if values else None
 
 
-def first_found(values: Sequence[Any]) -> Any:
+def first_present(values: Sequence[Any]) -> Any:
     """The first value that is not None."""
     return next((value for value in values if value is not None), None)
 
 
 def prepared_key(sources: Sequence[Any], prepared: Any, _total: bool) -> list[tuple[Any, ...]]:
-    """The key that the arguments name, for every source."""
+    """The key in the arguments, for every source."""
     return [(prepared,)] * len(sources)
 
 
 def prepared_keys(
     sources: Sequence[Any], prepared: Sequence[Any], _total: bool
 ) -> list[tuple[Any, ...]]:
-    """The keys that the arguments name, for every source."""
+    """The keys in the arguments, for every source."""
     return [tuple(prepared)] * len(sources)

@@ -1,7 +1,6 @@
-"""Batching: the fields of one level load what they need of a kind in one call of the store.
+"""Batch loading: all fields of a level load their keys of one kind in one call of the store.
 
-Without it, twenty articles would load twenty providers one by one, which a remote engine would
-answer in twenty round trips.
+Without it, twenty articles would load twenty providers in twenty round trips to a remote engine.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ BatchLoad = Callable[[Snapshot, Sequence[Any], Visibility], Awaitable[Sequence[A
 
 
 class Loaders:
-    """The batch loads of one request, each with the values that it has loaded."""
+    """The data loaders of one request."""
 
     def __init__(self, snapshot: Snapshot, visibility: Visibility) -> None:
         self._snapshot = snapshot
@@ -48,17 +47,17 @@ class Loaders:
 async def _batch(
     load: BatchLoad, snapshot: Snapshot, visibility: Visibility, keys: list[Any]
 ) -> Sequence[Any]:
-    """What a batch load gives for n keys: n values, None, or the error of a key."""
+    """The values of n keys: for each key a value, None, or an error."""
     try:
         return await load(snapshot, keys, visibility)
     except QueryError as error:
         if len(keys) == 1:
             return [error]
-    # One of them cannot be answered: let it fail alone, where the client asked for it.
+    # One key is invalid: load each alone, so that only its field fails.
     return [(await _batch(load, snapshot, visibility, [key]))[0] for key in keys]
 
 
 def _retrieve_exception(loading: asyncio.Future[Any]) -> None:
-    """Else asyncio logs that of each field that was cancelled meanwhile, with a traceback."""
+    """Retrieve the exception of a cancelled field, which asyncio would log with a traceback."""
     if not loading.cancelled():
         loading.exception()

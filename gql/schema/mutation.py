@@ -1,4 +1,4 @@
-"""The root of all writing. Expected failures are part of the answer, as `userErrors`."""
+"""The root type of mutations. Expected failures are part of the payload, as `userErrors`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from store import (
 from store.errors import clear_tracebacks
 from store.names import article_id
 
-from .change_events import Reader
-from .connection import given
+from .change_events import ChangeReader
+from .connection import value_or_none
 from .context import Info
 from .diagnostics import Diagnostic
 from .graph import Article
@@ -30,78 +30,78 @@ from .put_article import PutArticleInput
 from .user_errors import UserError, user_errors
 
 _EXPECTED = (
-    "The revision that you last saw. Where it is another by now, nothing changes and the user "
-    "error CONFLICT tells it."
+    "The revision that you last read. If the article has changed since, nothing is written, and "
+    "the user error is CONFLICT."
 )
 _CURSOR = (
-    "The place of this write in `changes` without a filter: what happened later comes after it. "
-    "Null where nothing was written."
+    "The position of this write in `changes` without a filter: later changes come after it. Null "
+    "if nothing was written."
 )
 NO_REVISION = -1
-"""What no article is ever at."""
+"""A revision that no article has."""
 
-_ERRORS = "Why nothing was written; empty where it was."
+_ERRORS = "The reasons why nothing was written; empty after a write."
 
 
-@strawberry.input(description="A whole document, as a file would hold it.")
+@strawberry.input(description="A whole document, as in a file.")
 class DocumentInput:
     path: str = strawberry.field(
-        description="Where the document goes, relative to the folder, such as "
-        "`_news/2020-06-11-title.md`. What is there is replaced."
+        description="The path of the document, relative to the folder, such as "
+        "`_news/2020-06-11-title.md`. A document at this path is replaced."
     )
-    text: str = strawberry.field(description="YAML front matter and, below it, the content.")
+    text: str = strawberry.field(description="YAML front matter, followed by the content.")
 
 
-@strawberry.input(description="Documents to take, all or none of them.")
+@strawberry.input(description="Documents to import: all or none of them.")
 class ImportDocumentsInput:
     documents: list[DocumentInput] = strawberry.field(description="The documents.")
 
 
-@strawberry.input(description="Which article to publish, or to make a draft.")
+@strawberry.input(description="An article to publish, or to make a draft.")
 class SetPublishedInput:
     id: strawberry.ID = strawberry.field(description="The article's id.")
     published: bool = strawberry.field(description="False makes it a draft.")
     expected_revision: str | None = strawberry.field(default=UNSET, description=_EXPECTED)
 
 
-@strawberry.input(description="Which article to remove, with its document.")
+@strawberry.input(description="An article to delete, with its document.")
 class DeleteArticleInput:
     id: strawberry.ID = strawberry.field(description="The article's id.")
     expected_revision: str | None = strawberry.field(default=UNSET, description=_EXPECTED)
 
 
-@strawberry.type(description="What an import did.")
+@strawberry.type(description="The result of an import.")
 class ImportDocumentsPayload:
     articles: list[Article] = strawberry.field(
-        description="The articles of the documents, in their order, as they are now."
+        description="The articles of the documents, in the same order, as they are now."
     )
     diagnostics: list[Diagnostic] = strawberry.field(
-        description="What might be better about the documents that were taken."
+        description="Warnings about the imported documents."
     )
     user_errors: list[UserError] = strawberry.field(description=_ERRORS)
     cursor: str | None = strawberry.field(description=_CURSOR)
 
 
-@strawberry.type(description="What a write did to an article.")
+@strawberry.type(description="The result of a write to an article.")
 class ArticlePayload:
     article: Article | None = strawberry.field(
-        description="The article as it is now; null where nothing was written."
+        description="The article as it is now; null if nothing was written."
     )
     user_errors: list[UserError] = strawberry.field(description=_ERRORS)
     cursor: str | None = strawberry.field(description=_CURSOR)
 
 
-@strawberry.type(description="What a removal did.")
+@strawberry.type(description="The result of a deletion.")
 class DeleteArticlePayload:
     deleted_id: strawberry.ID | None = strawberry.field(
-        description="The id of the article that is gone; null where none is."
+        description="The id of the deleted article; null if none was deleted."
     )
     user_errors: list[UserError] = strawberry.field(description=_ERRORS)
     cursor: str | None = strawberry.field(description=_CURSOR)
 
 
-class Outcome:
-    """What the payloads resolve from: what was written, or why nothing was."""
+class MutationResult:
+    """The value that payloads resolve from: what was written, or the user errors."""
 
     def __init__(
         self,
@@ -119,109 +119,112 @@ class Outcome:
 
 
 Write = Callable[[DocumentWriter, str | None], Awaitable[WriteResult]]
-"""Writes with a writer, under the key that it is given."""
+"""A write: writer, key -> its result."""
 
 
-async def outcome(info: Info, write: Write, deletes: str | None = None) -> Outcome:
-    """Do a write; what is read after it sees it. `deletes`: the article that it removes.
+async def execute_write(info: Info, write: Write, deletes: str | None = None) -> MutationResult:
+    """Execute a write; later fields of the request see it. `deletes`: the article that it deletes.
 
     Raises: ForbiddenError. KeyReusedError. StoreUnavailableError.
     """
     info.context.viewer.require(Permission.WRITE, f"Mutation.{info.field_name}")
     writer = info.context.writer
     if writer is None:
-        raise StoreUnavailableError("Nothing can be written here.")
+        raise StoreUnavailableError("This server has no writer.")
     try:
-        written = await write(writer, key_of(info))
+        written = await write(writer, write_key(info))
         info.context.has_written = True
     except (RefusedError, ConflictError) as error:
         clear_tracebacks(error)
-        return Outcome(errors=user_errors(error, info.context.snapshot.cursors))
+        return MutationResult(errors=user_errors(error, info.context.snapshot.cursors))
     finally:
-        await info.context.renew()
+        await info.context.reload_snapshot()
     snapshot = info.context.snapshot
-    place = await snapshot.bookmark(written.revision)
-    cursor = Reader(info.context.viewer).cursor(place, snapshot)
-    return Outcome(written, cursor, deleted_id=deletes)
+    position = await snapshot.bookmark(written.revision)
+    cursor = ChangeReader(info.context.viewer).cursor(position, snapshot)
+    return MutationResult(written, cursor, deleted_id=deletes)
 
 
-def key_of(info: Info) -> str | None:
-    """What a write is found by when its request is sent again: of each field, by its name there."""
+def write_key(info: Info) -> str | None:
+    """The key of a field's write, under which a retry of the request finds it."""
     key = info.context.write_key
     return None if key is None else f"{key}.{info.path.key}"
 
 
 def revision(info: Info, id: str | None, expected: str | None) -> int | None:
-    """An article's revision as the store counts; one that is not its own is never the present."""
-    text = given(expected)
+    """An expected revision as the store's number; `NO_REVISION` for a code of another article."""
+    text = value_or_none(expected)
     if text is None:
         return None
-    found = info.context.snapshot.cursors.decode_revision(id or "", text)
-    return NO_REVISION if found is None else found
+    number = info.context.snapshot.cursors.decode_revision(id or "", text)
+    return NO_REVISION if number is None else number
 
 
 async def resolve_import(
     info: Info,
     input: Annotated[ImportDocumentsInput, strawberry.argument(description="The documents.")],
-) -> Outcome:
+) -> MutationResult:
     """`Mutation.importDocuments`."""
     documents = [(document.path, document.text) for document in input.documents]
-    return await outcome(info, lambda writer, key: writer.import_documents(documents, key=key))
+    return await execute_write(
+        info, lambda writer, key: writer.import_documents(documents, key=key)
+    )
 
 
 async def resolve_put(
     info: Info,
     input: Annotated[PutArticleInput, strawberry.argument(description="The article's fields.")],
-) -> Outcome:
+) -> MutationResult:
     """`Mutation.putArticle`."""
 
     async def put(writer: DocumentWriter, key: str | None) -> WriteResult:
-        fields, id, slug = input.fields(), given(input.id), given(input.slug)
+        fields, id, slug = input.fields(), value_or_none(input.id), value_or_none(input.slug)
         named = article_id(slug) if id is None and slug is not None else id
         expected = revision(info, named, input.expected_revision)
         return await writer.put(fields, id=id, slug=slug, expected_revision=expected, key=key)
 
-    return await outcome(info, put)
+    return await execute_write(info, put)
 
 
 async def resolve_set_published(
     info: Info,
     input: Annotated[SetPublishedInput, strawberry.argument(description="Which one, and how.")],
-) -> Outcome:
+) -> MutationResult:
     """`Mutation.setPublished`."""
     expected = revision(info, input.id, input.expected_revision)
-    return await outcome(
+    return await execute_write(
         info, lambda writer, key: writer.set_published(input.id, input.published, expected, key)
     )
 
 
 async def resolve_delete(
     info: Info, input: Annotated[DeleteArticleInput, strawberry.argument(description="Which one.")]
-) -> Outcome:
+) -> MutationResult:
     """`Mutation.deleteArticle`."""
 
     async def delete(writer: DocumentWriter, key: str | None) -> WriteResult:
         expected = revision(info, input.id, input.expected_revision)
         return WriteResult(await writer.delete(input.id, expected, key))
 
-    return await outcome(info, delete, deletes=input.id)
+    return await execute_write(info, delete, deletes=input.id)
 
 
 @strawberry.type(
-    description="Everything that can be written. An answer means that it is on the disk. Needs the "
-    "scope WRITE."
+    description="All mutations. A payload without user errors means that the write is on the disk. "
+    "They need the scope WRITE."
 )
 class Mutation:
     import_documents: ImportDocumentsPayload = resolved(
         resolve_import,
-        "Take whole documents, checked as files are; all of them or, where one has an error, none.",
+        "Import whole documents. They are checked like files: if one has an error, none is "
+        "imported.",
     )
     put_article: ArticlePayload = resolved(
-        resolve_put, "Change an article's fields, or make a new article of them."
+        resolve_put, "Change fields of an article, or create an article."
     )
     set_published: ArticlePayload = resolved(
         resolve_set_published, "Publish an article, or make it a draft."
     )
     delete_article: DeleteArticlePayload = resolved(
-        resolve_delete, "Remove an article with its document."
+        resolve_delete, "Delete an article with its document."
     )

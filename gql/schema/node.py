@@ -1,4 +1,4 @@
-"""Relay's object identification: everything with an id can be fetched again by it.
+"""Relay's object identification: an object with an id can be fetched by it.
 
 https://relay.dev/graphql/objectidentification.htm
 """
@@ -20,11 +20,9 @@ _TYPE_NAMES: dict[type, str] = {
 }
 
 
-@strawberry.interface(description="Anything that can be fetched again by its id.")
+@strawberry.interface(description="An object that can be fetched by its id.")
 class Node:
-    id: strawberry.ID = strawberry.field(
-        description="Opaque, and the same after every reload and on every engine."
-    )
+    id: strawberry.ID = strawberry.field(description="Opaque, and the same after every reload.")
 
     @classmethod
     def resolve_type(
@@ -35,9 +33,9 @@ class Node:
 
 
 def resolved(resolver: Callable[..., Any], description: str) -> Any:
-    """A field that a function resolves to a value of the store.
+    """A field with a resolver that returns a value of the store.
 
-    Its GraphQL type is the field's annotation; the function's own annotations are those of the
-    store's values, which Strawberry need not know.
+    Its GraphQL type is the annotation of the field. The annotations of the resolver are types of
+    the store, which Strawberry ignores.
     """
     return strawberry.field(resolver=resolver, description=description)

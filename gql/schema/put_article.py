@@ -1,4 +1,4 @@
-"""The input of `Mutation.putArticle`: a document's fields, typed, and as the store has them."""
+"""The input of `Mutation.putArticle`, and its values of the store."""
 
 from __future__ import annotations
 
@@ -14,135 +14,138 @@ from strawberry.scalars import JSON
 from store import Refusal, RefusedError, model
 from store.documents.serializer import FIELD_KEYS
 
-from .connection import given
+from .connection import value_or_none
 
-_URL = "An http or https URL; another text comes back as the user error BAD_URL."
+_URL = "An http or https URL; other text gives the user error BAD_URL."
 _KEYS = {field.name: field.encode_name for field in msgspec.structs.fields(model.Article)}
 
 
 def optional(description: str) -> Any:
-    """A member that a client may leave out."""
+    """An optional member."""
     return strawberry.field(default=UNSET, description=description)
 
 
-@strawberry.input(description="A picture at an address.")
+@strawberry.input(description="A picture.")
 class ImageInput:
-    url: str = strawberry.field(description=f"Where it is. {_URL}")
-    width: int | None = optional("Pixels across.")
-    height: int | None = optional("Pixels down.")
-    title: str | None = optional("What it shows.")
-    attribution: str | None = optional("Whose it is.")
-    is_cached: bool | None = optional("Whether the publisher's cache holds it.")
+    url: str = strawberry.field(description=f"The URL. {_URL}")
+    width: int | None = optional("The width in pixels.")
+    height: int | None = optional("The height in pixels.")
+    title: str | None = optional("A description of the picture.")
+    attribution: str | None = optional("The author or owner.")
+    is_cached: bool | None = optional("Whether the publisher has it in its cache.")
 
     def value(self) -> model.Image:
-        """As the store has it."""
+        """The value of the store."""
         return model.Image(
             url=self.url,
-            width=given(self.width),
-            height=given(self.height),
-            title=given(self.title),
-            attribution=given(self.attribution),
-            is_cached=given(self.is_cached) or False,
+            width=value_or_none(self.width),
+            height=value_or_none(self.height),
+            title=value_or_none(self.title),
+            attribution=value_or_none(self.attribution),
+            is_cached=value_or_none(self.is_cached) or False,
         )
 
 
-@strawberry.input(description="A publisher, as one document names it.")
+@strawberry.input(description="A publisher, as one document describes it.")
 class ProviderInput:
-    domain: str = strawberry.field(description="Its domain, by which it is known.")
+    domain: str = strawberry.field(description="The domain, which identifies it.")
     name: str = strawberry.field(description="Its name.")
-    images: list[ImageInput] | None = optional("Its logos.")
+    images: list[ImageInput] | None = optional("The logos.")
 
     def value(self) -> model.ProviderMention:
-        """As the store has it."""
+        """The value of the store."""
         return model.ProviderMention(
-            domain=self.domain, name=self.name, images=_images(given(self.images))
+            domain=self.domain, name=self.name, images=_images(value_or_none(self.images))
         )
 
 
-@strawberry.input(description="A story that an article points at.")
+@strawberry.input(description="A related story.")
 class RelatedArticleInput:
     title: str = strawberry.field(description="The headline, as plain text.")
-    excerpt: str | None = optional("What it is about, as plain text.")
-    type: str | None = optional("What kind of story: article, video, …")
-    published_date_time: datetime | None = optional("When it was published.")
-    web_url: str | None = optional(f"Its page at the publisher's. {_URL}")
-    original_url: str | None = optional(f"Where it was first found. {_URL}")
-    amp_web_url: str | None = optional(f"Its AMP page at the publisher's. {_URL}")
-    cdn_amp_web_url: str | None = optional(f"Its AMP page in the AMP cache. {_URL}")
-    quality: int | None = optional("How good it is.")
+    excerpt: str | None = optional("A summary, as plain text.")
+    type: str | None = optional("The kind of story: article, video, …")
+    published_date_time: datetime | None = optional("The time of publication.")
+    web_url: str | None = optional(f"The page on the publisher's site. {_URL}")
+    original_url: str | None = optional(f"The URL where it was first published. {_URL}")
+    amp_web_url: str | None = optional(f"The AMP page on the publisher's site. {_URL}")
+    cdn_amp_web_url: str | None = optional(f"The AMP page in the AMP cache. {_URL}")
+    quality: int | None = optional("A score of quality.")
     provider: ProviderInput | None = optional(
-        "Who published it; without it, the domain is taken from the story's address."
+        "The publisher; without it, the domain is taken from the URL of the story."
     )
-    images: list[ImageInput] | None = optional("Its pictures.")
+    images: list[ImageInput] | None = optional("The pictures.")
 
     def value(self) -> model.Related:
-        """As the store has it."""
-        provider = given(self.provider)
+        """The value of the store."""
+        provider = value_or_none(self.provider)
         return model.Related(
             title=self.title,
-            excerpt=given(self.excerpt),
-            type=given(self.type),
-            published_date_time=given(self.published_date_time),
-            web_url=given(self.web_url),
-            original_url=given(self.original_url),
-            amp_web_url=given(self.amp_web_url),
-            cdn_amp_web_url=given(self.cdn_amp_web_url),
-            quality=given(self.quality),
+            excerpt=value_or_none(self.excerpt),
+            type=value_or_none(self.type),
+            published_date_time=value_or_none(self.published_date_time),
+            web_url=value_or_none(self.web_url),
+            original_url=value_or_none(self.original_url),
+            amp_web_url=value_or_none(self.amp_web_url),
+            cdn_amp_web_url=value_or_none(self.cdn_amp_web_url),
+            quality=value_or_none(self.quality),
             provider=provider.value() if provider else None,
-            images=_images(given(self.images)),
+            images=_images(value_or_none(self.images)),
         )
 
 
 @strawberry.input(
-    description="An article's fields. One that is absent stays as it is, null removes it, and a "
-    "list or an object replaces what was there."
+    description="Fields of an article. An absent field stays as it is, null removes it, and a "
+    "list or "
+    "an object replaces the former one."
 )
 class PutArticleInput:
     id: strawberry.ID | None = optional("The article to change.")
     slug: str | None = optional(
-        "The article to change, or the slug of a new one: a date and a title, such as "
-        "`2020-06-11-title`. A new one without it gets it from its date and title."
+        "The article to change, or the slug of a new article: a date and a title, such as "
+        "`2020-06-11-title`. Without it, a new article gets a slug from its date and title."
     )
     expected_revision: str | None = optional(
-        "The revision that you last saw. Where it is another by now, nothing changes and the user "
-        "error CONFLICT tells it."
+        "The revision that you last read. If the article has changed since, nothing is written, "
+        "and the user error is CONFLICT."
     )
-    title: str | None = optional("The headline, as plain text. A new article needs it.")
+    title: str | None = optional("The headline, as plain text. Required for a new article.")
     published_date_time: datetime | None = optional(
-        "When it was published. A new article needs it."
+        "The time of publication. Required for a new article."
     )
-    provider: ProviderInput | None = optional("Who published it. A new article needs it.")
-    excerpt: str | None = optional("What it is about, as plain text.")
-    content: str | None = optional("The document's body (Markdown, HTML or text).")
-    category: str | None = optional("The desk's own sorting, such as news.")
-    type: str | None = optional("What kind of story: article, video, …")
-    updated_date_time: datetime | None = optional("When it was last updated.")
-    web_url: str | None = optional(f"Its page at the publisher's. {_URL}")
-    original_url: str | None = optional(f"Where it was first found. {_URL}")
-    amp_web_url: str | None = optional(f"Its AMP page at the publisher's. {_URL}")
-    cdn_amp_web_url: str | None = optional(f"Its AMP page in the AMP cache. {_URL}")
-    quality: int | None = optional("How good it is.")
-    heat: int | None = optional("How much it is talked about.")
+    provider: ProviderInput | None = optional("The publisher. Required for a new article.")
+    excerpt: str | None = optional("A summary, as plain text.")
+    content: str | None = optional("The body of the document (Markdown, HTML or text).")
+    category: str | None = optional("The category of the newsroom, such as news.")
+    type: str | None = optional("The kind of story: article, video, …")
+    updated_date_time: datetime | None = optional("The time of the last update.")
+    web_url: str | None = optional(f"The page on the publisher's site. {_URL}")
+    original_url: str | None = optional(f"The URL where it was first published. {_URL}")
+    amp_web_url: str | None = optional(f"The AMP page on the publisher's site. {_URL}")
+    cdn_amp_web_url: str | None = optional(f"The AMP page in the AMP cache. {_URL}")
+    quality: int | None = optional("A score of quality.")
+    heat: int | None = optional("A score of popularity.")
     published: bool | None = optional("False for a draft.")
-    locale: str | None = optional("Its language, such as en or de-CH.")
+    locale: str | None = optional("The language, such as en or de-CH.")
     tags: list[str] | None = optional("Free keywords.")
-    featured_content: str | None = optional("What to show on top of it, such as a video's iframe.")
-    topics: list[str] | None = optional("The names of its topics.")
-    images: list[ImageInput] | None = optional("Its pictures.")
-    related: list[RelatedArticleInput] | None = optional("The stories that it points at.")
+    featured_content: str | None = optional(
+        "HTML to show above the article, such as a video's iframe."
+    )
+    topics: list[str] | None = optional("The names of the topics.")
+    images: list[ImageInput] | None = optional("The pictures.")
+    related: list[RelatedArticleInput] | None = optional("The related stories.")
     secured: str | None = optional("Text for viewers with the scope READ_SECURED.")
     metadata: JSON | None = optional(
-        "Further keys of the document, as an object; a key that is absent stays, null removes it."
+        "Other keys of the document, as an object. An absent key stays, null removes it."
     )
 
     def fields(self) -> dict[str, Any]:
-        """The fields that are given, by the document's keys, as `DocumentWriter.put` takes them.
+        """The fields of the input, by the keys of documents, for `DocumentWriter.put`.
 
-        Raises: RefusedError: the metadata is no object, or speaks of a field.
+        Raises: RefusedError: the metadata is not an object, or has a key of a field.
         """
         members = {key: getattr(self, name) for name, key in _KEYS.items() if key in FIELD_KEYS}
         fields = {key: _value(value) for key, value in members.items() if value is not UNSET}
-        return {**fields, **_metadata(given(self.metadata))}
+        return {**fields, **_metadata(value_or_none(self.metadata))}
 
 
 def _value(value: Any) -> Any:
@@ -157,13 +160,13 @@ def _images(images: list[ImageInput] | None) -> tuple[model.Image, ...]:
     return tuple(image.value() for image in images or ())
 
 
-def _metadata(written: Any) -> Mapping[str, Any]:
-    if written is None:
+def _metadata(value: Any) -> Mapping[str, Any]:
+    if value is None:
         return {}
-    if not isinstance(written, dict):
-        problem = "The metadata is no object. Send one with the keys to change."
-    elif named := [key for key in written if key in FIELD_KEYS]:
-        problem = f"{named[0]} is a field of the article. Send it as a member of the input."
+    if not isinstance(value, dict):
+        problem = "The metadata is not an object. Send an object with the keys to change."
+    elif reserved := [key for key in value if key in FIELD_KEYS]:
+        problem = f"{reserved[0]} is a field of the article. Send it as a member of the input."
     else:
-        return written
+        return value
     raise RefusedError(Refusal("BAD_METADATA", problem, ("metadata",)))

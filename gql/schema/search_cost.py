@@ -1,4 +1,4 @@
-"""What it costs to find lists of articles, by their arguments as they were sent."""
+"""The cost of searches: an estimate from the raw arguments of article lists."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _FLAG = Condition(Field.PUBLISHED, Operator.EQ, True)  # its value
 
 
 def search_cost(searches: Iterable[tuple[int, Mapping[str, Any]]], articles: int) -> int:
-    """The most that it costs to find lists, each so many times, among so many articles.
+    """The worst-case cost of lists, each executed `times` times, among so many articles.
 
-    Each has the arguments `filter` and `orderBy`. They were not looked at yet: what is not as the
-    schema says costs nothing, since it will be refused.
+    The arguments `filter` and `orderBy` are not validated yet. Invalid ones cost nothing, since
+    they will be refused.
     """
     filters = _Filters(articles)
     total = 0
@@ -39,26 +39,26 @@ def search_cost(searches: Iterable[tuple[int, Mapping[str, Any]]], articles: int
 
 
 class _Filters:
-    """Estimates filters; one object, such as the value of a variable, is looked at once."""
+    """Estimates of filters. One object, such as the value of a variable, is estimated once."""
 
     def __init__(self, articles: int) -> None:
         self._articles = articles
-        self._known: dict[int, tuple[SearchCost, int]] = {}
-        self._kept: list[Any] = []  # so that no other object gets the identity of one of these
+        self._estimates: dict[int, tuple[SearchCost, int]] = {}
+        self._references: list[Any] = []  # keep ids unique: a freed object's id could come again
 
     def estimate(self, given: Any) -> SearchCost:
         """The estimate of a filter."""
         return self._part(given)[0]
 
     def _part(self, given: Any) -> tuple[SearchCost, int]:
-        """The estimate of a part, and how many conditions it has, or more than are allowed."""
+        """The estimate of a part, and its number of conditions, counted up to the limit."""
         if not isinstance(given, dict | list):
             return NO_SEARCH_COST, 0
-        known = self._known.get(id(given))
-        if known is None:
-            known = self._known[id(given)] = self._sum(given)
-            self._kept.append(given)
-        return known
+        estimate = self._estimates.get(id(given))
+        if estimate is None:
+            estimate = self._estimates[id(given)] = self._sum(given)
+            self._references.append(given)
+        return estimate
 
     def _sum(self, given: dict[str, Any] | list[Any]) -> tuple[SearchCost, int]:
         total, count = NO_SEARCH_COST, 0
@@ -67,7 +67,7 @@ class _Filters:
             is_combined = name in _COMBINED
             part, conditions = self._part(value) if is_combined else self._field(name, value)
             total, count = total.plus(part), count + max(1, conditions)
-            if count > MAX_CONDITIONS:  # refused when it is executed
+            if count > MAX_CONDITIONS:  # refused at its execution
                 break
         return total, count
 

@@ -1,4 +1,4 @@
-"""Expected failures of writes, as part of their answers."""
+"""User errors: expected failures of mutations."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import strawberry
 from store import ConflictError, CursorCodec, RefusedError
 
 
-@strawberry.type(description="Why a write was not done; nothing has changed.")
+@strawberry.type(description="The reason why nothing was written.")
 class UserError:
-    code: str = strawberry.field(description="What kind of failure; codes are stable.")
-    message: str = strawberry.field(description="What is wrong, and what to do about it.")
+    code: str = strawberry.field(description="A stable code for the kind of failure.")
+    message: str = strawberry.field(description="The problem, and how to solve it.")
     field: list[str] | None = strawberry.field(
-        description="The way to what is wrong, from the arguments on, such as "
-        '`["input", "documents", "0", "text"]`; null where it is no one place.'
+        description="The path to the argument in error, such as "
+        '`["input", "documents", "0", "text"]`; null if it is not one argument.'
     )
 
 
 def user_errors(error: RefusedError | ConflictError, cursors: CursorCodec) -> Sequence[UserError]:
-    """What a client is told of a write that was not done."""
+    """The user errors of a refused write."""
     if isinstance(error, ConflictError):
         message, field = _conflict(error, cursors), ["input", "expectedRevision"]
         return [UserError(code=error.code, message=message, field=field)]
     return [
-        UserError(code=code, message=message, field=["input", *place] if place else None)
-        for code, message, place in error.refusals
+        UserError(code=code, message=message, field=["input", *path] if path else None)
+        for code, message, path in error.refusals
     ]
 
 
 def _conflict(error: ConflictError, cursors: CursorCodec) -> str:
-    """The store speaks of revisions by number; clients know them as `Article.revision`."""
+    """The message of a conflict, with the revision as clients see it."""
     if error.id is None or error.current is None:
         return str(error)
     now = cursors.revision(error.id, error.current)

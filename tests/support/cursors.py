@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gql.identity.viewer import PUBLIC, Viewer
-from gql.schema.change_events import Reader
+from gql.schema.change_events import ChangeReader
 from store import HISTORY_START, MATCH_ALL, Bookmark, CursorCodec, Filter, Snapshot
 from store.engines.memory import MemorySnapshot
 
@@ -25,7 +25,7 @@ def cursor_at(
     place: Bookmark, snapshot: Snapshot, viewer: Viewer = PUBLIC, wanted: Filter = MATCH_ALL
 ) -> str:
     """The cursor of a place for a reader of a snapshot."""
-    return Reader(viewer, wanted).cursor(place, snapshot)
+    return ChangeReader(viewer, wanted).cursor(place, snapshot)
 
 
 def revision_of(cursor: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gql.identity.viewer import Viewer
 from gql.schema import Context
-from gql.schema.change_events import ChangeEvent, EventKind, Reader, follow
+from gql.schema.change_events import ChangeEvent, ChangeReader, EventKind, stream_changes
 from store import (
     HISTORY_START,
     MATCH_ALL,
@@ -103,7 +103,7 @@ class Follower:
         """Read everything, and know from where to go on."""
         snapshot = await self._repository.snapshot()
         place = await snapshot.newest_change(self._viewer.visibility)
-        self.cursor = Reader(self._viewer, self._wanted).cursor(place, snapshot)
+        self.cursor = ChangeReader(self._viewer, self._wanted).cursor(place, snapshot)
         self.articles = await self.queried()
 
     async def listen(self, most: int | None = None, to_come: Sequence[Batch] = ()) -> None:
@@ -114,9 +114,9 @@ class Follower:
         source = Present(self._repository, to_come)
         snapshot = await source.snapshot()
         context = Context(snapshot, self._viewer)
-        reader = Reader(self._viewer, self._wanted)
-        begin = HISTORY_START if self.cursor is None else reader.place(self.cursor, snapshot)
-        events = follow(context, source, reader, begin, snapshot)
+        reader = ChangeReader(self._viewer, self._wanted)
+        begin = HISTORY_START if self.cursor is None else reader.position(self.cursor, snapshot)
+        events = stream_changes(context, source, reader, begin, snapshot)
         left = most
         try:
             async with aclosing(events):

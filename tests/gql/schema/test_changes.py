@@ -18,7 +18,7 @@ from gql.http import GraphQLRequest
 from gql.identity.viewer import PUBLIC, Permission, Viewer
 from gql.schema import Context
 from gql.schema.change_events import EventKind
-from gql.schema.changes import follow_changes
+from gql.schema.changes import subscribe_to_changes
 from gql.schema.filters import ArticleFilter, ListFilter
 from store import MATCH_ALL, Batch, Condition, Field, Filter, MemoryRepository, Operator, Snapshot
 from store.model import TopicDefinition
@@ -526,7 +526,7 @@ def test_follower_that_comes_to_a_process_that_is_behind_is_told_of_renamed_topi
         source = Behind(behind, repository.current())
         info: Any = Namespace(context=Context(behind, PUBLIC, source=source))
         filter = ArticleFilter(topics=ListFilter(some=["Tides"]))
-        told = await follow_changes(info, after, filter)
+        told = await subscribe_to_changes(info, after, filter)
         async with aclosing(told):
             event, _ = await anext(told)
         return event.kind

@@ -168,7 +168,7 @@ def test_list_sizes_are_settings(seeded):
     assert len(graph.ask("{ articles { nodes { id } } }")["articles"]["nodes"]) == 2
     assert len(graph.ask("{ articles(first: 3) { nodes { id } } }")["articles"]["nodes"]) == 3
     code, message = graph.refusal("{ articles(first: 4) { nodes { id } } }")
-    assert (code, message) == ("BAD_PAGE_SIZE", "first is 4; at most 3 can be asked for at once.")
+    assert (code, message) == ("BAD_PAGE_SIZE", "first is 4; the maximum is 3.")
 
 
 @pytest.mark.parametrize("query", EVERY_LIST.values(), ids=EVERY_LIST)
@@ -176,10 +176,10 @@ def test_list_sizes_are_settings(seeded):
     ("given", "told"),
     [
         ("first: -1", "first is -1; it cannot be negative"),
-        ("first: 101", "first is 101; at most 100"),
-        ("first: 2147483647", "first is 2147483647; at most 100"),
+        ("first: 101", "first is 101; the maximum is 100"),
+        ("first: 2147483647", "first is 2147483647; the maximum is 100"),
         ("last: -1", "last is -1; it cannot be negative"),
-        ("last: 101", "last is 101; at most 100"),
+        ("last: 101", "last is 101; the maximum is 100"),
         ("first: 1, last: 1", "either first or last, not both"),
     ],
 )

@@ -294,4 +294,4 @@ def test_order_that_names_a_field_twice_is_refused(graph):
         f"{{ articles(orderBy: [{{field: HEAT}}, {{field: HEAT, direction: ASC}}]) {CARD} }}"
     )
     assert code == "BAD_FILTER"
-    assert "orderBy names a field twice" in message
+    assert "orderBy has a field twice" in message
