@@ -1,10 +1,11 @@
-"""Authentication by keys and tokens, and rate limits."""
+"""Access control: authentication by API keys and JSON Web Tokens, and rate limits."""
 
 from .authentication import AuthenticationMiddleware
-from .authenticator import Authenticator, authenticator
-from .key_file import ApiKey, KeyFile, KeyFileError, KeyRing, expiry
+from .authenticator import Authenticator, build_authenticator
+from .key_file import ApiKey, KeyFile, KeyFileError, parse_expiry
+from .key_ring import KeyRing
 from .rate_limit import RateLimitMiddleware
-from .rates import RateLimiter
+from .rate_limiter import RateLimiter
 
 __all__ = [
     "ApiKey",
@@ -15,6 +16,6 @@ __all__ = [
     "KeyRing",
     "RateLimitMiddleware",
     "RateLimiter",
-    "authenticator",
-    "expiry",
+    "build_authenticator",
+    "parse_expiry",
 ]

@@ -1,4 +1,4 @@
-"""Authentication as middleware: every request has a viewer before anything is done for it."""
+"""The authentication middleware: sets the viewer of each request, or refuses the request."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from gql.errors import RateLimitedError, RequestError, UnauthenticatedError
 from gql.http import Application, HeaderMap, Reply, refusal_reply
 
 from .authenticator import Authenticator
-from .rates import RateLimiter
+from .rate_limiter import RateLimiter
 
-OPEN = frozenset({"/healthz", "/readyz", "/schema.graphql"})
-"""Paths that tell nothing of documents, for those who watch over servers and write clients."""
-_OPEN_FOLDER = "/static/"
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/schema.graphql"})
+"""Paths without authentication, for health checks and client tools; they show no documents."""
+_PUBLIC_PREFIX = "/static/"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class AuthenticationMiddleware:
-    """Middleware that leaves the viewer in `scope["state"]["viewer"]`, or refuses the request.
+    """Middleware that sets `scope["state"]["viewer"]`, or refuses the request.
 
     Attributes:
         app: The application inside.
-        authenticator: Tells whose credentials a request has.
-        page_path: Where a browser gets the page on which a key can be entered.
-        limiter: Counts requests whose credentials are refused; None: nobody does.
+        authenticator: Checks credentials.
+        page_path: The path of the GraphiQL page, where a key can be entered.
+        limiter: Counts failed authentications; None for no rate limit.
     """
 
     def __init__(
@@ -39,26 +39,29 @@ class AuthenticationMiddleware:
         self.limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI form: let a request pass, or answer it."""
-        if scope["type"] == "http" and not self._is_open(scope):
+        """The ASGI form: authenticate a request, then pass it on or refuse it."""
+        if scope["type"] == "http" and not self._is_public(scope):
             try:
-                viewer = await self.authenticator.viewer(scope)
+                viewer = await self.authenticator.authenticate(scope)
             except RequestError as error:
-                await refusal_reply(self._counted(error, scope)).send(scope, send)
+                await refusal_reply(self._count_failure(error, scope)).send(scope, send)
                 return
             scope.setdefault("state", {})["viewer"] = viewer
         await self.app(scope, receive, send)
 
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
-        """The sync form: only for viewers who are known at once, and are not refused."""
-        viewer = self.authenticator.viewer_sync(headers.get(b"authorization"), scope)
+        """The sync form: only for anonymous viewers and cached keys, and never a refusal."""
+        viewer = self.authenticator.authenticate_sync(headers.get(b"authorization"), scope)
         if viewer is None:
             return None
         scope["state"]["viewer"] = viewer
         return self.app.respond_sync(scope, headers, body)
 
-    def _counted(self, error: RequestError, scope: Scope) -> RequestError:
-        """The error to refuse a request by: trying keys is no way round the rate limit."""
+    def _count_failure(self, error: RequestError, scope: Scope) -> RequestError:
+        """Count a failed authentication, so that guessing keys is rate-limited, too.
+
+        Returns the error to respond with.
+        """
         if self.limiter is not None and isinstance(error, UnauthenticatedError):
             try:
                 self.limiter.count(None, scope)
@@ -66,10 +69,10 @@ class AuthenticationMiddleware:
                 return limited
         return error
 
-    def _is_open(self, scope: Scope) -> bool:
-        """Whether there is nothing to protect."""
+    def _is_public(self, scope: Scope) -> bool:
+        """Whether a request needs no authentication."""
         path: str = scope["path"]
         if path == self.page_path:
-            # Without parameters a GET can name no operation: it gets the page, or is told so.
-            return not scope["query_string"] and scope["method"] in _SAFE
-        return path in OPEN or path.startswith(_OPEN_FOLDER)
+            # A GET without parameters has no operation: the response is the page, or an error.
+            return not scope["query_string"] and scope["method"] in _SAFE_METHODS
+        return path in PUBLIC_PATHS or path.startswith(_PUBLIC_PREFIX)

@@ -1,4 +1,4 @@
-"""Who a request is from, by its Authorization header.
+"""The authenticator: from the Authorization header of a request to its viewer.
 
 https://www.rfc-editor.org/rfc/rfc6750
 """
@@ -16,14 +16,15 @@ from gql.errors import AuthenticationUnavailableError, Headers, UnauthenticatedE
 from gql.identity.viewer import PREVIEW, PUBLIC, Viewer, is_local
 from gql.settings import Settings
 
-from .key_file import ApiKey, KeyFile, KeyFileError, KeyRing
-from .token_errors import KeysUnavailableError, TokenError
+from .key_file import ApiKey, KeyFile, KeyFileError
+from .key_ring import KeyRing
+from .token_errors import JwksUnavailableError, TokenError
 
 if TYPE_CHECKING:
     from .tokens import TokenVerifier
 
-MAX_REMEMBERED, MAX_REMEMBERED_BYTES = 1_024, 128
-"""How many credentials are remembered, and how long one may be; an API key takes 67 bytes."""
+MAX_CACHED_KEYS, MAX_CACHED_BYTES = 1_024, 128
+"""The bounds of the cache of viewers: entries, and bytes of a header; an API key takes 67 bytes."""
 
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/-]{1,8192}=*)", re.IGNORECASE)
 _CHALLENGE = 'Bearer realm="newsgraph"'
@@ -32,13 +33,13 @@ log = structlog.get_logger(__name__)
 
 
 class Authenticator:
-    """Makes viewers of credentials: API keys, and tokens where there is an issuer.
+    """Authenticates requests by API keys, and by JSON Web Tokens where an issuer is configured.
 
     Attributes:
         keys: The API keys.
-        tokens: Checks JSON Web Tokens; None: every credential is a key.
-        anonymous: Whether requests without credentials are served, as the public's.
-        preview: Whether requests without credentials from this machine see everything.
+        tokens: Verifies JSON Web Tokens; None: every bearer token is an API key.
+        allows_anonymous: Whether requests without credentials are served, as the public's.
+        preview: Whether local requests without credentials may read everything.
     """
 
     def __init__(
@@ -46,145 +47,149 @@ class Authenticator:
         keys: KeyRing,
         tokens: TokenVerifier | None = None,
         *,
-        anonymous: bool = True,
+        allows_anonymous: bool = True,
         preview: bool = False,
     ) -> None:
         self.keys = keys
         self.tokens = tokens
-        self.anonymous = anonymous
+        self.allows_anonymous = allows_anonymous
         self.preview = preview
-        self._entries = keys.entries  # those for which the next line holds
-        self._viewers: dict[bytes, tuple[ApiKey, Viewer]] = {}
+        self._cached_entries = keys.entries  # those for which the cache is valid
+        self._cache: dict[bytes, tuple[ApiKey, Viewer]] = {}
 
-    async def viewer(self, scope: Scope) -> Viewer:
-        """Who sent a request. Raises: UnauthenticatedError. AuthenticationUnavailableError."""
-        credentials = credentials_in(scope)
-        if credentials is None:
+    async def authenticate(self, scope: Scope) -> Viewer:
+        """The viewer of a request.
+
+        Raises: UnauthenticatedError. AuthenticationUnavailableError.
+        """
+        header = authorization_header(scope)
+        if header is None:
             return self.anonymous_viewer(scope)
-        return await self.bearer(credentials)
+        return await self.authenticate_bearer(header)
 
-    def viewer_sync(self, credentials: bytes | None, scope: Scope) -> Viewer | None:
-        """The viewer of a request that has no credentials, or has a key that was checked before.
+    def authenticate_sync(self, header: bytes | None, scope: Scope) -> Viewer | None:
+        """The viewer of a request without credentials or with a cached key.
 
-        None: the request needs a check, or is refused.
+        `header`: its Authorization header. None: the credentials need a check, or are refused.
         """
         try:
-            if credentials is None:
+            if header is None:
                 return self.anonymous_viewer(scope)
-            return self._checked_before(credentials)
+            return self._cached_viewer(header)
         except (UnauthenticatedError, KeyFileError):
             return None
 
-    def _checked_before(self, credentials: bytes) -> Viewer | None:
-        """The viewer whose key was found good since the file of keys was read, and still is."""
-        found = self._viewers.get(credentials)
-        if found is None:
+    def _cached_viewer(self, header: bytes) -> Viewer | None:
+        """The viewer of a key that was checked before and is still valid; None on a cache miss."""
+        cached = self._cache.get(header)
+        if cached is None:
             return None
         self.keys.refresh()
-        if self.keys.entries is not self._entries:
-            self._viewers.clear()
+        if self.keys.entries is not self._cached_entries:
+            self._cache.clear()
             return None
-        key, viewer = found
+        key, viewer = cached
         return viewer if key.expires is None or key.is_valid(datetime.now(UTC)) else None
 
     def anonymous_viewer(self, scope: Scope) -> Viewer:
-        """The viewer without credentials. Raises: UnauthenticatedError: they are needed."""
+        """The viewer without credentials. Raises: UnauthenticatedError: some are required."""
         if self.preview and is_local(scope):
             return PREVIEW
-        if not self.anonymous:
+        if not self.allows_anonymous:
             raise UnauthenticatedError(
-                "This server answers nobody without a key. Send one as Authorization: Bearer KEY.",
+                "This server requires a key. Send it as Authorization: Bearer KEY.",
                 headers=_challenge(_CHALLENGE),
             )
         return PUBLIC
 
-    async def bearer(self, credentials: bytes) -> Viewer:
-        """Who has these credentials, an Authorization header's value: `Bearer` and a key or token.
+    async def authenticate_bearer(self, header: bytes) -> Viewer:
+        """The viewer of an Authorization header: `Bearer` and an API key or a JSON Web Token.
 
-        A credential that is not good is never taken for none: its sender would wonder what is
-        missing. Raises: UnauthenticatedError. AuthenticationUnavailableError.
+        Invalid credentials never count as none, since the client would wonder what is missing.
+
+        Raises: UnauthenticatedError. AuthenticationUnavailableError.
         """
-        text = _bearer(credentials)
+        text = _bearer_token(header)
         try:
             if text.startswith("ng_") or self.tokens is None:
-                return self._checked_before(credentials) or self._key_viewer(text, credentials)
-            return await self.tokens.viewer(text)
+                return self._cached_viewer(header) or self._viewer_of_key(text, header)
+            return await self.tokens.verify(text)
         except TokenError as error:
-            raise _refused(f"the token cannot be trusted: {error}") from None
-        except (KeyFileError, KeysUnavailableError) as error:
+            raise _invalid_credentials(f"the token is invalid: {error}") from None
+        except (KeyFileError, JwksUnavailableError) as error:
             log.error("authentication_unavailable", reason=str(error))
             raise AuthenticationUnavailableError(
                 "Credentials cannot be checked at present. Try again later."
             ) from None
 
-    def _key_viewer(self, text: str, credentials: bytes) -> Viewer:
-        """The viewer that holds an API key, remembered by the header's value for the next time.
+    def _viewer_of_key(self, text: str, header: bytes) -> Viewer:
+        """The viewer of an API key; adds it to the cache.
 
-        Raises: UnauthenticatedError: nobody. KeyFileError.
+        Raises: UnauthenticatedError: the key is invalid. KeyFileError.
         """
         key = self.keys.find(text)
         if key is None:
-            raise _refused("the key is not known, has been revoked or has expired")
+            raise _invalid_credentials("the key is unknown, revoked or expired")
         viewer = Viewer(frozenset(key.scopes), name=key.name, id=key.identity)
-        # A key may be written with any number of spaces before it, so that there is no end of them.
-        if len(credentials) <= MAX_REMEMBERED_BYTES:
-            self._remember(credentials, key, viewer)
+        # The header may have any number of spaces, so one key could have any number of entries.
+        if len(header) <= MAX_CACHED_BYTES:
+            self._add_to_cache(header, key, viewer)
         return viewer
 
-    def _remember(self, credentials: bytes, key: ApiKey, viewer: Viewer) -> None:
-        if self.keys.entries is not self._entries or len(self._viewers) >= MAX_REMEMBERED:
-            self._entries = self.keys.entries
-            self._viewers.clear()
-        self._viewers[credentials] = key, viewer
+    def _add_to_cache(self, header: bytes, key: ApiKey, viewer: Viewer) -> None:
+        if self.keys.entries is not self._cached_entries or len(self._cache) >= MAX_CACHED_KEYS:
+            self._cached_entries = self.keys.entries
+            self._cache.clear()
+        self._cache[header] = key, viewer
 
 
-def _bearer(credentials: bytes) -> str:
-    """The key or token in an Authorization header. Raises: UnauthenticatedError."""
-    matched = _BEARER.fullmatch(credentials)
+def _bearer_token(header: bytes) -> str:
+    """The bearer token in an Authorization header. Raises: UnauthenticatedError."""
+    matched = _BEARER.fullmatch(header)
     if matched is None:
-        raise _refused("the Authorization header is not of the form Bearer KEY")
+        raise _invalid_credentials("the Authorization header is not of the form Bearer KEY")
     return matched[1].decode()
 
 
-def credentials_in(scope: Scope) -> bytes | None:
-    """A request's Authorization header. Raises: UnauthenticatedError: there are several."""
-    found = [value for name, value in scope["headers"] if name == b"authorization"]
-    if len(found) > 1:
-        raise _refused("there are several Authorization headers; send one")
-    return found[0] if found else None
+def authorization_header(scope: Scope) -> bytes | None:
+    """The Authorization header of a request. Raises: UnauthenticatedError: it has several."""
+    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    if len(values) > 1:
+        raise _invalid_credentials("there are several Authorization headers; send one")
+    return values[0] if values else None
 
 
-def authenticator(settings: Settings) -> Authenticator:
-    """Who is let in, as the settings say."""
+def build_authenticator(settings: Settings) -> Authenticator:
+    """The authenticator of the settings. Raises: KeyFileError: any user may write the key file."""
     tokens = None
     if settings.jwks is not None:
         # Cryptography takes long to load, and most servers need none.
-        from .tokens import IssuerKeys, TokenVerifier  # noqa: PLC0415
+        from .tokens import JwksClient, TokenVerifier  # noqa: PLC0415
 
         issuer, audience = settings.jwt_issuer or "", settings.jwt_audience or ""  # both are set
-        tokens = TokenVerifier(IssuerKeys(settings.jwks), issuer, audience)
+        tokens = TokenVerifier(JwksClient(settings.jwks), issuer, audience)
     file = KeyFile(settings.keys_path)
-    _warn_of_exposure(file)
+    _check_permissions(file)
     keys = KeyRing(file)
-    return Authenticator(keys, tokens, anonymous=settings.anonymous, preview=settings.drafts)
+    return Authenticator(keys, tokens, allows_anonymous=settings.anonymous, preview=settings.drafts)
 
 
-def _warn_of_exposure(file: KeyFile) -> None:
-    """Say at the start who else may read the keys. Raises: KeyFileError: anybody may write them."""
+def _check_permissions(file: KeyFile) -> None:
+    """Log a warning if other users can read the key file. Raises: KeyFileError."""
     mode = file.exposed_mode()
     if mode is not None:
         file.read()
         log.warning(
-            "keys_exposed",
+            "key_file_permissions",
             file=str(file.path),
-            reason=f"Other users may read or write it: its mode is {mode:04o}.",
-            remedy=f"chmod 600 {file.path}",
+            reason=f"Other users can read or write the key file: its mode is {mode:04o}.",
+            remedy=file.chmod_command,
         )
 
 
-def _refused(reason: str) -> UnauthenticatedError:
+def _invalid_credentials(reason: str) -> UnauthenticatedError:
     challenge = f'{_CHALLENGE}, error="invalid_token", error_description="{reason}"'
-    return UnauthenticatedError(f"Not let in: {reason}.", headers=_challenge(challenge))
+    return UnauthenticatedError(f"Authentication failed: {reason}.", headers=_challenge(challenge))
 
 
 def _challenge(text: str) -> Headers:

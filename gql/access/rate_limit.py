@@ -1,4 +1,4 @@
-"""The rate limit as middleware: each request of a known viewer is counted once, in either form."""
+"""The rate limit middleware: counts each request of a viewer once, and refuses those beyond."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from gql.errors import Headers, RateLimitedError
 from gql.http import Application, HeaderMap, Reply, refusal_reply
 from gql.identity.viewer import Viewer
 
-from .rates import RateLimiter
+from .rate_limiter import RateLimiter
 
 
 class RateLimitMiddleware:
-    """Middleware that counts requests, and refuses those beyond the rate.
+    """Middleware that counts requests, and refuses those that exceed the rate limit.
 
-    It comes behind the authentication, and leaves alone what needs none.
+    It comes after the authentication. Requests without a viewer (public paths) are not counted.
 
     Attributes:
         app: The application inside.
-        limiter: Counts. The authentication counts there, too, what it refuses.
+        limiter: The rate limiter, shared with the authentication, which counts failed ones.
     """
 
     def __init__(self, app: Application, limiter: RateLimiter) -> None:
@@ -26,7 +26,7 @@ class RateLimitMiddleware:
         self.limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI form: count a request, then pass it on."""
+        """The ASGI form: count a request, then pass it on or refuse it."""
         viewer: Viewer | None = scope.get("state", {}).get("viewer")
         if scope["type"] != "http" or viewer is None:
             await self.app(scope, receive, send)
@@ -36,23 +36,23 @@ class RateLimitMiddleware:
         except RateLimitedError as error:
             await refusal_reply(error).send(scope, send)
             return
-        await self.app(scope, receive, _adding(headers, send))
+        await self.app(scope, receive, _with_headers(headers, send))
 
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
-        """The sync form: count a request when there is a reply; without one, the ASGI form does."""
+        """The sync form: count a request if it has a reply; if not, the ASGI form counts it."""
         viewer: Viewer = scope["state"]["viewer"]
         limiter, now = self.limiter, self.limiter.clock()
-        window = limiter.window(viewer, scope, now)
-        if not window.left:
-            return refusal_reply(limiter.refusal(window, viewer, now))
+        window = limiter.window_of(viewer, scope, now)
+        if not window.remaining:
+            return refusal_reply(limiter.exceeded_error(window, viewer, now))
         reply = self.app.respond_sync(scope, headers, body)
         if reply is None:
             return None
-        return reply.with_fields(reply.block, limiter.take(window, now))
+        return reply.with_fields(reply.block, limiter.consume(window, now))
 
 
-def _adding(headers: Headers, send: Send) -> Send:
-    """A send that adds headers to the response."""
+def _with_headers(headers: Headers, send: Send) -> Send:
+    """A `send` that adds headers to the response."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":

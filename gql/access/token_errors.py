@@ -1,11 +1,11 @@
-"""What can be wrong with tokens; apart from `tokens`, which is only loaded where there are some."""
+"""The errors of `tokens`, apart from it because it is only loaded with an issuer."""
 
 from __future__ import annotations
 
 
 class TokenError(Exception):
-    """A token that is not to be trusted; the message says why, for its bearer."""
+    """An invalid token; the message is the reason, for the client."""
 
 
-class KeysUnavailableError(Exception):
-    """The issuer's keys cannot be had; the message is for the log."""
+class JwksUnavailableError(Exception):
+    """The JWKS of the issuer cannot be loaded; the message is for the log."""

@@ -1,4 +1,4 @@
-"""JSON Web Tokens, checked by the keys of whoever issues them. The only module on PyJWT.
+"""JSON Web Tokens (JWT), verified by the JWKS of their issuer. The only module that imports PyJWT.
 
 https://www.rfc-editor.org/rfc/rfc7519, https://www.rfc-editor.org/rfc/rfc8725 (best practices)
 """
@@ -16,17 +16,18 @@ import structlog
 
 from gql.identity.viewer import Permission, Viewer
 
-from .token_errors import KeysUnavailableError, TokenError
+from .token_errors import JwksUnavailableError, TokenError
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
-"""Signatures by key pairs only: whoever can check a token must not be able to make one."""
+"""Asymmetric signatures only: whoever can verify a token must not be able to make one."""
 LEEWAY_S = 30
-FRESH_S = 300.0
-"""How long fetched keys are used before they are fetched again, in seconds."""
-STALE_S = 3_600.0
-"""How long they are used where they cannot be fetched again."""
-RETRY_S = 10.0
-"""The shortest time between two fetches, however many tokens name keys that are not known."""
+"""The tolerated difference of clocks, in seconds."""
+MAX_AGE_S = 300.0
+"""The time after which the JWKS is fetched again, in seconds."""
+MAX_STALE_S = 3_600.0
+"""The time for which it is used if it cannot be fetched again, in seconds."""
+MIN_FETCH_INTERVAL_S = 10.0
+"""The shortest time between two fetches, however many tokens name unknown keys."""
 TIMEOUT_S = 5.0
 MAX_BYTES = 1 << 20
 
@@ -34,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Where the keys are is the operator's to say, and nobody else's."""
+    """Refuses redirects: only the operator decides from where the keys are loaded."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -43,23 +44,27 @@ class _NoRedirects(HTTPRedirectHandler):
 _opener = build_opener(_NoRedirects)
 
 
-class IssuerKeys:
-    """The public keys at a path or URL, fetched off the event loop and kept."""
+class JwksClient:
+    """The public keys (JWKS) of an issuer: fetched in a thread, and cached.
 
-    def __init__(self, place: str) -> None:
-        self.place = place
+    Attributes:
+        location: The path of a file, or a URL.
+    """
+
+    def __init__(self, location: str) -> None:
+        self.location = location
         self._keys: dict[str | None, jwt.PyJWK] = {}
-        self._fetched_at = self._tried_at = float("-inf")
+        self._fetched_at = self._attempted_at = float("-inf")
         self._fetching = asyncio.Lock()
 
     async def find(self, key_id: str | None) -> jwt.PyJWK | None:
-        """The key of this id, or the only one. Raises: KeysUnavailableError."""
-        if not self._may_use(key_id):
+        """The key of this id, or the only one. Raises: JwksUnavailableError."""
+        if not self._can_use_cache(key_id):
             async with self._fetching:
-                if not self._may_use(key_id):  # another may have fetched meanwhile
+                if not self._can_use_cache(key_id):  # another task may have fetched meanwhile
                     await self._fetch()
-        if time.monotonic() - self._fetched_at > STALE_S:
-            raise KeysUnavailableError(self.place)
+        if time.monotonic() - self._fetched_at > MAX_STALE_S:
+            raise JwksUnavailableError(self.location)
         return self._find(key_id)
 
     def _find(self, key_id: str | None) -> jwt.PyJWK | None:
@@ -67,28 +72,29 @@ class IssuerKeys:
             return next(iter(self._keys.values()))
         return self._keys.get(key_id)
 
-    def _may_use(self, key_id: str | None) -> bool:
-        """Whether what is known will do: it is fresh and has this key, or was just tried."""
+    def _can_use_cache(self, key_id: str | None) -> bool:
+        """Whether no fetch is needed or allowed: the cache has the key, or was just fetched."""
         now = time.monotonic()
-        is_fresh = now - self._fetched_at <= FRESH_S
-        return (is_fresh and self._find(key_id) is not None) or now - self._tried_at <= RETRY_S
+        is_fresh = now - self._fetched_at <= MAX_AGE_S
+        is_hit = is_fresh and self._find(key_id) is not None
+        return is_hit or now - self._attempted_at <= MIN_FETCH_INTERVAL_S
 
     async def _fetch(self) -> None:
-        self._tried_at = time.monotonic()
+        self._attempted_at = time.monotonic()
         try:
-            content = await asyncio.to_thread(_read, self.place)
+            content = await asyncio.to_thread(_read, self.location)
             keys = jwt.PyJWKSet.from_json(content.decode()).keys
         except (OSError, ValueError, jwt.PyJWTError) as error:
-            log.warning("jwks_unavailable", jwks=self.place, reason=str(error))
+            log.warning("jwks_unavailable", jwks=self.location, reason=str(error))
             return
         self._keys = {key.key_id: key for key in keys}
         self._fetched_at = time.monotonic()
 
 
-def _read(place: str) -> bytes:
-    if "://" not in place:
-        return Path(place).read_bytes()
-    with _opener.open(place, timeout=TIMEOUT_S) as response:
+def _read(location: str) -> bytes:
+    if "://" not in location:
+        return Path(location).read_bytes()
+    with _opener.open(location, timeout=TIMEOUT_S) as response:
         content: bytes = response.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ValueError(f"more than {MAX_BYTES} bytes")
@@ -96,30 +102,36 @@ def _read(place: str) -> bytes:
 
 
 class TokenVerifier:
-    """Makes viewers of the tokens that one issuer gives out for this server."""
+    """Verifies JSON Web Tokens of one issuer, for the audience of this server.
 
-    def __init__(self, keys: IssuerKeys, issuer: str, audience: str) -> None:
+    Attributes:
+        keys: The public keys of the issuer.
+        issuer: The expected claim `iss`.
+        audience: The expected claim `aud`.
+    """
+
+    def __init__(self, keys: JwksClient, issuer: str, audience: str) -> None:
         self.keys = keys
         self.issuer = issuer
         self.audience = audience
 
-    async def viewer(self, token: str) -> Viewer:
-        """The token's subject with the scopes in its claim `scope`; others are not ours.
+    async def verify(self, token: str) -> Viewer:
+        """The viewer of a token: its subject, with the known scopes of its claim `scope`.
 
-        Raises: TokenError. KeysUnavailableError.
+        Raises: TokenError. JwksUnavailableError.
         """
         try:
             key = await self.keys.find(jwt.get_unverified_header(token).get("kid"))
             if key is None:
-                raise TokenError("its key is not known")
+                raise TokenError("its key is unknown")
             claims = self._claims(token, key)
         except jwt.ExpiredSignatureError:
             raise TokenError("it has expired") from None
         except (jwt.InvalidIssuerError, jwt.InvalidAudienceError):
-            raise TokenError("its issuer or audience is another") from None
+            raise TokenError("its issuer or audience is wrong") from None
         except (jwt.PyJWTError, ValueError, TypeError):
-            raise TokenError("it is no token of this issuer") from None
-        return Viewer(_scopes(claims.get("scope")), name=f"jwt:{claims['sub']}")
+            raise TokenError("it is not a token of this issuer") from None
+        return Viewer(_permissions(claims.get("scope")), name=f"jwt:{claims['sub']}")
 
     def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
         return jwt.decode(
@@ -133,7 +145,7 @@ class TokenVerifier:
         )
 
 
-def _scopes(claim: Any) -> frozenset[Permission]:
+def _permissions(claim: Any) -> frozenset[Permission]:
     """https://www.rfc-editor.org/rfc/rfc8693#section-4.2"""
     words = claim.split() if isinstance(claim, str) else ()
     return frozenset(Permission(word) for word in words if word in Permission.__members__)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from gql.access import ApiKey, KeyFile, expiry
+from gql.access import ApiKey, KeyFile, parse_expiry
 from gql.identity.viewer import Permission
 from gql.settings import Settings
 from gql.store_factory import create_store_folder
@@ -52,7 +52,7 @@ def add(
 
     newsgraph keys add proofreader --scope READ_DRAFTS --folder articles
     """
-    until = expiry(expires, datetime.now(UTC)) if expires else None
+    until = parse_expiry(expires, datetime.now(UTC)) if expires else None
     if settings.keys is None and settings.store is None:
         create_store_folder(settings.keys_path.parent)
     file = _closed(settings)
@@ -113,7 +113,7 @@ def revoke(
 def _closed(settings: Settings) -> KeyFile:
     """The file of keys, once others than its owner and group cannot read it any more."""
     file = KeyFile(settings.keys_path)
-    mode = file.close_to_others()
+    mode = file.restrict_mode()
     if mode is not None:
         print_warning(
             f"Other users could read {file.path}, of which they can guess no key, but see whose "

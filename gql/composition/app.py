@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gql import gc_tuning
-from gql.access import RateLimiter, authenticator
+from gql.access import RateLimiter, build_authenticator
 from gql.cache import CacheRegistry
 from gql.error_formatting import client_message
 from gql.folder_watcher import folder_watcher
@@ -106,7 +106,7 @@ class App:
         self.loader = loader
         self.is_ready = False
         self.tracing = _tracing() if settings.trace else None
-        self.authenticator = authenticator(settings)
+        self.authenticator = build_authenticator(settings)
         self.limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None
         self.writer = document_writer(settings, repository)
         self.schema = build_schema()
@@ -207,7 +207,7 @@ class App:
         """Make the context of a request: its viewer, its snapshot of the store, its job."""
         viewer: Viewer | None = scope.get("state", {}).get("viewer")  # set by the authentication
         if viewer is None:
-            viewer = await self.authenticator.viewer(scope)
+            viewer = await self.authenticator.authenticate(scope)
         job = Job(self.scheduler)
         await job.pause()  # a new document, which takes long to prepare, may come next
         job.watch = scope.get("state", {}).get(WATCH)

@@ -58,27 +58,40 @@ def _signature_of(status: os.stat_result) -> FileSignature:
     return FileSignature(status.st_ino, status.st_mtime_ns, status.st_size)
 
 
-def replace_file(path: Path, chunks: Iterable[bytes]) -> FileSignature:
+def replace_file(
+    path: Path, chunks: Iterable[bytes], *, owner_like: Path | None = None
+) -> FileSignature:
     """Replace or create a file, and return its new signature. For a caller that holds the lock.
+
+    `owner_like`: whose owner and group a new file gets, where root makes it.
 
     Raises: OSError: nothing has changed. OutcomeUnknownError.
     """
-    written = write_temporary(path, chunks)
+    written = write_temporary(path, chunks, owner_like=owner_like)
     rename_into_place(path, written)
     return written
 
 
 def write_temporary(
-    path: Path, chunks: Iterable[bytes], *, like: Path | None = None, private: bool = False
+    path: Path,
+    chunks: Iterable[bytes],
+    *,
+    like: Path | None = None,
+    owner_like: Path | None = None,
+    private: bool = False,
 ) -> FileSignature:
     """Write and flush the temporary file for `path`, the first half of `replace_file`.
 
     It gets the permissions of the file at `path`, else of `like`; with `private`, only this user
-    may read it. Raises: OSError: the temporary file was deleted.
+    may read it. If root writes it, it gets the owner of the file at `path`, else of `owner_like`.
+
+    Raises: OSError: the temporary file was deleted.
     """
     mode = _PRIVATE if private else _mode(path) or _mode(like or path)
     try:
-        return _write(_temporary_path(path), chunks, _stat(path), mode)
+        old = _stat(path)
+        owner = _stat(owner_like) if old is None and owner_like is not None else old
+        return _write(_temporary_path(path), chunks, old, owner, mode)
     except BaseException:
         discard_temporary(path)
         raise
@@ -149,15 +162,19 @@ def _mode(path: Path) -> int | None:
 
 
 def _write(
-    path: Path, chunks: Iterable[bytes], old: os.stat_result | None, mode: int | None
+    path: Path,
+    chunks: Iterable[bytes],
+    old: os.stat_result | None,
+    owner: os.stat_result | None,
+    mode: int | None,
 ) -> FileSignature:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
     with os.fdopen(handle, "wb", _BUFFER_BYTES) as file:
         file.writelines(chunks)
         file.flush()
-        if old is not None and (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        if owner is not None and (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
             with contextlib.suppress(PermissionError):  # only root may change the owner
-                os.fchown(handle, old.st_uid, old.st_gid)
+                os.fchown(handle, owner.st_uid, owner.st_gid)
         os.fchmod(handle, _PRIVATE if mode is None else mode)
         # The clock may tick more slowly than the disk writes; signatures must differ all the same.
         now_ns = max(time.time_ns(), old.st_mtime_ns + 1 if old else 0)

@@ -11,7 +11,8 @@ from tests.project.test_imports import SOURCES, TREES
 WALL = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "date.today"}
 READERS_OF_THE_SYSTEM_CLOCK = {
     "gql.access.authenticator": "whether a key has expired",
-    "gql.access.key_file": "when a key was made, whether it has expired",
+    "gql.access.key_file": "when a key was made",
+    "gql.access.key_ring": "whether a key has expired",
     "gql.cli.keys": "when a key expires, whether it has",
     "gql.conditional_requests": "Last-Modified is not in the future",
     "gql.http.idempotency_store": "answers that outlive the process",

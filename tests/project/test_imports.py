@@ -141,7 +141,7 @@ def test_imports_of_the_transport_from_the_store_are_its_errors_and_locks():
         ("pydantic_settings", "gql.settings"),
         ("dotenv", "gql.settings"),
         ("jwt", "gql.access.tokens"),
-        ("limits", "gql.access.rates"),
+        ("limits", "gql.access.rate_limiter"),
     ],
 )
 def test_library_at_an_edge_has_one_place(library, module):

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from structlog.testing import capture_logs
 
-from gql.access import KeyFile, key_file
+from gql.access import KeyFile, key_ring
 from gql.identity.viewer import PREVIEW, Permission, Viewer
 from gql.settings import SettingsError, load_settings
 from tests.support.auth_client import DRAFT, OPEN, SEALED, ask, bearer, code, door, key, slugs
@@ -27,7 +27,7 @@ PATHS = ["/", "/feed.xml", "/feed.json", "/sitemap.xml", "/metrics", "/graphql?q
 @pytest.fixture(autouse=True)
 def looks_at_each_use(monkeypatch):
     """Keys that are made or revoked count at once."""
-    monkeypatch.setattr(key_file, "CHECK_INTERVAL_S", 0)
+    monkeypatch.setattr(key_ring, "CHECK_INTERVAL_S", 0)
 
 
 def test_stranger_reads_what_is_published(tmp_path):

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
-from gql.access import KeyFile, KeyFileError, KeyRing, authenticator, expiry, key_file
+from gql.access import KeyFile, KeyFileError, KeyRing, build_authenticator, key_ring, parse_expiry
 from gql.cli.main import app
 from gql.identity.viewer import Permission
 from gql.settings import load_settings
+from store.filesystem.file_lock import lock_file
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
@@ -31,7 +32,7 @@ def keys(tmp_path):
 @pytest.fixture
 def ring(keys, monkeypatch):
     """What a server knows of it, looking at each use."""
-    monkeypatch.setattr(key_file, "CHECK_INTERVAL_S", 0)
+    monkeypatch.setattr(key_ring, "CHECK_INTERVAL_S", 0)
     return KeyRing(keys)
 
 
@@ -80,11 +81,11 @@ def test_key_file_that_anybody_may_write_proves_nothing(keys, ring):
     text, _ = keys.add("one", [Permission.ADMIN])
     keys.path.chmod(0o666)
     for use in (keys.read, lambda: keys.add("two", []), lambda: ring.find(text)):
-        with pytest.raises(KeyFileError, match=r"Anybody may write.*chmod 600 .*keys\.json"):
+        with pytest.raises(KeyFileError, match=r"Any user may write.*chmod 600 .*keys\.json"):
             use()
     assert run("add", "two", "--scope", "WRITE", "--keys", keys.path).exit_code
-    with pytest.raises(KeyFileError, match="Anybody may write"):
-        authenticator(load_settings({"keys": keys.path}))
+    with pytest.raises(KeyFileError, match="Any user may write"):
+        build_authenticator(load_settings({"keys": keys.path}))
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, 0), (0o640, 0), (0o644, 1), (0o660, 1)])
@@ -93,7 +94,7 @@ def test_server_warns_of_a_key_file_that_others_can_read(keys, mode, warned):
     text, _ = keys.add("one", [])
     keys.path.chmod(mode)
     with capture_logs() as logs:
-        made = authenticator(load_settings({"keys": keys.path}))
+        made = build_authenticator(load_settings({"keys": keys.path}))
     assert len(logs) == warned
     assert all(f"{mode:04o}" in log["reason"] and "chmod 600" in log["remedy"] for log in logs)
     assert made.keys.find(text)
@@ -117,6 +118,28 @@ def test_key_file_keeps_its_owner(keys):
     keys.add("two", [])
     found = keys.path.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12_345, 12_346, 0o600)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_key_file_that_root_makes_belongs_to_the_owner_of_its_folder(keys):
+    """A server under that user can read it; as the lock file is its own, it can add keys."""
+    os.chown(keys.path.parent, 12_345, 12_346)
+    keys.add("one", [])
+    for file in (keys.path, lock_file(keys.path)):
+        found = file.stat()
+        mode = stat.S_IMODE(found.st_mode)
+        assert (found.st_uid, found.st_gid, mode) == (12_345, 12_346, 0o600)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_lock_file_with_a_second_link_is_not_given_away(keys, tmp_path):
+    """The owner of a folder could link a file of root there, to get it."""
+    secret = tmp_path / "secret"
+    secret.write_text("")
+    os.link(secret, lock_file(keys.path))
+    os.chown(tmp_path, 12_345, 12_346)
+    keys.add("one", [])
+    assert secret.stat().st_uid == 0
 
 
 def test_keys_differ(keys):
@@ -203,7 +226,7 @@ def test_key_file_that_is_none_is_named(keys, ring, content):
         lambda: keys.add("one", []),
         lambda: ring.find("ng_" + "0" * 12 + "_" + "a" * 43),
     ):
-        with pytest.raises(KeyFileError, match=r"keys\.json is no file of keys"):
+        with pytest.raises(KeyFileError, match=r"keys\.json is not a key file"):
             use()
     assert keys.path.read_text() == content
 
@@ -218,20 +241,20 @@ def test_key_file_that_is_none_is_named(keys, ring, content):
 )
 def test_expiry_is_a_number_of_days_or_a_date(text, moment):
     """Days count from now; a date is over when it begins, in UTC."""
-    assert expiry(text, NOW) == moment
+    assert parse_expiry(text, NOW) == moment
 
 
 @pytest.mark.parametrize("text", ["", "0d", "-1d", "1.5d", "90", "soon", "2026-13-01", "99999d99"])
 def test_expiry_that_cannot_be_read_is_refused(text):
     """The message shows how to write it."""
     with pytest.raises(KeyFileError, match="such as 90d"):
-        expiry(text, NOW)
+        parse_expiry(text, NOW)
 
 
 def test_expiry_in_the_past_is_refused():
     """Such a key would never work."""
-    with pytest.raises(KeyFileError, match="is over"):
-        expiry("2026-06-01", NOW)
+    with pytest.raises(KeyFileError, match="is in the past"):
+        parse_expiry("2026-06-01", NOW)
 
 
 def run(*arguments):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message
 
-from gql.access import Authenticator, KeyFile, key_file
+from gql.access import Authenticator, KeyFile, key_ring
 from gql.composition.app import App, create_app
 from gql.http.middleware.cors import CACHE_BYTES
 from gql.identity.viewer import Permission
@@ -152,7 +152,7 @@ def bearer(key: bytes) -> tuple[bytes, bytes]:
 @pytest.fixture(autouse=True)
 def _looks_at_each_use(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys that are made or revoked count at once."""
-    monkeypatch.setattr(key_file, "CHECK_INTERVAL_S", 0)
+    monkeypatch.setattr(key_ring, "CHECK_INTERVAL_S", 0)
 
 
 @pytest.fixture(scope="module")
@@ -363,9 +363,9 @@ def test_credentials_that_are_remembered_are_bounded(
     tmp_path: Path, repository: MemoryRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A key may be written with any number of spaces before it, and is good all the same."""
-    monkeypatch.setattr(sys.modules[Authenticator.__module__], "MAX_REMEMBERED", 8)
+    monkeypatch.setattr(sys.modules[Authenticator.__module__], "MAX_CACHED_KEYS", 8)
     site = Site(tmp_path, repository)
-    remembered = site.sync.authenticator._viewers
+    remembered = site.sync.authenticator._cache
     for spaces in (*range(1, 30), 200):
         request = Request(((b"authorization", b"Bearer" + b" " * spaces + site.key),))
         assert served(site.sync, request).status == 200

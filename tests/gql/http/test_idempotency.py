@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from gql.access import KeyFile, key_file
+from gql.access import KeyFile, key_ring
 from gql.http import GraphQLRequest, IdempotencyStore, IdempotentExecutor, ReferenceExecutor
 from gql.http.protocol.messages import Result
 from gql.identity.viewer import Permission
@@ -524,7 +524,7 @@ def test_mutation_with_a_used_key_is_refused(tmp_path):
 @pytest.mark.parametrize("is_kept", [True, False])
 def test_new_key_of_a_revoked_keys_name_gets_none_of_its_answers(tmp_path, monkeypatch, is_kept):
     """Callers are told apart by their keys: a name that is given again is somebody else's."""
-    monkeypatch.setattr(key_file, "CHECK_INTERVAL_S", 0)
+    monkeypatch.setattr(key_ring, "CHECK_INTERVAL_S", 0)
     headers = {"idempotency-key": "k1"}
     with writing_site(tmp_path) as site:
         site.post(PUT, headers=headers, input=FIELDS)
