@@ -11,7 +11,13 @@ import strawberry
 
 from gql.cache import CacheRegistry
 from gql.executor import CompiledExecutor
-from gql.http import CostLimit, CostSettings, DocumentLimits, ReferenceExecutor, SyncExecutor
+from gql.http import (
+    CostLimitExecutor,
+    CostSettings,
+    DocumentLimits,
+    ReferenceExecutor,
+    SyncExecutor,
+)
 from gql.http.limits.cost import EstimateSearches
 from gql.schema import PageSizes, search_cost
 from gql.settings import Settings
@@ -62,7 +68,7 @@ def build_executor(
     schema: strawberry.Schema,
     caches: CacheRegistry | None = None,
     current: Callable[[], Snapshot | None] = lambda: None,
-) -> CostLimit:
+) -> CostLimitExecutor:
     """Build the executor of a schema: cost limit, compiled executor, reference executor.
 
     `caches` gets its caches. `current` returns the current snapshot if it is in memory.
@@ -88,4 +94,4 @@ def build_executor(
         max_page_size=settings.max_page_size,
         search=build_search_cost(current),
     )
-    return CostLimit(execute, reference, costs)
+    return CostLimitExecutor(execute, reference, costs)

@@ -3,7 +3,7 @@
 from .asgi.graphql_app import ContextFactory, GraphQLApp, RequestSummary
 from .caching.request_cache import HeaderMap, RequestCache
 from .caching.response_cache import response_cache
-from .execution.cost_limit import CostLimit
+from .execution.cost_limit import CostLimitExecutor
 from .execution.executor_interface import Executor, SyncExecutor, SyncQuery
 from .execution.reference_executor import ReferenceExecutor
 from .fast_path import FastPath
@@ -23,7 +23,7 @@ __all__ = [
     "Application",
     "ContextFactory",
     "CorsMiddleware",
-    "CostLimit",
+    "CostLimitExecutor",
     "CostSettings",
     "DocumentLimits",
     "Executor",

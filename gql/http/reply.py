@@ -11,7 +11,7 @@ from gql.error_formatting import format_expected_error
 from gql.errors import Headers, RequestError
 
 from .asgi.graphql_app import RequestSummary
-from .execution.executor_interface import Run
+from .execution.executor_interface import RunSync
 from .protocol.json_encoding import encode
 from .protocol.media_types import MediaType
 from .protocol.messages import Result, build_response
@@ -64,7 +64,7 @@ class PreparedReply(msgspec.Struct, frozen=True):
     """
 
     digest: bytes
-    run: Run | None
+    run: RunSync | None
     block: HeaderBlock
     headers: Headers
     summary: RequestSummary

@@ -22,7 +22,7 @@ from graphql import (
 from gql.adapters.strawberry import graphql_schema, is_awaitable
 from gql.error_formatting import format_field_errors, format_request_error
 from gql.errors import BAD_USER_INPUT, SubscriptionTooLargeError
-from gql.http import CostLimit, Executor, GraphQLRequest, Result
+from gql.http import CostLimitExecutor, Executor, GraphQLRequest, Result
 from gql.http.documents import tree_bytes
 from gql.http.execution.results import result_of
 from gql.http.execution.sliced_executor import SlicedExecutor
@@ -79,7 +79,7 @@ class Operations:
         shared: The cache of rendered events.
     """
 
-    def __init__(self, limit: CostLimit, execute: Executor) -> None:
+    def __init__(self, limit: CostLimitExecutor, execute: Executor) -> None:
         self.execute = execute
         self._limit = limit
         self.shared = SingleFlightCache()
@@ -132,7 +132,7 @@ class Operations:
             return error_result(*document.errors)
         cost = self._limit.estimate_cost(request)
         if cost > self._limit.settings.maximum:
-            return error_result(self._limit.refusal(request, cost))
+            return error_result(self._limit.limit_error(request, cost))
         executor = self._executor(request, context)
         if isinstance(executor, list):
             return error_result(

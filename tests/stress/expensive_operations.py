@@ -22,7 +22,7 @@ from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
 
 from gql.adapters.strawberry import graphql_schema
 from gql.composition.executors import build_executor
-from gql.http import CostLimit, GraphQLRequest
+from gql.http import CostLimitExecutor, GraphQLRequest
 from gql.identity.viewer import PUBLIC
 from gql.scheduler import Job, Scheduler
 from gql.schema import Context, PageSizes
@@ -96,7 +96,7 @@ class Search:
         self.compiled = compiled
         self.limit = self._pipeline()
 
-    def _pipeline(self) -> CostLimit:
+    def _pipeline(self) -> CostLimitExecutor:
         settings = Settings(compiled=self.compiled, max_cost=BUDGET, max_aliases=200)
         return build_executor(settings, SCHEMA, current=self.repository.current)
 

@@ -1,6 +1,6 @@
 """The interface of executors: from a request and its context to a result.
 
-Its implementations stand around each other: cost limit, idempotency, compiled plans, graphql-core.
+Executors are chained: idempotency, cost limit, compiled plans, graphql-core.
 """
 
 from __future__ import annotations
@@ -14,50 +14,54 @@ from gql.errors import Headers
 from gql.http.protocol.messages import GraphQLRequest, Result
 
 COMPILED = "compiled"
-"""The way of what is ready."""
+"""The name of the compiled executor in results and metrics."""
 
 
 class Executor(Protocol):
-    """Whatever executes operations: the pipeline on graphql-core, or something around it."""
+    """Executes operations."""
 
     async def __call__(
         self, request: GraphQLRequest, context: Any, *, read_only: bool = False
     ) -> Result:
-        """Execute the request for a context; `read_only` refuses everything but queries."""
+        """Execute a request in a context; `read_only` refuses mutations."""
         ...
 
 
-Run = Callable[[Any], Sequence[bytes | memoryview] | None]
-"""Gives the JSON of an answer without errors, in pieces, for a snapshot of the store that is read
-without waiting; None where this takes the long way of `Executor`."""
+RunSync = Callable[[Any], Sequence[bytes | memoryview] | None]
+"""Runs a query on a snapshot of the store without waiting: the JSON of its response in pieces. None
+where the response has errors or the query has to wait, so that `Executor` has to be called."""
 
 
 class SyncQuery(msgspec.Struct, frozen=True):
-    """A query made ready, for a viewer, to be answered as often as it is asked. `headers` go with
-    the answer.
+    """A query that is prepared for synchronous execution, for one set of permissions.
+
+    Attributes:
+        run: Runs it.
+        operation_name: The operation's name, if it has one.
+        headers: Header fields of its responses.
     """
 
-    run: Run
+    run: RunSync
     operation_name: str | None
     headers: Headers = ()
 
 
 class SyncExecutor(Executor, Protocol):
-    """What answers operations, and some of them without waiting."""
+    """An executor that executes some queries synchronously, without a task."""
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many queries it has answered in which of its ways."""
+        """The number of queries by outcome: compiled, unsupported, fallback, disabled, fault."""
         ...
 
     def has_document(self, request: GraphQLRequest) -> bool:
-        """Whether the request's document need not be parsed and validated any more."""
+        """Whether the request's document is cached, or was just refused."""
         ...
 
     async def load_document(self, request: GraphQLRequest) -> None:
-        """Parse and validate the request's document, if that takes long, without holding others."""
+        """Parse and validate the request's document in a thread, if it is long and not cached."""
         ...
 
     def sync_query(self, request: GraphQLRequest, viewer: Any) -> SyncQuery | None:
-        """The request made ready for those with this viewer's rights; None where it cannot be."""
+        """The request, prepared for the viewer's permissions; None where it cannot run sync."""
         ...

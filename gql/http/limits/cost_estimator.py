@@ -163,9 +163,9 @@ class CostEstimator:
         name = node.name.value
         if node.selection_set is None:
             return 0
-        below = self._introspection.below(level, name)
-        items = below.size if is_list(level.type.fields[name]) else 0
-        return items + self._introspection_values(node.selection_set, below)
+        child = self._introspection.child(level, name)
+        items = child.size if is_list(level.type.fields[name]) else 0
+        return items + self._introspection_values(node.selection_set, child)
 
     def _lookup_cost(self, node: FieldNode, definition: GraphQLField) -> SelectionCost:
         """The cost of the look-up of an object or a connection."""

@@ -1,4 +1,4 @@
-"""How much a document may ask for, checked on its syntax alone, before validation."""
+"""Limits of a document's depth, aliases and directives, checked on its syntax before validation."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ _INTROSPECTION = ("__schema", "__type")
 
 
 class DocumentLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The most that one document may hold, fragments counted at every place they are spread.
+    """The limits of one document. A fragment counts for each of its spreads.
 
-    `depth`: fields within fields, leaves included; introspection does not count, for it has a bound
-    of its own (graphql-core's MaxIntrospectionDepthRule). `tokens` bounds comments too, and
-    `characters` the text, which the parser reads one by one. `errors`: how many errors are reported
-    for one document, or for its variables.
+    Attributes:
+        depth: The nesting of fields, leaves included. Introspection is not counted: its limit is
+            graphql-core's MaxIntrospectionDepthRule.
+        tokens: The number of tokens, and also of comments.
+        characters: The length of the text.
+        aliases: The number of aliases.
+        directives: The number of directives.
+        errors: How many errors are reported for a document, or for its variables.
     """
 
     depth: int = 16
@@ -37,11 +41,18 @@ class DocumentLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LimitError(GraphQLError):
-    """A document asks for more than is allowed of something."""
+    """A document exceeds a limit."""
 
 
 class DefinitionSize(msgspec.Struct):
-    """What a selection amounts to, and at which depth it spreads which fragments."""
+    """The size of an operation or a fragment.
+
+    Attributes:
+        depth: The nesting of its fields.
+        aliases: The number of its aliases.
+        directives: The number of its directives.
+        spreads: The name and the depth of each fragment spread.
+    """
 
     depth: int = 0
     aliases: int = 0
@@ -50,7 +61,7 @@ class DefinitionSize(msgspec.Struct):
 
 
 def check_limits(document: DocumentNode, limits: DocumentLimits) -> list[GraphQLError]:
-    """The limits that operations of a document exceed, with the numbers found."""
+    """An error for each limit that an operation of the document exceeds."""
     fragments = _total_sizes(document)
     return [
         error
@@ -63,24 +74,24 @@ def check_limits(document: DocumentNode, limits: DocumentLimits) -> list[GraphQL
 def _excesses(
     operation: OperationDefinitionNode, size: DefinitionSize, limits: DocumentLimits
 ) -> Iterator[GraphQLError]:
-    for code, what, found, limit in (
+    for code, what, count, limit in (
         ("QUERY_TOO_DEEP", "levels of fields", size.depth, limits.depth),
         ("TOO_MANY_ALIASES", "aliases", size.aliases, limits.aliases),
         ("TOO_MANY_DIRECTIVES", "directives", size.directives, limits.directives),
     ):
-        if found > limit:
+        if count > limit:
             yield LimitError(
-                f"The operation has {found} {what}, counting fragments wherever they are spread; "
+                f"The operation has {count} {what}, counting fragments wherever they are spread; "
                 f"at most {limit} are allowed.",
                 operation,
-                extensions={"code": code, "limit": limit, "found": found},
+                extensions={"code": code, "limit": limit, "found": count},
             )
 
 
 def _total_sizes(document: DocumentNode) -> dict[str, DefinitionSize]:
-    """Each fragment's size with all that it spreads.
+    """The size of each fragment, with the fragments that it spreads.
 
-    Fragments in a circle have none: validation refuses those.
+    Fragments that spread each other in a cycle have no size: validation refuses those.
     """
     own = {
         definition.name.value: _own_size(definition)
@@ -107,11 +118,11 @@ def _with_spreads(size: DefinitionSize, fragments: dict[str, DefinitionSize]) ->
 
 
 def _own_size(definition: OperationDefinitionNode | FragmentDefinitionNode) -> DefinitionSize:
-    """A definition's size without what it spreads. No recursion: clients choose the nesting."""
+    """A definition's size without spreads. No recursion, because clients choose the nesting."""
     size = DefinitionSize(directives=len(definition.directives or ()))
-    open_sets: list[tuple[SelectionSetNode, int]] = [(definition.selection_set, 0)]
-    while open_sets:
-        selection_set, depth = open_sets.pop()
+    pending: list[tuple[SelectionSetNode, int]] = [(definition.selection_set, 0)]
+    while pending:
+        selection_set, depth = pending.pop()
         for node in selection_set.selections:
             size.directives += len(node.directives or ())
             if isinstance(node, FragmentSpreadNode):
@@ -125,5 +136,5 @@ def _own_size(definition: OperationDefinitionNode | FragmentDefinitionNode) -> D
                 inner = depth + 1
                 size.depth = max(size.depth, inner)
             if node.selection_set:  # type: ignore[attr-defined]
-                open_sets.append((node.selection_set, inner))  # type: ignore[attr-defined]
+                pending.append((node.selection_set, inner))  # type: ignore[attr-defined]
     return size

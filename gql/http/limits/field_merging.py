@@ -1,14 +1,14 @@
-"""Whether the fields of a document can be merged, told in time proportional to what it says.
+"""Field selection merging, validated in time proportional to the size of the document.
 
 https://spec.graphql.org/draft/#sec-Field-Selection-Merging
 
-The specification compares each pair of fields that have the same name in the answer. Here each is
-compared with the first of them: where all are equal to that one, all pairs are. Selections of equal
-fields are merged and looked at in the same way, each set of them once. So a document that repeats
-fields in many fragments costs no more than another of its size.
+The specification compares each pair of fields that have the same response key. Here each field is
+compared with the first one of its key: if all are equal to that one, all pairs are equal. The
+selection sets of equal fields are merged and compared in the same way, each combination once. So a
+document that repeats fields in many fragments costs no more than another of its size.
 
-This errs on one side: where it finds no proof, graphql-core's own rule has to find the conflict, or
-none, with a budget that is enough for the words.
+This check is conservative: it proves that fields can be merged. Without a proof, graphql-core's own
+rule decides, with a budget for its comparisons.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ from graphql import (
 from gql.adapters.graphql_core import is_aborted_validation, set_comparison_budget
 
 MAX_MERGED = 20_000
-"""So many fields are looked at for one document; those that clients send come to a tenth."""
+"""The bound of fields compared for one document; usual documents need a tenth."""
 
 PAIR_BUDGET = 10_000
-"""What graphql-core may spend on comparing pairs, in its own unit of about a microsecond."""
+"""The budget of graphql-core's rule; a unit takes about a microsecond."""
 
 _META_FIELDS = {
     "__schema": SchemaMetaFieldDef,
@@ -56,15 +56,23 @@ _META_FIELDS = {
 }
 
 
-class _Selected(NamedTuple):
-    """A set of selections, and the name of the type that it selects from."""
+class _TypedSelections(NamedTuple):
+    """A selection set, and the name of its parent type."""
 
     selection_set: SelectionSetNode
     parent: str
 
 
 class _Field(NamedTuple):
-    """A field: its node, the type it is selected from, its type, and what has to be equal."""
+    """A field of a selection set.
+
+    Attributes:
+        node: Its node.
+        parent: Its parent type.
+        type: Its type.
+        call: Its name and arguments as a text, which have to be equal.
+        shape: Its type as far as types have to be equal, as a text.
+    """
 
     node: FieldNode
     parent: GraphQLCompositeType
@@ -73,23 +81,23 @@ class _Field(NamedTuple):
     shape: str
 
 
-class _Collected(NamedTuple):
-    """What a set of selections has itself: fields by their names in the answer, and spreads."""
+class _Selections(NamedTuple):
+    """The fields of a selection set with their response keys, and its fragment spreads."""
 
     fields: list[tuple[str, _Field]]
     spreads: list[str]
 
 
-class TooManyMergedError(Exception):
-    """More fields have to be looked at than one document may have."""
+class TooManyFieldsError(Exception):
+    """A document has more fields to compare than are allowed."""
 
 
 def merge_errors(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
-    """The fields of a document that cannot be merged; other rules have found no fault in it."""
+    """The conflicts of fields in a document that is valid by all other rules."""
     try:
         if _MergeCheck(schema, document).is_mergeable():
             return []
-    except TooManyMergedError:
+    except TooManyFieldsError:
         return [_too_complex()]
     errors = validate(schema, document, [_PairsRule])
     is_aborted = any(map(is_aborted_validation, errors))
@@ -105,7 +113,7 @@ def _too_complex() -> GraphQLError:
 
 
 class _PairsRule(OverlappingFieldsCanBeMergedRule):
-    """The rule of graphql-core, with less to spend."""
+    """The rule of graphql-core, with a smaller budget."""
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
@@ -113,6 +121,8 @@ class _PairsRule(OverlappingFieldsCanBeMergedRule):
 
 
 class _MergeCheck:
+    """The check of one document."""
+
     def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
         self._schema = schema
         self._operations = [
@@ -123,19 +133,19 @@ class _MergeCheck:
             for node in document.definitions
             if isinstance(node, FragmentDefinitionNode)
         }
-        self._collected: dict[tuple[int, str], _Collected] = {}
+        self._collected: dict[tuple[int, str], _Selections] = {}
         self._left = MAX_MERGED
 
     def is_mergeable(self) -> bool:
-        """Whether it is proven that all fields can be merged. Raises: TooManyMergedError.
+        """Whether this can prove that all fields can be merged. Raises: TooManyFieldsError.
 
-        Operations are enough: each fragment is spread in one, with all of its fields.
+        Only operations are checked: a valid document spreads each fragment in one of them.
         """
-        pending: list[list[_Selected]] = []
+        pending: list[list[_TypedSelections]] = []
         for operation in self._operations:
             root = self._schema.get_root_type(operation.operation)
-            assert root is not None  # noqa: S101  # other rules have seen to it
-            pending.append([_Selected(operation.selection_set, root.name)])
+            assert root is not None  # noqa: S101  # the document is valid by other rules
+            pending.append([_TypedSelections(operation.selection_set, root.name)])
         seen: set[frozenset[tuple[int, str]]] = set()
         while pending:
             merged = pending.pop()
@@ -147,7 +157,7 @@ class _MergeCheck:
                 if len(group) > 1 and not _are_equal(group):
                     return False
                 below = [
-                    _Selected(field.node.selection_set, get_named_type(field.type).name)
+                    _TypedSelections(field.node.selection_set, get_named_type(field.type).name)
                     for field in group
                     if field.node.selection_set
                 ]
@@ -155,8 +165,8 @@ class _MergeCheck:
                     pending.append(below)
         return True
 
-    def _groups(self, merged: Iterable[_Selected]) -> Iterable[list[_Field]]:
-        """The fields of some selections with all that they spread, by name in the answer."""
+    def _groups(self, merged: Iterable[_TypedSelections]) -> Iterable[list[_Field]]:
+        """The fields of merged selection sets, with those of spread fragments, by response key."""
         groups: dict[str, list[_Field]] = {}
         spread: set[str] = set()
         pending = list(merged)
@@ -164,38 +174,40 @@ class _MergeCheck:
             collected = self._collect(pending.pop())
             self._left -= 1 + len(collected.fields) + len(collected.spreads)
             if self._left < 0:
-                raise TooManyMergedError
+                raise TooManyFieldsError
             for name, field in collected.fields:
                 groups.setdefault(name, []).append(field)
             for name in collected.spreads:
                 if name not in spread:
                     spread.add(name)
                     node = self._fragments[name]
-                    pending.append(_Selected(node.selection_set, node.type_condition.name.value))
+                    pending.append(
+                        _TypedSelections(node.selection_set, node.type_condition.name.value)
+                    )
         return groups.values()
 
-    def _collect(self, selected: _Selected) -> _Collected:
-        """What a set of selections has, inline fragments included."""
+    def _collect(self, selected: _TypedSelections) -> _Selections:
+        """The selections of a selection set, with those of inline fragments; memoized."""
         key = id(selected.selection_set), selected.parent
-        known = self._collected.get(key)
-        if known is not None:
-            return known
-        found = self._collected[key] = _Collected([], [])
+        cached = self._collected.get(key)
+        if cached is not None:
+            return cached
+        selections = self._collected[key] = _Selections([], [])
         pending = [selected]
         while pending:
             selection_set, parent = pending.pop()
             type: Any = self._schema.type_map[parent]
             for node in selection_set.selections:
                 if isinstance(node, FieldNode):
-                    found.fields.append(_field(node, type))
+                    selections.fields.append(_field(node, type))
                 elif isinstance(node, FragmentSpreadNode):
-                    found.spreads.append(node.name.value)
+                    selections.spreads.append(node.name.value)
                 else:
                     inner: Any = node
                     condition = inner.type_condition
                     below = condition.name.value if condition else parent
-                    pending.append(_Selected(inner.selection_set, below))
-        return found
+                    pending.append(_TypedSelections(inner.selection_set, below))
+        return selections
 
 
 def _field(node: FieldNode, parent: Any) -> tuple[str, _Field]:
@@ -208,7 +220,7 @@ def _field(node: FieldNode, parent: Any) -> tuple[str, _Field]:
 
 
 def _shape(type: GraphQLOutputType) -> Iterator[str]:
-    """What has to be equal of types wherever their values may stand at one place."""
+    """The parts of a type that have to be equal for all fields of one response key."""
     inner: Any = type
     while isinstance(inner, GraphQLList | GraphQLNonNull):
         yield "[" if isinstance(inner, GraphQLList) else "!"
@@ -218,13 +230,13 @@ def _shape(type: GraphQLOutputType) -> Iterator[str]:
 
 
 def _are_equal(group: list[_Field]) -> bool:
-    """Whether fields with the same name in the answer are proven to agree."""
+    """Whether fields of one response key are equal, as far as this can prove it."""
     first = group[0]
     if any(field.shape != first.shape for field in group):
         return False
     if all(field.call == first.call for field in group):
         return True
-    # Leaves of different objects may differ: no object is both.
+    # Leaves of different object types may differ: no object has both types.
     if first.node.selection_set or not all(
         isinstance(field.parent, GraphQLObjectType) for field in group
     ):

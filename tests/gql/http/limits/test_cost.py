@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from gql.adapters.strawberry import graphql_schema
 from gql.composition.app import create_app
-from gql.http import CostLimit, CostSettings, GraphQLRequest, ReferenceExecutor
+from gql.http import CostLimitExecutor, CostSettings, GraphQLRequest, ReferenceExecutor
 from gql.http.limits.cost import ASSUMED_ITEMS, CONNECTION, OBJECT, BoundOperation
 from gql.http.limits.cost_estimator import CostEstimator
 from gql.identity.viewer import PUBLIC
@@ -33,9 +33,9 @@ LEVELS = 40
 N, C, ONE = ASSUMED_ITEMS, CONNECTION, OBJECT
 
 
-def limit(maximum: int = 10**9) -> CostLimit:
+def limit(maximum: int = 10**9) -> CostLimitExecutor:
     """Executes on an empty store what costs no more than this."""
-    return CostLimit(PIPELINE, PIPELINE, CostSettings(maximum=maximum))
+    return CostLimitExecutor(PIPELINE, PIPELINE, CostSettings(maximum=maximum))
 
 
 def cost(query: str, **variables: Any) -> int:
@@ -134,7 +134,7 @@ def test_refusal_tells_the_largest_lists_that_pass(maximum):
     found = costs.estimate_cost(request)
     if found <= maximum:
         return
-    told = costs.refusal(request, found)["extensions"]
+    told = costs.limit_error(request, found)["extensions"]
     assert (told["code"], told["cost"], told["limit"]) == ("QUERY_TOO_EXPENSIVE", found, maximum)
     first = told["first"]
     if first is not None:
