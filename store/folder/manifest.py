@@ -111,11 +111,11 @@ def _duplicate_urls(articles: list[SourceFile]) -> Iterator[Diagnostic]:
             first.setdefault(url, source.path)
 
 
-def _unknown_topics(articles: list[SourceFile], build_topics: TopicTree) -> Iterator[Diagnostic]:
+def _unknown_topics(articles: list[SourceFile], tree: TopicTree) -> Iterator[Diagnostic]:
     """Warn of each topic that is not in the tree, if there is a tree."""
-    if not build_topics.topics:
+    if not tree.topics:
         return
-    aliases = topic_alias_map(build_topics.topics)
+    aliases = topic_alias_map(tree.topics)
     slugs: dict[str, bool] = {}
     for source in articles:
         for i, name in enumerate(source.topics):

@@ -1,4 +1,4 @@
-"""One document with some of its fields changed, or made of fields alone."""
+"""Article patch: changes fields of a document, or creates a document from fields."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from .import_batch import describe, encode_document
 from .targets import article_path
 
 _FORBIDDEN_IN_SLUG = re.compile(r'[/\\:*?"<>|]')
-_METADATA_NOTE = re.compile(r"; the [a-z ]+ is kept in `metadata`")  # of what is not refused
-_UNNAMED_PATH = "article.md"  # a name that is no slug, so that title and date make one
+_METADATA_NOTE = re.compile(r"; the [a-z ]+ is kept in `metadata`")  # not true of a refusal
+_UNNAMED_PATH = "article.md"  # no slug: the slug is derived from title and date
 
 
 class PatchedDocument(msgspec.Struct, frozen=True):
-    """A document as it will be, and what is read from it."""
+    """A new or changed document, its parse result and its article."""
 
     path: str
     text: str
@@ -47,9 +47,9 @@ class PatchedDocument(msgspec.Struct, frozen=True):
 def create_document(
     slug: str | None, fields: Mapping[str, Any], limits: ParseLimits
 ) -> PatchedDocument:
-    """A document with these fields; its slug, where none is given, follows from title and date.
+    """Create a document from fields. Without a slug it is derived from title and date.
 
-    Raises: RefusedError: it cannot be taken.
+    Raises: RefusedError: the document is invalid.
     """
     path = article_path(slug) if slug else _UNNAMED_PATH
     text = serialize_document(_apply_fields(DocumentData({}), fields))
@@ -64,11 +64,11 @@ def create_document(
 def patch_document(
     article: Article, path: str, text: str | None, fields: Mapping[str, Any], limits: ParseLimits
 ) -> PatchedDocument:
-    """An article's document with some fields changed; None removes one.
+    """Change fields of an article's document; None removes a field.
 
-    `text` is what its file says; None where there is no file. Its slug stays: where it came from
-    the title, a file that is named after it keeps it.
-    Raises: RefusedError: it cannot be taken.
+    `text` is the text of its file, None without a file. The slug stays: if it came from the title,
+    the file is renamed after the slug.
+    Raises: RefusedError: the document is invalid, or has a new problem.
     """
     before = article_to_document(article)
     after = _apply_fields(before, fields)
@@ -78,29 +78,29 @@ def patch_document(
     else:
         new, parse_result = edit_text(path, text, before, after, limits)
 
-    def earlier() -> ParseResult:
+    def parse_before() -> ParseResult:
         return read_article(path, encode_document(text or serialize_document(before)), limits)
 
-    changed = _accept(parse_result, fields, earlier)
+    changed = _accept(parse_result, fields, parse_before)
     if changed.slug != article.slug:
         path = str(PurePosixPath(path).with_name(article.slug + PurePosixPath(path).suffix))
         parse_result = read_article(path, encode_document(new), limits)
-        changed = _accept(parse_result, fields, earlier)
+        changed = _accept(parse_result, fields, parse_before)
     return PatchedDocument(path, new, parse_result, changed)
 
 
 def find_slug_problem(slug: str) -> str | None:
-    """What is wrong with a slug, as a sentence; None where a file of this name has it."""
+    """Find the problem of a slug, as a sentence; None for a slug that can be a file's name."""
     is_name = not _FORBIDDEN_IN_SLUG.search(slug) and slug == slug.strip(" .") == escape_invisible(
         slug
     )
     if is_jekyll_named(slug) and is_name:
         return None
-    return "A slug is a date and a title, like 2020-06-11-title, and can be a file's name."
+    return "A slug has a date and a title, like 2020-06-11-title, and must be a valid file name."
 
 
 def _apply_fields(document: DocumentData, fields: Mapping[str, Any]) -> DocumentData:
-    """What a document says with some fields changed."""
+    """Apply fields to a document's data; None and empty lists remove a field."""
     values, content = dict(document.values), document.content
     for key, value in serialize_fields(fields).items():
         if key == "content":
@@ -115,13 +115,13 @@ def _apply_fields(document: DocumentData, fields: Mapping[str, Any]) -> Document
 
 
 def _accept(
-    parse_result: ParseResult, fields: Mapping[str, Any], earlier: Callable[[], ParseResult]
+    parse_result: ParseResult, fields: Mapping[str, Any], parse_before: Callable[[], ParseResult]
 ) -> Article:
-    """The article of a text, unless what was given now makes it a worse one than `earlier`."""
+    """Return the article of a parse result, unless `fields` cause an error or a new warning."""
     refusals = [
-        Refusal(d.code, _METADATA_NOTE.sub("", describe(d)), _target(d))
+        Refusal(d.code, _METADATA_NOTE.sub("", describe(d)), _input_path(d))
         for d in parse_result.diagnostics
-        if d.severity is Severity.ERROR or _is_new_problem(d, fields, earlier)
+        if d.severity is Severity.ERROR or _is_new_problem(d, fields, parse_before)
     ]
     if refusals or parse_result.article is None:
         raise RefusedError(*refusals)
@@ -129,17 +129,17 @@ def _accept(
 
 
 def _is_new_problem(
-    problem: Diagnostic, fields: Mapping[str, Any], earlier: Callable[[], ParseResult]
+    problem: Diagnostic, fields: Mapping[str, Any], parse_before: Callable[[], ParseResult]
 ) -> bool:
-    """Whether a problem came with what was given now."""
-    if problem.code == DiagnosticCode.MISSING_PROVIDER:  # of a related story: its address tells it
+    """Whether `fields` have caused a problem."""
+    if problem.code == DiagnosticCode.MISSING_PROVIDER:  # related stories may omit it
         return False
     field = field_path(problem)
     if field:
         return field[0] in fields
-    return problem.code not in {known.code for known in earlier().diagnostics}
+    return problem.code not in {former.code for former in parse_before().diagnostics}
 
 
-def _target(diagnostic: Diagnostic) -> tuple[str, ...]:
+def _input_path(diagnostic: Diagnostic) -> tuple[str, ...]:
     field = field_path(diagnostic)
     return ("metadata",) if field and field[0] not in FIELD_KEYS else field

@@ -1,7 +1,7 @@
-"""Writing documents: what a client may change, checked by the rules that files are read by.
+"""Document writer: imports, patches and deletes documents, validated by the rules of a load.
 
-Every document is read from its text, as a load would read it, before anything is written; what
-stops a load from taking it, refuses it here. What is refused has changed nothing.
+Every document is parsed from its text, as a load does, before anything is written. An error of the
+parser refuses the write, and a refused write changes nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from store.querying.query import LookupKey
 from store.repository import Repository, Snapshot
 
 from .article_patch import PatchedDocument, create_document, find_slug_problem, patch_document
+from .folder_target import FolderTarget
 from .group_commit import GroupCommit, Prepare
 from .import_batch import (
     BAD_PATH,
@@ -34,7 +35,8 @@ from .import_batch import (
     read_import_batch,
     slug_taken_refusal,
 )
-from .targets import FolderTarget, StoreTarget, WriteSet, WriteTarget
+from .targets import StoreTarget, WriteTarget
+from .write_set import WriteSet
 
 BAD_SLUG = "BAD_SLUG"
 NOT_FOUND = "NOT_FOUND"
@@ -43,8 +45,12 @@ _ATTEMPTS = 5
 
 
 class WriteResult(msgspec.Struct, frozen=True):
-    """What a write left behind: the revision after it, the articles as they are now, and what
-    might be better about their documents.
+    """The result of a write.
+
+    Attributes:
+        revision: The revision after the write.
+        articles: The articles as they are now.
+        diagnostics: Warnings of the written documents.
     """
 
     revision: int
@@ -53,7 +59,7 @@ class WriteResult(msgspec.Struct, frozen=True):
 
 
 class _AlreadyDoneError(Exception):
-    """A write was done before, when it made these changes."""
+    """A write with the same idempotency key was done before, with these changes."""
 
     def __init__(self, changes: Sequence[Change]) -> None:
         super().__init__()
@@ -100,13 +106,13 @@ class DocumentWriter:
         self._group_commit = GroupCommit(self._target)
 
     async def snapshot(self) -> Snapshot:
-        """The store's newest state, with all that was written."""
+        """Return a snapshot of the store's newest state."""
         return await self._repository.snapshot()
 
     async def import_documents(
         self, documents: ImportDocuments, *, key: str | None = None
     ) -> WriteResult:
-        """Take whole documents, each in place of what was at its path: all or none of them."""
+        """Write whole documents, all or none. Each replaces the document at its path."""
         if len(documents) > self._max_documents:
             message = f"{len(documents)} documents are too many; send at most {self._max_documents}"
             raise RefusedError(Refusal(TOO_MANY_DOCUMENTS, f"{message} at once.", ("documents",)))
@@ -124,10 +130,10 @@ class DocumentWriter:
         expected_revision: int | None = None,
         key: str | None = None,
     ) -> WriteResult:
-        """Change fields of an article, or make a new one where there is none with this slug.
+        """Change fields of an article, or create one if no article has this slug.
 
-        `fields` are values of `store.model` by the document's keys; those not given stay as they
-        are, None removes one. Other keys are metadata, with JSON values.
+        `fields` are values of `store.model` by the document's keys; None removes a field, and
+        other fields stay. Other keys are metadata, with JSON values.
         """
         put = partial(self._prepare_put, fields, id, slug, expected_revision)
         try:
@@ -138,7 +144,7 @@ class DocumentWriter:
     async def set_published(
         self, id: str, published: bool, expected_revision: int | None = None, key: str | None = None
     ) -> WriteResult:
-        """Publish an article, or make it a draft."""
+        """Publish an article or make it a draft."""
         return await self.put(
             {"published": published}, id=id, expected_revision=expected_revision, key=key
         )
@@ -146,7 +152,7 @@ class DocumentWriter:
     async def delete(
         self, id: str, expected_revision: int | None = None, key: str | None = None
     ) -> int:
-        """Remove an article with its document; return the revision after it."""
+        """Delete an article with its document; return the revision after it."""
         try:
             written = await self._submit(
                 partial(self._prepare_delete, id, expected_revision), id, expected_revision, key
@@ -162,7 +168,7 @@ class DocumentWriter:
         expected_revision: int | None = None,
         key: str | None = None,
     ) -> WriteResult:
-        """Write; where the caller expects nothing, that somebody was faster is no conflict.
+        """Submit a write; without an expected revision, retry after a conflict.
 
         Raises: _AlreadyDoneError.
         """
@@ -179,7 +185,10 @@ class DocumentWriter:
                 return await self._build_result(write, revision)
 
     async def _prepare_once(self, prepare: Prepare, key: str | None) -> WriteSet:
-        """The write, unless it was done before. Raises: _AlreadyDoneError. KeyReusedError."""
+        """Prepare a write, unless its idempotency key was used before.
+
+        Raises: _AlreadyDoneError. KeyReusedError.
+        """
         if key is None:
             return await prepare()
         name, _, request = key.partition(".")
@@ -237,13 +246,13 @@ class DocumentWriter:
     async def _prepare_patch(self, article: Article, fields: Mapping[str, Any]) -> WriteSet:
         path = await self._target.path_of(article)
 
-        def change() -> tuple[str | None, PatchedDocument]:
+        def patch() -> tuple[str | None, PatchedDocument]:
             text = self._target.read_text(path)
             return text, patch_document(article, path, text, fields, self._limits)
 
-        base, changed = await asyncio.to_thread(change)
-        old_path = path if changed.path != path else None
-        return await self._build_write_set(changed, base, old_path, {article.id: article.revision})
+        base, patched = await asyncio.to_thread(patch)
+        old_path = path if patched.path != path else None
+        return await self._build_write_set(patched, base, old_path, {article.id: article.revision})
 
     async def _build_write_set(
         self,
@@ -252,15 +261,16 @@ class DocumentWriter:
         old_path: str | None,
         expected: Mapping[str, int | None],
     ) -> WriteSet:
-        """The write of one document, made from the text `base` of its file, if it has one.
+        """Build the write set of one document.
 
-        `old_path` is where this file is up to now, if that is another path.
+        `base` is the present text of its file, if it has one; `old_path` its present path, if that
+        changes.
         """
         for path in (document.path, old_path):
             if path and (problem := self._path_problem(path)):
                 raise RefusedError(Refusal(BAD_PATH, f"The path {path} {problem}.", ("slug",)))
         if not await self._target.is_path_free(document.path, document.article.slug):
-            message = f"The path {document.path} has a file that is not this article's."
+            message = f"The file at {document.path} belongs to another article."
             raise RefusedError(Refusal(BAD_PATH, message, ("slug",)))
         return WriteSet(
             texts={document.path: encode_document(document.text)},
@@ -272,7 +282,7 @@ class DocumentWriter:
 
     async def _prepare_delete(self, id: str, expected_revision: int | None) -> WriteSet:
         article = await self._find_article(id, None)
-        if article is None:  # cannot be: without a slug there is one, or an error
+        if article is None:  # impossible without a slug; for the type checker
             raise RefusedError(_not_found_refusal(id))
         _check_revision(article, expected_revision)
         path = await self._target.path_of(article)
@@ -281,9 +291,9 @@ class DocumentWriter:
         return WriteSet(removed={path: article}, expected={article.id: article.revision})
 
     async def _find_article(self, id: str | None, slug: str | None) -> Article | None:
-        """The article to change, as its document says it now; None for a new one.
+        """Find the article to change, after a refresh of its document; None for a new one.
 
-        Raises: RefusedError: the id names none, or another than the slug.
+        Raises: RefusedError: no article has the id, or its slug differs.
         """
         if slug is not None and (problem := find_slug_problem(slug)):
             raise RefusedError(Refusal(BAD_SLUG, problem, ("slug",)))
@@ -309,20 +319,20 @@ class DocumentWriter:
         return article
 
     async def _build_result(self, write: WriteSet, revision: int) -> WriteResult:
-        """What is there after a group with this write, which brought the store to `revision`.
+        """Build the result of a write whose group brought the store to `revision`.
 
-        An article that somebody has removed since is given as it was written.
+        An article that was deleted since is returned as it was written.
         """
-        problems = (parse_result.diagnostics for parse_result in write.parse_results.values())
-        found = await self._read_result([article.id for article in write.articles], revision)
-        present = {article.id: article for article in found.articles}
+        diagnostics = (parse_result.diagnostics for parse_result in write.parse_results.values())
+        result = await self._read_result([article.id for article in write.articles], revision)
+        present = {article.id: article for article in result.articles}
         return msgspec.structs.replace(
-            found,
+            result,
             articles=tuple(
                 present.get(article.id) or msgspec.structs.replace(article, revision=revision)
                 for article in write.articles
             ),
-            diagnostics=tuple(chain.from_iterable(problems)),
+            diagnostics=tuple(chain.from_iterable(diagnostics)),
         )
 
     async def _read_result(self, ids: Sequence[str], revision: int) -> WriteResult:
@@ -334,21 +344,21 @@ class DocumentWriter:
     def _path_problem(self, path: str) -> str | None:
         problem = find_path_problem(path, self._scanner)
         if problem is None and self._folder is not None and crosses_link(self._folder, path):
-            return "leads over a link, or over something that is no folder"
+            return "contains a link, or something that is no folder"
         return problem
 
 
 def _without_step(request: str) -> str:
-    """Without the step: the same for all that one request writes."""
+    """Return REQUEST of `REQUEST.STEP`, which is the same for all writes of one request."""
     return request.rpartition(".")[0]
 
 
 def _check_revision(article: Article | None, expected_revision: int | None) -> None:
     current = article.revision if article else None
     if expected_revision is not None and current != expected_revision:
-        now = f"is at revision {current}" if article else "is not there"
+        now = f"is at revision {current}, not at the expected one" if article else "does not exist"
         raise ConflictError(
-            f"The article {now}, not at the expected one. Read it again and retry.",
+            f"The article {now}. Read it again and retry.",
             current=current,
             id=article.id if article else None,
         )

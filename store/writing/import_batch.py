@@ -1,4 +1,4 @@
-"""Documents that come from outside: read and checked as files are, before any is written."""
+"""Import batch: whole documents from a client, validated like files before any is written."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from store.model import Diagnostic, Severity
 
 BAD_PATH = "BAD_PATH"
 MAX_REFUSALS = 100
-"""How many reasons are given why documents are not taken."""
+"""Largest number of refusals that are reported."""
 
 ImportDocuments = Sequence[tuple[str, str]]
-"""Paths and texts."""
+"""Pairs of a path and a text."""
 
 
 class ImportBatch(msgspec.Struct, frozen=True):
-    """Documents that can be taken, by path: their texts, and the articles read from them."""
+    """Valid documents by path: their texts and their parse results, each with an article."""
 
     texts: dict[str, bytes]
     parse_results: dict[str, ParseResult]
@@ -31,9 +31,10 @@ class ImportBatch(msgspec.Struct, frozen=True):
 def read_import_batch(
     documents: ImportDocuments, limits: ParseLimits, find_path_problem: Callable[[str], str | None]
 ) -> ImportBatch:
-    """Read documents of which each has a path and a slug of its own.
+    """Parse and validate documents, which need distinct paths and slugs.
 
-    `find_path_problem` says what is wrong with a path. Raises: RefusedError: all problems.
+    `find_path_problem` returns the end of a sentence for an invalid path.
+    Raises: RefusedError: with the problems of all documents.
     """
     limits = msgspec.structs.replace(limits, batch_size=len(documents))
     refusals: list[Refusal] = []
@@ -41,7 +42,7 @@ def read_import_batch(
     slugs: dict[str, str] = {}
     for i, (path, text) in enumerate(documents):
         input_path = ("documents", str(i))
-        problem = "is there twice" if path in batch.texts else find_path_problem(path)
+        problem = "occurs twice" if path in batch.texts else find_path_problem(path)
         if problem:
             refusals.append(Refusal(BAD_PATH, f"The path {problem}.", (*input_path, "path")))
             continue
@@ -59,7 +60,7 @@ def read_import_batch(
 
 
 def find_refusals(parse_result: ParseResult, input_path: tuple[str, ...]) -> list[Refusal]:
-    """Why a text cannot be taken; nothing where it can."""
+    """Return the reasons to refuse a document; none if it is valid."""
     return [
         Refusal(d.code, f"Line {d.line}: {describe(d)}" if d.line else describe(d), input_path)
         for d in parse_result.diagnostics
@@ -68,17 +69,17 @@ def find_refusals(parse_result: ParseResult, input_path: tuple[str, ...]) -> lis
 
 
 def slug_taken_refusal(slug: str, path: str, input_path: tuple[str, ...]) -> Refusal:
-    """A slug has one document."""
+    """Build the refusal of a slug that another document has."""
     return Refusal(
         DiagnosticCode.DUPLICATE_SLUG, f"The slug {slug!r} belongs to {path}.", input_path
     )
 
 
 def describe(diagnostic: Diagnostic) -> str:
-    """What is wrong, and what to do about it."""
+    """Return a diagnostic's message and remedy."""
     return f"{diagnostic.message} {diagnostic.remedy or ''}".rstrip()
 
 
 def encode_document(text: str) -> bytes:
-    """A text as a file would hold it; one that UTF-8 cannot write becomes one that is not UTF-8."""
+    """Encode a text as UTF-8. Lone surrogates give invalid UTF-8, which validation refuses."""
     return text.encode("utf-8", "surrogatepass")
