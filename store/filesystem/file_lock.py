@@ -101,7 +101,7 @@ def timeout_error(path: Path, timeout_s: float) -> BlockingIOError:
     """The error for a lock that was not free in time."""
     pid = read_holder(path)
     who = "another process" if pid is None else f"process {pid}"
-    message = f"{who} has had the lock {lock_file(path)} for {timeout_s:g} s"
+    message = f"{who} has held the lock {lock_file(path)} for {timeout_s:g} s"
     return BlockingIOError(errno.EWOULDBLOCK, message)
 
 

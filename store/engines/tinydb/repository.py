@@ -66,7 +66,7 @@ class TinyDBRepository:
     def __init__(self, files: StoreFiles) -> None:
         self._files = files
         self._position = files.open()
-        self._position_lock = asyncio.Lock()  # for whoever replaces the position
+        self._position_lock = asyncio.Lock()  # held to replace the position
         self._refresh = CoalescedCall(self._refresh_position)
         self._file_check_at = 0.0
         self._is_stale = False
@@ -214,7 +214,10 @@ class TinyDBRepository:
         )
         await asyncio.wait((closed,), timeout=CLOSE_TIMEOUT_S)
         if not closed.done():
-            _log.warning("The store %s is left with its log: nothing is lost.", self._files.path)
+            _log.warning(
+                "The store %s was closed without a checkpoint. Nothing is lost: the log holds it.",
+                self._files.path,
+            )
         elif isinstance(error := closed.exception(), StoreError):
             _log.warning("%s Nothing is lost: the log holds it.", error)
         elif error is not None:

@@ -30,13 +30,14 @@ from store.filesystem.atomic_file import (
 from store.filesystem.file_lock import poll_until
 
 from .locks import StoreLocks, WriteLock
+from .log_records import LogPosition
 from .os_errors import translate_os_errors
 from .position import StorePosition
 from .reader import StoreReader
 from .replacement import LogNotReplacedError, NewStoreFile, replace_file_and_log
 from .state import StoreState
 from .storage import SerializedFile, Tables
-from .write_ahead_log import LogPosition, WriteAheadLog, log_file
+from .write_ahead_log import WriteAheadLog, log_file
 
 LOG_BYTES = 4 << 20
 """How large a log may grow beside a store's file that is not larger itself."""
@@ -76,11 +77,12 @@ class CheckpointWriter:
         if position.end <= 2 * self._bound(position):
             return None
         pid = self._locks.checkpoint_holder()
-        who = "the process that is at it" if pid is None else f"process {pid}, which is at it,"
+        who = "that process" if pid is None else f"process {pid}"
         return (
             f"The log {self._log_path} has grown to {position.end / 1e6:,.1f} MB, more than twice "
-            f"its bound, as the store's file does not take it in. Nothing is lost. See that the "
-            f"disk has room; if {who} is stopped, let it go on (kill -CONT) or end it."
+            f"its bound: its checkpoints fail, or the process that writes one is stopped. Nothing "
+            f"is lost. Check that the disk has space. If {who} is stopped, continue it (kill "
+            f"-CONT) or end it."
         )
 
     def write_online(self, position: StorePosition) -> bool:

@@ -26,7 +26,8 @@ from typing import NamedTuple
 
 from store.filesystem.file_lock import HOLDER_BYTES, HOLDER_OFFSET, is_file_at
 
-from .write_ahead_log import DamagedLineError, WriteAheadLog
+from .log_records import DamagedLineError
+from .write_ahead_log import WriteAheadLog
 
 _WORD_BYTES = 8
 _UNMAPPED = (0,)
@@ -91,7 +92,7 @@ class CommitReceipt(NamedTuple):
             return
         expected_end = self.end if limit is None else min(limit, self.end)
         if end < expected_end:
-            missing = f"what was committed is missing from here on, {expected_end - end:,} bytes"
+            missing = f"committed records are missing from here on, {expected_end - end:,} bytes"
             raise DamagedLineError(log.line_number(end), missing)
 
     def _is_of_file(self, path: Path) -> bool:

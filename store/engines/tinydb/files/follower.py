@@ -15,11 +15,12 @@ from store.filesystem.file_lock import poll_until
 
 from .commit_mark import committed_end, is_mark_of
 from .locks import StoreLocks
+from .log_records import DamagedLineError
 from .os_errors import translate_os_errors
 from .position import StorePosition
 from .reader import StoreReader
 from .replay import LogMismatchError
-from .write_ahead_log import DamagedLineError, WriteAheadLog, log_file
+from .write_ahead_log import WriteAheadLog, log_file
 
 SMALL_LAG_BYTES = 1 << 14
 """How much of the log is replayed in less time than it takes to hand it to a thread."""

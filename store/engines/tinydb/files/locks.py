@@ -72,8 +72,8 @@ class StoreLocks:
             self._owner = OwnerFile(self._path, file_system)
             _log.warning(
                 "Locks do not work on the file system (%s) of the store %s: only the first process "
-                "that writes to it may, and others see late what it writes. Run one process, or "
-                "keep the store on a local disk.",
+                "that writes to it may, and others see its writes late. Run one process, or keep "
+                "the store on a local disk.",
                 file_system,
                 self._path,
             )

@@ -14,13 +14,13 @@ _REMEDIES = {
     errno.EFBIG: "The file would be larger than this process may write: raise the limit.",
     errno.EACCES: "Give this user the right to read and write the file and its folder.",
     errno.EPERM: "Give this user the right to read and write the file and its folder.",
-    errno.EROFS: "The file system is read-only: mount it for writing or choose another place.",
-    errno.ENOENT: "Create the folder first, or choose another place.",
-    errno.ENOTDIR: "A part of the path is no folder: choose another place.",
-    errno.ELOOP: "A link is in the place of one of its files: put the file itself there.",
+    errno.EROFS: "The file system is read-only: mount it for writing or choose another path.",
+    errno.ENOENT: "Create the folder first, or choose another path.",
+    errno.ENOTDIR: "A part of the path is no folder: choose another path.",
+    errno.ELOOP: "One of its files is a symbolic link: replace it by the file itself.",
     errno.EISDIR: "That is a folder: name a file in it.",
 }
-_STOPPED = "If that process is stopped, let it go on (kill -CONT) or end it."
+_STOPPED = "If that process is stopped, continue it (kill -CONT) or end it."
 
 _log = logging.getLogger(__name__)
 

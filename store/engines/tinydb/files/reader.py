@@ -17,12 +17,13 @@ from store.querying.cursors import CursorCodec
 from .checkpoint import Checkpoint, read_checkpoint
 from .commit_mark import committed_end
 from .locks import StoreLocks
+from .log_records import DamagedLineError, LogRecord
 from .os_errors import translate_os_errors
 from .position import StorePosition
 from .replay import LogMismatchError, records_after
 from .state import StoreState
 from .storage import REMEDY, FileMeta
-from .write_ahead_log import DamagedLineError, LogRecord, WriteAheadLog, log_file
+from .write_ahead_log import WriteAheadLog, log_file
 
 
 class StoreReader:

@@ -22,17 +22,10 @@ from store.filesystem.atomic_file import (
     write_temporary,
 )
 
+from .log_records import FORMAT, CheckpointRecord, LogHeader, LogPosition, encode_line, to_json
 from .position import StorePosition
 from .state import StoreState
-from .write_ahead_log import (
-    FORMAT,
-    CheckpointRecord,
-    LogHeader,
-    LogPosition,
-    encode,
-    encode_line,
-    log_file,
-)
+from .write_ahead_log import log_file
 
 
 class LogNotReplacedError(StoreUnavailableError):
@@ -69,7 +62,7 @@ def replace_file_and_log(
     path, log_path = file.path, log_file(file.path)
     is_ahead = state is not position.state and repeats is None
     record = CheckpointRecord(taken_in=file.checksum, version=state.name, is_ahead=is_ahead)
-    record_line = encode_line(encode(record))
+    record_line = encode_line(to_json(record))
     header = LogHeader(
         format=FORMAT,
         after=state.name,
@@ -83,7 +76,7 @@ def replace_file_and_log(
     else:
         _create_log(path, position, record_line, old_checksum)
     try:
-        chunks = [encode_line(encode(header))]
+        chunks = [encode_line(to_json(header))]
         if position.log is not None and repeats is not None:
             chunks += position.log.chunks(repeats.offset, position.end + len(record_line))
         new_log = write_temporary(log_path, chunks, like=path)
@@ -115,6 +108,6 @@ def _create_log(
         file = file_signature(path)
         checksum = old_checksum if file else None
         header = LogHeader(format=FORMAT, after=position.state.name, checkpoint=file, file=checksum)
-        before = [encode_line(encode(header))]
+        before = [encode_line(to_json(header))]
     log = write_temporary(log_path, chain(before, [record_line]), like=path)
     rename_into_place(log_path, log)

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from .log_records import CheckpointRecord, DamagedLineError, LogHeader, LogRecord
 from .storage import FileMeta
-from .write_ahead_log import (
-    CheckpointRecord,
-    DamagedLineError,
-    LogHeader,
-    LogRecord,
-    LogTail,
-    WriteAheadLog,
-)
+from .write_ahead_log import LogTail, WriteAheadLog
 
-_OTHER_LOG = "The log does not name the file: it is another one's."
+_OTHER_LOG = "The log does not name the file: it belongs to another one."
 
 
 class LogMismatchError(Exception):
@@ -49,7 +43,7 @@ def records_after(
         if record.before != version:
             if file is None:
                 raise LogMismatchError
-            raise DamagedLineError(number, "it does not go on from the one before it")
+            raise DamagedLineError(number, "it does not follow the line before it")
         version = record.version
     return [record for _, record in lines]
 

@@ -20,7 +20,7 @@ from store.names import new_version
 from store.repository import Batch, SourceFile
 from store.state_names import Versions, versions_after
 
-from .write_ahead_log import LogRecord, decode_record, encode
+from .log_records import LogRecord, record_from_json, to_json
 
 _read_article = msgspec.json.Decoder(Article).decode
 
@@ -208,7 +208,7 @@ def _encode_record(record: LogRecord) -> Cooperative[tuple[bytes, LogRecord]]:
         texts.append(msgspec.Raw(msgspec.json.encode(article)))
         articles.append(_read_article(texts[-1]))
         yield
-    rest = decode_record(encode(msgspec.structs.replace(record, puts=())))
-    text = encode(msgspec.structs.replace(record, puts=texts))
+    rest = record_from_json(to_json(msgspec.structs.replace(record, puts=())))
+    text = to_json(msgspec.structs.replace(record, puts=texts))
     yield
     return text, msgspec.structs.replace(rest, puts=tuple(articles))

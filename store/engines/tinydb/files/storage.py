@@ -176,7 +176,7 @@ def read_tables(path: Path) -> Tables:
         meta = decode_meta(tables)
     except FileNotFoundError:
         return {}
-    except (ValueError, KeyError) as error:  # what decoders raise is a ValueError
+    except (ValueError, KeyError) as error:  # decoders raise subclasses of ValueError
         raise corrupt_error(path, error) from error
     if meta.format > FORMAT:
         raise StoreCorruptError(
@@ -259,8 +259,8 @@ def decode_meta(tables: Tables) -> FileMeta:
 
 
 REMEDY = (
-    "Nothing was changed. Put a backup in its place (newsgraph restore FILE), or go on with what "
-    "can be read: newsgraph load DIR --accept-loss (or serve), which keeps the damaged files aside."
+    "Nothing was changed. Restore a backup (newsgraph restore FILE), or continue with what can be "
+    "read: newsgraph load DIR --accept-loss (or serve), which keeps copies of the damaged files."
 )
 """The advice in errors about a damaged store."""
 

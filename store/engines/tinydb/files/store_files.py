@@ -28,11 +28,11 @@ from store.filesystem.file_lock import (
 from .checkpoint_writer import CheckpointWriter
 from .follower import SMALL_LAG_BYTES, StoreFollower, with_mark
 from .locks import StoreLocks, WriteLock
+from .log_records import encode_line
 from .os_errors import translate_os_errors
 from .position import StorePosition
 from .reader import StoreReader
 from .state import StoreState
-from .write_ahead_log import encode_line
 from .write_transaction import WriteTransaction
 
 LARGE_BATCH = 1_000

@@ -1,13 +1,9 @@
-"""The write-ahead log: what was written since the store's file, which is its checkpoint.
+"""The write-ahead log: all writes since the store's file, which is its checkpoint.
 
-A log record, one line, for each group of batches, made durable by one flush. Each line is JSON with
-a checksum, by which a line torn by a crash is detected:
-
-    {"crc32":2790551,"record":{"before":"…","version":"…","revision":7,"puts":[…],"changes":[…]}}
-
-The first line is the header, which names the checkpoint by its checksum. The log is append-only. A
-new checkpoint is first named by a checkpoint record in the old log; then the file is put in place,
-and after it a new log. So the file belongs to both logs, and to no older copy of the log.
+A log record, one line, for each group of batches, made durable by one flush. The first line is the
+header, which names the checkpoint by its checksum. The log is append-only. A new checkpoint is
+first named by a checkpoint record in the old log; then the file is renamed into place, and after it
+a new log. So the file belongs to both logs, and to no older copy of the log.
 """
 
 from __future__ import annotations
@@ -19,16 +15,22 @@ import weakref
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from store.errors import OutcomeUnknownError
-from store.filesystem.atomic_file import FileSignature, check_regular
-from store.model import Article, Change, Diagnostic, TopicDefinition, Value, Visibility
-from store.repository import SourceFile
+from store.filesystem.atomic_file import check_regular
 
-FORMAT = 1
+from .log_records import (
+    CheckpointRecord,
+    DamagedLineError,
+    LogRecord,
+    decode_entry,
+    decode_header,
+    is_undamaged,
+)
+
 _HEADER_BYTES = 4_096  # more than a header ever has
 _CHUNK_BYTES = 1 << 20
 
@@ -38,156 +40,6 @@ _log = logging.getLogger(__name__)
 def log_file(path: Path) -> Path:
     """The log's path, given that of the store's file."""
     return path.with_name(f"{path.name}.log")
-
-
-class LogPosition(NamedTuple):
-    """A position in a log: the inode of its file, and an offset in bytes."""
-
-    inode: int
-    offset: int
-
-
-class LogHeader(Value, frozen=True, kw_only=True):
-    """The first line of a log.
-
-    Attributes:
-        format: The version of the log's format.
-        after: The name of the state that the first record follows. The checkpoint holds it.
-        checkpoint: The signature of the store's file; None: there is none yet.
-        file: The checksum of the store's file; None: it has none.
-        repeats: The records after this position of the former log are copied to this one.
-    """
-
-    format: int
-    after: str
-    checkpoint: FileSignature | None = None
-    file: str | None = None
-    repeats: LogPosition | None = None
-
-
-class CheckpointRecord(Value, frozen=True, kw_only=True):
-    """A log record that names a new checkpoint, on which the log may be replayed from here on.
-
-    Attributes:
-        taken_in: The checksum of the new store's file.
-        version: The name of the state in that file.
-        is_ahead: That state is not in this log.
-    """
-
-    taken_in: str
-    version: str
-    is_ahead: bool = False
-
-
-class LogRecord(Value, frozen=True, kw_only=True):
-    """The result of a group of batches: the new values, not the requests.
-
-    Attributes:
-        before: The name of the state before it.
-        version: The name of the state after it.
-        revision: The store's revision after it.
-        puts: The new articles.
-        deletes: The ids of deleted articles.
-        changes: The changes for the history.
-        unchanged: Puts with an idempotency key that were no-ops.
-        topics: All topic definitions; None: they stay as they are.
-        diagnostics: All diagnostics; None: they stay as they are.
-        sources: New and changed source files.
-        forgotten_sources: The paths of removed source files.
-        hidden_from: The visibilities whose readers see nothing of it.
-    """
-
-    before: str
-    version: str
-    revision: int
-    puts: tuple[Article, ...] = ()
-    deletes: tuple[str, ...] = ()
-    changes: tuple[Change, ...] = ()
-    unchanged: tuple[Change, ...] = ()
-    topics: tuple[TopicDefinition, ...] | None = None
-    diagnostics: tuple[Diagnostic, ...] | None = None
-    sources: tuple[SourceFile, ...] = ()
-    forgotten_sources: tuple[str, ...] = ()
-    hidden_from: tuple[Visibility, ...] = ()
-
-
-class _Line(Value, frozen=True, kw_only=True):
-    crc32: int
-    record: msgspec.Raw
-
-
-class DamagedLineError(ValueError):
-    """A line that is not as it was written.
-
-    Attributes:
-        number: The line's number from 1, in a log that is read from its start.
-    """
-
-    def __init__(self, number: int, reason: str) -> None:
-        super().__init__(reason)
-        self.number = number
-
-
-class _RawRecord(LogRecord, frozen=True, kw_only=True):
-    """A log record whose articles are still JSON."""
-
-    puts: tuple[msgspec.Raw, ...] = ()  # type: ignore[assignment]
-
-
-_decode_json_line = msgspec.json.Decoder(_Line).decode
-_decode_json_header = msgspec.json.Decoder(LogHeader).decode
-_decode_json_checkpoint = msgspec.json.Decoder(CheckpointRecord).decode
-_decode_json_record = msgspec.json.Decoder(_RawRecord).decode
-_decode_json_article = msgspec.json.Decoder(Article).decode
-
-_CHECKPOINT_START = b'{"takenIn":'
-
-
-def encode(value: LogHeader | LogRecord | CheckpointRecord) -> bytes:
-    """The JSON of a header or record, without the line around it."""
-    return msgspec.json.encode(value)
-
-
-def decode_record(text: bytes | msgspec.Raw) -> LogRecord:
-    """Decode a log record. An article at a time, since there may be many."""
-    raw = _decode_json_record(text)
-    fields = {name: getattr(raw, name) for name in LogRecord.__struct_fields__}
-    fields["puts"] = tuple([_decode_json_article(article) for article in raw.puts])
-    return LogRecord(**fields)
-
-
-def encode_line(text: bytes) -> bytes:
-    """The line for the JSON of a header or record: with checksum and line break."""
-    return b'{"crc32":%d,"record":%b}\n' % (zlib.crc32(text), text)
-
-
-def decode_header(line: bytes) -> LogHeader:
-    """Decode a log's first line. Raises: ValueError: it is damaged."""
-    return _decode_json_header(_checked_text(line))
-
-
-def decode_entry(line: bytes) -> LogRecord | CheckpointRecord:
-    """Decode any other line. Raises: ValueError: it is damaged."""
-    text = _checked_text(line)
-    if memoryview(text)[: len(_CHECKPOINT_START)] == _CHECKPOINT_START:
-        return _decode_json_checkpoint(text)
-    return decode_record(text)
-
-
-def _checked_text(line: bytes) -> msgspec.Raw:
-    """The JSON in a line. Raises: ValueError: the line is damaged."""
-    decoded = _decode_json_line(line)
-    if zlib.crc32(decoded.record) != decoded.crc32:
-        raise ValueError("its checksum is wrong")
-    return decoded.record
-
-
-def _is_whole(line: bytes) -> bool:
-    try:
-        _checked_text(line)
-    except ValueError:
-        return False
-    return True
 
 
 class LogTail(msgspec.Struct, frozen=True):
@@ -265,7 +117,7 @@ class WriteAheadLog:
                 if number <= len(lines) or rest or b"\0" not in line:
                     raise DamagedLineError(number, str(error)) from error
                 rest = line + b"\n"
-        if rest[-1:] != b"\0" and _is_whole(rest[:-1]):
+        if rest[-1:] != b"\0" and is_undamaged(rest[:-1]):
             raise DamagedLineError(len(lines) + 2, "it does not end with a line break")
         return LogTail(entries, offset + len(data) - len(rest), len(rest))
 
@@ -328,8 +180,8 @@ class WriteAheadLog:
         if torn_bytes <= 0:
             return
         _log.warning(
-            "The log %s ended in the middle of a line, as a crash leaves it: the last %d bytes, "
-            "which no writer was told to be safe, were cut off.",
+            "The log %s ended with a torn line, as a crash leaves it. Its last %d bytes were cut "
+            "off. They were not acknowledged to any writer.",
             self._path,
             torn_bytes,
         )

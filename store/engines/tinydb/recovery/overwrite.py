@@ -11,17 +11,13 @@ from pathlib import Path
 
 from store.engines.tinydb.files.checkpoint import Checkpoint
 from store.engines.tinydb.files.locks import StoreLocks
+from store.engines.tinydb.files.log_records import DamagedLineError, LogRecord
 from store.engines.tinydb.files.os_errors import translate_os_errors
 from store.engines.tinydb.files.position import StorePosition
 from store.engines.tinydb.files.replacement import NewStoreFile, replace_file_and_log
 from store.engines.tinydb.files.state import StoreState
 from store.engines.tinydb.files.storage import FORMAT, FileMeta, SerializedFile
-from store.engines.tinydb.files.write_ahead_log import (
-    DamagedLineError,
-    LogRecord,
-    WriteAheadLog,
-    log_file,
-)
+from store.engines.tinydb.files.write_ahead_log import WriteAheadLog, log_file
 from store.filesystem.atomic_file import discarding_on_error, flush_folder, write_temporary
 from store.filesystem.file_lock import poll_until
 

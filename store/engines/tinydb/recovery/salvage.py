@@ -19,6 +19,13 @@ from store.engines.changes import HISTORY_LIMIT
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.engines.tinydb.files.checkpoint import DECODERS
 from store.engines.tinydb.files.locks import StoreLocks
+from store.engines.tinydb.files.log_records import (
+    CheckpointRecord,
+    LogHeader,
+    LogRecord,
+    decode_entry,
+    decode_header,
+)
 from store.engines.tinydb.files.reader import StoreReader
 from store.engines.tinydb.files.state import StoreState
 from store.engines.tinydb.files.storage import (
@@ -29,14 +36,7 @@ from store.engines.tinydb.files.storage import (
     decode_tables,
     open_file,
 )
-from store.engines.tinydb.files.write_ahead_log import (
-    CheckpointRecord,
-    LogHeader,
-    LogRecord,
-    decode_entry,
-    decode_header,
-    log_file,
-)
+from store.engines.tinydb.files.write_ahead_log import log_file
 from store.errors import StoreCorruptError
 from store.filesystem.file_lock import LOCK_TIMEOUT_S
 from store.model import Article
@@ -76,7 +76,7 @@ def accept_loss(path: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Salvaged 
         reader.read_state()
     except StoreCorruptError as error:
         problem = str(error).removesuffix(REMEDY).rstrip()
-        _log.warning("Going on with what can be read, as was asked for. %s", problem)
+        _log.warning("Salvaging what can be read, as requested. %s", problem)
     else:
         return None
     meta, tables, lost = _read_file(path)

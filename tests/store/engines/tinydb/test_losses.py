@@ -151,18 +151,24 @@ def instead(name: str, make: Callable[[Path], object]):
 
 REFUSED: dict[str, tuple[Callable[[Files], object], str]] = {
     "log missing": (lambda files: files.log.unlink(), "log is missing"),
-    "log of another store": (lambda f: shutil.copy(another(f).log, f.log), "another one's"),
-    "older log": (older("log"), "another one's"),
-    "newer log": (older("file"), "another one's"),
+    "log of another store": (
+        lambda f: shutil.copy(another(f).log, f.log),
+        "to another one",
+    ),
+    "older log": (older("log"), "belongs to another one"),
+    "newer log": (older("file"), "belongs to another one"),
     "log cut at the end of a line": (edit_lines(lambda lines: lines[:-1]), "Line 4 .* missing"),
     "log cut to its first line": (edit_lines(lambda lines: lines[:1]), "Line 2 .* missing"),
     "log cut within a line": (edit_lines(lambda s: [*s[:-1], s[-1][:-9]]), "Line 4 .* missing"),
     "log cut before the last byte": (edit_lines(lambda s: [*s[:-1], s[-1][:-1]]), "Line 4"),
     "log cut within its first line": (edit_lines(lambda s: [s[0][:20]]), "Line 1"),
     "log empty": (edit_lines(lambda _: []), "Line 1 .* the log is empty"),
-    "line duplicated": (edit_lines(lambda s: [*s[:2], *s[1:]]), "Line 3 .* go on"),
-    "lines reordered": (edit_lines(lambda s: [s[0], s[2], s[1], s[3]]), "Line 2 .* go on"),
-    "line removed": (edit_lines(lambda s: [*s[:2], s[3]]), "Line 3 .* go on"),
+    "line duplicated": (edit_lines(lambda s: [*s[:2], *s[1:]]), "Line 3 .* does not follow"),
+    "lines reordered": (
+        edit_lines(lambda s: [s[0], s[2], s[1], s[3]]),
+        "Line 2 .* does not follow",
+    ),
+    "line removed": (edit_lines(lambda s: [*s[:2], s[3]]), "Line 3 .* does not follow"),
     "line flipped": (flip(400), "Line 2 .* (checksum|malformed)"),
     "last line break flipped": (flip(-1), "Line 4"),
     "file missing": (lambda files: files.file.unlink(), "file is missing"),
@@ -176,14 +182,14 @@ REFUSED: dict[str, tuple[Callable[[Files], object], str]] = {
     "value edited": (edit_tables(lambda t: t["articles"]["1"].update(title="z")), "checksum"),
     "meta removed": (edit_tables(lambda t: t.pop("meta")), "meta is missing"),
     "checksum removed": (edit_tables(lambda t: t["meta"]["1"].pop("checksum")), "checksum"),
-    "file of another store": (lambda f: shutil.copy(another(f).file, f.file), "another one's"),
+    "file of another store": (lambda f: shutil.copy(another(f).file, f.file), "to another one"),
     "folder in place of the file": (instead("file", Path.mkdir), "name a file in it"),
     "folder in place of the log": (instead("log", Path.mkdir), "Line 1"),
     "pipe in place of the file": (instead("file", os.mkfifo), "not a regular file"),
     "pipe in place of the log": (instead("log", os.mkfifo), "Line 1 .* not a regular file"),
     "link to nowhere in place of the log": (
         instead("log", lambda path: path.symlink_to("nowhere")),
-        "put the file itself there",
+        "replace it by the file itself",
     ),
 }
 SERVED: dict[str, Callable[[Files], object]] = {
