@@ -18,8 +18,9 @@ from tests.support.differential import OTHER, STORY, ExecutorPair, ask, play
 from tests.support.random_sessions import random_session
 from tests.support.repository_contract import an_article
 from tests.support.request_kinds import Coverage
+from tests.support.sizes import scaled
 
-REQUESTS = 4_000
+REQUESTS = scaled(2_100, long=4_000)
 
 
 # graphql-core lets go of what it need not finish once a field's error has emptied the answer.
