@@ -57,7 +57,7 @@ def format_expected_error(error: GraphError | StoreError) -> FormattedError:
 def client_message(error: Exception) -> str:
     """The message of an expected error for clients, without the folders of the server's files."""
     if isinstance(error, StoreCorruptError):
-        return "The store cannot be read. Whoever runs the server finds the reason in its log."
+        return "The store cannot be read. The server's log has the reason."
     text = str(error)
     return truncate_message(_FOLDERS.sub("", text) if isinstance(error, _OPERATOR_ERRORS) else text)
 

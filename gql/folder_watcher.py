@@ -121,7 +121,8 @@ class FolderWatcher:
         self._full_scan_at = 0.0  # for changes before the watch began
         if identity is None:
             self._fail(
-                f"The folder {self._folder} is gone. Its articles are kept until it is back."
+                f"The folder {self._folder} does not exist any more. Its articles stay in the "
+                "store until it is back."
             )
             return
         changes = awatch(

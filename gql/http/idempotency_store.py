@@ -153,7 +153,7 @@ class IdempotencyStore:
             "answer_not_kept",
             directory=str(self._directory),
             reason=error.strerror,
-            effect="Its mutation is done and answered; sent again, the history answers it.",
+            effect="The mutation is done. A retry is answered from the store's history.",
             remedy=system_remedy(error, "Give the server the right to write there."),
         )
 
@@ -166,7 +166,8 @@ class IdempotencyStore:
             handle = await _open_locked(path)
         except OSError as error:
             raise StoreUnavailableError(
-                f"Answers cannot be kept beside the store: {error.strerror}. Nothing was done. "
+                f"Idempotency keys cannot be stored beside the store: {error.strerror}. "
+                "Nothing was executed. "
                 + system_remedy(
                     error,
                     "Give the server the right to write there, or send no Idempotency-Key.",

@@ -124,7 +124,8 @@ def require_media_type(accept: str) -> MediaType:
     media_type = negotiate(accept)
     if media_type is None:
         raise NotAcceptableError(
-            f"Nothing here fits the Accept header. This serves {MediaType.RESPONSE} and "
+            "No media type in the Accept header is available. "
+            f"Available are {MediaType.RESPONSE} and "
             f"{MediaType.JSON}, in UTF-8."
         )
     return media_type
@@ -198,7 +199,7 @@ def _parse_batch(values: list[Any], settings: HttpSettings) -> tuple[GraphQLRequ
         raise BatchError("Batches are not enabled here. Send each operation in a request.")
     if not 1 <= len(values) <= settings.max_batch_size:
         raise BatchError(
-            f"The batch holds {len(values)} operations. "
+            f"The batch has {len(values)} operations. "
             f"Send at least 1 and at most {settings.max_batch_size}."
         )
     return tuple(
@@ -226,7 +227,7 @@ def parse_graphql_request(value: Any, settings: HttpSettings, of: str = "") -> G
     for name, argument in (("variables", variables), ("extensions", extensions)):
         if argument and exceeds_value_count(argument, settings.max_json_values):
             raise RequestError(
-                f"The parameter {name}{of} holds more than {settings.max_json_values:,} values, an "
+                f"The parameter {name}{of} has more than {settings.max_json_values:,} values, an "
                 "object counting as ten. Send fewer at once."
             )
         if argument and (depth := nesting_depth(argument)) > settings.max_json_depth:
