@@ -24,7 +24,7 @@ from gql.error_formatting import format_field_errors, format_request_error
 from gql.errors import BAD_USER_INPUT, SubscriptionTooLargeError
 from gql.http import CostLimitExecutor, Executor, GraphQLRequest, Result
 from gql.http.documents import tree_bytes
-from gql.http.execution.results import result_of
+from gql.http.execution.results import to_result
 from gql.http.execution.sliced_executor import SlicedExecutor
 from gql.http.protocol.json_encoding import memory_bytes
 from gql.http.protocol.messages import error_result
@@ -183,4 +183,4 @@ async def _body(executor: SlicedExecutor, event: SourceEvent) -> bytes:
     event_executor.use_context(event.context)
     executed: Any = execute_subscription_event(event_executor)
     result = await executed if inspect.isawaitable(executed) else executed
-    return result_of(result, None).body
+    return to_result(result, None).body

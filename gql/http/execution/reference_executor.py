@@ -1,4 +1,4 @@
-"""The pipeline from a request to its result, on graphql-core: the reference executor."""
+"""The reference executor: executes every request on graphql-core."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ from gql.http.documents import GraphQLDocument, document_bytes, prepare_document
 from gql.http.limits.document_limits import DocumentLimits
 from gql.http.protocol.messages import GraphQLRequest, Result, error_result
 
-from .results import result_of, retry_of
+from .results import retry_headers_of, to_result
 from .sliced_executor import SlicedExecutor
 from .transport_check import check_transport
 
 DOCUMENT_CACHE_BYTES = 1 << 24
 LONG_TEXT = 2_000
-"""From how many characters on a document is prepared in a thread: so many may take 20 ms."""
+"""Documents of at least so many characters are prepared in a thread. One may take 20 ms."""
 
 NO_STORE = ((b"cache-control", b"no-store"),)
-"""For answers to mutations, which nobody may give again in place of doing what they say."""
+"""Forbids caches to answer a mutation, which then would not be executed."""
 
 
 class ReferenceExecutor:
-    """Executes operations on a Strawberry schema: prepare, find the operation, execute, write.
+    """Executes operations of a Strawberry schema on graphql-core.
 
-    Strawberry's own entry point is not used: it parses and validates each time and gives errors
-    that this transport could not tell apart. Its extensions would not run, so none are taken.
+    Strawberry's `Schema.execute` is not used. It parses and validates in every request, and its
+    errors do not say at which step they occurred. Strawberry's extensions would not run, so a
+    schema with extensions is refused.
 
     Attributes:
-        schema: The schema that is executed.
-        limits: What documents are held to.
+        schema: The schema.
+        limits: The limits of documents.
         counts: See `SyncExecutor`.
-        documents: The cache of valid documents, by their text.
+        documents: The document cache: valid documents by their text.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class ReferenceExecutor:
         cache_bytes: int = DOCUMENT_CACHE_BYTES,
     ) -> None:
         if schema.extensions or schema.directives:
-            raise TypeError("The schema has Strawberry extensions; this pipeline runs none.")
+            raise TypeError("The schema has Strawberry extensions; this executor runs none.")
         self.schema = schema
         declare_one_of(graphql_schema(schema))
         self.limits = limits or DocumentLimits()
@@ -66,12 +67,11 @@ class ReferenceExecutor:
     async def __call__(
         self, request: GraphQLRequest, context: Any, *, read_only: bool = False
     ) -> Result:
-        """The result of a request, whatever happens to it short of a fault in this pipeline."""
+        """See `Executor`."""
         document, operation = self.find_operation(request)
-        # Only a name that is in the document: logs are no place for whatever a client makes up.
+        # Only a name from the document: clients must not write other texts into logs.
         name = operation.name.value if operation and operation.name else None
-        # The method is judged before the document's faults: a GET of a mutation is refused as such
-        # even if the mutation could not be executed anyhow.
+        # The HTTP method is checked first: a GET of an invalid mutation is refused as a mutation.
         try:
             check_transport(operation, read_only=read_only)
         except RequestError as error:
@@ -86,10 +86,10 @@ class ReferenceExecutor:
         if operation.operation is OperationType.MUTATION:
             context.job.ignore_disconnect()
         executed = await self.execute(document, operation, request, context)
-        result = result_of(executed, name)
+        result = to_result(executed, name)
         if operation.operation is OperationType.MUTATION:
             result = msgspec.structs.replace(result, headers=(*result.headers, *NO_STORE))
-            headers = retry_of(executed)
+            headers = retry_headers_of(executed)
             if headers and not context.has_written:
                 headers = (*result.headers, *headers)
                 return msgspec.structs.replace(result, status=503, headers=headers)
@@ -102,45 +102,47 @@ class ReferenceExecutor:
         return self._refused is not None and self._refused[0] == request.query
 
     async def load_document(self, request: GraphQLRequest) -> None:
-        """See `SyncExecutor`. In a thread, which gives way to the event loop again and again; one
-        document at a time, so that no number of them takes more than half of the interpreter.
+        """See `SyncExecutor`.
+
+        The thread shares the interpreter with the event loop. One document is prepared at a time,
+        so that threads get half of the time at most.
         """
         text = request.query
         if len(text) >= LONG_TEXT and not self.has_document(request):
             async with self._loading:
                 if not self.has_document(request):
-                    document = await asyncio.to_thread(self._prepared, text)
-                    request.memo.document = self._keep(text, document)
+                    document = await asyncio.to_thread(self._prepare, text)
+                    request.memo.document = self._store(text, document)
 
     def sync_query(self, _request: GraphQLRequest, _viewer: Any) -> None:
-        """Nothing: graphql-core looks at an operation anew each time."""
+        """None: graphql-core may always have to wait."""
 
     def find_operation(
         self, request: GraphQLRequest
     ) -> tuple[GraphQLDocument, OperationDefinitionNode | None]:
-        """The document of a request, and which of its operations it asks for, if it has that."""
+        """The document of a request, and the operation to execute; None: the document has none."""
         memo = request.memo
         if memo.document is None:
             memo.document = self.get_document(request.query)
         return memo.document, memo.document.find_operation(request.operation_name)
 
     def get_document(self, text: str) -> GraphQLDocument:
-        """The document of a text, from the cache where it is known and valid.
+        """The document of a text, from the cache or prepared.
 
-        The newest that is not valid is known, too: several ask for it while they refuse a request.
+        The newest invalid document is also kept: a refused request looks it up several times.
         """
         document = self.documents.get(text)
         if document is None and self._refused is not None and self._refused[0] == text:
             return self._refused[1]
-        return self._keep(text, self._prepared(text)) if document is None else document
+        return self._store(text, self._prepare(text)) if document is None else document
 
-    def _prepared(self, text: str) -> GraphQLDocument:
-        # Tokens, rules with their visitors, and errors with their frames are cycles. This frame
-        # must not be one of those, so the collector looks from here.
+    def _prepare(self, text: str) -> GraphQLDocument:
+        # Tokens, rules with their visitors, and errors with their frames are reference cycles. The
+        # collection is here, in a frame that belongs to none of them.
         with freeing_cycles():
             return prepare_document(graphql_schema(self.schema), text, self.limits)
 
-    def _keep(self, text: str, document: GraphQLDocument) -> GraphQLDocument:
+    def _store(self, text: str, document: GraphQLDocument) -> GraphQLDocument:
         if document.errors:
             self._refused = text, document
         else:
@@ -155,7 +157,7 @@ class ReferenceExecutor:
         context: Any,
     ) -> ExecutionResult:
         """Execute one operation of a valid document."""
-        assert document.ast is not None, "a document without errors has been parsed"  # noqa: S101
+        assert document.ast is not None, "a document without errors has a tree"  # noqa: S101
         executed = execute(
             graphql_schema(self.schema),
             document.ast,

@@ -1,4 +1,4 @@
-"""Results: what graphql-core executed, as the data, errors and codes of a response."""
+"""Results: from graphql-core's ExecutionResult to the JSON of a response."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from gql.http.protocol.messages import Result, error_codes, error_result
 
 
 def _position(error: GraphQLError) -> tuple[Any, ...]:
-    """Where an error stands in the document, then in the data: in which order they came depends on
-    how long each part took, and the same request should have the same answer.
+    """The sort key of an error: its location in the document, then its path in the data.
+
+    graphql-core's order depends on timing. Equal requests should have equal responses.
     """
     lines = [(location.line, location.column) for location in error.locations or ()]
     keys = [(key, "") if isinstance(key, int) else (-1, key) for key in error.path or ()]
     return lines, keys
 
 
-def retry_of(executed: ExecutionResult) -> Headers:
-    """When a request that came to nothing can be sent again; nothing where that would not help."""
+def retry_headers_of(executed: ExecutionResult) -> Headers:
+    """The Retry-After header of a failed request; empty where a retry would not help."""
     if executed.data is None:
         for error in executed.errors or ():
             if headers := retry_headers(root_cause(error)):
@@ -35,11 +36,12 @@ def retry_of(executed: ExecutionResult) -> Headers:
     return ()
 
 
-def result_of(executed: ExecutionResult, operation_name: str | None) -> Result:
-    """An execution as a result: formatted errors first, then data.
+def to_result(executed: ExecutionResult, operation_name: str | None) -> Result:
+    """The result of an execution: formatted errors first, then data.
 
-    graphql-core gives `data: None` in two cases. Where a null came up to the root, each error has a
-    path, and null is the data. Where the variables did not fit, none has, and there is no data.
+    graphql-core returns `data: None` in two cases. If a null was propagated to the root, each error
+    has a path, and the data is null. If the variables were invalid, no error has a path, and there
+    is no data.
     """
     errors = sorted(executed.errors or (), key=_position)
     if executed.data is None and all(error.path is None for error in errors):

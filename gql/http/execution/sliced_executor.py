@@ -1,11 +1,12 @@
-"""graphql-core's executor in time slices: it lets others have their turn on the event loop.
+"""graphql-core's executor in time slices: it shares the event loop with other requests.
 
-The base class completes all that it has in one go. Here an object, and each item of a list, is
-completed only while the time slice lasts; the rest goes on in a coroutine, in later slices. So a
-small operation is executed as before, and a long one holds the event loop for one slice at a time.
+The base class completes an object or a list without a pause. Here an object, and each item of a
+list, is completed only while the time slice lasts. The rest continues in a coroutine, in later
+slices. So a small operation is executed as in the base class, and a long one blocks the event loop
+for one slice at a time.
 
-These methods are no public interface of graphql-core. `tests/test_sliced_executor.py` compares them
-with those of the base class, and fails where they have come to differ.
+These methods are no public interface of graphql-core; see `gql.adapters.graphql_core`. Tests
+compare the results with those of the base class.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from gql.adapters.strawberry import ExecutionContext
 from gql.scheduler import Job
 
 _execute_fields = ExecutionContext.execute_fields
-"""The base class's: to look it up by `super()` for each object takes as long as the clock."""
+"""The method of the base class. `super()` for each object would take as long as the clock."""
 
 
 class SlicedExecutor(ExecutionContext):
     """Executes an operation in the time slices of its context's job.
 
     Attributes:
-        job: what the scheduler gives time slices to.
+        job: Gets the time slices.
     """
 
     job: Job
@@ -40,11 +41,11 @@ class SlicedExecutor(ExecutionContext):
         self.use_context(self.context_value)
 
     def use_context(self, context: Any) -> None:
-        """Execute in this context; one without a job has all slices for itself."""
+        """Set the context; without a job there, the executor has a scheduler of its own."""
         self.context_value = context
         self.job = getattr(context, "job", None) or Job()
 
-    def execute_fields(  # as in the base class, for the rest, too
+    def execute_fields(
         self,
         parent_type: Any,
         source_value: Any,
@@ -52,7 +53,7 @@ class SlicedExecutor(ExecutionContext):
         grouped_field_set: Any,
         position_context: Any,
     ) -> Any:
-        """The value of an object; an awaitable where it has to wait for a slice."""
+        """Execute the fields of an object; an awaitable where it has to wait for a slice."""
         if self.job.slice_is_over():
             return self._fields_later(
                 parent_type, source_value, path, grouped_field_set, position_context
@@ -75,7 +76,7 @@ class SlicedExecutor(ExecutionContext):
         result: Awaitable[Any],
         position_context: Any,
     ) -> Any:
-        """The value of a field whose resolver waits: many may have what they need at once."""
+        """Complete the value of a field whose resolver waits. Many may be resolved at once."""
         try:
             resolved = await result
             if self.job.slice_is_over():
@@ -97,7 +98,7 @@ class SlicedExecutor(ExecutionContext):
         items: Iterable[Any],
         position_context: Any,
     ) -> Any:
-        """The values of a list; an awaitable where that takes longer than the slice lasts."""
+        """Complete the items of a list; returns an awaitable if that outlasts the slice."""
         completion = _ListCompletion(
             self, (item_type, field_details_list, info), path, iter(items), position_context
         )
@@ -108,11 +109,11 @@ class SlicedExecutor(ExecutionContext):
 
 
 class _ListCompletion:
-    """A list whose items are being completed.
+    """The completion of a list.
 
     Attributes:
-        values: the items so far, completed or awaitable.
-        awaitable: the indices of those that are awaitable.
+        values: The items so far, completed or awaitable.
+        awaitable: The indices of awaitable items.
     """
 
     __slots__ = ("_arguments", "_executor", "_items", "_path", "_position", "awaitable", "values")
@@ -134,7 +135,7 @@ class _ListCompletion:
         self.awaitable: list[int] = []
 
     def advance(self) -> bool:
-        """Complete items until the slice is over, one at least; whether there are no more."""
+        """Complete one item or more, until the slice is over; return whether the list ended."""
         executor, values, awaitable = self._executor, self.values, self.awaitable
         item_type, field_details_list, info = self._arguments
         list_path, position = self._path, self._position
@@ -159,16 +160,16 @@ class _ListCompletion:
                 if slice_is_over():
                     return False
         except Exception:
-            # What was begun goes on to its end in the background, as in the base class.
-            begun = [values[index] for index in awaitable]
-            begun += collect_iterator_awaitables(self._items, executor.is_awaitable)
-            if begun:
-                executor.settle_in_background(begun)
+            # Started awaitables are settled in the background, as in the base class.
+            started = [values[index] for index in awaitable]
+            started += collect_iterator_awaitables(self._items, executor.is_awaitable)
+            if started:
+                executor.settle_in_background(started)
             raise
         return True
 
     async def finish(self, *, is_complete: bool) -> list[Any]:
-        """Complete what is left, slice by slice; the values of the whole list."""
+        """Complete the rest of the list in further slices; return all values."""
         job, values, awaitable = self._executor.job, self.values, self.awaitable
         while not is_complete:
             await job.pause()

@@ -1,4 +1,4 @@
-"""The transport check: which kinds of operations a GET, or any single request, may carry."""
+"""The transport check: which operation types an HTTP method, or a single response, allows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gql.errors import MethodNotAllowedError, SubscriptionError
 
 
 def check_transport(operation: OperationDefinitionNode | None, *, read_only: bool) -> None:
-    """Refuse an operation that cannot travel this way. Raises: RequestError.
+    """Refuse an operation that this transport does not support. Raises: RequestError.
 
     https://graphql.github.io/graphql-over-http/draft/#sec-GET
     """
