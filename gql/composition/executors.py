@@ -85,7 +85,7 @@ def build_executor(
     execute: SyncExecutor = reference
     if settings.compiled:
         execute = compiled = CompiledExecutor(
-            reference, page_sizes(settings), fragment_cache_bytes=settings.fragment_cache_bytes
+            reference, page_sizes(settings), row_cache_bytes=settings.fragment_cache_bytes
         )
         caches.add(compiled.rows)
     costs = CostSettings(

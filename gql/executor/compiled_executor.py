@@ -53,10 +53,10 @@ class CompiledExecutor:
         reference: ReferenceExecutor,
         sizes: PageSizes,
         *,
-        fragment_cache_bytes: int,
+        row_cache_bytes: int,
     ) -> None:
         self.reference = reference
-        self.rows = RowCache(fragment_cache_bytes)
+        self.rows = RowCache(row_cache_bytes)
         self.compiler = PlanCompiler(reference.schema, sizes, self.rows)
         self.counts = dict.fromkeys((COMPILED, "unsupported", "fallback", "disabled", "fault"), 0)
 

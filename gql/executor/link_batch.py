@@ -1,15 +1,17 @@
-"""The batch load of one link for all documents of a level."""
+"""The batch load of one link for all documents of a level, and what rows embed of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from store import Snapshot, Visibility
 
 from .errors import FallbackError
 from .planning.arguments import RequestVariables
-from .planning.plan import LinkPlan
+from .planning.plan import LinkPlan, ObjectPlan
+from .rows.row import ANY_ARTICLE, MAX_ARTICLES
 from .rows.row_cache import RowTable
 
 
@@ -90,3 +92,30 @@ class LinkBatch:
 
 def _articles_in(rows: Sequence[Any]) -> Sequence[str]:
     return [id for row in rows if row is not None for id in (row.id, *row.articles)]
+
+
+def dependencies_of(
+    plan: ObjectPlan, documents: Sequence[Any], batches: Sequence[LinkBatch]
+) -> Sequence[tuple[Any, ...]]:
+    """The serial numbers of the rows that each document's row embeds: n documents -> n tuples."""
+    if not batches or not plan.survives_writes:
+        return [()] * len(documents)
+    columns = [batch.plan.group_by_document(documents, batch.serials()) for batch in batches]
+    return list(zip(*columns, strict=True))
+
+
+def articles_of(
+    plan: ObjectPlan, documents: Sequence[Any], batches: Sequence[LinkBatch]
+) -> Sequence[Sequence[str]]:
+    """The ids of the articles in each document's row; see `Row.articles`."""
+    if not plan.embeds_articles:
+        return [()] * len(documents)
+    columns = [
+        batch.plan.concatenate_by_document(documents, batch.articles())
+        for batch in batches
+        if batch.plan.embeds_articles
+    ]
+    if not plan.survives_writes:  # then a row's key may be more than the id of its document
+        columns.append([(document.id,) for document in documents])
+    joined = [tuple(chain.from_iterable(each)) for each in zip(*columns, strict=True)]
+    return [ids if len(ids) <= MAX_ARTICLES else (ANY_ARTICLE,) for ids in joined]

@@ -16,10 +16,10 @@ from store import Page, Snapshot, Visibility
 from store.model import Article
 
 from .codegen.writer import to_json, to_json_each
-from .link_batch import LinkBatch
+from .link_batch import LinkBatch, articles_of, dependencies_of
 from .planning.arguments import RequestVariables
 from .planning.plan import ConnectionPlan, EncodeCursor, ObjectPlan
-from .rows.row import ANY_ARTICLE, MAX_ARTICLES, Row, RowKey, make_row
+from .rows.row import ANY_ARTICLE, Row, RowKey, make_row
 from .rows.row_cache import RowTable
 
 CHUNK_SIZE = 128
@@ -29,33 +29,6 @@ CHUNK_SIZE = 128
 def chunks(count: int) -> Iterator[slice]:
     """The slices of `count` documents that are rendered without a pause."""
     return (slice(start, start + CHUNK_SIZE) for start in range(0, count, CHUNK_SIZE))
-
-
-def dependencies_of(
-    plan: ObjectPlan, documents: Sequence[Any], batches: Sequence[LinkBatch]
-) -> Sequence[tuple[Any, ...]]:
-    """The serial numbers of the rows that each document's row embeds: n documents -> n tuples."""
-    if not batches or not plan.survives_writes:
-        return [()] * len(documents)
-    columns = [batch.plan.group_by_document(documents, batch.serials()) for batch in batches]
-    return list(zip(*columns, strict=True))
-
-
-def articles_of(
-    plan: ObjectPlan, documents: Sequence[Any], batches: Sequence[LinkBatch]
-) -> Sequence[Sequence[str]]:
-    """The ids of the articles in each document's row; see `Row.articles`."""
-    if not plan.embeds_articles:
-        return [()] * len(documents)
-    columns = [
-        batch.plan.concatenate_by_document(documents, batch.articles())
-        for batch in batches
-        if batch.plan.embeds_articles
-    ]
-    if not plan.survives_writes:  # then a row's key may be more than the id of its document
-        columns.append([(document.id,) for document in documents])
-    joined = [tuple(chain.from_iterable(each)) for each in zip(*columns, strict=True)]
-    return [ids if len(ids) <= MAX_ARTICLES else (ANY_ARTICLE,) for ids in joined]
 
 
 class RowRenderer:

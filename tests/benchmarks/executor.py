@@ -153,7 +153,7 @@ class WrittenBench:
 
 def pipeline(reference: ReferenceExecutor) -> CompiledExecutor:
     """A pipeline that has rendered nothing yet; plans live in the reference's documents."""
-    return CompiledExecutor(reference, SIZES, fragment_cache_bytes=128 * MIB)
+    return CompiledExecutor(reference, SIZES, row_cache_bytes=128 * MIB)
 
 
 def _requests(bodies: Sequence[bytes]) -> list[GraphQLRequest]:

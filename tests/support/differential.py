@@ -99,7 +99,7 @@ class ExecutorPair:
     def __init__(self, *, capacity_bytes: int = 1 << 20, sizes: PageSizes = SMALL) -> None:
         self.sizes = sizes
         self.reference = ReferenceExecutor(SCHEMA, DocumentLimits())
-        self.compiled = CompiledExecutor(self.reference, sizes, fragment_cache_bytes=capacity_bytes)
+        self.compiled = CompiledExecutor(self.reference, sizes, row_cache_bytes=capacity_bytes)
         self.coverage = Coverage()
         self.last_write: set[str] = set()
         self._versions: dict[str, str] = {}  # of the store when the same was last asked

@@ -1,1 +1,1 @@
-"""Planning: which fields a selection has, their arguments, and the plans made of them."""
+"""Planning: field collection, argument coercion, and the plans that are made of them."""

@@ -1,1 +1,1 @@
-"""The row cache: rendered list items, and where a request that comes again found them."""
+"""The row cache: rendered list items and linked documents, by id and by ordinal."""

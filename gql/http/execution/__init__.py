@@ -1,1 +1,1 @@
-"""Execution by graphql-core: documents, validation, time slices, results."""
+"""Executors: their interface, the reference executor on graphql-core, and the cost limit."""

@@ -1,1 +1,1 @@
-"""Limits of documents and operations: their size, depth and cost."""
+"""Limits of documents (size, depth, field merging) and of operations (cost)."""

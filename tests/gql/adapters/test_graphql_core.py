@@ -18,6 +18,7 @@ from graphql import (
 from graphql.execution import collect_fields
 
 from gql.adapters import graphql_core as adapter
+from gql.adapters.strawberry import ExecutionContext
 from tests.gql.adapters.signatures import fail, parameters
 
 SCHEMA = build_schema("type Query { a(x: Int): Query  b: Int }")
@@ -31,8 +32,9 @@ def changed(what: str, look_at: str) -> None:
 @pytest.mark.parametrize("name", adapter.EXECUTOR_METHODS)
 def test_executor_methods_have_the_parameters_of_the_sliced_executor(name: str) -> None:
     """The sliced executor overrides and calls methods that graphql-core does not document."""
-    method = getattr(Executor, name, None)
-    if method is None or parameters(method) != adapter.EXECUTOR_METHODS[name]:
+    expected = adapter.EXECUTOR_METHODS[name]
+    methods = [getattr(each, name, None) for each in (Executor, ExecutionContext)]
+    if any(each is None or parameters(each) != expected for each in methods):
         changed(
             f"method Executor.{name}",
             "gql/http/execution/sliced_executor.py and the method in graphql/execution/executor.py",
