@@ -26,7 +26,7 @@ class OrderedList(Protocol[T_co]):
         """How many there are."""
         ...
 
-    def index(self, position: KeysetPosition, *, behind: bool) -> int:
+    def index(self, position: KeysetPosition, *, inclusive: bool) -> int:
         """How many stand before this position; with the one that stands there, if `behind`."""
         ...
 
@@ -47,11 +47,11 @@ class SortedItems(Generic[T]):
         """See `OrderedList`."""
         return len(self._entries)
 
-    def index(self, position: KeysetPosition, *, behind: bool) -> int:
+    def index(self, position: KeysetPosition, *, inclusive: bool) -> int:
         """See `OrderedList`."""
         *keys, id = position
         # No text lies between an id and the id with a NUL, so this is the place just behind it.
-        return bisect_left(self._entries, (*keys, f"{id}\0") if behind else position)
+        return bisect_left(self._entries, (*keys, f"{id}\0") if inclusive else position)
 
     def slice(self, start: int, end: int) -> list[T]:
         """See `OrderedList`."""
@@ -84,13 +84,13 @@ class PageSlice(NamedTuple, Generic[T]):
     Attributes:
         items: the items, ascending.
         has_before: whether there are others before them.
-        has_behind: whether there are others behind them.
+        has_after: whether there are others behind them.
         start: the index of the first item in the list, where none was passed over.
     """
 
     items: Sequence[T]
     has_before: bool
-    has_behind: bool
+    has_after: bool
     start: int | None = None
 
 
@@ -98,7 +98,7 @@ def paginate(listing: OrderedList[T], window: Window, decode: CursorDecoder) -> 
     """The page of a list that a window shows, with the total. Raises: WindowError, CursorError."""
     check_window(window)
     part = slice_page(listing, window, decode)
-    return Page(part.items, part.has_before, part.has_behind, total=len(listing))
+    return Page(part.items, part.has_before, part.has_after, total=len(listing))
 
 
 def slice_page(
@@ -113,8 +113,8 @@ def slice_page(
     more of the list than the flags need. Raises: CursorError.
     """
     size = len(listing)
-    start = 0 if window.after is None else listing.index(decode(window.after), behind=True)
-    end = size if window.before is None else listing.index(decode(window.before), behind=False)
+    start = 0 if window.after is None else listing.index(decode(window.after), inclusive=True)
+    end = size if window.before is None else listing.index(decode(window.before), inclusive=False)
     if start > end:
         start = end = start if window.last is None else end
     if accept is not None:
@@ -153,12 +153,12 @@ class _FilteredScan(Generic[T]):
         if window.last is None:
             found = self._take(start, end, window.first or 0, upwards=True)
             has_before = self._any(0, start, upwards=False)
-            has_behind = found.has_more or self._any(found.reached, size, upwards=True)
-            return PageSlice(found.items, has_before, has_behind)
+            has_after = found.has_more or self._any(found.reached, size, upwards=True)
+            return PageSlice(found.items, has_before, has_after)
         found = self._take(start, end, window.last, upwards=False)
         has_before = found.has_more or self._any(0, found.reached, upwards=False)
-        has_behind = self._any(end, size, upwards=True)
-        return PageSlice(found.items[::-1], has_before, has_behind)
+        has_after = self._any(end, size, upwards=True)
+        return PageSlice(found.items[::-1], has_before, has_after)
 
     def _take(self, start: int, end: int, wanted: int, *, upwards: bool) -> _ScanResult[T]:
         """The first accepted items from one end on."""

@@ -1,4 +1,4 @@
-"""Providers and topics as they are drawn from the articles of an index."""
+"""Providers and topics, built from the articles of an index."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ from .index import Index
 
 
 class TopicIndex(NamedTuple):
-    """The topics as they are defined: by slug, with the slugs of their children, sorted.
+    """The topic tree, indexed.
 
-    `aliases`: by which other slugs articles may name them. `names`: what they are called.
+    Attributes:
+        definitions: the topics as they were written.
+        by_slug: the same by slug.
+        children: by slug, the slugs of the topics below it, sorted.
+        aliases: see `Aliases`.
+        names: the names of the topics by slug.
     """
 
     definitions: tuple[TopicDefinition, ...]
@@ -29,17 +34,17 @@ class TopicIndex(NamedTuple):
 
     @classmethod
     def of(cls, definitions: tuple[TopicDefinition, ...]) -> TopicIndex:
-        """The tree of these topics."""
+        """The index of these topics."""
         by_slug = {definition.slug: definition for definition in definitions}
         names = {slug: definition.name for slug, definition in by_slug.items()}
         return cls(definitions, by_slug, _children(by_slug), topic_aliases(definitions), names)
 
 
 def provider_mentions(index: Index, domain: str) -> Iterator[ProviderMention]:
-    """What articles say of a provider, newest first; their own before their related stories'."""
-    for article in index.newest(Field.PROVIDER_DOMAIN, domain):
+    """The mentions of a provider, newest first; of articles before those of related stories."""
+    for article in index.newest_first(Field.PROVIDER_DOMAIN, domain):
         yield article.provider
-    for article in index.newest(RELATED_DOMAIN, domain):
+    for article in index.newest_first(RELATED_DOMAIN, domain):
         for story in article.related:
             mention = story.provider
             if mention is not None and domain_key(mention.domain) == domain:
@@ -47,10 +52,10 @@ def provider_mentions(index: Index, domain: str) -> Iterator[ProviderMention]:
 
 
 def build_provider(domain: str, visible: Index, published: Index) -> Provider:
-    """The provider with this domain, of which a visible article speaks.
+    """The provider with this domain, which a visible article mentions.
 
-    Its name comes from the published articles while they have one, also for those who see more,
-    so that a client's cache never flickers between two names.
+    Its name comes from the newest published mention, if there is one, for every visibility: so a
+    client's cache never flickers between two names.
     """
     images: dict[str, Image] = {}
     for mention in provider_mentions(visible, domain):
@@ -63,13 +68,13 @@ def build_provider(domain: str, visible: Index, published: Index) -> Provider:
             chain(provider_mentions(published, domain), provider_mentions(visible, domain))
         ).name,
         images=tuple(images.values()),
-        article_count=len(visible.posting(Field.PROVIDER_DOMAIN, domain)),
+        article_count=len(visible.posting_list(Field.PROVIDER_DOMAIN, domain)),
     )
 
 
 def build_topic(slug: str, visible: Index, tree: TopicIndex) -> Topic:
-    """The topic with this slug, which the tree or a visible article has."""
-    posting = visible.posting(Field.TOPICS, slug)
+    """The topic with this slug, which the tree or a visible article names."""
+    posting_list = visible.posting_list(Field.TOPICS, slug)
     definition = tree.by_slug.get(slug)
     if definition is None:
         definition = TopicDefinition(slug=slug, name=_newest_spelling(slug, visible))
@@ -80,18 +85,18 @@ def build_topic(slug: str, visible: Index, tree: TopicIndex) -> Topic:
         parent=definition.parent if definition.parent in tree.by_slug else None,
         children=tree.children.get(slug, ()),
         keywords=definition.keywords,
-        article_count=len(posting),
+        article_count=len(posting_list),
     )
 
 
 def _newest_spelling(slug: str, index: Index) -> str:
-    article = next(index.newest(Field.TOPICS, slug))
+    article = next(index.newest_first(Field.TOPICS, slug))
     return next(name for name in article.topics if topic_slug(name) == slug)
 
 
 def _children(definitions: Mapping[str, TopicDefinition]) -> Mapping[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+    children: dict[str, tuple[str, ...]] = {}
     for slug, definition in sorted(definitions.items()):
         if definition.parent is not None:
-            found[definition.parent] = (*found.get(definition.parent, ()), slug)
-    return found
+            children[definition.parent] = (*children.get(definition.parent, ()), slug)
+    return children

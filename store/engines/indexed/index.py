@@ -1,7 +1,7 @@
-"""What a reader with one visibility can see, indexed: its articles, and the postings of each term.
+"""The inverted index of one visibility: its articles, and the posting list of each term.
 
-An index never changes: another is derived from it at the cost of what differs, and all else is
-shared. That of the published articles holds nothing of a draft.
+An index is immutable: the next one is derived from it at the cost of what differs, and shares the
+rest. The index of the published articles holds nothing of a draft.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from .ordinals import ArticleTable, IndexChange, date_key
 PostingsByTerm = PersistentMap[str, PostingList]
 
 YIELD_EVERY = 64
-"""How many articles are indexed in one step of a build."""
+"""After how many articles or terms a build yields to others."""
 
 
-def add_terms(move: IndexChange, aliases: Aliases) -> IndexChange:
-    """A move with the terms of its article; `aliases` are those of the topic tree."""
-    before, after = move.before, move.after
-    if before and after and _same(before, after, _INDEXED):
-        return move
-    gone = index_terms(before, aliases) if before else None
-    come = index_terms(after, aliases) if after else None
-    if before and after and gone == come and _same(before, after, _DRAWN):
-        return move
-    return move._replace(gone=gone, come=come)
+def add_terms(change: IndexChange, aliases: Aliases) -> IndexChange:
+    """The change with the terms of its article, where they differ. `aliases`: of the topic tree."""
+    before, after = change.before, change.after
+    if before and after and _is_same(before, after, _INDEX_FIELDS):
+        return change
+    old_terms = index_terms(before, aliases) if before else None
+    new_terms = index_terms(after, aliases) if after else None
+    if before and after and old_terms == new_terms and _is_same(before, after, _ENTITY_FIELDS):
+        return change
+    return change._replace(old_terms=old_terms, new_terms=new_terms)
 
 
-def _same(before: Article, after: Article, names: Sequence[str]) -> bool:
+def _is_same(before: Article, after: Article, names: Sequence[str]) -> bool:
     """Whether both have the same values in these fields."""
     # As JSON: to Python, True equals 1.
     one, other = (
@@ -59,25 +59,25 @@ def _same(before: Article, after: Article, names: Sequence[str]) -> bool:
     return one == other
 
 
-_DRAWN = "published published_date_time topics provider related".split()
-"""What is drawn of an article where it is indexed, and who may see it there."""
+_ENTITY_FIELDS = "published published_date_time topics provider related".split()
+"""The fields that providers, topics and the visibility of an article depend on."""
 
-_INDEXED = [
-    *_DRAWN,
+_INDEX_FIELDS = [
+    *_ENTITY_FIELDS,
     *"category type locale tags images excerpt".split(),
     *"web_url original_url amp_web_url cdn_amp_web_url".split(),
 ]
-"""The same with all that decides where it is indexed."""
+"""The fields that an article's terms depend on, with those above."""
 
 
 class Index:
-    """The articles that one visibility shows.
+    """The inverted index of the articles that one visibility shows.
 
     Attributes:
-        table: the slots of all articles.
-        articles: those that are visible, by id.
+        table: all articles by ordinal, also of other visibilities.
+        articles: the visible articles by id.
         live: their ordinals.
-        postings: their ordinals by family and term.
+        postings: their posting lists by field and term.
     """
 
     __slots__ = ("articles", "live", "postings", "table")
@@ -98,115 +98,118 @@ class Index:
     def build(
         cls, table: ArticleTable, articles: PersistentMap[str, Article], terms: Mapping[str, Terms]
     ) -> Cooperative[Index]:
-        """The index of these articles, whose terms are given by id."""
+        """The index of these articles. `terms`: by id."""
         lists: dict[str, defaultdict[str, list[int]]] = {
-            family: defaultdict(list) for family in INDEXED_FIELDS
+            field: defaultdict(list) for field in INDEXED_FIELDS
         }
         live = []
         for ordinal, id in enumerate(table.ids[: table.size]):
             if id in articles:
                 live.append(ordinal)
-                for family, of_family in terms[id].items():
-                    for term in of_family:
-                        lists[family][term].append(ordinal)
+                for field, of_field in terms[id].items():
+                    for term in of_field:
+                        lists[field][term].append(ordinal)
             if ordinal % YIELD_EVERY == 0:
                 yield
         postings = {}
-        for family, found in lists.items():
+        for field, by_term in lists.items():
             of_terms: dict[str, PostingList] = {}
-            for n, (term, ordinals) in enumerate(found.items()):
+            for n, (term, ordinals) in enumerate(by_term.items()):
                 of_terms[term] = make_posting_list(ordinals)
                 if n % YIELD_EVERY == 0:
                     yield
-            postings[family] = PersistentMap(of_terms)
+            postings[field] = PersistentMap(of_terms)
         return cls(table, articles, BitMap(live, optimize=False), postings)
 
-    def derive(self, table: ArticleTable, moves: Sequence[IndexChange]) -> Cooperative[Index]:
-        """The index after these moves, no two of one article."""
-        moves = [move for move in moves if move.before or move.after]
-        articles = self.articles.derive({(m.before or m.after).id: m.after for m in moves})  # type: ignore[union-attr]
+    def derive(self, table: ArticleTable, changes: Sequence[IndexChange]) -> Cooperative[Index]:
+        """The index after these changes, at most one for each article."""
+        changes = [change for change in changes if change.before or change.after]
+        articles = self.articles.derive({(m.before or m.after).id: m.after for m in changes})  # type: ignore[union-attr]
         yield
-        moved = [move for move in moves if move.old != move.new]
+        reordered = [change for change in changes if change.old_ordinal != change.new_ordinal]
         live: Any = self.live
-        if moved:
+        if reordered:
             live = update_posting_list(
                 live,
-                [move.old for move in moved if move.old is not None],
-                [move.new for move in moved if move.new is not None],
+                [change.old_ordinal for change in reordered if change.old_ordinal is not None],
+                [change.new_ordinal for change in reordered if change.new_ordinal is not None],
             )
-        return Index(table, articles, as_bitmap(live), (yield from self._postings(moves)))
+        return Index(table, articles, as_bitmap(live), (yield from self._postings(changes)))
 
-    def _postings(self, moves: Sequence[IndexChange]) -> Cooperative[Mapping[str, PostingsByTerm]]:
-        edits = _posting_changes(moves)
+    def _postings(
+        self, changes: Sequence[IndexChange]
+    ) -> Cooperative[Mapping[str, PostingsByTerm]]:
+        posting_changes = _posting_changes(changes)
         yield
-        if not edits:
+        if not posting_changes:
             return self.postings
         postings = dict(self.postings)
-        for family, of_family in edits.items():
+        for field, of_field in posting_changes.items():
             changed: dict[str, PostingList | None] = {}
-            for term, (gone, come) in of_family.items():
+            for term, (rereordered, added) in of_field.items():
                 changed[term] = (
-                    update_posting_list(postings[family].find(term) or (), gone, come) or None
+                    update_posting_list(postings[field].find(term) or (), rereordered, added)
+                    or None
                 )
                 yield
-            postings[family] = postings[family].derive(changed)
+            postings[field] = postings[field].derive(changed)
         return postings
 
-    def renumbered(self, table: ArticleTable, numbers: Ordinals) -> Cooperative[Index]:
-        """The same index over other slots, by the present ones."""
-        by_slot = array("I", numbers.tobytes())
+    def compacted(self, table: ArticleTable, new_ordinals: Ordinals) -> Cooperative[Index]:
+        """The same index after a compaction. `new_ordinals`: by the present ones."""
+        renumber = array("I", new_ordinals.tobytes())
         yield
         postings = {}
-        for family, found in self.postings.items():
+        for field, by_term in self.postings.items():
             of_terms: dict[str, PostingList] = {}
-            for n, (term, posting) in enumerate(found.iter_items()):
+            for n, (term, posting) in enumerate(by_term.iter_items()):
                 if isinstance(posting, tuple):
-                    of_terms[term] = tuple(sorted([by_slot[slot] for slot in posting]))
+                    of_terms[term] = tuple(sorted([renumber[ordinal] for ordinal in posting]))
                 else:
-                    of_terms[term] = bitmap_of(numbers[as_array(posting)], table.size)
+                    of_terms[term] = bitmap_of(new_ordinals[as_array(posting)], table.size)
                 if n % YIELD_EVERY == 0:
                     yield
-            postings[family] = PersistentMap(of_terms)
-        live = bitmap_of(numbers[as_array(self.live)], table.size)
+            postings[field] = PersistentMap(of_terms)
+        live = bitmap_of(new_ordinals[as_array(self.live)], table.size)
         return Index(table, self.articles, live, postings)
 
     def contents(self) -> list[object]:
-        """All postings, and what holds them, for `free`."""
+        """All posting lists, and what holds them, for `free_gradually`."""
         return [each for postings in self.postings.values() for each in postings.contents()]
 
-    def posting(self, family: str, term: str) -> PostingList:
-        """The ordinals under a term."""
-        return self.postings[family].find(term) or ()
+    def posting_list(self, field: str, term: str) -> PostingList:
+        """The ordinals of the articles with a term, ascending."""
+        return self.postings[field].find(term) or ()
 
-    def newest(self, family: str, term: str) -> Iterator[Article]:
-        """The articles under a term, newest first."""
-        posting, table = self.posting(family, term), self.table
-        out_of_order = table.out_of_order_set
-        if out_of_order and not out_of_order.isdisjoint(as_bitmap(posting)):
-            articles = table.articles_at(posting)
+    def newest_first(self, field: str, term: str) -> Iterator[Article]:
+        """The articles with a term, newest first."""
+        posting_list, table = self.posting_list(field, term), self.table
+        unordered = table.out_of_order_set
+        if unordered and not unordered.isdisjoint(as_bitmap(posting_list)):
+            articles = table.articles_at(posting_list)
             return iter(sorted(articles, key=date_key, reverse=True))
-        return map(table.article_at, tuple(posting)[::-1])
+        return map(table.article_at, tuple(posting_list)[::-1])
 
 
 PostingChanges = Mapping[str, Mapping[str, tuple[list[int], list[int]]]]
-"""By family and term, the ordinals that go and those that come."""
+"""By field and term, the ordinals to remove and the ordinals to add."""
 
 
-def _posting_changes(moves: Iterable[IndexChange]) -> PostingChanges:
+def _posting_changes(changes: Iterable[IndexChange]) -> PostingChanges:
     edits: defaultdict[str, defaultdict[str, tuple[list[int], list[int]]]] = defaultdict(
         lambda: defaultdict(lambda: ([], []))
     )
-    for move in moves:
-        gone, come = move.gone or {}, move.come or {}
-        stays = move.old == move.new
-        for family, terms in gone.items():
-            kept = come.get(family, ()) if stays else ()
+    for change in changes:
+        old_terms, new_terms = change.old_terms or {}, change.new_terms or {}
+        is_same_ordinal = change.old_ordinal == change.new_ordinal
+        for field, terms in old_terms.items():
+            unchanged = new_terms.get(field, ()) if is_same_ordinal else ()
             for term in terms:
-                if term not in kept:
-                    edits[family][term][0].append(move.old)  # type: ignore[arg-type]
-        for family, terms in come.items():
-            kept = gone.get(family, ()) if stays else ()
+                if term not in unchanged:
+                    edits[field][term][0].append(change.old_ordinal)  # type: ignore[arg-type]
+        for field, terms in new_terms.items():
+            unchanged = old_terms.get(field, ()) if is_same_ordinal else ()
             for term in terms:
-                if term not in kept:
-                    edits[family][term][1].append(move.new)  # type: ignore[arg-type]
+                if term not in unchanged:
+                    edits[field][term][1].append(change.new_ordinal)  # type: ignore[arg-type]
     return edits

@@ -1,7 +1,7 @@
-"""Filters over bitmaps: which articles match, as far as indexes tell.
+"""Evaluation of filters on bitmaps.
 
-Most conditions are exact. For the others there are two sets, of those that are known to match and
-of those that may, and a check of one article; so `and`, `or` and `not` stay right over all of them.
+Indexes answer most conditions exactly. For the others they give two sets, of certain hits and of
+candidates, and a recheck of one article. So `and`, `or` and `not` stay exact over all of them.
 """
 
 from __future__ import annotations
@@ -19,51 +19,51 @@ from store.querying.predicates import check_condition, comparison_value, predica
 from store.querying.query import And, Condition, Field, Filter, Not, Operator, Or
 from store.querying.terms import Aliases
 
-from .date_order import in_date_range
+from .date_order import date_range
 from .index import Index
 from .ordered_lists import SortOrders
 from .ordinals import ArticleTable
 from .trigrams import candidate_ordinals
 
-DENSE = 2
-"""Where a trigram is in more than one of so many texts, a page is sooner found by reading them."""
+DENSE_TRIGRAM = 2
+"""A trigram in more than one of so many texts is not used: reading the texts is faster."""
 
-Check = Callable[[int], bool]
-"""Whether the article in a slot matches."""
+Recheck = Callable[[int], bool]
+"""Whether the article with an ordinal matches."""
 
 
 class Match(NamedTuple):
-    """What matches a filter.
+    """The result of a filter.
 
     Attributes:
-        sure: the articles that are known to match.
-        possible: those that may match, with the sure ones.
-        check: decides for those that are possible and not sure; None where there are none.
+        certain: the articles that match for certain.
+        candidates: the articles that may match, with the certain ones.
+        recheck: decides on candidates that are not certain; None where there are none.
     """
 
-    sure: BitMap
-    possible: BitMap
-    check: Check | None = None
+    certain: BitMap
+    candidates: BitMap
+    recheck: Recheck | None = None
 
-    def exact(self) -> Match:
-        """The same with all that is possible checked."""
-        if self.check is None:
+    def rechecked(self) -> Match:
+        """The exact result: all candidates rechecked."""
+        if self.recheck is None:
             return self
-        found = [slot for slot in self.possible - self.sure if self.check(slot)]
-        hits = self.sure | BitMap(found, optimize=False)
+        passed = [ordinal for ordinal in self.candidates - self.certain if self.recheck(ordinal)]
+        hits = self.certain | BitMap(passed, optimize=False)
         return Match(hits, hits)
 
-    def holds(self, slot: int) -> bool:
-        """Whether the article in a slot matches."""
-        if slot in self.sure:
+    def contains(self, ordinal: int) -> bool:
+        """Whether the article with an ordinal matches."""
+        if ordinal in self.certain:
             return True
-        return self.check is not None and slot in self.possible and self.check(slot)
+        return self.recheck is not None and ordinal in self.candidates and self.recheck(ordinal)
 
 
 class Matcher:
-    """Answers filters from one index."""
+    """Evaluates filters on one index."""
 
-    __slots__ = ("_aliases", "_index", "_live", "_orders", "_published", "_table", "_texts")
+    __slots__ = ("_aliases", "_index", "_live", "_orders", "_published", "_table", "_trigrams")
 
     def __init__(
         self, index: Index, published: Index, orders: SortOrders, aliases: Aliases
@@ -73,179 +73,187 @@ class Matcher:
         self._table: ArticleTable = index.table
         self._published = published.live
         self._orders = orders
-        self._texts = orders.texts
+        self._trigrams = orders.trigrams
         self._aliases = aliases
 
     def match(self, filter: Filter) -> Match:
-        """What matches a filter. Raises: FilterError."""
+        """The articles that match a filter. Raises: FilterError."""
         match filter:
             case Condition():
                 check_condition(filter)
-                return self._condition(filter)
+                return self._match_condition(filter)
             case Not():
-                return self._without(self.match(filter.filter))
+                return self._complement(self.match(filter.filter))
             case And():
-                return self._all([*self._each_of(filter.filters)])
+                return self._intersect([*self._match_each(filter.filters)])
             case Or():
-                return self._any([self.match(part) for part in filter.filters])
+                return self._unite([self.match(part) for part in filter.filters])
 
-    def _each_of(self, filters: Sequence[Filter]) -> Iterator[Match]:
-        """What matches each of these; bounds of one number are one range."""
+    def _match_each(self, filters: Sequence[Filter]) -> Iterator[Match]:
+        """The results of these filters; bounds on one number are merged into one range."""
         ranges: dict[Field, tuple[int, int]] = {}
         for part in filters:
             if not isinstance(part, Condition) or not _is_bound(part):
                 yield self.match(part)
                 continue
             check_condition(part)
-            start, end = self._places(part.field, part.operator, part.value)
+            start, end = self._rank_bounds(part.field, part.operator, part.value)
             low, high = ranges.get(part.field, (start, end))
             ranges[part.field] = max(low, start), min(high, end)
         for field, (start, end) in ranges.items():
-            yield _exact(self._orders.by_field(field).between(start, end) & self._live)
+            yield _exact(self._orders.by_field(field).rank_range(start, end) & self._live)
 
-    def _without(self, match: Match) -> Match:
-        sure = self._live - match.possible
-        if match.check is None:
-            return Match(sure, sure)
-        return Match(sure, self._live - match.sure, lambda slot: not match.holds(slot))
+    def _complement(self, match: Match) -> Match:
+        certain = self._live - match.candidates
+        if match.recheck is None:
+            return Match(certain, certain)
+        return Match(
+            certain, self._live - match.certain, lambda ordinal: not match.contains(ordinal)
+        )
 
-    def _all(self, parts: Sequence[Match]) -> Match:
+    def _intersect(self, parts: Sequence[Match]) -> Match:
         if not parts:
             return Match(self._live, self._live)
-        inexact = [part for part in parts if part.check is not None]
-        possible = _intersection([part.possible for part in parts])
+        inexact = [part for part in parts if part.recheck is not None]
+        candidates = _intersection([part.candidates for part in parts])
         if not inexact:
-            return Match(possible, possible)
-        sure = _intersection([part.sure for part in parts])
-        return Match(sure, possible, lambda slot: all(part.holds(slot) for part in inexact))
+            return Match(candidates, candidates)
+        certain = _intersection([part.certain for part in parts])
+        return Match(
+            certain, candidates, lambda ordinal: all(part.contains(ordinal) for part in inexact)
+        )
 
-    def _any(self, parts: Sequence[Match]) -> Match:
-        possible = _union([part.possible for part in parts])
-        inexact = [part for part in parts if part.check is not None]
+    def _unite(self, parts: Sequence[Match]) -> Match:
+        candidates = _union([part.candidates for part in parts])
+        inexact = [part for part in parts if part.recheck is not None]
         if not inexact:
-            return Match(possible, possible)
-        sure = _union([part.sure for part in parts])
-        return Match(sure, possible, lambda slot: any(part.holds(slot) for part in inexact))
+            return Match(candidates, candidates)
+        certain = _union([part.certain for part in parts])
+        return Match(
+            certain, candidates, lambda ordinal: any(part.contains(ordinal) for part in inexact)
+        )
 
-    def _condition(self, condition: Condition) -> Match:
-        field, how = condition.field, condition.operator
-        if how in _PRESENCE:
-            present = as_bitmap(self._index.posting(PRESENT, field))
+    def _match_condition(self, condition: Condition) -> Match:
+        field, operator = condition.field, condition.operator
+        if operator in _PRESENCE:
+            present = as_bitmap(self._index.posting_list(PRESENT, field))
             return _exact(self._live - present if condition.value else present)
-        if how in _OPPOSITES:
-            opposite = Condition(field, _OPPOSITES[how], condition.value)
-            return self._without(self._condition(opposite))
-        find = _ACCESS[FILTER_FIELDS[field].access]
-        return find(self, field, how, comparison_value(condition, self._aliases))
+        if operator in _OPPOSITES:
+            opposite = Condition(field, _OPPOSITES[operator], condition.value)
+            return self._complement(self._match_condition(opposite))
+        search = _SEARCHES[FILTER_FIELDS[field].access]
+        return search(self, field, operator, comparison_value(condition, self._aliases))
 
-    def _terms(self, field: Field, how: Operator, value: Any) -> Match:
-        if how in _LIKE:
-            holds = _LIKE[how](value.casefold())
-            postings = self._index.postings[field].to_dict().items()
+    def _terms(self, field: Field, operator: Operator, value: Any) -> Match:
+        if operator in _LIKE:
+            holds = _LIKE[operator](value.casefold())
+            by_term = self._index.postings[field].to_dict().items()
             return _exact(
-                _union_of(posting for term, posting in postings if holds(term.casefold()))
+                _union_of(postings for term, postings in by_term if holds(term.casefold()))
             )
         terms = value if isinstance(value, tuple) else (value,)
-        found = [self._index.posting(field, term) for term in terms]
-        if how is Operator.ALL:
-            sets = [as_bitmap(posting) for posting in found]
+        postings = [self._index.posting_list(field, term) for term in terms]
+        if operator is Operator.ALL:
+            sets = [as_bitmap(each) for each in postings]
             return _exact(_intersection(sets) if sets else self._live)
-        return _exact(as_bitmap(found[0]) if len(found) == 1 else _union_of(found))
+        return _exact(as_bitmap(postings[0]) if len(postings) == 1 else _union_of(postings))
 
-    def _number(self, field: Field, how: Operator, value: Any) -> Match:
+    def _number(self, field: Field, operator: Operator, value: Any) -> Match:
         order = self._orders.by_field(field)
-        if how is Operator.IN:
-            spans = [(order.start_of(each), order.start_of(each + 1)) for each in {*value}]
-            places = [order.places[start:end] for start, end in spans if start < end]
-            if not places:
+        if operator is Operator.IN:
+            ranges = [(order.rank_of_key(each), order.rank_of_key(each + 1)) for each in {*value}]
+            parts = [order.ordinals[start:end] for start, end in ranges if start < end]
+            if not parts:
                 return _exact(EMPTY)
-            return _exact(bitmap_of(np.concatenate(places), self._table.size) & self._live)
-        start, end = self._places(field, how, value)
-        return _exact(order.between(start, end) & self._live)
+            return _exact(bitmap_of(np.concatenate(parts), self._table.size) & self._live)
+        start, end = self._rank_bounds(field, operator, value)
+        return _exact(order.rank_range(start, end) & self._live)
 
-    def _places(self, field: Field, how: Operator, value: Any) -> tuple[int, int]:
-        """Where in the order of a number what passes begins and ends."""
+    def _rank_bounds(self, field: Field, operator: Operator, value: Any) -> tuple[int, int]:
+        """The range of ranks, in the order by a number, that a condition allows."""
         order = self._orders.by_field(field)
-        low, high = _bounds(how, value)
-        start = 0 if low is None else order.start_of(low)
-        return start, len(order.places) if high is None else order.start_of(high)
+        low, high = _bounds(operator, value)
+        start = 0 if low is None else order.rank_of_key(low)
+        return start, len(order.ordinals) if high is None else order.rank_of_key(high)
 
-    def _time(self, _: Field, how: Operator, value: Any) -> Match:
-        low, high = _bounds(how, micros(value))
+    def _time(self, _: Field, operator: Operator, value: Any) -> Match:
+        low, high = _bounds(operator, micros(value))
         start, end = (None if each is None else (each, "") for each in (low, high))
-        return _exact(in_date_range(self._table, start, end) & self._live)
+        return _exact(date_range(self._table, start, end) & self._live)
 
     def _flag(self, _: Field, __: Operator, value: Any) -> Match:
         public = self._published & self._live
         return _exact(public if value else self._live - public)
 
-    def _text(self, field: Field, how: Operator, value: Any) -> Match:
-        if how is Operator.CONTAINS:
+    def _text(self, field: Field, operator: Operator, value: Any) -> Match:
+        if operator is Operator.CONTAINS:
             return self._containing(field, value.casefold())
-        if how is Operator.STARTS_WITH:
+        if operator is Operator.STARTS_WITH:
             hits = self._with_prefix(field, text_key(value))
-            is_exact = len(value.casefold()) <= MAX_KEY
-            return _exact(hits) if is_exact else self._checked(hits, Condition(field, how, value))
+            if len(value.casefold()) <= MAX_KEY:
+                return _exact(hits)
+            return self._with_recheck(hits, Condition(field, operator, value))
         values = value if isinstance(value, tuple) else (value,)
         if field is Field.SLUG:
             return _exact(self._with_slugs(values))
         order = self._orders.by_field(field)
-        spans = [
-            order.places[order.start_of(folded) : order.end_of(folded)]
+        parts = [
+            order.ordinals[order.rank_of_key(folded) : order.rank_after_key(folded)]
             for folded in {text_key(each) for each in values}
         ]
-        if not spans:
+        if not parts:
             return _exact(EMPTY)
-        same = bitmap_of(np.concatenate(spans), self._table.size) & self._live
-        return self._checked(same, Condition(field, how, value))
+        candidates = bitmap_of(np.concatenate(parts), self._table.size) & self._live
+        return self._with_recheck(candidates, Condition(field, operator, value))
 
     def _containing(self, field: Field, needle: str) -> Match:
-        """The articles that have a folded needle in a text."""
-        present = as_bitmap(self._index.posting(PRESENT, field))
+        """The articles whose text contains a folded needle."""
+        present = as_bitmap(self._index.posting_list(PRESENT, field))
         if not needle:
             return _exact(present)
         table, read = self._table, FILTER_FIELDS[field].read
 
-        def has_now(slot: int) -> bool:
-            return needle in read(table.article_at(slot), {}).casefold()
+        def contains(ordinal: int) -> bool:
+            return needle in read(table.article_at(ordinal), {}).casefold()
 
-        index = self._texts.index(field, table, self._orders.live)
-        spans = None if index is None else index.spans(needle)
-        if index is None or spans is None:
-            return Match(EMPTY, present, has_now)
+        index = self._trigrams.index(field, table, self._orders.live)
+        posting_lists = None if index is None else index.lookup(needle)
+        if index is None or posting_lists is None:
+            return Match(EMPTY, present, contains)
         texts: list[Any] = index.texts
-        if len(spans[0]) * DENSE > len(present):
-            possible = present
+        if len(posting_lists[0]) * DENSE_TRIGRAM > len(present):
+            candidates = present
         else:
-            possible = candidate_ordinals(spans, table.size) & present
-        is_exact = len(needle) <= 3 and possible is not present
+            candidates = candidate_ordinals(posting_lists, table.size) & present
+        is_exact = len(needle) <= 3 and candidates is not present
         stale = table.changed_since(index.log_length)
         if stale:
             changed = stale & present
-            sure = possible - changed if is_exact else EMPTY
+            certain = candidates - changed if is_exact else EMPTY
             return Match(
-                sure,
-                possible | changed,
-                lambda slot: has_now(slot) if slot in stale else needle in texts[slot],
+                certain,
+                candidates | changed,
+                lambda ordinal: contains(ordinal) if ordinal in stale else needle in texts[ordinal],
             )
         if is_exact:
-            return _exact(possible)
-        return Match(EMPTY, possible, lambda slot: needle in texts[slot])
+            return _exact(candidates)
+        return Match(EMPTY, candidates, lambda ordinal: needle in texts[ordinal])
 
     def _with_slugs(self, slugs: Iterable[str]) -> BitMap:
-        found = self._index.articles.find_many([article_id(slug) for slug in slugs])
-        return BitMap([self._table.ordinal_of(each) for each in found if each], optimize=False)
+        articles = self._index.articles.find_many([article_id(slug) for slug in slugs])
+        ordinals = [self._table.ordinal_of(article) for article in articles if article]
+        return BitMap(ordinals, optimize=False)
 
     def _with_prefix(self, field: Field, prefix: str) -> BitMap:
         order = self._orders.by_field(field)
-        start, behind = order.start_of(prefix), _behind(prefix)
-        end = len(order.places) if behind is None else order.start_of(behind)
-        return order.between(start, end) & self._live
+        start, successor = order.rank_of_key(prefix), _prefix_successor(prefix)
+        end = len(order.ordinals) if successor is None else order.rank_of_key(successor)
+        return order.rank_range(start, end) & self._live
 
-    def _checked(self, possible: BitMap, condition: Condition) -> Match:
-        """Those of the possible that meet a condition, which each article is asked for."""
+    def _with_recheck(self, candidates: BitMap, condition: Condition) -> Match:
+        """Candidates, with a recheck of the condition on the article itself."""
         holds, article_at = predicate(condition, self._aliases), self._table.article_at
-        return Match(EMPTY, possible, lambda slot: holds(article_at(slot)))
+        return Match(EMPTY, candidates, lambda ordinal: holds(article_at(ordinal)))
 
 
 _PRESENCE = {Operator.IS_NULL, Operator.IS_EMPTY}
@@ -258,7 +266,7 @@ _LIKE: dict[Operator, Callable[[str], Callable[[str], bool]]] = {
     Operator.CONTAINS: lambda folded: lambda text: folded in text,
     Operator.STARTS_WITH: lambda folded: lambda text: text.startswith(folded),
 }
-_ACCESS: dict[IndexType, Callable[[Matcher, Field, Operator, Any], Match]] = {
+_SEARCHES: dict[IndexType, Callable[[Matcher, Field, Operator, Any], Match]] = {
     IndexType.TERMS: Matcher._terms,
     IndexType.TEXT: Matcher._text,
     IndexType.NUMBER: Matcher._number,
@@ -276,9 +284,9 @@ def _exact(hits: BitMap) -> Match:
     return Match(hits, hits)
 
 
-def _bounds(how: Operator, value: int) -> tuple[int | None, int | None]:
-    """The least whole number that passes, and the least above all that do."""
-    match how:
+def _bounds(operator: Operator, value: int) -> tuple[int | None, int | None]:
+    """The range [low, high) of integers that a condition allows; None for an open end."""
+    match operator:
         case Operator.EQ:
             return value, value + 1
         case Operator.GT:
@@ -291,8 +299,8 @@ def _bounds(how: Operator, value: int) -> tuple[int | None, int | None]:
             return None, value + 1
 
 
-def _behind(prefix: str) -> str | None:
-    """The least text behind all that have this prefix; None where there is none."""
+def _prefix_successor(prefix: str) -> str | None:
+    """The least text after all with this prefix; None where there is none."""
     while prefix and prefix[-1] == "\U0010ffff":
         prefix = prefix[:-1]
     return prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else None

@@ -1,4 +1,4 @@
-"""All orders of a state's articles, and lists of hits in them."""
+"""The sort orders of a state, and lists of hits in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .trigrams import TrigramIndexes
 
 
 class RankedHits:
-    """The hits in an order, by their ranks: only what is shown of them is sorted."""
+    """The hits of a filter by their ranks in an order. Sorts only the ranks of the page."""
 
     __slots__ = ("_is_sorted", "_order", "_ranks")
 
@@ -32,10 +32,10 @@ class RankedHits:
         """See `OrderedList`."""
         return len(self._ranks)
 
-    def index(self, position: KeysetPosition, *, behind: bool) -> int:
+    def index(self, position: KeysetPosition, *, inclusive: bool) -> int:
         """See `OrderedList`."""
-        place = self._order.place(position, behind=behind)
-        return int(np.count_nonzero(self._ranks < np.uint32(place)))
+        rank = self._order.index(position, inclusive=inclusive)
+        return int(np.count_nonzero(self._ranks < np.uint32(rank)))
 
     def slice(self, start: int, end: int) -> list[int]:
         """See `OrderedList`."""
@@ -43,22 +43,22 @@ class RankedHits:
             return []
         ranks = self._ranks
         if not self._is_sorted:
-            if len(ranks) > _SORTED_AT_ONCE:
+            if len(ranks) > _SORT_LIMIT:
                 ranks = np.partition(ranks, (start, end - 1))
                 ranks[start:end].sort()
             else:
                 ranks.sort()
-            self._ranks, self._is_sorted = ranks, len(ranks) <= _SORTED_AT_ONCE
-        found: list[int] = self._order.places[ranks[start:end]].tolist()
-        return found
+            self._ranks, self._is_sorted = ranks, len(ranks) <= _SORT_LIMIT
+        ordinals: list[int] = self._order.ordinals[ranks[start:end]].tolist()
+        return ordinals
 
 
-_SORTED_AT_ONCE = 512
-"""Up to how many ranks are rather sorted than partitioned."""
+_SORT_LIMIT = 512
+"""Up to how many ranks a full sort is faster than a partition."""
 
 
 class OrderScan:
-    """All articles in an order, among which to look for the hits one by one."""
+    """All articles in an order, to be scanned for hits one by one."""
 
     __slots__ = ("_order",)
 
@@ -67,69 +67,69 @@ class OrderScan:
 
     def __len__(self) -> int:
         """See `OrderedList`."""
-        return len(self._order.places)
+        return len(self._order.ordinals)
 
-    def index(self, position: KeysetPosition, *, behind: bool) -> int:
+    def index(self, position: KeysetPosition, *, inclusive: bool) -> int:
         """See `OrderedList`."""
-        return self._order.place(position, behind=behind)
+        return self._order.index(position, inclusive=inclusive)
 
     def slice(self, start: int, end: int) -> list[int]:
         """See `OrderedList`."""
-        found: list[int] = self._order.places[start:end].tolist()
-        return found
+        ordinals: list[int] = self._order.ordinals[start:end].tolist()
+        return ordinals
 
 
 class SortOrders:
-    """The orders of a state's articles, each made when first asked for: most are asked for few.
+    """The sort orders of a state, each built on first use.
 
-    Those of an older state are taken over, and brought up to date when they are asked for again.
+    Orders of an older state are taken over, and updated on the next use.
 
     Attributes:
-        live: the slots of all articles.
-        texts: the text indexes of this line of states.
+        live: the ordinals of all articles.
+        trigrams: the trigram indexes of this line of states.
     """
 
-    __slots__ = ("_by_field", "_by_steps", "_table", "live", "texts")
+    __slots__ = ("_by_field", "_by_steps", "_table", "live", "trigrams")
 
     def __init__(self, table: ArticleTable, live: BitMap, old: SortOrders | None = None) -> None:
         self._table = table
         self.live = live
         if old is None:
-            self.texts = TrigramIndexes()
-        elif table.shares(old._table):
-            self.texts = old.texts
+            self.trigrams = TrigramIndexes()
+        elif table.shares_numbering(old._table):
+            self.trigrams = old.trigrams
         else:
-            self.texts = TrigramIndexes(old.texts, old._table.log_length)
+            self.trigrams = TrigramIndexes(old.trigrams, old._table.log_length)
         self._by_field: dict[Field, SortOrder] = dict(old._by_field) if old else {}
         self._by_steps: dict[tuple[OrderStep, ...], CompositeOrder] = {}
 
-    def renumbered(
-        self, table: ArticleTable, live: BitMap, numbers: Ordinals, dropped: int
+    def compacted(
+        self, table: ArticleTable, live: BitMap, new_ordinals: Ordinals, dropped: int
     ) -> Cooperative[SortOrders]:
-        """The same orders and text indexes over other slots, by the present ones.
+        """The same orders and trigram indexes after a compaction.
 
-        `dropped`: how many first entries of the log the new table lack.
+        `new_ordinals`: by the present ones. `dropped`: how many entries the log has lost.
         """
         new = SortOrders(table, live)
         for field in self.fields:
-            new._by_field[field] = self.by_field(field).renumbered(table, numbers)
+            new._by_field[field] = self.by_field(field).compacted(table, new_ordinals)
             yield
-        new.texts = yield from self.texts.renumbered(self._table, numbers, dropped)
+        new.trigrams = yield from self.trigrams.compacted(self._table, new_ordinals, dropped)
         return new
 
     @property
     def fields(self) -> list[Field]:
-        """The fields by which orders were made."""
+        """The fields that have an order."""
         return list(self._by_field)
 
     def prepare(self, fields: Iterable[Field]) -> Cooperative[None]:
-        """Make the orders by these fields, or bring them up to date, before they are asked for."""
+        """Build or update the orders by these fields ahead of use."""
         for field in fields:
             self.by_field(field)
             yield
 
     def by_field(self, field: Field) -> SortOrder:
-        """The articles by a field and then by id; texts regardless of case."""
+        """The order by a field, then by id; texts regardless of case."""
         order = self._by_field.get(field)
         if order is None:
             order = SortOrder.build(self._table, _sort_key(field), self.live)
@@ -141,7 +141,9 @@ class SortOrders:
         return order
 
     def by_steps(self, steps: tuple[OrderStep, ...]) -> SortOrder | CompositeOrder:
-        """The articles in an order, read so that its last step ascends."""
+        """The order by several steps. The last step ascends: a list that descends is read
+        backwards.
+        """
         last = steps[-1]
         if len(steps) == 1:
             return self.by_field(Field(last.field))
@@ -159,14 +161,14 @@ class SortOrders:
 
 
 MAX_COMPOSITES = 16
-"""How many orders of several steps are kept; 8 bytes for each article."""
+"""How many composite orders are cached; each takes 8 bytes an article."""
 
 
 _SORT_KEYS: dict[Field, KeyFunction] = {Field(each): each.key.read for each in OrderField}
 
 
 def _sort_key(field: Field) -> KeyFunction:
-    """What an index orders articles by: as lists are ordered, other texts regardless of case."""
+    """The sort key of a field: that of lists, else of its text regardless of case."""
     if field in _SORT_KEYS:
         return _SORT_KEYS[field]
     read = FILTER_FIELDS[field].read

@@ -1,12 +1,12 @@
-"""The ordinals of articles: the numbers under which bitmaps hold them.
+"""Ordinals: the numbers of articles, under which bitmaps and posting lists hold them.
 
-An ordinal is a slot in the order of (date, id), and names one article as long as its date stays.
-The newest articles take new slots at the end. One that comes in between takes a slot at the end,
-too, and is *out_of_order*: it is kept apart, with the slot before which it belongs, until the next
-rebuild. A slot whose article has gone or has another date stays empty. So a write shifts nothing.
+Ordinals ascend with (date, id), and an article keeps its ordinal as long as its date stays. The
+newest articles take new ordinals at the end. So does an article that comes in between: it is *out
+of order*, and is listed apart, with the ordinal before which it belongs, until the next compaction.
+An ordinal whose article was deleted or has another date stays unused. So a write shifts nothing.
 
-Later states share the slots of earlier ones and append to them; each knows how many are its own.
-Where a state was derived from an earlier one twice, the second takes a copy.
+Later states share the arrays of earlier ones and append to them; each knows how much is its own.
+Where two states were derived from one, the second takes a copy.
 """
 
 from __future__ import annotations
@@ -29,218 +29,226 @@ from store.querying.filter_fields import Terms
 from store.querying.order_fields import micros
 
 DateKey = tuple[int, str]
-"""A position in the order by date: microseconds and id."""
+"""The sort key of the order by date: microseconds and id."""
 
-MAX_DISPLACED = 64
-"""How many articles may always be out_of_order, before a write numbers all anew."""
+MAX_OUT_OF_ORDER = 64
+"""How many articles may always be out of order, before a write compacts the table."""
 
-MAX_SPARE = 4_096
-"""How many slots may always be empty, and how many changes log_length."""
+MAX_UNUSED = 4_096
+"""How many ordinals may always be unused, and how many entries the log may always have."""
 
 _STEP = 1_024
-"""How many slots are numbered in one step."""
-
+"""How many articles one step of a compaction numbers."""
 
 _NUMBERINGS = count(1)
 
 
 class OutOfOrder(NamedTuple):
-    """An article whose slot is not its place in the order by date.
+    """An article whose ordinal does not tell its position in the order by date.
 
     Attributes:
-        moment: its date in microseconds.
+        timestamp: its date in microseconds.
         id: its id.
-        ordinal: its slot.
-        before: the first slot that stands behind it.
+        ordinal: its ordinal.
+        before: the first ordinal that comes after it by date.
     """
 
-    moment: int
+    timestamp: int
     id: str
     ordinal: int
     before: int
 
 
 class IndexChange(NamedTuple):
-    """What a write does to one article, as readers with one visibility see it.
+    """What a write changes of one article, for readers of one visibility.
 
     Attributes:
-        before: the article as it was; None where it comes.
-        after: the article as it is; None where it goes.
-        old: its slot before; None where it comes.
-        new: its slot after; None where it goes, and the same where its date stays.
-        gone: its terms before; None where it comes, or where they are the same.
-        come: its terms after; None where it goes, or where they are the same.
+        before: the article before the write; None for an insert.
+        after: the article after it; None for a delete.
+        old_ordinal: its ordinal before; None for an insert.
+        new_ordinal: its ordinal after; None for a delete. The same where its date stays.
+        old_terms: its terms before; None for an insert, or where they stay.
+        new_terms: its terms after; None for a delete, or where they stay.
     """
 
     before: Article | None
     after: Article | None
-    old: int | None
-    new: int | None
-    gone: Terms | None = None
-    come: Terms | None = None
+    old_ordinal: int | None
+    new_ordinal: int | None
+    old_terms: Terms | None = None
+    new_terms: Terms | None = None
 
     @property
-    def is_edit(self) -> bool:
-        """Whether it is an edit in place; see `edits`."""
-        return self.old is not None and self.old == self.new and self.gone is None
+    def is_in_place_edit(self) -> bool:
+        """Whether it is an edit in place; see `store.in_place_edits`."""
+        return (
+            self.old_ordinal is not None
+            and self.old_ordinal == self.new_ordinal
+            and self.old_terms is None
+        )
 
-    def among_published(self) -> IndexChange:
-        """The same for readers of published articles."""
-        before, after, old, new, gone, come = self
+    def for_published(self) -> IndexChange:
+        """The same change for readers of published articles."""
+        before, after, old_ordinal, new_ordinal, old_terms, new_terms = self
         if not (before and before.published):
-            before = old = gone = None
+            before = old_ordinal = old_terms = None
         if not (after and after.published):
-            after = new = come = None
-        return IndexChange(before, after, old, new, gone, come)
+            after = new_ordinal = new_terms = None
+        return IndexChange(before, after, old_ordinal, new_ordinal, old_terms, new_terms)
 
 
 class Numbering:
-    """What all states of one line of writes append to. Nothing in it is ever changed.
+    """Append-only arrays by ordinal, shared by all states of one line of writes.
 
     Attributes:
-        space: the name of this numbering, which no other has: also one state is numbered in another
-            way where it is read anew.
-        ids: the id of each slot's article, also of one that has gone.
-        moments: the date of each slot in microseconds, ascending: of its article, or where that is
-            out_of_order, of the slot before.
-        marks: the ids that go with `moments`, ascending where these are equal.
-        log: the slots that writes have filled, emptied or changed, in their order.
+        name: unique in this process; a store that is loaded again gets another numbering.
+        ids: the id of each ordinal's article, also of a deleted one.
+        timestamps: each ordinal's date in microseconds, ascending. Of an article out of order, that
+            of the ordinal before.
+        tie_ids: the ids that go with `timestamps`, ascending where these are equal.
+        log: the ordinals that writes have filled, emptied or changed, oldest first.
     """
 
-    __slots__ = ("ids", "log", "marks", "moments", "space")
+    __slots__ = ("ids", "log", "name", "tie_ids", "timestamps")
 
     def __init__(
         self,
         ids: list[str],
-        moments: array[int],
-        marks: list[str],
+        timestamps: array[int],
+        tie_ids: list[str],
         log: list[int],
     ) -> None:
-        self.space = f"slots {next(_NUMBERINGS)}"
+        self.name = f"numbering {next(_NUMBERINGS)}"
         self.ids = untrack(ids)
-        self.moments = moments
-        self.marks = untrack(marks)
+        self.timestamps = timestamps
+        self.tie_ids = untrack(tie_ids)
         self.log = untrack(log)
 
 
 class ArticleTable:
-    """All articles of a state by slot.
+    """All articles of a state by ordinal.
 
     Attributes:
         articles: all articles by id.
-        space: see `Numbering`.
+        numbering: the name of the numbering.
         ids: see `Numbering`; may be longer than `size`.
-        size: how many slots there are.
+        size: how many ordinals there are.
         log: see `Numbering`; may be longer than `log_length`.
         log_length: how many entries of the log have led to this state.
-        out_of_order: the out_of_order articles in the order by date.
-        out_of_order_set: their slots.
+        out_of_order: the articles out of order, by date.
+        out_of_order_set: their ordinals.
     """
 
     __slots__ = (
         "_changed",
-        "_displaced_by_id",
-        "_slots",
+        "_numbering",
+        "_out_of_order_by_id",
         "articles",
         "ids",
         "log",
         "log_length",
+        "numbering",
         "out_of_order",
         "out_of_order_set",
         "size",
-        "space",
     )
 
     def __init__(
         self,
         articles: PersistentMap[str, Article],
-        slots: Numbering,
+        numbering: Numbering,
         size: int,
         log_length: int = 0,
         out_of_order: tuple[OutOfOrder, ...] = (),
     ) -> None:
         self.articles = articles
-        self.space = slots.space
-        self.ids = slots.ids
-        self.log = slots.log
+        self.numbering = numbering.name
+        self.ids = numbering.ids
+        self.log = numbering.log
         self.size = size
         self.log_length = log_length
         self.out_of_order = out_of_order
         self.out_of_order_set = BitMap([d.ordinal for d in out_of_order]) if out_of_order else EMPTY
-        self._slots = slots
-        self._changed: dict[int, BitMap] = {}  # one for each order and text index in use
-        self._displaced_by_id = {d.id: d.ordinal for d in out_of_order}
+        self._numbering = numbering
+        self._changed: dict[int, BitMap] = {}  # by log length: one for each order and trigram index
+        self._out_of_order_by_id = {d.id: d.ordinal for d in out_of_order}
 
     @classmethod
     def build(cls, articles: Collection[Article]) -> ArticleTable:
-        """The slots of these articles, none of them empty or out_of_order."""
+        """The table of these articles, without unused ordinals and articles out of order."""
         keys = sorted([date_key(article) for article in articles])
         ids = [id for _, id in keys]
-        slots = Numbering(ids, array("q", [moment for moment, _ in keys]), ids.copy(), [])
-        return cls(PersistentMap({a.id: a for a in articles}), slots, len(ids))
+        numbering = Numbering(ids, array("q", [timestamp for timestamp, _ in keys]), ids.copy(), [])
+        return cls(PersistentMap({a.id: a for a in articles}), numbering, len(ids))
 
-    def is_worn(self) -> bool:
-        """Whether so much is out_of_order, empty or log_length that all should be numbered anew."""
+    def needs_compaction(self) -> bool:
+        """Whether too much is out of order, unused or logged."""
         return (
-            len(self.out_of_order) > max(MAX_DISPLACED, isqrt(self.size) // 2)
-            or self.size > 2 * len(self.articles) + MAX_SPARE
-            or self.log_length > 2 * self.size + MAX_SPARE
+            len(self.out_of_order) > max(MAX_OUT_OF_ORDER, isqrt(self.size) // 2)
+            or self.size > 2 * len(self.articles) + MAX_UNUSED
+            or self.log_length > 2 * self.size + MAX_UNUSED
         )
 
-    def renumbered(
-        self, order: Sequence[int], numbers: Ordinals, log_length: int
+    def compacted(
+        self, order: Sequence[int], new_ordinals: Ordinals, log_length: int
     ) -> Cooperative[ArticleTable]:
-        """The same articles in slots of their own, none of them empty or out_of_order.
+        """The table of the same articles under new ordinals: all in use and in order.
 
-        `order` are their present slots in the order by date, `numbers` the new slots by these. Of
-        the log stays what came after the first `log_length` entries.
+        `order`: the present ordinals by date. `new_ordinals`: the new ordinals by the present ones.
+        The log keeps what came after its first `log_length` entries.
         """
-        moments, ids = array("q"), []
-        out_of_order = {each.ordinal: each.moment for each in self.out_of_order}
+        timestamps, ids = array("q"), []
+        out_of_order = {each.ordinal: each.timestamp for each in self.out_of_order}
         for start in range(0, len(order), _STEP):
             block = order[start : start + _STEP]
-            moments.extend([out_of_order.get(slot, self._slots.moments[slot]) for slot in block])
-            ids += [self.ids[slot] for slot in block]
+            timestamps.extend(
+                [
+                    out_of_order.get(ordinal, self._numbering.timestamps[ordinal])
+                    for ordinal in block
+                ]
+            )
+            ids += [self.ids[ordinal] for ordinal in block]
             yield
         log = (
-            numbers[self.log[log_length : self.log_length]].tolist()
+            new_ordinals[self.log[log_length : self.log_length]].tolist()
             if self.log_length > log_length
             else []
         )
-        slots = Numbering(ids, moments, ids.copy(), log)
+        numbering = Numbering(ids, timestamps, ids.copy(), log)
         yield
-        return ArticleTable(self.articles, slots, len(ids), len(log))
+        return ArticleTable(self.articles, numbering, len(ids), len(log))
 
-    def numbers(self, order: array[int]) -> Ordinals:
-        """By slot, where in `order` it is; its length for a slot that is not there.
+    def compaction_map(self, order: array[int]) -> Ordinals:
+        """The new ordinals by the present ones: the index in `order`, its length for others.
 
-        With one for the slot behind all, which stands in a log for those that went before.
+        One entry more than there are ordinals: in a log, the last stands for articles that were
+        deleted before an earlier compaction.
         """
-        numbers = np.full(self.size + 1, len(order), dtype=np.uint32)
-        numbers[np.frombuffer(order, dtype=np.uint32)] = np.arange(len(order), dtype=np.uint32)
-        return numbers
+        ordinals = np.full(self.size + 1, len(order), dtype=np.uint32)
+        ordinals[np.frombuffer(order, dtype=np.uint32)] = np.arange(len(order), dtype=np.uint32)
+        return ordinals
 
     def ordinal_of(self, article: Article) -> int:
-        """The slot of an article of this state."""
-        found = self._displaced_by_id.get(article.id)
-        return self.slot_of(date_key(article)) if found is None else found
+        """The ordinal of an article of this state."""
+        ordinal = self._out_of_order_by_id.get(article.id)
+        return self.lower_bound(date_key(article)) if ordinal is None else ordinal
 
-    def slot_of(self, position: DateKey) -> int:
-        """The first slot that stands at this position or behind it, the out_of_order aside."""
-        moment, id = position
-        moments = self._slots.moments
-        start = bisect_left(moments, moment, 0, self.size)
-        if start < self.size and moments[start] == moment:
-            end = bisect_right(moments, moment, start, self.size)
-            return bisect_left(self._slots.marks, id, start, end)
+    def lower_bound(self, key: DateKey) -> int:
+        """The first ordinal at this key or after it, apart from those out of order."""
+        timestamp, id = key
+        timestamps = self._numbering.timestamps
+        start = bisect_left(timestamps, timestamp, 0, self.size)
+        if start < self.size and timestamps[start] == timestamp:
+            end = bisect_right(timestamps, timestamp, start, self.size)
+            return bisect_left(self._numbering.tie_ids, id, start, end)
         return start
 
-    def shares(self, other: ArticleTable) -> bool:
-        """Whether both belong to one line of writes, so that the log tells how they differ."""
-        return self._slots is other._slots
+    def shares_numbering(self, other: ArticleTable) -> bool:
+        """Whether both belong to one line of writes, so that the log has what differs."""
+        return self._numbering is other._numbering
 
     def changed_since(self, log_length: int) -> BitMap:
-        """The slots that differ between this state and another of its line, by its `log_length`."""
+        """The ordinals that differ from another state of this line, by its `log_length`."""
         changed = self._changed.get(log_length)
         if changed is None:
             low, high = sorted((log_length, self.log_length))
@@ -248,22 +256,22 @@ class ArticleTable:
         return changed
 
     def article_at(self, ordinal: int) -> Article:
-        """The article in a slot, which is not empty."""
+        """The article of an ordinal that is in use."""
         return self.articles[self.ids[ordinal]]
 
     def articles_at(self, ordinals: Iterable[int]) -> list[Article]:
-        """The articles in these slots, none of which is empty; in the same order."""
+        """The articles of these ordinals, all of them in use; in the same order."""
         ids = self.ids
-        found: list[Any] = self.articles.find_many([ids[ordinal] for ordinal in ordinals])
-        return found
+        articles: list[Any] = self.articles.find_many([ids[ordinal] for ordinal in ordinals])
+        return articles
 
     def derive(
         self, changed: Mapping[str, Article | None]
     ) -> tuple[ArticleTable, Sequence[IndexChange]]:
-        """The slots after changes (ids -> what is there now), and what became of each article."""
-        slots = self._own_slots()
+        """The table after a write, and its changes. `changed`: id -> article, None for a delete."""
+        numbering = self._own_numbering()
         out_of_order = list(self.out_of_order)
-        moves = []
+        changes = []
         for id, after in changed.items():
             before = self.articles.find(id)
             if before is None and after is None:
@@ -271,44 +279,49 @@ class ArticleTable:
             old = None if before is None else self.ordinal_of(before)
             new = old
             if before is None or after is None or date_key(before) != date_key(after):
-                if id in self._displaced_by_id:
+                if id in self._out_of_order_by_id:
                     out_of_order = [each for each in out_of_order if each.id != id]
-                new = None if after is None else _append(slots, date_key(after), out_of_order)
-            slots.log.extend({slot for slot in (old, new) if slot is not None})
-            moves.append(IndexChange(before, after, old, new))
+                new = None if after is None else _append(numbering, date_key(after), out_of_order)
+            numbering.log.extend({ordinal for ordinal in (old, new) if ordinal is not None})
+            changes.append(IndexChange(before, after, old, new))
         articles = self.articles.derive(changed)
-        table = ArticleTable(articles, slots, len(slots.ids), len(slots.log), tuple(out_of_order))
-        return table, moves
+        table = ArticleTable(
+            articles, numbering, len(numbering.ids), len(numbering.log), tuple(out_of_order)
+        )
+        return table, changes
 
-    def _own_slots(self) -> Numbering:
-        """The slots to append to: these, unless another state has done so already."""
-        slots = self._slots
-        if len(slots.ids) == self.size and len(slots.log) == self.log_length:
-            return slots
+    def _own_numbering(self) -> Numbering:
+        """The numbering to append to: a copy where another state has appended already."""
+        numbering = self._numbering
+        if len(numbering.ids) == self.size and len(numbering.log) == self.log_length:
+            return numbering
         size = self.size
         return Numbering(
-            slots.ids[:size], slots.moments[:size], slots.marks[:size], slots.log[: self.log_length]
+            numbering.ids[:size],
+            numbering.timestamps[:size],
+            numbering.tie_ids[:size],
+            numbering.log[: self.log_length],
         )
 
 
 def date_key(article: Article) -> DateKey:
-    """Where an article stands in the order by date."""
+    """The key of an article in the order by date."""
     return micros(article.published_date_time), article.id
 
 
-def _append(slots: Numbering, position: DateKey, out_of_order: list[OutOfOrder]) -> int:
-    """Give an article a new slot, which is its ordinal."""
-    moment, id = position
-    size = len(slots.ids)
-    mark = position
-    if size and position <= (last := (slots.moments[-1], slots.marks[-1])):
-        mark = last
-        start = bisect_left(slots.moments, moment)
-        end = bisect_right(slots.moments, moment, start)
-        before = bisect_left(slots.marks, id, start, end)
-        insort(out_of_order, OutOfOrder(moment, id, size, before))
-    # In this order: a reader takes a slot for filled once its id is there.
-    slots.moments.append(mark[0])
-    slots.marks.append(mark[1])
-    slots.ids.append(id)
+def _append(numbering: Numbering, key: DateKey, out_of_order: list[OutOfOrder]) -> int:
+    """The new ordinal of an article."""
+    timestamp, id = key
+    size = len(numbering.ids)
+    bound = key
+    if size and key <= (last := (numbering.timestamps[-1], numbering.tie_ids[-1])):
+        bound = last
+        start = bisect_left(numbering.timestamps, timestamp)
+        end = bisect_right(numbering.timestamps, timestamp, start)
+        before = bisect_left(numbering.tie_ids, id, start, end)
+        insort(out_of_order, OutOfOrder(timestamp, id, size, before))
+    # In this order: a reader takes an ordinal for used once its id is there.
+    numbering.timestamps.append(bound[0])
+    numbering.tie_ids.append(bound[1])
+    numbering.ids.append(id)
     return size

@@ -1,7 +1,7 @@
-"""The store at one revision, answered from indexes and never changed.
+"""The indexed snapshot: the store at one revision, immutable, answered from indexes.
 
-There are two complete sets of indexes, of all articles and of the published ones, so that a reader
-without the right to drafts is served from data that holds none.
+It has two complete sets of indexes, of all articles and of the published ones. So a reader without
+the right to drafts is served from data that holds none.
 """
 
 from __future__ import annotations
@@ -52,14 +52,21 @@ from .ordered_lists import SortOrders
 from .ordinals import ArticleTable
 from .view import VisibilityView
 
-FEW = 64
-"""Of how many changes orders learn when they are asked for: of more, readers would have to wait."""
+MAX_LAZY_CHANGES = 64
+"""Up to how many changes sort orders are updated by the next reader; for more, by the writer."""
 
-_ID, _ALL = LookupKey.ID, Visibility.ALL  # an enumeration takes long to say which is which
+_ID, _ALL = LookupKey.ID, Visibility.ALL  # access to a member of an enumeration is slow
 
 
 class IndexedSnapshot:
-    """A `Snapshot` in memory; see there for its reads. `articles` are all of them, by id."""
+    """A `Snapshot` that answers from indexes in memory.
+
+    Attributes:
+        articles: all articles by id.
+        history: the newest changes for each visibility.
+        definitions: the topic tree as it was written.
+        diagnostics: the problems of the loaded files.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917  # all that a state of the store consists of
         self,
@@ -130,11 +137,11 @@ class IndexedSnapshot:
         versions: Versions | None = None,
         cursors: CursorCodec | None = None,
     ) -> Cooperative[IndexedSnapshot]:
-        """The snapshot after changes: ids of articles -> what is there now, None for nothing.
+        """The snapshot after a write. `changed`: id -> article, None for a delete.
 
         Costs a few us for each article whose terms and date stay, and some 5 us for each term that
-        it gets or loses; where most articles change, or other names come to mean the topics of the
-        tree, or many articles were put out of the order by date, a build.
+        is added or removed. Builds anew where most articles change, or the aliases of topics; and
+        compacts the table where many articles are out of order.
         """
         cursors = cursors or self.cursors
         tree = self._tree if topics == self.definitions else TopicIndex.of(topics)
@@ -146,56 +153,64 @@ class IndexedSnapshot:
             )
             yield from built._orders.prepare(self._orders.fields)
             return built
-        table, plain = old.derive(changed)
+        table, plain_changes = old.derive(changed)
         yield
-        moves = []
-        for move in plain:
-            moves.append(add_terms(move, tree.aliases))
+        changes = []
+        for change in plain_changes:
+            changes.append(add_terms(change, tree.aliases))
             yield
-        everything = yield from self._all.index.derive(table, moves)
-        public = [move.among_published() for move in moves]
+        everything = yield from self._all.index.derive(table, changes)
+        public = [change.for_published() for change in changes]
         published = yield from self._published.index.derive(table, public)
         orders = SortOrders(table, everything.live, self._orders)
-        is_same = tree is self._tree and cursors is self.cursors and table.shares(old)
-        is_edit = is_same and all(move.is_edit for move in moves)
-        if len(changed) > FEW:
+        is_same = tree is self._tree and cursors is self.cursors and table.shares_numbering(old)
+        is_in_place_edit = is_same and all(change.is_in_place_edit for change in changes)
+        if len(changed) > MAX_LAZY_CHANGES:
             yield from orders.prepare(orders.fields)
-        if table.is_worn():
-            is_edit = False  # its slots are others
-            everything, published, orders = yield from _renumbered(everything, published, orders)
+        if table.needs_compaction():
+            is_in_place_edit = False  # the ordinals are new
+            everything, published, orders = yield from _compacted(everything, published, orders)
         new = IndexedSnapshot(
             everything, published, orders, tree, diagnostics, history, cursors, versions
         )
-        if is_edit:
-            new._keep_all(self, changed)
+        if is_in_place_edit:
+            new._carry_over_all(self, changed)
         elif tree is self._tree:
-            new._keep(self, [terms for move in moves for terms in (move.gone, move.come) if terms])
+            new._carry_over(
+                self,
+                [
+                    terms
+                    for change in changes
+                    for terms in (change.old_terms, change.new_terms)
+                    if terms
+                ],
+            )
         return new
 
-    def _keep_all(self, old: IndexedSnapshot, edited: Collection[str]) -> None:
-        """Take over all that an older snapshot has made; these articles were edited in place."""
+    def _carry_over_all(self, old: IndexedSnapshot, edited: Collection[str]) -> None:
+        """Take over all caches of an older snapshot; these articles were edited in place."""
         self.edits = old.edits.extended(old.version, edited)
-        self._all.keep_all(old._all)
-        self._published.keep_all(old._published)
+        self._all.carry_over_all(old._all)
+        self._published.carry_over_all(old._published)
 
     def shares(self, other: IndexedSnapshot) -> bool:
-        """Whether this snapshot and another have most of their indexes in common."""
-        return self._all.index.table.shares(other._all.index.table)
+        """Whether this snapshot shares most of its indexes with another."""
+        return self._all.index.table.shares_numbering(other._all.index.table)
 
     def contents(self) -> list[object]:
-        """What its indexes hold, for `free`."""
+        """What its indexes hold, for `free_gradually`."""
         everything, published = self._all.index, self._published.index
         table = everything.table
         return [*everything.contents(), *published.contents(), self.articles, table]
 
-    def _keep(self, old: IndexedSnapshot, terms: Sequence[Terms]) -> None:
-        """Take over what an older snapshot has drawn and these articles do not touch."""
+    def _carry_over(self, old: IndexedSnapshot, terms: Sequence[Terms]) -> None:
+        """Take over the cached entities of an older snapshot that these terms do not touch."""
         domains = {
             each for of in terms for each in (*of[Field.PROVIDER_DOMAIN], *of[RELATED_DOMAIN])
         }
         slugs = {slug for of in terms for slug in of[Field.TOPICS]}
-        self._all.keep(old._all, domains, slugs)
-        self._published.keep(old._published, domains, slugs)
+        self._all.carry_over(old._all, domains, slugs)
+        self._published.carry_over(old._published, domains, slugs)
 
     def _view(self, visibility: Visibility) -> VisibilityView:
         return self._all if visibility is _ALL else self._published
@@ -225,7 +240,7 @@ class IndexedSnapshot:
         check_lookup_key(by, ARTICLE_KEYS)
         if by is LookupKey.SLUG:
             return index.articles.find_many([article_id(slug) for slug in keys])
-        return [next(index.newest(URL, canonical_url(url)), None) for url in keys]
+        return [next(index.newest_first(URL, canonical_url(url)), None) for url in keys]
 
     async def pages(
         self, queries: Sequence[ArticleQuery], visibility: Visibility
@@ -241,7 +256,7 @@ class IndexedSnapshot:
         return self._view(visibility).planner.ordinals_of(ids)
 
     def explain(self, query: ArticleQuery, visibility: Visibility) -> str:
-        """How a list is answered, as text: what the filter leaves, and each access path's cost."""
+        """The query plan of a list, as text: the filter's hits, and each access path's cost."""
         return self._view(visibility).planner.explain(query)
 
     async def providers(
@@ -285,16 +300,16 @@ class IndexedSnapshot:
         self, window: Window, severity: Severity | None = None
     ) -> Page[Diagnostic]:
         """See `Snapshot`."""
-        found = self._diagnostics_by_position
+        entries = self._diagnostics_by_position
         if severity is not None:
-            found = [entry for entry in found if entry[-1].severity is severity]
-        listing = SortedItems[Diagnostic](found)
-        return paginate(listing, window, self.cursors.decode_diagnostic)
+            entries = [entry for entry in entries if entry[-1].severity is severity]
+        items = SortedItems[Diagnostic](entries)
+        return paginate(items, window, self.cursors.decode_diagnostic)
 
     @cached_property
     def _diagnostics_by_position(self) -> list[tuple[Any, ...]]:
-        found = sorted(set(self.diagnostics), key=diagnostic_position)
-        return [(*diagnostic_position(diagnostic), diagnostic) for diagnostic in found]
+        diagnostics = sorted(set(self.diagnostics), key=diagnostic_position)
+        return [(*diagnostic_position(each), each) for each in diagnostics]
 
     async def counts(self, visibility: Visibility) -> Counts:
         """See `Snapshot`."""
@@ -318,17 +333,17 @@ class IndexedSnapshot:
         return self.history.newest(visibility)
 
 
-def _renumbered(
+def _compacted(
     everything: Index, published: Index, orders: SortOrders
 ) -> Cooperative[tuple[Index, Index, SortOrders]]:
-    """The same indexes over slots none of which is empty or out_of_order."""
+    """The same indexes after a compaction: all ordinals in use and in order."""
     old = everything.table
     order = array("I", DateOrderedHits(old, everything.live).slice(0, len(everything.live)))
     yield
-    dropped = orders.texts.oldest(old)
-    numbers = old.numbers(order)
-    table = yield from old.renumbered(order, numbers, dropped)
-    everything = yield from everything.renumbered(table, numbers)
-    published = yield from published.renumbered(table, numbers)
-    orders = yield from orders.renumbered(table, everything.live, numbers, dropped)
+    dropped = orders.trigrams.oldest_log_length(old)
+    new_ordinals = old.compaction_map(order)
+    table = yield from old.compacted(order, new_ordinals, dropped)
+    everything = yield from everything.compacted(table, new_ordinals)
+    published = yield from published.compacted(table, new_ordinals)
+    orders = yield from orders.compacted(table, everything.live, new_ordinals, dropped)
     return everything, published, orders

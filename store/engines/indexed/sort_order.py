@@ -1,4 +1,4 @@
-"""An order of articles by other keys than their date: places, and ranks by slot."""
+"""Sort orders of articles by other keys than their date: ordinals by rank, ranks by ordinal."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from store.querying.order_fields import SortKey
 
 from .ordinals import ArticleTable
 
-WIDE = 16
-"""From which part of all articles on a range is read off the ranks of all."""
+WIDE_RANGE = 16
+"""A range of more than one in so many articles is computed from the ranks of all."""
 
 KeyFunction = Callable[[Article], SortKey | None]
 
 
 class SortOrder:
-    """The articles by one sort key and then by id. Those without a key are not in it.
+    """The articles by one sort key, then by id, without those that have no key.
 
     Attributes:
         key: the sort key of an article.
-        places: the ordinals in this order.
-        ranks: by ordinal, its index in `places`; means nothing for those that are not there.
-        log_length: how many entries of the table' log it knows of.
+        ordinals: the ordinals in this order.
+        ranks: by ordinal, the index in `ordinals`; undefined for other articles.
+        log_length: how many entries of the table's log it reflects.
     """
 
-    __slots__ = ("_ids", "_keys", "_sizes", "_starts", "key", "log_length", "places", "ranks")
+    __slots__ = ("_ids", "_keys", "_sizes", "_starts", "key", "log_length", "ordinals", "ranks")
 
     def __init__(
         self,
@@ -43,26 +43,26 @@ class SortOrder:
         key: KeyFunction,
         keys: list[SortKey],
         sizes: NDArray[np.int64],
-        places: Ordinals,
+        ordinals: Ordinals,
     ) -> None:
         self._ids = table.ids
         self.key = key
-        self._keys = keys  # those that there are, ascending, each once
-        self._sizes = sizes  # how many articles have each
+        self._keys = keys  # distinct, ascending
+        self._sizes = sizes  # articles per key
         self._starts = np.concatenate((_ZERO, np.cumsum(sizes)))
-        self.places = places
-        self.ranks = np.full(table.size, len(places), dtype=np.uint32)
-        self.ranks[places] = np.arange(len(places), dtype=np.uint32)
+        self.ordinals = ordinals
+        self.ranks = np.full(table.size, len(ordinals), dtype=np.uint32)
+        self.ranks[ordinals] = np.arange(len(ordinals), dtype=np.uint32)
         self.log_length = table.log_length
 
     @classmethod
     def build(cls, table: ArticleTable, key: KeyFunction, live: BitMap) -> SortOrder:
-        """The order of these articles: sorts all of them, some 2 us each."""
-        slots = sorted(live, key=table.ids.__getitem__)
-        found = zip(map(key, table.articles_at(slots)), slots, strict=True)
-        keyed: list[tuple[Any, int]] = [each for each in found if each[0] is not None]
-        keyed.sort(key=itemgetter(0))  # leaves those with one key in the order of their ids
-        sizes = Counter(each[0] for each in keyed)  # has its keys in the order in which they came
+        """The order of these articles. Sorts all of them, some 2 us each."""
+        ordinals = sorted(live, key=table.ids.__getitem__)
+        pairs = zip(map(key, table.articles_at(ordinals)), ordinals, strict=True)
+        keyed: list[tuple[Any, int]] = [pair for pair in pairs if pair[0] is not None]
+        keyed.sort(key=itemgetter(0))  # stable: equal keys stay in the order of ids
+        sizes = Counter(each[0] for each in keyed)  # keeps the order of insertion
         return cls(
             table,
             key,
@@ -72,90 +72,96 @@ class SortOrder:
         )
 
     def derive(self, table: ArticleTable, live: BitMap) -> SortOrder:
-        """The order after what the log tells since; sorts anew where that is much."""
-        gone, come = self._moved(table, live)
-        if not gone and not come and table.size == len(self.ranks):
+        """The order after the log's newer entries. Sorts all anew where these are many."""
+        removed, added = self._changes(table, live)
+        if not removed and not added and table.size == len(self.ranks):
             same = copy(self)
             same.log_length = table.log_length
             return same
-        if (len(gone) + len(come)) * 8 > len(self.places):
+        if (len(removed) + len(added)) * 8 > len(self.ordinals):
             return self.build(table, self.key, live)
-        ranks = np.sort(self.ranks[gone])
+        ranks = np.sort(self.ranks[removed])
         sizes = self._sizes - np.bincount(self._codes_of(ranks), minlength=len(self._sizes))
-        places = np.delete(self.places, ranks)
-        keys, sizes = _with_keys(self._keys, sizes, [each[0] for each in come])
-        codes = [bisect_left(keys, each[0]) for each in come]
+        ordinals = np.delete(self.ordinals, ranks)
+        keys, sizes = _with_keys(self._keys, sizes, [each[0] for each in added])
+        codes = [bisect_left(keys, each[0]) for each in added]
         starts = np.concatenate((_ZERO, np.cumsum(sizes)))
         id_of = table.ids.__getitem__
         at = [
-            bisect_left(places, id, int(starts[code]), int(starts[code + 1]), key=id_of)
-            for code, (_, id, _) in zip(codes, come, strict=True)
+            bisect_left(ordinals, id, int(starts[code]), int(starts[code + 1]), key=id_of)
+            for code, (_, id, _) in zip(codes, added, strict=True)
         ]
         if at:
-            places = np.insert(places, at, [each[-1] for each in come])
+            ordinals = np.insert(ordinals, at, [each[-1] for each in added])
             sizes = sizes + np.bincount(codes, minlength=len(keys))
-        return SortOrder(table, self.key, keys, sizes, places)
+        return SortOrder(table, self.key, keys, sizes, ordinals)
 
-    def _moved(
+    def _changes(
         self, table: ArticleTable, live: BitMap
     ) -> tuple[list[int], list[tuple[Any, str, int]]]:
-        """The slots that have left their place, and those that take one: key, id and slot."""
+        """The ordinals to remove, and the entries to insert: key, id and ordinal."""
         stale = table.changed_since(self.log_length)
-        known = [slot for slot in stale if slot < len(self.ranks)]
-        ranks = self.ranks[known]
-        was_there = ranks < len(self.places)
-        slots = [slot for slot, there in zip(known, was_there.tolist(), strict=True) if there]
+        indexed = [ordinal for ordinal in stale if ordinal < len(self.ranks)]
+        ranks = self.ranks[indexed]
+        was_there = ranks < len(self.ordinals)
+        ordinals = [
+            ordinal for ordinal, there in zip(indexed, was_there.tolist(), strict=True) if there
+        ]
         codes = self._codes_of(ranks[was_there]).tolist()
-        before = {slot: self._keys[code] for slot, code in zip(slots, codes, strict=True)}
+        before = {ordinal: self._keys[code] for ordinal, code in zip(ordinals, codes, strict=True)}
         after = {}
-        for slot in stale:
-            if slot in live and (key := self.key(table.article_at(slot))) is not None:
-                after[slot] = key
-        gone = [slot for slot, key in before.items() if after.get(slot) != key]
+        for ordinal in stale:
+            if ordinal in live and (key := self.key(table.article_at(ordinal))) is not None:
+                after[ordinal] = key
+        removed = [ordinal for ordinal, key in before.items() if after.get(ordinal) != key]
         ids = table.ids
-        come = [(key, ids[slot], slot) for slot, key in after.items() if before.get(slot) != key]
-        return gone, sorted(come)
+        added = [
+            (key, ids[ordinal], ordinal)
+            for ordinal, key in after.items()
+            if before.get(ordinal) != key
+        ]
+        return removed, sorted(added)
 
     def _codes_of(self, ranks: Ordinals) -> NDArray[np.int64]:
-        """Which of the keys the articles at these ranks have."""
+        """The key codes (indexes in `_keys`) of the articles at these ranks."""
         return self._starts[1:].searchsorted(ranks.astype(np.int64), "right")
 
-    def renumbered(self, table: ArticleTable, numbers: Ordinals) -> SortOrder:
-        """The same order over other slots, by the present ones."""
-        return SortOrder(table, self.key, self._keys, self._sizes, numbers[self.places])
+    def compacted(self, table: ArticleTable, new_ordinals: Ordinals) -> SortOrder:
+        """The same order after a compaction. `new_ordinals`: by the present ones."""
+        return SortOrder(table, self.key, self._keys, self._sizes, new_ordinals[self.ordinals])
 
-    def place(self, position: KeysetPosition, *, behind: bool) -> int:
-        """How many articles stand before this position; or with the one that stands there."""
+    def index(self, position: KeysetPosition, *, inclusive: bool) -> int:
+        """How many articles precede this position; if `inclusive`, with the one at it."""
         key, id = position
         code = bisect_left(self._keys, key)
         start = int(self._starts[code])
         if code == len(self._keys) or self._keys[code] != key:
             return start
         end, ids = int(self._starts[code + 1]), self._ids
-        bisect = bisect_right if behind else bisect_left
-        return bisect(self.places, id, start, end, key=lambda slot: ids[slot])
+        bisect = bisect_right if inclusive else bisect_left
+        return bisect(self.ordinals, id, start, end, key=lambda ordinal: ids[ordinal])
 
-    def start_of(self, key: SortKey) -> int:
-        """How many articles have a lesser key."""
+    def rank_of_key(self, key: SortKey) -> int:
+        """How many articles have a smaller key."""
         return int(self._starts[bisect_left(self._keys, key)])
 
-    def end_of(self, key: SortKey) -> int:
-        """How many articles have a lesser key or this."""
+    def rank_after_key(self, key: SortKey) -> int:
+        """How many articles have this key or a smaller one."""
         return int(self._starts[bisect_right(self._keys, key)])
 
-    def between(self, start: int, end: int) -> BitMap:
-        """The articles from one place to before another."""
+    def rank_range(self, start: int, end: int) -> BitMap:
+        """The ordinals from one rank to before another."""
         if start >= end:
             return EMPTY
-        if (end - start) * WIDE < len(self.ranks):
-            return bitmap_of(self.places[start:end], len(self.ranks))
+        if (end - start) * WIDE_RANGE < len(self.ranks):
+            return bitmap_of(self.ordinals[start:end], len(self.ranks))
         first, last = np.uint32(start), np.uint32(end)
         return bitmap_of_mask((self.ranks >= first) & (self.ranks < last))
 
-    def codes(self) -> NDArray[np.int64]:
-        """By ordinal, a number that sorts as its key does, the same where keys are the same."""
+    def key_codes(self) -> NDArray[np.int64]:
+        """By ordinal, the code of the key: codes compare as the keys do."""
         codes = np.zeros(len(self.ranks), dtype=np.int64)
-        codes[self.places] = np.repeat(np.arange(len(self._sizes)), self._sizes)
+        codes[self.ordinals] = np.repeat(np.arange(len(self._sizes)), self._sizes)
         return codes
 
 
@@ -163,15 +169,15 @@ _ZERO = np.zeros(1, dtype=np.int64)
 
 
 def _with_keys(
-    keys: list[SortKey], sizes: NDArray[np.int64], come: Iterable[Any]
+    keys: list[SortKey], sizes: NDArray[np.int64], added: Iterable[Any]
 ) -> tuple[list[SortKey], NDArray[np.int64]]:
-    """The keys and sizes with those keys, too, that are new; ascending."""
-    known = keys
-    for key in come:
+    """The distinct keys, ascending, with new ones inserted, and their sizes."""
+    original = keys
+    for key in added:
         at = bisect_left(keys, key)
         if at == len(keys) or keys[at] != key:
-            if keys is known:
-                keys = known.copy()
+            if keys is original:
+                keys = original.copy()
             keys.insert(at, key)
             sizes = np.insert(sizes, at, 0)
     return keys, sizes
@@ -180,39 +186,45 @@ def _with_keys(
 class CompositeOrder:
     """The articles by several sort keys and then by id. See `SortOrder` for its attributes."""
 
-    __slots__ = ("_keys", "_table", "log_length", "places", "ranks")
+    __slots__ = ("_keys", "_table", "log_length", "ordinals", "ranks")
 
     def __init__(
         self, table: ArticleTable, last: SortOrder, before: Sequence[tuple[SortOrder, bool]]
     ) -> None:
-        """`last` is the order of the last step; those of the steps before, and whether turned."""
+        """`last`: the order of the last step. `before`: of the others, and whether reversed."""
         self._table = table
-        self._keys = [*((order.key, turned) for order, turned in before), (last.key, False)]
+        self._keys = [
+            *((order.key, is_reversed) for order, is_reversed in before),
+            (last.key, False),
+        ]
         self.log_length = table.log_length
-        self.places, self.ranks = last.places, last.ranks
-        size = len(self.places)
-        for order, turned in reversed(before):
-            codes = order.codes()[self.places]
-            both = (-codes if turned else codes) * size + np.arange(size)
-            self.places = self.places[np.sort(both) % size] if size else self.places
+        self.ordinals, self.ranks = last.ordinals, last.ranks
+        size = len(self.ordinals)
+        for order, is_reversed in reversed(before):
+            codes = order.key_codes()[self.ordinals]
+            both = (-codes if is_reversed else codes) * size + np.arange(size)
+            self.ordinals = self.ordinals[np.sort(both) % size] if size else self.ordinals
         if before:
             self.ranks = np.full(table.size, size, dtype=np.uint32)
-            self.ranks[self.places] = np.arange(size, dtype=np.uint32)
+            self.ranks[self.ordinals] = np.arange(size, dtype=np.uint32)
 
-    def place(self, position: KeysetPosition, *, behind: bool) -> int:
+    def index(self, position: KeysetPosition, *, inclusive: bool) -> int:
         """See `SortOrder`."""
         *keys, id = position
-        turned = [turned for _, turned in self._keys]
-        bisect = bisect_right if behind else bisect_left
-        return bisect(self.places, (*map(_reverse, keys, turned), id), key=self._position)
+        flags = [is_reversed for _, is_reversed in self._keys]
+        bisect = bisect_right if inclusive else bisect_left
+        return bisect(self.ordinals, (*map(_reverse, keys, flags), id), key=self._position)
 
-    def _position(self, slot: int) -> KeysetPosition:
-        article = self._table.article_at(slot)
-        return (*(_reverse(read(article), turned) for read, turned in self._keys), article.id)
+    def _position(self, ordinal: int) -> KeysetPosition:
+        article = self._table.article_at(ordinal)
+        return (
+            *(_reverse(read(article), is_reversed) for read, is_reversed in self._keys),
+            article.id,
+        )
 
 
 class _ReversedText(str):
-    """A text that sorts the other way round."""
+    """A text that compares in reverse."""
 
     __slots__ = ()
 
@@ -220,7 +232,7 @@ class _ReversedText(str):
         return str.__gt__(self, other)
 
 
-def _reverse(key: Any, turned: bool) -> Any:
-    if not turned:
+def _reverse(key: Any, is_reversed: bool) -> Any:
+    if not is_reversed:
         return key
     return -key if isinstance(key, int) else _ReversedText(key)

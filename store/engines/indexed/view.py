@@ -1,4 +1,4 @@
-"""What a reader with one visibility sees of a snapshot."""
+"""The view of a snapshot for one visibility: its index, its planner, its entities."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .planner import Planner
 
 
 class VisibilityView:
-    """What a reader with one visibility sees, entities made when first asked for."""
+    """A snapshot for readers of one visibility. Providers and topics are built on first use."""
 
     def __init__(
         self,
@@ -36,30 +36,32 @@ class VisibilityView:
         self._providers: dict[str, Provider] = {}
         self._topics: dict[str, Topic] = {}
 
-    def keep_all(self, old: VisibilityView) -> None:
-        """Take over all that an older view has made, since when articles were edited in place."""
-        self.keep(old, (), ())
-        self.planner.keep(old.planner)
+    def carry_over_all(self, old: VisibilityView) -> None:
+        """Take over all caches of an older view; since then articles were edited in place."""
+        self.carry_over(old, (), ())
+        self.planner.carry_over(old.planner)
 
-    def keep(self, old: VisibilityView, domains: Collection[str], slugs: Collection[str]) -> None:
-        """Take over the entities of an older view but those of these domains and slugs.
+    def carry_over(
+        self, old: VisibilityView, domains: Collection[str], slugs: Collection[str]
+    ) -> None:
+        """Take over the cached entities of an older view, without these domains and slugs.
 
-        Both views have the same topic tree.
+        Both views must have the same topic tree.
         """
-        self._providers = _without(old._providers, domains)
-        self._topics = _without(old._topics, slugs)
+        self._providers = _memo_without(old._providers, domains)
+        self._topics = _memo_without(old._topics, slugs)
         cached = vars(old)
         if all(old.has_provider(domain) is self.has_provider(domain) for domain in domains):
-            vars(self).update((name, cached[name]) for name in _OF_DOMAINS if name in cached)
+            vars(self).update((name, cached[name]) for name in _DOMAIN_CACHES if name in cached)
         if all(old.has_topic(slug) is self.has_topic(slug) for slug in slugs):
-            vars(self).update((name, cached[name]) for name in _OF_SLUGS if name in cached)
+            vars(self).update((name, cached[name]) for name in _SLUG_CACHES if name in cached)
 
     @cached_property
     def domains(self) -> SortedItems[str]:
         """The domains of all providers."""
         postings = self.index.postings
-        known = postings[Field.PROVIDER_DOMAIN].keys() | postings[RELATED_DOMAIN].keys()
-        return SortedItems([(domain,) for domain in sorted(known)])
+        names = postings[Field.PROVIDER_DOMAIN].keys() | postings[RELATED_DOMAIN].keys()
+        return SortedItems([(domain,) for domain in sorted(names)])
 
     @cached_property
     def domains_by_id(self) -> Mapping[str, str]:
@@ -69,8 +71,8 @@ class VisibilityView:
     @cached_property
     def slugs(self) -> SortedItems[str]:
         """The slugs of all topics."""
-        known = self.index.postings[Field.TOPICS].keys() | self._tree.by_slug.keys()
-        return SortedItems([(slug,) for slug in sorted(known)])
+        names = self.index.postings[Field.TOPICS].keys() | self._tree.by_slug.keys()
+        return SortedItems([(slug,) for slug in sorted(names)])
 
     @cached_property
     def slugs_by_id(self) -> Mapping[str, str]:
@@ -78,12 +80,12 @@ class VisibilityView:
         return {topic_id(slug): slug for slug in self.slugs.slice(0, len(self.slugs))}
 
     def has_provider(self, domain: str) -> bool:
-        """Whether an article speaks of this provider."""
+        """Whether a visible article mentions this provider."""
         postings = self.index.postings
         return domain in postings[Field.PROVIDER_DOMAIN] or domain in postings[RELATED_DOMAIN]
 
     def has_topic(self, slug: str) -> bool:
-        """Whether the tree or an article has this topic."""
+        """Whether the tree or a visible article names this topic."""
         return slug in self._tree.by_slug or slug in self.index.postings[Field.TOPICS]
 
     def provider(self, domain: str | None) -> Provider | None:
@@ -106,14 +108,14 @@ class VisibilityView:
         return topic
 
 
-_OF_DOMAINS = ("domains", "domains_by_id")
-_OF_SLUGS = ("slugs", "slugs_by_id")
+_DOMAIN_CACHES = ("domains", "domains_by_id")
+_SLUG_CACHES = ("slugs", "slugs_by_id")
 
 
-def _without(memo: dict[str, T], keys: Collection[str]) -> dict[str, T]:
+def _memo_without(memo: dict[str, T], keys: Collection[str]) -> dict[str, T]:
     if not keys:
-        return memo  # of the same entities: what the one view draws is true in the other
-    kept = dict(memo)
+        return memo  # shared: what one view builds holds for the other
+    rest = dict(memo)
     for key in keys:
-        kept.pop(key, None)
-    return kept
+        rest.pop(key, None)
+    return rest

@@ -197,7 +197,7 @@ def test_pages_at_any_cursors_indexed_are_pages_scanned(pair, queries, seen):
 
 
 @given(some.histories, st.lists(some.queries_between_cursors, min_size=2, max_size=4), visibilities)
-def test_pages_are_those_of_a_scan_also_after_slots_are_numbered_anew(batches, queries, seen):
+def test_pages_are_those_of_a_scan_also_after_compactions(batches, queries, seen):
     """Whenever the ordinals of articles change, in the midst of writes, no answer does."""
 
     async def check(pair: Twins) -> None:
@@ -205,8 +205,8 @@ def test_pages_are_those_of_a_scan_also_after_slots_are_numbered_anew(batches, q
         assert await _pages(pair.indexed, queries, seen) == expected
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ordinals, "MAX_DISPLACED", 1)
-        patch.setattr(ordinals, "MAX_SPARE", -4)
+        patch.setattr(ordinals, "MAX_OUT_OF_ORDER", 1)
+        patch.setattr(ordinals, "MAX_UNUSED", -4)
         pair = Twins()
         for batch in batches:
             pair.apply(batch)

@@ -237,9 +237,9 @@ def test_hits_that_had_to_be_checked_are_those_after_the_edit():
         assert page.survives_edits is (field is Field.CATEGORY)
 
 
-def test_articles_that_are_numbered_anew_begin_a_new_structure(monkeypatch):
+def test_compaction_begins_a_new_structure(monkeypatch):
     """Where they stood says nothing of where they stand."""
-    monkeypatch.setattr(ordinals, "MAX_SPARE", 0)
+    monkeypatch.setattr(ordinals, "MAX_UNUSED", 0)
     snapshot = IndexedSnapshot.build([STORY, an_article("newest", day=9)], TREE)
     snapshot = derived(snapshot, {OTHER.id: OTHER})
     structures = set()

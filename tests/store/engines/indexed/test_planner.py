@@ -38,7 +38,7 @@ from store import (
 from store.collections.bitmaps import BitMap
 from store.collections.bounded_memo import BoundedMemo
 from store.concurrency.cooperative import run_to_end
-from store.engines.indexed import trigrams as texts_module
+from store.engines.indexed import trigrams
 from store.engines.indexed.ordered_lists import RankedHits
 from store.engines.indexed.planner import PAGE_CACHE_BYTES, access_paths
 from store.engines.indexed.snapshot import IndexedSnapshot
@@ -224,7 +224,7 @@ def test_state_that_two_are_derived_from_stays_as_it_is(history, one, other, ask
 )
 def test_needles_are_found_alike_before_and_after_their_index_is_built(needle, monkeypatch):
     """While a thread makes the index of a field, queries are answered without it."""
-    monkeypatch.setattr(texts_module, "BUILT_AT_ONCE", 0)
+    monkeypatch.setattr(trigrams, "MAX_SYNC_BUILD", 0)
     snapshot = IndexedSnapshot.build(list(states()[0].articles.values()))
     query = ArticleQuery(Window(first=30), _contains(Field.TITLE, needle), with_total=True)
 
@@ -314,14 +314,14 @@ def test_planner_keeps_no_more_than_its_bound(monkeypatch):
     snapshot = states()[0]
     planner = snapshot._published.planner
     monkeypatch.setattr(planner, "_pages", BoundedMemo(50_000))
-    monkeypatch.setattr(planner, "_exact", BoundedMemo(20_000))
+    monkeypatch.setattr(planner, "_results", BoundedMemo(20_000))
     for n in range(100):
         needle = f"{n} {'long' * (n % 20) * 50}"
         query = ArticleQuery(Window(first=20), Not(_contains(Field.TITLE, needle)), with_total=True)
         asyncio.run(snapshot.pages([query], PUBLISHED))
     assert 0 < len(planner._pages) < 60
     assert planner._pages.size_bytes <= 50_000
-    assert planner._exact.size_bytes <= 20_000
+    assert planner._results.size_bytes <= 20_000
     assert PAGE_CACHE_BYTES < 2**24
 
 
@@ -352,25 +352,25 @@ def test_value_larger_than_the_memo_is_not_kept():
 
 
 def test_explain_names_the_cheapest_access_path():
-    """Of few hits all are gathered; among many the page is soon come by."""
+    """Few hits are sorted; with many hits a scan reaches the end of the page soon."""
     snapshot = states()[0]
     by_heat = (OrderStep(OrderField.HEAT),)
     rare = Condition(Field.TITLE, Operator.EQ, "Tide 14")
     few = snapshot.explain(ArticleQuery(Window(first=20), rare, by_heat), PUBLISHED)
     many = snapshot.explain(ArticleQuery(Window(first=1), MATCH_ALL, by_heat), PUBLISHED)
-    assert "gather: 6 us, chosen" in few
-    assert "walk: 6 us, chosen" in many
+    assert "sort: 6 us, chosen" in few
+    assert "scan: 6 us, chosen" in many
     assert "slice by date" in snapshot.explain(ArticleQuery(Window(first=20)), PUBLISHED)
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(0, 1_000))
 def test_access_path_costs_grow_with_what_they_look_at(hits, articles, size):
-    """More hits make gathering dearer and walking cheaper."""
+    """More hits make a sort dearer and a scan cheaper."""
     hits, articles = min(hits, articles), max(hits, articles)
-    gather, walk = access_paths(hits, articles, Window(first=size))
-    more_gather, more_walk = access_paths(hits + 1, articles + 1, Window(first=size))
-    assert more_gather.cost > gather.cost
-    assert hits == articles or more_walk.cost <= walk.cost
+    sort, scan = access_paths(hits, articles, Window(first=size))
+    more_sort, more_scan = access_paths(hits + 1, articles + 1, Window(first=size))
+    assert more_sort.cost > sort.cost
+    assert hits == articles or more_scan.cost <= scan.cost
 
 
 @given(some.filters, some.filters, st.integers(0, 10**6))
