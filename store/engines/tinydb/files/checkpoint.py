@@ -97,11 +97,11 @@ class Checkpoint(msgspec.Struct, frozen=True):
             key = blake2b(name, digest_size=KEY_BYTES, person=b"cursor key").digest()
         return old if key in (None, old.key) else CursorCodec(key)
 
-    def derive(self, state: StoreState, log: str | None, pause_s: float = 0) -> Checkpoint:
+    def derive(self, state: StoreState, log_state: str | None, pause_s: float = 0) -> Checkpoint:
         """The checkpoint for another state, derived from this one.
 
-        The cost is proportional to the differences, besides shallow copies of the tables. `log`:
-        see `FileMeta`. `pause_s`: see `paced`.
+        The cost is proportional to the differences, besides shallow copies of the tables.
+        `log_state`: see `FileMeta`. `pause_s`: see `paced`.
         """
         snapshot, history = state.snapshot, state.snapshot.history
         values: Mapping[str, DecodedTable] = {
@@ -125,7 +125,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
             version=state.name,
             versions={e: n for e, n in snapshot.versions.items() if n != snapshot.version},
             complete_from=history.complete_from,
-            log=log,
+            log_state=log_state,
             cursor_key=snapshot.cursors.key,
         )
         editor.replace("meta", {1: meta})

@@ -131,8 +131,8 @@ class CheckpointWriter:
             end = position.log.last_line_end(position.end)
             position.log.cut_torn_line(end)
             newest = msgspec.structs.replace(position, end=end)
-            repeats = LogPosition(position.log.inode, position.end)
-            self._replace(newest, position.state, file, repeats)
+            copied_from = LogPosition(position.log.inode, position.end)
+            self._replace(newest, position.state, file, copied_from)
             new = WriteAheadLog.open(self._log_path)
             self._locks.commit(lock, new, new.size_bytes if new else 0)
         self._reader.set_base(base, PAUSE_S)
@@ -162,7 +162,7 @@ class CheckpointWriter:
         position: StorePosition,
         state: StoreState,
         file: NewStoreFile,
-        repeats: LogPosition | None = None,
+        copied_from: LogPosition | None = None,
     ) -> None:
         checksum = self._reader.base.meta.checksum
-        replace_file_and_log(file, position, state, checksum, repeats)
+        replace_file_and_log(file, position, state, checksum, copied_from)

@@ -66,21 +66,21 @@ class CommitReceipt(NamedTuple):
     """How far a log was committed, as its last writer has noted.
 
     Attributes:
-        log: The checksum of the log's first line.
+        log_crc32: The checksum of the log's first line.
         end: The end of the last committed line.
-        file: The inode of the store's file.
+        file_inode: The inode of the store's file.
         ctime_ns: The time of the last status change of that file. Whatever writes, renames or
             replaces a file changes it, and no program can set it.
     """
 
-    log: int
+    log_crc32: int
     end: int
-    file: int
+    file_inode: int
     ctime_ns: int
 
     def is_valid_for(self, log: WriteAheadLog, path: Path) -> bool:
         """Whether it is about this log, beside the present version of the store's file."""
-        return self.log == log.crc32 and self._is_of_file(path)
+        return self.log_crc32 == log.crc32 and self._is_of_file(path)
 
     def check_complete(self, log: WriteAheadLog, end: int, limit: int | None, path: Path) -> None:
         """Check that a log has not lost committed records.
@@ -100,7 +100,7 @@ class CommitReceipt(NamedTuple):
             status = os.stat(path)  # noqa: PTH116 - on the hot path of writes
         except OSError:
             return False
-        return (status.st_ino, status.st_ctime_ns) == (self.file, self.ctime_ns)
+        return (status.st_ino, status.st_ctime_ns) == (self.file_inode, self.ctime_ns)
 
 
 def create_receipt(log: WriteAheadLog, end: int, path: Path) -> CommitReceipt | None:

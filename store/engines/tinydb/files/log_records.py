@@ -33,27 +33,27 @@ class LogHeader(Value, frozen=True, kw_only=True):
         format: The version of the log's format.
         after: The name of the state that the first record follows. The checkpoint holds it.
         checkpoint: The signature of the store's file; None: there is none yet.
-        file: The checksum of the store's file; None: it has none.
-        repeats: The records after this position of the former log are copied to this one.
+        file_checksum: The checksum of the store's file; None: it has none.
+        copied_from: Records after this position of the former log were copied to this one.
     """
 
     format: int
     after: str
     checkpoint: FileSignature | None = None
-    file: str | None = None
-    repeats: LogPosition | None = None
+    file_checksum: str | None = msgspec.field(name="file", default=None)
+    copied_from: LogPosition | None = msgspec.field(name="repeats", default=None)
 
 
 class CheckpointRecord(Value, frozen=True, kw_only=True):
     """A log record that names a new checkpoint, on which the log may be replayed from here on.
 
     Attributes:
-        taken_in: The checksum of the new store's file.
+        file_checksum: The checksum of the new store's file.
         version: The name of the state in that file.
         is_ahead: That state is not in this log.
     """
 
-    taken_in: str
+    file_checksum: str = msgspec.field(name="takenIn")
     version: str
     is_ahead: bool = False
 

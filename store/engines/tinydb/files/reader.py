@@ -118,7 +118,7 @@ class StoreReader:
             raise LogMismatchError("The file is missing.")
         position = StorePosition(base.state(old), signature)
         if log is None:
-            if base.meta.checksum and base.meta.log is not None:
+            if base.meta.checksum and base.meta.log_state is not None:
                 raise LogMismatchError("The log is missing, with what was written last.")
             return position
         end = None if mark is None else committed_end(mark, log)

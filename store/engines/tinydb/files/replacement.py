@@ -51,24 +51,24 @@ def replace_file_and_log(
     position: StorePosition,
     state: StoreState,
     old_checksum: str | None,
-    repeats: LogPosition | None = None,
+    copied_from: LogPosition | None = None,
 ) -> None:
     """Rename a new version of the store's file into place, and then a new log.
 
     `position`: the end of the present log. `state`: in the new file. `old_checksum`: of the
-    present file. `repeats`: see `LogHeader`.
+    present file. `copied_from`: see `LogHeader`.
     Raises: OSError: nothing was replaced. LogNotReplacedError. OutcomeUnknownError.
     """
     path, log_path = file.path, log_file(file.path)
-    is_ahead = state is not position.state and repeats is None
-    record = CheckpointRecord(taken_in=file.checksum, version=state.name, is_ahead=is_ahead)
+    is_ahead = state is not position.state and copied_from is None
+    record = CheckpointRecord(file_checksum=file.checksum, version=state.name, is_ahead=is_ahead)
     record_line = encode_line(to_json(record))
     header = LogHeader(
         format=FORMAT,
         after=state.name,
         checkpoint=file.signature,
-        file=file.checksum,
-        repeats=repeats,
+        file_checksum=file.checksum,
+        copied_from=copied_from,
     )
     log = position.log if file_signature(log_path) else None
     if log is not None:
@@ -77,8 +77,8 @@ def replace_file_and_log(
         _create_log(path, position, record_line, old_checksum)
     try:
         chunks = [encode_line(to_json(header))]
-        if position.log is not None and repeats is not None:
-            chunks += position.log.chunks(repeats.offset, position.end + len(record_line))
+        if position.log is not None and copied_from is not None:
+            chunks += position.log.chunks(copied_from.offset, position.end + len(record_line))
         new_log = write_temporary(log_path, chunks, like=path)
         rename_into_place(path, file.signature)
     except OSError:
@@ -107,7 +107,9 @@ def _create_log(
     else:
         file = file_signature(path)
         checksum = old_checksum if file else None
-        header = LogHeader(format=FORMAT, after=position.state.name, checkpoint=file, file=checksum)
+        header = LogHeader(
+            format=FORMAT, after=position.state.name, checkpoint=file, file_checksum=checksum
+        )
         before = [encode_line(to_json(header))]
     log = write_temporary(log_path, chain(before, [record_line]), like=path)
     rename_into_place(log_path, log)

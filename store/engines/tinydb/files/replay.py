@@ -56,7 +56,7 @@ def _state_names(
     Raises: LogMismatchError: it is the log of another file.
     """
     checkpoints = (entry for entry in entries if isinstance(entry, CheckpointRecord))
-    files = {header.file, *(entry.taken_in for entry in checkpoints)}
+    files = {header.file_checksum, *(entry.file_checksum for entry in checkpoints)}
     if file.checksum not in files:
         raise LogMismatchError(_OTHER_LOG)
-    return {file.version or "", file.log}
+    return {file.version or "", file.log_state}

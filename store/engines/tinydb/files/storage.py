@@ -67,8 +67,8 @@ class FileMeta(Value, frozen=True, kw_only=True):
         versions: Its names for the visibilities for which they are others. Not in old formats.
         complete_from: For each visibility, the revision from which on its changes are complete.
             Not in old formats.
-        log: The name of the state in the log that the file contains; replay begins after it. None:
-            the file needs no log, such as a backup.
+        log_state: The name of the log's state after which replay begins. None: the file needs no
+            log, such as a backup.
         cursor_key: The key that cursors are signed and encrypted with. Secret, as drafts are.
         checksum: Of all bytes of the file before it.
     """
@@ -78,7 +78,7 @@ class FileMeta(Value, frozen=True, kw_only=True):
     version: str | None = None
     versions: Mapping[Visibility, str] = {}
     complete_from: Mapping[Visibility, int] = {}
-    log: str | None = None
+    log_state: str | None = msgspec.field(name="log", default=None)
     cursor_key: CursorKey | None = None
     checksum: str | None = None
 

@@ -128,12 +128,12 @@ class WriteAheadLog:
     def translate_offset(self, former: WriteAheadLog, offset: int) -> int | None:
         """The offset in this log that an offset of the former log was copied to; None: it was not.
 
-        See `LogHeader.repeats`.
+        See `LogHeader.copied_from`.
         """
-        repeats = self.header.repeats
-        if repeats is None or repeats.inode != former.inode or repeats.offset > offset:
+        copied_from = self.header.copied_from
+        if copied_from is None or copied_from.inode != former.inode or copied_from.offset > offset:
             return None
-        return self.start + offset - repeats.offset
+        return self.start + offset - copied_from.offset
 
     def chunks(self, offset: int, end: int) -> Iterator[bytes]:
         """The bytes from an offset to an end, in chunks."""

@@ -129,7 +129,7 @@ def _replay_log(
     records = [entry for entry in entries if isinstance(entry, LogRecord)]
     if meta is not None and header is not None:
         checkpoints = (entry for entry in entries if isinstance(entry, CheckpointRecord))
-        files = {header.file, *(entry.taken_in for entry in checkpoints)}
+        files = {header.file_checksum, *(entry.file_checksum for entry in checkpoints)}
         if meta.checksum not in files:
             lost_lines += len(records)
             records = []
