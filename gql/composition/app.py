@@ -41,7 +41,7 @@ from gql.schema import Context, build_schema
 from gql.server.connection_limits import connection_limits, raise_file_limit
 from gql.settings import Settings, SettingsError, load_settings
 from gql.store_factory import document_writer, file_size_bytes, folder_loader, log_load, open_store
-from gql.telemetry import Observer, access_log
+from gql.telemetry import RequestHook, access_log
 from gql.telemetry.metrics import Metrics
 from gql.web.feeds import feed_routes
 from gql.web.graphiql_page import NOT_BUILT, load_page, page_response, static_routes
@@ -61,7 +61,7 @@ from .executors import build_executor, page_sizes, representation_digest
 from .middleware import GRAPHQL_PATH, Endpoints, wrap_endpoints
 
 if TYPE_CHECKING:
-    from gql.telemetry.tracing import Tracing
+    from gql.telemetry.tracing import RequestTracer
 
 __all__ = ["GRAPHQL_PATH", "App", "create_app", "from_env"]
 
@@ -116,8 +116,8 @@ class App:
         self.caches = CacheRegistry()
         self.executor = build_executor(settings, self.schema, self.caches, repository.current)
         self.metrics = Metrics(self.executor.counts, self.caches)
-        self.connection_limits = connection_limits(settings, self.metrics.refused)
-        self.watcher = folder_watcher(settings, repository, self.metrics.loaded)
+        self.connection_limits = connection_limits(settings, self.metrics.http.count_refusal)
+        self.watcher = folder_watcher(settings, repository, self.metrics.count_load)
         self.change_notifier = ChangeNotifier(repository)
         results = IdempotencyStore(
             settings.store_path.with_name(f"{settings.store_path.name}.answers")
@@ -132,12 +132,12 @@ class App:
             self.metrics.streams,
             realtime_settings(settings),
         )
-        self.observers = self._observers()
+        self.request_hooks = self._request_hooks()
         self.web_app = self._web_app()
         self.application = wrap_endpoints(
             Endpoints(self._graphql_endpoint(idempotent), self.realtime.websocket, self.web_app),
             metrics=self.metrics,
-            observers=self.observers,
+            request_hooks=self.request_hooks,
             origins=settings.cors_origins,
             authenticator=self.authenticator,
             limiter=self.limiter,
@@ -194,14 +194,14 @@ class App:
         handlers = {StoreError: _store_error_response}
         return Starlette(routes=routes, lifespan=self._lifespan, exception_handlers=handlers)
 
-    def _observers(self) -> list[Observer]:
-        """The observers of requests, besides the metrics."""
-        observers: list[Observer] = []
+    def _request_hooks(self) -> list[RequestHook]:
+        """The functions to call after each request: access log and tracing."""
+        hooks: list[RequestHook] = []
         if self.settings.log_level in ("debug", "info"):
-            observers.append(access_log())
+            hooks.append(access_log())
         if self.tracing is not None:
-            observers.append(self.tracing.observe)
-        return observers
+            hooks.append(self.tracing.record_span)
+        return hooks
 
     async def context(self, scope: Scope) -> Context:
         """Make the context of a request: its viewer, its snapshot of the store, its job."""
@@ -262,7 +262,7 @@ class App:
         if self.loader is not None:
             report = await self.loader.load()
             log_load("loaded", report)
-            self.metrics.loaded(report)
+            self.metrics.count_load(report)
         await self._warm_up()
         gc_tuning.freeze_and_enable()
         shorten_switch_interval()
@@ -326,7 +326,7 @@ def shorten_switch_interval() -> None:
     sys.setswitchinterval(0.0002)
 
 
-def _tracing() -> Tracing:
+def _tracing() -> RequestTracer:
     try:
         from gql.telemetry.tracing import start_tracing  # noqa: PLC0415  # an optional dependency
     except ImportError as error:

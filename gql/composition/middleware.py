@@ -19,7 +19,7 @@ from gql.http import (
     SecurityHeadersMiddleware,
     compose,
 )
-from gql.telemetry import Observer, TelemetryMiddleware
+from gql.telemetry import RequestHook, TelemetryMiddleware
 from gql.telemetry.metrics import Metrics
 
 GRAPHQL_PATH = "/graphql"
@@ -54,7 +54,7 @@ def wrap_endpoints(  # noqa: PLR0913  # a parameter for each part
     endpoints: Endpoints,
     *,
     metrics: Metrics,
-    observers: Sequence[Observer],
+    request_hooks: Sequence[RequestHook],
     origins: Sequence[str],
     authenticator: Authenticator,
     limiter: RateLimiter | None,
@@ -65,14 +65,19 @@ def wrap_endpoints(  # noqa: PLR0913  # a parameter for each part
     Args:
         endpoints: The endpoints.
         metrics: The metrics that count requests.
-        observers: The other observers of requests.
+        request_hooks: Called after each request.
         origins: The allowed origins of CORS; no CORS without any.
         authenticator: The authenticator.
         limiter: The rate limiter; None for no rate limit.
         caches: The registry for the caches of middleware.
     """
     middleware: list[Middleware] = [
-        partial(TelemetryMiddleware, note=metrics.note, observers=observers, paths=(GRAPHQL_PATH,)),
+        partial(
+            TelemetryMiddleware,
+            count_request=metrics.count_request,
+            hooks=request_hooks,
+            paths=(GRAPHQL_PATH,),
+        ),
         SecurityHeadersMiddleware,
     ]
     if origins:

@@ -48,7 +48,7 @@ class Realtime:
             "WebSockets",
             settings.max_websockets,
             settings.max_per_client,
-            observer.refused,
+            observer.count_refusal,
         )
         self._service = RealtimeService(
             operations=operations,
@@ -60,14 +60,14 @@ class Realtime:
                 "subscriptions",
                 settings.max_subscriptions,
                 settings.max_per_client,
-                observer.refused,
+                observer.count_refusal,
             ),
             costs=CapacityLimiter(
                 "subscription_costs",
                 "units of cost in subscriptions",
                 operations.max_cost * TOTAL_COST_FACTOR,
                 operations.max_cost,
-                observer.refused,
+                observer.count_refusal,
             ),
             settings=settings,
             stopping=asyncio.Event(),
@@ -90,7 +90,7 @@ class Realtime:
             client = client_of(None, scope)
             with (
                 self._sockets.reserve(client, is_unidentified=True) as reservation,
-                self._service.observer.websocket(),
+                self._service.observer.track_websocket(),
             ):
                 await self._serve(scope, receive, send, reservation)
         except CapacityError as error:

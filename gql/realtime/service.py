@@ -21,24 +21,24 @@ WEBSOCKET, SSE = "websocket", "sse"
 class StreamObserver(Protocol):
     """An observer of connections and subscriptions; `transport` is WEBSOCKET or SSE."""
 
-    def websocket(self) -> AbstractContextManager[None]:
+    def track_websocket(self) -> AbstractContextManager[None]:
         """Count a WebSocket as open until the context ends."""
         ...
 
-    def subscription(self, transport: str) -> AbstractContextManager[None]:
+    def track_subscription(self, transport: str) -> AbstractContextManager[None]:
         """Count a subscription as active until the context ends."""
         ...
 
-    def event(self, transport: str) -> None:
+    def count_event(self, transport: str) -> None:
         """Count an event that was sent."""
         ...
 
-    def slow(self, transport: str) -> None:
+    def count_slow_client(self, transport: str) -> None:
         """Count a connection that was closed because its client reads too slowly."""
         ...
 
-    def refused(self, what: str, bound: str) -> None:
-        """Something was refused; `bound`: whose bound was reached, see `CapacityLimiter`."""
+    def count_refusal(self, what: str, bound: str) -> None:
+        """Count a refusal. `bound`: whose limit was reached, see `CapacityLimiter`."""
         ...
 
 

@@ -175,7 +175,7 @@ class EventStream:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         if self._is_slow:
-            self._observer.slow(SSE)
+            self._observer.count_slow_client(SSE)
         last_event = ended.pop().result()
         if last_event is not None:
             with suppress(
@@ -189,10 +189,10 @@ class EventStream:
             return next_event(results.body) + COMPLETE
         try:
             async with aclosing(results):
-                with self._observer.subscription(SSE):
+                with self._observer.track_subscription(SSE):
                     async for result in results:
                         await self._send(next_event(result.body, result.cursor))
-                        self._observer.event(SSE)
+                        self._observer.count_event(SSE)
         except (TimeoutError, OSError, RuntimeError):
             return None
         except Exception as error:  # noqa: BLE001  # masked and logged by `failure`

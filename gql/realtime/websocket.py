@@ -86,7 +86,7 @@ class WebSocketConnection:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         if isinstance(end, TooSlow):
-            self._service.observer.slow(WEBSOCKET)
+            self._service.observer.count_slow_client(WEBSOCKET)
         clear_tracebacks(end)
         get_logger().info("websocket_closed", code=end.code and int(end.code), reason=end.reason)
         if end.code is not None:
@@ -275,10 +275,10 @@ class WebSocketConnection:
         started.set()
         observer = self._service.observer
         async with aclosing(results):
-            with observer.subscription(WEBSOCKET):
+            with observer.track_subscription(WEBSOCKET):
                 async for streamed in results:
                     await self._send(next_message(id, streamed.body))
-                    observer.event(WEBSOCKET)
+                    observer.count_event(WEBSOCKET)
         return None
 
     async def _send(self, text: str) -> None:

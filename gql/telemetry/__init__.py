@@ -1,5 +1,5 @@
-"""Telemetry: each request is recorded once, for the metrics, the log and the traces."""
+"""Telemetry: records each completed request once, for metrics, access log and traces."""
 
-from .middleware import NO_ROUTE, Observation, Observer, TelemetryMiddleware, access_log
+from .middleware import UNKNOWN_ROUTE, RequestHook, RequestRecord, TelemetryMiddleware, access_log
 
-__all__ = ["NO_ROUTE", "Observation", "Observer", "TelemetryMiddleware", "access_log"]
+__all__ = ["UNKNOWN_ROUTE", "RequestHook", "RequestRecord", "TelemetryMiddleware", "access_log"]

@@ -1,4 +1,4 @@
-"""Telemetry as middleware: each request is recorded when it is over, for metrics, log, traces."""
+"""The telemetry middleware: records each completed request, for metrics, access log and traces."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from starlette.types import Message, Receive, Scope, Send
 from gql.http import Application, HeaderMap, Reply, RequestSummary
 from gql.logs import get_logger
 
-NO_ROUTE = "other"
-"""The route of requests that no route answers."""
+UNKNOWN_ROUTE = "other"
+"""The route of requests that match no route."""
 
 
-class Observation(msgspec.Struct, frozen=True, gc=False):
-    """A request that is over.
+class RequestRecord(msgspec.Struct, frozen=True, gc=False):
+    """The record of a completed request.
 
-    `route`: the template of its path, so that there are few. `status`: 0 where nothing was
-    answered. `started` and `ended`: by `time.perf_counter`. `graphql`: what was executed, if
-    anything was.
+    Attributes:
+        scope: Its ASGI scope.
+        method: Its HTTP method.
+        route: The template of its path, of which there are few.
+        status: The HTTP status of the response; 0 without a response.
+        size_bytes: The size of the response body.
+        started: The start time, by `time.perf_counter`.
+        ended: The end time, by `time.perf_counter`.
+        graphql: The summary of the GraphQL execution, if there was one.
     """
 
     scope: Scope
@@ -34,55 +40,55 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def duration_s(self) -> float:
-        """How long it took, in seconds."""
+        """The duration, in seconds."""
         return self.ended - self.started
 
     @property
     def started_ns(self) -> int:
-        """When it started, in nanoseconds since the epoch."""
+        """The start time, in nanoseconds since the epoch."""
         return time.time_ns() - int((time.perf_counter() - self.started) * 1e9)
 
 
-Note = Callable[[str, str, int, int, float, float, RequestSummary | None, Scope], None]
-"""Takes an observation's members one by one, the scope last: there are many requests to count."""
+RequestCounter = Callable[[str, str, int, int, float, float, RequestSummary | None, Scope], None]
+"""Counts a request. It takes the fields of a `RequestRecord`, the scope last, to save an object."""
 
-Observer = Callable[[Observation], None]
-"""Is told of every request. The server waits for it, so it has to be quick."""
+RequestHook = Callable[[RequestRecord], None]
+"""Called after each request. The server waits for it, so it has to be fast."""
 
 
 class TelemetryMiddleware:
-    """Middleware that records each HTTP request when it is over.
+    """Middleware that records each HTTP request when it is completed.
 
-    It is the outermost, so that it sees what other middleware refuses or answers.
+    It is the outermost middleware, so that it records what other middleware refuses or answers.
 
     Attributes:
         app: The application inside.
-        note: Takes every request, for the metrics.
-        observers: Are told of every request, too.
-        paths: Those that are no routes of Starlette, which names the others.
+        count_request: Counts every request, for the metrics.
+        hooks: Called after every request.
+        paths: The paths outside Starlette, whose router names the other routes.
     """
 
     def __init__(
         self,
         app: Application,
-        note: Note,
-        observers: Sequence[Observer] = (),
+        count_request: RequestCounter,
+        hooks: Sequence[RequestHook] = (),
         paths: Collection[str] = (),
     ) -> None:
         self.app = app
-        self.note = note
-        self.observers = observers
+        self.count_request = count_request
+        self.hooks = hooks
         self.paths = frozenset(paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI form: pass a request on, and record it when it is answered or has failed."""
+        """The ASGI form: pass a request on, and record it after its response or failure."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
         status, size_bytes = 0, 0
 
-        async def watched_send(message: Message) -> None:
+        async def measured_send(message: Message) -> None:
             nonlocal status, size_bytes
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -91,7 +97,7 @@ class TelemetryMiddleware:
             await send(message)
 
         try:
-            await self.app(scope, receive, watched_send)
+            await self.app(scope, receive, measured_send)
         finally:
             summary = scope.get("state", {}).get("graphql")
             self.record(scope, self._route(scope), status, size_bytes, started, summary)
@@ -105,7 +111,7 @@ class TelemetryMiddleware:
             self.record(scope, path, reply.status, reply.size_bytes, started, reply.summary)
         return reply
 
-    def record(  # noqa: PLR0913, PLR0917  # what an observation consists of
+    def record(  # noqa: PLR0913, PLR0917  # the fields of a record
         self,
         scope: Scope,
         route: str,
@@ -114,46 +120,46 @@ class TelemetryMiddleware:
         started: float,
         summary: RequestSummary | None,
     ) -> None:
-        """Record a request that is over now. `started`: by `time.perf_counter`."""
+        """Record a request that is completed now. `started`: by `time.perf_counter`."""
         method, ended = scope["method"], time.perf_counter()
-        self.note(method, route, status, size_bytes, started, ended, summary, scope)
-        if self.observers:
-            observation = Observation(
+        self.count_request(method, route, status, size_bytes, started, ended, summary, scope)
+        if self.hooks:
+            record = RequestRecord(
                 scope, method, route, status, size_bytes, started, ended, summary
             )
-            for observe in self.observers:
-                observe(observation)
+            for hook in self.hooks:
+                hook(record)
 
     def _route(self, scope: Scope) -> str:
         if scope["path"] in self.paths:
             return str(scope["path"])
-        return getattr(scope.get("route"), "path", NO_ROUTE)
+        return getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
 
 
-def access_log() -> Observer:
-    """Logs a `request` event for each request.
+def access_log() -> RequestHook:
+    """The access log: a hook that logs a `request` event for each request.
 
-    Query strings and bodies are not logged: they may hold what a client keeps secret.
+    Query strings and bodies are not logged, since they may hold secrets of clients.
     """
     log = get_logger()
 
-    def observe(seen: Observation) -> None:
-        client = seen.scope.get("client")
+    def log_request(record: RequestRecord) -> None:
+        client = record.scope.get("client")
         event = {
-            "method": seen.scope["method"],
-            "path": seen.scope["path"],
-            "status": seen.status,
-            "bytes": seen.size_bytes,
-            "duration_ms": round(seen.duration_s * 1e3, 2),
+            "method": record.scope["method"],
+            "path": record.scope["path"],
+            "status": record.status,
+            "bytes": record.size_bytes,
+            "duration_ms": round(record.duration_s * 1e3, 2),
             "client": client[0] if client else None,
         }
-        viewer = seen.scope.get("state", {}).get("viewer")
+        viewer = record.scope.get("state", {}).get("viewer")
         if viewer is not None and viewer.name is not None:
             event["key"] = viewer.name
-        if seen.graphql is not None:
-            event["operation"] = seen.graphql.operation_name
-            if seen.graphql.error_codes:
-                event["errors"] = list(seen.graphql.error_codes)
+        if record.graphql is not None:
+            event["operation"] = record.graphql.operation_name
+            if record.graphql.error_codes:
+                event["errors"] = list(record.graphql.error_codes)
         log.info("request", **event)
 
-    return observe
+    return log_request

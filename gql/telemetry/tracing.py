@@ -1,7 +1,7 @@
-"""One OpenTelemetry span for each request. Imported only where tracing is on: it is optional.
+"""Tracing: one OpenTelemetry span for each request. Only imported if tracing is on.
 
-Where spans go, how many and under which service's name is set by OpenTelemetry's own environment
-variables (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, `OTEL_SERVICE_NAME`, …):
+OpenTelemetry's own environment variables configure exporter, sampler and service name
+(`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, `OTEL_SERVICE_NAME`, …):
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
 
@@ -19,16 +19,16 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from gql.errors import INTERNAL_ERROR
 
-from . import NO_ROUTE, Observation
+from . import UNKNOWN_ROUTE, RequestRecord
 
 SERVICE_NAME = "newsgraph"
 
 
-class Tracing:
-    """Makes a span of each observed request, as part of the trace that its headers name.
+class RequestTracer:
+    """Makes a span of each request, in the trace of its `traceparent` header.
 
-    A span is made when the request is over, with the times at which it began and ended: nothing
-    below it is traced, so nothing needs to find it before.
+    The span is made when the request is completed, with its start and end time. It need not exist
+    before, since no part of a request has a span of its own.
     """
 
     def __init__(self, provider: TracerProvider) -> None:
@@ -36,55 +36,55 @@ class Tracing:
         self._tracer = provider.get_tracer("newsgraph")
         self._extract = TraceContextTextMapPropagator().extract
 
-    def observe(self, seen: Observation) -> None:
-        """Make a request's span. An `Observer`."""
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in seen.scope["headers"]}
+    def record_span(self, record: RequestRecord) -> None:
+        """Make the span of a request. A `RequestHook`."""
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in record.scope["headers"]}
         span = self._tracer.start_span(
-            _name(seen),
+            _span_name(record),
             context=self._extract(headers),
             kind=SpanKind.SERVER,
-            attributes=_attributes(seen, headers),
-            start_time=seen.started_ns,
+            attributes=_attributes(record, headers),
+            start_time=record.started_ns,
         )
-        if _has_failed(seen):
+        if _has_failed(record):
             span.set_status(Status(StatusCode.ERROR))
-        span.end(seen.started_ns + int(seen.duration_s * 1e9))
+        span.end(record.started_ns + int(record.duration_s * 1e9))
 
     def close(self) -> None:
-        """Send what has not been sent yet."""
+        """Export the remaining spans, and stop."""
         self._provider.shutdown()
 
 
-def start_tracing() -> Tracing:
-    """Tracing to an OTLP collector over HTTP."""
+def start_tracing() -> RequestTracer:
+    """Start a tracer that exports spans to an OTLP collector over HTTP."""
     name = os.environ.get("OTEL_SERVICE_NAME", SERVICE_NAME)
     provider = TracerProvider(resource=Resource.create({"service.name": name}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return Tracing(provider)
+    return RequestTracer(provider)
 
 
-def _name(seen: Observation) -> str:
-    if seen.graphql is not None and seen.graphql.operation_name is not None:
-        return seen.graphql.operation_name
-    method = seen.scope["method"]
-    return str(method) if seen.route == NO_ROUTE else f"{method} {seen.route}"
+def _span_name(record: RequestRecord) -> str:
+    if record.graphql is not None and record.graphql.operation_name is not None:
+        return record.graphql.operation_name
+    method = record.scope["method"]
+    return str(method) if record.route == UNKNOWN_ROUTE else f"{method} {record.route}"
 
 
-def _attributes(seen: Observation, headers: dict[str, str]) -> dict[str, Any]:
+def _attributes(record: RequestRecord, headers: dict[str, str]) -> dict[str, Any]:
     """By OpenTelemetry's conventions for HTTP servers and for GraphQL.
 
     https://opentelemetry.io/docs/specs/semconv/http/http-spans/
     https://opentelemetry.io/docs/specs/semconv/graphql/graphql-spans/
-    Query strings and documents are left out: they may hold what a client keeps secret.
+    Query strings and documents are left out: they may hold secrets of clients.
     """
-    scope = seen.scope
-    client, server, summary = scope.get("client"), scope.get("server"), seen.graphql
+    scope = record.scope
+    client, server, summary = scope.get("client"), scope.get("server"), record.graphql
     codes = summary.error_codes if summary else ()
-    found = {
+    attributes = {
         "http.request.method": scope["method"],
-        "http.route": None if seen.route == NO_ROUTE else seen.route,
-        "http.response.status_code": seen.status or None,
-        "http.response.body.size": seen.size_bytes,
+        "http.route": None if record.route == UNKNOWN_ROUTE else record.route,
+        "http.response.status_code": record.status or None,
+        "http.response.body.size": record.size_bytes,
         "url.scheme": scope.get("scheme", "http"),
         "url.path": scope["path"],
         "server.address": server[0] if server else None,
@@ -93,12 +93,12 @@ def _attributes(seen: Observation, headers: dict[str, str]) -> dict[str, Any]:
         "user_agent.original": headers.get("user-agent"),
         "network.protocol.version": scope.get("http_version"),
         "graphql.operation.name": summary.operation_name if summary else None,
-        "error.type": codes[0] if codes else str(seen.status) if _has_failed(seen) else None,
+        "error.type": codes[0] if codes else str(record.status) if _has_failed(record) else None,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
-def _has_failed(seen: Observation) -> bool:
+def _has_failed(record: RequestRecord) -> bool:
     """Whether the server is at fault, not the client."""
-    masked = seen.graphql is not None and INTERNAL_ERROR in seen.graphql.error_codes
-    return masked or seen.status >= 500 or seen.status == 0
+    masked = record.graphql is not None and INTERNAL_ERROR in record.graphql.error_codes
+    return masked or record.status >= 500 or record.status == 0

@@ -288,7 +288,7 @@ def test_client_behind_a_proxy_is_told(tmp_path: Path):
     """What a trusted proxy says of it counts on both ways; this machine is trusted."""
     with serving(tmp_path) as servers:
         seen: list[Any] = []
-        servers.app.observers[:] = [lambda each: seen.append(each.scope["client"][0])]
+        servers.app.request_hooks[:] = [lambda each: seen.append(each.scope["client"][0])]
         both(servers, request(body_of(TITLES), "X-Forwarded-For: 10.0.0.7", "Connection: close"))
         assert servers.app.direct == 1
         assert seen == ["10.0.0.7"] * 2

@@ -217,12 +217,12 @@ def test_trailer_is_no_header_field(
 ) -> None:
     """Whatever its name: it comes when the head has been acted upon. RFC 9110 6.5."""
     clients: list[Any] = []
-    watched.observers[:] = [lambda each: clients.append(each.scope["client"][0])]
+    watched.request_hooks[:] = [lambda each: clients.append(each.scope["client"][0])]
     try:
         without = both(servers, post(CHUNKED, body=chunked(*pieces)), LAST)
         found = both(servers, post(CHUNKED, body=chunked(*pieces, trailers=[trailer])), LAST)
     finally:
-        watched.observers.clear()
+        watched.request_hooks.clear()
     assert [(each.status, each.body) for each in found] == [
         (each.status, each.body) for each in without
     ]
@@ -488,11 +488,11 @@ def test_lines_of_forwarded_for_are_one_list(
 ) -> None:
     """Of which the last address that is no trusted proxy counts, so that none can be made up."""
     clients: list[Any] = []
-    watched.observers[:] = [lambda each: clients.append(each.scope["client"][0])]
+    watched.request_hooks[:] = [lambda each: clients.append(each.scope["client"][0])]
     try:
         both(servers, post("Connection: close", *(f"X-Forwarded-For: {each}" for each in lines)))
     finally:
-        watched.observers.clear()
+        watched.request_hooks.clear()
     assert clients == [client] * 2
 
 

@@ -235,7 +235,7 @@ from store import MemoryRepository
 
 async def main():
     metrics = Metrics()
-    metrics.note("GET", "/healthz", 200, 3, 0, 0.001, None, {})
+    metrics.count_request("GET", "/healthz", 200, 3, 0, 0.001, None, {})
     snapshot = await MemoryRepository().snapshot()
     print((await metrics.exposition("", snapshot, None))[0].decode())
 

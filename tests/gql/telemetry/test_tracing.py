@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from gql.composition.app import create_app
 from gql.settings import load_settings
-from gql.telemetry.tracing import Tracing
+from gql.telemetry.tracing import RequestTracer
 from store import MemoryRepository
 from store.errors import StoreUnavailableError
 
@@ -31,7 +31,7 @@ class Traced:
         provider = TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         app = create_app(load_settings({"store": store}), repository)
-        app.observers.append(Tracing(provider).observe)
+        app.request_hooks.append(RequestTracer(provider).record_span)
         self.client = TestClient(app, raise_server_exceptions=False)
 
     def span(self) -> ReadableSpan:
