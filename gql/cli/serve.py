@@ -9,13 +9,13 @@ import tempfile
 from importlib import metadata
 from typing import Any
 
-import uvicorn
 import uvloop
 
 from gql import gc_tuning
+from gql.adapters.uvicorn import Config
 from gql.composition.app import GRAPHQL_PATH, create_app
 from gql.logs import configure_logging, get_logger
-from gql.server import Server, Workers
+from gql.server import GracefulServer, Supervisor
 from gql.server.connection_limits import raise_file_limit
 from gql.server.direct_protocol import DirectProtocol
 from gql.server.websocket_protocol import WebSocketProtocol
@@ -73,7 +73,7 @@ async def serve_here(
                 print_report(await loader.load(progress), settings)
         await print_welcome(settings, bound, repository)
         raise_file_limit(settings.max_connections)
-        server = Server(uvicorn_config(create_app(settings, repository), settings))
+        server = GracefulServer(uvicorn_config(create_app(settings, repository), settings))
         await server.serve([bound])
     finally:
         await repository.close()
@@ -105,7 +105,7 @@ def serve_with_workers(
     )
     with tempfile.TemporaryDirectory(prefix="newsgraph-metrics-") as counts:
         os.environ.setdefault(MULTIPROCESS_FOLDER, counts)
-        Workers(config, sockets=[bound]).run()
+        Supervisor(config, sockets=[bound]).run()
 
 
 def warn_of_rate_limit(settings: Settings) -> None:
@@ -132,9 +132,9 @@ async def _prepare(settings: Settings, bound: socket.socket, *, accept_loss: boo
         await repository.close()
 
 
-def uvicorn_config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
+def uvicorn_config(app: Any, settings: Settings, **more: Any) -> Config:
     """How uvicorn runs: our logging, no headers that say nothing, a graceful end."""
-    return uvicorn.Config(
+    return Config(
         app,
         loop="uvloop",
         http=DirectProtocol,

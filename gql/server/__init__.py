@@ -5,8 +5,8 @@ stand on what is here.
 """
 
 from .connection import Part
-from .graceful_shutdown import Server, Workers
+from .graceful_shutdown import GracefulServer, Supervisor
 from .http1 import Http1Protocol
-from .websocket_input import PacedInput
+from .websocket_input import FairInputProtocol
 
-__all__ = ["Http1Protocol", "PacedInput", "Part", "Server", "Workers"]
+__all__ = ["FairInputProtocol", "GracefulServer", "Http1Protocol", "Part", "Supervisor"]

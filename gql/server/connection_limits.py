@@ -1,6 +1,6 @@
-"""Connection limits: what one connection may take, and how many there may be.
+"""Connection limits: the number of connections, and the sizes and time-outs of each.
 
-The protocol holds connections to them before the application sees a request.
+The HTTP/1.1 protocol enforces them before the application sees a request.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from gql.settings import Settings
 
 RESERVED_FILES = 64
-"""File descriptors kept for the store, the log and what else is opened while serving."""
+"""File descriptors reserved for the store, the log and other files."""
 FILES = Path("/dev/fd")
 
 log = get_logger()
 
 
 class ConnectionLimits(msgspec.Struct, frozen=True):
-    """What connections are held to.
+    """The limits of connections.
 
     Attributes:
-        max_connections: How many there may be at once in a process.
+        max_connections: The most connections of a process.
         max_header_bytes: The largest head (start line and fields), and the largest trailers.
         max_header_fields: The most fields of a head, and of trailers.
-        request_timeout_s: How long a head may take; and a body, besides a second for each
-            `MIN_BODY_RATE` bytes of it.
-        send_timeout_s: How long a client may read nothing of what is sent to it.
-        count_refusal: Is told the status of each refusal.
+        request_timeout_s: The time-out for a head; and for a body, with a second more for each
+            `MIN_BODY_RATE` bytes.
+        send_timeout_s: The time-out for a client that reads nothing of its responses.
+        count_refusal: Called with the status of each refusal, for metrics.
     """
 
     max_connections: int = 4_000
@@ -48,9 +48,9 @@ class ConnectionLimits(msgspec.Struct, frozen=True):
 def connection_limits(
     settings: Settings, count_refusal: Callable[[int], None] | None = None
 ) -> ConnectionLimits:
-    """The limits as set, with fewer connections where file descriptors do not suffice."""
+    """The limits of the settings; fewer connections if there are not enough file descriptors."""
     return ConnectionLimits(
-        max_connections=_room_for(settings.max_connections),
+        max_connections=_available_connections(settings.max_connections),
         max_header_bytes=settings.max_header_bytes,
         max_header_fields=settings.max_header_fields,
         request_timeout_s=settings.request_timeout_s,
@@ -60,23 +60,23 @@ def connection_limits(
 
 
 def raise_file_limit(max_connections: int) -> None:
-    """Let this process open as many files as it may, and log where that is too few."""
+    """Raise the limit of open files to its maximum, and log a warning if that is too low."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    room = _room_for(max_connections)
-    if room < max_connections:
+    available = _available_connections(max_connections)
+    if available < max_connections:
         log.warning(
             "few_file_descriptors",
             max_connections=max_connections,
-            served=room,
+            served=available,
             limit=hard,
             remedy="Raise the limit of open files (ulimit -n), or lower max_connections.",
         )
 
 
-def _room_for(wanted: int) -> int:
-    """How many connections there may be, with descriptors left for all else."""
+def _available_connections(maximum: int) -> int:
+    """The most connections that the file descriptors allow, up to a maximum."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
-        return wanted
-    return min(wanted, max(1, soft - sum(1 for _ in FILES.iterdir()) - RESERVED_FILES))
+        return maximum
+    return min(maximum, max(1, soft - sum(1 for _ in FILES.iterdir()) - RESERVED_FILES))

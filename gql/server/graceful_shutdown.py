@@ -1,7 +1,7 @@
-"""Graceful shutdown: whoever was let in is answered, whichever process has its connection.
+"""Graceful shutdown: every connection that the system has accepted gets its responses.
 
-uvicorn closes its listener with connections in the system's queue, which resets them; and where
-several processes listen, the one that started them keeps the queue open until they have ended.
+uvicorn closes its listening socket while connections are in the system's backlog, which resets
+them. With several workers, the supervisor keeps the backlog open until all of them have ended.
 """
 
 from __future__ import annotations
@@ -12,65 +12,66 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-import uvicorn
-from uvicorn.supervisors import Multiprocess, multiprocess
+from gql.adapters.uvicorn import Multiprocess, Process, Server, set_worker_class
 
 
-class Server(uvicorn.Server):
-    """One process that serves."""
+class GracefulServer(Server):
+    """A server process."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen no more, let in who has connected until then, and answer who was let in."""
-        queues = [each.dup() for each in sockets or ()]
+        """Stop listening, accept the backlog, and let the connections get their responses."""
+        listeners = [each.dup() for each in sockets or ()]
         for server in self.servers:
             server.close()
-        await asyncio.sleep(0.01)  # for what closes them
+        await asyncio.sleep(0.01)  # until the event loop has closed them
         for each in sockets or ():
             each.close()
-        await self._let_in(queues)
+        await self._accept_backlog(listeners)
         await super().shutdown(sockets)
 
-    async def _let_in(self, queues: Iterable[socket.socket]) -> None:
-        """Accept who is in the queues, and close them at once."""
+    async def _accept_backlog(self, listeners: Iterable[socket.socket]) -> None:
+        """Accept all connections in the backlogs, and close the listening sockets at once."""
         accepted = []
-        for queue in queues:
-            queue.setblocking(False)
-            with queue, suppress(OSError):  # there is no other, or no file descriptor for one
+        for listener in listeners:
+            listener.setblocking(False)
+            with listener, suppress(OSError):  # no more connections, or no file descriptor
                 while True:
-                    accepted.append(queue.accept()[0])
+                    accepted.append(listener.accept()[0])
         for connection in accepted:
             connection.setblocking(False)
-            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._make_protocol, connection
+            )
 
-    def _protocol(self) -> asyncio.Protocol:
-        make: Any = self.config.http_protocol_class
-        protocol: asyncio.Protocol = make(
+    def _make_protocol(self) -> asyncio.Protocol:
+        protocol_class: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = protocol_class(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return protocol
 
 
-class Worker(multiprocess.Process):
-    """One of several processes that serve."""
+class Worker(Process):
+    """A worker: one of several server processes."""
 
     @property
-    def server(self) -> uvicorn.Server:
-        """What it runs."""
+    def server(self) -> Server:
+        """The server that the worker runs."""
         if self._server is None:
-            self._server = Server(config=self.config)
+            self._server = GracefulServer(config=self.config)
         return self._server
 
 
-class Workers(Multiprocess):
-    """Several processes that serve, and the one that starts and stops them."""
+class Supervisor(Multiprocess):
+    """The supervisor: the process that starts, watches and stops the workers."""
 
     def run(self) -> None:
-        """Start them, and serve until told to stop."""
-        multiprocess.Process = Worker  # type: ignore[misc]  # uvicorn has no other way to say so
+        """Run the workers until a signal stops them."""
+        set_worker_class(Worker)
         super().run()
 
     def terminate_all(self) -> None:
-        """Stop them all. The queue of connections is theirs alone then."""
+        """Stop all workers. From here on only they own the backlog."""
         for each in self.sockets:
             each.close()
         super().terminate_all()

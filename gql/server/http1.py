@@ -16,7 +16,7 @@ from gql.errors import MalformedRequestError, RequestError
 from .connection import Part
 from .head import FIELD_OVERHEAD, HeadCheck, StartLine, count_head_bytes, too_large
 from .timeouts import TimedConnection
-from .upgrades import can_open_websocket, without_upgrade
+from .upgrades import can_open_websocket, remove_upgrade
 
 PIECE_BYTES = 1 << 14
 """How much is parsed at once: up to 400 small requests, of which each takes 2 kB while it waits."""
@@ -141,7 +141,7 @@ class Http1Protocol(TimedConnection):
             self.handle_websocket_upgrade()
             self.parser = None  # type: ignore[assignment]  # which holds this, that nobody needs now
             return
-        head = without_upgrade(self.parser, self.url, self.headers)
+        head = remove_upgrade(self.parser, self.url, self.headers)
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self.data_received(head + rest)

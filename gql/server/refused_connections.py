@@ -1,4 +1,4 @@
-"""The log of refused connections: one line a minute, however many there are."""
+"""The log of refused connections: at most one line a minute."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Callable
 from gql.logs import get_logger
 
 LOG_EVERY_S = 60.0
-"""How long, in seconds, until the log says again that connections are refused."""
+"""The interval of log lines, in seconds."""
 
 log = get_logger()
 
 
 class RefusedConnections:
-    """Counts connections that are refused, and says so in the log once a minute.
+    """Counts refused connections, and logs their number once a minute.
 
     Attributes:
-        count: How many since the log last said it.
+        count: The number since the last log line.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,7 +26,7 @@ class RefusedConnections:
         self._silent_until = 0.0
 
     def add(self, limit: int) -> None:
-        """Count one."""
+        """Count a refused connection; `limit` is for the log."""
         self.count += 1
         now = self._clock()
         if now < self._silent_until:
@@ -35,6 +35,7 @@ class RefusedConnections:
             "connections_refused",
             refused=self.count,
             limit=limit,
-            remedy="Raise max_connections (NEWSGRAPH_MAX_CONNECTIONS), or look who holds them.",
+            remedy="Raise max_connections (NEWSGRAPH_MAX_CONNECTIONS), or find the clients that "
+            "hold them.",
         )
         self.count, self._silent_until = 0, now + LOG_EVERY_S

@@ -1,4 +1,4 @@
-"""Upgrades: which request opens a WebSocket, and how the upgrade of any other is ignored.
+"""Upgrades: to WebSocket only; any other upgrade is ignored.
 
 https://www.rfc-editor.org/rfc/rfc9110#section-7.8
 """
@@ -11,7 +11,7 @@ from .head import Fields
 
 
 def can_open_websocket(parser: httptools.HttpRequestParser, fields: dict[bytes, bytes]) -> bool:
-    """Whether a request is a GET without a body, in the version that can be upgraded."""
+    """Whether a request is an HTTP/1.1 GET without a body."""
     return (
         parser.get_method() == b"GET"
         and parser.get_http_version() == "1.1"
@@ -20,10 +20,10 @@ def can_open_websocket(parser: httptools.HttpRequestParser, fields: dict[bytes, 
     )
 
 
-def without_upgrade(parser: httptools.HttpRequestParser, url: bytes, headers: Fields) -> bytes:
-    """The head of a request as if it asked for no upgrade, to be parsed again.
+def remove_upgrade(parser: httptools.HttpRequestParser, url: bytes, headers: Fields) -> bytes:
+    """The head of a request without its Upgrade field, to be parsed again.
 
-    The parser takes no body of a request with an upgrade.
+    The parser reads no body of a request with an upgrade.
     """
     version = parser.get_http_version().encode()
     lines = [b"%s %s HTTP/%s" % (parser.get_method(), url, version)]

@@ -1,9 +1,9 @@
-"""What WebSockets send, read in small pieces: a flood of frames holds nobody up.
+"""Fair queueing of WebSocket input: a flood of frames from one client delays no other.
 
-uvicorn parses all that has arrived in one go. The smallest frame is 6 bytes, so that 256 kB of
-pings keep the event loop for 0.1 s, and a hundred sockets do so at once. Here the sockets take
-turns: in each iteration of the loop one of them has one piece read, and it is the one that has had
-the least since it was last idle. So who says little never waits for who says much.
+uvicorn parses all received bytes at once. The smallest frame has 6 bytes, so 256 kB of pings block
+the event loop for 0.1 s, and a hundred sockets may send that at once. Here, in each iteration of
+the event loop, one chunk of one socket is parsed: of the socket that has had the fewest bytes
+parsed since it was last idle. So a client that sends little does not wait for one that sends much.
 """
 
 from __future__ import annotations
@@ -14,115 +14,117 @@ from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
-PIECE_BYTES = 1_024
-"""How much is read at once: up to 170 frames, which takes a millisecond or two."""
+from gql.adapters.uvicorn import WebSocketsSansIOProtocol
+
+CHUNK_BYTES = 1_024
+"""The size of a chunk: up to 170 frames, which take a millisecond or two."""
 
 MAX_FRAGMENTS = 1_000
-"""Of how many frames a message may be; empty ones do not count for its size."""
+"""The most frames of a message; empty frames do not count for its size."""
 
 
-class InputTurns:
-    """Which of the sockets of an event loop has a piece of its input read next."""
+class InputQueue:
+    """The fair queue of the sockets of an event loop with unparsed input."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: list[tuple[int, int, PacedInput]] = []
-        self._numbers = count()  # of two that have had the same, the first to wait is first
+        self._heap: list[tuple[int, int, FairInputProtocol]] = []
+        self._numbers = count()  # sockets with the same number of bytes: first in, first out
 
-    def enqueue(self, socket: PacedInput) -> None:
-        """Have a piece of a socket's input read, in an iteration of the loop to come."""
-        if not self._waiting:
+    def enqueue(self, socket: FairInputProtocol) -> None:
+        """Enqueue a socket, whose next chunk is parsed in a later iteration of the loop."""
+        if not self._heap:
             self._loop.call_soon(self._next)
-        heappush(self._waiting, (socket.read_bytes, next(self._numbers), socket))
+        heappush(self._heap, (socket.parsed_bytes, next(self._numbers), socket))
 
     def _next(self) -> None:
-        _, _, socket = heappop(self._waiting)
-        if self._waiting:  # before the socket waits again, which begins a new round otherwise
+        _, _, socket = heappop(self._heap)
+        if self._heap:  # before the socket is enqueued again, which would schedule a second call
             self._loop.call_soon(self._next)
-        socket.read_piece()
+        socket.parse_chunk()
 
 
-_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, InputTurns] = WeakKeyDictionary()
+_QUEUES: WeakKeyDictionary[asyncio.AbstractEventLoop, InputQueue] = WeakKeyDictionary()
 
 
-class PacedInput(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol, but for how it reads: in turns, and no message of very many
-    frames.
+class FairInputProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol with fair queueing, back-pressure and a limit of frames.
 
-    The transport reads no more while there is input that was not parsed yet, a message that the
-    application has not taken, or much that the client has not read: each ping is answered, and who
-    reads no answers could have us hold any number of them.
+    Back-pressure: the transport is paused while there is unparsed input, a message that the
+    application has not received, or a full write buffer. Otherwise a client that sends pings and
+    reads no pongs could fill the memory.
 
     Attributes:
-        read_bytes: How much was read since there was last nothing to read.
+        parsed_bytes: How many bytes were parsed since the socket was last idle.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.read_bytes = 0
+        self.parsed_bytes = 0
         self._input = bytearray()
-        self._is_waiting = False
-        self._turns = _TURNS.get(self.loop) or _TURNS.setdefault(self.loop, InputTurns(self.loop))
+        self._is_queued = False
+        self._input_queue = _QUEUES.get(self.loop) or _QUEUES.setdefault(
+            self.loop, InputQueue(self.loop)
+        )
 
     def data_received(self, data: bytes) -> None:
-        """Take what has arrived, to be read later."""
+        """Buffer received bytes, to be parsed later."""
         self._input += data
         self.transport.pause_reading()
-        self._go_on()
+        self._resume_input()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Read no more."""
+        """Drop the unparsed input."""
         self._input.clear()
         super().connection_lost(exc)
 
-    def read_piece(self) -> None:
-        """Parse a piece of the input."""
-        self._is_waiting = False
-        piece = bytes(self._input[:PIECE_BYTES])
-        if self.disconnected or not piece:
+    def parse_chunk(self) -> None:
+        """Parse the next chunk of the input."""
+        self._is_queued = False
+        chunk = bytes(self._input[:CHUNK_BYTES])
+        if self.disconnected or not chunk:
             return
-        del self._input[:PIECE_BYTES]
-        self.read_bytes += len(piece)
-        super().data_received(piece)
-        self._go_on()
+        del self._input[:CHUNK_BYTES]
+        self.parsed_bytes += len(chunk)
+        super().data_received(chunk)
+        self._resume_input()
 
     async def receive(self) -> Any:
-        """The next message; once the application has all of them, reading goes on."""
+        """The next ASGI message; once the application has received all, reading resumes."""
         message = await self.queue.get()
         if self.read_paused and self.queue.empty():
             self.read_paused = False
-            self._go_on()
+            self._resume_input()
         return message
 
     async def send(self, message: Any) -> None:
-        """Send a message of ASGI. Behind a close reading goes on: the client closes, too."""
+        """Send an ASGI message. After a close, reading resumes for the client's close frame."""
         await super().send(message)
         if message["type"] == "websocket.close":
-            self._go_on()
+            self._resume_input()
 
     def resume_writing(self) -> None:
-        """Go on, now that the client has read."""
+        """Resume reading, since the write buffer has drained."""
         super().resume_writing()
-        self._go_on()
+        self._resume_input()
 
-    def _go_on(self) -> None:
-        """Wait for a turn, if it is time; where nothing is left, read on from the connection."""
+    def _resume_input(self) -> None:
+        """Enqueue the socket, or resume the transport if all is parsed; not under back-pressure."""
         if self.read_paused or not self.writable.is_set():
             return
         if self._input:
-            if not self._is_waiting:
-                self._is_waiting = True
-                self._turns.enqueue(self)
+            if not self._is_queued:
+                self._is_queued = True
+                self._input_queue.enqueue(self)
             return
-        self.read_bytes = 0
+        self.parsed_bytes = 0
         if not self.transport.is_closing():
             self.transport.resume_reading()
 
     def handle_cont(self, event: Frame) -> None:
-        """Take a further frame of a message. Closes the socket where there are too many."""
+        """Handle a continuation frame. Closes the socket if a message has too many frames."""
         if len(self.frames) < MAX_FRAGMENTS:
             super().handle_cont(event)
             return

@@ -1,7 +1,7 @@
-"""The WebSocket protocol of our server: a close that reaches a client that does not read.
+"""The WebSocket protocol of our server: close frames that reach slow clients.
 
-uvicorn sends nothing, not even a close frame, while a client's buffer is full, and closes a socket
-whose pings are not answered with 1011, on which clients do not come again.
+uvicorn sends nothing, not even a close frame, while the write buffer is full. It closes a socket
+without pongs with 1011, after which clients do not reconnect.
 """
 
 from __future__ import annotations
@@ -11,47 +11,48 @@ from typing import Any
 
 from gql.realtime.messages import CloseCode, TooSlow
 
-from . import PacedInput
+from . import FairInputProtocol
 
 
-class WebSocketProtocol(PacedInput):
-    """uvicorn's protocol, but for how it ends.
+class WebSocketProtocol(FairInputProtocol):
+    """uvicorn's protocol with other closes.
 
-    Its setting `ws_ping_timeout` is also how long a client may take to read a close frame.
+    The setting `ws_ping_timeout` is also the time-out for a client to read a close frame.
     """
 
     async def send(self, message: Any) -> None:
-        """Send a message of ASGI; a close at once, behind all that the client has not read yet.
+        """Send an ASGI message; a close frame at once, even if the write buffer is full.
 
-        Of who does not read it in time the connection is dropped with what is still to be sent.
+        If the client does not read it in time, the connection is aborted.
         """
         if message["type"] != "websocket.close" or not self.handshake_complete:
             await super().send(message)
             if message["type"] == "websocket.http.response.body":
-                self.handshake_complete = True  # else uvicorn logs each refusal as our fault
+                self.handshake_complete = True  # else uvicorn logs each refusal as an error
             return
-        waiting, self.writable = self.writable, asyncio.Event()
+        writable, self.writable = self.writable, asyncio.Event()
         self.writable.set()
         try:
             await super().send(message)
         finally:
-            self.writable = waiting  # others wait on
+            self.writable = writable  # for other tasks that wait on it
         if self.close_timer is not None:
             self.close_timer.cancel()
             timeout_s = self.config.ws_ping_timeout or self.close_timeout
             self.close_timer = self.loop.call_later(timeout_s, self.transport.abort)
 
-    def read_piece(self) -> None:
-        """Parse a piece of the input; answer a handshake that the library refuses, which uvicorn
-        does not.
+    def parse_chunk(self) -> None:
+        """Parse the next chunk; respond to a handshake that the library refuses.
+
+        uvicorn sends no response then.
         """
-        super().read_piece()
+        super().parse_chunk()
         if not self.handshake_initiated and self.conn.handshake_exc is not None:
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()
 
     def keepalive_timeout(self) -> None:
-        """Close the socket of a client that answers no ping as that of one that does not read."""
+        """Close the socket of a client without pongs like that of a slow client."""
         self.pong_timer = None
         if self.close_sent or self.transport.is_closing():
             return
@@ -59,7 +60,7 @@ class WebSocketProtocol(PacedInput):
         self._close(int(end.code or 0), end.reason)
 
     def shutdown(self) -> None:
-        """Tell the client that the server goes away; it connects again."""
+        """Close with GOING_AWAY, after which clients reconnect."""
         self.stop_keepalive()
         if self.close_sent:
             self.transport.close()

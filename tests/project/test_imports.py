@@ -136,7 +136,7 @@ def test_imports_of_the_transport_from_the_store_are_its_errors_and_locks():
         ("cryptography", "store.querying.cursors"),
         ("typer", "gql.cli"),
         ("rich", "gql.cli"),
-        ("uvicorn", "gql.cli.serve gql.server"),
+        ("uvicorn", "gql.adapters.uvicorn gql.server"),
         ("pydantic", "gql.settings"),
         ("pydantic_settings", "gql.settings"),
         ("dotenv", "gql.settings"),
