@@ -1,8 +1,7 @@
-"""Characters that no text should hold: control characters, lone surrogates, and what is none.
+"""Invalid characters: control characters, lone surrogates and noncharacters, which YAML forbids.
 
-YAML does not allow them in a text, and no reader wants to meet them in a value. Bidirectional
-controls are allowed in text, where they have a use, but not in names: they make one name look like
-another. Where a person reads a line on a terminal, all of them are escaped.
+In texts they are replaced. Bidirectional controls are replaced in names only, where they make one
+name look like another; in texts they have a use. Lines for a terminal have all of them escaped.
 """
 
 from __future__ import annotations
@@ -23,46 +22,46 @@ _INVISIBLE = re.compile(
 
 
 def clean_text(text: str) -> str:
-    """The text with U+FFFD in the place of such characters."""
-    return text if _is_clean(text) else _replaced(_INVALID_IN_TEXT, text)
+    """Replace invalid characters by U+FFFD."""
+    return text if _is_clean(text) else _replace(_INVALID_IN_TEXT, text)
 
 
 def clean_yaml(text: str) -> str:
-    """YAML with U+FFFD in the place of what its parser would refuse."""
-    return text if _is_clean(text) else _replaced(_INVALID_IN_YAML, text)
+    """Replace characters that a YAML parser refuses by U+FFFD."""
+    return text if _is_clean(text) else _replace(_INVALID_IN_YAML, text)
 
 
 def find_invalid(text: str) -> int | None:
-    """Where in YAML the first character is that its parser would refuse; None without one."""
-    found = None if _is_clean(text) else _INVALID_IN_YAML.search(text)
-    return found.start() if found else None
+    """Return the index of the first character that a YAML parser refuses; None without one."""
+    match = None if _is_clean(text) else _INVALID_IN_YAML.search(text)
+    return match.start() if match else None
 
 
 def clean_name(text: str) -> str:
-    """A name with U+FFFD in the place of bidirectional controls, too."""
+    """Replace bidirectional controls in a name by U+FFFD."""
     return text if text.isascii() else _BIDI_CONTROL.sub("\ufffd", text)
 
 
 def escape_invisible(text: str) -> str:
-    r"""One line that shows all characters that a terminal would obey or hide: `\x1b`, `\u202e`."""
+    r"""Escape characters that a terminal interprets or hides, such as `\x1b` and `\u202e`."""
     if text.isprintable():
         return text
-    return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _INVISIBLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def escape_invisible_in_json(text: str) -> str:
-    """JSON of the same value that shows such characters; those between values stay."""
+    """Escape such characters in JSON; white space between values stays, and so does the value."""
     return _INVISIBLE.sub(
-        lambda found: found[0] if found[0] in "\n\r\t" else f"\\u{ord(found[0]):04x}", text
+        lambda match: match[0] if match[0] in "\n\r\t" else f"\\u{ord(match[0]):04x}", text
     )
 
 
-def _replaced(bad: re.Pattern[str], text: str) -> str:
-    """In blocks: a megabyte of such characters at once would keep the interpreter for 0.1 s."""
+def _replace(invalid: re.Pattern[str], text: str) -> str:
+    """Replace in blocks: a megabyte of invalid characters would hold the interpreter for 0.1 s."""
     blocks = (text[at : at + _BLOCK] for at in range(0, len(text), _BLOCK))
-    return "".join(bad.sub("\ufffd", block) for block in blocks)
+    return "".join(invalid.sub("\ufffd", block) for block in blocks)
 
 
 def _is_clean(text: str) -> bool:
-    """A quick look, which clears nearly every text."""
+    """A fast check, true for nearly every text and only for valid ones."""
     return text.replace("\n", " ").isprintable()

@@ -1,4 +1,4 @@
-"""Which strings are web addresses, and when two of them are the same page."""
+"""URLs: validation, and the canonical form under which pages are compared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TRACKING_PREFIXES = ("utm_", "pk_", "mtm_")
 
 
 def is_web_url(url: str) -> bool:
-    """Whether this is an absolute http(s) URL that a page may link to as it stands."""
+    """Whether a text is an absolute http(s) URL that is safe in a link."""
     if len(url) > MAX_URL_LENGTH or not url.isprintable() or any(c in url for c in ' <>"\\`'):
         return False
     try:
@@ -30,18 +30,17 @@ def is_web_url(url: str) -> bool:
 
 
 def canonical_url(url: str) -> str:
-    """The one spelling of a URL under which the store joins and looks up pages.
+    """Return the canonical form of a URL, by which the store joins and looks up pages.
 
-    Host in lower case, without the default port, the fragment, HTML's escaping and tracking
-    parameters. Everything else (scheme, path, order of parameters) may matter and stays.
-    A string that is no web URL, or longer than MAX_URL_LENGTH, comes back trimmed, so that it
-    equals only itself.
+    The host is in lower case; the default port, the fragment, HTML character references and
+    tracking parameters are removed. Scheme, path and the order of parameters stay. A text that is
+    no web URL, or longer than MAX_URL_LENGTH, is only stripped, so it equals only itself.
     """
     return _cached_canonical_url(url) if len(url) <= _MAX_CACHED_LENGTH else _canonical_url(url)
 
 
 _MAX_CACHED_LENGTH = 500
-"""Up to which length URLs are kept with their canonical spelling: clients, too, choose URLs."""
+"""Longest URL in the cache. Clients choose URLs, too, so its memory must be bounded."""
 
 
 def _canonical_url(url: str) -> str:

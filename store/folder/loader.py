@@ -142,7 +142,7 @@ class FolderLoader:
         started = time.perf_counter()
         if not self._folder.is_dir():
             raise StoreError(
-                f"The folder {self._folder} is gone. Its articles are kept; "
+                f"The folder {self._folder} is missing. Its articles stay; "
                 "mount or restore the folder, and load it again."
             )
         before = await self.refresh_index()
@@ -233,7 +233,7 @@ class FolderLoader:
         raise StoreError(
             f"None of the {len(before)} files that were loaded before are in {self._folder}. "
             "Is this the right folder, and is its volume mounted? If so, load with --prune to "
-            "remove the articles of the files that are gone, or use another --store."
+            "remove the articles of the missing files, or use another --store."
         )
 
 
