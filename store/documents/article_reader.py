@@ -101,10 +101,10 @@ def extract_content(body: str) -> str | None:
 
 def _read_content(fields: FieldReader, front_matter: FrontMatter) -> str | None:
     content = extract_content(front_matter.body)
-    written = fields.read_text("content")
-    if content is None or written is None:
-        return content or written
-    fields.keep_in_metadata("content", written)
+    content_key = fields.read_text("content")
+    if content is None or content_key is None:
+        return content or content_key
+    fields.keep_in_metadata("content", content_key)
     fields.collector.add_warning(
         DiagnosticCode.WRONG_TYPE,
         "The document has a body and a key `content`; the body is used, the key is in `metadata`.",
@@ -255,10 +255,10 @@ def _read_related_provider(fields: FieldReader, links: WebResource) -> ProviderM
     if not domain:
         host = urlsplit(links.url or links.amp_web_url or links.cdn_amp_web_url or "").hostname
         domain = domain_key(host or "").removeprefix("www.")
-        taken = f"; {domain} is taken from the story's address" if domain else ""
+        note = f"; {domain} from the story's URL is used" if domain else ""
         fields.collector.add_warning(
             DiagnosticCode.MISSING_PROVIDER,
-            f"{fields.quoted_path('provider.domain')} is missing{taken}.",
+            f"{fields.quoted_path('provider.domain')} is missing{note}.",
             fields.line_of("provider"),
             "Add the provider with its name and domain.",
         )

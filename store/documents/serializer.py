@@ -84,8 +84,8 @@ def serialize_topic(topic: TopicDefinition) -> str:
 
 def body_round_trips(content: str) -> bool:
     """Whether a body with this content is read as the same content."""
-    written = f"\n{content}\n"
-    return extract_content(clean_text(written).replace("\r\n", "\n")) == content
+    body = f"\n{content}\n"
+    return extract_content(clean_text(body).replace("\r\n", "\n")) == content
 
 
 def _escape_optional(text: str | None, escape: Callable[[str], str]) -> str | None:
@@ -146,13 +146,13 @@ def _with_metadata(values: dict[str, Any], metadata: Metadata) -> dict[str, Any]
     Metadata under a field's key is the part of the field that was invalid: list entries are
     appended, and a single value replaces the default.
     """
-    written = {key: value for key, value in values.items() if value not in (None, [])}
+    merged = {key: value for key, value in values.items() if value not in (None, [])}
     for key, value in metadata.items():
-        if isinstance(value, list) and isinstance(written.get(key), list):
-            written[key] = written[key] + value
-        elif key not in written or key not in _REQUIRED_KEYS:
-            written[key] = value
-    return written
+        if isinstance(value, list) and isinstance(merged.get(key), list):
+            merged[key] = merged[key] + value
+        elif key not in merged or key not in _REQUIRED_KEYS:
+            merged[key] = value
+    return merged
 
 
 def _identity(value: Any) -> Any:

@@ -46,21 +46,21 @@ def read_topic(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
     if front_matter is None:
         return collector.empty_result()
     fields = FieldReader(front_matter.root, collector)
-    written = fields.read_text("slug") or FieldReader(
+    slug_text = fields.read_text("slug") or FieldReader(
         front_matter.root, DiagnosticCollector(path)
     ).read_text("_id")
     name = fields.read_name("name", unescape_title)
-    if name is None and written is None:
+    if name is None and slug_text is None:
         collector.add_error(
             DiagnosticCode.MISSING_TITLE, "The topic has no name.", 1, "Add a line `name: …`."
         )
         return collector.empty_result()
     if name is None:
-        message = f"The topic has no name; {written!r} is used."
+        message = f"The topic has no name; {slug_text!r} is used."
         collector.add_warning(DiagnosticCode.MISSING_TITLE, message, 1, "Add a line `name: …`.")
     topic = TopicDefinition(
-        slug=topic_slug(written or name or ""),
-        name=name or unescape_title(written or ""),
+        slug=topic_slug(slug_text or name or ""),
+        name=name or unescape_title(slug_text or ""),
         parent=fields.read_text("parent", unescape_title),
         keywords=tuple(dict.fromkeys(text for text, _ in fields.read_texts("keywords"))),
         metadata=fields.metadata(),
@@ -118,8 +118,8 @@ def _break_cycles(parents: dict[str, str | None]) -> list[tuple[str, list[str]]]
             trail[slug] = None
             slug = parents[slug]
         if slug in trail:
-            way = list(trail)
-            cycle = way[way.index(slug) :]
+            visited = list(trail)
+            cycle = visited[visited.index(slug) :]
             root = next(s for s in parents if s in cycle)
             parents[root] = None
             broken.append((root, cycle))

@@ -539,7 +539,7 @@ def test_expected_revision_that_is_past_is_a_conflict(desk):
         with pytest.raises(ConflictError, match=f"revision {new.revision}") as raised:
             desk.run(work)
         assert raised.value.current == new.revision
-    with pytest.raises(ConflictError, match="not there"):
+    with pytest.raises(ConflictError, match="does not exist"):
         desk.run(desk.writer.put(REQUIRED, slug="2026-01-02-other", expected_revision=1))
     assert desk.get(SLUG) == new
 
