@@ -23,17 +23,23 @@ def store(tmp_path_factory):
     return store_of(tmp_path_factory.mktemp("data"), _ARTICLES)
 
 
+@pytest.fixture(scope="module")
+def server(store, tmp_path_factory):
+    """One server for all kinds of requests."""
+    with serving(store, tmp_path_factory.mktemp("abuse")) as server:
+        yield server
+
+
 @pytest.mark.parametrize("group", KINDS)
-def test_abuse_of_each_kind_leaves_the_server_at_work(store, tmp_path, group):
+def test_abuse_of_each_kind_leaves_the_server_at_work(server, group):
     """After one request of each kind, small ones, the same server answers others."""
-    with serving(store, tmp_path) as server:
-        rng = Random(1)
-        with closing(Client(server.port, server.key)) as client:
-            for kind in KINDS[group]:
-                outcome = kind.attempt(client, rng, min(kind.size, _SIZE))
-                assert outcome.code, kind.name
-                client.close()
-                assert PLAIN.attempt(client, rng, 1).code == "200", kind.name
+    rng = Random(1)
+    with closing(Client(server.port, server.key)) as client:
+        for kind in KINDS[group]:
+            outcome = kind.attempt(client, rng, min(kind.size, _SIZE))
+            assert outcome.code, kind.name
+            client.close()
+            assert PLAIN.attempt(client, rng, 1).code == "200", kind.name
 
 
 def test_abuse_of_a_size_is_measured_where_it_is_accepted_too(store, tmp_path):
@@ -46,10 +52,10 @@ def test_abuse_of_a_size_is_measured_where_it_is_accepted_too(store, tmp_path):
     assert min(refused.cpu, accepted.cpu, accepted.rss_before, accepted.longest) > 0
 
 
-def test_abuse_search_finds_what_costs_more(store, tmp_path):
+def test_abuse_search_finds_what_costs_more(server):
     """What it finds is an operation, and the most expensive of those that it tried."""
     told: list[str] = []
-    with serving(store, tmp_path) as server, closing(Client(server.port, server.key)) as client:
+    with closing(Client(server.port, server.key)) as client:
         found = search(server, client, Random(1), 40, told.append)
     assert len(told) > 1
     for each in found:
