@@ -15,9 +15,9 @@ from store.text import unescape_excerpt, unescape_title
 from store.urls import canonical_url
 
 from .diagnostics import DiagnosticCode
-from .field_reader import (
+from .field_reader import FieldReader
+from .field_values import (
     SIZES,
-    FieldReader,
     parse_boolean,
     parse_datetime,
     parse_integer,

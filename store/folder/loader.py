@@ -10,28 +10,18 @@ from pathlib import Path
 import msgspec
 
 from store.concurrency.cooperative import free_gradually
-from store.documents.diagnostics import DiagnosticCode
 from store.documents.frontmatter import ParseLimits
 from store.engines.memory import MemoryRepository
 from store.errors import StoreError, system_remedy
 from store.model import Diagnostic
-from store.repository import Batch, Repository, SourceFile
+from store.repository import Batch, Repository
 
 from .file_reader import FileResult, Progress, read_files
-from .manifest import Manifest, ManifestIndex, Sources
+from .load_plan import LoadPlan, detached_paths, needs_reading, plan_load, plan_refresh
+from .manifest import Manifest, ManifestIndex
 from .manifest_update import LoadReport, ManifestUpdate
 from .scanner import ScannedFile, Scanner
 from .transaction import delete_intent, lock_folder, recover_writes
-
-# Problems that may end without a change to the file: a limit was raised, or a right was given.
-_RETRY_CODES = frozenset(
-    (
-        DiagnosticCode.FILE_TOO_LARGE,
-        DiagnosticCode.TOO_DEEP,
-        DiagnosticCode.ALIASES_EXPLODE,
-        DiagnosticCode.UNREADABLE_FILE,
-    )
-)
 
 
 class LoadOptions(msgspec.Struct, frozen=True):
@@ -53,24 +43,6 @@ class LoadOptions(msgspec.Struct, frozen=True):
 
 DEFAULT_OPTIONS = LoadOptions()
 _EMPTY_BATCH = Batch()
-
-
-class _LoadPlan(msgspec.Struct):
-    """The files to read, from a comparison of the folder with the manifest.
-
-    Attributes:
-        started: The start of the load, in seconds of `time.perf_counter`.
-        before: The manifest before the load.
-        scanned: The files of the folder, or of the part to refresh.
-        missing: The paths of the manifest that do not exist any more.
-        to_read: The paths of new and changed files.
-    """
-
-    started: float
-    before: ManifestIndex
-    scanned: list[ScannedFile]
-    missing: set[str]
-    to_read: list[str]
 
 
 class FolderLoader:
@@ -105,15 +77,15 @@ class FolderLoader:
             scanned = await asyncio.to_thread(self._scanner.scan)
         except OSError as e:
             raise self._unreadable(e) from e
-        before = await self.refresh_index()
-        self._refuse_other_folder(before.sources, scanned)
+        index = await self.refresh_index()
+        self._refuse_other_folder(index.sources, scanned)
         overwrite = self._options.overwrite
-        plan = await asyncio.to_thread(_plan_load, started, before, scanned, overwrite)
+        plan = await asyncio.to_thread(plan_load, started, index, scanned, overwrite)
         report = await self._update(plan, progress, Batch(keys=recovered.keys))
         if recovered.paths:
             delete_intent(self._folder)
         await asyncio.to_thread(free_gradually, scanned, 0)
-        detached = await asyncio.to_thread(_detached_paths, self._index.sources)
+        detached = await asyncio.to_thread(detached_paths, self._index.sources)
         return msgspec.structs.replace(report, detached=detached)
 
     async def refresh(self, paths: Iterable[str]) -> LoadReport:
@@ -145,9 +117,9 @@ class FolderLoader:
                 f"The folder {self._folder} is missing. Its articles stay; "
                 "mount or restore the folder, and load it again."
             )
-        before = await self.refresh_index()
+        index = await self.refresh_index()
         scanned = await asyncio.to_thread(self._scanner.scan_paths, paths)
-        plan = await asyncio.to_thread(_plan_refresh, started, before, scanned, paths)
+        plan = await asyncio.to_thread(plan_refresh, started, index, scanned, paths)
         return await self._update(plan, extra=extra)
 
     async def apply_locked(self, files: Sequence[FileResult], extra: Batch) -> int:
@@ -181,7 +153,7 @@ class FolderLoader:
             raise self._unreadable(e) from e
         missing = sources.keys() - scanned.keys()
         changed = [
-            p for p, f in scanned.items() if not f.problem and _needs_reading(f, sources.get(p))
+            p for p, f in scanned.items() if not f.problem and needs_reading(f, sources.get(p))
         ]
         return changed + (sorted(missing) if len(missing) < len(sources) else [])
 
@@ -191,17 +163,17 @@ class FolderLoader:
         source = self._index.sources.find(path)
         if scanned is None or scanned.problem:
             return source is None
-        return not _needs_reading(scanned, source)
+        return not needs_reading(scanned, source)
 
     def ignores(self, path: str) -> bool:
         """Whether a refresh ignores this path, which is relative to the folder."""
         return self._scanner.ignores(path)
 
     async def _update(
-        self, plan: _LoadPlan, progress: Progress | None = None, extra: Batch = _EMPTY_BATCH
+        self, plan: LoadPlan, progress: Progress | None = None, extra: Batch = _EMPTY_BATCH
     ) -> LoadReport:
         # Steps whose time grows with the number of files run in threads: readers go on meanwhile.
-        update = await asyncio.to_thread(_start_update, plan)
+        update = await asyncio.to_thread(plan.start_update)
         root, limits = self._scanner.root, self._options.limits
         files = await read_files(root, plan.to_read, limits, progress)
         revision = await self._apply(update, files, extra)
@@ -227,11 +199,11 @@ class FolderLoader:
             + system_remedy(error, "Give the path of a folder that holds documents.")
         )
 
-    def _refuse_other_folder(self, before: Manifest, scanned: list[ScannedFile]) -> None:
-        if self._options.prune or not before or any(f.path in before for f in scanned):
+    def _refuse_other_folder(self, manifest: Manifest, scanned: list[ScannedFile]) -> None:
+        if self._options.prune or not manifest or any(f.path in manifest for f in scanned):
             return
         raise StoreError(
-            f"None of the {len(before)} files that were loaded before are in {self._folder}. "
+            f"None of the {len(manifest)} files that were loaded before are in {self._folder}. "
             "Is this the right folder, and is its volume mounted? If so, load with --prune to "
             "remove the articles of the missing files, or use another --store."
         )
@@ -248,64 +220,7 @@ async def check_folder(
     return report, list(problems)
 
 
-def _plan_load(
-    started: float, before: ManifestIndex, scanned: list[ScannedFile], overwrite: bool
-) -> _LoadPlan:
-    # In Python loops, not by set operations: other threads can run between two items.
-    sources = before.sources
-    present = {f.path for f in scanned}
-    missing = {path for path in sources if path not in present}
-    to_reread = {*_detached_paths(sources)} if overwrite else set[str]()
-    to_read = [
-        f.path
-        for f in scanned
-        if not f.problem and (f.path in to_reread or _needs_reading(f, sources.find(f.path)))
-    ]
-    return _LoadPlan(started, before, scanned, missing, to_read)
-
-
-def _detached_paths(sources: Sources) -> tuple[str, ...]:
-    """Return the paths of detached files, sorted."""
-    return tuple(sorted(path for path, source in sources.iter_items() if source.left_behind))
-
-
-def _plan_refresh(
-    started: float, before: ManifestIndex, scanned: list[ScannedFile], paths: Collection[str]
-) -> _LoadPlan:
-    # A path may be a folder that was moved away with all its files.
-    missing = {path for name in paths for path in before.paths_below(name)} - {
-        f.path for f in scanned
-    }
-    return _LoadPlan(started, before, scanned, missing, [f.path for f in scanned if not f.problem])
-
-
-def _start_update(plan: _LoadPlan) -> ManifestUpdate:
-    update = ManifestUpdate(plan.before)
-    problems = {f.path: f.problem for f in plan.scanned if f.problem}
-    # Files of a folder that cannot be listed now are not missing.
-    unlisted = {
-        p for p, problem in problems.items() if problem.code == DiagnosticCode.UNREADABLE_FILE
-    }
-    update.remove(p for p in plan.missing if not _is_in_folders(p, unlisted))
-    update.add_problems(problems.values())
-    return update
-
-
 def _add_and_resolve(update: ManifestUpdate, files: list[FileResult]) -> list[str]:
     """Add files that were read; return the paths that must be read because of them."""
     update.add_results(files)
     return update.resolve_claims()
-
-
-def _needs_reading(scanned: ScannedFile, before: SourceFile | None) -> bool:
-    if before is None or before.state != scanned.state:
-        return True
-    return any(d.code in _RETRY_CODES for d in before.diagnostics)
-
-
-def _is_in_folders(path: str, folders: Collection[str]) -> bool:
-    """Whether a path is one of these folders or below one; "" is the whole folder."""
-    if not folders:
-        return False
-    parts = path.split("/")
-    return any("/".join(parts[:i]) in folders for i in range(len(parts) + 1))
