@@ -778,7 +778,7 @@ class RepositoryContract:
         await repository.apply(Batch(puts=(an_article("one"),)))
         after = (await repository.snapshot()).cursors
         assert after.key == before.key
-        assert after.of(NEWEST_FIRST) == after.of((OrderStep(OrderField.PUBLISHED_DATE_TIME),))
+        assert after.encoder_for(NEWEST_FIRST) == after.encoder_for((OrderStep(OrderField.PUBLISHED_DATE_TIME),))
 
     async def test_wait_returns_at_once_what_is_there_already(self, repository):
         """Who is behind need not wait."""
