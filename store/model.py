@@ -222,7 +222,7 @@ class Change(Value, frozen=True, kw_only=True):
     was_published: bool = False
     only_secured: bool = False
     key: str | None = None
-    asked: str = ""
+    request_step: str = msgspec.field(default="", name="asked")
 
 
 class Counts(Value, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol, Self
 
 from .collections.persistent_map import PersistentMap
 from .filesystem.file_state import FileState
@@ -32,16 +32,24 @@ from .state_names import Versions
 
 
 class SourceFile(Value, frozen=True, kw_only=True):
-    """What the loader remembers of a file, so that it reads again only what has changed.
+    """An entry of the manifest: a loaded file, so that only changed files are read again.
 
-    `path` is relative to the folder, with slashes. `size_bytes` to `inode` are its `state`; older
-    stores know less of it. `slug` names the article or topic that the file
-    claims (another file may have won it); None when it holds neither. `topics`, `url_keys` and
-    `lines` (1-based line of a field) are what checks across documents need. `diagnostics` are the
-    file's own, without those checks. `topic` is what a file of the topic tree says, its parent as
-    written there. `failed`: its present text was refused, and the store keeps what an earlier text
-    said, if there was one. `left_behind`: a mutation has changed or removed the article in the
-    store alone since the file was loaded; `slug`, `topics` and `url_keys` are the article's.
+    Attributes:
+        path: relative to the folder, with slashes.
+        size_bytes: the file's size when it was read.
+        mtime_ns: its time of modification.
+        ctime_ns: its time of status change; 0 in older stores.
+        inode: its inode; 0 in older stores.
+        slug: the slug that the file claims for its article or topic, also where another file has
+            it; None if it holds neither.
+        topic: the topic that the file defines, with the parent as written.
+        topics: the article's topics; like the next two, for checks across documents.
+        url_keys: the article's canonical URLs.
+        lines: the line of each field, from 1.
+        diagnostics: the file's own problems, without those of checks across documents.
+        failed: the file's present text was refused; the store keeps the article of an earlier one.
+        left_behind: a mutation has changed or deleted the article in the store alone since the file
+            was loaded; `slug`, `topics` and `url_keys` are the article's.
     """
 
     path: str
@@ -60,18 +68,47 @@ class SourceFile(Value, frozen=True, kw_only=True):
 
     @property
     def state(self) -> FileState:
-        """How the file looked when it was read."""
+        """The state of the file when it was read."""
         return FileState(self.size_bytes, self.mtime_ns, self.ctime_ns, self.inode)
 
 
-class Batch(Value, frozen=True, kw_only=True):
-    """Changes that happen together or not at all.
+class WriteKey(NamedTuple):
+    """The idempotency key of a write: a writer that was interrupted finds the write by it.
 
-    `deletes` are ids of articles. None for `topics`, `diagnostics` leaves them as they are, a tuple
-    replaces them all. `expected` maps ids of articles to the revision that the writer last saw
-    (None: it must not be there). `keys` maps them to `KEY.ASKED`: the name that the change gets, by
-    which a writer that was interrupted finds it again, and what was asked for; a put that changed
-    nothing is found, too.
+    As text it is `NAME.REQUEST_STEP`, or the name alone.
+
+    Attributes:
+        name: the name of the key.
+        request_step: a digest of the request and the step in it, which are different for another
+            request under the same key.
+    """
+
+    name: str
+    request_step: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The inverse of `str`."""
+        name, _, request_step = text.partition(".")
+        return cls(name, request_step)
+
+    def __str__(self) -> str:
+        return f"{self.name}.{self.request_step}" if self.request_step else self.name
+
+
+class Batch(Value, frozen=True, kw_only=True):
+    """A transaction: changes that are applied together or not at all.
+
+    Attributes:
+        puts: articles to insert or replace.
+        deletes: ids of articles to delete.
+        topics: replace the whole topic tree; None leaves it as it is.
+        diagnostics: replace all diagnostics; None leaves them as they are.
+        sources: files to insert or replace in the manifest.
+        forgotten_sources: paths of files to remove from it.
+        expected: by id of an article, the revision that the writer last saw; None: no article.
+        keys: by id of an article, the idempotency key of its change. A put that changes nothing
+            is recorded under its key, too.
     """
 
     puts: tuple[Article, ...] = ()
@@ -81,19 +118,20 @@ class Batch(Value, frozen=True, kw_only=True):
     sources: tuple[SourceFile, ...] = ()
     forgotten_sources: tuple[str, ...] = ()
     expected: Mapping[str, int | None] = {}
-    keys: Mapping[str, str] = {}
+    keys: Mapping[str, WriteKey] = {}
 
 
 class HistoryPage(Value, frozen=True, kw_only=True):
-    """A part of the change history, oldest first.
+    """A page of the change history, oldest first.
 
     Attributes:
-        changes: what happened, as the reader saw it.
-        end: where to go on from.
-        gap: where the reader goes on who has to read everything anew first, since what happened
-            before that is not kept, or is not what the reader knows. The changes here follow it.
-        gap_at: when the newest change came that lies in the gap, as far as it is kept.
-        has_next: whether there are more.
+        changes: the changes as the reader sees them.
+        end: the bookmark to continue from.
+        gap: set if changes before it are lost to the reader, who has to read everything anew first.
+            They were dropped from the history, or the reader's bookmark is of another history. The
+            changes of this page follow it.
+        gap_at: the time of the newest change in the gap, where that is in the history.
+        has_next: whether there are more changes.
     """
 
     changes: tuple[Change, ...]

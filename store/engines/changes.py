@@ -15,7 +15,7 @@ from store.errors import ConflictError
 from store.model import Article, Change, ChangeKind, Visibility
 from store.querying.cursors import TOKEN_BYTES, Bookmark
 from store.querying.order_fields import micros
-from store.repository import Batch
+from store.repository import Batch, WriteKey
 
 HISTORY_LIMIT = 10_000
 """How many changes an engine keeps for readers of each visibility; older ones are a gap to those
@@ -112,10 +112,9 @@ def _public_revision(article: Article) -> int:
 
 
 def _change(
-    article: Article, kind: ChangeKind, at: datetime, before: Article | None, key: str | None
+    article: Article, kind: ChangeKind, at: datetime, before: Article | None, key: WriteKey | None
 ) -> Change:
-    """What happened when an article came to its revision. `key`: with what was asked under it."""
-    name, _, asked = (key or "").partition(".")
+    """The change that brought an article to its revision."""
     return Change(
         revision=article.revision,
         kind=kind,
@@ -124,8 +123,8 @@ def _change(
         at=at,
         published=kind is ChangeKind.PUT and article.published,
         was_published=before is not None and before.published,
-        key=name or None,
-        asked=asked,
+        key=key.name if key else None,
+        request_step=key.request_step if key else "",
     )
 
 

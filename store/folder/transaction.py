@@ -29,6 +29,7 @@ from store.filesystem.file_lock import LOCK_TIMEOUT_S
 from store.filesystem.file_state import FileState
 from store.filesystem.guarded_change import GuardedChange, digest, file_digest
 from store.filesystem.renames import rename_noreplace
+from store.repository import WriteKey
 
 _STAGING = ".newsgraph-writing"
 _COMMITTED = ".newsgraph-written"
@@ -227,7 +228,7 @@ class RecoveredWrites(NamedTuple):
     """Interrupted writes that the store may have missed: paths, and idempotency keys by id."""
 
     paths: list[str]
-    keys: dict[str, str]
+    keys: dict[str, WriteKey]
 
 
 def save_intent(root: Path, intent: WriteIntent) -> None:
@@ -256,7 +257,7 @@ def recover_writes(root: Path) -> RecoveredWrites:
         intent = msgspec.json.decode((root / _INTENT).read_bytes(), type=WriteIntent)
     changes = [*_recover_folder(root, _COMMITTED), *_recover_folder(root, _STAGING)]
     keys = {
-        id: key
+        id: WriteKey.parse(key)
         for path, (id, key) in intent.keys.items()
         if file_digest(root / path) == intent.files[path]
     }

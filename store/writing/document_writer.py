@@ -23,7 +23,7 @@ from store.folder.scanner import Scanner
 from store.model import Article, Change, ChangeKind, Diagnostic, Visibility
 from store.names import article_id
 from store.querying.query import LookupKey
-from store.repository import Repository, Snapshot
+from store.repository import Repository, Snapshot, WriteKey
 
 from .article_patch import PatchedDocument, create_document, find_slug_problem, patch_document
 from .folder_target import FolderTarget
@@ -191,14 +191,15 @@ class DocumentWriter:
         """
         if key is None:
             return await prepare()
-        name, _, request = key.partition(".")
-        changes = await self._repository.changes_of(name)
-        if any(_without_step(change.asked) != _without_step(request) for change in changes):
+        write_key = WriteKey.parse(key)
+        changes = await self._repository.changes_of(write_key.name)
+        request = _without_step(write_key.request_step)
+        if any(_without_step(change.request_step) != request for change in changes):
             raise KeyReusedError("This key was used for another request. Nothing was done.")
-        if done := [change for change in changes if change.asked == request]:
+        if done := [change for change in changes if change.request_step == write_key.request_step]:
             raise _AlreadyDoneError(done)
         write = await prepare()
-        keys = {article.id: key for article in write.all_articles}
+        keys = {article.id: write_key for article in write.all_articles}
         return msgspec.structs.replace(write, keys=keys)
 
     async def _prepare_import(self, documents: ImportDocuments) -> WriteSet:

@@ -190,7 +190,9 @@ def _build_intent(write: WriteSet, removed: Sequence[str]) -> WriteIntent:
     files = {path: digest(text) for path, text in write.texts.items()}
     articles = {path: parse_result.article for path, parse_result in write.parse_results.items()}
     articles.update((path, write.removed[path]) for path in removed)
-    keys = {p: (a.id, write.keys[a.id]) for p, a in articles.items() if a and a.id in write.keys}
+    keys = {
+        p: (a.id, str(write.keys[a.id])) for p, a in articles.items() if a and a.id in write.keys
+    }
     return WriteIntent({**dict.fromkeys(missing, digest(None)), **files}, keys)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from store.documents.parse_result import ParseResult
 from store.model import Article
+from store.repository import WriteKey
 
 
 class WriteSet(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ class WriteSet(msgspec.Struct, frozen=True):
     removed: Mapping[str, Article] = {}
     renamed: Mapping[str, str] = {}
     expected: Mapping[str, int | None] = {}
-    keys: Mapping[str, str] = {}
+    keys: Mapping[str, WriteKey] = {}
 
     @property
     def articles(self) -> list[Article]:

@@ -52,6 +52,7 @@ from store.model import (
 )
 from store.names import article_id
 from store.querying.predicates import predicate
+from store.repository import WriteKey
 from tests.support.cursors import CURSORS, article_cursor
 
 ALL = Visibility.ALL
@@ -659,10 +660,12 @@ class RepositoryContract:
     async def test_changes_of_a_key_are_found_by_it(self, repository):
         """A writer that was interrupted finds what was done under its key, and nothing else."""
         one, two = an_article("one"), an_article("two")
-        await repository.apply(Batch(puts=(one, two), keys={one.id: "k1", two.id: "k2"}))
-        await repository.apply(Batch(deletes=(one.id,), keys={one.id: "k1.this.a"}))
+        await repository.apply(
+            Batch(puts=(one, two), keys={one.id: WriteKey("k1"), two.id: WriteKey("k2")})
+        )
+        await repository.apply(Batch(deletes=(one.id,), keys={one.id: WriteKey("k1", "this.a")}))
         found = await repository.changes_of("k1")
-        assert [(c.revision, c.id, c.asked) for c in found] == [
+        assert [(c.revision, c.id, c.request_step) for c in found] == [
             (1, one.id, ""),
             (3, one.id, "this.a"),
         ]
@@ -674,10 +677,10 @@ class RepositoryContract:
         """Who put an article as it was finds it at its revision; nobody else is told anything."""
         one, two = an_article("one"), an_article("two")
         await repository.apply(Batch(puts=(one, two)))
-        batch = Batch(puts=(one, two), keys={one.id: "k1.this.a"})
+        batch = Batch(puts=(one, two), keys={one.id: WriteKey("k1", "this.a")})
         assert await repository.apply(batch) == 2
         [found] = await repository.changes_of("k1")
-        assert (found.revision, found.id, found.asked) == (1, one.id, "this.a")
+        assert (found.revision, found.id, found.request_step) == (1, one.id, "this.a")
         snapshot = await repository.snapshot()
         assert [c.revision for c in (await snapshot.changes(None, ALL)).changes] == [1, 2]
 
@@ -686,7 +689,7 @@ class RepositoryContract:
         one = an_article("one")
         await repository.apply(Batch(puts=(one,)))
         for number in range(8):
-            await repository.apply(Batch(puts=(one,), keys={one.id: f"k{number}"}))
+            await repository.apply(Batch(puts=(one,), keys={one.id: WriteKey(f"k{number}")}))
         known = [bool(await repository.changes_of(f"k{number}")) for number in range(8)]
         assert known == [False] * 3 + [True] * 5
 
@@ -694,7 +697,7 @@ class RepositoryContract:
         "batch",
         [
             Batch(),
-            Batch(puts=(an_article("one"),), keys={an_article("one").id: "k1"}),
+            Batch(puts=(an_article("one"),), keys={an_article("one").id: WriteKey("k1")}),
             Batch(sources=(SourceFile(path="a", size_bytes=1, mtime_ns=2),)),
         ],
     )
@@ -778,7 +781,8 @@ class RepositoryContract:
         await repository.apply(Batch(puts=(an_article("one"),)))
         after = (await repository.snapshot()).cursors
         assert after.key == before.key
-        assert after.encoder_for(NEWEST_FIRST) == after.encoder_for((OrderStep(OrderField.PUBLISHED_DATE_TIME),))
+        same_order = (OrderStep(OrderField.PUBLISHED_DATE_TIME),)
+        assert after.encoder_for(NEWEST_FIRST) == after.encoder_for(same_order)
 
     async def test_wait_returns_at_once_what_is_there_already(self, repository):
         """Who is behind need not wait."""

@@ -30,6 +30,7 @@ from store.engines.tinydb.files import store_files
 from store.engines.tinydb.files.storage import read_tables
 from store.engines.tinydb.files.store_files import LARGE_BATCH
 from store.filesystem.file_lock import lock_file
+from store.repository import WriteKey
 from tests.store.engines.tinydb.test_storage import held, put
 from tests.support import store_strategies as some
 from tests.support.files import written_state
@@ -229,11 +230,13 @@ def test_put_that_changed_nothing_is_found_by_its_key_from_log_and_file(path, lo
     """
     for file in (path, log):
         assert b'"unchanged"' not in file.read_bytes()
-    same = Batch(puts=(an_article("old"),), keys={an_article("old").id: "k.this.a"})
+    same = Batch(puts=(an_article("old"),), keys={an_article("old").id: WriteKey("k", "this.a")})
 
     async def found() -> list[tuple[int, str]]:
         repository = TinyDBRepository.open(path)
-        return [(change.revision, change.asked) for change in await repository.changes_of("k")]
+        return [
+            (change.revision, change.request_step) for change in await repository.changes_of("k")
+        ]
 
     async def write(*, closes: bool) -> None:
         repository, other = TinyDBRepository.open(path), TinyDBRepository.open(path)
@@ -402,7 +405,9 @@ async def contents(repository: Repository) -> object:
 def under_key(batch: Batch, key: str | None) -> Batch:
     """The batch with a key for all that it is about."""
     ids = [article.id for article in batch.puts] + list(batch.deletes)
-    return msgspec.structs.replace(batch, keys=dict.fromkeys(ids, key) if key else {})
+    return msgspec.structs.replace(
+        batch, keys=dict.fromkeys(ids, WriteKey.parse(key)) if key else {}
+    )
 
 
 # Often nothing but what is there already, so that some leave nothing but their keys.
