@@ -13,7 +13,7 @@ from store import (
     Repository,
     StoreUnavailableError,
     TinyDBRepository,
-    accept_loss,
+    salvage_store,
 )
 from store.errors import system_remedy
 from store.filesystem.atomic_file import make_folder
@@ -37,14 +37,14 @@ def open_store(
     """
     path = require_store(settings) if must_exist else settings.store_path
     if loss_is_accepted and path.parent.exists():
-        salvaged = accept_loss(path, settings.lock_timeout_s)
-        if salvaged is not None:
+        report = salvage_store(path, settings.lock_timeout_s)
+        if report is not None:
             get_logger().warning(
                 "loss_accepted",
-                articles=salvaged.articles,
-                lost_documents=salvaged.lost_documents,
-                lost_lines=salvaged.lost_lines,
-                kept=[str(kept) for kept in salvaged.copies],
+                articles=report.articles,
+                lost_documents=report.lost_documents,
+                lost_lines=report.lost_lines,
+                kept=[str(kept) for kept in report.copies],
                 not_counted="what a missing file held, and changes within a text",
             )
     if settings.store is None:

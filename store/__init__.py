@@ -3,8 +3,8 @@
 from . import model
 from .documents.frontmatter import ParseLimits
 from .engines.memory import MemoryRepository
-from .engines.tinydb.recovery.backup import back_up, backup_text, restore
-from .engines.tinydb.recovery.salvage import Salvaged, accept_loss
+from .engines.tinydb.recovery.backup import back_up, backup_chunks, restore
+from .engines.tinydb.recovery.salvage import SalvageReport, salvage_store
 from .engines.tinydb.repository import TinyDBRepository
 from .errors import (
     ConflictError,
@@ -113,7 +113,7 @@ __all__ = [
     "Refusal",
     "RefusedError",
     "Repository",
-    "Salvaged",
+    "SalvageReport",
     "SearchCost",
     "Severity",
     "Snapshot",
@@ -128,10 +128,9 @@ __all__ = [
     "Window",
     "WindowError",
     "WriteResult",
-    "accept_loss",
     "all_of",
     "back_up",
-    "backup_text",
+    "backup_chunks",
     "canonical_url",
     "check_folder",
     "condition_cost",
@@ -146,6 +145,7 @@ __all__ = [
     "query_cost",
     "referencing_filter",
     "restore",
+    "salvage_store",
     "topic_filter",
     "topic_slug",
     "unescape_url",

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from gql.settings import Settings
 from gql.store_factory import require_store
-from store import back_up, backup_text
+from store import back_up, backup_chunks
 from store import restore as restore_store
 
 from .options import with_settings
@@ -37,7 +37,7 @@ def backup(
     """
     path = require_store(settings)
     if file == "-":
-        sys.stdout.buffer.writelines(backup_text(path))
+        sys.stdout.buffer.writelines(backup_chunks(path))
         sys.stdout.flush()
         return
     back_up(path, Path(file), overwrite=force)

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from store.filesystem.atomic_file import (
 from .log_records import FORMAT, CheckpointRecord, LogHeader, LogPosition, encode_line, to_json
 from .position import StorePosition
 from .state import StoreState
-from .write_ahead_log import log_file
+from .write_ahead_log import WriteAheadLog, log_file
 
 
 class LogNotReplacedError(StoreUnavailableError):
@@ -63,22 +63,14 @@ def replace_file_and_log(
     is_ahead = state is not position.state and copied_from is None
     record = CheckpointRecord(file_checksum=file.checksum, version=state.name, is_ahead=is_ahead)
     record_line = encode_line(to_json(record))
-    header = LogHeader(
-        format=FORMAT,
-        after=state.name,
-        checkpoint=file.signature,
-        file_checksum=file.checksum,
-        copied_from=copied_from,
-    )
     log = position.log if file_signature(log_path) else None
     if log is not None:
         log.append(position.end, record_line)
     else:
         _create_log(path, position, record_line, old_checksum)
     try:
-        chunks = [encode_line(to_json(header))]
-        if position.log is not None and copied_from is not None:
-            chunks += position.log.chunks(copied_from.offset, position.end + len(record_line))
+        old_end = position.end + len(record_line)
+        chunks = _new_log_chunks(file, state, position.log, copied_from, old_end)
         new_log = write_temporary(log_path, chunks, like=path)
         rename_into_place(path, file.signature)
     except OSError:
@@ -95,6 +87,26 @@ def replace_file_and_log(
         raise LogNotReplacedError(
             f"Cannot replace the log {log_path}: {error}. Look at the disk."
         ) from error
+
+
+def _new_log_chunks(
+    file: NewStoreFile,
+    state: StoreState,
+    old_log: WriteAheadLog | None,
+    copied_from: LogPosition | None,
+    old_end: int,
+) -> Iterator[bytes]:
+    """The chunks of the new log: the header, and the records that are copied from the old log."""
+    header = LogHeader(
+        format=FORMAT,
+        after=state.name,
+        checkpoint=file.signature,
+        file_checksum=file.checksum,
+        copied_from=copied_from,
+    )
+    yield encode_line(to_json(header))
+    if old_log is not None and copied_from is not None:
+        yield from old_log.chunks(copied_from.offset, old_end)
 
 
 def _create_log(

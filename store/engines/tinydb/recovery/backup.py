@@ -20,7 +20,7 @@ from store.filesystem.file_lock import LOCK_TIMEOUT_S, lock_file
 from .overwrite import overwrite_store
 
 
-def backup_text(path: Path) -> Iterable[bytes]:
+def backup_chunks(path: Path) -> Iterable[bytes]:
     """The chunks of a backup: a TinyDB file that needs no log.
 
     It includes all writes that were acknowledged before, and does not block writers.
@@ -41,9 +41,9 @@ def back_up(path: Path, target: Path, *, overwrite: bool = False) -> None:
         raise TargetExistsError(f"{target} belongs to the store itself. Name another file.")
     if target.exists() and not overwrite:
         raise TargetExistsError(f"{target} exists. Name another file, or use --force.")
-    text = backup_text(path)
+    chunks = backup_chunks(path)
     with translate_os_errors("back up", path):
-        rename_into_place(target, write_temporary(target, text, private=True))
+        rename_into_place(target, write_temporary(target, chunks, private=True))
 
 
 def restore(path: Path, source: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Sequence[Path]:

@@ -51,7 +51,7 @@ _PUNCTUATION = (b"", b"{", b"}", b"},")
 _log = logging.getLogger(__name__)
 
 
-class Salvaged(NamedTuple):
+class SalvageReport(NamedTuple):
     """The result of a salvage.
 
     Attributes:
@@ -67,7 +67,7 @@ class Salvaged(NamedTuple):
     copies: Sequence[Path]
 
 
-def accept_loss(path: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Salvaged | None:
+def salvage_store(path: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> SalvageReport | None:
     """Salvage a damaged store; None: it is not damaged. Raises: StoreUnavailableError."""
     path = path.resolve()
     locks = StoreLocks(path)
@@ -82,7 +82,7 @@ def accept_loss(path: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Salvaged 
     meta, tables, lost = _read_file(path)
     state, lost_values, lost_lines = _replay_log(log_file(path), meta, tables)
     copies = overwrite_store(path, locks, state, lock_timeout_s, reader.base.meta.checksum)
-    return Salvaged(len(state.snapshot.articles), lost + lost_values, lost_lines, copies)
+    return SalvageReport(len(state.snapshot.articles), lost + lost_values, lost_lines, copies)
 
 
 def _read_file(path: Path) -> tuple[FileMeta | None, Tables, int]:

@@ -20,7 +20,7 @@ from store import (
     StoreCorruptError,
     StoreError,
     TinyDBRepository,
-    accept_loss,
+    salvage_store,
 )
 from store.filesystem.file_lock import lock_file
 from tests.support.repository_contract import an_article
@@ -224,14 +224,14 @@ def test_loss_is_refused_and_can_be_accepted(files, name):
         return
     assert "newsgraph restore FILE" in str(caught.value)
     assert "newsgraph load DIR --accept-loss" in str(caught.value)
-    salvaged = accept_loss(files.file)
-    assert salvaged is not None
+    report = salvage_store(files.file)
+    assert report is not None
     titles = served(files)
-    assert len(titles) == salvaged.articles
+    assert len(titles) == report.articles
     assert titles <= EVERYTHING | {"f", "xa", "xb", "z"}
-    kept = [path.read_bytes() for path in salvaged.copies if path.is_file()]
+    kept = [path.read_bytes() for path in report.copies if path.is_file()]
     assert all(text in kept for text in before.values())
-    assert accept_loss(files.file) is None
+    assert salvage_store(files.file) is None
     write(files, "next", closes=True)
     assert served(files) == titles | {"next"}
 
@@ -240,7 +240,7 @@ def test_loss_is_refused_and_can_be_accepted(files, name):
 def test_what_is_no_loss_is_served_whole(files, name):
     """Nobody is bothered with what loses nothing."""
     SERVED[name](files)
-    assert accept_loss(files.file) is None
+    assert salvage_store(files.file) is None
     assert served(files) == EVERYTHING
     write(files, "next", closes=True)
     assert served(files) == EVERYTHING | {"next"}
@@ -348,9 +348,9 @@ def test_folder_makes_good_what_a_damaged_file_has_lost(files, tmp_path):
     lines = files.file.read_bytes().splitlines(keepends=True)
     bad = next(n for n, line in enumerate(lines) if b'"title":"b"' in line)
     files.file.write_bytes(b"".join([*lines[:bad], b'"9": {\n', *lines[bad + 1 :]]))
-    salvaged = accept_loss(files.file)
-    assert salvaged is not None
-    assert (salvaged.articles, salvaged.lost_documents) == (2, 1)
+    report = salvage_store(files.file)
+    assert report is not None
+    assert (report.articles, report.lost_documents) == (2, 1)
     assert served(files) == {"a", "c"}
     asyncio.run(load())
     assert served(files) == {"a", "b", "c"}

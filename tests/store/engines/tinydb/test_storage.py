@@ -31,7 +31,7 @@ from store import (
     StoreCorruptError,
     StoreUnavailableError,
     TinyDBRepository,
-    accept_loss,
+    salvage_store,
 )
 from store.engines.tinydb.files.storage import decode_tables, read_tables
 from store.filesystem.file_lock import locked
@@ -90,7 +90,7 @@ def test_file_rewritten_by_plain_tinydb_is_taken_once_that_is_asked_for(path):
         db.table("articles").update({"title": "By hand"})
     with pytest.raises(StoreCorruptError, match=r"changed by hand.*--accept-loss"):
         TinyDBRepository.open(path)
-    assert accept_loss(path)
+    assert salvage_store(path)
     assert list(held(path)) == ["By hand"]
 
 
