@@ -58,7 +58,7 @@ class Bench:
         self.rotating = _requests(workload.rotating()[:WARM])
         self.fresh = workload.disjoint()[:COLD]
         self.reference = ReferenceExecutor(SCHEMA, DocumentLimits())
-        self.compiled = pipeline(self.reference)
+        self.compiled = compiled_executor(self.reference)
 
     async def prepare(self) -> None:
         """See that both ways answer alike, and render everything for the warm rounds."""
@@ -81,7 +81,7 @@ class Bench:
             return await self.timed(self.compiled, self.rotating)
         if way == "reference":
             return await self.timed(self.reference, self.rotating[:REFERENCE])
-        fresh = pipeline(ReferenceExecutor(SCHEMA, DocumentLimits()))
+        fresh = compiled_executor(ReferenceExecutor(SCHEMA, DocumentLimits()))
         first, *rest = _requests(self.fresh)
         await fresh(first, self.context())  # compiles the plan, which is measured apart
         return await self.timed(fresh, rest)
@@ -97,7 +97,7 @@ class Bench:
         """Milliseconds to compile the plan of a document that is parsed and validated."""
         reference = ReferenceExecutor(SCHEMA, DocumentLimits())
         reference.get_document(self.query.text)
-        compiled, [request] = pipeline(reference), _requests(self.fresh[:1])
+        compiled, [request] = compiled_executor(reference), _requests(self.fresh[:1])
         start = time.process_time()
         assert compiled.compiled_query(request, PUBLIC) is not None
         return (time.process_time() - start) * 1e3
@@ -110,9 +110,9 @@ class WrittenBench:
         self.query = query
         self.articles = data.articles
         self.snapshot = snapshot
-        compiled = pipeline(ReferenceExecutor(SCHEMA, DocumentLimits()))
+        compiled = compiled_executor(ReferenceExecutor(SCHEMA, DocumentLimits()))
         requests = _requests(Workload(query, data.articles, data.cursors).rotating())
-        self._pipeline = compiled  # which has the plans
+        self._executor = compiled  # which has the plans
         self._runs = [
             ready.run for each in requests if (ready := compiled.sync_query(each, PUBLIC))
         ]
@@ -151,8 +151,8 @@ class WrittenBench:
         self.snapshot = run_to_end(steps)
 
 
-def pipeline(reference: ReferenceExecutor) -> CompiledExecutor:
-    """A pipeline that has rendered nothing yet; plans live in the reference's documents."""
+def compiled_executor(reference: ReferenceExecutor) -> CompiledExecutor:
+    """An executor that has rendered nothing yet; plans live in the reference's documents."""
     return CompiledExecutor(reference, SIZES, row_cache_bytes=128 * MIB)
 
 

@@ -59,11 +59,11 @@ OTHER = an_article("other", day=2, web_url="https://post.example/other", secured
 
 
 UNSLICED = Scheduler(slice_s=inf)
-"""No request gives way: where several fields fail, the order of errors is that of the fields."""
+"""Never slices an execution, so that errors are in the order of the fields."""
 
 
 class DistantSnapshot:
-    """A snapshot whose answers take turns of the event loop, as those of a remote engine do."""
+    """A snapshot whose reads wait for some iterations of the event loop, as for a remote engine."""
 
     def __init__(self, snapshot: Snapshot, turns: int) -> None:
         self._snapshot = snapshot
@@ -86,14 +86,14 @@ class DistantSnapshot:
 
 
 class ExecutorPair:
-    """The compiled executor and graphql-core, which answer the same requests for a long time.
+    """The compiled and the reference executor, which execute the same requests.
 
     Attributes:
-        sizes: The sizes of pages that may be asked for.
-        reference: The pipeline on graphql-core.
-        compiled: The pipeline under test.
-        coverage: What they were asked, by kind.
-        last_write: What the newest write to the store did, as in `WRITE_KINDS`.
+        sizes: The page sizes.
+        reference: The reference executor.
+        compiled: The compiled executor, which is under test.
+        coverage: Counts the kinds of requests.
+        last_write: The kinds of the newest write to the store, as in `WRITE_KINDS`.
     """
 
     def __init__(self, *, capacity_bytes: int = 1 << 20, sizes: PageSizes = SMALL) -> None:
@@ -102,7 +102,7 @@ class ExecutorPair:
         self.compiled = CompiledExecutor(self.reference, sizes, row_cache_bytes=capacity_bytes)
         self.coverage = Coverage()
         self.last_write: set[str] = set()
-        self._versions: dict[str, str] = {}  # of the store when the same was last asked
+        self._versions: dict[str, str] = {}  # the store's version at the last equal request
         self._texts: set[str] = set()
 
     async def check(
@@ -113,15 +113,15 @@ class ExecutorPair:
         reference_snapshot: Snapshot | None = None,
         scheduler: Scheduler = UNSLICED,
     ) -> Result:
-        """The result of a request. Raises: AssertionError: the executors differ."""
+        """Execute a request on both. Raises: AssertionError: the results differ."""
 
         def context(snapshot: Snapshot) -> Context:
             return Context(snapshot, viewer, self.sizes, job=Job(scheduler))
 
         expected = await self.reference(request, context(reference_snapshot or snapshot))
         if request.memo.prepared and not isinstance(snapshot, DistantSnapshot):
-            # As a server does with a request that comes again.
-            self._check_at_once(request, snapshot, viewer, expected)
+            # As a server does with a repeated request.
+            self._check_sync(request, snapshot, viewer, expected)
         result = await self.compiled(request, context(snapshot))
         assert plain(result) == plain(expected), request
         cache = self.compiled.rows
@@ -133,28 +133,28 @@ class ExecutorPair:
             is_compiled=result.executor == "compiled",
         )
         if not isinstance(snapshot, DistantSnapshot):
-            self._check_again(request, snapshot, viewer, result)
+            self._check_repeated(request, snapshot, viewer, result)
         return result
 
-    def _check_again(
+    def _check_repeated(
         self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer, result: Result
     ) -> None:
-        """Ask without waiting: it is kept when asked again, and then what it leads to is, too."""
+        """Execute without waiting: rows are admitted, and then those that they embed."""
         for _ in range(3):
-            is_there = self._check_at_once(request, snapshot, viewer, result)
-            assert is_there or result.executor != "compiled", request
+            is_answered = self._check_sync(request, snapshot, viewer, result)
+            assert is_answered or result.executor != "compiled", request
 
-    def _check_at_once(
+    def _check_sync(
         self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer, result: Result
     ) -> bool:
-        """Ask without waiting; whether there is an answer, which has to be this one."""
-        ready = self.compiled.sync_query(request, viewer)
-        pieces = ready.run(snapshot) if ready is not None else None
+        """Execute without waiting; return whether there was a response, and compare it."""
+        query = self.compiled.sync_query(request, viewer)
+        pieces = query.run(snapshot) if query is not None else None
         assert pieces is None or b"".join(pieces) == result.body, request
         return pieces is not None
 
     async def _kinds(self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer) -> set[str]:
-        """The kinds of things in a request, and those of the situations in which it comes."""
+        """The kinds of a request's parts, and of the situation in which it is executed."""
         found = RequestKinds(request)
         kinds = found.kinds
         kinds.add("sees drafts" if viewer.visibility is Visibility.ALL else "sees no drafts")
@@ -178,29 +178,29 @@ class ExecutorPair:
 
 
 def plain(result: Result) -> Result:
-    """A result without what differs between two executions: ids of faults, and the way."""
+    """A result without what differs between two executions: ids of faults, and the executor."""
     body = _FAULT_IDS.sub(rb"\1", result.body)
     return msgspec.structs.replace(result, body=body, executor="")
 
 
 class Outcome:
-    """What became of a request: its answer, and whether it ran compiled."""
+    """The outcome of a request: its response, and whether it was executed by a plan."""
 
-    def __init__(self, ways: ExecutorPair, answer: Any, compiled: bool) -> None:
-        self.ways = ways
+    def __init__(self, pair: ExecutorPair, answer: Any, compiled: bool) -> None:
+        self.pair = pair
         self.answer = answer
         self.compiled = compiled
 
     @property
     def data(self) -> Any:
-        """The data of an answer without errors that ran compiled."""
+        """The data of a response without errors from a plan."""
         assert "errors" not in self.answer
         assert self.compiled
         return self.answer["data"]
 
     @property
     def error(self) -> Any:
-        """The only error of an answer."""
+        """The only error of a response."""
         [error] = self.answer["errors"]
         return error
 
@@ -211,28 +211,28 @@ def ask(
     *,
     articles: Sequence[Article] = (STORY, OTHER),
     viewer: Viewer = PUBLIC,
-    ways: ExecutorPair | None = None,
+    pair: ExecutorPair | None = None,
     operation_name: str | None = None,
 ) -> Outcome:
-    """Ask both executors, twice: once with nothing rendered before, once with everything."""
-    ways = ways or ExecutorPair()
+    """Execute a request on both executors, twice: with an empty and with a filled row cache."""
+    pair = pair or ExecutorPair()
     snapshot = MemorySnapshot(
         articles, [TopicDefinition(slug="tides", name="Tides")], cursors=CURSORS
     )
     request = GraphQLRequest(query=text, variables=variables, operation_name=operation_name)
 
     async def twice() -> Any:
-        await ways.check(request, snapshot, viewer)
-        return await ways.check(request, snapshot, viewer)
+        await pair.check(request, snapshot, viewer)
+        return await pair.check(request, snapshot, viewer)
 
     result = asyncio.run(twice())
-    return Outcome(ways, json.loads(result.body), result.executor == "compiled")
+    return Outcome(pair, json.loads(result.body), result.executor == "compiled")
 
 
 async def play(session: Session) -> Coverage:
-    """Do what happens in a session. Raises: AssertionError: an answer was wrong."""
-    with _repositories(session.engine) as repositories, _parts(session):
-        ways = ExecutorPair(capacity_bytes=session.capacity_bytes, sizes=session.page_sizes)
+    """Play a session. Raises: AssertionError: a response was wrong."""
+    with _repositories(session.engine) as repositories, _chunks(session):
+        pair = ExecutorPair(capacity_bytes=session.capacity_bytes, sizes=session.page_sizes)
         states: list[Sequence[Snapshot]] = []
         for step in without_memory(session.steps):
             if isinstance(step, Batch | Edit):
@@ -241,17 +241,17 @@ async def play(session: Session) -> Coverage:
                 state = [await repository.snapshot() for repository in repositories]
                 _share_history(state)
                 states = [*states[1 - KEPT_SNAPSHOTS :], state]
-                ways.last_write = write_kinds(step)
+                pair.last_write = write_kinds(step)
             elif states:
-                await _ask_together(ways, step, states, session)
+                await _ask_together(pair, step, states, session)
         for repository in repositories:
             await repository.close()
-    assert not ways.compiled.counts["fault"]
-    return ways.coverage
+    assert not pair.compiled.counts["fault"]
+    return pair.coverage
 
 
 def _share_history(state: Sequence[Snapshot]) -> None:
-    """Let all stores have been written to at the same times, which show in their histories."""
+    """Share one history among all snapshots, because times of writes are part of it."""
     first, *others = state
     for other in others:
         assert isinstance(first, IndexedSnapshot)
@@ -260,25 +260,27 @@ def _share_history(state: Sequence[Snapshot]) -> None:
 
 
 async def _ask_together(
-    ways: ExecutorPair, asks: Sequence[Ask], states: Sequence[Sequence[Snapshot]], session: Session
+    pair: ExecutorPair,
+    asks: Sequence[Ask],
+    states: Sequence[Sequence[Snapshot]],
+    session: Session,
 ) -> None:
     scheduler = Scheduler(slice_s=0) if session.is_sliced else UNSLICED
 
     async def check(ask: Ask) -> None:
-        # As far from each other: of two root fields that fail, the first one is told.
         snapshots: Any = states[max(-1 - ask.age, -len(states))]
         if session.turns:
             snapshots = [DistantSnapshot(each, session.turns) for each in snapshots]
         snapshot, *others = snapshots
         reference = others[0] if others else None
-        await ways.check(ask.request, snapshot, ask.viewer, reference, scheduler)
+        await pair.check(ask.request, snapshot, ask.viewer, reference, scheduler)
 
     await asyncio.gather(*map(check, asks))
 
 
 @contextmanager
-def _parts(session: Session) -> Iterator[None]:
-    """Have documents rendered one by one, where requests have their turns after each."""
+def _chunks(session: Session) -> Iterator[None]:
+    """Render documents one by one where executions are sliced."""
     before = row_renderer.CHUNK_SIZE
     row_renderer.CHUNK_SIZE = 1 if session.is_sliced else before
     try:
@@ -297,7 +299,7 @@ async def _batch(repository: Repository, step: Write) -> Batch:
 
 @contextmanager
 def _repositories(engine: str) -> Iterator[Sequence[Repository]]:
-    """The stores of a session: what the compiled way reads, and for `both` what is scanned."""
+    """The repositories of a session: the compiled executor's, and for `both` one that scans."""
     if engine == "memory":
         yield [MemoryRepository(cursor_key=KEY)]
         return

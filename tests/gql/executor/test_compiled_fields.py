@@ -101,16 +101,16 @@ FIELDS = {name: (text, variables) for name, text, variables in fields()}
 
 
 @pytest.fixture(scope="module")
-def ways() -> ExecutorPair:
-    """Both executors."""
+def pair() -> ExecutorPair:
+    """Both executors, for all tests of this module."""
     return ExecutorPair()
 
 
 @pytest.mark.parametrize("field", sorted(FIELDS))
-def test_field_runs_compiled(ways, field):
+def test_field_runs_compiled(pair, field):
     """Asked for with all of its arguments, by those who may see everything."""
     text, variables = FIELDS[field]
-    asked = ask(text, variables, viewer=EVERYBODY, ways=ways)
+    asked = ask(text, variables, viewer=EVERYBODY, pair=pair)
     assert asked.compiled is (field not in NOT_COMPILED), text
     assert "errors" not in asked.answer or field in NOT_COMPILED
 

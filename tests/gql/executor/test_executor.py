@@ -1,6 +1,7 @@
-"""Compiled execution answers as graphql-core does, whatever is asked.
+"""The compiled executor gives the same responses as graphql-core.
 
-Every answer here is made both ways and compared byte for byte (`differential.ExecutorPair`).
+Both executors execute each request, and the responses are compared byte for byte
+(`differential.ExecutorPair`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def test_both_ways_answer_alike_in_random_sessions():
             coverage.add(asyncio.run(play(random_session(number))))
         except Exception as error:
             again = f"python -m tests.stress.fuzz_executor --session {number}"
-            raise AssertionError(f"The ways differ. See: {again}") from error
+            raise AssertionError(f"The executors differ. See: {again}") from error
         number += 1
     gc.collect()  # what was let go of is this test's, not the next one's
     assert not coverage.missing(least=5)
@@ -81,28 +82,28 @@ def test_variable_absent_null_and_given_differ(sent, count):
 
 def test_variables_that_python_takes_for_equal_differ():
     """1, 1.0, true and "1" are told apart though they came to one plan in turn."""
-    ways = ExecutorPair()
+    pair = ExecutorPair()
     query = "query ($first: Int) { articles(first: $first) { nodes { id } } }"
     for sent, is_valid in [(1, True), (True, False), (1.0, True), ("1", False), (1, True)]:
-        assert ("errors" not in ask(query, {"first": sent}, ways=ways).answer) is is_valid
+        assert ("errors" not in ask(query, {"first": sent}, pair=pair).answer) is is_valid
     query = "query ($cached: Boolean) { articles { nodes { images(isCached: $cached) { url } } } }"
     for flag, is_valid in [(0, False), (False, True), (None, True), (True, True), (1.0, False)]:
-        assert ("errors" not in ask(query, {"cached": flag}, ways=ways).answer) is is_valid
+        assert ("errors" not in ask(query, {"cached": flag}, pair=pair).answer) is is_valid
 
 
 def test_arguments_inside_a_document_keep_results_apart():
     """One article's images for one width are not those for another."""
-    ways = ExecutorPair()
+    pair = ExecutorPair()
     query = "query ($w: Int) { articles(last: 1) { nodes { image(width: $w) { width } } } }"
     for sent, width in [({"w": 150}, 200), ({"w": 50}, 100), ({}, 100), ({"w": 150}, 200)]:
-        [node] = ask(query, sent, ways=ways).data["articles"]["nodes"]
+        [node] = ask(query, sent, pair=pair).data["articles"]["nodes"]
         assert node["image"]["width"] == width
 
 
 @pytest.mark.parametrize("type", ["String", "String!"])
 def test_texts_in_arguments_are_those_of_each_request(type):
     """Texts are not coerced anew; one in two arguments, or in a filter too, is right in each."""
-    ways, cursors = ExecutorPair(), cursors_of(ExecutorPair())
+    pair, cursors = ExecutorPair(), cursors_of(ExecutorPair())
     query = f"""query ($a: {type}, $b: String, $n: Int) {{
       articles(after: $a, before: $a, first: $n) {{ nodes {{ id }} }}
       more: articles(after: $b, filter: {{slug: {{ne: $b}}}}) {{ totalCount }}
@@ -110,21 +111,21 @@ def test_texts_in_arguments_are_those_of_each_request(type):
     }}"""
     for a, b in [*product(cursors, repeat=2), (None, cursors[0]), ("x", None), (cursors[1], 5)]:
         for n in (1, None):
-            ask(query, {"a": a, "b": b, "n": n}, ways=ways)
+            ask(query, {"a": a, "b": b, "n": n}, pair=pair)
 
 
-def cursors_of(ways: ExecutorPair) -> list[str]:
+def cursors_of(pair: ExecutorPair) -> list[str]:
     """The cursors of all articles."""
-    edges = ask("{ articles { edges { cursor } } }", ways=ways).data["articles"]["edges"]
+    edges = ask("{ articles { edges { cursor } } }", pair=pair).data["articles"]["edges"]
     return [edge["cursor"] for edge in edges]
 
 
 def test_variables_are_read_as_they_are_when_sent():
     """A client in this process that goes on to change a list it sent gets what it then asks."""
-    ways, slugs = ExecutorPair(), [STORY.slug]
+    pair, slugs = ExecutorPair(), [STORY.slug]
     query = "query ($f: ArticleFilter) { articles(filter: $f) { nodes { slug } } }"
     for count in (1, 2):
-        nodes = ask(query, {"f": {"slug": {"in": slugs}}}, ways=ways).data["articles"]["nodes"]
+        nodes = ask(query, {"f": {"slug": {"in": slugs}}}, pair=pair).data["articles"]["nodes"]
         assert len(nodes) == count
         slugs.append(OTHER.slug)
 
@@ -136,10 +137,10 @@ def test_skip_and_include_hold_on_fields_and_fragments():
         ...F @skip(if: $skip) ... on Node @include(if: $include) { id }
         title @skip(if: $include) @include(if: $skip) } }
       fragment F on Article { slug }"""
-    ways = ExecutorPair()
+    pair = ExecutorPair()
     for skip, include in product([True, False], [True, False, True]):
         expected = {"slug": not skip, "id": include, "title": skip and not include}
-        asked = ask(query, {"skip": skip, "include": include}, ways=ways)
+        asked = ask(query, {"skip": skip, "include": include}, pair=pair)
         shown = [name for name, is_shown in expected.items() if is_shown]
         assert list(asked.data["article"]) == shown
 
@@ -148,9 +149,9 @@ def test_variable_of_a_field_that_is_left_out_has_to_fit():
     """The request is wrong though nobody would look at the variable."""
     query = """query ($skip: Boolean!, $first: Int) {
       __typename articles(first: $first) @skip(if: $skip) { totalCount } }"""
-    ways = ExecutorPair()
+    pair = ExecutorPair()
     for first, is_valid in [(1, True), ("1", False), (1, True)]:
-        answer = ask(query, {"skip": True, "first": first}, ways=ways).answer
+        answer = ask(query, {"skip": True, "first": first}, pair=pair).answer
         assert ("errors" not in answer) is is_valid
 
 
@@ -158,9 +159,9 @@ def test_null_for_a_directive_is_an_error_where_its_field_is():
     """A variable with a default may be null and then spoils the field, not the whole request."""
     query = """query ($show: Boolean = true) { article(by: {slug: "2026-01-01-story"}) {
       slug @include(if: $show) } }"""
-    ways = ExecutorPair()
-    assert ask(query, {"show": None}, ways=ways).error["extensions"]["code"] == "BAD_USER_INPUT"
-    assert ways.compiled.counts["fault"] == 0
+    pair = ExecutorPair()
+    assert ask(query, {"show": None}, pair=pair).error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert pair.compiled.counts["fault"] == 0
 
 
 def test_type_conditions_on_interfaces_choose_fields():
@@ -192,22 +193,22 @@ def test_errors_keep_paths_and_locations():
 
 def test_operation_name_chooses_among_several():
     """One document's operations have plans of their own."""
-    ways = ExecutorPair()
+    pair = ExecutorPair()
     query = "query A { articles { totalCount } } query B { topics { totalCount } }"
     for name, field in [("A", "articles"), ("B", "topics"), ("A", "articles")]:
-        assert list(ask(query, ways=ways, operation_name=name).data) == [field]
+        assert list(ask(query, pair=pair, operation_name=name).data) == [field]
     for unknown in (None, "", "C"):
-        assert "data" not in ask(query, ways=ways, operation_name=unknown).answer
+        assert "data" not in ask(query, pair=pair, operation_name=unknown).answer
 
 
 def test_one_document_is_answered_by_role():
     """The same text says to each viewer what this viewer may know, in any order of asking."""
     draft = an_article("draft", published=False, secured="s3cret")
     drafts, secured = Viewer({Permission.READ_DRAFTS}), Viewer({Permission.READ_SECURED})
-    ways, query = ExecutorPair(), "{ articles { totalCount nodes { secured } } }"
+    pair, query = ExecutorPair(), "{ articles { totalCount nodes { secured } } }"
     expected = {PREVIEW: (True, 2), drafts: (False, 2), secured: (True, 1), PUBLIC: (False, 1)}
     for viewer in [PREVIEW, PUBLIC, drafts, secured, PUBLIC, PREVIEW]:
-        asked = ask(query, articles=[draft, OTHER], viewer=viewer, ways=ways)
+        asked = ask(query, articles=[draft, OTHER], viewer=viewer, pair=pair)
         may, count = expected[viewer]
         articles = asked.answer["data"]["articles"]
         assert (articles["nodes"][-1]["secured"] is not None) is may
@@ -218,8 +219,8 @@ def test_long_lists_are_answered():
     """A few thousand documents with links, in one answer."""
     articles = [an_article(f"n{n}", topics=(f"T{n % 5}",)) for n in range(3_000)]
     query = "{ articles(first: 3000) { nodes { id topics { name } } } }"
-    ways = ExecutorPair(sizes=PageSizes(3, 5_000))
-    assert len(ask(query, articles=articles, ways=ways).data["articles"]["nodes"]) == 3_000
+    pair = ExecutorPair(sizes=PageSizes(3, 5_000))
+    assert len(ask(query, articles=articles, pair=pair).data["articles"]["nodes"]) == 3_000
 
 
 @pytest.mark.parametrize("number", [2026000374, 2028002172])

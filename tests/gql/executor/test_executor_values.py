@@ -1,6 +1,7 @@
-"""Whatever a store holds, right or wrong, is written alike by compiled execution and the reference.
+"""Both executors render all values of a store alike, valid or invalid.
 
-Every answer here is made both ways and compared byte for byte (`differential.ExecutorPair`).
+Both executors execute each request, and the responses are compared byte for byte
+(`differential.ExecutorPair`).
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def logs() -> Iterator[list[Any]]:
     ],
 )
 def test_value_that_the_schema_forbids_is_the_same_fault_both_ways(field, value):
-    """Null in non-null fields, wrong types and numbers out of range are found both ways."""
+    """Null in non-null fields, wrong types and numbers out of range are found by both executors."""
     article = msgspec.structs.replace(STORY)
     msgspec.structs.force_setattr(article, field, value)
     ask(f"{{ articles {{ nodes {{ {FIELDS} }} }} }}", articles=[article])

@@ -1,4 +1,4 @@
-"""What compiled execution keeps: within its bytes, and never longer than it is true."""
+"""The row cache: bounded in bytes, and never stale."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ async def repository(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
     await made.close()
 
 
-def asker(ways: ExecutorPair) -> Callable[..., Awaitable[Any]]:
-    """Asks the same request both ways; the decoded answer, which has to be compiled."""
+def asker(pair: ExecutorPair) -> Callable[..., Awaitable[Any]]:
+    """Executes requests on both executors; returns decoded responses, which plans have to make."""
     requests: dict[str, GraphQLRequest] = {}
 
     async def ask(text: str, snapshot: Snapshot, viewer: Viewer = PUBLIC) -> Any:
         request = requests.setdefault(text, GraphQLRequest(query=text))
-        result = await ways.check(request, snapshot, viewer)
+        result = await pair.check(request, snapshot, viewer)
         assert result.executor == "compiled"
         return json.loads(result.body)["data"]
 
@@ -111,8 +111,8 @@ def asker(ways: ExecutorPair) -> Callable[..., Awaitable[Any]]:
         Batch(topics=()),
     ],
 )
-async def test_fragment_never_outlives_what_it_shows(repository, write):
-    """Every write shows at once, whatever other document it changed; what was before shows not."""
+async def test_row_is_never_stale(repository, write):
+    """Every write shows at once, whichever document it changes; older snapshots stay unchanged."""
     ask = asker(ExecutorPair())
     before = await repository.snapshot()
     old = await ask(CARD, before)
@@ -154,22 +154,22 @@ HOTTEST = "articles(orderBy: [{field: HEAT}]) { nodes { title } }"
     ],
 )
 async def test_edit_in_place_leaves_the_rows_of_other_articles_valid(text, edited, misses):
-    """Only what shows an edited article, however deep, is rendered or looked at again."""
+    """Only rows that contain an edited article, at any depth, are cache misses."""
     shows = misses > 0 and (HOTTEST not in text or edited is STORY)  # else its order may differ
-    ways = ExecutorPair()
-    ask = asker(ways)
+    pair = ExecutorPair()
+    ask = asker(pair)
     snapshot = IndexedSnapshot.build([STORY, OTHER], TREE)
     for title, heat in (("One", 1), ("Two", -1), ("Three", 1)):
         new = msgspec.structs.replace(edited, title=title, heat=heat)
         steps = snapshot.derive({new.id: new}, TREE, (), snapshot.history)
-        snapshot, before = run_to_end(steps), ways.compiled.rows.misses
+        snapshot, before = run_to_end(steps), pair.compiled.rows.misses
         assert (title in json.dumps(await ask(text, snapshot))) is shows
-    assert ways.compiled.rows.misses - before == misses
+    assert pair.compiled.rows.misses - before == misses
 
 
 @pytest.mark.anyio
 async def test_page_of_the_hottest_follows_every_edit():
-    """Also where no article that it showed was edited."""
+    """Also where none of its articles was edited."""
     snapshot, ask = IndexedSnapshot.build([STORY, OTHER], TREE), asker(ExecutorPair())
     text = "{ articles(first: 1, orderBy: [{field: HEAT}]) { nodes { slug } } }"
     for heat in (-1, -2, -3, 1, -1, 2):
@@ -183,8 +183,8 @@ async def test_page_of_the_hottest_follows_every_edit():
 @pytest.mark.parametrize("order", ["ASC", "DESC"])
 async def test_edit_in_place_shows_in_lists_that_are_joined_in_blocks(order):
     """Also among drafts, and articles that came in between."""
-    ways = ExecutorPair(sizes=PageSizes(20, 150))
-    ask = asker(ways)
+    pair = ExecutorPair(sizes=PageSizes(20, 150))
+    ask = asker(pair)
     many = [
         an_article(f"n{n}", day=1 + n % 25, published=n % 7 > 0, topics=("Tides",))
         for n in range(200)
@@ -207,8 +207,8 @@ async def test_edit_in_place_shows_in_lists_that_are_joined_in_blocks(order):
             await ask(text, snapshot)
         new = msgspec.structs.replace(many[number], content="New", title=f"edited n{number}")
         snapshot = run_to_end(snapshot.derive({new.id: new}, (), (), snapshot.history))
-    filed = [each for table in ways.compiled.rows.tables for each in table.by_ordinal.values()]
-    assert any(each._blocks for each in filed)
+    by_ordinal = [each for table in pair.compiled.rows.tables for each in table.by_ordinal.values()]
+    assert any(each._blocks for each in by_ordinal)
 
 
 @pytest.mark.anyio
@@ -241,48 +241,48 @@ async def test_edit_in_place_shows_however_deep_the_article_is(text):
 
 @pytest.mark.anyio
 async def test_edit_in_place_of_an_article_shows_beside_lists_with_variables():
-    """Such a row is found by the values of the variables, too."""
-    ways, snapshot = ExecutorPair(), IndexedSnapshot.build([STORY, OTHER], TREE)
+    """The key of such a row has the values of the variables, too."""
+    pair, snapshot = ExecutorPair(), IndexedSnapshot.build([STORY, OTHER], TREE)
     text = """query ($slug: String!, $first: Int!) {
       article(by: {slug: $slug}) { title referencedBy(first: $first) { nodes { slug } } }
     }"""
     for number in range(12):
         for first in (1, 2):
             variables = {"slug": OTHER.slug, "first": first}
-            await ways.check(GraphQLRequest(query=text, variables=variables), snapshot)
+            await pair.check(GraphQLRequest(query=text, variables=variables), snapshot)
         new = msgspec.structs.replace((STORY, OTHER)[number % 2], title=f"New {number}")
         snapshot = run_to_end(snapshot.derive({new.id: new}, TREE, (), snapshot.history))
 
 
 @pytest.mark.anyio
-async def test_results_are_kept_when_they_are_asked_for_again(repository):
-    """What is asked once takes hardly any room; no answer depends on that."""
-    ways, snapshot = ExecutorPair(), await repository.snapshot()
+async def test_row_is_admitted_at_its_second_request(repository):
+    """A document that is requested once takes little memory. Responses do not depend on that."""
+    pair, snapshot = ExecutorPair(), await repository.snapshot()
     request = GraphQLRequest(query=CARD)
     counts, answers = [], set()
     for _ in range(3):
-        result = await ways.compiled(request, Context(snapshot, PUBLIC, ways.sizes))
+        result = await pair.compiled(request, Context(snapshot, PUBLIC, pair.sizes))
         answers.add((result.executor, result.body))
-        counts.append(sum(b"Told elsewhere" in row.json for row in kept(ways.compiled.rows)))
+        counts.append(sum(b"Told elsewhere" in row.json for row in rows_in(pair.compiled.rows)))
     assert len(answers) == 1
     assert counts == [0, 1, 1]
 
 
 @pytest.mark.anyio
-async def test_where_several_keys_lead_is_known_from_each_of_them(repository):
-    """New combinations of topics that were shown before need not be asked for, in any order."""
+async def test_links_are_memoized_by_single_keys(repository):
+    """New combinations of topics whose rows are cached need no batch load, in any order."""
     alone = [("Energy",), ("Ocean",), ("energy",)]
     combinations = [*alone, ("Ocean", "energy", "Energy"), ("Energy", "Ocean")]
     stories = [an_article(f"n{n}", topics=topics) for n, topics in enumerate(combinations)]
     await repository.apply(Batch(puts=tuple(stories)))
-    ways, watched = ExecutorPair(), WatchedSnapshot(await repository.snapshot())
+    pair, watched = ExecutorPair(), WatchedSnapshot(await repository.snapshot())
     text = """query ($slug: String!) {
       article(by: {slug: $slug}) { provider { name } topics { name } }
     }"""
 
     async def ask(story: Article) -> Any:
         request = GraphQLRequest(query=text, variables={"slug": story.slug})
-        result = await ways.compiled(request, Context(watched, PUBLIC, ways.sizes))
+        result = await pair.compiled(request, Context(watched, PUBLIC, pair.sizes))
         return [topic["name"] for topic in json.loads(result.body)["data"]["article"]["topics"]]
 
     for story in stories[: len(alone)] * 3:
@@ -296,16 +296,16 @@ async def test_where_several_keys_lead_is_known_from_each_of_them(repository):
 
 
 @pytest.mark.anyio
-async def test_what_clients_look_up_is_not_remembered_as_links(repository):
-    """They choose what they ask for, and how long it is; only documents' own links are kept."""
-    ways, snapshot = ExecutorPair(), await repository.snapshot()
+async def test_arguments_of_clients_are_not_memoized_as_links(repository):
+    """Clients choose them, and their length; only links of documents are memoized."""
+    pair, snapshot = ExecutorPair(), await repository.snapshot()
     text = """query ($slug: String!) {
       one: article(by: {slug: $slug}) { title provider { name } topics { name } }
       same: article(by: {slug: $slug}) { title }
     }"""
     for slug in (STORY.slug, OTHER.slug, STORY.slug, OTHER.slug, "x" * 1_000, "y" * 1_000):
-        await ways.check(GraphQLRequest(query=text, variables={"slug": slug}), snapshot)
-    links = [key for table in ways.compiled.rows.tables for key in table.links]
+        await pair.check(GraphQLRequest(query=text, variables={"slug": slug}), snapshot)
+    links = [key for table in pair.compiled.rows.tables for key in table.links]
     assert sorted(links) == ["Tides", "news.example", "post.example"]
 
 
@@ -317,26 +317,26 @@ async def test_linked_row_that_holds_a_list_is_one_for_each_value_of_its_variabl
         for n in range(2)
     ]
     await repository.apply(Batch(puts=tuple(several)))
-    ways, snapshot = ExecutorPair(), await repository.snapshot()
+    pair, snapshot = ExecutorPair(), await repository.snapshot()
     text = """query ($first: Int) { articles { nodes { related { article {
       referencedBy(first: $first) { nodes { slug } }
     } } } } }"""
     for first in (3, 1, 3, 2):
         request = GraphQLRequest(query=text, variables={"first": first})
-        result = await ways.check(request, snapshot)
+        result = await pair.check(request, snapshot)
         nodes = json.loads(result.body)["data"]["articles"]["nodes"]
         shown = nodes[0]["related"][0]["article"]["referencedBy"]["nodes"]
         assert len(shown) == first
 
 
-def kept(cache: RowCache) -> list[Row]:
+def rows_in(cache: RowCache) -> list[Row]:
     """All rows that are cached."""
     return [row for table in cache.tables for row in table.rows.values()]
 
 
 @pytest.mark.anyio
 async def test_related_article_comes_back_when_published_again(repository):
-    """A link that led nowhere leads somewhere again."""
+    """A link to a draft is null, and not null again once that is published."""
     ask = asker(ExecutorPair())
     shown = []
     for published in (True, False, True):
@@ -347,8 +347,8 @@ async def test_related_article_comes_back_when_published_again(repository):
 
 
 @pytest.mark.anyio
-async def test_fragments_of_drafts_stay_with_those_who_may_see_them(repository):
-    """What was rendered for one role is not found by another."""
+async def test_rows_of_drafts_are_only_for_viewers_with_the_permission(repository):
+    """A row that was rendered for one permission is no cache hit for another."""
     await repository.apply(changed(OTHER, published=False))
     snapshot, ask = await repository.snapshot(), asker(ExecutorPair())
     editor = Viewer({Permission.READ_DRAFTS})
@@ -360,8 +360,8 @@ async def test_fragments_of_drafts_stay_with_those_who_may_see_them(repository):
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("capacity_bytes", [0, 500, 1_500, 5_000])
-async def test_answers_are_whole_though_there_is_no_room_to_keep_them(repository, capacity_bytes):
-    """Results that are dropped while an answer is made are in it all the same."""
+async def test_responses_are_complete_where_rows_are_evicted(repository, capacity_bytes):
+    """Rows that are evicted during an execution are in its response all the same."""
     many = tuple(an_article(f"n{n}", day=3 + n, topics=("Tides", "Sea")) for n in range(5))
     await repository.apply(Batch(puts=many))
     ask = asker(ExecutorPair(capacity_bytes=capacity_bytes))
@@ -371,25 +371,25 @@ async def test_answers_are_whole_though_there_is_no_room_to_keep_them(repository
 
 @pytest.mark.anyio
 async def test_plan_that_keeps_failing_is_disabled_and_tried_again(repository):
-    """Requests go the reference's way at once; a plan that works again is used again."""
-    ways, snapshot = ExecutorPair(), await repository.snapshot()
+    """Requests go to the reference executor at once; later the plan is tried again."""
+    pair, snapshot = ExecutorPair(), await repository.snapshot()
     text = "query ($after: String) { articles(after: $after) { totalCount } }"
     for number in range(MAX_FAILURES + 1):
         bad = GraphQLRequest(query=text, variables={"after": f"zzz{number}"})
-        await ways.check(bad, snapshot)
-    fallbacks = ways.compiled.counts["fallback"]
+        await pair.check(bad, snapshot)
+    fallbacks = pair.compiled.counts["fallback"]
     assert fallbacks == MAX_FAILURES + 1
     found = [
-        (await ways.check(GraphQLRequest(query=text, variables={}), snapshot)).executor
+        (await pair.check(GraphQLRequest(query=text, variables={}), snapshot)).executor
         for _ in range(2 * MAX_FAILURES + 2)
     ]
     assert found[0] == "reference"
     assert found[-1] == "compiled"
-    assert ways.compiled.counts["fallback"] == fallbacks
+    assert pair.compiled.counts["fallback"] == fallbacks
 
 
 class Item(msgspec.Struct, frozen=True):
-    """A document as far as the cache cares."""
+    """A document as the cache sees it."""
 
     id: str
 
@@ -398,7 +398,7 @@ ITEMS = [Item(name) for name in "abcdef"]
 
 
 class State:
-    """A version of a store of these documents, as far as the cache cares."""
+    """A version of a store of these documents, as the cache sees it."""
 
     def __init__(self, edits: InPlaceEdits | None = None) -> None:
         self.version = new_version()
@@ -411,7 +411,7 @@ class State:
         return State(self.edits.extended(self.version, ids))
 
     def ordinals_of(self, ids: Sequence[str], _visibility: Visibility) -> dict[str, list[int]]:
-        """Where these documents stand."""
+        """The ordinals of these documents."""
         return {self.numbering: [ordinal for ordinal, item in enumerate(ITEMS) if item.id in ids]}
 
 
@@ -450,12 +450,12 @@ def a_table(
 
 
 def row_of(item: Item, json: bytes, articles: Sequence[str] = ()) -> Row:
-    """A row of a document, in which these others show."""
+    """A row of a document that contains these articles."""
     return make_row(item.id, item, (), articles, json)
 
 
 def add(table: RowTable, item: Item, json: bytes, articles: Sequence[str] = ()) -> None:
-    """Have a row admitted."""
+    """Request a document, so that its row is admitted."""
     table.record_requests([item.id])
     table.add({item.id: row_of(item, json, articles)})
 
@@ -485,12 +485,12 @@ DO: dict[str, Callable[[RowTable, Any, Any], None]] = {
     "sparse": lambda table, *_: setattr(table, "is_sparse", True),
     "write": lambda *_: None,
 }
-"""What happens to a table in a step; a write only to the state."""
+"""The effect of a step on a table; a write only changes the state."""
 
 
 @given(steps, st.integers(0, 12_000), st.booleans(), st.booleans())
 def test_row_cache_stays_within_its_bytes(steps, capacity_bytes, backwards, run):
-    """The bytes counted are those held, never more than allowed; nothing is found uncounted."""
+    """The bytes counted are those held, and within the bound; no valid row is uncounted."""
     cache = RowCache(capacity_bytes)
     tables = [
         a_table(cache, survives_writes=number > 0, embeds_articles=number < 2)
@@ -520,13 +520,13 @@ NEXT: dict[str, tuple[str, ...]] = {
     "e": ("a",),
     "f": ("f",),
 }
-"""Which other documents show in a document's row."""
+"""The articles in each document's row."""
 
 ITEM_IDS = {item.id for item in ITEMS}
 
 
 def check_version(table: RowTable, state: State) -> None:
-    """See that those rows of a table stay valid in a state that show nothing that was changed."""
+    """Check that exactly the rows without a changed article are valid in a state."""
     expected: set[Any] = set(table.valid)
     if table.version != state.version:
         edited = state.edits.since(table.version)
@@ -539,14 +539,14 @@ def check_version(table: RowTable, state: State) -> None:
 
 
 def check_page(table: RowTable, page: Page[Item]) -> None:
-    """See that a page is found if each of its rows is valid, in either way of filing them."""
+    """Check that a page is a cache hit if each of its rows is valid, by id and by ordinal."""
     valid = [table.valid.get(item.id) for item in page.items]
     expected = None if None in valid else b",".join(row for row in valid if row is not None)
     for _ in range(2):
         pieces = table.join_page(page)
-        found = None if pieces is None else b"".join(pieces)
-        # A row may be cached and not yet filed by its ordinal.
-        assert found == expected or (found is None and table.by_ordinal)
+        joined = None if pieces is None else b"".join(pieces)
+        # A row may be cached by id and not yet by ordinal.
+        assert joined == expected or (joined is None and table.by_ordinal)
         table.store_ordinals(page)
     pieces = table.join_page(page)
     assert (None if pieces is None else b"".join(pieces)) == expected
@@ -583,7 +583,7 @@ def test_blocks_give_the_rows_of_any_run(length, data):
 
 
 def held_bytes(table: RowTable) -> int:
-    """What a table holds, counted anew."""
+    """The size of a table, computed from its contents."""
     if table not in table.cache.tables:
         assert not table.rows
         assert not table.requested
@@ -592,11 +592,11 @@ def held_bytes(table: RowTable) -> int:
         return 0
     rows = sum(len(row.json) + 500 + 8 * len(row.articles) for row in table.rows.values())
     requested = REQUESTED_BYTES * len(table.requested)
-    filed = sum(each.size_bytes for each in table.by_ordinal.values())
-    return table.own_bytes + rows + requested + table.links_bytes + filed
+    by_ordinal = sum(each.size_bytes for each in table.by_ordinal.values())
+    return table.own_bytes + rows + requested + table.links_bytes + by_ordinal
 
 
-def test_rows_by_place_are_forgotten_where_places_have_other_names():
+def test_rows_by_ordinal_are_cleared_for_another_numbering():
     """A state that is read anew numbers its articles anew: of the old ordinals it tells nothing."""
     table, before = a_table(RowCache(1 << 20)), State()
     use(table, before)
@@ -610,8 +610,8 @@ def test_rows_by_place_are_forgotten_where_places_have_other_names():
     assert not table.by_ordinal
 
 
-def test_links_that_are_known_already_take_no_more_room():
-    """Where a key leads is often found anew."""
+def test_links_that_are_memoized_again_are_counted_once():
+    """A key is often loaded again."""
     table = a_table(RowCache(1 << 20))
     add(table, ITEMS[0], b"x" * 100)
     for _ in range(2):
@@ -620,7 +620,7 @@ def test_links_that_are_known_already_take_no_more_room():
 
 
 def test_linked_row_that_is_not_cached_is_counted_with_its_link():
-    """It is held all the same."""
+    """The link refers to it, so it takes memory."""
     table = a_table(RowCache(1 << 20))
     table.memoize_links({"key": row_of(ITEMS[0], b"x" * 10_000)})
     assert table.links_bytes > 10_000
@@ -708,7 +708,7 @@ def test_table_that_outgrows_the_cache_keeps_most_of_its_rows():
     assert found / (5 * len(items)) > 0.6 * cache.capacity_bytes / (len(items) * 720)
 
 
-def test_rows_by_place_are_of_one_numbering_of_a_state(tmp_path):
+def test_rows_by_ordinal_are_of_one_numbering_of_a_state(tmp_path):
     """A state that is read anew has the same name; its articles have other ordinals."""
     path, pair = tmp_path / "store.json", ExecutorPair()
     query = (

@@ -19,7 +19,7 @@ from tests.support.schemas import SCHEMA, Notebook
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-PIPELINE = ReferenceExecutor(SCHEMA)
+EXECUTOR = ReferenceExecutor(SCHEMA)
 
 
 def handle(
@@ -30,7 +30,7 @@ def handle(
     async def make_context() -> Notebook:
         return notebook if notebook is not None else Notebook()
 
-    return asyncio.run(GraphQLHandler(PIPELINE, settings or HttpSettings())(request, make_context))
+    return asyncio.run(GraphQLHandler(EXECUTOR, settings or HttpSettings())(request, make_context))
 
 
 def post(body: Any, **request: Any) -> HttpRequest:

@@ -1,4 +1,4 @@
-"""The pipeline: documents parsed once, limits, and what clients are told of failures."""
+"""The reference executor: documents parsed once, limits, and what clients are told of failures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gql.http.documents import MAX_PLANS, GraphQLDocument, document_bytes
 from gql.http.protocol.json_encoding import encode, nesting_depth
 from tests.support.schemas import SCHEMA, Notebook, Query
 
-PIPELINE = ReferenceExecutor(SCHEMA)
+EXECUTOR = ReferenceExecutor(SCHEMA)
 
 
 def run(
@@ -30,9 +30,9 @@ def run(
     operation_name: str | None = None,
 ) -> dict[str, Any]:
     """The response to a query, decoded."""
-    pipeline = ReferenceExecutor(SCHEMA, limits) if limits else PIPELINE
+    executor = ReferenceExecutor(SCHEMA, limits) if limits else EXECUTOR
     request = GraphQLRequest(query=query, variables=variables, operation_name=operation_name)
-    content: dict[str, Any] = json.loads(asyncio.run(pipeline(request, Notebook())).body)
+    content: dict[str, Any] = json.loads(asyncio.run(executor(request, Notebook())).body)
     return content
 
 
@@ -190,11 +190,11 @@ def test_one_of_inputs_are_introspected_as_such() -> None:
 
 def test_document_is_prepared_once() -> None:
     """The same text is parsed and validated once; faulty texts are not kept."""
-    pipeline = ReferenceExecutor(SCHEMA)
-    assert pipeline.get_document("{ hello }") is pipeline.get_document("{ hello }")
-    pipeline.get_document("{ nothing }")
-    pipeline.get_document("{")
-    assert pipeline.documents.entries == 1
+    executor = ReferenceExecutor(SCHEMA)
+    assert executor.get_document("{ hello }") is executor.get_document("{ hello }")
+    executor.get_document("{ nothing }")
+    executor.get_document("{")
+    assert executor.documents.entries == 1
 
 
 def test_document_counts_more_with_each_plan() -> None:
@@ -211,12 +211,12 @@ def test_document_counts_more_with_each_plan() -> None:
 
 def test_operation_is_the_named_one_or_the_only_one() -> None:
     """Where the choice is open, the error names the operations there are."""
-    document = PIPELINE.get_document("query A { hello } query B { hello }")
+    document = EXECUTOR.get_document("query A { hello } query B { hello }")
     assert document.find_operation("B") is document.operations[1]
     assert document.find_operation(None) is None
     assert "A, B" in document.operation_error(None)["message"]
     assert "A, B" in document.operation_error("C")["message"]
-    assert PIPELINE.get_document("query A { hello }").find_operation(None) is not None
+    assert EXECUTOR.get_document("query A { hello }").find_operation(None) is not None
 
 
 @pytest.mark.parametrize(
@@ -321,8 +321,8 @@ def test_pipeline_takes_no_schema_with_extensions_of_strawberry() -> None:
 
 @given(st.text(alphabet='{}()[]:$!@.#"\\ ,ab1\n') | st.text())
 def test_any_query_text_is_answered(text: str) -> None:
-    """No text makes the pipeline raise."""
-    result = asyncio.run(PIPELINE(GraphQLRequest(query=text), Notebook()))
+    """No text makes the executor raise."""
+    result = asyncio.run(EXECUTOR(GraphQLRequest(query=text), Notebook()))
     assert isinstance(result, Result)
 
 
@@ -333,15 +333,15 @@ def test_long_document_is_prepared_while_the_event_loop_goes_on(*, is_valid: boo
     request = GraphQLRequest(query=f"{{ {fields} }}")
 
     async def load() -> int:
-        pipeline, turns = ReferenceExecutor(SCHEMA), 0
-        loading = asyncio.gather(*(pipeline.load_document(request) for _ in range(3)))
+        executor, turns = ReferenceExecutor(SCHEMA), 0
+        loading = asyncio.gather(*(executor.load_document(request) for _ in range(3)))
         while not loading.done():
             await asyncio.sleep(0)
             turns += 1
-        before = pipeline.documents.misses
-        document, _ = pipeline.find_operation(request)
+        before = executor.documents.misses
+        document, _ = executor.find_operation(request)
         assert bool(document.errors) is not is_valid
-        assert pipeline.documents.misses == before
+        assert executor.documents.misses == before
         return turns
 
     assert asyncio.run(load()) > 10

@@ -28,14 +28,14 @@ from tests.support.graph_client import SCHEMA
 from tests.support.random_operations import Operation, random_operation
 from tests.support.sizes import scaled
 
-PIPELINE = ReferenceExecutor(SCHEMA)
+EXECUTOR = ReferenceExecutor(SCHEMA)
 LEVELS = 40
 N, C, ONE = ASSUMED_ITEMS, CONNECTION, OBJECT
 
 
 def limit(maximum: int = 10**9) -> CostLimitExecutor:
     """Executes on an empty store what costs no more than this."""
-    return CostLimitExecutor(PIPELINE, PIPELINE, CostSettings(maximum=maximum))
+    return CostLimitExecutor(EXECUTOR, EXECUTOR, CostSettings(maximum=maximum))
 
 
 def cost(query: str, **variables: Any) -> int:

@@ -13,7 +13,7 @@ from gql.http import DocumentLimits, ReferenceExecutor
 from gql.http.limits.field_merging import merge_errors
 from tests.support.graph_client import SCHEMA
 
-PIPELINE = ReferenceExecutor(SCHEMA)
+EXECUTOR = ReferenceExecutor(SCHEMA)
 GRAPHQL = graphql_schema(SCHEMA)
 OTHERS = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
 
@@ -108,7 +108,7 @@ def spread(count: int, body: str) -> str:
 
 def test_documents_of_many_components_pass():
     """As Relay and Apollo make them: sixty fragments that repeat the same twenty fields, nested."""
-    assert PIPELINE.get_document(spread(60, CARD)).errors == ()
+    assert EXECUTOR.get_document(spread(60, CARD)).errors == ()
 
 
 MESH = " ".join(
@@ -167,16 +167,16 @@ def test_no_document_takes_longer_to_judge_than_its_size_warrants(kind):
 
 def test_document_that_takes_too_long_is_told_so():
     """What is merged again and again has an error of its own, and circles of fields have none."""
-    [error] = PIPELINE.get_document(KINDS["operations that share a fragment"]).errors
+    [error] = EXECUTOR.get_document(KINDS["operations that share a fragment"]).errors
     assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
-    assert PIPELINE.get_document(KINDS["one object many times"]).errors == ()
+    assert EXECUTOR.get_document(KINDS["one object many times"]).errors == ()
 
 
 def test_text_is_bounded_and_the_refusal_says_what_to_do():
     """The parser reads it character by character."""
     limit = DocumentLimits().characters
     long = f'{{ article(by: {{slug: "{"x" * limit}"}}) {{ id }} }}'
-    [error] = PIPELINE.get_document(long).errors
+    [error] = EXECUTOR.get_document(long).errors
     assert error["extensions"] == {
         "code": "DOCUMENT_TOO_LONG",
         "limit": limit,
@@ -186,7 +186,7 @@ def test_text_is_bounded_and_the_refusal_says_what_to_do():
 
 def test_nesting_that_the_parser_refuses_is_called_nesting():
     """Not too many tokens, of which there are few."""
-    [error] = PIPELINE.get_document(
+    [error] = EXECUTOR.get_document(
         "{ articles(first: " + "[" * 900 + "]" * 900 + ") { id } }"
     ).errors
     assert error["extensions"]["code"] == "QUERY_TOO_DEEP"
@@ -195,6 +195,6 @@ def test_nesting_that_the_parser_refuses_is_called_nesting():
 
 def test_errors_say_where_they_are_with_any_ends_of_lines():
     """As graphql-core counts lines."""
-    [error, other] = PIPELINE.get_document("{\r\n x1\r\ry1 \n}").errors
+    [error, other] = EXECUTOR.get_document("{\r\n x1\r\ry1 \n}").errors
     assert error["locations"] == [{"line": 2, "column": 2}]
     assert other["locations"] == [{"line": 4, "column": 1}]
