@@ -14,6 +14,7 @@ from store.errors import Refusal, RefusedError
 from store.model import Diagnostic, Severity
 
 BAD_PATH = "BAD_PATH"
+TOO_MANY_DOCUMENTS = "TOO_MANY_DOCUMENTS"
 MAX_REFUSALS = 100
 """Largest number of refusals that are reported."""
 

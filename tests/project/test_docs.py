@@ -25,8 +25,8 @@ from gql.settings import Settings, variable_name
 from store import ConflictError, StoreError
 from store.documents.diagnostics import DiagnosticCode
 from store.model import Article, Image, ProviderMention, Related
-from store.writing.document_writer import BAD_SLUG, NOT_FOUND, TOO_MANY_DOCUMENTS
-from store.writing.import_batch import BAD_PATH
+from store.writing.import_batch import BAD_PATH, TOO_MANY_DOCUMENTS
+from store.writing.write_preparation import BAD_SLUG, NOT_FOUND
 from tests.support.documentation import DOCS, PAGES, ROOT, blocks, codes_in, name_of, table
 from tests.support.graph_client import SCHEMA, Graph
 from tests.support.writing_clients import writing_site

@@ -1,0 +1,193 @@
+"""Write preparation: from what a client sends to a validated write set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from store.errors import ConflictError, Refusal, RefusedError
+from store.folder.loader import LoadOptions
+from store.folder.paths import crosses_link, find_path_problem
+from store.folder.scanner import Scanner
+from store.model import Article, Visibility
+from store.names import article_id
+from store.querying.query import LookupKey
+from store.repository import Repository
+
+from .article_patch import PatchedDocument, create_document, find_slug_problem, patch_document
+from .import_batch import (
+    BAD_PATH,
+    ImportDocuments,
+    encode_document,
+    read_import_batch,
+    slug_taken_refusal,
+)
+from .targets import WriteTarget
+from .write_set import WriteSet
+
+BAD_SLUG = "BAD_SLUG"
+NOT_FOUND = "NOT_FOUND"
+
+
+class WritePreparer:
+    """Prepares write sets from the present state of a target, which must be locked.
+
+    A write set is prepared anew for each attempt. All methods raise RefusedError and ConflictError.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        target: WriteTarget,
+        folder: Path | None,
+        options: LoadOptions,
+    ) -> None:
+        self._repository = repository
+        self._target = target
+        self._folder = folder
+        self._limits = options.limits
+        self._scanner = Scanner(folder or Path(), options.include)
+
+    async def prepare_import(self, documents: ImportDocuments) -> WriteSet:
+        """Prepare an import; every slug must be free or belong to the document at the same path."""
+        write = await self.parse_documents(documents)
+        refusals = []
+        await self._target.refresh([article.slug for article in write.articles], write.texts)
+        for i, article in enumerate(write.articles):
+            if other_path := await self._target.find_other_path(article.slug, write.texts):
+                refusals.append(
+                    slug_taken_refusal(article.slug, other_path, ("documents", str(i), "path"))
+                )
+        if refusals:
+            raise RefusedError(*refusals)
+        return write
+
+    async def parse_documents(self, documents: ImportDocuments) -> WriteSet:
+        """Parse the documents of an import, without a look at the target."""
+        batch = await asyncio.to_thread(
+            read_import_batch, documents, self._limits, self._find_path_problem
+        )
+        return WriteSet(texts=batch.texts, parse_results=batch.parse_results)
+
+    async def prepare_put(
+        self,
+        fields: Mapping[str, Any],
+        id: str | None,
+        slug: str | None,
+        expected_revision: int | None,
+    ) -> WriteSet:
+        """Prepare a patch of an article, or a new article."""
+        article = await self._find_article(id, slug)
+        _check_revision(article, expected_revision)
+        if article is None:
+            return await self._prepare_creation(slug, fields)
+        return await self._prepare_patch(article, fields)
+
+    async def _prepare_creation(self, slug: str | None, fields: Mapping[str, Any]) -> WriteSet:
+        new = await asyncio.to_thread(create_document, slug, fields, self._limits)
+        if slug is None:
+            await self._target.refresh([new.article.slug])
+            if await self._get_article(new.article.id):
+                raise RefusedError(
+                    slug_taken_refusal(new.article.slug, "another article", ("slug",))
+                )
+        return await self._build_write_set(new, None, None, {new.article.id: None})
+
+    async def _prepare_patch(self, article: Article, fields: Mapping[str, Any]) -> WriteSet:
+        path = await self._target.path_of(article)
+
+        def patch() -> tuple[str | None, PatchedDocument]:
+            text = self._target.read_text(path)
+            return text, patch_document(article, path, text, fields, self._limits)
+
+        base, patched = await asyncio.to_thread(patch)
+        old_path = path if patched.path != path else None
+        return await self._build_write_set(patched, base, old_path, {article.id: article.revision})
+
+    async def _build_write_set(
+        self,
+        document: PatchedDocument,
+        base: str | None,
+        old_path: str | None,
+        expected: Mapping[str, int | None],
+    ) -> WriteSet:
+        """Build the write set of one document.
+
+        `base` is the present text of its file, if it has one; `old_path` its present path, if that
+        changes.
+        """
+        for path in (document.path, old_path):
+            if path and (problem := self._find_path_problem(path)):
+                raise RefusedError(Refusal(BAD_PATH, f"The path {path} {problem}.", ("slug",)))
+        if not await self._target.is_path_free(document.path, document.article.slug):
+            message = f"The file at {document.path} belongs to another article."
+            raise RefusedError(Refusal(BAD_PATH, message, ("slug",)))
+        return WriteSet(
+            texts={document.path: encode_document(document.text)},
+            parse_results={document.path: document.parse_result},
+            base_texts={} if base is None else {document.path: encode_document(base)},
+            renamed={document.path: old_path} if old_path else {},
+            expected=expected,
+        )
+
+    async def prepare_delete(self, id: str, expected_revision: int | None) -> WriteSet:
+        """Prepare the removal of an article and its document."""
+        article = await self._find_article(id, None)
+        if article is None:  # impossible without a slug; for the type checker
+            raise RefusedError(_not_found_refusal(id))
+        _check_revision(article, expected_revision)
+        path = await self._target.path_of(article)
+        if other_path := await self._target.find_other_path(article.slug, [path]):
+            raise RefusedError(slug_taken_refusal(article.slug, f"{other_path}, too", ("id",)))
+        return WriteSet(removed={path: article}, expected={article.id: article.revision})
+
+    async def _find_article(self, id: str | None, slug: str | None) -> Article | None:
+        """Find the article to change, after a refresh of its document; None for a new one.
+
+        Raises: RefusedError: no article has the id, or its slug differs.
+        """
+        if slug is not None and (problem := find_slug_problem(slug)):
+            raise RefusedError(Refusal(BAD_SLUG, problem, ("slug",)))
+        if id is None:
+            if slug is None:
+                return None
+            await self._target.refresh([slug])
+            return await self._get_article(article_id(slug))
+        article = await self._get_article(id)
+        if article is not None:
+            await self._target.refresh([article.slug])
+            article = await self._get_article(id)
+        if article is None:
+            raise RefusedError(_not_found_refusal(id))
+        if slug not in (None, article.slug):
+            message = f"The article {id} has the slug {article.slug!r}; a slug never changes."
+            raise RefusedError(Refusal(BAD_SLUG, message, ("slug",)))
+        return article
+
+    async def _get_article(self, id: str) -> Article | None:
+        snapshot = await self._repository.snapshot()
+        [article] = await snapshot.get_many(LookupKey.ID, [id], Visibility.ALL)
+        return article
+
+    def _find_path_problem(self, path: str) -> str | None:
+        problem = find_path_problem(path, self._scanner)
+        if problem is None and self._folder is not None and crosses_link(self._folder, path):
+            return "contains a link, or something that is no folder"
+        return problem
+
+
+def _check_revision(article: Article | None, expected_revision: int | None) -> None:
+    current = article.revision if article else None
+    if expected_revision is not None and current != expected_revision:
+        now = f"is at revision {current}, not at the expected one" if article else "does not exist"
+        raise ConflictError(
+            f"The article {now}. Read it again and retry.",
+            current=current,
+            id=article.id if article else None,
+        )
+
+
+def _not_found_refusal(id: str) -> Refusal:
+    return Refusal(NOT_FOUND, f"There is no article with the id {id!r}.", ("id",))
