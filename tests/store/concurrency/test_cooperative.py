@@ -1,4 +1,4 @@
-"""Work in steps that lets others have a turn."""
+"""Cooperative multitasking: steps of work between which other tasks run."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def _counting(done: list[int], number: int) -> Cooperative[int]:
 
 
 def test_run_to_end_does_all_steps():
-    """Steps that are done at once give what came of them."""
+    """Without a break, the result is the same."""
     done: list[int] = []
     assert run_to_end(_counting(done, 4)) == 6
     assert done == [0, 1, 2, 3]
 
 
-def test_run_interleaved_lets_others_have_a_turn(monkeypatch):
-    """What else the event loop has to do is done between the steps, not after them."""
+def test_run_interleaved_lets_other_tasks_run(monkeypatch):
+    """Other tasks of the event loop run between the steps, not after them."""
     monkeypatch.setattr(cooperative, "TIME_SLICE_S", 0)
     done: list[object] = []
 
@@ -46,17 +46,17 @@ def test_run_interleaved_lets_others_have_a_turn(monkeypatch):
 
     async def check() -> int:
         task = asyncio.create_task(other())
-        found = await run_interleaved(_counting([], 3))
+        result = await run_interleaved(_counting([], 3))
         done.append("all")
         await task
-        return found
+        return result
 
     assert asyncio.run(check()) == 3
     assert done == ["other", "all"]
 
 
-def test_run_interleaved_hands_on_what_a_step_raises():
-    """An error in a step is the caller's."""
+def test_run_interleaved_raises_the_error_of_a_step():
+    """The caller gets the error of a step."""
 
     def failing():
         yield
@@ -86,15 +86,15 @@ def test_sort_in_blocks_sorts(count):
 
 @pytest.mark.parametrize("count", [0, 1, FREE_CHUNK, 2 * FREE_CHUNK + 1])
 def test_chunks_hold_all_items(count):
-    """However many there are, each item is in a piece, and in their order."""
+    """Whatever their number, all items are in the chunks, in order."""
     items = [str(number) for number in range(count)]
-    found = chunks_of(items)
-    assert [item for piece in found for item in piece] == items
-    assert all(len(piece) <= FREE_CHUNK for piece in found)
+    chunks = chunks_of(items)
+    assert [item for chunk in chunks for item in chunk] == items
+    assert all(len(chunk) <= FREE_CHUNK for chunk in chunks)
 
 
 def test_freed_items_are_gone():
-    """Of what was freed nothing is held."""
+    """The list no longer refers to them."""
     items = [object() for _ in range(3)]
     free_gradually(items)
     assert items == []

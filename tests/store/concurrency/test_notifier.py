@@ -1,4 +1,4 @@
-"""One look for all who ask for it, which begins after each of them has asked."""
+"""Coalesced calls: all tasks that wait share a run that begins after each of their calls."""
 
 from __future__ import annotations
 
@@ -9,52 +9,52 @@ import pytest
 from store.concurrency.notifier import CoalescedCall
 
 
-def test_round_begins_after_everyone_who_waits_for_it_has_asked():
-    """Whoever asks while a round is under way gets the next, together with all who do."""
-    state, begun = 0, list[int]()
-    may_go_on = asyncio.Event()
+def test_run_begins_after_every_call_that_it_serves():
+    """A call during a run gets the next one, shared by all calls until then."""
+    state, states_seen = 0, list[int]()
+    may_finish = asyncio.Event()
 
-    async def look() -> None:
-        begun.append(state)
-        await may_go_on.wait()
+    async def read_state() -> None:
+        states_seen.append(state)
+        await may_finish.wait()
 
     async def check() -> None:
         nonlocal state
-        call = CoalescedCall(look)
+        call = CoalescedCall(read_state)
         first = [asyncio.create_task(call.wait()) for _ in range(3)]
-        while not begun:  # noqa: ASYNC110  # until the first round has begun
+        while not states_seen:  # noqa: ASYNC110  # until the first run has begun
             await asyncio.sleep(0)
         state = 1
         second = [asyncio.create_task(call.wait()) for _ in range(3)]
         await asyncio.sleep(0)
-        may_go_on.set()
+        may_finish.set()
         await asyncio.gather(*first)
         await asyncio.gather(*second)
 
     asyncio.run(check())
-    assert begun == [0, 1]
+    assert states_seen == [0, 1]
 
 
-def test_error_of_a_round_reaches_all_who_wait_for_it_and_nobody_else():
-    """The next round begins anew, also under another event loop and after one was given up."""
+def test_error_of_a_run_reaches_all_its_callers_and_no_others():
+    """The next run begins anew, also under another event loop and after a cancelled call."""
     fails = True
 
-    async def look() -> None:
+    async def read() -> None:
         if fails:
             raise OSError("no room")
 
-    call = CoalescedCall(look)
+    call = CoalescedCall(read)
 
-    async def ask() -> None:
-        done = await asyncio.gather(*(call.wait() for _ in range(3)), return_exceptions=True)
-        assert [str(each) for each in done] == ["no room"] * 3
+    async def wait_three_times() -> None:
+        results = await asyncio.gather(*(call.wait() for _ in range(3)), return_exceptions=True)
+        assert [str(result) for result in results] == ["no room"] * 3
 
-    async def leave() -> None:
-        asyncio.create_task(call.wait()).cancel()  # nobody waits for it
+    async def wait_and_cancel() -> None:
+        asyncio.create_task(call.wait()).cancel()
         await asyncio.sleep(0)
 
-    asyncio.run(ask())
-    asyncio.run(leave())
+    asyncio.run(wait_three_times())
+    asyncio.run(wait_and_cancel())
     fails = False
     asyncio.run(call.wait())
     fails = True
