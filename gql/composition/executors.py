@@ -87,7 +87,7 @@ def build_executor(
         execute = compiled = CompiledExecutor(
             reference, page_sizes(settings), row_cache_bytes=settings.fragment_cache_bytes
         )
-        caches.add(compiled.rows)
+        caches.add(compiled.row_cache)
     costs = CostSettings(
         maximum=settings.max_cost,
         page_size=settings.page_size,

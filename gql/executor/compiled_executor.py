@@ -43,7 +43,7 @@ class CompiledExecutor:
 
     Attributes:
         reference: The reference executor, which also has the document cache.
-        rows: The row cache.
+        row_cache: The row cache.
         compiler: The plan compiler.
         counts: See `SyncExecutor`.
     """
@@ -56,8 +56,8 @@ class CompiledExecutor:
         row_cache_bytes: int,
     ) -> None:
         self.reference = reference
-        self.rows = RowCache(row_cache_bytes)
-        self.compiler = PlanCompiler(reference.schema, sizes, self.rows)
+        self.row_cache = RowCache(row_cache_bytes)
+        self.compiler = PlanCompiler(reference.schema, sizes, self.row_cache)
         self.counts = dict.fromkeys((COMPILED, "unsupported", "fallback", "disabled", "fault"), 0)
 
     async def __call__(

@@ -42,14 +42,14 @@ class PlanCompiler:
     Attributes:
         graphql: graphql-core's schema.
         sizes: The page sizes.
-        rows: The row cache of the plans.
+        row_cache: The row cache of the plans.
     """
 
-    def __init__(self, schema: strawberry.Schema, sizes: PageSizes, rows: RowCache) -> None:
+    def __init__(self, schema: strawberry.Schema, sizes: PageSizes, row_cache: RowCache) -> None:
         self.schema = schema
         self.graphql = graphql_schema(schema)
         self.sizes = sizes
-        self.rows = rows
+        self.row_cache = row_cache
         self._coercers = InputCoercers(schema)
 
     def compile(
@@ -85,7 +85,7 @@ class _Compilation:
     ) -> None:
         self.schema = compiler.graphql
         self.sizes = compiler.sizes
-        self.rows = compiler.rows
+        self.row_cache = compiler.row_cache
         self.collector = collector
         self.coercer = coercer
         self.may_read_secured = may_read_secured
@@ -147,7 +147,7 @@ class _Compilation:
             codegen.links,
             codegen.arguments,
             writer.compile(parameters),
-            self.rows,
+            self.row_cache,
             has_cursor=codegen.has_cursor,
             has_revision=codegen.has_revision,
         )

@@ -60,23 +60,23 @@ class PlanExecution(RowRenderer):
 
     async def run(self, plan: OperationPlan) -> Sequence[Buffer]:
         """The JSON of the whole response, in pieces. Raises: FallbackError."""
-        links = plan.links
-        requests = [link.root_request(self.variables) for link in links]
-        pairs = list(zip(links, requests, strict=True))
+        fields = plan.links
+        requests = [field.root_request(self.variables) for field in fields]
+        pairs = list(zip(fields, requests, strict=True))
         cached: list[CachedValue | None]
         if len(pairs) == 1:
-            [(link, request)] = pairs
-            loaded = await link.link.load(self.snapshot, request.keys, self.visibility)
-            values = [await self.root_value(link, request, loaded)]
+            [(field, request)] = pairs
+            loaded = await field.link.load(self.snapshot, request.keys, self.visibility)
+            values = [await self.root_value(field, request, loaded)]
             cached = [self.cached_value]
         else:
             values, cached = [], []
-            by_load = await self.load([(link.link.load, request.keys) for link, request in pairs])
-            for link, request in pairs:
+            by_load = await self.load([(field.link.load, request.keys) for field, request in pairs])
+            for field, request in pairs:
                 await self.pause()
-                by_key, self.cached_value = by_load[link.link.load], None
+                by_key, self.cached_value = by_load[field.link.load], None
                 loaded = [by_key[key] for key in request.keys]
-                values.append(await self.root_value(link, request, loaded))
+                values.append(await self.root_value(field, request, loaded))
                 cached.append(self.cached_value)
         if None not in cached:
             self.variables.cached_values = cached
@@ -84,17 +84,17 @@ class PlanExecution(RowRenderer):
         return plan.assemble(values)
 
     async def root_value(
-        self, link: LinkPlan, request: LinkRequest, loaded: Sequence[Any]
+        self, field: LinkPlan, request: LinkRequest, loaded: Sequence[Any]
     ) -> Sequence[Buffer]:
         """The JSON of a root field in pieces, given the loaded values of its keys."""
-        target = link.target
+        target = field.target
         if isinstance(target, ConnectionPlan):
             return await self.render_connection(target, request, loaded[0])
-        value = link.link.pick(loaded)
-        if link.link.is_list:
-            return await self.render_documents(link, value)
+        value = field.link.pick(loaded)
+        if field.link.is_list:
+            return await self.render_documents(field, value)
         if value is None:
-            return (b"null",) if link.is_nullable else fall_back("null")
+            return (b"null",) if field.is_nullable else fall_back("null")
         return (await self.render_document(target[type(value).__name__], value),)
 
     async def render_document(self, plan: ObjectPlan, document: Any) -> bytes:
@@ -104,16 +104,16 @@ class PlanExecution(RowRenderer):
         self.cached_value = CachedDocument(table, key)
         json = table.valid_rows(self.snapshot, self.visibility).get(key)
         if json is not None:
-            plan.cache.hits += 1
+            plan.row_cache.hits += 1
             return json
         [row] = await self.make_rows(plan, table, keys, (document,))
         return row.json
 
-    async def render_documents(self, link: LinkPlan, documents: Sequence[Any]) -> Sequence[Buffer]:
+    async def render_documents(self, field: LinkPlan, documents: Sequence[Any]) -> Sequence[Buffer]:
         """The JSON of a list of documents. It may contain None, and one document several times."""
-        plans = link.target
+        plans = field.target
         assert isinstance(plans, dict)  # noqa: S101  # the other kind of target has pages
-        if None in documents and not link.is_nullable:
+        if None in documents and not field.is_nullable:
             raise FallbackError("null")
         tables = {name: plan.table(self.variables) for name, plan in plans.items()}
         for table in tables.values():
@@ -144,7 +144,7 @@ class PlanExecution(RowRenderer):
             if joined is None:
                 joined = (await self.render_page(items, table, page, encode_cursor),)
             else:
-                items.cache.hits += len(page.items)
+                items.row_cache.hits += len(page.items)
             pieces += joined
             pieces.append(after)
             tables.append(table)

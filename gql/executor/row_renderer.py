@@ -181,7 +181,7 @@ class RowRenderer:
         ids = [document.id for document in documents]
         keys = plan.row_keys(ids, self.variables)
         rows = {key: table.rows[key] for key in keys if key in valid}
-        plan.cache.hits += len(rows)
+        plan.row_cache.hits += len(rows)
         missing = [n for n, key in enumerate(keys) if key not in rows]
         if missing:
             new = [keys[n] for n in missing]
@@ -201,7 +201,7 @@ class RowRenderer:
         documents = dict(zip(keys, page.items, strict=True))
         if plan.survives_writes and table.are_mostly_new(keys):
             # Encoded in one call and not cached: most documents are requested only once.
-            plan.cache.misses += len(keys)
+            plan.row_cache.misses += len(keys)
             texts = []
             for chunk in chunks(len(keys)):
                 batches = await self.load_links(plan, page.items[chunk])
@@ -224,14 +224,14 @@ class RowRenderer:
         """The JSON of documents by key, from the cache or rendered."""
         valid = table.valid_rows(self.snapshot, self.visibility)
         texts = {key: valid[key] for key in documents if key in valid}
-        plan.cache.hits += len(texts)
+        plan.row_cache.hits += len(texts)
         missing = [key for key in documents if key not in texts]
         if not missing:
             return texts
         new = [documents[key] for key in missing]
         if plan.survives_writes and table.are_mostly_new(missing):
             # Not cached: most documents are requested only once.
-            plan.cache.misses += len(missing)
+            plan.row_cache.misses += len(missing)
             for chunk in chunks(len(new)):
                 batches = await self.load_links(plan, new[chunk])
                 objects = self.build_objects(plan, new[chunk], batches, encode_cursor)
@@ -251,7 +251,7 @@ class RowRenderer:
         encode_cursor: EncodeCursor | None = None,
     ) -> Sequence[Row]:
         """The rows of n > 0 distinct documents after a cache miss: revalidated or rendered."""
-        plan.cache.misses += len(keys)
+        plan.row_cache.misses += len(keys)
         rows: list[Row] = []
         for chunk in chunks(len(keys)):
             rows += await self._make_chunk(

@@ -124,7 +124,7 @@ class ExecutorPair:
             self._check_sync(request, snapshot, viewer, expected)
         result = await self.compiled(request, context(snapshot))
         assert plain(result) == plain(expected), request
-        cache = self.compiled.rows
+        cache = self.compiled.row_cache
         assert cache.size_bytes <= cache.capacity_bytes
         kinds = await self._kinds(request, snapshot, viewer)
         self.coverage.count(
@@ -158,7 +158,7 @@ class ExecutorPair:
         found = RequestKinds(request)
         kinds = found.kinds
         kinds.add("sees drafts" if viewer.visibility is Visibility.ALL else "sees no drafts")
-        if self.compiled.rows.capacity_bytes < 1 << 15:
+        if self.compiled.row_cache.capacity_bytes < 1 << 15:
             kinds.add("small cache")
         ids = [id for id in map(cursor_id, found.cursors) if id is not None]
         for article in await snapshot.get_many(LookupKey.ID, ids, viewer.visibility) if ids else ():

@@ -65,19 +65,19 @@ class ObjectPlan:
         variable_names: The variables on which the response depends.
         survives_writes: Whether its rows can be revalidated after any write.
         embeds_articles: Whether its rows embed other articles.
-        cache: The row cache.
+        row_cache: The row cache.
         tables: Its rows, by the values of variables and by the cursor encoder.
     """
 
     __slots__ = (
         "_slot",
         "arguments",
-        "cache",
         "embeds_articles",
         "function",
         "has_cursor",
         "has_revision",
         "links",
+        "row_cache",
         "survives_writes",
         "tables",
         "type_name",
@@ -90,7 +90,7 @@ class ObjectPlan:
         links: Sequence[LinkPlan],
         arguments: Sequence[FieldArguments[dict[str, Any]]],
         function: GeneratedFunction,
-        cache: RowCache,
+        row_cache: RowCache,
         *,
         has_cursor: bool = False,
         has_revision: bool = False,
@@ -106,7 +106,7 @@ class ObjectPlan:
         self.variable_names = tuple(sorted(names))
         self.survives_writes = all(link.survives_writes for link in self.links)
         self.embeds_articles = any(link.embeds_articles for link in self.links)
-        self.cache = cache
+        self.row_cache = row_cache
         self.tables: dict[Hashable, RowTable] = {}
         self._slot = new_slot()
 
@@ -129,7 +129,7 @@ class ObjectPlan:
         table = self.tables.get(variant)
         if table is None:
             table = self.tables[variant] = RowTable(
-                self.cache,
+                self.row_cache,
                 self.tables,
                 variant,
                 survives_writes=self.survives_writes,

@@ -53,6 +53,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "FragmentDetails": (collect_fields.FragmentDetails, "definition"),
     "collect_iterator_awaitables": (adapter.collect_iterator_awaitables, "iterator is_awaitable"),
     "gather_with_cancel": (adapter.gather_with_cancel, "awaitables"),
+    "Executor.build": (
+        Executor.build,
+        "schema document root_value context_value raw_variable_values operation_name",
+    ),
     "execute": (execute, "schema document root_value context_value variable_values operation_name"),
 }
 

@@ -162,9 +162,9 @@ async def test_edit_in_place_leaves_the_rows_of_other_articles_valid(text, edite
     for title, heat in (("One", 1), ("Two", -1), ("Three", 1)):
         new = msgspec.structs.replace(edited, title=title, heat=heat)
         steps = snapshot.derive({new.id: new}, TREE, (), snapshot.history)
-        snapshot, before = run_to_end(steps), pair.compiled.rows.misses
+        snapshot, before = run_to_end(steps), pair.compiled.row_cache.misses
         assert (title in json.dumps(await ask(text, snapshot))) is shows
-    assert pair.compiled.rows.misses - before == misses
+    assert pair.compiled.row_cache.misses - before == misses
 
 
 @pytest.mark.anyio
@@ -207,7 +207,9 @@ async def test_edit_in_place_shows_in_lists_that_are_joined_in_blocks(order):
             await ask(text, snapshot)
         new = msgspec.structs.replace(many[number], content="New", title=f"edited n{number}")
         snapshot = run_to_end(snapshot.derive({new.id: new}, (), (), snapshot.history))
-    by_ordinal = [each for table in pair.compiled.rows.tables for each in table.by_ordinal.values()]
+    by_ordinal = [
+        each for table in pair.compiled.row_cache.tables for each in table.by_ordinal.values()
+    ]
     assert any(each._blocks for each in by_ordinal)
 
 
@@ -263,7 +265,9 @@ async def test_row_is_admitted_at_its_second_request(repository):
     for _ in range(3):
         result = await pair.compiled(request, Context(snapshot, PUBLIC, pair.sizes))
         answers.add((result.executor, result.body))
-        counts.append(sum(b"Told elsewhere" in row.json for row in rows_in(pair.compiled.rows)))
+        counts.append(
+            sum(b"Told elsewhere" in row.json for row in rows_in(pair.compiled.row_cache))
+        )
     assert len(answers) == 1
     assert counts == [0, 1, 1]
 
@@ -305,7 +309,7 @@ async def test_arguments_of_clients_are_not_memoized_as_links(repository):
     }"""
     for slug in (STORY.slug, OTHER.slug, STORY.slug, OTHER.slug, "x" * 1_000, "y" * 1_000):
         await pair.check(GraphQLRequest(query=text, variables={"slug": slug}), snapshot)
-    links = [key for table in pair.compiled.rows.tables for key in table.links]
+    links = [key for table in pair.compiled.row_cache.tables for key in table.links]
     assert sorted(links) == ["Tides", "news.example", "post.example"]
 
 
