@@ -61,7 +61,7 @@ async def state(repository: Repository) -> tuple[Any, ...]:
     return articles, list(topics.items), list(problems.items)
 
 
-class Desk:
+class WatcherSetup:
     """A watched folder, and what comes of it."""
 
     def __init__(self, folder: Path, repository: Repository) -> None:
@@ -142,15 +142,17 @@ class Desk:
 
 
 @asynccontextmanager
-async def watched(folder: Path, repository: Repository | None = None) -> AsyncIterator[Desk]:
-    """A desk whose folder is watched until the block ends."""
+async def watched(
+    folder: Path, repository: Repository | None = None
+) -> AsyncIterator[WatcherSetup]:
+    """A setup whose folder is watched until the block ends."""
     repository = repository or MemoryRepository()
-    desk = Desk(folder, repository)
+    setup = WatcherSetup(folder, repository)
     lock_file = folder.with_name(f"{folder.name}.turn")
     loader = FolderLoader(repository, folder)
-    watcher = FolderWatcher(folder, loader, repository, lock_file=lock_file, on_reload=desk.loaded)
-    async with watcher.running() as desk.watching:
-        yield desk
+    watcher = FolderWatcher(folder, loader, repository, lock_file=lock_file, on_reload=setup.loaded)
+    async with watcher.running() as setup.watching:
+        yield setup
 
 
 @pytest.fixture
@@ -170,16 +172,16 @@ def folder(tmp_path: Path) -> Path:
 
 async def test_watcher_sees_what_is_added_changed_renamed_and_deleted(folder: Path) -> None:
     """Each change of a document is in the store without anyone asking for it."""
-    async with watched(folder) as desk:
-        await desk.until_titles("A")
-        desk.write("deep/er/b.md", document("B"))
-        await desk.until_titles("A", "B")
-        desk.write("a.md", document("A2"))
-        await desk.until_titles("A2", "B")
+    async with watched(folder) as setup:
+        await setup.until_titles("A")
+        setup.write("deep/er/b.md", document("B"))
+        await setup.until_titles("A", "B")
+        setup.write("a.md", document("A2"))
+        await setup.until_titles("A2", "B")
         (folder / "a.md").rename(folder / "deep" / "c.md")
-        await desk.until_sources("deep/c.md", "deep/er/b.md")
+        await setup.until_sources("deep/c.md", "deep/er/b.md")
         (folder / "deep" / "c.md").unlink()
-        await desk.until_titles("B")
+        await setup.until_titles("B")
 
 
 async def test_watcher_sees_folders_that_are_moved_and_removed(folder: Path) -> None:
@@ -187,31 +189,31 @@ async def test_watcher_sees_folders_that_are_moved_and_removed(folder: Path) -> 
     made = folder.parent / "made"
     made.mkdir()
     (made / "b.md").write_text(document("B"))
-    async with watched(folder) as desk:
-        await desk.until_titles("A")
+    async with watched(folder) as setup:
+        await setup.until_titles("A")
         made.rename(folder / "one")
-        await desk.until_titles("A", "B")
+        await setup.until_titles("A", "B")
         (folder / "one").rename(folder / "two")
-        await desk.until_sources("a.md", "two/b.md")
-        desk.write("two/b.md", document("C"))
-        await desk.until_titles("A", "C")
+        await setup.until_sources("a.md", "two/b.md")
+        setup.write("two/b.md", document("C"))
+        await setup.until_titles("A", "C")
         shutil.rmtree(folder / "two")
-        await desk.until_titles("A")
+        await setup.until_titles("A")
 
 
 async def test_watcher_keeps_the_last_good_version_of_a_broken_edit(folder: Path) -> None:
     """A broken edit shows in diagnostics and, once, in the log with its place; a repair ends it."""
     with capture_logs() as logs:
-        async with watched(folder) as desk:
-            await desk.until_titles("A")
-            desk.write("a.md", BROKEN)
-            await desk.until_problems(("a.md", "UNREADABLE_YAML"))
-            assert await desk.titles() == {"A"}
-            desk.write("b.md", document("B"))
-            await desk.until_titles("A", "B")
-            desk.write("a.md", document("A, mended"))
-            await desk.until_titles("A, mended", "B")
-            assert await desk.problems() == []
+        async with watched(folder) as setup:
+            await setup.until_titles("A")
+            setup.write("a.md", BROKEN)
+            await setup.until_problems(("a.md", "UNREADABLE_YAML"))
+            assert await setup.titles() == {"A"}
+            setup.write("b.md", document("B"))
+            await setup.until_titles("A", "B")
+            setup.write("a.md", document("A, mended"))
+            await setup.until_titles("A, mended", "B")
+            assert await setup.problems() == []
     told = [
         (e["path"], e["line"], e["severity"], e["code"]) for e in logs if e["event"] == "problem"
     ]
@@ -220,22 +222,22 @@ async def test_watcher_keeps_the_last_good_version_of_a_broken_edit(folder: Path
 
 async def test_watcher_sees_topic_files(folder: Path) -> None:
     """The topic tree follows its files as articles do."""
-    async with watched(folder) as desk:
-        await desk.until_titles("A")
-        desk.write(TOPIC, "name: Tides\nslug: tides\n")
-        await desk.until_topics("Tides")
-        desk.write(TOPIC, "name: Moon tides\nslug: tides\n")
-        await desk.until_topics("Moon tides")
+    async with watched(folder) as setup:
+        await setup.until_titles("A")
+        setup.write(TOPIC, "name: Tides\nslug: tides\n")
+        await setup.until_topics("Tides")
+        setup.write(TOPIC, "name: Moon tides\nslug: tides\n")
+        await setup.until_topics("Moon tides")
         (folder / TOPIC).unlink()
-        await desk.until_topics()
+        await setup.until_topics()
 
 
 async def test_watcher_takes_in_a_checkout_while_reads_go_on(folder: Path) -> None:
     """A thousand files at once do not keep readers waiting, nor show them half a batch twice."""
     repository = TinyDBRepository.open(folder.parent / "store.json")
     seen = [0]
-    async with watched(folder, repository) as desk:
-        await desk.until_titles("A")
+    async with watched(folder, repository) as setup:
+        await setup.until_titles("A")
 
         async def read() -> None:
             while seen[-1] < 1_001:
@@ -246,7 +248,7 @@ async def test_watcher_takes_in_a_checkout_while_reads_go_on(folder: Path) -> No
         async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:
             group.create_task(read())
             for n in range(1_000):
-                desk.write(f"checkout/{n}.md", document(f"T{n}"))
+                setup.write(f"checkout/{n}.md", document(f"T{n}"))
             reads_before_refresh = len(seen)
     assert seen == sorted(seen)
     assert len(seen) - reads_before_refresh > 100
@@ -258,16 +260,16 @@ async def test_watcher_reports_a_folder_that_vanishes_and_follows_it_when_it_is_
     """While the folder is away its articles are kept, and afterwards it is watched again."""
     away = folder.with_name("away")
     with capture_logs() as logs:
-        async with watched(folder) as desk:
-            await desk.until_titles("A")
+        async with watched(folder) as setup:
+            await setup.until_titles("A")
             folder.rename(away)  # noqa: ASYNC240  # as quick as it gets
-            await desk.until_failed()
-            assert await desk.titles() == {"A"}
+            await setup.until_failed()
+            assert await setup.titles() == {"A"}
             (away / "b.md").write_text(document("B"))
             away.rename(folder)
-            await desk.until_titles("A", "B")
-            desk.write("c.md", document("C"))
-            await desk.until_titles("A", "B", "C")
+            await setup.until_titles("A", "B")
+            setup.write("c.md", document("C"))
+            await setup.until_titles("A", "B", "C")
     assert [e["event"] for e in logs].count("reload_failed") == 1
 
 
@@ -277,14 +279,14 @@ async def test_watcher_follows_a_link_to_where_it_leads_now(folder: Path) -> Non
     link.symlink_to(folder)
     release = shutil.copytree(folder, folder.with_name("release"))
     (release / "b.md").write_text(document("B"))
-    async with watched(link) as desk:
-        await desk.until_titles("A")
+    async with watched(link) as setup:
+        await setup.until_titles("A")
         switched = folder.with_name("switched")
         switched.symlink_to(release)
         switched.replace(link)
-        await desk.until_titles("A", "B")
+        await setup.until_titles("A", "B")
         (release / "c.md").write_text(document("C"))
-        await desk.until_titles("A", "B", "C")
+        await setup.until_titles("A", "B", "C")
 
 
 async def test_watcher_passes_its_turn_on_when_it_ends(folder: Path) -> None:
@@ -309,8 +311,8 @@ from pathlib import Path
 from tests.gql.test_folder_watcher import document, watched
 
 async def main():
-    async with watched(Path({str(folder)!r})) as desk:
-        await desk.until_titles("A")
+    async with watched(Path({str(folder)!r})) as setup:
+        await setup.until_titles("A")
         desk.write("b.md", document("B"))
         await desk.until_titles("A", "B")
 
@@ -371,24 +373,24 @@ OPERATIONS = st.one_of(
 )
 
 
-async def perform(desk: Desk, kind: str, path: str, other: str) -> None:
+async def perform(setup: WatcherSetup, kind: str, path: str, other: str) -> None:
     """Do one thing to the folder; what cannot be done is left undone."""
-    file = desk.folder / path
+    file = setup.folder / path
     with contextlib.suppress(OSError):
         if kind == "pause":
             await asyncio.sleep(0.03)  # so that operations fall into several refreshes
         elif kind == "write":
-            desk.write(path, document(other))
+            setup.write(path, document(other))
         elif kind == "break":
-            desk.write(path, BROKEN)
+            setup.write(path, BROKEN)
         elif kind == "topic":
-            desk.write(path, f"name: {other}\n")
+            setup.write(path, f"name: {other}\n")
         elif kind == "remove" and file.is_dir():
             shutil.rmtree(file)
         elif kind == "remove":
             file.unlink()
         else:
-            file.rename(desk.folder / other)
+            file.rename(setup.folder / other)
 
 
 @settings(max_examples=scaled(5, long=15), suppress_health_check=[HealthCheck.too_slow])
@@ -400,9 +402,9 @@ def test_watched_state_equals_a_fresh_load(operations: list[tuple[str, str, str]
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place) / "articles"
             folder.mkdir()
-            async with watched(folder) as desk:
+            async with watched(folder) as setup:
                 for operation in operations:
-                    await perform(desk, *operation)
+                    await perform(setup, *operation)
                 for file in folder.rglob("*.*"):
                     if file.is_file() and file.read_text() == BROKEN:
                         file.write_text(document("Mended"))
@@ -411,9 +413,9 @@ def test_watched_state_equals_a_fresh_load(operations: list[tuple[str, str, str]
                 expected = await state(fresh)
 
                 async def holds() -> bool:
-                    return await state(desk.repository) == expected
+                    return await state(setup.repository) == expected
 
-                await desk.until(holds)
+                await setup.until(holds)
 
     asyncio.run(check())
 

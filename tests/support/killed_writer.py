@@ -24,7 +24,7 @@ from typing import Any
 from store import DocumentWriter, TinyDBRepository
 from store.names import article_id
 from tests.support.writing_clients import writing_site
-from tests.support.writing_fixture import REQUIRED, Desk, document
+from tests.support.writing_fixture import REQUIRED, WriterSetup, document
 
 KEY = "key"
 SLUGS = [f"2026-01-0{number}-x" for number in (1, 2, 3, 4)]
@@ -52,8 +52,8 @@ async def write(writer: DocumentWriter, what: str, key: str | None = None) -> No
 
 def killed_at_every_step(
     place: Path, what: str, count: int, key: str | None = None
-) -> Iterator[Desk]:
-    """A desk with so many documents whose writer has died, one step later each time.
+) -> Iterator[WriterSetup]:
+    """A setup with so many documents whose writer has died, one step later each time.
 
     The last time it has not. With a key, steps of the store count as well.
     """
@@ -64,22 +64,24 @@ def killed_at_every_step(
         assert helper.stdout
         died = True
         for last in range(200):
-            desk = _desk(place / str(last))
-            desk.take(*((f"_news/{slug}.md", document("old")) for slug in SLUGS[:count]))
-            desk.run(desk.repository.close())
+            setup = _open_setup(place / str(last))
+            setup.import_documents(
+                *((f"_news/{slug}.md", document("old")) for slug in SLUGS[:count])
+            )
+            setup.run(setup.repository.close())
             line = json.dumps([str(place / str(last)), last, what, key])
             print(line, file=helper.stdin, flush=True)
             died = helper.stdout.readline() != "0\n"
-            desk = _desk(place / str(last))
-            yield desk
-            desk.run(desk.repository.close())
+            setup = _open_setup(place / str(last))
+            yield setup
+            setup.run(setup.repository.close())
             if not died:
                 return
 
 
-def _desk(place: Path) -> Desk:
+def _open_setup(place: Path) -> WriterSetup:
     (place / "folder").mkdir(parents=True, exist_ok=True)
-    return Desk(TinyDBRepository.open(place / "store.json"), place / "folder")
+    return WriterSetup(TinyDBRepository.open(place / "store.json"), place / "folder")
 
 
 def _write_each() -> None:
@@ -104,7 +106,7 @@ def _write_and_die(place: Path, last: int, what: str, key: str | None) -> None:
                 os._exit(9)
 
     async def begin() -> None:
-        writer = _desk(place).writer
+        writer = _open_setup(place).writer
         sys.addaudithook(count)
         await write(writer, what, key)
 

@@ -1,4 +1,4 @@
-"""A folder, its store, and who writes into them: for tests of writing."""
+"""Fixture for tests of writing: a folder, a store and their writer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def document(title: str = "A", more: str = "", body: str = "") -> str:
 
 
 def path_of(slug: str) -> str:
-    """Where a document of this slug is."""
+    """Return the path of a document with this slug."""
     return f"_news/{slug}.md"
 
 
@@ -57,8 +57,8 @@ async def state(repository: Repository) -> tuple[Any, ...]:
     return articles, list(topics.items), list(problems.items)
 
 
-class Desk:
-    """Writes into a store and, where there is a folder, into it; each call runs to its end."""
+class WriterSetup:
+    """A writer with its store and, if there is one, its folder. Calls are synchronous."""
 
     def __init__(self, repository: Repository, folder: Path | None, **options: Any) -> None:
         self.repository = repository
@@ -69,16 +69,16 @@ class Desk:
 
     @staticmethod
     def run(work: Coroutine[Any, Any, T]) -> T:
-        """The outcome of work."""
+        """Run a coroutine to its end."""
         return _RUNNER.run(work)
 
     def put(self, fields: dict[str, Any], **named: Any) -> Article:
-        """The article after a put."""
+        """Put fields; return the article."""
         [article] = self.run(self.writer.put(fields, **named)).articles
         return article
 
-    def take(self, *documents: tuple[str, str]) -> list[Article]:
-        """The articles of imported documents."""
+    def import_documents(self, *documents: tuple[str, str]) -> list[Article]:
+        """Import documents; return their articles."""
         return list(self.run(self.writer.import_documents(documents)).articles)
 
     def delete(self, id: str, expected: int | None = None) -> None:
@@ -86,11 +86,11 @@ class Desk:
         self.run(self.writer.delete(id, expected))
 
     def refusals(self, work: Coroutine[Any, Any, Any]) -> list[tuple[str, tuple[str, ...]]]:
-        """The codes and places of a write that must be refused."""
-        return [(refusal.code, refusal.place) for refusal in self.refused(work)]
+        """Return the codes and input paths of the refusals that a write must raise."""
+        return [(refusal.code, refusal.place) for refusal in self.expect_refusals(work)]
 
-    def refused(self, work: Coroutine[Any, Any, Any]) -> tuple[Refusal, ...]:
-        """Why a write that must be refused is."""
+    def expect_refusals(self, work: Coroutine[Any, Any, Any]) -> tuple[Refusal, ...]:
+        """Return the refusals that a write must raise."""
         try:
             self.run(work)
         except RefusedError as error:
@@ -114,7 +114,7 @@ class Desk:
         return article
 
     def edit(self, path: str, text: str | bytes) -> None:
-        """Change a file by hand; nobody tells the store."""
+        """Edit a file by hand, without a load."""
         assert self.folder is not None
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ class Desk:
         os.utime(file, ns=(self._clock, self._clock))
 
     def text(self, path: str) -> str:
-        """What a file says."""
+        """Return the text of a file."""
         assert self.folder is not None
         return (self.folder / path).read_bytes().decode()
 
@@ -136,7 +136,7 @@ class Desk:
         }
 
     def load(self) -> None:
-        """Bring the store up to date with the folder."""
+        """Load the folder into the store."""
         assert self.folder is not None
         self.run(FolderLoader(self.repository, self.folder, self.options).load())
 
@@ -147,6 +147,6 @@ class Desk:
     def fresh_state(self) -> tuple[Any, ...]:
         """What a reader of a new store of this folder would see."""
         assert self.folder is not None
-        fresh = Desk(MemoryRepository(), self.folder)
+        fresh = WriterSetup(MemoryRepository(), self.folder)
         fresh.load()
         return fresh.state()

@@ -37,7 +37,7 @@ from tests.support.processes import TIMEOUT_S, newsgraph
 from tests.support.repository_contract import an_article
 from tests.support.sizes import scaled
 from tests.support.writing_clients import FIELDS, PUT
-from tests.support.writing_fixture import REQUIRED, Desk
+from tests.support.writing_fixture import REQUIRED, WriterSetup
 from tests.system.test_faults import answer, helper
 
 NEW = Batch(puts=(an_article("ours"),))
@@ -252,16 +252,18 @@ def test_server_beside_a_stopped_process_answers_and_ends(path, tmp_path):
 
 def test_mutation_does_not_wait_for_ever_for_a_folder(tmp_path, caplog):
     """Where a stopped process has the turn with the folder, a write is refused, and told of."""
-    desk = Desk(TinyDBRepository.open(tmp_path / "store.json"), tmp_path, lock_timeout_s=0.05)
+    setup = WriterSetup(
+        TinyDBRepository.open(tmp_path / "store.json"), tmp_path, lock_timeout_s=0.05
+    )
     fields = {**REQUIRED, "title": "new"}
     with holding(tmp_path, "hold-folder"), pytest.raises(StoreBusyError):
-        desk.run(in_time(desk.writer.put(fields)))
+        setup.run(in_time(setup.writer.put(fields)))
     assert f"The folder {tmp_path} is in use" in caplog.text
     with holding(tmp_path, "hold-folder") as stopped:
         stopped.send_signal(signal.SIGKILL)
         stopped.wait()
-        assert desk.put(fields).title == "new"
-    desk.run(desk.repository.close())
+        assert setup.put(fields).title == "new"
+    setup.run(setup.repository.close())
 
 
 def send_and_leave(client: Client) -> None:

@@ -31,7 +31,7 @@ def document(title="A", more=""):
     return TEXT.format(title=title) + more + "---\n"
 
 
-class Desk:
+class LoaderSetup:
     """A folder, a repository and the loader between them."""
 
     def __init__(self, folder, repository=None):
@@ -93,228 +93,228 @@ def unprivileged():
 
 
 @pytest.fixture
-def desk(tmp_path):
+def setup(tmp_path):
     """An empty folder with a repository."""
     folder = tmp_path / "folder"
     folder.mkdir()
-    return Desk(folder)
+    return LoaderSetup(folder)
 
 
-def test_load_takes_documents_and_reports(desk):
+def test_load_takes_documents_and_reports(setup):
     """What was loaded and what was wrong with it is in the report."""
-    desk.write("a.md", document("A"))
-    desk.write("b.md", document("B", "heat: x\n"))
-    desk.write("c.md", "---\n---\n")
-    report = desk.load()
+    setup.write("a.md", document("A"))
+    setup.write("b.md", document("B", "heat: x\n"))
+    setup.write("c.md", "---\n---\n")
+    report = setup.load()
     assert (report.articles, report.read, report.unchanged, report.removed) == (2, 3, 0, 0)
     assert report.diagnostics == {Severity.WARNING: 1, Severity.ERROR: 3}
     assert report.revision == 2
-    assert desk.titles() == ["A", "B"]
+    assert setup.titles() == ["A", "B"]
 
 
-def test_load_reads_again_only_what_changed(desk):
+def test_load_reads_again_only_what_changed(setup):
     """A second load reads nothing and leaves the revision; a changed file alone is read."""
-    desk.write("a.md", document("A"))
-    desk.write("b.md", document("B"))
-    revision = desk.load().revision
-    report = desk.load()
+    setup.write("a.md", document("A"))
+    setup.write("b.md", document("B"))
+    revision = setup.load().revision
+    report = setup.load()
     assert (report.read, report.unchanged, report.revision) == (0, 2, revision)
-    desk.write("b.md", document("B2"))
-    report = desk.load()
+    setup.write("b.md", document("B2"))
+    report = setup.load()
     assert (report.read, report.unchanged, report.revision) == (1, 1, revision + 2)
-    assert desk.titles() == ["A", "B2"]
+    assert setup.titles() == ["A", "B2"]
 
 
-def test_load_removes_what_disappeared(desk):
+def test_load_removes_what_disappeared(setup):
     """A deleted file deletes its article."""
-    desk.write("a.md", document("A"))
-    desk.write("b.md", document("B"))
-    desk.load()
-    (desk.folder / "a.md").unlink()
-    assert desk.load().removed == 1
-    assert desk.titles() == ["B"]
+    setup.write("a.md", document("A"))
+    setup.write("b.md", document("B"))
+    setup.load()
+    (setup.folder / "a.md").unlink()
+    assert setup.load().removed == 1
+    assert setup.titles() == ["B"]
 
 
 @pytest.mark.parametrize("broken", ["---\ntitle: [\n---\n", "no front matter", "---\ntitle: x\n"])
-def test_load_keeps_the_last_good_version(desk, broken):
+def test_load_keeps_the_last_good_version(setup, broken):
     """A file that no longer holds a document keeps its article until it is good again."""
-    desk.write("2020-06-11-a.md", document("Good"))
-    desk.load()
-    desk.write("2020-06-11-a.md", broken)
-    desk.load()
-    assert desk.titles() == ["Good"]
-    assert desk.problems()
-    desk.load()
-    assert desk.titles() == ["Good"]
-    desk.write("2020-06-11-a.md", document("Better"))
-    desk.load()
-    assert (desk.titles(), desk.problems()) == (["Better"], [])
+    setup.write("2020-06-11-a.md", document("Good"))
+    setup.load()
+    setup.write("2020-06-11-a.md", broken)
+    setup.load()
+    assert setup.titles() == ["Good"]
+    assert setup.problems()
+    setup.load()
+    assert setup.titles() == ["Good"]
+    setup.write("2020-06-11-a.md", document("Better"))
+    setup.load()
+    assert (setup.titles(), setup.problems()) == (["Better"], [])
 
 
-def test_load_lets_a_good_file_take_a_slug_from_a_broken_one(desk):
+def test_load_lets_a_good_file_take_a_slug_from_a_broken_one(setup):
     """A last good version gives way to a file that comes first; no duplicate is reported."""
-    desk.write("b/2020-06-11-x.md", document("Old"))
-    desk.load()
-    desk.write("b/2020-06-11-x.md", "---\n[\n---\n")
-    desk.write("a/2020-06-11-x.md", document("New"))
-    desk.load()
-    assert desk.titles() == ["New"]
-    assert [(path, code) for path, code, _ in desk.problems()] == [
+    setup.write("b/2020-06-11-x.md", document("Old"))
+    setup.load()
+    setup.write("b/2020-06-11-x.md", "---\n[\n---\n")
+    setup.write("a/2020-06-11-x.md", document("New"))
+    setup.load()
+    assert setup.titles() == ["New"]
+    assert [(path, code) for path, code, _ in setup.problems()] == [
         ("b/2020-06-11-x.md", DiagnosticCode.UNREADABLE_YAML)
     ]
 
 
 def test_load_keeps_what_is_in_a_folder_that_cannot_be_listed(unprivileged):
     """Losing the right to a folder deletes none of its articles."""
-    desk = Desk(unprivileged)
-    desk.write("a/1.md", document("A"))
-    desk.write("b.md", document("B"))
-    desk.load()
-    (desk.folder / "a").chmod(0)
-    desk.load()
-    assert desk.titles() == ["A", "B"]
-    assert desk.problems() == [("a", DiagnosticCode.UNREADABLE_FILE, None)]
-    (desk.folder / "a").chmod(0o755)
-    desk.load()
-    assert (desk.titles(), desk.problems()) == (["A", "B"], [])
+    setup = LoaderSetup(unprivileged)
+    setup.write("a/1.md", document("A"))
+    setup.write("b.md", document("B"))
+    setup.load()
+    (setup.folder / "a").chmod(0)
+    setup.load()
+    assert setup.titles() == ["A", "B"]
+    assert setup.problems() == [("a", DiagnosticCode.UNREADABLE_FILE, None)]
+    (setup.folder / "a").chmod(0o755)
+    setup.load()
+    assert (setup.titles(), setup.problems()) == (["A", "B"], [])
 
 
-def test_load_gives_a_slug_to_the_first_path(desk):
+def test_load_gives_a_slug_to_the_first_path(setup):
     """Of two files with one slug the first counts; the other is an error that names both."""
-    desk.write("b/2020-06-11-x.md", document("Second"))
-    desk.write("a/2020-06-11-x.md", document("First"))
-    desk.load()
-    assert desk.titles() == ["First"]
-    assert desk.problems() == [("b/2020-06-11-x.md", DiagnosticCode.DUPLICATE_SLUG, 2)]
-    (problem,) = desk.state()[2]
+    setup.write("b/2020-06-11-x.md", document("Second"))
+    setup.write("a/2020-06-11-x.md", document("First"))
+    setup.load()
+    assert setup.titles() == ["First"]
+    assert setup.problems() == [("b/2020-06-11-x.md", DiagnosticCode.DUPLICATE_SLUG, 2)]
+    (problem,) = setup.state()[2]
     assert "a/2020-06-11-x.md" in problem.message
-    (desk.folder / "a/2020-06-11-x.md").unlink()
-    desk.load()
-    assert (desk.titles(), desk.problems()) == (["Second"], [])
+    (setup.folder / "a/2020-06-11-x.md").unlink()
+    setup.load()
+    assert (setup.titles(), setup.problems()) == (["Second"], [])
 
 
-def test_load_passes_a_slug_over_a_broken_heir(desk):
+def test_load_passes_a_slug_over_a_broken_heir(setup):
     """When the winner goes and the next claimant has become unreadable, the one after it wins."""
     for name in "abc":
-        desk.write(f"{name}/2020-06-11-x.md", document(name))
-    desk.load()
-    (desk.folder / "a/2020-06-11-x.md").unlink()
-    desk.write("b/2020-06-11-x.md", "---\n[\n---\n")
-    desk.load()
-    assert desk.titles() == ["c"]
+        setup.write(f"{name}/2020-06-11-x.md", document(name))
+    setup.load()
+    (setup.folder / "a/2020-06-11-x.md").unlink()
+    setup.write("b/2020-06-11-x.md", "---\n[\n---\n")
+    setup.load()
+    assert setup.titles() == ["c"]
 
 
-def test_load_tells_of_shared_addresses(desk):
+def test_load_tells_of_shared_addresses(setup):
     """Two documents with one address are both kept, and the later one is warned about."""
-    desk.write("a.md", document("A", "webUrl: https://p.example/x?utm_source=y\n"))
-    desk.write("b.md", document("B", "webUrl: https://P.example/x\n"))
-    desk.load()
-    assert desk.titles() == ["A", "B"]
-    assert desk.problems() == [("b.md", DiagnosticCode.DUPLICATE_URL, 5)]
+    setup.write("a.md", document("A", "webUrl: https://p.example/x?utm_source=y\n"))
+    setup.write("b.md", document("B", "webUrl: https://P.example/x\n"))
+    setup.load()
+    assert setup.titles() == ["A", "B"]
+    assert setup.problems() == [("b.md", DiagnosticCode.DUPLICATE_URL, 5)]
 
 
-def test_load_tells_of_topics_that_the_tree_lacks(desk):
+def test_load_tells_of_topics_that_the_tree_lacks(setup):
     """Where there is a tree, a topic outside of it is a warning on its line."""
-    desk.write("a.md", document("A", "topics:\n  - Rivers\n  - Lakes\n"))
-    desk.load()
-    assert desk.problems() == []
-    desk.write("_data/topics/1.yaml", "name: Rivers\n")
-    desk.load()
-    assert desk.problems() == [("a.md", DiagnosticCode.UNKNOWN_TOPIC, 7)]
+    setup.write("a.md", document("A", "topics:\n  - Rivers\n  - Lakes\n"))
+    setup.load()
+    assert setup.problems() == []
+    setup.write("_data/topics/1.yaml", "name: Rivers\n")
+    setup.load()
+    assert setup.problems() == [("a.md", DiagnosticCode.UNKNOWN_TOPIC, 7)]
 
 
-def test_load_joins_articles_to_a_topic_by_its_name_or_its_slug(desk):
+def test_load_joins_articles_to_a_topic_by_its_name_or_its_slug(setup):
     """Both are known to the tree; it is one topic, and follows the file that defines it."""
-    desk.write("a.md", document("A", "topics: [Marine Biology]\n"))
-    desk.write("b.md", document("B", "topics: [sea]\n"))
-    desk.write("_data/topics/1.yaml", "_id: sea\nname: Marine biology\n")
-    desk.load()
-    assert desk.problems() == []
-    assert topic_counts(desk) == {"sea": 2}
-    desk.write("_data/topics/1.yaml", "_id: sea\nname: Oceans\n")
-    desk.refresh("_data/topics/1.yaml")
-    assert desk.problems() == [("a.md", DiagnosticCode.UNKNOWN_TOPIC, 5)]
-    assert topic_counts(desk) == {"marine-biology": 1, "sea": 1}
+    setup.write("a.md", document("A", "topics: [Marine Biology]\n"))
+    setup.write("b.md", document("B", "topics: [sea]\n"))
+    setup.write("_data/topics/1.yaml", "_id: sea\nname: Marine biology\n")
+    setup.load()
+    assert setup.problems() == []
+    assert topic_counts(setup) == {"sea": 2}
+    setup.write("_data/topics/1.yaml", "_id: sea\nname: Oceans\n")
+    setup.refresh("_data/topics/1.yaml")
+    assert setup.problems() == [("a.md", DiagnosticCode.UNKNOWN_TOPIC, 5)]
+    assert topic_counts(setup) == {"marine-biology": 1, "sea": 1}
 
 
-def topic_counts(desk):
+def topic_counts(setup):
     """How many articles each topic has, by slug."""
-    return {topic.slug: topic.article_count for topic in desk.state()[1]}
+    return {topic.slug: topic.article_count for topic in setup.state()[1]}
 
 
-def test_load_keeps_the_last_good_topic(desk):
+def test_load_keeps_the_last_good_topic(setup):
     """A topic file that cannot be read keeps what it said before."""
-    desk.write("_data/topics/1.yaml", "name: Rivers\nkeywords: [water]\n")
-    desk.load()
-    before = desk.state()[1]
-    desk.write("_data/topics/1.yaml", "name: [\n")
-    desk.load()
-    assert desk.state()[1] == before != ()
-    assert [code for _, code, _ in desk.problems()] == [DiagnosticCode.UNREADABLE_YAML]
+    setup.write("_data/topics/1.yaml", "name: Rivers\nkeywords: [water]\n")
+    setup.load()
+    before = setup.state()[1]
+    setup.write("_data/topics/1.yaml", "name: [\n")
+    setup.load()
+    assert setup.state()[1] == before != ()
+    assert [code for _, code, _ in setup.problems()] == [DiagnosticCode.UNREADABLE_YAML]
 
 
-def test_load_refuses_another_folder(desk, tmp_path):
+def test_load_refuses_another_folder(setup, tmp_path):
     """A folder with none of the known files is refused, so that a slip deletes nothing."""
-    desk.write("a.md", document("A"))
-    desk.load()
+    setup.write("a.md", document("A"))
+    setup.load()
     (tmp_path / "other").mkdir()
-    other = Desk(tmp_path / "other", desk.repository)
+    other = LoaderSetup(tmp_path / "other", setup.repository)
     with pytest.raises(StoreError, match="--prune"):
         other.load()
-    assert desk.titles() == ["A"]
+    assert setup.titles() == ["A"]
     assert other.load(prune=True).removed == 1
-    assert desk.titles() == []
+    assert setup.titles() == []
 
 
 def test_load_says_that_a_folder_is_missing(tmp_path):
     """A folder that is not there is a StoreError with its path."""
     with pytest.raises(StoreError, match="nowhere"):
-        Desk(tmp_path / "nowhere").load()
+        LoaderSetup(tmp_path / "nowhere").load()
     with pytest.raises(StoreError, match="nowhere"):
-        Desk(tmp_path / "nowhere").refresh("a.md")
+        LoaderSetup(tmp_path / "nowhere").refresh("a.md")
 
 
-def test_load_reads_again_when_the_limit_is_raised(desk):
+def test_load_reads_again_when_the_limit_is_raised(setup):
     """A file that was too large is taken once the limit allows it, though it did not change."""
-    desk.write("a.md", document("A"))
-    desk.load(limits=ParseLimits(max_size_bytes=10))
-    assert desk.problems() == [("a.md", DiagnosticCode.FILE_TOO_LARGE, None)]
-    desk.load()
-    assert (desk.titles(), desk.problems()) == (["A"], [])
+    setup.write("a.md", document("A"))
+    setup.load(limits=ParseLimits(max_size_bytes=10))
+    assert setup.problems() == [("a.md", DiagnosticCode.FILE_TOO_LARGE, None)]
+    setup.load()
+    assert (setup.titles(), setup.problems()) == (["A"], [])
 
 
-def test_load_reads_many_files_on_all_cores(desk):
+def test_load_reads_many_files_on_all_cores(setup):
     """A large folder gives the same articles, and progress reaches its end."""
     titles = [f"Title {i:03}" for i in range(350)]
     for i, title in enumerate(titles):
-        desk.write(f"{i}.md", document(title))
+        setup.write(f"{i}.md", document(title))
     seen = []
-    report = desk.load(lambda done, total: seen.append((done, total)))
+    report = setup.load(lambda done, total: seen.append((done, total)))
     assert (report.articles, report.read) == (350, 350)
-    assert desk.titles() == titles
+    assert setup.titles() == titles
     assert seen == sorted(seen)
     assert seen[-1] == (350, 350)
 
 
-def test_check_folder_loads_nothing_and_tells_all(desk):
+def test_check_folder_loads_nothing_and_tells_all(setup):
     """Checking gives the diagnostics by path and line."""
-    desk.write("b.md", document("B", "heat: x\nquality: x\n"))
-    desk.write("a.md", "---\ntitle: A\n---\n")
-    report, problems = asyncio.run(check_folder(desk.folder))
+    setup.write("b.md", document("B", "heat: x\nquality: x\n"))
+    setup.write("a.md", "---\ntitle: A\n---\n")
+    report, problems = asyncio.run(check_folder(setup.folder))
     assert report.articles == 1
     places = [(d.path, d.line) for d in problems]
     assert places == [("a.md", 2), ("a.md", 2), ("b.md", 5), ("b.md", 6)]
 
 
-def test_refresh_follows_folders(desk):
+def test_refresh_follows_folders(setup):
     """A folder that moved is followed, from its old name to its new one."""
-    desk.write("a/1.md", document("A"))
-    desk.write("b.md", document("B"))
-    desk.load()
-    (desk.folder / "a").rename(desk.folder / "c")
-    report = desk.refresh("a", "c")
+    setup.write("a/1.md", document("A"))
+    setup.write("b.md", document("B"))
+    setup.load()
+    (setup.folder / "a").rename(setup.folder / "c")
+    report = setup.refresh("a", "c")
     assert (report.removed, report.articles) == (1, 2)
-    assert desk.titles() == ["A", "B"]
+    assert setup.titles() == ["A", "B"]
 
 
 PATHS = ["1.md", "2.md", "x/2020-06-11-s.md", "y/2020-06-11-s.md", "y/3.md"]
@@ -339,16 +339,16 @@ STEPS = st.lists(
 def test_refresh_gives_the_state_of_a_fresh_load(steps):
     """After any changes, refreshing the changed paths equals loading all from scratch."""
     with tempfile.TemporaryDirectory() as folder:
-        desk = Desk(Path(folder))
+        setup = LoaderSetup(Path(folder))
         for path, text in steps:
             if text is None:
-                (desk.folder / path).unlink(missing_ok=True)
+                (setup.folder / path).unlink(missing_ok=True)
             else:
-                desk.write(path, text)
-            desk.refresh(path)
-        fresh = Desk(desk.folder)
+                setup.write(path, text)
+            setup.refresh(path)
+        fresh = LoaderSetup(setup.folder)
         fresh.load()
-        assert desk.state() == fresh.state()
+        assert setup.state() == fresh.state()
 
 
 @settings(max_examples=scaled(15, long=40))
@@ -358,8 +358,8 @@ def test_refresh_gives_the_state_of_a_fresh_load(steps):
 def test_refresh_gives_the_state_of_a_load_with_the_same_past(steps):
     """Refreshing and loading agree step by step, last good versions included."""
     with tempfile.TemporaryDirectory() as folder:
-        one = Desk(Path(folder))
-        two = Desk(Path(folder))
+        one = LoaderSetup(Path(folder))
+        two = LoaderSetup(Path(folder))
         for path, text in steps:
             if text is None:
                 (one.folder / path).unlink(missing_ok=True)
@@ -370,11 +370,11 @@ def test_refresh_gives_the_state_of_a_load_with_the_same_past(steps):
             assert one.state() == two.state()
 
 
-def test_load_survives_a_folder_that_is_emptied_between(desk):
+def test_load_survives_a_folder_that_is_emptied_between(setup):
     """Deleting a folder of documents deletes theirs only."""
-    desk.write("a/1.md", document("A"))
-    desk.write("b.md", document("B"))
-    desk.load()
-    shutil.rmtree(desk.folder / "a")
-    desk.refresh("a")
-    assert desk.titles() == ["B"]
+    setup.write("a/1.md", document("A"))
+    setup.write("b.md", document("B"))
+    setup.load()
+    shutil.rmtree(setup.folder / "a")
+    setup.refresh("a")
+    assert setup.titles() == ["B"]

@@ -21,7 +21,7 @@ from store import (
 )
 from store.names import article_id
 from tests.support.sizes import scaled
-from tests.support.writing_fixture import REQUIRED, Desk, document, path_of
+from tests.support.writing_fixture import REQUIRED, WriterSetup, document, path_of
 
 SLUGS = [f"2026-01-02-{name}" for name in "abcdef"]
 
@@ -47,56 +47,56 @@ class PickyRepository(MemoryRepository):
         return await super().apply(batch)
 
 
-def desk_in(place, repository=None, *, with_folder=True):
-    """A desk with the six documents."""
+def open_setup(place, repository=None, *, with_folder=True):
+    """A setup with the six documents."""
     folder = Path(place) / "folder"
     folder.mkdir(exist_ok=True)
-    desk = Desk(repository or MemoryRepository(), folder)
+    setup = WriterSetup(repository or MemoryRepository(), folder)
     for slug in SLUGS:
-        desk.edit(path_of(slug), document(slug[-1]))
-    desk.load()
-    return desk if with_folder else Desk(desk.repository, None)
+        setup.edit(path_of(slug), document(slug[-1]))
+    setup.load()
+    return setup if with_folder else WriterSetup(setup.repository, None)
 
 
-def at_once(desk, *works):
+def at_once(setup, *works):
     """What became of works that are done at the same time."""
 
     async def all_of_them():
         return await asyncio.gather(*works, return_exceptions=True)
 
-    return desk.run(all_of_them())
+    return setup.run(all_of_them())
 
 
-def heats(desk):
+def heats(setup):
     """The articles' heats, by the last letter of the slug."""
-    return {slug[-1]: article.heat for slug, article in desk.state()[0].items()}
+    return {slug[-1]: article.heat for slug, article in setup.state()[0].items()}
 
 
 @pytest.mark.parametrize("with_folder", [True, False])
 def test_writes_of_different_documents_go_together(tmp_path, with_folder):
     """Those that wait while the first is on its way are one batch, with revisions of their own."""
     repository = CountingRepository()
-    desk = desk_in(tmp_path, repository, with_folder=with_folder)
+    setup = open_setup(tmp_path, repository, with_folder=with_folder)
     before = repository.batches
-    written = at_once(desk, *(desk.writer.put({"heat": 5}, slug=slug) for slug in SLUGS))
+    written = at_once(setup, *(setup.writer.put({"heat": 5}, slug=slug) for slug in SLUGS))
     assert repository.batches - before <= 2
     assert sorted(each.revision for each in written) == list(range(7, 13))
     assert [each.articles[0].revision for each in written] == [each.revision for each in written]
-    assert set(heats(desk).values()) == {5}
-    assert not with_folder or all("heat: 5\n" in desk.text(path_of(slug)) for slug in SLUGS)
+    assert set(heats(setup).values()) == {5}
+    assert not with_folder or all("heat: 5\n" in setup.text(path_of(slug)) for slug in SLUGS)
 
 
 def test_write_that_cannot_be_stops_no_other(tmp_path):
     """Of writes that come at once, one that the disk has no room for is the only one to fail."""
-    desk = desk_in(tmp_path)
+    setup = open_setup(tmp_path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
     large = {"content": "x" * 10_000}
     try:
         done = at_once(
-            desk,
+            setup,
             *(
-                desk.writer.put(large if slug == SLUGS[2] else {"heat": 5}, slug=slug)
+                setup.writer.put(large if slug == SLUGS[2] else {"heat": 5}, slug=slug)
                 for slug in SLUGS
             ),
         )
@@ -104,27 +104,27 @@ def test_write_that_cannot_be_stops_no_other(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     failed = [SLUGS[i] for i, each in enumerate(done) if isinstance(each, Exception)]
     assert (failed, type(done[2])) == ([SLUGS[2]], StoreUnavailableError)
-    assert heats(desk) == {"a": 5, "b": 5, "c": 0, "d": 5, "e": 5, "f": 5}
-    assert desk.state() == desk.fresh_state()
+    assert heats(setup) == {"a": 5, "b": 5, "c": 0, "d": 5, "e": 5, "f": 5}
+    assert setup.state() == setup.fresh_state()
 
 
 def test_conflict_in_the_store_stops_no_other(tmp_path):
     """If the store refuses one of a group, its file is as it was, and the others are written."""
-    desk = desk_in(tmp_path, PickyRepository())
-    before = desk.files()
-    done = at_once(desk, *(desk.writer.put({"heat": 5}, slug=slug) for slug in SLUGS[:4]))
+    setup = open_setup(tmp_path, PickyRepository())
+    before = setup.files()
+    done = at_once(setup, *(setup.writer.put({"heat": 5}, slug=slug) for slug in SLUGS[:4]))
     assert [type(each) for each in done if isinstance(each, Exception)] == [ConflictError]
-    assert heats(desk) == {"a": 5, "b": 0, "c": 5, "d": 5, "e": 0, "f": 0}
-    assert desk.files()[path_of(SLUGS[1])] == before[path_of(SLUGS[1])]
-    assert desk.state() == desk.fresh_state()
+    assert heats(setup) == {"a": 5, "b": 0, "c": 5, "d": 5, "e": 0, "f": 0}
+    assert setup.files()[path_of(SLUGS[1])] == before[path_of(SLUGS[1])]
+    assert setup.state() == setup.fresh_state()
 
 
 @pytest.mark.parametrize("with_folder", [True, False])
 def test_new_articles_of_one_name_at_once_are_one(tmp_path, with_folder):
     """Two new articles that would have the same slug: the second is refused."""
-    desk = desk_in(tmp_path, with_folder=with_folder)
+    setup = open_setup(tmp_path, with_folder=with_folder)
     new = {**REQUIRED, "title": "Same"}
-    done = at_once(desk, *(desk.writer.put({**new, "heat": heat}) for heat in (1, 2, 3)))
+    done = at_once(setup, *(setup.writer.put({**new, "heat": heat}) for heat in (1, 2, 3)))
     assert sorted(type(each).__name__ for each in done) == ["RefusedError"] * 2 + ["WriteResult"]
     assert [each.refusals[0].code for each in done if isinstance(each, RefusedError)] == [
         "DUPLICATE_SLUG"
@@ -133,22 +133,22 @@ def test_new_articles_of_one_name_at_once_are_one(tmp_path, with_folder):
 
 def test_writes_that_meet_at_a_path_come_one_after_the_other(tmp_path):
     """An import over a file, and writes of the article that was there, do not mix."""
-    desk = desk_in(tmp_path)
+    setup = open_setup(tmp_path)
     path = path_of(SLUGS[0])
     other = document("z").replace("2026-01-02", "2026-01-09").replace("z", "z z")
     done = at_once(
-        desk,
-        desk.writer.put({"heat": 1}, slug=SLUGS[1]),
-        desk.writer.import_documents([("x/post.md", other)]),
-        desk.writer.import_documents([(path, document("Imported"))]),
-        desk.writer.put({"heat": 2}, slug=SLUGS[0]),
-        desk.writer.delete(article_id(SLUGS[0])),
-        desk.writer.put({**REQUIRED, "title": "Again"}, slug=SLUGS[0]),
+        setup,
+        setup.writer.put({"heat": 1}, slug=SLUGS[1]),
+        setup.writer.import_documents([("x/post.md", other)]),
+        setup.writer.import_documents([(path, document("Imported"))]),
+        setup.writer.put({"heat": 2}, slug=SLUGS[0]),
+        setup.writer.delete(article_id(SLUGS[0])),
+        setup.writer.put({**REQUIRED, "title": "Again"}, slug=SLUGS[0]),
     )
     assert not [each for each in done if isinstance(each, Exception)]
-    assert desk.get(SLUGS[0]).title == "Again"
-    assert desk.get("2026-01-09-z-z")
-    assert desk.state() == desk.fresh_state()
+    assert setup.get(SLUGS[0]).title == "Again"
+    assert setup.get("2026-01-09-z-z")
+    assert setup.state() == setup.fresh_state()
 
 
 WORKS = st.lists(
@@ -165,15 +165,15 @@ WORKS = st.lists(
 def test_what_is_written_at_once_is_as_if_one_after_the_other(works):
     """Each write that succeeds takes a place in one order, of which the last shows."""
     with tempfile.TemporaryDirectory() as place:
-        desk = desk_in(place, TinyDBRepository.open(Path(place) / "store.json"))
+        setup = open_setup(place, TinyDBRepository.open(Path(place) / "store.json"))
         writes = {
-            "put": lambda slug, n: desk.writer.put({**REQUIRED, "heat": n}, slug=slug),
-            "delete": lambda slug, _: desk.writer.delete(article_id(slug)),
-            "import": lambda slug, n: desk.writer.import_documents(
+            "put": lambda slug, n: setup.writer.put({**REQUIRED, "heat": n}, slug=slug),
+            "delete": lambda slug, _: setup.writer.delete(article_id(slug)),
+            "import": lambda slug, n: setup.writer.import_documents(
                 [(path_of(slug), document(more=f"heat: {n}\n"))]
             ),
         }
-        done = at_once(desk, *(writes[kind](slug, n) for n, (kind, slug) in enumerate(works, 1)))
+        done = at_once(setup, *(writes[kind](slug, n) for n, (kind, slug) in enumerate(works, 1)))
         for slug in SLUGS[:3]:
             mine = [
                 (each if isinstance(each, int) else each.revision, n if kind != "delete" else None)
@@ -181,7 +181,7 @@ def test_what_is_written_at_once_is_as_if_one_after_the_other(works):
                 if about == slug and not isinstance(each, RefusedError)
             ]
             assert not [n for each, n in mine if isinstance(each, Exception)]
-            found = desk.find(slug)
+            found = setup.find(slug)
             assert (found.heat if found else None) == (max(mine)[1] if mine else 0)
-        assert desk.state() == desk.fresh_state()
-        desk.run(desk.repository.close())
+        assert setup.state() == setup.fresh_state()
+        setup.run(setup.repository.close())

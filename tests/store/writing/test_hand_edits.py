@@ -29,7 +29,7 @@ from store.folder.transaction import FolderTransaction, WriteIntent, recover_wri
 from store.names import article_id
 from tests.stress.hand_edits import WAYS, run
 from tests.support.sizes import scaled
-from tests.support.writing_fixture import REQUIRED, Desk, document, path_of
+from tests.support.writing_fixture import REQUIRED, WriterSetup, document, path_of
 
 SLUG = "2026-01-02-a-tide"
 PATH = path_of(SLUG)
@@ -37,13 +37,13 @@ ASIDE, DECIDED = ".newsgraph-writing", ".newsgraph-written"
 
 
 @pytest.fixture
-def desk(tmp_path):
-    """A desk with a folder that has one document, by hand."""
-    desk = Desk(MemoryRepository(), tmp_path / "folder")
+def setup(tmp_path):
+    """A setup with a folder that has one document, by hand."""
+    setup = WriterSetup(MemoryRepository(), tmp_path / "folder")
     (tmp_path / "folder").mkdir()
-    desk.edit(PATH, document("By hand"))
-    desk.load()
-    return desk
+    setup.edit(PATH, document("By hand"))
+    setup.load()
+    return setup
 
 
 @pytest.fixture(params=["exchange", "no exchange"])
@@ -175,17 +175,17 @@ def _changed(change, new, file, *, ends):
     return "base"
 
 
-def test_change_of_a_file_that_a_program_has_open_to_write_is_refused(desk):
+def test_change_of_a_file_that_a_program_has_open_to_write_is_refused(setup):
     """What is about to be written through an open file is waited for; the mutation is told."""
-    with (desk.folder / PATH).open("r+") as opened:
+    with (setup.folder / PATH).open("r+") as opened:
         with pytest.raises(ConflictError, match=f"{PATH} was changed by hand"):
-            desk.put({"heat": 1}, slug=SLUG)
+            setup.put({"heat": 1}, slug=SLUG)
         opened.write(document("Written"))
         opened.truncate()
-    assert desk.put({"heat": 2}, slug=SLUG).title == "Written"
-    assert "title: Written\n" in desk.text(PATH)
-    assert "heat: 2\n" in desk.text(PATH)
-    assert desk.state() == desk.fresh_state()
+    assert setup.put({"heat": 2}, slug=SLUG).title == "Written"
+    assert "title: Written\n" in setup.text(PATH)
+    assert "heat: 2\n" in setup.text(PATH)
+    assert setup.state() == setup.fresh_state()
 
 
 class EditedRepository(MemoryRepository):
@@ -209,10 +209,10 @@ def test_edit_through_a_file_that_was_opened_before_a_mutation_is_undone_is_kept
 ):
     """The store refuses, and a program has the new text open to write over it: it stays there."""
     repository = EditedRepository()
-    desk = Desk(repository, tmp_path)
+    setup = WriterSetup(repository, tmp_path)
     if not is_new:
-        desk.edit(PATH, document("By hand"))
-        desk.load()
+        setup.edit(PATH, document("By hand"))
+        setup.load()
     opened: list[Any] = []
 
     def disk_is_full():
@@ -222,44 +222,44 @@ def test_edit_through_a_file_that_was_opened_before_a_mutation_is_undone_is_kept
     repository.edit = disk_is_full
     fields = {**REQUIRED, "title": "By hand", "heat": 1}
     with pytest.raises(OutcomeUnknownError, match=f"{PATH} could not be restored"):
-        desk.put(fields if is_new else {"heat": 1}, slug=SLUG)
+        setup.put(fields if is_new else {"heat": 1}, slug=SLUG)
     with opened[0] as file:
         if saves:
             file.write(document("Saved"))
             file.truncate()
-    desk.load()
-    assert desk.get(SLUG).title == ("Saved" if saves else "By hand")
+    setup.load()
+    assert setup.get(SLUG).title == ("Saved" if saves else "By hand")
     assert [path.name for path in tmp_path.iterdir() if "newsgraph" in path.name] == []
-    assert desk.state() == desk.fresh_state()
+    assert setup.state() == setup.fresh_state()
 
 
 @pytest.mark.usefixtures("system")
-def test_edit_of_one_of_several_documents_keeps_that_of_another(desk):
+def test_edit_of_one_of_several_documents_keeps_that_of_another(setup):
     """An edit has all files of a change undone, also one that somebody else has open by then."""
-    desk.edit("b.md", document("B"))
+    setup.edit("b.md", document("B"))
     change = FolderTransaction(
-        desk.folder,
+        setup.folder,
         {PATH: b"new", "b.md": b"new b"},
         {PATH: document("By hand").encode(), "b.md": document("B").encode()},
     )
     change.commit()
-    with (desk.folder / "b.md").open("r+") as file:
+    with (setup.folder / "b.md").open("r+") as file:
         change.rollback()
         file.write(document("Saved"))
         file.truncate()
-    assert desk.text("b.md") == document("Saved")
-    assert desk.text(PATH) == document("By hand")
+    assert setup.text("b.md") == document("Saved")
+    assert setup.text(PATH) == document("By hand")
 
 
 @pytest.mark.usefixtures("system")
-def test_edit_while_the_store_takes_a_mutation_comes_after_it(desk):
+def test_edit_while_the_store_takes_a_mutation_comes_after_it(setup):
     """What a program writes to the former file, which it had opened before, is in its place."""
-    change = FolderTransaction(desk.folder, {PATH: b"new"}, {PATH: document("By hand").encode()})
+    change = FolderTransaction(setup.folder, {PATH: b"new"}, {PATH: document("By hand").encode()})
     change.commit()
-    [aside] = (desk.folder / ".newsgraph-writing").rglob("*.md*")
+    [aside] = (setup.folder / ".newsgraph-writing").rglob("*.md*")
     aside.write_text(document("Late"))
     change.close()
-    assert desk.text(PATH) == document("Late")
+    assert setup.text(PATH) == document("Late")
 
 
 @pytest.mark.usefixtures("system")
@@ -267,42 +267,42 @@ def test_edit_while_the_store_takes_a_mutation_comes_after_it(desk):
 def test_edit_right_after_a_mutation_is_loaded(kind, tmp_path):
     """The state that is remembered is that of the text that the mutation wrote, not the edit's."""
     repository = EditedRepository()
-    desk = Desk(repository, tmp_path)
-    desk.edit(PATH, document("By hand"))
-    desk.load()
+    setup = WriterSetup(repository, tmp_path)
+    setup.edit(PATH, document("By hand"))
+    setup.load()
     repository.edit = lambda: WAYS[kind][1](tmp_path / PATH, document("Edited"))
-    desk.put({"heat": 1}, slug=SLUG)
-    desk.load()
-    assert desk.get(SLUG).title == "Edited"
+    setup.put({"heat": 1}, slug=SLUG)
+    setup.load()
+    assert setup.get(SLUG).title == "Edited"
 
 
-def test_expected_revision_of_a_file_that_is_edited_meanwhile_is_a_conflict_at_once(desk):
+def test_expected_revision_of_a_file_that_is_edited_meanwhile_is_a_conflict_at_once(setup):
     """Who expects a revision is told of an edit, which can then be read; others go on from it."""
-    article = desk.get(SLUG)
+    article = setup.get(SLUG)
     change = FolderTransaction.commit
     made: list[FolderTransaction] = []
 
     def make(self):
         if len(made) < 2:
             made.append(self)
-            desk.edit(PATH, document(f"Edited {len(made)}"))
+            setup.edit(PATH, document(f"Edited {len(made)}"))
         change(self)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FolderTransaction, "commit", make)
         with pytest.raises(ConflictError):
-            desk.run(desk.writer.put({"heat": 1}, slug=SLUG, expected_revision=article.revision))
-        assert desk.get(SLUG).title == "Edited 1"
-        article = desk.put({"heat": 2}, slug=SLUG)
+            setup.run(setup.writer.put({"heat": 1}, slug=SLUG, expected_revision=article.revision))
+        assert setup.get(SLUG).title == "Edited 1"
+        article = setup.put({"heat": 2}, slug=SLUG)
     assert (article.title, article.heat) == ("Edited 2", 2)
 
 
 @pytest.mark.parametrize("what", ["delete", "import", "rename"])
-def test_edit_right_before_any_kind_of_write_is_kept_or_taken_into_account(what, desk):
+def test_edit_right_before_any_kind_of_write_is_kept_or_taken_into_account(what, setup):
     """A removal, an import and a put that moves the file look at it, too, and begin again."""
-    desk.edit("blog/post.md", document("Moves"))
-    desk.edit("b.md", document("B"))
-    desk.load()
+    setup.edit("blog/post.md", document("Moves"))
+    setup.edit("b.md", document("B"))
+    setup.load()
     path = {"delete": PATH, "import": "b.md", "rename": "blog/post.md"}[what]
     make = FolderTransaction.commit
     edits: list[str] = []
@@ -310,62 +310,62 @@ def test_edit_right_before_any_kind_of_write_is_kept_or_taken_into_account(what,
     def edited(self):
         if not edits:
             edits.append(path)
-            desk.edit(path, document("By hand" if what != "rename" else "Moves", "x: edited\n"))
+            setup.edit(path, document("By hand" if what != "rename" else "Moves", "x: edited\n"))
         make(self)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FolderTransaction, "commit", edited)
         if what == "delete":
-            desk.delete(article_id(SLUG))
-            assert desk.find(SLUG) is None
+            setup.delete(article_id(SLUG))
+            assert setup.find(SLUG) is None
         elif what == "import":
-            desk.take(("b.md", document("B2")), ("c.md", document("C")))
-            assert desk.text("b.md") == document("B2")
+            setup.import_documents(("b.md", document("B2")), ("c.md", document("C")))
+            assert setup.text("b.md") == document("B2")
         else:
-            article = desk.put({"title": "Another"}, slug="2026-01-02-moves")
+            article = setup.put({"title": "Another"}, slug="2026-01-02-moves")
             assert article.metadata == {"x": "edited"}
-            assert sorted(desk.files()) == [PATH, "b.md", "blog/2026-01-02-moves.md"]
+            assert sorted(setup.files()) == [PATH, "b.md", "blog/2026-01-02-moves.md"]
     assert edits
-    assert desk.run(desk.repository.snapshot()).revision >= 5  # the edit has one of its own
-    assert desk.state() == desk.fresh_state()
+    assert setup.run(setup.repository.snapshot()).revision >= 5  # the edit has one of its own
+    assert setup.state() == setup.fresh_state()
 
 
 @pytest.mark.parametrize("is_done", [True, False])
-def test_edit_after_a_crash_is_not_taken_for_the_write_that_was_interrupted(is_done, desk):
+def test_edit_after_a_crash_is_not_taken_for_the_write_that_was_interrupted(is_done, setup):
     """Asked for again under its key, a write is done where its text is not what is in the file."""
     text = document("By hand", "heat: 5\n")
     id = article_id(SLUG)
     save_intent(
-        desk.folder, WriteIntent({PATH: digest(text.encode())}, {PATH: (id, "name.this.a")})
+        setup.folder, WriteIntent({PATH: digest(text.encode())}, {PATH: (id, "name.this.a")})
     )
-    desk.edit(PATH, text if is_done else document("Edited"))
-    article = desk.put({"heat": 5}, id=id, key="name.this.a")
+    setup.edit(PATH, text if is_done else document("Edited"))
+    article = setup.put({"heat": 5}, id=id, key="name.this.a")
     assert (article.title, article.heat) == ("By hand" if is_done else "Edited", 5)
-    changes = desk.run(desk.repository.current().changes(None, Visibility.ALL)).changes
+    changes = setup.run(setup.repository.current().changes(None, Visibility.ALL)).changes
     assert [change.key for change in changes[1:]] == (["name"] if is_done else [None, "name"])
 
 
-def test_new_article_never_takes_the_place_of_a_file_that_comes_meanwhile(desk):
+def test_new_article_never_takes_the_place_of_a_file_that_comes_meanwhile(setup):
     """Where a new document goes, somebody may have made one: theirs is taken, then changed."""
     slug = "2026-01-02-b"
     make = FolderTransaction.commit
 
     def made_by_hand(self):
-        if not (desk.folder / path_of(slug)).exists():
-            desk.edit(path_of(slug), document("Theirs", "x: theirs\n"))
+        if not (setup.folder / path_of(slug)).exists():
+            setup.edit(path_of(slug), document("Theirs", "x: theirs\n"))
         make(self)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FolderTransaction, "commit", made_by_hand)
-        article = desk.put({**REQUIRED, "heat": 1}, slug=slug)
+        article = setup.put({**REQUIRED, "heat": 1}, slug=slug)
     assert (article.heat, article.metadata) == (1, {"x": "theirs"})
-    assert desk.state() == desk.fresh_state()
+    assert setup.state() == setup.fresh_state()
 
 
-def test_text_that_is_being_saved_is_a_refusal_with_a_reason(desk):
+def test_text_that_is_being_saved_is_a_refusal_with_a_reason(setup):
     """A file that is empty for now is no error of a document, but has to be mended all the same."""
-    desk.edit(PATH, "")
-    assert desk.refusals(desk.writer.put({"heat": 1}, slug=SLUG)) == [("NO_FRONT_MATTER", ())]
+    setup.edit(PATH, "")
+    assert setup.refusals(setup.writer.put({"heat": 1}, slug=SLUG)) == [("NO_FRONT_MATTER", ())]
 
 
 # Files that were moved by hand
@@ -373,53 +373,53 @@ def test_text_that_is_being_saved_is_a_refusal_with_a_reason(desk):
 
 @pytest.mark.parametrize("target", [f"archive/2026/{SLUG}.md", f"_news/x/{SLUG}.markdown"])
 @pytest.mark.parametrize("what", ["put", "put by id", "delete", "import"])
-def test_document_that_was_moved_by_hand_is_changed_where_it_is(what, target, desk):
+def test_document_that_was_moved_by_hand_is_changed_where_it_is(what, target, setup):
     """Nobody has loaded the folder since: the mutation finds the file, and makes no second one."""
-    desk.edit("keep.md", document("Keep"))
-    desk.load()
-    (desk.folder / target).parent.mkdir(parents=True)
-    (desk.folder / PATH).rename(desk.folder / target)
+    setup.edit("keep.md", document("Keep"))
+    setup.load()
+    (setup.folder / target).parent.mkdir(parents=True)
+    (setup.folder / PATH).rename(setup.folder / target)
     if what == "put":
-        assert desk.put({**REQUIRED, "heat": 1}, slug=SLUG).heat == 1
+        assert setup.put({**REQUIRED, "heat": 1}, slug=SLUG).heat == 1
     elif what == "put by id":
-        assert desk.put({"heat": 1}, id=article_id(SLUG)).heat == 1
+        assert setup.put({"heat": 1}, id=article_id(SLUG)).heat == 1
     elif what == "delete":
-        desk.delete(article_id(SLUG))
+        setup.delete(article_id(SLUG))
     else:
-        work = desk.writer.import_documents([(PATH, document())])
-        [refusal] = desk.refused(work)
+        work = setup.writer.import_documents([(PATH, document())])
+        [refusal] = setup.expect_refusals(work)
         assert (refusal.code, target in refusal.message) == ("DUPLICATE_SLUG", True)
-    files = sorted(desk.files())
+    files = sorted(setup.files())
     assert files == (["keep.md"] if what == "delete" else sorted([target, "keep.md"]))
-    assert desk.state() == desk.fresh_state()
+    assert setup.state() == setup.fresh_state()
 
 
-def test_folder_that_was_moved_by_hand_takes_its_documents_with_it(desk):
+def test_folder_that_was_moved_by_hand_takes_its_documents_with_it(setup):
     """All its documents go on at their new paths, not only the one that is asked for."""
-    desk.edit("_news/2026-01-02-b.md", document("B"))
-    desk.edit("keep.md", document("Keep"))
-    desk.load()
-    (desk.folder / "_news").rename(desk.folder / "old")
-    desk.put({"heat": 1}, slug=SLUG)
-    assert desk.state() == desk.fresh_state()
-    assert sorted(desk.files()) == ["keep.md", "old/2026-01-02-a-tide.md", "old/2026-01-02-b.md"]
+    setup.edit("_news/2026-01-02-b.md", document("B"))
+    setup.edit("keep.md", document("Keep"))
+    setup.load()
+    (setup.folder / "_news").rename(setup.folder / "old")
+    setup.put({"heat": 1}, slug=SLUG)
+    assert setup.state() == setup.fresh_state()
+    assert sorted(setup.files()) == ["keep.md", "old/2026-01-02-a-tide.md", "old/2026-01-02-b.md"]
 
 
-def test_document_that_was_removed_by_hand_is_not_found(desk):
+def test_document_that_was_removed_by_hand_is_not_found(setup):
     """A file that is nowhere is gone; where it was the last one, no other article goes with it."""
-    desk.edit("keep.md", document("Keep"))
-    desk.load()
+    setup.edit("keep.md", document("Keep"))
+    setup.load()
     for path in (PATH, "keep.md"):
-        (desk.folder / path).unlink()
-    work = desk.writer.put({"heat": 1}, id=article_id(SLUG))
-    assert desk.refusals(work) == [("NOT_FOUND", ("id",))]
-    assert desk.find("2026-01-02-keep")
+        (setup.folder / path).unlink()
+    work = setup.writer.put({"heat": 1}, id=article_id(SLUG))
+    assert setup.refusals(work) == [("NOT_FOUND", ("id",))]
+    assert setup.find("2026-01-02-keep")
 
 
 # Folders that are made
 
 
-def test_new_folders_are_on_the_disk_before_a_write_is_acknowledged(desk, monkeypatch):
+def test_new_folders_are_on_the_disk_before_a_write_is_acknowledged(setup, monkeypatch):
     """Each new folder's name is flushed, and the folder with the file in it after the file."""
     flushed: list[str] = []
     flush = os.fsync
@@ -429,58 +429,58 @@ def test_new_folders_are_on_the_disk_before_a_write_is_acknowledged(desk, monkey
         flush(handle)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    desk.take(("a/b/c.md", document("C")))
-    root = str(desk.folder)
+    setup.import_documents(("a/b/c.md", document("C")))
+    root = str(setup.folder)
     assert {root, f"{root}/a", f"{root}/a/b"} <= set(flushed)
     assert flushed.index(f"{root}/a") < flushed.index(f"{root}/a/b")
 
 
-def test_folder_that_vanishes_is_not_made_anew(desk):
+def test_folder_that_vanishes_is_not_made_anew(setup):
     """A volume that is unmounted while a write is on its way gets no folder in its place."""
-    gone = desk.folder.with_name("gone")
-    change = FolderTransaction(desk.folder, {"x/a.md": b"new"}, {})
-    desk.folder.rename(gone)
+    gone = setup.folder.with_name("gone")
+    change = FolderTransaction(setup.folder, {"x/a.md": b"new"}, {})
+    setup.folder.rename(gone)
     with pytest.raises(OSError, match="No such file"):
         change.commit()
-    assert not desk.folder.exists()
-    gone.rename(desk.folder)
-    desk.put({"heat": 1}, slug=SLUG)
+    assert not setup.folder.exists()
+    gone.rename(setup.folder)
+    setup.put({"heat": 1}, slug=SLUG)
 
 
 # What a load notices
 
 
 @pytest.mark.parametrize("how", ["copied over", "written over"])
-def test_load_reads_a_file_whose_size_and_time_are_the_same(how, desk):
+def test_load_reads_a_file_whose_size_and_time_are_the_same(how, setup):
     """Another text with the times of the one before, as `cp -p` and checkouts leave it, is read."""
-    file = desk.folder / PATH
+    file = setup.folder / PATH
     before = file.stat()
-    new = file if how == "written over" else desk.folder / "new.md"
+    new = file if how == "written over" else setup.folder / "new.md"
     new.write_text(document("In hand"))
     os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
     new.replace(file)
     assert file.stat().st_mtime_ns == before.st_mtime_ns
     assert file.stat().st_size == before.st_size
-    desk.load()
-    assert desk.get(SLUG).title == "In hand"
+    setup.load()
+    assert setup.get(SLUG).title == "In hand"
 
 
 def test_load_reads_files_once_whose_states_an_older_store_did_not_know(tmp_path):
     """What was written before is opened as it is; an unchanged folder is read that once only."""
-    desk = Desk(MemoryRepository(), tmp_path)
-    desk.edit(PATH, document("By hand"))
-    desk.load()
+    setup = WriterSetup(MemoryRepository(), tmp_path)
+    setup.edit(PATH, document("By hand"))
+    setup.load()
 
     async def reads() -> int:
-        return (await FolderLoader(desk.repository, tmp_path).load()).read
+        return (await FolderLoader(setup.repository, tmp_path).load()).read
 
     async def forget() -> None:
-        sources = (await desk.repository.sources()).values()
+        sources = (await setup.repository.sources()).values()
         olds = [msgspec.structs.replace(source, ctime_ns=0, inode=0) for source in sources]
-        await desk.repository.apply(Batch(sources=tuple(olds)))
+        await setup.repository.apply(Batch(sources=tuple(olds)))
 
-    assert desk.run(reads()) == 0
-    desk.run(forget())
-    assert [desk.run(reads()) for _ in range(2)] == [1, 0]
-    desk.put({"heat": 1}, slug=SLUG)
-    assert desk.run(reads()) == 0
+    assert setup.run(reads()) == 0
+    setup.run(forget())
+    assert [setup.run(reads()) for _ in range(2)] == [1, 0]
+    setup.put({"heat": 1}, slug=SLUG)
+    assert setup.run(reads()) == 0

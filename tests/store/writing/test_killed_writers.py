@@ -15,18 +15,18 @@ from tests.support.killed_writer import KEY, SLUGS, killed_at_every_step, write
 from tests.support.writing_clients import DELETE, FIELDS, PUBLISH, PUT, writing_site
 
 
-def titles(desk):
+def titles(setup):
     """What the articles are called, by slug; folder and store must say the same."""
-    assert desk.state() == desk.fresh_state()
-    return tuple(article.title for _, article in sorted(desk.state()[0].items()))
+    assert setup.state() == setup.fresh_state()
+    return tuple(article.title for _, article in sorted(setup.state()[0].items()))
 
 
 def loaded(place, what, count):
     """The titles after each death and a load, which must leave nothing but documents."""
-    for desk in killed_at_every_step(place, what, count):
-        desk.load()
-        assert all(path.startswith("_news/") for path in desk.files())
-        yield titles(desk)
+    for setup in killed_at_every_step(place, what, count):
+        setup.load()
+        assert all(path.startswith("_news/") for path in setup.files())
+        yield titles(setup)
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_writers_that_are_killed_together_leave_whole_groups(tmp_path):
 )
 def test_write_under_a_key_is_done_once_whenever_its_writer_dies(what, after, loads, tmp_path):
     """Asked for again, also after a load, it is neither a conflict nor done twice."""
-    for desk in killed_at_every_step(tmp_path, what, 2, KEY):
+    for setup in killed_at_every_step(tmp_path, what, 2, KEY):
         if loads:
-            desk.load()
-        desk.run(write(desk.writer, what, KEY))
-        desk.run(write(desk.writer, what, KEY))
-        assert titles(desk) == after
-        snapshot = desk.run(desk.repository.snapshot())
-        everything = desk.run(snapshot.changes(None, Visibility.ALL)).changes
+            setup.load()
+        setup.run(write(setup.writer, what, KEY))
+        setup.run(write(setup.writer, what, KEY))
+        assert titles(setup) == after
+        snapshot = setup.run(setup.repository.snapshot())
+        everything = setup.run(snapshot.changes(None, Visibility.ALL)).changes
         changes = everything[2:]
         assert {change.key for change in changes} == {KEY}
         assert len({change.id for change in changes}) == len(changes)
@@ -74,13 +74,13 @@ def test_write_under_a_key_is_done_once_whenever_its_writer_dies(what, after, lo
 def test_write_that_changes_nothing_is_done_once_whenever_its_writer_dies(tmp_path):
     """Once it has left its key, it undoes nothing that is written later."""
     found = []
-    for desk in killed_at_every_step(tmp_path, "same", 2, KEY):
-        desk.load()
-        found.append(len(desk.run(desk.repository.changes_of(KEY))))
-        desk.run(write(desk.writer, "same", KEY))
-        desk.put({"title": "new"}, id=article_id(SLUGS[0]))
-        desk.run(write(desk.writer, "same", KEY))
-        assert titles(desk) == ("new", "old")
+    for setup in killed_at_every_step(tmp_path, "same", 2, KEY):
+        setup.load()
+        found.append(len(setup.run(setup.repository.changes_of(KEY))))
+        setup.run(write(setup.writer, "same", KEY))
+        setup.put({"title": "new"}, id=article_id(SLUGS[0]))
+        setup.run(write(setup.writer, "same", KEY))
+        assert titles(setup) == ("new", "old")
     assert found[0] == 0
     assert found[-1] == 1
     assert set(found) == {0, 1}
