@@ -66,4 +66,4 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 clean: ## remove everything that the other commands made
 	rm -rf $(VENV) gql/web/static gql/web/graphiql/node_modules tests/audits/node_modules tests/realtime/node_modules
 	rm -rf seeds/.newsgraph build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find gql store tests -name __pycache__ -type d -prune -exec rm -rf {} +
