@@ -1,4 +1,4 @@
-"""The cache that is bounded in bytes: what it keeps, what it evicts, and what it counts."""
+"""The cache bounded in bytes: admission, eviction and counters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gql.cache import ENTRY_BYTES, AdmissionFilter, ByteCache, CacheRegistry
 
 
 def sized(entries: int, admission_keys: int = 0) -> ByteCache[str, int]:
-    """A cache with room for so many values of 1,000 bytes, which take as many bytes as they say."""
+    """A cache for so many values of 1,000 bytes; a value is its own size."""
     room = entries * (1_000 + ENTRY_BYTES)
     return ByteCache("sized", room, lambda _, value: value, admission_keys=admission_keys)
 
@@ -22,7 +22,7 @@ def sized(entries: int, admission_keys: int = 0) -> ByteCache[str, int]:
     st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 4_000), st.booleans())),
 )
 def test_cache_never_exceeds_its_capacity(room: int, puts: list[tuple[str, int, bool]]) -> None:
-    """Whatever is put, also again and larger; the last value stays if it fits at all."""
+    """Whatever is put, also replaced by larger values; the last value stays if it fits."""
     cache = sized(room)
     for key, size, is_read in puts:
         kept = cache.put(key, size)
@@ -49,8 +49,8 @@ def test_value_that_is_used_outlives_those_that_are_not(room: int, keys: list[in
 
 
 @given(st.integers(1, 8), st.integers(1, 30))
-def test_values_that_nobody_uses_leave_in_the_order_they_came(room: int, count: int) -> None:
-    """Only as many leave as must, and the oldest first."""
+def test_unused_values_are_evicted_in_order_of_insertion(room: int, count: int) -> None:
+    """Only as many as necessary, and the oldest first."""
     cache = sized(room)
     for number in range(count):
         cache.put(str(number), 1_000)
@@ -60,7 +60,7 @@ def test_values_that_nobody_uses_leave_in_the_order_they_came(room: int, count: 
 
 
 def test_eviction_is_reported_and_replacing_is_none() -> None:
-    """The hook gets each value that makes room, once, and no other."""
+    """The hook is called once for each evicted value, and for no other."""
     evicted: list[int] = []
     room = 2 * (1_000 + ENTRY_BYTES)
     cache: ByteCache[str, int] = ByteCache(
@@ -75,8 +75,8 @@ def test_eviction_is_reported_and_replacing_is_none() -> None:
     assert evicted == [998]
 
 
-def test_value_that_grows_is_counted_anew_while_it_is_kept() -> None:
-    """Resizing counts a kept value, and never brings back one that has left."""
+def test_value_that_grows_is_measured_again_while_it_is_cached() -> None:
+    """Resizing measures a cached value, and never restores an evicted one."""
     cache: ByteCache[str, list[int]] = ByteCache("grown", 10_000, lambda _, value: sum(value))
     value = [100]
     cache.put("a", value)
@@ -92,7 +92,7 @@ def test_value_that_grows_is_counted_anew_while_it_is_kept() -> None:
 
 
 def test_long_keys_are_held_once() -> None:
-    """A look-up with an equal key does not add that key to what is held."""
+    """A look-up with an equal key does not store that key."""
     cache: ByteCache[bytes, int] = ByteCache("keys", 1 << 20, lambda key, _: len(key))
     keys = [b"%d" % number * 40_000 for number in range(16)]
     for key in keys:
@@ -117,7 +117,7 @@ def test_hits_and_misses_are_counted() -> None:
 
 @given(st.integers(1, 6), st.lists(st.integers(0, 12), max_size=60))
 def test_admission_filter_recognizes_recent_keys(size: int, keys: list[int]) -> None:
-    """Whatever is among the last `size` different keys, and nothing that never came."""
+    """All of the last `size` different keys, and no key that was never put."""
     recent = AdmissionFilter(size)
     for place, key in enumerate(keys):
         lately = list(dict.fromkeys(reversed(keys[:place])))[:size]
@@ -127,14 +127,14 @@ def test_admission_filter_recognizes_recent_keys(size: int, keys: list[int]) -> 
 
 
 def test_value_is_kept_when_its_key_is_put_for_the_second_time() -> None:
-    """With admission, what comes once takes no room."""
+    """With admission, a value that is put once takes no memory."""
     cache = sized(9, admission_keys=8)
     assert [cache.put(key, 1_000) for key in "abab"] == [False, False, True, True]
     assert cache.entries == 2
 
 
 def test_registry_lists_caches_and_refuses_a_second_one_of_the_same_name() -> None:
-    """A name means one cache, since metrics are told apart by it."""
+    """Metrics are labelled by the name of the cache."""
     registry = CacheRegistry()
     cache = registry.add(sized(1))
     assert list(registry) == [cache]

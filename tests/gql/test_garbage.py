@@ -1,4 +1,4 @@
-"""What refused requests leave behind: nothing that waits for the garbage collector."""
+"""Refused requests leave no reference cycles for the garbage collector."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ IMPORT = """mutation ($v: [DocumentInput!]!) {
 def test_request_that_fails_is_freed_at_once(
     *, query: str, variables: dict[str, Any], is_compiled: bool
 ) -> None:
-    """Its exceptions and their frames hold all that was sent, and are in no cycle."""
+    """Its exceptions and their frames, which refer to the whole request, are in no cycle."""
 
     async def run() -> list[object]:
         app = create_app(Settings(compiled=is_compiled), MemoryRepository())

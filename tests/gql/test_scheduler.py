@@ -1,4 +1,4 @@
-"""Long executions take turns: who has used least goes on first, and all else comes in between."""
+"""The scheduler: the job that has used the least time is next, and other tasks run in between."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def work(job: Job, name: str, parts: int, log: list[str], part_s: float = 
 
 
 def test_jobs_that_have_used_the_same_take_turns() -> None:
-    """None of several long jobs is done long before the others."""
+    """Several long jobs end at about the same time."""
     log: list[str] = []
 
     async def run() -> None:
@@ -35,7 +35,7 @@ def test_jobs_that_have_used_the_same_take_turns() -> None:
 
 
 def test_job_that_has_used_little_comes_before_those_that_have_used_much() -> None:
-    """However many tasks a long job has, a short one that comes later is done at once."""
+    """A short job that starts later ends at once, however many tasks a long one has."""
     log: list[str] = []
 
     async def run() -> None:
@@ -66,7 +66,7 @@ def test_tasks_of_a_job_go_on_in_the_order_in_which_they_wait() -> None:
 
 
 def test_whatever_else_is_ready_comes_between_two_slices() -> None:
-    """In each iteration of the event loop one slice is begun, and all other callbacks run."""
+    """Each iteration of the event loop has one slice, and runs all other callbacks."""
     log: list[str] = []
 
     async def run() -> None:
@@ -81,8 +81,8 @@ def test_whatever_else_is_ready_comes_between_two_slices() -> None:
     assert max(later - earlier for earlier, later in pairwise(others)) <= 3
 
 
-def test_cancelled_tasks_leave_their_place_to_others() -> None:
-    """A task that waits no more is passed over, and so is a job without tasks."""
+def test_cancelled_tasks_are_skipped() -> None:
+    """A task that was cancelled is skipped, and so is a job without tasks."""
     log: list[str] = []
 
     async def run() -> None:
@@ -101,8 +101,8 @@ def test_cancelled_tasks_leave_their_place_to_others() -> None:
     assert log.count("gone") == 0
 
 
-def test_job_that_comes_back_when_nobody_waits_goes_on() -> None:
-    """Whoever was told to wait may begin to much later, and in another event loop."""
+def test_job_that_waits_late_goes_on() -> None:
+    """A task may wait long after its slice ended, and in another event loop."""
     scheduler = Scheduler(slice_s=0)
 
     async def run() -> None:

@@ -1,4 +1,4 @@
-"""Every field that can be queried runs compiled, but for a few by name.
+"""Every field of the schema runs by a plan, except for a few by name.
 
 A field that loads documents without a `Link` gives the right answer, a hundred times slower, and no
 other test would tell.
@@ -25,7 +25,7 @@ from tests.support.differential import STORY, ExecutorPair, ask
 from tests.support.graph_client import SCHEMA
 
 NOT_COMPILED = {"Query.changes", "Query.diagnostics"}
-"""Fields that few clients ask for, and seldom; with all that is reached through them alone."""
+"""Fields that are seldom selected, and those that only they lead to."""
 
 VALUES: dict[str, Any] = {
     "ArticleBy!": {"slug": STORY.slug},
@@ -42,7 +42,7 @@ Composite = GraphQLObjectType | GraphQLInterfaceType
 
 
 class Path(NamedTuple):
-    """A way from the root to a selection.
+    """A path from the root to a selection set.
 
     Attributes:
         opening: The text before the selection.
@@ -67,7 +67,7 @@ class Path(NamedTuple):
         return Path(f"{self.opening} {name}{arguments} {{", f"}} {self.closing}", variables)
 
     def asks(self, selection: str) -> tuple[str, dict[str, Any]]:
-        """The document that asks for a selection there, and its variables."""
+        """The document with a selection at the path, and its variables."""
         declared = ", ".join(f"${name}: {type}" for name, (type, _) in self.variables.items())
         head = f"query ({declared})" if declared else "query"
         values = {name: value for name, (_, value) in self.variables.items() if value is not None}
@@ -108,7 +108,7 @@ def pair() -> ExecutorPair:
 
 @pytest.mark.parametrize("field", sorted(FIELDS))
 def test_field_runs_compiled(pair, field):
-    """Asked for with all of its arguments, by those who may see everything."""
+    """With all of its arguments, for a viewer with all permissions."""
     text, variables = FIELDS[field]
     asked = ask(text, variables, viewer=EVERYBODY, pair=pair)
     assert asked.compiled is (field not in NOT_COMPILED), text
@@ -116,7 +116,7 @@ def test_field_runs_compiled(pair, field):
 
 
 def test_fields_of_all_types_are_walked():
-    """The types of the graph are reached, so that their fields are tested above."""
+    """The paths lead to all types, so that all fields are tested above."""
     walked = {name.partition(".")[0] for name in FIELDS}
     assert walked >= {"Article", "ArticleEdge", "Provider", "Topic", "RelatedArticle", "Image"}
     assert FIELDS.keys() >= NOT_COMPILED

@@ -27,8 +27,8 @@ REQUESTS = scaled(2_100, long=4_000)
 # graphql-core lets go of what it need not finish once a field's error has emptied the answer.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
-def test_both_ways_answer_alike_in_random_sessions():
-    """Requests of all kinds, viewers and writes in between; nearly all valid ones ran compiled."""
+def test_executors_give_equal_responses_in_random_sessions():
+    """Requests of all kinds and viewers, between writes; nearly all valid ones run by plans."""
     coverage, number = Coverage(), 0
     while coverage.asked[Coverage.TOTAL] < REQUESTS:
         try:
@@ -45,7 +45,7 @@ def test_both_ways_answer_alike_in_random_sessions():
 
 
 def test_date_time_and_enum_arguments_mean_the_same_from_variables_and_literals():
-    """Custom scalars and enums are read by the reference's own coercion."""
+    """Custom scalars and enums are coerced as in the reference executor."""
     query = """query ($from: DateTime, $order: [ArticleOrder!]) {
       a: articles(filter: {publishedDateTime: {gte: $from}}, orderBy: $order) { nodes { slug } }
       b: articles(filter: {publishedDateTime: {gte: "2026-01-01T22:00:00-02:00"}},
@@ -57,8 +57,8 @@ def test_date_time_and_enum_arguments_mean_the_same_from_variables_and_literals(
     )
 
 
-def test_fields_that_come_twice_are_merged():
-    """Selections of one key are united, in the order in which its fields first come."""
+def test_fields_that_are_selected_twice_are_merged():
+    """Selection sets of one response key are merged, in the order of first occurrence."""
     query = """{ article(by: {slug: "2026-01-01-story"}) {
         slug related { title } ...F related { article { slug } } provider { name } ... { slug } }
       article(by: {slug: "2026-01-01-story"}) { provider { __typename domain } } }
@@ -75,13 +75,13 @@ def test_fields_that_come_twice_are_merged():
     ("sent", "count"), [({}, 1), ({"first": None}, 2), ({"first": 2}, 2), ({"first": 0}, 0)]
 )
 def test_variable_absent_null_and_given_differ(sent, count):
-    """A default is for what is not sent; null is sent, and asks for the field's own default."""
+    """A variable's default is for one that is not sent; null means the default of the field."""
     query = "query ($first: Int = 1) { articles(first: $first) { nodes { id } } }"
     assert len(ask(query, sent).data["articles"]["nodes"]) == count
 
 
-def test_variables_that_python_takes_for_equal_differ():
-    """1, 1.0, true and "1" are told apart though they came to one plan in turn."""
+def test_variables_that_are_equal_in_python_differ():
+    """1, 1.0, true and "1" have different results in one plan."""
     pair = ExecutorPair()
     query = "query ($first: Int) { articles(first: $first) { nodes { id } } }"
     for sent, is_valid in [(1, True), (True, False), (1.0, True), ("1", False), (1, True)]:
@@ -91,8 +91,8 @@ def test_variables_that_python_takes_for_equal_differ():
         assert ("errors" not in ask(query, {"cached": flag}, pair=pair).answer) is is_valid
 
 
-def test_arguments_inside_a_document_keep_results_apart():
-    """One article's images for one width are not those for another."""
+def test_arguments_in_a_document_are_part_of_the_key_of_rows():
+    """The images of an article differ by the width in the arguments."""
     pair = ExecutorPair()
     query = "query ($w: Int) { articles(last: 1) { nodes { image(width: $w) { width } } } }"
     for sent, width in [({"w": 150}, 200), ({"w": 50}, 100), ({}, 100), ({"w": 150}, 200)]:
@@ -102,7 +102,7 @@ def test_arguments_inside_a_document_keep_results_apart():
 
 @pytest.mark.parametrize("type", ["String", "String!"])
 def test_texts_in_arguments_are_those_of_each_request(type):
-    """Texts are not coerced anew; one in two arguments, or in a filter too, is right in each."""
+    """A text in two arguments, or in a filter as well, is right in each of them."""
     pair, cursors = ExecutorPair(), cursors_of(ExecutorPair())
     query = f"""query ($a: {type}, $b: String, $n: Int) {{
       articles(after: $a, before: $a, first: $n) {{ nodes {{ id }} }}
@@ -120,8 +120,8 @@ def cursors_of(pair: ExecutorPair) -> list[str]:
     return [edge["cursor"] for edge in edges]
 
 
-def test_variables_are_read_as_they_are_when_sent():
-    """A client in this process that goes on to change a list it sent gets what it then asks."""
+def test_variables_are_read_in_each_execution():
+    """A client in this process that changes a list after sending it gets the new result."""
     pair, slugs = ExecutorPair(), [STORY.slug]
     query = "query ($f: ArticleFilter) { articles(filter: $f) { nodes { slug } } }"
     for count in (1, 2):
@@ -130,7 +130,7 @@ def test_variables_are_read_as_they_are_when_sent():
         slugs.append(OTHER.slug)
 
 
-def test_skip_and_include_hold_on_fields_and_fragments():
+def test_skip_and_include_apply_to_fields_and_fragments():
     """Each outcome of the directives has a plan of its own."""
     query = """query ($skip: Boolean!, $include: Boolean = true) {
       article(by: {slug: "2026-01-01-story"}) {
@@ -145,8 +145,8 @@ def test_skip_and_include_hold_on_fields_and_fragments():
         assert list(asked.data["article"]) == shown
 
 
-def test_variable_of_a_field_that_is_left_out_has_to_fit():
-    """The request is wrong though nobody would look at the variable."""
+def test_variable_of_a_skipped_field_is_coerced():
+    """The request is invalid although no field reads the variable."""
     query = """query ($skip: Boolean!, $first: Int) {
       __typename articles(first: $first) @skip(if: $skip) { totalCount } }"""
     pair = ExecutorPair()
@@ -155,8 +155,8 @@ def test_variable_of_a_field_that_is_left_out_has_to_fit():
         assert ("errors" not in answer) is is_valid
 
 
-def test_null_for_a_directive_is_an_error_where_its_field_is():
-    """A variable with a default may be null and then spoils the field, not the whole request."""
+def test_null_for_a_directive_is_a_field_error():
+    """A variable with a default may be null; then the field fails, and not the request."""
     query = """query ($show: Boolean = true) { article(by: {slug: "2026-01-01-story"}) {
       slug @include(if: $show) } }"""
     pair = ExecutorPair()
@@ -164,8 +164,8 @@ def test_null_for_a_directive_is_an_error_where_its_field_is():
     assert pair.compiled.counts["fault"] == 0
 
 
-def test_type_conditions_on_interfaces_choose_fields():
-    """Each node shows what is asked of its own type, and null stands for nothing."""
+def test_type_conditions_on_interfaces_select_fields():
+    """Each node has the fields of its own type; a missing one is null."""
     query = """query ($ids: [ID!]!) { nodes(ids: $ids) { __typename ... on Node { id }
       ... on Article { slug } ...F ... on Topic { name articleCount } } }
       fragment F on Provider { name domain }"""
@@ -181,7 +181,7 @@ def test_type_conditions_on_interfaces_choose_fields():
 
 
 def test_errors_keep_paths_and_locations():
-    """An error in a list says in which item and where in the document, and the rest is answered."""
+    """An error in a list has the item's path and its location; the other items have data."""
     query = """{ ok: articles { totalCount }
       articles { nodes { mentions: referencedBy(after: "zzz") { totalCount } } } }"""
     errors = ask(query).answer["errors"]
@@ -191,8 +191,8 @@ def test_errors_keep_paths_and_locations():
     assert errors[0]["locations"] == [{"line": 2, "column": 26}]
 
 
-def test_operation_name_chooses_among_several():
-    """One document's operations have plans of their own."""
+def test_operation_name_selects_one_of_several():
+    """Each operation of a document has its own plan."""
     pair = ExecutorPair()
     query = "query A { articles { totalCount } } query B { topics { totalCount } }"
     for name, field in [("A", "articles"), ("B", "topics"), ("A", "articles")]:
@@ -201,8 +201,8 @@ def test_operation_name_chooses_among_several():
         assert "data" not in ask(query, pair=pair, operation_name=unknown).answer
 
 
-def test_one_document_is_answered_by_role():
-    """The same text says to each viewer what this viewer may know, in any order of asking."""
+def test_response_depends_on_the_permissions():
+    """Equal requests of different viewers have different responses, in any order."""
     draft = an_article("draft", published=False, secured="s3cret")
     drafts, secured = Viewer({Permission.READ_DRAFTS}), Viewer({Permission.READ_SECURED})
     pair, query = ExecutorPair(), "{ articles { totalCount nodes { secured } } }"
@@ -216,7 +216,7 @@ def test_one_document_is_answered_by_role():
 
 
 def test_long_lists_are_answered():
-    """A few thousand documents with links, in one answer."""
+    """A few thousand documents with links, in one response."""
     articles = [an_article(f"n{n}", topics=(f"T{n % 5}",)) for n in range(3_000)]
     query = "{ articles(first: 3000) { nodes { id topics { name } } } }"
     pair = ExecutorPair(sizes=PageSizes(3, 5_000))
@@ -225,5 +225,5 @@ def test_long_lists_are_answered():
 
 @pytest.mark.parametrize("number", [2026000374, 2028002172])
 def test_sessions_in_which_the_executors_once_differed(number):
-    """A linked row kept without the variables in it; a load taken from a field by its neighbour."""
+    """Regressions: a linked row cached without its variables; a load shared by two fields."""
     asyncio.run(play(random_session(number)))

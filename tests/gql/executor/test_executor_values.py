@@ -29,7 +29,7 @@ FIELDS = """
 
 @pytest.fixture(autouse=True)
 def logs() -> Iterator[list[Any]]:
-    """What is logged, which is a lot where values are wrong, and would take long to print."""
+    """Captures the log: invalid values log too much to print it."""
     with structlog.testing.capture_logs() as logs:
         yield logs
 
@@ -76,7 +76,7 @@ def logs() -> Iterator[list[Any]]:
         ("revision", None),
     ],
 )
-def test_value_that_the_schema_forbids_is_the_same_fault_both_ways(field, value):
+def test_value_that_the_schema_forbids_is_the_same_error_on_both(field, value):
     """Null in non-null fields, wrong types and numbers out of range are found by both executors."""
     article = msgspec.structs.replace(STORY)
     msgspec.structs.force_setattr(article, field, value)
@@ -98,23 +98,23 @@ def test_value_that_the_schema_forbids_is_the_same_fault_both_ways(field, value)
         ({"deep": [[[[[[[[{"a": {}}]]]]]]]]}, True),
     ],
 )
-def test_metadata_is_written_alike_both_ways(metadata, compiled):
-    """What the fast writer refuses goes the reference's way; the rest need not."""
+def test_metadata_is_equal_on_both(metadata, compiled):
+    """Values that orjson refuses fall back to the reference executor; others do not."""
     article = an_article("story", metadata=metadata)
     asked = ask("{ articles { nodes { metadata provider { name } } } }", articles=[article])
     assert "errors" not in asked.answer
     assert asked.compiled is compiled
 
 
-def test_lone_surrogate_below_a_link_is_written_alike_both_ways():
-    """A provider's name is rendered apart, and refused all the same."""
+def test_lone_surrogate_below_a_link_is_equal_on_both():
+    """A provider is a row of its own, and orjson refuses its name as well."""
     article = an_article("a", provider=ProviderMention(domain="x.example", name="\ud800"))
     asked = ask("{ articles { edges { cursor node { provider { name } } } } }", articles=[article])
     assert not asked.compiled
 
 
-def test_lone_surrogate_in_a_cursor_is_the_same_fault_both_ways():
-    """A cursor that cannot be made is an error at its place, and not the end of the request."""
+def test_lone_surrogate_in_a_cursor_is_the_same_error_on_both():
+    """A cursor that cannot be encoded is a field error, and does not fail the request."""
     query = "{ articles(orderBy: {field: TITLE}) { totalCount pageInfo { endCursor } } }"
     asked = ask(query, articles=[an_article("a", title="\ud800")])
     assert asked.error["path"] == ["articles", "pageInfo"]
@@ -130,7 +130,7 @@ def test_lone_surrogate_in_a_cursor_is_the_same_fault_both_ways():
     ],
 )
 def test_date_time_is_written_in_utc(time, text):
-    """The custom scalar's form is the same for every zone and precision."""
+    """The custom scalar has one format for all zones and precisions."""
     article = an_article("a", updated_date_time=time)
     asked = ask("{ articles { nodes { updatedDateTime } } }", articles=[article])
     assert asked.data["articles"]["nodes"] == [{"updatedDateTime": text}]

@@ -1,4 +1,4 @@
-"""Introspection: right for every kind of type, and counted by what it gives."""
+"""Introspection: correct for every kind of type, and its cost is its number of values."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def ask(query: str, **variables: Any) -> Any:
 
 
 def values(answer: Any) -> int:
-    """How many values an answer holds: those of fields, and the objects in lists."""
+    """The number of values in a response: those of fields, and the objects in lists."""
     if isinstance(answer, dict):
         return sum(1 + values(each) for each in answer.values())
     if isinstance(answer, list) and answer and isinstance(answer[0], dict):
@@ -71,7 +71,7 @@ def values(answer: Any) -> int:
 
 
 def types_in(answer: Any) -> list[Any]:
-    """All types that an answer tells of, however they are wrapped."""
+    """All types in a response, wrapped ones too."""
     if isinstance(answer, list):
         return [type for each in answer for type in types_in(each)]
     if not isinstance(answer, dict):
@@ -80,8 +80,8 @@ def types_in(answer: Any) -> list[Any]:
     return own + [type for each in answer.values() for type in types_in(each)]
 
 
-def test_every_field_of_introspection_has_an_answer_on_every_type():
-    """Wrapped ones too; `isOneOf` is null for what is no input object, as the draft says."""
+def test_every_field_of_introspection_resolves_on_every_type():
+    """Wrapped ones too; `isOneOf` is null for types that are no input objects."""
     for type in types_in(ask(EVERYTHING)):
         is_input = type["kind"] == "INPUT_OBJECT"
         one_of = type["name"] in ONE_OF
@@ -98,19 +98,19 @@ def test_every_field_of_introspection_has_an_answer_on_every_type():
         "{ __schema { ... { directives @skip(if: true) { name } queryType { name } } } }",
     ],
 )
-def test_introspection_costs_as_many_values_as_it_gives(query):
-    """No more, no less: lists have the sizes that they have in the schema."""
+def test_introspection_costs_its_number_of_values(query):
+    """Exactly: lists have their sizes in the schema."""
     assert cost(query) == values(ask(query))
 
 
 def test_cost_of_a_type_depends_on_its_name():
-    """Also where a variable names it: costs are remembered by document."""
+    """Also where a variable names it, although costs are cached by document."""
     query = "query ($n: String!) { __type(name: $n) { fields { name } } }"
     names = ("Article", "Image", "Topic", "Int", "Article")
     assert [cost(query, n=n) for n in names] == [values(ask(query, n=n)) for n in names]
 
 
-def test_full_introspection_fits_into_the_budget_with_room_and_many_do_not():
+def test_full_introspection_is_within_the_cost_limit_and_many_are_not():
     """The one that tools send passes several times over; under 99 aliases it is refused."""
     maximum = load_settings().max_cost
     assert cost(CLIENTS) < maximum / 5
@@ -119,8 +119,8 @@ def test_full_introspection_fits_into_the_budget_with_room_and_many_do_not():
     assert cost("{" + " ".join(f"a{n}: {body}" for n in range(99)) + "}") > maximum
 
 
-def test_costs_of_nested_fragments_are_counted_once_for_each_place():
-    """Fragments that double at each step would else take as long to count as to execute."""
+def test_costs_of_nested_fragments_are_memoized_by_level():
+    """Otherwise fragments that double at each step take as long to count as to execute."""
     levels = 60
     doubling = " ".join(
         f"fragment F{n} on __Type {{ ...F{n + 1} ...F{n + 1} }}" for n in range(levels)

@@ -54,7 +54,7 @@ def only_error(content: dict[str, Any]) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_depth_counts_fields_within_fields(query: str, found: int) -> None:
-    """Fragments add what they hold, not themselves; introspection is measured elsewhere."""
+    """Fragments add the depth of their fields; introspection has a limit of its own."""
     assert ReferenceExecutor(SCHEMA, DocumentLimits(depth=found)).get_document(query).errors == ()
     if found:
         (error,) = (
@@ -86,7 +86,7 @@ def test_limit_counts_fragments_wherever_they_are_spread(
 
 
 def test_aliases_that_fragments_multiply_are_counted_fast() -> None:
-    """Thirty fragments that double each other amount to a billion aliases, known at once."""
+    """Thirty fragments that double each other have a billion aliases, counted in no time."""
     fragments = [
         f"fragment F{n} on Query {{ a: deeper {{ ...F{n + 1} }} b: deeper {{ ...F{n + 1} }} }}"
         for n in range(30)
@@ -97,8 +97,8 @@ def test_aliases_that_fragments_multiply_are_counted_fast() -> None:
     assert error["extensions"]["found"] == 2**31 - 2
 
 
-def test_fragments_in_a_circle_are_a_validation_error() -> None:
-    """A circle neither hangs the limits nor passes them by."""
+def test_fragment_cycles_are_a_validation_error() -> None:
+    """A cycle neither hangs the limits nor bypasses them."""
     query = "{ ...A } fragment A on Query { deeper { ...B } } fragment B on Query { ...A }"
     assert "GRAPHQL_VALIDATION_FAILED" in json.dumps(run(query))
 
@@ -113,14 +113,14 @@ def test_fragments_in_a_very_long_chain_do_no_harm() -> None:
 
 @pytest.mark.parametrize("query", ["{" + " hello" * 20 + " }", "{ hello }" + "\n#" * 20])
 def test_tokens_are_limited(query: str) -> None:
-    """Reading stops at the limit, for comments too; the refusal names it."""
+    """The parser stops at the limit, for comments too; the error names it."""
     error = only_error(run(query, limits=DocumentLimits(tokens=10)))
     assert error["extensions"] == {"code": "TOO_MANY_TOKENS", "limit": 10}
     assert "more than 10 tokens" in error["message"]
 
 
 def test_errors_are_limited() -> None:
-    """A document with a thousand mistakes is not answered with a thousand errors."""
+    """A document with a thousand errors has a short response."""
     unknown = " ".join(f"nothing{n}" for n in range(1_000))
     assert len(run(f"{{ {unknown} }}", limits=DocumentLimits(errors=5))["errors"]) == 6
     names = [f"v{n}" for n in range(20)]
@@ -134,7 +134,7 @@ def test_errors_are_limited() -> None:
 
 
 def test_introspection_passes_the_default_limits() -> None:
-    """GraphiQL asks this first, in its longest form."""
+    """It is GraphiQL's first request, in its longest form."""
     query = get_introspection_query(
         specified_by_url=True,
         directive_is_repeatable=True,
@@ -145,8 +145,8 @@ def test_introspection_passes_the_default_limits() -> None:
     assert run(query)["data"]["__schema"]["queryType"]["name"] == "Query"
 
 
-def test_introspection_in_circles_is_refused() -> None:
-    """Introspection has a bound of its own against types of fields of types."""
+def test_deep_introspection_is_refused() -> None:
+    """Introspection has its own limit of depth."""
     inner = "name"
     for _ in range(6):
         inner = f"fields {{ type {{ {inner} }} }}"
@@ -166,7 +166,7 @@ def test_introspection_in_circles_is_refused() -> None:
     ],
 )
 def test_one_of_takes_exactly_one_key(query: str, variables: dict[str, Any] | None) -> None:
-    """Literals and variables alike, and an undefined variable is no fault of ours."""
+    """Literals and variables alike; an undefined variable is no internal error."""
     content = run(query, variables)
     assert "data" not in content
     code = only_error(content)["extensions"]["code"]
@@ -189,7 +189,7 @@ def test_one_of_inputs_are_introspected_as_such() -> None:
 
 
 def test_document_is_prepared_once() -> None:
-    """The same text is parsed and validated once; faulty texts are not kept."""
+    """Equal texts are parsed and validated once; invalid ones are not cached."""
     executor = ReferenceExecutor(SCHEMA)
     assert executor.get_document("{ hello }") is executor.get_document("{ hello }")
     executor.get_document("{ nothing }")
@@ -198,7 +198,7 @@ def test_document_is_prepared_once() -> None:
 
 
 def test_document_counts_more_with_each_plan() -> None:
-    """What was made of a document is in its size."""
+    """Its plans are part of its size."""
     document = GraphQLDocument(None)
     sizes = []
     for plan in range(200):
@@ -210,7 +210,7 @@ def test_document_counts_more_with_each_plan() -> None:
 
 
 def test_operation_is_the_named_one_or_the_only_one() -> None:
-    """Where the choice is open, the error names the operations there are."""
+    """Otherwise the error names the operations."""
     document = EXECUTOR.get_document("query A { hello } query B { hello }")
     assert document.find_operation("B") is document.operations[1]
     assert document.find_operation(None) is None
@@ -244,8 +244,8 @@ def test_expected_error_keeps_its_message_and_code(query: str, code: str, messag
         ("{ double(of: 2000000000) }", "32-bit"),
     ],
 )
-def test_fault_of_ours_is_masked_and_logged_under_one_id(query: str, fault: str) -> None:
-    """The client gets an id and no word of the fault; the log has both, and the traceback."""
+def test_internal_error_is_masked_and_logged_under_one_id(query: str, fault: str) -> None:
+    """The client gets only an id; the log has the id, the error and the traceback."""
     with capture_logs() as logs:
         error = only_error(run(query))
     error_id = error["extensions"]["id"]
@@ -258,31 +258,31 @@ def test_fault_of_ours_is_masked_and_logged_under_one_id(query: str, fault: str)
     assert fault in str(line["exc_info"])
 
 
-def test_fault_of_ours_is_logged_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever reads the log finds the line that failed."""
+def test_internal_error_is_logged_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """The log names the line that failed."""
     run("{ broken }")
     said = capsys.readouterr().out
     assert "Traceback" in said
     assert "schemas.py" in said
 
 
-def test_argument_that_a_variable_spoils_is_the_clients_to_mend() -> None:
-    """A null that validation cannot foresee keeps graphql-core's text, and its place."""
+def test_null_variable_in_an_argument_is_the_error_of_the_client() -> None:
+    """A null that validation cannot detect keeps graphql-core's message and location."""
     error = only_error(run("query ($of: Int = 1) { double(of: $of) }", {"of": None}))
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert "'of'" in error["message"]
 
 
 def test_data_around_an_error_is_kept() -> None:
-    """An error takes its own field only; errors come before data."""
+    """An error nulls its own field only; errors come before data."""
     content = run("{ hello refused many(first: 2) { hello } }")
     assert list(content) == ["errors", "data"]
     many = [{"hello": "Hello world"}] * 2
     assert content["data"] == {"hello": "Hello world", "refused": None, "many": many}
 
 
-def test_value_that_orjson_refuses_is_written_all_the_same() -> None:
-    """Lone surrogates and integers over 64 bits arrive; NaN is null."""
+def test_value_that_orjson_refuses_is_encoded_by_the_standard_library() -> None:
+    """Lone surrogates and integers over 64 bits are encoded; NaN is null."""
     value = run("{ awkward }")["data"]["awkward"]
     assert value == {"surrogate": "\ud800", "huge": 2**70, "nan": None, "list": [1, [2]]}
 
@@ -295,8 +295,8 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_encoding_writes_what_was_meant(value: Any) -> None:
-    """Whatever JSON can say comes back the same, save for infinities."""
+def test_encoded_values_round_trip(value: Any) -> None:
+    """Decoding returns the same values, except for infinities."""
     expected = json.loads(re.sub(r"-?Infinity", "null", json.dumps(value)))
     if "Infinity" not in json.dumps(value):
         assert json.loads(encode(value)) == expected
@@ -312,8 +312,8 @@ def test_nesting_is_that_of_the_brackets(value: Any) -> None:
     assert nesting_depth(value) == deepest
 
 
-def test_pipeline_takes_no_schema_with_extensions_of_strawberry() -> None:
-    """They would not run, and nobody would notice."""
+def test_schema_with_strawberry_extensions_is_refused() -> None:
+    """They would not run, without any error."""
     schema = strawberry.Schema(query=Query, extensions=[lambda: MaxTokensLimiter(1)])
     with pytest.raises(TypeError, match="extensions"):
         ReferenceExecutor(schema)
@@ -328,7 +328,7 @@ def test_any_query_text_is_answered(text: str) -> None:
 
 @pytest.mark.parametrize("is_valid", [True, False])
 def test_long_document_is_prepared_while_the_event_loop_goes_on(*, is_valid: bool) -> None:
-    """It is parsed and validated in a thread, once for all that send it at the same time."""
+    """It is parsed and validated in a thread, once for all concurrent requests."""
     fields = "hello " * 1_500 if is_valid else "nothing " * 1_500
     request = GraphQLRequest(query=f"{{ {fields} }}")
 

@@ -1,4 +1,4 @@
-"""Execution in time slices gives what graphql-core gives, and lets others have their turn."""
+"""Execution in time slices has the results of graphql-core, and shares the event loop."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ NESTED = """{ topics(first: 5) { nodes { name articles(first: 5) { totalCount no
 
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
-    """What a test has let go of is that test's, not the next one's."""
+    """Collects the garbage of a test before the next one."""
     yield
     gc.collect()
 
@@ -80,19 +80,19 @@ async def executed(
 
 
 def outcome(result: ExecutionResult) -> tuple[Any, bool]:
-    """The data, and whether there are errors: where several are met, any of them may be told."""
+    """The data, and whether there are errors: of several errors any one may be reported."""
     return result.data, bool(result.errors)
 
 
 async def compare(text: str, variables: Any = None) -> None:
-    """Raises: AssertionError: in slices an operation has another result."""
+    """Compare the results with and without slices. Raises: AssertionError."""
     plain = await executed(text, ExecutionContext, Scheduler(), variables)
     for slice_s in (0, inf):
         sliced = await executed(text, SlicedExecutor, Scheduler(slice_s), variables)
         assert outcome(sliced) == outcome(plain), text
 
 
-def test_slices_change_nothing_of_an_answer() -> None:
+def test_slices_do_not_change_results() -> None:
     """Random operations have the same data as on graphql-core's own executor, errors included."""
 
     async def run() -> int:
@@ -121,12 +121,12 @@ def test_slices_change_nothing_of_an_answer() -> None:
     ],
 )
 def test_lists_errors_and_introspection_are_the_same_in_slices(text: str) -> None:
-    """What waits in the middle of a list goes on where it was, with the same paths and nulls."""
+    """A list that waits in the middle continues there, with the same paths and nulls."""
     asyncio.run(compare(text))
 
 
-def test_long_execution_lets_others_have_their_turn() -> None:
-    """Between the objects of a long answer all else runs that is ready; a short one never waits."""
+def test_long_execution_shares_the_event_loop() -> None:
+    """Other tasks run between the objects of a long response; a short execution never waits."""
 
     async def turns(slice_s: float) -> int:
         count = 0
@@ -147,8 +147,8 @@ def test_long_execution_lets_others_have_their_turn() -> None:
     assert asyncio.run(turns(0)) >= 50 + once
 
 
-def test_cancelled_execution_stops_at_its_next_turn() -> None:
-    """Nothing of it is executed for nobody once its task was cancelled."""
+def test_cancelled_execution_stops_at_its_next_slice() -> None:
+    """No field is executed once the task was cancelled."""
 
     async def run() -> None:
         scheduler = Scheduler(0)
@@ -174,7 +174,7 @@ def test_cancelled_execution_stops_at_its_next_turn() -> None:
 
 
 def test_errors_have_the_same_order_in_slices() -> None:
-    """Errors come in the order of the document, and of the list below it, whatever took longer."""
+    """Errors are in the order of the document, and of list items, whatever took longer."""
     text = (
         "{ articles(first: 8) { nodes { topics { name } secured id } }"
         "  a: articles { nodes { secured } } }"

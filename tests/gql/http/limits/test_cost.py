@@ -1,4 +1,4 @@
-"""What operations cost before they are executed, and what becomes of those that cost too much."""
+"""The estimated cost of operations, and the cost limit."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ N, C, ONE = ASSUMED_ITEMS, CONNECTION, OBJECT
 
 
 def limit(maximum: int = 10**9) -> CostLimitExecutor:
-    """Executes on an empty store what costs no more than this."""
+    """An executor with this cost limit."""
     return CostLimitExecutor(EXECUTOR, EXECUTOR, CostSettings(maximum=maximum))
 
 
 def cost(query: str, **variables: Any) -> int:
-    """What a query costs, with pages of 20 and at most 100."""
+    """The cost of a query, with pages of 20 and at most 100."""
     return limit().estimate_cost(GraphQLRequest(query=query, variables=variables))
 
 
@@ -69,7 +69,7 @@ def cost(query: str, **variables: Any) -> int:
     ],
 )
 def test_cost_is_list_sizes_times_fields(query, expected):
-    """Each value and each object that may be in the answer counts 1."""
+    """Each value and each list item that may be in the response counts 1."""
     assert cost(query) == expected
 
 
@@ -77,14 +77,14 @@ def test_cost_is_list_sizes_times_fields(query, expected):
     ("variables", "size"),
     [({}, 30), ({"n": 50}, 50), ({"n": None}, 20), ({"n": 50.0}, 50), ({"n": 0}, 0)],
 )
-def test_cost_counts_what_variables_say(variables, size):
+def test_cost_depends_on_variables(variables, size):
     """A value, a default of the operation, or null for the default page."""
     query = "query ($n: Int = 30) { articles(first: $n) { nodes { id } } }"
     assert cost(query, **variables) == C + 1 + size * 2
 
 
-def test_cost_tells_apart_what_was_measured_before():
-    """The same text with other variables is counted anew, in any order of asking."""
+def test_cost_is_cached_by_variables():
+    """Equal documents with other variables are estimated again, in any order."""
     costs = limit()
     query = (
         "query ($n: Int, $ids: [ID!]!, $all: Boolean!)"
@@ -98,13 +98,13 @@ def test_cost_tells_apart_what_was_measured_before():
 
 @pytest.mark.parametrize("size", [101, 2**31 - 1, 1e300])
 def test_cost_of_a_page_that_is_too_large_is_that_of_the_largest(size):
-    """Whoever asks for more is told so in other words."""
+    """A larger page is refused in execution, with an error of its own."""
     query = "query ($n: Int) { articles(first: $n) { nodes { id } } }"
     assert cost(query, n=size) == C + 1 + 100 * 2
 
 
 def test_cost_of_fragments_that_double_is_counted_in_no_time():
-    """Each level spreads the one below twice: the number is huge, the counting is not."""
+    """Each level spreads the next one twice: the cost is huge, the estimation is fast."""
     levels = "".join(
         f" fragment F{n} on Article"
         f" {{ provider {{ articles {{ nodes {{ ...F{n + 1} ...F{n + 1} }} }} }} }}"
@@ -128,7 +128,7 @@ def clamped(query: str, most: int) -> str:
 
 @given(st.integers(1, cost(BIG) + 10))
 def test_refusal_tells_the_largest_lists_that_pass(maximum):
-    """With `first` items at most in each list the query passes; with one more it does not."""
+    """Lists of at most `first` items are within the limit; with one more they are not."""
     costs = limit(maximum)
     request = GraphQLRequest(query=BIG)
     found = costs.estimate_cost(request)
@@ -143,7 +143,7 @@ def test_refusal_tells_the_largest_lists_that_pass(maximum):
 
 
 def values(fields: dict[str, Any]) -> int:
-    """How many values an answer's object holds, as costs are counted."""
+    """The number of values in a response object, as costs are counted."""
     return sum(
         1 if name.startswith("metadata") else _value(value)
         for name, value in fields.items()
@@ -161,13 +161,13 @@ def _value(value: Any) -> int:
 
 @settings(max_examples=scaled(20, long=40))
 @given(st.integers(0, 2**24 - 1), st.integers(1, 40), some.full_batches)
-def test_cost_bounds_what_an_answer_holds(seed, fields, batch):
-    """No made-up operation gives more values than its cost foretold; no cost is told in vain."""
+def test_cost_bounds_the_number_of_values(seed, fields, batch):
+    """No random operation has more values than its cost."""
     asyncio.run(check_bounds(random_operation(seed, fields), batch))
 
 
 async def check_bounds(operation: Operation, batch: Batch) -> None:
-    """Ask an operation in every way it can be asked."""
+    """Execute all operations of a document with all variables."""
     costs, repository = limit(), MemoryRepository()
     await repository.apply(batch)
     context = Context(await repository.snapshot(), PUBLIC)
@@ -197,14 +197,14 @@ def client(**given: Any) -> TestClient:
 
 
 def test_cost_of_fifty_articles_with_everything_is_within_the_default():
-    """The budget is there for what nobody means to ask."""
+    """Usual queries are far below the limit."""
     assert cost(FULL) < load_settings().max_cost / 2
     assert "errors" not in client().post("/graphql", json={"query": FULL}).json()
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_query_over_the_budget_is_refused_by_every_way(compiled):
-    """400 with the numbers, before anything is executed, each time it is asked; GET and POST."""
+def test_query_above_the_limit_is_refused_by_both_executors(compiled):
+    """Status 400 with the numbers, before it is executed, each time; GET and POST."""
     server = client(compiled=compiled, max_cost=C + 10)
     query = "{ articles(first: 6) { nodes { slug } } }"
     accept = {"accept": "application/graphql-response+json"}
@@ -227,7 +227,7 @@ def test_query_over_the_budget_is_refused_by_every_way(compiled):
     assert len(passing["data"]["articles"]["nodes"]) == 4
 
 
-def test_query_that_no_size_makes_cheap_is_told_so():
+def test_error_says_that_no_list_size_is_within_the_limit():
     """`first` is null then."""
     response = client(max_cost=2).post("/graphql", json={"query": "{ articles { nodes { id } } }"})
     [error] = response.json()["errors"]
@@ -237,7 +237,7 @@ def test_query_that_no_size_makes_cheap_is_told_so():
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_cost_is_in_the_headers_of_every_answer(compiled):
-    """Also of one that is kept, and of one that is refused."""
+    """Also of a cached one, and of a refused one."""
     server = client(compiled=compiled, max_cost=C + 19)
     for size in (3, 3, 10, 10, 9):
         query = f"{{ articles(first: {size}) {{ nodes {{ id }} }} }}"
@@ -260,8 +260,8 @@ def test_cost_is_in_the_answer_on_request(compiled):
         assert response.json() == plain
 
 
-def test_cost_of_what_cannot_be_executed_is_not_told():
-    """Such a request is refused for what is wrong with it."""
+def test_invalid_request_has_no_cost():
+    """It is refused by its own error."""
     response = client(max_cost=1).post("/graphql", json={"query": "{ nonsense }"})
     assert response.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
     assert "x-newsgraph-cost" not in response.headers
@@ -278,15 +278,15 @@ NEEDLES = {"and": [{"excerpt": {"contains": f"needle {n}"}} for n in range(99)]}
 
 
 def told(query: str, **variables: Any) -> tuple[int, Any]:
-    """The cost that a server tells of a query, and the code of its error."""
+    """The cost that a server reports for a query, and the code of its error."""
     body = {"query": query, "variables": variables}
     response = client().post("/graphql", json=body)
     [error] = response.json().get("errors", [{"extensions": {"code": None}}])
     return int(response.headers.get("x-newsgraph-cost", 0)), error["extensions"]["code"]
 
 
-def test_cost_counts_what_a_filter_has_to_look_at():
-    """Once for each list it stands on; a list that shows nothing is not free."""
+def test_cost_counts_searches():
+    """Once for each list with the filter; a list without selected values costs its search, too."""
     assert told("{ articles(first: 0) { totalCount } }")[0] == C + 1
     filtered = 'articles(first: 0, filter: {excerpt: {contains: "x"}}) { totalCount }'
     one = told(f"{{ {filtered} }}")[0]
@@ -296,15 +296,15 @@ def test_cost_counts_what_a_filter_has_to_look_at():
 
 
 def test_filters_that_cost_too_much_are_refused_before_they_are_executed():
-    """A small request may ask for millions of comparisons, by a variable under many lists."""
+    """A small request may need millions of comparisons, by one variable in many lists."""
     found, code = told(MANY, f=NEEDLES)
     assert code == "QUERY_TOO_EXPENSIVE"
     assert found > load_settings().max_cost
     assert told(MANY, f={"and": NEEDLES["and"][:1]})[1] is None
 
 
-def test_lists_that_aliases_multiply_are_refused_though_they_show_nothing():
-    """Each page has to be found, with a filter or without."""
+def test_many_aliased_lists_are_refused_without_selected_values():
+    """Each page costs its look-up, with a filter or without."""
     for lists in ("articles(first: {n})", "articles(last: {n}, filter: {{heat: {{ne: {n}}}}})"):
         many = " ".join(f"a{n}: {lists.format(n=n)} {{ totalCount }}" for n in range(99))
         assert (
@@ -313,7 +313,7 @@ def test_lists_that_aliases_multiply_are_refused_though_they_show_nothing():
 
 
 def test_filter_of_a_variable_costs_the_same_under_every_alias():
-    """It is estimated once, and counts for each list; so does one that has it inside."""
+    """It is estimated once, and counts for each list; also within another filter."""
     lists = "{alias}: articles(first: 0, filter: {{not: $f}}) {{ totalCount }}"
     query = "query ($f: ArticleFilter!) {{ {} }}".format
     one = told(query(lists.format(alias="a")), f={"and": NEEDLES["and"][:2]})[0]
@@ -321,8 +321,8 @@ def test_filter_of_a_variable_costs_the_same_under_every_alias():
     assert told(query(three), f={"and": NEEDLES["and"][:2]})[0] == 3 * one
 
 
-def test_cost_of_a_filter_is_counted_anew_for_each_value():
-    """Values of the same size may cost something else."""
+def test_cost_of_a_filter_is_estimated_for_each_value():
+    """Values of equal size may have different costs."""
     costs = [told(COUNT, f={"type": {"in": each}})[0] for each in (["a"], ["b"] * 900, ["a"])]
     assert costs[0] == costs[2] < costs[1]
 
@@ -350,8 +350,8 @@ LISTED = """query ($f: ArticleFilter, $o: [ArticleOrder!]) {
 @example({"and": 1}, None)
 @example({"heat": {"x": 1}}, None)
 @example(None, [{"field": ["TITLE"]}])
-def test_cost_of_what_will_be_refused_is_no_fault(filter, order):
-    """Variables hold any JSON: what is not as the schema says is for the coercion to refuse."""
+def test_cost_of_an_invalid_filter_is_no_internal_error(filter, order):
+    """Variables may be any JSON: coercion refuses invalid values."""
     body = {"query": LISTED, "variables": {"f": filter, "o": order}}
     response = client().post("/graphql", json=body)
     codes = [error["extensions"]["code"] for error in response.json().get("errors", ())]

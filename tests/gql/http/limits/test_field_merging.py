@@ -1,4 +1,4 @@
-"""Which fields can be merged: as graphql-core says, in time that documents cannot drive up."""
+"""Field merging: the conflicts of graphql-core's rule, in time proportional to the document."""
 
 from __future__ import annotations
 
@@ -160,19 +160,19 @@ def cpu_s(text: str) -> float:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_document_takes_longer_to_judge_than_its_size_warrants(kind):
-    """Whether it is accepted or refused: compared with a plain one of as many tokens."""
+def test_validation_takes_time_proportional_to_the_document(kind):
+    """Valid or invalid: compared with a plain document of as many tokens."""
     assert cpu_s(KINDS[kind]) < 4 * cpu_s(PLAIN)
 
 
-def test_document_that_takes_too_long_is_told_so():
-    """What is merged again and again has an error of its own, and circles of fields have none."""
+def test_document_that_takes_too_long_has_an_error_of_its_own():
+    """Fields that are merged too often are an error; cycles of fields are none."""
     [error] = EXECUTOR.get_document(KINDS["operations that share a fragment"]).errors
     assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
     assert EXECUTOR.get_document(KINDS["one object many times"]).errors == ()
 
 
-def test_text_is_bounded_and_the_refusal_says_what_to_do():
+def test_text_is_limited_and_the_error_names_the_remedy():
     """The parser reads it character by character."""
     limit = DocumentLimits().characters
     long = f'{{ article(by: {{slug: "{"x" * limit}"}}) {{ id }} }}'
@@ -184,7 +184,7 @@ def test_text_is_bounded_and_the_refusal_says_what_to_do():
     assert "variables" in error["message"]
 
 
-def test_nesting_that_the_parser_refuses_is_called_nesting():
+def test_nesting_that_the_parser_refuses_has_its_own_error():
     """Not too many tokens, of which there are few."""
     [error] = EXECUTOR.get_document(
         "{ articles(first: " + "[" * 900 + "]" * 900 + ") { id } }"
@@ -193,7 +193,7 @@ def test_nesting_that_the_parser_refuses_is_called_nesting():
     assert "nested" in error["message"]
 
 
-def test_errors_say_where_they_are_with_any_ends_of_lines():
+def test_locations_of_errors_are_right_for_all_line_endings():
     """As graphql-core counts lines."""
     [error, other] = EXECUTOR.get_document("{\r\n x1\r\ry1 \n}").errors
     assert error["locations"] == [{"line": 2, "column": 2}]
