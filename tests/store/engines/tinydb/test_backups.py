@@ -1,4 +1,4 @@
-"""A backup that was put back: nobody goes on from what it lacks without being told."""
+"""Backup and restore: every client that follows a restored store gets a gap."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FOREIGN = "x" * 56
 
 
 def moved(source: Path, target: Path) -> None:
-    """Put a copy in place by a rename, as a new inode."""
+    """Rename a copy into place, as a new inode."""
     copy = source.with_suffix(".copy")
     shutil.copy2(source, copy)
     copy.replace(target)
@@ -77,7 +77,7 @@ class Site:
             shutil.copy2(file, file.with_suffix(".backup"))
 
     def restore(self) -> None:
-        """Put the copies in place: between a stop and a start, or under the server's feet."""
+        """Restore the copies: between a stop and a start, or while the server runs."""
         if not self._is_running:
             asyncio.run(self.repository.close())
         for file in self._files:
@@ -86,7 +86,7 @@ class Site:
             self.repository = TinyDBRepository.open(self._files[1])
 
     def cursors(self, viewer: Viewer) -> dict[str, str]:
-        """Every kind of cursor that this viewer is given now, of the newest place each."""
+        """The viewer's newest cursor of each kind."""
         graph = Graph(self.repository).seen_by(viewer)
         page = graph.ask(PAGE)["changes"]
         [gap] = graph.ask(PAGE, after=FOREIGN)["changes"]["nodes"]
@@ -97,14 +97,14 @@ class Site:
         }
 
     def told(self, viewer: Viewer, after: str) -> list[str]:
-        """The kinds of what a viewer is told after a cursor, with the names of articles."""
+        """The kinds of a viewer's changes after a cursor, with the names of articles."""
         nodes = Graph(self.repository).seen_by(viewer).ask(PAGE, after=after)["changes"]["nodes"]
         return [f"{node['kind']} {(node['slug'] or '')[11:]}".strip() for node in nodes]
 
 
 @pytest.fixture(params=WAYS)
 def way(request) -> str:
-    """How the copies are put in place."""
+    """How the copies are restored."""
     name: str = request.param
     return name
 
@@ -120,8 +120,8 @@ def site(request, tmp_path, way) -> Site:
 
 
 @pytest.mark.parametrize("later", [1, 9])
-def test_cursor_of_what_a_backup_lacks_gives_a_gap(site, later):
-    """Of whatever kind it is: before and after the store has outgrown it, and for everybody."""
+def test_cursor_newer_than_the_backup_gives_a_gap(site, later):
+    """For every kind of cursor and viewer, also when the store has more changes again."""
     before = site.cursors(PUBLIC)
     site.put("lost")
     site.put("lost draft", published=False)
@@ -135,8 +135,8 @@ def test_cursor_of_what_a_backup_lacks_gives_a_gap(site, later):
         assert site.told(PUBLIC, cursor) == [f"PUT n{n}" for n in range(later)], kind
 
 
-def test_reader_who_has_seen_nothing_of_what_a_backup_lacks_goes_on(site):
-    """To whom only drafts are lost, which they were never told of, nothing is."""
+def test_reader_who_saw_no_lost_change_gets_no_gap(site):
+    """Lost drafts are no gap to readers who cannot see drafts."""
     site.put("lost draft", published=False)
     seen = {viewer: site.cursors(viewer) for viewer in (PUBLIC, EDITOR)}
     site.restore()
@@ -148,8 +148,8 @@ def test_reader_who_has_seen_nothing_of_what_a_backup_lacks_goes_on(site):
 
 
 @pytest.mark.parametrize("viewer", [PUBLIC, EDITOR])
-def test_follower_of_a_restored_store_ends_with_what_it_holds(site, viewer):
-    """It held what is there no more; and what is written from then on is whole."""
+def test_follower_of_a_restored_store_ends_with_its_content(site, viewer):
+    """It drops lost articles, and gets all later changes."""
     follower = Follower(site.repository, viewer)
     asyncio.run(follower.begin())
     site.put("lost")
@@ -165,8 +165,8 @@ def test_follower_of_a_restored_store_ends_with_what_it_holds(site, viewer):
     assert follower.articles == asyncio.run(again.queried())
 
 
-def test_store_made_anew_gives_a_gap_to_those_who_knew_the_old_one(tmp_path):
-    """Though the same was written into it, at the same revisions."""
+def test_cursor_of_a_former_store_gives_a_gap_in_a_new_one(tmp_path):
+    """Also when the same articles were written, at the same revisions."""
     old, new = (Site(tmp_path / name, "cp", is_running=True) for name in ("old.json", "new.json"))
     for site in (old, new):
         site.put("one", "two")
@@ -184,8 +184,8 @@ def titles(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("is_running", [True, False])
-def test_restored_backup_is_a_gap_to_those_who_have_seen_more(tmp_path, is_running):
-    """A served store is backed up and restored; who saw nothing of what is lost goes on."""
+def test_restore_of_a_served_store_gives_a_gap_to_readers_of_lost_changes(tmp_path, is_running):
+    """Other readers continue without a gap."""
     path, copy = tmp_path / "store.json", tmp_path / "news.backup"
     site = Site(path, "cp", is_running=is_running)
     site.put("kept")
@@ -209,8 +209,8 @@ def test_restored_backup_is_a_gap_to_those_who_have_seen_more(tmp_path, is_runni
     assert titles(kept[0]) == {"kept", "lost"}
 
 
-def test_backups_under_writers_hold_what_was_acknowledged(tmp_path):
-    """Each backup is one state: all that was acknowledged before it, and nothing torn."""
+def test_backups_during_writes_hold_all_acknowledged_writes(tmp_path):
+    """Each backup is one consistent state with all writes acknowledged before it."""
     path = tmp_path / "store.json"
 
     async def check() -> None:
@@ -245,8 +245,8 @@ def titles_of_backup(copy: Path) -> set[str]:
         return {d["title"].removeprefix("About ") for d in db.table("articles").all()}
 
 
-def test_backup_is_written_over_nothing_and_no_damaged_one_is_restored(tmp_path):
-    """No slip of the hand loses a backup or the store, and a bad copy changes nothing."""
+def test_backup_overwrites_no_file_and_a_damaged_one_is_not_restored(tmp_path):
+    """No mistyped name loses a backup or the store, and a damaged backup changes nothing."""
     path, copy = tmp_path / "store.json", tmp_path / "news.backup"
     Site(path, "cp", is_running=True).put("kept")
     copy.write_text("mine")
@@ -267,8 +267,8 @@ def test_backup_is_written_over_nothing_and_no_damaged_one_is_restored(tmp_path)
     assert titles(path) == {"kept"}
 
 
-def test_backup_without_room_leaves_nothing(tmp_path):
-    """A full disk in a backup or a restore is an error, and all is as it was."""
+def test_backup_on_a_full_disk_changes_nothing(tmp_path):
+    """Backup and restore raise an error, and leave the files as they were."""
     path, copy = tmp_path / "store.json", tmp_path / "news.backup"
     Site(path, "cp", is_running=True).put("kept")
     back_up(path, copy)
@@ -284,7 +284,7 @@ def test_backup_without_room_leaves_nothing(tmp_path):
 
 @pytest.mark.parametrize("what", ["backup", "restore"])
 def test_killed_backup_or_restore_leaves_the_old_or_the_new(tmp_path, what):
-    """Killed before any of its steps on the disk, no store is damaged and no backup is half."""
+    """At whichever step it is killed, neither store nor backup is incomplete."""
     program = (
         "import os, sys\n"
         "from pathlib import Path\n"

@@ -1,4 +1,4 @@
-"""Whatever a power cut leaves of the store's files, it opens and holds what was acknowledged."""
+"""Power cuts: after any of them the store opens with all acknowledged writes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ENOUGH = 1_000
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_store_opens_in_every_state_that_a_power_cut_may_leave(tmp_path, seed):
-    """With every acknowledged batch and whole ones only, twice as the same, and goes on."""
+    """It holds all acknowledged batches, and others whole or not at all, and can be written to."""
     seen = explore(STATES, seed, tmp_path)
     assert seen["in order"] + seen["in order, torn"] + seen["in no order"] == STATES
 
 
 class WithoutFlushing:
-    """The module `os`, whose flush does nothing."""
+    """The module `os`, with an fsync that does nothing."""
 
     def __getattr__(self, name):
         """Whatever it has."""
@@ -42,7 +42,7 @@ UNSAFE = {
 
 
 @pytest.mark.parametrize("unsafe", UNSAFE.values(), ids=UNSAFE)
-def test_explorer_finds_states_that_an_unsafe_store_does_not_survive(tmp_path, unsafe):
-    """It would notice a store that flushes less."""
+def test_explorer_detects_a_store_that_does_not_flush(tmp_path, unsafe):
+    """Some state of it does not open, or lacks acknowledged writes."""
     with mock.patch.object(*unsafe), pytest.raises((CrashStateError, StoreError)):
         explore(ENOUGH, 1, tmp_path)

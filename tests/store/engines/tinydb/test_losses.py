@@ -1,4 +1,4 @@
-"""What the store has lost it says: damaged files are refused, or served whole, and never less."""
+"""Damage to a store's files: it is detected, or harmless, and it can be repaired."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Files(NamedTuple):
 
 
 def made(folder: Path, prefix: str = "") -> Files:
-    """A store in a folder, as a process leaves it that is killed."""
+    """A store in a folder, as after a killed process."""
     folder.mkdir(exist_ok=True)
     files = Files.at(folder / "store.json")
     write(files, *(prefix + title for title in sorted(IN_FILE)), closes=True)
@@ -70,7 +70,7 @@ def write(files: Files, *titles: str, closes: bool = False) -> None:
 
 
 def served(files: Files) -> set[str]:
-    """The titles that a process serves that opens the store now. Raises: StoreError."""
+    """The titles in the store when it is opened now. Raises: StoreError."""
     snapshot = asyncio.run(TinyDBRepository.open(files.file).snapshot())
     return {article.title for article in snapshot.articles.values()}
 
@@ -106,7 +106,7 @@ def flip(place: int):
 
 
 def edit_tables(change: Callable[[dict[str, Any]], object]):
-    """Change the file's tables, as a person might."""
+    """Change the file's tables, as an edit by hand."""
 
     def damage(files: Files) -> None:
         tables = json.loads(files.file.read_text())
@@ -117,7 +117,7 @@ def edit_tables(change: Callable[[dict[str, Any]], object]):
 
 
 def text(content: str):
-    """Have the file say this."""
+    """Replace the content of the file."""
     return lambda files: files.file.write_text(content)
 
 
@@ -127,7 +127,7 @@ def another(files: Files) -> Files:
 
 
 def older(name: str, *, closes: bool = True):
-    """Put back one file alone of what was there before something was written."""
+    """Restore only one of the files, from before a write."""
 
     def damage(files: Files) -> None:
         path = getattr(files, name)
@@ -139,7 +139,7 @@ def older(name: str, *, closes: bool = True):
 
 
 def instead(name: str, make: Callable[[Path], object]):
-    """Put something else in a file's place."""
+    """Replace a file by something else."""
 
     def damage(files: Files) -> None:
         path = getattr(files, name)
@@ -209,10 +209,8 @@ SERVED: dict[str, Callable[[Files], object]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_loss_is_refused_and_can_be_accepted(files, name):
-    """What is lost is named, with the way out; nothing is changed until somebody accepts the loss,
-    and then nothing is lost of what was found.
-    """
+def test_damage_is_an_error_and_can_be_salvaged(files, name):
+    """The error names the damage and the remedy. Only a salvage changes files, and keeps copies."""
     damage, told = REFUSED[name]
     damage(files)
     before = {path: path.read_bytes() for path in files if path.is_file()}
@@ -237,8 +235,8 @@ def test_loss_is_refused_and_can_be_accepted(files, name):
 
 
 @pytest.mark.parametrize("name", SERVED)
-def test_what_is_no_loss_is_served_whole(files, name):
-    """Nobody is bothered with what loses nothing."""
+def test_harmless_changes_are_no_error(files, name):
+    """The whole store is served."""
     SERVED[name](files)
     assert salvage_store(files.file) is None
     assert served(files) == EVERYTHING
@@ -250,8 +248,8 @@ def test_what_is_no_loss_is_served_whole(files, name):
 
 
 @pytest.mark.parametrize("of", ["file", "log"])
-def test_no_byte_can_change_unnoticed(files, of):
-    """Whichever byte of file or log is another: refused, or served whole."""
+def test_change_of_any_byte_is_detected(files, of):
+    """Whichever byte of file or log is changed: an error, or the whole store is served."""
     path, rng = getattr(files, of), random.Random(7)
     whole = path.read_bytes()
     ends = [0, 1, *range(len(whole) - 40, len(whole)), whole.index(b"\n")]
@@ -267,8 +265,8 @@ def test_no_byte_can_change_unnoticed(files, of):
 
 
 @pytest.mark.parametrize("of", ["file", "log"])
-def test_no_end_can_go_unnoticed(files, of):
-    """Wherever file or log ends too early."""
+def test_truncation_at_any_byte_is_detected(files, of):
+    """Wherever file or log ends: an error, or the whole store is served."""
     path, rng = getattr(files, of), random.Random(8)
     whole = path.read_bytes()
     for end in {0, 1, len(whole) - 1, *rng.sample(range(len(whole)), 30)}:
@@ -290,10 +288,8 @@ RUNNING = sorted(
 
 
 @pytest.mark.parametrize("name", RUNNING)
-def test_loss_under_two_servers_is_told_by_both(files, name):
-    """Neither serves or writes on top of less than there was; both say why, and go on once what
-    was there is put back.
-    """
+def test_damage_under_two_servers_is_an_error_in_both(files, name):
+    """Neither serves or writes on a damaged store. Both continue once the files are restored."""
 
     async def check() -> None:
         servers = [TinyDBRepository.open(files.file) for _ in range(2)]
@@ -311,8 +307,8 @@ def test_loss_under_two_servers_is_told_by_both(files, name):
 
 
 @pytest.mark.parametrize("name", ["log missing", "file missing", "line flipped"])
-def test_what_servers_have_in_memory_is_written_again(files, name):
-    """What was removed or spoilt under a server is whole again once it has written."""
+def test_state_in_memory_is_written_again(files, name):
+    """Files removed or damaged under a server are whole again after its next write."""
 
     async def check() -> None:
         one, two = TinyDBRepository.open(files.file), TinyDBRepository.open(files.file)
@@ -326,11 +322,11 @@ def test_what_servers_have_in_memory_is_written_again(files, name):
     assert served(files) == EVERYTHING | {"f", "next"}
 
 
-# --- whole again ---
+# --- repair ---
 
 
-def test_folder_makes_good_what_a_damaged_file_has_lost(files, tmp_path):
-    """`load DIR --accept-loss`: what cannot be read of the store is read from the folder again."""
+def test_load_restores_lost_documents_from_the_folder(files, tmp_path):
+    """`load DIR --accept-loss` reads them from the folder again."""
     folder = tmp_path / "folder"
     shutil.rmtree(files.file.parent)
     files.file.parent.mkdir()

@@ -1,4 +1,4 @@
-"""The TinyDB file: people can read it, crashes cannot tear it, processes can share it."""
+"""The store's file: readable by people, atomic in crashes, shared by processes."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-# --- for people ---
+# --- readable by people ---
 
 
 def test_file_opens_in_plain_tinydb(path):
-    """Anyone with TinyDB reads the documents, in the documents' own words."""
+    """TinyDB reads the documents, with their fields unchanged."""
     with TinyDB(path, access_mode="r") as db:
         [document] = db.table("articles").search(where("slug") == "2026-01-01-old")
         assert document["publishedDateTime"] == "2026-01-01T00:00:00Z"
@@ -84,8 +84,8 @@ def test_file_opens_in_plain_tinydb(path):
         assert set(db.tables()) == {"articles", "changes", "meta"}
 
 
-def test_file_rewritten_by_plain_tinydb_is_taken_once_that_is_asked_for(path):
-    """What a person changes with TinyDB looks like damage, and is taken over by who means it."""
+def test_file_rewritten_by_plain_tinydb_can_be_salvaged(path):
+    """Changes made with TinyDB look like damage; a salvage takes them over."""
     with TinyDB(path) as db:
         db.table("articles").update({"title": "By hand"})
     with pytest.raises(StoreCorruptError, match=r"changed by hand.*--accept-loss"):
@@ -94,8 +94,8 @@ def test_file_rewritten_by_plain_tinydb_is_taken_once_that_is_asked_for(path):
     assert list(held(path)) == ["By hand"]
 
 
-def test_file_has_a_document_a_line(path):
-    """Line by line tools work: grep finds whole documents."""
+def test_file_has_one_document_in_each_line(path):
+    """Tools for lines work: grep finds whole documents."""
     put(path, an_article("two"))
     lines = [line for line in path.read_text().splitlines() if '"title":"' in line]
     assert [json.loads("{" + line.rstrip(",") + "}").popitem()[1]["title"] for line in lines] == [
@@ -107,8 +107,8 @@ def test_file_has_a_document_a_line(path):
 @pytest.mark.parametrize(
     "layout", [{}, {"indent": 2}, {"separators": (",", ":")}, {"sort_keys": True}]
 )
-def test_file_laid_out_otherwise_holds_the_same(path, layout):
-    """A file that another program has written reads as one with a document a line."""
+def test_file_of_another_layout_holds_the_same(path, layout):
+    """A file written by another program reads as one with a document in each line."""
     put(path, an_article("a"), an_article("b"))
     before = _values(read_tables(path))
     path.write_text(json.dumps(json.loads(path.read_text()), **layout))
@@ -124,7 +124,7 @@ def _values(tables):
 
 
 def test_file_cut_short_is_refused(path):
-    """Wherever a file ends too early, none of it is taken for a store."""
+    """Wherever a file is truncated, opening it is an error."""
     put(path, an_article("a"), an_article("b"))
     whole = path.read_bytes()
     lines = [at for at, byte in enumerate(whole) if byte == ord("\n")]
@@ -135,22 +135,22 @@ def test_file_cut_short_is_refused(path):
 
 
 def test_new_file_is_private_and_an_old_one_keeps_its_mode(path):
-    """Drafts are nobody else's business, unless the operator says so."""
+    """Other users may read drafts only if the operator allows it."""
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.chmod(0o640)
     put(path, an_article("two"))
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
-def test_batch_that_changes_nothing_does_not_write(path):
-    """Loading the same documents again leaves the file alone."""
+def test_noop_batch_does_not_write(path):
+    """Loading the same documents again does not change the file."""
     before = written_state(path)
     put(path, an_article("old"))
     assert written_state(path) == before
 
 
 def test_link_to_a_store_stays_a_link(path, tmp_path):
-    """A store that lives elsewhere is replaced there."""
+    """The file that the link points to is replaced."""
     link = tmp_path / "link.json"
     link.symlink_to(path)
     put(link, an_article("two"))
@@ -167,7 +167,7 @@ json_values = st.recursive(
 
 @given(some.articles, st.dictionaries(st.text("abc", min_size=1), json_values, max_size=2))
 def test_article_comes_back_from_the_file_as_it_was(article, metadata):
-    """What is put is what every later process finds, unknown keys and all."""
+    """Every later process reads the same article, with its unknown keys."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.json"
         article = msgspec.structs.replace(article, metadata=metadata)
@@ -181,7 +181,7 @@ def test_article_comes_back_from_the_file_as_it_was(article, metadata):
 
 @contextlib.contextmanager
 def crasher(path: Path, *how: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that dies as often as it is asked to."""
+    """A process whose children can be killed at any step."""
     command = [sys.executable, "-m", "tests.support.store_writer", "crash", str(path), *how]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -201,7 +201,7 @@ def killed_at(process: subprocess.Popen[str], step: int) -> bool:
 
 @pytest.mark.parametrize(("count", "how"), [(20, ()), (20, ("whole",)), (0, ())])
 def test_crash_at_any_step_leaves_the_old_or_the_new_store(tmp_path, count, how):
-    """Killed in a write or in closing, the next process finds one whole store and no litter."""
+    """After a kill in a write or in closing, the next process opens a whole store."""
     folder, backup = tmp_path / "now", tmp_path / "backup"
     backup.mkdir()
     put(backup / "store.json", *(an_article(f"old-{number}") for number in range(count)))
@@ -224,7 +224,7 @@ def test_crash_at_any_step_leaves_the_old_or_the_new_store(tmp_path, count, how)
     assert found.count(old | {"new"}) >= 5
 
 
-# --- refusals ---
+# --- errors ---
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_crash_at_any_step_leaves_the_old_or_the_new_store(tmp_path, count, how)
     ["garbage", '{"articles": {"1": {"slug"', "[]", '{"meta": {"1": {}}}', "\0\0\0", "\xff"],
 )
 def test_broken_file_is_refused_and_left_alone(tmp_path, text):
-    """A file that is no store is named with what to do, and never overwritten."""
+    """The error names the file and the remedy. The file is never overwritten."""
     path = tmp_path / "store.json"
     path.write_text(text, encoding="latin-1")
     with pytest.raises(StoreCorruptError, match=r"store\.json.*--accept-loss"):
@@ -241,14 +241,14 @@ def test_broken_file_is_refused_and_left_alone(tmp_path, text):
 
 
 def as_format_2(path: Path, text: str) -> None:
-    """Have a store be one of a former version, whose file has no checksum and is closed."""
+    """Convert a closed store to format 2, without a checksum."""
     text = re.sub(r',"checksum":"\w+"', "", text).replace('"format":3', '"format":2')
     path.write_text(text)
     path.with_name(f"{path.name}.log").unlink()
 
 
-def test_store_of_the_former_version_opens_and_gets_a_checksum(path):
-    """Whoever upgrades keeps all, and is told of losses from the next checkpoint on."""
+def test_store_of_format_2_opens_and_gets_a_checksum(path):
+    """An upgrade loses nothing, and damage is detected from the next checkpoint on."""
     as_format_2(path, path.read_text())
     assert set(held(path)) == {"old"}
     put(path, an_article("new"))
@@ -259,14 +259,14 @@ def test_store_of_the_former_version_opens_and_gets_a_checksum(path):
 
 
 def test_article_under_another_number_is_refused(path):
-    """A document that somebody moved by hand is found out when the store opens."""
+    """A document moved by hand is detected when the store opens."""
     as_format_2(path, path.read_text().replace('"1":', '"7":', 1))
     with pytest.raises(StoreCorruptError, match="article 7 says it has revision 1"):
         TinyDBRepository.open(path)
 
 
-def test_store_that_breaks_while_open_is_not_overwritten(path):
-    """A writer that finds garbage where its store was refuses to write."""
+def test_store_damaged_while_open_is_not_overwritten(path):
+    """A writer checks the file, and raises an error."""
     repository = TinyDBRepository.open(path)
     path.write_text("garbage")
     for call in (repository.snapshot(), repository.apply(Batch(puts=(an_article("new"),)))):
@@ -276,7 +276,7 @@ def test_store_that_breaks_while_open_is_not_overwritten(path):
 
 
 def test_store_of_a_later_version_is_refused(path):
-    """An old program does not touch what a newer one wrote."""
+    """An old program does not change a store of a later format."""
     text = path.read_text().replace('"format":3', '"format":99')
     path.write_text(text)
     with pytest.raises(StoreCorruptError, match=r"format 99.*Upgrade"):
@@ -285,20 +285,20 @@ def test_store_of_a_later_version_is_refused(path):
 
 
 def test_missing_folder_is_named(tmp_path):
-    """Where the folder is missing, opening says so."""
+    """The error of opening says that the folder is missing."""
     with pytest.raises(StoreUnavailableError, match="Create the folder"):
         TinyDBRepository.open(tmp_path / "nowhere" / "store.json")
 
 
 def test_folder_in_place_of_a_file_is_named(tmp_path):
-    """A store is a file; a folder is refused with a hint."""
+    """A store is a file. The error of a folder has a remedy."""
     with pytest.raises(StoreUnavailableError, match="name a file in it"):
         TinyDBRepository.open(tmp_path)
 
 
 @contextlib.contextmanager
 def files_of_at_most(size_bytes: int) -> Iterator[None]:
-    """Have the system refuse to write larger files, as a full disk would."""
+    """Limit the size of files, to simulate a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
     try:
@@ -308,7 +308,7 @@ def files_of_at_most(size_bytes: int) -> Iterator[None]:
 
 
 def assert_write_fails_harmlessly(path: Path, refused: contextlib.AbstractContextManager[None]):
-    """A write in `refused` is an error; store, file and folder are as before, and work after."""
+    """A write in `refused` is an error that changes no file, and later writes work."""
     before, files = path.read_bytes(), set(path.parent.iterdir())
     repository, new = TinyDBRepository.open(path), Batch(puts=(an_article("new"),))
     with refused, pytest.raises(StoreUnavailableError, match=f"{path.name}.*[.:] [A-Z]"):
@@ -321,13 +321,13 @@ def assert_write_fails_harmlessly(path: Path, refused: contextlib.AbstractContex
 
 
 def test_full_disk_loses_nothing(path):
-    """Where the new file finds no room, the old one and the memory stay as they were."""
+    """The old file and the state in memory stay as they were."""
     assert_write_fails_harmlessly(path, files_of_at_most(300))
 
 
 @contextlib.contextmanager
 def unprivileged() -> Iterator[None]:
-    """Be somebody who does not own the machine."""
+    """Run as a user without root's rights."""
     if os.geteuid() != 0:
         yield
         return
@@ -339,7 +339,7 @@ def unprivileged() -> Iterator[None]:
 
 
 def test_read_only_folder_loses_nothing():
-    """Where the folder may not be written, reading works and writing says what to do."""
+    """Reads work, and the error of a write has a remedy."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.json"
         put(path, an_article("old"))
@@ -361,7 +361,7 @@ def test_read_only_folder_loses_nothing():
 
 
 def test_writers_in_two_processes_lose_nothing(path):
-    """Processes that write at the same time take turns."""
+    """Processes exclude each other by the write lock."""
     command = [sys.executable, "-m", "tests.support.store_writer", "put", str(path)]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with (
@@ -380,7 +380,7 @@ def test_writers_in_two_processes_lose_nothing(path):
 
 
 def test_repositories_on_one_file_see_each_other(path):
-    """What one has written, the other serves at once, and its changes, topics and sources."""
+    """Each serves the other's acknowledged writes: articles, changes, topics, sources."""
 
     async def check() -> None:
         one, two = TinyDBRepository.open(path), TinyDBRepository.open(path)
@@ -402,7 +402,7 @@ def test_repositories_on_one_file_see_each_other(path):
 
 
 def test_expectations_hold_across_repositories(path):
-    """A writer whose view is old is told, although it never looked at the file again."""
+    """A writer with an outdated state gets a conflict."""
 
     async def check() -> None:
         one, two = TinyDBRepository.open(path), TinyDBRepository.open(path)
@@ -415,8 +415,8 @@ def test_expectations_hold_across_repositories(path):
     asyncio.run(check())
 
 
-def test_batches_of_one_process_at_once_are_all_done(path):
-    """Concurrent writers of one repository take turns as well."""
+def test_concurrent_batches_of_one_process_are_all_written(path):
+    """Writers of one repository share its queue."""
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
@@ -427,8 +427,8 @@ def test_batches_of_one_process_at_once_are_all_done(path):
     asyncio.run(check())
 
 
-def test_cancelled_batch_is_done_or_not_but_never_half(path):
-    """Whoever stops waiting for a batch finds the store whole, and can go on writing."""
+def test_cancelled_batch_is_atomic(path):
+    """It is written as a whole or not at all, and later writes work."""
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
@@ -443,13 +443,13 @@ def test_cancelled_batch_is_done_or_not_but_never_half(path):
 
 
 def lock_and_let_go(path: Path) -> None:
-    """Wait for a store's lock, as its writers do."""
+    """Wait for a store's write lock, as its writers do."""
     with locked(path):
         pass
 
 
-def test_write_cut_off_by_the_end_of_its_loop_keeps_nobody_from_writing(path):
-    """Wherever a write was when its event loop ended, the store is whole and free for the next."""
+def test_write_interrupted_by_the_end_of_its_loop_blocks_no_other(path):
+    """At whichever step its event loop ended, the store is whole and unlocked."""
 
     async def leave(repository: TinyDBRepository, turns: int) -> None:
         task = asyncio.create_task(repository.apply(Batch(puts=(an_article(f"n{turns}"),))))
@@ -469,8 +469,8 @@ def test_write_cut_off_by_the_end_of_its_loop_keeps_nobody_from_writing(path):
     assert "next" in held(path)
 
 
-def test_store_whose_file_vanished_goes_on_from_memory(path):
-    """A file removed under a running server loses nothing: the next write makes it again."""
+def test_removed_file_is_written_again_from_memory(path):
+    """The next write of a running server creates it with the whole content."""
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)

@@ -1,4 +1,4 @@
-"""The log beside the store's file: what it holds, what a crash leaves of it, and who follows it."""
+"""The write-ahead log: group commit, checkpoints, recovery after a crash, and several writers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tests.support.sizes import scaled
 
 
 def append(path: Path, *names: str) -> None:
-    """Put articles, a batch each, and end without closing the store, as a crash would."""
+    """Put articles, a batch each, without closing the store, as before a crash."""
 
     async def run() -> None:
         repository = TinyDBRepository.open(path)
@@ -67,11 +67,11 @@ def log(path: Path) -> Path:
 EVERYTHING = {"old", "one", "two", "three"}
 
 
-# --- a line for each group ---
+# --- group commit ---
 
 
-def test_write_leaves_the_file_alone_and_adds_a_line(path, log):
-    """A write costs what it changes: the file is not touched, the log grows by a line."""
+def test_write_appends_a_line_and_leaves_the_file_unchanged(path, log):
+    """The cost of a write is proportional to its changes: the log grows by a line."""
     before, lines = written_state(path), log.read_bytes().splitlines()
     append(path, "new")
     assert written_state(path) == before
@@ -79,15 +79,15 @@ def test_write_leaves_the_file_alone_and_adds_a_line(path, log):
 
 
 def test_line_is_json_with_a_checksum(log):
-    """People and programs can read the log, and tell whether a line is as it was written."""
+    """People and programs can read the log and check each line."""
     for line in log.read_bytes().splitlines():
         text = line.split(b'"record":', 1)[1][:-1]
         assert json.loads(line)["crc32"] == zlib.crc32(text)
     assert json.loads(line)["record"]["puts"][0]["slug"] == "2026-01-01-three"
 
 
-def test_writers_at_once_share_a_line(path, log):
-    """Batches that wait together go to the disk together; each has its own revision."""
+def test_concurrent_writers_share_a_line(path, log):
+    """Group commit: batches that wait together are flushed together, each with its revision."""
     lines = len(log.read_bytes().splitlines())
 
     async def check() -> None:
@@ -101,7 +101,7 @@ def test_writers_at_once_share_a_line(path, log):
 
 
 def test_conflict_in_a_group_fails_alone(path):
-    """Of writers at once who expect the same revision one wins; others are not concerned."""
+    """Of concurrent writers that expect the same revision one wins. Others are not affected."""
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
@@ -120,7 +120,7 @@ def test_conflict_in_a_group_fails_alone(path):
 
 
 def test_batch_that_cannot_be_written_fails_alone(path):
-    """What JSON cannot hold is its writer's error; those in the same group are not concerned."""
+    """Its writer gets the error. Other batches of the group are not affected."""
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
@@ -135,18 +135,18 @@ def test_batch_that_cannot_be_written_fails_alone(path):
     assert set(held(path)) == EVERYTHING | {"new", "also"}
 
 
-# --- the file takes in the log ---
+# --- checkpoints ---
 
 
-def test_closing_takes_the_log_into_the_file(path, log):
-    """After a writer has closed the store, the file alone holds everything."""
+def test_closing_writes_a_checkpoint(path, log):
+    """After `close` the file alone holds the whole store."""
     put(path, an_article("new"))
     assert len(log.read_bytes().splitlines()) == 1
     articles = read_tables(path)["articles"].values()
     assert {json.loads(bytes(each))["title"] for each in articles} == EVERYTHING | {"new"}
 
 
-def test_reader_leaves_file_and_log_alone(path, log):
+def test_reader_changes_neither_file_nor_log(path, log):
     """Opening and closing without writing changes nothing on the disk."""
     before = path.read_bytes(), log.read_bytes()
 
@@ -159,8 +159,8 @@ def test_reader_leaves_file_and_log_alone(path, log):
     assert (path.read_bytes(), log.read_bytes()) == before
 
 
-def test_log_that_has_grown_is_taken_into_the_file(tmp_path):
-    """The log stays within its bounds while writing goes on, and nothing is lost on the way."""
+def test_large_log_gets_a_checkpoint(tmp_path):
+    """The log stays within its bound during writes, and nothing is lost."""
     path = tmp_path / "store.json"
 
     async def write() -> None:
@@ -174,8 +174,8 @@ def test_log_that_has_grown_is_taken_into_the_file(tmp_path):
     assert held(path)["same"].heat == 299
 
 
-def test_large_batch_goes_into_the_file(path, log):
-    """A load of thousands is written once, not first into the log."""
+def test_large_batch_is_written_to_a_checkpoint(path, log):
+    """A load of thousands of articles is written once, not to the log first."""
 
     async def write() -> None:
         repository = TinyDBRepository.open(path)
@@ -187,8 +187,8 @@ def test_large_batch_goes_into_the_file(path, log):
     assert len(held(path)) == LARGE_BATCH + 4
 
 
-def test_batch_that_is_large_beside_a_small_store_only_goes_into_the_log(path, log, monkeypatch):
-    """What is little beside the store does not have its file written, nor read by all others."""
+def test_batch_that_is_a_small_share_of_the_store_is_written_to_the_log(path, log, monkeypatch):
+    """A checkpoint would be written, and read by all other processes, for little."""
     put(path, *(an_article(f"n{number}") for number in range(20)))
     monkeypatch.setattr(store_files, "LARGE_BATCH", 3)
     monkeypatch.setattr(store_files, "LARGE_SHARE", 4)
@@ -209,7 +209,7 @@ def test_batch_that_is_large_beside_a_small_store_only_goes_into_the_log(path, l
 
 
 def test_history_goes_on_over_restarts_and_checkpoints(path):
-    """Changes in the file and in the log are one history; what is not kept is a gap."""
+    """Changes in file and log are one history. Changes beyond its limit are a gap."""
 
     async def check() -> None:
         repository = TinyDBRepository.open(path, history_limit=3)
@@ -223,10 +223,10 @@ def test_history_goes_on_over_restarts_and_checkpoints(path):
     assert [change.revision for change in kept][2:] == [3, 4, 5]
 
 
-def test_put_that_changed_nothing_is_found_by_its_key_from_log_and_file(path, log):
-    """It outlives crashes and checkpoints, and others see it; one that has none has no trace of it.
+def test_noop_put_is_found_by_its_key_in_log_and_file(path, log):
+    """It survives crashes and checkpoints, and other processes see it.
 
-    So a store of an earlier version is one that has none.
+    A store without such puts has the format of an earlier version.
     """
     for file in (path, log):
         assert b'"unchanged"' not in file.read_bytes()
@@ -257,11 +257,11 @@ def test_put_that_changed_nothing_is_found_by_its_key_from_log_and_file(path, lo
     assert set(held(path)) == EVERYTHING
 
 
-# --- what crashes leave ---
+# --- recovery ---
 
 
 def test_torn_last_line_is_cut_with_a_warning(path, log, caplog):
-    """Wherever the last line ends, what was written before it is there, and writing goes on."""
+    """Wherever the last line was torn, all lines before it are read, and writes work."""
     whole = log.read_bytes()
     lock_file(path).unlink()  # it would say that the line was told to be safe
     start = whole.rindex(b"\n", 0, -1) + 1
@@ -277,8 +277,8 @@ def test_torn_last_line_is_cut_with_a_warning(path, log, caplog):
     assert set(held(path)) == EVERYTHING - {"three"} | {"new"}
 
 
-def test_last_line_with_blocks_that_never_reached_the_disk_is_cut(path, log):
-    """After a power cut a line may be there with holes of zeros: it was acknowledged to nobody."""
+def test_last_line_with_unwritten_blocks_is_cut(path, log):
+    """After a power cut a line may have holes of zeros. It was never acknowledged."""
     whole = log.read_bytes()
     lock_file(path).unlink()
     log.write_bytes(whole[:-100] + bytes(50) + whole[-50:])
@@ -286,7 +286,7 @@ def test_last_line_with_blocks_that_never_reached_the_disk_is_cut(path, log):
 
 
 def test_line_torn_by_another_process_is_cut_by_the_next_writer(path, log):
-    """A writer that died while others go on leaves nothing that confuses them."""
+    """A writer that dies leaves no harm to the others."""
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
@@ -300,8 +300,8 @@ def test_line_torn_by_another_process_is_cut_by_the_next_writer(path, log):
 
 
 @pytest.mark.parametrize("line", [1, 2, 3, 4])
-def test_damaged_line_is_named_and_left_alone(path, log, line):
-    """A line that is not what was written is an error with its number; nothing is lost of it."""
+def test_damaged_line_is_an_error_and_stays(path, log, line):
+    """The error gives the number of the line. The log is not changed."""
     lines = log.read_bytes().splitlines(keepends=True)
     lines[line - 1] = lines[line - 1].replace(b'"', b"'", 20)
     log.write_bytes(b"".join(lines))
@@ -311,7 +311,7 @@ def test_damaged_line_is_named_and_left_alone(path, log, line):
 
 
 def test_file_and_log_that_do_not_belong_together_are_refused(path, log):
-    """A file put back without its log, or removed, is an error: the log may hold what it lacks."""
+    """A restored or removed file beside another log is an error: records may be missing."""
     backup = path.read_bytes()
     put(path, an_article("new"))
     append(path, "more")
@@ -326,7 +326,7 @@ def test_file_and_log_that_do_not_belong_together_are_refused(path, log):
 
 
 def test_store_removed_with_its_log_begins_anew(path, log):
-    """Whoever removes both has an empty store, whatever else lies beside it."""
+    """Without both files the store is empty, whatever other files are beside it."""
     put(path, an_article("new"))
     path.unlink()
     with pytest.raises(StoreCorruptError, match="The file is missing"):
@@ -336,11 +336,11 @@ def test_store_removed_with_its_log_begins_anew(path, log):
     assert set(held(path)) == {"first"}
 
 
-# --- several at once ---
+# --- several processes ---
 
 
-def test_wait_wakes_for_what_another_repository_writes(path):
-    """Whoever writes, those who wait hear of it."""
+def test_wait_returns_after_a_write_of_another_repository(path):
+    """All tasks in `wait` are notified, whichever process writes."""
 
     async def check() -> None:
         one, two = TinyDBRepository.open(path), TinyDBRepository.open(path)
@@ -354,7 +354,7 @@ def test_wait_wakes_for_what_another_repository_writes(path):
 
 
 def test_closing_ends_waiting(path):
-    """Nobody waits for a store that was closed."""
+    """Tasks in `wait` get an error when the store is closed."""
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
@@ -367,8 +367,8 @@ def test_closing_ends_waiting(path):
     asyncio.run(check())
 
 
-def test_version_is_the_same_in_all_that_hold_the_same_state(path):
-    """A state has one name, before and after a checkpoint and a restart; another has another."""
+def test_version_is_the_same_in_all_repositories_with_the_same_state(path):
+    """A state keeps its name across a checkpoint and a restart. Other states have other names."""
 
     async def check() -> None:
         one, two = TinyDBRepository.open(path), TinyDBRepository.open(path)
@@ -389,7 +389,7 @@ KEYS = ["k1", "k2"]
 
 
 async def contents(repository: Repository) -> object:
-    """Everything that a store says, but for times."""
+    """The whole content of a store, without times."""
     snapshot = await repository.snapshot()
     history = await snapshot.changes(None, ALL)
     return (
@@ -403,7 +403,7 @@ async def contents(repository: Repository) -> object:
 
 
 def under_key(batch: Batch, key: str | None) -> Batch:
-    """The batch with a key for all that it is about."""
+    """The batch with a key for all its articles."""
     ids = [article.id for article in batch.puts] + list(batch.deletes)
     return msgspec.structs.replace(
         batch, keys=dict.fromkeys(ids, WriteKey.parse(key)) if key else {}
@@ -422,7 +422,7 @@ steps = st.lists(
 
 
 async def run_both(path: Path, steps: Sequence[tuple[int, list[Batch], bool]]) -> None:
-    """Do the same in one store in memory and through three repositories on one file."""
+    """Run the same steps on a store in memory and on three repositories of one file."""
     memory = MemoryRepository()
     repositories = [TinyDBRepository.open(path, log_bytes=1) for _ in range(3)]
     for place, batches, closes in steps:
@@ -442,6 +442,6 @@ async def run_both(path: Path, steps: Sequence[tuple[int, list[Batch], bool]]) -
 @settings(deadline=None, max_examples=scaled(15, long=50))
 @given(steps)
 def test_repositories_on_one_file_are_one_store(steps):
-    """Whoever writes, closes and opens again, in groups or not, all hold what one would hold."""
+    """Whichever one writes, closes and opens again, all hold the content of a single store."""
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(run_both(Path(folder) / "store.json", steps))
