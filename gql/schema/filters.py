@@ -129,7 +129,7 @@ class OrderDirection(Enum):
 def _order_field() -> EnumMeta:
     """The enumeration of the store's order fields, each with its own description."""
     members = {
-        field.name: strawberry.enum_value(field, description=field.key.description)
+        field.name: strawberry.enum_value(field, description=field.rule.description)
         for field in OrderField
     }
     made: EnumMeta = Enum("ArticleOrderField", members)  # type: ignore[misc]  # no literal

@@ -1,8 +1,7 @@
-"""What a query costs before it is executed: an estimate from its size and the store's.
+"""Cost estimates of queries, from the query and the size of the store.
 
-The unit is about a microsecond, and the estimate is what the worst values of such a query take. No
-index is looked at, so that a server can refuse an operation by what it says. `planner.explain`
-shows what a query costs really.
+The unit is about a microsecond; the estimate assumes the worst operands. It uses no index, so that
+a server can refuse an operation before it runs. `planner.explain` shows the plan of a query.
 """
 
 from __future__ import annotations
@@ -15,68 +14,68 @@ from .order_fields import OrderField
 from .query import And, ArticleQuery, Condition, Filter, Not, Operator, Or
 
 SET_US = 4.0
-"""To combine two sets of few articles."""
+"""The combination of two small sets."""
 
 SET_ARTICLE_US = 0.0002
-"""The same, for each article of the store."""
+"""The same, per article of the store."""
 
 RANGE_ARTICLE_US = 0.002
-"""To turn a range of an order into a set, for each article of the store."""
+"""The conversion of a range of ranks to a set, per article of the store."""
 
 READ_ARTICLE_US = 0.3
-"""To look for a needle in one text."""
+"""The search for a needle in one text."""
 
 MAX_READS_US = 10_000
-"""One needle counts no more than this, so that a search passes in a store of any size."""
+"""The most that one needle counts, so that a search is allowed in a store of any size."""
 
 SCOPES = 4
-"""A list below each topic or provider reads no article more often than this, by all its scopes
-together: an article is of one provider and of a few topics, and what was found is remembered."""
+"""How often lists below topics or providers read an article, all together: an article has one
+provider and a few topics, and results are cached."""
 
 TEXT_VALUE_US = 7.0
-"""To look up one of many texts."""
+"""The look-up of one text in a sort order."""
 
 CHARACTER_US = 0.5
-"""To fold and look up one character of a needle."""
+"""The look-up of one character of a needle."""
 
 MAX_TERMS = 2_000
-"""How many different terms a field is assumed to have at most, such as domains."""
+"""The assumed maximum of different terms of a field, such as domains."""
 
 RANK_HIT_US = 0.0045
-"""To gather the rank of one hit in another order than by date."""
+"""The access path 'sort': per hit."""
 
 SCAN_STEP_US = 0.055
-"""To look at one article in an order."""
+"""The access path 'scan': per article."""
 
 _LIKE = {Operator.CONTAINS, Operator.STARTS_WITH}
 _PRESENCE = {Operator.IS_NULL, Operator.IS_EMPTY}
 
 
 class SearchCost(NamedTuple):
-    """What it costs to find a list.
+    """The estimated cost of finding a list.
 
     Attributes:
-        each: Each time.
-        reads: To read texts of all articles, which many lists of one filter share.
+        per_list: the cost of each list.
+        shared: the cost of reading the texts of all articles; lists of one filter share it.
     """
 
-    each: float
-    reads: float = 0.0
+    per_list: float
+    shared: float = 0.0
 
     def plus(self, other: SearchCost) -> SearchCost:
-        """This and another part."""
-        return SearchCost(self.each + other.each, self.reads + other.reads)
+        """The sum of two costs."""
+        return SearchCost(self.per_list + other.per_list, self.shared + other.shared)
 
     def total(self, times: int) -> int:
-        """The cost of so many lists, each with a scope of its own."""
-        return times * ceil(self.each) + min(times, SCOPES) * ceil(self.reads)
+        """The cost of so many lists, each below another topic or provider."""
+        return times * ceil(self.per_list) + min(times, SCOPES) * ceil(self.shared)
 
 
 NO_SEARCH_COST = SearchCost(0.0)
 
 
 def query_cost(query: ArticleQuery, articles: int) -> int:
-    """About how much a page costs in a store of so many articles, if it finds many."""
+    """The cost of a page of a list with many hits, in a store of so many articles."""
     window = query.window
     size = (window.last if window.first is None else window.first) or 0
     estimate = _filter_estimate(query.filter, articles)
@@ -86,7 +85,7 @@ def query_cost(query: ArticleQuery, articles: int) -> int:
 
 
 def filter_cost(filter: Filter, articles: int) -> int:
-    """About how much it costs to find what matches a filter in a store of so many articles."""
+    """The cost of evaluating a filter in a store of so many articles."""
     return ceil(_filter_estimate(filter, articles).total(1))
 
 
@@ -106,34 +105,34 @@ def _filter_estimate(filter: Filter, articles: int) -> SearchCost:
 
 
 def order_cost(field: OrderField, articles: int) -> SearchCost:
-    """What one step of an order costs; the order by date is that of the articles themselves."""
+    """The cost of one step of an order; the order by date is that of the ordinals."""
     is_own = field is OrderField.PUBLISHED_DATE_TIME
     return NO_SEARCH_COST if is_own else SearchCost(RANK_HIT_US * articles)
 
 
 def condition_cost(condition: Condition, articles: int) -> SearchCost:
-    """What one condition costs, with a turn into its opposite."""
+    """The cost of one condition, with its negation."""
     each, reads = _condition_costs(condition, articles)
     return SearchCost(SET_US + SET_ARTICLE_US * articles + each, reads)
 
 
 def _condition_costs(condition: Condition, articles: int) -> tuple[float, float]:
-    value, how = condition.value, condition.operator
+    value, op = condition.value, condition.operator
     values = len(value) if isinstance(value, tuple) else 1
     characters = CHARACTER_US * (len(value) if isinstance(value, str) else 0)
-    access = FILTER_FIELDS[condition.field].access
+    index_type = FILTER_FIELDS[condition.field].index_type
     reads = 0.0
-    if how in _PRESENCE or access is IndexType.FLAG:
+    if op in _PRESENCE or index_type is IndexType.FLAG:
         each = 1.0
-    elif access is IndexType.TIME:
+    elif index_type is IndexType.TIME:
         each = 10.0
-    elif access is IndexType.NUMBER:
+    elif index_type is IndexType.NUMBER:
         each = values + RANGE_ARTICLE_US * articles
-    elif access is IndexType.TEXT:
+    elif index_type is IndexType.TEXT:
         each = TEXT_VALUE_US * values + RANGE_ARTICLE_US * articles + characters
-        if how is Operator.CONTAINS:
+        if op is Operator.CONTAINS:
             reads = min(MAX_READS_US, READ_ARTICLE_US * articles)
-    elif how in _LIKE:
+    elif op in _LIKE:
         each = READ_ARTICLE_US * min(articles, MAX_TERMS) + characters
     else:
         each = values * (2.0 + SET_ARTICLE_US * articles)
@@ -141,13 +140,13 @@ def _condition_costs(condition: Condition, articles: int) -> tuple[float, float]
 
 
 def query_bytes(query: ArticleQuery) -> int:
-    """About how much memory a query takes that is kept as a key."""
+    """The approximate memory of a query as a cache key."""
     window = query.window
     return 400 + len(window.after or "") + len(window.before or "") + filter_bytes(query.filter)
 
 
 def filter_bytes(filter: Filter) -> int:
-    """About how much memory a filter takes."""
+    """The approximate memory of a filter."""
     match filter:
         case Condition():
             value = filter.value

@@ -1,11 +1,9 @@
-"""Cursors: the opaque texts that name a place in a list or in the history, sealed by the store.
+"""Cursors: opaque texts for positions in lists and in the change history.
 
-So are the revisions of articles, as clients get them.
-
-A list cursor is a keyset cursor: it holds the sort keys of an item and its id, so it stays right
-when items come and go around it, and a message authentication code. A change cursor and a revision
-are encrypted as well, so that nobody learns how many changes there were. All are made with the
-store's key: nobody else can make one, and each place has exactly one text.
+A list cursor is a keyset cursor: it holds the sort keys of an item and its id, so it stays valid
+when items are inserted or deleted around it. It is authenticated. A change cursor is encrypted, so
+that nobody learns how many changes there were; and so is a revision, as clients get it. All use the
+store's key: nobody else can make one, and each position has exactly one text.
 
 https://www.rfc-editor.org/rfc/rfc7693 (keyed BLAKE2b), https://www.rfc-editor.org/rfc/rfc5297 (SIV)
 """
@@ -34,23 +32,23 @@ from .query import OrderStep
 
 KEY_BYTES = 32
 MAX_LENGTH = 8_192
-"""The longest text that is looked at. No cursor of ours is longer: slugs, domains and titles are
-cut or bounded where they are read, and a path is by the system."""
+"""The longest text that is decoded. No cursor is longer: slugs, domains and titles are cut or
+bounded where they are read, and paths by the system."""
 
 TOKEN_BYTES = 9
-"""The size of what tells a change from every other one, and one kind of reader from the others."""
+"""The size of a token: of a change, or of the readers of a change cursor."""
 
 BLANK_TOKEN = bytes(TOKEN_BYTES)
-"""The token of a revision to which no change is known, such as that of an empty store."""
+"""The token of a revision without a change in the history, such as that of an empty store."""
 
 KeysetPosition = tuple[SortKey, ...]
-"""The sort keys of an item, one for each step of the order, then what tells equals apart."""
+"""The sort keys of an item, one for each step of the order, then its id as the tie-breaker."""
 
 _TAG_BYTES = 8
-_PLACE = struct.Struct(f">Q{TOKEN_BYTES}s{TOKEN_BYTES}s")  # with SIV's 16 bytes: 56 characters
+_CHANGE = struct.Struct(f">Q{TOKEN_BYTES}s{TOKEN_BYTES}s")  # with SIV's 16 bytes: 56 characters
 _REVISION = struct.Struct(">Q")  # with SIV's 16 bytes: 32 characters
-_SEALED = re.compile(r"[A-Za-z0-9_-]{56}")
-_FORMER = re.compile(r"WyJjIi[A-Za-z0-9_-]{1,120}")  # `["c",`: what versions before gave
+_ENCRYPTED = re.compile(r"[A-Za-z0-9_-]{56}")
+_OLD_FORMAT = re.compile(r"WyJjIi[A-Za-z0-9_-]{1,120}")  # `["c",`: of earlier versions
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _encode = msgspec.json.Encoder().encode
@@ -58,12 +56,12 @@ _decode = msgspec.json.Decoder(list[int | str]).decode
 
 
 class Bookmark(NamedTuple):
-    """A place in the history: the state after one change.
+    """A position in the change history: after one change.
 
     Attributes:
-        revision: the change's.
-        token: tells this change from any other that the revision may come to stand for, as where a
-            backup is restored and other things are written.
+        revision: the revision of the change.
+        token: a digest of the change. After a restored backup, another change may get the same
+            revision, but not the same token.
     """
 
     revision: int
@@ -71,49 +69,51 @@ class Bookmark(NamedTuple):
 
 
 HISTORY_START = Bookmark(0)
-"""The place before the first change."""
+"""The position before the first change."""
 
 UNKNOWN_BOOKMARK = Bookmark(0, b"\xff" * TOKEN_BYTES)
-"""A place that is in no history, so that whoever goes on from it is told a gap."""
+"""A position that is in no history: a reader who continues from it gets a gap."""
 
 
 class CursorCodec:
-    """Makes and reads the cursors of one store.
+    """Encodes and decodes the cursors of one store.
 
     Attributes:
-        key: the store's, KEY_BYTES long; a random one where none is given.
+        key: the store's key, KEY_BYTES long; by default a random one.
     """
 
-    __slots__ = ("_encoders", "_revisions", "_seal", "_tag", "key")
+    __slots__ = ("_change_cipher", "_encoders", "_mac", "_revision_cipher", "key")
 
     def __init__(self, key: bytes | None = None) -> None:
         self.key = secrets.token_bytes(KEY_BYTES) if key is None else key
-        self._tag = hashlib.blake2b(key=self.key, digest_size=_TAG_BYTES, person=b"list cursor")
-        self._seal = AESSIV(hashlib.blake2b(key=self.key, person=b"change cursor").digest())
-        self._revisions = AESSIV(hashlib.blake2b(key=self.key, person=b"revision").digest())
-        # As many as there are orders: each field once, either way.
+        self._mac = hashlib.blake2b(key=self.key, digest_size=_TAG_BYTES, person=b"list cursor")
+        self._change_cipher = AESSIV(
+            hashlib.blake2b(key=self.key, person=b"change cursor").digest()
+        )
+        self._revision_cipher = AESSIV(hashlib.blake2b(key=self.key, person=b"revision").digest())
+        # Bounded: an order has each field once, in either direction.
         self._encoders: dict[tuple[OrderStep, ...], Callable[[Article], str]] = {}
 
     def encode(self, mark: str, position: KeysetPosition) -> str:
-        """The cursor of a position in the list that `mark` names."""
+        """The cursor of a position. `mark` names the list and its order."""
         payload = _encode((mark, *position))
-        tag = self._tag.copy()
+        tag = self._mac.copy()
         tag.update(payload)
         return _text(payload + tag.digest())
 
     def decode(self, mark: str, cursor: str) -> KeysetPosition:
-        """The position in a cursor that `encode` made with the same mark. Raises: CursorError."""
+        """The inverse of `encode`, with the same mark. Raises: CursorError."""
         sealed = _bytes(cursor)
         payload = sealed[:-_TAG_BYTES]
-        tag = self._tag.copy()
+        tag = self._mac.copy()
         tag.update(payload)
         if not compare_digest(tag.digest(), sealed[-_TAG_BYTES:]):
             raise CursorError(
                 f"The cursor {quote(cursor)} is not one of ours. Pass one as it came from this "
                 "list, or start again without a cursor."
             )
-        found, *position = _decode(payload)
-        if found != mark:
+        decoded_mark, *position = _decode(payload)
+        if decoded_mark != mark:
             raise CursorError(
                 f"The cursor {quote(cursor)} belongs to a list in another order. "
                 "Start again without a cursor after changing orderBy."
@@ -121,7 +121,7 @@ class CursorCodec:
         return tuple(position)
 
     def encoder_for(self, order: tuple[OrderStep, ...]) -> Callable[[Article], str]:
-        """What makes the cursors of articles in a list of this order; the same for equal orders."""
+        """The function that encodes cursors of articles in an order; one object for each order."""
         encoder = self._encoders.get(order)
         if encoder is None:
             encoder = self._encoders[order] = self._make_encoder(order)
@@ -129,7 +129,7 @@ class CursorCodec:
 
     def _make_encoder(self, order: tuple[OrderStep, ...]) -> Callable[[Article], str]:
         mark, encode = order_mark(order), self.encode
-        reads = [step.field.key.read for step in order]
+        reads = [step.field.rule.read for step in order]
         if len(reads) == 1:
             [read] = reads
             return lambda article: encode(mark, (read(article), article.id))
@@ -167,65 +167,67 @@ class CursorCodec:
         """The inverse of `diagnostic`. Raises: CursorError."""
         return self.decode("g", cursor)
 
-    def change(self, place: Bookmark, reader: bytes) -> str:
-        """The cursor of a place in the history. `reader`: TOKEN_BYTES that tell what is read."""
-        return _text(self._seal.encrypt(_PLACE.pack(*place, reader), None))
+    def change(self, bookmark: Bookmark, reader: bytes) -> str:
+        """The cursor of a bookmark. `reader`: a token of the reader's rights and filter."""
+        return _text(self._change_cipher.encrypt(_CHANGE.pack(*bookmark, reader), None))
 
     def decode_change(self, cursor: str) -> tuple[Bookmark, bytes]:
-        """The inverse of `change`: the place and the reader.
+        """The inverse of `change`: the bookmark and the reader's token.
 
-        Of a cursor of another store, or of a former version, the place is `UNKNOWN_BOOKMARK`: who
-        holds one has to read everything anew. Raises: CursorError: it is no change cursor at all.
+        `UNKNOWN_BOOKMARK` for a cursor of another store or of an earlier format: its reader has to
+        read everything anew. Raises: CursorError: it is no change cursor.
         """
-        if _SEALED.fullmatch(cursor):
+        if _ENCRYPTED.fullmatch(cursor):
             try:
-                opened = self._seal.decrypt(binascii.a2b_base64(_standard(cursor)), None)
+                decrypted = self._change_cipher.decrypt(
+                    binascii.a2b_base64(_standard(cursor)), None
+                )
             except InvalidTag:
                 return UNKNOWN_BOOKMARK, BLANK_TOKEN
-            revision, token, reader = _PLACE.unpack(opened)
+            revision, token, reader = _CHANGE.unpack(decrypted)
             return Bookmark(revision, token), reader
-        if _FORMER.fullmatch(cursor):
+        if _OLD_FORMAT.fullmatch(cursor):
             return UNKNOWN_BOOKMARK, BLANK_TOKEN
         raise CursorError(
             f"The cursor {quote(cursor)} is not one of ours. Pass one as it came from changes."
         )
 
     def revision(self, id: str, number: int) -> str:
-        """The revision of an article as a text that tells no number and no order."""
-        return _text(self._revisions.encrypt(_REVISION.pack(number), [id.encode()]))
+        """The encrypted revision of an article: it reveals neither number nor order."""
+        return _text(self._revision_cipher.encrypt(_REVISION.pack(number), [id.encode()]))
 
     def decode_revision(self, id: str, text: str) -> int | None:
-        """The inverse of `revision`; None where it is not one of this article."""
+        """The inverse of `revision`; None for a text that is no revision of this article."""
         try:
-            opened = self._revisions.decrypt(_bytes(text), [id.encode()])
+            decrypted = self._revision_cipher.decrypt(_bytes(text), [id.encode()])
         except (InvalidTag, UnicodeEncodeError):
             return None
-        [number] = _REVISION.unpack(opened)
+        [number] = _REVISION.unpack(decrypted)
         return int(number)
 
 
 def article_position(article: Article, order: Sequence[OrderStep]) -> KeysetPosition:
-    """Where an article stands in this order."""
-    return (*(step.field.key.read(article) for step in order), article.id)
+    """The keyset position of an article in this order."""
+    return (*(step.field.rule.read(article) for step in order), article.id)
 
 
 @lru_cache(maxsize=64)
 def order_mark(order: tuple[OrderStep, ...]) -> str:
-    """A few characters that name an order of articles."""
-    return "".join(step.field.key.mark + "+-"[step.descending] for step in order)
+    """The mark of an order of articles: a few characters."""
+    return "".join(step.field.rule.mark + "+-"[step.descending] for step in order)
 
 
 def diagnostic_position(diagnostic: Diagnostic) -> KeysetPosition:
-    """Where a diagnostic stands: by path, line and code, then by what it says."""
-    said = diagnostic.message
-    if len(said) > MAX_KEY:
-        digest = hashlib.blake2b(said.encode("utf-8", "replace"), digest_size=8)
-        said = said[:MAX_KEY] + digest.hexdigest()
-    return (diagnostic.path, diagnostic.line or 0, diagnostic.code, said)
+    """The keyset position of a diagnostic: path, line, code, message."""
+    message = diagnostic.message
+    if len(message) > MAX_KEY:
+        digest = hashlib.blake2b(message.encode("utf-8", "replace"), digest_size=8)
+        message = message[:MAX_KEY] + digest.hexdigest()
+    return (diagnostic.path, diagnostic.line or 0, diagnostic.code, message)
 
 
 def quote(text: str, limit: int = 40) -> str:
-    """A client's own text, quoted and short enough for a message."""
+    """A client's text, quoted and shortened for a message."""
     return repr(text if len(text) <= limit else text[:limit] + "…")
 
 
@@ -235,12 +237,12 @@ def _text(sealed: bytes) -> str:
 
 
 def _standard(cursor: str) -> bytes:
-    """A cursor in base64's own alphabet, padded. Raises: UnicodeEncodeError."""
+    """The cursor in the standard alphabet of base64, padded. Raises: UnicodeEncodeError."""
     return cursor.encode("ascii").translate(_STANDARD) + b"=" * (-len(cursor) % 4)
 
 
 def _bytes(cursor: str) -> bytes:
-    """The bytes whose text this very cursor is; none, where there are no such bytes."""
+    """The decoded bytes; none if the text is not the canonical encoding of any."""
     if len(cursor) > MAX_LENGTH:
         return b""
     try:

@@ -1,4 +1,4 @@
-"""The fields that filters compare: one entry declares what conditions and indexes need."""
+"""Filter fields: one entry declares the conditions and the index of a field."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from .terms import Aliases, provider_domain, related_domains, related_urls, topi
 
 
 class FieldType(NamedTuple):
-    """A kind of field.
+    """The type of a filter field.
 
     Attributes:
-        name: what messages call it.
-        operators: those that it takes.
-        type: what one value of theirs must be.
+        name: the type in messages.
+        operators: the operators that it supports.
+        value_type: the Python type of one operand.
     """
 
     name: str
     operators: frozenset[Operator]
-    type: type
+    value_type: type
 
 
 class IndexType(Enum):
-    """How an index finds the articles that a condition on the field allows."""
+    """The index that answers the conditions of a field."""
 
-    TERMS = "a posting for each value"
-    TEXT = "the order of the texts without case, and trigrams"
-    NUMBER = "the order of the numbers"
-    TIME = "the order by date"
-    FLAG = "the set of the published"
+    TERMS = "posting lists by value"
+    TEXT = "the sort order of the folded texts, and trigrams"
+    NUMBER = "the sort order of the numbers"
+    TIME = "the order of ordinals"
+    FLAG = "the set of published articles"
 
 
 class FilterField(NamedTuple):
-    """A field that filters compare.
+    """The declaration of a filter field.
 
     Attributes:
-        kind: its operators and values.
-        access: how an index finds what matches.
-        read: its value in an article: None or an empty tuple where there is none.
+        type: its operators and operands.
+        index_type: the index that answers its conditions.
+        read: its value in an article; None or an empty tuple if absent.
     """
 
-    kind: FieldType
-    access: IndexType
+    type: FieldType
+    index_type: IndexType
     read: Callable[[Article, Aliases], Any]
 
 
@@ -71,7 +71,7 @@ _LIST = FieldType(
     frozenset({Operator.SOME, Operator.ALL, Operator.NONE, Operator.IS_EMPTY}),
     str,
 )
-_PARTS = FieldType("a list", frozenset({Operator.IS_EMPTY}), str)
+_OBJECT_LIST = FieldType("a list", frozenset({Operator.IS_EMPTY}), str)
 _LINKS = FieldType("a list of addresses", frozenset({Operator.SOME}), str)
 
 
@@ -98,8 +98,8 @@ FILTER_FIELDS: Mapping[Field, FilterField] = {
     ),
     Field.TOPICS: FilterField(_LIST, IndexType.TERMS, topic_slugs),
     Field.TAGS: FilterField(_LIST, IndexType.TERMS, _attribute("tags")),
-    Field.IMAGES: FilterField(_PARTS, IndexType.TERMS, _attribute("images")),
-    Field.RELATED: FilterField(_PARTS, IndexType.TERMS, _attribute("related")),
+    Field.IMAGES: FilterField(_OBJECT_LIST, IndexType.TERMS, _attribute("images")),
+    Field.RELATED: FilterField(_OBJECT_LIST, IndexType.TERMS, _attribute("related")),
     Field.RELATED_URLS: FilterField(
         _LINKS, IndexType.TERMS, lambda article, _: related_urls(article)
     ),
@@ -108,37 +108,37 @@ FILTER_FIELDS: Mapping[Field, FilterField] = {
 EDITABLE_IN_PLACE = frozenset(
     field
     for field, each in FILTER_FIELDS.items()
-    if each.access in (IndexType.TEXT, IndexType.NUMBER)
+    if each.index_type in (IndexType.TEXT, IndexType.NUMBER)
 )
-"""The fields whose values may change while an article keeps its terms and its date."""
+"""The fields that an edit in place may change: they have no terms and are not the date."""
 
 URL = "url"
 RELATED_DOMAIN = "relatedDomain"
 PRESENT = "present"
-"""The family whose terms are the fields in which an article has something."""
+"""The indexed field whose terms are the names of an article's fields that have a value."""
 
 _NULLABLE = [
     field
     for field, each in FILTER_FIELDS.items()
-    if each.kind.operators & {Operator.IS_NULL, Operator.IS_EMPTY}
+    if each.type.operators & {Operator.IS_NULL, Operator.IS_EMPTY}
 ]
-_LISTED = [
+_TERM_FIELDS = [
     (field, each.read)
     for field, each in FILTER_FIELDS.items()
-    if each.access is IndexType.TERMS and each.kind is not _PARTS
+    if each.index_type is IndexType.TERMS and each.type is not _OBJECT_LIST
 ]
 
-INDEXED_FIELDS = (*(field for field, _ in _LISTED), URL, RELATED_DOMAIN, PRESENT)
-"""The kinds of term in an index: the fields with `IndexType.TERMS`, and three more."""
+INDEXED_FIELDS = (*(field for field, _ in _TERM_FIELDS), URL, RELATED_DOMAIN, PRESENT)
+"""The fields of an inverted index: those with `IndexType.TERMS`, and three more."""
 
 Terms = Mapping[str, tuple[str, ...]]
-"""An article's terms in each family, without repetition."""
+"""An article's terms by indexed field, without repetition."""
 
 
 def index_terms(article: Article, aliases: Aliases) -> Terms:
-    """The terms under which an article is indexed; `aliases` are those of the topic tree."""
+    """The index terms of an article. `aliases`: those of the topic tree."""
     terms: dict[str, tuple[str, ...]] = {
-        field: _as_terms(read(article, aliases)) for field, read in _LISTED
+        field: _as_terms(read(article, aliases)) for field, read in _TERM_FIELDS
     }
     terms[URL] = article.url_keys
     terms[RELATED_DOMAIN] = related_domains(article)

@@ -1,4 +1,4 @@
-"""The fields by which articles can be ordered: one entry declares all that an order needs."""
+"""Sort fields: the fields by which articles can be ordered. One entry declares all of an order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from store.model import Article
 SortKey = int | str
 
 MAX_KEY = 200
-"""How many characters of a text count for its place in an order: a cursor holds them."""
+"""How many characters of a text are its sort key: a cursor holds them."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -29,18 +29,18 @@ def from_micros(micros: int) -> datetime:
 
 
 def text_key(text: str) -> str:
-    """The sort key of a text: without case, and no longer than a cursor has room for."""
+    """The sort key of a text: case-folded, and short enough for a cursor."""
     return text.casefold()[:MAX_KEY]
 
 
 class SortRule(NamedTuple):
-    """How a field orders articles.
+    """The declaration of a sort field.
 
     Attributes:
-        mark: the character that names the field in a cursor.
+        mark: the character for the field in cursors.
         kind: the type of the sort keys.
         read: the sort key of an article, ascending.
-        description: what clients are told of it.
+        description: the description in the GraphQL schema.
     """
 
     mark: str
@@ -50,19 +50,19 @@ class SortRule(NamedTuple):
 
 
 class OrderField(StrEnum):
-    """By what articles can be ordered. A member without its `SortRule` cannot be declared.
+    """The sort fields of articles. A member needs a `SortRule`: without one, the import fails.
 
     Attributes:
-        key: how the field orders articles.
+        rule: how the field orders articles.
     """
 
-    key: SortRule
+    rule: SortRule
 
-    def __new__(cls, name: str, key: SortRule) -> Self:
-        """A member with its key."""
+    def __new__(cls, name: str, rule: SortRule) -> Self:
+        """A member with its rule."""
         member = str.__new__(cls, name)
         member._value_ = name
-        member.key = key
+        member.rule = rule
         return member
 
     PUBLISHED_DATE_TIME = (

@@ -1,4 +1,4 @@
-"""The articles of a page, looked up when they are asked for."""
+"""Lazy pages: articles are looked up on access."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ from store.model import Article
 
 
 class PageItems(Sequence[Article]):
-    """The articles in these slots of a page, all of which are there.
+    """The articles of a page by ordinal, looked up on access.
 
-    Nothing is looked up before it is asked for: who keeps results by place needs neither ids nor
-    articles.
+    A cache keyed by ordinal needs neither ids nor articles.
     """
 
-    __slots__ = ("_articles", "_slot_ids", "_slots")
+    __ordinals__ = ("_articles", "_ids_by_ordinal", "_ordinals")
 
     def __init__(
-        self, articles: PersistentMap[str, Article], slot_ids: Sequence[str], slots: Sequence[int]
+        self,
+        articles: PersistentMap[str, Article],
+        ids_by_ordinal: Sequence[str],
+        ordinals: Sequence[int],
     ) -> None:
         self._articles = articles
-        self._slot_ids = slot_ids
-        self._slots = slots
+        self._ids_by_ordinal = ids_by_ordinal
+        self._ordinals = ordinals
 
     @property
     def ids(self) -> Sequence[str]:
-        """The ids of the articles; not kept, since pages are."""
-        ids = self._slot_ids
-        return [ids[slot] for slot in self._slots]
+        """The ids of the articles; not stored, since pages are cached."""
+        ids = self._ids_by_ordinal
+        return [ids[ordinal] for ordinal in self._ordinals]
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._ordinals)
 
     def __iter__(self) -> Iterator[Article]:
         return iter(self[:])
@@ -43,11 +45,11 @@ class PageItems(Sequence[Article]):
     def __getitem__(self, index: slice) -> list[Article]: ...
     def __getitem__(self, index: int | slice) -> Article | list[Article]:
         if isinstance(index, slice):
-            found: list[Any] = self._articles.find_many(self.ids[index])
-            return found
-        return self._articles[self._slot_ids[self._slots[index]]]
+            articles: list[Any] = self._articles.find_many(self.ids[index])
+            return articles
+        return self._articles[self._ids_by_ordinal[self._ordinals[index]]]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and self[:] == list(other)
 
-    __hash__ = None  # type: ignore[assignment]  # equal to lists, which have none
+    __hash__ = None  # type: ignore[assignment]  # equal to lists, which are not hashable

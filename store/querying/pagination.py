@@ -1,4 +1,4 @@
-"""Windows on ordered lists: which part is shown, and whether more lies around it."""
+"""Keyset pagination: the slice of an ordered list that a window selects, and its page flags."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ T_co = TypeVar("T_co", covariant=True)
 
 CursorDecoder = Callable[[str], KeysetPosition]
 ItemFilter = Callable[[T], bool]
-"""Whether an item is wanted."""
+"""Whether an item belongs to the filtered list."""
 
 
 class OrderedList(Protocol[T_co]):
-    """A list of items, ascending in some order."""
+    """A list of items in ascending order of their positions."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of items."""
         ...
 
     def index(self, position: KeysetPosition, *, inclusive: bool) -> int:
-        """How many stand before this position; with the one that stands there, if `behind`."""
+        """How many items precede this position; if `inclusive`, with the one at it."""
         ...
 
     def slice(self, start: int, end: int) -> Sequence[T_co]:
@@ -36,7 +36,7 @@ class OrderedList(Protocol[T_co]):
 
 
 class SortedItems(Generic[T]):
-    """Items with their positions, sorted: (*position, item)."""
+    """An ordered list of entries: (*position, item), sorted."""
 
     __slots__ = ("_entries",)
 
@@ -50,7 +50,7 @@ class SortedItems(Generic[T]):
     def index(self, position: KeysetPosition, *, inclusive: bool) -> int:
         """See `OrderedList`."""
         *keys, id = position
-        # No text lies between an id and the id with a NUL, so this is the place just behind it.
+        # The least text after an id is the id with a NUL.
         return bisect_left(self._entries, (*keys, f"{id}\0") if inclusive else position)
 
     def slice(self, start: int, end: int) -> list[T]:
@@ -68,24 +68,24 @@ def check_window(window: Window) -> None:
 
 
 def reversed_window(window: Window) -> Window:
-    """The window that shows the same part of the same list read backwards."""
+    """The window that selects the same items of the reversed list."""
     return Window(first=window.last, after=window.before, last=window.first, before=window.after)
 
 
 _BLOCK = 16
-"""How many items are looked at first where one is sought; each block is twice the last."""
+"""The size of the first block of a filtered scan; each block is twice the last."""
 
 _MAX_BLOCK = 4_096
 
 
 class PageSlice(NamedTuple, Generic[T]):
-    """What a window shows of a list.
+    """The slice of a list that a window selects.
 
     Attributes:
         items: the items, ascending.
-        has_before: whether there are others before them.
-        has_after: whether there are others behind them.
-        start: the index of the first item in the list, where none was passed over.
+        has_before: whether there are items before them.
+        has_after: whether there are items after them.
+        start: the index of the first item; None for a filtered list.
     """
 
     items: Sequence[T]
@@ -94,87 +94,87 @@ class PageSlice(NamedTuple, Generic[T]):
     start: int | None = None
 
 
-def paginate(listing: OrderedList[T], window: Window, decode: CursorDecoder) -> Page[T]:
-    """The page of a list that a window shows, with the total. Raises: WindowError, CursorError."""
+def paginate(items: OrderedList[T], window: Window, decode: CursorDecoder) -> Page[T]:
+    """The page that a window selects, with the total. Raises: WindowError, CursorError."""
     check_window(window)
-    part = slice_page(listing, window, decode)
-    return Page(part.items, part.has_before, part.has_after, total=len(listing))
+    part = slice_page(items, window, decode)
+    return Page(part.items, part.has_before, part.has_after, total=len(items))
 
 
 def slice_page(
-    listing: OrderedList[T],
+    items: OrderedList[T],
     window: Window,
     decode: CursorDecoder,
     accept: ItemFilter[T] | None = None,
 ) -> PageSlice[T]:
-    """What a window shows of a list, or of those of its items that are accepted.
+    """The slice that a window selects of a list, or of its accepted items.
 
-    Where cursors cross the part is empty, at the cursor from which the window counts. Looks at no
+    Cursors that cross give an empty slice, at the cursor from which the window counts. Reads no
     more of the list than the flags need. Raises: CursorError.
     """
-    size = len(listing)
-    start = 0 if window.after is None else listing.index(decode(window.after), inclusive=True)
-    end = size if window.before is None else listing.index(decode(window.before), inclusive=False)
+    size = len(items)
+    start = 0 if window.after is None else items.index(decode(window.after), inclusive=True)
+    end = size if window.before is None else items.index(decode(window.before), inclusive=False)
     if start > end:
         start = end = start if window.last is None else end
     if accept is not None:
-        return _FilteredScan(listing, accept).part(window, start, end)
+        return _FilteredScan(items, accept).slice(window, start, end)
     if window.last is None:
         end = min(end, start + (window.first or 0))
     else:
         start = max(start, end - window.last)
-    return PageSlice(listing.slice(start, end), start > 0, end < size, start)
+    return PageSlice(items.slice(start, end), start > 0, end < size, start)
 
 
 class _ScanResult(NamedTuple, Generic[T]):
-    """Accepted items on the way through a list.
+    """The accepted items of a scan.
 
     Attributes:
-        items: the items as they came.
-        reached: the index up to which the list was gone through.
-        has_more: whether another is known to follow.
+        items: the items in the order of the scan.
+        stopped_at: the index at which the scan stopped.
+        has_more: whether the last block had more accepted items.
     """
 
     items: list[T]
-    reached: int
+    stopped_at: int
     has_more: bool
 
 
 class _FilteredScan(Generic[T]):
-    """A list of which only some items are accepted."""
+    """A scan of a list for accepted items."""
 
-    def __init__(self, listing: OrderedList[T], accept: ItemFilter[T]) -> None:
-        self._listing = listing
+    def __init__(self, items: OrderedList[T], accept: ItemFilter[T]) -> None:
+        self._list = items
         self._accept = accept
 
-    def part(self, window: Window, start: int, end: int) -> PageSlice[T]:
-        """What a window shows of the accepted items from one index to before another."""
-        size = len(self._listing)
+    def slice(self, window: Window, start: int, end: int) -> PageSlice[T]:
+        """The slice that a window selects of the accepted items from `start` to before `end`."""
+        size = len(self._list)
         if window.last is None:
-            found = self._take(start, end, window.first or 0, upwards=True)
-            has_before = self._any(0, start, upwards=False)
-            has_after = found.has_more or self._any(found.reached, size, upwards=True)
-            return PageSlice(found.items, has_before, has_after)
-        found = self._take(start, end, window.last, upwards=False)
-        has_before = found.has_more or self._any(0, found.reached, upwards=False)
-        has_after = self._any(end, size, upwards=True)
-        return PageSlice(found.items[::-1], has_before, has_after)
+            scan = self._scan(start, end, window.first or 0, forward=True)
+            has_before = self._any(0, start, forward=False)
+            has_after = scan.has_more or self._any(scan.stopped_at, size, forward=True)
+            return PageSlice(scan.items, has_before, has_after)
+        scan = self._scan(start, end, window.last, forward=False)
+        has_before = scan.has_more or self._any(0, scan.stopped_at, forward=False)
+        has_after = self._any(end, size, forward=True)
+        return PageSlice(scan.items[::-1], has_before, has_after)
 
-    def _take(self, start: int, end: int, wanted: int, *, upwards: bool) -> _ScanResult[T]:
-        """The first accepted items from one end on."""
+    def _scan(self, start: int, end: int, count: int, *, forward: bool) -> _ScanResult[T]:
+        """Scan for up to `count` accepted items."""
         items: list[T] = []
-        size = _BLOCK + wanted + wanted // 8
-        while start < end and len(items) < wanted:
-            if upwards:
-                block = self._listing.slice(start, min(end, start + size))
+        size = _BLOCK + count + count // 8
+        while start < end and len(items) < count:
+            if forward:
+                block = self._list.slice(start, min(end, start + size))
                 start += len(block)
             else:
-                block = self._listing.slice(max(start, end - size), end)[::-1]
+                block = self._list.slice(max(start, end - size), end)[::-1]
                 end -= len(block)
             items += filter(self._accept, block)
             size = min(2 * size, _MAX_BLOCK)
-        reached = start if upwards else end
-        return _ScanResult(items[:wanted], reached, len(items) > wanted)
+        stopped_at = start if forward else end
+        return _ScanResult(items[:count], stopped_at, len(items) > count)
 
-    def _any(self, start: int, end: int, *, upwards: bool) -> bool:
-        return bool(self._take(start, end, 1, upwards=upwards).items)
+    def _any(self, start: int, end: int, *, forward: bool) -> bool:
+        return bool(self._scan(start, end, 1, forward=forward).items)

@@ -1,7 +1,7 @@
-"""What every condition of a filter means: filters compiled to predicates of one article.
+"""Predicates: filters compiled to functions of one article.
 
-This is the one meaning. An engine that answers from indexes or in another language answers as
-these predicates would. A condition that says nothing sensible is refused, never ignored.
+They define what conditions mean: an engine that uses indexes or another query language gives the
+same answers. A condition that makes no sense is refused, never ignored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Predicate = Callable[[Article], bool]
 
 
 def predicate(filter: Filter, aliases: Aliases) -> Predicate:
-    """Whether an article passes, as a function; `aliases` are those of the topic tree.
+    """Compile a filter. `aliases`: those of the topic tree.
 
     Raises: FilterError: a field does not take the operator, or the operator not the value.
     """
@@ -33,14 +33,14 @@ def predicate(filter: Filter, aliases: Aliases) -> Predicate:
             inner = predicate(filter.filter, aliases)
             return lambda article: not inner(article)
         case And():
-            return all_of_predicates([predicate(part, aliases) for part in filter.filters])
+            return conjunction([predicate(part, aliases) for part in filter.filters])
         case Or():
             parts = [predicate(part, aliases) for part in filter.filters]
             return lambda article: any(part(article) for part in parts)
 
 
-def all_of_predicates(predicates: list[Predicate]) -> Predicate:
-    """Whether an article passes all of them."""
+def conjunction(predicates: list[Predicate]) -> Predicate:
+    """The conjunction of predicates."""
     if len(predicates) == 1:
         return predicates[0]
     return lambda article: all(holds(article) for holds in predicates)
@@ -52,33 +52,33 @@ _COMPARISONS: Mapping[Operator, Callable[[Any, Any], bool]] = {
     Operator.LT: operator.lt,
     Operator.LTE: operator.le,
 }
-_LISTED = {Operator.IN, Operator.NOT_IN, Operator.SOME, Operator.ALL, Operator.NONE}
-_ASKING = {Operator.IS_NULL, Operator.IS_EMPTY}
+_WITH_LISTS = {Operator.IN, Operator.NOT_IN, Operator.SOME, Operator.ALL, Operator.NONE}
+_PRESENCE = {Operator.IS_NULL, Operator.IS_EMPTY}
 
 
 def _condition(condition: Condition, aliases: Aliases) -> Predicate:
     check_condition(condition)
     field = FILTER_FIELDS[condition.field].read
     value = comparison_value(condition, aliases)
-    how = condition.operator
+    op = condition.operator
 
     def read(article: Article) -> Any:
         return field(article, aliases)
 
-    if how in _ASKING:
-        # An absent text is None and an absent list is empty: there is nothing either way.
+    if op in _PRESENCE:
+        # An absent text is None, an absent list is empty.
         return lambda article: (read(article) in (None, ())) is value
     if isinstance(value, tuple):
-        return _list_condition(read, how, frozenset(value))
-    return _value_condition(read, how, value)
+        return _list_condition(read, op, frozenset(value))
+    return _value_condition(read, op, value)
 
 
-def _value_condition(read: Callable[[Article], Any], how: Operator, value: Any) -> Predicate:
-    if how is Operator.EQ:
+def _value_condition(read: Callable[[Article], Any], op: Operator, value: Any) -> Predicate:
+    if op is Operator.EQ:
         return lambda article: bool(read(article) == value)
-    if how is Operator.NE:
+    if op is Operator.NE:
         return lambda article: bool(read(article) != value)
-    if compare := _COMPARISONS.get(how):
+    if compare := _COMPARISONS.get(op):
         return lambda article: compare(read(article), value)
     folded = value.casefold()
 
@@ -87,50 +87,54 @@ def _value_condition(read: Callable[[Article], Any], how: Operator, value: Any) 
         if text is None:
             return False
         text = text.casefold()
-        return text.startswith(folded) if how is Operator.STARTS_WITH else folded in text
+        return text.startswith(folded) if op is Operator.STARTS_WITH else folded in text
 
     return holds
 
 
 def _list_condition(
-    read: Callable[[Article], Any], how: Operator, values: frozenset[Any]
+    read: Callable[[Article], Any], op: Operator, values: frozenset[Any]
 ) -> Predicate:
-    if how is Operator.IN:
+    if op is Operator.IN:
         return lambda article: read(article) in values
-    if how is Operator.NOT_IN:
+    if op is Operator.NOT_IN:
         return lambda article: read(article) not in values
-    if how is Operator.ALL:
+    if op is Operator.ALL:
         return lambda article: values.issubset(read(article))
-    wanted = how is Operator.SOME
-    return lambda article: values.isdisjoint(read(article)) is not wanted
+    has_some = op is Operator.SOME
+    return lambda article: values.isdisjoint(read(article)) is not has_some
 
 
 def comparison_value(condition: Condition, aliases: Aliases) -> Any:
-    """The value that a condition compares with: topics as the tree has their slugs."""
-    if condition.field is Field.TOPICS and condition.operator not in _ASKING:
+    """The value that a condition compares with; of topics, their own slugs."""
+    if condition.field is Field.TOPICS and condition.operator not in _PRESENCE:
         return tuple(resolve_aliases(condition.value, aliases))  # type: ignore[arg-type]  # checked
     return condition.value
 
 
 def check_condition(condition: Condition) -> None:
     """Raise FilterError unless the field takes the operator, and the operator the value."""
-    field, how, value = condition.field, condition.operator, condition.value
-    kind = FILTER_FIELDS[field].kind
-    if how not in kind.operators:
-        known = ", ".join(sorted(kind.operators))
-        raise FilterError(f"{field} is {kind.name} and does not take {how}; it takes {known}.")
-    if how in _ASKING:
+    field, op, value = condition.field, condition.operator, condition.value
+    field_type = FILTER_FIELDS[field].type
+    if op not in field_type.operators:
+        allowed = ", ".join(sorted(field_type.operators))
+        raise FilterError(
+            f"{field} is {field_type.name} and does not take {op}; it takes {allowed}."
+        )
+    if op in _PRESENCE:
         fits = isinstance(value, bool)
-    elif how in _LISTED:
-        fits = isinstance(value, tuple) and all(_is_one(kind, each) for each in value)
+    elif op in _WITH_LISTS:
+        fits = isinstance(value, tuple) and all(_has_type(field_type, each) for each in value)
     else:
-        fits = _is_one(kind, value)
+        fits = _has_type(field_type, value)
     if not fits:
-        raise FilterError(f"{value!r} cannot be compared with {field} by {how}.")
+        raise FilterError(f"{value!r} cannot be compared with {field} by {op}.")
 
 
-def _is_one(kind: FieldType, value: object) -> bool:
+def _has_type(field_type: FieldType, value: object) -> bool:
     if isinstance(value, datetime):
-        return kind.type is datetime and value.tzinfo is not None
+        return field_type.value_type is datetime and value.tzinfo is not None
     # To Python, True is a number too; here it is not.
-    return isinstance(value, kind.type) and isinstance(value, bool) is (kind.type is bool)
+    return isinstance(value, field_type.value_type) and isinstance(value, bool) is (
+        field_type.value_type is bool
+    )

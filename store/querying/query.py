@@ -1,7 +1,7 @@
-"""Questions to a repository, as values: filter, order, window.
+"""Queries to a repository as values: filter, order, window.
 
-They know nothing of GraphQL and assume no engine: an engine may scan, use indexes or translate
-them into a remote query language. `filters.py` says what each condition means.
+They do not depend on GraphQL or on an engine, which may scan, use indexes or translate them into
+another query language. `predicates.py` defines what each condition means.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 
 class LookupKey(StrEnum):
-    """By what an entity can be looked up: articles by id, slug, url; providers by id, domain;
-    topics by id, slug, name.
+    """The keys of look-ups: articles by id, slug, url; providers by id, domain; topics by id, slug,
+    name.
     """
 
     ID = "id"
@@ -40,14 +40,14 @@ PROVIDER_KEYS = frozenset({LookupKey.ID, LookupKey.DOMAIN})
 TOPIC_KEYS = frozenset({LookupKey.ID, LookupKey.SLUG, LookupKey.NAME})
 
 
-def check_lookup_key(by: LookupKey, known: frozenset[LookupKey]) -> None:
-    """Raise QueryError unless `by` is one of the keys that such entities have."""
-    if by not in known:
-        raise QueryError(f"Nothing is looked up by {by} here; use {', '.join(sorted(known))}.")
+def check_lookup_key(by: LookupKey, allowed: frozenset[LookupKey]) -> None:
+    """Raise QueryError unless `by` is an allowed key."""
+    if by not in allowed:
+        raise QueryError(f"Nothing is looked up by {by} here; use {', '.join(sorted(allowed))}.")
 
 
 class Field(StrEnum):
-    """What a condition can speak of."""
+    """The fields that conditions compare."""
 
     SLUG = "slug"
     TITLE = "title"
@@ -68,9 +68,9 @@ class Field(StrEnum):
 
 
 class Operator(StrEnum):
-    """How a condition compares. The value of IS_NULL and IS_EMPTY is a bool; of IN, NOT_IN, SOME,
-    ALL and NONE a tuple; of the others one value. A field that is null equals nothing, so NE and
-    NOT_IN hold for it and the others do not.
+    """The operators of conditions. The value of IS_NULL and IS_EMPTY is a bool; of IN, NOT_IN,
+    SOME, ALL and NONE a tuple; of the others one value. A field that is null equals nothing, so NE
+    and NOT_IN hold for it and the others do not.
     """
 
     EQ = "eq"
@@ -102,19 +102,19 @@ class Condition(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
 
 class And(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """All of them; true where there are none."""
+    """Conjunction: all filters hold; true if there are none."""
 
     filters: tuple[Filter, ...]
 
 
 class Or(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """At least one of them; false where there are none."""
+    """Disjunction: at least one filter holds; false if there are none."""
 
     filters: tuple[Filter, ...]
 
 
 class Not(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """The opposite."""
+    """Negation."""
 
     filter: Filter
 
@@ -125,7 +125,7 @@ MATCH_ALL = And(())
 
 
 def all_of(*filters: Filter | None) -> Filter:
-    """Those that are given, joined by and."""
+    """The conjunction of the filters that are given."""
     given = tuple(f for f in filters if f is not None and f != MATCH_ALL)
     return given[0] if len(given) == 1 else And(given)
 
@@ -138,17 +138,17 @@ def provider_filter(domain: str) -> Filter:
 
 @lru_cache(maxsize=4_096)
 def topic_filter(slug: str) -> Filter:
-    """The articles that name one topic."""
+    """The articles of one topic."""
     return Condition(Field.TOPICS, Operator.SOME, (slug,))
 
 
-def referencing_filter(page: WebResource) -> Filter:
-    """The articles whose related stories have an address of this page."""
-    return Condition(Field.RELATED_URLS, Operator.SOME, page.url_keys)
+def referencing_filter(resource: WebResource) -> Filter:
+    """The articles whose related stories have a URL of this resource."""
+    return Condition(Field.RELATED_URLS, Operator.SOME, resource.url_keys)
 
 
 class OrderStep(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """One step of an order; equal articles are told apart by the next, at last by id."""
+    """One step of an order: a sort field and a direction. The id breaks the last ties."""
 
     field: OrderField
     descending: bool = True
@@ -158,9 +158,9 @@ NEWEST_FIRST = (OrderStep(OrderField.PUBLISHED_DATE_TIME),)
 
 
 class Window(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """Which part of an ordered list: up to `first` items after a cursor, or `last` before one.
+    """Pagination arguments: the `first` items after a cursor, or the `last` before one.
 
-    Give one of `first` and `last`; sizes are not negative. Cursors are those of `cursors.py`.
+    Exactly one of `first` and `last` is set, and not negative. See `cursors.py` for cursors.
     """
 
     first: int | None = None
@@ -170,7 +170,14 @@ class Window(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
 
 class ArticleQuery(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """One list of articles. `with_total` asks for the size of the whole list, which may cost."""
+    """A query for one page of articles.
+
+    Attributes:
+        window: the page of the list.
+        filter: the articles of the list.
+        order: the steps of the order.
+        with_total: whether to count the whole list, which may be expensive.
+    """
 
     window: Window
     filter: Filter = MATCH_ALL
@@ -179,17 +186,17 @@ class ArticleQuery(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
 
 class PageOrdinals(msgspec.Struct, frozen=True, gc=False):
-    """The numbers of a page's items among all documents of their kind that the reader may see.
+    """The ordinals of a page's items in one numbering of the documents.
 
-    They hold for one visibility, and until a write that is no edit in place (see `edits`). Callers
-    may file by them what they keep of documents, which is faster than by id.
+    They are valid for one visibility, until a write that is no edit in place (`in_place_edits`).
+    Caches of documents keyed by ordinal are faster than those keyed by id.
 
     Attributes:
-        numbering: the name of this numbering, which no other of this version has; the same number
-            is another document in another one.
-        numbers: the number of each item, in the page's order.
-        as_slice: the numbers as a slice, where they follow each other.
-        size: how many numbers there are.
+        numbering: the name of the numbering, unique in this process. In another numbering the
+            same ordinal is another document.
+        numbers: the ordinal of each item, in the page's order.
+        as_slice: the ordinals as a slice, if they are consecutive.
+        size: how many ordinals there are.
     """
 
     numbering: str
@@ -199,11 +206,16 @@ class PageOrdinals(msgspec.Struct, frozen=True, gc=False):
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
-    """A part of an ordered list; both flags are true to the whole list, not only to the window.
+    """A page of an ordered list.
 
-    `total` is the size of the whole list, or None where it was not asked for. `ordinals` say where
-    the items stand, where the engine knows that. `survives_edits`: no edit in place (see `edits`)
-    changes anything of the page but what its items say.
+    Attributes:
+        items: the items in order.
+        has_previous: whether the whole list has items before the page.
+        has_next: whether the whole list has items after the page.
+        total: the size of the whole list; None if it was not counted.
+        ordinals: the ordinals of the items, if the engine has any.
+        survives_edits: whether edits in place (see `in_place_edits`) leave the ids of the page, its
+            flags and its total as they are.
     """
 
     items: Sequence[T]
@@ -214,7 +226,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, gc=False):
     survives_edits: bool = False
 
     def item_ids(self) -> Sequence[str]:
-        """The ids of the items, of entities that have one."""
+        """The ids of the items, for entities that have ids."""
         if isinstance(self.items, PageItems):
             return self.items.ids
         items: Sequence[Any] = self.items

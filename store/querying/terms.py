@@ -1,6 +1,6 @@
-"""The terms an article is found under: what filters compare and what indexes are keyed by.
+"""Index terms of articles: the canonical values that filters compare and indexes are keyed by.
 
-Each function gives an article's terms of one kind in canonical spelling, without repetition.
+Each function returns an article's terms for one field, without repetition.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from store.model import Article, TopicDefinition
 from store.names import domain_key, topic_slug
 
 Aliases = Mapping[str, str]
-"""The slugs of topics by the slugs that their names give, of those topics where the two differ."""
+"""The slugs of topics by the slug of their name, for the topics where the two differ."""
 
 
 def topic_aliases(definitions: Iterable[TopicDefinition]) -> dict[str, str]:
-    """By which other slugs people mean the topics of a tree: those of their names.
+    """The aliases of the topics of a tree.
 
-    A slug beats a name; of several topics with one name, the one with the least slug has it.
+    A topic's slug wins over an alias. Of several topics with one name, the least slug has it.
     """
     by_slug = {definition.slug: definition for definition in definitions}
-    found: dict[str, str] = {}
+    aliases: dict[str, str] = {}
     for slug in sorted(by_slug):
-        named = topic_slug(by_slug[slug].name)
-        if named not in by_slug:
-            found.setdefault(named, slug)
-    return found
+        alias = topic_slug(by_slug[slug].name)
+        if alias not in by_slug:
+            aliases.setdefault(alias, slug)
+    return aliases
 
 
 def resolve_aliases(slugs: Iterable[str], aliases: Aliases) -> Iterable[str]:
-    """The slugs of the topics that are meant: n slugs -> n slugs, in the same order."""
+    """The topics' own slugs: n slugs or aliases -> n slugs, in the same order."""
     return [aliases.get(slug, slug) for slug in slugs] if aliases else slugs
 
 

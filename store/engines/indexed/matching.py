@@ -141,7 +141,7 @@ class Matcher:
         if operator in _OPPOSITES:
             opposite = Condition(field, _OPPOSITES[operator], condition.value)
             return self._complement(self._match_condition(opposite))
-        search = _SEARCHES[FILTER_FIELDS[field].access]
+        search = _SEARCHES[FILTER_FIELDS[field].index_type]
         return search(self, field, operator, comparison_value(condition, self._aliases))
 
     def _terms(self, field: Field, operator: Operator, value: Any) -> Match:
@@ -277,7 +277,7 @@ _SEARCHES: dict[IndexType, Callable[[Matcher, Field, Operator, Any], Match]] = {
 
 def _is_bound(condition: Condition) -> bool:
     field = FILTER_FIELDS[condition.field]
-    return field.access is IndexType.NUMBER and condition.operator in RANGES
+    return field.index_type is IndexType.NUMBER and condition.operator in RANGES
 
 
 def _exact(hits: BitMap) -> Match:

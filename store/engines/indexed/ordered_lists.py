@@ -164,7 +164,7 @@ MAX_COMPOSITES = 16
 """How many composite orders are cached; each takes 8 bytes an article."""
 
 
-_SORT_KEYS: dict[Field, KeyFunction] = {Field(each): each.key.read for each in OrderField}
+_SORT_KEYS: dict[Field, KeyFunction] = {Field(each): each.rule.read for each in OrderField}
 
 
 def _sort_key(field: Field) -> KeyFunction:
