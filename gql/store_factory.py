@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from store import (
@@ -56,8 +57,11 @@ def require_store(settings: Settings) -> Path:
     """The path of an existing store. Raises: StoreUnavailableError: it does not exist."""
     path = settings.store_path
     if not path.exists() and not path.with_name(f"{path.name}.log").exists():
+        arguments = f"DIR --store {shlex.quote(str(path))}"
+        if settings.store is None and settings.folder is not None:
+            arguments = shlex.quote(str(settings.folder))
         raise StoreUnavailableError(
-            f"There is no store at {path}. Make one with: newsgraph load DIR --store {path}"
+            f"There is no store at {path}. Make one with: newsgraph load {arguments}"
         )
     return path
 

@@ -166,8 +166,9 @@ class OutcomeUnknownError(StoreError):
 
 # Causes that are the same wherever the operating system tells of them.
 _SYSTEM_REMEDIES = {
-    errno.EMFILE: "Raise the limit of open files: ulimit -n 65536 in a shell, LimitNOFILE=65536 "
-    "in a systemd service, --ulimit nofile=65536 for a container.",
+    errno.EMFILE: "Raise the limit of open files (ulimit -n 65536 in a shell, LimitNOFILE=65536 in "
+    "a systemd service, --ulimit nofile=65536 for a container), or allow fewer connections "
+    "(NEWSGRAPH_MAX_CONNECTIONS).",
     errno.ENFILE: "The whole system has too many files open: raise its limit with "
     "sysctl fs.file-max, or see which process has them (lsof).",
     errno.ENOSPC: "The disk is full: free some space.",

@@ -1,4 +1,4 @@
-"""The command line: `newsgraph serve`, `load`, `check`, `export`, `schema`, `query`, `stats`."""
+"""The command line: the command `newsgraph` and its subcommands."""
 
 from .main import main
 

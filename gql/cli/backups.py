@@ -1,4 +1,4 @@
-"""Commands on backups: make one of a store, also while it is served, and put one back."""
+"""The commands on backups: `backup` and `restore`."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from gql.store_factory import require_store
 from store import back_up, backup_chunks
 from store import restore as restore_store
 
-from .options import with_settings
-from .output import out, plural
+from .options import STORE_LOCATION, with_settings
+from .output import count_of, out
 
 
-@with_settings("store")
+@with_settings(*STORE_LOCATION)
 def backup(
     settings: Settings,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to write; - is the output.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The file, or - for standard output.")
+    ],
     *,
-    force: Annotated[bool, typer.Option(help="Write over a file that exists.")] = False,
+    force: Annotated[bool, typer.Option(help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write the whole store into one file, drafts and keys of cursors too: keep it secret.
+    """Back up the store into one file, also while it is served.
 
-    The store may be served and written to meanwhile.
+    Keep the file secret: it has drafts, and the key that signs cursors.
 
     [bold]Examples[/]
 
@@ -45,21 +47,21 @@ def backup(
     out.print(f"[bold]Wrote[/]     {escape(file)} [dim]({size_bytes:,} bytes)[/]")
 
 
-@with_settings("store", "lock_timeout_s")
+@with_settings(*STORE_LOCATION, "lock_timeout_s")
 def restore(
     settings: Settings,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup file.")],
 ) -> None:
-    """Put a backup in the store's place, once it was checked; what was there is kept aside.
+    """Check a backup and replace the store with it, also while it is served.
 
-    Servers of the store notice within a second.
+    The former files are renamed, not deleted. Servers notice within a second.
 
     [bold]Examples[/]
 
     newsgraph restore news.backup --store /var/lib/newsgraph/store.json
     """
-    kept = restore_store(settings.store_path, file, settings.lock_timeout_s)
+    renamed = restore_store(settings.store_path, file, settings.lock_timeout_s)
     out.print(f"[bold]Restored[/]  {escape(str(settings.store_path))} from {escape(str(file))}")
-    if kept:
-        names = ", ".join(escape(str(path)) for path in kept)
-        out.print(f"[bold]Kept[/]      what was there: {plural(len(kept), 'file')}, {names}")
+    if renamed:
+        names = ", ".join(escape(str(path)) for path in renamed)
+        out.print(f"[bold]Renamed[/]   {count_of(len(renamed), 'former file')}: {names}")

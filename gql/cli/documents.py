@@ -1,8 +1,9 @@
-"""Commands on documents: load them into the store, check them, write them out again."""
+"""The commands on documents: `load`, `check` and `export`."""
 
 from __future__ import annotations
 
 import asyncio
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -23,43 +24,45 @@ from store import (
 )
 from store.folder.scanner import EXTENSIONS
 
-from .options import with_settings
+from .options import STORE_LOCATION, Json, with_settings
 from .output import (
+    count_of,
     escape,
+    format_problems,
     out,
-    plural,
     print_diagnostics,
     print_json,
     print_warning,
-    problems_text,
     progress_bar,
 )
 
-READING = ("max_document_bytes", "max_document_depth", "include_folders")
+READING_SETTINGS = ("max_document_bytes", "max_document_depth", "include_folders")
 AcceptLoss = Annotated[
     bool,
     typer.Option(
         "--accept-loss",
-        help="Go on with what can be read of a damaged store; its files are kept aside.",
+        help="Salvage a damaged store: continue with what can be read, and keep copies of its "
+        "files.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
-@with_settings("store", *READING, folder="The folder of documents.!")
+@with_settings(
+    *STORE_LOCATION, *READING_SETTINGS, directory="The folder of documents.", requires_folder=True
+)
 def load(
     settings: Settings,
     *,
     prune: Annotated[
-        bool, typer.Option(help="Drop what came from another folder, even everything.")
+        bool, typer.Option(help="Delete documents that came from another folder, even all.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option(help="Take files also where a mutation has changed the article since.")
+        bool, typer.Option(help="Load files even if a mutation has changed their article since.")
     ] = False,
     accept_loss: AcceptLoss = False,
     json: Json = False,
 ) -> None:
-    """Load a folder into the store, reading only files that have changed.
+    """Load a folder into the store. Only changed files are read.
 
     [bold]Examples[/]
 
@@ -79,8 +82,8 @@ def load(
 async def load_folder(
     settings: Settings, *, prune: bool = False, overwrite: bool = False, accept_loss: bool = False
 ) -> LoadReport:
-    """Load the settings' folder into the settings' store, with a bar on a terminal."""
-    assert settings.folder is not None  # noqa: S101  # who calls this has a folder
+    """Load the folder of the settings into their store, with a progress bar on a terminal."""
+    assert settings.folder is not None  # noqa: S101  # for callers that have a folder
     gc_tuning.disable_collector()
     repository = open_store(settings, loss_is_accepted=accept_loss)
     try:
@@ -88,51 +91,54 @@ async def load_folder(
         loader = FolderLoader(repository, settings.folder, options)
         with progress_bar("Reading documents") as progress:
             report = await loader.load(progress)
-        await repository.apply(Batch())  # an empty folder leaves a store, too
+        await repository.apply(Batch())  # so that an empty folder makes a store, too
         return report
     finally:
         await repository.close()
 
 
 def print_report(report: LoadReport, settings: Settings) -> None:
-    """What a load did, in two lines."""
+    """Print the report of a load, in two lines."""
     folder = escape(str(settings.folder))
+    command = escape(f"newsgraph check {shlex.quote(str(settings.folder))}")
     out.print(
-        f"[bold]Loaded[/]    {plural(report.articles, 'article')} from {folder} "
-        f"[dim]({plural(report.read, 'file')} read, {report.unchanged:,} unchanged, "
+        f"[bold]Loaded[/]    {count_of(report.articles, 'article')} from {folder} "
+        f"[dim]({count_of(report.read, 'file')} read, {report.unchanged:,} unchanged, "
         f"{report.removed:,} removed, {report.seconds:.2f} s)[/]"
     )
-    hint = f" [dim](newsgraph check {folder} shows them)[/]"
-    problems = problems_text(report.diagnostics)
+    hint = f" [dim]({command} shows them)[/]"
+    problems = format_problems(report.diagnostics)
     out.print(f"[bold]Problems[/]  {problems}{hint if any(report.diagnostics.values()) else ''}")
-    print_mutated(report)
+    print_conflicts(report)
     print_hint_if_empty(report)
 
 
-def print_mutated(report: LoadReport) -> None:
-    """What became of files whose articles mutations had changed in the store alone."""
+def print_conflicts(report: LoadReport) -> None:
+    """Print a warning for each conflict between a file and a mutation."""
     for path in report.detached:
         print_warning(
-            f"{path} was not taken: a mutation has changed its article since it was loaded. "
-            "Load with --overwrite to take the file, or change the file."
+            f"{path} was skipped: a mutation has changed its article since it was loaded. "
+            "To load the file, use --overwrite, or change the file."
         )
     for path in report.overwritten:
-        print_warning(f"{path} was taken in place of what a mutation had changed.")
+        print_warning(f"{path} was loaded over the changes of a mutation.")
 
 
 def print_hint_if_empty(report: LoadReport) -> None:
-    """What is taken for a document, where nothing in the folder was one, nor a bad one."""
+    """Print what counts as a document, if the folder has none."""
     if not report.articles and not any(report.diagnostics.values()):
         out.print(
-            f"[yellow]No document was found there.[/] Taken are files that end with "
-            f"{' '.join(EXTENSIONS)}, but not in hidden folders, nor in those that begin with _ "
-            "(_news, _posts and --include-folders aside)."
+            f"[yellow]No documents found.[/] Documents are files that end with "
+            f"{' '.join(EXTENSIONS)}, outside hidden folders and folders that begin with _ "
+            "(except _news, _posts and --include-folders)."
         )
 
 
-@with_settings(*READING, folder="The folder of documents.!")
+@with_settings(
+    "folder", *READING_SETTINGS, directory="The folder of documents.", requires_folder=True
+)
 def check(settings: Settings, *, json: Json = False) -> None:
-    """Read a folder and print what is wrong with it, as a compiler would; exit 1 on errors.
+    """Check a folder: print its errors and warnings. The exit code is 1 if there are errors.
 
     [bold]Examples[/]
 
@@ -140,7 +146,7 @@ def check(settings: Settings, *, json: Json = False) -> None:
 
     newsgraph check articles --json | jq '.diagnostics[].code'
     """
-    assert settings.folder is not None  # noqa: S101  # DIR is required
+    assert settings.folder is not None  # noqa: S101  # it is required
     with progress_bar("Reading documents") as progress:
         report, diagnostics = asyncio.run(
             check_folder(settings.folder, load_options(settings), progress)
@@ -150,31 +156,31 @@ def check(settings: Settings, *, json: Json = False) -> None:
         print_json({**numbers, "diagnostics": msgspec.to_builtins(diagnostics)})
     else:
         print_diagnostics(diagnostics)
-        problems = problems_text(report.diagnostics)
-        articles = plural(report.articles, "article")
+        problems = format_problems(report.diagnostics)
+        articles = count_of(report.articles, "article")
         out.print(f"{articles} in {escape(str(settings.folder))}, problems: {problems}")
         print_hint_if_empty(report)
     if report.diagnostics.get(Severity.ERROR):
         raise typer.Exit(1)
 
 
-@with_settings("store")
+@with_settings(*STORE_LOCATION)
 def export(
     settings: Settings,
     directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to write.", file_okay=False)
+        Path, typer.Argument(metavar="DIR", help="The folder to write.", file_okay=False)
     ],
     *,
-    force: Annotated[bool, typer.Option(help="Write into a folder that is not empty.")] = False,
+    force: Annotated[bool, typer.Option(help="Write even if the folder is not empty.")] = False,
 ) -> None:
-    """Write every document of the store, drafts too, as front matter that loads back the same.
+    """Export every document of the store, drafts too, as files that load back the same.
 
     [bold]Examples[/]
 
     newsgraph export backup --store articles/.newsgraph/store.json
     """
     written = asyncio.run(_export(settings, directory, force=force))
-    out.print(f"[bold]Wrote[/] {plural(written, 'file')} to {escape(str(directory))}")
+    out.print(f"[bold]Wrote[/] {count_of(written, 'file')} to {escape(str(directory))}")
 
 
 async def _export(settings: Settings, directory: Path, *, force: bool) -> int:

@@ -1,4 +1,4 @@
-"""Commands on the graph: its schema, a query, how much there is."""
+"""The commands on the graph: `schema`, `query` and `stats`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,21 @@ from gql.settings import Settings, SettingsError
 from gql.store_factory import open_store
 from store import Severity, Visibility, Window
 
-from .options import with_settings
-from .output import escape, out, plural, print_json, problems_text
+from .options import STORE_LOCATION, Json, with_settings
+from .output import count_of, escape, format_problems, out, print_json
 
-LIMITS = ("page_size", "max_page_size", "max_depth", "max_tokens", "max_aliases", "max_cost")
+LIMIT_SETTINGS = (
+    "page_size",
+    "max_page_size",
+    "max_depth",
+    "max_tokens",
+    "max_aliases",
+    "max_cost",
+)
 
 
 def schema() -> None:
-    """Print the schema in GraphQL's own language.
+    """Print the GraphQL schema (SDL).
 
     [bold]Examples[/]
 
@@ -35,21 +42,20 @@ def schema() -> None:
     out.print(str(build_schema()), markup=False)
 
 
-@with_settings("store", "drafts", *LIMITS)
+@with_settings(*STORE_LOCATION, "drafts", *LIMIT_SETTINGS)
 def query(
     settings: Settings,
     text: Annotated[
-        str, typer.Argument(metavar="GRAPHQL", help="The operation; - reads it from the input.")
+        str,
+        typer.Argument(metavar="GRAPHQL", help="The operation, or - for standard input."),
     ],
     *,
-    variables: Annotated[
-        str | None, typer.Option(help="The operation's variables, as a JSON object.")
-    ] = None,
+    variables: Annotated[str | None, typer.Option(help="The variables, as a JSON object.")] = None,
     operation: Annotated[
-        str | None, typer.Option(help="Which operation, where there are several.")
+        str | None, typer.Option(help="The name of the operation, if there are several.")
     ] = None,
 ) -> None:
-    """Run a query on the store and print the answer; exit 1 where it has errors.
+    """Run a query on the store and print the response. The exit code is 1 if it has errors.
 
     [bold]Examples[/]
 
@@ -63,9 +69,9 @@ def query(
         operation_name=operation,
         variables=_variables(variables),
     )
-    answer = orjson.loads(asyncio.run(_execute(settings, request)).body)
-    print_json(answer)
-    if "errors" in answer:
+    response = orjson.loads(asyncio.run(_execute(settings, request)).body)
+    print_json(response)
+    if "errors" in response:
         raise typer.Exit(1)
 
 
@@ -92,13 +98,13 @@ async def _execute(settings: Settings, request: GraphQLRequest) -> Result:
         await repository.close()
 
 
-@with_settings("store")
+@with_settings(*STORE_LOCATION)
 def stats(
     settings: Settings,
     *,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
-    """Show how much is in the store.
+    """Show the numbers of articles, drafts, providers, topics and problems of the store.
 
     [bold]Examples[/]
 
@@ -111,21 +117,21 @@ def stats(
     store = escape(numbers["store"])
     out.print(f"[bold]Store[/]     {store} [dim]({numbers['sizeBytes']:,} bytes)[/]")
     out.print(
-        f"[bold]Holds[/]     {plural(numbers['articles'], 'article')} "
-        f"[dim]({plural(numbers['drafts'], 'draft')} among them)[/], "
-        f"{plural(numbers['providers'], 'provider')}, {plural(numbers['topics'], 'topic')}"
+        f"[bold]Holds[/]     {count_of(numbers['articles'], 'article')} "
+        f"[dim]({count_of(numbers['drafts'], 'draft')} among them)[/], "
+        f"{count_of(numbers['providers'], 'provider')}, {count_of(numbers['topics'], 'topic')}"
     )
     problems = {severity: numbers[severity.lower() + "s"] for severity in Severity}
     out.print(f"[bold]Revision[/]  {numbers['revision']}")
-    out.print(f"[bold]Problems[/]  {problems_text(problems)}")
+    out.print(f"[bold]Problems[/]  {format_problems(problems)}")
 
 
 async def _count(settings: Settings) -> Mapping[str, Any]:
     repository = open_store(settings, must_exist=True)
     try:
         snapshot = await repository.snapshot()
-        everything = await snapshot.counts(Visibility.ALL)
-        published = await snapshot.counts(Visibility.PUBLISHED)
+        all_counts = await snapshot.counts(Visibility.ALL)
+        public_counts = await snapshot.counts(Visibility.PUBLISHED)
         problems = {
             severity: (await snapshot.diagnostic_page(Window(first=0), severity)).total
             for severity in Severity
@@ -134,10 +140,10 @@ async def _count(settings: Settings) -> Mapping[str, Any]:
             "store": str(settings.store_path),
             "sizeBytes": settings.store_path.stat().st_size,
             "revision": snapshot.revision,
-            "articles": everything.articles,
-            "drafts": everything.articles - published.articles,
-            "providers": everything.providers,
-            "topics": everything.topics,
+            "articles": all_counts.articles,
+            "drafts": all_counts.articles - public_counts.articles,
+            "providers": all_counts.providers,
+            "topics": all_counts.topics,
             **{severity.lower() + "s": count for severity, count in problems.items()},
         }
     finally:

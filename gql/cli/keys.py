@@ -1,4 +1,4 @@
-"""Commands on API keys: make one, see them, take one back."""
+"""The commands on API keys: `keys add`, `keys list` and `keys revoke`."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from gql.identity.viewer import Permission
 from gql.settings import Settings
 from gql.store_factory import create_store_folder
 
-from .options import with_settings
+from .options import STORE_LOCATION, Json, with_settings
 from .output import err, escape, out, print_json, print_warning
 
-PLACE = ("keys", "store", "folder")
+KEY_FILE_LOCATION = ("keys", *STORE_LOCATION)
 
 keys = typer.Typer(
     name="keys",
-    help="Make, list and revoke API keys, which give their holders rights.",
+    help="Make, list and revoke API keys.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
 
 
 @keys.command()
-@with_settings(*PLACE)
+@with_settings(*KEY_FILE_LOCATION)
 def add(
     settings: Settings,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is, or what for.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name, such as the key's user.")],
     *,
     scope: Annotated[
         list[Permission],
         typer.Option(
-            help="A right that it gives; may be given several times. WRITE gives READ_DRAFTS too, "
-            "ADMIN everything."
+            help="A scope (permission) of the key; repeat it for several. WRITE includes "
+            "READ_DRAFTS, ADMIN includes all."
         ),
     ],
     expires: Annotated[
         str | None,
-        typer.Option(help="When it ends: 90d, or a date such as 2027-01-01. Never, if not given."),
+        typer.Option(help="The expiry: 90d, or a date such as 2027-01-01. Default: never."),
     ] = None,
 ) -> None:
-    """Make a key and print it, this once.
+    """Make an API key and print it. It is printed only once.
 
     [bold]Examples[/]
 
@@ -52,81 +52,87 @@ def add(
 
     newsgraph keys add proofreader --scope READ_DRAFTS --folder articles
     """
-    until = parse_expiry(expires, datetime.now(UTC)) if expires else None
+    expiry = parse_expiry(expires, datetime.now(UTC)) if expires else None
     if settings.keys is None and settings.store is None:
         create_store_folder(settings.keys_path.parent)
-    file = _closed(settings)
-    text, key = file.add(name, scope, until)
+    file = _restricted_key_file(settings)
+    text, key = file.add(name, scope, expiry)
     out.print(text, markup=False)
     err.print(
-        f"[bold]{escape(key.name)}[/] may {', '.join(key.scopes)}, {_until(key)}. "
-        "Keep the key: it is not stored and not shown again.\n"
+        f"Key [bold]{escape(key.name)}[/]: {', '.join(key.scopes)}; {_format_expiry(key)}. "
+        "Save it now: it is not stored, and is not shown again.\n"
         "[dim]Send it as[/] Authorization: Bearer KEY"
     )
 
 
 @keys.command("list")
-@with_settings(*PLACE)
+@with_settings(*KEY_FILE_LOCATION)
 def list_keys(
     settings: Settings,
     *,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
-    """Show the keys: whose, which rights, until when, and their last characters.
+    """List the keys: name, scopes, expiry and last characters.
 
     [bold]Examples[/]
 
     newsgraph keys list --json | jq '.[].name'
     """
-    found = KeyFile(settings.keys_path).read()
+    file = KeyFile(settings.keys_path)
+    entries = file.read()
     if json:
-        print_json([_as_json(key) for key in found])
+        print_json([_as_json(key) for key in entries])
         return
-    if not found:
-        out.print("There are no keys. [dim]Make one with: newsgraph keys add NAME --scope …[/]")
+    if not entries:
+        out.print(
+            f"There are no keys. [dim]Make one with: newsgraph keys add NAME --scope … "
+            f"{escape(file.option)}[/]"
+        )
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("Name", "Scopes", "Created", "Ends", "Key"):
+    for column in ("Name", "Scopes", "Created", "Expires", "Key"):
         table.add_column(column, overflow="fold")
-    for key in found:
+    for key in entries:
         created = f"{key.created:%Y-%m-%d}"
-        table.add_row(escape(key.name), ", ".join(key.scopes), created, _until(key), f"…{key.hint}")
+        table.add_row(
+            escape(key.name), ", ".join(key.scopes), created, _format_expiry(key), f"…{key.hint}"
+        )
     out.print(table, soft_wrap=False)
 
 
 @keys.command()
-@with_settings(*PLACE)
+@with_settings(*KEY_FILE_LOCATION)
 def revoke(
     settings: Settings,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key is to end.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the key.")],
 ) -> None:
-    """End a key; running servers notice within a second.
+    """Revoke a key. Running servers notice within a second.
 
     [bold]Examples[/]
 
     newsgraph keys revoke proofreader
     """
-    _closed(settings).revoke(name)
+    _restricted_key_file(settings).revoke(name)
     out.print(f"[bold]Revoked[/] the key of {escape(name)}.")
 
 
-def _closed(settings: Settings) -> KeyFile:
-    """The file of keys, once others than its owner and group cannot read it any more."""
+def _restricted_key_file(settings: Settings) -> KeyFile:
+    """The key file, after its mode is restricted to its owner and group."""
     file = KeyFile(settings.keys_path)
     mode = file.restrict_mode()
     if mode is not None:
         print_warning(
-            f"Other users could read {file.path}, of which they can guess no key, but see whose "
-            f"there are (mode {mode:04o}). Now they cannot."
+            f"Other users could access the key file {file.path} (mode {mode:04o}): the names and "
+            "scopes of the keys, but not the keys. Its mode is restricted now."
         )
     return file
 
 
-def _until(key: ApiKey) -> str:
+def _format_expiry(key: ApiKey) -> str:
     if key.expires is None:
         return "never expires"
-    is_over = "" if key.is_valid(datetime.now(UTC)) else "expired "
-    return f"{is_over or 'until '}{key.expires:%Y-%m-%d %H:%M} UTC"
+    expired = "" if key.is_valid(datetime.now(UTC)) else "expired "
+    return f"{expired or 'until '}{key.expires:%Y-%m-%d %H:%M} UTC"
 
 
 def _as_json(key: ApiKey) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The command `newsgraph`: its commands, and what becomes of their failures."""
+"""The command `newsgraph`: its subcommands, and the exit codes of errors."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .output import out, print_error
 from .serve import serve
 from .settings import config
 
-BAD_USAGE = 2
-STORE_FAILED = 3
+USAGE_ERROR = 2
+STORE_ERROR = 3
 
 app = typer.Typer(
     name="newsgraph",
-    help="Serve a folder of news articles with YAML front matter as a GraphQL graph.",
-    epilog="Exit codes: 0 all is well; 1 documents have errors, or a query has; 2 wrong usage or "
-    "settings; 3 the store or a folder cannot be read or written.",
+    help="Serve a folder of news articles (YAML front matter) over GraphQL.",
+    epilog="Exit codes: 0 success; 1 errors in documents or in the response of a query; "
+    "2 wrong usage or settings; 3 the store or a folder cannot be read or written.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -38,9 +38,9 @@ for command in (serve, load, check, export, backup, restore, query, schema, stat
 app.add_typer(keys)
 
 
-def print_version(asked: bool) -> None:
-    """Print which newsgraph this is, and end, where that is what was asked for."""
-    if asked:
+def print_version(is_requested: bool) -> None:
+    """Print the version and exit, if `--version` is given."""
+    if is_requested:
         out.print(f"newsgraph {metadata.version('newsgraph')}")
         raise typer.Exit
 
@@ -48,16 +48,16 @@ def print_version(asked: bool) -> None:
 @app.callback()
 def options(
     *,
-    version: Annotated[  # its callback has done all
+    version: Annotated[  # its callback prints it
         bool,
         typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Take the options that go before a command."""
+    """Declare the options that go before a subcommand."""
 
 
 def main() -> None:
-    """Run the command line and exit with a documented code."""
+    """Run the command line, and exit with a documented exit code."""
     try:
         check_packages()
         app()
@@ -67,12 +67,12 @@ def main() -> None:
         FolderNotEmptyError,
         TargetExistsError,
     ) as error:
-        fail(str(error), BAD_USAGE)
+        exit_with_error(str(error), USAGE_ERROR)
     except StoreError as error:
-        fail(str(error), STORE_FAILED)
+        exit_with_error(str(error), STORE_ERROR)
 
 
-def fail(message: str, exit_code: int) -> None:
-    """Say what went wrong and exit."""
+def exit_with_error(message: str, exit_code: int) -> None:
+    """Print an error and exit."""
     print_error(message)
     sys.exit(exit_code)

@@ -1,4 +1,4 @@
-"""Flags for settings: a command names the settings it heeds and receives them all, effective."""
+"""Command-line options for settings: a command names its settings, and receives all of them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,35 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from gql.settings import Settings, flag_name, ignored_variables, load_settings, variable_name
+from gql.settings import (
+    Settings,
+    SettingsError,
+    flag_name,
+    ignored_variables,
+    load_settings,
+    variable_name,
+)
 
 from .output import print_warning
 
+STORE_LOCATION = ("store", "folder")
+"""The settings that locate the store."""
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+"""The option of commands that can print JSON."""
 _PANEL = "Settings"
+_DIRECTORY = "directory_"  # the parameter for the argument DIR; export has a `directory`
 Command = Callable[..., None]
 
 
-def with_settings(*names: str, folder: str | None = None) -> Callable[[Command], Command]:
-    """Give a command a flag for each of these settings, and call it with `settings`.
+def with_settings(
+    *names: str, directory: str | None = None, requires_folder: bool = False
+) -> Callable[[Command], Command]:
+    """Decorate a command with an option for each of these settings; it is called with `settings`.
 
-    `folder`: help for an argument DIR that sets `folder`; it is optional unless the help ends with
-    an exclamation mark, which is not shown.
+    Args:
+        *names: The settings.
+        directory: The help of an argument DIR, which sets `folder`; None for no such argument.
+        requires_folder: Whether a missing folder of documents is an error.
     """
 
     def decorate(command: Command) -> Command:
@@ -32,12 +48,19 @@ def with_settings(*names: str, folder: str | None = None) -> Callable[[Command],
         ]
 
         def run(**values: Any) -> None:
-            flags = {name: values.pop(name) for name in [*names, "folder"] if name in values}
+            flags = {name: values.pop(name) for name in names}
+            flags = _with_directory(flags, values.pop(_DIRECTORY, None))
             for warning in ignored_variables():
                 print_warning(warning)
-            command(settings=load_settings(flags), **values)
+            settings = load_settings(flags)
+            if requires_folder and settings.folder is None:
+                raise SettingsError(
+                    "There is no folder of documents: give the argument DIR, or set "
+                    f"{variable_name('folder')}."
+                )
+            command(settings=settings, **values)
 
-        arguments = [_folder(folder)] if folder else []
+        arguments = [_directory_argument(directory)] if directory else []
         options = [_option(name) for name in names]
         run.__signature__ = inspect.Signature([*arguments, *own, *options])  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in [*arguments, *own, *options]}
@@ -47,26 +70,33 @@ def with_settings(*names: str, folder: str | None = None) -> Callable[[Command],
     return decorate
 
 
-def _folder(help: str) -> inspect.Parameter:
-    required = help.endswith("!")
+def _with_directory(flags: dict[str, Any], directory: Path | None) -> dict[str, Any]:
+    """The flags with the argument DIR as the setting `folder`."""
+    if directory is None:
+        return flags
+    if flags.get("folder") is not None:
+        raise SettingsError("The folder is given twice, as DIR and as --folder; give one of them.")
+    return {**flags, "folder": directory}
+
+
+def _directory_argument(help: str) -> inspect.Parameter:
     argument = typer.Argument(
-        metavar="DIR", help=help.rstrip("!"), file_okay=False, exists=True, show_default=False
+        metavar="DIR", help=help, file_okay=False, exists=True, show_default=False
     )
-    kind: Any = Path if required else Path | None
     return inspect.Parameter(
-        "folder",
+        _DIRECTORY,
         inspect.Parameter.KEYWORD_ONLY,
-        default=inspect.Parameter.empty if required else None,
-        annotation=Annotated[kind, argument],
+        default=None,
+        annotation=Annotated[Path | None, argument],
     )
 
 
 def _option(name: str) -> inspect.Parameter:
-    """The flag of a setting. Its default is None, so that a flag not given says nothing."""
+    """The option of a setting. Its default is None, which means that it is not given."""
     field = Settings.model_fields[name]
-    kind = _kind(field.annotation)
+    kind = _parsed_type(field.annotation)
     declared = f"{flag_name(name)}/--no-{flag_name(name)[2:]}" if kind is bool else flag_name(name)
-    default = _shown(field.default)
+    default = _format_default(field.default)
     source = f"{variable_name(name)}{default and f', default {default}'}"
     option = typer.Option(
         declared,
@@ -82,15 +112,15 @@ def _option(name: str) -> inspect.Parameter:
     )
 
 
-def _kind(annotation: Any) -> Any:
-    """What the command line parses: numbers and switches; words are left to the settings."""
+def _parsed_type(annotation: Any) -> Any:
+    """The type that the command line parses: a switch, a number or a path; else a string."""
     for kind in (bool, int, Path):
         if annotation is kind or kind in get_args(annotation):
             return kind
     return str
 
 
-def _shown(default: Any) -> str:
+def _format_default(default: Any) -> str:
     if default is None or default == ():
         return ""
     return ("on" if default else "off") if isinstance(default, bool) else str(default)

@@ -1,4 +1,4 @@
-"""What the commands print: for people, in colour where a terminal can; for machines, JSON."""
+"""Terminal output of the commands: text with colours for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO
 
 
 def escape(text: str) -> str:
-    """A text as it is shown in the console's markup, with nothing that a terminal would obey."""
+    """Escape markup and control characters, for the console."""
     return escape_markup(escape_invisible(text))
 
 
 def print_error(message: str) -> None:
-    """An error of the command itself: short, on standard error."""
-    err.print(f"[bold red]error:[/] {_lines(message)}")
+    """Print an error on standard error."""
+    err.print(f"[bold red]error:[/] {_escape_lines(message)}")
 
 
 def print_warning(message: str) -> None:
-    """Something that a person should know and that stops nothing, on standard error."""
-    err.print(f"[yellow]warning:[/] {_lines(message)}")
+    """Print a warning on standard error."""
+    err.print(f"[yellow]warning:[/] {_escape_lines(message)}")
 
 
-def _lines(message: str) -> str:
+def _escape_lines(message: str) -> str:
     return "\n".join(map(escape, message.split("\n")))
 
 
 def print_json(value: Any) -> None:
-    """JSON on standard output: indented and coloured on a terminal, one line in a pipe."""
+    """Print JSON on standard output: indented and coloured on a terminal, else one line."""
     if out.is_terminal:
         text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
         out.print(JSONHighlighter()(escape_invisible_in_json(text)))
@@ -54,38 +54,38 @@ def print_json(value: Any) -> None:
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
-    """One problem a line, as compilers print them, with the remedy below."""
+    """Print diagnostics in the format of compilers, each with its remedy below."""
     for problem in diagnostics:
-        place = f"{problem.path}:{problem.line}" if problem.line else problem.path
+        location = f"{problem.path}:{problem.line}" if problem.line else problem.path
         style = _STYLES[problem.severity]
         out.print(
-            f"[bold]{escape(place)}:[/] [{style}]{problem.severity.lower()}:[/] "
+            f"[bold]{escape(location)}:[/] [{style}]{problem.severity.lower()}:[/] "
             f"{escape(problem.message)} [dim]\\[{problem.code}][/]"
         )
         if problem.remedy:
             out.print(f"  [green]remedy:[/] {escape(problem.remedy)}")
 
 
-def problems_text(counts: Mapping[Severity, int]) -> str:
-    """`2 errors, 1 warning`, in colour; `none` where there is nothing."""
+def format_problems(counts: Mapping[Severity, int]) -> str:
+    """Format counts by severity: `2 errors, 1 warning`, in colour; `none` if all are zero."""
     parts = [
-        f"[{_STYLES[severity]}]{plural(counts[severity], noun)}[/]"
+        f"[{_STYLES[severity]}]{count_of(counts[severity], noun)}[/]"
         for severity, noun in _NOUNS.items()
         if counts.get(severity)
     ]
     return ", ".join(parts) or "[green]none[/]"
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 error`, `2 errors`."""
+def count_of(count: int, noun: str) -> str:
+    """Format a count with its noun: `1 error`, `2 errors`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error while files are read; nothing where that is no terminal.
+    """Show a progress bar on standard error, if that is a terminal.
 
-    Gives a function of (done, total).
+    Yields the function to call with (done, total).
     """
     columns = (
         TextColumn("{task.description}"),

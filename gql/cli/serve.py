@@ -1,4 +1,4 @@
-"""The command that serves."""
+"""The command `serve`."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ from store.filesystem.file_lock import lockless_file_system
 
 from .documents import AcceptLoss, load_folder, print_report
 from .options import as_environment, with_settings
-from .output import out, plural, progress_bar
+from .output import count_of, out, progress_bar
 
-SERVING = tuple(name for name in Settings.model_fields if name != "folder")
+SERVE_SETTINGS = tuple(Settings.model_fields)
 BACKLOG = 2_048
 WORKER_TIMEOUT_S = 30
-"""How long a worker may take to start, or to say that it runs, on a machine that has much to do."""
+"""The time in which a worker has to start, or to respond to a health check, on a busy machine."""
 
 
-@with_settings(*SERVING, folder="The folder of documents; without it, what is in the store.")
+@with_settings(
+    *SERVE_SETTINGS, directory="The folder of documents. Without it, the existing store is served."
+)
 def serve(settings: Settings, *, accept_loss: AcceptLoss = False) -> None:
     """Load a folder into the store and serve the graph over HTTP.
 
@@ -50,19 +52,19 @@ def serve(settings: Settings, *, accept_loss: AcceptLoss = False) -> None:
     """
     gc_tuning.disable_collector()
     configure_logging(settings.log_level, settings.log_format)
-    with bind(settings) as bound:
+    with open_listening_socket(settings) as listener:
         out.print(f"[bold]newsgraph[/] {metadata.version('newsgraph')}")
         if settings.workers == 1:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(serve_here(settings, bound, accept_loss=accept_loss))
+                runner.run(serve_in_process(settings, listener, accept_loss=accept_loss))
         else:
-            serve_with_workers(settings, bound, accept_loss=accept_loss)
+            serve_with_workers(settings, listener, accept_loss=accept_loss)
 
 
-async def serve_here(
-    settings: Settings, bound: socket.socket, *, accept_loss: bool = False
+async def serve_in_process(
+    settings: Settings, listener: socket.socket, *, accept_loss: bool = False
 ) -> None:
-    """Load and serve in this process, until it is told to stop."""
+    """Load and serve in this process, until a signal stops it."""
     repository = open_store(
         settings, must_exist=settings.folder is None, loss_is_accepted=accept_loss
     )
@@ -71,31 +73,31 @@ async def serve_here(
         if loader is not None:
             with progress_bar("Reading documents") as progress:
                 print_report(await loader.load(progress), settings)
-        await print_welcome(settings, bound, repository)
+        await print_startup(settings, listener, repository)
         raise_file_limit(settings.max_connections)
         server = GracefulServer(uvicorn_config(create_app(settings, repository), settings))
-        await server.serve([bound])
+        await server.serve([listener])
     finally:
         await repository.close()
 
 
 def serve_with_workers(
-    settings: Settings, bound: socket.socket, *, accept_loss: bool = False
+    settings: Settings, listener: socket.socket, *, accept_loss: bool = False
 ) -> None:
-    """Load here, then let several processes serve what is in the store.
+    """Load in this process, then serve the store by several worker processes.
 
-    All write into the folder. Where it is to be followed, one of them does, and the others notice
-    what that writes to the store.
+    All of them write into the folder. With live reload one of them watches it, and the others
+    follow the store.
     """
-    asyncio.run(_prepare(settings, bound, accept_loss=accept_loss))
+    asyncio.run(_load_before_workers(settings, listener, accept_loss=accept_loss))
     file_system = lockless_file_system(settings.store_path.parent)
     if file_system is not None:
         raise SettingsError(
             f"workers (NEWSGRAPH_WORKERS, --workers) is {settings.workers}, but locks do not work "
-            f"on the store's file system ({file_system}), so one process only may write. Use "
+            f"on the store's file system ({file_system}), so only one process can write. Use "
             "--workers 1, or keep the store on a local disk with --store (NEWSGRAPH_STORE)."
         )
-    warn_of_rate_limit(settings)
+    warn_about_rate_limit(settings)
     folder = settings.folder.absolute() if settings.folder else None
     os.environ.pop("NEWSGRAPH_FOLDER", None)
     files = {"store": settings.store_path.absolute(), "keys": settings.keys_path.absolute()}
@@ -103,37 +105,39 @@ def serve_with_workers(
     config = uvicorn_config(
         "gql.composition.app:from_env", settings, factory=True, workers=settings.workers
     )
-    with tempfile.TemporaryDirectory(prefix="newsgraph-metrics-") as counts:
-        os.environ.setdefault(MULTIPROCESS_FOLDER, counts)
-        Supervisor(config, sockets=[bound]).run()
+    with tempfile.TemporaryDirectory(prefix="newsgraph-metrics-") as metrics_folder:
+        os.environ.setdefault(MULTIPROCESS_FOLDER, metrics_folder)
+        Supervisor(config, sockets=[listener]).run()
 
 
-def warn_of_rate_limit(settings: Settings) -> None:
-    """Log what several workers make of a rate limit: each of them counts for itself."""
+def warn_about_rate_limit(settings: Settings) -> None:
+    """Log a warning that each worker counts for the rate limit for itself."""
     workers = settings.workers
     if settings.rate_limit is not None:
         get_logger().warning(
-            "rate_limit_of_each_worker",
+            "rate_limit_per_worker",
             rate_limit=settings.rate_limit,
             workers=workers,
-            effect="A client whose connections reach several workers may ask up to "
-            f"{workers} times as often.",
-            remedy="Where that is too often, limit rates at the proxy in front, or use one worker.",
+            effect="Each worker counts for itself, so the limit of a client can be up to "
+            f"{workers} times as high.",
+            remedy="If that is too high, limit the rate at a reverse proxy, or use one worker.",
         )
 
 
-async def _prepare(settings: Settings, bound: socket.socket, *, accept_loss: bool) -> None:
+async def _load_before_workers(
+    settings: Settings, listener: socket.socket, *, accept_loss: bool
+) -> None:
     if settings.folder is not None:
         print_report(await load_folder(settings, accept_loss=accept_loss), settings)
     repository = open_store(settings, must_exist=True, loss_is_accepted=accept_loss)
     try:
-        await print_welcome(settings, bound, repository)
+        await print_startup(settings, listener, repository)
     finally:
         await repository.close()
 
 
 def uvicorn_config(app: Any, settings: Settings, **more: Any) -> Config:
-    """How uvicorn runs: our logging, no headers that say nothing, a graceful end."""
+    """The configuration of uvicorn, with our protocols, logging and timeouts."""
     return Config(
         app,
         loop="uvloop",
@@ -155,11 +159,13 @@ def uvicorn_config(app: Any, settings: Settings, **more: Any) -> Config:
     )
 
 
-def bind(settings: Settings) -> socket.socket:
-    """A socket on the settings' host and port. Raises: SettingsError: it cannot be had."""
+def open_listening_socket(settings: Settings) -> socket.socket:
+    """Listen on the host and port of the settings. Raises: SettingsError: it is not possible."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        bound = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+        listener = socket.create_server(
+            (settings.host, settings.port), family=family, backlog=BACKLOG
+        )
     except OSError as error:
         raise SettingsError(
             f"Cannot listen on {settings.host} port {settings.port}: {error.strerror or error}. "
@@ -167,20 +173,22 @@ def bind(settings: Settings) -> socket.socket:
                 error, "Choose another with --port (NEWSGRAPH_PORT); 0 takes any that is free."
             )
         ) from None
-    bound.set_inheritable(True)
-    return bound
+    listener.set_inheritable(True)
+    return listener
 
 
-async def print_welcome(settings: Settings, bound: socket.socket, repository: Repository) -> None:
-    """What is served, and where to click."""
+async def print_startup(
+    settings: Settings, listener: socket.socket, repository: Repository
+) -> None:
+    """Print what is served, and its URL."""
     visibility = Visibility.ALL if settings.drafts else Visibility.PUBLISHED
     counts = await (await repository.snapshot()).counts(visibility)
-    host, port = bound.getsockname()[:2]
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # shown, not bound
-    url = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+    host, port = listener.getsockname()[:2]
+    address = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # printed, not bound
+    url = f"http://{f'[{address}]' if ':' in address else address}:{port}"
     out.print(
-        f"[bold]Serving[/]   {plural(counts.articles, 'article')}, "
-        f"{plural(counts.providers, 'provider')}, {plural(counts.topics, 'topic')}"
-        + (" [yellow](drafts too, to viewers on this machine)[/]" if settings.drafts else "")
+        f"[bold]Serving[/]   {count_of(counts.articles, 'article')}, "
+        f"{count_of(counts.providers, 'provider')}, {count_of(counts.topics, 'topic')}"
+        + (" [yellow](drafts too, for clients on this machine)[/]" if settings.drafts else "")
     )
     out.print(f"[bold]Open[/]      [link]{url}{GRAPHQL_PATH}[/link] [dim](stop with Ctrl+C)[/]")

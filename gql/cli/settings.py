@@ -1,15 +1,14 @@
-"""The command that shows the settings."""
+"""The command `config`, which shows the settings."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.table import Table
 
 from gql.settings import Settings, setting_sources, variable_name
 
-from .options import with_settings
+from .options import Json, with_settings
 from .output import escape, out, print_json
 
 
@@ -17,19 +16,19 @@ from .output import escape, out, print_json
 def config(
     settings: Settings,
     *,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
-    """Show the effective settings, and where each comes from.
+    """Show the effective settings and their sources.
 
     [bold]Examples[/]
 
     NEWSGRAPH_PORT=8080 newsgraph config
     """
     values: dict[str, Any] = settings.model_dump(mode="json")
-    where = setting_sources()
+    sources = setting_sources()
     if json:
         print_json(
-            {name: {"value": value, "origin": where[name]} for name, value in values.items()}
+            {name: {"value": value, "origin": sources[name]} for name, value in values.items()}
         )
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -37,14 +36,14 @@ def config(
     table.add_column("Value", overflow="fold")
     table.add_column("From", no_wrap=True)
     for name, value in values.items():
-        origin = where[name].split()[0]  # which variable_name, the first column says
+        origin = sources[name].split()[0]  # the first column names the variable
         style = "dim" if origin == "default" else "green"
-        table.add_row(variable_name(name), escape(_shown(value)), origin, style=style)
+        table.add_row(variable_name(name), escape(_format_value(value)), origin, style=style)
     out.print(table, soft_wrap=False)
-    out.print("[dim]What each is for: newsgraph serve --help[/]")
+    out.print("[dim]Descriptions: newsgraph serve --help[/]")
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value)
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from dotenv import dotenv_values
@@ -20,7 +21,10 @@ from .unknown_settings import unknown_keys, unknown_variables
 
 
 def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
-    """Load the settings from all sources. `flags` are by setting; None means not given.
+    """Load the settings from all sources.
+
+    `flags`: a value for each setting that the command has a flag for; None: it is not given. Errors
+    name only these flags; without `flags`, the flag of every setting.
 
     Raises: SettingsError.
     """
@@ -29,7 +33,7 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
         _check_toml_keys()
         return Settings(**arguments)
     except ValidationError as error:
-        raise SettingsError("\n".join(map(_format_error, error.errors()))) from None
+        raise SettingsError("\n".join(map(partial(_format_error, flags), error.errors()))) from None
     except ValueError as error:  # invalid TOML
         raise SettingsError(f"{TOML_FILE}: {error}") from None
 
@@ -52,12 +56,15 @@ def ignored_variables() -> list[str]:
     return unknown_variables(names, PREFIX, [variable_name(name) for name in Settings.model_fields])
 
 
-def _format_error(error: Any) -> str:
+def _format_error(flags: Mapping[str, Any] | None, error: Any) -> str:
     message = re.sub(r"^Value error, ", "", error["msg"])
     if not error["loc"]:
         return message
     name = str(error["loc"][0])
-    return f"{name} ({variable_name(name)}, {flag_name(name)}) is {error['input']!r}: {message}"
+    names = [variable_name(name)]
+    if flags is None or name in flags:
+        names.append(flag_name(name))
+    return f"{name} ({', '.join(names)}) is {error['input']!r}: {message}"
 
 
 def variable_name(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gql.access import KeyFile
-from gql.cli.serve import bind
+from gql.cli.serve import open_listening_socket
 from gql.settings import Settings
 from store import StoreError, TinyDBRepository
 from store.documents.frontmatter import ParseLimits
@@ -46,7 +46,7 @@ def failure(do: Callable[[Path], Any], folder: Path) -> str:
         lambda folder: TinyDBRepository.open(folder / "store.json"),
         lambda folder: KeyFile(folder / "keys.json").read(),
         lambda folder: KeyFile(folder / "keys.json").add("one", []),
-        lambda folder: bind(Settings(folder=folder, port=0)),
+        lambda folder: open_listening_socket(Settings(folder=folder, port=0)),
     ],
 )
 def test_too_many_open_files_have_their_own_remedy(tmp_path, do):
@@ -54,7 +54,8 @@ def test_too_many_open_files_have_their_own_remedy(tmp_path, do):
     (tmp_path / "keys.json").write_text('{"keys": [], "version": 1}')
     message = failure(do, tmp_path)
     assert "Too many open files" in message
-    assert "LimitNOFILE" in message
+    assert "ulimit -n" in message
+    assert "NEWSGRAPH_MAX_CONNECTIONS" in message
 
 
 def test_document_for_which_there_is_no_descriptor_tells_so(tmp_path):

@@ -282,3 +282,14 @@ def test_command_line_keeps_keys_beside_the_store(tmp_path):
     """Without `--keys` they are in the store's folder, where the server looks."""
     run("add", "ed", "--scope", "WRITE", "--store", tmp_path / "store.json")
     assert [key.name for key in KeyFile(tmp_path / "keys.json").read()] == ["ed"]
+
+
+def test_commands_in_messages_name_the_key_file(tmp_path):
+    """They can be copied, also where the file has a name that a shell would split."""
+    file = tmp_path / "my keys.json"
+    option = f"--keys '{file}'"
+    assert option in run("list", "--keys", file).stdout
+    run("add", "ed", "--scope", "WRITE", "--keys", file)
+    with pytest.raises(KeyFileError, match="newsgraph keys revoke ed") as caught:
+        KeyFile(file).add("ed", [])
+    assert option in str(caught.value)

@@ -108,7 +108,7 @@ def test_help_of_all_names_every_command_and_the_exit_codes(newsgraph):
     code, out, _ = newsgraph("--help")
     assert code == 0
     assert [line for line in COMMANDS if not re.search(rf"^│ {line} ", out, re.MULTILINE)] == []
-    assert "Exit codes: 0 all is well; 1 documents have errors" in out
+    assert "Exit codes: 0 success; 1 errors in documents" in out
 
 
 def test_version_is_that_of_the_package(newsgraph):
@@ -120,9 +120,8 @@ def test_help_of_serve_has_a_flag_for_every_setting(newsgraph):
     """Flags are named as their variables, and both are shown; DIR is the folder."""
     out = newsgraph("serve", "--help").out
     for name in Settings.model_fields:
-        if name != "folder":
-            assert flag_name(name) in out
-            assert variable_name(name)[:20] in out
+        assert flag_name(name) in out
+        assert variable_name(name)[:20] in out
     assert "DIR" in out
 
 
@@ -152,10 +151,10 @@ def test_load_names_files_that_a_mutation_stands_against(newsgraph, bad_folder):
     asyncio.run(mutate())
     kept = newsgraph(*arguments)
     assert kept.code == 0
-    assert "good.md was not taken" in kept.err
+    assert "good.md was skipped" in kept.err
     assert "--overwrite" in kept.err
     taken = newsgraph(*arguments, "--overwrite")
-    assert "good.md was taken in place of what a mutation had changed" in taken.err
+    assert "good.md was loaded over the changes of a mutation" in taken.err
     assert newsgraph(*arguments).err == ""
 
 
@@ -176,7 +175,7 @@ def test_folder_without_documents_gets_a_word_on_what_is_taken(newsgraph, comman
     code, out, err = newsgraph(command, "photos")
     assert (code, err) == (0, "")
     assert "0 articles" in out
-    assert "No document was found there." in out
+    assert "No documents found." in out
     assert ".md .markdown .html .txt .yaml .yml" in out
 
 
@@ -187,7 +186,7 @@ def test_folder_with_documents_gets_no_such_word(newsgraph, bad_folder, command)
         good.unlink()
     out = newsgraph(command, str(bad_folder)).out
     assert "0 articles" in out
-    assert "No document" not in out
+    assert "No documents" not in out
 
 
 @pytest.mark.parametrize("files", [{}, {"a.md": "no front matter"}], ids=["empty", "all wrong"])
@@ -384,6 +383,34 @@ def test_command_without_a_store_says_how_to_make_one(newsgraph, command):
     assert list(Path().iterdir()) == []
 
 
+def test_folder_of_documents_is_given_in_three_ways(newsgraph, bad_folder, monkeypatch):
+    """As DIR, by `--folder` or in the environment; commands on a store take the last two."""
+    folder = str(bad_folder)
+    for given in ([folder], ["--folder", folder]):
+        assert "Loaded    2 articles" in newsgraph("load", *given).out
+        assert newsgraph("check", *given).code == 1
+    assert "2 articles" in newsgraph("stats", "--folder", folder).out
+    code, _, err = newsgraph("load", folder, "--folder", folder)
+    assert (code, "given twice" in err) == (2, True)
+    monkeypatch.setenv("NEWSGRAPH_FOLDER", folder)
+    assert "Loaded    2 articles" in newsgraph("load").out
+    assert "2 articles" in newsgraph("stats").out
+
+
+def test_missing_store_of_a_folder_is_loaded_from_that_folder(newsgraph, bad_folder):
+    """The command to run has the folder that was given, quoted for a shell."""
+    code, _, err = newsgraph("stats", "--folder", str(bad_folder))
+    assert code == 3
+    assert f"Make one with: newsgraph load '{bad_folder}'\n" in err
+
+
+def test_setting_without_an_option_is_named_by_its_variable_alone(newsgraph, store, monkeypatch):
+    """`stats` has no `--port`, so no error of it says so; `serve` has."""
+    monkeypatch.setenv("NEWSGRAPH_PORT", "many")
+    assert "port (NEWSGRAPH_PORT) is 'many'" in newsgraph("stats", "--store", str(store)).err
+    assert "port (NEWSGRAPH_PORT, --port) is 'many'" in newsgraph("serve").err
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"articles": 1}'])
 def test_command_on_what_is_no_store_says_so(newsgraph, text):
     """Exit code 3; the file is named and left as it was."""
@@ -398,7 +425,10 @@ def test_command_on_what_is_no_store_says_so(newsgraph, text):
     ("arguments", "told"),
     [
         (["nonsense"], "No such command"),
-        (["load"], "Missing argument 'DIR'"),
+        (
+            ["load"],
+            "There is no folder of documents: give the argument DIR",
+        ),
         (["load", "nowhere"], "does not exist"),
         (["stats", "--nonsense"], "No such option"),
         (["export", __file__], "is a file"),

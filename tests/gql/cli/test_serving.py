@@ -134,8 +134,8 @@ def test_serve_with_workers_says_that_each_counts_the_rate_limit_for_itself(fold
         wait_until_ready(server)
         server.stop()
     events = [json.loads(line) for line in logged(folder) if line.startswith("{")]
-    [told] = [event for event in events if event["event"] == "rate_limit_of_each_worker"]
-    assert "up to 2 times as often" in told["effect"]
+    [told] = [event for event in events if event["event"] == "rate_limit_per_worker"]
+    assert "up to 2 times as high" in told["effect"]
     assert "proxy" in told["remedy"]
 
 
