@@ -49,7 +49,7 @@ class StoreFollower:
 
     def read_mark(self, position: StorePosition) -> int | None:
         """The commit mark up to which to follow; None: `wait_for_mark` has to be called."""
-        mark = self._locks.mark()
+        mark = self._locks.read_mark()
         if not self._locks.commit_mark.is_mapped:
             return mark
         if mark != position.mark:
@@ -67,7 +67,7 @@ class StoreFollower:
         Blocks, `READ_TIMEOUT_S` at most. Raises: StoreUnavailableError.
         """
         with translate_os_errors("read", self._path):
-            is_newer = self._locks.mark() != position.mark
+            is_newer = self._locks.read_mark() != position.mark
             try:
                 return self._commit_whole_log(READ_TIMEOUT_S if is_newer else 0)
             except BlockingIOError:
@@ -140,7 +140,7 @@ class StoreFollower:
         try:
             lock = poll_until(self._locks.try_lock, timeout_s, self._path)
         except PermissionError:  # a process that may only read relies on the files
-            return self._locks.mark()
+            return self._locks.read_mark()
         with contextlib.closing(lock):
             try:
                 receipt = self._locks.read_receipt()

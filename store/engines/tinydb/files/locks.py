@@ -129,7 +129,7 @@ class StoreLocks:
         """The id of the process that last held the checkpoint lock; None: unknown."""
         return read_holder(self._checkpoint_path)
 
-    def mark(self) -> int:
+    def read_mark(self) -> int:
         """The commit mark in the present lock file; 0: there is none."""
         return 0 if self._owner is not None else self.commit_mark.read()
 

@@ -49,9 +49,9 @@ class StoreReader:
 
         Raises: StoreCorruptError. StoreUnavailableError.
         """
-        return self.read(self.empty(), self._locks.mark()).state
+        return self.read(self.empty_position(), self._locks.read_mark()).state
 
-    def empty(self) -> StorePosition:
+    def empty_position(self) -> StorePosition:
         """The position of a store without files. It has a cursor key of its own."""
         snapshot = IndexedSnapshot.build(cursors=CursorCodec(self._cursor_key))
         return StorePosition(StoreState(snapshot))
@@ -114,7 +114,7 @@ class StoreReader:
         self.set_base(base)
         if signature is None:
             if log is None or (log.header.checkpoint is None and not _has_records(log)):
-                return self.empty()
+                return self.empty_position()
             raise LogMismatchError("The file is missing.")
         position = StorePosition(base.state(old), signature)
         if log is None:

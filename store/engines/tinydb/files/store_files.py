@@ -81,8 +81,8 @@ class StoreFiles:
         with translate_os_errors("open", self.path):
             self.path.parent.stat()
         self._locks.open()
-        mark = self._locks.mark()
-        position = with_mark(self._reader.read(self._reader.empty(), mark), mark)
+        mark = self._locks.read_mark()
+        position = with_mark(self._reader.read(self._reader.empty_position(), mark), mark)
         if position.log is not None and self._locks.are_working:
             # What a crash has left after the last commit is committed now, or cut off.
             with contextlib.suppress(StoreUnavailableError):
