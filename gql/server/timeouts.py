@@ -1,6 +1,6 @@
-"""Time-outs: how long a client may take to send a head or a body, to read, and to be idle.
+"""Time-outs of clients: for sending a head, for sending a body, for reading, and for keep-alive.
 
-uvicorn bounds only the last.
+uvicorn has the last one only.
 """
 
 from __future__ import annotations
@@ -9,56 +9,56 @@ from typing import Any
 
 from gql.errors import RequestError, RequestTimeoutError
 
-from .connection import Connection, Part
+from .connection import Connection, RequestPart
 
 MIN_BODY_RATE = 4_096
-"""How many bytes of a body, each second, keep it from being too slow."""
+"""The slowest rate of a body, in bytes a second."""
 
 
 class TimedConnection(Connection):
-    """A connection whose client has to go on in time.
+    """A connection with time-outs for its client.
 
     Attributes:
-        body_bytes: How much has come of the body that is being received.
-        body_since: Since when it is waited for; None until its head has been looked at.
+        body_bytes: The received bytes of the current body.
+        body_waiting_since: When the wait for the body began; None while its head is processed.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.body_bytes = 0
-        self.body_since: float | None = None
+        self.body_waiting_since: float | None = None
         self._unread_bytes: int | None = None
 
-    def expire(self, now: float) -> None:
-        """Act on a client that did not go on in time."""
-        if self._still_reads(now):
+    def on_deadline(self, now: float) -> None:
+        """Handle a client that missed the deadline."""
+        if self._check_send_timeout(now):
             return
-        if self.ended:
+        if self.is_ending:
             self.transport.abort()
-        elif self.part is Part.BODY:
-            self._expire_body(now)
-        elif self.part is Part.HEAD:
-            self.refuse(_timeout("head", self.limits.request_timeout_s))
-        elif not self.all_answered():
-            self.deadline.at = None  # what was waited for is that the client reads on
+        elif self.part is RequestPart.BODY:
+            self._check_body_timeout(now)
+        elif self.part is RequestPart.HEAD:
+            self.refuse(_timeout_error("head", self.limits.request_timeout_s))
+        elif not self.responses_complete():
+            self.deadline.at = None  # the client reads again, which was the deadline's purpose
         elif self.stopping:
-            self.end()
-        elif self.is_idle:
+            self.close_gracefully()
+        elif self.is_kept_alive:
             self.transport.close()
         else:
-            self.refuse(_timeout("head", self.limits.request_timeout_s))
+            self.refuse(_timeout_error("head", self.limits.request_timeout_s))
 
-    def _expire_body(self, now: float) -> None:
-        if self.body_since is None or self.flow.read_paused:  # it is ours to read on
-            self.body_since = now
+    def _check_body_timeout(self, now: float) -> None:
+        if self.body_waiting_since is None or self.flow.read_paused:  # paused by us
+            self.body_waiting_since = now
         time_s = self.limits.request_timeout_s + self.body_bytes / MIN_BODY_RATE
-        if self.body_since + time_s > now:
-            self.deadline.set(self.body_since + time_s)
+        if self.body_waiting_since + time_s > now:
+            self.deadline.set(self.body_waiting_since + time_s)
         else:
-            self.refuse(_timeout("body", time_s))
+            self.refuse(_timeout_error("body", time_s))
 
-    def _still_reads(self, now: float) -> bool:
-        """Whether the client has something to read, with which it has to get on."""
+    def _check_send_timeout(self, now: float) -> bool:
+        """Whether bytes are unread; aborts if the client has read none since the last check."""
         before, unread = self._unread_bytes, self.transport.get_write_buffer_size()
         self._unread_bytes = unread or None
         if not unread:
@@ -70,11 +70,11 @@ class TimedConnection(Connection):
         return True
 
     def pause_writing(self) -> None:
-        """Hold a client that does not read to get on with it."""
+        """Start the send time-out, since the write buffer is full."""
         super().pause_writing()
         if self.deadline.at is None:
             self.deadline.set(self.loop.time() + self.limits.send_timeout_s)
 
 
-def _timeout(part: str, time_s: float) -> RequestError:
+def _timeout_error(part: str, time_s: float) -> RequestError:
     return RequestTimeoutError(f"The {part} of the request did not come within {time_s:.0f} s.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import httptools
 
-from .head import Fields
+from .head import HeaderFields
 
 
 def can_open_websocket(parser: httptools.HttpRequestParser, fields: dict[bytes, bytes]) -> bool:
@@ -20,7 +20,7 @@ def can_open_websocket(parser: httptools.HttpRequestParser, fields: dict[bytes, 
     )
 
 
-def remove_upgrade(parser: httptools.HttpRequestParser, url: bytes, headers: Fields) -> bytes:
+def remove_upgrade(parser: httptools.HttpRequestParser, url: bytes, headers: HeaderFields) -> bytes:
     """The head of a request without its Upgrade field, to be parsed again.
 
     The parser reads no body of a request with an upgrade.

@@ -136,7 +136,7 @@ def test_imports_of_the_transport_from_the_store_are_its_errors_and_locks():
         ("cryptography", "store.querying.cursors"),
         ("typer", "gql.cli"),
         ("rich", "gql.cli"),
-        ("uvicorn", "gql.adapters.uvicorn gql.server"),
+        ("uvicorn", "gql.adapters.uvicorn"),
         ("pydantic", "gql.settings"),
         ("pydantic_settings", "gql.settings"),
         ("dotenv", "gql.settings"),
@@ -145,10 +145,7 @@ def test_imports_of_the_transport_from_the_store_are_its_errors_and_locks():
     ],
 )
 def test_library_at_an_edge_has_one_place(library, module):
-    """A library that can be exchanged is imported by one module (or one package) only.
-
-    The server is what the command runs, and what its protocol is made of.
-    """
+    """A library that can be exchanged is imported by one module (or one package) only."""
     found = importers(library)
     assert found
     places = module.split()

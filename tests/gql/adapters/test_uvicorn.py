@@ -22,7 +22,7 @@ CLASSES = {
     "TimedConnection": adapter.HttpToolsProtocol,
     "Http1Protocol": adapter.HttpToolsProtocol,
     "DirectProtocol": adapter.HttpToolsProtocol,
-    "_PipelineFlow": adapter.FlowControl,
+    "_PipelineFlowControl": adapter.FlowControl,
     "FairInputProtocol": adapter.WebSocketsSansIOProtocol,
     "WebSocketProtocol": adapter.WebSocketsSansIOProtocol,
     "GracefulServer": adapter.Server,
