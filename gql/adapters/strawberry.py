@@ -26,11 +26,13 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.types import arguments as _arguments
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
+from strawberry.types.scalar import ScalarDefinition
 
 __all__ = [
     "WRITTEN_FOR",
     "ExecutionContext",
     "MaybeNullValidationRule",
+    "ScalarDefinition",
     "StrawberryArgument",
     "StrawberryField",
     "argument_name",

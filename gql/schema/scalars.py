@@ -7,8 +7,8 @@ from typing import Any, NewType
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.types.scalar import ScalarDefinition
 
+from gql.adapters.strawberry import ScalarDefinition
 from store import is_web_url, unescape_url
 
 Url = NewType("Url", str)
