@@ -1,8 +1,7 @@
-"""Sets of ordinals: compressed bitmaps, and tuples where a set is small.
+"""Sets of ordinals: compressed bitmaps (Roaring), and tuples for small sets.
 
-A bitmap of three ordinals takes 200 bytes, a tuple 80; most URLs and tags have fewer than that. No
-set is ever changed in place. Bitmaps are never copied by their constructor, which would turn them
-into runs that intersect several times slower.
+A bitmap of three ordinals takes 200 bytes, a tuple 80; most URLs and tags have fewer. Sets are
+never changed in place. Bitmaps are made with `optimize=False`: runs intersect several times slower.
 """
 
 from __future__ import annotations
@@ -34,15 +33,15 @@ __all__ = [
 Ordinals = NDArray[np.uint32]
 
 PostingList = BitMap | tuple[int, ...]
-"""The ordinals of the articles under one term, ascending."""
+"""The ordinals of the articles with one term, ascending."""
 
 EMPTY = BitMap()
 
-SMALL = 16
-"""Up to how many ordinals are kept as a tuple."""
+MAX_TUPLE = 16
+"""The largest posting list that is a tuple."""
 
-_MASKED = 512
-"""From how many ordinals on a bitmap is made by way of a mask, which needs no sorting."""
+_MIN_MASK = 512
+"""From how many ordinals on a bitmap is made from a mask, which needs no sorting."""
 
 _CONTAINER = 1 << 16
 _ARRAY = 4_096  # a container with more values than this is a bit set
@@ -50,10 +49,7 @@ _NO_RUNS = 12_346  # the first number of a serialised bitmap without runs
 
 
 class BitmapSlice(Sequence[int]):
-    """Some members of a bitmap by their ranks, read when they are asked for.
-
-    A page of a whole list is served from what is kept of it, and mostly needs none of them.
-    """
+    """A lazy slice of a bitmap by rank. Pages from caches often need none of its members."""
 
     __slots__ = ("_bitmap", "_ranks")
 
@@ -80,9 +76,9 @@ class BitmapSlice(Sequence[int]):
         return self._bitmap[self._ranks[index]]
 
 
-def as_bitmap(posting: PostingList) -> BitMap:
+def as_bitmap(posting_list: PostingList) -> BitMap:
     """The same set as a bitmap."""
-    return BitMap(posting, optimize=False) if isinstance(posting, tuple) else posting
+    return BitMap(posting_list, optimize=False) if isinstance(posting_list, tuple) else posting_list
 
 
 def as_array(bitmap: BitMap) -> Ordinals:
@@ -97,7 +93,7 @@ def bitmap_range(start: int, end: int) -> BitMap:
 
 def bitmap_of(ordinals: Ordinals, size: int) -> BitMap:
     """The set of these ordinals, all less than `size`, in any order."""
-    if len(ordinals) < _MASKED:
+    if len(ordinals) < _MIN_MASK:
         return BitMap(array("I", np.sort(ordinals).tobytes()), optimize=False)
     mask = np.zeros(size, dtype=np.bool_)
     mask[ordinals] = True
@@ -105,7 +101,7 @@ def bitmap_of(ordinals: Ordinals, size: int) -> BitMap:
 
 
 def bitmap_of_mask(mask: NDArray[np.bool_]) -> BitMap:
-    """The set of the places at which a mask is true: some 20 us for 100,000.
+    """The set of the indexes at which a mask is true: some 20 us for 100,000.
 
     Writes the serialised form (https://github.com/RoaringBitmap/RoaringFormatSpec), since a
     constructor takes each number one by one.
@@ -133,20 +129,20 @@ def _container(mask: NDArray[np.bool_], count: int) -> bytes:
 
 
 def make_posting_list(ordinals: Iterable[int]) -> PostingList:
-    """The posting of these ordinals, which ascend."""
-    found = tuple(ordinals)
-    return found if len(found) <= SMALL else BitMap(array("I", found), optimize=False)
+    """The posting list of ascending ordinals."""
+    members = tuple(ordinals)
+    return members if len(members) <= MAX_TUPLE else BitMap(array("I", members), optimize=False)
 
 
 def update_posting_list(
-    posting: PostingList, gone: Collection[int], come: Collection[int]
+    posting_list: PostingList, removed: Collection[int], added: Collection[int]
 ) -> PostingList:
-    """A posting without some ordinals and with others; those that come are none that go."""
-    if isinstance(posting, tuple):
-        return make_posting_list(sorted({*posting}.difference(gone).union(come)))
-    after = posting
-    if gone:
-        after = after - BitMap(gone, optimize=False)
-    if come:
-        after = after | BitMap(come, optimize=False)
-    return after if len(after) > SMALL // 2 else tuple(after)
+    """The posting list without some ordinals and with others; the two are disjoint."""
+    if isinstance(posting_list, tuple):
+        return make_posting_list(sorted({*posting_list}.difference(removed).union(added)))
+    after = posting_list
+    if removed:
+        after = after - BitMap(removed, optimize=False)
+    if added:
+        after = after | BitMap(added, optimize=False)
+    return after if len(after) > MAX_TUPLE // 2 else tuple(after)

@@ -1,4 +1,4 @@
-"""A sequence that grows at its end and forgets its beginning, and never changes."""
+"""A bounded history: an immutable sequence of the newest items."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ CHUNK = 128
 
 
 class BoundedHistory(Sequence[T]):
-    """The newest items, oldest first, up to a limit. In chunks, all full but the last.
+    """The newest items up to a limit, oldest first.
 
-    So that one with a few items more costs what these are.
+    It consists of chunks, all full but the last, which the next version shares: so that costs what
+    it adds.
     """
 
     __slots__ = ("_chunks", "_first", "_size")
 
     def __init__(self, items: Iterable[T] = ()) -> None:
-        held = tuple(items)
-        self._chunks = tuple(held[at : at + CHUNK] for at in range(0, len(held), CHUNK))
-        self._first = 0  # of the first chunk: those before were forgotten
-        self._size = len(held)
+        all_items = tuple(items)
+        self._chunks = tuple(all_items[at : at + CHUNK] for at in range(0, len(all_items), CHUNK))
+        self._first = 0  # items of the first chunk that are dropped
+        self._size = len(all_items)
 
     def extended(self, items: Iterable[T], limit: int) -> BoundedHistory[T]:
-        """The same with these behind them, and no more than the limit."""
+        """The next version: with these items appended, cut to the limit."""
         *chunks, last = self._chunks or ((),)
         new = BoundedHistory((*last, *items))
         chunks += new._chunks
@@ -48,19 +49,19 @@ class BoundedHistory(Sequence[T]):
         return islice(newest_first, self._size)
 
     @overload
-    def __getitem__(self, place: int) -> T: ...
+    def __getitem__(self, index: int) -> T: ...
     @overload
-    def __getitem__(self, place: slice) -> Sequence[T]: ...
-    def __getitem__(self, place: int | slice) -> T | Sequence[T]:
-        if isinstance(place, slice):
-            start, stop, step = place.indices(self._size)
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(self._size)
             if step != 1:
-                return tuple(self)[place]
+                return tuple(self)[index]
             return tuple(islice(self.iter_from(start), max(0, stop - start)))
-        at = range(self._size)[place] + self._first
+        at = range(self._size)[index] + self._first
         return self._chunks[at // CHUNK][at % CHUNK]
 
     def iter_from(self, start: int) -> Iterator[T]:
-        """The items from this index on, none of which is copied."""
+        """Iterate over the items from an index on, without a copy."""
         start += self._first
         return islice(chain.from_iterable(self._chunks[start // CHUNK :]), start % CHUNK, None)

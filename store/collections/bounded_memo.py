@@ -1,4 +1,4 @@
-"""A memo bounded by bytes, which forgets what was put first."""
+"""A memo: a cache bounded by bytes, with first-in, first-out eviction."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ V = TypeVar("V")
 
 
 class BoundedMemo(Generic[K, V]):
-    """Values by key; each counts as many bytes as it was put with.
+    """A cache bounded by bytes. `get` returns (value, its size) or None, and costs one dict
+    look-up.
 
     Attributes:
-        capacity_bytes: how many bytes all may have together.
-        size_bytes: how many they have.
+        capacity_bytes: the limit of `size_bytes`.
+        size_bytes: the sum of the sizes of all values.
     """
 
     __slots__ = ("_entries", "capacity_bytes", "get", "size_bytes")
@@ -28,10 +29,7 @@ class BoundedMemo(Generic[K, V]):
         return len(self._entries)
 
     def put(self, key: K, value: V, size_bytes: int) -> None:
-        """Keep a value in place of the key's last one, and let others go for it.
-
-        One that is too large is not kept.
-        """
+        """Store a value and evict the oldest. One larger than the capacity is not stored."""
         if key in self._entries:
             self.size_bytes -= self._entries.pop(key)[1]
         if size_bytes > self.capacity_bytes:
@@ -39,5 +37,5 @@ class BoundedMemo(Generic[K, V]):
         self._entries[key] = value, size_bytes
         self.size_bytes += size_bytes
         while self.size_bytes > self.capacity_bytes:
-            _, gone = self._entries.pop(next(iter(self._entries)))
-            self.size_bytes -= gone
+            _, evicted_bytes = self._entries.pop(next(iter(self._entries)))
+            self.size_bytes -= evicted_bytes

@@ -1,6 +1,6 @@
-"""How a batch becomes changes with revisions, and how each reader sees a change.
+"""Changes: what a batch changes, with revisions, and how each visibility sees a change.
 
-Every engine that keeps its own history follows these rules.
+The rules for every engine with a history of its own.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from store.querying.order_fields import micros
 from store.repository import Batch, WriteKey
 
 HISTORY_LIMIT = 10_000
-"""How many changes an engine keeps for readers of each visibility; older ones are a gap to those
-who ask for them."""
+"""How many changes the history has for each visibility; older ones are a gap."""
 
 
 class BatchResult(msgspec.Struct, frozen=True):
-    """What a batch does to the articles.
+    """The result of a batch.
 
-    `articles` maps ids to what is there afterwards, None where nothing is. `changes` are oldest
-    first, one for each revision taken; `revision` is the last one. `unchanged` are the puts under a
-    key that took none, each at the revision that the article has.
+    Attributes:
+        articles: id -> article, None for a deleted one.
+        changes: one for each new revision, oldest first.
+        revision: the last revision.
+        unchanged: the no-op puts under an idempotency key, each at the article's revision.
     """
 
     articles: Mapping[str, Article | None]
@@ -39,7 +40,7 @@ class BatchResult(msgspec.Struct, frozen=True):
 def apply_batch(
     batch: Batch, articles: Mapping[str, Article | None], revision: int, at: datetime
 ) -> BatchResult:
-    """What a batch does to `articles`, by id (None: not there), of a store at `revision`.
+    """Apply a batch to a store at `revision`. `articles`: id -> article, None if missing.
 
     Raises: ConflictError: `expected` does not hold.
     """
@@ -50,12 +51,12 @@ def apply_batch(
     for article in batch.puts:
         before = after[article.id] if article.id in after else articles.get(article.id)
         key = batch.keys.get(article.id)
-        if before is not None and _same(before, article):
+        if before is not None and _is_equal(before, article):
             if key is not None:
                 unchanged.append(_change(before, ChangeKind.PUT, at, before, key))
             continue
         revision += 1
-        only_secured = before is not None and _is_same_to_the_public(before, article)
+        only_secured = before is not None and _changes_only_secured(before, article)
         put = after[article.id] = msgspec.structs.replace(
             article,
             revision=revision,
@@ -69,8 +70,8 @@ def apply_batch(
             continue
         revision += 1
         after[id] = None
-        gone = msgspec.structs.replace(before, revision=revision, public_revision=0)
-        changes.append(_change(gone, ChangeKind.DELETE, at, before, batch.keys.get(id)))
+        deleted = msgspec.structs.replace(before, revision=revision, public_revision=0)
+        changes.append(_change(deleted, ChangeKind.DELETE, at, before, batch.keys.get(id)))
     return BatchResult(after, tuple(changes), revision, tuple(unchanged))
 
 
@@ -78,10 +79,10 @@ def _check_expected(
     expected: Mapping[str, int | None], articles: Mapping[str, Article | None]
 ) -> None:
     for id, revision in expected.items():
-        found = articles.get(id)
-        current = found.revision if found else None
+        article = articles.get(id)
+        current = article.revision if article else None
         if current != revision:
-            now = f"is at revision {current}" if found else "is not there"
+            now = f"is at revision {current}" if article else "is not there"
             then = "that it is not there" if revision is None else f"revision {revision}"
             raise ConflictError(
                 f"The article {id} {now}; the writer expected {then}. Read it again and retry.",
@@ -90,7 +91,7 @@ def _check_expected(
             )
 
 
-def _same(before: Article, put: Article) -> bool:
+def _is_equal(before: Article, put: Article) -> bool:
     put = msgspec.structs.replace(
         put, revision=before.revision, public_revision=before.public_revision
     )
@@ -98,12 +99,12 @@ def _same(before: Article, put: Article) -> bool:
     return before == put and msgspec.json.encode(before) == msgspec.json.encode(put)
 
 
-def _is_same_to_the_public(before: Article, put: Article) -> bool:
-    """Whether a put changes nothing but text that the public does not see."""
+def _changes_only_secured(before: Article, put: Article) -> bool:
+    """Whether a put changes nothing but secured text."""
     return (
         before.published
         and before.secured != put.secured
-        and _same(before, msgspec.structs.replace(put, secured=before.secured))
+        and _is_equal(before, msgspec.structs.replace(put, secured=before.secured))
     )
 
 
@@ -129,14 +130,14 @@ def _change(
 
 
 def bookmark_of(change: Change) -> Bookmark:
-    """The place after a change; the same however a reader saw it."""
+    """The bookmark after a change; the same for every visibility."""
     text = f"{change.revision} {micros(change.at)} {change.id}"
     digest = blake2b(text.encode("utf-8", "replace"), digest_size=TOKEN_BYTES)
     return Bookmark(change.revision, digest.digest())
 
 
 def is_visible(change: Change, visibility: Visibility) -> bool:
-    """Whether something changed for this reader."""
+    """Whether a reader sees a change."""
     if visibility is Visibility.ALL:
         return True
     if change.only_secured and visibility is Visibility.PUBLISHED:
@@ -145,16 +146,16 @@ def is_visible(change: Change, visibility: Visibility) -> bool:
 
 
 def as_visible(change: Change, visibility: Visibility) -> Change:
-    """The change as this reader saw it, who sees it: what became a draft is gone."""
+    """A visible change as a reader sees it: an article that became a draft was deleted."""
     if visibility is Visibility.ALL or change.published:
         return change
     return msgspec.structs.replace(change, kind=ChangeKind.DELETE)
 
 
 def hidden_from(changes: Sequence[Change], *, has_topics: bool) -> tuple[Visibility, ...]:
-    """Whose readers see nothing of a write that made these changes, and maybe others of topics.
+    """The visibilities that see nothing of a write. `has_topics`: it changes the topic tree.
 
-    Files' problems, which every write may change, are for readers of drafts alone.
+    Diagnostics are for readers of drafts only, so they do not count.
     """
     if has_topics:
         return ()

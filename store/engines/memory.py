@@ -1,7 +1,7 @@
-"""The reference engine: everything in a dict, every read a scan.
+"""The reference engine: all documents in memory, every read a scan.
 
-It is here to be obviously right. Tests hold the indexed engine to its answers, and other tests use
-it where the disk does not matter.
+It is meant to be obviously correct. Tests compare the indexed engine with it, and use it where the
+disk does not matter.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ T = TypeVar("T")
 
 
 class MemorySnapshot:
-    """All articles, newest first, and the topic tree; reads go through them from the start."""
+    """A snapshot that scans all articles for each read."""
 
     def __init__(  # noqa: PLR0913, PLR0917  # all that a state of the store consists of
         self,
@@ -102,7 +102,7 @@ class MemorySnapshot:
         ids: Sequence[str],  # noqa: ARG002  # see `Snapshot`
         visibility: Visibility,  # noqa: ARG002  # see `Snapshot`
     ) -> Mapping[str, Sequence[int]]:
-        """See `Snapshot`. It numbers none."""
+        """See `Snapshot`. This engine has no ordinals."""
         return {}
 
     def _visible(self, visibility: Visibility) -> list[Article]:
@@ -137,7 +137,7 @@ class MemorySnapshot:
         passes = predicate(query.filter, self.aliases)
         matches = [article for article in self._visible(visibility) if passes(article)]
         matches.sort(key=lambda a: cmp_to_key(compare)(article_position(a, query.order)))
-        page = _window(
+        page = _page_of(
             matches,
             query.window,
             lambda article: article_position(article, query.order),
@@ -159,7 +159,7 @@ class MemorySnapshot:
     async def provider_page(self, window: Window, visibility: Visibility) -> Page[Provider]:
         """See `Snapshot`."""
         providers = self._providers(visibility)
-        return _window(providers, window, lambda p: (p.domain,), self.cursors.decode_provider)
+        return _page_of(providers, window, lambda p: (p.domain,), self.cursors.decode_provider)
 
     def _providers(self, visibility: Visibility) -> list[Provider]:
         articles = self._visible(visibility)
@@ -199,7 +199,7 @@ class MemorySnapshot:
     async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:
         """See `Snapshot`."""
         topics = self._topics(visibility)
-        return _window(topics, window, lambda t: (t.slug,), self.cursors.decode_topic)
+        return _page_of(topics, window, lambda t: (t.slug,), self.cursors.decode_topic)
 
     def _topics(self, visibility: Visibility) -> list[Topic]:
         articles = self._visible(visibility)
@@ -226,7 +226,7 @@ class MemorySnapshot:
         """See `Snapshot`."""
         diagnostics = [d for d in self._diagnostics if severity in (None, d.severity)]
         decode = self.cursors.decode_diagnostic
-        return _window(diagnostics, window, diagnostic_position, decode)
+        return _page_of(diagnostics, window, diagnostic_position, decode)
 
     async def counts(self, visibility: Visibility) -> Counts:
         """See `Snapshot`."""
@@ -252,16 +252,18 @@ class MemorySnapshot:
 
 
 def _mentions(articles: Sequence[Article], domain: str) -> list[ProviderMention]:
-    """What articles say of a provider: first of their own, then of their related stories'."""
+    """The mentions of a provider: those of articles before those of related stories."""
     own = [a.provider for a in articles if provider_domain(a) == domain]
     stories = [story.provider for a in articles for story in a.related if story.provider]
     return own + [mention for mention in stories if domain_key(mention.domain) == domain]
 
 
 def _compare(one: KeysetPosition, other: KeysetPosition, order: Sequence[OrderStep]) -> int:
-    """Negative where `one` comes first. Ids go the way of the last step."""
-    ways = [step.descending for step in order]
-    for mine, theirs, descending in zip(one, other, [*ways, *ways[-1:], False], strict=False):
+    """Negative if `one` comes first. Ids follow the direction of the last step."""
+    directions = [step.descending for step in order]
+    for mine, theirs, descending in zip(
+        one, other, [*directions, *directions[-1:], False], strict=False
+    ):
         if mine != theirs:
             return -1 if (mine < theirs) is not descending else 1  # type: ignore[operator]
     return 0
@@ -271,14 +273,14 @@ def _ascending(one: KeysetPosition, other: KeysetPosition) -> int:
     return (one > other) - (one < other)
 
 
-def _window(
+def _page_of(
     items: Sequence[T],
     window: Window,
     position: Callable[[T], KeysetPosition],
     decode: Callable[[str], KeysetPosition],
     compare: Callable[[KeysetPosition, KeysetPosition], int] = _ascending,
 ) -> Page[T]:
-    """The part of an ordered list that a window shows, with the total."""
+    """The page of an ordered list that a window selects, with the total."""
     check_window(window)
     start, end = 0, len(items)
     if window.after is not None:
@@ -295,9 +297,9 @@ def _window(
 
 
 class MemoryRepository:
-    """A `Repository` that forgets everything when the process ends; its cursors end with it.
+    """A `Repository` in memory: all is lost when the process ends.
 
-    `cursor_key`: what the cursors are made with; a random key, if not given.
+    `cursor_key`: the key of its cursors; by default a random one, so that cursors end with it, too.
     """
 
     def __init__(
@@ -323,11 +325,11 @@ class MemoryRepository:
 
     async def apply(self, batch: Batch) -> int:
         """See `Repository`."""
-        done = apply_batch(batch, self._articles, self._snapshot.revision, datetime.now(UTC))
+        result = apply_batch(batch, self._articles, self._snapshot.revision, datetime.now(UTC))
         before = self._definitions, self._diagnostics
-        after = {**self._articles, **done.articles}
+        after = {**self._articles, **result.articles}
         self._articles = {id: article for id, article in after.items() if article}
-        self._unchanged = (*self._unchanged, *done.unchanged)[-self._history_limit :]
+        self._unchanged = (*self._unchanged, *result.unchanged)[-self._history_limit :]
         if batch.topics is not None:
             self._definitions = batch.topics
         if batch.diagnostics is not None:
@@ -336,9 +338,9 @@ class MemoryRepository:
             {source.path: source for source in batch.sources}
             | dict.fromkeys(batch.forgotten_sources)
         )
-        if done.changes or before != (self._definitions, self._diagnostics):
-            history = self._snapshot.history.extended(done.changes, self._history_limit)
-            hidden = hidden_from(done.changes, has_topics=before[0] != self._definitions)
+        if result.changes or before != (self._definitions, self._diagnostics):
+            history = self._snapshot.history.extended(result.changes, self._history_limit)
+            hidden = hidden_from(result.changes, has_topics=before[0] != self._definitions)
             self._snapshot = MemorySnapshot(
                 self._articles.values(),
                 self._definitions,
@@ -348,7 +350,7 @@ class MemoryRepository:
                 versions_after(self._snapshot.versions, new_version(), hidden),
             )
             self._notifier.notify()
-        return done.revision
+        return result.revision
 
     async def wait(self, version: str) -> MemorySnapshot:
         """See `Repository`."""
@@ -368,6 +370,6 @@ class MemoryRepository:
         return self._sources
 
     async def close(self) -> None:
-        """See `Repository`; what was put can still be read."""
+        """See `Repository`; reads go on to work."""
         self._closed = True
         self._notifier.notify()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.collections.persistent_map import COPY, ROOM, PersistentMap
+from store.collections.persistent_map import COPIES_PER_LOOKUP, MAX_OVERLAY, PersistentMap
 
 keys = st.integers(0, 30)
 changes = st.dictionaries(keys, st.none() | st.text("ab", max_size=2), max_size=5)
@@ -67,9 +67,9 @@ def test_layered_is_not_looked_through_by_the_collector():
     """However large a mapping is, no round of the garbage collector takes longer because of it."""
     held = PersistentMap({str(number): [number] for number in range(20)})
     before = len(held)
-    for number in range(20 + ROOM**2):
+    for number in range(20 + MAX_OVERLAY**2):
         held = held.derive({f"new {number}": [number]})
-    held.find_many([*held] * COPY)
+    held.find_many([*held] * COPIES_PER_LOOKUP)
     assert len(held) > before
     assert not any(
         len(each) > 20
