@@ -313,8 +313,8 @@ from tests.gql.test_folder_watcher import document, watched
 async def main():
     async with watched(Path({str(folder)!r})) as setup:
         await setup.until_titles("A")
-        desk.write("b.md", document("B"))
-        await desk.until_titles("A", "B")
+        setup.write("b.md", document("B"))
+        await setup.until_titles("A", "B")
 
 asyncio.run(main())
 """
