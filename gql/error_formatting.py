@@ -99,7 +99,7 @@ def format_field_errors(errors: Sequence[GraphQLError]) -> tuple[FormattedError,
     masked = None
     if internal:
         error_id = secrets.token_hex(6)
-        log.error("more_internal_errors", id=error_id, count=len(internal))
+        log.error("internal_errors_omitted", id=error_id, count=len(internal))
         masked = _masked_error(error_id)
     for error in errors[MAX_LOGGED:MAX_FIELD_ERRORS]:
         is_internal = expected_code(root_cause(error)) is None

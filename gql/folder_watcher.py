@@ -169,7 +169,7 @@ class FolderWatcher:
         current = await self._current_problems()
         for problem in sorted(current - self._problems, key=lambda p: (p.path, p.line or 0)):
             facts = msgspec.structs.asdict(problem)
-            self._log.warning("problem", **{k: v for k, v in facts.items() if v is not None})
+            self._log.warning("diagnostic", **{k: v for k, v in facts.items() if v is not None})
         self._problems = current
 
     async def _current_problems(self) -> frozenset[Diagnostic]:
@@ -189,7 +189,7 @@ class FolderWatcher:
             return
         self._is_polling = True
         self._log.warning(
-            "watch_polls",
+            "watch_polling",
             reason=str(error),
             remedy="The folder is looked at every second instead, which is slower and costs more. "
             "If the limit of inotify is reached, raise it: sysctl fs.inotify.max_user_watches "

@@ -1,4 +1,4 @@
-"""Logging: structured events, one way for our own and for those of libraries."""
+"""Logging: structured events on standard error, of newsgraph and of its libraries."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from structlog.typing import EventDict, ExcInfo, Processor
 
 from store.characters import escape_invisible
 
-_SHARED: list[Processor] = [
+_COMMON_PROCESSORS: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
-# Local variables stay out of tracebacks: they may hold what a client keeps secret, and to write
-# them all takes seconds in which nobody is served.
-_TRACEBACKS = structlog.processors.ExceptionRenderer(
+# Without local variables: they may hold secrets of clients, and writing all of them takes seconds
+# in which no request is served.
+_JSON_TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
 
 
 def configure_logging(level: str, format: Literal["console", "json"]) -> None:
-    """Write events of at least `level` to standard error, as lines for people or as JSON."""
+    """Log events of at least `level` to standard error, as lines for people or as JSON."""
     renderer: list[Processor]
     if format == "json":
         renderer = [
-            _TRACEBACKS,
+            _JSON_TRACEBACKS,
             structlog.processors.JSONRenderer(),
         ]
     else:
         renderer = [
-            _escaped,
+            _escape_event,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(), exception_formatter=_print_traceback
             ),
@@ -44,20 +44,19 @@ def configure_logging(level: str, format: Literal["console", "json"]) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
-            foreign_pre_chain=_SHARED,
+            foreign_pre_chain=_COMMON_PROCESSORS,
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # uvicorn's own lines about starting and stopping say less than ours do.
-    # So do watchfiles' about changes, which we log when they are in the store.
-    for talkative in ("uvicorn.error", "watchfiles"):
-        logging.getLogger(talkative).setLevel(max(logging.WARNING, root.level))
+    # We log starts, stops and reloads with more details than these libraries.
+    for verbose in ("uvicorn.error", "watchfiles"):
+        logging.getLogger(verbose).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *_SHARED,
+            *_COMMON_PROCESSORS,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -66,20 +65,20 @@ def configure_logging(level: str, format: Literal["console", "json"]) -> None:
     )
 
 
-def _escaped(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """An event whose values cannot make a terminal do anything, nor look like another line.
+def _escape_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Escape control characters and line breaks, since clients choose paths, names and headers.
 
-    Clients choose paths, names and headers. In JSON such characters are escaped anyway.
+    They could control a terminal or fake a line. JSON escapes them anyway.
     """
-    return {key: _shown(value) for key, value in event.items()}
+    return {key: _escape_value(value) for key, value in event.items()}
 
 
-def _shown(value: Any) -> Any:
+def _escape_value(value: Any) -> Any:
     if isinstance(value, str):
         return escape_invisible(value)
     if isinstance(value, list | tuple | set | frozenset):
-        return [_shown(item) for item in value]
-    return value  # shown by its repr, or a traceback
+        return [_escape_value(item) for item in value]
+    return value  # written by its repr, or as a traceback
 
 
 def _print_traceback(to: TextIO, exception: ExcInfo) -> None:
@@ -89,5 +88,5 @@ def _print_traceback(to: TextIO, exception: ExcInfo) -> None:
 
 
 def get_logger() -> Any:
-    """The logger of newsgraph's events."""
+    """The logger of newsgraph."""
     return structlog.stdlib.get_logger("newsgraph")

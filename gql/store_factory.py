@@ -41,11 +41,11 @@ def open_store(
         report = salvage_store(path, settings.lock_timeout_s)
         if report is not None:
             get_logger().warning(
-                "loss_accepted",
+                "store_salvaged",
                 articles=report.articles,
                 lost_documents=report.lost_documents,
                 lost_lines=report.lost_lines,
-                kept=[str(kept) for kept in report.copies],
+                copies=[str(path) for path in report.copies],
                 not_counted="what a missing file held, and changes within a text",
             )
     if settings.store is None:
@@ -128,10 +128,10 @@ def log_load(event: str, report: LoadReport) -> None:
     log = get_logger()
     if report.detached:
         log.warning(
-            "files_not_taken",
+            "files_skipped",
             paths=report.detached,
             reason="Mutations have changed their articles since they were loaded.",
-            remedy="Take the files with: newsgraph load DIR --overwrite",
+            remedy="Load them by newsgraph load DIR --overwrite, with the --store of this server.",
         )
     if report.overwritten:
         log.warning("mutations_overwritten", paths=report.overwritten)
@@ -142,5 +142,5 @@ def log_load(event: str, report: LoadReport) -> None:
         unchanged=report.unchanged,
         removed=report.removed,
         seconds=round(report.seconds, 3),
-        problems={str(severity): count for severity, count in report.diagnostics.items()},
+        diagnostics={str(severity): count for severity, count in report.diagnostics.items()},
     )

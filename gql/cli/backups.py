@@ -54,14 +54,14 @@ def restore(
 ) -> None:
     """Check a backup and replace the store with it, also while it is served.
 
-    The former files are renamed, not deleted. Servers notice within a second.
+    Copies of the former files are kept. Servers notice within a second.
 
     [bold]Examples[/]
 
     newsgraph restore news.backup --store /var/lib/newsgraph/store.json
     """
-    renamed = restore_store(settings.store_path, file, settings.lock_timeout_s)
+    copies = restore_store(settings.store_path, file, settings.lock_timeout_s)
     out.print(f"[bold]Restored[/]  {escape(str(settings.store_path))} from {escape(str(file))}")
-    if renamed:
-        names = ", ".join(escape(str(path)) for path in renamed)
-        out.print(f"[bold]Renamed[/]   {count_of(len(renamed), 'former file')}: {names}")
+    if copies:
+        names = ", ".join(escape(str(path)) for path in copies)
+        out.print(f"[bold]Copies[/]    of {count_of(len(copies), 'former file')}: {names}")

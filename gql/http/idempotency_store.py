@@ -150,7 +150,7 @@ class IdempotencyStore:
             return
         self._warn_again_at = self._monotonic() + _WARNING_INTERVAL_S
         get_logger().warning(
-            "answer_not_kept",
+            "idempotency_result_not_stored",
             directory=str(self._directory),
             reason=error.strerror,
             effect="The mutation is done. A retry is answered from the store's history.",

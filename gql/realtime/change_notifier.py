@@ -50,7 +50,7 @@ class ChangeNotifier:
             except StoreError as error:
                 if str(error) != failure:  # else the log would have a line each second
                     failure = str(error)
-                    log.warning("store_not_followed", reason=failure)
+                    log.warning("store_read_failed", reason=failure)
                 await asyncio.sleep(RETRY_S)
                 continue
             failure = ""

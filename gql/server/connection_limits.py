@@ -66,11 +66,12 @@ def raise_file_limit(max_connections: int) -> None:
     available = _available_connections(max_connections)
     if available < max_connections:
         log.warning(
-            "few_file_descriptors",
+            "file_descriptor_limit",
             max_connections=max_connections,
-            served=available,
+            available=available,
             limit=hard,
-            remedy="Raise the limit of open files (ulimit -n), or lower max_connections.",
+            remedy="Raise the limit of open files (ulimit -n), or lower max_connections "
+            "(NEWSGRAPH_MAX_CONNECTIONS).",
         )
 
 

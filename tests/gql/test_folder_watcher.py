@@ -215,7 +215,7 @@ async def test_watcher_keeps_the_last_good_version_of_a_broken_edit(folder: Path
             await setup.until_titles("A, mended", "B")
             assert await setup.problems() == []
     told = [
-        (e["path"], e["line"], e["severity"], e["code"]) for e in logs if e["event"] == "problem"
+        (e["path"], e["line"], e["severity"], e["code"]) for e in logs if e["event"] == "diagnostic"
     ]
     assert told == [("a.md", 4, "ERROR", "UNREADABLE_YAML")]
 
@@ -329,7 +329,7 @@ asyncio.run(main())
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "watch_polls" in done.stdout
+    assert "watch_polling" in done.stdout
     assert "fs.inotify.max_user_watches" in done.stdout
 
 

@@ -497,7 +497,7 @@ def test_loss_that_is_accepted_is_told_and_made_good_from_the_folder(newsgraph, 
     store.write_text("{}")
     code, out, err = newsgraph("load", str(SEEDS), "--store", "store.json", "--accept-loss")
     assert code == 0
-    assert "loss_accepted" in out + err
+    assert "store_salvaged" in out + err
     found = json.loads(newsgraph("stats", "--store", "store.json", "--json").out)["articles"]
     assert found == articles
 

@@ -22,7 +22,7 @@ from .os_errors import translate_os_errors
 from .position import StorePosition
 from .replay import LogMismatchError, records_after
 from .state import StoreState
-from .storage import REMEDY, FileMeta
+from .storage import FileMeta, damage_remedy
 from .write_ahead_log import WriteAheadLog, log_file
 
 
@@ -130,14 +130,14 @@ class StoreReader:
     def _damaged_error(self, damage: DamagedLineError) -> StoreCorruptError:
         return StoreCorruptError(
             f"Line {damage.number} of the store's log {self._log_path} is damaged: {damage}. "
-            f"{REMEDY}"
+            f"{damage_remedy(self._path)}"
         )
 
     def _mismatch_error(self, reason: LogMismatchError) -> StoreCorruptError:
         return StoreCorruptError(
             f"The store {self._path} and its log {self._log_path.name} do not belong together: one "
             f"was replaced or removed without the other. {reason} Put back the one that is "
-            f"missing. {REMEDY}"
+            f"missing. {damage_remedy(self._path)}"
         )
 
 

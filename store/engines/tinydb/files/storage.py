@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -258,18 +259,21 @@ def decode_meta(tables: Tables) -> FileMeta:
     return msgspec.json.decode(tables[_META]["1"], type=FileMeta)
 
 
-REMEDY = (
-    "Nothing was changed. Restore a backup (newsgraph restore FILE), or continue with what can be "
-    "read: newsgraph load DIR --accept-loss (or serve), which keeps copies of the damaged files."
-)
-"""The advice in errors about a damaged store."""
+def damage_remedy(path: Path) -> str:
+    """The remedy in errors about a damaged store."""
+    option = f"--store {shlex.quote(str(path))}"
+    return (
+        f"Nothing was changed. Restore a backup (newsgraph restore FILE {option}), or continue "
+        f"with what can be read: newsgraph load DIR --accept-loss {option} (or serve), which keeps "
+        "copies of the damaged files."
+    )
 
 
 def corrupt_error(path: Path, cause: Exception) -> StoreCorruptError:
     """The error for a file that cannot be read as a store."""
     return StoreCorruptError(
         f"The store {path} cannot be read: {cause or type(cause).__name__}. It is damaged, was "
-        f"changed by hand, or is none. {REMEDY}"
+        f"changed by hand, or is none. {damage_remedy(path)}"
     )
 
 

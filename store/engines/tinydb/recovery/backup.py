@@ -11,7 +11,7 @@ from store.engines.tinydb.files.locks import StoreLocks
 from store.engines.tinydb.files.os_errors import translate_os_errors
 from store.engines.tinydb.files.reader import StoreReader
 from store.engines.tinydb.files.state import StoreState
-from store.engines.tinydb.files.storage import REMEDY, SerializedFile
+from store.engines.tinydb.files.storage import SerializedFile, damage_remedy
 from store.engines.tinydb.files.write_ahead_log import log_file
 from store.errors import StoreCorruptError, StoreUnavailableError, TargetExistsError
 from store.filesystem.atomic_file import rename_into_place, write_temporary
@@ -61,7 +61,7 @@ def restore(path: Path, source: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) ->
     try:
         state = _read_state(source)
     except StoreCorruptError as error:
-        problem = str(error).removesuffix(REMEDY).rstrip()
+        problem = str(error).removesuffix(damage_remedy(source)).rstrip()
         raise StoreCorruptError(
             f"{source} is no whole backup. {problem} Nothing was changed."
         ) from None

@@ -29,9 +29,9 @@ from store.engines.tinydb.files.log_records import (
 from store.engines.tinydb.files.reader import StoreReader
 from store.engines.tinydb.files.state import StoreState
 from store.engines.tinydb.files.storage import (
-    REMEDY,
     FileMeta,
     Tables,
+    damage_remedy,
     decode_meta,
     decode_tables,
     open_file,
@@ -75,7 +75,7 @@ def salvage_store(path: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Salvage
     try:
         reader.read_state()
     except StoreCorruptError as error:
-        problem = str(error).removesuffix(REMEDY).rstrip()
+        problem = str(error).removesuffix(damage_remedy(path)).rstrip()
         _log.warning("Salvaging what can be read, as requested. %s", problem)
     else:
         return None

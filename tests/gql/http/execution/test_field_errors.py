@@ -22,7 +22,7 @@ def test_of_many_faults_the_log_has_few_tracebacks_and_a_count(count):
     with structlog.testing.capture_logs() as logged:
         answered = format_field_errors(faults(count))
     assert sum("exc_info" in line for line in logged) == min(count, MAX_LOGGED)
-    counted = [line["count"] for line in logged if line["event"] == "more_internal_errors"]
+    counted = [line["count"] for line in logged if line["event"] == "internal_errors_omitted"]
     assert sum(counted) == max(0, count - MAX_LOGGED)
     shown = [error for error in answered if error["extensions"]["code"] == "INTERNAL_ERROR"]
     assert {error["extensions"]["id"] for error in shown} == {line["id"] for line in logged}

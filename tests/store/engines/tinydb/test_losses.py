@@ -220,8 +220,8 @@ def test_damage_is_an_error_and_can_be_salvaged(files, name):
     assert {path: path.read_bytes() for path in files if path.is_file()} == before
     if not isinstance(caught.value, StoreCorruptError):
         return
-    assert "newsgraph restore FILE" in str(caught.value)
-    assert "newsgraph load DIR --accept-loss" in str(caught.value)
+    assert f"newsgraph restore FILE --store {files.file}" in str(caught.value)
+    assert f"newsgraph load DIR --accept-loss --store {files.file}" in str(caught.value)
     report = salvage_store(files.file)
     assert report is not None
     titles = served(files)
