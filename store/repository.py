@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol, Self
 
+import msgspec
+
 from .collections.persistent_map import PersistentMap
 from .filesystem.file_state import FileState
 from .in_place_edits import InPlaceEdits
@@ -48,7 +50,7 @@ class SourceFile(Value, frozen=True, kw_only=True):
         lines: the line of each field, from 1.
         diagnostics: the file's own problems, without those of checks across documents.
         failed: the file's present text was refused; the store keeps the article of an earlier one.
-        left_behind: a mutation has changed or deleted the article in the store alone since the file
+        detached: a mutation has changed or deleted the article in the store alone since the file
             was loaded; `slug`, `topics` and `url_keys` are the article's.
     """
 
@@ -64,7 +66,7 @@ class SourceFile(Value, frozen=True, kw_only=True):
     lines: Mapping[str, int] = {}
     diagnostics: tuple[Diagnostic, ...] = ()
     failed: bool = False
-    left_behind: bool = False
+    detached: bool = msgspec.field(default=False, name="leftBehind")
 
     @property
     def state(self) -> FileState:

@@ -73,7 +73,7 @@ def plan_load(
 
 def detached_paths(sources: Sources) -> tuple[str, ...]:
     """Return the paths of detached files, sorted."""
-    return tuple(sorted(path for path, source in sources.iter_items() if source.left_behind))
+    return tuple(sorted(path for path, source in sources.iter_items() if source.detached))
 
 
 def plan_refresh(

@@ -76,7 +76,7 @@ def detach(source: SourceFile, article: Article | None) -> SourceFile:
         topics=article.topics if article else (),
         url_keys=article.url_keys if article else (),
         lines={},
-        left_behind=True,
+        detached=True,
     )
 
 

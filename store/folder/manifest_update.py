@@ -132,8 +132,8 @@ class ManifestUpdate:
         self._overwritten = tuple(
             path
             for path, source in sorted(changed.items())
-            if (before := self._before.find(path)) and before.left_behind
-            if source is None or not source.left_behind
+            if (before := self._before.find(path)) and before.detached
+            if source is None or not source.detached
         )
         tree = self._index.topic_tree.topics
         self._index.apply(changed)

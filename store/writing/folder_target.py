@@ -109,7 +109,7 @@ class FolderTarget:
         source = self._index.sources.find(path)
         if source is None:
             return not self._exists(path)
-        return source.slug == slug or (source.left_behind and source.slug is None)
+        return source.slug == slug or (source.detached and source.slug is None)
 
     async def find_other_path(self, slug: str, excluded: Collection[str]) -> str | None:
         """See `WriteTarget`."""
