@@ -1,22 +1,22 @@
-"""What can go wrong in the store, as one tree.
+"""The errors of the store, as one tree.
 
     StoreError
-    ├── QueryError            the caller asked for something that cannot be answered
+    ├── QueryError            the query is invalid
     │   ├── WindowError       a page size that is negative, over the cap, or given twice
-    │   ├── FilterError       a filter that says nothing or cannot be used
-    │   └── CursorError       a cursor that is not ours, or belongs to another order
+    │   ├── FilterError       a filter that makes no sense
+    │   └── CursorError       a cursor of another store, list or order
     ├── ConflictError         the document changed since the caller read it
-    │   └── EditedError       somebody changed its file, which nobody has read yet
-    ├── RefusedError          what the caller wants to write cannot be taken, and why
-    ├── KeyReusedError        the key of a write stands for another request
-    ├── TargetExistsError     a backup would be written over something
-    ├── FolderNotEmptyError   a folder to write into holds files already
-    ├── StoreCorruptError     the store's file cannot be read as one
-    ├── StoreUnavailableError the store cannot be read or written now (disk full, gone)
-    │   └── StoreBusyError    another process has had its turn for too long
-    └── OutcomeUnknownError   the system failed when it may have written already
+    │   └── EditedError       its file was edited and not loaded yet
+    ├── RefusedError          the write is invalid, with the reasons
+    ├── KeyReusedError        the idempotency key was used for another request
+    ├── TargetExistsError     a backup would overwrite a file
+    ├── FolderNotEmptyError   the folder to write into is not empty
+    ├── StoreCorruptError     the file is no store that this version reads
+    ├── StoreUnavailableError the store cannot be used now (disk full, no access)
+    │   └── StoreBusyError    another process holds the lock for too long
+    └── OutcomeUnknownError   the system failed; the write may have been done
 
-Every message says what went wrong, where, and what to do about it. `gql.errors` maps
+A message says what is wrong, where, and the remedy. `gql.errors` maps
 each class to a stable code for GraphQL clients; `code` is that code.
 """
 
@@ -27,13 +27,13 @@ from typing import NamedTuple
 
 
 class StoreError(Exception):
-    """Any failure of the store that a caller can understand and act on."""
+    """Base of all expected errors of the store."""
 
     code = "STORE_ERROR"
 
 
 class QueryError(StoreError):
-    """The query's values cannot be used: a filter, an order or a window."""
+    """An invalid query: its filter, order or window."""
 
     code = "BAD_QUERY"
 
@@ -45,13 +45,13 @@ class WindowError(QueryError):
 
 
 class FilterError(QueryError):
-    """A filter that says nothing or cannot be used; it is refused, never ignored."""
+    """A filter that makes no sense. It is refused, never ignored."""
 
     code = "BAD_FILTER"
 
 
 class CursorError(QueryError):
-    """A cursor that this connection did not hand out."""
+    """A cursor that is not of this connection."""
 
     code = "BAD_CURSOR"
 
@@ -59,8 +59,9 @@ class CursorError(QueryError):
 class ConflictError(StoreError):
     """The document is at another revision than the writer expected.
 
-    `current` is the revision it has now, or None when it is not there or was not read yet; `id` is
-    the article's, where `current` tells of one.
+    Attributes:
+        current: its present revision; None if it does not exist or was not read yet.
+        id: the id of the article, if it is known.
     """
 
     code = "CONFLICT"
@@ -72,7 +73,7 @@ class ConflictError(StoreError):
 
 
 class EditedError(ConflictError):
-    """A document's file is not what a write was made from: somebody has changed it meanwhile."""
+    """A document's file was edited since the write read it."""
 
     def __init__(self, path: str) -> None:
         super().__init__(
@@ -94,7 +95,7 @@ class Refusal(NamedTuple):
 
 
 class RefusedError(StoreError):
-    """What was to be written cannot be taken. Nothing has changed; `refusals` say why."""
+    """A write is refused, for one or more reasons. Nothing has changed."""
 
     code = "REFUSED"
 
@@ -104,40 +105,40 @@ class RefusedError(StoreError):
 
 
 class KeyReusedError(StoreError):
-    """The name of a key stands for another request, whose writes the history holds."""
+    """The idempotency key was used for another request, whose writes are in the history."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
 
 
 class FolderNotEmptyError(StoreError):
-    """What is to be written would mix with the files that a folder holds already."""
+    """The folder to write into is not empty."""
 
     code = "FOLDER_NOT_EMPTY"
 
 
 class TargetExistsError(StoreError):
-    """What is to be written would go over a file that is there already."""
+    """The file to write exists already."""
 
     code = "TARGET_EXISTS"
 
 
 class StoreCorruptError(StoreError):
-    """The file is there but is not a store this version can read."""
+    """The file exists, but is no store that this version can read."""
 
     code = "STORE_CORRUPT"
 
 
 class StoreUnavailableError(StoreError):
-    """The store cannot serve now; the message says what an operator can do."""
+    """The store cannot be used now; the message tells operators what to do."""
 
     code = "STORE_UNAVAILABLE"
 
 
 class StoreBusyError(StoreUnavailableError):
-    """Another process has had its turn with the store for too long. Nothing was done.
+    """The lock timeout has passed: another process holds the write lock. Nothing was done.
 
     Attributes:
-        RETRY_S: After how many seconds it may be worth to try again.
+        RETRY_S: after how many seconds to retry.
     """
 
     RETRY_S = 5
@@ -150,9 +151,9 @@ class StoreBusyError(StoreUnavailableError):
 
 
 class OutcomeUnknownError(StoreError):
-    """The system failed when a write may have been done already: it may show, or may not.
+    """The outcome of a write is unknown, because the system failed.
 
-    `why` is a sentence for an operator.
+    `why` is a sentence for operators.
     """
 
     code = "OUTCOME_UNKNOWN"
@@ -164,7 +165,7 @@ class OutcomeUnknownError(StoreError):
         )
 
 
-# Causes that are the same wherever the operating system tells of them.
+# Remedies that do not depend on the file.
 _SYSTEM_REMEDIES = {
     errno.EMFILE: "Raise the limit of open files (ulimit -n 65536 in a shell, LimitNOFILE=65536 in "
     "a systemd service, --ulimit nofile=65536 for a container), or allow fewer connections "
@@ -177,15 +178,16 @@ _SYSTEM_REMEDIES = {
 
 
 def system_remedy(error: OSError, otherwise: str) -> str:
-    """What to do about what the operating system refuses; `otherwise`: where its cause is local."""
+    """The remedy of a system error; `otherwise` if there is no general one."""
     return _SYSTEM_REMEDIES.get(error.errno or 0, otherwise)
 
 
 def clear_tracebacks(error: BaseException | None) -> None:
-    """Let go of the frames that an exception and those behind it went through.
+    """Clear the tracebacks of an exception and its causes.
 
-    Frames hold what was sent, and often the exception itself: such a cycle waits for the collector,
-    which counts objects and not their bytes. A thousand requests of 1 MB would be held till then.
+    Their frames hold the request, and often the exception itself: such a cycle waits for the
+    garbage collector, which counts objects, not bytes. Until then a thousand requests of 1 MB would
+    stay.
     """
     while error is not None:
         error.__traceback__ = None

@@ -1,8 +1,8 @@
-"""Large containers that the garbage collector does not look through.
+"""Containers excluded from garbage collection.
 
-A round over young objects looks at all that a new dict or list holds: some 10 ms for a mapping of
-100,000 articles, with the interpreter held, and twice until the dict counts as old. What a store
-keeps holds no reference cycles, so there is nothing to find.
+A collection of the young generation traverses new containers: some 10 ms for a dict of 100,000
+articles, without releasing the interpreter, and twice until it is old. The store's containers have
+no reference cycles, so there is nothing to collect.
 https://docs.python.org/3/c-api/gcsupport.html#c.PyObject_GC_UnTrack
 """
 
@@ -18,9 +18,9 @@ _untrack.argtypes, _untrack.restype = [ctypes.py_object], None
 
 
 def untrack(container: C) -> C:
-    """The same container, untracked: it must never be part of a reference cycle.
+    """Exclude a container from garbage collection, and return it.
 
-    A dict is tracked again when it is changed.
+    It must never be part of a reference cycle. A dict is tracked again when it is changed.
     """
     _untrack(container)
     return container

@@ -1,7 +1,7 @@
-"""Edits in place: writes after which articles stand where they stood, under the same terms.
+"""Edits in place: writes after which articles have the same ordinals and the same index terms.
 
-They change what an article says and nothing that leads to it: no date, no visibility, no address,
-no provider and no topic. So readers who keep what they have read need only forget the articles.
+They change an article's content, and neither its date, visibility, URLs, provider nor topics. So
+caches need to invalidate the edited articles only.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from typing import NamedTuple
 from .names import new_version
 
 MAX_EDITS = 64
-"""How many edits are told apart; who has read nothing since forgets all."""
+"""How many edits are listed. A cache of an older state is invalidated whole."""
 
 MAX_EDITED = 1_000
-"""How many articles they may have edited together."""
+"""How many articles these edits may have changed together."""
 
 
 class InPlaceEdits:
     """The newest edits in place that led to a state of the store.
 
-    It holds ids and no articles, so that no older state is kept for it.
+    It holds ids, not articles, so that older states can be freed.
 
     Attributes:
-        structure_version: a name for all that edits in place leave as it is. Where two are equal,
-            every look-up finds the same document, and every provider, topic and link is the same.
+        structure_version: the version of all that edits in place leave unchanged. While it is
+            equal, every look-up gives the same document, and providers, topics and links are the
+            same.
     """
 
     __slots__ = ("_newest", "structure_version")
@@ -37,19 +38,19 @@ class InPlaceEdits:
         self._newest = newest
 
     def extended(self, version: str, ids: Iterable[str]) -> InPlaceEdits:
-        """The same with an edit of these articles, of the state that has this version."""
+        """The next edits: with an edit of these articles at the state of this version."""
         edits = [*self._newest, _Edit(version, frozenset(ids))][-MAX_EDITS:]
-        left = MAX_EDITED
+        remaining = MAX_EDITED
         for number in range(len(edits) - 1, -1, -1):
-            left -= len(edits[number].ids)
-            if left < 0:
+            remaining -= len(edits[number].ids)
+            if remaining < 0:
                 return InPlaceEdits(self.structure_version, tuple(edits[number + 1 :]))
         return InPlaceEdits(self.structure_version, tuple(edits))
 
     def since(self, version: str) -> frozenset[str] | None:
-        """The ids of the articles that differ from the state that has this version.
+        """The ids of the articles edited since the state of this version.
 
-        None where more may differ: another kind of write came since, or the state is not known.
+        None if more may differ: another kind of write came since, or the version is unknown.
         """
         edits = self._newest
         for number in range(len(edits) - 1, -1, -1):

@@ -1,4 +1,4 @@
-"""The values of the store: documents as they are kept, and the entities drawn from them.
+"""The data model: documents as they are stored, and the entities built from them.
 
 All are immutable. Fields carry the documents' own names in snake_case and are written to JSON in
 camelCase, so that the store's file reads like the documents. Times are aware, in UTC.
@@ -20,12 +20,12 @@ Metadata = dict[str, Any]
 
 
 class Visibility(Enum):
-    """What a reader may see of the store. A parameter of every read.
+    """The part of the store that a reader may see. A parameter of every read.
 
     Attributes:
-        PUBLISHED: what the public sees: published articles, without their secured text.
-        SECURED: published articles with it.
-        ALL: drafts, too.
+        PUBLISHED: published articles without their secured text.
+        SECURED: published articles with their secured text.
+        ALL: published articles and drafts.
     """
 
     PUBLISHED = "published"
@@ -36,7 +36,7 @@ class Visibility(Enum):
 
 
 class Value(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
-    """Base of what is stored: frozen, slotted, JSON in camelCase without defaults."""
+    """Base of stored values: frozen, slotted, JSON in camelCase without defaults."""
 
 
 class Image(Value, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ class Image(Value, frozen=True, kw_only=True):
 
 
 class ProviderMention(Value, frozen=True, kw_only=True):
-    """What one document says of a provider; `Provider` is the entity drawn from all of them."""
+    """The mention of a provider in one document; a `Provider` is built from all its mentions."""
 
     domain: str
     name: str
@@ -61,7 +61,7 @@ class ProviderMention(Value, frozen=True, kw_only=True):
 
 
 class WebResource(Value, frozen=True, kw_only=True):
-    """What articles and related stories have in common: the addresses they are known by."""
+    """A web page with up to four URLs: an article or a related story."""
 
     web_url: str | None = None
     original_url: str | None = None
@@ -70,18 +70,18 @@ class WebResource(Value, frozen=True, kw_only=True):
 
     @property
     def url(self) -> str | None:
-        """The address to show: webUrl, else originalUrl."""
+        """The URL to display: webUrl, else originalUrl."""
         return self.web_url or self.original_url
 
     @property
     def url_keys(self) -> tuple[str, ...]:
-        """The canonical URLs of this page, the one to show first, without repetition."""
+        """The canonical URLs of the page without repetition, the one to display first."""
         urls = (self.web_url, self.original_url, self.amp_web_url, self.cdn_amp_web_url)
         return tuple(dict.fromkeys([canonical_url(url) for url in urls if url]))
 
 
 class Related(WebResource, frozen=True, kw_only=True):
-    """A story that an article points at, as the article's document describes it."""
+    """A story that an article links to, as the article's document describes it."""
 
     title: str
     provider: ProviderMention | None = None
@@ -94,10 +94,12 @@ class Related(WebResource, frozen=True, kw_only=True):
 
 
 class Article(WebResource, frozen=True, kw_only=True):
-    """One document. `revision` is given by the store at every put and orders all changes.
+    """An article: one document.
 
-    `public_revision` is that of the last put that changed what the public sees of the article; 0
-    where it is `revision`.
+    Attributes:
+        revision: set by the store at every put; revisions order all changes.
+        public_revision: the revision of the last put that changed more than secured text; 0 if it
+            is `revision`.
     """
 
     slug: str
@@ -129,7 +131,7 @@ class Article(WebResource, frozen=True, kw_only=True):
             msgspec.structs.force_setattr(self, "id", article_id(self.slug))
 
     def revision_for(self, visibility: Visibility) -> int:
-        """The revision of the last put that changed what a reader sees of the article."""
+        """The revision of the last put that changed the article for a visibility."""
         if visibility is Visibility.PUBLISHED and self.public_revision:
             return self.public_revision
         return self.revision
@@ -176,7 +178,7 @@ class Topic(Value, frozen=True, kw_only=True):
 
 
 class Severity(StrEnum):
-    """ERROR: the document was not taken. WARNING: taken, but look. INFO: for your knowledge."""
+    """ERROR: the document was rejected. WARNING: it was accepted with a problem. INFO: a notice."""
 
     ERROR = "ERROR"
     WARNING = "WARNING"
@@ -205,12 +207,19 @@ class ChangeKind(StrEnum):
 
 
 class Change(Value, frozen=True, kw_only=True):
-    """One step of the store's history: after it, the document is at `revision` or gone.
+    """An entry of the change history: a put or a delete of one article.
 
-    `published` and `was_published` tell whether the public saw the document after and before the
-    change, from which each reader's own history follows; `only_secured` tells that nothing but
-    secured text differs. `key` is the name that the writer gave it, `asked` what the writer wanted
-    under that name.
+    Attributes:
+        revision: the revision of the article after the change.
+        kind: put or delete.
+        id: the id of the article.
+        slug: its slug.
+        at: the time of the change.
+        published: whether the article is published after the change.
+        was_published: whether it was published before.
+        only_secured: whether nothing but secured text differs.
+        key: the name of the writer's idempotency key.
+        request_step: see `store.repository.WriteKey`; stored as `asked`.
     """
 
     revision: int
@@ -226,7 +235,7 @@ class Change(Value, frozen=True, kw_only=True):
 
 
 class Counts(Value, frozen=True, kw_only=True):
-    """How much a reader can see."""
+    """The numbers of entities that a reader sees."""
 
     articles: int = 0
     providers: int = 0

@@ -1,8 +1,8 @@
-"""The names things have: slugs for people and URLs, ids for machines.
+"""Identifiers: slugs for people and URLs, ids for machines.
 
 An id is the hash of a kind and its natural key (an article's slug, a provider's domain,
 a topic's slug). It is therefore the same after every reload and on every engine,
-opaque, of one length, and evenly spread, which is what a sharded store wants of its keys.
+opaque, of one length, and evenly distributed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAX_SLUGIFIED = 1_000
 
 
 class EntityKind(StrEnum):
-    """The prefix of an id, which tells what it names."""
+    """The kind of an entity: the prefix of its id."""
 
     ARTICLE = "a"
     PROVIDER = "p"
@@ -60,18 +60,18 @@ def topic_id(slug: str) -> str:
 
 
 def entity_kind(id: str) -> EntityKind | None:
-    """What an id names, or None when it is none of ours."""
+    """The kind of the entity of an id; None if the id is invalid."""
     prefix, _, digest = id.partition("_")
     return _KINDS.get(prefix) if len(digest) == 16 else None
 
 
 def domain_key(domain: str) -> str:
-    """The one spelling of a domain: lower case, no dot at the end, no longer than DNS allows."""
+    """The canonical spelling of a domain: lower case, no dot at the end, cut to the DNS limit."""
     return domain.strip().rstrip(".").lower()[:MAX_DOMAIN_LENGTH]
 
 
 def new_version() -> str:
-    """A name for a new state of a store, which no other state has."""
+    """A new version of a store's state: a random, unique name."""
     return secrets.token_hex(8)
 
 
@@ -105,11 +105,11 @@ def topic_slug(name: str) -> str:
 
     Signs that tell topics apart (C, C++, C#) are spelled out before the rest is dropped.
     """
-    return _kept_topic_slug(name) if len(name) <= _MAX_KEPT else _topic_slug(name)
+    return _cached_topic_slug(name) if len(name) <= _MAX_CACHED else _topic_slug(name)
 
 
-_MAX_KEPT = 200
-"""Up to which length names are kept with their slugs: clients, too, choose names."""
+_MAX_CACHED = 200
+"""Up to which length slugs of names are cached: clients, too, choose names."""
 
 
 _MAX_NAME = 10_000
@@ -124,4 +124,4 @@ def _topic_slug(name: str) -> str:
     return f"{slug[: MAX_SLUG_LENGTH - 9]}-{digest}"
 
 
-_kept_topic_slug = lru_cache(maxsize=16_384)(_topic_slug)
+_cached_topic_slug = lru_cache(maxsize=16_384)(_topic_slug)

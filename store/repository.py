@@ -1,8 +1,8 @@
-"""What newsgraph asks of a document store: the interface that every engine implements.
+"""The repository interface: what every engine of the document store implements.
 
-An engine may be in this process or far away, so every call is asynchronous, every look-up takes
-many keys (one round trip for a level of a query), and nothing assumes that reading everything is
-cheap. `tests/repository_contract.py` holds each engine to this text.
+An engine may be in this process or remote. So calls are asynchronous, look-ups take many keys (one
+round trip for a level of a query), and no call needs to read everything.
+`tests/support/repository_contract.py` holds each engine to this text.
 """
 
 from __future__ import annotations
@@ -144,66 +144,65 @@ class HistoryPage(Value, frozen=True, kw_only=True):
 
 
 class Snapshot(Protocol):
-    """The store as it was at one revision; later writes do not show in it.
+    """An immutable view of the store at one revision (snapshot isolation).
 
-    Visibility is a parameter of every read: but for ALL, an article with `published: false` is
-    nowhere, neither in a list nor in a count, and a provider or a topic known only from such
-    articles is not there. For PUBLISHED, a change of secured text alone is no change either.
+    Visibility is a parameter of every read. Except for ALL, a draft (`published: false`) is in no
+    list and no count, and a provider or topic of drafts only does not exist. For PUBLISHED, a
+    change of secured text alone is no change.
 
-    Articles and filters speak of a topic of the tree by its slug or by its name, also where the
-    name would give another slug: it is one topic all the same (`terms.topic_aliases`), in every
-    look-up, list and count, as the tree has it now.
+    Articles and filters may refer to a topic of the tree by its slug or its name. Both mean the
+    same topic in every look-up, list and count (`terms.topic_aliases`).
     """
 
     @property
     def revision(self) -> int:
-        """The number of the last change that this snapshot holds; 0 for an empty store."""
+        """The revision of the last change; 0 for an empty store."""
         ...
 
     @property
     def version(self) -> str:
-        """A name for this state of this store: where two are equal, every read gives the same.
+        """The version of the state, an opaque text: snapshots of one version give the same answers.
 
-        The revision is not enough for that: the topic tree may change without an article.
+        The revision is not enough: the topic tree may change without an article.
         """
         ...
 
     @property
     def versions(self) -> Versions:
-        """The same for readers of each visibility: it moves only with what such readers see."""
+        """The version for each visibility, which changes only with what its readers see."""
         ...
 
     @property
     def edits(self) -> InPlaceEdits:
-        """The edits in place that led to this state, as far as they are known."""
+        """The newest edits in place that led to this state."""
         ...
 
     @property
     def aliases(self) -> Mapping[str, str]:
-        """By which other slugs articles may name topics of the tree; for `filters.predicate`."""
+        """See `terms.Aliases`; for `predicates.predicate`."""
         ...
 
     @property
     def topic_names(self) -> Mapping[str, str]:
-        """What the topics of the tree are called, by slug; the same object while none changes."""
+        """The names of the topics of the tree by slug; the same object while none changes."""
         ...
 
     @property
     def published_count(self) -> int:
-        """How many articles the public sees, at once: for estimates of what a query costs."""
+        """The number of published articles, synchronously: for cost estimates."""
         ...
 
     @property
     def cursors(self) -> CursorCodec:
-        """What makes and reads this store's cursors; the same object while its key is the same."""
+        """The codec of this store's cursors; the same object while the store's key is the same."""
         ...
 
     def ordinals_of(
         self, ids: Sequence[str], visibility: Visibility
     ) -> Mapping[str, Sequence[int]]:
-        """Where articles stand, as `Page.ordinals` number them: by `PageOrdinals.space`.
+        """The ordinals of articles by `PageOrdinals.numbering`; empty for engines without ordinals.
 
-        In any order, those that are not there left out; only for engines that number articles.
+        Unknown ids are left out, and the order is undefined.
         """
         ...
 
@@ -219,9 +218,9 @@ class Snapshot(Protocol):
     async def pages(
         self, queries: Sequence[ArticleQuery], visibility: Visibility
     ) -> list[Page[Article]]:
-        """Ordered, filtered parts of the articles: n queries -> n pages, in the same order.
+        """Pages of articles: n queries -> n pages, in the same order.
 
-        Raises: QueryError: a filter or an order that cannot be used. CursorError: see there.
+        Raises: QueryError: an invalid filter, order or window. CursorError: see there.
         """
         ...
 
@@ -240,8 +239,8 @@ class Snapshot(Protocol):
     ) -> list[Topic | None]:
         """Topics by ID, SLUG or NAME: n keys -> n topics or None, in the same order.
 
-        A NAME is what an article may call a topic: its name or its slug, whatever the case and
-        spacing. A SLUG is the topic's very own.
+        A NAME is a name or slug as articles write it, regardless of case and spacing. A SLUG is
+        the exact slug.
         """
         ...
 
@@ -252,34 +251,31 @@ class Snapshot(Protocol):
     async def diagnostic_page(
         self, window: Window, severity: Severity | None = None
     ) -> Page[Diagnostic]:
-        """Problems of the loaded files by path and line, with the total. Raises: CursorError."""
+        """Diagnostics of the loaded files by path and line, with the total. Raises: CursorError."""
         ...
 
     async def counts(self, visibility: Visibility) -> Counts:
-        """How many articles, providers and topics there are."""
+        """The numbers of articles, providers and topics."""
         ...
 
     async def changes(
         self, after: Bookmark | None, visibility: Visibility, limit: int = 1_000
     ) -> HistoryPage:
-        """What happened after a place, up to this snapshot, as such a reader saw it.
+        """The changes after a bookmark, up to this snapshot, as readers of a visibility see them.
 
-        But for ALL, the put of a draft is no change, or the DELETE of what was published before.
-        None begins with the oldest change that is kept; where others came before, that one is the
-        gap. A place that this history does not hold, since it is no longer kept or another change
-        has come in its stead, gives a gap that ends at `newest_change`, and no changes.
+        Except for ALL, the put of a draft is no change, or the DELETE of a published article. None
+        starts at the oldest change of the history; if older ones were dropped, it is the gap. A
+        bookmark that is not in this history (dropped, or of another history) gives a gap up to
+        `newest_change` and no changes.
         """
         ...
 
     async def bookmark(self, revision: int) -> Bookmark:
-        """The place after the change of this revision."""
+        """The bookmark after the change of this revision."""
         ...
 
     async def newest_change(self, visibility: Visibility) -> Bookmark:
-        """The place after the newest change of which such a reader may know.
-
-        Changes that the reader may not see do not move it.
-        """
+        """The bookmark after the newest change that readers of a visibility see."""
         ...
 
 
@@ -287,51 +283,49 @@ class Repository(Protocol):
     """A document store: snapshots to read and to follow, batches to write."""
 
     async def snapshot(self) -> Snapshot:
-        """The newest state. Cheap: take one for each request."""
+        """The newest state. Cheap: take a snapshot for each request."""
         ...
 
     def current(self) -> Snapshot | None:
-        """The newest state, where nobody has to wait for it nor for anything that is read of it.
+        """The newest state, if it and all reads of it are available without waiting.
 
-        None where an engine is far away, or has to look first; `snapshot` waits then.
+        None for a remote engine, or if the engine has to check the disk first: use `snapshot`.
         """
         ...
 
     async def apply(self, batch: Batch) -> int:
-        """Do a batch, whole or not at all, and return the revision after it.
+        """Commit a batch, atomically, and return the revision after it.
 
-        Once this returns, the batch is where the engine keeps things (on the disk, for one that
-        has a disk). Every put and every delete of an article that is there takes the next revision,
-        in the order of the batch, deletes last; an article put as it already is takes none. A batch
-        of which readers see nothing leaves the state's name as it is.
+        When this returns, the batch is durable (on the disk, if the engine has one). Every put and
+        every delete of an existing article takes the next revision, in the order of the batch,
+        deletes last. A put of an equal article is a no-op and takes none. A batch that no reader
+        can see leaves the version as it is.
 
         Raises: ConflictError: `expected` does not hold.
-            StoreUnavailableError: it cannot be written; nothing has changed.
-            OutcomeUnknownError: it may have been done.
+            StoreUnavailableError: the batch cannot be written; nothing has changed.
+            OutcomeUnknownError: the batch may have been committed.
         """
         ...
 
     async def wait(self, version: str) -> Snapshot:
-        """The newest state as soon as it is not the one of this name, whatever has changed it.
+        """Wait until the newest state has another version, and return it.
 
-        At once if it is another already: a newer one, or an older one that a backup brought back.
-        Costs next to nothing meanwhile, and may be cancelled.
-        Raises: StoreUnavailableError: the repository was closed.
+        Returns at once if it has: a newer state, or an older one of a restored backup. Waiting is
+        cheap and may be cancelled. Raises: StoreUnavailableError: the repository was closed.
         """
         ...
 
     async def changes_of(self, key: str) -> Sequence[Change]:
-        """What was changed under this key, oldest first, as far as the history is kept.
+        """The changes in the history under the name of an idempotency key, oldest first.
 
-        Behind it, what was put under the key as it already was, which no history tells: each
-        as if it had brought the article to the revision that it had.
+        After them the no-op puts under the key, as changes at the revision of the article.
         """
         ...
 
     async def sources(self) -> PersistentMap[str, SourceFile]:
-        """What the loader remembered, by path."""
+        """The manifest: the loaded files by path."""
         ...
 
     async def close(self) -> None:
-        """Give back files and locks. Calling it twice is harmless."""
+        """Release files and locks. Idempotent."""
         ...
