@@ -23,6 +23,7 @@ from typing import Any
 
 from store import DocumentWriter, TinyDBRepository
 from store.names import article_id
+from tests.support.sizes import scaled
 from tests.support.writing_clients import writing_site
 from tests.support.writing_fixture import REQUIRED, WriterSetup, document
 
@@ -55,7 +56,8 @@ def killed_at_every_step(
 ) -> Iterator[WriterSetup]:
     """A setup with so many documents whose writer has died, one step later each time.
 
-    The last time it has not. With a key, steps of the store count as well.
+    Two steps, but for the profile `long`. The last time it has not. With a key, steps of the store
+    count as well.
     """
     command = [sys.executable, "-m", "tests.support.killed_writer", "each"]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -63,7 +65,7 @@ def killed_at_every_step(
         assert helper.stdin
         assert helper.stdout
         died = True
-        for last in range(200):
+        for last in range(0, 200, scaled(2, long=1)):
             setup = _open_setup(place / str(last))
             setup.import_documents(
                 *((f"_news/{slug}.md", document("old")) for slug in SLUGS[:count])

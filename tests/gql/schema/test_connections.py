@@ -128,7 +128,7 @@ def test_list_paged_backward_is_the_whole_list_once(graph, query, sizes):
 
 
 @pytest.mark.parametrize("query", LISTS.values(), ids=LISTS)
-@settings(max_examples=15)
+@settings(max_examples=scaled(6, long=15))
 @given(data=st.data())
 def test_list_between_two_cursors_is_that_stretch(graph, query, data):
     """`after` and `before` together bound the part from both sides, whichever end is taken."""

@@ -12,6 +12,7 @@ from gql.adapters.strawberry import graphql_schema
 from gql.http import DocumentLimits, ReferenceExecutor
 from gql.http.limits.field_merging import merge_errors
 from tests.support.graph_client import SCHEMA
+from tests.support.sizes import scaled
 
 EXECUTOR = ReferenceExecutor(SCHEMA)
 GRAPHQL = graphql_schema(SCHEMA)
@@ -82,7 +83,7 @@ def random_document(rng: Random) -> str:
 def test_conflicts_are_those_that_graphql_core_finds():
     """For documents drawn at random, with fields that conflict and fields that do not."""
     found = {True: 0, False: 0}
-    for seed in range(300):
+    for seed in range(scaled(150, long=300)):
         text = random_document(Random(seed))
         document = parse(text)
         if validate(GRAPHQL, document, OTHERS):
