@@ -258,7 +258,7 @@ def test_mutation_does_not_wait_for_ever_for_a_folder(tmp_path, caplog):
     fields = {**REQUIRED, "title": "new"}
     with holding(tmp_path, "hold-folder"), pytest.raises(StoreBusyError):
         setup.run(in_time(setup.writer.put(fields)))
-    assert f"The folder {tmp_path} is in use" in caplog.text
+    assert f"The folder {tmp_path} has been locked" in caplog.text
     with holding(tmp_path, "hold-folder") as stopped:
         stopped.send_signal(signal.SIGKILL)
         stopped.wait()
