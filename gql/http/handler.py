@@ -18,11 +18,12 @@ from .protocol.messages import (
     HttpResponse,
     HttpSettings,
     Result,
+)
+from .protocol.request_parser import parse_get, parse_post
+from .protocol.response_builder import (
     build_batch_response,
     build_response,
     error_result,
-    parse_get,
-    parse_post,
     require_media_type,
 )
 

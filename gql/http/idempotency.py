@@ -33,7 +33,8 @@ from gql.errors import IdempotencyKeyError, IdempotencyKeyReusedError, RequestEr
 from .execution.executor_interface import Executor
 from .execution.reference_executor import NO_STORE, ReferenceExecutor
 from .idempotency_store import IdempotencyStore, StoredResult
-from .protocol.messages import GraphQLRequest, Result, error_result
+from .protocol.messages import GraphQLRequest, Result
+from .protocol.response_builder import error_result
 
 MAX_KEY_LENGTH = 255
 _NAME_DIGITS = 32  # of the key's digest in the history: enough that nobody can find a collision

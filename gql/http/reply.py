@@ -14,7 +14,8 @@ from .asgi.graphql_app import RequestSummary
 from .execution.executor_interface import RunSync
 from .protocol.json_encoding import encode
 from .protocol.media_types import MediaType
-from .protocol.messages import Result, build_response
+from .protocol.messages import Result
+from .protocol.response_builder import build_response
 
 SECURITY_HEADERS: Headers = (
     (b"x-content-type-options", b"nosniff"),

@@ -14,7 +14,7 @@ from gql.error_formatting import FormattedError
 from gql.errors import RequestError
 from gql.http import GraphQLRequest, HttpSettings
 from gql.http.protocol.json_encoding import decode, encode
-from gql.http.protocol.messages import parse_graphql_request
+from gql.http.protocol.request_parser import parse_graphql_request
 
 SUBPROTOCOL = "graphql-transport-ws"
 IDEMPOTENCY_KEY = "idempotencyKey"

@@ -27,7 +27,7 @@ from gql.http.documents import tree_bytes
 from gql.http.execution.results import to_result
 from gql.http.execution.sliced_executor import SlicedExecutor
 from gql.http.protocol.json_encoding import memory_bytes
-from gql.http.protocol.messages import error_result
+from gql.http.protocol.response_builder import error_result
 
 from .single_flight_cache import SingleFlightCache, selection_key
 

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gql.errors import CapacityError
 from gql.http.handler import failure_result
 from gql.http.protocol.media_types import MediaType
-from gql.http.protocol.messages import build_response
+from gql.http.protocol.response_builder import build_response
 from gql.identity.client import client_of
 
 from .capacity_limiter import CapacityLimiter, Reservation

@@ -20,7 +20,8 @@ from gql.http.asgi.graphql_app import ClientDisconnectedError, join_headers, rea
 from gql.http.asgi.message_replay import body_messages, replay_receive
 from gql.http.handler import failure_result
 from gql.http.protocol.media_types import MediaType, quality_of
-from gql.http.protocol.messages import build_response, parse_get, parse_post
+from gql.http.protocol.request_parser import parse_get, parse_post
+from gql.http.protocol.response_builder import build_response
 from gql.identity.client import client_of
 from gql.schema import Context
 

@@ -17,7 +17,8 @@ from gql.errors import PayloadTooLargeError
 from gql.http.execution.executor_interface import Executor
 from gql.http.handler import GraphQLHandler, failure_result
 from gql.http.protocol.media_types import MediaType, negotiate, prefers_html
-from gql.http.protocol.messages import HttpRequest, HttpResponse, HttpSettings, build_response
+from gql.http.protocol.messages import HttpRequest, HttpResponse, HttpSettings
+from gql.http.protocol.response_builder import build_response
 
 ContextFactory = Callable[[Scope], Awaitable[Any] | Any]
 """Makes the context of a request from its scope; plain or async."""

@@ -11,12 +11,8 @@ from gql.errors import RequestError
 from gql.http.protocol.compression import best_encoding
 from gql.http.protocol.json_encoding import decode, memory_bytes
 from gql.http.protocol.media_types import MediaType, negotiate
-from gql.http.protocol.messages import (
-    GraphQLRequest,
-    HttpSettings,
-    parse_get,
-    parse_graphql_request,
-)
+from gql.http.protocol.messages import GraphQLRequest, HttpSettings
+from gql.http.protocol.request_parser import parse_get, parse_graphql_request
 from gql.http.reply import PreparedReply
 
 REQUEST_BYTES = 800

@@ -15,7 +15,8 @@ from gql.error_formatting import FormattedError
 from gql.http.limits.cost import BoundOperation, CostSettings
 from gql.http.limits.cost_estimator import max_passing_list_size
 from gql.http.protocol.json_encoding import encode
-from gql.http.protocol.messages import GraphQLRequest, Result, error_result
+from gql.http.protocol.messages import GraphQLRequest, Result
+from gql.http.protocol.response_builder import error_result
 
 from .executor_interface import SyncExecutor, SyncQuery
 from .reference_executor import ReferenceExecutor

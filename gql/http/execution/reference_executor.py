@@ -18,7 +18,8 @@ from gql.errors import RequestError
 from gql.gc_tuning import freeing_cycles
 from gql.http.documents import GraphQLDocument, document_bytes, prepare_document
 from gql.http.limits.document_limits import DocumentLimits
-from gql.http.protocol.messages import GraphQLRequest, Result, error_result
+from gql.http.protocol.messages import GraphQLRequest, Result
+from gql.http.protocol.response_builder import error_result
 
 from .results import retry_headers_of, to_result
 from .sliced_executor import SlicedExecutor

@@ -14,7 +14,8 @@ from gql.error_formatting import (
 )
 from gql.errors import BAD_USER_INPUT, Headers
 from gql.http.protocol.json_encoding import encode
-from gql.http.protocol.messages import Result, error_codes, error_result
+from gql.http.protocol.messages import Result
+from gql.http.protocol.response_builder import error_codes, error_result
 
 
 def _position(error: GraphQLError) -> tuple[Any, ...]:
