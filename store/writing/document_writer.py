@@ -141,7 +141,7 @@ class DocumentWriter:
     ) -> int:
         """Delete an article with its document; return the revision after it."""
         try:
-            written = await self._submit(
+            result = await self._submit(
                 partial(self._preparer.prepare_delete, id, expected_revision),
                 id,
                 expected_revision,
@@ -149,7 +149,7 @@ class DocumentWriter:
             )
         except _AlreadyDoneError as done:
             return done.revision
-        return written.revision
+        return result.revision
 
     async def _submit(
         self,

@@ -20,7 +20,7 @@ provider: {name: Press, domain: Press.example.}
 
 
 def read(text, path="_news/2020-06-11-a-title.md"):
-    """The reading of a document's text."""
+    """Parse a document's text."""
     return read_article(path, text.encode(), LIMITS)
 
 
@@ -32,7 +32,7 @@ def article(rest, body=""):
 
 
 def problems(rest):
-    """Code, line and severity of what is wrong with these further lines."""
+    """Return code, line and severity of the problems of these further lines."""
     return [(d.code, d.line, d.severity.value[0]) for d in read(f"{HEAD}{rest}\n---\n").diagnostics]
 
 
@@ -184,7 +184,7 @@ W, E = "W", "E"
     ],
 )
 def test_read_document_keeps_what_it_cannot_use(rest, expected, metadata):
-    """An optional value of no use is a warning with its line; the raw value is in metadata."""
+    """An invalid optional value gives a warning with its line; the raw value is in metadata."""
     assert problems(rest) == expected
     assert article(rest).metadata == metadata
 
@@ -213,7 +213,7 @@ def test_read_document_keeps_what_it_cannot_use(rest, expected, metadata):
     ],
 )
 def test_read_document_refuses_what_is_no_document(text, code, line):
-    """What a document cannot be without is an error with its line and a remedy."""
+    """A missing or invalid required field is an error with its line and a remedy."""
     data = text if isinstance(text, bytes) else text.encode()
     parse_result = read_article("a.md", data, LIMITS)
     assert parse_result.article is None
@@ -224,7 +224,7 @@ def test_read_document_refuses_what_is_no_document(text, code, line):
 
 @pytest.mark.parametrize("written", ["zq", "12345678", "[zq]", "{zq: 12345678}", "yes"])
 def test_read_document_tells_secured_text_to_nobody_else(written):
-    """No diagnostic quotes it, and what is no text is never kept in the open metadata."""
+    """No diagnostic quotes secured text, and an invalid value never gets into the metadata."""
     parse_result = read(f"{HEAD}secured: {written}\n---\n")
     if written.startswith(("[", "{")):
         assert parse_result.article is None
@@ -235,12 +235,12 @@ def test_read_document_tells_secured_text_to_nobody_else(written):
 
 @pytest.mark.parametrize("written", ["flase", "[false]", "0.0", '"nope"'])
 def test_read_document_takes_for_a_draft_what_may_be_one(written):
-    """A slip of the pen publishes nothing."""
+    """An invalid `published` makes a draft."""
     assert article(f"published: {written}").published is False
 
 
 def test_read_document_tells_all_that_is_missing_at_once():
-    """Nobody should have to correct a document three times."""
+    """All missing fields are reported at once."""
     codes = {d.code for d in read("---\nx: 1\n---\n").diagnostics}
     assert codes == {
         DiagnosticCode.MISSING_TITLE,
@@ -254,13 +254,13 @@ def test_read_document_tells_all_that_is_missing_at_once():
     [("README.md", Severity.INFO), ("sub/LICENSE.txt", Severity.INFO), ("a.md", Severity.WARNING)],
 )
 def test_read_document_tells_of_files_without_front_matter(path, severity):
-    """A file without front matter is a warning; of a README it is only worth knowing."""
+    """A file without front matter is a warning; for a README it is an info."""
     (problem,) = read("Hello\n", path).diagnostics
     assert (problem.code, problem.severity) == (DiagnosticCode.NO_FRONT_MATTER, severity)
 
 
 def test_read_document_takes_text_from_the_source():
-    """Text fields hold what was written, whatever YAML would make of it."""
+    """Text fields keep the source text, whatever its implicit type in YAML."""
     story = read(HEAD.replace('"A title"', "yes") + "topics: [2021]\n---\n", "a.md").article
     assert (story.title, story.topics) == ("yes", ("2021",))
 
@@ -292,7 +292,7 @@ def test_read_document_takes_a_related_provider_from_the_address(provider):
 
 
 def test_read_document_prefers_the_body_to_a_key():
-    """`content` counts where there is no body; of both the body counts and the key is kept."""
+    """`content` is used without a body; with both, the body is used and the key is kept."""
     assert article("content: key").content == "key"
     story = article("content: key", "body")
     assert (story.content, story.metadata) == ("body", {"content": "key"})

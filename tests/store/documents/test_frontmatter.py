@@ -21,7 +21,7 @@ LIMITS = ParseLimits()
 
 
 def tree(text, limits=LIMITS):
-    """The tree of a front matter's YAML, with its problems."""
+    """Parse front matter into its tree and problems."""
     parts = split_front_matter(text, all_yaml=True)
     assert parts
     return parse_front_matter(parts, limits)
@@ -33,7 +33,7 @@ def values(text):
 
 
 def refusal(text):
-    """The problem for which a front matter is refused."""
+    """Return the problem of invalid front matter."""
     with pytest.raises(FrontMatterError) as caught:
         tree(text)
     return caught.value.problem
@@ -60,7 +60,7 @@ def test_split_takes_a_yaml_file_as_front_matter(text):
 
 
 def test_split_refuses_front_matter_that_is_not_closed():
-    """A missing closing line is told at the line that opens."""
+    """A missing closing line is reported at the opening line."""
     with pytest.raises(FrontMatterError) as caught:
         split_front_matter("---\na: 1\n")
     assert (caught.value.problem.code, caught.value.problem.line) == (
@@ -79,7 +79,7 @@ def test_parse_keeps_source_text_and_lines():
 
 
 def test_parse_reports_duplicate_keys_with_both_lines():
-    """Of a key written twice the last counts, and both lines are named."""
+    """Of a duplicate key the last is used, and both lines are reported."""
     read = tree("---\na: 1\nb: 2\na: 3\n---\n")
     assert node_to_json(read.root) == {"a": 3, "b": 2}
     (problem,) = read.problems
@@ -111,7 +111,7 @@ def test_parse_refuses_aliases_that_explode(text, line):
 
 
 def test_parse_shares_what_aliases_name():
-    """A few aliases are nothing to refuse."""
+    """A few aliases are valid."""
     assert values("a: &a [1, 2]\nb: *a\nc: &c x\nd: *c\n")["b"] == [1, 2]
 
 
@@ -150,7 +150,7 @@ def test_parse_tells_the_first_mistake():
     ],
 )
 def test_parse_takes_brackets_that_do_not_nest(text):
-    """Prose, code and many small lists are not taken for nesting."""
+    """Prose, code and many small lists are no nesting."""
     assert "a" in values(text)
 
 
@@ -168,7 +168,7 @@ def test_parse_takes_brackets_that_do_not_nest(text):
     ],
 )
 def test_parse_says_where_yaml_cannot_be_read(text, line, remedy):
-    """What is wrong with YAML is told with the file's line and a remedy."""
+    """Invalid YAML is reported with the file's line and a remedy."""
     problem = refusal(text)
     assert problem.code == DiagnosticCode.UNREADABLE_YAML
     assert line is None or problem.line == line
@@ -182,7 +182,7 @@ def test_parse_refuses_what_is_no_mapping(text):
 
 
 def test_parse_replaces_control_characters():
-    """What no text should hold is replaced and told, written raw or as an escape."""
+    """Invalid characters are replaced and reported, raw or escaped."""
     read = tree('---\na: x\x07\nb: "\\x07"\n---\n')
     assert node_to_json(read.root) == {"a": "x\ufffd", "b": "\ufffd"}
     assert [(p.code, p.line) for p in read.problems] == [
@@ -238,7 +238,7 @@ def test_json_value_heeds_tags_where_it_can(text, value):
 @given(st.dictionaries(TEXTS | st.just("k" * 2_000), JSON, max_size=4))
 @example({"a": [1e16, 5e-324, -0.0, 1.5]})
 def test_write_mapping_reads_back_as_the_same_values(mapping):
-    """Whatever JSON values are written are read again, in the same order."""
+    """JSON values survive a round trip, in the same order."""
     text = write_mapping(mapping)
     again = values(f"---\n{text}---\n")
     assert again == mapping

@@ -50,12 +50,12 @@ def read(text: str) -> tuple[float, ParseResult]:
 
 @pytest.fixture(scope="module")
 def plain_cost() -> float:
-    """What a plain document takes; the median of some."""
+    """Return the median CPU time of plain documents."""
     return sorted(read(plain(SIZE))[0] for _ in range(9))[4]
 
 
 def check(parse_result: ParseResult) -> None:
-    """A reading is of bounded size, and tells why there is no article."""
+    """A parse result has a bounded size, and a reason if it has no article."""
     assert len(parse_result.diagnostics) <= MAX_DIAGNOSTICS + 1
     assert all(len(d.message) < 500 for d in parse_result.diagnostics)
     assert parse_result.article or parse_result.diagnostics
@@ -79,12 +79,12 @@ def test_document_of_several_features_costs_little_more(seed, plain_cost):
 
 
 def resident_bytes() -> int:
-    """How much memory this process has."""
+    """Return the memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_hostile_documents_leave_no_memory_behind():
-    """What is refused, or read and forgotten, is gone."""
+    """Memory of parsed and refused documents is freed."""
     texts = [make(MEGABYTE // 2) for make in KINDS.values()]
     sizes = []
     for _ in range(3):
@@ -95,7 +95,7 @@ def test_hostile_documents_leave_no_memory_behind():
 
 
 def refused(documents: list[tuple[str, str]]) -> RefusedError:
-    """Why an import is refused."""
+    """Return the refusals of an import."""
 
     async def run() -> RefusedError:
         writer = DocumentWriter(MemoryRepository())
@@ -156,7 +156,7 @@ def test_import_lets_others_have_their_turn(kind):
 
 
 def test_folder_of_hostile_documents_loads(tmp_path):
-    """Each is taken, or has a problem with its path and line."""
+    """Each document is accepted, or has a problem with its path and line."""
     for number, make in enumerate(KINDS.values()):
         text = make(SIZE // 4).encode("utf-8", "surrogatepass")
         (tmp_path / f"2026-01-02-{number}.md").write_bytes(text)
@@ -174,7 +174,7 @@ def test_folder_of_hostile_documents_loads(tmp_path):
 
 
 def test_warnings_beyond_the_first_are_one():
-    """The last says that there are more, and from which line on; an error is always told."""
+    """The last warning says from which line there are more; errors are always reported."""
     _, parse_result = read(document(filled("a: 1\n", 3_000)))
     assert [d.code for d in parse_result.diagnostics[-2:]] == [
         DiagnosticCode.DUPLICATE_KEY,
@@ -186,7 +186,7 @@ def test_warnings_beyond_the_first_are_one():
 
 
 def test_list_entries_beyond_the_first_stay_in_the_metadata():
-    """Nothing of the document is lost, and a diagnostic tells what does not count."""
+    """Nothing of the document is lost, and a diagnostic names what is not used."""
     names = [f"t{i}" for i in range(MAX_LIST_ITEMS + 2)]
     _, parse_result = read(document(f"topics: [{','.join(names)}]"))
     assert parse_result.article

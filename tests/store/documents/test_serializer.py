@@ -32,14 +32,14 @@ REAL = os.environ.get("NEWSGRAPH_REAL_DOCUMENTS")
 
 
 def read(text, path="_news/2020-06-11-a-story.md"):
-    """The reading of a text, as if it were in the folder."""
+    """Parse a text like a file of the folder."""
     return read_article(path, text.encode(), LIMITS)
 
 
 @SLOW
 @given(ARTICLES)
 def test_article_text_reads_back_as_the_same_article(article):
-    """What is exported loads as the same article, whatever it holds, with nothing unusable."""
+    """An exported article loads as the same article, without invalid values."""
     parse_result = read(serialize_article(article), f"_news/{article.slug}.md")
     assert parse_result.article == article
     assert {d.code for d in parse_result.diagnostics} <= {
@@ -99,7 +99,7 @@ def documents(draw):
 @example(MINIMAL + "images:\n  - {url: 'https://press.example/'}\n  - {width: 1}\n---\n")
 @example(MINIMAL + "content: key\n---\nbody\n")
 def test_article_text_keeps_everything_of_a_document_that_was_read(text):
-    """A document with unusable values, exported and read again, is the same document."""
+    """A document with invalid values survives a round trip."""
     first = read(text).article
     if first is not None:
         assert read(serialize_article(first)).article == first
@@ -107,7 +107,7 @@ def test_article_text_keeps_everything_of_a_document_that_was_read(text):
 
 @pytest.mark.skipif(not REAL, reason="NEWSGRAPH_REAL_DOCUMENTS names no folder of real documents")
 def test_article_text_keeps_real_documents():
-    """Every real document, exported and read again, is the same document."""
+    """Every real document survives a round trip."""
     files = [p for p in Path(REAL or "").rglob("*") if p.suffix in (".md", ".txt")]
     assert files
     parse_results = [read_article(f"_news/{f.name}", f.read_bytes(), LIMITS) for f in files]
@@ -174,7 +174,7 @@ def test_export_folder_writes_a_folder_that_loads_as_the_same_store(folder, tmp_
 
 
 def test_export_folder_refuses_a_folder_with_files_unless_told(folder, tmp_path):
-    """Nobody's files are overwritten by accident."""
+    """Export refuses a folder that is not empty."""
     repository, _, _ = asyncio.run(loaded(folder))
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine.txt").write_text("mine")

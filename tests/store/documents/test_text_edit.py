@@ -52,7 +52,7 @@ Body *here*.
 
 
 def said(text, path=PATH):
-    """What a text says, as the document of its article."""
+    """Return the data of a text's article."""
     article = read_article(path, text.encode(), LIMITS).article
     assert article is not None
     return article_to_document(article)
@@ -145,7 +145,7 @@ def texts(draw):
 @settings(max_examples=scaled(100, long=300), suppress_health_check=[HealthCheck.too_slow])
 @given(texts(), st.fixed_dictionaries({}, optional=NEW), st.just(...) | st.none() | TEXTS)
 def test_editing_gives_the_document_wanted_and_leaves_other_lines_alone(text, values, content):
-    """Whatever is changed, the text reads as wanted, and lines of other keys are as they were."""
+    """After any change the text has the new values, and lines of other keys are unchanged."""
     before = said(text)
     after = {key: value for key, value in {**before.values, **values}.items() if value is not None}
     if content is not ...:
@@ -169,12 +169,12 @@ def test_editing_a_value_changes_its_line_only():
 
 
 def test_editing_nothing_changes_no_byte():
-    """A document that says already what is wanted stays byte for byte."""
+    """An edit without a difference is a no-op, byte for byte."""
     assert edited(LIVELY, heat=5) == LIVELY
 
 
 def test_editing_keeps_line_endings_and_byte_order_mark():
-    """A file from another system stays one: its line endings and its mark are kept."""
+    """Line endings and the byte order mark stay."""
     text = "\ufeff" + LIVELY.replace("\n", "\r\n")
     assert edited(text, heat=7, tags=["a"]) == "\ufeff" + LIVELY.replace(
         "heat: 5 # hot", "heat: 7 # hot"
@@ -192,7 +192,7 @@ def test_editing_inserts_a_key_where_it_usually_stands():
 
 
 def test_editing_removes_a_key_with_its_lines():
-    """A key that goes takes its lines, and leaves the comments before the next key."""
+    """A removed key takes its lines, and leaves the comments before the next key."""
     expected = LIVELY.replace("topics:\n  - Sea\n  # not sure\n  - Birds\n", "")
     assert edited(LIVELY, topics=None) == expected
 
@@ -238,7 +238,7 @@ def test_editing_changes_files_that_are_all_yaml(text):
 )
 @pytest.mark.parametrize("values", [{"heat": 2}, {"heat": None}, {"base": None}])
 def test_editing_survives_unusual_yaml(more, values):
-    """However YAML is written, the result reads as wanted."""
+    """The result has the new values for every style of YAML."""
     text = MINIMAL + more + "---\nbody\n"
     after = {**said(text).values, **values}
     result = said(edited(text, **values))

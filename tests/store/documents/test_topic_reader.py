@@ -10,7 +10,7 @@ from store.model import TopicDefinition
 
 
 def topic(text):
-    """The topic of a file's text."""
+    """Parse a topic file."""
     parse_result = read_topic("_data/topics/t.yaml", text.encode(), ParseLimits())
     assert parse_result.topic, parse_result.diagnostics
     return parse_result.topic
@@ -42,7 +42,7 @@ def test_read_topic_reads_name_slug_parent_and_keywords():
 
 
 def test_read_topic_takes_the_slug_from_slug_then_id_then_name():
-    """What is said explicitly beats what is made from the name."""
+    """Explicit values override values derived from the name."""
     assert topic("name: N\n_id: i\nslug: s\n").slug == "s"
     assert topic("name: N\n_id: i\n").slug == "i"
     assert topic("name: C++\n").slug == "c-plus-plus"
@@ -50,7 +50,7 @@ def test_read_topic_takes_the_slug_from_slug_then_id_then_name():
 
 
 def test_read_topic_refuses_a_topic_without_a_name():
-    """A topic that nothing names is an error."""
+    """A topic without name and slug is an error."""
     parse_result = read_topic("_data/topics/t.yaml", b"keywords: [a]\n", ParseLimits())
     assert parse_result.topic is None
     assert [d.code for d in parse_result.diagnostics] == [DiagnosticCode.MISSING_TITLE]
@@ -70,12 +70,12 @@ def test_resolve_tree_finds_parents_by_name_or_slug():
 
 
 def test_resolve_tree_makes_roots_of_topics_with_unknown_parents():
-    """A parent that no file defines is told, and the topic is a root."""
+    """An undefined parent is reported, and the topic is a root."""
     assert tree(a="zzz") == ({"a": None}, [("a", DiagnosticCode.UNKNOWN_PARENT, 3)])
 
 
 def test_resolve_tree_cuts_cycles_at_the_first_topic():
-    """A cycle loses the parent of its first topic by path, and says so."""
+    """A cycle is broken at its first topic by path, and reported."""
     parents, problems = tree(d="c", c="b", b="c", a="a")
     assert parents == {"a": None, "b": None, "c": "b", "d": "c"}
     assert sorted(problems) == [
@@ -85,7 +85,7 @@ def test_resolve_tree_cuts_cycles_at_the_first_topic():
 
 
 def test_resolve_tree_refuses_a_second_topic_with_a_slug():
-    """The first file by path counts."""
+    """Of duplicate slugs the first file by path wins."""
     definitions = {
         f"_data/topics/{n}.yaml": TopicDefinition(slug="s", name=f"Name {n}") for n in (2, 1)
     }
@@ -98,7 +98,7 @@ def test_resolve_tree_refuses_a_second_topic_with_a_slug():
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.none() | st.sampled_from("abcdefg")))
 def test_resolve_tree_always_gives_a_forest(parents):
-    """Every way up ends at a root, and every topic is there."""
+    """Every chain of parents ends at a root, and no topic is lost."""
     resolved, _ = tree(**parents)
     assert resolved.keys() == parents.keys()
     for start in resolved:

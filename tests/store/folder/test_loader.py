@@ -101,7 +101,7 @@ def setup(tmp_path):
 
 
 def test_load_takes_documents_and_reports(setup):
-    """What was loaded and what was wrong with it is in the report."""
+    """The report counts the loaded articles and their diagnostics."""
     setup.write("a.md", document("A"))
     setup.write("b.md", document("B", "heat: x\n"))
     setup.write("c.md", "---\n---\n")
@@ -137,7 +137,7 @@ def test_load_removes_what_disappeared(setup):
 
 @pytest.mark.parametrize("broken", ["---\ntitle: [\n---\n", "no front matter", "---\ntitle: x\n"])
 def test_load_keeps_the_last_good_version(setup, broken):
-    """A file that no longer holds a document keeps its article until it is good again."""
+    """A file that becomes invalid keeps its article until it is valid again."""
     setup.write("2020-06-11-a.md", document("Good"))
     setup.load()
     setup.write("2020-06-11-a.md", broken)
@@ -152,7 +152,7 @@ def test_load_keeps_the_last_good_version(setup, broken):
 
 
 def test_load_lets_a_good_file_take_a_slug_from_a_broken_one(setup):
-    """A last good version gives way to a file that comes first; no duplicate is reported."""
+    """A last valid version loses its slug to the first file by path; no duplicate is reported."""
     setup.write("b/2020-06-11-x.md", document("Old"))
     setup.load()
     setup.write("b/2020-06-11-x.md", "---\n[\n---\n")
@@ -180,7 +180,7 @@ def test_load_keeps_what_is_in_a_folder_that_cannot_be_listed(unprivileged):
 
 
 def test_load_gives_a_slug_to_the_first_path(setup):
-    """Of two files with one slug the first counts; the other is an error that names both."""
+    """Of two files with one slug the first wins; the other has an error that names both."""
     setup.write("b/2020-06-11-x.md", document("Second"))
     setup.write("a/2020-06-11-x.md", document("First"))
     setup.load()
@@ -254,7 +254,7 @@ def test_load_keeps_the_last_good_topic(setup):
 
 
 def test_load_refuses_another_folder(setup, tmp_path):
-    """A folder with none of the known files is refused, so that a slip deletes nothing."""
+    """A folder with none of the loaded files is refused, so that a mistake deletes nothing."""
     setup.write("a.md", document("A"))
     setup.load()
     (tmp_path / "other").mkdir()
@@ -267,7 +267,7 @@ def test_load_refuses_another_folder(setup, tmp_path):
 
 
 def test_load_says_that_a_folder_is_missing(tmp_path):
-    """A folder that is not there is a StoreError with its path."""
+    """A missing folder is a StoreError with its path."""
     with pytest.raises(StoreError, match="nowhere"):
         LoaderSetup(tmp_path / "nowhere").load()
     with pytest.raises(StoreError, match="nowhere"):
@@ -275,7 +275,7 @@ def test_load_says_that_a_folder_is_missing(tmp_path):
 
 
 def test_load_reads_again_when_the_limit_is_raised(setup):
-    """A file that was too large is taken once the limit allows it, though it did not change."""
+    """A file that was too large is loaded after the limit was raised."""
     setup.write("a.md", document("A"))
     setup.load(limits=ParseLimits(max_size_bytes=10))
     assert setup.problems() == [("a.md", DiagnosticCode.FILE_TOO_LARGE, None)]

@@ -21,7 +21,7 @@ URLS = ["https://p.example/1", "https://p.example/2", "https://p.example/3"]
 
 @st.composite
 def files(draw):
-    """A path, and what is remembered of its file; None where it is gone."""
+    """A path and its source file; None for a removed file."""
     path = draw(st.sampled_from([*PATHS, *PATHS, *TREE]))
     if draw(st.integers(0, 3)) == 0:
         return path, None
@@ -49,7 +49,7 @@ def below(paths, folder):
 @settings(max_examples=scaled(80, long=300))
 @given(st.lists(st.lists(files(), max_size=4).map(dict), max_size=12), st.booleans())
 def test_index_is_the_same_whichever_way_it_came(steps, follows):
-    """After any changes, claims, problems and folders are those of the manifest as it is."""
+    """After any changes the index equals one that was built from the manifest."""
     index = ManifestIndex()
     present: dict[str, SourceFile] = {}
     for step in steps:

@@ -16,24 +16,24 @@ def write(folder, *paths):
 
 
 def paths(folder, *include):
-    """The paths that a scan finds."""
+    """Return the paths of a scan."""
     return [f.path for f in Scanner(folder, frozenset(include)).scan()]
 
 
 def codes(folder):
-    """The problems that a scan finds, by path."""
+    """Return the problems of a scan by path."""
     return {f.path: f.problem.code for f in Scanner(folder).scan() if f.problem}
 
 
 def test_scan_finds_documents_at_any_depth_by_path(tmp_path):
-    """All six endings count, in any case; other files do not."""
+    """All six extensions are included, in upper and lower case; other files are not."""
     found = ["a/b/c/d.md", "b.MARKDOWN", "c.html", "d.txt", "e.yaml", "f.Yml"]
     write(tmp_path, *reversed(found), "g.png", "md", "h.md.bak")
     assert paths(tmp_path) == found
 
 
 def test_scan_tells_the_state_of_a_file(tmp_path):
-    """What is needed to see a change is there."""
+    """The state of a file shows any change."""
     write(tmp_path, "a.md")
     os.utime(tmp_path / "a.md", ns=(5, 5))
     (found,) = Scanner(tmp_path).scan()
@@ -80,13 +80,13 @@ def test_scan_tells_of_names_that_are_not_utf8(tmp_path):
 
 
 def test_scan_never_opens_pipes(tmp_path):
-    """A pipe with a document's ending is told, and nobody waits for it."""
+    """A pipe with a document's extension is reported and never opened."""
     os.mkfifo(tmp_path / "a.md")
     assert codes(tmp_path) == {"a.md": DiagnosticCode.UNREADABLE_FILE}
 
 
 def test_look_finds_what_a_scan_would_find_there(tmp_path):
-    """Looking at a path obeys the same rules as scanning the whole."""
+    """`scan_paths` obeys the rules of a scan."""
     write(tmp_path, "a/b.md", "a/c/d.md", "_drafts/e.md", ".git/f.md", "_data/g.yaml", "h.png")
     (tmp_path / "link").symlink_to("a")
     scanner = Scanner(tmp_path)

@@ -84,7 +84,7 @@ class FailingRepository(MemoryRepository):
     full = False
 
     async def apply(self, batch: Batch) -> int:
-        """As a full disk would have it."""
+        """Fail like a full disk."""
         if self.full:
             raise StoreUnavailableError("The disk is full.")
         return await super().apply(batch)
@@ -96,7 +96,7 @@ class RacingRepository(MemoryRepository):
     rival: Batch | None = None
 
     async def apply(self, batch: Batch) -> int:
-        """The rival first."""
+        """Apply the other writer's batch first."""
         if self.rival:
             rival, self.rival = self.rival, None
             await super().apply(rival)
@@ -147,7 +147,7 @@ def test_import_takes_documents_as_files_are_read(setup):
 
 
 def test_import_tells_what_might_be_better(setup):
-    """A document with a warning is taken, and the warning is told."""
+    """A document with a warning is accepted, and the warning returned."""
     written = setup.run(setup.writer.import_documents([(PATH, document(more="heat: x\n"))]))
     assert [(d.path, d.line, d.code) for d in written.diagnostics] == [(PATH, 5, "WRONG_TYPE")]
 
@@ -199,7 +199,7 @@ def test_put_changes_only_the_lines_of_what_changes(folder_desk):
 
 
 def test_put_that_changes_nothing_writes_no_revision(setup):
-    """What is there already makes no change, and the same revision stays."""
+    """A put without a difference is a no-op, and the revision stays."""
     before = setup.put(REQUIRED)
     assert (
         setup.put(REQUIRED, slug=SLUG, expected_revision=before.revision).revision
@@ -230,7 +230,7 @@ def test_put_keeps_the_slug_of_a_file_that_is_named_otherwise(folder_desk):
 
 
 def test_delete_removes_article_and_file(setup):
-    """What is deleted is nowhere."""
+    """A deleted article is gone from folder and store."""
     article = setup.put(REQUIRED)
     setup.delete(article.id, article.revision)
     assert setup.find(SLUG) is None
@@ -238,7 +238,7 @@ def test_delete_removes_article_and_file(setup):
 
 
 def test_writing_comes_back_after_a_restart(tmp_path):
-    """An answer means that it is on the disk."""
+    """A write is flushed before its result is returned."""
     setup = make_desk("folder and tinydb", tmp_path)
     article = setup.put(REQUIRED)
     setup.run(setup.repository.close())
@@ -262,14 +262,14 @@ def alone(tmp_path):
 
 
 def loaded(setup, **options):
-    """What a load says of files and mutations that do not agree."""
+    """Return the detached and overwritten files of a load."""
     loader = FolderLoader(setup.repository, setup.folder, LoadOptions(**options))
     report = setup.run(loader.load())
     return report.detached, report.overwritten
 
 
 def test_writing_into_the_store_alone_stays_after_a_load(alone):
-    """A load keeps what a mutation changed since the file was loaded, and names the file."""
+    """A load skips and reports a detached file."""
     setup, writer = alone
     assert writer.put({"title": "Store"}, slug=SLUG).title == "Store"
     for _ in range(2):
@@ -278,7 +278,7 @@ def test_writing_into_the_store_alone_stays_after_a_load(alone):
 
 
 def test_writing_into_the_store_alone_gives_way_if_that_is_wanted(alone):
-    """A load that is to overwrite takes the file, says so, and has nothing left to say later."""
+    """A load with `overwrite` loads a detached file and reports it once."""
     setup, writer = alone
     writer.put({"title": "Store", "topics": ("T",), "webUrl": "https://p.example/"}, slug=SLUG)
     assert loaded(setup, overwrite=True) == ((), (PATH,))
@@ -288,7 +288,7 @@ def test_writing_into_the_store_alone_gives_way_if_that_is_wanted(alone):
 
 
 def test_writing_into_the_store_alone_gives_way_to_a_file_that_changes(alone):
-    """Who edits the file after a mutation means the file; the load says what it has replaced."""
+    """An edit of a detached file is loaded; the load reports what it replaced."""
     setup, writer = alone
     writer.put({"title": "Store"}, slug=SLUG)
     setup.edit(PATH, document("Edited"))
@@ -298,14 +298,14 @@ def test_writing_into_the_store_alone_gives_way_to_a_file_that_changes(alone):
 
 
 def test_writing_nothing_new_into_the_store_alone_leaves_no_file_behind(alone):
-    """A mutation that changes nothing does not part the store from the file."""
+    """A no-op does not detach the file."""
     setup, writer = alone
     writer.put({"title": "File"}, slug=SLUG)
     assert loaded(setup) == ((), ())
 
 
 def test_deleting_from_the_store_alone_stays_after_a_load(alone):
-    """What a mutation removed comes back only if the file changes, or if that is wanted."""
+    """A removed article returns only if its file changes, or with `overwrite`."""
     setup, writer = alone
     writer.delete(article_id(SLUG))
     assert loaded(setup) == ((PATH,), ())
@@ -351,7 +351,7 @@ TOO_LARGE = document(body="x" * (1 << 20))
     ],
 )
 def test_import_refuses_what_a_load_would_not_take(setup, path, text, code):
-    """The codes are those of files, and they tell which document it is."""
+    """Refusals have the codes of diagnostics, and the path of the document in the input."""
     documents = [("_news/2026-01-03-good.md", document()), (path, text)]
     found = setup.refusals(setup.writer.import_documents(documents))
     assert (code, ("documents", "1", "text")) in found
@@ -427,7 +427,7 @@ def test_import_refuses_a_slug_that_another_file_has(folder_desk):
 
 
 def test_import_refuses_too_many_documents():
-    """How many documents come at once is limited."""
+    """The number of documents of an import is limited."""
     setup = WriterSetup(MemoryRepository(), None, max_documents=1)
     found = setup.refusals(setup.writer.import_documents([("a.md", "x"), ("b.md", "x")]))
     assert found == [("TOO_MANY_DOCUMENTS", ("documents",))]
@@ -462,7 +462,7 @@ def test_import_refuses_too_many_documents():
     ],
 )
 def test_put_refuses_what_a_document_cannot_say(setup, fields, named, found):
-    """What cannot be used is refused, with the way to it, never kept aside."""
+    """An invalid value is refused with its input path, never kept in metadata."""
     assert setup.refusals(setup.writer.put(fields, **named)) == found
     assert setup.state() == ({}, [], [])
     assert setup.folder is None or setup.files() == {}
@@ -507,7 +507,7 @@ def test_put_leaves_old_problems_of_a_document_alone(folder_desk):
 
 
 def test_put_refuses_a_file_that_must_be_mended_first(folder_desk):
-    """Somebody's unfinished edit is not written over; a delete or an import may."""
+    """A put refuses an invalid file; a delete or an import replaces it."""
     folder_desk.import_documents((PATH, document()))
     folder_desk.edit(PATH, "---\ntitle: [\n---\n")
     assert folder_desk.refusals(folder_desk.writer.put({"heat": 1}, slug=SLUG)) == [
@@ -542,7 +542,7 @@ def test_delete_refuses_an_article_of_two_files(folder_desk):
 
 
 def test_expected_revision_that_is_past_is_a_conflict(setup):
-    """A writer that has not seen the present article is told its revision, and changes nothing."""
+    """A wrong expected revision is a conflict that has the present one, and changes nothing."""
     old = setup.put(REQUIRED)
     new = setup.put({"heat": 1}, slug=SLUG)
     for work in (
@@ -559,7 +559,7 @@ def test_expected_revision_that_is_past_is_a_conflict(setup):
 
 
 def test_expected_revision_counts_edits_that_were_not_loaded(folder_desk):
-    """Somebody's edit of the file comes first, though the store had not seen it."""
+    """An edit that was not loaded yet is loaded before a write."""
     old = folder_desk.put(REQUIRED)
     folder_desk.edit(PATH, document("By hand", "# mine\n"))
     with pytest.raises(ConflictError):
@@ -583,7 +583,7 @@ def rivals(kind: str, place: Path) -> list[DocumentWriter]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_of_two_writers_with_one_expectation_one_wins(kind, tmp_path):
-    """However many write at once on top of the same revision, exactly one does."""
+    """Of concurrent writes with the same expected revision exactly one succeeds."""
 
     async def race() -> list[object]:
         writers = rivals(kind, tmp_path)
@@ -602,7 +602,7 @@ def test_of_two_writers_with_one_expectation_one_wins(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_writers_without_expectations_all_get_their_turn(kind, tmp_path):
-    """Changes of different fields at once are all there afterwards."""
+    """Concurrent changes of different fields are all applied."""
     keys = ["heat", "quality", "x", "y"]
 
     async def write() -> Article:
@@ -620,7 +620,7 @@ def test_writers_without_expectations_all_get_their_turn(kind, tmp_path):
 
 
 def test_writing_goes_on_when_nobody_waits_for_it(folder_desk):
-    """A request that is given up half-way leaves folder and store alike."""
+    """A cancelled request leaves folder and store equal."""
 
     async def give_up() -> None:
         write = asyncio.create_task(folder_desk.writer.put(REQUIRED))
@@ -638,7 +638,7 @@ def test_writing_goes_on_when_nobody_waits_for_it(folder_desk):
 
 
 def test_store_written_by_others_meanwhile_is_a_conflict(tmp_path):
-    """Who writes the store without the folder is noticed, too; the file is as it was."""
+    """A conflict with a writer of the store only rolls the file back."""
     repository = RacingRepository()
     setup = WriterSetup(repository, tmp_path)
     article = setup.put(REQUIRED)
@@ -651,7 +651,7 @@ def test_store_written_by_others_meanwhile_is_a_conflict(tmp_path):
 
 
 def test_write_that_another_process_began_is_finished_by_the_next(folder_desk):
-    """What a killed process had decided to write is in folder and store after the next write."""
+    """The next write recovers the committed write of a killed process."""
     for folder, path in (
         (".newsgraph-written", "_news/2026-01-02-b.md"),
         (".newsgraph-writing", "c.md"),
@@ -665,7 +665,7 @@ def test_write_that_another_process_began_is_finished_by_the_next(folder_desk):
 
 
 def test_folder_is_as_it_was_when_the_store_cannot_write(tmp_path):
-    """A write that the store refuses leaves every file as it was, times included."""
+    """A write that the store refuses is rolled back, file times included."""
     repository = FailingRepository()
     setup = WriterSetup(repository, tmp_path)
     setup.edit("blog/post.md", document("A tide"))
@@ -692,7 +692,7 @@ class UnsureRepository(MemoryRepository):
     writes: bool | None = None
 
     async def apply(self, batch: Batch) -> int:
-        """As a disk that breaks would have it."""
+        """Fail like a broken disk."""
         writes, self.writes = self.writes, None
         if writes is not None:
             if writes:
@@ -734,7 +734,7 @@ def test_write_whose_outcome_nobody_knows_is_done_once_when_it_is_asked_for_agai
 def test_folder_whose_disk_fails_says_nothing_has_changed_only_where_it_knows(
     times, folder_desk, monkeypatch
 ):
-    """Files that were put back are as they were; where that is not confirmed, nobody knows."""
+    """A rollback restores the files; if it fails, the outcome is unknown."""
     folder_desk.import_documents((PATH, document("Old")))
     before, left = folder_desk.files(), [None] * times
     flush = atomic_file.flush_folder
@@ -758,7 +758,7 @@ def test_folder_whose_disk_fails_says_nothing_has_changed_only_where_it_knows(
 
 
 def test_article_that_is_removed_right_after_it_was_written_is_given_as_it_was_written():
-    """An answer without errors says what was done, whatever others have done since."""
+    """A result has the written articles, whatever others have written since."""
 
     class VanishingRepository(MemoryRepository):
         async def apply(self, batch: Batch) -> int:
@@ -783,7 +783,7 @@ def test_folder_that_cannot_be_written_is_told(unprivileged):
 
 
 def test_folder_on_a_full_disk_loses_nothing(folder_desk):
-    """A file that cannot be written whole is not written at all."""
+    """A file that cannot be written completely is not replaced."""
     folder_desk.import_documents((PATH, document("Old")), ("b.md", document("B")))
     before, seen = folder_desk.files(), folder_desk.state()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -804,7 +804,7 @@ def test_folder_on_a_full_disk_loses_nothing(folder_desk):
 
 
 def test_watching_the_folder_sees_nothing_new_in_our_own_writes(folder_desk):
-    """What a mutation wrote, the watcher finds as it is known."""
+    """A watcher finds a written file unchanged."""
     [article] = folder_desk.import_documents((PATH, document()))
     folder_desk.run(FolderLoader(folder_desk.repository, folder_desk.folder).refresh([PATH]))
     folder_desk.load()
@@ -812,7 +812,7 @@ def test_watching_the_folder_sees_nothing_new_in_our_own_writes(folder_desk):
 
 
 def test_folder_that_is_gone_is_told(folder_desk):
-    """Where the folder is not, nothing is written, and the articles stay."""
+    """Without the folder nothing is written, and the articles stay."""
     folder_desk.put(REQUIRED)
     folder_desk.folder.rename(folder_desk.folder.with_name("elsewhere"))
     with pytest.raises(StoreUnavailableError):
@@ -889,7 +889,7 @@ def step(setup, kind, name, what):
 @settings(max_examples=scaled(20, long=60), suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 def test_folder_and_store_agree_after_anything(steps):
-    """After any mutations and edits by hand, a new store of the folder would say the same."""
+    """After any mutations and edits the store equals one that was loaded from scratch."""
     with tempfile.TemporaryDirectory() as place:
         setup = make_desk("folder", Path(place))
         setup.edit("keep.md", document("Keep"))
@@ -904,7 +904,7 @@ def test_folder_and_store_agree_after_anything(steps):
 
 
 def test_mutation_on_a_read_only_file_system_has_changed_nothing(tmp_path):
-    """Where nothing can be written, nothing has to be put back."""
+    """A failed write without changes needs no rollback."""
     folder = tmp_path / "folder"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "tmpfs", str(folder)]

@@ -1,4 +1,4 @@
-"""Writes that come at once go to the disk together, and each is done as if it were alone."""
+"""Concurrent writes share a flush, and each behaves as if it were alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SLUGS = [f"2026-01-02-{name}" for name in "abcdef"]
 
 
 class CountingRepository(MemoryRepository):
-    """Knows how many batches came."""
+    """Counts the batches."""
 
     batches = 0
 
@@ -59,7 +59,7 @@ def open_setup(place, repository=None, *, with_folder=True):
 
 
 def at_once(setup, *works):
-    """What became of works that are done at the same time."""
+    """Run writes concurrently; return their results and errors."""
 
     async def all_of_them():
         return await asyncio.gather(*works, return_exceptions=True)
@@ -74,7 +74,7 @@ def heats(setup):
 
 @pytest.mark.parametrize("with_folder", [True, False])
 def test_writes_of_different_documents_go_together(tmp_path, with_folder):
-    """Those that wait while the first is on its way are one batch, with revisions of their own."""
+    """Writes that wait while another is flushed are one batch, with revisions of their own."""
     repository = CountingRepository()
     setup = open_setup(tmp_path, repository, with_folder=with_folder)
     before = repository.batches
@@ -87,7 +87,7 @@ def test_writes_of_different_documents_go_together(tmp_path, with_folder):
 
 
 def test_write_that_cannot_be_stops_no_other(tmp_path):
-    """Of writes that come at once, one that the disk has no room for is the only one to fail."""
+    """A write that the disk has no room for fails alone."""
     setup = open_setup(tmp_path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
@@ -109,7 +109,7 @@ def test_write_that_cannot_be_stops_no_other(tmp_path):
 
 
 def test_conflict_in_the_store_stops_no_other(tmp_path):
-    """If the store refuses one of a group, its file is as it was, and the others are written."""
+    """If the store refuses one of a group, its file is rolled back, and the others are written."""
     setup = open_setup(tmp_path, PickyRepository())
     before = setup.files()
     done = at_once(setup, *(setup.writer.put({"heat": 5}, slug=slug) for slug in SLUGS[:4]))
@@ -163,7 +163,7 @@ WORKS = st.lists(
 )
 @given(WORKS)
 def test_what_is_written_at_once_is_as_if_one_after_the_other(works):
-    """Each write that succeeds takes a place in one order, of which the last shows."""
+    """Successful writes are serialized, and the last one wins."""
     with tempfile.TemporaryDirectory() as place:
         setup = open_setup(place, TinyDBRepository.open(Path(place) / "store.json"))
         writes = {

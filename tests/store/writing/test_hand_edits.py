@@ -1,4 +1,4 @@
-"""Who edits a folder's files by hand loses nothing to mutations, and is never shut out by them."""
+"""Edits by hand are never lost to mutations, and never locked out by them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def system(request, monkeypatch):
 
 @pytest.mark.parametrize("how", WAYS)
 def test_edits_beside_mutations_are_not_lost(how, tmp_path):
-    """However a text is saved, a mutation is made from it or comes before it."""
+    """However an editor saves a text, a mutation is based on it or precedes it."""
     outcome = run(tmp_path, how, scaled(40, long=120), (0.005, 0.03))
     assert outcome.lost == []
     assert set(outcome.answers) <= {"done", "CONFLICT", "NOT_FOUND", "NO_FRONT_MATTER"}
@@ -85,7 +85,7 @@ class Editor:
         return act
 
     def act(self) -> None:
-        """Do what is next. Raises: Killed."""
+        """Do the next step of the plan. Raises: Killed."""
         what = self.plan.pop(0) if self.plan else "nothing"
         if what == "kill" and not self.is_dead and self.edits < 2:
             self.is_dead = True
@@ -103,7 +103,7 @@ class Editor:
 
 
 class Killed(BaseException):
-    """The process has ended."""
+    """The simulated end of the process."""
 
 
 PLANS = st.lists(
@@ -189,7 +189,7 @@ def test_change_of_a_file_that_a_program_has_open_to_write_is_refused(setup):
 
 
 class EditedRepository(MemoryRepository):
-    """A store in whose turn somebody edits."""
+    """A store during whose `apply` a file is edited."""
 
     edit: Callable[[], None] | None = None
 
@@ -207,7 +207,7 @@ class EditedRepository(MemoryRepository):
 def test_edit_through_a_file_that_was_opened_before_a_mutation_is_undone_is_kept(
     is_new, saves, tmp_path
 ):
-    """The store refuses, and a program has the new text open to write over it: it stays there."""
+    """A rollback skips a file that a program has open for writing."""
     repository = EditedRepository()
     setup = WriterSetup(repository, tmp_path)
     if not is_new:
@@ -253,7 +253,7 @@ def test_edit_of_one_of_several_documents_keeps_that_of_another(setup):
 
 @pytest.mark.usefixtures("system")
 def test_edit_while_the_store_takes_a_mutation_comes_after_it(setup):
-    """What a program writes to the former file, which it had opened before, is in its place."""
+    """What a program writes to the former file, opened before, is restored."""
     change = FolderTransaction(setup.folder, {PATH: b"new"}, {PATH: document("By hand").encode()})
     change.commit()
     [aside] = (setup.folder / ".newsgraph-writing").rglob("*.md*")
@@ -277,7 +277,7 @@ def test_edit_right_after_a_mutation_is_loaded(kind, tmp_path):
 
 
 def test_expected_revision_of_a_file_that_is_edited_meanwhile_is_a_conflict_at_once(setup):
-    """Who expects a revision is told of an edit, which can then be read; others go on from it."""
+    """With an expected revision an edit is a conflict; without one the write is retried."""
     article = setup.get(SLUG)
     change = FolderTransaction.commit
     made: list[FolderTransaction] = []
@@ -374,7 +374,7 @@ def test_text_that_is_being_saved_is_a_refusal_with_a_reason(setup):
 @pytest.mark.parametrize("target", [f"archive/2026/{SLUG}.md", f"_news/x/{SLUG}.markdown"])
 @pytest.mark.parametrize("what", ["put", "put by id", "delete", "import"])
 def test_document_that_was_moved_by_hand_is_changed_where_it_is(what, target, setup):
-    """Nobody has loaded the folder since: the mutation finds the file, and makes no second one."""
+    """A mutation loads a moved file, and creates no second one."""
     setup.edit("keep.md", document("Keep"))
     setup.load()
     (setup.folder / target).parent.mkdir(parents=True)
@@ -436,7 +436,7 @@ def test_new_folders_are_on_the_disk_before_a_write_is_acknowledged(setup, monke
 
 
 def test_folder_that_vanishes_is_not_made_anew(setup):
-    """A volume that is unmounted while a write is on its way gets no folder in its place."""
+    """An unmounted volume gets no new folder at its path."""
     gone = setup.folder.with_name("gone")
     change = FolderTransaction(setup.folder, {"x/a.md": b"new"}, {})
     setup.folder.rename(gone)

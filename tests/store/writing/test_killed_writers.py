@@ -1,4 +1,4 @@
-"""A writer that dies at any step leaves all or nothing, and what it did can be asked for again."""
+"""A writer that is killed at any step leaves all or nothing, and its keys can be used again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def loaded(place, what, count):
     ("what", "after"), [("import", ("new",) * 3), ("put", ("new", "old")), ("delete", ("old",))]
 )
 def test_writer_that_is_killed_at_any_step_leaves_all_or_nothing(what, after, tmp_path):
-    """Whenever the process dies, the next load finds the whole write or none of it, and no rest."""
+    """Whenever the process dies, the next load finds the whole write or nothing."""
     seen = list(loaded(tmp_path, what, 2))
     assert set(seen) == {("old", "old"), after}
     assert seen[-1] == after
@@ -57,7 +57,7 @@ def test_writers_that_are_killed_together_leave_whole_groups(tmp_path):
     ],
 )
 def test_write_under_a_key_is_done_once_whenever_its_writer_dies(what, after, loads, tmp_path):
-    """Asked for again, also after a load, it is neither a conflict nor done twice."""
+    """A repeated write, also after a load, is neither a conflict nor done twice."""
     for setup in killed_at_every_step(tmp_path, what, 2, KEY):
         if loads:
             setup.load()
@@ -88,7 +88,7 @@ def test_write_that_changes_nothing_is_done_once_whenever_its_writer_dies(tmp_pa
 
 @pytest.mark.parametrize("what", ["new", "publish", "delete"])
 def test_mutation_whose_server_is_killed_before_its_answer_is_kept_is_done_once(what, tmp_path):
-    """Sent again to the next server, it is answered from what was done, as if it were done now."""
+    """A repeated request gets the result of the first from the next server."""
     id = article_id(SLUGS[0])
     requests: dict[str, tuple[str, dict[str, Any]]] = {
         "new": (PUT, {**FIELDS, "title": "Another"}),
