@@ -107,7 +107,7 @@ class Batch(Value, frozen=True, kw_only=True):
         topics: replace the whole topic tree; None leaves it as it is.
         diagnostics: replace all diagnostics; None leaves them as they are.
         sources: files to insert or replace in the manifest.
-        forgotten_sources: paths of files to remove from it.
+        removed_sources: paths of files to remove from it.
         expected: by id of an article, the revision that the writer last saw; None: no article.
         keys: by id of an article, the idempotency key of its change. A put that changes nothing
             is recorded under its key, too.
@@ -118,7 +118,7 @@ class Batch(Value, frozen=True, kw_only=True):
     topics: tuple[TopicDefinition, ...] | None = None
     diagnostics: tuple[Diagnostic, ...] | None = None
     sources: tuple[SourceFile, ...] = ()
-    forgotten_sources: tuple[str, ...] = ()
+    removed_sources: tuple[str, ...] = ()
     expected: Mapping[str, int | None] = {}
     keys: Mapping[str, WriteKey] = {}
 

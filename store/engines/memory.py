@@ -336,7 +336,7 @@ class MemoryRepository:
             self._diagnostics = batch.diagnostics
         self._sources = self._sources.derive(
             {source.path: source for source in batch.sources}
-            | dict.fromkeys(batch.forgotten_sources)
+            | dict.fromkeys(batch.removed_sources)
         )
         if result.changes or before != (self._definitions, self._diagnostics):
             history = self._snapshot.history.extended(result.changes, self._history_limit)

@@ -128,7 +128,7 @@ class ManifestUpdate:
             for path, source in self._after.items()
             if (earlier := self._before.find(path)) is not source and earlier != source
         }
-        forgotten = sorted(path for path, source in changed.items() if source is None)
+        removed = sorted(path for path, source in changed.items() if source is None)
         self._overwritten = tuple(
             path
             for path, source in sorted(changed.items())
@@ -137,7 +137,7 @@ class ManifestUpdate:
         )
         tree = self._index.topic_tree.topics
         self._index.apply(changed)
-        self._counts = (len(self._index.sources), len(forgotten))
+        self._counts = (len(self._index.sources), len(removed))
         if not changed:
             return None
         winners = sorted(paths[0] for paths in self._claims.values())
@@ -150,7 +150,7 @@ class ManifestUpdate:
             topics=None if tree == topics else topics,
             diagnostics=self._index.diagnostics(),
             sources=tuple(source for source in changed.values() if source),
-            forgotten_sources=tuple(forgotten),
+            removed_sources=tuple(removed),
         )
 
     def build_report(self, seconds: float, revision: int) -> LoadReport:

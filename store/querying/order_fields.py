@@ -38,13 +38,13 @@ class SortRule(NamedTuple):
 
     Attributes:
         mark: the character for the field in cursors.
-        kind: the type of the sort keys.
+        key_type: the type of the sort keys.
         read: the sort key of an article, ascending.
         description: the description in the GraphQL schema.
     """
 
     mark: str
-    kind: type[SortKey]
+    key_type: type[SortKey]
     read: Callable[[Article], SortKey]
     description: str
 

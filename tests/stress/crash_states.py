@@ -135,7 +135,7 @@ def some_batch(rng: Random, world: World) -> Batch:
     paths = [f"{rng.choice('ab')}.md" for _ in range(rng.choice([0, 0, 1]))]
     sources = tuple(SourceFile(path=p, size_bytes=rng.randrange(9), mtime_ns=1) for p in paths)
     batch = msgspec.structs.replace(
-        random_batch(rng, world), sources=sources, forgotten_sources=("c.md",) if paths else ()
+        random_batch(rng, world), sources=sources, removed_sources=("c.md",) if paths else ()
     )
     return under_key(batch, rng.choice([None, None, *KEYS]))
 

@@ -635,7 +635,7 @@ class RepositoryContract:
             return SourceFile(path=path, size_bytes=size, mtime_ns=1, lines={"title": 2})
 
         await repository.apply(Batch(sources=(source("a", 1), source("b", 1))))
-        await repository.apply(Batch(sources=(source("a", 2),), forgotten_sources=("b", "c")))
+        await repository.apply(Batch(sources=(source("a", 2),), removed_sources=("b", "c")))
         assert await repository.sources() == {"a": source("a", 2)}
 
     async def test_changes_tell_what_happened_after_a_revision(self, repository):

@@ -139,7 +139,7 @@ class _BatchGroup:
         if batch.diagnostics is not None:
             self._diagnostics = batch.diagnostics
         self._sources.update((source.path, source) for source in batch.sources)
-        self._sources.update(dict.fromkeys(batch.forgotten_sources))
+        self._sources.update(dict.fromkeys(batch.removed_sources))
         return done.revision
 
     def record(self) -> LogRecord | None:
