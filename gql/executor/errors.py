@@ -10,6 +10,8 @@ Clients never see these errors: the reference executor answers, and explains wha
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 
 class FallbackError(Exception):
     """The reference executor has to execute the request."""
@@ -25,3 +27,8 @@ class PlanDisabledError(FallbackError):
 
 class CoercionError(FallbackError):
     """A value that the compiled coercion does not accept. It may be valid for graphql-core."""
+
+
+def fall_back(reason: str) -> NoReturn:
+    """Raise FallbackError, as an expression."""
+    raise FallbackError(reason)

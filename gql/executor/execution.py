@@ -15,8 +15,7 @@ from .cached_values import (
     CachedValue,
     cached_connection,
 )
-from .codegen.writer import fall_back
-from .errors import FallbackError
+from .errors import FallbackError, fall_back
 from .planning.arguments import RequestVariables
 from .planning.operation_plan import OperationPlan
 from .planning.plan import ConnectionPlan, LinkPlan, LinkRequest, ObjectPlan

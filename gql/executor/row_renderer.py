@@ -15,10 +15,10 @@ from gql.schema.loaders import BatchLoad
 from store import Page, Snapshot, Visibility
 from store.model import Article
 
-from .codegen.writer import to_json, to_json_each
 from .link_batch import LinkBatch, articles_of, dependencies_of
 from .planning.arguments import RequestVariables
 from .planning.plan import ConnectionPlan, EncodeCursor, ObjectPlan
+from .row_encoding import to_json, to_json_each
 from .rows.row import ANY_ARTICLE, Row, RowKey, make_row
 from .rows.row_cache import RowTable
 

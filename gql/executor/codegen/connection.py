@@ -14,8 +14,9 @@ from gql.executor.errors import UnsupportedError
 from gql.executor.planning.field_collection import CollectedField
 from gql.executor.planning.plan import ObjectPlan
 
+from .leaves import check_int
 from .object import CompilationContext
-from .writer import FunctionWriter, check_int
+from .writer import FunctionWriter
 
 
 def cursor_json(cursor: str | None) -> bytes:
@@ -32,8 +33,7 @@ class ConnectionCodegen:
     def __init__(self, context: CompilationContext, type: GraphQLObjectType) -> None:
         self.context = context
         self.type = type
-        self.writer = FunctionWriter()
-        self.writer.globals.update(check_int=check_int, cursor_json=cursor_json)
+        self.writer = FunctionWriter({"check_int": check_int, "cursor_json": cursor_json})
         self.items: list[ObjectPlan] = []
         self._pieces: list[str] = []
         self._format = ""

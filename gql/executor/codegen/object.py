@@ -26,7 +26,8 @@ from gql.schema.graph import resolve_revision, resolve_secured
 from gql.schema.images import resolve_images
 from gql.schema.links import Link, link_of
 
-from .writer import FunctionWriter, is_leaf, write_leaf
+from .leaves import LEAF_GLOBALS, is_leaf, write_leaf
+from .writer import FunctionWriter
 
 Sources = Callable[[Any], Sequence[Any]] | None
 """Gives the objects in a document that have a field; None: nested too deeply for a link."""
@@ -90,7 +91,7 @@ class ObjectCodegen:
 
     def __init__(self, context: CompilationContext) -> None:
         self.context = context
-        self.writer = FunctionWriter()
+        self.writer = FunctionWriter(LEAF_GLOBALS)
         self.links: list[LinkPlan] = []
         self.link_names: list[str] = []
         self.arguments: list[FieldArguments[dict[str, Any]]] = []
