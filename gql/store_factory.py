@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 from store import (
@@ -67,12 +69,18 @@ def require_store(settings: Settings) -> Path:
 
 
 def create_store_folder(folder: Path) -> None:
-    """Create the store's folder in the documents' folder, with a `.gitignore`."""
+    """Create the store's folder in the documents' folder, with a `.gitignore`.
+
+    If root makes it, it belongs to the owner of the documents' folder.
+    """
+    is_new = not folder.exists()
     try:
         make_folder(folder, folder.parent)
         ignore = folder / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")
+        if is_new and os.geteuid() == 0:
+            _give_to_owner_of(folder.parent, folder)
     except OSError as error:
         raise StoreUnavailableError(
             f"The store's folder {folder} cannot be made: {error.strerror}. "
@@ -81,6 +89,22 @@ def create_store_folder(folder: Path) -> None:
                 "Name a file for the store that can be written, with --store (NEWSGRAPH_STORE).",
             )
         ) from None
+
+
+def _give_to_owner_of(parent: Path, folder: Path) -> None:
+    """Give a new folder and its `.gitignore` to the owner of its parent. Raises: OSError.
+
+    By handles, without following links: that owner may replace the folder meanwhile.
+    """
+    owner = parent.stat()
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        uid, gid = owner.st_uid, owner.st_gid
+        with suppress(OSError):  # root may not in every container
+            os.chown(".gitignore", uid, gid, dir_fd=handle, follow_symlinks=False)
+            os.fchown(handle, uid, gid)
+    finally:
+        os.close(handle)
 
 
 def file_size_bytes(path: Path) -> int | None:

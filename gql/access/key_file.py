@@ -12,7 +12,7 @@ import secrets
 import shlex
 import stat
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -242,4 +242,5 @@ def _give_to_owner_of(folder: Path, handle: int) -> None:
     """
     status, owner = os.fstat(handle), folder.stat()
     if status.st_uid == os.geteuid() == 0 != owner.st_uid and status.st_nlink == 1:
-        os.fchown(handle, owner.st_uid, owner.st_gid)
+        with suppress(OSError):  # root may not in every container
+            os.fchown(handle, owner.st_uid, owner.st_gid)

@@ -173,7 +173,7 @@ def _write(
         file.writelines(chunks)
         file.flush()
         if owner is not None and (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
-            with contextlib.suppress(PermissionError):  # only root may change the owner
+            with contextlib.suppress(OSError):  # only root may, and not in every container
                 os.fchown(handle, owner.st_uid, owner.st_gid)
         os.fchmod(handle, _PRIVATE if mode is None else mode)
         # The clock may tick more slowly than the disk writes; signatures must differ all the same.

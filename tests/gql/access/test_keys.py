@@ -132,6 +132,17 @@ def test_key_file_that_root_makes_belongs_to_the_owner_of_its_folder(keys):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_first_key_of_a_folder_belongs_to_the_owner_of_the_documents(tmp_path):
+    """So does the folder of the store that is made for it: a server under that user can write."""
+    os.chown(tmp_path, 12_345, 12_346)
+    assert run("add", "ed", "--scope", "WRITE", "--folder", tmp_path).exit_code == 0
+    made = tmp_path / ".newsgraph"
+    assert {path.name for path in made.iterdir()} >= {"keys.json", ".gitignore"}
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in (made, *made.iterdir())}
+    assert owners == {(12_345, 12_346)}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_lock_file_with_a_second_link_is_not_given_away(keys, tmp_path):
     """The owner of a folder could link a file of root there, to get it."""
     secret = tmp_path / "secret"
