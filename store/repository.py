@@ -30,7 +30,7 @@ from .model import (
 )
 from .querying.cursors import Bookmark, CursorCodec
 from .querying.query import ArticleQuery, LookupKey, Page, Window
-from .state_names import Versions
+from .state_versions import Versions
 
 
 class SourceFile(Value, frozen=True, kw_only=True):

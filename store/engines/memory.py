@@ -59,7 +59,7 @@ from store.querying.terms import (
     topic_slugs,
 )
 from store.repository import Batch, HistoryPage, SourceFile
-from store.state_names import Versions, new_versions, versions_after
+from store.state_versions import Versions, new_versions, versions_after
 from store.urls import canonical_url
 
 from .change_history import EMPTY_HISTORY, ChangeHistory
@@ -335,8 +335,7 @@ class MemoryRepository:
         if batch.diagnostics is not None:
             self._diagnostics = batch.diagnostics
         self._sources = self._sources.derive(
-            {source.path: source for source in batch.sources}
-            | dict.fromkeys(batch.removed_sources)
+            {source.path: source for source in batch.sources} | dict.fromkeys(batch.removed_sources)
         )
         if result.changes or before != (self._definitions, self._diagnostics):
             history = self._snapshot.history.extended(result.changes, self._history_limit)

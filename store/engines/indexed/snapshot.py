@@ -42,7 +42,7 @@ from store.querying.query import (
 )
 from store.querying.terms import Aliases, resolve_aliases
 from store.repository import HistoryPage
-from store.state_names import Versions, new_versions
+from store.state_versions import Versions, new_versions
 from store.urls import canonical_url
 
 from .date_order import DateOrderedHits

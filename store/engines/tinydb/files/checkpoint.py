@@ -16,7 +16,7 @@ from store.engines.change_history import ChangeHistory
 from store.model import Article, Change, Diagnostic, TopicDefinition
 from store.querying.cursors import KEY_BYTES, CursorCodec
 from store.repository import SourceFile
-from store.state_names import new_versions
+from store.state_versions import new_versions
 
 from .state import StoreState, split_name
 from .storage import (

@@ -18,7 +18,7 @@ from store.errors import ConflictError
 from store.model import Article, Change, Diagnostic, TopicDefinition, Visibility
 from store.names import new_version
 from store.repository import Batch, SourceFile
-from store.state_names import Versions, versions_after
+from store.state_versions import Versions, versions_after
 
 from .log_records import LogRecord, record_from_json, to_json
 
