@@ -286,7 +286,7 @@ def one_server(path: Path, folder: Path) -> Iterator[Any]:
             client.close()
 
 
-def test_log_that_outgrows_its_bound_is_told_once(path, caplog):
+def test_log_that_outgrows_its_bound_is_warned_of_once(path, caplog):
     """Where a stopped process keeps the file from taking in the log, a warning says which."""
 
     async def write(repository: TinyDBRepository) -> None:
@@ -298,7 +298,7 @@ def test_log_that_outgrows_its_bound_is_told_once(path, caplog):
     with holding(path.with_name(f"{path.name}.checkpoint")) as stopped:
         asyncio.run(write(repository))
         [warning] = [each for each in caplog.records if each.levelno == logging.WARNING]
-        assert f"process {stopped.pid}," in warning.getMessage()
+        assert f"process {stopped.pid} is stopped" in warning.getMessage()
         assert "twice its bound" in warning.getMessage()
         asyncio.run(in_time(repository.close()))
     assert held(path)["old"].heat == 59
