@@ -12,7 +12,7 @@ from store.querying.filter_fields import RELATED_DOMAIN
 from store.querying.query import Field
 from store.querying.terms import Aliases, topic_aliases
 
-from .index import Index
+from .index import InvertedIndex
 
 
 class TopicIndex(NamedTuple):
@@ -40,7 +40,7 @@ class TopicIndex(NamedTuple):
         return cls(definitions, by_slug, _children(by_slug), topic_aliases(definitions), names)
 
 
-def provider_mentions(index: Index, domain: str) -> Iterator[ProviderMention]:
+def provider_mentions(index: InvertedIndex, domain: str) -> Iterator[ProviderMention]:
     """The mentions of a provider, newest first; of articles before those of related stories."""
     for article in index.newest_first(Field.PROVIDER_DOMAIN, domain):
         yield article.provider
@@ -51,7 +51,7 @@ def provider_mentions(index: Index, domain: str) -> Iterator[ProviderMention]:
                 yield mention
 
 
-def build_provider(domain: str, visible: Index, published: Index) -> Provider:
+def build_provider(domain: str, visible: InvertedIndex, published: InvertedIndex) -> Provider:
     """The provider with this domain, which a visible article mentions.
 
     Its name comes from the newest published mention, if there is one, for every visibility: so a
@@ -72,7 +72,7 @@ def build_provider(domain: str, visible: Index, published: Index) -> Provider:
     )
 
 
-def build_topic(slug: str, visible: Index, tree: TopicIndex) -> Topic:
+def build_topic(slug: str, visible: InvertedIndex, tree: TopicIndex) -> Topic:
     """The topic with this slug, which the tree or a visible article names."""
     posting_list = visible.posting_list(Field.TOPICS, slug)
     definition = tree.by_slug.get(slug)
@@ -89,7 +89,7 @@ def build_topic(slug: str, visible: Index, tree: TopicIndex) -> Topic:
     )
 
 
-def _newest_spelling(slug: str, index: Index) -> str:
+def _newest_spelling(slug: str, index: InvertedIndex) -> str:
     article = next(index.newest_first(Field.TOPICS, slug))
     return next(name for name in article.topics if topic_slug(name) == slug)
 

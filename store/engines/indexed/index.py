@@ -70,7 +70,7 @@ _INDEX_FIELDS = [
 """The fields that an article's terms depend on, with those above."""
 
 
-class Index:
+class InvertedIndex:
     """The inverted index of the articles that one visibility shows.
 
     Attributes:
@@ -97,7 +97,7 @@ class Index:
     @classmethod
     def build(
         cls, table: ArticleTable, articles: PersistentMap[str, Article], terms: Mapping[str, Terms]
-    ) -> Cooperative[Index]:
+    ) -> Cooperative[InvertedIndex]:
         """The index of these articles. `terms`: by id."""
         lists: dict[str, defaultdict[str, list[int]]] = {
             field: defaultdict(list) for field in INDEXED_FIELDS
@@ -121,7 +121,9 @@ class Index:
             postings[field] = PersistentMap(of_terms)
         return cls(table, articles, BitMap(live, optimize=False), postings)
 
-    def derive(self, table: ArticleTable, changes: Sequence[IndexChange]) -> Cooperative[Index]:
+    def derive(
+        self, table: ArticleTable, changes: Sequence[IndexChange]
+    ) -> Cooperative[InvertedIndex]:
         """The index after these changes, at most one for each article."""
         changes = [change for change in changes if change.before or change.after]
         articles = self.articles.derive({(m.before or m.after).id: m.after for m in changes})  # type: ignore[union-attr]
@@ -134,7 +136,7 @@ class Index:
                 [change.old_ordinal for change in reordered if change.old_ordinal is not None],
                 [change.new_ordinal for change in reordered if change.new_ordinal is not None],
             )
-        return Index(table, articles, as_bitmap(live), (yield from self._postings(changes)))
+        return InvertedIndex(table, articles, as_bitmap(live), (yield from self._postings(changes)))
 
     def _postings(
         self, changes: Sequence[IndexChange]
@@ -155,7 +157,7 @@ class Index:
             postings[field] = postings[field].derive(changed)
         return postings
 
-    def compacted(self, table: ArticleTable, new_ordinals: Ordinals) -> Cooperative[Index]:
+    def compacted(self, table: ArticleTable, new_ordinals: Ordinals) -> Cooperative[InvertedIndex]:
         """The same index after a compaction. `new_ordinals`: by the present ones."""
         renumber = array("I", new_ordinals.tobytes())
         yield
@@ -171,7 +173,7 @@ class Index:
                     yield
             postings[field] = PersistentMap(of_terms)
         live = bitmap_of(new_ordinals[as_array(self.live)], table.size)
-        return Index(table, self.articles, live, postings)
+        return InvertedIndex(table, self.articles, live, postings)
 
     def contents(self) -> list[object]:
         """All posting lists, and what holds them, for `free_gradually`."""

@@ -20,7 +20,7 @@ from store.querying.query import And, Condition, Field, Filter, Not, Operator, O
 from store.querying.terms import Aliases
 
 from .date_order import date_range
-from .index import Index
+from .index import InvertedIndex
 from .ordered_lists import SortOrders
 from .ordinals import ArticleTable
 from .trigrams import candidate_ordinals
@@ -66,7 +66,7 @@ class Matcher:
     __slots__ = ("_aliases", "_index", "_live", "_orders", "_published", "_table", "_trigrams")
 
     def __init__(
-        self, index: Index, published: Index, orders: SortOrders, aliases: Aliases
+        self, index: InvertedIndex, published: InvertedIndex, orders: SortOrders, aliases: Aliases
     ) -> None:
         self._index = index
         self._live = index.live

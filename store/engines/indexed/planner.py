@@ -37,7 +37,7 @@ from store.querying.query import (
 from store.querying.terms import Aliases
 
 from .date_order import DateOrderedHits
-from .index import Index
+from .index import InvertedIndex
 from .matching import Match, Matcher
 from .ordered_lists import OrderScan, RankedHits, SortOrders
 from .ordinals import date_key
@@ -119,8 +119,8 @@ class Planner:
 
     def __init__(
         self,
-        index: Index,
-        published: Index,
+        index: InvertedIndex,
+        published: InvertedIndex,
         orders: SortOrders,
         aliases: Aliases,
         cursors: CursorCodec,

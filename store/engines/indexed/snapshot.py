@@ -47,7 +47,7 @@ from store.urls import canonical_url
 
 from .date_order import DateOrderedHits
 from .entities import TopicIndex
-from .index import Index, add_terms
+from .index import InvertedIndex, add_terms
 from .ordered_lists import SortOrders
 from .ordinals import ArticleTable
 from .view import VisibilityView
@@ -70,8 +70,8 @@ class IndexedSnapshot:
 
     def __init__(  # noqa: PLR0913, PLR0917  # all that a state of the store consists of
         self,
-        everything: Index,
-        published: Index,
+        everything: InvertedIndex,
+        published: InvertedIndex,
         orders: SortOrders,
         tree: TopicIndex,
         diagnostics: tuple[Diagnostic, ...],
@@ -123,8 +123,8 @@ class IndexedSnapshot:
             terms[article.id] = index_terms(article, tree.aliases)
             yield
         public = PersistentMap({article.id: article for article in articles if article.published})
-        everything = yield from Index.build(table, table.articles, terms)
-        published = yield from Index.build(table, public, terms)
+        everything = yield from InvertedIndex.build(table, table.articles, terms)
+        published = yield from InvertedIndex.build(table, public, terms)
         orders = SortOrders(table, everything.live)
         return cls(everything, published, orders, tree, diagnostics, history, cursors, versions)
 
@@ -334,8 +334,8 @@ class IndexedSnapshot:
 
 
 def _compacted(
-    everything: Index, published: Index, orders: SortOrders
-) -> Cooperative[tuple[Index, Index, SortOrders]]:
+    everything: InvertedIndex, published: InvertedIndex, orders: SortOrders
+) -> Cooperative[tuple[InvertedIndex, InvertedIndex, SortOrders]]:
     """The same indexes after a compaction: all ordinals in use and in order."""
     old = everything.table
     order = array("I", DateOrderedHits(old, everything.live).slice(0, len(everything.live)))

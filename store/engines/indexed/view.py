@@ -13,7 +13,7 @@ from store.querying.pagination import SortedItems
 from store.querying.query import Field, T
 
 from .entities import TopicIndex, build_provider, build_topic
-from .index import Index
+from .index import InvertedIndex
 from .ordered_lists import SortOrders
 from .planner import Planner
 
@@ -23,8 +23,8 @@ class VisibilityView:
 
     def __init__(
         self,
-        index: Index,
-        published: Index,
+        index: InvertedIndex,
+        published: InvertedIndex,
         orders: SortOrders,
         tree: TopicIndex,
         cursors: CursorCodec,

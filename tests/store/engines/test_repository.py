@@ -25,7 +25,7 @@ from store import (
     Window,
 )
 from store.engines.indexed import ordinals
-from store.engines.indexed.index import Index
+from store.engines.indexed.index import InvertedIndex
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.engines.memory import MemorySnapshot
 from store.model import Article, Severity
@@ -236,7 +236,7 @@ def test_change_of_one_field_shows_wherever_it_counts(pair, other, field, querie
     asyncio.run(check())
 
 
-def _articles_by_term(index: Index) -> dict[tuple[str, str], set[str]]:
+def _articles_by_term(index: InvertedIndex) -> dict[tuple[str, str], set[str]]:
     """The ids under each term; ordinals differ where articles have come or gone."""
     ids = index.table.ids
     return {
