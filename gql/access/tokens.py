@@ -65,9 +65,9 @@ class JwksClient:
                     await self._fetch()
         if time.monotonic() - self._fetched_at > MAX_STALE_S:
             raise JwksUnavailableError(self.location)
-        return self._find(key_id)
+        return self._cached_key(key_id)
 
-    def _find(self, key_id: str | None) -> jwt.PyJWK | None:
+    def _cached_key(self, key_id: str | None) -> jwt.PyJWK | None:
         if key_id is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         return self._keys.get(key_id)
@@ -76,7 +76,7 @@ class JwksClient:
         """Whether no fetch is needed or allowed: the cache has the key, or was just fetched."""
         now = time.monotonic()
         is_fresh = now - self._fetched_at <= MAX_AGE_S
-        is_hit = is_fresh and self._find(key_id) is not None
+        is_hit = is_fresh and self._cached_key(key_id) is not None
         return is_hit or now - self._attempted_at <= MIN_FETCH_INTERVAL_S
 
     async def _fetch(self) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from gql.settings import Settings
 from gql.store_factory import require_store
@@ -15,7 +14,7 @@ from store import back_up, backup_chunks
 from store import restore as restore_store
 
 from .options import STORE_LOCATION, with_settings
-from .output import count_of, out
+from .output import count_of, escape, out
 
 
 @with_settings(*STORE_LOCATION)
@@ -29,7 +28,7 @@ def backup(
 ) -> None:
     """Back up the store into one file, also while it is served.
 
-    Keep the file secret: it has drafts, and the key that signs cursors.
+    Keep the file secret: it has drafts, and the key of its cursors.
 
     [bold]Examples[/]
 

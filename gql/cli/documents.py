@@ -28,7 +28,7 @@ from .options import STORE_LOCATION, Json, with_settings
 from .output import (
     count_of,
     escape,
-    format_problems,
+    format_severity_counts,
     out,
     print_diagnostics,
     print_json,
@@ -107,7 +107,7 @@ def print_report(report: LoadReport, settings: Settings) -> None:
         f"{report.removed:,} removed, {report.seconds:.2f} s)[/]"
     )
     hint = f" [dim]({command} shows them)[/]"
-    problems = format_problems(report.diagnostics)
+    problems = format_severity_counts(report.diagnostics)
     out.print(f"[bold]Problems[/]  {problems}{hint if any(report.diagnostics.values()) else ''}")
     print_conflicts(report)
     print_hint_if_empty(report)
@@ -156,7 +156,7 @@ def check(settings: Settings, *, json: Json = False) -> None:
         print_json({**numbers, "diagnostics": msgspec.to_builtins(diagnostics)})
     else:
         print_diagnostics(diagnostics)
-        problems = format_problems(report.diagnostics)
+        problems = format_severity_counts(report.diagnostics)
         articles = count_of(report.articles, "article")
         out.print(f"{articles} in {escape(str(settings.folder))}, problems: {problems}")
         print_hint_if_empty(report)

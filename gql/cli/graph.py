@@ -20,7 +20,7 @@ from gql.store_factory import open_store
 from store import Severity, Visibility, Window
 
 from .options import STORE_LOCATION, Json, with_settings
-from .output import count_of, escape, format_problems, out, print_json
+from .output import count_of, escape, format_severity_counts, out, print_json
 
 LIMIT_SETTINGS = (
     "page_size",
@@ -123,7 +123,7 @@ def stats(
     )
     problems = {severity: numbers[severity.lower() + "s"] for severity in Severity}
     out.print(f"[bold]Revision[/]  {numbers['revision']}")
-    out.print(f"[bold]Problems[/]  {format_problems(problems)}")
+    out.print(f"[bold]Problems[/]  {format_severity_counts(problems)}")
 
 
 async def _count(settings: Settings) -> Mapping[str, Any]:

@@ -113,7 +113,7 @@ def revoke(
     newsgraph keys revoke proofreader
     """
     _restricted_key_file(settings).revoke(name)
-    out.print(f"[bold]Revoked[/] the key of {escape(name)}.")
+    out.print(f"[bold]Revoked[/] the key {escape(name)}.")
 
 
 def _restricted_key_file(settings: Settings) -> KeyFile:

@@ -55,18 +55,18 @@ def print_json(value: Any) -> None:
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
     """Print diagnostics in the format of compilers, each with its remedy below."""
-    for problem in diagnostics:
-        location = f"{problem.path}:{problem.line}" if problem.line else problem.path
-        style = _STYLES[problem.severity]
+    for diagnostic in diagnostics:
+        location = f"{diagnostic.path}:{diagnostic.line}" if diagnostic.line else diagnostic.path
+        style = _STYLES[diagnostic.severity]
         out.print(
-            f"[bold]{escape(location)}:[/] [{style}]{problem.severity.lower()}:[/] "
-            f"{escape(problem.message)} [dim]\\[{problem.code}][/]"
+            f"[bold]{escape(location)}:[/] [{style}]{diagnostic.severity.lower()}:[/] "
+            f"{escape(diagnostic.message)} [dim]\\[{diagnostic.code}][/]"
         )
-        if problem.remedy:
-            out.print(f"  [green]remedy:[/] {escape(problem.remedy)}")
+        if diagnostic.remedy:
+            out.print(f"  [green]remedy:[/] {escape(diagnostic.remedy)}")
 
 
-def format_problems(counts: Mapping[Severity, int]) -> str:
+def format_severity_counts(counts: Mapping[Severity, int]) -> str:
     """Format counts by severity: `2 errors, 1 warning`, in colour; `none` if all are zero."""
     parts = [
         f"[{_STYLES[severity]}]{count_of(counts[severity], noun)}[/]"

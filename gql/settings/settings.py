@@ -248,8 +248,8 @@ class Settings(BaseSettings):
     def _consistent(self) -> Self:
         if self.jwks is not None and not (self.jwt_issuer and self.jwt_audience):
             raise ValueError(
-                "jwks is set, so jwt_issuer and jwt_audience have to be: without them any token "
-                "of that issuer would open this server"
+                "jwks is set, so jwt_issuer and jwt_audience are required: without them the server "
+                "would accept every token of that issuer"
             )
         if self.page_size > self.max_page_size:
             raise ValueError(

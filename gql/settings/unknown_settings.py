@@ -7,21 +7,21 @@ from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 
-def unknown_keys(file: str, text: str, keys: Iterable[str], known: Collection[str]) -> list[str]:
-    """A message for each key of a TOML file that is not a known setting."""
+def unknown_keys(file: str, text: str, keys: Iterable[str], settings: Collection[str]) -> list[str]:
+    """A message for each key of a TOML file that is not a setting."""
     return [
         f"{file}{_line(text, key)}: there is no setting {key!r}."
-        + _hint(key.lower().replace("-", "_"), known)
+        + _hint(key.lower().replace("-", "_"), settings)
         for key in keys
-        if key not in known
+        if key not in settings
     ]
 
 
-def unknown_variables(names: Iterable[str], prefix: str, known: Collection[str]) -> list[str]:
-    """A message for each variable with this prefix that is not a known setting."""
-    unknown = sorted(name for name in names if name.startswith(prefix) and name not in known)
+def unknown_variables(names: Iterable[str], prefix: str, settings: Collection[str]) -> list[str]:
+    """A message for each variable with this prefix that is not a setting."""
+    unknown = sorted(name for name in names if name.startswith(prefix) and name not in settings)
     # Without the common prefix, which would make all of them similar.
-    suffixes = {name.removeprefix(prefix) for name in known}
+    suffixes = {name.removeprefix(prefix) for name in settings}
     return [
         f"There is no setting {name}; it is ignored."
         + _hint(name.removeprefix(prefix), suffixes, prefix)
@@ -29,8 +29,8 @@ def unknown_variables(names: Iterable[str], prefix: str, known: Collection[str])
     ]
 
 
-def _hint(name: str, known: Collection[str], prefix: str = "") -> str:
-    nearest = get_close_matches(name, known, n=1)
+def _hint(name: str, settings: Collection[str], prefix: str = "") -> str:
+    nearest = get_close_matches(name, settings, n=1)
     if nearest:
         return f" Did you mean {prefix}{nearest[0]}?"
     return " `newsgraph serve --help` lists all settings."

@@ -27,7 +27,7 @@ ROW = re.compile(r"^\| `(NEWSGRAPH_\w+)` \| `(--[\w-]+)` \| (.*?) \| (.+?) \|$",
 
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path, monkeypatch):
-    """A working directory without files of settings, and an environment without ours."""
+    """A working directory and an environment without settings."""
     monkeypatch.chdir(tmp_path)
     for name in os.environ:
         if name.startswith(PREFIX):
@@ -43,7 +43,7 @@ def shown(default: Any) -> str:
 
 
 def test_settings_page_lists_every_setting():
-    """Each setting has one row with its variable_name, flag_name, default and description."""
+    """Each setting has one row with its variable, flag, default and description."""
     rows = ROW.findall(SETTINGS_PAGE.read_text())
     assert sorted(rows) == sorted(
         (variable_name(name), flag_name(name), shown(field.default), str(field.description))
@@ -52,15 +52,15 @@ def test_settings_page_lists_every_setting():
 
 
 def test_settings_without_anything_are_the_defaults():
-    """With no flag_name, variable_name or file, each setting has its default and says so."""
+    """Without flags, variables and files, each setting has its default and says so."""
     settings = load_settings()
     for name, field in Settings.model_fields.items():
         assert getattr(settings, name) == field.default
     assert set(setting_sources().values()) == {"default"}
 
 
-def test_setting_comes_from_the_nearest_place(empty_folder, monkeypatch):
-    """A flag_name, else the environment, else `.env`, else `newsgraph.toml`, else the default."""
+def test_sources_of_a_setting_have_a_precedence(empty_folder, monkeypatch):
+    """A flag, else the environment, else `.env`, else `newsgraph.toml`, else the default."""
 
     def port(flags: dict[str, Any] | None = None) -> tuple[int, str]:
         return load_settings(flags).port, setting_sources(flags)["port"]
@@ -101,8 +101,8 @@ def test_setting_of_words_takes_commas_and_lists(empty_folder, monkeypatch):
         ("public_url", "ftp://x.example"),
     ],
 )
-def test_setting_that_cannot_be_used_is_named_with_its_variable_and_flag(monkeypatch, name, value):
-    """Whoever has to mend it learns its name, both ways to set it, and the value."""
+def test_error_of_an_invalid_setting_names_its_variable_and_flag(monkeypatch, name, value):
+    """The error names the setting, its variable, its flag and the value."""
     monkeypatch.setenv(variable_name(name), value)
     with pytest.raises(SettingsError) as caught:
         load_settings()
@@ -110,8 +110,8 @@ def test_setting_that_cannot_be_used_is_named_with_its_variable_and_flag(monkeyp
         assert part in str(caught.value)
 
 
-def test_settings_that_cannot_be_used_are_all_named_at_once(monkeypatch):
-    """One line for each, so that mending takes one round."""
+def test_error_names_all_invalid_settings(monkeypatch):
+    """One line for each."""
     monkeypatch.setenv("NEWSGRAPH_PORT", "x")
     monkeypatch.setenv("NEWSGRAPH_WORKERS", "x")
     with pytest.raises(SettingsError) as caught:
@@ -148,7 +148,7 @@ def test_settings_file_with_an_unknown_key_is_refused(empty_folder, text, place,
 
 
 def test_settings_file_with_unknown_keys_has_them_all_named_at_once(empty_folder):
-    """One line for each, so that mending takes one round."""
+    """One line for each."""
     (empty_folder / "newsgraph.toml").write_text("prot = 1\nport = 8001\nhots = 2\n")
     with pytest.raises(SettingsError) as caught:
         load_settings()
@@ -206,7 +206,7 @@ def test_drafts_are_allowed_on_loopback(host):
     ],
 )
 def test_loopback_is_this_machine_and_no_other(host, is_local):
-    """A name that only looks like this machine's is not its name."""
+    """A host name that resembles a loopback name is none."""
     assert is_loopback(host) is is_local
 
 
