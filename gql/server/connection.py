@@ -45,7 +45,7 @@ class RequestPart(IntEnum):
     BODY = 2
 
 
-class Connection(HttpToolsProtocol, ABC):
+class HttpConnection(HttpToolsProtocol, ABC):
     """A connection. Subclasses parse requests and handle time-outs.
 
     Attributes:
@@ -109,7 +109,7 @@ class Connection(HttpToolsProtocol, ABC):
         waiting = [
             each
             for each in self.connections
-            if isinstance(each, Connection) and each is not self and each._is_waiting()
+            if isinstance(each, HttpConnection) and each is not self and each._is_waiting()
         ]
         waiting.sort(key=lambda each: (each.part, each.waiting_since))
         evicted = [
@@ -258,7 +258,7 @@ class _PipelineFlowControl(FlowControl):
 class _ResponseTransport:
     """The transport of a response; its `close` is a lingering close."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: HttpConnection) -> None:
         # A weak reference, since a cycle would leave closed connections to the garbage collector.
         self._connection = weakref.ref(connection)
 

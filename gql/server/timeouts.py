@@ -9,13 +9,13 @@ from typing import Any
 
 from gql.errors import RequestError, RequestTimeoutError
 
-from .connection import Connection, RequestPart
+from .connection import HttpConnection, RequestPart
 
 MIN_BODY_RATE = 4_096
 """The slowest rate of a body, in bytes a second."""
 
 
-class TimedConnection(Connection):
+class TimedConnection(HttpConnection):
     """A connection with time-outs for its client.
 
     Attributes:

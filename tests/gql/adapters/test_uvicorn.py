@@ -18,7 +18,7 @@ from tests.gql.adapters.signatures import fail, parameters
 
 SERVER = Path(gql.server.__file__).parent
 CLASSES = {
-    "Connection": adapter.HttpToolsProtocol,
+    "HttpConnection": adapter.HttpToolsProtocol,
     "TimedConnection": adapter.HttpToolsProtocol,
     "Http1Protocol": adapter.HttpToolsProtocol,
     "DirectProtocol": adapter.HttpToolsProtocol,
