@@ -9,7 +9,9 @@ import pytest
 import structlog
 
 from gql.logs import configure_logging, get_logger
-from tests.support.auth_client import door
+from tests.support.auth_client import (
+    auth_client,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +88,7 @@ def test_log_obeys_nobody(capsys, format):
 
 def test_log_of_a_request_escapes_its_path(tmp_path, capsys):
     """A path of ANSI is written in one line, in which nothing is left to obey."""
-    client = door(tmp_path)
+    client = auth_client(tmp_path)
     configure_logging("info", "console")
     client.get("/%1b%5b31mred%0a%e2%80%ae")
     [line] = [line for line in capsys.readouterr().err.splitlines() if "method=" in line]

@@ -1,4 +1,4 @@
-"""A whole server with keys, asked through its front door."""
+"""A test client of an application with API keys, articles, a draft and a secured article."""
 
 from __future__ import annotations
 
@@ -15,46 +15,49 @@ from gql.settings import load_settings
 from store import MemoryRepository
 from tests.support.app_factory import article, stored
 
-OPEN = article("open")
-DRAFT = article("draft", published=False)
-SEALED = article("sealed", secured="the sealed text")
+PUBLIC_ARTICLE = article("open")
+DRAFT_ARTICLE = article("draft", published=False)
+SECURED_ARTICLE = article("sealed", secured="the sealed text")
 
 
-def app(folder: Path, repository: MemoryRepository | None = None, **settings: Any) -> App:
-    """The application over an open, a draft and a sealed article, with the keys of this folder."""
+def auth_app(folder: Path, repository: MemoryRepository | None = None, **settings: Any) -> App:
+    """The application, with the key file of this folder."""
     settings.setdefault("keys", folder / "keys.json")
-    return create_app(load_settings(settings), repository or stored(OPEN, DRAFT, SEALED))
+    return create_app(
+        load_settings(settings),
+        repository or stored(PUBLIC_ARTICLE, DRAFT_ARTICLE, SECURED_ARTICLE),
+    )
 
 
-def door(folder: Path, address: str = "192.0.2.1", **settings: Any) -> TestClient:
-    """A client of that application, from an address."""
-    return TestClient(app(folder, **settings), client=(address, 50_000))
+def auth_client(folder: Path, address: str = "192.0.2.1", **settings: Any) -> TestClient:
+    """A test client of a new application, with a client address."""
+    return TestClient(auth_app(folder, **settings), client=(address, 50_000))
 
 
-def key(folder: Path, *scopes: Permission, name: str = "reader") -> str:
-    """A new key with these rights, in the folder's file."""
+def add_key(folder: Path, *scopes: Permission, name: str = "reader") -> str:
+    """Make a key with these scopes in the key file of a folder."""
     return KeyFile(folder / "keys.json").add(name, scopes)[0]
 
 
-def bearer(credentials: str) -> dict[str, str]:
-    """The header that carries a key or token."""
+def bearer_header(credentials: str) -> dict[str, str]:
+    """The Authorization header with a key or token."""
     return {"authorization": f"Bearer {credentials}"}
 
 
-def ask(client: TestClient, query: str, credentials: str | None = None, **more: Any) -> Any:
-    """The response to a query."""
-    headers: Mapping[str, str] = bearer(credentials) if credentials else {}
+def post_query(client: TestClient, query: str, credentials: str | None = None, **more: Any) -> Any:
+    """Send a query, and return the response."""
+    headers: Mapping[str, str] = bearer_header(credentials) if credentials else {}
     return client.post("/graphql", json={"query": query, **more}, headers=headers)
 
 
-def slugs(client: TestClient, credentials: str | None = None) -> set[str]:
-    """The articles that the holder of a key sees."""
-    found = ask(client, "{ articles { nodes { slug } } }", credentials).json()
-    return {node["slug"] for node in found["data"]["articles"]["nodes"]}
+def visible_slugs(client: TestClient, credentials: str | None = None) -> set[str]:
+    """The slugs of the articles that are visible with a key, or without one."""
+    response = post_query(client, "{ articles { nodes { slug } } }", credentials).json()
+    return {node["slug"] for node in response["data"]["articles"]["nodes"]}
 
 
-def code(response: Any) -> str:
-    """The code of a response's only error."""
+def error_code(response: Any) -> str:
+    """The code of the only error of a response."""
     [error] = response.json()["errors"]
-    found: str = error["extensions"]["code"]
-    return found
+    code: str = error["extensions"]["code"]
+    return code

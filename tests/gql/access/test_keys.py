@@ -1,4 +1,4 @@
-"""API keys: made once, stored so that nobody can read them, ended by time or by hand."""
+"""API keys: the key file, the key ring and the commands."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 @pytest.fixture
 def keys(tmp_path):
-    """A file of keys that is not there yet."""
+    """A key file that does not exist yet."""
     return KeyFile(tmp_path / "keys.json")
 
 
 @pytest.fixture
 def ring(keys, monkeypatch):
-    """What a server knows of it, looking at each use."""
+    """The key ring of that file, which checks it at each use."""
     monkeypatch.setattr(key_ring, "CHECK_INTERVAL_S", 0)
     return KeyRing(keys)
 
 
 def test_key_is_found_with_its_name_and_scopes(keys, ring):
-    """What was made is what is recognised, also beside others."""
+    """Also among other keys."""
     text, made = keys.add("newsroom", [Permission.WRITE, Permission.READ_SECURED], TOMORROW)
     keys.add("other", [Permission.ADMIN])
     assert ring.find(text) == made
@@ -45,7 +45,7 @@ def test_key_is_found_with_its_name_and_scopes(keys, ring):
 
 
 def test_key_is_not_in_its_file(keys):
-    """Neither the key nor its secret can be read there, only its last characters."""
+    """Neither the key nor its secret, only its last characters."""
     text, made = keys.add("newsroom", [Permission.WRITE])
     stored = keys.path.read_text()
     assert text not in stored
@@ -64,7 +64,7 @@ def test_key_file_is_for_its_owner_only(keys):
 
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o660, 0o664, 0o650])
 def test_command_line_closes_a_key_file_to_others(tmp_path, mode):
-    """What a copy or a careless hand has opened is closed, and said; the group may read."""
+    """Access of others is removed, with a warning; the group may read."""
     file = tmp_path / "keys.json"
     KeyFile(file).add("one", [])
     file.chmod(mode)
@@ -76,8 +76,8 @@ def test_command_line_closes_a_key_file_to_others(tmp_path, mode):
     assert [key.name for key in KeyFile(file).read()] == ["two"]
 
 
-def test_key_file_that_anybody_may_write_proves_nothing(keys, ring):
-    """Nobody is let in by it, and nothing is added to what others may have put there."""
+def test_world_writable_key_file_is_refused(keys, ring):
+    """No key in it is accepted, and none is added."""
     text, _ = keys.add("one", [Permission.ADMIN])
     keys.path.chmod(0o666)
     for use in (keys.read, lambda: keys.add("two", []), lambda: ring.find(text)):
@@ -90,7 +90,7 @@ def test_key_file_that_anybody_may_write_proves_nothing(keys, ring):
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, 0), (0o640, 0), (0o644, 1), (0o660, 1)])
 def test_server_warns_of_a_key_file_that_others_can_read(keys, mode, warned):
-    """At its start, with the remedy; keys go on to work."""
+    """At its start, with the remedy; keys still work."""
     text, _ = keys.add("one", [])
     keys.path.chmod(mode)
     with capture_logs() as logs:
@@ -112,7 +112,7 @@ def test_key_file_behind_a_link_stays_there(tmp_path, keys):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_key_file_keeps_its_owner(keys):
-    """Keys that root makes for a server are readable by the server's user."""
+    """A key file that root changes stays readable by the server's user."""
     keys.add("one", [])
     os.chown(keys.path, 12_345, 12_346)
     keys.add("two", [])
@@ -154,31 +154,31 @@ def test_lock_file_with_a_second_link_is_not_given_away(keys, tmp_path):
 
 
 def test_keys_differ(keys):
-    """No two are alike in any part."""
+    """In id and secret."""
     parts = [keys.add(f"key{number}", [])[0].split("_", 2)[1:] for number in range(20)]
     assert len({part for pair in parts for part in pair}) == 40
 
 
 @given(st.data())
 def test_key_with_anything_changed_is_not_found(tmp_path_factory, data):
-    """One other character anywhere, one more or one less: nobody."""
+    """One character changed, added or removed."""
     keys = KeyFile(tmp_path_factory.mktemp("keys") / "keys.json")
     text, _ = keys.add("newsroom", [Permission.WRITE])
-    place = data.draw(st.integers(0, len(text)))
+    position = data.draw(st.integers(0, len(text)))
     inserted = data.draw(st.sampled_from(["", "a", "_", " ", "é", "\0"]))
-    changed = text[:place] + inserted + text[place + data.draw(st.integers(0, 2)) :]
+    changed = text[:position] + inserted + text[position + data.draw(st.integers(0, 2)) :]
     found = KeyRing(keys).find(changed)
     assert (found is not None) is (changed == text)
 
 
 def test_key_is_not_opened_by_the_secret_of_another(keys, ring):
-    """The id of one with the secret of the other is neither."""
+    """The id of one key with the secret of another is no key."""
     (one, _), (two, _) = keys.add("one", [Permission.ADMIN]), keys.add("two", [])
     assert ring.find("_".join([*one.split("_")[:2], two.split("_", 2)[2]])) is None
 
 
 def test_key_that_has_expired_is_not_found(keys, ring):
-    """From its moment on, without anybody doing anything."""
+    """From its expiry on."""
     over, _ = keys.add("over", [Permission.ADMIN], datetime.now(UTC))
     text, _ = keys.add("running", [Permission.ADMIN], TOMORROW)
     assert ring.find(over) is None
@@ -186,7 +186,7 @@ def test_key_that_has_expired_is_not_found(keys, ring):
 
 
 def test_key_that_is_revoked_is_not_found(keys, ring):
-    """A server that runs notices, and the others keep working."""
+    """A running server notices; other keys keep working."""
     (one, _), (two, _) = keys.add("one", []), keys.add("two", [])
     assert ring.find(one)
     keys.revoke("one")
@@ -194,8 +194,8 @@ def test_key_that_is_revoked_is_not_found(keys, ring):
     assert ring.find(two)
 
 
-def test_key_file_is_looked_at_now_and_then_only(keys):
-    """Within the interval a change may go unnoticed: a request costs no look at the disk."""
+def test_key_file_is_checked_at_intervals(keys):
+    """So most requests need no system call; within the interval a change goes unnoticed."""
     one, _ = keys.add("one", [])
     ring = KeyRing(keys)
     assert ring.find(one)
@@ -204,23 +204,23 @@ def test_key_file_is_looked_at_now_and_then_only(keys):
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-x", "x" * 65, "é", "jwt:x", "a\n"])
-def test_key_name_that_logs_could_not_tell_is_refused(keys, name):
-    """Letters, digits and a few signs; the message says so."""
+def test_invalid_key_name_is_refused(keys, name):
+    """The message names the allowed characters."""
     with pytest.raises(KeyFileError, match="up to 64 letters"):
         keys.add(name, [])
     assert not keys.path.exists() or keys.read() == ()
 
 
-def test_key_name_is_given_once(keys):
-    """Otherwise nobody would know which one is revoked."""
+def test_key_name_is_unique(keys):
+    """Since `revoke` takes a name."""
     keys.add("one", [])
     with pytest.raises(KeyFileError, match="newsgraph keys revoke one"):
         keys.add("one", [])
     assert len(keys.read()) == 1
 
 
-def test_key_that_is_not_there_cannot_be_revoked(keys):
-    """The message names those that are."""
+def test_unknown_key_cannot_be_revoked(keys):
+    """The message lists the keys."""
     keys.add("one", [])
     with pytest.raises(KeyFileError, match=r"no key named two.*It has: one"):
         keys.revoke("two")
@@ -229,8 +229,8 @@ def test_key_that_is_not_there_cannot_be_revoked(keys):
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"keys": [{}]}', '{"keys": [], "version": 2}', "\0"]
 )
-def test_key_file_that_is_none_is_named(keys, ring, content):
-    """Nobody is let in by a file that cannot be understood, and nothing overwrites it."""
+def test_invalid_key_file_is_refused(keys, ring, content):
+    """No key is accepted, and the file is not overwritten."""
     keys.path.write_text(content)
     for use in (
         keys.read,
@@ -251,12 +251,12 @@ def test_key_file_that_is_none_is_named(keys, ring, content):
     ],
 )
 def test_expiry_is_a_number_of_days_or_a_date(text, moment):
-    """Days count from now; a date is over when it begins, in UTC."""
+    """Days count from now; a date means its beginning, in UTC."""
     assert parse_expiry(text, NOW) == moment
 
 
 @pytest.mark.parametrize("text", ["", "0d", "-1d", "1.5d", "90", "soon", "2026-13-01", "99999d99"])
-def test_expiry_that_cannot_be_read_is_refused(text):
+def test_invalid_expiry_is_refused(text):
     """The message shows how to write it."""
     with pytest.raises(KeyFileError, match="such as 90d"):
         parse_expiry(text, NOW)
@@ -269,24 +269,24 @@ def test_expiry_in_the_past_is_refused():
 
 
 def run(*arguments):
-    """What the command line prints, and its exit code."""
+    """Run a command on keys, and return its output and exit code."""
     return CliRunner().invoke(app, ["keys", *map(str, arguments)])
 
 
 def test_command_line_shows_a_key_once(tmp_path):
-    """`add` prints it, `list` does not, and `revoke` ends it."""
-    place = ("--keys", tmp_path / "keys.json")
-    added = run("add", "ed", "--scope", "WRITE", "--expires", "90d", *place)
+    """`add` prints it, `list` does not, and `revoke` deletes it."""
+    option = ("--keys", tmp_path / "keys.json")
+    added = run("add", "ed", "--scope", "WRITE", "--expires", "90d", *option)
     text = added.stdout.split()[0]
     assert KeyRing(KeyFile(tmp_path / "keys.json")).find(text)
-    for listed in (run("list", *place), run("list", "--json", *place)):
+    for listed in (run("list", *option), run("list", "--json", *option)):
         assert "ed" in listed.stdout
         assert text[-4:] in listed.stdout
         assert text not in listed.output
     [row] = json.loads(listed.stdout)
     assert (row["name"], row["scopes"], row["expired"]) == ("ed", ["WRITE"], False)
-    assert run("revoke", "ed", *place).exit_code == 0
-    assert json.loads(run("list", "--json", *place).stdout) == []
+    assert run("revoke", "ed", *option).exit_code == 0
+    assert json.loads(run("list", "--json", *option).stdout) == []
 
 
 def test_command_line_keeps_keys_beside_the_store(tmp_path):

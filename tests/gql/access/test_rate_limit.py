@@ -1,4 +1,4 @@
-"""How many requests each key and each address may make."""
+"""Rate limits of keys and addresses."""
 
 from __future__ import annotations
 
@@ -19,14 +19,21 @@ from gql.identity.viewer import PUBLIC, Viewer
 from gql.settings import SettingsError, load_settings
 from tests.conftest import SEEDS
 from tests.gql.realtime.test_websocket import PROTOCOL, Client
-from tests.support.auth_client import app, ask, bearer, code, door, key
+from tests.support.auth_client import (
+    add_key,
+    auth_app,
+    auth_client,
+    bearer_header,
+    error_code,
+    post_query,
+)
 from tests.support.processes import TIMEOUT_S, Running, newsgraph
 
 QUERY = "{ __typename }"
 
 
-def counted(limiter: RateLimiter, address: str = "", viewer: Viewer | None = PUBLIC) -> bool:
-    """Whether one more request is let through."""
+def is_allowed(limiter: RateLimiter, address: str = "", viewer: Viewer | None = PUBLIC) -> bool:
+    """Count a request: whether it is within the rate limit."""
     try:
         limiter.count(viewer, {"client": (address, 1)} if address else {})
     except RateLimitedError:
@@ -34,13 +41,13 @@ def counted(limiter: RateLimiter, address: str = "", viewer: Viewer | None = PUB
     return True
 
 
-def test_requests_over_the_rate_are_refused_with_the_time_to_wait(tmp_path):
-    """429 with a code and headers that say when; what was left is told all along."""
-    client = door(tmp_path, rate_limit="2/hour")
-    left = [ask(client, QUERY).headers["ratelimit"].split(";")[1] for _ in range(2)]
-    assert left == ["r=1", "r=0"]
-    refused = ask(client, QUERY)
-    assert (refused.status_code, code(refused)) == (429, "RATE_LIMITED")
+def test_requests_over_the_rate_limit_are_refused(tmp_path):
+    """429 with a code and `Retry-After`; each response has the remaining requests."""
+    client = auth_client(tmp_path, rate_limit="2/hour")
+    remaining = [post_query(client, QUERY).headers["ratelimit"].split(";")[1] for _ in range(2)]
+    assert remaining == ["r=1", "r=0"]
+    refused = post_query(client, QUERY)
+    assert (refused.status_code, error_code(refused)) == (429, "RATE_LIMITED")
     wait_s = int(refused.headers["retry-after"])
     assert 3_590 <= wait_s <= 3_600
     assert f"Try again in {wait_s} s" in refused.text
@@ -48,43 +55,47 @@ def test_requests_over_the_rate_are_refused_with_the_time_to_wait(tmp_path):
     assert refused.headers["ratelimit-policy"] == '"default";q=2;w=3600'
 
 
-def test_rate_is_one_for_all_doors(tmp_path):
-    """Feeds and pages count like queries; what tells of the server's health does not."""
-    with door(tmp_path, rate_limit="3/hour") as client:
+def test_rate_limit_is_shared_by_all_paths(tmp_path):
+    """Feeds and pages count like queries; health checks do not count."""
+    with auth_client(tmp_path, rate_limit="3/hour") as client:
         for path in ("/feed.xml", "/", "/metrics", "/healthz", "/readyz", "/schema.graphql"):
             assert client.get(path).status_code == 200
-        assert ask(client, QUERY).status_code == client.get("/sitemap.xml").status_code == 429
+        assert (
+            post_query(client, QUERY).status_code == client.get("/sitemap.xml").status_code == 429
+        )
 
 
 def test_rate_is_counted_for_each_address_and_key(tmp_path):
-    """One who asks too much takes nothing from the others; a key is one wherever it is used."""
-    server = app(tmp_path, rate_limit="1/hour")
+    """Clients do not affect each other; a key is one client at every address."""
+    server = auth_app(tmp_path, rate_limit="1/hour")
     near, far = (TestClient(server, client=(f"192.0.2.{n}", 1)) for n in (1, 2))
-    one, two = key(tmp_path, name="one"), key(tmp_path, name="two")
+    one, two = add_key(tmp_path, name="one"), add_key(tmp_path, name="two")
     answers = [
-        ask(near, QUERY),
-        ask(far, QUERY),
-        ask(near, QUERY, one),
-        ask(near, QUERY, two),
-        ask(far, QUERY, one),
-        ask(near, QUERY),
+        post_query(near, QUERY),
+        post_query(far, QUERY),
+        post_query(near, QUERY, one),
+        post_query(near, QUERY, two),
+        post_query(far, QUERY, one),
+        post_query(near, QUERY),
     ]
     assert [answer.status_code for answer in answers] == [200] * 4 + [429] * 2
 
 
-def test_rate_counts_keys_that_are_not_good(tmp_path):
-    """Who tries keys is counted by address, and refused like anybody."""
-    client = door(tmp_path, rate_limit="2/hour")
-    tries = [client.get("/feed.xml", headers=bearer(f"ng_{n}")).status_code for n in range(3)]
-    assert tries == [401, 401, 429]
-    assert ask(client, QUERY).status_code == 429
-    assert ask(client, QUERY, key(tmp_path)).status_code == 200
+def test_failed_authentications_count_for_the_address(tmp_path):
+    """So guessing keys is limited, too."""
+    client = auth_client(tmp_path, rate_limit="2/hour")
+    statuses = [
+        client.get("/feed.xml", headers=bearer_header(f"ng_{n}")).status_code for n in range(3)
+    ]
+    assert statuses == [401, 401, 429]
+    assert post_query(client, QUERY).status_code == 429
+    assert post_query(client, QUERY, add_key(tmp_path)).status_code == 200
 
 
 def test_rate_is_not_limited_unless_set(tmp_path):
-    """No header and no end."""
-    client = door(tmp_path)
-    assert all("ratelimit" not in ask(client, QUERY).headers for _ in range(5))
+    """There are no rate-limit headers either."""
+    client = auth_client(tmp_path)
+    assert all("ratelimit" not in post_query(client, QUERY).headers for _ in range(5))
 
 
 @pytest.mark.parametrize(
@@ -98,61 +109,61 @@ def test_rate_is_not_limited_unless_set(tmp_path):
         ("", "", True),
     ],
 )
-def test_rate_counts_a_household_as_one(one, other, is_same):
-    """An IPv6 network has more addresses than could be counted; IPv4 in it is IPv4."""
+def test_rate_limit_counts_an_ipv6_network_as_one_address(one, other, is_same):
+    """Of 64 bits; an IPv4-mapped address counts as its IPv4 address."""
     limiter = RateLimiter("1/hour")
-    assert counted(limiter, one)
-    assert counted(limiter, other) is not is_same
+    assert is_allowed(limiter, one)
+    assert is_allowed(limiter, other) is not is_same
 
 
 @given(st.lists(st.integers(0, 300), max_size=200), st.integers(1, 20))
-def test_addresses_are_tracked_within_a_bound(addresses, bound):
-    """However many come: memory is bounded, and who keeps asking is not forgotten."""
+def test_number_of_windows_is_bounded(addresses, bound):
+    """Memory is bounded for any number of clients; the least recently used is evicted."""
     limiter = RateLimiter("1/hour", max_tracked=bound)
-    assert counted(limiter, "192.0.2.1")
+    assert is_allowed(limiter, "192.0.2.1")
     for number in addresses:
-        counted(limiter, f"198.51.{number // 100}.{number % 100}")
-        assert bound == 1 or not counted(limiter, "192.0.2.1")
+        is_allowed(limiter, f"198.51.{number // 100}.{number % 100}")
+        assert bound == 1 or not is_allowed(limiter, "192.0.2.1")
     assert len(limiter) <= bound
 
 
 @given(st.lists(st.sampled_from([0, 0.5, 3, 9.5, 10, 25])), st.integers(1, 4))
-def test_rate_is_counted_in_windows_that_begin_with_a_request(pauses, quota):
-    """Each lets so many through, for so long; the next begins with the first request after it."""
+def test_window_begins_with_a_request(pauses, quota):
+    """The next window begins with the first request after its end."""
     now, began, requests = 0.0, 0.0, 0
     limiter = RateLimiter(f"{quota}/10 seconds", clock=lambda: now)
     for pause in (0, *pauses):
         now += pause
         if now >= began + 10:
             began, requests = now, 0
-        assert counted(limiter) is (requests < quota)
+        assert is_allowed(limiter) is (requests < quota)
         requests += 1
 
 
-def test_system_clock_that_is_set_back_locks_nobody_out(monkeypatch):
-    """The time to wait is never longer than the window."""
+def test_clock_that_is_set_back_does_not_lengthen_the_wait(monkeypatch):
+    """`Retry-After` is never longer than the window."""
     limiter = RateLimiter("1/hour")
-    assert counted(limiter)
+    assert is_allowed(limiter)
     monkeypatch.setattr(time, "time", lambda: 0.0)
     with pytest.raises(RateLimitedError) as caught:
         limiter.count(PUBLIC, {})
     assert 0 < int(dict(caught.value.headers)[b"retry-after"]) <= 3_600
 
 
-def test_key_and_token_of_one_name_are_two():
+def test_key_and_token_of_one_name_are_two_clients():
     """A token's subject cannot use up the requests of a key."""
     limiter = RateLimiter("1/hour")
-    assert counted(limiter, viewer=Viewer(name="ada"))
-    assert counted(limiter, viewer=Viewer(name="jwt:ada"))
-    assert counted(limiter, "ada")
-    assert not counted(limiter, viewer=Viewer(name="ada"))
+    assert is_allowed(limiter, viewer=Viewer(name="ada"))
+    assert is_allowed(limiter, viewer=Viewer(name="jwt:ada"))
+    assert is_allowed(limiter, "ada")
+    assert not is_allowed(limiter, viewer=Viewer(name="ada"))
 
 
 ONE, TWO, THREE = "198.51.100.1", "198.51.100.2", "198.51.100.3"
 
 
 def status_for(server: Running, forwarded_for: str) -> int:
-    """The status of a query that says whom it was sent for."""
+    """The status of a query with this X-Forwarded-For header."""
     headers = {"x-forwarded-for": forwarded_for}
     return httpx2.post(
         f"{server.url}/graphql", json={"query": QUERY}, headers=headers, timeout=TIMEOUT_S
@@ -160,7 +171,7 @@ def status_for(server: Running, forwarded_for: str) -> int:
 
 
 def test_rate_counts_the_client_of_a_trusted_proxy(tmp_path):
-    """Each client for itself, by what the proxy says of it and not by what it says of itself."""
+    """By the address that the proxy adds, not by one that the client claims."""
     options = (
         "--store",
         "store.json",
@@ -180,8 +191,8 @@ def test_rate_counts_the_client_of_a_trusted_proxy(tmp_path):
         assert status_for(server, THREE) == 429
 
 
-def test_rate_counts_who_is_no_trusted_proxy_itself(tmp_path):
-    """Whoever else sends X-Forwarded-For is counted where it comes from, and gains nothing."""
+def test_forwarded_header_of_an_untrusted_client_is_ignored(tmp_path):
+    """It counts by its own address."""
     options = (
         "--store",
         "store.json",
@@ -199,7 +210,7 @@ def test_rate_counts_who_is_no_trusted_proxy_itself(tmp_path):
 
 @contextmanager
 def socket(server: Running, forwarded_for: str) -> Iterator[Client]:
-    """An acknowledged WebSocket that says whom it is for."""
+    """An acknowledged WebSocket with this X-Forwarded-For header."""
     with connect(
         f"{server.url.replace('http', 'ws')}/graphql",
         subprotocols=[PROTOCOL],
@@ -212,14 +223,14 @@ def socket(server: Running, forwarded_for: str) -> Iterator[Client]:
 
 
 @pytest.mark.parametrize("rate", ["10/second", "600/minute", "1 per hour", "600/5 minutes"])
-def test_rate_is_written_for_people(rate):
-    """A number, and of how much time."""
+def test_rate_has_a_number_and_a_period(rate):
+    """As the documentation writes it."""
     limiter = RateLimiter(str(load_settings({"rate_limit": rate}).rate_limit))
-    assert counted(limiter)
+    assert is_allowed(limiter)
 
 
 @pytest.mark.parametrize("rate", ["", "600", "0/minute", "many", "1/fortnight", "1/minute;2/hour"])
-def test_rate_that_cannot_be_read_is_refused(rate):
-    """At the start, with how to write it."""
+def test_invalid_rate_is_refused(rate):
+    """At the start, with an example."""
     with pytest.raises(SettingsError, match="600/minute"):
         load_settings({"rate_limit": rate})

@@ -25,7 +25,11 @@ from gql.identity.viewer import Permission
 from gql.settings import load_settings
 from store import Batch, MemoryRepository
 from tests.support.app_factory import article
-from tests.support.auth_client import bearer, door, key
+from tests.support.auth_client import (
+    add_key,
+    auth_client,
+    bearer_header,
+)
 
 TITLES = "{ articles(first: 50) { nodes { title excerpt } } }"
 WAY = "x-newsgraph-way"
@@ -140,10 +144,10 @@ def test_etag_depends_on_the_rights_of_the_viewer(
     """Of one state of the store, a viewer is given no ETag of a viewer with other rights, nor 304
     for one.
     """
-    client = door(tmp_path, store=tmp_path / "store.json", **options)
+    client = auth_client(tmp_path, store=tmp_path / "store.json", **options)
     names = [f"key-{number}" for number in range(len(RIGHTS))]
     viewers = [
-        bearer(key(tmp_path, *scopes, name=name)) if scopes else {}
+        bearer_header(add_key(tmp_path, *scopes, name=name)) if scopes else {}
         for scopes, name in zip(RIGHTS, names, strict=True)
     ]
     for method, query in product(("GET", "POST"), (SLUGS, SECURED, NOT_COMPILED)):

@@ -14,7 +14,11 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 from gql.http import SECURITY_HEADERS
 from gql.identity.viewer import Permission
 from gql.web.graphiql_page import STATIC
-from tests.support.auth_client import app, door, key
+from tests.support.auth_client import (
+    add_key,
+    auth_app,
+    auth_client,
+)
 
 QUERY = "{ articles { totalCount } }"
 SITE = "https://site.example"
@@ -23,7 +27,7 @@ SITE = "https://site.example"
 def routes(folder: Path) -> list[str]:
     """The path of every route, with values for its parameters."""
     paths = []
-    for route in app(folder).web_app.routes:
+    for route in auth_app(folder).web_app.routes:
         if isinstance(route, Mount):
             files = [path.name for path in (STATIC / "assets").iterdir()] or ["nothing.js"]
             paths.append(f"{route.path}/{min(files)}")
@@ -42,7 +46,7 @@ def check(response: Any) -> None:
 @pytest.mark.parametrize("settings", [{}, {"cors_origins": (SITE,)}, {"anonymous": False}])
 def test_every_route_has_them_with_every_method(tmp_path, settings):
     """Found or not, allowed or not, changed or not."""
-    client = door(tmp_path, **settings)
+    client = auth_client(tmp_path, **settings)
     for path in routes(tmp_path):
         for method in ("GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"):
             for headers in ({}, {"accept": "text/html"}, {"origin": SITE}):
@@ -68,7 +72,7 @@ def test_every_route_has_them_with_every_method(tmp_path, settings):
 )
 def test_every_answer_of_the_graph_has_them(tmp_path, body, headers, status):
     """Kept or not, refused or streamed."""
-    with door(tmp_path) as client:
+    with auth_client(tmp_path) as client:
         for _ in range(3):
             response = client.post("/graphql", json=body, headers=headers)
             assert response.status_code == status
@@ -83,7 +87,7 @@ def test_every_answer_of_the_graph_has_them(tmp_path, body, headers, status):
 
 def test_refusal_by_the_rate_limit_has_them(tmp_path):
     """And what CORS lets a page read stays readable."""
-    client = door(tmp_path, rate_limit="1/hour", cors_origins=(SITE,))
+    client = auth_client(tmp_path, rate_limit="1/hour", cors_origins=(SITE,))
     for status in (200, 429):
         response = client.post("/graphql", json={"query": QUERY}, headers={"origin": SITE})
         assert response.status_code == status
@@ -93,7 +97,7 @@ def test_refusal_by_the_rate_limit_has_them(tmp_path):
 
 def test_handshake_that_is_refused_has_them(tmp_path):
     """A page from elsewhere gets no WebSocket, and nothing else of it."""
-    client = door(tmp_path)
+    client = auth_client(tmp_path)
     headers = {"origin": "https://evil.example"}
     with (
         pytest.raises(WebSocketDenialResponse) as caught,
@@ -106,11 +110,11 @@ def test_handshake_that_is_refused_has_them(tmp_path):
 
 def test_fault_has_them(tmp_path, monkeypatch):
     """Also what nobody expected to fail."""
-    application = app(tmp_path)
+    application = auth_app(tmp_path)
     monkeypatch.setattr(application.metrics, "exposition", None)
     client = TestClient(application, raise_server_exceptions=False)
     response = client.get(
-        "/metrics", headers={"authorization": f"Bearer {key(tmp_path, Permission.ADMIN)}"}
+        "/metrics", headers={"authorization": f"Bearer {add_key(tmp_path, Permission.ADMIN)}"}
     )
     assert response.status_code == 500
     check(response)
