@@ -84,14 +84,17 @@ class EditedError(ConflictError):
 
 
 class Refusal(NamedTuple):
-    """One reason why a write was refused: a stable code, and words that say what to do.
+    """One reason why a write was refused.
 
-    `place` leads to what is wrong in what the caller gave: `("documents", "0", "text")`.
+    Attributes:
+        code: a stable code.
+        message: what is wrong, and the remedy.
+        input_path: the path to the invalid input, such as `("documents", "0", "text")`.
     """
 
     code: str
     message: str
-    place: tuple[str, ...] = ()
+    input_path: tuple[str, ...] = ()
 
 
 class RefusedError(StoreError):
@@ -145,7 +148,7 @@ class StoreBusyError(StoreUnavailableError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The store is busy: another process does not end its turn. Nothing was done. "
+            "The store is busy: another process holds the write lock. Nothing was done. "
             f"Try again in {self.RETRY_S} seconds."
         )
 

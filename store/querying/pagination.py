@@ -62,9 +62,9 @@ def check_window(window: Window) -> None:
     """Raise WindowError unless exactly one size is given, and it is not negative."""
     size = window.last if window.first is None else window.first
     if size is None or (window.first is not None and window.last is not None):
-        raise WindowError("A window takes either first or last.")
+        raise WindowError("Give either first or last.")
     if size < 0:
-        raise WindowError(f"A window of {size} items cannot be; use 0 or more.")
+        raise WindowError(f"The page size {size} is negative; use 0 or more.")
 
 
 def reversed_window(window: Window) -> Window:

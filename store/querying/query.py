@@ -43,7 +43,7 @@ TOPIC_KEYS = frozenset({LookupKey.ID, LookupKey.SLUG, LookupKey.NAME})
 def check_lookup_key(by: LookupKey, allowed: frozenset[LookupKey]) -> None:
     """Raise QueryError unless `by` is an allowed key."""
     if by not in allowed:
-        raise QueryError(f"Nothing is looked up by {by} here; use {', '.join(sorted(allowed))}.")
+        raise QueryError(f"There is no look-up by {by} here; use {', '.join(sorted(allowed))}.")
 
 
 class Field(StrEnum):

@@ -87,7 +87,7 @@ class WriterSetup:
 
     def refusals(self, work: Coroutine[Any, Any, Any]) -> list[tuple[str, tuple[str, ...]]]:
         """Return the codes and input paths of the refusals that a write must raise."""
-        return [(refusal.code, refusal.place) for refusal in self.expect_refusals(work)]
+        return [(refusal.code, refusal.input_path) for refusal in self.expect_refusals(work)]
 
     def expect_refusals(self, work: Coroutine[Any, Any, Any]) -> tuple[Refusal, ...]:
         """Return the refusals that a write must raise."""
