@@ -145,8 +145,8 @@ class Planner:
         else:
             page = self._page(query)
             self._pages.put(query, page, _page_bytes(page) + query_bytes(query))
-        slots, has_previous, has_next, total, ordinals, edition = page
-        items = PageItems(self._index.articles, self._index.table.ids, slots)
+        row_ordinals, has_previous, has_next, total, ordinals, edition = page
+        items = PageItems(self._index.articles, self._index.table.ids, row_ordinals)
         return Page(items, has_previous, has_next, total, ordinals, edition is None)
 
     def ordinals_of(self, ids: Sequence[str]) -> Mapping[str, Sequence[int]]:
