@@ -23,7 +23,7 @@ from starlette.types import Message, Scope
 from gql.composition.app import App, create_app
 from gql.settings import load_settings
 from store import MemoryRepository
-from tests.support.app_factory import article, put
+from tests.support.factories import article, put
 
 MiB = 1 << 20
 SLACK_BYTES = 300_000

@@ -29,7 +29,7 @@ from store.writing.import_batch import BAD_PATH, TOO_MANY_DOCUMENTS
 from store.writing.write_preparation import BAD_SLUG, NOT_FOUND
 from tests.support.documentation import DOCS, PAGES, ROOT, blocks, codes_in, name_of, table
 from tests.support.graph_client import SCHEMA, Graph
-from tests.support.writing_clients import writing_site
+from tests.support.mutation_client import writing_site
 
 SEEDS_PAGE = ROOT / "seeds" / "README.md"
 WRITING_PAGE = DOCS / "writing.md"

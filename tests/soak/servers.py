@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tests.support.processes import environment, free_port
+from tests.support.server_process import environment, free_port
 
 _READY_S, _STOP_S = 60, 30
 _GRACE_S = 2.0

@@ -46,8 +46,8 @@ from store import Batch, Repository, TinyDBRepository
 from store.engines.tinydb import background_checkpoints
 from store.engines.tinydb import repository as tinydb_repository
 from store.model import Article
+from tests.support.change_consumer import CaughtUpError, Present
 from tests.support.cursors import CURSORS, KEY
-from tests.support.following_clients import CaughtUpError, Present
 from tests.support.graph_client import SCHEMA
 from tests.support.random_store import World, random_batch
 

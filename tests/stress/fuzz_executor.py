@@ -19,8 +19,8 @@ import structlog
 
 from tests.support.differential import play
 from tests.support.random_sessions import Session, random_session
-from tests.support.request_kinds import Coverage
-from tests.support.shrinking import smallest
+from tests.support.request_coverage import Coverage
+from tests.support.session_shrinker import smallest
 
 SESSIONS_PER_SEED = 1_000_000
 _PROGRESS_S = 10

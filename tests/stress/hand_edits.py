@@ -33,8 +33,8 @@ from urllib.parse import urlsplit
 from gql.access import KeyFile
 from gql.identity.viewer import Permission
 from store.names import article_id
-from tests.support.processes import TIMEOUT_S, newsgraph, wait_until_ready
-from tests.support.writing_fixture import path_of
+from tests.support.server_process import TIMEOUT_S, newsgraph, wait_until_ready
+from tests.support.writer_setup import path_of
 
 CLIENTS = 2
 PUT = (

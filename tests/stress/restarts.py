@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.conftest import SEEDS
-from tests.support.processes import Running, free_port, newsgraph, wait_until_ready
 from tests.support.raw_http import get, post
+from tests.support.server_process import Running, free_port, newsgraph, wait_until_ready
 
 CLIENTS = 4
 _PAUSE_S = 0.005

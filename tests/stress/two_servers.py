@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 from gql.access import KeyFile
 from gql.identity.viewer import Permission
 from store import Batch, TinyDBRepository
-from tests.support.processes import TIMEOUT_S, newsgraph
+from tests.support.mutation_client import FIELDS, PUT
 from tests.support.repository_contract import an_article
-from tests.support.writing_clients import FIELDS, PUT
+from tests.support.server_process import TIMEOUT_S, newsgraph
 
 SLUGS = "{ articles(first: 100000) { nodes { slug } } }"
 HEAT = '{ article(by: {slug: "2026-01-01-counter"}) { heat } }'

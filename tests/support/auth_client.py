@@ -13,7 +13,7 @@ from gql.composition.app import App, create_app
 from gql.identity.viewer import Permission
 from gql.settings import load_settings
 from store import MemoryRepository
-from tests.support.app_factory import article, stored
+from tests.support.factories import article, stored
 
 PUBLIC_ARTICLE = article("open")
 DRAFT_ARTICLE = article("draft", published=False)

@@ -36,7 +36,7 @@ from tests.support.graph_client import SCHEMA
 from tests.support.random_sessions import Ask, Session, without_memory
 from tests.support.random_store import SMALL, Edit, Write, write_kinds
 from tests.support.repository_contract import an_article
-from tests.support.request_kinds import Coverage, RequestKinds, cursor_id, same
+from tests.support.request_coverage import Coverage, RequestKinds, cursor_id, same
 
 KEPT_SNAPSHOTS = 3
 

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from gql.web.feeds import feed_routes
 from store.model import Article, Image, ProviderMention
-from tests.support.app_factory import NOON, article, client, stored
+from tests.support.factories import NOON, article, client, stored
 
 FILES = ["feed.xml", "feed.json", "sitemap.xml"]
 PREFIXES = ["", "/topics/sea", "/providers/one.example"]

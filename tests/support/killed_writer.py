@@ -23,9 +23,9 @@ from typing import Any
 
 from store import DocumentWriter, TinyDBRepository
 from store.names import article_id
+from tests.support.mutation_client import writing_site
 from tests.support.sizes import scaled
-from tests.support.writing_clients import writing_site
-from tests.support.writing_fixture import REQUIRED, WriterSetup, document
+from tests.support.writer_setup import REQUIRED, WriterSetup, document
 
 KEY = "key"
 SLUGS = [f"2026-01-0{number}-x" for number in (1, 2, 3, 4)]

@@ -38,9 +38,10 @@ from store import (
 )
 from store.model import Article
 from store.names import provider_id, topic_id, topic_slug
-from tests.support.app_factory import article
 from tests.support.cursors import KEY, article_cursor
-from tests.support.leak_requests import (
+from tests.support.factories import article
+from tests.support.sizes import scaled
+from tests.support.visibility_requests import (
     BEGINNINGS,
     CHANGES,
     FILTERED_FOLLOW,
@@ -50,7 +51,7 @@ from tests.support.leak_requests import (
     requests,
     writes,
 )
-from tests.support.leak_strategies import (
+from tests.support.visibility_strategies import (
     HIDDEN,
     HIDDEN_DOMAIN,
     HIDDEN_TOPIC,
@@ -60,7 +61,6 @@ from tests.support.leak_strategies import (
     corpora,
     corpus,
 )
-from tests.support.sizes import scaled
 from tests.support.websocket_client import Conversation, conversation
 from tests.system.test_visibility import BROAD
 

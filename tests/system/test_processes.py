@@ -33,11 +33,11 @@ from tests.stress.two_servers import (
     steps_back,
     two_servers,
 )
-from tests.support.processes import TIMEOUT_S, newsgraph
+from tests.support.mutation_client import FIELDS, PUT
 from tests.support.repository_contract import an_article
+from tests.support.server_process import TIMEOUT_S, newsgraph
 from tests.support.sizes import scaled
-from tests.support.writing_clients import FIELDS, PUT
-from tests.support.writing_fixture import REQUIRED, WriterSetup
+from tests.support.writer_setup import REQUIRED, WriterSetup
 from tests.system.test_faults import answer, helper
 
 NEW = Batch(puts=(an_article("ours"),))

@@ -25,11 +25,11 @@ from gql.composition.app import App
 from gql.identity.viewer import Permission, Viewer
 from store import BLANK_TOKEN, UNKNOWN_BOOKMARK, Batch, SourceFile
 from store.model import Article, TopicDefinition
-from tests.support.app_factory import article
 from tests.support.cursors import CURSORS
-from tests.support.leak_requests import FOLLOW, PATHS, requests
-from tests.support.leak_strategies import HIDDEN_PROBLEM, LAST, Corpus, corpora, corpus, draft
+from tests.support.factories import article
 from tests.support.sizes import scaled
+from tests.support.visibility_requests import FOLLOW, PATHS, requests
+from tests.support.visibility_strategies import HIDDEN_PROBLEM, LAST, Corpus, corpora, corpus, draft
 from tests.support.websocket_client import Conversation, conversation
 from tests.system.test_no_leaks import _TRAFFIC, Someone, hear_events, hear_socket, seeds, served
 

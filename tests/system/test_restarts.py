@@ -13,7 +13,7 @@ from websockets.typing import Subprotocol
 
 from tests.conftest import SEEDS
 from tests.stress.restarts import restarts
-from tests.support.processes import newsgraph
+from tests.support.server_process import newsgraph
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 

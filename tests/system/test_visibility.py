@@ -12,8 +12,8 @@ from gql.settings import load_settings
 from store import NEWEST_FIRST
 from store.model import Article, Image, ProviderMention, Related
 from store.names import provider_id, topic_id
-from tests.support.app_factory import article, stored
 from tests.support.cursors import article_cursor
+from tests.support.factories import article, stored
 from tests.support.graph_client import SCHEMA, Graph
 
 CARD = """id slug title excerpt content url webUrl tags metadata revision

@@ -27,7 +27,7 @@ from tests.support.auth_client import (
     error_code,
     post_query,
 )
-from tests.support.processes import TIMEOUT_S, Running, newsgraph
+from tests.support.server_process import TIMEOUT_S, Running, newsgraph
 
 QUERY = "{ __typename }"
 

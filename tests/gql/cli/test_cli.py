@@ -25,8 +25,8 @@ from store import DocumentWriter, TinyDBRepository
 from store.filesystem.atomic_file import file_signature
 from tests.conftest import SEEDS
 from tests.support.graph_client import SCHEMA
-from tests.support.processes import ROOT, environment
-from tests.support.writing_fixture import document
+from tests.support.server_process import ROOT, environment
+from tests.support.writer_setup import document
 
 COMMANDS = "serve load check export backup restore query schema stats config".split()
 QUERY = "{ articles(first: 1) { totalCount } }"

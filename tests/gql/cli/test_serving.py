@@ -16,7 +16,7 @@ import pytest
 from gql.access import KeyFile
 from gql.identity.viewer import Permission
 from tests.conftest import SEEDS
-from tests.support.processes import (
+from tests.support.server_process import (
     TIMEOUT_S,
     Running,
     environment,

@@ -22,7 +22,7 @@ from gql.http.middleware.cors import CACHE_BYTES
 from gql.identity.viewer import Permission
 from gql.settings import load_settings
 from store import MemoryRepository
-from tests.support.app_factory import article, stored
+from tests.support.factories import article, stored
 from tests.support.sizes import scaled
 
 SITE = b"https://site.example"

@@ -18,7 +18,7 @@ from store.names import provider_id, topic_id
 from tests.support.differential import OTHER, STORY, ExecutorPair, ask, play
 from tests.support.random_sessions import random_session
 from tests.support.repository_contract import an_article
-from tests.support.request_kinds import Coverage
+from tests.support.request_coverage import Coverage
 from tests.support.sizes import scaled
 
 REQUESTS = scaled(2_100, long=4_000)

@@ -27,8 +27,8 @@ from store import (
 from store.concurrency.cooperative import run_to_end
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.model import Article, ProviderMention, Related, TopicDefinition
-from tests.support.counting_snapshot import WatchedSnapshot
 from tests.support.differential import ExecutorPair
+from tests.support.recording_snapshot import WatchedSnapshot
 from tests.support.repository_contract import an_article
 
 CARD = """{ articles { nodes {

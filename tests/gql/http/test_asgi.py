@@ -21,9 +21,9 @@ from structlog.testing import capture_logs
 from gql.errors import RequestError
 from gql.http import GraphQLApp, HttpSettings, ReferenceExecutor
 from store.errors import StoreBusyError, StoreUnavailableError
-from tests.support.asgi import call
+from tests.support.asgi_client import call
 from tests.support.live_server import serving
-from tests.support.schemas import SCHEMA, Notebook
+from tests.support.transport_schema import SCHEMA, Notebook
 
 QUERY = b'{"query": "query Greet { hello }"}'
 ANSWER = {"data": {"hello": "Hello world"}}

@@ -15,8 +15,8 @@ from gql.identity.viewer import Permission
 from gql.scheduler import Scheduler
 from gql.settings import load_settings
 from store import Batch, LookupKey, MemoryRepository, Visibility
+from tests.support.mutation_client import PUBLISH
 from tests.support.repository_contract import an_article
-from tests.support.writing_clients import PUBLISH
 
 LONG = "{ articles(first: 100) { nodes { id title topics { name } provider { name } } } }"
 

@@ -24,12 +24,12 @@ from gql.http.protocol.compression import COMPRESSORS
 from gql.identity.viewer import Permission
 from gql.settings import load_settings
 from store import Batch, MemoryRepository
-from tests.support.app_factory import article
 from tests.support.auth_client import (
     add_key,
     auth_client,
     bearer_header,
 )
+from tests.support.factories import article
 
 TITLES = "{ articles(first: 50) { nodes { title excerpt } } }"
 WAY = "x-newsgraph-way"

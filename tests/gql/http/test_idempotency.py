@@ -21,8 +21,8 @@ from gql.http import GraphQLRequest, IdempotencyStore, IdempotentExecutor, Refer
 from gql.http.protocol.messages import Result
 from gql.identity.viewer import Permission
 from tests.store.engines.tinydb.test_storage import files_of_at_most
-from tests.support.schemas import SCHEMA
-from tests.support.writing_clients import DELETE, FIELDS, PUBLISH, PUT, writing_site
+from tests.support.mutation_client import DELETE, FIELDS, PUBLISH, PUT, writing_site
+from tests.support.transport_schema import SCHEMA
 
 MUTATION = 'mutation { write(line: "a") }'
 

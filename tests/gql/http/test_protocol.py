@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gql.http import GraphQLHandler, HttpRequest, HttpResponse, HttpSettings, ReferenceExecutor
 from gql.http.protocol.compression import best_encoding
 from gql.http.protocol.media_types import MediaType, negotiate, prefers_html
-from tests.support.schemas import SCHEMA, Notebook
+from tests.support.transport_schema import SCHEMA, Notebook
 
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"

@@ -16,8 +16,8 @@ from gql.identity.viewer import PUBLIC
 from gql.realtime.operations import ResultStream, StreamedResult
 from gql.settings import Settings
 from store import Batch, MemoryRepository
-from tests.support.app_factory import article
 from tests.support.cursors import KEY, change_cursor
+from tests.support.factories import article
 
 FOLLOW = """subscription ($after: String, $f: ArticleFilter) {
   changes(after: $after, filter: $f) { %s } }"""

@@ -21,11 +21,11 @@ from gql.composition.app import create_app
 from gql.identity.viewer import Permission
 from gql.settings import Settings
 from store import Batch, TinyDBRepository
-from tests.support.app_factory import article
 from tests.support.cursors import KEY, change_cursor
 from tests.support.documentation import DOCS, blocks
+from tests.support.factories import article
 from tests.support.live_server import LiveServer, running
-from tests.support.writing_clients import FIELDS, PUT
+from tests.support.mutation_client import FIELDS, PUT
 
 CLIENTS = Path(__file__).parents[2] / "realtime"
 TIMEOUT_S = 120

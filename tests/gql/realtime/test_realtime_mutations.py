@@ -17,7 +17,7 @@ from store import TinyDBRepository
 from tests.gql.realtime.test_sse import Events, asked
 from tests.gql.realtime.test_websocket import Client, opened
 from tests.support.live_server import LiveServer, running
-from tests.support.writing_clients import DELETE, FIELDS, PUT
+from tests.support.mutation_client import DELETE, FIELDS, PUT
 
 COUNT = "{ articles { totalCount } }"
 

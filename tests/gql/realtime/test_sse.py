@@ -19,8 +19,8 @@ from gql.composition.app import create_app
 from gql.identity.viewer import Permission
 from gql.settings import Settings
 from store import Batch, MemoryRepository
-from tests.support.app_factory import article
 from tests.support.cursors import KEY, change_cursor, revision_of
+from tests.support.factories import article
 from tests.support.live_server import LiveServer, running, until
 
 STREAM = {"accept": "text/event-stream"}

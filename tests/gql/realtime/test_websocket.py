@@ -34,8 +34,8 @@ from store import (
     back_up,
     restore,
 )
-from tests.support.app_factory import article
 from tests.support.cursors import KEY, change_cursor, revision_of
+from tests.support.factories import article
 from tests.support.live_server import LiveServer, running, until
 
 PROTOCOL = Subprotocol("graphql-transport-ws")

@@ -10,8 +10,8 @@ from gql.identity.viewer import PREVIEW
 from store import FolderLoader, MemoryRepository
 from store.model import Image, ProviderMention
 from store.names import article_id
-from tests.support.app_factory import article, stored
 from tests.support.cursors import CURSORS, KEY
+from tests.support.factories import article, stored
 from tests.support.graph_client import Graph
 
 DOCUMENT = """---

@@ -14,9 +14,9 @@ from gql.composition.executors import build_executor
 from gql.settings import load_settings
 from store import Snapshot
 from store.model import Article, ProviderMention, Related, TopicDefinition
-from tests.support.app_factory import NOON, article, stored
-from tests.support.counting_snapshot import WatchedSnapshot
+from tests.support.factories import NOON, article, stored
 from tests.support.graph_client import SCHEMA, Graph
+from tests.support.recording_snapshot import WatchedSnapshot
 
 FEW, MANY = 6, 20
 

@@ -22,9 +22,9 @@ from gql.schema.changes import subscribe_to_changes
 from gql.schema.filters import ArticleFilter, ListFilter
 from store import MATCH_ALL, Batch, Condition, Field, Filter, MemoryRepository, Operator, Snapshot
 from store.model import TopicDefinition
-from tests.support.app_factory import article
+from tests.support.change_consumer import CaughtUpError, Follower
 from tests.support.cursors import CURSORS, KEY, change_cursor
-from tests.support.following_clients import CaughtUpError, Follower
+from tests.support.factories import article
 from tests.support.graph_client import CARD, Graph
 from tests.support.store_strategies import batches, filters
 

@@ -15,7 +15,7 @@ from gql.identity.viewer import PREVIEW
 from gql.schema import PageSizes
 from store import Batch, MemoryRepository, Visibility
 from store.model import Article
-from tests.support.app_factory import NOON, article, stored
+from tests.support.factories import NOON, article, stored
 from tests.support.graph_client import Graph
 from tests.support.sizes import scaled
 

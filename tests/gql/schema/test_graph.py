@@ -7,7 +7,7 @@ import pytest
 from gql.composition.executors import build_executor
 from gql.settings import load_settings
 from store.model import Image, ProviderMention, Related, TopicDefinition
-from tests.support.app_factory import NOON, article, stored
+from tests.support.factories import NOON, article, stored
 from tests.support.graph_client import CARD, SCHEMA, Graph
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.support.app_factory import NOON, article, stored
+from tests.support.factories import NOON, article, stored
 from tests.support.graph_client import Graph
 
 NAMELESS = ["", "nonsense", "a_", "a_0000000000000000", "x_0000000000000000", "\x00", "💥"]

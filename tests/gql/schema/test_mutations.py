@@ -13,8 +13,8 @@ import pytest
 from gql.identity.viewer import Permission
 from store.filesystem import guarded_change
 from store.folder import transaction
-from tests.support.writing_clients import DELETE, FIELDS, IMPORT, PUBLISH, PUT, writing_site
-from tests.support.writing_fixture import document
+from tests.support.mutation_client import DELETE, FIELDS, IMPORT, PUBLISH, PUT, writing_site
+from tests.support.writer_setup import document
 
 SLUG = "2026-01-02-a-tide"
 PATH = f"_news/{SLUG}.md"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from gql.composition.app import App
 from gql.server.direct_protocol import MAX_BUFFERED_BYTES, MAX_COPIED_BYTES, DirectProtocol
 from gql.settings import load_settings
-from tests.support.app_factory import article, stored
+from tests.support.factories import article, stored
 from tests.support.live_server import ClockLoop, LiveServer, running, until
 from tests.support.sizes import scaled
 

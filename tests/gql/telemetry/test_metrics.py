@@ -22,7 +22,7 @@ from gql.settings import Settings, load_settings
 from gql.telemetry.metrics import MAX_OPERATIONS
 from store import Batch, MemoryRepository
 from store.documents.diagnostics import DiagnosticCode, warning
-from tests.support.app_factory import article, put
+from tests.support.factories import article, put
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

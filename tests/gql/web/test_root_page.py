@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gql.web.root_page import NEWEST, root_route
 from store.model import ProviderMention, TopicDefinition
-from tests.support.app_factory import NOON, article, client, put, stored
+from tests.support.factories import NOON, article, client, put, stored
 from tests.support.store_strategies import articles
 
 NASTY = [

@@ -15,7 +15,7 @@ from store.documents.frontmatter import (
 )
 from store.documents.yaml_tree_builder import FrontMatterError
 from store.documents.yaml_writer import write_mapping
-from tests.support.strategies import JSON, TEXTS
+from tests.support.document_strategies import JSON, TEXTS
 
 LIMITS = ParseLimits()
 

@@ -20,8 +20,8 @@ from store.folder.export import export_folder
 from store.folder.loader import FolderLoader
 from store.model import Severity, Visibility
 from store.querying.query import ArticleQuery, Window
+from tests.support.document_strategies import ARTICLES, TEXTS, TOPICS
 from tests.support.sizes import scaled
-from tests.support.strategies import ARTICLES, TEXTS, TOPICS
 
 LIMITS = ParseLimits()
 SLOW = settings(

@@ -19,8 +19,8 @@ from store.documents.serializer import (
     serialize_document,
 )
 from store.documents.text_edit import edit_text
+from tests.support.document_strategies import TEXTS
 from tests.support.sizes import scaled
-from tests.support.strategies import TEXTS
 
 LIMITS = ParseLimits()
 PATH = "_news/2020-06-11-a-story.md"

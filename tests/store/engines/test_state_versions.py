@@ -13,8 +13,8 @@ import pytest
 
 from store import ArticleQuery, Batch, Snapshot, TinyDBRepository, Visibility, Window
 from store.model import Article, TopicDefinition
-from tests.support.app_factory import article
 from tests.support.cursors import KEY
+from tests.support.factories import article
 
 LIMIT = 4
 EVERYTHING = ArticleQuery(Window(first=100))

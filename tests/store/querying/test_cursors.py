@@ -38,8 +38,8 @@ from store.errors import CursorError, StoreCorruptError
 from store.model import Diagnostic, ProviderMention, Severity
 from store.names import topic_slug
 from store.querying.cursors import MAX_LENGTH, article_position, diagnostic_position
-from tests.support.app_factory import article
 from tests.support.cursors import CURSORS, KEY
+from tests.support.factories import article
 from tests.support.graph_client import Graph
 from tests.support.store_strategies import articles, orders
 
@@ -240,7 +240,7 @@ def test_key_outlives_a_writer_that_is_killed(tmp_path):
     path = tmp_path / "store.json"
     code = (
         "import asyncio, sys, time; from store import *\n"
-        "from tests.support.app_factory import article\n"
+        "from tests.support.factories import article\n"
         "async def write():\n"
         "    repository = TinyDBRepository.open(sys.argv[1])\n"
         "    await repository.apply(Batch(puts=(article('one'),)))\n"

@@ -38,7 +38,7 @@ from store.model import Article, Image
 from store.names import article_id
 from tests.store.folder.test_loader import unprivileged
 from tests.support.sizes import scaled
-from tests.support.writing_fixture import (
+from tests.support.writer_setup import (
     DATE,
     PROVIDER,
     REQUIRED,

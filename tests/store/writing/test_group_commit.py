@@ -21,7 +21,7 @@ from store import (
 )
 from store.names import article_id
 from tests.support.sizes import scaled
-from tests.support.writing_fixture import REQUIRED, WriterSetup, document, path_of
+from tests.support.writer_setup import REQUIRED, WriterSetup, document, path_of
 
 SLUGS = [f"2026-01-02-{name}" for name in "abcdef"]
 

@@ -29,7 +29,7 @@ from store.folder.transaction import FolderTransaction, WriteIntent, recover_wri
 from store.names import article_id
 from tests.stress.hand_edits import WAYS, run
 from tests.support.sizes import scaled
-from tests.support.writing_fixture import REQUIRED, WriterSetup, document, path_of
+from tests.support.writer_setup import REQUIRED, WriterSetup, document, path_of
 
 SLUG = "2026-01-02-a-tide"
 PATH = path_of(SLUG)

@@ -12,7 +12,7 @@ import pytest
 from store import Visibility
 from store.names import article_id
 from tests.support.killed_writer import KEY, SLUGS, killed_at_every_step, write
-from tests.support.writing_clients import DELETE, FIELDS, PUBLISH, PUT, writing_site
+from tests.support.mutation_client import DELETE, FIELDS, PUBLISH, PUT, writing_site
 
 
 def titles(setup):

@@ -9,7 +9,7 @@ from graphql import get_introspection_query
 
 from gql.settings import load_settings
 from tests.gql.http.limits.test_cost import cost
-from tests.support.app_factory import stored
+from tests.support.factories import stored
 from tests.support.graph_client import Graph
 
 WRAPPED = (

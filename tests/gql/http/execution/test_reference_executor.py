@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from gql.http import DocumentLimits, GraphQLRequest, ReferenceExecutor, Result
 from gql.http.documents import MAX_PLANS, GraphQLDocument, document_bytes
 from gql.http.protocol.json_encoding import encode, nesting_depth
-from tests.support.schemas import SCHEMA, Notebook, Query
+from tests.support.transport_schema import SCHEMA, Notebook, Query
 
 EXECUTOR = ReferenceExecutor(SCHEMA)
 

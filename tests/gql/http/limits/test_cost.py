@@ -23,7 +23,7 @@ from gql.schema import Context
 from gql.settings import load_settings
 from store import Batch, MemoryRepository
 from tests.support import store_strategies as some
-from tests.support.app_factory import article, stored
+from tests.support.factories import article, stored
 from tests.support.graph_client import SCHEMA
 from tests.support.random_operations import Operation, random_operation
 from tests.support.sizes import scaled

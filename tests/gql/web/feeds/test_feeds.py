@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gql.web.feeds import feed_routes
 from gql.web.feeds.routes import ENTRIES
 from store.model import Image, ProviderMention, TopicDefinition
-from tests.support.app_factory import NOON, article, client, put, stored
+from tests.support.factories import NOON, article, client, put, stored
 from tests.support.feed_fixture import BARE, FILES, PREFIXES, SEA, site
 from tests.support.store_strategies import articles
 

@@ -9,7 +9,7 @@ import pytest
 
 from gql.web.feeds import feed_routes
 from store.model import TopicDefinition
-from tests.support.app_factory import NOON, article, client, put, stored
+from tests.support.factories import NOON, article, client, put, stored
 from tests.support.feed_fixture import BARE, FILES, PATHS, SEA, site
 
 # Addresses --------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from gql.web.feeds import channel, feed_routes, sitemap
 from store.model import Article, TopicDefinition
-from tests.support.app_factory import NOON, article, client, put, stored
+from tests.support.factories import NOON, article, client, put, stored
 from tests.support.feed_fixture import BARE, SEA, site
 from tests.support.store_strategies import articles
 

@@ -23,8 +23,8 @@ from store import (
     restore,
 )
 from tests.store.engines.tinydb.test_storage import files_of_at_most
-from tests.support.app_factory import article
-from tests.support.following_clients import Follower
+from tests.support.change_consumer import Follower
+from tests.support.factories import article
 from tests.support.graph_client import Graph
 
 ROOT = Path(__file__).parents[4]

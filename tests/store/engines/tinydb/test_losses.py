@@ -24,7 +24,7 @@ from store import (
 )
 from store.filesystem.file_lock import lock_file
 from tests.support.repository_contract import an_article
-from tests.support.writing_fixture import document
+from tests.support.writer_setup import document
 
 IN_FILE, IN_LOG = {"a", "b"}, {"c", "d", "e"}
 EVERYTHING = IN_FILE | IN_LOG

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from store.names import provider_id, topic_id, topic_slug
-from tests.support.leak_strategies import (
+from tests.support.random_operations import random_operation
+from tests.support.visibility_strategies import (
     HIDDEN,
     HIDDEN_DOMAIN,
     HIDDEN_TOPIC,
@@ -14,7 +15,6 @@ from tests.support.leak_strategies import (
     LAST,
     Corpus,
 )
-from tests.support.random_operations import random_operation
 from tests.system.test_visibility import BROAD, LOOKUPS
 
 EVERYTHING = """... on Article { id slug title excerpt content url webUrl tags featuredContent

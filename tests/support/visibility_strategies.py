@@ -12,7 +12,7 @@ from store import Batch
 from store.documents.diagnostics import DiagnosticCode, warning
 from store.model import Article, Image, ProviderMention, Related, TopicDefinition
 from tests.support import store_strategies as some
-from tests.support.app_factory import article as open_article
+from tests.support.factories import article as open_article
 
 articles: st.SearchStrategy[Article] = st.builds(
     msgspec.structs.replace,
