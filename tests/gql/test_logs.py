@@ -32,8 +32,8 @@ def failing(secret: str) -> None:
 
 
 @pytest.mark.parametrize("format", ["console", "json"])
-def test_log_of_a_fault_has_its_traceback_but_no_values(capsys, format):
-    """Where it failed is told; what was in the variables is not."""
+def test_log_of_an_exception_has_its_traceback_without_values(capsys, format):
+    """Variables may hold secrets."""
     configure_logging("info", format)
     try:
         failing("hunter2")
@@ -45,8 +45,8 @@ def test_log_of_a_fault_has_its_traceback_but_no_values(capsys, format):
     assert "hunter2" not in err.replace('failing("hunter2")', "")  # the source may be shown
 
 
-def test_log_for_machines_is_one_object_a_line(capsys):
-    """Libraries' lines have the same form as ours."""
+def test_json_log_has_one_object_a_line(capsys):
+    """Events of libraries have the same format."""
     configure_logging("info", "json")
     get_logger().info("loaded", articles=3)
     logging.getLogger("some.library").warning("it is %s", "late")
@@ -57,8 +57,8 @@ def test_log_for_machines_is_one_object_a_line(capsys):
 
 
 @pytest.mark.parametrize(("level", "kept"), [("debug", 3), ("info", 2), ("error", 1)])
-def test_log_keeps_what_is_severe_enough(capsys, level, kept):
-    """The setting is the least severe kind that is written."""
+def test_log_level_is_the_lowest_level_that_is_written(capsys, level, kept):
+    """For each setting."""
     configure_logging(level, "json")
     log = get_logger()
     log.debug("a")
@@ -68,8 +68,8 @@ def test_log_keeps_what_is_severe_enough(capsys, level, kept):
 
 
 @pytest.mark.parametrize("format", ["console", "json"])
-def test_log_obeys_nobody(capsys, format):
-    """What clients choose cannot colour a terminal, begin a line, or turn one round."""
+def test_log_escapes_control_characters(capsys, format):
+    """Values of clients cannot colour a terminal, fake a line or reverse one."""
     configure_logging("info", format)
     bad = "a\x1b[31m\r\n\x9b\u202e\u2028\x07b"
     log = get_logger()
@@ -87,7 +87,7 @@ def test_log_obeys_nobody(capsys, format):
 
 
 def test_log_of_a_request_escapes_its_path(tmp_path, capsys):
-    """A path of ANSI is written in one line, in which nothing is left to obey."""
+    """A path with ANSI escape sequences is one line of plain text."""
     client = auth_client(tmp_path)
     configure_logging("info", "console")
     client.get("/%1b%5b31mred%0a%e2%80%ae")

@@ -1,4 +1,4 @@
-"""The command line, in this process; `test_serving.py` starts real ones."""
+"""The command line, in this process; `test_serving.py` starts server processes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ provider: {name: A, domain: a.example}
 
 
 class Outcome(NamedTuple):
-    """How a command ended, and what it printed."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -47,8 +47,8 @@ class Outcome(NamedTuple):
 
 
 @pytest.fixture(autouse=True)
-def own_world(tmp_path, monkeypatch):
-    """A working directory, an environment and a logging of its own."""
+def isolated_environment(tmp_path, monkeypatch):
+    """A working directory, environment and logging for each test."""
     monkeypatch.chdir(tmp_path)
     for name in os.environ:
         if name.startswith(PREFIX):
@@ -83,7 +83,7 @@ def store(newsgraph, tmp_path):
 
 @pytest.fixture
 def bad_folder(tmp_path):
-    """A folder with a good document, one that warns and a bad one."""
+    """A folder with a valid document, one with a warning and one with an error."""
     folder = tmp_path / "bad [folder]"
     folder.mkdir()
     good = BAD.replace("-13-", "-12-")
@@ -94,8 +94,8 @@ def bad_folder(tmp_path):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_says_what_a_command_is_for_and_shows_examples(newsgraph, command):
-    """Each command has a sentence, and an example that begins like what one would type."""
+def test_help_of_a_command_has_a_description_and_examples(newsgraph, command):
+    """Each example is a command line."""
     code, out, _ = newsgraph(command, "--help")
     assert code == 0
     text = out.partition("Options")[0]
@@ -103,8 +103,8 @@ def test_help_says_what_a_command_is_for_and_shows_examples(newsgraph, command):
     assert re.search(r"^ [A-Z].+[.:]", text, re.MULTILINE)
 
 
-def test_help_of_all_names_every_command_and_the_exit_codes(newsgraph):
-    """Whoever types the bare name finds the way."""
+def test_help_lists_the_commands_and_the_exit_codes(newsgraph):
+    """Of the program itself."""
     code, out, _ = newsgraph("--help")
     assert code == 0
     assert [line for line in COMMANDS if not re.search(rf"^│ {line} ", out, re.MULTILINE)] == []
@@ -112,12 +112,12 @@ def test_help_of_all_names_every_command_and_the_exit_codes(newsgraph):
 
 
 def test_version_is_that_of_the_package(newsgraph):
-    """What to name in a report of a fault, in one line."""
+    """In one line."""
     assert newsgraph("--version") == (0, f"newsgraph {metadata.version('newsgraph')}\n", "")
 
 
 def test_help_of_serve_has_a_flag_for_every_setting(newsgraph):
-    """Flags are named as their variables, and both are shown; DIR is the folder."""
+    """With its environment variable; DIR is the folder."""
     out = newsgraph("serve", "--help").out
     for name in Settings.model_fields:
         assert flag_name(name) in out
@@ -125,8 +125,8 @@ def test_help_of_serve_has_a_flag_for_every_setting(newsgraph):
     assert "DIR" in out
 
 
-def test_load_says_what_it_did_and_reads_only_what_changed(newsgraph, store):
-    """Two lines for people, JSON for machines."""
+def test_load_prints_a_report_and_reads_only_changed_files(newsgraph, store):
+    """Two lines of text, or JSON."""
     first = newsgraph("load", str(SEEDS), "--store", str(store))
     assert first.code == 0
     assert re.match(
@@ -138,8 +138,8 @@ def test_load_says_what_it_did_and_reads_only_what_changed(newsgraph, store):
     assert report["diagnostics"] == {"WARNING": 4, "INFO": 1}
 
 
-def test_load_names_files_that_a_mutation_stands_against(newsgraph, bad_folder):
-    """What mutations changed stays, with a warning that says how to take the file, until that."""
+def test_load_warns_of_files_in_conflict_with_mutations(newsgraph, bad_folder):
+    """The changes of mutations stay; the warning says how to load the file."""
     arguments = ("load", str(bad_folder), "--store", "store.json")
     newsgraph(*arguments)
 
@@ -149,17 +149,17 @@ def test_load_names_files_that_a_mutation_stands_against(newsgraph, bad_folder):
         await repository.close()
 
     asyncio.run(mutate())
-    kept = newsgraph(*arguments)
-    assert kept.code == 0
-    assert "good.md was skipped" in kept.err
-    assert "--overwrite" in kept.err
-    taken = newsgraph(*arguments, "--overwrite")
-    assert "good.md was loaded over the changes of a mutation" in taken.err
+    skipped = newsgraph(*arguments)
+    assert skipped.code == 0
+    assert "good.md was skipped" in skipped.err
+    assert "--overwrite" in skipped.err
+    loaded = newsgraph(*arguments, "--overwrite")
+    assert "good.md was loaded over the changes of a mutation" in loaded.err
     assert newsgraph(*arguments).err == ""
 
 
-def test_load_takes_what_is_good_of_a_bad_folder(newsgraph, bad_folder):
-    """A bad document does not stop it, and is counted."""
+def test_load_skips_documents_with_errors(newsgraph, bad_folder):
+    """They do not stop it, and are counted."""
     code, out, _ = newsgraph("load", str(bad_folder))
     assert code == 0
     assert "Loaded    2 articles" in out
@@ -168,8 +168,8 @@ def test_load_takes_what_is_good_of_a_bad_folder(newsgraph, bad_folder):
 
 
 @pytest.mark.parametrize("command", ["load", "check"])
-def test_folder_without_documents_gets_a_word_on_what_is_taken(newsgraph, command):
-    """Whoever named the wrong folder, or has other files, learns it; the endings are listed."""
+def test_folder_without_documents_gets_a_hint(newsgraph, command):
+    """It lists the file name extensions of documents."""
     Path("photos").mkdir()
     Path("photos/harbour.jpg").write_bytes(b"")
     code, out, err = newsgraph(command, "photos")
@@ -180,8 +180,8 @@ def test_folder_without_documents_gets_a_word_on_what_is_taken(newsgraph, comman
 
 
 @pytest.mark.parametrize("command", ["load", "check"])
-def test_folder_with_documents_gets_no_such_word(newsgraph, bad_folder, command):
-    """Bad documents are documents, and have told what is wrong with them."""
+def test_folder_with_documents_gets_no_hint(newsgraph, bad_folder, command):
+    """Documents with errors are documents."""
     for good in bad_folder.glob("[gw]*.md"):
         good.unlink()
     out = newsgraph(command, str(bad_folder)).out
@@ -191,7 +191,7 @@ def test_folder_with_documents_gets_no_such_word(newsgraph, bad_folder, command)
 
 @pytest.mark.parametrize("files", [{}, {"a.md": "no front matter"}], ids=["empty", "all wrong"])
 def test_load_of_a_folder_without_articles_leaves_an_empty_store(newsgraph, files):
-    """What comes after it (queries, servers) finds a store, and no advice to load."""
+    """Later commands find a store, so they do not say that one has to be loaded."""
     Path("news").mkdir()
     for name, text in files.items():
         Path("news", name).write_text(text)
@@ -206,14 +206,14 @@ def test_load_of_a_folder_without_articles_leaves_an_empty_store(newsgraph, file
 
 
 def test_load_keeps_its_store_out_of_version_control(newsgraph, bad_folder):
-    """The store lies in the folder of documents, with a .gitignore beside it."""
+    """The store is in the folder of documents, with a .gitignore beside it."""
     newsgraph("load", str(bad_folder))
     own = bad_folder / ".newsgraph"
     assert (own / "store.json").exists()
     assert (own / ".gitignore").read_text() == "*\n"
 
 
-def test_check_prints_problems_as_compilers_do(newsgraph, bad_folder):
+def test_check_prints_diagnostics_as_text(newsgraph, bad_folder):
     """`path:line: severity: message [CODE]`, the remedy below, a sum at the end, exit code 1."""
     code, out, _ = newsgraph("check", str(bad_folder))
     assert code == 1
@@ -227,8 +227,8 @@ def test_check_prints_problems_as_compilers_do(newsgraph, bad_folder):
     )
 
 
-def test_check_prints_problems_as_json(newsgraph, bad_folder):
-    """The same for machines."""
+def test_check_prints_diagnostics_as_json(newsgraph, bad_folder):
+    """The same as JSON."""
     code, out, _ = newsgraph("check", str(bad_folder), "--json")
     assert code == 1
     answer = json.loads(out)
@@ -250,7 +250,7 @@ def test_check_of_the_seeds_finds_no_error_and_leaves_nothing_behind(newsgraph, 
 
 
 def test_export_loads_back_to_the_same_documents(newsgraph, store):
-    """Everything goes out, drafts too, and comes back as it was."""
+    """A round trip of all documents, drafts too."""
     assert "Wrote 56 files to out" in newsgraph("export", "out", "--store", str(store)).out
     assert newsgraph("load", "out", "--store", "again.json").code == 0
 
@@ -263,8 +263,8 @@ def test_export_loads_back_to_the_same_documents(newsgraph, store):
     assert documents(Path("again.json")) == documents(store)
 
 
-def test_export_into_a_folder_with_files_wants_force(newsgraph, store):
-    """It does not overwrite by accident, and says how to on purpose."""
+def test_export_into_a_folder_with_files_requires_force(newsgraph, store):
+    """Without it nothing is written, and the error names it."""
     Path("out").mkdir()
     Path("out/mine.md").write_text("mine")
     code, out, err = newsgraph("export", "out", "--store", str(store))
@@ -275,8 +275,8 @@ def test_export_into_a_folder_with_files_wants_force(newsgraph, store):
     assert newsgraph("export", "out", "--store", str(store), "--force").code == 0
 
 
-def test_query_prints_the_answer(newsgraph, store):
-    """One line of JSON in a pipe."""
+def test_query_prints_the_response(newsgraph, store):
+    """One line of JSON if the output is no terminal."""
     code, out, err = newsgraph("query", QUERY, "--store", str(store))
     assert (code, out, err) == (0, '{"data":{"articles":{"totalCount":35}}}\n', "")
 
@@ -291,14 +291,14 @@ def test_query_takes_variables_an_operation_and_standard_input(newsgraph, store,
     assert len(json.loads(out)["data"]["articles"]["nodes"]) == 2
 
 
-def test_query_shows_drafts_when_told_to(newsgraph, store):
-    """By default it sees what the public sees."""
+def test_query_shows_drafts_with_the_option(newsgraph, store):
+    """By default it shows published articles."""
     code, out, _ = newsgraph("query", QUERY, "--drafts", "--store", str(store))
     assert (code, json.loads(out)["data"]["articles"]["totalCount"]) == (0, 40)
 
 
 def test_query_with_errors_prints_them_and_exits_1(newsgraph, store):
-    """The answer is printed as over HTTP."""
+    """The response is the same as over HTTP."""
     code, out, _ = newsgraph(
         "query", "{ articles(first: -1) { totalCount } }", "--store", str(store)
     )
@@ -307,8 +307,8 @@ def test_query_with_errors_prints_them_and_exits_1(newsgraph, store):
 
 
 @pytest.mark.parametrize("variables", ["{", "[1]", "1"])
-def test_query_with_unusable_variables_says_so(newsgraph, store, variables):
-    """Wrong usage is exit code 2, with one line that says what is wanted."""
+def test_query_with_invalid_variables_is_an_error(newsgraph, store, variables):
+    """Exit code 2, with one line that says what is expected."""
     code, out, err = newsgraph("query", QUERY, "--variables", variables, "--store", str(store))
     assert (code, out) == (2, "")
     assert "--variables is not" in err
@@ -316,12 +316,12 @@ def test_query_with_unusable_variables_says_so(newsgraph, store, variables):
 
 
 def test_schema_prints_the_schema(newsgraph):
-    """What is committed as schema.graphql."""
+    """The same as the committed schema.graphql."""
     assert newsgraph("schema") == (0, f"{SCHEMA}\n", "")
 
 
-def test_stats_count_what_is_in_the_store(newsgraph, store):
-    """Four lines for people, JSON for machines."""
+def test_stats_count_the_content_of_the_store(newsgraph, store):
+    """Four lines of text, or JSON."""
     code, out, _ = newsgraph("stats", "--store", str(store))
     assert code == 0
     assert "40 articles (5 drafts among them), 16 providers, 18 topics" in out
@@ -340,8 +340,8 @@ def test_stats_count_what_is_in_the_store(newsgraph, store):
     }
 
 
-def test_config_shows_each_setting_and_where_it_comes_from(newsgraph, monkeypatch):
-    """A table for people, JSON for machines."""
+def test_config_shows_each_setting_and_its_source(newsgraph, monkeypatch):
+    """A table, or JSON."""
     monkeypatch.setenv("NEWSGRAPH_PORT", "8123")
     Path(".env").write_text("NEWSGRAPH_WORKERS=3\n")
     out = newsgraph("config").out
@@ -354,14 +354,14 @@ def test_config_shows_each_setting_and_where_it_comes_from(newsgraph, monkeypatc
 
 
 def test_misspelt_key_of_the_settings_file_stops_the_command(newsgraph):
-    """Wrong settings are exit code 2, with the place and the nearest name."""
+    """Exit code 2; the error has the line and the nearest name."""
     Path("newsgraph.toml").write_text('store = "s.json"\nprot = 8001\n')
-    told = "error: newsgraph.toml:2: there is no setting 'prot'. Did you mean port?\n"
-    assert newsgraph("stats") == (2, "", told)
+    expected = "error: newsgraph.toml:2: there is no setting 'prot'. Did you mean port?\n"
+    assert newsgraph("stats") == (2, "", expected)
 
 
 def test_misspelt_variable_is_a_warning(newsgraph, store, monkeypatch):
-    """Another program may use the prefix, so the command does its work; its output stays clean."""
+    """On standard error, since other programs may use the prefix; the command runs."""
     monkeypatch.setenv("NEWSGRAPH_DRAFT", "true")
     code, out, err = newsgraph("query", QUERY, "--store", str(store))
     assert (code, out) == (0, '{"data":{"articles":{"totalCount":35}}}\n')
@@ -373,7 +373,7 @@ def test_misspelt_variable_is_a_warning(newsgraph, store, monkeypatch):
 
 @pytest.mark.parametrize("command", [["stats"], ["query", QUERY], ["export", "out"], ["serve"]])
 def test_command_without_a_store_says_how_to_make_one(newsgraph, command):
-    """Exit code 3, one line, and nothing is made."""
+    """Exit code 3 and one line; no file is created."""
     code, _, err = newsgraph(*command, "--store", "none.json")
     assert code == 3
     assert err == (
@@ -412,8 +412,8 @@ def test_setting_without_an_option_is_named_by_its_variable_alone(newsgraph, sto
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"articles": 1}'])
-def test_command_on_what_is_no_store_says_so(newsgraph, text):
-    """Exit code 3; the file is named and left as it was."""
+def test_invalid_store_is_an_error(newsgraph, text):
+    """Exit code 3; the error names the file, which stays unchanged."""
     Path("broken.json").write_text(text)
     code, out, err = newsgraph("stats", "--store", "broken.json")
     assert (code, out) == (3, "")
@@ -422,7 +422,7 @@ def test_command_on_what_is_no_store_says_so(newsgraph, text):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["nonsense"], "No such command"),
         (
@@ -437,15 +437,15 @@ def test_command_on_what_is_no_store_says_so(newsgraph, text):
         (["serve", "--drafts", "--host", "0.0.0.0"], "drafts are shown on this machine only"),  # noqa: S104
     ],
 )
-def test_wrong_usage_exits_2_and_says_what_is_wrong(newsgraph, arguments, told):
-    """On standard error, without a traceback."""
+def test_wrong_usage_is_exit_code_2(newsgraph, arguments, message):
+    """With an error on standard error, and no traceback."""
     code, out, err = newsgraph(*arguments)
     assert (code, out) == (2, "")
-    assert told in re.sub(r"[│\s]+", " ", err)
+    assert message in re.sub(r"[│\s]+", " ", err)
 
 
-def test_module_is_the_command():
-    """`python -m gql` is `newsgraph`, and passes its exit code on."""
+def test_module_runs_the_command():
+    """`python -m gql` is `newsgraph`, with the same exit codes."""
     done = subprocess.run(
         [sys.executable, "-m", "gql", "stats", "--store", "none.json"],
         env=environment(),
@@ -458,8 +458,8 @@ def test_module_is_the_command():
     assert done.stderr.startswith("error: There is no store")
 
 
-def test_command_beside_the_other_gql_says_that_they_cannot_share(tmp_path):
-    """PyPI's client library of the same name in one environment: a plain word at the start."""
+def test_conflict_with_the_package_gql_of_pypi_is_an_error(tmp_path):
+    """Both cannot be in one environment; the error says so at the start."""
     other = tmp_path / "site" / "gql-4.0.0.dist-info"
     other.mkdir(parents=True)
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: gql\nVersion: 4.0.0\n")
@@ -483,7 +483,7 @@ def test_command_beside_the_other_gql_says_that_they_cannot_share(tmp_path):
     [["stats"], ["query", QUERY], ["export", "out"], ["backup", "b"], ["serve"], ["load", "."]],
 )
 def test_every_command_refuses_a_damaged_store(newsgraph, store, command):
-    """Exit code 3, and the way out; nothing is changed."""
+    """Exit code 3, with the remedies; no file is changed."""
     text = store.read_bytes().replace(b"articles", b"articled", 1)
     store.write_bytes(text)
     code, _, err = newsgraph(*command, "--store", "store.json")
@@ -491,19 +491,19 @@ def test_every_command_refuses_a_damaged_store(newsgraph, store, command):
     assert store.read_bytes() == text
 
 
-def test_loss_that_is_accepted_is_told_and_made_good_from_the_folder(newsgraph, store):
-    """`load DIR --accept-loss` reads again what the store has lost."""
+def test_accepted_loss_is_logged_and_repaired_from_the_folder(newsgraph, store):
+    """`load DIR --accept-loss` reads the lost documents again."""
     articles = json.loads(newsgraph("stats", "--store", "store.json", "--json").out)["articles"]
     store.write_text("{}")
     code, out, err = newsgraph("load", str(SEEDS), "--store", "store.json", "--accept-loss")
     assert code == 0
     assert "store_salvaged" in out + err
-    found = json.loads(newsgraph("stats", "--store", "store.json", "--json").out)["articles"]
-    assert found == articles
+    repaired = json.loads(newsgraph("stats", "--store", "store.json", "--json").out)["articles"]
+    assert repaired == articles
 
 
 def test_backup_is_restored(newsgraph, store):
-    """There and back, with exit code 2 where a file is in the way and 3 where there is none."""
+    """Exit code 2 if the target exists, and 3 if the backup does not."""
     assert newsgraph("backup", "b.json", "--store", "store.json").code == 0
     assert newsgraph("backup", "b.json", "--store", "store.json").code == 2
     assert newsgraph("backup", "b.json", "--force", "--store", "store.json").code == 0

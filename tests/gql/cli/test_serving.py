@@ -1,4 +1,4 @@
-"""The server as a process: what it says, how it ends, and several of it."""
+"""`newsgraph serve` as a process: its output, its shutdown, and several workers."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def folder(tmp_path):
     return tmp_path
 
 
-def total(answer: str) -> int:
-    """The number of articles in an answer."""
-    return int(json.loads(answer)["data"]["articles"]["totalCount"])
+def total(response: str) -> int:
+    """The number of articles in a response."""
+    return int(json.loads(response)["data"]["articles"]["totalCount"])
 
 
-def test_serve_says_what_was_loaded_what_was_wrong_and_where_to_click(folder):
-    """A few lines at the start; then it answers there, and SIGTERM ends it."""
+def test_serve_prints_its_load_report_and_its_url(folder):
+    """A few lines at the start; then it serves, until SIGTERM."""
     with newsgraph("news", folder=folder) as server:
-        shown = re.sub(r"\d+\.\d\d s", "N s", server.said.replace(server.url, "URL"))
-        assert shown.splitlines()[1:] == [
+        output = re.sub(r"\d+\.\d\d s", "N s", server.said.replace(server.url, "URL"))
+        assert output.splitlines()[1:] == [
             "Loaded    40 articles from news (57 files read, 0 unchanged, 0 removed, N s)",
             "Problems  4 warnings, 1 note (newsgraph check news shows them)",
             "Serving   35 articles, 15 providers, 17 topics",
@@ -60,26 +60,26 @@ def test_serve_says_what_was_loaded_what_was_wrong_and_where_to_click(folder):
         assert "0 files read, 57 unchanged" in again.said
 
 
-def test_serve_shows_drafts_when_told_to(folder):
-    """And it says so at the start."""
+def test_serve_shows_drafts_with_the_option(folder):
+    """The output at the start says so."""
     with newsgraph("news", "--drafts", folder=folder) as server:
         assert "40 articles, 16 providers, 18 topics (drafts too" in server.said
         assert total(server.ask(DRAFTS)) == 5
 
 
-def test_serve_answers_a_request_in_flight_before_it_ends(folder):
-    """After SIGTERM nobody new is let in, and who was there is still served."""
+def test_shutdown_waits_for_running_requests(folder):
+    """After SIGTERM new connections are refused, and running requests get their response."""
     body = json.dumps({"query": QUERY}).encode()
     head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
     with newsgraph("news", folder=folder) as server:
         port = int(server.url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as client:
             client.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body[:5])
-            server.ask("/healthz")  # so that what was sent before is surely there
+            server.ask("/healthz")  # so that the bytes above have arrived
             server.process.terminate()
             wait_until_closed(port)
             with pytest.raises(subprocess.TimeoutExpired):
-                server.process.wait(0.5)  # it stays for the one who is still there
+                server.process.wait(0.5)  # it waits for the request
             client.sendall(body[5:])
             answer = b"".join(iter(lambda: client.recv(65_536), b""))
         server.process.wait(TIMEOUT_S)
@@ -87,8 +87,8 @@ def test_serve_answers_a_request_in_flight_before_it_ends(folder):
     assert total(answer.partition(b"\r\n\r\n")[2].decode()) == 35
 
 
-def test_serve_with_workers_answers_from_several_processes(folder):
-    """Several processes share the port and the store."""
+def test_several_workers_serve_one_port(folder):
+    """The processes share the port and the store."""
     with newsgraph("news", "--workers", "2", folder=folder) as server:
         wait_until_ready(server)
         with ThreadPoolExecutor(8) as clients:
@@ -100,7 +100,7 @@ def test_serve_with_workers_answers_from_several_processes(folder):
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_serve_writes_into_the_folder_with_any_number_of_workers(folder, workers):
-    """What is acknowledged is there, though nobody follows the folder."""
+    """An acknowledged write is in the file, without live reload."""
     key, _ = KeyFile(folder / "keys.json").add("editor", [Permission.WRITE])
     slug = "2026-03-04-a-drill-that-weighs-less-than-a-cat"
     put = f'putArticle(input: {{slug: "{slug}", heat: 4242}})'
@@ -109,16 +109,18 @@ def test_serve_writes_into_the_folder_with_any_number_of_workers(folder, workers
         wait_until_ready(server)
         headers = {"authorization": f"Bearer {key}"}
         url = f"{server.url}/graphql"
-        told = httpx2.post(url, json={"query": query}, headers=headers, timeout=TIMEOUT_S).json()
+        response = httpx2.post(
+            url, json={"query": query}, headers=headers, timeout=TIMEOUT_S
+        ).json()
         server.stop()
-    assert told == {"data": {"putArticle": {"article": {"heat": 4242}, "userErrors": []}}}
+    assert response == {"data": {"putArticle": {"article": {"heat": 4242}, "userErrors": []}}}
     [path] = (folder / "news").rglob(f"{slug}.*")
     assert "heat: 4242" in path.read_text()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_serve_of_an_empty_folder_serves_no_articles(tmp_path, workers):
-    """It comes up and says so; nobody has to load first."""
+    """It starts, and prints so."""
     (tmp_path / "news").mkdir()
     with newsgraph("news", "--workers", workers, folder=tmp_path) as server:
         wait_until_ready(server)
@@ -127,16 +129,16 @@ def test_serve_of_an_empty_folder_serves_no_articles(tmp_path, workers):
         server.stop()
 
 
-def test_serve_with_workers_says_that_each_counts_the_rate_limit_for_itself(folder):
-    """At the start, once, with what to do about it."""
+def test_serve_with_workers_warns_about_the_rate_limit(folder):
+    """Once, at the start, with a remedy, since each worker counts for itself."""
     options = ("--workers", "2", "--rate-limit", "100/minute", "--log-format", "json")
     with newsgraph("news", *options, folder=folder) as server:
         wait_until_ready(server)
         server.stop()
     events = [json.loads(line) for line in logged(folder) if line.startswith("{")]
-    [told] = [event for event in events if event["event"] == "rate_limit_per_worker"]
-    assert "up to 2 times as high" in told["effect"]
-    assert "proxy" in told["remedy"]
+    [warning] = [event for event in events if event["event"] == "rate_limit_per_worker"]
+    assert "up to 2 times as high" in warning["effect"]
+    assert "proxy" in warning["remedy"]
 
 
 def test_factory_serves_from_the_environment_with_several_workers(folder):
@@ -161,8 +163,8 @@ def test_factory_serves_from_the_environment_with_several_workers(folder):
         assert {total(answer) for answer in answers} == {35}
         server.stop()
     events = [json.loads(line) for line in logged(folder) if line.startswith("{")]
-    asked = [event for event in events if event["event"] == "request"]
-    assert sum(event["path"] == "/graphql" for event in asked) == 20
+    requests = [event for event in events if event["event"] == "request"]
+    assert sum(event["path"] == "/graphql" for event in requests) == 20
     assert [event for event in events if event["event"] == "loaded"]
 
 
@@ -171,8 +173,8 @@ def logged(folder):
     return (folder / "stderr.txt").read_text().splitlines()
 
 
-def test_serve_on_a_port_in_use_says_so_and_how_to_choose_another(folder):
-    """Exit code 2, one line, no traceback."""
+def test_serve_on_a_used_port_is_an_error(folder):
+    """Exit code 2 and one line, which names the option for another port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = subprocess.run(

@@ -159,7 +159,7 @@ def test_settings_file_with_unknown_keys_has_them_all_named_at_once(empty_folder
 
 
 def test_variables_that_are_no_settings_are_told_with_the_nearest(empty_folder, monkeypatch):
-    """The environment's and those of `.env`; settings and what others use are not told."""
+    """Of the environment and of `.env`; settings and other variables are not."""
     (empty_folder / ".env").write_text("NEWSGRAPH_WROKERS=3\nNEWSGRAPH_HOST=::1\nOTHER=1\n")
     monkeypatch.setenv("NEWSGRAPH_PROT", "8001")
     monkeypatch.setenv("NEWSGRAPH_PORT", "8001")
@@ -174,7 +174,7 @@ def test_variables_that_are_no_settings_are_told_with_the_nearest(empty_folder, 
 
 
 def test_page_size_is_at_most_the_largest_page():
-    """A default over the cap would make every plain list fail."""
+    """Otherwise lists without `first` would fail."""
     with pytest.raises(SettingsError, match=r"page_size \(30\) is more than max_page_size \(20\)"):
         load_settings({"page_size": 30, "max_page_size": 20})
     assert load_settings({"page_size": 20, "max_page_size": 20}).page_size == 20
@@ -182,7 +182,7 @@ def test_page_size_is_at_most_the_largest_page():
 
 @pytest.mark.parametrize("host", ["::", "192.168.1.5", "news.example"])
 def test_drafts_are_refused_where_others_can_listen(host):
-    """Drafts are for this machine; the message says what to do."""
+    """Drafts are for clients on this machine; the message has a remedy."""
     with pytest.raises(SettingsError, match="drafts are shown on this machine only") as caught:
         load_settings({"drafts": True, "host": host})
     assert "127.0.0.1" in str(caught.value)
@@ -211,7 +211,7 @@ def test_loopback_is_this_machine_and_no_other(host, is_local):
 
 
 def test_store_lies_in_the_folder_unless_it_is_set():
-    """Documents and their store stay together; without a folder, the store is here."""
+    """Without a folder it is in the working directory."""
     assert load_settings().store_path == Path(".newsgraph/store.json")
     in_folder = load_settings({"folder": "articles"}).store_path
     assert in_folder == Path("articles/.newsgraph/store.json")

@@ -1,4 +1,4 @@
-"""What Prometheus reads: every request counted once, under names that clients cannot multiply."""
+"""The Prometheus metrics: each request counted once, with a bounded number of labels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 @functools.cache
 def scraper(keys: Path) -> dict[str, str]:
-    """The headers of Prometheus, which has a key to read what moves with drafts, too."""
+    """The headers of a scraper with a key for editorial metrics."""
     text, _ = KeyFile(keys).add("scraper", [Permission.READ_DRAFTS])
     return {"authorization": f"Bearer {text}"}
 
@@ -50,7 +50,7 @@ def samples(client: TestClient, headers: dict[str, str] | None = None) -> Sample
 
 
 def value(client: TestClient, name: str, **labels: str) -> float | None:
-    """The value of one sample; None where it is not there."""
+    """The value of one sample; None if it does not exist."""
     return samples(client).get((name, tuple(sorted(labels.items()))))
 
 
@@ -61,7 +61,7 @@ def ask(client: TestClient, query: str) -> None:
 
 @pytest.fixture
 def chosen(tmp_path: Path) -> Settings:
-    """Settings whose store is a file that is not there."""
+    """Settings with a store file that does not exist."""
     return load_settings({"store": tmp_path / "store.json"})
 
 
@@ -81,7 +81,7 @@ def client(chosen: Settings, repository: MemoryRepository) -> Iterator[TestClien
 
 
 def test_metrics_count_requests_by_method_route_and_status(client: TestClient) -> None:
-    """A request is counted under the template of its path, never under the path itself."""
+    """The route is the template of the path, never the path itself."""
     client.get("/healthz")
     client.get("/topics/no-such-topic/feed.xml")
     ask(client, "{ articles { totalCount } }")
@@ -91,8 +91,8 @@ def test_metrics_count_requests_by_method_route_and_status(client: TestClient) -
     assert value(client, name, method="POST", route="/graphql", status="200") == 1
 
 
-def test_metrics_do_not_grow_with_what_clients_make_up(client: TestClient) -> None:
-    """Unknown paths and methods are counted together."""
+def test_unknown_paths_and_methods_share_a_label(client: TestClient) -> None:
+    """So clients cannot make up labels."""
     before = len(samples(client))
     for n in range(20):
         client.get(f"/no/such/{n}")
@@ -103,8 +103,8 @@ def test_metrics_do_not_grow_with_what_clients_make_up(client: TestClient) -> No
     assert len(samples(client)) - before < 60
 
 
-def test_metrics_tell_operations_apart_by_a_bounded_number_of_names(client: TestClient) -> None:
-    """The first names count for themselves, all later ones together; no name is `anonymous`."""
+def test_number_of_operation_labels_is_bounded(client: TestClient) -> None:
+    """The first names have their own label, all later ones `other`; no name is `anonymous`."""
     ask(client, "{ articles { totalCount } }")
     for n in range(MAX_OPERATIONS + 9):
         ask(client, f"query Made{n} {{ articles {{ totalCount }} }}")
@@ -115,10 +115,10 @@ def test_metrics_tell_operations_apart_by_a_bounded_number_of_names(client: Test
     assert value(client, name, operation="other") == 10
 
 
-def test_clients_without_a_key_take_no_room_of_those_with_one(
+def test_anonymous_clients_do_not_use_up_the_labels_of_authenticated_ones(
     client: TestClient, chosen: Settings
 ) -> None:
-    """However many names they make up, those of trusted clients are told apart."""
+    """Names of clients with a key have labels of their own."""
     text, _ = KeyFile(chosen.keys_path).add("reader", [Permission.READ_SECURED])
     headers = scraper(chosen.keys_path)
     for n in range(2 * MAX_OPERATIONS):
@@ -136,13 +136,13 @@ def test_clients_without_a_key_take_no_room_of_those_with_one(
 
 
 def test_metrics_count_errors_by_code(client: TestClient) -> None:
-    """A response with an error counts under the error's code."""
+    """The label is the code of the error."""
     ask(client, "{ nonsense }")
     assert value(client, "newsgraph_graphql_errors_total", code="GRAPHQL_VALIDATION_FAILED") == 1
 
 
 def test_metrics_measure_durations_and_bytes(client: TestClient) -> None:
-    """Each request falls into the histogram of its route, and its body's bytes add up."""
+    """Each request counts in the histogram of its route, and its body in the bytes."""
     size = len(client.get("/healthz").content) + len(client.get("/healthz").content)
     name = "newsgraph_http_request_duration_seconds"
     assert value(client, f"{name}_count", route="/healthz") == 2
@@ -150,10 +150,10 @@ def test_metrics_measure_durations_and_bytes(client: TestClient) -> None:
     assert value(client, "newsgraph_http_response_bytes_total", route="/healthz") == size
 
 
-def test_metrics_tell_what_each_cache_holds_and_how_often_it_helps(
+def test_metrics_have_size_hits_and_misses_of_each_cache(
     client: TestClient, chosen: Settings
 ) -> None:
-    """A request is kept when it comes again, and found the third time; its document the second.
+    """A request is cached at its second use, and hit at its third; its document at its second.
 
     What caches hold grows with what editors read, so the public learns none of it.
     """
@@ -173,10 +173,10 @@ def test_metrics_tell_what_each_cache_holds_and_how_often_it_helps(
     assert value(client, "newsgraph_cache_hits_total", cache="responses") == 2
 
 
-def test_metrics_tell_who_may_see_drafts_what_the_store_holds(
+def test_metrics_of_the_store_are_for_viewers_of_drafts(
     client: TestClient, repository: MemoryRepository, chosen: Settings
 ) -> None:
-    """The revision, problems by severity, the size of the file if any; others get none of it."""
+    """The revision, diagnostics by severity, the size of the file if there is one."""
     problem = warning("a.md", DiagnosticCode.BAD_URL, "No.")
     asyncio.run(repository.apply(Batch(diagnostics=(problem,))))
     ask(client, "query Mine { articles { totalCount } }")
@@ -203,16 +203,16 @@ def test_metrics_tell_who_may_see_drafts_what_the_store_holds(
     assert value(client, "newsgraph_store_bytes") == 5
 
 
-def test_metrics_tell_strangers_of_published_articles_alone(client: TestClient) -> None:
-    """Of one article and one draft, one is counted."""
+def test_metrics_for_anonymous_clients_count_published_articles(client: TestClient) -> None:
+    """Not drafts."""
     assert value(client, "newsgraph_articles") == 1
     assert value(client, "newsgraph_providers") == 1
 
 
-def test_metrics_of_two_applications_are_apart(
+def test_two_applications_have_metrics_of_their_own(
     client: TestClient, chosen: Settings, repository: MemoryRepository
 ) -> None:
-    """Nothing is global: what one application answers, another does not count."""
+    """No registry is global."""
     client.get("/healthz")
     with TestClient(create_app(chosen, repository)) as other:
         assert (
@@ -220,7 +220,7 @@ def test_metrics_of_two_applications_are_apart(
         )
 
 
-def test_metrics_come_as_openmetrics_where_that_is_asked_for(client: TestClient) -> None:
+def test_metrics_have_the_openmetrics_format_on_request(client: TestClient) -> None:
     """The media type is negotiated as Prometheus does it."""
     accept = "application/openmetrics-text; version=1.0.0"
     response = client.get("/metrics", headers={"accept": accept})
@@ -243,8 +243,8 @@ asyncio.run(main())
 """
 
 
-def test_metrics_of_several_processes_are_added_up(tmp_path: Path) -> None:
-    """With the folder that prometheus-client asks for, each worker answers for all of them."""
+def test_metrics_of_several_processes_are_summed(tmp_path: Path) -> None:
+    """With `PROMETHEUS_MULTIPROC_DIR` each worker returns the sums of all."""
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     for count in (1, 2, 3):
         text = subprocess.run(

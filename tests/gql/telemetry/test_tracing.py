@@ -1,4 +1,4 @@
-"""Traces: one span a request, in the caller's trace, with nothing in it that is secret."""
+"""Tracing: one span for each request, in the trace of the client, without secrets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARENT = "b7ad6b7169203331"
 
 
 class Traced:
-    """An application whose spans are kept in memory."""
+    """An application whose spans are exported to memory."""
 
     def __init__(self, repository: MemoryRepository, store: Path) -> None:
         self.exporter = InMemorySpanExporter()
@@ -78,7 +78,7 @@ def test_span_is_named_by_its_operation(traced: Traced) -> None:
 
 
 def test_span_of_other_requests_is_named_by_method_and_route(traced: Traced) -> None:
-    """What is no operation has the name that the conventions give it."""
+    """The name that the semantic conventions define."""
     traced.client.get("/healthz")
     assert traced.span().name == "GET /healthz"
 
@@ -94,22 +94,22 @@ def test_span_continues_the_trace_of_its_caller(traced: Traced) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "nonsense", f"00-{'0' * 32}-{PARENT}-01"])
-def test_span_starts_a_trace_where_the_header_is_no_good(traced: Traced, header: str) -> None:
-    """A traceparent that cannot be read is as good as none."""
+def test_invalid_traceparent_starts_a_new_trace(traced: Traced, header: str) -> None:
+    """It is ignored."""
     traced.client.get("/healthz", headers={"traceparent": header})
     assert traced.span().parent is None
 
 
-def test_span_tells_errors_of_clients_by_code_without_failing(traced: Traced) -> None:
-    """A client's mistake has its code on the span and is no failure of the server."""
+def test_span_of_a_client_error_has_its_code_and_no_error_status(traced: Traced) -> None:
+    """It is no failure of the server."""
     traced.client.post("/graphql", json={"query": "{ nonsense }"})
     span = traced.span()
     assert attributes(span)["error.type"] == "GRAPHQL_VALIDATION_FAILED"
     assert span.status.status_code is StatusCode.UNSET
 
 
-def test_span_fails_where_the_server_does(tmp_path: Path) -> None:
-    """A store that cannot be read is a failure of ours."""
+def test_span_of_a_server_error_has_the_error_status(tmp_path: Path) -> None:
+    """Such as an unreadable store."""
 
     class Broken(MemoryRepository):
         async def snapshot(self):
@@ -122,14 +122,14 @@ def test_span_fails_where_the_server_does(tmp_path: Path) -> None:
     assert attributes(span)["error.type"] == "503"
 
 
-def test_span_holds_nothing_of_the_query_string(traced: Traced) -> None:
-    """Variables and documents may be secret: they are not in a span."""
+def test_span_has_no_query_string(traced: Traced) -> None:
+    """Variables and documents may be secret."""
     traced.client.get("/graphql", params={"query": '{ article(by: {slug: "hush"}) { id } }'})
     assert "hush" not in traced.span().to_json()
 
 
-def test_tracing_off_imports_nothing_of_opentelemetry() -> None:
-    """Who does not trace does not pay for it, not even at the start."""
+def test_opentelemetry_is_not_imported_without_tracing() -> None:
+    """So it costs no time at the start."""
     program = """
 import sys
 from gql.composition.app import create_app
@@ -141,8 +141,8 @@ assert not [name for name in sys.modules if name.startswith("opentelemetry")]
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
-def test_tracing_that_is_not_installed_says_what_to_install() -> None:
-    """Asking for traces without the extra is an error with its remedy."""
+def test_tracing_without_its_extra_is_an_error() -> None:
+    """The error names the command that installs it."""
     program = """
 import sys
 sys.modules["opentelemetry.sdk.trace"] = None
