@@ -169,15 +169,23 @@ def build_authenticator(settings: Settings) -> Authenticator:
         issuer, audience = settings.jwt_issuer or "", settings.jwt_audience or ""  # both are set
         tokens = TokenVerifier(JwksClient(settings.jwks), issuer, audience)
     file = KeyFile(settings.keys_path)
-    _check_permissions(file)
+    _check_key_file(file)
     keys = KeyRing(file)
     return Authenticator(keys, tokens, allows_anonymous=settings.anonymous, preview=settings.drafts)
 
 
-def _check_permissions(file: KeyFile) -> None:
-    """Log a warning if other users can read the key file. Raises: KeyFileError."""
+def _check_key_file(file: KeyFile) -> None:
+    """Log an error if the key file cannot be read, and a warning if other users can read it.
+
+    Raises: KeyFileError: any user may write it.
+    """
     mode = file.exposed_mode()
-    if mode is not None:
+    if mode is None:
+        try:
+            file.read()
+        except KeyFileError as error:
+            log.error("authentication_unavailable", reason=str(error))
+    else:
         file.read()
         log.warning(
             "key_file_permissions",

@@ -210,7 +210,8 @@ class KeyFile:
             ) from None
 
     def _read_error(self, error: OSError) -> KeyFileError:
-        remedy = system_remedy(error, "Give the user that runs newsgraph the right to read it.")
+        command = f"chown {os.geteuid()} {shlex.quote(str(self.path))}"
+        remedy = system_remedy(error, f"Give it to the user that runs newsgraph: {command}")
         return KeyFileError(f"Cannot read the key file {self.path}: {error.strerror}. {remedy}")
 
 

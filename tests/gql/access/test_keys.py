@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -98,6 +99,28 @@ def test_server_warns_of_a_key_file_that_others_can_read(keys, mode, warned):
     assert len(logs) == warned
     assert all(f"{mode:04o}" in log["reason"] and "chmod 600" in log["remedy"] for log in logs)
     assert made.keys.find(text)
+
+
+def test_server_logs_at_its_start_that_it_cannot_read_the_keys(keys):
+    """Before the first request with a key fails; anonymous requests are served."""
+    keys.path.write_text("no JSON")
+    keys.path.chmod(0o600)
+    with capture_logs() as logs:
+        build_authenticator(load_settings({"keys": keys.path}))
+    [line] = logs
+    assert (line["event"], line["log_level"]) == ("authentication_unavailable", "error")
+    assert "is not a key file" in line["reason"]
+
+
+def test_unreadable_key_file_has_a_command_as_its_remedy(keys, monkeypatch):
+    """It gives the file to the user that runs the server."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(KeyFileError, match=f"chown {os.geteuid()} .*keys.json"):
+        keys.read()
 
 
 def test_key_file_behind_a_link_stays_there(tmp_path, keys):
