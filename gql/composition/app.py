@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gql import gc_tuning
@@ -40,7 +39,7 @@ from gql.scheduler import Job, Scheduler
 from gql.schema import Context, build_schema
 from gql.server.connection_limits import connection_limits, raise_file_limit
 from gql.settings import Settings, SettingsError, load_settings
-from gql.store_factory import document_writer, file_size_bytes, folder_loader, log_load, open_store
+from gql.store_factory import document_writer, folder_loader, log_load, open_store
 from gql.telemetry import RequestHook, access_log
 from gql.telemetry.metrics import Metrics
 from gql.web.feeds import feed_routes
@@ -59,6 +58,7 @@ from store import (
 
 from .executors import build_executor, page_sizes, representation_digest
 from .middleware import GRAPHQL_PATH, Endpoints, wrap_endpoints
+from .operator_endpoints import OperatorEndpoints
 
 if TYPE_CHECKING:
     from gql.telemetry.tracing import RequestTracer
@@ -181,14 +181,18 @@ class App:
         )
 
     def _web_app(self) -> Starlette:
-        """The Starlette application with feeds, pages, health checks and metrics."""
+        """The Starlette application with feeds, pages and the endpoints for operators."""
+        operator_endpoints = OperatorEndpoints(
+            self.repository,
+            self.settings.store_path,
+            self.metrics,
+            f"{self.schema}\n",
+            lambda: self.is_ready,
+        )
         routes = [
             root_route(self.repository),
             *feed_routes(self.repository, public_url=self.settings.public_url),
-            Route("/healthz", self.health_endpoint),
-            Route("/readyz", self.readiness_endpoint),
-            Route("/metrics", self.metrics_endpoint),
-            Route("/schema.graphql", self.schema_endpoint),
+            *operator_endpoints.routes(),
             *static_routes(),
         ]
         handlers = {StoreError: _store_error_response}
@@ -225,34 +229,6 @@ class App:
     async def graphiql(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The GraphiQL page, for browsers at `/graphql`."""
         await page_response(self.page, Request(scope))(scope, receive, send)
-
-    async def health_endpoint(self, _request: Request) -> Response:
-        """The liveness check: the process runs."""
-        return PlainTextResponse("ok\n")
-
-    async def readiness_endpoint(self, _request: Request) -> Response:
-        """The readiness check: the folder is loaded and the store can be read."""
-        try:
-            await self.repository.snapshot()
-        except StoreError as error:
-            return JSONResponse({"ready": False, "reason": client_message(error)}, 503)
-        if not self.is_ready:
-            return JSONResponse({"ready": False, "reason": "The folder is being loaded."}, 503)
-        return JSONResponse({"ready": True})
-
-    async def metrics_endpoint(self, request: Request) -> Response:
-        """The metrics, for Prometheus."""
-        body, media_type = await self.metrics.exposition(
-            request.headers.get("accept", ""),
-            await self.repository.snapshot(),
-            file_size_bytes(self.settings.store_path),
-            request.state.viewer.visibility,
-        )
-        return Response(body, headers={"content-type": media_type, "cache-control": "no-store"})
-
-    async def schema_endpoint(self, _request: Request) -> Response:
-        """The schema in the schema definition language (SDL)."""
-        return PlainTextResponse(f"{self.schema}\n", headers={"cache-control": "no-cache"})
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
