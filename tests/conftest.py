@@ -14,8 +14,8 @@ from gql.composition.executors import build_executor
 from gql.settings import load_settings
 from store import FolderLoader, MemoryRepository, TinyDBRepository
 from tests.support.cursors import KEY
-from tests.support.graph_client import SCHEMA, Graph
-from tests.support.live_server import serving
+from tests.support.graph_client import SCHEMA, GraphClient
+from tests.support.live_server import serve
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 
@@ -38,15 +38,15 @@ def graph(
     request: pytest.FixtureRequest,
     seeded: MemoryRepository,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Graph:
+) -> GraphClient:
     """The graph of the seeds: on both engines, executed both ways. Not to be written to."""
     if request.param == "memory":
-        return Graph(seeded)
+        return GraphClient(seeded)
     path = tmp_path_factory.mktemp("seeds") / "store.json"
     repository = TinyDBRepository.open(path, cursor_key=KEY)
     asyncio.run(FolderLoader(repository, SEEDS).load())
     compiled = request.param == "compiled"
-    return Graph(
+    return GraphClient(
         repository,
         build_executor(
             load_settings({"max_depth": 40, "max_cost": 10**6, "compiled": compiled}), SCHEMA
@@ -57,5 +57,5 @@ def graph(
 @pytest.fixture(scope="session")
 def live_server(seeded: MemoryRepository) -> Iterator[str]:
     """The base URL of a running newsgraph that serves the seeds; GraphQL is at /graphql."""
-    with serving(create_app(load_settings(), seeded)) as url:
+    with serve(create_app(load_settings(), seeded)) as url:
         yield url

@@ -34,7 +34,7 @@ from store import (
     Window,
 )
 from tests.gql.telemetry.test_metrics import scraper
-from tests.support.live_server import serving
+from tests.support.live_server import serve
 from tests.support.sizes import scaled
 
 pytestmark = pytest.mark.anyio
@@ -425,7 +425,7 @@ def test_served_answers_follow_the_folder(folder: Path) -> None:
     repository = TinyDBRepository.open(folder.parent / "store.json")
     chosen = load_settings({"folder": folder, "watch": True, "store": folder.parent / "store.json"})
     deadline = time.monotonic() + DEADLINE_S
-    with serving(create_app(chosen, repository)) as url:
+    with serve(create_app(chosen, repository)) as url:
         (folder / "b.md").write_text(document("B"))
         titles: list[str] = []
         while sorted(titles) != ["A", "B"]:

@@ -23,7 +23,7 @@ from starlette.types import Message, Scope
 from gql.composition.app import App, create_app
 from gql.settings import load_settings
 from store import MemoryRepository
-from tests.support.factories import article, put
+from tests.support.factories import article, put_articles
 
 MiB = 1 << 20
 SLACK_BYTES = 300_000
@@ -39,7 +39,9 @@ Request = tuple[dict[str, str], bytes]
 def app(tmp_path: Path) -> Iterator[App]:
     """An application with little room, and with the collector as a server sets it."""
     repository = MemoryRepository()
-    put(repository, *(article(f"story-{n}", excerpt="What it tells. " * 9) for n in range(20)))
+    put_articles(
+        repository, *(article(f"story-{n}", excerpt="What it tells. " * 9) for n in range(20))
+    )
     settings = load_settings(
         {
             "store": tmp_path / "store.json",

@@ -28,8 +28,8 @@ from store.model import Article, Image, ProviderMention, Related
 from store.writing.import_batch import BAD_PATH, TOO_MANY_DOCUMENTS
 from store.writing.write_preparation import BAD_SLUG, NOT_FOUND
 from tests.support.documentation import DOCS, PAGES, ROOT, blocks, codes_in, name_of, table
-from tests.support.graph_client import SCHEMA, Graph
-from tests.support.mutation_client import writing_site
+from tests.support.graph_client import SCHEMA, GraphClient
+from tests.support.mutation_client import mutation_client
 
 SEEDS_PAGE = ROOT / "seeds" / "README.md"
 WRITING_PAGE = DOCS / "writing.md"
@@ -84,7 +84,7 @@ def test_docs_query_gives_the_response_shown(seeded, page, query, answer):
     if query.lstrip().startswith("subscription"):  # needs another transport
         assert validate(graphql_schema(SCHEMA), parse(query)) == []
         return
-    response = Graph(seeded).answer(query)
+    response = GraphClient(seeded).response(query)
     assert "errors" not in response, page
     if answer is not None:
         assert json.loads(answer) == response
@@ -131,13 +131,13 @@ def test_docs_writes_give_the_answers_shown(tmp_path):
     examples = blocks(WRITING_PAGE)
     named = []
     revisions: dict[str, str] = {}  # those shown -> those of this store
-    with writing_site(tmp_path) as site:
+    with mutation_client(tmp_path) as client:
         for (language, text), (_, answer) in pairwise(examples):
             if language == "sh" and (body := BODY.search(text)):
                 headers = {**dict(HEADER.findall(text)), "content-type": "application/json"}
-                bearer = {"authorization": f"Bearer {site.keys[Permission.WRITE]}"}
+                bearer = {"authorization": f"Bearer {client.keys[Permission.WRITE]}"}
                 sent = with_revisions(body[1], revisions)
-                response = site.client.post("/graphql", content=sent, headers=headers | bearer)
+                response = client.http.post("/graphql", content=sent, headers=headers | bearer)
                 new = zip(REVISION.findall(answer), REVISION.findall(response.text), strict=True)
                 revisions.update(new)
                 assert timeless(response.text) == timeless(with_revisions(answer, revisions))

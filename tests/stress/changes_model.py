@@ -46,7 +46,7 @@ from store import Batch, Repository, TinyDBRepository
 from store.engines.tinydb import background_checkpoints
 from store.engines.tinydb import repository as tinydb_repository
 from store.model import Article
-from tests.support.change_consumer import CaughtUpError, Present
+from tests.support.change_consumer import CaughtUpError, ScriptedRepository
 from tests.support.cursors import CURSORS, KEY
 from tests.support.graph_client import SCHEMA
 from tests.support.random_store import World, random_batch
@@ -276,7 +276,7 @@ class Store:
         return self._ever[-1]
 
 
-class Writing(Present):
+class Writing(ScriptedRepository):
     """A repository to whoever follows it: when it has no news, the next of it is written."""
 
     def __init__(self, repository: Repository, store: Store, to_come: Sequence[Batch]) -> None:

@@ -44,7 +44,7 @@ from store import (
 from store.engines.tinydb.files import store_files
 from tests.store.engines.tinydb.test_write_ahead_log import KEYS, contents, under_key
 from tests.stress.crash_disk import Disk, Recording, Write, recording
-from tests.support.graph_client import Graph
+from tests.support.graph_client import GraphClient
 from tests.support.random_store import World, random_batch
 from tests.support.repository_contract import an_article
 
@@ -90,9 +90,9 @@ class Followed(NamedTuple):
 
     async def on(self, repository: Repository) -> tuple[Followed, list[str]]:
         """Where the same one is now, and the kinds of changes that it was told till then."""
-        graph, cursor, kinds = Graph(repository, viewer=EDITOR, sizes=_SIZES), self.cursor, []
+        graph, cursor, kinds = GraphClient(repository, viewer=EDITOR, sizes=_SIZES), self.cursor, []
         while True:
-            page = (await graph.asked(_CHANGES, after=cursor))["changes"]
+            page = (await graph.query_async(_CHANGES, after=cursor))["changes"]
             kinds += [node["kind"] for node in page["nodes"]]
             cursor = page["nodes"][-1]["cursor"] if page["nodes"] else cursor
             if not page["pageInfo"]["hasNextPage"]:

@@ -19,7 +19,7 @@ from typing import Any
 from gql.server import Http1Protocol
 from gql.server.direct_protocol import DirectProtocol
 from tests.gql.server.test_direct_protocol import Watched
-from tests.support.live_server import LiveServer, running
+from tests.support.live_server import LiveServer, run_server
 from tests.support.raw_http import body_of, chunked, exchange, get
 
 STATUSES = frozenset({*range(200, 207), *range(300, 309), *range(400, 500), 503, 505})
@@ -112,7 +112,7 @@ def both_ways() -> Iterator[tuple[LiveServer, LiveServer]]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         app = Watched(Path(folder), log_level="warning", request_timeout_s=1)
         servers = [
-            stack.enter_context(running(app, http=each, timeout_keep_alive=1, **options))
+            stack.enter_context(run_server(app, http=each, timeout_keep_alive=1, **options))
             for each in (Http1Protocol, DirectProtocol)
         ]
         yield servers[0], servers[1]

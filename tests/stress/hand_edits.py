@@ -33,7 +33,7 @@ from urllib.parse import urlsplit
 from gql.access import KeyFile
 from gql.identity.viewer import Permission
 from store.names import article_id
-from tests.support.server_process import TIMEOUT_S, newsgraph, wait_until_ready
+from tests.support.server_process import TIMEOUT_S, run_newsgraph, wait_until_ready
 from tests.support.writer_setup import path_of
 
 CLIENTS = 2
@@ -170,7 +170,7 @@ def run(place: Path, how: str, edits: int, pauses_s: tuple[float, float]) -> Out
     key, _ = KeyFile(place / "keys.json").add("desk", [Permission.WRITE])
     arguments = [str(folder), "--watch", "--keys", str(place / "keys.json"), "--log-level=warning"]
     seen: list[_Seen] = []
-    with newsgraph(*arguments, folder=place) as server:
+    with run_newsgraph(*arguments, folder=place) as server:
         wait_until_ready(server)
         with Clients(server.url, key, slugs) as clients:
             for edit in range(1, edits + 1):

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from tests.conftest import SEEDS
 from tests.support.raw_http import get, post
-from tests.support.server_process import Running, free_port, newsgraph, wait_until_ready
+from tests.support.server_process import ServerProcess, free_port, run_newsgraph, wait_until_ready
 
 CLIENTS = 4
 _PAUSE_S = 0.005
@@ -116,7 +116,7 @@ def restarts(count: int, workers: int) -> Counts:
         shutil.copytree(SEEDS, folder / "news")
         options = "news", "--workers", str(workers), "--log-level", "warning", "--port", str(port)
         for number in range(count):
-            with newsgraph(*options, folder=folder) as server:
+            with run_newsgraph(*options, folder=folder) as server:
                 wait_until_ready(server)
                 if not number:
                     for client in clients:
@@ -130,7 +130,7 @@ def restarts(count: int, workers: int) -> Counts:
     return sum((client.counts for client in clients), Counts())
 
 
-def _answered_more(clients: list[BusyClient], server: Running) -> None:
+def _answered_more(clients: list[BusyClient], server: ServerProcess) -> None:
     """Return once each client has had some answers."""
     before = [client.counts.answered for client in clients]
     while any(

@@ -23,7 +23,7 @@ from gql.identity.viewer import Permission
 from store import Batch, TinyDBRepository
 from tests.support.mutation_client import FIELDS, PUT
 from tests.support.repository_contract import an_article
-from tests.support.server_process import TIMEOUT_S, newsgraph
+from tests.support.server_process import TIMEOUT_S, run_newsgraph
 
 SLUGS = "{ articles(first: 100000) { nodes { slug } } }"
 HEAT = '{ article(by: {slug: "2026-01-01-counter"}) { heat } }'
@@ -142,7 +142,7 @@ def two_servers(folder: Path, **settings: str) -> Iterator[Servers]:
         for name in ("one", "other"):
             place = folder / name
             place.mkdir()
-            server = newsgraph("--store", str(store), folder=place, **_LIMITS, **settings)
+            server = run_newsgraph("--store", str(store), folder=place, **_LIMITS, **settings)
             urls[name] = held.enter_context(server).url
         yield Servers(**urls, key=key)
 

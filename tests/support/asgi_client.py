@@ -1,4 +1,4 @@
-"""Calling an ASGI application directly, message by message."""
+"""A client that calls an ASGI application directly, message by message."""
 
 from __future__ import annotations
 
@@ -12,8 +12,16 @@ from starlette.types import ASGIApp, Message
 
 
 @dataclass
-class Reply:
-    """What an application sent; `status` is 0 where it sent nothing."""
+class ASGIResponse:
+    """The response of an application.
+
+    Attributes:
+        status: The status code; 0 if the application sent nothing.
+        headers: The header fields.
+        body: The whole body.
+        state: The `state` of the request's scope.
+        chunks_read: The number of request chunks that the application read.
+    """
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -27,7 +35,7 @@ class Reply:
         return json.loads(self.body)
 
 
-def call(
+def call_app(
     app: ASGIApp,
     method: str = "POST",
     *,
@@ -35,12 +43,12 @@ def call(
     headers: Iterable[tuple[str, str]] = (("content-type", "application/json"),),
     chunks: Iterable[bytes] = (),
     disconnects: bool = False,
-) -> Reply:
-    """An application's reply to a request whose body comes in these chunks.
+) -> ASGIResponse:
+    """Send a request whose body comes in these chunks, and return the response.
 
-    `disconnects`: the client goes away after the last chunk instead of finishing.
+    `disconnects`: the client disconnects after the last chunk, before the end of the body.
     """
-    reply = Reply()
+    reply = ASGIResponse()
     pending = list(chunks)
 
     async def receive() -> Message:

@@ -13,7 +13,7 @@ from gql.composition.app import App, create_app
 from gql.identity.viewer import Permission
 from gql.settings import load_settings
 from store import MemoryRepository
-from tests.support.factories import article, stored
+from tests.support.factories import article, memory_repository
 
 PUBLIC_ARTICLE = article("open")
 DRAFT_ARTICLE = article("draft", published=False)
@@ -25,7 +25,7 @@ def auth_app(folder: Path, repository: MemoryRepository | None = None, **setting
     settings.setdefault("keys", folder / "keys.json")
     return create_app(
         load_settings(settings),
-        repository or stored(PUBLIC_ARTICLE, DRAFT_ARTICLE, SECURED_ARTICLE),
+        repository or memory_repository(PUBLIC_ARTICLE, DRAFT_ARTICLE, SECURED_ARTICLE),
     )
 
 

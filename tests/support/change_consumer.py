@@ -1,4 +1,4 @@
-"""Clients that follow the store as the documentation tells them to."""
+"""A consumer of change events, which keeps a copy of the articles as the documentation says."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from store import (
 )
 from store.model import Article
 
-EVERY_ONE = Window(first=1_000)
+WHOLE_LIST = Window(first=1_000)
 
 
 class CaughtUpError(Exception):
-    """There is nothing more to tell for now."""
+    """All changes were read, and no further ones will be written."""
 
 
-PART = 2
-"""How many changes these followers get at once, so that a history has several parts."""
+HISTORY_PAGE_SIZE = 2
+"""The most changes in a page of the history; small, so that a history has several pages."""
 
 
-class InParts:
-    """A snapshot that gives its history in small parts."""
+class PagedHistorySnapshot:
+    """A snapshot whose history has small pages."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -48,105 +48,112 @@ class InParts:
 
     async def changes(self, after: Bookmark, visibility: Visibility, limit: int) -> HistoryPage:
         """See `Snapshot`."""
-        return await self._snapshot.changes(after, visibility, min(limit, PART))
+        return await self._snapshot.changes(after, visibility, min(limit, HISTORY_PAGE_SIZE))
 
 
-class Present:
-    """A repository with a known future: whoever waits for news makes the next of it happen."""
+class ScriptedRepository:
+    """A repository that applies the next of its prepared batches when a reader waits for one."""
 
-    def __init__(self, repository: Repository, to_come: Sequence[Batch]) -> None:
+    def __init__(self, repository: Repository, batches: Sequence[Batch]) -> None:
         self._repository = repository
-        self._to_come = list(to_come)
+        self._batches = list(batches)
 
     async def snapshot(self) -> Any:
         """See `Repository`."""
-        return InParts(await self._repository.snapshot())
+        return PagedHistorySnapshot(await self._repository.snapshot())
 
     async def wait(self, version: str) -> Any:
-        """See `Repository`. Raises: CaughtUpError: there is no more news to come."""
+        """See `Repository`. Raises: CaughtUpError: no batch is left."""
         while (snapshot := await self.snapshot()).version == version:
-            if not self._to_come:
+            if not self._batches:
                 raise CaughtUpError
-            await self._repository.apply(self._to_come.pop(0))
+            await self._repository.apply(self._batches.pop(0))
         return snapshot
 
 
-class Follower:
-    """Holds what a query showed, then does what the events say; may lose its connection."""
+class ChangeConsumer:
+    """Reads all articles, and then applies change events to its copy of them.
 
-    def __init__(self, repository: Repository, viewer: Viewer, wanted: Filter = MATCH_ALL) -> None:
+    Attributes:
+        articles: The copy of the articles, by id.
+        cursor: The cursor of the newest event; None before the first change.
+        events: The received events.
+    """
+
+    def __init__(self, repository: Repository, viewer: Viewer, filter: Filter = MATCH_ALL) -> None:
         self._repository = repository
         self._viewer = viewer
-        self._wanted = wanted
+        self._filter = filter
         self.articles: dict[str, Article] = {}
-        self.cursor: str | None = None  # before the first change
-        self.told: list[ChangeEvent] = []
+        self.cursor: str | None = None
+        self.events: list[ChangeEvent] = []
         self._revisions: list[int] = []
 
-    def turn_to(self, repository: Repository) -> None:
-        """Go on with another store, as where a backup was restored."""
+    def use_repository(self, repository: Repository) -> None:
+        """Continue with another repository, such as a restored backup."""
         self._repository = repository
 
-    def become(self, viewer: Viewer, wanted: Filter = MATCH_ALL) -> None:
-        """Have other rights from now on, or want other articles."""
+    def use_viewer(self, viewer: Viewer, filter: Filter = MATCH_ALL) -> None:
+        """Continue with other rights or another filter."""
         self._viewer = viewer
-        self._wanted = wanted
+        self._filter = filter
 
-    async def queried(self) -> dict[str, Article]:
-        """What a query shows now, by id."""
-        query = ArticleQuery(window=EVERY_ONE, filter=self._wanted)
+    async def query(self) -> dict[str, Article]:
+        """The articles that a query lists now, by id."""
+        query = ArticleQuery(window=WHOLE_LIST, filter=self._filter)
         snapshot = await self._repository.snapshot()
         [page] = await snapshot.pages([query], self._viewer.visibility)
         return {article.id: article for article in page.items}
 
-    async def begin(self) -> None:
-        """Read everything, and know from where to go on."""
+    async def start(self) -> None:
+        """Read all articles, and take the cursor of the newest change."""
         snapshot = await self._repository.snapshot()
-        place = await snapshot.newest_change(self._viewer.visibility)
-        self.cursor = ChangeReader(self._viewer, self._wanted).cursor(place, snapshot)
-        self.articles = await self.queried()
+        bookmark = await snapshot.newest_change(self._viewer.visibility)
+        self.cursor = ChangeReader(self._viewer, self._filter).cursor(bookmark, snapshot)
+        self.articles = await self.query()
 
-    async def listen(self, most: int | None = None, to_come: Sequence[Batch] = ()) -> None:
-        """Connect with the last cursor; stop after so many events, or when there is no more.
+    async def consume(self, limit: int | None = None, batches: Sequence[Batch] = ()) -> None:
+        """Receive events after the last cursor, up to a limit or until there are no more.
 
-        `to_come` is written while it listens.
+        `batches` are written meanwhile.
         """
-        source = Present(self._repository, to_come)
+        source = ScriptedRepository(self._repository, batches)
         snapshot = await source.snapshot()
         context = Context(snapshot, self._viewer)
-        reader = ChangeReader(self._viewer, self._wanted)
-        begin = HISTORY_START if self.cursor is None else reader.position(self.cursor, snapshot)
-        events = stream_changes(context, source, reader, begin, snapshot)
-        left = most
+        reader = ChangeReader(self._viewer, self._filter)
+        start = HISTORY_START if self.cursor is None else reader.position(self.cursor, snapshot)
+        events = stream_changes(context, source, reader, start, snapshot)
+        left = limit
         try:
             async with aclosing(events):
                 while left is None or left > 0:
                     event, now = await anext(events)
-                    await self.heed(event, now.snapshot)
+                    await self.handle(event, now.snapshot)
                     left = None if left is None else left - 1
         except CaughtUpError:
             pass
 
-    async def heed(self, event: ChangeEvent, now: Snapshot) -> None:
-        """Do what an event says."""
-        self.told.append(event)
-        place, _ = now.cursors.decode_change(event.cursor)
-        self._revisions.append(place.revision)
+    async def handle(self, event: ChangeEvent, snapshot: Snapshot) -> None:
+        """Apply an event to the copy of the articles."""
+        self.events.append(event)
+        bookmark, _ = snapshot.cursors.decode_change(event.cursor)
+        self._revisions.append(bookmark.revision)
         self.cursor = event.cursor
         if event.kind is EventKind.GAP:
-            self.articles = await self.queried()
+            self.articles = await self.query()
         elif event.kind is EventKind.DELETE:
             self.articles.pop(event.id or "", None)
         else:
-            [article] = await now.get_many(LookupKey.ID, [event.id or ""], self._viewer.visibility)
+            ids = [event.id or ""]
+            [article] = await snapshot.get_many(LookupKey.ID, ids, self._viewer.visibility)
             if article is not None:
                 self.articles[article.id] = article
 
-    def told_twice(self) -> list[int]:
-        """Places in the history that came again, or before an earlier one; gaps begin anew."""
-        told = list(zip(self._revisions, self.told, strict=True))
+    def repeated_revisions(self) -> list[int]:
+        """Revisions of events that came twice or out of order; a GAP may go back."""
+        events = list(zip(self._revisions, self.events, strict=True))
         return [
             later
-            for (earlier, _), (later, event) in pairwise(told)
+            for (earlier, _), (later, event) in pairwise(events)
             if event.kind is not EventKind.GAP and later <= earlier
         ]

@@ -1,4 +1,4 @@
-"""Cursors as stores with a known key make them, for tests that name places of their own."""
+"""Cursors of stores with a fixed cursor key."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ CURSORS = CursorCodec(KEY)
 article_cursor = CURSORS.article
 
 
-def change_cursor(place: Bookmark = HISTORY_START, viewer: Viewer = PUBLIC) -> str:
-    """The cursor of a place in the history, the beginning if not given, for who reads it all.
+def change_cursor(bookmark: Bookmark = HISTORY_START, viewer: Viewer = PUBLIC) -> str:
+    """The cursor of a bookmark in the history, for an unfiltered reader.
 
-    Of a store without a topic tree.
+    It is a cursor of a store without a topic tree.
     """
-    return cursor_at(place, MemorySnapshot(cursors=CURSORS), viewer)
+    return change_cursor_in(bookmark, MemorySnapshot(cursors=CURSORS), viewer)
 
 
-def cursor_at(
-    place: Bookmark, snapshot: Snapshot, viewer: Viewer = PUBLIC, wanted: Filter = MATCH_ALL
+def change_cursor_in(
+    bookmark: Bookmark, snapshot: Snapshot, viewer: Viewer = PUBLIC, filter: Filter = MATCH_ALL
 ) -> str:
-    """The cursor of a place for a reader of a snapshot."""
-    return ChangeReader(viewer, wanted).cursor(place, snapshot)
+    """The cursor of a bookmark for a reader of a snapshot."""
+    return ChangeReader(viewer, filter).cursor(bookmark, snapshot)
 
 
 def revision_of(cursor: str) -> int:
-    """The revision in a cursor of a store with that key."""
-    place, _ = CURSORS.decode_change(cursor)
-    return place.revision
+    """The revision in a change cursor."""
+    bookmark, _ = CURSORS.decode_change(cursor)
+    return bookmark.revision

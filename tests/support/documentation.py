@@ -1,4 +1,4 @@
-"""The pages of the documentation, and what can be read out of them."""
+"""The pages of the documentation, and a parser of their Markdown."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def anchors(page: Path) -> set[str]:
 
 
 def table(page: Path, header: str) -> str:
-    """The one table of a page whose header begins with these words."""
+    """The only table of a page whose header begins with these words."""
     pattern = rf"^\| {re.escape(header)} \|.*?(?=\n\n|\Z)"
     [text] = re.findall(pattern, page.read_text(), re.MULTILINE | re.DOTALL)
     return str(text)
 
 
 def codes_in(text: str) -> set[str]:
-    """The words in capitals that stand in code spans, such as codes of errors."""
+    """The upper-case words in code spans, such as error codes."""
     return {code for code in re.findall(r"`([A-Z0-9_]+)`", text) if "NEWSGRAPH_" not in code}

@@ -1,4 +1,4 @@
-"""Small stores, and a client for routes over them."""
+"""Factories of articles, repositories in memory, and clients of single routes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def article(name: str = "tide", **fields: Any) -> Article:
-    """An article of one.example, published on a day at noon, with these fields changed."""
+    """An article with default values for the required fields, and with these fields."""
     defaults: dict[str, Any] = {
         "slug": f"2026-03-01-{name}",
         "title": f"About {name}",
@@ -31,20 +31,22 @@ def article(name: str = "tide", **fields: Any) -> Article:
     return Article(**{**defaults, **fields})
 
 
-def stored(*articles: Article, topics: Sequence[TopicDefinition] = ()) -> MemoryRepository:
-    """A repository that holds these."""
+def memory_repository(
+    *articles: Article, topics: Sequence[TopicDefinition] = ()
+) -> MemoryRepository:
+    """A repository in memory that holds these articles and topics."""
     repository = MemoryRepository(cursor_key=KEY)
-    put(repository, *articles, topics=topics)
+    put_articles(repository, *articles, topics=topics)
     return repository
 
 
-def put(
+def put_articles(
     repository: MemoryRepository, *articles: Article, topics: Sequence[TopicDefinition] = ()
 ) -> None:
-    """Write these into a repository."""
+    """Write articles and topics into a repository."""
     asyncio.run(repository.apply(Batch(puts=articles, topics=tuple(topics) or None)))
 
 
-def client(*routes: BaseRoute, root_path: str = "") -> TestClient:
-    """A client of an application that has these routes and nothing else."""
+def route_client(*routes: BaseRoute, root_path: str = "") -> TestClient:
+    """A client of an application that only has these routes."""
     return TestClient(Starlette(routes=routes), root_path=root_path)

@@ -1,4 +1,4 @@
-"""A small site with feeds, for their tests."""
+"""Articles and a client for the tests of feeds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from gql.web.feeds import feed_routes
 from store.model import Article, Image, ProviderMention
-from tests.support.factories import NOON, article, client, stored
+from tests.support.factories import NOON, article, memory_repository, route_client
 
 FILES = ["feed.xml", "feed.json", "sitemap.xml"]
 PREFIXES = ["", "/topics/sea", "/providers/one.example"]
@@ -31,6 +31,6 @@ BARE = article(
 )
 
 
-def site(*held: Article, **more: Any) -> TestClient:
-    """A client of the feeds over a store that holds these."""
-    return client(*feed_routes(stored(*held, **more)))
+def feed_client(*articles: Article, **more: Any) -> TestClient:
+    """A client of the feeds of a repository that holds these articles."""
+    return route_client(*feed_routes(memory_repository(*articles, **more)))

@@ -1,4 +1,4 @@
-"""A graph to ask, as clients ask it."""
+"""A client that runs GraphQL operations on a repository, without HTTP."""
 
 from __future__ import annotations
 
@@ -16,11 +16,18 @@ SCHEMA = build_schema()
 SIZES = PageSizes()
 
 CARD = "{ nodes { slug } }"
-"""What shows which articles a list holds."""
+"""The selection on a list that shows which articles it holds."""
 
 
-class Graph:
-    """The graph of one store, for one viewer at a time."""
+class GraphClient:
+    """Runs operations on the graph of a repository.
+
+    Attributes:
+        repository: The repository.
+        execute: The executor of the operations; the reference executor by default.
+        sizes: The page sizes.
+        viewer: The viewer whose rights apply.
+    """
 
     def __init__(
         self,
@@ -34,43 +41,43 @@ class Graph:
         self.sizes = sizes
         self.viewer = viewer
 
-    def seen_by(self, viewer: Viewer) -> Graph:
-        """The same graph for somebody else."""
-        return Graph(self.repository, self.execute, self.sizes, viewer)
+    def as_viewer(self, viewer: Viewer) -> GraphClient:
+        """A client of the same graph with the rights of another viewer."""
+        return GraphClient(self.repository, self.execute, self.sizes, viewer)
 
-    def answer(self, query: str, **variables: Any) -> Any:
-        """The whole response to a query."""
-        return asyncio.run(self._answer(query, variables))
+    def response(self, query: str, **variables: Any) -> Any:
+        """The whole response of a query."""
+        return asyncio.run(self._response(query, variables))
 
-    async def _answer(self, query: str, variables: dict[str, Any]) -> Any:
+    async def _response(self, query: str, variables: dict[str, Any]) -> Any:
         snapshot = await self.repository.snapshot()
         context = Context(snapshot, self.viewer, self.sizes, self.repository)
         request = GraphQLRequest(query=query, variables=variables)
         return orjson.loads((await self.execute(request, context)).body)
 
-    def ask(self, query: str, **variables: Any) -> Any:
-        """The data of a query that must have no errors."""
-        answer = self.answer(query, **variables)
+    def query(self, query: str, **variables: Any) -> Any:
+        """The data of a query; fail if it has errors."""
+        answer = self.response(query, **variables)
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
-    async def asked(self, query: str, **variables: Any) -> Any:
-        """The same as `ask`, on an event loop."""
-        answer = await self._answer(query, variables)
+    async def query_async(self, query: str, **variables: Any) -> Any:
+        """The same as `query`, for callers on an event loop."""
+        answer = await self._response(query, variables)
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
-    def refusal(self, query: str, **variables: Any) -> tuple[str, str]:
-        """The code and the message of the one error that a query must have."""
-        [error] = self.answer(query, **variables)["errors"]
+    def error(self, query: str, **variables: Any) -> tuple[str, str]:
+        """The code and the message of a query's only error; fail if there is none."""
+        [error] = self.response(query, **variables)["errors"]
         return error["extensions"]["code"], error["message"]
 
     def slugs(self, **arguments: Any) -> list[str]:
-        """The slugs of the articles that these arguments list."""
+        """The slugs of the articles in the list with these arguments."""
         query = (
             "query ($filter: ArticleFilter, $orderBy: [ArticleOrder!], $first: Int, $last: Int,"
             " $after: String, $before: String) { articles(filter: $filter, orderBy: $orderBy,"
             f" first: $first, last: $last, after: $after, before: $before) {CARD} }}"
         )
-        nodes = self.ask(query, **arguments)["articles"]["nodes"]
+        nodes = self.query(query, **arguments)["articles"]["nodes"]
         return [node["slug"] for node in nodes]

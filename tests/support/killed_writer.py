@@ -23,7 +23,7 @@ from typing import Any
 
 from store import DocumentWriter, TinyDBRepository
 from store.names import article_id
-from tests.support.mutation_client import writing_site
+from tests.support.mutation_client import mutation_client
 from tests.support.sizes import scaled
 from tests.support.writer_setup import REQUIRED, WriterSetup, document
 
@@ -125,9 +125,9 @@ def _answer_and_die(place: Path, keys: str, query: str, input: str) -> None:
         ):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with writing_site(place, json.loads(keys)) as site:
+    with mutation_client(place, json.loads(keys)) as client:
         sys.addaudithook(kill)
-        site.post(query, headers={"idempotency-key": KEY}, input=json.loads(input))
+        client.post(query, headers={"idempotency-key": KEY}, input=json.loads(input))
 
 
 if __name__ == "__main__":

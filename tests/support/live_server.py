@@ -19,14 +19,14 @@ START_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 10
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def wait_until(condition: Callable[[], bool]) -> None:
     """Return when something is so. Raises: TimeoutError."""
     async with asyncio.timeout(STOP_TIMEOUT_S):
         while not condition():  # noqa: ASYNC110  # a program tells nobody of all that it does
             await asyncio.sleep(0.01)
 
 
-class ClockLoop(asyncio.SelectorEventLoop):
+class AdjustableClockLoop(asyncio.SelectorEventLoop):
     """A loop whose clock can be put forward."""
 
     ahead_s = 0.0
@@ -62,7 +62,7 @@ class LiveServer(uvicorn.Server):
         realtime = getattr(self.config.app, "realtime", None)
         if realtime is not None:
             realtime.stop()
-            await until(lambda: not realtime.connections)
+            await wait_until(lambda: not realtime.connections)
         await super().shutdown(sockets)
 
     def start(self) -> None:
@@ -76,13 +76,13 @@ class LiveServer(uvicorn.Server):
         self.should_exit = True
         self._thread.join(STOP_TIMEOUT_S)
 
-    def do(self, work: Coroutine[Any, Any, T]) -> T:
+    def run_in_loop(self, work: Coroutine[Any, Any, T]) -> T:
         """What some work gives, done where the application runs."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(START_TIMEOUT_S)
 
 
 @contextmanager
-def running(app: Any, port: int = 0, **config: Any) -> Iterator[LiveServer]:
+def run_server(app: Any, port: int = 0, **config: Any) -> Iterator[LiveServer]:
     """A server of this ASGI application, on a free port or this one, until the block ends."""
     options: dict[str, Any] = {"lifespan": "auto", "log_level": "warning"}
     options |= {"ws": WebSocketProtocol, **config}
@@ -96,7 +96,7 @@ def running(app: Any, port: int = 0, **config: Any) -> Iterator[LiveServer]:
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[str]:
+def serve(app: Any) -> Iterator[str]:
     """The base URL of a server of this ASGI application, on a free port, until the block ends."""
-    with running(app) as server:
+    with run_server(app) as server:
         yield server.url

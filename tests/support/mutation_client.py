@@ -1,4 +1,4 @@
-"""A site that may be written to, and clients of it."""
+"""A client that sends mutations to an application with a folder, a store and API keys."""
 
 from __future__ import annotations
 
@@ -39,11 +39,17 @@ FIELDS = {
 }
 
 
-class Site:
-    """A running application over a folder, for holders of keys and for the public."""
+class MutationClient:
+    """Sends operations to an application, with or without an API key.
 
-    def __init__(self, client: TestClient, folder: Path, keys: dict[Permission, str]) -> None:
-        self.client = client
+    Attributes:
+        http: The test client of the application.
+        folder: The folder of documents.
+        keys: An API key for each scope.
+    """
+
+    def __init__(self, http: TestClient, folder: Path, keys: dict[Permission, str]) -> None:
+        self.http = http
         self.folder = folder
         self.keys = keys
 
@@ -55,39 +61,42 @@ class Site:
         headers: Any = None,
         **variables: Any,
     ) -> Any:
-        """The response to an operation."""
+        """The response of an operation."""
         bearer = {"authorization": f"Bearer {self.keys[scope]}"} if scope else {}
         body = {"query": query, "variables": variables}
-        return self.client.post("/graphql", json=body, headers={**bearer, **(headers or {})})
+        return self.http.post("/graphql", json=body, headers={**bearer, **(headers or {})})
 
-    def ask(self, query: str, **named: Any) -> Any:
-        """The data of an operation that must have no errors."""
-        answer = self.post(query, **named).json()
-        assert "errors" not in answer, answer
-        return answer["data"]
+    def execute(self, query: str, **named: Any) -> Any:
+        """The data of an operation; fail if it has errors."""
+        response = self.post(query, **named).json()
+        assert "errors" not in response, response
+        return response["data"]
 
-    def write(self, mutation: str, **input: Any) -> Any:
+    def mutate(self, mutation: str, **input: Any) -> Any:
         """The payload of a mutation."""
-        [payload] = self.ask(mutation, input=input).values()
+        [payload] = self.execute(mutation, input=input).values()
         return payload
 
-    def errors(self, mutation: str, **input: Any) -> list[tuple[str, list[str] | None]]:
-        """The codes and fields of a mutation that must write nothing."""
-        payload = self.write(mutation, **input)
+    def user_errors(self, mutation: str, **input: Any) -> list[tuple[str, list[str] | None]]:
+        """The codes and fields of the user errors of a mutation; fail if it writes anything."""
+        payload = self.mutate(mutation, **input)
         assert payload["cursor"] is None
         assert not any(payload.get(key) for key in ("article", "articles", "deletedId"))
         return [(error["code"], error["field"]) for error in payload["userErrors"]]
 
 
 @contextmanager
-def writing_site(
+def mutation_client(
     place: Path, keys: dict[Permission, str] | None = None, **options: Any
-) -> Iterator[Site]:
-    """A site whose folder and store are in this place; with its keys, the same site once more."""
+) -> Iterator[MutationClient]:
+    """Run an application with a folder and a store in `place`, until the block ends.
+
+    `keys`: the keys of an earlier run; new ones are made by default.
+    """
     folder = place / "folder"
     folder.mkdir(exist_ok=True)
     file, store = place / "keys.json", place / "store.json"
     keys = keys or {scope: KeyFile(file).add(scope, [scope])[0] for scope in Permission}
     settings = Settings(folder=folder, store=store, keys=file, **options)
     with TestClient(create_app(settings, TinyDBRepository.open(store))) as client:
-        yield Site(client, folder, keys)
+        yield MutationClient(client, folder, keys)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes: what clients that no library would make send, and how answers are framed."""
+"""A client of HTTP/1.1 that sends raw bytes, and a parser of the responses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ TIMEOUT_S = 20
 TITLES = "{ articles(first: 2) { nodes { title } } }"
 
 
-class Answer(NamedTuple):
-    """One response."""
+class RawResponse(NamedTuple):
+    """A response.
+
+    Attributes:
+        status: The status code.
+        fields: The header fields, by lower-case name.
+        body: The decoded body.
+    """
 
     status: int
     fields: dict[str, str]
@@ -20,23 +26,23 @@ class Answer(NamedTuple):
 
     @property
     def closes(self) -> bool:
-        """Whether it says that it is the last."""
+        """Whether it announces the end of the connection."""
         return self.fields.get("connection") == "close"
 
     @property
     def code(self) -> str | None:
-        """The code of its first error."""
+        """The code of its first error, if it has one."""
         errors = json.loads(self.body).get("errors") if self.body[:1] == b"{" else None
         return str(errors[0]["extensions"]["code"]) if errors else None
 
 
 def body_of(query: str = TITLES) -> bytes:
-    """The body of a request."""
+    """The body of a request with a query."""
     return json.dumps({"query": query}).encode()
 
 
 def post(*fields: str, body: bytes | None = None, start: str = "POST /graphql HTTP/1.1") -> bytes:
-    """A POST, with what it needs unless the fields say otherwise."""
+    """A POST request; required header fields are added unless `fields` has them."""
     content = body_of() if body is None else body
     names = {field.partition(":")[0].lower() for field in fields}
     lines = [start, *fields]
@@ -49,32 +55,38 @@ def post(*fields: str, body: bytes | None = None, start: str = "POST /graphql HT
 
 
 def get(*fields: str, path: str = "/healthz", host: str | None = "x") -> bytes:
-    """A GET."""
+    """A GET request."""
     lines = [f"GET {path} HTTP/1.1", *([] if host is None else [f"Host: {host}"]), *fields]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 
 
 def chunked(*pieces: bytes, trailers: Iterable[str] = ()) -> bytes:
-    """A body in chunks, with trailers."""
+    """A body in chunked transfer encoding, with trailers."""
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
     return chunks + b"0\r\n" + b"".join(f"{each}\r\n".encode() for each in trailers) + b"\r\n"
 
 
-def received(port: int, *pieces: bytes) -> bytes:
-    """All that a server sends for these until it closes. Raises: TimeoutError: it does not."""
-    found = bytearray()
+def receive_all(port: int, *pieces: bytes) -> bytes:
+    """All bytes that a server sends until it closes the connection.
+
+    Raises: TimeoutError: it does not close in time.
+    """
+    received = bytearray()
     with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
             connection.sendall(piece)
         while piece := connection.recv(1 << 16):
-            found += piece
-    return bytes(found)
+            received += piece
+    return bytes(received)
 
 
-def answers(text: bytes, methods: Sequence[str] = ()) -> list[Answer]:
-    """The responses in what was received. Raises: ValueError: they are not framed as HTTP says."""
-    found: list[Answer] = []
+def parse_responses(text: bytes, methods: Sequence[str] = ()) -> list[RawResponse]:
+    """The responses in received bytes. Raises: ValueError: their framing is invalid.
+
+    `methods`: the methods of the requests, in order, if one of them is HEAD.
+    """
+    responses: list[RawResponse] = []
     while text:
         head, mark, text = text.partition(b"\r\n\r\n")
         start, *lines = head.decode("latin-1").split("\r\n")
@@ -86,7 +98,7 @@ def answers(text: bytes, methods: Sequence[str] = ()) -> list[Answer]:
         fields = {
             name.lower(): value for name, _, value in (line.partition(": ") for line in lines)
         }
-        is_head = methods[len(found) :][:1] == ["HEAD"]
+        is_head = methods[len(responses) :][:1] == ["HEAD"]
         body = b""
         if fields.get("transfer-encoding") == "chunked":
             body, text = _chunks(text)
@@ -95,8 +107,8 @@ def answers(text: bytes, methods: Sequence[str] = ()) -> list[Answer]:
             if len(text) < size:
                 raise ValueError(text)
             body, text = text[:size], text[size:]
-        found.append(Answer(status, fields, body))
-    return found
+        responses.append(RawResponse(status, fields, body))
+    return responses
 
 
 def _chunks(text: bytes) -> tuple[bytes, bytes]:
@@ -113,6 +125,6 @@ def _chunks(text: bytes) -> tuple[bytes, bytes]:
             return body, text
 
 
-def exchange(port: int, *pieces: bytes) -> list[Answer]:
-    """The responses to these."""
-    return answers(received(port, *pieces))
+def exchange(port: int, *pieces: bytes) -> list[RawResponse]:
+    """Send bytes, and return the responses."""
+    return parse_responses(receive_all(port, *pieces))

@@ -1,4 +1,4 @@
-"""A snapshot that tells what it was asked."""
+"""A snapshot that records its reads."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from typing import Any
 from store import Snapshot
 
 
-class WatchedSnapshot:
-    """A snapshot that remembers what it is asked: the names of its reads, and their arguments."""
+class RecordingSnapshot:
+    """A snapshot that records each call of a method.
+
+    Attributes:
+        calls: The name and the first argument of each call.
+    """
 
     def __init__(self, inner: Snapshot) -> None:
         self._inner = inner
         self.calls: list[tuple[str, Any]] = []
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
+        attribute = getattr(self._inner, name)
 
-        def watched(*arguments: Any) -> Any:
+        def recorded(*arguments: Any) -> Any:
             self.calls.append((name, arguments[0]))
-            return found(*arguments)
+            return attribute(*arguments)
 
-        return watched if callable(found) else found
+        return recorded if callable(attribute) else attribute

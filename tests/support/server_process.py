@@ -25,14 +25,14 @@ _PORTS = range(10_000, 30_000)
 
 
 @dataclass
-class Running:
+class ServerProcess:
     """A process that serves: where, and what it said until then."""
 
     process: subprocess.Popen[str]
     url: str
-    said: str = ""
+    output: str = ""
 
-    def ask(self, path: str = "/graphql?query={articles{totalCount}}") -> str:
+    def get(self, path: str = "/graphql?query={articles{totalCount}}") -> str:
         """The body of the answer to a GET."""
         with urllib.request.urlopen(self.url + path, timeout=TIMEOUT_S) as response:  # noqa: S310
             return str(response.read().decode())
@@ -50,7 +50,9 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @contextmanager
-def started(command: Sequence[str], folder: Path, **more: str) -> Iterator[subprocess.Popen[str]]:
+def start_process(
+    command: Sequence[str], folder: Path, **more: str
+) -> Iterator[subprocess.Popen[str]]:
     """A process in a session of its own; it and its children are gone after the block."""
     with (folder / "stderr.txt").open("w") as log:
         process = subprocess.Popen(
@@ -72,17 +74,19 @@ def started(command: Sequence[str], folder: Path, **more: str) -> Iterator[subpr
 
 
 @contextmanager
-def newsgraph(*arguments: str, folder: Path, **more: str) -> Iterator[Running]:
+def run_newsgraph(*arguments: str, folder: Path, **more: str) -> Iterator[ServerProcess]:
     """`newsgraph serve` with these arguments, once it has said where it listens."""
-    with started(["-m", "gql", "serve", "--port", "0", *arguments], folder, **more) as process:
+    with start_process(
+        ["-m", "gql", "serve", "--port", "0", *arguments], folder, **more
+    ) as process:
         assert process.stdout is not None
-        said = until(process.stdout, "Open")
+        said = read_until(process.stdout, "Open")
         found = re.search(r"http://\S+(?=/graphql)", said)
         assert found, said + (folder / "stderr.txt").read_text()
-        yield Running(process, found[0], said)
+        yield ServerProcess(process, found[0], said)
 
 
-def until(lines: IO[str], word: str) -> str:
+def read_until(lines: IO[str], word: str) -> str:
     """What is said up to the line with this word, or the end."""
     said = ""
     for line in lines:
@@ -103,14 +107,14 @@ def free_port() -> int:
             return port
 
 
-def wait_until_ready(running: Running) -> None:
+def wait_until_ready(server: ServerProcess) -> None:
     """Return once /readyz says so; fail if it does not in time."""
     deadline = time.monotonic() + TIMEOUT_S
     while True:
         try:
-            running.ask("/readyz")
+            server.get("/readyz")
         except (urllib.error.URLError, ConnectionError):
-            assert running.process.poll() is None, "the server has ended"
+            assert server.process.poll() is None, "the server has ended"
             assert time.monotonic() < deadline, "the server is not ready"
             time.sleep(PAUSE_S)
         else:

@@ -1,4 +1,4 @@
-"""WebSockets without a network: an ASGI application spoken to in graphql-transport-ws."""
+"""A client of graphql-transport-ws that calls an ASGI application, without a network."""
 
 from __future__ import annotations
 
@@ -13,32 +13,37 @@ from starlette.types import ASGIApp, Message
 SUBPROTOCOL = "graphql-transport-ws"
 
 
-class Conversation:
-    """One socket whose other end is the application."""
+class WebSocketClient:
+    """A WebSocket to an application.
+
+    Attributes:
+        to_app: The ASGI messages to the application.
+        from_app: The ASGI messages from the application.
+    """
 
     def __init__(self) -> None:
         self.to_app: asyncio.Queue[Message] = asyncio.Queue()
         self.from_app: asyncio.Queue[Message] = asyncio.Queue()
 
-    async def say(self, type: str, **rest: Any) -> None:
+    async def send(self, type: str, **rest: Any) -> None:
         """Send a message."""
         text = json.dumps({"type": type, **rest})
         await self.to_app.put({"type": "websocket.receive", "text": text})
 
-    async def hear(self) -> str:
-        """The text of the next message; the application must not have closed."""
+    async def receive(self) -> str:
+        """The text of the next message; fail if the application closed the socket."""
         message = await self.from_app.get()
         assert message["type"] == "websocket.send", message
         text: str = message["text"]
         return text
 
-    async def answer(self, body: Mapping[str, Any]) -> bytes:
-        """What one operation is answered, as HTTP would write it."""
-        await self.say("subscribe", id="q", payload=body)
-        text = await self.hear()
+    async def execute(self, body: Mapping[str, Any]) -> bytes:
+        """The response of an operation, in the format of HTTP responses."""
+        await self.send("subscribe", id="q", payload=body)
+        text = await self.receive()
         head = '{"id":"q","type":"next","payload":'
         if text.startswith(head):
-            assert json.loads(await self.hear()) == {"id": "q", "type": "complete"}
+            assert json.loads(await self.receive()) == {"id": "q", "type": "complete"}
             return text[len(head) : -1].encode()
         refused = '{"id":"q","type":"error","payload":'
         assert text.startswith(refused), text
@@ -46,9 +51,11 @@ class Conversation:
 
 
 @asynccontextmanager
-async def conversation(app: ASGIApp, headers: Mapping[str, str]) -> AsyncIterator[Conversation]:
-    """An acknowledged socket, to the end of the block."""
-    talk = Conversation()
+async def connect_websocket(
+    app: ASGIApp, headers: Mapping[str, str]
+) -> AsyncIterator[WebSocketClient]:
+    """A socket with an acknowledged connection, until the block ends."""
+    client = WebSocketClient()
     given = {"host": "news.example", **headers}
     scope = {
         "type": "websocket",
@@ -59,13 +66,13 @@ async def conversation(app: ASGIApp, headers: Mapping[str, str]) -> AsyncIterato
         "client": ("192.0.2.1", 1),
         "subprotocols": [SUBPROTOCOL],
     }
-    await talk.to_app.put({"type": "websocket.connect"})
-    serving = asyncio.ensure_future(app(scope, talk.to_app.get, talk.from_app.put))
+    await client.to_app.put({"type": "websocket.connect"})
+    serving = asyncio.ensure_future(app(scope, client.to_app.get, client.from_app.put))
     try:
-        assert (await talk.from_app.get())["type"] == "websocket.accept"
-        await talk.say("connection_init")
-        assert json.loads(await talk.hear()) == {"type": "connection_ack"}
-        yield talk
+        assert (await client.from_app.get())["type"] == "websocket.accept"
+        await client.send("connection_init")
+        assert json.loads(await client.receive()) == {"type": "connection_ack"}
+        yield client
     finally:
-        await talk.to_app.put({"type": "websocket.disconnect", "code": 1000})
+        await client.to_app.put({"type": "websocket.disconnect", "code": 1000})
         await serving

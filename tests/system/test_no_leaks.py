@@ -61,7 +61,7 @@ from tests.support.visibility_strategies import (
     corpora,
     corpus,
 )
-from tests.support.websocket_client import Conversation, conversation
+from tests.support.websocket_client import WebSocketClient, connect_websocket
 from tests.system.test_visibility import BROAD
 
 GRANTS = [
@@ -225,7 +225,7 @@ async def look_everywhere(plan: Plan, keys: Path, everybody: Sequence[Someone]) 
         AsyncExitStack() as open_sockets,
     ):
         sockets = [
-            await open_sockets.enter_async_context(conversation(app, someone.headers))
+            await open_sockets.enter_async_context(connect_websocket(app, someone.headers))
             for someone in people
         ]
         for body in requests(corpus, plan.seeds):
@@ -278,14 +278,14 @@ async def ask_everybody(
 async def ask_over_sockets(
     watch: Watch,
     people: Sequence[Someone],
-    sockets: Sequence[Conversation],
+    sockets: Sequence[WebSocketClient],
     body: Mapping[str, Any],
     client: httpx2.AsyncClient,
 ) -> None:
     """A socket tells its holder what HTTP does, whoever asked the same before on another one."""
     asked = json.dumps(body)
     for someone, socket in zip(people, sockets, strict=True):
-        answer = await socket.answer(body)
+        answer = await socket.execute(body)
         watch.check(someone, asked, answer)
         if WRITING not in asked:
             expected = await client.post("/graphql", json=body, headers=someone.headers)
@@ -330,11 +330,14 @@ async def beginning(client: httpx2.AsyncClient, someone: Someone, query: str) ->
 async def hear_socket(app: App, someone: Someone, query: str, after: str) -> bytes:
     """All that a follower is told from the beginning to the last article, over a WebSocket."""
     told: list[str] = []
-    async with conversation(app, someone.headers) as socket, asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
+    async with (
+        connect_websocket(app, someone.headers) as socket,
+        asyncio.timeout(SUBSCRIBE_TIMEOUT_S),
+    ):
         variables = {"after": after}
-        await socket.say("subscribe", id="s", payload={"query": query, "variables": variables})
+        await socket.send("subscribe", id="s", payload={"query": query, "variables": variables})
         while not told or LAST.slug not in told[-1]:
-            told.append(await socket.hear())
+            told.append(await socket.receive())
     return "\n".join(told).encode()
 
 

@@ -35,7 +35,7 @@ from tests.stress.two_servers import (
 )
 from tests.support.mutation_client import FIELDS, PUT
 from tests.support.repository_contract import an_article
-from tests.support.server_process import TIMEOUT_S, newsgraph
+from tests.support.server_process import TIMEOUT_S, run_newsgraph
 from tests.support.sizes import scaled
 from tests.support.writer_setup import REQUIRED, WriterSetup
 from tests.system.test_faults import answer, helper
@@ -276,7 +276,7 @@ def send_and_leave(client: Client) -> None:
 def one_server(path: Path, folder: Path) -> Iterator[Any]:
     """A server on a store, and a client that may write."""
     key, _ = KeyFile(path.with_name("keys.json")).add("writer", [Permission.WRITE])
-    with newsgraph(
+    with run_newsgraph(
         *("--store", str(path), "--lock-timeout-s", "1", "--shutdown-timeout-s", "5"), folder=folder
     ) as server:
         client = Client(server.url, key)

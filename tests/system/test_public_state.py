@@ -30,7 +30,7 @@ from tests.support.factories import article
 from tests.support.sizes import scaled
 from tests.support.visibility_requests import FOLLOW, PATHS, requests
 from tests.support.visibility_strategies import HIDDEN_PROBLEM, LAST, Corpus, corpora, corpus, draft
-from tests.support.websocket_client import Conversation, conversation
+from tests.support.websocket_client import WebSocketClient, connect_websocket
 from tests.system.test_no_leaks import _TRAFFIC, Someone, hear_events, hear_socket, seeds, served
 
 PUBLIC = Someone(Viewer(), {})
@@ -89,7 +89,7 @@ class Reader:
         self,
         someone: Someone,
         client: httpx2.AsyncClient,
-        socket: Conversation,
+        socket: WebSocketClient,
         bodies: Sequence[Mapping[str, Any]],
     ) -> None:
         self.someone = someone
@@ -116,7 +116,7 @@ class Reader:
         for path in PATHS:
             told[path] = answer_of(await self._client.get(path, headers=self.someone.headers))
         for body in self._bodies:
-            content = await self._socket.answer(body)
+            content = await self._socket.execute(body)
             told[f"WebSocket {json.dumps(body)}"] = Answer(0, (), content)
         return told
 
@@ -137,7 +137,7 @@ async def reading(
     app: App, client: httpx2.AsyncClient, someone: Someone, bodies: Sequence[Mapping[str, Any]]
 ) -> AsyncIterator[Reader]:
     """A reader, to the end of the block."""
-    async with conversation(app, someone.headers) as socket:
+    async with connect_websocket(app, someone.headers) as socket:
         yield Reader(someone, client, socket, bodies)
 
 

@@ -13,7 +13,7 @@ from websockets.typing import Subprotocol
 
 from tests.conftest import SEEDS
 from tests.stress.restarts import restarts
-from tests.support.server_process import newsgraph
+from tests.support.server_process import run_newsgraph
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 
@@ -29,7 +29,7 @@ def test_restart_loses_no_request(workers: int) -> None:
 def test_websockets_close_with_going_away_at_a_stop(tmp_path: Path) -> None:
     """Those that have said who they are, and those that have not."""
     shutil.copytree(SEEDS, tmp_path / "news")
-    with newsgraph("news", folder=tmp_path) as server, ExitStack() as stack:
+    with run_newsgraph("news", folder=tmp_path) as server, ExitStack() as stack:
         url = server.url.replace("http", "ws") + "/graphql"
         sockets = [stack.enter_context(connect(url, subprotocols=[PROTOCOL])) for _ in range(2)]
         sockets[0].send('{"type": "connection_init"}')

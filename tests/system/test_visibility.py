@@ -13,8 +13,8 @@ from store import NEWEST_FIRST
 from store.model import Article, Image, ProviderMention, Related
 from store.names import provider_id, topic_id
 from tests.support.cursors import article_cursor
-from tests.support.factories import article, stored
-from tests.support.graph_client import SCHEMA, Graph
+from tests.support.factories import article, memory_repository
+from tests.support.graph_client import SCHEMA, GraphClient
 
 CARD = """id slug title excerpt content url webUrl tags metadata revision
   provider { id domain name articleCount images { url } }
@@ -84,7 +84,7 @@ def mixed(request):
     """An open story that points at a draft and is pointed at by it, and another draft."""
     wide = {"max_depth": 40, "max_cost": 10**6}  # the questions ask for all at once
     execute = build_executor(load_settings({"compiled": request.param, **wide}), SCHEMA)
-    return Graph(stored(DRAFT, LONER, OPEN), execute)
+    return GraphClient(memory_repository(DRAFT, LONER, OPEN), execute)
 
 
 def ids(draft: Article) -> dict[str, str | None]:
@@ -100,7 +100,7 @@ def ids(draft: Article) -> dict[str, str | None]:
 
 def test_draft_is_nowhere_in_what_the_public_gets(mixed):
     """Not in a list, a count, a cursor, a name, a picture; nor what is known from it alone."""
-    data = mixed.ask(BROAD)
+    data = mixed.query(BROAD)
     text = json.dumps(data)
     assert "secret" not in text.lower()
     assert DRAFT.id not in text
@@ -119,7 +119,7 @@ def test_draft_is_nowhere_in_what_the_public_gets(mixed):
 
 def test_draft_is_everywhere_in_a_preview(mixed):
     """Who has the right to drafts sees them by every road; names stay those of the public."""
-    data = mixed.seen_by(PREVIEW).ask(BROAD)
+    data = mixed.as_viewer(PREVIEW).query(BROAD)
     assert data["articles"]["totalCount"] == 3
     assert data["drafts"]["totalCount"] == data["others"]["totalCount"] == 2
     nodes = {node["slug"]: node for node in data["articles"]["nodes"]}
@@ -135,17 +135,17 @@ def test_draft_is_everywhere_in_a_preview(mixed):
 
 def test_draft_is_not_found_by_any_name(mixed):
     """Every look-up answers as if it were not there; for a preview, it is."""
-    hidden = mixed.ask(LOOKUPS, **ids(DRAFT))
+    hidden = mixed.query(LOOKUPS, **ids(DRAFT))
     assert hidden.pop("nodes") == [None, None, None]
     assert set(hidden.values()) == {None}
-    shown = mixed.seen_by(PREVIEW).ask(LOOKUPS, **ids(DRAFT))
+    shown = mixed.as_viewer(PREVIEW).query(LOOKUPS, **ids(DRAFT))
     assert None not in [*shown.pop("nodes"), *shown.values()]
 
 
 def test_draft_does_not_show_in_the_pages_around_it(mixed):
     """A preview's cursor of a draft is a place like any other to the public."""
     query = "query ($after: String!) { articles(after: $after) { totalCount nodes { slug } } }"
-    found = mixed.ask(query, after=article_cursor(DRAFT, NEWEST_FIRST))["articles"]
+    found = mixed.query(query, after=article_cursor(DRAFT, NEWEST_FIRST))["articles"]
     assert found["totalCount"] == 1
     assert {node["slug"] for node in found["nodes"]} <= {OPEN.slug}
 
@@ -153,8 +153,8 @@ def test_draft_does_not_show_in_the_pages_around_it(mixed):
 def test_drafts_of_the_seeds_are_nowhere_for_the_public(graph):
     """The same on real documents: what only drafts say does not come through."""
     mine = "{ articles(first: 100, filter: {published: false}) { nodes { id slug excerpt } } }"
-    drafts = graph.seen_by(PREVIEW).ask(mine)["articles"]["nodes"]
-    text = json.dumps(graph.ask(BROAD))
+    drafts = graph.as_viewer(PREVIEW).query(mine)["articles"]["nodes"]
+    text = json.dumps(graph.query(BROAD))
     assert len(drafts) == 5
     for draft in drafts:
         assert draft["slug"] not in text
@@ -168,24 +168,25 @@ def test_secured_text_is_refused_with_the_reason():
     """It is null for the public, with an error that names the missing scope; for a preview it is
     there.
     """
-    graph = Graph(stored(article(secured="sealed")))
+    graph = GraphClient(memory_repository(article(secured="sealed")))
     query = "{ articles { nodes { slug secured } } }"
-    answer = graph.answer(query)
+    answer = graph.response(query)
     assert answer["data"]["articles"]["nodes"] == [{"slug": "2026-03-01-tide", "secured": None}]
     [error] = answer["errors"]
     assert error["extensions"]["code"] == "FORBIDDEN"
     assert error["path"] == ["articles", "nodes", 0, "secured"]
     assert "Article.secured needs the scope READ_SECURED" in error["message"]
-    [shown] = graph.seen_by(PREVIEW).ask(query)["articles"]["nodes"]
+    [shown] = graph.as_viewer(PREVIEW).query(query)["articles"]["nodes"]
     assert shown["secured"] == "sealed"
 
 
 def test_secured_text_is_not_for_everybody_who_sees_drafts():
     """Each right is one of its own."""
-    graph = Graph(
-        stored(article(secured="sealed")), viewer=Viewer(frozenset({Permission.READ_DRAFTS}))
+    graph = GraphClient(
+        memory_repository(article(secured="sealed")),
+        viewer=Viewer(frozenset({Permission.READ_DRAFTS})),
     )
-    assert graph.refusal("{ articles { nodes { secured } } }")[0] == "FORBIDDEN"
+    assert graph.error("{ articles { nodes { secured } } }")[0] == "FORBIDDEN"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,10 @@ def test_secured_text_is_not_for_everybody_who_sees_drafts():
 )
 def test_refusal_is_the_same_whether_there_is_something_or_not(query):
     """It does not tell whether a document has secured text, or whether there are problems."""
-    refusals = {Graph(stored(article(secured=text))).refusal(query) for text in (None, "sealed")}
+    refusals = {
+        GraphClient(memory_repository(article(secured=text))).error(query)
+        for text in (None, "sealed")
+    }
     [(code, _)] = refusals
     assert code == "FORBIDDEN"
 
@@ -201,10 +205,10 @@ def test_refusal_is_the_same_whether_there_is_something_or_not(query):
 def test_diagnostics_are_refused_with_the_reason(graph):
     """A problem can name a draft, so its reader needs the right to drafts."""
     query = "{ diagnostics { nodes { path line severity code message remedy } } }"
-    code, message = graph.refusal(query)
+    code, message = graph.error(query)
     assert code == "FORBIDDEN"
     assert "Query.diagnostics needs the scope READ_DRAFTS" in message
-    nodes = graph.seen_by(PREVIEW).ask(query)["diagnostics"]["nodes"]
+    nodes = graph.as_viewer(PREVIEW).query(query)["diagnostics"]["nodes"]
     assert nodes[1] == {
         "path": "_news/2026-08-14-kestrels-prefer-the-tallest-crane.yml",
         "line": 21,
@@ -219,5 +223,5 @@ def test_diagnostics_are_refused_with_the_reason(graph):
 def test_diagnostics_are_selected_by_their_severity(graph, severity, count):
     """Only those as bad as asked, in the list and in its total."""
     query = f"{{ diagnostics(severity: {severity}) {{ totalCount nodes {{ severity }} }} }}"
-    found = graph.seen_by(PREVIEW).ask(query)["diagnostics"]
+    found = graph.as_viewer(PREVIEW).query(query)["diagnostics"]
     assert found == {"totalCount": count, "nodes": [{"severity": severity}] * count}

@@ -27,7 +27,7 @@ from tests.support.auth_client import (
     error_code,
     post_query,
 )
-from tests.support.server_process import TIMEOUT_S, Running, newsgraph
+from tests.support.server_process import TIMEOUT_S, ServerProcess, run_newsgraph
 
 QUERY = "{ __typename }"
 
@@ -162,7 +162,7 @@ def test_key_and_token_of_one_name_are_two_clients():
 ONE, TWO, THREE = "198.51.100.1", "198.51.100.2", "198.51.100.3"
 
 
-def status_for(server: Running, forwarded_for: str) -> int:
+def status_for(server: ServerProcess, forwarded_for: str) -> int:
     """The status of a query with this X-Forwarded-For header."""
     headers = {"x-forwarded-for": forwarded_for}
     return httpx2.post(
@@ -180,7 +180,7 @@ def test_rate_counts_the_client_of_a_trusted_proxy(tmp_path):
         "--trusted-proxies",
         "127.0.0.0/8,203.0.113.7",
     )
-    with newsgraph(str(SEEDS), *options, folder=tmp_path) as server:
+    with run_newsgraph(str(SEEDS), *options, folder=tmp_path) as server:
         assert [status_for(server, client) for client in (ONE, TWO, ONE, TWO)] == [200, 200] + [
             429
         ] * 2
@@ -201,7 +201,7 @@ def test_forwarded_header_of_an_untrusted_client_is_ignored(tmp_path):
         "--trusted-proxies",
         "203.0.113.7",
     )
-    with newsgraph(str(SEEDS), *options, folder=tmp_path) as server:
+    with run_newsgraph(str(SEEDS), *options, folder=tmp_path) as server:
         assert [status_for(server, claimed) for claimed in (ONE, TWO)] == [200, 429]
         with socket(server, THREE) as client:
             client.subscribe("1", QUERY)
@@ -209,7 +209,7 @@ def test_forwarded_header_of_an_untrusted_client_is_ignored(tmp_path):
 
 
 @contextmanager
-def socket(server: Running, forwarded_for: str) -> Iterator[Client]:
+def socket(server: ServerProcess, forwarded_for: str) -> Iterator[Client]:
     """An acknowledged WebSocket with this X-Forwarded-For header."""
     with connect(
         f"{server.url.replace('http', 'ws')}/graphql",

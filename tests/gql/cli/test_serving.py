@@ -18,11 +18,11 @@ from gql.identity.viewer import Permission
 from tests.conftest import SEEDS
 from tests.support.server_process import (
     TIMEOUT_S,
-    Running,
+    ServerProcess,
     environment,
     free_port,
-    newsgraph,
-    started,
+    run_newsgraph,
+    start_process,
     wait_until_closed,
     wait_until_ready,
 )
@@ -45,37 +45,37 @@ def total(response: str) -> int:
 
 def test_serve_prints_its_load_report_and_its_url(folder):
     """A few lines at the start; then it serves, until SIGTERM."""
-    with newsgraph("news", folder=folder) as server:
-        output = re.sub(r"\d+\.\d\d s", "N s", server.said.replace(server.url, "URL"))
+    with run_newsgraph("news", folder=folder) as server:
+        output = re.sub(r"\d+\.\d\d s", "N s", server.output.replace(server.url, "URL"))
         assert output.splitlines()[1:] == [
             "Loaded    40 articles from news (57 files read, 0 unchanged, 0 removed, N s)",
             "Problems  4 warnings, 1 note (newsgraph check news shows them)",
             "Serving   35 articles, 15 providers, 17 topics",
             "Open      URL/graphql (stop with Ctrl+C)",
         ]
-        assert total(server.ask()) == 35
+        assert total(server.get()) == 35
         server.stop()
     assert "Traceback" not in (folder / "stderr.txt").read_text()
-    with newsgraph("news", folder=folder) as again:
-        assert "0 files read, 57 unchanged" in again.said
+    with run_newsgraph("news", folder=folder) as again:
+        assert "0 files read, 57 unchanged" in again.output
 
 
 def test_serve_shows_drafts_with_the_option(folder):
     """The output at the start says so."""
-    with newsgraph("news", "--drafts", folder=folder) as server:
-        assert "40 articles, 16 providers, 18 topics (drafts too" in server.said
-        assert total(server.ask(DRAFTS)) == 5
+    with run_newsgraph("news", "--drafts", folder=folder) as server:
+        assert "40 articles, 16 providers, 18 topics (drafts too" in server.output
+        assert total(server.get(DRAFTS)) == 5
 
 
 def test_shutdown_waits_for_running_requests(folder):
     """After SIGTERM new connections are refused, and running requests get their response."""
     body = json.dumps({"query": QUERY}).encode()
     head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
-    with newsgraph("news", folder=folder) as server:
+    with run_newsgraph("news", folder=folder) as server:
         port = int(server.url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as client:
             client.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body[:5])
-            server.ask("/healthz")  # so that the bytes above have arrived
+            server.get("/healthz")  # so that the bytes above have arrived
             server.process.terminate()
             wait_until_closed(port)
             with pytest.raises(subprocess.TimeoutExpired):
@@ -89,10 +89,10 @@ def test_shutdown_waits_for_running_requests(folder):
 
 def test_several_workers_serve_one_port(folder):
     """The processes share the port and the store."""
-    with newsgraph("news", "--workers", "2", folder=folder) as server:
+    with run_newsgraph("news", "--workers", "2", folder=folder) as server:
         wait_until_ready(server)
         with ThreadPoolExecutor(8) as clients:
-            answers = set(clients.map(lambda _: server.ask(), range(20)))
+            answers = set(clients.map(lambda _: server.get(), range(20)))
         assert [total(answer) for answer in answers] == [35]
         server.stop()
     assert "Traceback" not in (folder / "stderr.txt").read_text()
@@ -105,7 +105,9 @@ def test_serve_writes_into_the_folder_with_any_number_of_workers(folder, workers
     slug = "2026-03-04-a-drill-that-weighs-less-than-a-cat"
     put = f'putArticle(input: {{slug: "{slug}", heat: 4242}})'
     query = f"mutation {{ {put} {{ article {{ heat }} userErrors {{ message }} }} }}"
-    with newsgraph("news", "--workers", workers, "--keys", "keys.json", folder=folder) as server:
+    with run_newsgraph(
+        "news", "--workers", workers, "--keys", "keys.json", folder=folder
+    ) as server:
         wait_until_ready(server)
         headers = {"authorization": f"Bearer {key}"}
         url = f"{server.url}/graphql"
@@ -122,17 +124,17 @@ def test_serve_writes_into_the_folder_with_any_number_of_workers(folder, workers
 def test_serve_of_an_empty_folder_serves_no_articles(tmp_path, workers):
     """It starts, and prints so."""
     (tmp_path / "news").mkdir()
-    with newsgraph("news", "--workers", workers, folder=tmp_path) as server:
+    with run_newsgraph("news", "--workers", workers, folder=tmp_path) as server:
         wait_until_ready(server)
-        assert "Serving   0 articles" in server.said
-        assert total(server.ask()) == 0
+        assert "Serving   0 articles" in server.output
+        assert total(server.get()) == 0
         server.stop()
 
 
 def test_serve_with_workers_warns_about_the_rate_limit(folder):
     """Once, at the start, with a remedy, since each worker counts for itself."""
     options = ("--workers", "2", "--rate-limit", "100/minute", "--log-format", "json")
-    with newsgraph("news", *options, folder=folder) as server:
+    with run_newsgraph("news", *options, folder=folder) as server:
         wait_until_ready(server)
         server.stop()
     events = [json.loads(line) for line in logged(folder) if line.startswith("{")]
@@ -155,11 +157,11 @@ def test_factory_serves_from_the_environment_with_several_workers(folder):
         f"{port}",
     ]
     settings = {"NEWSGRAPH_FOLDER": "news", "NEWSGRAPH_LOG_FORMAT": "json"}
-    with started(command, folder, **settings) as process:
-        server = Running(process, f"http://127.0.0.1:{port}")
+    with start_process(command, folder, **settings) as process:
+        server = ServerProcess(process, f"http://127.0.0.1:{port}")
         wait_until_ready(server)
         with ThreadPoolExecutor(8) as clients:
-            answers = list(clients.map(lambda _: server.ask(), range(20)))
+            answers = list(clients.map(lambda _: server.get(), range(20)))
         assert {total(answer) for answer in answers} == {35}
         server.stop()
     events = [json.loads(line) for line in logged(folder) if line.startswith("{")]

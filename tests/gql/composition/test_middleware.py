@@ -22,7 +22,7 @@ from gql.http.middleware.cors import CACHE_BYTES
 from gql.identity.viewer import Permission
 from gql.settings import load_settings
 from store import MemoryRepository
-from tests.support.factories import article, stored
+from tests.support.factories import article, memory_repository
 from tests.support.sizes import scaled
 
 SITE = b"https://site.example"
@@ -159,7 +159,7 @@ def _looks_at_each_use(monkeypatch: pytest.MonkeyPatch) -> None:
 def repository() -> MemoryRepository:
     """A store with a draft and a secured article."""
     made = [article("tide"), article("draft", published=False), article("sealed", secured="x")]
-    return stored(*made)
+    return memory_repository(*made)
 
 
 @pytest.fixture(scope="module")

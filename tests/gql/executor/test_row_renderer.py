@@ -28,7 +28,7 @@ from store.concurrency.cooperative import run_to_end
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.model import Article, ProviderMention, Related, TopicDefinition
 from tests.support.differential import ExecutorPair
-from tests.support.recording_snapshot import WatchedSnapshot
+from tests.support.recording_snapshot import RecordingSnapshot
 from tests.support.repository_contract import an_article
 
 CARD = """{ articles { nodes {
@@ -270,7 +270,7 @@ async def test_links_are_memoized_by_single_keys(repository):
     combinations = [*alone, ("Ocean", "energy", "Energy"), ("Energy", "Ocean")]
     stories = [an_article(f"n{n}", topics=topics) for n, topics in enumerate(combinations)]
     await repository.apply(Batch(puts=tuple(stories)))
-    pair, watched = ExecutorPair(), WatchedSnapshot(await repository.snapshot())
+    pair, watched = ExecutorPair(), RecordingSnapshot(await repository.snapshot())
     text = """query ($slug: String!) {
       article(by: {slug: $slug}) { provider { name } topics { name } }
     }"""

@@ -21,8 +21,8 @@ from structlog.testing import capture_logs
 from gql.errors import RequestError
 from gql.http import GraphQLApp, HttpSettings, ReferenceExecutor
 from store.errors import StoreBusyError, StoreUnavailableError
-from tests.support.asgi_client import call
-from tests.support.live_server import serving
+from tests.support.asgi_client import call_app
+from tests.support.live_server import serve
 from tests.support.transport_schema import SCHEMA, Notebook
 
 QUERY = b'{"query": "query Greet { hello }"}'
@@ -47,7 +47,7 @@ def test_body_may_come_in_any_chunks(cuts: list[int]) -> None:
     """However the network cuts it, the body is the same."""
     edges = [0, *sorted(cuts), len(QUERY)]
     chunks = [QUERY[start:end] for start, end in pairwise(edges)]
-    assert call(SMALL, chunks=chunks).content == ANSWER
+    assert call_app(SMALL, chunks=chunks).content == ANSWER
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_body_may_come_in_any_chunks(cuts: list[int]) -> None:
 def test_body_over_the_cap_is_refused(length: str | None, chunks: list[bytes]) -> None:
     """413, whatever Content-Length says or does not say, and the connection ends."""
     headers = [JSON_TYPE, *([("content-length", length)] if length else [])]
-    reply = call(SMALL, headers=headers, chunks=chunks)
+    reply = call_app(SMALL, headers=headers, chunks=chunks)
     assert reply.status == 413
     assert reply.content["errors"][0]["extensions"] == {"code": "PAYLOAD_TOO_LARGE"}
     assert str(len(QUERY)) in reply.content["errors"][0]["message"]
@@ -72,31 +72,31 @@ def test_body_over_the_cap_is_refused(length: str | None, chunks: list[bytes]) -
 
 def test_body_over_the_cap_is_not_read_to_its_end() -> None:
     """Memory is bounded by the cap and one chunk: what comes after is left where it is."""
-    assert call(SMALL, chunks=[QUERY] * 1_000).chunks_read == 2
+    assert call_app(SMALL, chunks=[QUERY] * 1_000).chunks_read == 2
     announced = [JSON_TYPE, ("content-length", "1000000")]
-    assert call(SMALL, headers=announced, chunks=[QUERY] * 10).chunks_read == 0
+    assert call_app(SMALL, headers=announced, chunks=[QUERY] * 10).chunks_read == 0
 
 
 @pytest.mark.parametrize("length", ["", "-1", "x", "٣", "0"])
 def test_content_length_that_is_wrong_does_no_harm(length: str) -> None:
     """What comes is counted, not what was announced."""
     headers = [JSON_TYPE, ("content-length", length)]
-    assert call(SMALL, headers=headers, chunks=[QUERY]).content == ANSWER
+    assert call_app(SMALL, headers=headers, chunks=[QUERY]).content == ANSWER
 
 
 def test_client_that_goes_away_while_sending_gets_nothing() -> None:
     """Half a request is not executed, and nothing is sent to nobody."""
     notebook = Notebook()
     body = json.dumps({"query": 'mutation { write(line: "x") }'}).encode()
-    reply = call(app(context_factory=lambda _: notebook), chunks=[body], disconnects=True)
+    reply = call_app(app(context_factory=lambda _: notebook), chunks=[body], disconnects=True)
     assert (reply.status, notebook.lines) == (0, [])
 
 
 def test_head_is_answered_like_get_without_the_body() -> None:
     """The headers are those of the GET."""
     query_string = b"query=%7Bhello%7D"
-    get = call(APP, "GET", query_string=query_string)
-    head = call(APP, "HEAD", query_string=query_string)
+    get = call_app(APP, "GET", query_string=query_string)
+    head = call_app(APP, "HEAD", query_string=query_string)
     assert get.content == ANSWER
     assert (head.status, head.headers, head.body) == (get.status, get.headers, b"")
 
@@ -104,7 +104,7 @@ def test_head_is_answered_like_get_without_the_body() -> None:
 def test_repeated_accept_headers_count_as_one() -> None:
     """Two Accept lines mean the same as one with a comma."""
     headers = [JSON_TYPE, ("accept", "application/graphql-response+json"), ("accept", "text/csv")]
-    reply = call(APP, headers=headers, chunks=[QUERY])
+    reply = call_app(APP, headers=headers, chunks=[QUERY])
     assert reply.headers["content-type"].startswith("application/graphql-response+json")
 
 
@@ -112,10 +112,10 @@ def test_access_log_learns_what_was_asked_and_what_failed() -> None:
     """Operation, error codes and duration are in the scope's state."""
     body = json.dumps({"query": "query Odd { refused broken }"}).encode()
     with capture_logs():
-        summary = call(APP, chunks=[body]).state["graphql"]
+        summary = call_app(APP, chunks=[body]).state["graphql"]
     assert summary.operation_name == "Odd"
     assert summary.error_codes == ("BAD_QUERY", "INTERNAL_ERROR")
-    assert call(APP, chunks=[b""]).state["graphql"].error_codes == ("BAD_REQUEST",)
+    assert call_app(APP, chunks=[b""]).state["graphql"].error_codes == ("BAD_REQUEST",)
 
 
 def test_context_is_made_from_the_scope() -> None:
@@ -126,8 +126,8 @@ def test_context_is_made_from_the_scope() -> None:
         made.append(Request(scope).headers["content-type"])
         return Notebook()
 
-    assert call(app(context_factory=make), chunks=[QUERY]).content == ANSWER
-    call(app(context_factory=make), chunks=[b"{"])
+    assert call_app(app(context_factory=make), chunks=[QUERY]).content == ANSWER
+    call_app(app(context_factory=make), chunks=[b"{"])
     assert made == ["application/json"]
 
 
@@ -144,7 +144,7 @@ def test_store_that_is_busy_says_when_to_try_again() -> None:
     def make(_: Any) -> Any:
         raise StoreBusyError
 
-    reply = call(app(context_factory=make), chunks=[QUERY])
+    reply = call_app(app(context_factory=make), chunks=[QUERY])
     assert reply.status == 503
     assert int(reply.headers["retry-after"]) > 0
 
@@ -166,7 +166,7 @@ def test_context_that_cannot_be_made_is_a_request_error(
         raise failure
 
     with capture_logs() as logs:
-        reply = call(app(context_factory=make), chunks=[QUERY])
+        reply = call_app(app(context_factory=make), chunks=[QUERY])
     (error,) = reply.content["errors"]
     assert (reply.status, error["extensions"]["code"]) == (status, code)
     assert error["message"].startswith(message)
@@ -178,7 +178,7 @@ def test_context_that_cannot_be_made_is_a_request_error(
 def test_result_that_is_not_json_is_a_masked_fault() -> None:
     """500 with an id, not a broken connection."""
     with capture_logs() as logs:
-        reply = call(APP, chunks=[b'{"query": "{ unwritable }"}'])
+        reply = call_app(APP, chunks=[b'{"query": "{ unwritable }"}'])
     assert reply.status == 500
     assert reply.content["errors"][0]["extensions"]["id"] == logs[0]["id"]
 
@@ -197,21 +197,21 @@ def test_page_is_for_browsers_without_a_query(
     accept: tuple[str, str], query_string: bytes, *, is_page: bool
 ) -> None:
     """A browser gets the page, and JSON as soon as it asks a query."""
-    reply = call(PAGE, "GET", headers=[accept], query_string=query_string)
+    reply = call_app(PAGE, "GET", headers=[accept], query_string=query_string)
     assert (reply.headers["content-type"].startswith("text/html")) is is_page
-    assert call(PAGE, "POST", headers=[accept, JSON_TYPE], chunks=[QUERY]).content == ANSWER
+    assert call_app(PAGE, "POST", headers=[accept, JSON_TYPE], chunks=[QUERY]).content == ANSWER
 
 
 def test_browser_without_a_page_is_told_what_is_missing() -> None:
     """Where there is no page, the answer is a GraphQL error."""
-    assert call(APP, "GET", headers=[HTML]).status == 400
+    assert call_app(APP, "GET", headers=[HTML]).status == 400
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx2.Client]:
     """A client of a live server of the application alone."""
     routed = Starlette(routes=[Route("/graphql", APP)])
-    with serving(routed) as url, httpx2.Client(base_url=url, timeout=30) as client:
+    with serve(routed) as url, httpx2.Client(base_url=url, timeout=30) as client:
         yield client
 
 

@@ -21,7 +21,7 @@ from gql.http import GraphQLRequest, IdempotencyStore, IdempotentExecutor, Refer
 from gql.http.protocol.messages import Result
 from gql.identity.viewer import Permission
 from tests.store.engines.tinydb.test_storage import files_of_at_most
-from tests.support.mutation_client import DELETE, FIELDS, PUBLISH, PUT, writing_site
+from tests.support.mutation_client import DELETE, FIELDS, PUBLISH, PUT, mutation_client
 from tests.support.transport_schema import SCHEMA
 
 MUTATION = 'mutation { write(line: "a") }'
@@ -379,15 +379,15 @@ def test_key_means_nothing_to_queries(send, executed, directory):
 def test_mutation_sent_again_gives_the_same_answer_also_after_a_restart(tmp_path):
     """The second time nothing is done, whatever has happened to the article since."""
     headers = {"idempotency-key": "k1"}
-    with writing_site(tmp_path) as site:
-        first = site.post(PUT, headers=headers, input=FIELDS)
+    with mutation_client(tmp_path) as client:
+        first = client.post(PUT, headers=headers, input=FIELDS)
         article = first.json()["data"]["putArticle"]["article"]
-        site.write(DELETE, id=article["id"])
-        again = site.post(PUT, headers=headers, input=FIELDS)
-        keys = site.keys
-    with writing_site(tmp_path, keys) as site:
-        restarted = site.post(PUT, headers=headers, input=FIELDS)
-        assert site.ask("{ articles { totalCount } }")["articles"]["totalCount"] == 0
+        client.mutate(DELETE, id=article["id"])
+        again = client.post(PUT, headers=headers, input=FIELDS)
+        keys = client.keys
+    with mutation_client(tmp_path, keys) as client:
+        restarted = client.post(PUT, headers=headers, input=FIELDS)
+        assert client.execute("{ articles { totalCount } }")["articles"]["totalCount"] == 0
     for response in (again, restarted):
         assert response.content == first.content
         assert response.headers["idempotent-replayed"] == "true"
@@ -402,10 +402,10 @@ def test_mutation_that_wrote_and_could_not_show_it_is_done_once(tmp_path):
         " { article { slug secured } cursor } }"
     )
     headers = {"idempotency-key": "k1"}
-    with writing_site(tmp_path) as site:
-        first = site.post(query, headers=headers, input=FIELDS)
+    with mutation_client(tmp_path) as client:
+        first = client.post(query, headers=headers, input=FIELDS)
         assert [e["extensions"]["code"] for e in first.json()["errors"]] == ["FORBIDDEN"]
-        again = site.post(query, headers=headers, input=FIELDS)
+        again = client.post(query, headers=headers, input=FIELDS)
         assert (again.content, again.status_code) == (first.content, first.status_code)
         assert again.headers["idempotent-replayed"] == "true"
 
@@ -417,12 +417,12 @@ def test_key_counts_for_each_mutation_of_a_request(tmp_path):
         b: putArticle(input: $b) { article { slug } userErrors { code } }
     }"""
     headers = {"idempotency-key": "k1"}
-    with writing_site(tmp_path) as site:
+    with mutation_client(tmp_path) as client:
         variables: dict[str, Any] = {"a": FIELDS, "b": {**FIELDS, "title": "B"}}
-        first = site.post(query, headers=headers, **variables).json()["data"]
+        first = client.post(query, headers=headers, **variables).json()["data"]
         forget_answers(tmp_path)
-        assert site.post(query, headers=headers, **variables).json()["data"] == first
-        assert site.ask("{ articles { totalCount } }")["articles"]["totalCount"] == 2
+        assert client.post(query, headers=headers, **variables).json()["data"] == first
+        assert client.execute("{ articles { totalCount } }")["articles"]["totalCount"] == 2
     assert not first["a"]["userErrors"] + first["b"]["userErrors"]
 
 
@@ -451,32 +451,35 @@ def test_mutation_whose_answer_is_lost_is_done_once(tmp_path, damage):
     """On a full disk, or where a kept answer is damaged, the history answers what is sent again."""
     headers = {"idempotency-key": "k1"}
     answers = tmp_path / "store.json.answers"
-    with full_disk(answers) if damage is None else nullcontext(), writing_site(tmp_path) as site:
-        first = site.post(PUT, headers=headers, input=FIELDS)
+    with (
+        full_disk(answers) if damage is None else nullcontext(),
+        mutation_client(tmp_path) as client,
+    ):
+        first = client.post(PUT, headers=headers, input=FIELDS)
         for file in answers.iterdir() if damage else ():
             file.write_bytes(damage(file.read_bytes()))
-        again = site.post(PUT, headers=headers, input=FIELDS)
+        again = client.post(PUT, headers=headers, input=FIELDS)
         assert (first.status_code, again.status_code) == (200, 200)
         assert again.json() == first.json()
         assert "idempotent-replayed" not in again.headers
-        assert len(site.ask("{ changes { nodes { id } } }")["changes"]["nodes"]) == 1
+        assert len(client.execute("{ changes { nodes { id } } }")["changes"]["nodes"]) == 1
         if damage:
-            third = site.post(PUT, headers=headers, input=FIELDS)
+            third = client.post(PUT, headers=headers, input=FIELDS)
             assert third.headers["idempotent-replayed"] == "true"
 
 
 def test_mutation_that_changed_nothing_undoes_nothing_after_a_crash(tmp_path):
     """Sent again, it is answered as it was, and what others did meanwhile stays."""
     headers = {"idempotency-key": "k1"}
-    with writing_site(tmp_path) as site:
-        id = site.write(PUT, **FIELDS)["article"]["id"]
+    with mutation_client(tmp_path) as client:
+        id = client.mutate(PUT, **FIELDS)["article"]["id"]
         input = {"id": id, "published": True}
-        [first] = site.post(PUBLISH, headers=headers, input=input).json()["data"].values()
-        site.write(PUBLISH, id=id, published=False)
-        keys = site.keys
+        [first] = client.post(PUBLISH, headers=headers, input=input).json()["data"].values()
+        client.mutate(PUBLISH, id=id, published=False)
+        keys = client.keys
     forget_answers(tmp_path)
-    with writing_site(tmp_path, keys) as site:
-        response = site.post(PUBLISH, headers=headers, input=input)
+    with mutation_client(tmp_path, keys) as client:
+        response = client.post(PUBLISH, headers=headers, input=input)
         [again] = response.json()["data"].values()
     assert "idempotent-replayed" not in response.headers
     assert first["article"]["published"]
@@ -489,36 +492,36 @@ def test_mutation_that_changed_nothing_undoes_nothing_after_a_crash(tmp_path):
 def test_mutation_with_a_used_key_is_refused_also_after_a_crash(tmp_path, published):
     """The history tells what was asked under a key, also of what changed nothing."""
     headers = {"idempotency-key": "k1"}
-    with writing_site(tmp_path) as site:
-        id = site.write(PUT, **FIELDS)["article"]["id"]
-        site.post(PUBLISH, headers=headers, input={"id": id, "published": published})
-        keys = site.keys
+    with mutation_client(tmp_path) as client:
+        id = client.mutate(PUT, **FIELDS)["article"]["id"]
+        client.post(PUBLISH, headers=headers, input={"id": id, "published": published})
+        keys = client.keys
     forget_answers(tmp_path)
-    with writing_site(tmp_path, keys) as site:
+    with mutation_client(tmp_path, keys) as client:
         for query, input in (
             (PUBLISH, {"id": id, "published": not published}),
             (DELETE, {"id": id}),
         ):
-            response = site.post(query, headers=headers, input=input)
+            response = client.post(query, headers=headers, input=input)
             assert response.status_code == 422
             [error] = response.json()["errors"]
             assert error["extensions"]["code"] == "IDEMPOTENCY_KEY_REUSED"
             assert "data" not in response.json()
-        [article] = site.ask("{ articles { nodes { published } } }", scope=Permission.READ_DRAFTS)[
-            "articles"
-        ]["nodes"]
+        [article] = client.execute(
+            "{ articles { nodes { published } } }", scope=Permission.READ_DRAFTS
+        )["articles"]["nodes"]
         assert article["published"] is published
 
 
 def test_mutation_with_a_used_key_is_refused(tmp_path):
     """Another body, another key."""
-    with writing_site(tmp_path) as site:
+    with mutation_client(tmp_path) as client:
         headers = {"idempotency-key": "k1"}
-        site.post(PUT, headers=headers, input=FIELDS)
-        response = site.post(PUT, headers=headers, input={**FIELDS, "title": "B"})
+        client.post(PUT, headers=headers, input=FIELDS)
+        response = client.post(PUT, headers=headers, input={**FIELDS, "title": "B"})
         assert response.status_code == 422
         assert response.json()["errors"][0]["extensions"]["code"] == "IDEMPOTENCY_KEY_REUSED"
-        assert site.post(PUT, headers={"idempotency-key": ""}, input=FIELDS).status_code == 400
+        assert client.post(PUT, headers={"idempotency-key": ""}, input=FIELDS).status_code == 400
 
 
 @pytest.mark.parametrize("is_kept", [True, False])
@@ -526,14 +529,14 @@ def test_new_key_of_a_revoked_keys_name_gets_none_of_its_answers(tmp_path, monke
     """Callers are told apart by their keys: a name that is given again is somebody else's."""
     monkeypatch.setattr(key_ring, "CHECK_INTERVAL_S", 0)
     headers = {"idempotency-key": "k1"}
-    with writing_site(tmp_path) as site:
-        site.post(PUT, headers=headers, input=FIELDS)
+    with mutation_client(tmp_path) as client:
+        client.post(PUT, headers=headers, input=FIELDS)
         if not is_kept:
             forget_answers(tmp_path)
         keys = KeyFile(tmp_path / "keys.json")
         keys.revoke(Permission.WRITE)
-        site.keys[Permission.WRITE], _ = keys.add(Permission.WRITE, [Permission.WRITE])
-        other = site.post(PUT, headers=headers, input={**FIELDS, "title": "B"})
+        client.keys[Permission.WRITE], _ = keys.add(Permission.WRITE, [Permission.WRITE])
+        other = client.post(PUT, headers=headers, input={**FIELDS, "title": "B"})
         assert other.status_code == 200
         assert other.json()["data"]["putArticle"]["article"]["title"] == "B"
         assert "idempotent-replayed" not in other.headers
@@ -541,22 +544,22 @@ def test_new_key_of_a_revoked_keys_name_gets_none_of_its_answers(tmp_path, monke
 
 def test_mutation_without_the_right_learns_nothing_from_a_key(tmp_path):
     """Who may not write is refused also under a key whose answer is known."""
-    with writing_site(tmp_path) as site:
+    with mutation_client(tmp_path) as client:
         headers = {"idempotency-key": "k1"}
-        site.post(PUT, headers=headers, input=FIELDS)
+        client.post(PUT, headers=headers, input=FIELDS)
         for scope in (None, Permission.READ_DRAFTS):
-            answer = site.post(PUT, scope=scope, headers=headers, input=FIELDS).json()
+            answer = client.post(PUT, scope=scope, headers=headers, input=FIELDS).json()
             assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 
 
 def test_user_errors_are_answers_too(tmp_path):
     """A write that was refused stays refused under its key, whatever has happened since."""
-    with writing_site(tmp_path) as site:
+    with mutation_client(tmp_path) as client:
         headers = {"idempotency-key": "k1"}
-        id = site.write(PUT, **FIELDS)["article"]["id"]
-        site.write(DELETE, id=id)
+        id = client.mutate(PUT, **FIELDS)["article"]["id"]
+        client.mutate(DELETE, id=id)
         input = {"id": id, "published": False}
-        first = site.post(PUBLISH, headers=headers, input=input)
-        site.write(PUT, **FIELDS)
-        assert site.post(PUBLISH, headers=headers, input=input).content == first.content
+        first = client.post(PUBLISH, headers=headers, input=input)
+        client.mutate(PUT, **FIELDS)
+        assert client.post(PUBLISH, headers=headers, input=input).content == first.content
         assert json.loads(first.content)["data"]["setPublished"]["userErrors"]

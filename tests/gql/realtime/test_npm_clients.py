@@ -24,7 +24,7 @@ from store import Batch, TinyDBRepository
 from tests.support.cursors import KEY, change_cursor
 from tests.support.documentation import DOCS, blocks
 from tests.support.factories import article
-from tests.support.live_server import LiveServer, running
+from tests.support.live_server import LiveServer, run_server
 from tests.support.mutation_client import FIELDS, PUT
 
 CLIENTS = Path(__file__).parents[2] / "realtime"
@@ -73,7 +73,7 @@ def heard(process: subprocess.Popen[str], count: int | None = None) -> list[dict
 def write(server: LiveServer, repository: TinyDBRepository, *names: str) -> None:
     """Put articles of these names, each in a batch of its own."""
     for name in names:
-        server.do(repository.apply(Batch(puts=(article(name),))))
+        server.run_in_loop(repository.apply(Batch(puts=(article(name),))))
 
 
 @pytest.mark.parametrize("transport", ["ws", "sse"])
@@ -82,7 +82,7 @@ def test_client_misses_nothing_and_hears_nothing_twice(transport: str, tmp_path:
     path = tmp_path / "store.json"
     names = [f"n{number}" for number in range(30)]
     repository = TinyDBRepository.open(path, cursor_key=KEY)
-    with running(create_app(Settings(), repository)) as server:
+    with run_server(create_app(Settings(), repository)) as server:
         port = server.port
         write(server, repository, *names[:10])
         client = follower(transport, server.url)
@@ -91,7 +91,7 @@ def test_client_misses_nothing_and_hears_nothing_twice(transport: str, tmp_path:
         write(server, repository, *names[10:20])
         told += heard(process, 12)
     repository = TinyDBRepository.open(path, cursor_key=KEY)
-    with running(create_app(Settings(), repository), port) as server:
+    with run_server(create_app(Settings(), repository), port) as server:
         write(server, repository, *names[20:], "last")
         told += heard(process)
     client.__exit__(None, None, None)
@@ -113,7 +113,7 @@ def writable(tmp_path: Path) -> Iterator[tuple[LiveServer, Path]]:
     """A server of an empty store that may be written to, and the file of its keys."""
     store, keys = tmp_path / "store.json", tmp_path / "keys.json"
     app = create_app(Settings(store=store, keys=keys), TinyDBRepository.open(store))
-    with running(app) as server:
+    with run_server(app) as server:
         yield server, keys
 
 
@@ -156,7 +156,7 @@ def test_client_of_the_documentation_prints_changes(tmp_path: Path) -> None:
     script = f"import WebSocket from 'ws';\nglobalThis.WebSocket = WebSocket;\n{script}"
     path = tmp_path / "store.json"
     repository = TinyDBRepository.open(path, cursor_key=KEY)
-    with running(create_app(Settings(), repository)) as server:
+    with run_server(create_app(Settings(), repository)) as server:
         port = server.port
         write(server, repository, "a", "b")
         script = script.replace("ws://127.0.0.1:8000", server.url.replace("http", "ws"))
@@ -170,7 +170,7 @@ def test_client_of_the_documentation_prints_changes(tmp_path: Path) -> None:
     assert process.stdout is not None
     try:
         repository = TinyDBRepository.open(path, cursor_key=KEY)
-        with running(create_app(Settings(), repository), port) as server:
+        with run_server(create_app(Settings(), repository), port) as server:
             lines = [process.stdout.readline() for _ in range(2)]
             write(server, repository, "c")
             lines.append(process.stdout.readline())

@@ -16,7 +16,7 @@ from store import MemoryRepository
 from tests.gql.realtime.test_sse import asked
 from tests.gql.realtime.test_websocket import CHANGES, opened, put
 from tests.gql.telemetry.test_metrics import scraper
-from tests.support.live_server import LiveServer, running, until
+from tests.support.live_server import LiveServer, run_server, wait_until
 
 Server = tuple[LiveServer, MemoryRepository]
 
@@ -26,7 +26,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """A server of an empty store that waits a second for slow clients, and the store."""
     repository = MemoryRepository()
     chosen = load_settings({"send_timeout_s": 1, "store": tmp_path / "store.json"})
-    with running(create_app(chosen, repository)) as live:
+    with run_server(create_app(chosen, repository)) as live:
         yield live, repository
 
 
@@ -48,7 +48,7 @@ def value(server: LiveServer, name: str, transport: str | None = None) -> float:
 def ended(server: LiveServer) -> None:
     """Wait until all connections have ended."""
     realtime = server.config.app.realtime  # type: ignore[union-attr]  # an `App`
-    server.do(until(lambda: not realtime.connections))
+    server.run_in_loop(wait_until(lambda: not realtime.connections))
 
 
 def test_metrics_tell_how_many_websockets_and_subscriptions_there_are(server: Server) -> None:

@@ -16,7 +16,7 @@ from gql.settings import Settings
 from store import TinyDBRepository
 from tests.gql.realtime.test_sse import Events, asked
 from tests.gql.realtime.test_websocket import Client, opened
-from tests.support.live_server import LiveServer, running
+from tests.support.live_server import LiveServer, run_server
 from tests.support.mutation_client import DELETE, FIELDS, PUT
 
 COUNT = "{ articles { totalCount } }"
@@ -34,7 +34,7 @@ def server(tmp_path: Path) -> Iterator[LiveServer]:
     """A server of an empty store that those keys open."""
     store = tmp_path / "store.json"
     settings = Settings(store=store, keys=tmp_path / "keys.json")
-    with running(create_app(settings, TinyDBRepository.open(store))) as server:
+    with run_server(create_app(settings, TinyDBRepository.open(store))) as server:
         yield server
 
 

@@ -26,7 +26,7 @@ from store import MemoryRepository
 from tests.gql.realtime.test_sse import asked
 from tests.gql.realtime.test_websocket import CHANGES, opened
 from tests.gql.realtime.test_websocket import Client as WebSocketClient
-from tests.support.live_server import LiveServer, running
+from tests.support.live_server import LiveServer, run_server
 
 ONE = "192.0.2.1"
 QUERY = "{ articles { totalCount } }"
@@ -81,7 +81,7 @@ def take_all(server: LiveServer, held: ExitStack, address: str, key: str | None 
 def server(tmp_path: Path) -> Iterator[LiveServer]:
     """A server with few places."""
     settings = Settings(keys=tmp_path / "keys.json", **SMALL)
-    with running(create_app(settings, MemoryRepository())) as server:
+    with run_server(create_app(settings, MemoryRepository())) as server:
         yield server
 
 
@@ -253,7 +253,10 @@ def test_subscriptions_of_a_client_may_cost_together_what_one_request_may(tmp_pa
     """An event is answered for all of them; what they cost comes back when they end."""
     settings = Settings(max_cost=1_000, store=tmp_path / "store.json")
     dear = "subscription { changes { article { related { article { id slug title url } } } } }"
-    with running(create_app(settings, MemoryRepository())) as server, socket(server, ONE) as client:
+    with (
+        run_server(create_app(settings, MemoryRepository())) as server,
+        socket(server, ONE) as client,
+    ):
         count = 0
         while True:
             client.subscribe(str(count), dear)
@@ -277,7 +280,10 @@ def test_filter_of_a_subscription_is_no_search():
     settings = Settings(max_cost=1_000)
     condition = {"or": [{"excerpt": {"contains": f"needle {n}"}} for n in range(50)]}
     query = "subscription ($f: ArticleFilter) { changes(filter: $f) { id } }"
-    with running(create_app(settings, MemoryRepository())) as server, socket(server, ONE) as client:
+    with (
+        run_server(create_app(settings, MemoryRepository())) as server,
+        socket(server, ONE) as client,
+    ):
         client.subscribe("s", query, variables={"f": condition})
         client.send("ping")
         assert client.receive() == {"type": "pong"}

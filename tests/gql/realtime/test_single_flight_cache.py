@@ -17,7 +17,7 @@ from gql.settings import Settings
 from store import MemoryRepository
 from tests.gql.realtime.test_websocket import opened, put
 from tests.support.cursors import KEY, change_cursor
-from tests.support.live_server import running
+from tests.support.live_server import run_server
 
 QUERY = """subscription ($after: String, $heat: Int, $width: Int, $no: Boolean = false) {
   changes(after: $after, filter: {heat: {gte: $heat}}) { slug @skip(if: $no) ...Shown } }
@@ -143,7 +143,7 @@ def test_subscribers_get_what_they_ask_for_each():
     """One text, several variables, many subscribers: the same change, as each wants it."""
     repository = MemoryRepository()
     query = "subscription ($no: Boolean!) { changes { kind slug @skip(if: $no) } }"
-    with running(create_app(Settings(), repository)) as server, opened(server) as client:
+    with run_server(create_app(Settings(), repository)) as server, opened(server) as client:
         client.begin()
         for number in range(10):
             client.subscribe(str(number), query, variables={"no": number % 2 == 1})
@@ -163,7 +163,7 @@ def test_subscriber_sees_the_article_as_it_is_now_whoever_saw_it_before():
     repository = MemoryRepository(cursor_key=KEY)
     query = "subscription ($after: String) { changes(after: $after) { article { title } } }"
     after = {"variables": {"after": change_cursor()}}
-    with running(create_app(Settings(), repository)) as server:
+    with run_server(create_app(Settings(), repository)) as server:
         for title in ("Old", "New"):
             put(server, repository, "one", title=title)
             with opened(server) as client:

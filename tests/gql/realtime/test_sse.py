@@ -21,7 +21,7 @@ from gql.settings import Settings
 from store import Batch, MemoryRepository
 from tests.support.cursors import KEY, change_cursor, revision_of
 from tests.support.factories import article
-from tests.support.live_server import LiveServer, running, until
+from tests.support.live_server import LiveServer, run_server, wait_until
 
 STREAM = {"accept": "text/event-stream"}
 CHANGES = "subscription ($after: String) { changes(after: $after) { cursor kind slug } }"
@@ -89,18 +89,20 @@ def repository() -> MemoryRepository:
 @pytest.fixture
 def server(repository: MemoryRepository) -> Iterator[LiveServer]:
     """A server of that store, as it comes."""
-    with running(create_app(Settings(), repository)) as server:
+    with run_server(create_app(Settings(), repository)) as server:
         yield server
 
 
 def serving(**settings: Any):
     """A server of an empty store with these settings."""
-    return running(create_app(Settings(**settings), MemoryRepository()))
+    return run_server(create_app(Settings(**settings), MemoryRepository()))
 
 
 def put(server: LiveServer, repository: MemoryRepository, *names: str, **fields: Any) -> None:
     """Write articles of these names."""
-    server.do(repository.apply(Batch(puts=tuple(article(name, **fields) for name in names))))
+    server.run_in_loop(
+        repository.apply(Batch(puts=tuple(article(name, **fields) for name in names)))
+    )
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -135,7 +137,7 @@ def test_stream_tells_why_an_operation_is_not_executed(server: LiveServer, query
 def test_stream_tells_changes_as_they_happen(server, repository, method) -> None:
     """First what was missed, then what happens; each event has its cursor for an id."""
     put(server, repository, "one", "two")
-    first = server.do(repository.snapshot()).history.bookmark(1)
+    first = server.run_in_loop(repository.snapshot()).history.bookmark(1)
     variables = {"after": change_cursor(first)}
     with asked(server, CHANGES, method, variables=variables) as events:
         event = events.next()
@@ -236,12 +238,12 @@ def test_stream_by_get_executes_nothing_but_reading(server: LiveServer) -> None:
 def test_stream_is_refused_where_there_are_too_many() -> None:
     """The status says to try again later; a place becomes free when a client goes."""
     app = create_app(Settings(max_subscriptions=1), MemoryRepository())
-    with running(app) as server:
+    with run_server(app) as server:
         with asked(server, CHANGES), asked(server, CHANGES) as refused:
             assert refused.response.status_code == 503
             error = json.loads(refused.response.read())["errors"][0]
             assert error["extensions"]["code"] == "TOO_MANY_SUBSCRIPTIONS"
-        server.do(until(lambda: not app.realtime.connections))
+        server.run_in_loop(wait_until(lambda: not app.realtime.connections))
         with asked(server, CHANGES) as events:
             assert events.response.status_code == 200
 
@@ -254,7 +256,7 @@ def test_stream_ends_when_its_key_is_revoked(tmp_path: Path) -> None:
     settings = Settings(store=tmp_path / "store.json", keep_alive_s=1)
     headers = {"authorization": f"Bearer {text}"}
     app = create_app(settings, repository)
-    with running(app) as server, asked(server, CHANGES, headers=headers) as events:
+    with run_server(app) as server, asked(server, CHANGES, headers=headers) as events:
         put(server, repository, "draft", published=False)
         assert events.slugs(1) == ["draft"]
         keys.revoke("desk")
@@ -264,7 +266,7 @@ def test_stream_ends_when_its_key_is_revoked(tmp_path: Path) -> None:
 
 def test_stream_ends_without_complete_when_the_server_stops(repository: MemoryRepository) -> None:
     """Subscribers hold up no stop, and come again since nothing was completed."""
-    with running(create_app(Settings(), repository)) as server, asked(server, CHANGES) as events:
+    with run_server(create_app(Settings(), repository)) as server, asked(server, CHANGES) as events:
         server.stop()
         assert events.block() == []
 
@@ -274,12 +276,12 @@ def test_stream_of_a_slow_consumer_ends_and_can_be_gone_on_with() -> None:
     repository = MemoryRepository(cursor_key=KEY)
     app = create_app(Settings(send_timeout_s=1), repository)
     query = "subscription ($after: String) { changes(after: $after) { article { content } } }"
-    with running(app) as server:
+    with run_server(app) as server:
         heard: list[str] = []
         with asked(server, query) as events:
             for number in range(200):
                 put(server, repository, f"n{number}", content="x" * 100_000)
-            server.do(until(lambda: not app.realtime.connections))
+            server.run_in_loop(wait_until(lambda: not app.realtime.connections))
             with suppress(httpx2.TransportError):
                 while event := events.next():
                     heard.append(event["id"])

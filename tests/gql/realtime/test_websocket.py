@@ -36,7 +36,7 @@ from store import (
 )
 from tests.support.cursors import KEY, change_cursor, revision_of
 from tests.support.factories import article
-from tests.support.live_server import LiveServer, running, until
+from tests.support.live_server import LiveServer, run_server, wait_until
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 ROOT = Path(__file__).parents[3]
@@ -113,7 +113,7 @@ def repository() -> MemoryRepository:
 @pytest.fixture
 def server(repository: MemoryRepository) -> Iterator[LiveServer]:
     """A server of that store, as it comes."""
-    with running(create_app(Settings(), repository)) as server:
+    with run_server(create_app(Settings(), repository)) as server:
         yield server
 
 
@@ -127,13 +127,13 @@ def client(server: LiveServer) -> Iterator[Client]:
 
 def serving(**settings: Any):
     """A server of an empty store with these settings."""
-    return running(create_app(Settings(**settings), MemoryRepository()))
+    return run_server(create_app(Settings(**settings), MemoryRepository()))
 
 
 def put(server: LiveServer, repository: Repository, *names: str, **fields: Any) -> None:
     """Write articles of these names."""
     batch = Batch(puts=tuple(article(name, **fields) for name in names))
-    server.do(repository.apply(batch))
+    server.run_in_loop(repository.apply(batch))
 
 
 def slugs(messages: list[Any]) -> list[str]:
@@ -215,11 +215,11 @@ def test_socket_subscription_is_told_of_a_backup_that_was_restored(tmp_path: Pat
     """What was written after the backup is not there any more: a gap, and on from there."""
     path, backup = tmp_path / "store.json", tmp_path / "backup.json"
     repository = TinyDBRepository.open(path, cursor_key=KEY)
-    with running(create_app(Settings(), repository)) as server:
+    with run_server(create_app(Settings(), repository)) as server:
         put(server, repository, "one")
     back_up(path, backup)
     repository = TinyDBRepository.open(path, cursor_key=KEY)
-    with running(create_app(Settings(), repository)) as server, opened(server) as client:
+    with run_server(create_app(Settings(), repository)) as server, opened(server) as client:
         client.begin()
         client.subscribe("s", CHANGES)
         put(server, repository, "two")
@@ -238,7 +238,7 @@ def test_socket_subscription_of_other_rights_begins_with_a_gap(tmp_path: Path) -
     repository = MemoryRepository(cursor_key=KEY)
     query = "subscription ($after: String) { changes(after: $after) { cursor kind } }"
     place = "{ changes(first: 0) { latestCursor } }"
-    with running(create_app(Settings(keys=keys), repository)) as server:
+    with run_server(create_app(Settings(keys=keys), repository)) as server:
         put(server, repository, "one")
         public, holder = None, {"Authorization": f"Bearer {editor}"}
         for was, comes_back_as in [(holder, public), (public, holder)]:
@@ -448,7 +448,7 @@ def test_socket_rights_come_from_the_first_message_or_from_headers(tmp_path: Pat
     text, _ = KeyFile(tmp_path / "keys.json").add("desk", [Permission.READ_DRAFTS])
     repository = MemoryRepository()
     settings = Settings(store=tmp_path / "store.json", anonymous=False)
-    with running(create_app(settings, repository)) as server:
+    with run_server(create_app(settings, repository)) as server:
         put(server, repository, "draft", published=False)
         bearer = f"Bearer {text}"
         with (
@@ -467,7 +467,7 @@ def test_socket_rights_come_from_the_first_message_or_from_headers(tmp_path: Pat
 def test_socket_closes_with_4403_on_a_wrong_key(tmp_path: Path, payload: Any) -> None:
     """Who may not ask is told so, and not let in."""
     settings = Settings(store=tmp_path / "store.json", anonymous=False)
-    with running(create_app(settings, MemoryRepository())) as server, opened(server) as client:
+    with run_server(create_app(settings, MemoryRepository())) as server, opened(server) as client:
         client.send("connection_init", payload=payload)
         code, reason = client.closed()
         assert code == 4403
@@ -479,7 +479,7 @@ def test_socket_closes_with_4403_when_its_key_is_revoked(tmp_path: Path) -> None
     keys = KeyFile(tmp_path / "keys.json")
     text, _ = keys.add("desk", [Permission.READ_DRAFTS])
     settings = Settings(store=tmp_path / "store.json", keep_alive_s=1)
-    with running(create_app(settings, MemoryRepository())) as server, opened(server) as client:
+    with run_server(create_app(settings, MemoryRepository())) as server, opened(server) as client:
         client.begin({"Authorization": f"Bearer {text}"})
         client.subscribe("s", CHANGES)
         keys.revoke("desk")
@@ -503,7 +503,7 @@ def test_socket_slow_consumer_is_let_go_and_can_go_on() -> None:
     """Who does not read is closed with 1013, holds up nobody, and loses nothing."""
     repository = MemoryRepository()
     app = create_app(Settings(send_timeout_s=4), repository)
-    with running(app) as server:
+    with run_server(app) as server:
         with opened(server) as quick, opened(server, max_queue=1, compression=None) as slow:
             for client in (quick, slow):
                 client.begin()
@@ -512,7 +512,9 @@ def test_socket_slow_consumer_is_let_go_and_can_go_on() -> None:
             for number in range(200):
                 put(server, repository, f"n{number}", content="x" * 100_000)
             whole = cursors([quick.receive() for _ in range(200)])
-            server.do(until(lambda: app.realtime.connections <= 3))  # the slow one's socket is left
+            server.run_in_loop(
+                wait_until(lambda: app.realtime.connections <= 3)
+            )  # the slow one's socket is left
             messages, code, _ = slow.to_the_end()
         heard = cursors(messages)
         assert code == 1013
@@ -549,8 +551,8 @@ def test_socket_slow_consumer_that_reads_again_sees_why_it_was_let_go(settings, 
     """Behind what it had not read is 1013, on which clients come again, and the reason."""
     repository = MemoryRepository()
     app = create_app(Settings(**settings), repository)
-    with running(app, **pings) as server, overfull(server, repository) as client:
-        server.do(until(lambda: not app.realtime.connections))
+    with run_server(app, **pings) as server, overfull(server, repository) as client:
+        server.run_in_loop(wait_until(lambda: not app.realtime.connections))
         messages, code, reason = client.to_the_end()
         with urllib.request.urlopen(f"{server.url}/metrics") as metrics:  # noqa: S310  # ours
             assert b'newsgraph_slow_clients_total{transport="websocket"} 1.0' in metrics.read()
@@ -563,17 +565,17 @@ def test_socket_of_who_never_reads_again_is_dropped() -> None:
     repository = MemoryRepository()
     app = create_app(Settings(send_timeout_s=1), repository)
     with (
-        running(app, ws_ping_interval=None, ws_ping_timeout=1) as server,
+        run_server(app, ws_ping_interval=None, ws_ping_timeout=1) as server,
         overfull(server, repository) as client,
     ):
-        server.do(until(lambda: not server.server_state.connections))
+        server.run_in_loop(wait_until(lambda: not server.server_state.connections))
         _, code, _ = client.to_the_end()
         assert code == 1006
 
 
 def test_socket_closes_with_1001_when_the_server_stops(repository: MemoryRepository) -> None:
     """Subscribers hold up no stop, and are told that they may come again."""
-    with running(create_app(Settings(), repository)) as server, opened(server) as client:
+    with run_server(create_app(Settings(), repository)) as server, opened(server) as client:
         client.begin()
         client.subscribe("s", CHANGES)
         server.stop()
@@ -587,11 +589,11 @@ def test_socket_goes_on_at_another_process_of_the_same_store(tmp_path: Path) -> 
     other = TinyDBRepository.open(path, cursor_key=KEY)
     apps = [create_app(Settings(), repository) for repository in (one, other)]
     query = "subscription ($after: String) { changes(after: $after) { cursor kind slug } }"
-    with running(apps[0]) as first, running(apps[1]) as second:
+    with run_server(apps[0]) as first, run_server(apps[1]) as second:
         after, told = change_cursor(), []
         for number in range(12):
             server = (first, second)[number % 2]
-            first.do(one.apply(Batch(puts=(article(f"n{number}"),))))
+            first.run_in_loop(one.apply(Batch(puts=(article(f"n{number}"),))))
             with opened(server) as client:
                 client.begin()
                 client.subscribe("s", query, variables={"after": after})
@@ -603,7 +605,7 @@ def test_socket_goes_on_at_another_process_of_the_same_store(tmp_path: Path) -> 
             client.begin()
             client.subscribe("s", query)
             client.answer("sync", "{ __typename }")
-            first.do(one.apply(Batch(puts=(article("last"),))))
+            first.run_in_loop(one.apply(Batch(puts=(article("last"),))))
             assert slugs([client.receive()]) == ["last"]
 
 

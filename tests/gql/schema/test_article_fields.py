@@ -11,8 +11,8 @@ from store import FolderLoader, MemoryRepository
 from store.model import Image, ProviderMention
 from store.names import article_id
 from tests.support.cursors import CURSORS, KEY
-from tests.support.factories import article, stored
-from tests.support.graph_client import Graph
+from tests.support.factories import article, memory_repository
+from tests.support.graph_client import GraphClient
 
 DOCUMENT = """---
 title: "Tide &amp; time"
@@ -59,7 +59,7 @@ def test_article_has_every_field_of_its_document(tmp_path):
     (tmp_path / "any.md").write_text(DOCUMENT)
     repository = MemoryRepository(cursor_key=KEY)
     asyncio.run(FolderLoader(repository, tmp_path).load())
-    assert Graph(repository, viewer=PREVIEW).ask(EVERY_FIELD)["article"] == {
+    assert GraphClient(repository, viewer=PREVIEW).query(EVERY_FIELD)["article"] == {
         "slug": "2026-03-01-tide-time",
         "title": "Tide & time",
         "excerpt": "It comes, and it goes.",
@@ -129,7 +129,7 @@ def test_article_without_anything_optional_has_nulls_and_empty_lists(tmp_path):
     )
     repository = MemoryRepository()
     asyncio.run(FolderLoader(repository, tmp_path).load())
-    found = Graph(repository, viewer=PREVIEW).ask(EVERY_FIELD)["article"]
+    found = GraphClient(repository, viewer=PREVIEW).query(EVERY_FIELD)["article"]
     given = {"slug", "title", "publishedDateTime", "provider", "referencedBy", "revision", "type"}
     assert {name: value for name, value in found.items() if name not in given and value} == {
         "published": True
@@ -153,9 +153,9 @@ def test_image_is_the_narrowest_that_is_wide_enough(asked, found):
     sizes = [("a", 300), ("b", 100), ("c", 200), ("d", 200), ("e", None)]
     images = tuple(Image(url=f"https://one.example/{n}.jpg", width=w) for n, w in sizes)
     provider = ProviderMention(domain="one.example", name="One", images=images)
-    graph = Graph(stored(article(images=images, provider=provider)))
+    graph = GraphClient(memory_repository(article(images=images, provider=provider)))
     shown = f"image{asked} {{ url width }}"
-    node = graph.ask(f"{{ articles {{ nodes {{ {shown} provider {{ {shown} }} }} }} }}")
+    node = graph.query(f"{{ articles {{ nodes {{ {shown} provider {{ {shown} }} }} }} }}")
     [only] = node["articles"]["nodes"]
     name, width = found.split()
     wanted = {"url": f"https://one.example/{name}.jpg", "width": int(width)}
@@ -181,7 +181,7 @@ def test_images_are_those_large_enough_and_cached_as_asked(asked, found):
         Image(url=f"https://one.example/{n}", width=w, height=h, is_cached=c)
         for n, w, h, c in pictures
     )
-    answer = Graph(stored(article(images=images))).ask(
+    answer = GraphClient(memory_repository(article(images=images))).query(
         f"{{ articles {{ nodes {{ images{asked} {{ url }} }} }} }}"
     )
     [only] = answer["articles"]["nodes"]

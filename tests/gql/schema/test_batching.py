@@ -14,9 +14,9 @@ from gql.composition.executors import build_executor
 from gql.settings import load_settings
 from store import Snapshot
 from store.model import Article, ProviderMention, Related, TopicDefinition
-from tests.support.factories import NOON, article, stored
-from tests.support.graph_client import SCHEMA, Graph
-from tests.support.recording_snapshot import WatchedSnapshot
+from tests.support.factories import NOON, article, memory_repository
+from tests.support.graph_client import SCHEMA, GraphClient
+from tests.support.recording_snapshot import RecordingSnapshot
 
 FEW, MANY = 6, 20
 
@@ -25,7 +25,7 @@ class WatchedRepository:
     """A repository with one watched snapshot."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self.watched = WatchedSnapshot(snapshot)
+        self.watched = RecordingSnapshot(snapshot)
 
     async def snapshot(self) -> Any:
         """The watched snapshot; taking it is no question."""
@@ -61,7 +61,9 @@ def watched(count: int) -> WatchedRepository:
     tree += [
         TopicDefinition(slug=f"topic-{n}", name=f"Topic {n}", parent="shared") for n in range(count)
     ]
-    repository = stored(*(a_story(number, count) for number in range(count)), topics=tree)
+    repository = memory_repository(
+        *(a_story(number, count) for number in range(count)), topics=tree
+    )
     return WatchedRepository(asyncio.run(repository.snapshot()))
 
 
@@ -111,29 +113,29 @@ def test_query_asks_the_store_as_often_for_many_articles_as_for_few(query, calls
     for count in (FEW, MANY):
         repository = watched(count)
         execute = build_executor(load_settings({"compiled": compiled, "max_depth": 40}), SCHEMA)
-        Graph(repository, execute).ask(query)  # type: ignore[arg-type]  # it only reads
+        GraphClient(repository, execute).query(query)  # type: ignore[arg-type]  # it only reads
         assert repository.counts() == calls, f"with {count} articles"
 
 
 def test_nodes_are_asked_for_together():
     """Ids of three kinds take one call for each kind, however many there are."""
     repository = watched(MANY)
-    graph = Graph(repository)  # type: ignore[arg-type]  # it only reads
-    found = graph.ask("{ articles { nodes { id provider { id } topics { id } } } }")
+    graph = GraphClient(repository)  # type: ignore[arg-type]  # it only reads
+    found = graph.query("{ articles { nodes { id provider { id } topics { id } } } }")
     ids = [node["id"] for node in found["articles"]["nodes"]]
     ids += [node["provider"]["id"] for node in found["articles"]["nodes"]]
     ids += [node["topics"][0]["id"] for node in found["articles"]["nodes"]]
     repository.watched.calls.clear()
-    graph.ask("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=ids)
+    graph.query("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=ids)
     assert repository.counts() == {"get_many": 1, "providers": 1, "topics": 1}
 
 
 def test_total_is_asked_for_only_where_it_is_shown():
     """Counting may cost; who does not show the total does not pay for it."""
     repository = watched(FEW)
-    graph = Graph(repository)  # type: ignore[arg-type]  # it only reads
-    graph.ask("{ articles { nodes { id } } }")
-    graph.ask(
+    graph = GraphClient(repository)  # type: ignore[arg-type]  # it only reads
+    graph.query("{ articles { nodes { id } } }")
+    graph.query(
         "{ articles { ... { ...total } } } fragment total on ArticleConnection { totalCount }"
     )
     asked = [queries[0].with_total for _, queries in repository.watched.calls]

@@ -22,10 +22,10 @@ from gql.schema.changes import subscribe_to_changes
 from gql.schema.filters import ArticleFilter, ListFilter
 from store import MATCH_ALL, Batch, Condition, Field, Filter, MemoryRepository, Operator, Snapshot
 from store.model import TopicDefinition
-from tests.support.change_consumer import CaughtUpError, Follower
+from tests.support.change_consumer import CaughtUpError, ChangeConsumer
 from tests.support.cursors import CURSORS, KEY, change_cursor
 from tests.support.factories import article
-from tests.support.graph_client import CARD, Graph
+from tests.support.graph_client import CARD, GraphClient
 from tests.support.store_strategies import batches, filters
 
 EDITOR = Viewer({Permission.READ_DRAFTS})
@@ -68,9 +68,9 @@ def short(slug: str | None) -> str | None:
     return slug and slug.removeprefix("2026-03-01-")
 
 
-def places(graph: Graph) -> list[str]:
+def places(graph: GraphClient) -> list[str]:
     """The cursor of each change."""
-    return [node["cursor"] for node in graph.ask(PAGE)["changes"]["nodes"]]
+    return [node["cursor"] for node in graph.query(PAGE)["changes"]["nodes"]]
 
 
 FOREIGN = ["", "7", "WyJkIiwxXQ", "é", CURSORS.encode("d-", (1, "a")), "x" * 55, "x" * 57, "=" * 56]
@@ -79,7 +79,7 @@ FOREIGN = ["", "7", "WyJkIiwxXQ", "é", CURSORS.encode("d-", (1, "a")), "x" * 55
 @pytest.mark.parametrize("cursor", FOREIGN)
 def test_changes_text_that_is_no_change_cursor_is_refused(cursor):
     """A cursor of another list, or none at all, is an error and not the beginning."""
-    code, message = Graph(written()).refusal(PAGE, after=cursor)
+    code, message = GraphClient(written()).error(PAGE, after=cursor)
     assert code == "BAD_CURSOR"
     assert cursor[:40] in message
 
@@ -87,16 +87,16 @@ def test_changes_text_that_is_no_change_cursor_is_refused(cursor):
 @pytest.mark.parametrize("cursor", ["x" * 56, "WyJjIiwyXQ", "WyJjIiwyLDE3OTM2MTE5MjA0NzI4MjJd"])
 def test_changes_after_a_cursor_of_another_store_are_a_gap(cursor):
     """Also of the store before it was made anew, or of a former version: consumers can go on."""
-    graph = Graph(written(put("a")))
-    [gap] = graph.ask(PAGE, after=cursor)["changes"]["nodes"]
+    graph = GraphClient(written(put("a")))
+    [gap] = graph.query(PAGE, after=cursor)["changes"]["nodes"]
     assert gap["kind"] == "GAP"
-    assert told(graph.ask(PAGE, after=gap["cursor"])) == []
+    assert told(graph.query(PAGE, after=gap["cursor"])) == []
 
 
 def test_changes_show_each_step_and_the_article_as_it_is_now():
     """Oldest first; an article that has gone since is null, and so is that of a DELETE."""
-    graph = Graph(written(put("a", "b"), put("a", title="Newer"), deleted("b")))
-    nodes = graph.ask(PAGE)["changes"]["nodes"]
+    graph = GraphClient(written(put("a", "b"), put("a", title="Newer"), deleted("b")))
+    nodes = graph.query(PAGE)["changes"]["nodes"]
     assert [(n["kind"], short(n["slug"]), (n["article"] or {}).get("title")) for n in nodes] == [
         ("PUT", "a", "Newer"),
         ("PUT", "b", None),
@@ -109,11 +109,13 @@ def test_changes_show_each_step_and_the_article_as_it_is_now():
 @given(first=st.integers(1, 4))
 def test_changes_pages_hold_the_whole_history_once(first):
     """Page by page from cursor to cursor comes to the same as all at once."""
-    graph = Graph(written(put("a", "b", "c"), deleted("b"), put("d"), put("a", title="Newer")))
-    whole = graph.ask(PAGE)["changes"]["nodes"]
+    graph = GraphClient(
+        written(put("a", "b", "c"), deleted("b"), put("d"), put("a", title="Newer"))
+    )
+    whole = graph.query(PAGE)["changes"]["nodes"]
     after, pages = None, []
     while True:
-        page = graph.ask(PAGE, after=after, first=first)["changes"]
+        page = graph.query(PAGE, after=after, first=first)["changes"]
         assert [edge["cursor"] for edge in page["edges"]] == [n["cursor"] for n in page["nodes"]]
         assert page["pageInfo"]["hasPreviousPage"] == (after is not None)
         pages += page["nodes"]
@@ -121,36 +123,36 @@ def test_changes_pages_hold_the_whole_history_once(first):
             break
         after = page["pageInfo"]["endCursor"]
     assert pages == whole
-    assert graph.ask(PAGE, after=page["pageInfo"]["endCursor"])["changes"]["nodes"] == []
+    assert graph.query(PAGE, after=page["pageInfo"]["endCursor"])["changes"]["nodes"] == []
 
 
 @pytest.mark.parametrize("first", [-1, 101])
 def test_changes_page_size_is_held_to_its_bounds(first):
     """As of any other list."""
-    assert Graph(written()).refusal(PAGE, first=first)[0] == "BAD_PAGE_SIZE"
+    assert GraphClient(written()).error(PAGE, first=first)[0] == "BAD_PAGE_SIZE"
 
 
 def test_changes_before_the_kept_history_are_a_gap():
     """A cursor older than what is kept gives a GAP that ends at what the request shows."""
     repository = written(put("a"), kept=2)
-    [old] = places(Graph(repository))
-    graph = Graph(went_on(repository, put("b", "c", "d")))
-    answer = graph.ask(PAGE, after=old)
+    [old] = places(GraphClient(repository))
+    graph = GraphClient(went_on(repository, put("b", "c", "d")))
+    answer = graph.query(PAGE, after=old)
     assert told(answer) == [("GAP", None)]
     assert not answer["changes"]["pageInfo"]["hasNextPage"]
     [gap] = answer["changes"]["nodes"]
     assert gap["cursor"] == answer["changes"]["latestCursor"]
-    assert told(graph.ask(PAGE, after=gap["cursor"])) == []
+    assert told(graph.query(PAGE, after=gap["cursor"])) == []
 
 
 @given(first=st.integers(1, 4))
 def test_changes_from_the_start_begin_with_a_gap_where_not_all_are_kept(first):
     """It ends with the oldest change that is kept, from which all that is kept follows."""
-    graph = Graph(written(put("a", "b", "c", "d"), kept=3))
-    assert told(graph.ask(PAGE)) == [("GAP", None), ("PUT", "c"), ("PUT", "d")]
+    graph = GraphClient(written(put("a", "b", "c", "d"), kept=3))
+    assert told(graph.query(PAGE)) == [("GAP", None), ("PUT", "c"), ("PUT", "d")]
     after, has_next, pages = None, True, []
     while has_next:
-        page = graph.ask(PAGE, after=after, first=first)["changes"]
+        page = graph.query(PAGE, after=after, first=first)["changes"]
         pages += [node["kind"] for node in page["nodes"]]
         after, has_next = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
     assert pages == ["GAP", "PUT", "PUT"]
@@ -159,11 +161,11 @@ def test_changes_from_the_start_begin_with_a_gap_where_not_all_are_kept(first):
 def test_changes_after_a_cursor_from_the_future_are_a_gap():
     """A restored backup has not reached what clients have seen, so they are told."""
     backup = written(put("a"))
-    *_, ahead = places(Graph(went_on(backup, put("b", "c"))))
-    graph = Graph(backup)
-    answer = graph.ask(PAGE, after=ahead)
+    *_, ahead = places(GraphClient(went_on(backup, put("b", "c"))))
+    graph = GraphClient(backup)
+    answer = graph.query(PAGE, after=ahead)
     assert told(answer) == [("GAP", None)]
-    assert told(graph.ask(PAGE, after=answer["changes"]["nodes"][0]["cursor"])) == []
+    assert told(graph.query(PAGE, after=answer["changes"]["nodes"][0]["cursor"])) == []
 
 
 def went_on(repository: MemoryRepository, *batches_: Batch) -> MemoryRepository:
@@ -178,24 +180,24 @@ def test_changes_after_a_cursor_that_a_restored_backup_has_outgrown_are_a_gap():
     """A revision that stands for another change than the client has seen is not gone on from."""
     backup = written(put("a"))
     lost = went_on(backup, put("b", "c"))
-    restored = Graph(went_on(backup, put("d"), put("e"), put("f")))
-    seen = places(Graph(lost))
-    assert told(restored.ask(PAGE, after=seen[0])) == [("PUT", "d"), ("PUT", "e"), ("PUT", "f")]
-    assert told(restored.ask(PAGE, after=seen[1])) == [("GAP", None)]
-    assert told(restored.ask(PAGE, after=seen[2])) == [("GAP", None)]
+    restored = GraphClient(went_on(backup, put("d"), put("e"), put("f")))
+    seen = places(GraphClient(lost))
+    assert told(restored.query(PAGE, after=seen[0])) == [("PUT", "d"), ("PUT", "e"), ("PUT", "f")]
+    assert told(restored.query(PAGE, after=seen[1])) == [("GAP", None)]
+    assert told(restored.query(PAGE, after=seen[2])) == [("GAP", None)]
 
 
 @pytest.mark.parametrize("viewer", [PUBLIC, EDITOR])
 def test_changes_place_of_a_request_is_the_one_of_all_that_it_shows(viewer):
     """What is written after the request began is neither in what it read nor before its place."""
     repository = written(put("a"), put("draft", published=False))
-    graph = Graph(repository).seen_by(viewer)
-    answer = graph.ask(f"{{ changes(first: 0) {{ latestCursor }} articles {CARD} }}")
+    graph = GraphClient(repository).as_viewer(viewer)
+    answer = graph.query(f"{{ changes(first: 0) {{ latestCursor }} articles {CARD} }}")
     asyncio.run(repository.apply(put("b")))
     held = {short(node["slug"]) for node in answer["articles"]["nodes"]}
     after = answer["changes"]["latestCursor"]
-    assert told(graph.ask(PAGE, after=after)) == [("PUT", "b")]
-    now = graph.ask(f"{{ articles {CARD} }}")["articles"]["nodes"]
+    assert told(graph.query(PAGE, after=after)) == [("PUT", "b")]
+    now = graph.query(f"{{ articles {CARD} }}")["articles"]["nodes"]
     assert held | {"b"} == {short(node["slug"]) for node in now}
 
 
@@ -207,22 +209,22 @@ def test_changes_in_a_request_are_of_its_snapshot():
         context = Context(await repository.snapshot(), PUBLIC, source=repository)
         await repository.apply(put("b"))
         query = f'{{ changes(after: "{"x" * 56}") {{ nodes {{ cursor }} }} articles {CARD} }}'
-        result = await Graph(repository).execute(GraphQLRequest(query=query), context)
+        result = await GraphClient(repository).execute(GraphQLRequest(query=query), context)
         return orjson.loads(result.body)["data"]
 
     answer = asyncio.run(asked_before_a_write())
     assert [short(node["slug"]) for node in answer["articles"]["nodes"]] == ["a"]
     [gap] = answer["changes"]["nodes"]
-    assert told(Graph(repository).ask(PAGE, after=gap["cursor"])) == [("PUT", "b")]
+    assert told(GraphClient(repository).query(PAGE, after=gap["cursor"])) == [("PUT", "b")]
 
 
 def test_changes_empty_part_says_where_to_go_on():
     """Before the first change, behind the last one, and where a filter leaves out what is new."""
     repository = written(put("a", "b", heat=1))
-    graph = Graph(repository)
+    graph = GraphClient(repository)
 
     def end(**arguments) -> tuple[int, str, bool]:
-        page = graph.ask(PAGE, **arguments)["changes"]
+        page = graph.query(PAGE, **arguments)["changes"]
         info = page["pageInfo"]
         return len(page["nodes"]), info["endCursor"], info["hasNextPage"]
 
@@ -235,7 +237,7 @@ def test_changes_empty_part_says_where_to_go_on():
     assert (size, has_next) == (0, True)
     assert end(first=1, after=reached, **hot)[2] is False
     asyncio.run(repository.apply(put("c", heat=9)))
-    assert told(graph.ask(PAGE, after=reached, **hot)) == [("PUT", "c")]
+    assert told(graph.query(PAGE, after=reached, **hot)) == [("PUT", "c")]
 
 
 def test_changes_cursors_of_the_public_do_not_move_with_drafts():
@@ -243,7 +245,7 @@ def test_changes_cursors_of_the_public_do_not_move_with_drafts():
     repository = written(put("a"), put("draft", published=False))
 
     def seen() -> list[str]:
-        page = Graph(repository).ask(PAGE, after="x" * 56)["changes"]
+        page = GraphClient(repository).query(PAGE, after="x" * 56)["changes"]
         return [page["nodes"][0]["cursor"], page["latestCursor"], page["pageInfo"]["endCursor"]]
 
     before = seen()
@@ -261,24 +263,24 @@ SECURED = Viewer({Permission.READ_SECURED})
 @pytest.mark.parametrize("now", [PUBLIC, EDITOR, SECURED])
 def test_changes_after_a_cursor_of_other_rights_are_a_gap(before, now):
     """Who has lost a right has to drop what it showed, who has gained one does not have it yet."""
-    graph = Graph(written(put("a")))
-    after = graph.seen_by(before).ask(PAGE)["changes"]["latestCursor"]
-    found = told(graph.seen_by(now).ask(PAGE, after=after))
+    graph = GraphClient(written(put("a")))
+    after = graph.as_viewer(before).query(PAGE)["changes"]["latestCursor"]
+    found = told(graph.as_viewer(now).query(PAGE, after=after))
     assert found == ([] if before is now else [("GAP", None)])
 
 
 def test_changes_after_a_cursor_of_another_filter_are_a_gap():
     """It shows other articles, of which nothing was told."""
-    graph = Graph(written(put("a", heat=9)))
+    graph = GraphClient(written(put("a", heat=9)))
     hot, cold = {"heat": {"gte": 5}}, {"heat": {"lt": 5}}
     for before, now in product([None, hot, cold, {"and": [hot]}], repeat=2):
-        after = graph.ask(PAGE, filter=before)["changes"]["latestCursor"]
-        found = told(graph.ask(PAGE, after=after, filter=now))
+        after = graph.query(PAGE, filter=before)["changes"]["latestCursor"]
+        found = told(graph.query(PAGE, after=after, filter=now))
         assert found == ([] if before == now else [("GAP", None)])
 
 
 @given(st.lists(batches, max_size=3), st.lists(batches, max_size=3), readers, readers)
-def test_follower_ends_with_what_a_query_shows_whatever_it_may_see_and_want(
+def test_consumer_ends_with_what_a_query_shows_whatever_it_may_see_and_want(
     before, away, was, comes_back_as
 ):
     """It comes back with other rights and another filter, and holds what these show."""
@@ -287,20 +289,20 @@ def test_follower_ends_with_what_a_query_shows_whatever_it_may_see_and_want(
         repository = MemoryRepository()
         for batch in before:
             await repository.apply(batch)
-        follower = Follower(repository, *was)
-        await follower.begin()
+        consumer = ChangeConsumer(repository, *was)
+        await consumer.start()
         for batch in away:
             await repository.apply(batch)
-        follower.become(*comes_back_as)
-        await follower.listen()
-        assert follower.articles == await follower.queried()
+        consumer.use_viewer(*comes_back_as)
+        await consumer.consume()
+        assert consumer.articles == await consumer.query()
 
     asyncio.run(scenario())
 
 
 @given(st.lists(batches, max_size=3), st.lists(batches, max_size=3), st.lists(batches, max_size=5),
        viewers)  # fmt: skip
-def test_follower_ends_with_what_a_query_shows_whatever_backup_was_restored(
+def test_consumer_ends_with_what_a_query_shows_whatever_backup_was_restored(
     saved, lost, later, viewer
 ):
     """It held what is there no more, and comes back when the store has gone on otherwise."""
@@ -311,16 +313,16 @@ def test_follower_ends_with_what_a_query_shows_whatever_backup_was_restored(
         for batch in saved:
             await repository.apply(batch)
         backup = copy(repository)
-        follower = Follower(repository, viewer)
-        await follower.begin()
+        consumer = ChangeConsumer(repository, viewer)
+        await consumer.start()
         for batch in lost:
             await repository.apply(batch)
-        await follower.listen()
+        await consumer.consume()
         for batch in (*later, many):
             await backup.apply(batch)
-        follower.turn_to(backup)
-        await follower.listen()
-        assert follower.articles == await follower.queried()
+        consumer.use_repository(backup)
+        await consumer.consume()
+        assert consumer.articles == await consumer.query()
 
     asyncio.run(scenario())
 
@@ -330,8 +332,12 @@ def test_changes_of_drafts_are_those_that_the_public_saw():
     repository = written(
         put("a", published=False), put("a"), put("a", published=False), deleted("a"), put("b")
     )
-    assert told(Graph(repository).ask(PAGE)) == [("PUT", "a"), ("DELETE", "a"), ("PUT", "b")]
-    kinds = [kind for kind, _ in told(Graph(repository).seen_by(EDITOR).ask(PAGE))]
+    assert told(GraphClient(repository).query(PAGE)) == [
+        ("PUT", "a"),
+        ("DELETE", "a"),
+        ("PUT", "b"),
+    ]
+    kinds = [kind for kind, _ in told(GraphClient(repository).as_viewer(EDITOR).query(PAGE))]
     assert kinds == ["PUT", "PUT", "PUT", "DELETE", "PUT"]
 
 
@@ -344,74 +350,74 @@ kept_changes = st.sampled_from([1, 3, 10_000])
 
 @given(few_batches, steps, few_batches, st.tuples(viewers, st.just(MATCH_ALL) | filters),
        kept_changes)  # fmt: skip
-def test_follower_ends_with_what_a_query_shows(before, steps, live, who_wants_what, kept):
+def test_consumer_ends_with_what_a_query_shows(before, steps, live, who_wants_what, kept):
     """Whatever is written, filtered, forgotten and disconnected, and wherever the client began."""
 
     async def scenario() -> None:
         repository = MemoryRepository(history_limit=kept)
         for batch in before:
             await repository.apply(batch)
-        follower = Follower(repository, *who_wants_what)
-        await follower.begin()
+        consumer = ChangeConsumer(repository, *who_wants_what)
+        await consumer.start()
         for batch, heard in steps:
             await repository.apply(batch)
-            await follower.listen(heard)
-        await follower.listen(to_come=live)
-        assert follower.articles == await follower.queried()
-        assert follower.told_twice() == []
+            await consumer.consume(heard)
+        await consumer.consume(batches=live)
+        assert consumer.articles == await consumer.query()
+        assert consumer.repeated_revisions() == []
 
     asyncio.run(scenario())
 
 
 @given(st.lists(batches, min_size=1, max_size=5))
-def test_follower_is_told_of_no_draft(history):
+def test_consumer_is_told_of_no_draft(history):
     """No event of the public's names an article that has never been published."""
 
     async def scenario() -> None:
         repository = MemoryRepository()
-        follower = Follower(repository, PUBLIC)
+        consumer = ChangeConsumer(repository, PUBLIC)
         for batch in history:
             await repository.apply(batch)
-        await follower.listen()
+        await consumer.consume()
         published = {a.id for batch in history for a in batch.puts if a.published}
-        assert {event.id for event in follower.told} <= published
+        assert {event.id for event in consumer.events} <= published
 
     asyncio.run(scenario())
 
 
-def test_follower_with_a_filter_is_not_told_of_new_articles_that_do_not_match():
+def test_consumer_with_a_filter_is_not_told_of_new_articles_that_do_not_match():
     """What the public cannot have held is no DELETE; what may have matched before is one."""
 
     async def scenario() -> None:
         repository = MemoryRepository()
         wanted = of_heat(5)
-        follower = Follower(repository, PUBLIC, wanted)
+        consumer = ChangeConsumer(repository, PUBLIC, wanted)
         await repository.apply(put("cold", heat=1))
         await repository.apply(put("hot", heat=9))
-        await follower.listen()
+        await consumer.consume()
         await repository.apply(put("hot", heat=2))
-        await follower.listen()
-        told = [(event.kind, short(event.slug)) for event in follower.told]
+        await consumer.consume()
+        told = [(event.kind, short(event.slug)) for event in consumer.events]
         assert told == [(EventKind.PUT, "hot"), (EventKind.DELETE, "hot")]
 
     asyncio.run(scenario())
 
 
-def test_follower_with_a_filter_goes_by_topics_as_the_tree_names_them_now():
+def test_consumer_with_a_filter_goes_by_topics_as_the_tree_names_them_now():
     """A topic that gets another name in the tree brings other articles: a gap, then these."""
 
     async def scenario() -> None:
         repository = MemoryRepository()
-        follower = Follower(repository, PUBLIC, of_topic("tides"))
+        consumer = ChangeConsumer(repository, PUBLIC, of_topic("tides"))
         await repository.apply(put("old", topics=("The Sea",)))
-        await follower.listen(to_come=[named("tides", "The Sea"), put("new", topics=("The Sea",))])
-        told = [(event.kind, event.slug and short(event.slug)) for event in follower.told]
+        await consumer.consume(batches=[named("tides", "The Sea"), put("new", topics=("The Sea",))])
+        told = [(event.kind, event.slug and short(event.slug)) for event in consumer.events]
         assert told == [(EventKind.GAP, None), (EventKind.PUT, "new")]
-        assert {article.slug for article in follower.articles.values()} == {
+        assert {article.slug for article in consumer.articles.values()} == {
             article(name).slug for name in ("old", "new")
         }
-        await follower.listen(to_come=[named("tides", "Tides"), put("new", heat=1)])
-        assert follower.articles == await follower.queried() == {}
+        await consumer.consume(batches=[named("tides", "Tides"), put("new", heat=1)])
+        assert consumer.articles == await consumer.query() == {}
 
     asyncio.run(scenario())
 
@@ -430,22 +436,22 @@ both = pytest.mark.parametrize("wanted", [MATCH_ALL, of_topic("tides")], ids=["a
 
 
 def back_after(*away: Batch, wanted: Filter) -> list[tuple[EventKind, str | None]]:
-    """What a follower is told that comes back after these batches, to a topic "tides"."""
+    """The events for a consumer with a filter on "tides" that reconnects after batches."""
     repository = written(named("tides", "The Sea"), put("old", topics=("Oceans",)))
-    follower = Follower(repository, PUBLIC, wanted)
-    asyncio.run(follower.begin())
+    consumer = ChangeConsumer(repository, PUBLIC, wanted)
+    asyncio.run(consumer.start())
     for batch in away:
         asyncio.run(repository.apply(batch))
-    asyncio.run(follower.listen())
-    assert follower.articles == asyncio.run(follower.queried())
-    told = [(event.kind, short(event.slug)) for event in follower.told]
-    asyncio.run(follower.listen())
-    assert len(told) == len(follower.told)
+    asyncio.run(consumer.consume())
+    assert consumer.articles == asyncio.run(consumer.query())
+    told = [(event.kind, short(event.slug)) for event in consumer.events]
+    asyncio.run(consumer.consume())
+    assert len(told) == len(consumer.events)
     return told
 
 
 @both
-def test_follower_that_comes_back_is_told_that_topics_were_renamed(wanted):
+def test_consumer_that_comes_back_is_told_that_topics_were_renamed(wanted):
     """A gap, once: by which names it knew its topics is in its cursor."""
     oceans = named("tides", "Oceans")
     assert back_after(oceans, wanted=wanted) == [(EventKind.GAP, None)]
@@ -454,29 +460,29 @@ def test_follower_that_comes_back_is_told_that_topics_were_renamed(wanted):
 
 
 @both
-def test_follower_that_comes_back_is_told_that_a_topic_is_spelt_otherwise(wanted):
+def test_consumer_that_comes_back_is_told_that_a_topic_is_spelt_otherwise(wanted):
     """Articles show its name, also where the same articles are about it."""
     assert back_after(named("tides", "the sea"), wanted=wanted) == [(EventKind.GAP, None)]
 
 
 @both
-def test_follower_that_comes_back_to_the_same_names_is_told_no_gap(wanted):
+def test_consumer_that_comes_back_to_the_same_names_is_told_no_gap(wanted):
     """What else changes in the tree, or changes and is changed back, is no gap."""
     keywords = TopicDefinition(slug="tides", name="The Sea", keywords=("ebb",))
     away = [named("tides", "Oceans"), Batch(topics=(keywords,)), put("new", topics=("Tides",))]
     assert back_after(*away, wanted=wanted) == [(EventKind.PUT, "new")]
 
 
-def test_follower_without_a_filter_is_told_at_once_that_topics_were_renamed():
+def test_consumer_without_a_filter_is_told_at_once_that_topics_were_renamed():
     """Its articles show the topics' names: with the gap it reads them as they are now."""
 
     async def scenario() -> None:
         repository = MemoryRepository()
-        follower = Follower(repository, PUBLIC)
+        consumer = ChangeConsumer(repository, PUBLIC)
         await repository.apply(put("old", topics=("Tides",)))
-        await follower.begin()
-        await follower.listen(to_come=[named("tides", "The Sea"), put("new")])
-        told = [(event.kind, event.slug and short(event.slug)) for event in follower.told]
+        await consumer.start()
+        await consumer.consume(batches=[named("tides", "The Sea"), put("new")])
+        told = [(event.kind, event.slug and short(event.slug)) for event in consumer.events]
         assert told == [(EventKind.GAP, None), (EventKind.PUT, "new")]
 
     asyncio.run(scenario())
@@ -485,14 +491,14 @@ def test_follower_without_a_filter_is_told_at_once_that_topics_were_renamed():
 def test_changes_by_query_are_a_gap_once_topics_were_renamed():
     """As by subscription: then on from there."""
     repository = written(named("tides", "The Sea"), put("old", topics=("Tides",)))
-    [*_, last] = Graph(repository).ask(PAGE)["changes"]["nodes"]
+    [*_, last] = GraphClient(repository).query(PAGE)["changes"]["nodes"]
     asyncio.run(repository.apply(named("tides", "Oceans")))
     asyncio.run(repository.apply(put("new")))
-    answer = Graph(repository).ask(PAGE, after=last["cursor"])
+    answer = GraphClient(repository).query(PAGE, after=last["cursor"])
     assert told(answer) == [("GAP", None)]
     asyncio.run(repository.apply(put("newer")))
     after = answer["changes"]["pageInfo"]["endCursor"]
-    assert told(Graph(repository).ask(PAGE, after=after)) == [("PUT", "newer")]
+    assert told(GraphClient(repository).query(PAGE, after=after)) == [("PUT", "newer")]
 
 
 class Behind:
@@ -513,13 +519,13 @@ class Behind:
         return self._now
 
 
-def test_follower_that_comes_to_a_process_that_is_behind_is_told_of_renamed_topics():
+def test_consumer_that_comes_to_a_process_that_is_behind_is_told_of_renamed_topics():
     """What the cursor knows is compared with the state from which the process goes on."""
     repository = written(named("tides", "The Sea"), put("old", topics=("Oceans",)))
     behind = repository.current()
     asyncio.run(repository.apply(put("new", topics=("Oceans",))))
     wanted = {"topics": {"some": ["Tides"]}}
-    after = Graph(repository).ask(PAGE, filter=wanted)["changes"]["latestCursor"]
+    after = GraphClient(repository).query(PAGE, filter=wanted)["changes"]["latestCursor"]
     asyncio.run(repository.apply(named("tides", "Oceans")))
 
     async def heard() -> EventKind:
@@ -545,7 +551,7 @@ few_sea_changes = st.lists(sea_changes, max_size=3)
 
 
 @given(few_sea_changes, few_sea_changes, st.lists(sea_changes, max_size=6), viewers)
-def test_follower_ends_with_what_a_query_shows_whatever_topics_are_called(
+def test_consumer_ends_with_what_a_query_shows_whatever_topics_are_called(
     before, away, live, viewer
 ):
     """Articles and the names of topics change while it is away and while it listens."""
@@ -554,14 +560,14 @@ def test_follower_ends_with_what_a_query_shows_whatever_topics_are_called(
         repository = MemoryRepository()
         for batch in before:
             await repository.apply(batch)
-        follower = Follower(repository, viewer, of_topic("sea"))
-        await follower.begin()
+        consumer = ChangeConsumer(repository, viewer, of_topic("sea"))
+        await consumer.start()
         for batch in away:
             await repository.apply(batch)
-        await follower.listen()
-        assert follower.articles == await follower.queried()
-        await follower.listen(to_come=live)
-        assert follower.articles == await follower.queried()
+        await consumer.consume()
+        assert consumer.articles == await consumer.query()
+        await consumer.consume(batches=live)
+        assert consumer.articles == await consumer.query()
 
     asyncio.run(scenario())
 

@@ -15,8 +15,8 @@ from gql.identity.viewer import PREVIEW
 from gql.schema import PageSizes
 from store import Batch, MemoryRepository, Visibility
 from store.model import Article
-from tests.support.factories import NOON, article, stored
-from tests.support.graph_client import Graph
+from tests.support.factories import NOON, article, memory_repository
+from tests.support.graph_client import GraphClient
 from tests.support.sizes import scaled
 
 LISTS = {
@@ -45,9 +45,9 @@ def arguments(**given: Any) -> str:
     return ", ".join(pairs) or "first: 100"
 
 
-def part(graph: Graph, query: str, selection: str = PAGE, **given: Any) -> Any:
+def part(graph: GraphClient, query: str, selection: str = PAGE, **given: Any) -> Any:
     """The part of a list that these arguments give."""
-    data = graph.ask(query % (arguments(**given), selection))
+    data = graph.query(query % (arguments(**given), selection))
     return data.get("it", data)["list"]
 
 
@@ -59,7 +59,7 @@ def cursors(page: Any) -> list[str]:
 @pytest.fixture
 def preview(graph):
     """The graph of the seeds, for somebody who sees all lists."""
-    return graph.seen_by(PREVIEW)
+    return graph.as_viewer(PREVIEW)
 
 
 @pytest.mark.parametrize("query", EVERY_LIST.values(), ids=EVERY_LIST)
@@ -96,7 +96,7 @@ def test_list_of_size_zero_has_no_items_and_true_flags(preview, query):
 @given(sizes=st.lists(st.integers(1, 7), min_size=1))
 def test_list_paged_forward_is_the_whole_list_once(graph, query, sizes):
     """Whatever the size of the pages, each item comes once, in order, and the flags are true."""
-    graph = graph.seen_by(PREVIEW)
+    graph = graph.as_viewer(PREVIEW)
     whole = cursors(part(graph, query))
     seen: list[str] = []
     while len(seen) < len(whole):
@@ -158,16 +158,16 @@ def test_list_without_a_size_has_the_default_one(graph, given, first, count):
     query = LISTS["articles"]
     whole = cursors(part(graph, query))
     given = {name: whole[n] if name in ("after", "before") else n for name, n in given.items()}
-    data = graph.ask(query.replace("(%s)", "" if not given else f"({arguments(**given)})") % PAGE)
+    data = graph.query(query.replace("(%s)", "" if not given else f"({arguments(**given)})") % PAGE)
     assert cursors(data["list"]) == whole[first : first + count]
 
 
 def test_list_sizes_are_settings(seeded):
     """Default and cap are as the server's settings have them."""
-    graph = Graph(seeded, sizes=PageSizes(default=2, maximum=3))
-    assert len(graph.ask("{ articles { nodes { id } } }")["articles"]["nodes"]) == 2
-    assert len(graph.ask("{ articles(first: 3) { nodes { id } } }")["articles"]["nodes"]) == 3
-    code, message = graph.refusal("{ articles(first: 4) { nodes { id } } }")
+    graph = GraphClient(seeded, sizes=PageSizes(default=2, maximum=3))
+    assert len(graph.query("{ articles { nodes { id } } }")["articles"]["nodes"]) == 2
+    assert len(graph.query("{ articles(first: 3) { nodes { id } } }")["articles"]["nodes"]) == 3
+    code, message = graph.error("{ articles(first: 4) { nodes { id } } }")
     assert (code, message) == ("BAD_PAGE_SIZE", "first is 4; the maximum is 3.")
 
 
@@ -187,8 +187,8 @@ def test_list_of_an_impossible_size_is_refused(seeded, query, given, told):
     """Negative, over the cap, or two sizes at once: the message says which and what is allowed."""
     if "last" in given and query in FORWARD_ONLY.values():
         return
-    graph = Graph(seeded, viewer=PREVIEW)
-    code, message = graph.refusal(query % (given, "totalCount"))
+    graph = GraphClient(seeded, viewer=PREVIEW)
+    code, message = graph.error(query % (given, "totalCount"))
     assert code == "BAD_PAGE_SIZE"
     assert told in message
 
@@ -196,8 +196,8 @@ def test_list_of_an_impossible_size_is_refused(seeded, query, given, told):
 def test_nodes_over_the_cap_are_refused(graph):
     """As many ids as a list may have items, and no more."""
     query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
-    assert len(graph.ask(query, ids=["x"] * 100)["nodes"]) == 100
-    assert graph.refusal(query, ids=["x"] * 101)[0] == "BAD_PAGE_SIZE"
+    assert len(graph.query(query, ids=["x"] * 100)["nodes"]) == 100
+    assert graph.error(query, ids=["x"] * 101)[0] == "BAD_PAGE_SIZE"
 
 
 @pytest.mark.parametrize("query", EVERY_LIST.values(), ids=EVERY_LIST)
@@ -207,7 +207,7 @@ def test_cursor_that_is_none_is_refused(preview, query, cursor, name):
     """What we did not hand out is no place in the list, and the client is told so."""
     if name == "before" and query in FORWARD_ONLY.values():
         return
-    code, message = preview.refusal(query % (f'first: 1, {name}: "{cursor}"', "totalCount"))
+    code, message = preview.error(query % (f'first: 1, {name}: "{cursor}"', "totalCount"))
     assert code == "BAD_CURSOR"
     assert "cursor" in message
 
@@ -227,9 +227,9 @@ def test_cursor_of_another_list_is_refused(preview):
         for other, cursor in enumerate(found):
             asked = query % (arguments(first=1, after=cursor), PAGE)
             if mine == other:
-                preview.ask(asked)
+                preview.query(asked)
             else:
-                assert preview.refusal(asked)[0] == "BAD_CURSOR"
+                assert preview.error(asked)[0] == "BAD_CURSOR"
 
 
 def test_cursor_of_a_list_holds_in_its_other_parts(graph):
@@ -258,8 +258,8 @@ some_articles = st.lists(numbered, max_size=6)
 )
 def test_cursor_stays_right_while_articles_come_and_go(start, changes, size, field):
     """Whoever pages through a changing list sees all that stayed, once, in order."""
-    repository = stored(*start)
-    graph = Graph(repository)
+    repository = memory_repository(*start)
+    graph = GraphClient(repository)
     query = f"{{ list: articles(orderBy: [{{field: {field}}}], %s) {{ %s }} }}"
     stayed, pending = everything(repository), list(changes)
     seen: list[str] = []
@@ -290,8 +290,8 @@ def change(repository: MemoryRepository, come: list[Article], gone: list[Article
 def test_cursor_of_an_article_that_is_gone_still_names_its_place():
     """What stood there need not stand there any more."""
     days = [article(f"{day}", published_date_time=NOON.replace(day=day)) for day in (5, 4, 3, 2)]
-    repository = stored(*days)
-    graph = Graph(repository)
+    repository = memory_repository(*days)
+    graph = GraphClient(repository)
     second = cursors(part(graph, LISTS["articles"]))[1]
     change(repository, [], days[1:2])
     rest = part(graph, LISTS["articles"], "nodes { slug }", first=9, after=second)["nodes"]
@@ -300,6 +300,6 @@ def test_cursor_of_an_article_that_is_gone_still_names_its_place():
 
 def test_list_in_equal_places_is_told_apart_by_ids():
     """Articles of the same moment keep one order, the same for every walk."""
-    graph = Graph(stored(*(article(f"{n}") for n in range(9))))
+    graph = GraphClient(memory_repository(*(article(f"{n}") for n in range(9))))
     whole = part(graph, LISTS["articles"], "nodes { id }")["nodes"]
     assert all(one["id"] > other["id"] for one, other in pairwise(whole))

@@ -117,7 +117,7 @@ def test_filter_cases_cover_every_member_of_the_inputs():
 def test_filter_selects_what_a_look_at_each_document_finds(graph, documents, member, operator):
     """Each operator of each field selects its articles, and `not` all the others."""
     operand, holds = CASES[member][operator]
-    graph = graph.seen_by(PREVIEW)
+    graph = graph.as_viewer(PREVIEW)
     filter = {member: {operator: operand}}
     assert graph.slugs(filter=filter, first=100) == slugs_of(documents, holds)
     others = slugs_of(documents, lambda article: not holds(article))
@@ -129,7 +129,7 @@ def test_filter_selects_what_a_look_at_each_document_finds(graph, documents, mem
 def test_filter_flag_selects_what_a_look_at_each_document_finds(graph, documents, member, value):
     """Flags select those that have it, or those that have not."""
     expected = slugs_of(documents, lambda article: FLAGS[member](article) is value)
-    assert graph.seen_by(PREVIEW).slugs(filter={member: value}, first=100) == expected
+    assert graph.as_viewer(PREVIEW).slugs(filter={member: value}, first=100) == expected
     assert 0 < len(expected) < len(documents)
 
 
@@ -158,14 +158,14 @@ def test_filter_flag_selects_what_a_look_at_each_document_finds(graph, documents
 )
 def test_filter_members_are_joined_as_logic_has_it(graph, documents, filter, holds):
     """Members and `and` all hold, of `or` at least one, `not` turns round."""
-    found = graph.seen_by(PREVIEW).slugs(filter=filter, first=100)
+    found = graph.as_viewer(PREVIEW).slugs(filter=filter, first=100)
     assert found == slugs_of(documents, holds)
 
 
 @pytest.mark.parametrize("name", ["Energy storage", "ENERGY storage", "energy-storage"])
 def test_filter_takes_topics_by_name_or_slug(graph, documents, name):
     """A topic may be named as people write it or as addresses do."""
-    found = graph.seen_by(PREVIEW).slugs(filter={"topics": {"some": [name]}})
+    found = graph.as_viewer(PREVIEW).slugs(filter={"topics": {"some": [name]}})
     assert found == slugs_of(
         documents, lambda a: "energy-storage" in {topic_slug(topic) for topic in a.topics}
     )
@@ -182,7 +182,7 @@ def test_filter_takes_a_plain_date_as_its_midnight(graph, documents):
 
 def test_filter_narrows_the_lists_of_topics_and_providers(graph, documents):
     """Within a topic or a provider, a filter selects among their articles only."""
-    answer = graph.ask(
+    answer = graph.query(
         f"""{{ topic(by: {{slug: "tides"}}) {{ articles(filter: {{type: {{eq: "video"}}}}) {CARD} }}
         provider(by: {{domain: "labnotes.example"}}) {{
           articles(filter: {{topics: {{some: ["Moon"]}}}}) {CARD} }} }}"""
@@ -231,7 +231,7 @@ def conditions(count: int) -> dict[str, Any]:
 def test_filter_that_says_nothing_or_too_much_is_refused(graph, filter, told):
     """It is never ignored: the client is told where it is, and gets no articles."""
     query = f"query ($filter: ArticleFilter!) {{ articles(filter: $filter) {CARD} }}"
-    code, message = graph.refusal(query, filter=filter)
+    code, message = graph.error(query, filter=filter)
     assert code == "BAD_FILTER"
     assert told in message
 
@@ -251,7 +251,7 @@ def test_filter_of_the_largest_size_is_taken(graph, filter):
 )
 def test_filter_whose_variable_was_not_sent_is_refused(graph, query):
     """A missing variable leaves a hole in the filter; that must not open it."""
-    code, message = graph.refusal(query)
+    code, message = graph.error(query)
     assert code == "BAD_FILTER"
     assert "is empty" in message
 
@@ -272,7 +272,7 @@ def test_filter_whose_variable_was_not_sent_is_refused(graph, query):
 def test_order_sorts_as_the_documents_have_it(graph, documents, order, key):
     """Descending where nothing is said; ascending is the reverse; ids tell equals apart."""
     expected = [a.slug for a in sorted(documents, key=key, reverse=True)]
-    graph = graph.seen_by(PREVIEW)
+    graph = graph.as_viewer(PREVIEW)
     assert graph.slugs(orderBy=order, first=100) == expected
     if order:
         ascending = [{**step, "direction": "ASC"} for step in order]
@@ -284,13 +284,13 @@ def test_order_steps_may_go_different_ways(graph, documents):
     by_id = sorted(documents, key=lambda a: a.id)
     expected = sorted(by_id, key=lambda a: (-a.quality, a.title.casefold()))
     order = [{"field": "QUALITY", "direction": "DESC"}, {"field": "TITLE", "direction": "ASC"}]
-    found = graph.seen_by(PREVIEW).slugs(orderBy=order, first=100)
+    found = graph.as_viewer(PREVIEW).slugs(orderBy=order, first=100)
     assert found == [article.slug for article in expected]
 
 
 def test_order_that_names_a_field_twice_is_refused(graph):
     """The second could have no effect, so it is a mistake."""
-    code, message = graph.refusal(
+    code, message = graph.error(
         f"{{ articles(orderBy: [{{field: HEAT}}, {{field: HEAT, direction: ASC}}]) {CARD} }}"
     )
     assert code == "BAD_FILTER"

@@ -7,13 +7,13 @@ import pytest
 from gql.composition.executors import build_executor
 from gql.settings import load_settings
 from store.model import Image, ProviderMention, Related, TopicDefinition
-from tests.support.factories import NOON, article, stored
-from tests.support.graph_client import CARD, SCHEMA, Graph
+from tests.support.factories import NOON, article, memory_repository
+from tests.support.graph_client import CARD, SCHEMA, GraphClient
 
 
 def test_provider_is_one_entity_however_documents_call_it(graph):
     """The old name, the new name and the related stories' name are one provider with one id."""
-    answer = graph.ask(
+    answer = graph.query(
         """{ articles(first: 100, filter: {providerDomain: {eq: "HarbourPost.example"}}) {
           nodes { provider { id name } } }
         all: articles(first: 100) { nodes { related { provider { id name domain } } } } }"""
@@ -39,19 +39,21 @@ def test_provider_shows_each_logo_of_its_documents_once():
         images = tuple(Image(url=f"https://one.example/{name}") for name in names)
         return ProviderMention(domain="one.example", name="One", images=images)
 
-    graph = Graph(
-        stored(
+    graph = GraphClient(
+        memory_repository(
             article("old", provider=mention("b", "c"), published_date_time=NOON.replace(year=2020)),
             article("new", provider=mention("a", "b")),
         )
     )
-    provider = graph.ask('{ provider(by: {domain: "one.example"}) { images { url } } }')["provider"]
+    provider = graph.query('{ provider(by: {domain: "one.example"}) { images { url } } }')[
+        "provider"
+    ]
     assert [image["url"][-1] for image in provider["images"]] == ["a", "b", "c"]
 
 
 def test_provider_lists_its_own_articles(graph):
     """`provider.articles` are those whose provider it is, newest first, as many as it counts."""
-    providers = graph.ask(
+    providers = graph.query(
         """{ providers(first: 100) { nodes { domain articleCount
         articles(first: 100) { totalCount nodes { publishedDateTime provider { domain } } } } } }"""
     )["providers"]["nodes"]
@@ -65,7 +67,7 @@ def test_provider_lists_its_own_articles(graph):
 
 def test_topics_form_a_tree_that_can_be_walked_both_ways(graph):
     """A topic is among the children of its parent, and its children have it as their parent."""
-    topics = graph.ask(
+    topics = graph.query(
         "{ topics(first: 100) { nodes { slug name keywords parent { slug children { slug } }"
         " children { slug parent { slug } } } } }"
     )["topics"]["nodes"]
@@ -89,7 +91,7 @@ def test_topics_form_a_tree_that_can_be_walked_both_ways(graph):
 
 def test_topic_lists_the_articles_that_name_it(graph):
     """`topic.articles` are those that name this very topic, and as many as it counts."""
-    topics = graph.ask(
+    topics = graph.query(
         "{ topics(first: 100) { nodes { slug articleCount"
         " articles(first: 100) { totalCount nodes { topics { slug } } } } } }"
     )["topics"]["nodes"]
@@ -102,7 +104,7 @@ def test_topic_lists_the_articles_that_name_it(graph):
 
 def test_related_stories_lead_to_their_articles(graph):
     """Whatever the spelling of their address, stories that the store holds have their article."""
-    answer = graph.ask(
+    answer = graph.query(
         "{ articles(first: 100) { nodes { slug related { title article { slug title } } } } }"
     )["articles"]["nodes"]
     related = {node["slug"]: node["related"] for node in answer}
@@ -118,7 +120,7 @@ def test_related_stories_lead_to_their_articles(graph):
 
 def test_related_stories_may_lead_in_a_circle(graph):
     """Two stories that point at each other can be followed round and round."""
-    answer = graph.ask(
+    answer = graph.query(
         """{ article(by: {slug: "2026-06-15-night-trams-return-to-port-verrin"}) { slug
         related { article { slug related { article { slug
         related { article { slug } } } } } } } }"""
@@ -132,7 +134,7 @@ def test_related_stories_may_lead_in_a_circle(graph):
 
 def test_referenced_by_is_the_inverse_of_related(graph):
     """An article is referenced by exactly those whose related stories lead to it, newest first."""
-    nodes = graph.ask(
+    nodes = graph.query(
         """{ articles(first: 100) { nodes { slug related { article { slug } }
         referencedBy(first: 100) { totalCount nodes { slug } } } } }"""
     )["articles"]["nodes"]
@@ -149,8 +151,8 @@ def test_referenced_by_is_the_inverse_of_related(graph):
 def test_story_that_points_at_itself_references_itself():
     """Nothing is special about a link to oneself."""
     own = Related(title="Me", web_url="https://one.example/tide#top")
-    graph = Graph(stored(article("tide", related=(own,))))
-    answer = graph.ask(f"{{ articles {{ nodes {{ slug referencedBy {CARD} }} }} }}")
+    graph = GraphClient(memory_repository(article("tide", related=(own,))))
+    answer = graph.query(f"{{ articles {{ nodes {{ slug referencedBy {CARD} }} }} }}")
     [only] = answer["articles"]["nodes"]
     assert only["referencedBy"]["nodes"] == [{"slug": only["slug"]}]
 
@@ -163,8 +165,8 @@ def execute(request):
 
 def test_topic_is_one_for_all_who_name_it_by_name_or_by_slug(execute):
     """It has one slug and one name, is in every list once, and is found by either."""
-    graph = Graph(
-        stored(
+    graph = GraphClient(
+        memory_repository(
             article("name", topics=("Marine Biology",)),
             article("slug", topics=("sea", "Tides")),
             article("both", topics=("Sea", "Tides", "marine biology")),
@@ -172,7 +174,7 @@ def test_topic_is_one_for_all_who_name_it_by_name_or_by_slug(execute):
         ),
         execute,
     )
-    found = graph.ask(
+    found = graph.query(
         f"""{{ articles(orderBy: [{{field: TITLE, direction: ASC}}])
             {{ nodes {{ topics {{ slug name articleCount }} }} }}
         topics {{ totalCount nodes {{ slug articleCount articles {CARD} }} }}
@@ -199,5 +201,7 @@ def test_topic_is_one_for_all_who_name_it_by_name_or_by_slug(execute):
 def test_topic_whose_parent_is_missing_is_a_root():
     """A parent that the tree lacks leaves its child a root."""
     tree = [TopicDefinition(slug="tides", name="Tides", parent="nowhere")]
-    answer = Graph(stored(topics=tree)).ask("{ topics { nodes { slug parent { slug } } } }")
+    answer = GraphClient(memory_repository(topics=tree)).query(
+        "{ topics { nodes { slug parent { slug } } } }"
+    )
     assert answer["topics"]["nodes"] == [{"slug": "tides", "parent": None}]

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from tests.support.factories import NOON, article, stored
-from tests.support.graph_client import Graph
+from tests.support.factories import NOON, article, memory_repository
+from tests.support.graph_client import GraphClient
 
 NAMELESS = ["", "nonsense", "a_", "a_0000000000000000", "x_0000000000000000", "\x00", "💥"]
 
@@ -25,7 +25,7 @@ NAMELESS = ["", "nonsense", "a_", "a_0000000000000000", "x_0000000000000000", "\
 def test_article_is_found_by_any_spelling_of_any_of_its_addresses(graph, url):
     """Host's case, default port, tracking, fragments and HTML's escaping do not matter."""
     query = "query ($url: URL!) { article(by: {url: $url}) { slug } }"
-    assert graph.ask(query, url=url)["article"] == {
+    assert graph.query(query, url=url)["article"] == {
         "slug": "2026-05-11-how-a-lagoon-learns-to-breathe-with-the-moon"
     }
 
@@ -33,14 +33,14 @@ def test_article_is_found_by_any_spelling_of_any_of_its_addresses(graph, url):
 def test_article_found_by_a_shared_address_is_the_newest():
     """Of several articles at one address the look-up gives the newest."""
     shared = {"web_url": "https://one.example/same"}
-    graph = Graph(
-        stored(
+    graph = GraphClient(
+        memory_repository(
             article("old", **shared, published_date_time=NOON.replace(year=2020)),
             article("new", **shared),
             article("older", **shared, published_date_time=NOON.replace(year=2019)),
         )
     )
-    answer = graph.ask('{ article(by: {url: "https://one.example/same"}) { slug } }')
+    answer = graph.query('{ article(by: {url: "https://one.example/same"}) { slug } }')
     assert answer["article"]["slug"] == "2026-03-01-new"
 
 
@@ -50,7 +50,7 @@ def test_article_found_by_a_shared_address_is_the_newest():
 def test_provider_is_found_by_its_domain_however_written(graph, domain):
     """Case and the root's dot do not matter."""
     query = "query ($domain: String!) { provider(by: {domain: $domain}) { domain articleCount } }"
-    assert graph.ask(query, domain=domain)["provider"] == {
+    assert graph.query(query, domain=domain)["provider"] == {
         "domain": "harbourpost.example",
         "articleCount": 5,
     }
@@ -60,7 +60,7 @@ def test_provider_is_found_by_its_domain_however_written(graph, domain):
 def test_topic_is_found_by_its_name_however_written(graph, name):
     """Case and spacing do not matter."""
     query = "query ($name: String!) { topic(by: {name: $name}) { slug name articleCount } }"
-    assert graph.ask(query, name=name)["topic"] == {
+    assert graph.query(query, name=name)["topic"] == {
         "slug": "energy-storage",
         "name": "Energy storage",
         "articleCount": 2,
@@ -70,25 +70,25 @@ def test_topic_is_found_by_its_name_however_written(graph, name):
 @pytest.mark.parametrize("root", ["articles", "providers", "topics"])
 def test_node_gives_everything_with_an_id_again(graph, root):
     """Each article, provider and topic is found by its id, as what it is."""
-    listed = graph.ask(f"{{ {root}(first: 100) {{ nodes {{ __typename id }} }} }}")[root]["nodes"]
+    listed = graph.query(f"{{ {root}(first: 100) {{ nodes {{ __typename id }} }} }}")[root]["nodes"]
     ids = [node["id"] for node in listed]
-    assert graph.ask("query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }", ids=ids) == {
+    assert graph.query("query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }", ids=ids) == {
         "nodes": listed
     }
-    one = graph.ask("query ($id: ID!) { node(id: $id) { __typename id } }", id=ids[0])
+    one = graph.query("query ($id: ID!) { node(id: $id) { __typename id } }", id=ids[0])
     assert one == {"node": listed[0]}
     assert len(set(ids)) == len(ids)
 
 
 def test_nodes_keep_their_order_and_have_holes(graph):
     """Null stands for what is not there, and an id may be asked for twice."""
-    found = graph.ask(
+    found = graph.query(
         '{ article(by: {slug: "2026-02-18-counting-fish-by-ear"}) { id topics { id }'
         " provider { id } } }"
     )["article"]
     topic, provider = found["topics"][0]["id"], found["provider"]["id"]
     ids = [topic, "nonsense", found["id"], provider, topic, found["id"][:-1] + "!"]
-    nodes = graph.ask(
+    nodes = graph.query(
         """query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id ... on Article { slug }
         ... on Provider { domain } ... on Topic { name } } }""",
         ids=ids,
@@ -113,12 +113,12 @@ def test_nodes_keep_their_order_and_have_holes(graph):
 def test_node_of_nonsense_is_null(graph, id):
     """What is no id of ours names nothing; that is no error."""
     query = "query ($id: ID!) { node(id: $id) { id } article(by: {id: $id}) { id } }"
-    assert graph.ask(query, id=id) == {"node": None, "article": None}
+    assert graph.query(query, id=id) == {"node": None, "article": None}
 
 
 def test_lookups_of_what_is_not_there_are_null(graph):
     """No article, provider or topic of that name: null, without an error."""
-    assert graph.ask(
+    assert graph.query(
         """{ a: article(by: {slug: "none"}) { id }
         b: article(by: {url: "http://none.example"}) { id }
         c: provider(by: {domain: "none.example"}) { id } d: provider(by: {id: "none"}) { id }
@@ -129,7 +129,7 @@ def test_lookups_of_what_is_not_there_are_null(graph):
 @pytest.mark.parametrize("by", ["{}", '{id: "a", slug: "b"}', "{id: null}"])
 def test_lookup_takes_exactly_one_key(graph, by):
     """None, two, or null: refused before anything is looked up."""
-    code, message = graph.refusal(f"{{ article(by: {by}) {{ id }} }}")
+    code, message = graph.error(f"{{ article(by: {by}) {{ id }} }}")
     assert code == "GRAPHQL_VALIDATION_FAILED"
     assert "ArticleBy" in message
 
@@ -137,6 +137,6 @@ def test_lookup_takes_exactly_one_key(graph, by):
 def test_ids_are_opaque_and_the_same_after_a_reload(graph, seeded):
     """Whatever the engine, an id is the same, and tells nothing of what it names."""
     query = "{ articles(first: 100) { nodes { id slug } } }"
-    found = graph.ask(query)
-    assert found == Graph(seeded).ask(query)
+    found = graph.query(query)
+    assert found == GraphClient(seeded).query(query)
     assert all(re.fullmatch(r"a_[\w-]{16}", node["id"]) for node in found["articles"]["nodes"])

@@ -13,7 +13,7 @@ import pytest
 from gql.identity.viewer import Permission
 from store.filesystem import guarded_change
 from store.folder import transaction
-from tests.support.mutation_client import DELETE, FIELDS, IMPORT, PUBLISH, PUT, writing_site
+from tests.support.mutation_client import DELETE, FIELDS, IMPORT, PUBLISH, PUT, mutation_client
 from tests.support.writer_setup import document
 
 SLUG = "2026-01-02-a-tide"
@@ -22,26 +22,26 @@ LIST = "{ articles { totalCount nodes { slug heat provider { name articleCount }
 
 
 @pytest.fixture
-def site(tmp_path):
+def client(tmp_path):
     """An empty site."""
-    with writing_site(tmp_path, explain=True) as site:
-        yield site
+    with mutation_client(tmp_path, explain=True) as client:
+        yield client
 
 
-def test_import_documents_are_in_folder_and_graph(site):
+def test_import_documents_are_in_folder_and_graph(client):
     """What is imported is a file of the folder and an article of the graph."""
     text = document("A tide", "topics: [Sea]\nheat: x\n", "body")
-    payload = site.write(IMPORT, documents=[{"path": PATH, "text": text}])
+    payload = client.mutate(IMPORT, documents=[{"path": PATH, "text": text}])
     assert payload["articles"] == [{"slug": SLUG, "title": "A tide"}]
     assert payload["diagnostics"] == [{"path": PATH, "line": 6, "code": "WRONG_TYPE"}]
     assert payload["userErrors"] == []
-    assert (site.folder / PATH).read_text() == text
-    assert site.ask("{ topics { nodes { slug articleCount } } }")["topics"]["nodes"] == [
+    assert (client.folder / PATH).read_text() == text
+    assert client.execute("{ topics { nodes { slug articleCount } } }")["topics"]["nodes"] == [
         {"slug": "sea", "articleCount": 1}
     ]
 
 
-def test_put_article_takes_every_field(site):
+def test_put_article_takes_every_field(client):
     """All fields of a document can be written, and are read back as they were given."""
     image = {"url": "https://p.example/i.jpg", "width": 3, "height": 2, "isCached": True}
     texts = {
@@ -75,7 +75,7 @@ def test_put_article_takes_every_field(site):
         " images { url width height isCached }"
         " related { title webUrl quality provider { domain } }",
     )
-    article = site.write(query, **{**FIELDS, **texts, **lists})["article"]
+    article = client.mutate(query, **{**FIELDS, **texts, **lists})["article"]
     assert {key: article[key] for key in texts} == texts
     assert article["provider"] == {
         "name": "P",
@@ -86,36 +86,36 @@ def test_put_article_takes_every_field(site):
     assert article["related"] == [{**lists["related"][0], "provider": {"domain": "q.example"}}]
 
 
-def test_put_article_absent_keeps_and_null_removes(site):
+def test_put_article_absent_keeps_and_null_removes(client):
     """A field that is absent stays as it is, null takes it away."""
-    site.write(PUT, **FIELDS, heat=5)
-    assert site.write(PUT, slug=SLUG, title="New")["article"]["heat"] == 5
-    assert site.write(PUT, slug=SLUG, heat=None)["article"]["heat"] == 0
+    client.mutate(PUT, **FIELDS, heat=5)
+    assert client.mutate(PUT, slug=SLUG, title="New")["article"]["heat"] == 5
+    assert client.mutate(PUT, slug=SLUG, heat=None)["article"]["heat"] == 0
 
 
-def test_set_published_decides_who_sees_an_article(site):
+def test_set_published_decides_who_sees_an_article(client):
     """A draft is for nobody without the right, from the very next request on."""
-    id = site.write(PUT, **FIELDS)["article"]["id"]
+    id = client.mutate(PUT, **FIELDS)["article"]["id"]
     query = "query ($id: ID!) { node(id: $id) { id } }"
-    assert site.ask(query, scope=None, id=id)["node"]
-    assert site.write(PUBLISH, id=id, published=False)["article"]["published"] is False
-    assert site.ask(query, scope=None, id=id)["node"] is None
-    site.write(PUBLISH, id=id, published=True)
-    assert site.ask(query, scope=None, id=id)["node"]
+    assert client.execute(query, scope=None, id=id)["node"]
+    assert client.mutate(PUBLISH, id=id, published=False)["article"]["published"] is False
+    assert client.execute(query, scope=None, id=id)["node"] is None
+    client.mutate(PUBLISH, id=id, published=True)
+    assert client.execute(query, scope=None, id=id)["node"]
 
 
-def test_delete_article_removes_it_everywhere(site):
+def test_delete_article_removes_it_everywhere(client):
     """What is deleted is gone from the graph and from the folder."""
-    id = site.write(PUT, **FIELDS)["article"]["id"]
-    payload = site.write(DELETE, id=id)
+    id = client.mutate(PUT, **FIELDS)["article"]["id"]
+    payload = client.mutate(DELETE, id=id)
     assert (payload["deletedId"], payload["userErrors"]) == (id, [])
-    assert site.ask(LIST)["articles"]["totalCount"] == 0
-    assert not (site.folder / PATH).exists()
+    assert client.execute(LIST)["articles"]["totalCount"] == 0
+    assert not (client.folder / PATH).exists()
 
 
-def test_payload_shows_the_write_and_all_that_follows_from_it(site):
+def test_payload_shows_the_write_and_all_that_follows_from_it(client):
     """In one request, each mutation sees those before it, and so does what it returns."""
-    site.write(PUT, **FIELDS)
+    client.mutate(PUT, **FIELDS)
     query = """mutation ($a: PutArticleInput!, $b: PutArticleInput!) {
         a: putArticle(input: $a) { article { provider { name articleCount } } }
         b: putArticle(input: $b) { article { provider { name articleCount } } }
@@ -123,27 +123,27 @@ def test_payload_shows_the_write_and_all_that_follows_from_it(site):
     named = {"domain": "p.example", "name": "Renamed"}
     first = {**FIELDS, "title": "B"}
     second = {**FIELDS, "title": "C", "publishedDateTime": "2026-02-01", "provider": named}
-    data = site.ask(query, a=first, b=second)
+    data = client.execute(query, a=first, b=second)
     assert data["a"]["article"]["provider"] == {"name": "P", "articleCount": 2}
     assert data["b"]["article"]["provider"] == {"name": "Renamed", "articleCount": 3}
 
 
-def test_writes_show_at_once_in_compiled_answers_and_feeds(site):
+def test_writes_show_at_once_in_compiled_answers_and_feeds(client):
     """No cache outlives a write: neither whole answers, nor their parts, nor feeds."""
-    site.write(PUT, **FIELDS, heat=1)
+    client.mutate(PUT, **FIELDS, heat=1)
     for heat in (2, 3):
-        before = site.post(LIST, scope=None)
-        feed = site.client.get("/feed.xml")
-        site.write(PUT, slug=SLUG, heat=heat, title=f"Title {heat}")
-        after = site.post(LIST, scope=None, headers={"if-none-match": before.headers["etag"]})
+        before = client.post(LIST, scope=None)
+        feed = client.http.get("/feed.xml")
+        client.mutate(PUT, slug=SLUG, heat=heat, title=f"Title {heat}")
+        after = client.post(LIST, scope=None, headers={"if-none-match": before.headers["etag"]})
         assert after.status_code == 200
         assert after.headers["x-newsgraph-way"] == "compiled"
         assert after.json()["data"]["articles"]["nodes"][0]["heat"] == heat
         kept = {"if-none-match": feed.headers["etag"]}
-        assert f"Title {heat}" in site.client.get("/feed.xml", headers=kept).text
+        assert f"Title {heat}" in client.http.get("/feed.xml", headers=kept).text
 
 
-def test_mutations_need_the_scope_to_write(site):
+def test_mutations_need_the_scope_to_write(client):
     """Without the scope nothing is written, and the error says which one is missing."""
     inputs = {
         IMPORT: {"documents": []},
@@ -153,20 +153,20 @@ def test_mutations_need_the_scope_to_write(site):
     }
     for scope in (None, Permission.READ_DRAFTS, Permission.READ_SECURED):
         for mutation, input in inputs.items():
-            answer = site.post(mutation, scope=scope, input=input).json()
+            answer = client.post(mutation, scope=scope, input=input).json()
             assert answer["data"] is None
             [error] = answer["errors"]
             assert error["extensions"]["code"] == "FORBIDDEN"
             assert "WRITE" in error["message"]
-    assert not list(site.folder.rglob("*.md"))
+    assert not list(client.folder.rglob("*.md"))
 
 
-def test_mutations_go_by_post_only_and_are_never_kept(site):
+def test_mutations_go_by_post_only_and_are_never_kept(client):
     """A mutation is executed each time it is sent, and no answer to one may be stored."""
-    got = site.client.get("/graphql", params={"query": "mutation { deleteArticle }"})
+    got = client.http.get("/graphql", params={"query": "mutation { deleteArticle }"})
     assert (got.status_code, got.headers["allow"]) == (405, "POST")
     for _ in range(2):
-        response = site.post(
+        response = client.post(
             PUBLISH, headers={"if-none-match": "*"}, input={"id": "x", "published": True}
         )
         assert response.json()["data"]["setPublished"]["userErrors"][0]["code"] == "NOT_FOUND"
@@ -174,18 +174,18 @@ def test_mutations_go_by_post_only_and_are_never_kept(site):
         assert "etag" not in response.headers
     revisions: set[str] = set()
     for heat in (1, 2, 1, 2):
-        site.write(PUT, **({} if revisions else FIELDS), slug=SLUG, heat=heat)
-        revisions.add(site.write(PUT, slug=SLUG, tags=["same"])["article"]["revision"])
+        client.mutate(PUT, **({} if revisions else FIELDS), slug=SLUG, heat=heat)
+        revisions.add(client.mutate(PUT, slug=SLUG, tags=["same"])["article"]["revision"])
     assert len(revisions) == 4
 
 
-def test_cursor_is_where_the_history_goes_on(site):
+def test_cursor_is_where_the_history_goes_on(client):
     """The cursor of a write has the write behind it and what follows before it."""
-    cursor = site.write(PUT, **FIELDS)["cursor"]
+    cursor = client.mutate(PUT, **FIELDS)["cursor"]
     query = "query ($after: String) { changes(after: $after) { nodes { kind slug cursor } } }"
-    assert site.ask(query, after=cursor)["changes"]["nodes"] == []
-    later = site.write(PUT, slug=SLUG, heat=1)["cursor"]
-    assert site.ask(query, after=cursor)["changes"]["nodes"] == [
+    assert client.execute(query, after=cursor)["changes"]["nodes"] == []
+    later = client.mutate(PUT, slug=SLUG, heat=1)["cursor"]
+    assert client.execute(query, after=cursor)["changes"]["nodes"] == [
         {"kind": "PUT", "slug": SLUG, "cursor": later}
     ]
 
@@ -193,47 +193,47 @@ def test_cursor_is_where_the_history_goes_on(site):
 # Expected failures
 
 
-def test_conflict_tells_the_present_revision(site):
+def test_conflict_tells_the_present_revision(client):
     """Who expects a past revision is told the present one, which can be read and expected."""
-    old = site.write(PUT, **FIELDS)["article"]
-    new = site.write(PUT, slug=SLUG, heat=1)["article"]
+    old = client.mutate(PUT, **FIELDS)["article"]
+    new = client.mutate(PUT, slug=SLUG, heat=1)["article"]
     for mutation, input in (
         (PUT, {"slug": SLUG, "heat": 2}),
         (PUBLISH, {"id": old["id"], "published": False}),
         (DELETE, {"id": old["id"]}),
     ):
         for revision in (old["revision"], "nonsense", "9" * 50, ""):
-            [error] = site.write(mutation, **input, expectedRevision=revision)["userErrors"]
+            [error] = client.mutate(mutation, **input, expectedRevision=revision)["userErrors"]
             assert (error["code"], error["field"]) == ("CONFLICT", ["input", "expectedRevision"])
             assert re.search(rf"\b{new['revision']}\b", error["message"])
-    assert site.write(DELETE, id=old["id"], expectedRevision=new["revision"])["deletedId"]
+    assert client.mutate(DELETE, id=old["id"], expectedRevision=new["revision"])["deletedId"]
 
 
-def test_import_is_all_or_nothing(site):
+def test_import_is_all_or_nothing(client):
     """One document that cannot be taken keeps the others out; each problem has its place."""
     documents = [
         {"path": PATH, "text": document()},
         {"path": "../evil.md", "text": document()},
         {"path": "b.md", "text": "---\ntitle: B\n---\n"},
     ]
-    assert site.errors(IMPORT, documents=documents) == [
+    assert client.user_errors(IMPORT, documents=documents) == [
         ("BAD_PATH", ["input", "documents", "1", "path"]),
         ("MISSING_DATE", ["input", "documents", "2", "text"]),
         ("MISSING_PROVIDER", ["input", "documents", "2", "text"]),
     ]
-    assert site.ask(LIST)["articles"]["totalCount"] == 0
-    assert not list(site.folder.parent.rglob("*.md"))
+    assert client.execute(LIST)["articles"]["totalCount"] == 0
+    assert not list(client.folder.parent.rglob("*.md"))
 
 
 def test_import_is_limited_in_number_and_size(tmp_path):
     """How many documents, and how large, is the operator's to say."""
-    with writing_site(tmp_path, max_import_documents=1, max_document_bytes=300) as site:
+    with mutation_client(tmp_path, max_import_documents=1, max_document_bytes=300) as client:
         two = [{"path": f"{name}.md", "text": document(name)} for name in "ab"]
-        assert site.errors(IMPORT, documents=two) == [
+        assert client.user_errors(IMPORT, documents=two) == [
             ("TOO_MANY_DOCUMENTS", ["input", "documents"])
         ]
         large = [{"path": "a.md", "text": document(body="x" * 300)}]
-        assert site.errors(IMPORT, documents=large) == [
+        assert client.user_errors(IMPORT, documents=large) == [
             ("FILE_TOO_LARGE", ["input", "documents", "0", "text"])
         ]
 
@@ -265,32 +265,32 @@ def test_import_is_limited_in_number_and_size(tmp_path):
         ({**FIELDS, "excerpt": "a\x00"}, "BAD_TEXT", None),
     ],
 )
-def test_put_article_refuses_with_code_and_field(site, input, code, field):
+def test_put_article_refuses_with_code_and_field(client, input, code, field):
     """Each thing that cannot be written is named by a stable code and the way to it."""
-    site.write(PUT, **FIELDS)
-    assert (code, field) in site.errors(PUT, **input)
-    assert site.ask(LIST)["articles"]["totalCount"] == 1
+    client.mutate(PUT, **FIELDS)
+    assert (code, field) in client.user_errors(PUT, **input)
+    assert client.execute(LIST)["articles"]["totalCount"] == 1
 
 
 @pytest.mark.parametrize("mutation", [PUBLISH, DELETE])
-def test_mutation_of_what_is_not_there_says_so(site, mutation):
+def test_mutation_of_what_is_not_there_says_so(client, mutation):
     """An id that names no article is a user error, not a fault."""
     input = {"id": "a_x", **({"published": True} if mutation == PUBLISH else {})}
-    assert site.errors(mutation, **input) == [("NOT_FOUND", ["input", "id"])]
+    assert client.user_errors(mutation, **input) == [("NOT_FOUND", ["input", "id"])]
 
 
-def test_mutation_without_a_folder_to_write_is_a_clear_error(site):
+def test_mutation_without_a_folder_to_write_is_a_clear_error(client):
     """A fault of the system is a top-level error with a code, and tells nothing of the machine."""
-    site.write(PUT, **FIELDS)
-    site.folder.rename(site.folder.with_name("elsewhere"))
-    [error] = site.post(PUT, input={"slug": SLUG, "heat": 1}).json()["errors"]
+    client.mutate(PUT, **FIELDS)
+    client.folder.rename(client.folder.with_name("elsewhere"))
+    [error] = client.post(PUT, input={"slug": SLUG, "heat": 1}).json()["errors"]
     assert error["extensions"]["code"] == "STORE_UNAVAILABLE"
-    assert str(site.folder.parent) not in error["message"]
-    site.folder.with_name("elsewhere").rename(site.folder)
-    assert site.write(PUT, slug=SLUG, heat=1)["article"]["heat"] == 1
+    assert str(client.folder.parent) not in error["message"]
+    client.folder.with_name("elsewhere").rename(client.folder)
+    assert client.mutate(PUT, slug=SLUG, heat=1)["article"]["heat"] == 1
 
 
-def test_mutation_whose_outcome_nobody_knows_is_told_so_and_can_be_sent_again(site, monkeypatch):
+def test_mutation_whose_outcome_nobody_knows_is_told_so_and_can_be_sent_again(client, monkeypatch):
     """Where the disk fails half-way the code says it, and the same key has it done once."""
 
     def fail(folder: Path) -> None:
@@ -301,9 +301,9 @@ def test_mutation_whose_outcome_nobody_knows_is_told_so_and_can_be_sent_again(si
     with monkeypatch.context() as broken:
         broken.setattr(transaction, "flush_folder", fail)
         broken.setattr(guarded_change, "flush_folder", fail)
-        [error] = site.post(PUT, **put).json()["errors"]
+        [error] = client.post(PUT, **put).json()["errors"]
     assert error["extensions"]["code"] == "OUTCOME_UNKNOWN"
     assert "Idempotency-Key" in error["message"]
     for _ in range(2):
-        assert site.post(PUT, **put).json()["data"]["putArticle"]["article"]["heat"] == 5
-    assert len(site.ask("{ changes { nodes { kind } } }")["changes"]["nodes"]) == 1
+        assert client.post(PUT, **put).json()["data"]["putArticle"]["article"]["heat"] == 5
+    assert len(client.execute("{ changes { nodes { kind } } }")["changes"]["nodes"]) == 1

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from gql.composition.app import App
 from gql.server.direct_protocol import MAX_BUFFERED_BYTES, MAX_COPIED_BYTES, DirectProtocol
 from gql.settings import load_settings
-from tests.support.factories import article, stored
-from tests.support.live_server import ClockLoop, LiveServer, running, until
+from tests.support.factories import article, memory_repository
+from tests.support.live_server import AdjustableClockLoop, LiveServer, run_server, wait_until
 from tests.support.sizes import scaled
 
 LONG = "what it tells " * 400
@@ -37,7 +37,7 @@ class Watched(App):
     """An application that counts what it answers at once."""
 
     def __init__(self, folder: Path, **options: Any) -> None:
-        repository = stored(*(article(f"story-{n}", excerpt=LONG) for n in range(20)))
+        repository = memory_repository(*(article(f"story-{n}", excerpt=LONG) for n in range(20)))
         super().__init__(
             load_settings({"store": folder / "store.json", **options}), repository, None
         )
@@ -67,8 +67,8 @@ def serving(folder: Path, **options: Any) -> Iterator[Servers]:
     app = Watched(folder, **options)
     common: dict[str, Any] = {"lifespan": "off", "access_log": False, "server_header": False}
     with ExitStack() as stack:
-        plain = stack.enter_context(running(app, http="httptools", **common))
-        direct = stack.enter_context(running(app, http=DirectProtocol, **common))
+        plain = stack.enter_context(run_server(app, http="httptools", **common))
+        direct = stack.enter_context(run_server(app, http=DirectProtocol, **common))
         yield Servers(app, plain, direct)
 
 
@@ -194,7 +194,9 @@ def test_request_that_has_begun_is_answered_by_a_server_that_stops(tmp_path: Pat
             sender.sendall(first + last[:-40])  # both are read before the first is answered
             sender.recv(1 << 16)
             servers.direct.should_exit = True
-            servers.direct.do(until(lambda: not servers.direct.servers[0].is_serving()))
+            servers.direct.run_in_loop(
+                wait_until(lambda: not servers.direct.servers[0].is_serving())
+            )
             sender.sendall(last[-40:])
             answer = b"".join(iter(lambda: sender.recv(1 << 16), b""))
     assert answer.startswith(b"HTTP/1.1 200 OK")
@@ -208,7 +210,7 @@ def test_connection_ends_when_nothing_comes_for_long(tmp_path: Path, protocol: A
     options: dict[str, Any] = {"lifespan": "off", "access_log": False, "timeout_keep_alive": 50}
     config = uvicorn.Config(Watched(tmp_path), http=protocol, **options)
 
-    async def story(loop: ClockLoop, listener: socket.socket) -> bytes:
+    async def story(loop: AdjustableClockLoop, listener: socket.socket) -> bytes:
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listener]))
         reader, writer = await asyncio.open_connection(*listener.getsockname())
@@ -228,7 +230,7 @@ def test_connection_ends_when_nothing_comes_for_long(tmp_path: Path, protocol: A
 
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
-        asyncio.Runner(loop_factory=ClockLoop) as runner,
+        asyncio.Runner(loop_factory=AdjustableClockLoop) as runner,
     ):
         loop: Any = runner.get_loop()
         assert runner.run(story(loop, listener)) == b""

@@ -19,8 +19,16 @@ from gql.server.refused_connections import RefusedConnections
 from gql.server.timeouts import MIN_BODY_RATE
 from tests.gql.server.test_direct_protocol import Watched
 from tests.stress.fuzz_http1 import compare_many
-from tests.support.live_server import ClockLoop, LiveServer, running
-from tests.support.raw_http import Answer, answers, body_of, chunked, exchange, get, post
+from tests.support.live_server import AdjustableClockLoop, LiveServer, run_server
+from tests.support.raw_http import (
+    RawResponse,
+    body_of,
+    chunked,
+    exchange,
+    get,
+    parse_responses,
+    post,
+)
 
 WEBSOCKET = (
     "Connection: Upgrade",
@@ -48,12 +56,12 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
 def servers(watched: Watched) -> Iterator[tuple[LiveServer, LiveServer]]:
     """It, behind both protocols."""
     with ExitStack() as stack:
-        asgi = stack.enter_context(running(watched, http=Http1Protocol, **_OPTIONS))
-        direct = stack.enter_context(running(watched, http=DirectProtocol, **_OPTIONS))
+        asgi = stack.enter_context(run_server(watched, http=Http1Protocol, **_OPTIONS))
+        direct = stack.enter_context(run_server(watched, http=DirectProtocol, **_OPTIONS))
         yield asgi, direct
 
 
-def both(servers: tuple[LiveServer, LiveServer], *pieces: bytes) -> list[Answer]:
+def both(servers: tuple[LiveServer, LiveServer], *pieces: bytes) -> list[RawResponse]:
     """What both protocols send, which is the same in status, framing and body."""
     asgi, direct = (exchange(server.port, *pieces) for server in servers)
     assert [(each.status, each.closes, each.code) for each in direct] == [
@@ -289,7 +297,7 @@ def test_framing_without_content_ends(servers: Any) -> None:
 
 # Time, by a clock that is put forward.
 
-Story = Callable[[ClockLoop, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Story = Callable[[AdjustableClockLoop, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -313,18 +321,18 @@ async def connected(
 def told(app: Any, protocol: Any, story: Story) -> None:
     """A story of one connection and a clock."""
 
-    async def tell(loop: ClockLoop) -> None:
+    async def tell(loop: AdjustableClockLoop) -> None:
         async with connected(app, protocol) as (reader, writer):
             await story(loop, reader, writer)
 
-    with asyncio.Runner(loop_factory=ClockLoop) as runner:
+    with asyncio.Runner(loop_factory=AdjustableClockLoop) as runner:
         loop: Any = runner.get_loop()
         runner.run(tell(loop))
 
 
-async def rest(reader: asyncio.StreamReader) -> list[Answer]:
+async def rest(reader: asyncio.StreamReader) -> list[RawResponse]:
     """All answers until the server closes."""
-    return answers(await asyncio.wait_for(reader.read(), 1_000))
+    return parse_responses(await asyncio.wait_for(reader.read(), 1_000))
 
 
 BODY = post(body=body_of() + b" " * 20)
@@ -350,7 +358,7 @@ def test_request_that_does_not_come_whole_is_refused(
 ) -> None:
     """With 408, and the connection ends."""
 
-    async def story(loop: ClockLoop, reader: Any, writer: Any) -> None:
+    async def story(loop: AdjustableClockLoop, reader: Any, writer: Any) -> None:
         writer.write(STALLED[name])
         for _ in range(9):
             await asyncio.sleep(0.01)
@@ -368,7 +376,7 @@ def test_second_request_that_does_not_come_whole_is_refused(
 ) -> None:
     """Behind the answer to the first one."""
 
-    async def story(loop: ClockLoop, reader: Any, writer: Any) -> None:
+    async def story(loop: AdjustableClockLoop, reader: Any, writer: Any) -> None:
         writer.write(get() + STALLED[name])
         for _ in range(9):
             await asyncio.sleep(0.01)
@@ -383,7 +391,7 @@ def test_second_request_that_does_not_come_whole_is_refused(
 def test_head_that_comes_byte_by_byte_is_refused(watched: Watched, protocol: Any) -> None:
     """Each byte puts nothing off."""
 
-    async def story(loop: ClockLoop, reader: Any, writer: Any) -> None:
+    async def story(loop: AdjustableClockLoop, reader: Any, writer: Any) -> None:
         found = asyncio.create_task(rest(reader))
         writer.write(b"GET / HTTP/1.1\r\nX: ")
         while not found.done():
@@ -403,7 +411,7 @@ def test_body_that_comes_steadily_is_taken(
 ) -> None:
     """As long as it comes no slower than the least rate, however long it takes."""
 
-    async def story(loop: ClockLoop, reader: Any, writer: Any) -> None:
+    async def story(loop: AdjustableClockLoop, reader: Any, writer: Any) -> None:
         body = body_of() + b" " * MIN_BODY_RATE * 60
         writer.write(post("Connection: close", body=body)[: -len(body)])
         step = int(MIN_BODY_RATE * rate / 2)
@@ -436,7 +444,7 @@ async def _slow(scope: Any, _receive: Any, send: Any) -> None:
 def test_answer_may_take_longer_than_a_request(caplog: pytest.LogCaptureFixture) -> None:
     """It is the server's turn, and no time-out of ours ends it; what came behind it does not."""
 
-    async def story(loop: ClockLoop, reader: Any, writer: Any) -> None:
+    async def story(loop: AdjustableClockLoop, reader: Any, writer: Any) -> None:
         writer.write(get(path="/long") + b"GET / HT")
         for _ in range(40):
             await asyncio.sleep(0.005)
@@ -451,7 +459,7 @@ def test_answer_may_take_longer_than_a_request(caplog: pytest.LogCaptureFixture)
 def test_client_that_does_not_read_is_dropped() -> None:
     """An answer is not kept forever for one who does not take it."""
 
-    async def story(loop: ClockLoop, reader: Any, writer: Any) -> None:
+    async def story(loop: AdjustableClockLoop, reader: Any, writer: Any) -> None:
         writer.write(get(path="/endless"))
         writer.transport.pause_reading()
         for _ in range(40):
@@ -517,7 +525,7 @@ def test_idle_connections_make_room_for_new_ones() -> None:
     """Those that have waited longest; so nobody can hold them all."""
     app = Full()
 
-    async def story(loop: ClockLoop, reader: Any, writer: Any) -> None:
+    async def story(loop: AdjustableClockLoop, reader: Any, writer: Any) -> None:
         address = writer.get_extra_info("peername")[:2]
         _, other = await asyncio.open_connection(*address)
         await asyncio.sleep(0.05)
@@ -539,7 +547,7 @@ def test_requests_that_do_not_come_whole_make_room_for_new_ones() -> None:
     app = Full()
     begun = post(body=b"x" * 100)[:-50]
 
-    async def story(loop: ClockLoop, reader: Any, writer: Any) -> None:
+    async def story(loop: AdjustableClockLoop, reader: Any, writer: Any) -> None:
         address = writer.get_extra_info("peername")[:2]
         other_reader, other = await asyncio.open_connection(*address)
         for each in (writer, other):
@@ -564,7 +572,7 @@ def test_connection_without_room_is_told_so(capsys: pytest.CaptureFixture[str]) 
     app = Full()
     Http1Protocol.refused = RefusedConnections()
 
-    async def story(loop: ClockLoop, _reader: Any, writer: Any) -> None:
+    async def story(loop: AdjustableClockLoop, _reader: Any, writer: Any) -> None:
         address = writer.get_extra_info("peername")[:2]
         writer.write(get(path="/long"))
         _, other = await asyncio.open_connection(*address)

@@ -18,7 +18,7 @@ from gql.composition.app import create_app
 from gql.settings import Settings
 from store import MemoryRepository
 from tests.gql.realtime.test_websocket import Client, opened
-from tests.support.live_server import LiveServer, running
+from tests.support.live_server import LiveServer, run_server
 
 MASK = b"\0\0\0\0"
 FLOOD_BYTES = 1 << 18
@@ -43,7 +43,7 @@ FLOODS = {
 @pytest.fixture
 def server() -> Iterator[LiveServer]:
     """A server of an empty store."""
-    with running(create_app(Settings(), MemoryRepository())) as server:
+    with run_server(create_app(Settings(), MemoryRepository())) as server:
         yield server
 
 
@@ -127,7 +127,7 @@ def test_messages_are_not_compressed() -> None:
     """A packet could unpack to a thousand times its size before anybody has counted it."""
     app, settings = create_app(Settings(), MemoryRepository()), Settings()
     option = uvicorn_config(app, settings).ws_per_message_deflate
-    with running(app, ws_per_message_deflate=option) as server, opened(server) as client:
+    with run_server(app, ws_per_message_deflate=option) as server, opened(server) as client:
         assert not client.connection.protocol.extensions
 
 

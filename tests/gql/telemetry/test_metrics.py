@@ -22,7 +22,7 @@ from gql.settings import Settings, load_settings
 from gql.telemetry.metrics import MAX_OPERATIONS
 from store import Batch, MemoryRepository
 from store.documents.diagnostics import DiagnosticCode, warning
-from tests.support.factories import article, put
+from tests.support.factories import article, put_articles
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -69,7 +69,7 @@ def chosen(tmp_path: Path) -> Settings:
 def repository() -> MemoryRepository:
     """A store that holds one article and one draft."""
     made = MemoryRepository()
-    put(made, article("tide"), article("draft", published=False))
+    put_articles(made, article("tide"), article("draft", published=False))
     return made
 
 

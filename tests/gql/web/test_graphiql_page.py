@@ -23,7 +23,7 @@ from starlette.testclient import TestClient
 from gql.web import graphiql_page
 from gql.web.graphiql_page import STATIC, GraphiQLPage, load_page, page_response, static_routes
 from store import HISTORY_START, MemoryRepository
-from tests.support.cursors import cursor_at
+from tests.support.cursors import change_cursor_in
 
 FRONT_END = Path(graphiql_page.__file__).with_name("graphiql")
 EXAMPLES = sorted(FRONT_END.glob("src/examples/*.graphql"))
@@ -190,7 +190,7 @@ def test_graphiql_follows_a_subscription(
     open_graphiql(page, live_server)
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
-    after = cursor_at(HISTORY_START, seeded.current())
+    after = change_cursor_in(HISTORY_START, seeded.current())
     query = f'subscription Follow {{ changes(after: "{after}") {{ kind slug }} }}'
     write_query(page, query)
     page.get_by_role("button", name="Prettify").click()

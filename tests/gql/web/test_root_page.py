@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gql.web.root_page import NEWEST, root_route
 from store.model import ProviderMention, TopicDefinition
-from tests.support.factories import NOON, article, client, put, stored
+from tests.support.factories import NOON, article, memory_repository, put_articles, route_client
 from tests.support.store_strategies import articles
 
 NASTY = [
@@ -49,16 +49,16 @@ class Page(HTMLParser):
 
 def page_of(*held, **more) -> Page:
     """The page over a store that holds these."""
-    return Page(client(root_route(stored(*held, **more))).get("/").text)
+    return Page(route_client(root_route(memory_repository(*held, **more))).get("/").text)
 
 
 def test_root_page_shows_how_much_is_published():
     """Counts are those of the public, and say what they count."""
     two = ProviderMention(domain="two.example", name="Two")
     html = (
-        client(
+        route_client(
             root_route(
-                stored(
+                memory_repository(
                     article("a", topics=("Sea",)),
                     article("b"),
                     article("c", published=False, provider=two, topics=("Air",)),
@@ -145,7 +145,7 @@ def test_root_page_links_to_web_addresses_only(url):
 
 def test_root_page_policy_allows_its_own_style_and_nothing_else():
     """The Content-Security-Policy lets the browser load nothing and apply this very style."""
-    response = client(root_route(stored())).get("/")
+    response = route_client(root_route(memory_repository())).get("/")
     (style,) = re.findall(r"<style>(.*?)</style>", response.text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = response.headers["content-security-policy"].split("; ")
@@ -156,20 +156,20 @@ def test_root_page_policy_allows_its_own_style_and_nothing_else():
 
 def test_root_page_is_sent_again_only_when_it_shows_something_else():
     """A browser that has the page gets 304 until something is published, whatever drafts do."""
-    repository = stored(article())
-    browser = client(root_route(repository))
+    repository = memory_repository(article())
+    browser = route_client(root_route(repository))
     etag = browser.get("/").headers["etag"]
     kept = browser.get("/", headers={"if-none-match": etag})
     assert (kept.status_code, kept.content, kept.headers["etag"]) == (304, b"", etag)
-    put(repository, article("draft", published=False))
+    put_articles(repository, article("draft", published=False))
     assert browser.get("/", headers={"if-none-match": etag}).status_code == 304
-    put(repository, article("new"))
+    put_articles(repository, article("new"))
     assert browser.get("/", headers={"if-none-match": etag}).status_code == 200
 
 
 def test_root_page_answers_head_as_get_without_the_body():
     """HEAD has the headers of GET."""
-    browser = client(root_route(stored(article())))
+    browser = route_client(root_route(memory_repository(article())))
     head, get = browser.head("/"), browser.get("/")
     assert (head.status_code, head.content, head.headers) == (200, b"", get.headers)
 
@@ -184,5 +184,7 @@ def test_root_page_never_shows_a_draft(held):
         for i in range(2)
     ]
     published = [each for each in held if each.published]
-    repository = stored(*published, *drafts, topics=[TopicDefinition(slug="sea", name="Sea")])
-    assert "secret" not in client(root_route(repository)).get("/").text
+    repository = memory_repository(
+        *published, *drafts, topics=[TopicDefinition(slug="sea", name="Sea")]
+    )
+    assert "secret" not in route_client(root_route(repository)).get("/").text

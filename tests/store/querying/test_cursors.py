@@ -40,7 +40,7 @@ from store.names import topic_slug
 from store.querying.cursors import MAX_LENGTH, article_position, diagnostic_position
 from tests.support.cursors import CURSORS, KEY
 from tests.support.factories import article
-from tests.support.graph_client import Graph
+from tests.support.graph_client import GraphClient
 from tests.support.store_strategies import articles, orders
 
 ALPHABET = string.ascii_letters + string.digits + "-_"
@@ -137,7 +137,7 @@ def test_longest_cursors_are_within_the_bound(text):
     diagnostic = Diagnostic(path="x" * 4_000, severity=Severity.ERROR, code="X", message=long)
     repository = MemoryRepository(cursor_key=KEY)
     asyncio.run(repository.apply(Batch(puts=(found,))))
-    edges = Graph(repository).ask(
+    edges = GraphClient(repository).query(
         """{ providers { edges { cursor } } topics { edges { cursor } } articles(orderBy: [
         {field: TITLE}, {field: HEAT}, {field: QUALITY}]) { edges { cursor } } }"""
     )
@@ -316,11 +316,11 @@ def test_long_titles_are_paged_and_found(tmp_path, engine):
     path = tmp_path / "store.json"
     repository = MemoryRepository() if engine == "memory" else TinyDBRepository.open(path)
     asyncio.run(repository.apply(Batch(puts=put_there)))
-    graph, seen, after = Graph(repository), list[str](), None
+    graph, seen, after = GraphClient(repository), list[str](), None
     query = """query ($after: String) { articles(first: 2, after: $after, orderBy: [{field: TITLE}])
       { nodes { title } pageInfo { endCursor hasNextPage } } }"""
     for _ in range(4):
-        page = graph.ask(query, after=after)["articles"]
+        page = graph.query(query, after=after)["articles"]
         seen += [node["title"] for node in page["nodes"]]
         after = page["pageInfo"]["endCursor"]
     assert sorted(seen) == sorted(titles)

@@ -12,7 +12,7 @@ import pytest
 from store import Visibility
 from store.names import article_id
 from tests.support.killed_writer import KEY, SLUGS, killed_at_every_step, write
-from tests.support.mutation_client import DELETE, FIELDS, PUBLISH, PUT, writing_site
+from tests.support.mutation_client import DELETE, FIELDS, PUBLISH, PUT, mutation_client
 
 
 def titles(setup):
@@ -96,17 +96,17 @@ def test_mutation_whose_server_is_killed_before_its_answer_is_kept_is_done_once(
         "delete": (DELETE, {"id": id}),
     }
     query, input = requests[what]
-    with writing_site(tmp_path) as site:
-        before = site.write(PUT, **FIELDS, slug=SLUGS[0])["article"]["revision"]
-        keys = site.keys
+    with mutation_client(tmp_path) as client:
+        before = client.mutate(PUT, **FIELDS, slug=SLUGS[0])["article"]["revision"]
+        keys = client.keys
     expected = {} if what == "new" else {"expectedRevision": before}
     said = [json.dumps(keys), query, json.dumps({**input, **expected})]
     module = [sys.executable, "-m", "tests.support.killed_writer", "answer", str(tmp_path)]
     assert subprocess.run([*module, *said], check=False).returncode == -9
-    with writing_site(tmp_path, keys) as site:
-        response = site.post(query, headers={"idempotency-key": KEY}, input={**input, **expected})
+    with mutation_client(tmp_path, keys) as client:
+        response = client.post(query, headers={"idempotency-key": KEY}, input={**input, **expected})
         [payload] = response.json()["data"].values()
-        history = site.ask("{ changes { nodes { slug cursor } } }")["changes"]["nodes"]
+        history = client.execute("{ changes { nodes { slug cursor } } }")["changes"]["nodes"]
     assert "idempotent-replayed" not in response.headers
     assert payload["userErrors"] == []
     assert payload.get("deletedId", id) == id

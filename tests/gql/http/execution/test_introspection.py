@@ -9,8 +9,8 @@ from graphql import get_introspection_query
 
 from gql.settings import load_settings
 from tests.gql.http.limits.test_cost import cost
-from tests.support.factories import stored
-from tests.support.graph_client import Graph
+from tests.support.factories import memory_repository
+from tests.support.graph_client import GraphClient
 
 WRAPPED = (
     "kind name isOneOf ofType { kind name isOneOf ofType { kind name isOneOf ofType { kind } } }"
@@ -58,7 +58,7 @@ CLIENTS = get_introspection_query(
 
 def ask(query: str, **variables: Any) -> Any:
     """The data of a query that must have no errors."""
-    return Graph(stored()).ask(query, **variables)
+    return GraphClient(memory_repository()).query(query, **variables)
 
 
 def values(answer: Any) -> int:

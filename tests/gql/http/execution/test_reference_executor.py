@@ -263,7 +263,7 @@ def test_internal_error_is_logged_with_its_traceback(capsys: pytest.CaptureFixtu
     run("{ broken }")
     said = capsys.readouterr().out
     assert "Traceback" in said
-    assert "schemas.py" in said
+    assert "transport_schema.py" in said
 
 
 def test_null_variable_in_an_argument_is_the_error_of_the_client() -> None:

@@ -23,7 +23,7 @@ from gql.schema import Context
 from gql.settings import load_settings
 from store import Batch, MemoryRepository
 from tests.support import store_strategies as some
-from tests.support.factories import article, stored
+from tests.support.factories import article, memory_repository
 from tests.support.graph_client import SCHEMA
 from tests.support.random_operations import Operation, random_operation
 from tests.support.sizes import scaled
@@ -192,7 +192,7 @@ FULL = """{ articles(first: 50) { totalCount nodes { id slug title excerpt conte
 
 def client(**given: Any) -> TestClient:
     """A client of a server with a few articles."""
-    held = stored(*(article(f"n{number}") for number in range(5)))
+    held = memory_repository(*(article(f"n{number}") for number in range(5)))
     return TestClient(create_app(load_settings(given), held))
 
 

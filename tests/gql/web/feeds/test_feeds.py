@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from gql.web.feeds import feed_routes
 from gql.web.feeds.routes import ENTRIES
 from store.model import Image, ProviderMention, TopicDefinition
-from tests.support.factories import NOON, article, client, put, stored
-from tests.support.feed_fixture import BARE, FILES, PREFIXES, SEA, site
+from tests.support.factories import NOON, article, memory_repository, put_articles, route_client
+from tests.support.feed_fixture import BARE, FILES, PREFIXES, SEA, feed_client
 from tests.support.store_strategies import articles
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -41,7 +41,7 @@ def atom_of(text: bytes) -> Any:
 
 def test_atom_tells_readers_all_of_an_article():
     """A feed reader finds title, link, summary, author, topics, times, picture and language."""
-    (entry,) = atom_of(site(SEA).get("/feed.xml").content).entries
+    (entry,) = atom_of(feed_client(SEA).get("/feed.xml").content).entries
     assert (entry.title, entry.link) == ("The sea & you", "https://one.example/sea")
     assert (entry.summary, entry.author) == ("It is wet.", "The One")
     assert (entry.published, entry.updated) == ("2026-03-01T12:00:00Z", "2026-03-01T14:00:00Z")
@@ -57,7 +57,7 @@ def test_atom_tells_readers_all_of_an_article():
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_atom_names_itself_and_its_page(prefix):
     """A feed's id and self link are its own address; its page is the front page."""
-    response = site(SEA, BARE).get(f"{prefix}/feed.xml")
+    response = feed_client(SEA, BARE).get(f"{prefix}/feed.xml")
     feed = atom_of(response.content).feed
     assert feed.id == f"http://testserver{prefix}/feed.xml"
     links = {(link.rel, link.type, link.href) for link in feed.links}
@@ -72,7 +72,7 @@ def test_atom_names_itself_and_its_page(prefix):
 @settings(max_examples=30)
 def test_atom_has_what_the_rfc_requires(held):
     """Whatever is stored: ids, titles and times once, an author, and a link or a content."""
-    root = ET.fromstring(site(*held).get("/feed.xml").content)  # noqa: S314 - ours
+    root = ET.fromstring(feed_client(*held).get("/feed.xml").content)  # noqa: S314 - ours
     assert root.tag == f"{ATOM}feed"
     for element in (root, *root.iter(f"{ATOM}entry")):
         for name in ("id", "title", "updated"):
@@ -137,7 +137,7 @@ def check_json_feed(feed: dict[str, Any]) -> None:
 
 def test_json_feed_tells_readers_all_of_an_article():
     """A feed reader finds title, link, summary, author, topics, times, picture and language."""
-    response = site(SEA).get("/feed.json")
+    response = feed_client(SEA).get("/feed.json")
     (item,) = response.json()["items"]
     assert item.pop("id").startswith("urn:uuid:")
     assert item == {
@@ -158,7 +158,7 @@ def test_json_feed_tells_readers_all_of_an_article():
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_json_feed_names_itself_and_its_page(prefix):
     """A feed's feed_url is its own address; its page is the front page."""
-    feed = site(SEA).get(f"{prefix}/feed.json").json()
+    feed = feed_client(SEA).get(f"{prefix}/feed.json").json()
     assert feed["feed_url"] == f"http://testserver{prefix}/feed.json"
     assert feed["home_page_url"] == "http://testserver/"
 
@@ -167,7 +167,7 @@ def test_json_feed_names_itself_and_its_page(prefix):
 @settings(max_examples=30)
 def test_json_feed_has_what_the_specification_requires(held):
     """Whatever is stored, the feed is a JSON Feed 1.1."""
-    check_json_feed(site(*held).get("/feed.json").json())
+    check_json_feed(feed_client(*held).get("/feed.json").json())
 
 
 # Which articles ---------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def test_feeds_tell_of_the_newest_articles():
     held = [
         article(f"n{i}", published_date_time=NOON + timedelta(hours=i)) for i in range(ENTRIES + 3)
     ]
-    reader = site(*held)
+    reader = feed_client(*held)
     expected = [f"About n{i}" for i in range(ENTRIES + 2, 2, -1)]
     assert [each["title"] for each in reader.get("/feed.json").json()["items"]] == expected
     assert [e.title for e in atom_of(reader.get("/feed.xml").content).entries] == expected
@@ -197,7 +197,7 @@ def test_feeds_tell_of_the_newest_articles():
 def test_feeds_of_topics_and_providers_tell_of_theirs(path, title, expected):
     """A feed is named after its topic or provider and holds its articles alone."""
     air = TopicDefinition(slug="air", name="Air & light")
-    feed = site(SEA, BARE, topics=[air]).get(path).json()
+    feed = feed_client(SEA, BARE, topics=[air]).get(path).json()
     assert feed["title"] == title
     assert [item["title"] for item in feed["items"]] == expected
 
@@ -213,7 +213,7 @@ def test_feeds_never_tell_of_a_draft(held):
         "published": False,
         "updated_date_time": NOON + timedelta(days=999),
     }
-    reader = site(
+    reader = feed_client(
         *(each for each in held if each.published),
         article("secret-1", provider=secret, topics=("secret", "Tides"), **fields),
         article("secret-2", topics=("Tram",), **fields),
@@ -234,7 +234,7 @@ TREE = [TopicDefinition(slug="sea", name="Marine biology")]
 def test_feeds_call_a_topic_as_the_tree_does(path):
     """By its slug and its name there, each once, whatever the document calls it."""
     named = ("Marine  BIOLOGY", "Harbour life", "sea")
-    reader = site(article("sea", topics=named), topics=TREE)
+    reader = feed_client(article("sea", topics=named), topics=TREE)
     (entry,) = atom_of(reader.get(f"{path}/feed.xml").content).entries
     assert [(tag.term, tag.label) for tag in entry.tags] == [
         ("sea", "Marine biology"),
@@ -246,7 +246,7 @@ def test_feeds_call_a_topic_as_the_tree_does(path):
 
 def test_feeds_name_topics_by_addresses_that_have_feeds():
     """The term of a category leads to the topic's own feed."""
-    reader = site(article("sea", topics=("Marine biology", "Harbour life")), topics=TREE)
+    reader = feed_client(article("sea", topics=("Marine biology", "Harbour life")), topics=TREE)
     (entry,) = atom_of(reader.get("/feed.xml").content).entries
     for tag in entry.tags:
         feed = reader.get(f"/topics/{tag.term}/feed.json").json()
@@ -260,7 +260,7 @@ def test_feeds_name_topics_by_addresses_that_have_feeds():
 def test_feeds_carry_any_text_as_text(text):
     """Markup in a document's words reaches readers as those very words, everywhere."""
     mention = ProviderMention(domain="one.example", name=text)
-    reader = site(article(title=text, excerpt=text, provider=mention, topics=(text,)))
+    reader = feed_client(article(title=text, excerpt=text, provider=mention, topics=(text,)))
     entry = atom_of(reader.get("/feed.xml").content).entries[0]
     assert (entry.title, entry.summary, entry.author) == (text, text, text)
     assert entry.title_detail.type == entry.summary_detail.type == "text/plain"
@@ -274,7 +274,7 @@ def test_feeds_carry_any_text_as_text(text):
 @pytest.mark.parametrize("bad", ["\0", "\x08", "\x1b", "\x7f\x0b", "\ufffe", "\uffff", "\ud800"])
 def test_feeds_leave_out_characters_that_xml_forbids(bad):
     """A stray control character or half of a pair costs itself and not the feed."""
-    reader = site(article(title=f"be{bad}low", excerpt=bad))
+    reader = feed_client(article(title=f"be{bad}low", excerpt=bad))
     entry = atom_of(reader.get("/feed.xml").content).entries[0]
     assert entry.title.replace("\x7f", "").replace(" ", "") == "below"
     assert reader.get("/feed.json").json()["items"][0]["title"] == entry.title
@@ -282,7 +282,7 @@ def test_feeds_leave_out_characters_that_xml_forbids(bad):
 
 def test_feeds_give_a_story_without_address_its_text():
     """Where there is no page to read, the entry holds what is known, as both formats require."""
-    reader = site(article(web_url=None))
+    reader = feed_client(article(web_url=None))
     (entry,) = atom_of(reader.get("/feed.xml").content).entries
     assert (entry.content[0].value, entry.content[0].type) == ("About tide", "text/plain")
     (item,) = reader.get("/feed.json").json()["items"]
@@ -293,23 +293,25 @@ def test_feeds_give_a_story_without_address_its_text():
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", 'https://x.example/">'])
 def test_feeds_link_to_web_addresses_only(url):
     """Whatever came into the store, no reader is sent to anything but a web page."""
-    reader = site(article(web_url=url, images=(Image(url=url),)))
+    reader = feed_client(article(web_url=url, images=(Image(url=url),)))
     assert all(url not in reader.get(f"/{file}").text for file in FILES)
     assert "links" not in atom_of(reader.get("/feed.xml").content).entries[0]
 
 
 def test_feeds_never_carry_the_documents_body():
     """Bodies are the publishers' own pages' affair, and may hold markup."""
-    reader = site(article(content="<p>The whole story</p>", secured="sealed"))
+    reader = feed_client(article(content="<p>The whole story</p>", secured="sealed"))
     assert all("whole story" not in reader.get(f"/{file}").text for file in FILES)
 
 
 def test_feeds_know_an_article_by_one_id_for_ever():
     """Title, address, host and revision may change; to a reader it is the same article."""
-    repository = stored(SEA)
-    reader = client(*feed_routes(repository))
+    repository = memory_repository(SEA)
+    reader = route_client(*feed_routes(repository))
     before = reader.get("/feed.json").json()["items"][0]["id"]
-    put(repository, article("sea", title="New", topics=("Sea",), web_url="https://x.example/"))
+    put_articles(
+        repository, article("sea", title="New", topics=("Sea",), web_url="https://x.example/")
+    )
     for path in ("/feed.json", "/topics/sea/feed.json"):
         moved = reader.get(path, headers={"host": "other.example"}).json()
         assert moved["items"][0]["id"] == before

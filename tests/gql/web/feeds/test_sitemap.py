@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 
 from gql.web.feeds import channel, feed_routes, sitemap
 from store.model import Article, TopicDefinition
-from tests.support.factories import NOON, article, client, put, stored
-from tests.support.feed_fixture import BARE, SEA, site
+from tests.support.factories import NOON, article, memory_repository, put_articles, route_client
+from tests.support.feed_fixture import BARE, SEA, feed_client
 from tests.support.store_strategies import articles
 
 SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
@@ -47,12 +47,12 @@ def check_sitemap(text: bytes, root_tag: str = "urlset", tag: str = "url") -> No
 @settings(max_examples=30)
 def test_sitemap_has_what_the_protocol_requires(held):
     """Whatever is stored, even nothing, the sitemap obeys the schema."""
-    check_sitemap(site(*held).get("/sitemap.xml").content)
+    check_sitemap(feed_client(*held).get("/sitemap.xml").content)
 
 
 def test_sitemap_lists_the_front_page_and_where_the_articles_are():
     """The whole sitemap has the page of this server, then the articles', oldest first."""
-    response = site(SEA, BARE).get("/sitemap.xml")
+    response = feed_client(SEA, BARE).get("/sitemap.xml")
     assert locations(response.content) == [
         "http://testserver/",
         "https://one.example/bare",
@@ -65,20 +65,22 @@ def test_sitemap_lists_the_front_page_and_where_the_articles_are():
 def test_sitemap_lists_a_page_once():
     """A page that two documents tell of is one place, as the newer document has it."""
     again = article("again", web_url=SEA.web_url, published_date_time=NOON - timedelta(days=2))
-    text = site(SEA, again).get("/providers/one.example/sitemap.xml").content
+    text = feed_client(SEA, again).get("/providers/one.example/sitemap.xml").content
     assert locations(text) == [SEA.web_url]
     assert b"<lastmod>2026-03-01T14:00:00Z</lastmod>" in text
 
 
 def test_sitemap_of_a_provider_lists_its_pages_alone():
     """A publisher may name it in its own robots.txt, so there is nobody else's page in it."""
-    response = site(SEA, BARE).get("/providers/one.example/sitemap.xml")
+    response = feed_client(SEA, BARE).get("/providers/one.example/sitemap.xml")
     assert locations(response.content) == ["https://one.example/sea"]
 
 
 def test_sitemap_without_a_place_is_not_there():
     """The protocol wants one place at least."""
-    response = site(topics=[TopicDefinition(slug="sea", name="Sea")]).get("/topics/sea/sitemap.xml")
+    response = feed_client(topics=[TopicDefinition(slug="sea", name="Sea")]).get(
+        "/topics/sea/sitemap.xml"
+    )
     assert response.status_code == 404
 
 
@@ -86,7 +88,7 @@ def test_sitemap_reads_part_by_part_and_misses_nothing(monkeypatch):
     """However many parts the articles come in, each is listed; ties in time do not matter."""
     monkeypatch.setattr(channel, "BATCH", 2)
     held = [article(f"n{i}") for i in range(7)]
-    found = locations(site(*held).get("/sitemap.xml").content)
+    found = locations(feed_client(*held).get("/sitemap.xml").content)
     assert sorted(str(url) for url in found[1:]) == [f"https://one.example/n{i}" for i in range(7)]
 
 
@@ -94,11 +96,11 @@ def test_sitemap_passes_over_what_is_no_web_address():
     """Where the protocol would refuse an address, the sitemap does without it, or is not there."""
     long = article("long", web_url="https://one.example/" + "x" * 2_048)
     odd = article("odd", web_url="javascript:alert(1)")
-    assert locations(site(long, odd, SEA).get("/sitemap.xml").content) == [
+    assert locations(feed_client(long, odd, SEA).get("/sitemap.xml").content) == [
         "http://testserver/",
         SEA.web_url,
     ]
-    assert site(long, odd).get("/providers/one.example/sitemap.xml").status_code == 404
+    assert feed_client(long, odd).get("/providers/one.example/sitemap.xml").status_code == 404
 
 
 # More than one sitemap can hold -----------------------------------------------------------------
@@ -126,21 +128,21 @@ def test_sitemap_that_holds_too_many_places_becomes_an_index(monkeypatch):
     """Each sitemap of it has as many as the protocol allows, oldest first; nothing is left out."""
     monkeypatch.setattr(sitemap, "MAX_URLS", 3)
     urls = [f"https://one.example/n{i}" for i in range(7)]
-    reader = site(*numbered(7), BARE)
+    reader = feed_client(*numbered(7), BARE)
     assert walked(reader, "/sitemap.xml") == [
         ["http://testserver/", "https://one.example/bare", urls[0]],
         urls[1:4],
         urls[4:],
     ]
     assert walked(reader, "/providers/one.example/sitemap.xml") == [urls[:3], urls[3:6], urls[6:]]
-    assert site(*numbered(2)).get("/sitemap.xml").content.count(b"<url>") == 3
+    assert feed_client(*numbered(2)).get("/sitemap.xml").content.count(b"<url>") == 3
 
 
 def test_sitemap_of_too_many_bytes_becomes_an_index(monkeypatch):
     """Where the addresses are so long that fewer make too big a file, it is divided as well."""
     monkeypatch.setattr(sitemap, "MAX_SIZE_BYTES", 20_000)
     held = [article(f"n{i}", web_url=f"https://one.example/{i}{'&' * 1_900}") for i in range(9)]
-    reader = site(*held)
+    reader = feed_client(*held)
     found = walked(reader, "/sitemap.xml")
     assert sorted(str(url) for part in found for url in part) == sorted(
         ["http://testserver/", *(str(each.web_url) for each in held)]
@@ -157,11 +159,11 @@ def test_sitemap_of_too_many_bytes_becomes_an_index(monkeypatch):
 @settings(max_examples=40)
 def test_sitemap_index_and_whole_sitemap_list_the_same(held, places, window):
     """However it is read and divided, the same pages are found."""
-    whole = locations(site(*held).get("/sitemap.xml").content)
+    whole = locations(feed_client(*held).get("/sitemap.xml").content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sitemap, "MAX_URLS", places)
         patch.setattr(channel, "BATCH", window)
-        reader = site(*held)
+        reader = feed_client(*held)
         if len(whole) <= places:
             assert sorted(map(str, locations(reader.get("/sitemap.xml").content))) == sorted(
                 map(str, whole)
@@ -175,8 +177,8 @@ def test_sitemap_index_says_which_of_its_sitemaps_have_changed(monkeypatch):
     """A new article changes the last sitemap alone, so that crawlers need not read the others."""
     monkeypatch.setattr(sitemap, "MAX_URLS", 3)
     held = numbered(5)
-    repository = stored(*held)
-    reader = client(*feed_routes(repository))
+    repository = memory_repository(*held)
+    reader = route_client(*feed_routes(repository))
 
     def index() -> tuple[list[str | None], list[str | None], list[str]]:
         text = reader.get("/sitemap.xml").content
@@ -185,7 +187,7 @@ def test_sitemap_index_says_which_of_its_sitemaps_have_changed(monkeypatch):
         return locations(text), [each.text for each in root.iter(f"{SITEMAP}lastmod")], tags
 
     before = index()
-    put(repository, *numbered(6)[5:])
+    put_articles(repository, *numbered(6)[5:])
     after = index()
     assert before[1] == ["2026-03-02T12:00:00Z", "2026-03-05T12:00:00Z"]
     assert after[1] == ["2026-03-02T12:00:00Z", "2026-03-05T12:00:00Z", "2026-03-06T12:00:00Z"]
@@ -196,7 +198,7 @@ def test_sitemap_index_says_which_of_its_sitemaps_have_changed(monkeypatch):
 def test_sitemap_index_is_sent_once(monkeypatch):
     """Crawlers that have the newest index or part get 304."""
     monkeypatch.setattr(sitemap, "MAX_URLS", 3)
-    reader = site(*numbered(5))
+    reader = feed_client(*numbered(5))
     index = reader.get("/sitemap.xml")
     for url in ["/sitemap.xml", *locations(index.content)]:
         etag = reader.get(str(url)).headers["etag"]
@@ -206,5 +208,5 @@ def test_sitemap_index_is_sent_once(monkeypatch):
 @pytest.mark.parametrize("after", ["nonsense", "%00", "W10", "1"])
 def test_sitemap_from_a_place_that_is_none_is_not_there(after):
     """Only places of an index name a part."""
-    response = site(SEA).get(f"/sitemap.xml?after={after}")
+    response = feed_client(SEA).get(f"/sitemap.xml?after={after}")
     assert (response.status_code, response.text) == (404, "Nothing is published here.\n")

@@ -23,9 +23,9 @@ from store import (
     restore,
 )
 from tests.store.engines.tinydb.test_storage import files_of_at_most
-from tests.support.change_consumer import Follower
+from tests.support.change_consumer import ChangeConsumer
 from tests.support.factories import article
-from tests.support.graph_client import Graph
+from tests.support.graph_client import GraphClient
 
 ROOT = Path(__file__).parents[4]
 
@@ -87,9 +87,9 @@ class Site:
 
     def cursors(self, viewer: Viewer) -> dict[str, str]:
         """The viewer's newest cursor of each kind."""
-        graph = Graph(self.repository).seen_by(viewer)
-        page = graph.ask(PAGE)["changes"]
-        [gap] = graph.ask(PAGE, after=FOREIGN)["changes"]["nodes"]
+        graph = GraphClient(self.repository).as_viewer(viewer)
+        page = graph.query(PAGE)["changes"]
+        [gap] = graph.query(PAGE, after=FOREIGN)["changes"]["nodes"]
         return {
             "change": page["nodes"][-1]["cursor"],
             "gap": gap["cursor"],
@@ -98,7 +98,11 @@ class Site:
 
     def told(self, viewer: Viewer, after: str) -> list[str]:
         """The kinds of a viewer's changes after a cursor, with the names of articles."""
-        nodes = Graph(self.repository).seen_by(viewer).ask(PAGE, after=after)["changes"]["nodes"]
+        nodes = (
+            GraphClient(self.repository)
+            .as_viewer(viewer)
+            .query(PAGE, after=after)["changes"]["nodes"]
+        )
         return [f"{node['kind']} {(node['slug'] or '')[11:]}".strip() for node in nodes]
 
 
@@ -148,21 +152,21 @@ def test_reader_who_saw_no_lost_change_gets_no_gap(site):
 
 
 @pytest.mark.parametrize("viewer", [PUBLIC, EDITOR])
-def test_follower_of_a_restored_store_ends_with_its_content(site, viewer):
+def test_consumer_of_a_restored_store_ends_with_its_content(site, viewer):
     """It drops lost articles, and gets all later changes."""
-    follower = Follower(site.repository, viewer)
-    asyncio.run(follower.begin())
+    consumer = ChangeConsumer(site.repository, viewer)
+    asyncio.run(consumer.start())
     site.put("lost")
-    asyncio.run(follower.listen())
+    asyncio.run(consumer.consume())
     site.restore()
-    follower.turn_to(site.repository)
+    consumer.use_repository(site.repository)
     site.put("one", "two")
-    asyncio.run(follower.listen())
-    assert follower.articles == asyncio.run(follower.queried())
+    asyncio.run(consumer.consume())
+    assert consumer.articles == asyncio.run(consumer.query())
     site.put("three")
-    asyncio.run(follower.listen())
-    again = Follower(TinyDBRepository.open(site.repository._files.path), viewer)
-    assert follower.articles == asyncio.run(again.queried())
+    asyncio.run(consumer.consume())
+    again = ChangeConsumer(TinyDBRepository.open(site.repository._files.path), viewer)
+    assert consumer.articles == asyncio.run(again.query())
 
 
 def test_cursor_of_a_former_store_gives_a_gap_in_a_new_one(tmp_path):

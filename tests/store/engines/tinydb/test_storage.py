@@ -37,7 +37,7 @@ from store.engines.tinydb.files.storage import decode_tables, read_tables
 from store.filesystem.file_lock import locked
 from store.model import Article, TopicDefinition
 from tests.support import store_strategies as some
-from tests.support.files import written_state
+from tests.support.files import file_state
 from tests.support.repository_contract import ALL, an_article, unrevised
 
 _NOBODY = 65_534
@@ -144,9 +144,9 @@ def test_new_file_is_private_and_an_old_one_keeps_its_mode(path):
 
 def test_noop_batch_does_not_write(path):
     """Loading the same documents again does not change the file."""
-    before = written_state(path)
+    before = file_state(path)
     put(path, an_article("old"))
-    assert written_state(path) == before
+    assert file_state(path) == before
 
 
 def test_link_to_a_store_stays_a_link(path, tmp_path):

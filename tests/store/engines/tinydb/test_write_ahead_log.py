@@ -33,7 +33,7 @@ from store.filesystem.file_lock import lock_file
 from store.repository import WriteKey
 from tests.store.engines.tinydb.test_storage import held, put
 from tests.support import store_strategies as some
-from tests.support.files import written_state
+from tests.support.files import file_state
 from tests.support.repository_contract import ALL, an_article
 from tests.support.sizes import scaled
 
@@ -72,9 +72,9 @@ EVERYTHING = {"old", "one", "two", "three"}
 
 def test_write_appends_a_line_and_leaves_the_file_unchanged(path, log):
     """The cost of a write is proportional to its changes: the log grows by a line."""
-    before, lines = written_state(path), log.read_bytes().splitlines()
+    before, lines = file_state(path), log.read_bytes().splitlines()
     append(path, "new")
-    assert written_state(path) == before
+    assert file_state(path) == before
     assert log.read_bytes().splitlines()[:-1] == lines
 
 
