@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from store.model import Article
 
+from .order_fields import OrderField
 from .query import Field, Operator
 from .terms import Aliases, provider_domain, related_domains, related_urls, topic_slugs
 
@@ -105,12 +106,15 @@ FILTER_FIELDS: Mapping[Field, FilterField] = {
     ),
 }
 
-EDITABLE_IN_PLACE = frozenset(
-    field
-    for field, each in FILTER_FIELDS.items()
-    if each.index_type in (IndexType.TEXT, IndexType.NUMBER)
+EDITABLE_IN_PLACE: frozenset[str] = frozenset(
+    [
+        field
+        for field, each in FILTER_FIELDS.items()
+        if each.index_type in (IndexType.TEXT, IndexType.NUMBER)
+    ]
+    + [field.value for field in OrderField if field.value not in FILTER_FIELDS]
 )
-"""The fields that an edit in place may change: they have no terms and are not the date."""
+"""The fields of filters and orders whose values an edit in place may change."""
 
 URL = "url"
 RELATED_DOMAIN = "relatedDomain"

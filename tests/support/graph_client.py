@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import Any
 
 import orjson
 
 from gql.http import DocumentLimits, Executor, GraphQLRequest, ReferenceExecutor
 from gql.identity.viewer import PUBLIC, Viewer
+from gql.scheduler import Job, Scheduler
 from gql.schema import Context, PageSizes, build_schema
 from store import Repository
 
 SCHEMA = build_schema()
 SIZES = PageSizes()
+
+UNSLICED = Scheduler(slice_s=inf)
+"""Never slices an execution: a slice would split batch loads, and change which error comes first."""
 
 CARD = "{ nodes { slug } }"
 """The selection on a list that shows which articles it holds."""
@@ -51,7 +56,7 @@ class GraphClient:
 
     async def _response(self, query: str, variables: dict[str, Any]) -> Any:
         snapshot = await self.repository.snapshot()
-        context = Context(snapshot, self.viewer, self.sizes, self.repository)
+        context = Context(snapshot, self.viewer, self.sizes, self.repository, Job(UNSLICED))
         request = GraphQLRequest(query=query, variables=variables)
         return orjson.loads((await self.execute(request, context)).body)
 

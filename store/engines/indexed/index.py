@@ -40,7 +40,7 @@ YIELD_EVERY = 64
 def add_terms(change: IndexChange, aliases: Aliases) -> IndexChange:
     """The change with the terms of its article, where they differ. `aliases`: of the topic tree."""
     before, after = change.before, change.after
-    if before and after and _is_same(before, after, _INDEX_FIELDS):
+    if before and after and _is_same(before, after, _INDEXED_FIELDS):
         return change
     old_terms = index_terms(before, aliases) if before else None
     new_terms = index_terms(after, aliases) if after else None
@@ -62,12 +62,13 @@ def _is_same(before: Article, after: Article, names: Sequence[str]) -> bool:
 _ENTITY_FIELDS = "published published_date_time topics provider related".split()
 """The fields that providers, topics and the visibility of an article depend on."""
 
-_INDEX_FIELDS = [
-    *_ENTITY_FIELDS,
-    *"category type locale tags images excerpt".split(),
-    *"web_url original_url amp_web_url cdn_amp_web_url".split(),
-]
-"""The fields that an article's terms depend on, with those above."""
+_UNINDEXED_FIELDS = frozenset(
+    "title content quality heat updated_date_time featured_content secured metadata"
+    " revision public_revision".split()
+)
+"""The fields that no term and no entity depends on. A new field is not among them."""
+
+_INDEXED_FIELDS = [name for name in Article.__struct_fields__ if name not in _UNINDEXED_FIELDS]
 
 
 class InvertedIndex:

@@ -100,7 +100,7 @@ class SortOrders:
             self.trigrams = old.trigrams
         else:
             self.trigrams = TrigramIndexes(old.trigrams, old._table.log_length)
-        self._by_field: dict[Field, SortOrder] = dict(old._by_field) if old else {}
+        self._by_field: dict[AnyField, SortOrder] = dict(old._by_field) if old else {}
         self._by_steps: dict[tuple[OrderStep, ...], CompositeOrder] = {}
 
     def compacted(
@@ -118,17 +118,17 @@ class SortOrders:
         return new
 
     @property
-    def fields(self) -> list[Field]:
+    def fields(self) -> list[AnyField]:
         """The fields that have an order."""
         return list(self._by_field)
 
-    def prepare(self, fields: Iterable[Field]) -> Cooperative[None]:
+    def prepare(self, fields: Iterable[AnyField]) -> Cooperative[None]:
         """Build or update the orders by these fields ahead of use."""
         for field in fields:
             self.by_field(field)
             yield
 
-    def by_field(self, field: Field) -> SortOrder:
+    def by_field(self, field: AnyField) -> SortOrder:
         """The order by a field, then by id; texts regardless of case."""
         order = self._by_field.get(field)
         if order is None:
@@ -146,32 +146,34 @@ class SortOrders:
         """
         last = steps[-1]
         if len(steps) == 1:
-            return self.by_field(Field(last.field))
+            return self.by_field(last.field)
         order = self._by_steps.get(steps)
         if order is None:
             if len(self._by_steps) >= MAX_COMPOSITES:
                 del self._by_steps[next(iter(self._by_steps))]
             before = [
-                (self.by_field(Field(step.field)), step.descending is not last.descending)
+                (self.by_field(step.field), step.descending is not last.descending)
                 for step in steps[:-1]
             ]
-            order = CompositeOrder(self._table, self.by_field(Field(last.field)), before)
+            order = CompositeOrder(self._table, self.by_field(last.field), before)
             self._by_steps[steps] = order
         return order
 
+
+AnyField = Field | OrderField
+"""A field of filters or of orders; both have one sort order where they have the same name."""
+_ORDER_FIELDS: dict[str, OrderField] = {field.value: field for field in OrderField}
 
 MAX_COMPOSITES = 16
 """How many composite orders are cached; each takes 8 bytes an article."""
 
 
-_SORT_KEYS: dict[Field, KeyFunction] = {Field(each): each.rule.read for each in OrderField}
-
-
-def _sort_key(field: Field) -> KeyFunction:
-    """The sort key of a field: that of lists, else of its text regardless of case."""
-    if field in _SORT_KEYS:
-        return _SORT_KEYS[field]
-    read = FILTER_FIELDS[field].read
+def _sort_key(field: AnyField) -> KeyFunction:
+    """The sort key of a field: that of its order; for texts without one, the text without case."""
+    order = _ORDER_FIELDS.get(field)
+    if order is not None:
+        return order.rule.read
+    read = FILTER_FIELDS[Field(field)].read
     return lambda article: _folded(read(article, {}))
 
 

@@ -159,7 +159,7 @@ class Planner:
             BY_DATE: [by_date.index(date_key(article), inclusive=False) for article in articles],
         }
 
-    def _edition_of(self, *fields: Field) -> object:
+    def _edition_of(self, *fields: str) -> object:
         """The state to which a result that depends on these fields is limited; None if to none."""
         return None if EDITABLE_IN_PLACE.isdisjoint(fields) else self._edition
 
@@ -183,7 +183,7 @@ class Planner:
             items = array("I", items)
             table = self._index.table
             ordinals = PageOrdinals(table.numbering, items, as_slice(items), table.size)
-        fields = {*_fields(query.filter), *(Field(step.field) for step in query.order)}
+        fields = {*_fields(query.filter), *(step.field for step in query.order)}
         return _CachedPage(
             items, has_previous, has_next, total, ordinals, self._edition_of(*fields)
         )

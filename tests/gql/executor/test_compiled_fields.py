@@ -33,6 +33,11 @@ VALUES: dict[str, Any] = {
     "TopicBy!": {"slug": "tides"},
     "ID!": STORY.id,
     "[ID!]!": [STORY.id],
+    "URL!": STORY.web_url or "https://news.example/story",
+    "[URL!]!": [STORY.web_url or "https://news.example/story"],
+    "String!": "tides",
+    "[String!]!": ["tides"],
+    "Int!": 1,
 }
 """Values for the required arguments, by type."""
 

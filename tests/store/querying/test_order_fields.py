@@ -15,6 +15,7 @@ ARTICLES = [
         title=f"title {n}",
         provider=ProviderMention(domain="post.example", name="Post"),
         published_date_time=datetime(2026, 1, 1 + n * 2 % 5, tzinfo=UTC),
+        updated_date_time=datetime(2026, 2, (4, 2, 5, 1, 3)[n], tzinfo=UTC),
         heat=n * 3 % 5,
         quality=n * 4 % 5,
     )
