@@ -182,8 +182,8 @@ def plain(result: Result) -> Result:
 def unordered(result: Result) -> tuple[Any, frozenset[str]]:
     """The data and the errors of a result, where time slices decide which item fails first.
 
-    If an item that fails makes its list null, only the first error is reported, so positions in lists
-    are left out.
+    If an item that fails makes its list null, only the first error is reported, so positions in
+    lists are left out.
     """
     response = json.loads(plain(result).body)
     errors = response.get("errors", ())

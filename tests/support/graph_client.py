@@ -18,7 +18,7 @@ SCHEMA = build_schema()
 SIZES = PageSizes()
 
 UNSLICED = Scheduler(slice_s=inf)
-"""Never slices an execution: a slice would split batch loads, and change which error comes first."""
+"""Never slices an execution: slices split batch loads, and change which error comes first."""
 
 CARD = "{ nodes { slug } }"
 """The selection on a list that shows which articles it holds."""
