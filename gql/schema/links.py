@@ -97,11 +97,6 @@ def first_present(values: Sequence[Any]) -> Any:
     return next((value for value in values if value is not None), None)
 
 
-def present_values(values: Sequence[Any]) -> list[Any]:
-    """The values that are not None."""
-    return [value for value in values if value is not None]
-
-
 def prepared_key(sources: Sequence[Any], prepared: Any, _total: bool) -> list[tuple[Any, ...]]:
     """The key in the arguments, for every source."""
     return [(prepared,)] * len(sources)
