@@ -38,6 +38,7 @@ from gql.realtime import ChangeNotifier, Operations, Realtime, RealtimeSettings
 from gql.scheduler import Job, Scheduler
 from gql.schema import Context, build_schema
 from gql.server.connection_limits import connection_limits, raise_file_limit
+from gql.server.head_cache import HeadCache
 from gql.settings import Settings, SettingsError, load_settings
 from gql.store_factory import document_writer, folder_loader, log_load, open_store
 from gql.telemetry import RequestHook, access_log
@@ -116,6 +117,7 @@ class App:
         self.caches = CacheRegistry()
         self.executor = build_executor(settings, self.schema, self.caches, repository.current)
         self.metrics = Metrics(self.executor.counts, self.caches)
+        self.request_heads = self.caches.add(HeadCache())
         self.connection_limits = connection_limits(settings, self.metrics.http.count_refusal)
         self.watcher = folder_watcher(settings, repository, self.metrics.count_load)
         self.change_notifier = ChangeNotifier(repository)

@@ -63,6 +63,21 @@ class HttpConnection(HttpToolsProtocol, ABC):
         pending_refusal: The refusal to be sent behind the pending responses.
     """
 
+    __slots__ = (
+        "_discarded_bytes",
+        "_response_transport",
+        "deadline",
+        "inner_app",
+        "is_buffering",
+        "is_ending",
+        "is_kept_alive",
+        "limits",
+        "part",
+        "pending_refusal",
+        "stopping",
+        "waiting_since",
+    )
+
     refused = RefusedConnections()
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -158,7 +173,7 @@ class HttpConnection(HttpToolsProtocol, ABC):
             self._send_refusal(self.pending_refusal)
         else:
             self.flow.resume_reading()
-            if self.part is RequestPart.NONE:
+            if not self.part:
                 self.await_next_request()
 
     def await_next_request(self) -> None:

@@ -27,8 +27,8 @@ MAX_PARSED_BYTES = 1 << 16
 MAX_PIPELINED = 16
 """The most pipelined requests; while more wait, received bytes stay unparsed."""
 
-
-_BODY = RequestPart.BODY
+# Python 3.11 takes 0.2 us to look a member up in its class.
+_NONE, _HEAD, _BODY = RequestPart
 
 
 class Http1Protocol(TimedConnection):
@@ -40,6 +40,22 @@ class Http1Protocol(TimedConnection):
         version: The HTTP version of the newest request, such as `1.1`.
         head_bytes: The bytes of an incomplete head, before the newest data.
     """
+
+    __slots__ = (
+        "_chunk_bytes",
+        "_framing_bytes",
+        "_head_started",
+        "_head_validator",
+        "_parser_error",
+        "_trailer_bytes",
+        "_trailers",
+        "_unparsed",
+        "_upgrade_ignored",
+        "fields",
+        "head_bytes",
+        "method",
+        "version",
+    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -112,7 +128,7 @@ class Http1Protocol(TimedConnection):
     def _check_incomplete(self) -> None:
         """Check the size of an incomplete request, and set the deadline for the rest."""
         now, limits = self.loop.time(), self.limits
-        if self.part is RequestPart.HEAD:
+        if self.part is _HEAD:
             if self._head_started:
                 self.deadline.set(now + limits.request_timeout_s)
                 self.head_bytes = count_head_bytes(self.url, self.headers)
@@ -154,7 +170,7 @@ class Http1Protocol(TimedConnection):
         if self.is_ending:
             raise _ParsingAbortedError
         super().on_message_begin()
-        self.part, self._head_started, self.head_bytes = RequestPart.HEAD, True, 0
+        self.part, self._head_started, self.head_bytes = _HEAD, True, 0
 
     def on_url(self, url: bytes) -> None:
         """Append to the URL."""
@@ -219,7 +235,7 @@ class Http1Protocol(TimedConnection):
 
     def on_message_complete(self) -> None:
         """End a request: cancel the deadline, or wait for the next request."""
-        self.part, self.head_bytes = RequestPart.NONE, 0
+        self.part, self.head_bytes = _NONE, 0
         if self.parser.should_upgrade():
             return
         if self._trailers and not self.parser.should_keep_alive():

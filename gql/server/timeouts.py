@@ -23,6 +23,8 @@ class TimedConnection(HttpConnection):
         body_waiting_since: When the wait for the body began; None while its head is processed.
     """
 
+    __slots__ = ("_unread_bytes", "body_bytes", "body_waiting_since")
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.body_bytes = 0

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +16,10 @@ import uvicorn
 from hypothesis import given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
+from uvicorn.server import ServerState
 
 from gql.composition.app import App
+from gql.server import Http1Protocol
 from gql.server.direct_protocol import MAX_BUFFERED_BYTES, MAX_COPIED_BYTES, DirectProtocol
 from gql.settings import load_settings
 from tests.support.factories import article, memory_repository
@@ -175,6 +177,77 @@ def test_plain_query_is_answered_at_once(servers: Servers):
     assert servers.app.direct - before == 3
     assert [b'"title"' in answers[0], b'"excerpt"' in answers[1]] == [True, True]
     assert len(answers[1]) > MAX_COPIED_BYTES
+
+
+def in_turn(server: LiveServer, *requests: bytes) -> list[bytes]:
+    """The bodies of answers to requests of which each waits for the answer before it."""
+    found = []
+    with socket.create_connection(("127.0.0.1", server.port), timeout=_TIMEOUT_S) as connection:
+        stream = connection.makefile("rb")
+        for each in requests:
+            connection.sendall(each)
+            head = b"".join(iter(stream.readline, b"\r\n"))
+            length = re.search(rb"content-length: (\d+)", head)
+            assert length is not None, head
+            found.append(head[9:12] + b" " + stream.read(int(length[1])))
+    return found
+
+
+def test_head_that_came_before_is_not_parsed(servers: Servers):
+    """Whatever its body says, and whether or not that can be answered at once."""
+    queries = [f"query A{n} {{ articles(first: 2) {{ nodes {{ title }} }} }}" for n in range(6)]
+    queries += [
+        "mutation A { deleteArticle(input: {id: 1}) { userErrors { code }}}",
+        "{ nonsense }",
+    ]
+    longest = max(map(len, queries))
+    requests = [request(body_of(query.ljust(longest)), "X-Test: head") for query in queries]
+    expected = in_turn(servers.plain, *requests)  # which prepares each document
+    before = servers.app.request_heads.hits
+    assert in_turn(servers.direct, *requests) == expected
+    assert servers.app.request_heads.hits - before == len(requests) - 2  # kept at the second time
+
+
+def test_known_head_counts_only_where_a_request_begins(servers: Servers):
+    """Not within a body, behind garbage, cut, or with more behind it."""
+    known = request(body_of(TITLES), "X-Test: begin")
+    in_turn(servers.direct, known, known, known)
+    hits = servers.app.request_heads.hits
+    outer = request(known + known)
+    cut = len(outer) - len(known)
+    for pieces in (
+        (known[:-5], known[-5:]),
+        (known + known,),
+        (outer[: cut - len(known)], known, known),
+        (b"GARBAGE", known),
+        (b"\r\n", known),
+        (request(body_of(TITLES), "Connection: close") + known,),
+    ):
+        config = uvicorn.Config(servers.app, lifespan="off", access_log=False, server_header=False)
+        assert fed(config, DirectProtocol, pieces) == fed(config, Http1Protocol, pieces), pieces
+    assert servers.app.request_heads.hits - hits == 2
+
+
+def fed(config: uvicorn.Config, protocol: type[Http1Protocol], pieces: Sequence[bytes]) -> Any:
+    """The status lines that a protocol sends for chunks that come exactly so."""
+
+    async def story() -> list[bytes]:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            theirs.setblocking(False)
+            loop = asyncio.get_running_loop()
+            made = protocol(config, ServerState(), {}, loop)
+            await loop.connect_accepted_socket(lambda: made, ours)
+            for piece in pieces:
+                if not made.is_ending:
+                    made.data_received(piece)
+                    await asyncio.sleep(0.05)
+            made.transport.abort()
+            await asyncio.sleep(0)
+            received = b"".join(iter(lambda: theirs.recv(1 << 16), b""))
+        return re.findall(rb"HTTP/1.1 (\d+)", received)
+
+    return asyncio.run(story())
 
 
 def test_body_in_chunks_is_answered_at_once(servers: Servers):
