@@ -49,7 +49,7 @@ from store.model import Article
 from tests.support.change_consumer import CaughtUpError, ScriptedRepository
 from tests.support.cursors import CURSORS, KEY
 from tests.support.graph_client import SCHEMA
-from tests.support.random_store import World, random_batch
+from tests.support.random_store import StoreModel, random_batch
 
 EDITOR = Viewer({Permission.READ_DRAFTS})
 SIZES = PageSizes(default=3, maximum=100)
@@ -190,7 +190,7 @@ class Model:
 
     def batches(self, rng: Random, count: int) -> list[Batch]:
         """So many batches to write at once; of them one may change the tree of topics."""
-        world = World()
+        world = StoreModel()
         world.without_nan()
         world.articles = dict(self.articles)
         world.versions = list(self.articles.values())

@@ -45,8 +45,8 @@ from store.engines.tinydb.files import store_files
 from tests.store.engines.tinydb.test_write_ahead_log import KEYS, contents, under_key
 from tests.stress.crash_disk import Disk, Recording, Write, recording
 from tests.support.graph_client import GraphClient
-from tests.support.random_store import World, random_batch
-from tests.support.repository_contract import an_article
+from tests.support.random_store import StoreModel, random_batch
+from tests.support.repository_contract import make_article
 
 EDITOR = Viewer({Permission.READ_DRAFTS})
 STORE = "store.json"
@@ -59,7 +59,7 @@ _TELL_EVERY = 20
 _CHANGES = """query ($after: String) { changes(after: $after, first: 100) {
   nodes { cursor kind } pageInfo { hasNextPage } } }"""
 _SIZES = PageSizes(maximum=100)
-_AFTER = Batch(puts=(an_article("after"),))
+_AFTER = Batch(puts=(make_article("after"),))
 
 
 class CrashStateError(AssertionError):
@@ -130,7 +130,7 @@ class Life(NamedTuple):
         return copy(self.models[self.states.index(state)])
 
 
-def some_batch(rng: Random, world: World) -> Batch:
+def some_batch(rng: Random, world: StoreModel) -> Batch:
     """Something to write; some of it changes nothing, or leaves only its key."""
     paths = [f"{rng.choice('ab')}.md" for _ in range(rng.choice([0, 0, 1]))]
     sources = tuple(SourceFile(path=p, size_bytes=rng.randrange(9), mtime_ns=1) for p in paths)
@@ -153,7 +153,7 @@ async def live(
     beginning.
     """
     folder, inodes = recorded
-    world = World()
+    world = StoreModel()
     world.without_nan()
     models, states, begun, acknowledged = [copy(model)], [await contents_of(model)], [0], [0]
     followed: list[tuple[int, Followed]] = []

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 
 import structlog
 
-from tests.support.differential import play
+from tests.support.differential import run_session
 from tests.support.random_sessions import Session, random_session
 from tests.support.request_coverage import Coverage
-from tests.support.session_shrinker import smallest
+from tests.support.session_shrinker import shrink
 
 SESSIONS_PER_SEED = 1_000_000
 _PROGRESS_S = 10
@@ -29,7 +29,7 @@ _PROGRESS_S = 10
 def failure(session: Session) -> Exception | None:
     """How the two executors differ in a session; None if they do not."""
     try:
-        asyncio.run(play(session))
+        asyncio.run(run_session(session))
     except Exception as error:  # noqa: BLE001  # whatever goes wrong is what is looked for
         return error
     return None
@@ -38,7 +38,7 @@ def failure(session: Session) -> Exception | None:
 def report(number: int) -> None:
     """Print what is wrong in a session, made as small as can be."""
     print(f"Session {number} differs; play it again with --session {number}.", flush=True)
-    session = smallest(random_session(number), lambda each: failure(each) is not None)
+    session = shrink(random_session(number), lambda each: failure(each) is not None)
     sliced = "sliced" if session.is_sliced else "not sliced"
     print(f"{session.engine}, {session.capacity_bytes} bytes, {session.turns} turns, {sliced}:")
     for step in session.steps:
@@ -50,7 +50,7 @@ def numbers(seed: int, requests: int, minutes: float, coverage: Coverage) -> Ite
     """The sessions of a seed, until there were enough requests or the time is over."""
     start = shown = time.monotonic()
     for count in range(SESSIONS_PER_SEED):
-        now, asked = time.monotonic(), coverage.asked[Coverage.TOTAL]
+        now, asked = time.monotonic(), coverage.requests[Coverage.TOTAL]
         if asked >= requests or now - start > minutes * 60:
             return
         if now - shown > _PROGRESS_S:
@@ -75,7 +75,7 @@ def main() -> int:
     several = numbers(given.seed, given.requests, given.minutes, coverage)
     for number in several if only is None else [only]:
         try:
-            coverage.add(asyncio.run(play(random_session(number))))
+            coverage.add(asyncio.run(run_session(random_session(number))))
         except Exception:  # noqa: BLE001  # see above
             report(number)
             return 1

@@ -22,7 +22,7 @@ from gql.access import KeyFile
 from gql.identity.viewer import Permission
 from store import Batch, TinyDBRepository
 from tests.support.mutation_client import FIELDS, PUT
-from tests.support.repository_contract import an_article
+from tests.support.repository_contract import make_article
 from tests.support.server_process import TIMEOUT_S, run_newsgraph
 
 SLUGS = "{ articles(first: 100000) { nodes { slug } } }"
@@ -132,7 +132,7 @@ def two_servers(folder: Path, **settings: str) -> Iterator[Servers]:
 
     async def make() -> None:
         repository = TinyDBRepository.open(store)
-        await repository.apply(Batch(puts=(an_article("counter"),)))
+        await repository.apply(Batch(puts=(make_article("counter"),)))
         await repository.close()
 
     asyncio.run(make())

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 from graphql import GraphQLInputType, GraphQLNonNull, GraphQLObjectType, get_named_type
 
 from tests.support import random_values as values
-from tests.support.random_operations import GRAPHQL, Operation, input_type, is_leaf, literal
-from tests.support.random_store import World
+from tests.support.random_operations import GRAPHQL, RandomOperation, input_type, is_leaf, literal
+from tests.support.random_store import StoreModel
 
-Draw = Callable[[Random, World, Mapping[str, Any]], Any]
+Draw = Callable[[Random, StoreModel, Mapping[str, Any]], Any]
 """What draws a variable's value, knowing those drawn before it."""
 
-Known = Callable[[Mapping[str, Any]], Any]
+ArgumentValue = Callable[[Mapping[str, Any]], Any]
 """What gives an argument's value, knowing the variables."""
 
 _MAX_LISTS_DEEP = 2
@@ -46,12 +46,12 @@ class _Variable(NamedTuple):
     draw: Draw
 
 
-class _Document:
+class _ClientDocumentGenerator:
     """A client's document in the making.
 
     Attributes:
         rng: Where its chances come from.
-        world: The store that it will be sent to.
+        model: The store that it will be sent to.
         has_typename: Whether every selection has `__typename`.
         has_fragments: Whether selections are put into named fragments.
         literal_share: The share of arguments that are not variables.
@@ -60,9 +60,9 @@ class _Document:
         is_single: Whether its root has one field.
     """
 
-    def __init__(self, rng: Random, world: World) -> None:
+    def __init__(self, rng: Random, model: StoreModel) -> None:
         self.rng = rng
-        self.world = world
+        self.model = model
         self.has_typename = self.chance(0.3)
         self.has_fragments = self.chance(0.35)
         self.literal_share = rng.choice([0.0, 0.1, 0.4, 1.0])
@@ -231,14 +231,14 @@ class _Document:
 
     def argument(
         self, name: str, type: GraphQLInputType, draw: Draw, *, is_literal: bool | None = None
-    ) -> tuple[str, Known]:
+    ) -> tuple[str, ArgumentValue]:
         """An argument as it is written, and what gives its value."""
         if is_literal is None:
             is_literal = self.chance(self.literal_share)
         if not is_literal:
             variable = self.variable(type, draw)
             return f"{name}: ${variable}", lambda drawn: drawn.get(variable)
-        value = draw(self.rng, self.world, {})
+        value = draw(self.rng, self.model, {})
         return f"{name}: {literal(value, type)}", lambda _drawn: value
 
     def variable(self, type: GraphQLInputType, draw: Draw) -> str:
@@ -246,7 +246,7 @@ class _Document:
         name = f"v{len(self.variables)}"
         declaration = str(type)
         if self.chance(0.08):
-            declaration += f" = {literal(draw(self.rng, self.world, {}), type)}"
+            declaration += f" = {literal(draw(self.rng, self.model, {}), type)}"
         elif not declaration.endswith("!") and self.chance(0.08):
             declaration += "!"
         self.variables[name] = _Variable(declaration, draw)
@@ -255,7 +255,7 @@ class _Document:
     def list_arguments(self, definition: Any, lists: int) -> str:
         """The arguments of a list, in parentheses; nothing where none is given."""
         given: list[str] = []
-        order: Known = _nothing
+        order: ArgumentValue = _nothing
         if "filter" in definition.args and self.chance(0.6):
             given.append(f"filter: {self.filter()}")
         if "orderBy" in definition.args and self.chance(0.55):
@@ -265,7 +265,7 @@ class _Document:
         self.rng.shuffle(given)
         return f"({', '.join(given)})" if given else ""
 
-    def window(self, definition: Any, order: Known, lists: int) -> list[str]:
+    def window(self, definition: Any, order: ArgumentValue, lists: int) -> list[str]:
         """Which part of a list: sizes and cursors, mostly such as belong together."""
         pairs = [("first", "after")] * 3 + [("last", "before")] * 2
         size, cursor = self.rng.choice([pair for pair in pairs if pair[0] in definition.args])
@@ -282,7 +282,7 @@ class _Document:
             if name in definition.args and self.chance(share)
         ]
 
-    def order(self) -> tuple[str, Known]:
+    def order(self) -> tuple[str, ArgumentValue]:
         """An order: whole, or with variables for its field and direction."""
         type = input_type("[ArticleOrder!]")
         if self.chance(0.75):
@@ -306,7 +306,7 @@ class _Document:
         """A filter: whole as one variable, or a tree with variables in it."""
         if self.chance(0.35 * (1 - self.literal_share)):
             return "$" + self.variable(input_type("ArticleFilter"), _by(values.article_filter))
-        return self.filter_tree(values.article_filter(self.rng, self.world))
+        return self.filter_tree(values.article_filter(self.rng, self.model))
 
     def filter_tree(self, given: Mapping[str, Any]) -> str:
         """A filter with the members of this one, and other operands at times."""
@@ -375,7 +375,7 @@ class _Document:
         return [part(self) for part in self.rng.choices(_PARTS, _WEIGHTS, k=count)]
 
 
-def _root_list(field: str) -> Callable[[_Document], str]:
+def _root_list(field: str) -> Callable[[_ClientDocumentGenerator], str]:
     return lambda document: document.connection("Query", field, 0, is_alone=document.is_single)
 
 
@@ -398,55 +398,55 @@ def _nothing(_drawn: Mapping[str, Any]) -> None:
 
 
 def _by(make: values.Maker) -> Draw:
-    return lambda rng, world, _drawn: make(rng, world)
+    return lambda rng, model, _drawn: make(rng, model)
 
 
-def _condition(member: str, rng: Random, world: World) -> Any:
-    return values.condition(rng, world, member)
+def _condition(member: str, rng: Random, model: StoreModel) -> Any:
+    return values.condition(rng, model, member)
 
 
-def _operand(member: str, operator: str, rng: Random, world: World) -> Any:
-    return values.operand(rng, world, member, operator)
+def _operand(member: str, operator: str, rng: Random, model: StoreModel) -> Any:
+    return values.operand(rng, model, member, operator)
 
 
-def _cursors(type: str, order: Known) -> Draw:
+def _cursors(type: str, order: ArgumentValue) -> Draw:
     """Draws cursors of a list of this type, in the order that the other variables ask for."""
 
-    def draw(rng: Random, world: World, drawn: Mapping[str, Any]) -> Any:
-        return None if rng.random() < 0.25 else values.cursor(rng, world, type, order(drawn))
+    def draw(rng: Random, model: StoreModel, drawn: Mapping[str, Any]) -> Any:
+        return None if rng.random() < 0.25 else values.cursor(rng, model, type, order(drawn))
 
     return draw
 
 
 def _one_of(choices: Sequence[Any]) -> Draw:
-    return lambda rng, _world, _drawn: rng.choice(choices)
+    return lambda rng, _model, _drawn: rng.choice(choices)
 
 
-def client_operation(rng: Random, world: World) -> Operation:
+def client_operation(rng: Random, model: StoreModel) -> RandomOperation:
     """An operation as a client of such a store may send it, again and again."""
-    document = _Document(rng, world)
+    document = _ClientDocumentGenerator(rng, model)
     selection = document.selection("Query", document.roots())
     declared = ", ".join(f"${n}: {v.declaration}" for n, v in document.variables.items())
     name = rng.choice([None, "Main"])
     head = f"query {name or ''}" + (f"({declared})" if declared else "")
     text = " ".join([head, selection, *document.fragments])
     draw = _drawer(document.variables)
-    return Operation(text, (name,), [draw(rng, world) for _ in range(3)], draw)
+    return RandomOperation(text, (name,), [draw(rng, model) for _ in range(3)], draw)
 
 
 def _drawer(
     variables: Mapping[str, _Variable],
-) -> Callable[[Random, World], Mapping[str, Any]]:
-    def draw(rng: Random, world: World) -> Mapping[str, Any]:
+) -> Callable[[Random, StoreModel], Mapping[str, Any]]:
+    def draw(rng: Random, model: StoreModel) -> Mapping[str, Any]:
         drawn: dict[str, Any] = {}
         for name, variable in variables.items():
-            drawn[name] = variable.draw(rng, world, drawn)
+            drawn[name] = variable.draw(rng, model, drawn)
         if not drawn:
             return drawn
         name = rng.choice(list(drawn))
         chance = rng.random()
         if chance < 0.07:
-            drawn[name] = values.changed(rng, drawn[name])
+            drawn[name] = values.mutate_value(rng, drawn[name])
         elif chance < 0.12:
             del drawn[name]
         elif chance < 0.14:

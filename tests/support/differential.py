@@ -32,17 +32,17 @@ from store.engines.memory import MemorySnapshot
 from store.model import Article, Image, Related, TopicDefinition
 from tests.support.cursors import CURSORS, KEY
 from tests.support.graph_client import SCHEMA, UNSLICED
-from tests.support.random_sessions import Ask, Session, without_memory
+from tests.support.random_sessions import Session, SessionRequest, without_memos
 from tests.support.random_store import SMALL, Edit, Write, write_kinds
-from tests.support.repository_contract import an_article
-from tests.support.request_coverage import Coverage, RequestKinds, cursor_id, same
+from tests.support.repository_contract import make_article
+from tests.support.request_coverage import Coverage, RequestFeatures, cursor_id, request_key
 
-KEPT_SNAPSHOTS = 3
+MAX_SNAPSHOTS = 3
 
 _FAULT_IDS = re.compile(rb'(with the id |"id":")[0-9a-f]{12}\b')
 
 IMAGES = (Image(url="https://x.example/1", width=100), Image(url="https://x.example/2", width=200))
-STORY = an_article(
+STORY = make_article(
     "story",
     topics=("Tides",),
     images=IMAGES,
@@ -54,10 +54,10 @@ STORY = an_article(
         ),
     ),
 )
-OTHER = an_article("other", day=2, web_url="https://post.example/other", secured="s3cret")
+OTHER = make_article("other", day=2, web_url="https://post.example/other", secured="s3cret")
 
 
-class DistantSnapshot:
+class RemoteSnapshot:
     """A snapshot whose reads wait for some iterations of the event loop, as for a remote engine."""
 
     def __init__(self, snapshot: Snapshot, turns: int) -> None:
@@ -65,7 +65,7 @@ class DistantSnapshot:
         self._turns = turns
         self.revision = snapshot.revision
         self.version = snapshot.version
-        self.ordinals_of = snapshot.ordinals_of  # which nobody has to wait for
+        self.ordinals_of = snapshot.ordinals_of  # it is synchronous
 
     def __getattr__(self, name: str) -> Any:
         read = getattr(self._snapshot, name)
@@ -87,7 +87,7 @@ class ExecutorPair:
         sizes: The page sizes.
         reference: The reference executor.
         compiled: The compiled executor, which is under test.
-        coverage: Counts the kinds of requests.
+        coverage: Counts the features of the requests.
         last_write: The kinds of the newest write to the store, as in `WRITE_KINDS`.
     """
 
@@ -108,27 +108,27 @@ class ExecutorPair:
         reference_snapshot: Snapshot | None = None,
         scheduler: Scheduler = UNSLICED,
     ) -> Result:
-        """Execute a request on both. Raises: AssertionError: the results differ."""
+        """Execute a request on both executors. Raises: AssertionError: the results differ."""
 
         def context(snapshot: Snapshot) -> Context:
             return Context(snapshot, viewer, self.sizes, job=Job(scheduler))
 
         expected = await self.reference(request, context(reference_snapshot or snapshot))
-        if request.memo.prepared and not isinstance(snapshot, DistantSnapshot):
+        if request.memo.prepared and not isinstance(snapshot, RemoteSnapshot):
             # As a server does with a repeated request.
             self._check_sync(request, snapshot, viewer, expected)
         result = await self.compiled(request, context(snapshot))
-        comparable = plain if scheduler is UNSLICED else unordered
+        comparable = normalize if scheduler is UNSLICED else unordered
         assert comparable(result) == comparable(expected), request
         cache = self.compiled.row_cache
         assert cache.size_bytes <= cache.capacity_bytes
-        kinds = await self._kinds(request, snapshot, viewer)
+        features = await self._features(request, snapshot, viewer)
         self.coverage.count(
-            kinds | {"scanned and indexed"} if reference_snapshot is not None else kinds,
+            features | {"scanned and indexed"} if reference_snapshot is not None else features,
             is_valid=expected.has_data and not expected.error_codes,
             is_compiled=result.executor == "compiled",
         )
-        if not isinstance(snapshot, DistantSnapshot):
+        if not isinstance(snapshot, RemoteSnapshot):
             self._check_repeated(request, snapshot, viewer, result)
         return result
 
@@ -149,32 +149,34 @@ class ExecutorPair:
         assert pieces is None or b"".join(pieces) == result.body, request
         return pieces is not None
 
-    async def _kinds(self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer) -> set[str]:
-        """The kinds of a request's parts, and of the situation in which it is executed."""
-        found = RequestKinds(request)
-        kinds = found.kinds
-        kinds.add("sees drafts" if viewer.visibility is Visibility.ALL else "sees no drafts")
+    async def _features(
+        self, request: GraphQLRequest, snapshot: Snapshot, viewer: Viewer
+    ) -> set[str]:
+        """The features of a request and of its execution."""
+        parsed = RequestFeatures(request)
+        features = parsed.features
+        features.add("sees drafts" if viewer.visibility is Visibility.ALL else "sees no drafts")
         if self.compiled.row_cache.capacity_bytes < 1 << 15:
-            kinds.add("small cache")
-        ids = [id for id in map(cursor_id, found.cursors) if id is not None]
+            features.add("small cache")
+        ids = [id for id in map(cursor_id, parsed.cursors) if id is not None]
         for article in await snapshot.get_many(LookupKey.ID, ids, viewer.visibility) if ids else ():
-            kinds.add("cursor of an article here" if article else "cursor of something else")
-        key = f"{viewer.permission_key!r} {same(request)}"
+            features.add("cursor of an article here" if article else "cursor of something else")
+        key = f"{viewer.permission_key!r} {request_key(request)}"
         before = self._versions.get(key)
         if before == snapshot.version:
-            kinds.add("asked again")
+            features.add("repeated")
         elif before is not None:
-            kinds.add("asked again after a write")
-            kinds.update(f"asked again after {kind}" for kind in self.last_write)
+            features.add("repeated after a write")
+            features.update(f"repeated after {kind}" for kind in self.last_write)
         elif request.query in self._texts:
-            kinds.add("other variables")
+            features.add("other variables")
         self._versions[key] = snapshot.version
         self._texts.add(request.query)
-        return kinds
+        return features
 
 
-def plain(result: Result) -> Result:
-    """A result without what differs between two executions: ids of faults, and the executor."""
+def normalize(result: Result) -> Result:
+    """A result without fault ids and executor, which differ between two executions."""
     body = _FAULT_IDS.sub(rb"\1", result.body)
     return msgspec.structs.replace(result, body=body, executor="")
 
@@ -185,7 +187,7 @@ def unordered(result: Result) -> tuple[Any, frozenset[str]]:
     If an item that fails makes its list null, only the first error is reported, so positions in
     lists are left out.
     """
-    response = json.loads(plain(result).body)
+    response = json.loads(normalize(result).body)
     errors = response.get("errors", ())
     texts = (
         f"{error['message']} {[step for step in error.get('path', ()) if isinstance(step, str)]}"
@@ -194,29 +196,35 @@ def unordered(result: Result) -> tuple[Any, frozenset[str]]:
     return response.get("data"), frozenset(texts)
 
 
-class Outcome:
-    """The outcome of a request: its response, and whether it was executed by a plan."""
+class ComparedResponse:
+    """The response of a request on which both executors agree.
 
-    def __init__(self, pair: ExecutorPair, answer: Any, compiled: bool) -> None:
+    Attributes:
+        pair: The executors.
+        response: The response as JSON values.
+        compiled: Whether a plan produced it.
+    """
+
+    def __init__(self, pair: ExecutorPair, response: Any, compiled: bool) -> None:
         self.pair = pair
-        self.answer = answer
+        self.response = response
         self.compiled = compiled
 
     @property
     def data(self) -> Any:
-        """The data of a response without errors from a plan."""
-        assert "errors" not in self.answer
+        """The data; fail if there are errors, or no plan produced it."""
+        assert "errors" not in self.response
         assert self.compiled
-        return self.answer["data"]
+        return self.response["data"]
 
     @property
     def error(self) -> Any:
-        """The only error of a response."""
-        [error] = self.answer["errors"]
+        """The only error; fail if there is none."""
+        [error] = self.response["errors"]
         return error
 
 
-def ask(
+def execute(
     text: str,
     variables: dict[str, Any] | None = None,
     *,
@@ -224,7 +232,7 @@ def ask(
     viewer: Viewer = PUBLIC,
     pair: ExecutorPair | None = None,
     operation_name: str | None = None,
-) -> Outcome:
+) -> ComparedResponse:
     """Execute a request on both executors, twice: with an empty and with a filled row cache."""
     pair = pair or ExecutorPair()
     snapshot = MemorySnapshot(
@@ -237,24 +245,24 @@ def ask(
         return await pair.check(request, snapshot, viewer)
 
     result = asyncio.run(twice())
-    return Outcome(pair, json.loads(result.body), result.executor == "compiled")
+    return ComparedResponse(pair, json.loads(result.body), result.executor == "compiled")
 
 
-async def play(session: Session) -> Coverage:
-    """Play a session. Raises: AssertionError: a response was wrong."""
+async def run_session(session: Session) -> Coverage:
+    """Execute the steps of a session. Raises: AssertionError: two results differ."""
     with _repositories(session.engine) as repositories, _chunks(session):
         pair = ExecutorPair(capacity_bytes=session.capacity_bytes, sizes=session.page_sizes)
         states: list[Sequence[Snapshot]] = []
-        for step in without_memory(session.steps):
+        for step in without_memos(session.steps):
             if isinstance(step, Batch | Edit):
                 for repository in repositories:
                     await repository.apply(await _batch(repository, step))
                 state = [await repository.snapshot() for repository in repositories]
                 _share_history(state)
-                states = [*states[1 - KEPT_SNAPSHOTS :], state]
+                states = [*states[1 - MAX_SNAPSHOTS :], state]
                 pair.last_write = write_kinds(step)
             elif states:
-                await _ask_together(pair, step, states, session)
+                await _check_concurrently(pair, step, states, session)
         for repository in repositories:
             await repository.close()
     assert not pair.compiled.counts["fault"]
@@ -270,28 +278,28 @@ def _share_history(state: Sequence[Snapshot]) -> None:
         other.history = first.history
 
 
-async def _ask_together(
+async def _check_concurrently(
     pair: ExecutorPair,
-    asks: Sequence[Ask],
+    requests: Sequence[SessionRequest],
     states: Sequence[Sequence[Snapshot]],
     session: Session,
 ) -> None:
     scheduler = Scheduler(slice_s=0) if session.is_sliced else UNSLICED
 
-    async def check(ask: Ask) -> None:
-        snapshots: Any = states[max(-1 - ask.age, -len(states))]
+    async def check(sent: SessionRequest) -> None:
+        snapshots: Any = states[max(-1 - sent.age, -len(states))]
         if session.turns:
-            snapshots = [DistantSnapshot(each, session.turns) for each in snapshots]
+            snapshots = [RemoteSnapshot(each, session.turns) for each in snapshots]
         snapshot, *others = snapshots
         reference = others[0] if others else None
-        await pair.check(ask.request, snapshot, ask.viewer, reference, scheduler)
+        await pair.check(sent.request, snapshot, sent.viewer, reference, scheduler)
 
-    await asyncio.gather(*map(check, asks))
+    await asyncio.gather(*map(check, requests))
 
 
 @contextmanager
 def _chunks(session: Session) -> Iterator[None]:
-    """Render documents one by one where executions are sliced."""
+    """Render rows one by one if executions are sliced."""
     before = row_renderer.CHUNK_SIZE
     row_renderer.CHUNK_SIZE = 1 if session.is_sliced else before
     try:
@@ -310,7 +318,7 @@ async def _batch(repository: Repository, step: Write) -> Batch:
 
 @contextmanager
 def _repositories(engine: str) -> Iterator[Sequence[Repository]]:
-    """The repositories of a session: the compiled executor's, and for `both` one that scans."""
+    """The repositories of a session: one for both executors, or one for each (engine `both`)."""
     if engine == "memory":
         yield [MemoryRepository(cursor_key=KEY)]
         return

@@ -1,4 +1,4 @@
-"""Random GraphQL documents over the whole schema: also what nobody would write.
+"""Random GraphQL documents that cover the whole schema, unusual ones too.
 
 A document is grown selection by selection from the schema itself, so that new fields are tried as
 soon as they are there. Fields with arguments get aliases of their own, which keeps most documents
@@ -32,7 +32,7 @@ from graphql import (
 from gql.adapters.strawberry import graphql_schema
 from tests.support import random_values as values
 from tests.support.graph_client import SCHEMA
-from tests.support.random_store import World
+from tests.support.random_store import StoreModel
 
 MAX_DEPTH = 8
 
@@ -50,7 +50,7 @@ class Variable(NamedTuple):
 
 
 class Fragment(NamedTuple):
-    """A named fragment; `depth`: how far from the root it was first spread."""
+    """A named fragment; `depth` is the depth of its first spread."""
 
     name: str
     on: str
@@ -58,41 +58,41 @@ class Fragment(NamedTuple):
     selection: str
 
 
-class Operation(NamedTuple):
-    """A document that clients may send.
+class RandomOperation(NamedTuple):
+    """A random document with variables.
 
     Attributes:
         text: The document.
-        names: The names of operations to ask it under.
+        names: The operation names to execute it under.
         variables: Some sets of variables for it.
-        draw: Draws a set of variables that fits a world.
+        draw: Draws a set of variables that fits the articles of a model.
     """
 
     text: str
     names: Sequence[str | None]
     variables: Sequence[Mapping[str, Any]]
-    draw: Callable[[Random, World], Mapping[str, Any]]
+    draw: Callable[[Random, StoreModel], Mapping[str, Any]]
 
 
-class _Document:
-    """A document in the making, of about so many fields."""
+class _DocumentGenerator:
+    """Generates a document with about this number of fields."""
 
-    def __init__(self, rng: Random, world: World, fields: int) -> None:
+    def __init__(self, rng: Random, model: StoreModel, fields: int) -> None:
         self.rng = rng
-        self.world = world
+        self.model = model
         self.fields = fields
         self.variables: dict[str, Variable] = {}
         self.fragments: list[Fragment] = []
         self.aliases = 0
 
     def selection(self, type: GraphQLNamedType, depth: int = 1) -> str:
-        """A selection on an object or an interface, braces and all."""
+        """A selection set on an object or an interface."""
         size = self.rng.choice([1, 2, 3, 3, 4] if self.fields > 0 else [1, 1, 2])
         parts = [self.part(type, depth) for _ in range(size)]
         return "{ " + " ".join(parts) + " }"
 
     def part(self, type: GraphQLNamedType, depth: int) -> str:
-        """One member of a selection."""
+        """A member of a selection set."""
         kinds = self.rng.random()
         if kinds < 0.75:
             return self.field(type, depth)
@@ -106,9 +106,9 @@ class _Document:
         return f"__typename{self.directive()}"
 
     def fragment(self, type: GraphQLNamedType, depth: int) -> str:
-        """The name of a fragment that may be spread here, known or new.
+        """The name of a fragment that may be spread here, an existing or a new one.
 
-        One that was made nearer to the root would nest too deeply.
+        A fragment from a smaller depth would nest too deeply.
         """
         fitting = _conditions(type)
         known = [f.name for f in self.fragments if f.on in fitting and f.depth >= depth]
@@ -121,7 +121,7 @@ class _Document:
         return name
 
     def field(self, type: GraphQLNamedType, depth: int) -> str:
-        """A field with all that belongs to it; now and then twice."""
+        """A field with its arguments and selection; sometimes twice."""
         assert isinstance(type, GraphQLObjectType | GraphQLInterfaceType)
         ends = depth >= MAX_DEPTH or self.fields <= 0
         names = [name for name, field in type.fields.items() if not ends or is_leaf(field)]
@@ -144,7 +144,7 @@ class _Document:
         )
 
     def below(self, definition: GraphQLField, depth: int) -> str:
-        """The selection that a field needs, or none."""
+        """The selection set of a field, if it needs one."""
         if is_leaf(definition):
             return ""
         return " " + self.selection(get_named_type(definition.type), depth + 1)
@@ -161,7 +161,7 @@ class _Document:
         required = any(isinstance(each.type, GraphQLNonNull) for each in definition.args.values())
         if not definition.args or (not required and self.chance(0.3)):
             return ""
-        given = values.of_field(self.rng, self.world, definition)
+        given = values.field_arguments(self.rng, self.model, definition)
         written = (
             f"{name}: {self.value(value, definition.args[name].type)}"
             for name, value in given.items()
@@ -255,10 +255,10 @@ _NAMES: list[tuple[str | None, ...]] = [
 ]
 
 
-def random_operation(seed: int, fields: int, world: World | None = None) -> Operation:
+def random_operation(seed: int, fields: int, model: StoreModel | None = None) -> RandomOperation:
     """An operation of about so many fields; one in twenty cannot be executed."""
     rng = Random(seed)
-    document = _Document(rng, world or World(), fields)
+    document = _DocumentGenerator(rng, model or StoreModel(), fields)
     selection = document.selection(GRAPHQL.type_map["Query"])
     declared = ", ".join(f"{n}: {v.declaration}" for n, v in document.variables.items())
     names = rng.choice(_NAMES)
@@ -270,17 +270,17 @@ def random_operation(seed: int, fields: int, world: World | None = None) -> Oper
     if rng.random() < 0.05:
         text = rng.choice(_SPOILINGS)(text)
     sets = _variables(rng, document)
-    return Operation(text, names, sets, lambda rng, _world: rng.choice(sets))
+    return RandomOperation(text, names, sets, lambda rng, _model: rng.choice(sets))
 
 
-def _variables(rng: Random, document: _Document) -> list[dict[str, Any]]:
+def _variables(rng: Random, document: _DocumentGenerator) -> list[dict[str, Any]]:
     """Values for the variables: those that fit, and then one or several of them changed."""
     fitting = {name[1:]: variable.value for name, variable in document.variables.items()}
     sets = [fitting, fitting]
     for _ in range(3 * bool(fitting)):
         share = rng.choice([0.2, 0.6])
         changed = {
-            name: values.changed(rng, value) if rng.random() < share else value
+            name: values.mutate_value(rng, value) if rng.random() < share else value
             for name, value in fitting.items()
         }
         if rng.random() < 0.3:

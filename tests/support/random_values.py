@@ -1,6 +1,6 @@
 """Random argument values for the schema's fields, and values that ought to be refused.
 
-They are drawn from the documents of a world, so that look-ups, filters and cursors hit as often as
+They are drawn from the documents of a model, so that look-ups, filters and cursors hit as often as
 they miss.
 """
 
@@ -15,20 +15,28 @@ from graphql import GraphQLField
 from store import NEWEST_FIRST, CursorCodec, OrderField, OrderStep
 from store.model import Article
 from store.names import article_id, domain_key, provider_id, topic_id
-from tests.support import store_strategies as some
+from tests.support import store_strategies
 from tests.support.cursors import CURSORS, article_cursor
-from tests.support.random_store import World
+from tests.support.random_store import StoreModel
 
-Maker = Callable[[Random, World], Any]
-"""What draws a value for a world."""
+Maker = Callable[[Random, StoreModel], Any]
+"""What draws a value for a model."""
 
-_DOMAINS = [domain_key(domain) for domain in some.DOMAINS]
+_DOMAINS = [domain_key(domain) for domain in store_strategies.DOMAINS]
 _IDS = [
     *map(provider_id, _DOMAINS * 2),
-    *map(topic_id, some.TOPIC_SLUGS),
+    *map(topic_id, store_strategies.TOPIC_SLUGS),
     *(article_id("nothing"), "a_", "", "x_0123456789abcdef"),
 ]
-_TEXTS = [*some.TITLES, *some.SLUGS, *some.DOMAINS, "news", "en", "video", ""]
+_TEXTS = [
+    *store_strategies.TITLES,
+    *store_strategies.SLUGS,
+    *store_strategies.DOMAINS,
+    "news",
+    "en",
+    "video",
+    "",
+]
 _NUMBERS = [0, 1, 2, -1, 2**31 - 1, -(2**31)]
 _MOMENTS = ["2026-01-02", "2026-01-03T00:00:00Z", "2026-01-02T23:00:00-01:00"]
 _WIDTHS = [100, 150, 200]
@@ -58,47 +66,49 @@ MEMBERS = [*_ATTRIBUTES, *_NUMBER_MEMBERS, "publishedDateTime", *_LIST_MEMBERS, 
 """The members of an `ArticleFilter` that compare something."""
 
 
-def of_field(rng: Random, world: World, definition: GraphQLField) -> dict[str, Any]:
+def field_arguments(rng: Random, model: StoreModel, definition: GraphQLField) -> dict[str, Any]:
     """Arguments of a field, as JSON values by name; the required ones are there."""
     given: dict[str, Any] = {}
     for name, argument in definition.args.items():
         make = BY_NAME.get(name) or BY_TYPE.get(str(argument.type))
         if make and (str(argument.type).endswith("!") or rng.random() < 0.6):
-            given[name] = make(rng, world)
+            given[name] = make(rng, model)
     if "first" in definition.args:
-        given.update(_window(rng, world, definition, given.get("orderBy")))
+        given.update(_window(rng, model, definition, given.get("orderBy")))
     return given
 
 
-def _window(rng: Random, world: World, definition: GraphQLField, order_by: Any) -> dict[str, Any]:
+def _window(
+    rng: Random, model: StoreModel, definition: GraphQLField, order_by: Any
+) -> dict[str, Any]:
     """Sizes and cursors: mostly a pair that fits together, at times one too many."""
     pairs = [("first", "after"), ("last", "before")]
     known = [pair for pair in pairs if pair[0] in definition.args]
     size_name, cursor_name = rng.choice(known)
     given: dict[str, Any] = {}
     if rng.random() < 0.5:
-        given[size_name] = size(rng, world)
+        given[size_name] = size(rng, model)
     if rng.random() < 0.5:
-        given[cursor_name] = cursor(rng, world, str(definition.type), order_by)
+        given[cursor_name] = cursor(rng, model, str(definition.type), order_by)
     if rng.random() < 0.05:
         given[rng.choice(rng.choice(known))] = None
     return given
 
 
-def size(rng: Random, world: World) -> Any:
+def size(rng: Random, model: StoreModel) -> Any:
     """The size of a page; at times one that is too large, or none."""
-    maximum = world.page_sizes.maximum
+    maximum = model.page_sizes.maximum
     return rng.choice([1, 2, 3, 4, maximum] * 7 + [0, None, maximum + 1, -1])
 
 
-def cursor(rng: Random, world: World, type: str, order_by: Any) -> Any:
+def cursor(rng: Random, model: StoreModel, type: str, order_by: Any) -> Any:
     """A cursor of a list of this type and order, as an item of the past or present had it."""
     if rng.random() < 0.05:
         return rng.choice(_STRAYS)
     if type.startswith("Provider"):
         return CURSORS.encode("p", (rng.choice(_DOMAINS),))
     if type.startswith("Topic"):
-        return CURSORS.encode("t", (rng.choice(some.TOPIC_SLUGS),))
+        return CURSORS.encode("t", (rng.choice(store_strategies.TOPIC_SLUGS),))
     try:
         order = tuple(
             OrderStep(OrderField[step["field"]], step.get("direction") != "ASC")
@@ -106,32 +116,32 @@ def cursor(rng: Random, world: World, type: str, order_by: Any) -> Any:
         )
     except (KeyError, TypeError):  # not an order: it was drawn to be refused
         order = ()
-    return article_cursor(world.version(rng), order or NEWEST_FIRST)
+    return article_cursor(model.version(rng), order or NEWEST_FIRST)
 
 
-def few(rng: Random, make: Maker, world: World, most: int = 3) -> list[Any]:
+def few(rng: Random, make: Maker, model: StoreModel, most: int = 3) -> list[Any]:
     """None to `most` values."""
-    return [make(rng, world) for _ in range(rng.randint(0, most))]
+    return [make(rng, model) for _ in range(rng.randint(0, most))]
 
 
-def article_filter(rng: Random, world: World, depth: int = 0) -> dict[str, Any]:
+def article_filter(rng: Random, model: StoreModel, depth: int = 0) -> dict[str, Any]:
     """A filter of articles: a tree; at times one that says nothing, which is refused."""
     kind = rng.random()
     if depth < 3 and kind < 0.3:
-        return {rng.choice(["and", "or"]): few(rng, _deeper(depth), world)}
+        return {rng.choice(["and", "or"]): few(rng, _deeper(depth), model)}
     if depth < 3 and kind < 0.4:
-        return {"not": article_filter(rng, world, depth + 1)}
+        return {"not": article_filter(rng, model, depth + 1)}
     if kind < 0.42:
         return rng.choice([{}, {rng.choice(MEMBERS): None}])
     members = rng.sample(MEMBERS, rng.choice([1, 1, 1, 2, 3]))
-    given = {member: condition(rng, world, member) for member in members}
+    given = {member: condition(rng, model, member) for member in members}
     if depth < 3 and rng.random() < 0.1:
-        given[rng.choice(["and", "or"])] = few(rng, _deeper(depth), world)
+        given[rng.choice(["and", "or"])] = few(rng, _deeper(depth), model)
     return given
 
 
 def _deeper(depth: int) -> Maker:
-    return lambda rng, world: article_filter(rng, world, depth + 1)
+    return lambda rng, model: article_filter(rng, model, depth + 1)
 
 
 def operators(member: str) -> list[str]:
@@ -145,7 +155,7 @@ def operators(member: str) -> list[str]:
     return ["some", "all", "none", "isEmpty"] if member in _LIST_MEMBERS else []
 
 
-def condition(rng: Random, world: World, member: str) -> Any:
+def condition(rng: Random, model: StoreModel, member: str) -> Any:
     """What a member of a filter says: one operator or several, or a flag."""
     if member in _FLAGS:
         return rng.random() < 0.7
@@ -154,32 +164,38 @@ def condition(rng: Random, world: World, member: str) -> Any:
         chosen = [rng.choice(["gt", "gte"]), rng.choice(["lt", "lte"])]
     else:
         chosen = rng.sample(known, rng.choice([1, 1, 1, 2]))
-    return {operator: operand(rng, world, member, operator) for operator in chosen}
+    return {operator: operand(rng, model, member, operator) for operator in chosen}
 
 
-def operand(rng: Random, world: World, member: str, operator: str) -> Any:
+def operand(rng: Random, model: StoreModel, member: str, operator: str) -> Any:
     """What an operator of a member compares with."""
     if operator in ("isNull", "isEmpty"):
         return rng.random() < 0.5
     if operator in ("contains", "startsWith"):
-        return _part(rng, _value(rng, world, member) or "", operator == "startsWith")
+        return _part(rng, _value(rng, model, member) or "", operator == "startsWith")
     if operator in ("in", "notIn", "some", "all", "none"):
-        drawn = few(rng, lambda rng, world: _value(rng, world, member), world)
+        drawn = few(rng, lambda rng, model: _value(rng, model, member), model)
         return [value for value in drawn if value is not None]
-    value = _value(rng, world, member)
+    value = _value(rng, model, member)
     return rng.choice(_TEXTS) if value is None else value
 
 
-def _value(rng: Random, world: World, member: str) -> Any:
+def _value(rng: Random, model: StoreModel, member: str) -> Any:
     """A value that an article has in this field, or could have."""
-    article = world.version(rng)
+    article = model.version(rng)
     if member in _ATTRIBUTES:
         return rng.choice(_TEXTS) if rng.random() < 0.2 else _ATTRIBUTES[member](article)
     if member == "publishedDateTime":
         moment = article.published_date_time.isoformat()
         return rng.choice([moment, moment.replace("+00:00", "Z"), *_MOMENTS])
     if member == "topics":
-        return rng.choice([*some.TOPICS, *some.TOPIC_SLUGS, *some.DEFINED_NAMES])
+        return rng.choice(
+            [
+                *store_strategies.TOPICS,
+                *store_strategies.TOPIC_SLUGS,
+                *store_strategies.DEFINED_NAMES,
+            ]
+        )
     if member == "tags":
         return rng.choice(["x", "y", "z"])
     return rng.choice([*_NUMBERS, *[getattr(article, member)] * 6])
@@ -192,7 +208,7 @@ def _part(rng: Random, text: str, is_prefix: bool) -> str:
     return rng.choice([part, part, part.upper(), part.lower(), part.swapcase()])
 
 
-def article_order(rng: Random, _world: World) -> list[dict[str, str]]:
+def article_order(rng: Random, _model: StoreModel) -> list[dict[str, str]]:
     """An order of articles of up to three steps; at times with a field twice, which is refused."""
     steps = rng.choice([0, 1, 1, 1, 2, 2, 3])
     fields = rng.sample([field.name for field in OrderField], steps)
@@ -202,28 +218,28 @@ def article_order(rng: Random, _world: World) -> list[dict[str, str]]:
     return [{"field": field, **rng.choice(ways)} for field in fields]
 
 
-def node_id(rng: Random, world: World) -> str:
+def node_id(rng: Random, model: StoreModel) -> str:
     """The id of a node; at times of none."""
-    return world.id(rng) if rng.random() < 0.5 else rng.choice(_IDS)
+    return model.id(rng) if rng.random() < 0.5 else rng.choice(_IDS)
 
 
 def _look_up(members: dict[str, Maker]) -> Maker:
     """What draws a look-up by one of these members."""
 
-    def make(rng: Random, world: World) -> dict[str, Any]:
+    def make(rng: Random, model: StoreModel) -> dict[str, Any]:
         name = rng.choice(list(members))
-        return {name: members[name](rng, world)}
+        return {name: members[name](rng, model)}
 
     return make
 
 
 def _any(values: list[Any]) -> Maker:
-    return lambda rng, _world: rng.choice(values)
+    return lambda rng, _model: rng.choice(values)
 
 
 BY_NAME: dict[str, Maker] = {
     "id": node_id,
-    "ids": lambda rng, world: few(rng, node_id, world, rng.choice([3, 5, 5, 6])),
+    "ids": lambda rng, model: few(rng, node_id, model, rng.choice([3, 5, 5, 6])),
     "severity": _any(["ERROR", "WARNING", "INFO"]),
     **dict.fromkeys(["width", "minWidth", "minHeight"], _any(_PIXELS)),
     "isCached": _any([True, False, None]),
@@ -234,13 +250,19 @@ BY_TYPE: dict[str, Maker] = {
     "ArticleBy!": _look_up(
         {
             "id": node_id,
-            "slug": lambda rng, world: rng.choice(world.slugs),
-            "url": _any([*some.URLS, "no"]),
+            "slug": lambda rng, model: rng.choice(model.slugs),
+            "url": _any([*store_strategies.URLS, "no"]),
         }
     ),
-    "ProviderBy!": _look_up({"id": node_id, "domain": _any([*some.DOMAINS, "nowhere", ""])}),
+    "ProviderBy!": _look_up(
+        {"id": node_id, "domain": _any([*store_strategies.DOMAINS, "nowhere", ""])}
+    ),
     "TopicBy!": _look_up(
-        {"id": node_id, "slug": _any(some.TOPIC_SLUGS), "name": _any(some.TOPICS)}
+        {
+            "id": node_id,
+            "slug": _any(store_strategies.TOPIC_SLUGS),
+            "name": _any(store_strategies.TOPICS),
+        }
     ),
     "ArticleFilter": article_filter,
     "[ArticleOrder!]": article_order,
@@ -248,7 +270,7 @@ BY_TYPE: dict[str, Maker] = {
 """What draws arguments of these types."""
 
 
-def changed(rng: Random, value: Any) -> Any:
+def mutate_value(rng: Random, value: Any) -> Any:
     """Another value of the same kind; at times one that is only like it, to programs or people."""
     alike: list[Any] = [None]
     if isinstance(value, bool):

@@ -61,7 +61,9 @@ SECURED = Visibility.SECURED
 FIRST = Window(first=10)
 
 
-def an_article(name: str, *, day: int = 1, domain: str = "post.example", **fields: Any) -> Article:
+def make_article(
+    name: str, *, day: int = 1, domain: str = "post.example", **fields: Any
+) -> Article:
     """A published article of a day in January 2026."""
     return Article(
         slug=f"2026-01-{day:02}-{name}",
@@ -72,23 +74,25 @@ def an_article(name: str, *, day: int = 1, domain: str = "post.example", **field
     )
 
 
-def unrevised(article: Article | None) -> Article | None:
+def without_revision(article: Article | None) -> Article | None:
     """An article as it was before the store gave it a revision."""
     return msgspec.structs.replace(article, revision=0) if article else None
 
 
-async def titles(repository: Repository, query: ArticleQuery, seen: Visibility = ALL) -> list[str]:
+async def page_titles(
+    repository: Repository, query: ArticleQuery, seen: Visibility = ALL
+) -> list[str]:
     """The titles on one page."""
     [page] = await (await repository.snapshot()).pages([query], seen)
     return [article.title for article in page.items]
 
 
-async def newest(repository: Repository, visibility: Visibility) -> Bookmark:
+async def newest_bookmark(repository: Repository, visibility: Visibility) -> Bookmark:
     """The place of a store's newest change."""
     return await (await repository.snapshot()).newest_change(visibility)
 
 
-def seen_as(change: Change) -> tuple[ChangeKind, str]:
+def kind_and_slug(change: Change) -> tuple[ChangeKind, str]:
     """What a change says to its reader."""
     return change.kind, change.slug
 
@@ -112,7 +116,7 @@ class RepositoryContract:
 
     async def test_put_article_is_found_by_id_slug_and_url(self, repository):
         """Look-ups give n documents or None for n keys, in the same order."""
-        article = an_article("one", web_url="https://POST.example/one?utm_source=x")
+        article = make_article("one", web_url="https://POST.example/one?utm_source=x")
         await repository.apply(Batch(puts=(article,)))
         snapshot = await repository.snapshot()
         for by, key in [
@@ -122,15 +126,15 @@ class RepositoryContract:
         ]:
             missing, found = await snapshot.get_many(by, ["nothing", key], ALL)
             assert missing is None
-            assert unrevised(found) == article
+            assert without_revision(found) == article
 
     async def test_url_of_several_articles_gives_the_newest_visible(self, repository):
         """Of articles with one address the newest answers; a hidden one does not count."""
         url = "https://post.example/x"
         puts = (
-            an_article("old", day=1, web_url=url),
-            an_article("mid", day=2, original_url=url),
-            an_article("new", day=3, web_url=url, published=False),
+            make_article("old", day=1, web_url=url),
+            make_article("mid", day=2, original_url=url),
+            make_article("new", day=3, web_url=url, published=False),
         )
         await repository.apply(Batch(puts=puts))
         snapshot = await repository.snapshot()
@@ -141,38 +145,40 @@ class RepositoryContract:
 
     async def test_each_put_and_delete_takes_the_next_revision(self, repository):
         """Revisions follow the order of the batch, deletes last; others take none."""
-        one, two = an_article("one"), an_article("two")
+        one, two = make_article("one"), make_article("two")
         assert await repository.apply(Batch(puts=(one, two))) == 2
-        batch = Batch(puts=(two, an_article("three")), deletes=(one.id, "nothing", one.id))
+        batch = Batch(puts=(two, make_article("three")), deletes=(one.id, "nothing", one.id))
         assert await repository.apply(batch) == 4
         found = await (await repository.snapshot()).get_many(LookupKey.ID, [one.id, two.id], ALL)
         assert [article and article.revision for article in found] == [None, 2]
 
     async def test_article_put_again_as_it_is_takes_no_revision(self, repository):
         """What does not change is no change, but true is not 1."""
-        await repository.apply(Batch(puts=(an_article("one", metadata={"a": True}),)))
-        assert await repository.apply(Batch(puts=(an_article("one", metadata={"a": True}),))) == 1
-        assert await repository.apply(Batch(puts=(an_article("one", metadata={"a": 1}),))) == 2
+        await repository.apply(Batch(puts=(make_article("one", metadata={"a": True}),)))
+        assert await repository.apply(Batch(puts=(make_article("one", metadata={"a": True}),))) == 1
+        assert await repository.apply(Batch(puts=(make_article("one", metadata={"a": 1}),))) == 2
 
     async def test_article_put_and_deleted_in_one_batch_is_gone(self, repository):
         """Both steps are in the history, and nothing is left."""
-        article = an_article("one")
+        article = make_article("one")
         assert await repository.apply(Batch(puts=(article,), deletes=(article.id,))) == 2
         assert (await (await repository.snapshot()).counts(ALL)).articles == 0
 
     async def test_old_snapshot_does_not_change(self, repository):
         """Later writes do not show in a snapshot."""
-        await repository.apply(Batch(puts=(an_article("one"),)))
+        await repository.apply(Batch(puts=(make_article("one"),)))
         before = await repository.snapshot()
-        await repository.apply(Batch(puts=(an_article("two"),), deletes=(an_article("one").id,)))
+        await repository.apply(
+            Batch(puts=(make_article("two"),), deletes=(make_article("one").id,))
+        )
         assert before.revision == 1
         assert await before.counts(ALL) == Counts(articles=1, providers=1)
-        [found] = await before.get_many(LookupKey.ID, [an_article("one").id], ALL)
+        [found] = await before.get_many(LookupKey.ID, [make_article("one").id], ALL)
         assert found is not None
 
     async def test_batch_with_wrong_expectation_changes_nothing(self, repository):
         """A writer who saw another revision gets the present one, and the batch is not done."""
-        one, two = an_article("one"), an_article("two")
+        one, two = make_article("one"), make_article("two")
         await repository.apply(Batch(puts=(one,)))
         for id, revision, current in [(one.id, 7, 1), (one.id, None, 1), (two.id, 1, None)]:
             with pytest.raises(ConflictError) as caught:
@@ -184,7 +190,7 @@ class RepositoryContract:
 
     async def test_pages_go_both_ways_with_true_flags_and_totals(self, repository):
         """A window shows its part of the list, and says truly what lies around it."""
-        await repository.apply(Batch(puts=tuple(an_article(f"{n}", day=n) for n in range(1, 6))))
+        await repository.apply(Batch(puts=tuple(make_article(f"{n}", day=n) for n in range(1, 6))))
         snapshot = await repository.snapshot()
 
         async def page(**window: Any) -> tuple[list[str], bool, bool, int | None]:
@@ -194,7 +200,7 @@ class RepositoryContract:
             return names, found.has_previous, found.has_next, found.total
 
         middle = article_cursor(
-            an_article("3", day=3), (OrderStep(OrderField.PUBLISHED_DATE_TIME),)
+            make_article("3", day=3), (OrderStep(OrderField.PUBLISHED_DATE_TIME),)
         )
         assert await page(first=2) == (["5", "4"], False, True, 5)
         assert await page(first=2, after=middle) == (["2", "1"], True, False, 5)
@@ -205,15 +211,15 @@ class RepositoryContract:
 
     async def test_total_is_counted_only_on_request(self, repository):
         """Where nobody asks for the total there is none."""
-        await repository.apply(Batch(puts=(an_article("one"),)))
+        await repository.apply(Batch(puts=(make_article("one"),)))
         [page] = await (await repository.snapshot()).pages([ArticleQuery(FIRST)], ALL)
         assert page.total is None
 
     async def test_lists_are_found_by_provider_topic_and_reference(self, repository):
         """The ready-made filters give a provider's, a topic's and the referencing articles."""
-        target = an_article("target", web_url="https://post.example/t", topics=("Sea Birds",))
+        target = make_article("target", web_url="https://post.example/t", topics=("Sea Birds",))
         stub = Related(title="t", web_url="https://post.example/t#x")
-        other = an_article("other", day=2, domain="Else.example", related=(stub,))
+        other = make_article("other", day=2, domain="Else.example", related=(stub,))
         await repository.apply(Batch(puts=(target, other)))
         for filter, expected in [
             (provider_filter("else.example"), ["other"]),
@@ -221,17 +227,19 @@ class RepositoryContract:
             (referencing_filter(target), ["other"]),
             (referencing_filter(other), []),
         ]:
-            assert await titles(repository, ArticleQuery(FIRST, filter)) == expected
+            assert await page_titles(repository, ArticleQuery(FIRST, filter)) == expected
 
     async def test_equal_articles_are_ordered_by_id_both_ways(self, repository):
         """Descending is the exact reverse of ascending."""
-        await repository.apply(Batch(puts=tuple(an_article(f"{n}") for n in range(5))))
+        await repository.apply(Batch(puts=tuple(make_article(f"{n}") for n in range(5))))
         up, down = [
-            await titles(repository, ArticleQuery(FIRST, order=(OrderStep(OrderField.HEAT, way),)))
+            await page_titles(
+                repository, ArticleQuery(FIRST, order=(OrderStep(OrderField.HEAT, way),))
+            )
             for way in (False, True)
         ]
         assert up == down[::-1]
-        assert up == sorted(up, key=lambda title: an_article(title).id)
+        assert up == sorted(up, key=lambda title: make_article(title).id)
 
     @pytest.mark.parametrize(
         "condition",
@@ -266,7 +274,7 @@ class RepositoryContract:
     async def test_foreign_cursor_is_refused(self, repository):
         """A cursor of another list or another order is an error, not a wrong page."""
         snapshot = await repository.snapshot()
-        by_heat = article_cursor(an_article("one"), (OrderStep(OrderField.HEAT),))
+        by_heat = article_cursor(make_article("one"), (OrderStep(OrderField.HEAT),))
         for cursor in ("nonsense", by_heat):
             with pytest.raises(CursorError):
                 await snapshot.pages([ArticleQuery(Window(first=1, after=cursor))], ALL)
@@ -295,10 +303,10 @@ class RepositoryContract:
         await repository.apply(
             Batch(
                 puts=(
-                    an_article("a", day=1, provider=mention("Old")),
-                    an_article("b", day=2, provider=mention("New")),
-                    an_article("c", day=3, provider=mention("Draft"), published=False),
-                    an_article(
+                    make_article("a", day=1, provider=mention("Old")),
+                    make_article("b", day=2, provider=mention("New")),
+                    make_article("c", day=3, provider=mention("Draft"), published=False),
+                    make_article(
                         "d",
                         day=4,
                         domain="else.example",
@@ -317,7 +325,7 @@ class RepositoryContract:
 
     async def test_provider_known_only_from_drafts_is_hidden(self, repository):
         """Without the right to drafts such a provider is nowhere."""
-        await repository.apply(Batch(puts=(an_article("a", published=False),)))
+        await repository.apply(Batch(puts=(make_article("a", published=False),)))
         snapshot = await repository.snapshot()
         [provider] = await snapshot.providers(LookupKey.DOMAIN, ["post.example"], ALL)
         assert provider.name == "Post.Example"
@@ -329,8 +337,8 @@ class RepositoryContract:
         """Providers come by domain, those of related stories too, with working cursors."""
         stub = Related(title="x", provider=ProviderMention(domain="b.example", name="B"))
         puts = (
-            an_article("a", domain="c.example", related=(stub,)),
-            an_article("b", domain="a.example"),
+            make_article("a", domain="c.example", related=(stub,)),
+            make_article("b", domain="a.example"),
         )
         await repository.apply(Batch(puts=puts))
         snapshot = await repository.snapshot()
@@ -349,8 +357,8 @@ class RepositoryContract:
             TopicDefinition(slug="lost", name="Lost", parent="nowhere"),
         )
         puts = (
-            an_article("a", day=1, topics=("TIDES", "sea birds")),
-            an_article("b", day=2, topics=("Sea  Birds", "Secret"), published=False),
+            make_article("a", day=1, topics=("TIDES", "sea birds")),
+            make_article("b", day=2, topics=("Sea  Birds", "Secret"), published=False),
         )
         await repository.apply(Batch(puts=puts, topics=tree))
         snapshot = await repository.snapshot()
@@ -377,7 +385,7 @@ class RepositoryContract:
         """A batch with topics replaces them all; one without leaves them, and takes no revision."""
         await repository.apply(Batch(topics=(TopicDefinition(slug="a", name="A"),)))
         assert await repository.apply(Batch(topics=(TopicDefinition(slug="b", name="B"),))) == 0
-        await repository.apply(Batch(puts=(an_article("one"),)))
+        await repository.apply(Batch(puts=(make_article("one"),)))
         page = await (await repository.snapshot()).topic_page(FIRST, ALL)
         assert [topic.slug for topic in page.items] == ["b"]
 
@@ -388,11 +396,11 @@ class RepositoryContract:
             TopicDefinition(slug="krill", name="Krill", parent="sea"),
         )
         puts = (
-            an_article("by name", day=3, topics=("Krill", "marine  biology")),
-            an_article("by slug", day=2, topics=("SEA",)),
-            an_article("by both", day=1, topics=("sea", "Marine Biology")),
-            an_article("other", day=4, topics=("Krill",)),
-            an_article("draft", day=5, topics=("Marine biology",), published=False),
+            make_article("by name", day=3, topics=("Krill", "marine  biology")),
+            make_article("by slug", day=2, topics=("SEA",)),
+            make_article("by both", day=1, topics=("sea", "Marine Biology")),
+            make_article("other", day=4, topics=("Krill",)),
+            make_article("draft", day=5, topics=("Marine biology",), published=False),
         )
         await repository.apply(Batch(puts=puts, topics=tree))
         snapshot = await repository.snapshot()
@@ -418,47 +426,47 @@ class RepositoryContract:
                 (Operator.NONE, (slug,), ["other"]),
             ]:
                 query = ArticleQuery(FIRST, Condition(Field.TOPICS, operator, values))
-                assert await titles(repository, query, PUBLISHED) == expected
+                assert await page_titles(repository, query, PUBLISHED) == expected
 
     async def test_changed_draft_moves_the_newest_change_only_of_who_may_see_it(self, repository):
         """Who compares cursors learns nothing of drafts, not even that there was one."""
-        await repository.apply(Batch(puts=(an_article("draft", published=False),)))
-        assert await newest(repository, PUBLISHED) == HISTORY_START
-        await repository.apply(Batch(puts=(an_article("public"),)))
-        before = await newest(repository, PUBLISHED)
-        assert before == await newest(repository, ALL)
-        await repository.apply(Batch(puts=(an_article("draft", heat=9, published=False),)))
-        assert await newest(repository, PUBLISHED) == before
-        assert (await newest(repository, ALL)).revision == 3
-        withdrawn = Batch(puts=(an_article("public", published=False),))
+        await repository.apply(Batch(puts=(make_article("draft", published=False),)))
+        assert await newest_bookmark(repository, PUBLISHED) == HISTORY_START
+        await repository.apply(Batch(puts=(make_article("public"),)))
+        before = await newest_bookmark(repository, PUBLISHED)
+        assert before == await newest_bookmark(repository, ALL)
+        await repository.apply(Batch(puts=(make_article("draft", heat=9, published=False),)))
+        assert await newest_bookmark(repository, PUBLISHED) == before
+        assert (await newest_bookmark(repository, ALL)).revision == 3
+        withdrawn = Batch(puts=(make_article("public", published=False),))
         await repository.apply(withdrawn)
-        assert (await newest(repository, PUBLISHED)).revision == 4
+        assert (await newest_bookmark(repository, PUBLISHED)).revision == 4
 
     async def test_newest_change_is_in_the_history_also_where_only_drafts_are_kept(
         self, repository
     ):
         """Who goes on from there is told no gap, whoever it is."""
         for heat in range(8):
-            draft = an_article("draft", heat=heat, published=False)
+            draft = make_article("draft", heat=heat, published=False)
             await repository.apply(Batch(puts=(draft,)))
-        place = await newest(repository, PUBLISHED)
+        place = await newest_bookmark(repository, PUBLISHED)
         found = await (await repository.snapshot()).changes(place, PUBLISHED)
         assert (found.gap, found.changes) == (None, ())
 
     async def test_drafts_push_nothing_out_of_the_public_history(self, repository):
         """Each reader's history has a limit of its own: the public's moves with what it sees."""
         for day in range(1, 5):
-            await repository.apply(Batch(puts=(an_article(f"p{day}", day=day),)))
+            await repository.apply(Batch(puts=(make_article(f"p{day}", day=day),)))
         before = await (await repository.snapshot()).changes(None, PUBLISHED)
         for heat in range(8):
-            draft = an_article("draft", heat=heat, published=False)
+            draft = make_article("draft", heat=heat, published=False)
             await repository.apply(Batch(puts=(draft,)))
         after = await repository.snapshot()
         assert await after.changes(None, PUBLISHED) == before
         assert (await after.changes(HISTORY_START, PUBLISHED)).gap is None
         assert (await after.changes(HISTORY_START, ALL)).gap is not None
         for day in (5, 6):
-            await repository.apply(Batch(puts=(an_article(f"p{day}", day=day),)))
+            await repository.apply(Batch(puts=(make_article(f"p{day}", day=day),)))
         kept = await (await repository.snapshot()).changes(None, PUBLISHED)
         assert [change.slug[-2:] for change in kept.changes] == ["p3", "p4", "p5", "p6"]
         assert kept.gap is not None
@@ -466,17 +474,17 @@ class RepositoryContract:
     @pytest.mark.parametrize(
         ("batch", "seen_by"),
         [
-            (Batch(puts=(an_article("new"),)), {PUBLISHED, SECURED, ALL}),
-            (Batch(puts=(an_article("public", title="T"),)), {PUBLISHED, SECURED, ALL}),
-            (Batch(puts=(an_article("public", secured="other"),)), {SECURED, ALL}),
-            (Batch(puts=(an_article("public", secured="s", heat=1),)), {PUBLISHED, SECURED, ALL}),
-            (Batch(puts=(an_article("public", published=False),)), {PUBLISHED, SECURED, ALL}),
-            (Batch(deletes=(an_article("public").id,)), {PUBLISHED, SECURED, ALL}),
-            (Batch(puts=(an_article("draft"),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(make_article("new"),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(make_article("public", title="T"),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(make_article("public", secured="other"),)), {SECURED, ALL}),
+            (Batch(puts=(make_article("public", secured="s", heat=1),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(make_article("public", published=False),)), {PUBLISHED, SECURED, ALL}),
+            (Batch(deletes=(make_article("public").id,)), {PUBLISHED, SECURED, ALL}),
+            (Batch(puts=(make_article("draft"),)), {PUBLISHED, SECURED, ALL}),
             (Batch(topics=(TopicDefinition(slug="a", name="A"),)), {PUBLISHED, SECURED, ALL}),
-            (Batch(puts=(an_article("draft", published=False, secured="x"),)), {ALL}),
-            (Batch(puts=(an_article("draft2", published=False),)), {ALL}),
-            (Batch(deletes=(an_article("draft").id,)), {ALL}),
+            (Batch(puts=(make_article("draft", published=False, secured="x"),)), {ALL}),
+            (Batch(puts=(make_article("draft2", published=False),)), {ALL}),
+            (Batch(deletes=(make_article("draft").id,)), {ALL}),
             (
                 Batch(
                     diagnostics=(
@@ -491,7 +499,7 @@ class RepositoryContract:
         self, repository, batch, seen_by
     ):
         """Whoever compares names learns nothing of what they may not see, and misses nothing."""
-        puts = (an_article("public", secured="text"), an_article("draft", published=False))
+        puts = (make_article("public", secured="text"), make_article("draft", published=False))
         await repository.apply(Batch(puts=puts))
         before = await repository.snapshot()
         held = [await before.changes(None, each) for each in Visibility]
@@ -505,13 +513,13 @@ class RepositoryContract:
             if each not in seen_by:
                 assert await after.changes(None, each) == history
                 assert await after.newest_change(each) == await before.newest_change(each)
-        await repository.apply(Batch(puts=(an_article("draft3", published=False),)))
+        await repository.apply(Batch(puts=(make_article("draft3", published=False),)))
         later = await repository.snapshot()
         assert {e for e in Visibility if later.versions[e] != after.versions[e]} == {ALL}
 
     async def test_revision_for_the_public_moves_with_what_it_sees_of_an_article(self, repository):
         """A change of secured text alone is none to those who do not see that."""
-        article_of = an_article("x", secured="1")
+        article_of = make_article("x", secured="1")
         seen = []
         for put in (
             article_of,
@@ -556,21 +564,21 @@ class RepositoryContract:
         passes = predicate(wanted, {}) if wanted is not None else lambda _: True
         held: dict[str, Article] = {}
         for puts in (
-            [an_article(f"a{day}", day=day, topics=("Tides",), heat=day) for day in range(1, 6)],
-            [an_article("a1", day=5, topics=("Sea",), heat=4)],
-            [an_article("a2", day=2, heat=9), an_article("a4", day=4, topics=("Sea", "Tides"))],
-            [an_article("a3", day=1, domain="news.example", topics=("Tides",), heat=2)],
+            [make_article(f"a{day}", day=day, topics=("Tides",), heat=day) for day in range(1, 6)],
+            [make_article("a1", day=5, topics=("Sea",), heat=4)],
+            [make_article("a2", day=2, heat=9), make_article("a4", day=4, topics=("Sea", "Tides"))],
+            [make_article("a3", day=1, domain="news.example", topics=("Tides",), heat=2)],
         ):
             for put in puts:
                 id = article_id(put.title)  # which does not depend on the day
                 held[id] = msgspec.structs.replace(put, slug=put.title, id=id)
             await repository.apply(Batch(puts=tuple(held.values())))
             expected = [each.title for each in held.values() if passes(each)]
-            assert sorted(await titles(repository, query)) == sorted(expected)
+            assert sorted(await page_titles(repository, query)) == sorted(expected)
 
     async def test_topics_are_named_as_the_tree_has_them_now(self, repository):
         """When a topic of the tree comes, is renamed or goes, articles follow at once."""
-        puts = (an_article("a", topics=("Marine Biology",)), an_article("b", topics=("sea",)))
+        puts = (make_article("a", topics=("Marine Biology",)), make_article("b", topics=("sea",)))
         await repository.apply(Batch(puts=puts))
 
         async def topics(*tree: TopicDefinition) -> dict[str, int]:
@@ -579,7 +587,9 @@ class RepositoryContract:
             snapshot = await repository.snapshot()
             found = (await snapshot.topic_page(FIRST, ALL)).items
             for topic in found:
-                listed = await titles(repository, ArticleQuery(FIRST, topic_filter(topic.slug)))
+                listed = await page_titles(
+                    repository, ArticleQuery(FIRST, topic_filter(topic.slug))
+                )
                 assert len(listed) == topic.article_count
             return {topic.slug: topic.article_count for topic in found}
 
@@ -591,7 +601,7 @@ class RepositoryContract:
         assert await topics(TopicDefinition(slug="sea", name="Oceans")) == apart
         fish = TopicDefinition(slug="fish", name="Marine Biology")
         assert await topics(fish) == {"fish": 1, "sea": 1}
-        await repository.apply(Batch(puts=(an_article("c", topics=("marine biology",)),)))
+        await repository.apply(Batch(puts=(make_article("c", topics=("marine biology",)),)))
         assert await topics(fish) == {"fish": 2, "sea": 1}
         assert await topics() == {"marine-biology": 2, "sea": 1}
 
@@ -601,7 +611,7 @@ class RepositoryContract:
             ({"sea": "Fish", "fish": "Sea"}, {"fish": 1, "sea": 0}),
             ({"sea": "Fish", "bay": "fish"}, {"bay": 1, "sea": 0}),
         ]
-        await repository.apply(Batch(puts=(an_article("a", topics=("Fish",)),)))
+        await repository.apply(Batch(puts=(make_article("a", topics=("Fish",)),)))
         for names, expected in trees:
             tree = tuple(TopicDefinition(slug=slug, name=name) for slug, name in names.items())
             for order in (tree, tree[::-1]):
@@ -640,18 +650,18 @@ class RepositoryContract:
 
     async def test_changes_tell_what_happened_after_a_revision(self, repository):
         """History is oldest first, goes on from its revision, and ends at the present."""
-        one, two = an_article("one"), an_article("two")
+        one, two = make_article("one"), make_article("two")
         await repository.apply(Batch(puts=(one, two)))
         await repository.apply(Batch(deletes=(one.id,)))
         snapshot = await repository.snapshot()
         first = await snapshot.changes(None, ALL, 2)
-        assert [seen_as(c) for c in first.changes] == [
+        assert [kind_and_slug(c) for c in first.changes] == [
             (ChangeKind.PUT, one.slug),
             (ChangeKind.PUT, two.slug),
         ]
         assert (first.end.revision, first.gap, first.has_next) == (2, None, True)
         rest = await snapshot.changes(first.end, ALL)
-        assert [seen_as(c) for c in rest.changes] == [(ChangeKind.DELETE, one.slug)]
+        assert [kind_and_slug(c) for c in rest.changes] == [(ChangeKind.DELETE, one.slug)]
         assert (rest.end.revision, rest.has_next) == (3, False)
         at = rest.changes[0].at
         assert at.utcoffset() == timedelta(0)
@@ -659,7 +669,7 @@ class RepositoryContract:
 
     async def test_changes_of_a_key_are_found_by_it(self, repository):
         """A writer that was interrupted finds what was done under its key, and nothing else."""
-        one, two = an_article("one"), an_article("two")
+        one, two = make_article("one"), make_article("two")
         await repository.apply(
             Batch(puts=(one, two), keys={one.id: WriteKey("k1"), two.id: WriteKey("k2")})
         )
@@ -675,7 +685,7 @@ class RepositoryContract:
 
     async def test_put_that_changes_nothing_is_found_by_its_key(self, repository):
         """Who put an article as it was finds it at its revision; nobody else is told anything."""
-        one, two = an_article("one"), an_article("two")
+        one, two = make_article("one"), make_article("two")
         await repository.apply(Batch(puts=(one, two)))
         batch = Batch(puts=(one, two), keys={one.id: WriteKey("k1", "this.a")})
         assert await repository.apply(batch) == 2
@@ -686,7 +696,7 @@ class RepositoryContract:
 
     async def test_puts_that_change_nothing_are_kept_as_long_as_changes(self, repository):
         """What was done under a key is forgotten at some time; the newest is remembered longest."""
-        one = an_article("one")
+        one = make_article("one")
         await repository.apply(Batch(puts=(one,)))
         for number in range(8):
             await repository.apply(Batch(puts=(one,), keys={one.id: WriteKey(f"k{number}")}))
@@ -697,27 +707,27 @@ class RepositoryContract:
         "batch",
         [
             Batch(),
-            Batch(puts=(an_article("one"),), keys={an_article("one").id: WriteKey("k1")}),
+            Batch(puts=(make_article("one"),), keys={make_article("one").id: WriteKey("k1")}),
             Batch(sources=(SourceFile(path="a", size_bytes=1, mtime_ns=2),)),
         ],
     )
     async def test_state_in_which_readers_see_nothing_new_keeps_its_name(self, repository, batch):
         """What was read stays good, and nobody who waits is woken, until something is seen."""
-        await repository.apply(Batch(puts=(an_article("one"),)))
+        await repository.apply(Batch(puts=(make_article("one"),)))
         version = (await repository.snapshot()).version
         waiting = asyncio.ensure_future(repository.wait(version))
         await repository.apply(batch)
         assert (await repository.snapshot()).version == version
         assert not waiting.done()
-        await repository.apply(Batch(puts=(an_article("two"),)))
+        await repository.apply(Batch(puts=(make_article("two"),)))
         assert (await asyncio.wait_for(waiting, 10)).revision == 2
 
     async def test_public_history_shows_drafts_as_absent(self, repository):
         """A draft's put is nothing, or the end of what was published before."""
         for published in (False, True, False, False):
-            await repository.apply(Batch(puts=(an_article("x", published=published),)))
-        await repository.apply(Batch(puts=(an_article("x", title="Other", published=False),)))
-        await repository.apply(Batch(deletes=(an_article("x").id,)))
+            await repository.apply(Batch(puts=(make_article("x", published=published),)))
+        await repository.apply(Batch(puts=(make_article("x", title="Other", published=False),)))
+        await repository.apply(Batch(deletes=(make_article("x").id,)))
         snapshot = await repository.snapshot()
         public = await snapshot.changes(None, PUBLISHED)
         assert [(c.revision, c.kind) for c in public.changes] == [
@@ -729,9 +739,9 @@ class RepositoryContract:
 
     async def test_history_of_a_snapshot_ends_with_it(self, repository):
         """What is written later is no part of it, so that all that is read together fits."""
-        await repository.apply(Batch(puts=(an_article("one"),)))
+        await repository.apply(Batch(puts=(make_article("one"),)))
         before = await repository.snapshot()
-        await repository.apply(Batch(puts=(an_article("two"),)))
+        await repository.apply(Batch(puts=(make_article("two"),)))
         found = await before.changes(None, ALL)
         assert [change.revision for change in found.changes] == [1]
         assert found.end == await before.newest_change(ALL) == await before.bookmark(1)
@@ -742,8 +752,8 @@ class RepositoryContract:
         """Whoever asks for more than is kept is told, never left to guess."""
         places = []
         for heat in range(8):
-            await repository.apply(Batch(puts=(an_article("x", heat=heat + 1),)))
-            places.append(await newest(repository, ALL))
+            await repository.apply(Batch(puts=(make_article("x", heat=heat + 1),)))
+            places.append(await newest_bookmark(repository, ALL))
         snapshot = await repository.snapshot()
         for place in (HISTORY_START, *places[:3]):
             old = await snapshot.changes(place, ALL)
@@ -759,7 +769,7 @@ class RepositoryContract:
     async def test_place_that_stands_for_another_change_is_a_gap(self, repository):
         """A revision that is another one since a backup was restored is not gone on from."""
         for heat in range(3):
-            await repository.apply(Batch(puts=(an_article("x", heat=heat + 1),)))
+            await repository.apply(Batch(puts=(make_article("x", heat=heat + 1),)))
         snapshot = await repository.snapshot()
         now = await snapshot.newest_change(ALL)
         for revision in (1, 2, 3):
@@ -778,7 +788,7 @@ class RepositoryContract:
     ):
         """What is kept of a list goes by it, and is good after a write."""
         before = (await repository.snapshot()).cursors
-        await repository.apply(Batch(puts=(an_article("one"),)))
+        await repository.apply(Batch(puts=(make_article("one"),)))
         after = (await repository.snapshot()).cursors
         assert after.key == before.key
         same_order = (OrderStep(OrderField.PUBLISHED_DATE_TIME),)
@@ -786,21 +796,21 @@ class RepositoryContract:
 
     async def test_wait_returns_at_once_what_is_there_already(self, repository):
         """Who is behind need not wait."""
-        await repository.apply(Batch(puts=(an_article("one"), an_article("two"))))
+        await repository.apply(Batch(puts=(make_article("one"), make_article("two"))))
         assert (await repository.wait("")).revision == 2
         assert (await repository.wait("another")).revision == 2
 
     @pytest.mark.parametrize(
         "news",
         [
-            Batch(puts=(an_article("two"),)),
-            Batch(deletes=(an_article("one").id,)),
+            Batch(puts=(make_article("two"),)),
+            Batch(deletes=(make_article("one").id,)),
             Batch(topics=(TopicDefinition(slug="a", name="A"),)),
         ],
     )
     async def test_wait_wakes_everyone_at_the_next_state(self, repository, news):
         """Those who are up to date get what follows, also where it takes no revision."""
-        await repository.apply(Batch(puts=(an_article("one"),)))
+        await repository.apply(Batch(puts=(make_article("one"),)))
         version = (await repository.snapshot()).version
         waiting = [asyncio.ensure_future(repository.wait(version)) for _ in range(3)]
         await asyncio.sleep(0)
@@ -812,12 +822,12 @@ class RepositoryContract:
 
     async def test_wait_may_be_cancelled(self, repository):
         """Who stops waiting disturbs nobody."""
-        await repository.apply(Batch(puts=(an_article("zero"),)))
+        await repository.apply(Batch(puts=(make_article("zero"),)))
         version = (await repository.snapshot()).version
         one, two = [asyncio.ensure_future(repository.wait(version)) for _ in range(2)]
         await asyncio.sleep(0)
         one.cancel()
-        await repository.apply(Batch(puts=(an_article("one"),)))
+        await repository.apply(Batch(puts=(make_article("one"),)))
         assert (await asyncio.wait_for(two, 10)).revision == 2
         assert one.cancelled()
 

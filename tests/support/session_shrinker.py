@@ -24,15 +24,15 @@ from graphql import (
 
 from gql.http.request_memo import RequestMemo
 from store import Batch
-from tests.support.random_sessions import Ask, Session, Step
+from tests.support.random_sessions import Session, SessionRequest, Step
 
 _REMOVABLE = frozenset({"field", "inline_fragment", "fragment_spread", "argument", "directive"})
 
 
-def smallest(session: Session, fails: Callable[[Session], bool]) -> Session:
+def shrink(session: Session, fails: Callable[[Session], bool]) -> Session:
     """A failing session from which nothing more can be left out."""
     while True:
-        for candidate in smaller(session):
+        for candidate in shrink_candidates(session):
             if fails(candidate):
                 session = candidate
                 break
@@ -40,7 +40,7 @@ def smallest(session: Session, fails: Callable[[Session], bool]) -> Session:
             return session
 
 
-def smaller(session: Session) -> Iterator[Session]:
+def shrink_candidates(session: Session) -> Iterator[Session]:
     """Sessions that lack a part of this one, first those that lack much."""
     steps = session.steps
     for size in (len(steps) // 2, len(steps) // 4, 1):
@@ -58,10 +58,10 @@ def smaller(session: Session) -> Iterator[Session]:
         yield replace(session, is_sliced=False)
 
 
-def _asks(steps: Sequence[Step]) -> Iterator[Ask]:
+def _asks(steps: Sequence[Step]) -> Iterator[SessionRequest]:
     for step in steps:
         if isinstance(step, tuple):
-            yield from (each for each in step if isinstance(each, Ask))
+            yield from (each for each in step if isinstance(each, SessionRequest))
 
 
 def _smaller_step(step: Step) -> Iterator[Step]:
@@ -70,7 +70,7 @@ def _smaller_step(step: Step) -> Iterator[Step]:
         for name in ("puts", "deletes", "topics", "diagnostics"):
             for fewer in _fewer(getattr(step, name) or ()):
                 yield msgspec.structs.replace(step, **{name: fewer})
-    elif step and isinstance(step[0], Ask):
+    elif step and isinstance(step[0], SessionRequest):
         asks: Any = step
         yield from (fewer for fewer in _fewer(asks) if fewer)
 
@@ -82,7 +82,7 @@ def _fewer(items: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 
 
 def _with_text(step: Step, old: str, new: str) -> Step:
-    if isinstance(step, Batch) or not (step and isinstance(step[0], Ask)):
+    if isinstance(step, Batch) or not (step and isinstance(step[0], SessionRequest)):
         return step
     asks: Any = step
     return tuple(

@@ -49,12 +49,12 @@ TITLES = ["Tide", "tide", "STRASSE", "straße", "Été"]
 KINDS = ["article", "video"]
 
 
-def maybe(values: list[str]) -> st.SearchStrategy[str | None]:
+def optional(values: list[str]) -> st.SearchStrategy[str | None]:
     """One of these, or nothing."""
     return st.none() | st.sampled_from(values)
 
 
-def few(values: list[str], most: int = 2) -> st.SearchStrategy[tuple[str, ...]]:
+def short_lists(values: list[str], most: int = 2) -> st.SearchStrategy[tuple[str, ...]]:
     """A few of these, also the same twice."""
     return st.lists(st.sampled_from(values), max_size=most).map(tuple)
 
@@ -72,8 +72,8 @@ related = st.builds(
     Related,
     title=st.sampled_from(TITLES),
     provider=st.none() | mentions,
-    web_url=maybe(URLS),
-    original_url=maybe(URLS),
+    web_url=optional(URLS),
+    original_url=optional(URLS),
 )
 articles = st.builds(
     Article,
@@ -81,19 +81,19 @@ articles = st.builds(
     title=st.sampled_from(TITLES),
     provider=mentions,
     published_date_time=dates,
-    excerpt=maybe(TITLES),
-    category=maybe(["news", "opinion"]),
+    excerpt=optional(TITLES),
+    category=optional(["news", "opinion"]),
     type=st.sampled_from(KINDS),
-    locale=maybe(["en", "de"]),
+    locale=optional(["en", "de"]),
     quality=numbers,
     heat=numbers,
     published=st.booleans(),
-    tags=few(["x", "y"]),
-    topics=few(TOPICS),
+    tags=short_lists(["x", "y"]),
+    topics=short_lists(TOPICS),
     images=st.lists(images, max_size=1).map(tuple),
     related=st.lists(related, max_size=2).map(tuple),
-    web_url=maybe(URLS),
-    original_url=maybe(URLS),
+    web_url=optional(URLS),
+    original_url=optional(URLS),
     metadata=st.sampled_from([{}, {"flag": True}, {"flag": 1}]),
 )
 definitions = st.lists(
@@ -101,7 +101,7 @@ definitions = st.lists(
         Definition,
         slug=st.sampled_from(TOPIC_SLUGS),
         name=st.sampled_from(DEFINED_NAMES),
-        parent=maybe([*TOPIC_SLUGS, "nowhere"]),
+        parent=optional([*TOPIC_SLUGS, "nowhere"]),
     ),
     max_size=3,
     unique_by=lambda definition: definition.slug,
@@ -135,7 +135,7 @@ histories = st.builds(
 )
 
 
-def after(batch: Batch, before: IndexedSnapshot) -> IndexedSnapshot:
+def apply_to_snapshot(batch: Batch, before: IndexedSnapshot) -> IndexedSnapshot:
     """The snapshot after a batch."""
     done = apply_batch(batch, before.articles, before.revision, EPOCH)
     topics = before.definitions if batch.topics is None else batch.topics
@@ -144,11 +144,13 @@ def after(batch: Batch, before: IndexedSnapshot) -> IndexedSnapshot:
     return run_to_end(before.derive(done.articles, topics, diagnostics, history))
 
 
-def applied(batches: Sequence[Batch], before: IndexedSnapshot | None = None) -> IndexedSnapshot:
+def snapshot_after(
+    batches: Sequence[Batch], before: IndexedSnapshot | None = None
+) -> IndexedSnapshot:
     """The snapshot after batches, of an empty store or of one as it was before."""
     snapshot = before or IndexedSnapshot.build(cursors=CURSORS)
     for batch in batches:
-        snapshot = after(batch, snapshot)
+        snapshot = apply_to_snapshot(batch, snapshot)
     return snapshot
 
 
@@ -174,7 +176,7 @@ _condition = st.one_of(
         Condition,
         st.sampled_from(_TEXT_FIELDS),
         st.sampled_from([Operator.IN, Operator.NOT_IN]),
-        few(_texts, 3),
+        short_lists(_texts, 3),
     ),
     st.builds(
         Condition,
@@ -216,13 +218,13 @@ _condition = st.one_of(
         Condition,
         st.just(Field.TOPICS),
         st.sampled_from([Operator.SOME, Operator.ALL, Operator.NONE]),
-        few(TOPIC_SLUGS),
+        short_lists(TOPIC_SLUGS),
     ),
     st.builds(
         Condition,
         st.just(Field.TAGS),
         st.sampled_from([Operator.SOME, Operator.ALL, Operator.NONE]),
-        few(["x", "y", "z"]),
+        short_lists(["x", "y", "z"]),
     ),
     st.builds(
         Condition,
@@ -234,7 +236,7 @@ _condition = st.one_of(
         Condition,
         st.just(Field.RELATED_URLS),
         st.just(Operator.SOME),
-        few(["https://one.example/a", "https://two.example/b", "https://nowhere.example/"]),
+        short_lists(["https://one.example/a", "https://two.example/b", "https://nowhere.example/"]),
     ),
 )
 

@@ -46,7 +46,7 @@ from store.engines.tinydb.files.checkpoint_writer import LOG_BYTES
 from store.filesystem.file_lock import locked
 from store.folder.transaction import lock_folder
 from store.model import Article
-from tests.support.repository_contract import an_article
+from tests.support.repository_contract import make_article
 
 WRITERS = 8
 _STEPS = [
@@ -104,7 +104,7 @@ def _put(path: str, names: list[str], log_bytes: int = LOG_BYTES) -> None:
     async def put() -> None:
         repository = TinyDBRepository.open(path, log_bytes=log_bytes)
         for name in names:
-            await repository.apply(Batch(puts=(an_article(name),)))
+            await repository.apply(Batch(puts=(make_article(name),)))
             print(name, flush=True)
         await repository.close()
 
@@ -125,7 +125,7 @@ def _put_and_die(path: str, steps: int, end: int) -> None:
 
 
 def _count(path: str, count: int) -> None:
-    counter = an_article("counter")
+    counter = make_article("counter")
 
     async def add() -> None:
         repository = TinyDBRepository.open(path)
@@ -133,7 +133,9 @@ def _count(path: str, count: int) -> None:
         while done < count:
             found = (await repository.snapshot()).articles.get(counter.id)
             heat, seen = (found.heat, found.revision) if found else (0, None)
-            batch = Batch(puts=(an_article("counter", heat=heat + 1),), expected={counter.id: seen})
+            batch = Batch(
+                puts=(make_article("counter", heat=heat + 1),), expected={counter.id: seen}
+            )
             try:
                 await repository.apply(batch)
             except ConflictError:
@@ -148,7 +150,7 @@ def pair(writer: int, number: int) -> tuple[Article, Article]:
     """What a writer puts at a time: two articles of which neither is to be found alone."""
     text = f"{writer}.{number} " * 100
     return tuple(  # type: ignore[return-value]
-        an_article(f"{writer}-{side}", heat=number, content=text) for side in "ab"
+        make_article(f"{writer}-{side}", heat=number, content=text) for side in "ab"
     )
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from store.names import provider_id, topic_id, topic_slug
 from tests.support.random_operations import random_operation
 from tests.support.visibility_strategies import (
-    HIDDEN,
     HIDDEN_DOMAIN,
+    HIDDEN_MARK,
     HIDDEN_TOPIC,
     HIDDEN_URL,
-    LAST,
+    LAST_ARTICLE,
     Corpus,
 )
 from tests.system.test_visibility import BROAD, LOOKUPS
@@ -22,17 +22,17 @@ EVERYTHING = """... on Article { id slug title excerpt content url webUrl tags f
 CHANGES = (
     f"{{ changes(first: 100) {{ nodes {{ cursor kind id slug article {{ {EVERYTHING} }} }} }} }}"
 )
-FOLLOW = (
+SUBSCRIBE = (
     "subscription ($after: String) { changes(after: $after)"
     f" {{ cursor kind id slug article {{ {EVERYTHING} }} }} }}"
 )
-_FILTER = f"""filter: {{or: [{{slug: {{eq: "{LAST.slug}"}}}}, {{published: false}},
-    {{title: {{contains: "{HIDDEN}"}}}}, {{topics: {{some: ["{HIDDEN_TOPIC}"]}}}}]}}"""
-FILTERED_FOLLOW = f"""subscription ($after: String) {{ changes(after: $after, {_FILTER}) {{
+_FILTER = f"""filter: {{or: [{{slug: {{eq: "{LAST_ARTICLE.slug}"}}}}, {{published: false}},
+    {{title: {{contains: "{HIDDEN_MARK}"}}}}, {{topics: {{some: ["{HIDDEN_TOPIC}"]}}}}]}}"""
+FILTERED_SUBSCRIBE = f"""subscription ($after: String) {{ changes(after: $after, {_FILTER}) {{
   cursor kind id slug article {{ {EVERYTHING} }} }} }}"""
 BEGINNINGS = {
-    FOLLOW: "{ changes(first: 0) { pageInfo { endCursor } } }",
-    FILTERED_FOLLOW: f"{{ changes(first: 0, {_FILTER}) {{ pageInfo {{ endCursor }} }} }}",
+    SUBSCRIBE: "{ changes(first: 0) { pageInfo { endCursor } } }",
+    FILTERED_SUBSCRIBE: f"{{ changes(first: 0, {_FILTER}) {{ pageInfo {{ endCursor }} }} }}",
 }
 """For each subscription, what asks for the place from which it tells everything."""
 _WRITTEN = "userErrors { code message field } cursor"
@@ -54,11 +54,11 @@ FILTERED = [
     f"{{ articles(filter: {{{condition}}}) {{ totalCount nodes {{ slug }} }} }}"
     for condition in (
         "published: false",
-        f'title: {{contains: "{HIDDEN}"}}',
-        f'tags: {{some: ["{HIDDEN}-tag"]}}',
+        f'title: {{contains: "{HIDDEN_MARK}"}}',
+        f'tags: {{some: ["{HIDDEN_MARK}-tag"]}}',
         f'providerDomain: {{eq: "{HIDDEN_DOMAIN}"}}',
         f'topics: {{all: ["{HIDDEN_TOPIC}"]}}',
-        f'not: {{excerpt: {{eq: "{HIDDEN} excerpt"}}}}',
+        f'not: {{excerpt: {{eq: "{HIDDEN_MARK} excerpt"}}}}',
     )
 ]
 TOPICS = ("tides", "sea-birds", topic_slug(HIDDEN_TOPIC))

@@ -11,28 +11,30 @@ from hypothesis import strategies as st
 from store import Batch
 from store.documents.diagnostics import DiagnosticCode, warning
 from store.model import Article, Image, ProviderMention, Related, TopicDefinition
-from tests.support import store_strategies as some
+from tests.support import store_strategies
 from tests.support.factories import article as open_article
 
 articles: st.SearchStrategy[Article] = st.builds(
     msgspec.structs.replace,
-    some.articles,
-    content=some.maybe(["Tide &amp; time.\n\u2028", '"quoted" \\']),
-    secured=some.maybe(["s3cret"]),
-    featured_content=some.maybe(["<iframe>"]),
-    updated_date_time=st.none() | some.dates,
-    cdn_amp_web_url=some.maybe(some.URLS),
+    store_strategies.articles,
+    content=store_strategies.optional(["Tide &amp; time.\n\u2028", '"quoted" \\']),
+    secured=store_strategies.optional(["s3cret"]),
+    featured_content=store_strategies.optional(["<iframe>"]),
+    updated_date_time=st.none() | store_strategies.dates,
+    cdn_amp_web_url=store_strategies.optional(store_strategies.URLS),
 )
 """Articles with every kind of text."""
-HIDDEN = "zqhidden"
+HIDDEN_MARK = "zqhidden"
 """In every text that only drafts have."""
-SEALED = "zqsealed"
+SECURED_MARK = "zqsealed"
 """In every secured text."""
-LAST = open_article("last-of-all")
+LAST_ARTICLE = open_article("last-of-all")
 """An article for the end: whoever has heard of it has heard all."""
-HIDDEN_DOMAIN, HIDDEN_TOPIC = f"{HIDDEN}.example", f"A {HIDDEN} topic"
+HIDDEN_DOMAIN, HIDDEN_TOPIC = f"{HIDDEN_MARK}.example", f"A {HIDDEN_MARK} topic"
 HIDDEN_URL = f"https://{HIDDEN_DOMAIN}/page"
-HIDDEN_PROBLEM = warning(f"_news/{HIDDEN}.md", DiagnosticCode.BAD_URL, f"{HIDDEN} is no address.")
+HIDDEN_PROBLEM = warning(
+    f"_news/{HIDDEN_MARK}.md", DiagnosticCode.BAD_URL, f"{HIDDEN_MARK} is no address."
+)
 
 
 class Corpus(NamedTuple):
@@ -63,22 +65,22 @@ def draft(article: Article) -> Article:
     return msgspec.structs.replace(
         article,
         published=False,
-        title=f"{HIDDEN} title {article.title}",
-        excerpt=f"{HIDDEN} excerpt",
-        content=f"{HIDDEN} body",
-        secured=f"{HIDDEN} {SEALED}",
-        featured_content=f"<b>{HIDDEN}</b>",
-        tags=(*article.tags, f"{HIDDEN}-tag"),
+        title=f"{HIDDEN_MARK} title {article.title}",
+        excerpt=f"{HIDDEN_MARK} excerpt",
+        content=f"{HIDDEN_MARK} body",
+        secured=f"{HIDDEN_MARK} {SECURED_MARK}",
+        featured_content=f"<b>{HIDDEN_MARK}</b>",
+        tags=(*article.tags, f"{HIDDEN_MARK}-tag"),
         topics=(*article.topics, HIDDEN_TOPIC),
-        metadata={**article.metadata, "note": HIDDEN},
+        metadata={**article.metadata, "note": HIDDEN_MARK},
         web_url=HIDDEN_URL,
         provider=_marked(article.provider),
         images=(*article.images, Image(url=f"https://{HIDDEN_DOMAIN}/picture.png")),
         related=(
             *article.related,
             Related(
-                title=f"{HIDDEN} story",
-                provider=ProviderMention(domain=f"stub.{HIDDEN_DOMAIN}", name=HIDDEN),
+                title=f"{HIDDEN_MARK} story",
+                provider=ProviderMention(domain=f"stub.{HIDDEN_DOMAIN}", name=HIDDEN_MARK),
             ),
         ),
     )
@@ -88,12 +90,12 @@ def _marked(provider: ProviderMention) -> ProviderMention:
     """The same provider under a hidden name and logo; of some, nobody else knows at all."""
     domain = HIDDEN_DOMAIN if provider.name == "Two" else provider.domain
     logo = Image(url=f"https://{HIDDEN_DOMAIN}/logo.png")
-    return ProviderMention(domain=domain, name=f"{HIDDEN} name", images=(logo,))
+    return ProviderMention(domain=domain, name=f"{HIDDEN_MARK} name", images=(logo,))
 
 
-def shown(article: Article) -> Article:
+def published(article: Article) -> Article:
     """The article for everybody, but for its secured text."""
-    secured = article.secured and f"{SEALED} {article.slug}"
+    secured = article.secured and f"{SECURED_MARK} {article.slug}"
     return msgspec.structs.replace(article, published=True, secured=secured)
 
 
@@ -104,7 +106,7 @@ def corpus(
     by_role: dict[str, list[Article]] = {role: [] for role in ROLES}
     for article, role in zip(drawn, roles, strict=False):
         by_role[role].append(article)
-    first = Batch(puts=tuple(map(shown, by_role["open"] + by_role["withdrawn"])), topics=topics)
+    first = Batch(puts=tuple(map(published, by_role["open"] + by_role["withdrawn"])), topics=topics)
     hidden = [draft(article) for article in by_role["hidden"] + by_role["dropped"]]
     withdrawn = [draft(article) for article in by_role["withdrawn"]]
     dropped = tuple(article.id for article in by_role["dropped"])
@@ -126,5 +128,5 @@ corpora: st.SearchStrategy[Any] = st.builds(
     corpus,
     st.lists(articles, min_size=4, max_size=8, unique_by=lambda article: article.slug),
     st.lists(st.sampled_from(["open", "hidden", *ROLES]), min_size=8, max_size=8),
-    some.definitions,
+    store_strategies.definitions,
 )

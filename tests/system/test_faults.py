@@ -22,7 +22,7 @@ from store.engines.changes import HISTORY_LIMIT
 from store.filesystem import atomic_file
 from store.model import ChangeKind
 from tests.store.engines.tinydb.test_storage import files_of_at_most, held, put
-from tests.support.repository_contract import ALL, an_article, unrevised
+from tests.support.repository_contract import ALL, make_article, without_revision
 from tests.support.store_writer import WRITERS, pair
 
 KILLS = 50
@@ -54,7 +54,9 @@ async def assert_whole(path: Path, acknowledged: dict[int, int]) -> None:
         one, other = (found.get(f"{writer}-{side}") for side in "ab")
         number = one.heat if one else 0
         assert number >= acknowledged.get(writer, 0)
-        assert not number or (unrevised(one), unrevised(other)) == pair(writer, number)
+        assert not number or (without_revision(one), without_revision(other)) == pair(
+            writer, number
+        )
     history = await snapshot.changes(None, ALL, HISTORY_LIMIT)
     revisions = [change.revision for change in history.changes]
     assert revisions == list(range(revisions[0], snapshot.revision + 1))
@@ -80,7 +82,7 @@ def test_killed_under_load_loses_nothing_that_was_acknowledged(tmp_path):
 def test_two_processes_that_count_lose_no_count(tmp_path):
     """Of two processes that change one document by what they saw, none undoes the other."""
     path = tmp_path / "store.json"
-    put(path, an_article("old"))
+    put(path, make_article("old"))
     with helper("count", str(path), "60") as one, helper("count", str(path), "60") as two:
         for process in (one, two):
             assert answer(process, "go when you are ready") == "ready\n"
@@ -91,11 +93,11 @@ def test_two_processes_that_count_lose_no_count(tmp_path):
 def test_full_disk_in_a_group_is_everyones_error_and_nobodys_loss(tmp_path):
     """When the log finds no room, every writer is told; with room again the store goes on."""
     path = tmp_path / "store.json"
-    put(path, an_article("old"))
+    put(path, make_article("old"))
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
-        batches = [Batch(puts=(an_article(f"n{n}", content="x" * 500),)) for n in range(5)]
+        batches = [Batch(puts=(make_article(f"n{n}", content="x" * 500),)) for n in range(5)]
         size_bytes = path.with_name("store.json.log").stat().st_size
         with files_of_at_most(size_bytes + 1_000):
             done = await asyncio.gather(*map(repository.apply, batches), return_exceptions=True)
@@ -111,11 +113,11 @@ def test_full_disk_in_a_group_is_everyones_error_and_nobodys_loss(tmp_path):
 def test_full_disk_in_a_checkpoint_loses_nothing(tmp_path, caplog):
     """When the file finds no room for the log, the log keeps it, and closing says so."""
     path = tmp_path / "store.json"
-    put(path, *(an_article(f"n{n}") for n in range(20)))
+    put(path, *(make_article(f"n{n}") for n in range(20)))
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
-        await repository.apply(Batch(puts=(an_article("new"),)))
+        await repository.apply(Batch(puts=(make_article("new"),)))
         with files_of_at_most(path.stat().st_size // 2):
             await repository.close()
 
@@ -125,14 +127,14 @@ def test_full_disk_in_a_checkpoint_loses_nothing(tmp_path, caplog):
     assert "Nothing is lost" in warning.getMessage()
     assert path.read_bytes() == before
     assert "new" in held(path)
-    put(path, an_article("next"))
+    put(path, make_article("next"))
     assert {"new", "next"} <= set(held(path))
 
 
 def test_flush_that_fails_is_no_acknowledgement(tmp_path, monkeypatch):
     """What the disk did not confirm is an error, and is not there afterwards."""
     path = tmp_path / "store.json"
-    put(path, an_article("old"))
+    put(path, make_article("old"))
 
     log_inode = path.with_name("store.json.log").stat().st_ino
     write = os.write
@@ -148,11 +150,11 @@ def test_flush_that_fails_is_no_acknowledgement(tmp_path, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(os, "write", fail)
             with pytest.raises(StoreUnavailableError, match=r"Input/output error\. Look at"):
-                await repository.apply(Batch(puts=(an_article("new"),)))
+                await repository.apply(Batch(puts=(make_article("new"),)))
         assert (await repository.snapshot()).revision == 1
         found = (await TinyDBRepository.open(path).snapshot()).articles
         assert [article.title for article in found.values()] == ["old"]
-        assert await repository.apply(Batch(puts=(an_article("next"),))) == 2
+        assert await repository.apply(Batch(puts=(make_article("next"),))) == 2
 
     asyncio.run(check())
     assert set(held(path)) == {"old", "next"}
@@ -177,8 +179,8 @@ def unknown_then_next(path: Path, patch: pytest.MonkeyPatch, module: Any, name: 
         with patch.context() as broken:
             broken.setattr(module, name, fail)
             with pytest.raises(OutcomeUnknownError, match=r"It is not known .* Idempotency-Key"):
-                await repository.apply(Batch(puts=(an_article("new"),)))
-        await repository.apply(Batch(puts=(an_article("next"),)))
+                await repository.apply(Batch(puts=(make_article("new"),)))
+        await repository.apply(Batch(puts=(make_article("next"),)))
         return {a.title for a in (await repository.snapshot()).articles.values()}
 
     seen = asyncio.run(check())
@@ -189,7 +191,7 @@ def unknown_then_next(path: Path, patch: pytest.MonkeyPatch, module: Any, name: 
 def test_file_that_the_disk_does_not_confirm_is_an_unknown_outcome(tmp_path, monkeypatch):
     """The store's file was replaced, but perhaps not for good: neither done nor undone is said."""
     path = tmp_path / "store.json"
-    put(path, an_article("old"))
+    put(path, make_article("old"))
     write_whole(monkeypatch)
     found = unknown_then_next(path, monkeypatch, atomic_file, "flush_folder")
     assert found == {"old", "new", "next"}
@@ -198,7 +200,7 @@ def test_file_that_the_disk_does_not_confirm_is_an_unknown_outcome(tmp_path, mon
 def test_line_that_cannot_be_taken_back_is_an_unknown_outcome(tmp_path, monkeypatch):
     """A line of the log that failed and stays there may be found by whoever reads the log next."""
     path = tmp_path / "store.json"
-    put(path, an_article("old"))
+    put(path, make_article("old"))
     write = os.write
     log_inode = path.with_name("store.json.log").stat().st_ino
     broken = [True]
@@ -218,7 +220,7 @@ def test_line_that_cannot_be_taken_back_is_an_unknown_outcome(tmp_path, monkeypa
 def test_log_that_cannot_be_replaced_undoes_nothing(tmp_path, monkeypatch):
     """A write that went into the store's file is done, and is told so, and others follow it."""
     path = tmp_path / "store.json"
-    put(path, an_article("old"))
+    put(path, make_article("old"))
     replace = os.replace
 
     def fail_for_log(source: Path, target: Path) -> None:
@@ -231,10 +233,10 @@ def test_log_that_cannot_be_replaced_undoes_nothing(tmp_path, monkeypatch):
         with monkeypatch.context() as broken:
             write_whole(broken)
             broken.setattr(os, "replace", fail_for_log)
-            assert await repository.apply(Batch(puts=(an_article("new"),))) == 2
+            assert await repository.apply(Batch(puts=(make_article("new"),))) == 2
         assert (await other.snapshot()).revision == 2
-        assert await other.apply(Batch(puts=(an_article("next"),))) == 3
-        assert await repository.apply(Batch(puts=(an_article("last"),))) == 4
+        assert await other.apply(Batch(puts=(make_article("next"),))) == 3
+        assert await repository.apply(Batch(puts=(make_article("last"),))) == 4
         assert (await TinyDBRepository.open(path).snapshot()).revision == 4
         await repository.close()
         await other.close()

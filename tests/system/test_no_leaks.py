@@ -44,19 +44,19 @@ from tests.support.sizes import scaled
 from tests.support.visibility_requests import (
     BEGINNINGS,
     CHANGES,
-    FILTERED_FOLLOW,
-    FOLLOW,
+    FILTERED_SUBSCRIBE,
     PATHS,
     SECURED,
+    SUBSCRIBE,
     requests,
     writes,
 )
 from tests.support.visibility_strategies import (
-    HIDDEN,
     HIDDEN_DOMAIN,
+    HIDDEN_MARK,
     HIDDEN_TOPIC,
-    LAST,
-    SEALED,
+    LAST_ARTICLE,
+    SECURED_MARK,
     Corpus,
     corpora,
     corpus,
@@ -118,7 +118,7 @@ class Watch:
     """Knows what is to be hidden in a corpus, and finds it in answers."""
 
     def __init__(self, corpus: Corpus) -> None:
-        self.names = {HIDDEN, provider_id(HIDDEN_DOMAIN), topic_id(topic_slug(HIDDEN_TOPIC))}
+        self.names = {HIDDEN_MARK, provider_id(HIDDEN_DOMAIN), topic_id(topic_slug(HIDDEN_TOPIC))}
         self.names |= _names(corpus.hidden)
         self.withdrawn = _names(corpus.withdrawn)
 
@@ -130,7 +130,7 @@ class Watch:
         """
         text, said = revealed(content), revealed(asked.encode())
         if Permission.READ_SECURED not in someone.viewer.permissions:
-            assert SEALED not in text, asked
+            assert SECURED_MARK not in text, asked
         if Permission.READ_DRAFTS not in someone.viewer.permissions:
             names = self.names if "changes" in asked else self.names | self.withdrawn
             assert {name for name in names if name in text and name not in said} == set(), asked
@@ -237,14 +237,14 @@ async def look_everywhere(plan: Plan, keys: Path, everybody: Sequence[Someone]) 
             headers = {"idempotency-key": f"the-same-{number}"}
             await ask_everybody(watch, people, body, client, twin, more_headers=headers)
             await ask_over_sockets(watch, people, sockets, body, client)
-        await app.repository.apply(Batch(puts=(LAST,)))
+        await app.repository.apply(Batch(puts=(LAST_ARTICLE,)))
         for someone in people:
-            for query in (FOLLOW, FILTERED_FOLLOW):
+            for query in (SUBSCRIBE, FILTERED_SUBSCRIBE):
                 after = await beginning(client, someone, query)
                 for road in (hear_events, hear_socket):
                     heard = await road(app, someone, query, after)
                     watch.check(someone, query, heard)
-                    assert LAST.slug in heard.decode()
+                    assert LAST_ARTICLE.slug in heard.decode()
 
 
 async def ask_everybody(
@@ -336,7 +336,7 @@ async def hear_socket(app: App, someone: Someone, query: str, after: str) -> byt
     ):
         variables = {"after": after}
         await socket.send("subscribe", id="s", payload={"query": query, "variables": variables})
-        while not told or LAST.slug not in told[-1]:
+        while not told or LAST_ARTICLE.slug not in told[-1]:
             told.append(await socket.receive())
     return "\n".join(told).encode()
 
@@ -355,7 +355,7 @@ async def hear_events(app: App, someone: Someone, query: str, after: str) -> byt
 
     async def send(message: Message) -> None:
         told.extend(message.get("body", b""))
-        if LAST.slug.encode() in told:
+        if LAST_ARTICLE.slug.encode() in told:
             has_heard_all.set()
 
     headers = {
@@ -388,15 +388,15 @@ def test_what_is_hidden_is_there_for_who_may_see_it(people):
 async def find_marks(corpus: Corpus, keys: Path, administrator: Someone) -> None:
     """Look where the property above looks."""
     async with served(corpus.batches, "memory", keys=keys) as (app, client):
-        for query, mark in [(BROAD, HIDDEN), (CHANGES, HIDDEN), (SECURED, SEALED)]:
+        for query, mark in [(BROAD, HIDDEN_MARK), (CHANGES, HIDDEN_MARK), (SECURED, SECURED_MARK)]:
             answer = await client.post(
                 "/graphql", json={"query": query}, headers=administrator.headers
             )
             assert mark in revealed(answer.content)
             assert answer.headers["etag"]  # of the fast way, whose caches are what could leak
-        await app.repository.apply(Batch(puts=(LAST,)))
-        after = await beginning(client, administrator, FOLLOW)
+        await app.repository.apply(Batch(puts=(LAST_ARTICLE,)))
+        after = await beginning(client, administrator, SUBSCRIBE)
         for road in (hear_events, hear_socket):
-            assert HIDDEN.encode() in await road(app, administrator, FOLLOW, after)
+            assert HIDDEN_MARK.encode() in await road(app, administrator, SUBSCRIBE, after)
     by_title = article_cursor(corpus.hidden[0], (OrderStep(OrderField.TITLE, descending=False),))
-    assert HIDDEN in revealed(f'{{"cursor": "{by_title}"}}'.encode())
+    assert HIDDEN_MARK in revealed(f'{{"cursor": "{by_title}"}}'.encode())

@@ -34,20 +34,20 @@ from tests.stress.two_servers import (
     two_servers,
 )
 from tests.support.mutation_client import FIELDS, PUT
-from tests.support.repository_contract import an_article
+from tests.support.repository_contract import make_article
 from tests.support.server_process import TIMEOUT_S, run_newsgraph
 from tests.support.sizes import scaled
 from tests.support.writer_setup import REQUIRED, WriterSetup
 from tests.system.test_faults import answer, helper
 
-NEW = Batch(puts=(an_article("ours"),))
+NEW = Batch(puts=(make_article("ours"),))
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A store with the article "old"."""
     path = tmp_path / "store.json"
-    put(path, an_article("old"))
+    put(path, make_article("old"))
     return path
 
 
@@ -92,8 +92,8 @@ def test_reader_sees_what_was_acknowledged_whatever_happens_to_the_files(path):
             if number % 20 == 0:
                 await writer.close()
                 writer = TinyDBRepository.open(path, log_bytes=1)
-            await writer.apply(Batch(puts=(an_article("old", heat=number),)))
-            seen = (await reader.snapshot()).articles[an_article("old").id]
+            await writer.apply(Batch(puts=(make_article("old", heat=number),)))
+            seen = (await reader.snapshot()).articles[make_article("old").id]
             assert seen.heat == number
         await writer.close()
 
@@ -197,9 +197,9 @@ def test_process_stopped_at_any_step_stops_nobody_else(path, how, monkeypatch):
 
     async def beside(repository: TinyDBRepository) -> bool:
         snapshot = await in_time(repository.snapshot())
-        assert an_article("old").id in snapshot.articles
+        assert make_article("old").id in snapshot.articles
         other = TinyDBRepository.open(path, lock_timeout_s=0.05)
-        assert an_article("old").id in (await in_time(other.snapshot())).articles
+        assert make_article("old").id in (await in_time(other.snapshot())).articles
         done = await in_time(asyncio.gather(repository.apply(NEW), return_exceptions=True))
         assert isinstance(done[0], int | StoreBusyError)
         await in_time(other.close())
@@ -209,7 +209,7 @@ def test_process_stopped_at_any_step_stops_nobody_else(path, how, monkeypatch):
     monkeypatch.setattr(follower, "READ_TIMEOUT_S", 0.05)
     with helper("stop", str(path), *how) as process:
         for step in range(1, 200):
-            put(path, an_article("old", heat=step))
+            put(path, make_article("old", heat=step))
             repository = TinyDBRepository.open(path, lock_timeout_s=0.05)
             pid = int(answer(process, str(step)))
             stopped += pid > 0
@@ -292,7 +292,7 @@ def test_log_that_outgrows_its_bound_is_warned_of_once(path, caplog):
     async def write(repository: TinyDBRepository) -> None:
         for number in range(60):
             content = "x" * 1_000
-            await repository.apply(Batch(puts=(an_article("old", heat=number, content=content),)))
+            await repository.apply(Batch(puts=(make_article("old", heat=number, content=content),)))
 
     repository = TinyDBRepository.open(path, log_bytes=10_000)
     with holding(path.with_name(f"{path.name}.checkpoint")) as stopped:
@@ -346,7 +346,7 @@ def test_store_without_locks_is_written_by_its_owner(path, monkeypatch, caplog):
     async def write() -> None:
         repository = TinyDBRepository.open(path, log_bytes=1)
         for number in range(5):
-            await repository.apply(Batch(puts=(an_article("old", heat=number + 1),)))
+            await repository.apply(Batch(puts=(make_article("old", heat=number + 1),)))
             assert (await repository.snapshot()).revision == number + 2
         owner = path.with_name("store.json.owner")
         owner.write_text("1 another-machine\n")

@@ -28,8 +28,15 @@ from store.model import Article, TopicDefinition
 from tests.support.cursors import CURSORS
 from tests.support.factories import article
 from tests.support.sizes import scaled
-from tests.support.visibility_requests import FOLLOW, PATHS, requests
-from tests.support.visibility_strategies import HIDDEN_PROBLEM, LAST, Corpus, corpora, corpus, draft
+from tests.support.visibility_requests import PATHS, SUBSCRIBE, requests
+from tests.support.visibility_strategies import (
+    HIDDEN_PROBLEM,
+    LAST_ARTICLE,
+    Corpus,
+    corpora,
+    corpus,
+    draft,
+)
 from tests.support.websocket_client import WebSocketClient, connect_websocket
 from tests.system.test_no_leaks import _TRAFFIC, Someone, hear_events, hear_socket, seeds, served
 
@@ -210,7 +217,11 @@ async def compare_before_and_after(plan: Plan, keys: Path, secured: Someone) -> 
             assert await public.everything() == before[0], number
             await check_moved(secured_reader, before[1])
         topic = TopicDefinition(slug="quite-new", name="Quite new")
-        for batch in (Batch(puts=(LAST,)), Batch(deletes=(LAST.id,)), Batch(topics=(topic,))):
+        for batch in (
+            Batch(puts=(LAST_ARTICLE,)),
+            Batch(deletes=(LAST_ARTICLE.id,)),
+            Batch(topics=(topic,)),
+        ):
             earlier = [await reader.graph() for reader in readers]
             await app.repository.apply(batch)
             for reader, told in zip(readers, earlier, strict=True):
@@ -272,12 +283,12 @@ async def follow(found: Corpus, road: Any, engine: str) -> None:
         latest = "{ changes(first: 100) { latestCursor } }"
         begin = await client.post("/graphql", json={"query": latest})
         after = begin.json()["data"]["changes"]["latestCursor"]
-        following = asyncio.ensure_future(road(app, PUBLIC, FOLLOW, after))
+        following = asyncio.ensure_future(road(app, PUBLIC, SUBSCRIBE, after))
         for batch in (*hidden_writes(found), Batch(puts=(sealed(found.open[0]),))):
             await app.repository.apply(batch)
             await asyncio.sleep(0)
         assert not following.done()
-        await app.repository.apply(Batch(puts=(LAST,)))
+        await app.repository.apply(Batch(puts=(LAST_ARTICLE,)))
         told = (await following).decode()
         assert told.count('"kind"') == 1
         now = await client.post("/graphql", json={"query": latest})

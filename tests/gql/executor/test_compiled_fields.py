@@ -21,7 +21,7 @@ from graphql import (
 
 from gql.adapters.strawberry import graphql_schema
 from gql.identity.viewer import Permission, Viewer
-from tests.support.differential import STORY, ExecutorPair, ask
+from tests.support.differential import STORY, ExecutorPair, execute
 from tests.support.graph_client import SCHEMA
 
 NOT_COMPILED = {"Query.changes", "Query.diagnostics"}
@@ -115,9 +115,9 @@ def pair() -> ExecutorPair:
 def test_field_runs_compiled(pair, field):
     """With all of its arguments, for a viewer with all permissions."""
     text, variables = FIELDS[field]
-    asked = ask(text, variables, viewer=EVERYBODY, pair=pair)
+    asked = execute(text, variables, viewer=EVERYBODY, pair=pair)
     assert asked.compiled is (field not in NOT_COMPILED), text
-    assert "errors" not in asked.answer or field in NOT_COMPILED
+    assert "errors" not in asked.response or field in NOT_COMPILED
 
 
 def test_fields_of_all_types_are_walked():

@@ -16,8 +16,8 @@ import pytest
 import structlog
 
 from store.model import Image, ProviderMention
-from tests.support.differential import STORY, ask
-from tests.support.repository_contract import an_article
+from tests.support.differential import STORY, execute
+from tests.support.repository_contract import make_article
 
 FIELDS = """
   id slug title excerpt content category type publishedDateTime updatedDateTime url webUrl
@@ -80,8 +80,8 @@ def test_value_that_the_schema_forbids_is_the_same_error_on_both(field, value):
     """Null in non-null fields, wrong types and numbers out of range are found by both executors."""
     article = msgspec.structs.replace(STORY)
     msgspec.structs.force_setattr(article, field, value)
-    ask(f"{{ articles {{ nodes {{ {FIELDS} }} }} }}", articles=[article])
-    ask(f"query ($id: ID!) {{ article(by: {{id: $id}}) {{ {FIELDS} }} }}", {"id": STORY.id})
+    execute(f"{{ articles {{ nodes {{ {FIELDS} }} }} }}", articles=[article])
+    execute(f"query ($id: ID!) {{ article(by: {{id: $id}}) {{ {FIELDS} }} }}", {"id": STORY.id})
 
 
 @pytest.mark.parametrize(
@@ -100,23 +100,25 @@ def test_value_that_the_schema_forbids_is_the_same_error_on_both(field, value):
 )
 def test_metadata_is_equal_on_both(metadata, compiled):
     """Values that orjson refuses fall back to the reference executor; others do not."""
-    article = an_article("story", metadata=metadata)
-    asked = ask("{ articles { nodes { metadata provider { name } } } }", articles=[article])
-    assert "errors" not in asked.answer
+    article = make_article("story", metadata=metadata)
+    asked = execute("{ articles { nodes { metadata provider { name } } } }", articles=[article])
+    assert "errors" not in asked.response
     assert asked.compiled is compiled
 
 
 def test_lone_surrogate_below_a_link_is_equal_on_both():
     """A provider is a row of its own, and orjson refuses its name as well."""
-    article = an_article("a", provider=ProviderMention(domain="x.example", name="\ud800"))
-    asked = ask("{ articles { edges { cursor node { provider { name } } } } }", articles=[article])
+    article = make_article("a", provider=ProviderMention(domain="x.example", name="\ud800"))
+    asked = execute(
+        "{ articles { edges { cursor node { provider { name } } } } }", articles=[article]
+    )
     assert not asked.compiled
 
 
 def test_lone_surrogate_in_a_cursor_is_the_same_error_on_both():
     """A cursor that cannot be encoded is a field error, and does not fail the request."""
     query = "{ articles(orderBy: {field: TITLE}) { totalCount pageInfo { endCursor } } }"
-    asked = ask(query, articles=[an_article("a", title="\ud800")])
+    asked = execute(query, articles=[make_article("a", title="\ud800")])
     assert asked.error["path"] == ["articles", "pageInfo"]
 
 
@@ -131,6 +133,6 @@ def test_lone_surrogate_in_a_cursor_is_the_same_error_on_both():
 )
 def test_date_time_is_written_in_utc(time, text):
     """The custom scalar has one format for all zones and precisions."""
-    article = an_article("a", updated_date_time=time)
-    asked = ask("{ articles { nodes { updatedDateTime } } }", articles=[article])
+    article = make_article("a", updated_date_time=time)
+    asked = execute("{ articles { nodes { updatedDateTime } } }", articles=[article])
     assert asked.data["articles"]["nodes"] == [{"updatedDateTime": text}]

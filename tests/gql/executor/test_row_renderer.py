@@ -29,20 +29,20 @@ from store.engines.indexed.snapshot import IndexedSnapshot
 from store.model import Article, ProviderMention, Related, TopicDefinition
 from tests.support.differential import ExecutorPair
 from tests.support.recording_snapshot import RecordingSnapshot
-from tests.support.repository_contract import an_article
+from tests.support.repository_contract import make_article
 
 CARD = """{ articles { nodes {
   slug title provider { name articleCount }
   topics { name keywords parent { name } children { slug } }
   related { title article { title } }
 } } }"""
-STORY = an_article(
+STORY = make_article(
     "story",
     domain="post.example",
     topics=("Tides",),
     related=(Related(title="Told elsewhere", web_url="https://news.example/other"),),
 )
-OTHER = an_article("other", day=2, domain="news.example", web_url="https://news.example/other")
+OTHER = make_article("other", day=2, domain="news.example", web_url="https://news.example/other")
 TREE = (
     TopicDefinition(slug="tides", name="Tides", keywords=("ebb",)),
     TopicDefinition(slug="sea", name="Sea"),
@@ -95,7 +95,7 @@ def asker(pair: ExecutorPair) -> Callable[..., Awaitable[Any]]:
         changed(OTHER, web_url=None),
         changed(STORY, metadata={"new": True}, title="New"),
         Batch(deletes=(OTHER.id,)),
-        Batch(puts=(an_article("third", day=3, topics=("Tides",)),)),
+        Batch(puts=(make_article("third", day=3, topics=("Tides",)),)),
         Batch(topics=(TopicDefinition(slug="tides", name="Tides", parent="sea"), TREE[1])),
         Batch(topics=(TopicDefinition(slug="tides", name="Renamed"), TREE[1])),
         Batch(topics=(*TREE, TopicDefinition(slug="neap", name="Neap", parent="tides"))),
@@ -177,7 +177,7 @@ async def test_edit_in_place_shows_in_lists_that_are_joined_in_blocks(order):
     pair = ExecutorPair(sizes=PageSizes(20, 150))
     ask = asker(pair)
     many = [
-        an_article(f"n{n}", day=1 + n % 25, published=n % 7 > 0, topics=("Tides",))
+        make_article(f"n{n}", day=1 + n % 25, published=n % 7 > 0, topics=("Tides",))
         for n in range(200)
     ]
     snapshot = IndexedSnapshot.build(many[10:])
@@ -216,7 +216,7 @@ async def test_edit_in_place_shows_in_lists_that_are_joined_in_blocks(order):
 async def test_edit_in_place_shows_however_deep_the_article_is(text):
     """In an article that another one leads to, and in a list in what it leads to."""
     chain = [
-        an_article(
+        make_article(
             f"n{n}",
             domain=f"p{n}.example",
             web_url=f"https://p.example/{n}",
@@ -268,7 +268,7 @@ async def test_links_are_memoized_by_single_keys(repository):
     """New combinations of topics whose rows are cached need no batch load, in any order."""
     alone = [("Energy",), ("Ocean",), ("energy",)]
     combinations = [*alone, ("Ocean", "energy", "Energy"), ("Energy", "Ocean")]
-    stories = [an_article(f"n{n}", topics=topics) for n, topics in enumerate(combinations)]
+    stories = [make_article(f"n{n}", topics=topics) for n, topics in enumerate(combinations)]
     await repository.apply(Batch(puts=tuple(stories)))
     pair, watched = ExecutorPair(), RecordingSnapshot(await repository.snapshot())
     text = """query ($slug: String!) {
@@ -308,7 +308,7 @@ async def test_arguments_of_clients_are_not_memoized_as_links(repository):
 async def test_linked_row_that_holds_a_list_is_one_for_each_value_of_its_variables(repository):
     """The same document, reached by the same link, shows another list for another page size."""
     several = [
-        an_article(f"from-{n}", day=3 + n, related=(Related(title="x", web_url=OTHER.web_url),))
+        make_article(f"from-{n}", day=3 + n, related=(Related(title="x", web_url=OTHER.web_url),))
         for n in range(2)
     ]
     await repository.apply(Batch(puts=tuple(several)))
@@ -357,7 +357,7 @@ async def test_rows_of_drafts_are_only_for_viewers_with_the_permission(repositor
 @pytest.mark.parametrize("capacity_bytes", [0, 500, 1_500, 5_000])
 async def test_responses_are_complete_where_rows_are_evicted(repository, capacity_bytes):
     """Rows that are evicted during an execution are in its response all the same."""
-    many = tuple(an_article(f"n{n}", day=3 + n, topics=("Tides", "Sea")) for n in range(5))
+    many = tuple(make_article(f"n{n}", day=3 + n, topics=("Tides", "Sea")) for n in range(5))
     await repository.apply(Batch(puts=many))
     ask = asker(ExecutorPair(capacity_bytes=capacity_bytes))
     for text in (CARD, "{ articles { nodes { id title } } }", CARD):
@@ -398,7 +398,7 @@ def test_rows_by_ordinal_are_of_one_numbering_of_a_state(tmp_path):
     async def check() -> None:
         grown = TinyDBRepository.open(path)
         for day in (3, 1, 5, 2, 4):
-            await grown.apply(Batch(puts=(an_article("a", day=day, heat=day),)))
+            await grown.apply(Batch(puts=(make_article("a", day=day, heat=day),)))
         await ask(grown, *range(-5, 3))  # rows are cached, then stored by ordinal
         read = TinyDBRepository.open(path)
         assert (await read.snapshot()).version == (await grown.snapshot()).version

@@ -16,7 +16,7 @@ from gql.scheduler import Scheduler
 from gql.settings import load_settings
 from store import Batch, LookupKey, MemoryRepository, Visibility
 from tests.support.mutation_client import PUBLISH
-from tests.support.repository_contract import an_article
+from tests.support.repository_contract import make_article
 
 LONG = "{ articles(first: 100) { nodes { id title topics { name } provider { name } } } }"
 
@@ -25,7 +25,7 @@ LONG = "{ articles(first: 100) { nodes { id title topics { name } provider { nam
 def repository() -> MemoryRepository:
     """A hundred articles."""
     repository = MemoryRepository()
-    articles = tuple(an_article(f"n{number}", topics=("Tides",)) for number in range(100))
+    articles = tuple(make_article(f"n{number}", topics=("Tides",)) for number in range(100))
     asyncio.run(repository.apply(Batch(puts=articles)))
     return repository
 
@@ -104,7 +104,7 @@ def test_write_goes_on_without_its_client(app: App, repository: MemoryRepository
     """What somebody has told us to do is done, though nobody waits for the answer."""
 
     async def write() -> int:
-        id = an_article("n7").id
+        id = make_article("n7").id
         variables = {"input": {"id": id, "published": False}}
         body = {"query": PUBLISH, "variables": variables}
         conversation = Conversation(app, body, key)

@@ -8,7 +8,7 @@ from gql.identity.viewer import PUBLIC
 from store import Batch
 from tests.stress.changes_model import Account, ChangesError, Model, run
 from tests.support.cursors import CURSORS
-from tests.support.repository_contract import an_article
+from tests.support.repository_contract import make_article
 
 LIVES = 20
 
@@ -21,7 +21,7 @@ def test_changes_are_what_a_plain_model_says(tmp_path, seed):
     assert min(counted["events"], counted["gaps"], counted["openings"]) > LIVES
 
 
-ARTICLES = [an_article("a"), an_article("b"), an_article("draft", published=False)]
+ARTICLES = [make_article("a"), make_article("b"), make_article("draft", published=False)]
 
 
 @pytest.fixture

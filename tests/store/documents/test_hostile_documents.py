@@ -22,7 +22,14 @@ from store.documents.parse_result import ParseResult
 from store.model import Diagnostic
 from store.text import unescape_excerpt
 from store.writing.import_batch import MAX_REFUSALS
-from tests.support.hostile_documents import HEAD, KINDS, document, drawn, filled, plain
+from tests.support.hostile_documents import (
+    HEAD,
+    KINDS,
+    document,
+    ordinary_document,
+    random_document,
+    repeat_to_size,
+)
 
 SIZE = 256 * 1024
 LIMITS = ParseLimits(max_size_bytes=SIZE * 3 // 2)
@@ -51,7 +58,7 @@ def read(text: str) -> tuple[float, ParseResult]:
 @pytest.fixture(scope="module")
 def plain_cost() -> float:
     """Return the median CPU time of plain documents."""
-    return sorted(read(plain(SIZE))[0] for _ in range(9))[4]
+    return sorted(read(ordinary_document(SIZE))[0] for _ in range(9))[4]
 
 
 def check(parse_result: ParseResult) -> None:
@@ -72,7 +79,7 @@ def test_document_costs_little_more_than_a_plain_one(kind, plain_cost):
 @pytest.mark.parametrize("seed", range(40))
 def test_document_of_several_features_costs_little_more(seed, plain_cost):
     """However they are mixed, and whatever is broken in between."""
-    name, text = drawn(Random(seed), SIZE)
+    name, text = random_document(Random(seed), SIZE)
     cost, parse_result = read(text)
     check(parse_result)
     assert cost < MAX_RATIO * plain_cost, name
@@ -175,13 +182,15 @@ def test_folder_of_hostile_documents_loads(tmp_path):
 
 def test_warnings_beyond_the_first_are_one():
     """The last warning says from which line there are more; errors are always reported."""
-    _, parse_result = read(document(filled("a: 1\n", 3_000)))
+    _, parse_result = read(document(repeat_to_size("a: 1\n", 3_000)))
     assert [d.code for d in parse_result.diagnostics[-2:]] == [
         DiagnosticCode.DUPLICATE_KEY,
         DiagnosticCode.TOO_MANY_PROBLEMS,
     ]
     assert parse_result.diagnostics[-1].line == MAX_DIAGNOSTICS + 6
-    _, parse_result = read(document(filled("a: 1\n", 3_000), head=HEAD.replace("p.example", "")))
+    _, parse_result = read(
+        document(repeat_to_size("a: 1\n", 3_000), head=HEAD.replace("p.example", ""))
+    )
     assert parse_result.diagnostics[-1].code == DiagnosticCode.MISSING_PROVIDER
 
 

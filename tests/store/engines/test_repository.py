@@ -30,7 +30,7 @@ from store.engines.indexed.snapshot import IndexedSnapshot
 from store.engines.memory import MemorySnapshot
 from store.model import Article, Severity
 from store.names import article_id, domain_key, provider_id, topic_id
-from tests.support import store_strategies as some
+from tests.support import store_strategies
 from tests.support.cursors import CURSORS, KEY, article_cursor
 from tests.support.repository_contract import PUBLISHED, RepositoryContract
 
@@ -102,7 +102,7 @@ class Twins:
 
     def apply(self, batch: Batch) -> None:
         """Do a batch on both."""
-        self.indexed = some.after(batch, self.indexed)
+        self.indexed = store_strategies.apply_to_snapshot(batch, self.indexed)
 
     @property
     def scanned(self) -> MemorySnapshot:
@@ -122,26 +122,28 @@ def _applied(batches: Sequence[Batch]) -> Twins:
     return made
 
 
-twins = some.histories.map(_applied)
+twins = store_strategies.histories.map(_applied)
 
 
 async def _entities(snapshot: Snapshot) -> list[object]:
     """Every answer of a snapshot that is not a list of articles."""
-    domains = [domain_key(domain) for domain in some.DOMAINS]
-    slugs = [article_id(slug) for slug in some.SLUGS]
+    domains = [domain_key(domain) for domain in store_strategies.DOMAINS]
+    slugs = [article_id(slug) for slug in store_strategies.SLUGS]
     windows = [Window(first=2), Window(last=2), Window(first=9)]
     found: list[object] = []
     for seen in Visibility:
         found += [
             await snapshot.counts(seen),
             await snapshot.get_many(LookupKey.ID, slugs, seen),
-            await snapshot.get_many(LookupKey.SLUG, some.SLUGS, seen),
-            await snapshot.get_many(LookupKey.URL, some.URLS, seen),
-            await snapshot.providers(LookupKey.DOMAIN, some.DOMAINS, seen),
+            await snapshot.get_many(LookupKey.SLUG, store_strategies.SLUGS, seen),
+            await snapshot.get_many(LookupKey.URL, store_strategies.URLS, seen),
+            await snapshot.providers(LookupKey.DOMAIN, store_strategies.DOMAINS, seen),
             await snapshot.providers(LookupKey.ID, [provider_id(d) for d in domains], seen),
-            await snapshot.topics(LookupKey.SLUG, some.TOPIC_SLUGS, seen),
-            await snapshot.topics(LookupKey.ID, [topic_id(s) for s in some.TOPIC_SLUGS], seen),
-            await snapshot.topics(LookupKey.NAME, some.TOPICS, seen),
+            await snapshot.topics(LookupKey.SLUG, store_strategies.TOPIC_SLUGS, seen),
+            await snapshot.topics(
+                LookupKey.ID, [topic_id(s) for s in store_strategies.TOPIC_SLUGS], seen
+            ),
+            await snapshot.topics(LookupKey.NAME, store_strategies.TOPICS, seen),
         ]
         for window in windows:
             found.append(_plain(await snapshot.provider_page(window, seen)))
@@ -172,7 +174,7 @@ def test_entities_indexed_are_entities_scanned(pair):
     asyncio.run(check())
 
 
-@given(twins, st.lists(some.queries, min_size=4, max_size=8), visibilities)
+@given(twins, st.lists(store_strategies.queries, min_size=4, max_size=8), visibilities)
 def test_pages_indexed_are_pages_scanned(pair, queries, seen):
     """After any batches, any filter, order and window gives the page that a scan gives."""
 
@@ -185,7 +187,9 @@ def test_pages_indexed_are_pages_scanned(pair, queries, seen):
     asyncio.run(check())
 
 
-@given(twins, st.lists(some.queries_between_cursors, min_size=4, max_size=8), visibilities)
+@given(
+    twins, st.lists(store_strategies.queries_between_cursors, min_size=4, max_size=8), visibilities
+)
 def test_pages_at_any_cursors_indexed_are_pages_scanned(pair, queries, seen):
     """Cursors need not name what is there, nor be in order, for pages to be those of a scan."""
 
@@ -196,7 +200,11 @@ def test_pages_at_any_cursors_indexed_are_pages_scanned(pair, queries, seen):
     asyncio.run(check())
 
 
-@given(some.histories, st.lists(some.queries_between_cursors, min_size=2, max_size=4), visibilities)
+@given(
+    store_strategies.histories,
+    st.lists(store_strategies.queries_between_cursors, min_size=2, max_size=4),
+    visibilities,
+)
 def test_pages_are_those_of_a_scan_also_after_compactions(batches, queries, seen):
     """Whenever the ordinals of articles change, in the midst of writes, no answer does."""
 
@@ -216,7 +224,12 @@ def test_pages_are_those_of_a_scan_also_after_compactions(batches, queries, seen
 FIELDS = sorted(set(Article.__struct_fields__) - {"id", "slug", "revision"})
 
 
-@given(twins, some.articles, st.sampled_from(FIELDS), st.lists(some.queries, max_size=3))
+@given(
+    twins,
+    store_strategies.articles,
+    st.sampled_from(FIELDS),
+    st.lists(store_strategies.queries, max_size=3),
+)
 def test_change_of_one_field_shows_wherever_it_counts(pair, other, field, queries):
     """Whichever field of an article changes alone, every answer is that of a scan."""
     changed = [
@@ -273,7 +286,7 @@ async def _walk(
     raise AssertionError("The list never ends.")
 
 
-@given(twins, some.queries, visibilities, st.booleans())
+@given(twins, store_strategies.queries, visibilities, st.booleans())
 def test_walking_all_pages_gives_each_item_once(pair, query, seen, forward):
     """From page to page, either way, the whole list comes by, each item once and in order."""
 
@@ -285,7 +298,7 @@ def test_walking_all_pages_gives_each_item_once(pair, query, seen, forward):
     asyncio.run(check())
 
 
-@given(twins, some.batches, some.queries, visibilities)
+@given(twins, store_strategies.batches, store_strategies.queries, visibilities)
 def test_cursor_stays_right_when_articles_come_and_go(pair, batch, query, seen):
     """After inserts and deletes, what was not yet shown follows, and nothing comes twice."""
 
@@ -338,7 +351,7 @@ def _without_revisions(value: object) -> object:
     return strip(plain)
 
 
-@given(some.histories, st.lists(some.queries, max_size=3))
+@given(store_strategies.histories, st.lists(store_strategies.queries, max_size=3))
 def test_public_view_of_a_store_is_that_of_one_without_drafts(batches, queries):
     """No read shows the public that there are drafts."""
     with_drafts, without = _applied(batches), _applied(_without_drafts(batches))
@@ -349,8 +362,8 @@ def test_public_view_of_a_store_is_that_of_one_without_drafts(batches, queries):
             _plain(await public.provider_page(Window(first=99), PUBLISHED)),
             _plain(await public.topic_page(Window(first=99), PUBLISHED)),
             await public.counts(PUBLISHED),
-            await public.get_many(LookupKey.SLUG, some.SLUGS, PUBLISHED),
-            await public.get_many(LookupKey.URL, some.URLS, PUBLISHED),
+            await public.get_many(LookupKey.SLUG, store_strategies.SLUGS, PUBLISHED),
+            await public.get_many(LookupKey.URL, store_strategies.URLS, PUBLISHED),
         ]
         seen = await public.changes(None, PUBLISHED)
         pages = await _pages(public, queries, PUBLISHED)

@@ -9,10 +9,10 @@ import pytest
 from store import And, Condition, Field, Filter, FilterError, Not, Operator, Or
 from store.model import Image, Related
 from store.querying.predicates import predicate
-from tests.support.repository_contract import an_article
+from tests.support.repository_contract import make_article
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-FULL = an_article(
+FULL = make_article(
     "full",
     day=2,
     domain="Post.Example.",
@@ -24,7 +24,7 @@ FULL = an_article(
     images=(Image(url="https://post.example/i.png"),),
     related=(Related(title="r", web_url="https://POST.example/r?utm_source=a#b"),),
 )
-BARE = an_article("bare", published=False)
+BARE = make_article("bare", published=False)
 ALIASES = {"sea-birds": "birds", "fish": "birds"}
 
 

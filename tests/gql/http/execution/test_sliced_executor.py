@@ -23,8 +23,8 @@ from store.model import Image, Related
 from tests.support.cursors import CURSORS
 from tests.support.graph_client import SCHEMA
 from tests.support.random_operations import random_operation
-from tests.support.random_store import World
-from tests.support.repository_contract import an_article
+from tests.support.random_store import StoreModel
+from tests.support.repository_contract import make_article
 
 # graphql-core lets go of what it need not finish, once an error or its end has emptied the answer.
 pytestmark = [
@@ -35,7 +35,7 @@ pytestmark = [
 ]
 
 ARTICLES = [
-    an_article(
+    make_article(
         f"story-{number}",
         topics=("Tides", f"Topic {number % 3}"),
         images=tuple(Image(url=f"https://x.example/{n}", width=n) for n in range(number % 4)),
@@ -98,7 +98,7 @@ def test_slices_do_not_change_results() -> None:
     async def run() -> int:
         count = 0
         for seed in range(60):
-            operation = random_operation(seed, 5 + seed % 40, World())
+            operation = random_operation(seed, 5 + seed % 40, StoreModel())
             try:
                 is_valid = not validate(graphql_schema(SCHEMA), parse(operation.text))
             except GraphQLError:

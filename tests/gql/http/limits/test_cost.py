@@ -22,10 +22,10 @@ from gql.identity.viewer import PUBLIC
 from gql.schema import Context
 from gql.settings import load_settings
 from store import Batch, MemoryRepository
-from tests.support import store_strategies as some
+from tests.support import store_strategies
 from tests.support.factories import article, memory_repository
 from tests.support.graph_client import SCHEMA
-from tests.support.random_operations import Operation, random_operation
+from tests.support.random_operations import RandomOperation, random_operation
 from tests.support.sizes import scaled
 
 EXECUTOR = ReferenceExecutor(SCHEMA)
@@ -160,13 +160,13 @@ def _value(value: Any) -> int:
 
 
 @settings(max_examples=scaled(20, long=40))
-@given(st.integers(0, 2**24 - 1), st.integers(1, 40), some.full_batches)
+@given(st.integers(0, 2**24 - 1), st.integers(1, 40), store_strategies.full_batches)
 def test_cost_bounds_the_number_of_values(seed, fields, batch):
     """No random operation has more values than its cost."""
     asyncio.run(check_bounds(random_operation(seed, fields), batch))
 
 
-async def check_bounds(operation: Operation, batch: Batch) -> None:
+async def check_bounds(operation: RandomOperation, batch: Batch) -> None:
     """Execute all operations of a document with all variables."""
     costs, repository = limit(), MemoryRepository()
     await repository.apply(batch)

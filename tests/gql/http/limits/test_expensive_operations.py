@@ -11,7 +11,7 @@ import pytest
 
 from store import Batch, MemoryRepository
 from tests.stress.expensive_operations import PLAIN, Search
-from tests.support.repository_contract import an_article
+from tests.support.repository_contract import make_article
 
 HOLD, TOTAL = 30, 250
 """How many times a plain query's CPU time on graphql-core, of some 2 ms, is 50 and 500 ms."""
@@ -25,7 +25,8 @@ def test_most_expensive_operations_let_others_have_their_turn(*, compiled: bool)
     async def climb() -> None:
         repository = MemoryRepository()
         articles = [
-            an_article(f"n{n}", topics=(f"Topic {n % 20}", "Tides"), heat=n % 7) for n in range(300)
+            make_article(f"n{n}", topics=(f"Topic {n % 20}", "Tides"), heat=n % 7)
+            for n in range(300)
         ]
         await repository.apply(Batch(puts=tuple(articles)))
         plain = await Search(repository, 1, compiled=False).spent(PLAIN, rounds=5)

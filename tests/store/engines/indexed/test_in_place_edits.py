@@ -35,11 +35,11 @@ from store.engines.indexed.snapshot import IndexedSnapshot
 from store.engines.memory import MemorySnapshot
 from store.in_place_edits import MAX_EDITED, MAX_EDITS, InPlaceEdits
 from store.model import Article, Diagnostic, Image, ProviderMention, Related, TopicDefinition
-from tests.support import store_strategies as some
-from tests.support.repository_contract import an_article
+from tests.support import store_strategies
+from tests.support.repository_contract import make_article
 from tests.support.sizes import scaled
 
-STORY = an_article(
+STORY = make_article(
     "story",
     day=2,
     topics=("Tides",),
@@ -48,7 +48,7 @@ STORY = an_article(
     images=(Image(url="https://post.example/1"),),
     related=(Related(title="Other", web_url="https://post.example/other"),),
 )
-OTHER = an_article("other", web_url="https://post.example/other")
+OTHER = make_article("other", web_url="https://post.example/other")
 TREE = (TopicDefinition(slug="tides", name="Tides"),)
 WHOLE = Window(first=100)
 MADE_BY_THE_STORE = {"id", "slug", "revision", "public_revision"}
@@ -104,7 +104,7 @@ def test_edit_in_place_is_told_by_the_ids_of_its_articles(fields):
         {"category": "news"},
         {"tags": ("x",)},
         Batch(deletes=(STORY.id,)),
-        Batch(puts=(an_article("third"),)),
+        Batch(puts=(make_article("third"),)),
         Batch(topics=()),
         Batch(topics=(TopicDefinition(slug="tides", name="Tides", keywords=("ebb",)),)),
     ],
@@ -114,7 +114,7 @@ def test_other_writes_begin_a_new_structure(write):
     """Of them nothing is told, so that readers forget all that may differ."""
     before = changed(IndexedSnapshot.build([STORY, OTHER], TREE), OTHER.id, heat=1)
     if isinstance(write, Batch):
-        after = some.after(write, before)
+        after = store_strategies.apply_to_snapshot(write, before)
     else:
         after = changed(before, STORY.id, **write)
     assert after.edits.structure_version != before.edits.structure_version
@@ -125,7 +125,7 @@ def test_write_of_nothing_but_diagnostics_edits_no_article():
     """Files may come to be right or wrong without an article."""
     before = IndexedSnapshot.build([STORY])
     bad = Diagnostic(path="a.md", severity=Severity.ERROR, code="BAD_DATE", message="It is bad.")
-    after = some.after(Batch(diagnostics=(bad,)), before)
+    after = store_strategies.apply_to_snapshot(Batch(diagnostics=(bad,)), before)
     assert after.edits.since(before.version) == frozenset()
 
 
@@ -133,7 +133,7 @@ edits = st.lists(
     st.tuples(
         st.integers(0, 99),
         st.sampled_from([*FIELDS, *["title", "excerpt", "heat", "quality"] * 4]),
-        some.articles,
+        store_strategies.articles,
     ),
     min_size=1,
     max_size=6,
@@ -142,10 +142,10 @@ edits = st.lists(
 
 
 @settings(max_examples=scaled(60, long=200))
-@given(some.histories, edits)
+@given(store_strategies.histories, edits)
 def test_all_but_the_articles_that_are_told_is_as_it_was(history, edits):
     """Look-ups, lists, providers and topics: the same documents but those with the told ids."""
-    before = after = some.applied(history)
+    before = after = store_strategies.snapshot_after(history)
     for number, name, donor in edits:
         if ids := list(after.articles):
             value = getattr(donor, name)
@@ -165,7 +165,7 @@ def test_all_but_the_articles_that_are_told_is_as_it_was(history, edits):
 async def _all_of(snapshot: IndexedSnapshot, seen: Visibility) -> tuple[dict[str, Article], ...]:
     """The articles by id; then whatever leads to them, and all providers and topics."""
     [page] = await snapshot.pages([ArticleQuery(WHOLE)], seen)
-    by_url = await snapshot.get_many(LookupKey.URL, some.URLS, seen)
+    by_url = await snapshot.get_many(LookupKey.URL, store_strategies.URLS, seen)
     rest: Any = (
         [article.id for article in page.items],
         page.ordinals,
@@ -197,10 +197,10 @@ QUERIES = [
 
 
 @settings(max_examples=scaled(15, long=30))
-@given(some.histories, edits, st.sampled_from(Visibility))
+@given(store_strategies.histories, edits, st.sampled_from(Visibility))
 def test_page_is_remembered_as_long_as_it_is_right(history, edits, seen):
     """From edit to edit each page is that of a scan; what survives edits is what it was before."""
-    snapshot = some.applied(history)
+    snapshot = store_strategies.snapshot_after(history)
     kept: dict[tuple[str, int], Any] = {}
     for number, name, donor in edits:
         _check_pages(snapshot, seen, kept)
@@ -226,7 +226,7 @@ def _check_pages(
 
 def test_hits_that_had_to_be_checked_are_those_after_the_edit():
     """What a filter of many articles has found is remembered, but not what an edit changes."""
-    many = [an_article(f"n{n}", excerpt="high tides", category="local news") for n in range(99)]
+    many = [make_article(f"n{n}", excerpt="high tides", category="local news") for n in range(99)]
     snapshot = IndexedSnapshot.build(many)
     for field, needle, total in ((Field.EXCERPT, "tides", 98), (Field.CATEGORY, "l news", 99)):
         query = ArticleQuery(WHOLE, Condition(field, Operator.CONTAINS, needle), with_total=True)
@@ -240,7 +240,7 @@ def test_hits_that_had_to_be_checked_are_those_after_the_edit():
 def test_compaction_begins_a_new_structure(monkeypatch):
     """Where they stood says nothing of where they stand."""
     monkeypatch.setattr(ordinals, "MAX_UNUSED", 0)
-    snapshot = IndexedSnapshot.build([STORY, an_article("newest", day=9)], TREE)
+    snapshot = IndexedSnapshot.build([STORY, make_article("newest", day=9)], TREE)
     snapshot = derived(snapshot, {OTHER.id: OTHER})
     structures = set()
     for heat in range(9):
@@ -251,10 +251,10 @@ def test_compaction_begins_a_new_structure(monkeypatch):
     _check_pages(snapshot, Visibility.ALL, {})
 
 
-@given(some.histories, st.sampled_from(Visibility), st.sampled_from(QUERIES))
+@given(store_strategies.histories, st.sampled_from(Visibility), st.sampled_from(QUERIES))
 def test_places_are_those_of_pages(history, seen, query):
     """Where an article stands is told alike with a page that shows it and without."""
-    snapshot = some.applied(history)
+    snapshot = store_strategies.snapshot_after(history)
     [page] = asyncio.run(snapshot.pages([query], seen))
     ordinals = snapshot.ordinals_of([*page.item_ids(), "nobody"], seen)
     assert page.ordinals is not None

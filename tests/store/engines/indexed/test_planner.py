@@ -44,7 +44,7 @@ from store.engines.indexed.planner import PAGE_CACHE_BYTES, access_paths
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.engines.memory import MemorySnapshot
 from store.model import Article, ProviderMention
-from tests.support import store_strategies as some
+from tests.support import store_strategies
 from tests.support.cursors import CURSORS, article_cursor
 from tests.support.sizes import scaled
 
@@ -56,10 +56,12 @@ def an_article(number: int, rng: random.Random) -> Article:
     """An article whose values come up in `store_strategies`, each with its own frequency."""
     return Article(
         slug=f"2026-01-01-{rng.choice('abcdefgh')}-{number}",
-        title=rng.choice([*some.TITLES, f"Tide {number}", f"straße {number % 7}"]),
-        excerpt=rng.choice([None, *some.TITLES, f"one tide of {number}"]),
-        provider=ProviderMention(domain=rng.choice([*some.DOMAINS, "one.example"]), name="One"),
-        published_date_time=some.EPOCH + timedelta(hours=rng.randrange(96)),
+        title=rng.choice([*store_strategies.TITLES, f"Tide {number}", f"straße {number % 7}"]),
+        excerpt=rng.choice([None, *store_strategies.TITLES, f"one tide of {number}"]),
+        provider=ProviderMention(
+            domain=rng.choice([*store_strategies.DOMAINS, "one.example"]), name="One"
+        ),
+        published_date_time=store_strategies.EPOCH + timedelta(hours=rng.randrange(96)),
         category=rng.choice([None, "news", "news", "opinion"]),
         type=rng.choice(["article", "article", "article", "video"]),
         locale=rng.choice([None, "en", "de"]),
@@ -67,7 +69,7 @@ def an_article(number: int, rng: random.Random) -> Article:
         heat=rng.choice([-1, 0, 1, 2, rng.randrange(1_000)]),
         published=rng.random() < 0.9,
         tags=tuple(rng.sample(["x", "y"], rng.randrange(3))),
-        topics=tuple(rng.sample(some.TOPICS, rng.randrange(3))),
+        topics=tuple(rng.sample(store_strategies.TOPICS, rng.randrange(3))),
     )
 
 
@@ -148,7 +150,7 @@ def _sized(query: ArticleQuery, window: Window) -> ArticleQuery:
     return msgspec.structs.replace(query, window=both)
 
 
-queries = st.builds(_sized, some.queries_between_cursors, windows)
+queries = st.builds(_sized, store_strategies.queries_between_cursors, windows)
 
 
 @settings(max_examples=scaled(25, long=60))
@@ -201,11 +203,20 @@ def _without_places(page: Page[Article]) -> Page[Article]:
     return msgspec.structs.replace(page, ordinals=None)
 
 
-@given(some.histories, some.batches, some.batches, st.lists(queries, max_size=3))
+@given(
+    store_strategies.histories,
+    store_strategies.batches,
+    store_strategies.batches,
+    st.lists(queries, max_size=3),
+)
 def test_state_that_two_are_derived_from_stays_as_it_is(history, one, other, asked):
     """A write that is given up, and another in its stead, show neither in the other nor before."""
-    base = some.applied(history)
-    snapshots = [base, some.applied([one], base), some.applied([other], base)]
+    base = store_strategies.snapshot_after(history)
+    snapshots = [
+        base,
+        store_strategies.snapshot_after([one], base),
+        store_strategies.snapshot_after([other], base),
+    ]
 
     async def check() -> None:
         for snapshot in snapshots:
@@ -373,7 +384,7 @@ def test_access_path_costs_grow_with_what_they_look_at(hits, articles, size):
     assert hits == articles or more_scan.cost <= scan.cost
 
 
-@given(some.filters, some.filters, st.integers(0, 10**6))
+@given(store_strategies.filters, store_strategies.filters, st.integers(0, 10**6))
 def test_filter_costs_more_the_more_it_says_and_the_more_there_is(one, other, articles):
     """No part of a filter is for nothing, and no store is smaller than a larger one."""
     cost = filter_cost(one, articles)

@@ -23,7 +23,7 @@ from store import (
     salvage_store,
 )
 from store.filesystem.file_lock import lock_file
-from tests.support.repository_contract import an_article
+from tests.support.repository_contract import make_article
 from tests.support.writer_setup import document
 
 IN_FILE, IN_LOG = {"a", "b"}, {"c", "d", "e"}
@@ -62,7 +62,7 @@ def write(files: Files, *titles: str, closes: bool = False) -> None:
     async def run() -> None:
         repository = TinyDBRepository.open(files.file)
         for title in titles:
-            await repository.apply(Batch(puts=(an_article(title),)))
+            await repository.apply(Batch(puts=(make_article(title),)))
         if closes:
             await repository.close()
 
@@ -300,7 +300,7 @@ def test_damage_under_two_servers_is_an_error_in_both(files, name):
             with pytest.raises(StoreError, match=r"store\.json"):
                 await server.snapshot()
             with pytest.raises(StoreError, match=r"store\.json"):
-                await server.apply(Batch(puts=(an_article("next"),)))
+                await server.apply(Batch(puts=(make_article("next"),)))
         assert {path: path.read_bytes() for path in files if path.is_file()} == damaged
 
     asyncio.run(check())
@@ -312,9 +312,9 @@ def test_state_in_memory_is_written_again(files, name):
 
     async def check() -> None:
         one, two = TinyDBRepository.open(files.file), TinyDBRepository.open(files.file)
-        await two.apply(Batch(puts=(an_article("f"),)))
+        await two.apply(Batch(puts=(make_article("f"),)))
         REFUSED[name][0](files)
-        await one.apply(Batch(puts=(an_article("next"),)))
+        await one.apply(Batch(puts=(make_article("next"),)))
         for server in (two, one):
             await server.close()
 

@@ -36,9 +36,9 @@ from store import (
 from store.engines.tinydb.files.storage import decode_tables, read_tables
 from store.filesystem.file_lock import locked
 from store.model import Article, TopicDefinition
-from tests.support import store_strategies as some
+from tests.support import store_strategies
 from tests.support.files import file_state
-from tests.support.repository_contract import ALL, an_article, unrevised
+from tests.support.repository_contract import ALL, make_article, without_revision
 
 _NOBODY = 65_534
 LASTING = {f"store.json.{end}" for end in ("log", "lock", "checkpoint.lock")}
@@ -66,7 +66,7 @@ def held(path: Path) -> dict[str, Article]:
 def path(tmp_path: Path) -> Path:
     """A store with one article, "old"."""
     path = tmp_path / "store.json"
-    put(path, an_article("old"))
+    put(path, make_article("old"))
     return path
 
 
@@ -96,7 +96,7 @@ def test_file_rewritten_by_plain_tinydb_can_be_salvaged(path):
 
 def test_file_has_one_document_in_each_line(path):
     """Tools for lines work: grep finds whole documents."""
-    put(path, an_article("two"))
+    put(path, make_article("two"))
     lines = [line for line in path.read_text().splitlines() if '"title":"' in line]
     assert [json.loads("{" + line.rstrip(",") + "}").popitem()[1]["title"] for line in lines] == [
         "old",
@@ -109,7 +109,7 @@ def test_file_has_one_document_in_each_line(path):
 )
 def test_file_of_another_layout_holds_the_same(path, layout):
     """A file written by another program reads as one with a document in each line."""
-    put(path, an_article("a"), an_article("b"))
+    put(path, make_article("a"), make_article("b"))
     before = _values(read_tables(path))
     path.write_text(json.dumps(json.loads(path.read_text()), **layout))
     with path.open("rb") as file:
@@ -125,7 +125,7 @@ def _values(tables):
 
 def test_file_cut_short_is_refused(path):
     """Wherever a file is truncated, opening it is an error."""
-    put(path, an_article("a"), an_article("b"))
+    put(path, make_article("a"), make_article("b"))
     whole = path.read_bytes()
     lines = [at for at, byte in enumerate(whole) if byte == ord("\n")]
     for end in {*lines[:-1], *(at + 1 for at in lines[:-2]), *range(1, len(whole) - 2, 37)}:
@@ -138,14 +138,14 @@ def test_new_file_is_private_and_an_old_one_keeps_its_mode(path):
     """Other users may read drafts only if the operator allows it."""
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.chmod(0o640)
-    put(path, an_article("two"))
+    put(path, make_article("two"))
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 def test_noop_batch_does_not_write(path):
     """Loading the same documents again does not change the file."""
     before = file_state(path)
-    put(path, an_article("old"))
+    put(path, make_article("old"))
     assert file_state(path) == before
 
 
@@ -153,7 +153,7 @@ def test_link_to_a_store_stays_a_link(path, tmp_path):
     """The file that the link points to is replaced."""
     link = tmp_path / "link.json"
     link.symlink_to(path)
-    put(link, an_article("two"))
+    put(link, make_article("two"))
     assert link.is_symlink()
     assert set(held(path)) == {"old", "two"}
 
@@ -165,7 +165,9 @@ json_values = st.recursive(
 )
 
 
-@given(some.articles, st.dictionaries(st.text("abc", min_size=1), json_values, max_size=2))
+@given(
+    store_strategies.articles, st.dictionaries(st.text("abc", min_size=1), json_values, max_size=2)
+)
 def test_article_comes_back_from_the_file_as_it_was(article, metadata):
     """Every later process reads the same article, with its unknown keys."""
     with tempfile.TemporaryDirectory() as folder:
@@ -173,7 +175,7 @@ def test_article_comes_back_from_the_file_as_it_was(article, metadata):
         article = msgspec.structs.replace(article, metadata=metadata)
         put(path, article)
         [found] = held(path).values()
-        assert unrevised(found) == article
+        assert without_revision(found) == article
 
 
 # --- crashes ---
@@ -204,7 +206,7 @@ def test_crash_at_any_step_leaves_the_old_or_the_new_store(tmp_path, count, how)
     """After a kill in a write or in closing, the next process opens a whole store."""
     folder, backup = tmp_path / "now", tmp_path / "backup"
     backup.mkdir()
-    put(backup / "store.json", *(an_article(f"old-{number}") for number in range(count)))
+    put(backup / "store.json", *(make_article(f"old-{number}") for number in range(count)))
     old = set(held(backup / "store.json"))
     found = []
     with crasher(folder / "store.json", *how) as process:
@@ -251,7 +253,7 @@ def test_store_of_format_2_opens_and_gets_a_checksum(path):
     """An upgrade loses nothing, and damage is detected from the next checkpoint on."""
     as_format_2(path, path.read_text())
     assert set(held(path)) == {"old"}
-    put(path, an_article("new"))
+    put(path, make_article("new"))
     assert set(held(path)) == {"old", "new"}
     path.write_text(path.read_text().replace("old", "odd"))
     with pytest.raises(StoreCorruptError, match="checksum"):
@@ -269,7 +271,7 @@ def test_store_damaged_while_open_is_not_overwritten(path):
     """A writer checks the file, and raises an error."""
     repository = TinyDBRepository.open(path)
     path.write_text("garbage")
-    for call in (repository.snapshot(), repository.apply(Batch(puts=(an_article("new"),)))):
+    for call in (repository.snapshot(), repository.apply(Batch(puts=(make_article("new"),)))):
         with pytest.raises(StoreCorruptError):
             asyncio.run(call)
     assert path.read_text() == "garbage"
@@ -310,13 +312,13 @@ def files_of_at_most(size_bytes: int) -> Iterator[None]:
 def assert_write_fails_harmlessly(path: Path, refused: contextlib.AbstractContextManager[None]):
     """A write in `refused` is an error that changes no file, and later writes work."""
     before, files = path.read_bytes(), set(path.parent.iterdir())
-    repository, new = TinyDBRepository.open(path), Batch(puts=(an_article("new"),))
+    repository, new = TinyDBRepository.open(path), Batch(puts=(make_article("new"),))
     with refused, pytest.raises(StoreUnavailableError, match=f"{path.name}.*[.:] [A-Z]"):
         asyncio.run(repository.apply(new))
     assert (path.read_bytes(), set(path.parent.iterdir())) == (before, files)
     snapshot = asyncio.run(repository.snapshot())
     assert snapshot.revision == 1
-    assert an_article("new").id not in snapshot.articles
+    assert make_article("new").id not in snapshot.articles
     assert asyncio.run(repository.apply(new)) == 2
 
 
@@ -342,7 +344,7 @@ def test_read_only_folder_loses_nothing():
     """Reads work, and the error of a write has a remedy."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.json"
-        put(path, an_article("old"))
+        put(path, make_article("old"))
         for file in path.parent.iterdir():
             file.chmod(0o644)
 
@@ -385,8 +387,8 @@ def test_repositories_on_one_file_see_each_other(path):
     async def check() -> None:
         one, two = TinyDBRepository.open(path), TinyDBRepository.open(path)
         batch = Batch(
-            puts=(an_article("new"),),
-            deletes=(an_article("old").id,),
+            puts=(make_article("new"),),
+            deletes=(make_article("old").id,),
             topics=(TopicDefinition(slug="a", name="A"),),
             sources=(SourceFile(path="a.md", size_bytes=1, mtime_ns=1),),
         )
@@ -406,10 +408,10 @@ def test_expectations_hold_across_repositories(path):
 
     async def check() -> None:
         one, two = TinyDBRepository.open(path), TinyDBRepository.open(path)
-        old = an_article("old")
-        await one.apply(Batch(puts=(an_article("old", heat=5),), expected={old.id: 1}))
+        old = make_article("old")
+        await one.apply(Batch(puts=(make_article("old", heat=5),), expected={old.id: 1}))
         with pytest.raises(ConflictError) as caught:
-            await two.apply(Batch(puts=(an_article("old", heat=6),), expected={old.id: 1}))
+            await two.apply(Batch(puts=(make_article("old", heat=6),), expected={old.id: 1}))
         assert caught.value.current == 2
 
     asyncio.run(check())
@@ -420,7 +422,7 @@ def test_concurrent_batches_of_one_process_are_all_written(path):
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
-        batches = [Batch(puts=(an_article(f"n{n}"),)) for n in range(8)]
+        batches = [Batch(puts=(make_article(f"n{n}"),)) for n in range(8)]
         revisions = await asyncio.gather(*(repository.apply(batch) for batch in batches))
         assert sorted(revisions) == list(range(2, 10))
 
@@ -432,11 +434,11 @@ def test_cancelled_batch_is_atomic(path):
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
-        task = asyncio.create_task(repository.apply(Batch(puts=(an_article("new"),))))
+        task = asyncio.create_task(repository.apply(Batch(puts=(make_article("new"),))))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await repository.apply(Batch(puts=(an_article("next"),)))
+        await repository.apply(Batch(puts=(make_article("next"),)))
 
     asyncio.run(check())
     assert {"old", "next"} <= set(held(path))
@@ -452,7 +454,7 @@ def test_write_interrupted_by_the_end_of_its_loop_blocks_no_other(path):
     """At whichever step its event loop ended, the store is whole and unlocked."""
 
     async def leave(repository: TinyDBRepository, turns: int) -> None:
-        task = asyncio.create_task(repository.apply(Batch(puts=(an_article(f"n{turns}"),))))
+        task = asyncio.create_task(repository.apply(Batch(puts=(make_article(f"n{turns}"),))))
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
@@ -465,7 +467,7 @@ def test_write_interrupted_by_the_end_of_its_loop_blocks_no_other(path):
         waiting.join(timeout=30)
         assert not waiting.is_alive()
     assert "old" in held(path)
-    put(path, an_article("next"))
+    put(path, make_article("next"))
     assert "next" in held(path)
 
 
@@ -476,7 +478,7 @@ def test_removed_file_is_written_again_from_memory(path):
         repository = TinyDBRepository.open(path)
         path.unlink()
         assert (await repository.snapshot()).revision == 1
-        await repository.apply(Batch(puts=(an_article("new"),)))
+        await repository.apply(Batch(puts=(make_article("new"),)))
 
     asyncio.run(check())
     assert set(held(path)) == {"old", "new"}

@@ -32,9 +32,9 @@ from store.engines.tinydb.files.store_files import LARGE_BATCH
 from store.filesystem.file_lock import lock_file
 from store.repository import WriteKey
 from tests.store.engines.tinydb.test_storage import held, put
-from tests.support import store_strategies as some
+from tests.support import store_strategies
 from tests.support.files import file_state
-from tests.support.repository_contract import ALL, an_article
+from tests.support.repository_contract import ALL, make_article
 from tests.support.sizes import scaled
 
 
@@ -44,7 +44,7 @@ def append(path: Path, *names: str) -> None:
     async def run() -> None:
         repository = TinyDBRepository.open(path)
         for name in names:
-            await repository.apply(Batch(puts=(an_article(name),)))
+            await repository.apply(Batch(puts=(make_article(name),)))
 
     asyncio.run(run())
 
@@ -53,7 +53,7 @@ def append(path: Path, *names: str) -> None:
 def path(tmp_path: Path) -> Path:
     """A store with the article "old" in its file, and "one", "two" and "three" in its log."""
     path = tmp_path / "store.json"
-    put(path, an_article("old"))
+    put(path, make_article("old"))
     append(path, "one", "two", "three")
     return path
 
@@ -92,7 +92,7 @@ def test_concurrent_writers_share_a_line(path, log):
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
-        batches = [Batch(puts=(an_article(f"n{n}"),)) for n in range(20)]
+        batches = [Batch(puts=(make_article(f"n{n}"),)) for n in range(20)]
         revisions = await asyncio.gather(*map(repository.apply, batches))
         assert list(revisions) == list(range(5, 25))
 
@@ -105,11 +105,11 @@ def test_conflict_in_a_group_fails_alone(path):
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
-        id = an_article("old").id
+        id = make_article("old").id
         rivals = [
-            Batch(puts=(an_article("old", heat=heat),), expected={id: 1}) for heat in (1, 2, 3)
+            Batch(puts=(make_article("old", heat=heat),), expected={id: 1}) for heat in (1, 2, 3)
         ]
-        bystander = Batch(puts=(an_article("new"),))
+        bystander = Batch(puts=(make_article("new"),))
         won, *lost, other = await asyncio.gather(
             *map(repository.apply, [*rivals, bystander]), return_exceptions=True
         )
@@ -124,7 +124,11 @@ def test_batch_that_cannot_be_written_fails_alone(path):
 
     async def check() -> None:
         repository = TinyDBRepository.open(path)
-        articles = [an_article("new"), an_article("bad", content="\ud800"), an_article("also")]
+        articles = [
+            make_article("new"),
+            make_article("bad", content="\ud800"),
+            make_article("also"),
+        ]
         done = await asyncio.gather(
             *(repository.apply(Batch(puts=(article,))) for article in articles),
             return_exceptions=True,
@@ -140,7 +144,7 @@ def test_batch_that_cannot_be_written_fails_alone(path):
 
 def test_closing_writes_a_checkpoint(path, log):
     """After `close` the file alone holds the whole store."""
-    put(path, an_article("new"))
+    put(path, make_article("new"))
     assert len(log.read_bytes().splitlines()) == 1
     articles = read_tables(path)["articles"].values()
     assert {json.loads(bytes(each))["title"] for each in articles} == EVERYTHING | {"new"}
@@ -166,7 +170,7 @@ def test_large_log_gets_a_checkpoint(tmp_path):
     async def write() -> None:
         repository = TinyDBRepository.open(path, log_bytes=4_000)
         for number in range(300):
-            article = an_article("same", heat=number, content="x" * 1_000)
+            article = make_article("same", heat=number, content="x" * 1_000)
             await repository.apply(Batch(puts=(article,)))
 
     asyncio.run(write())
@@ -179,7 +183,7 @@ def test_large_batch_is_written_to_a_checkpoint(path, log):
 
     async def write() -> None:
         repository = TinyDBRepository.open(path)
-        puts = tuple(an_article(f"n{number}") for number in range(LARGE_BATCH))
+        puts = tuple(make_article(f"n{number}") for number in range(LARGE_BATCH))
         await repository.apply(Batch(puts=puts))
 
     asyncio.run(write())
@@ -189,7 +193,7 @@ def test_large_batch_is_written_to_a_checkpoint(path, log):
 
 def test_batch_that_is_a_small_share_of_the_store_is_written_to_the_log(path, log, monkeypatch):
     """A checkpoint would be written, and read by all other processes, for little."""
-    put(path, *(an_article(f"n{number}") for number in range(20)))
+    put(path, *(make_article(f"n{number}") for number in range(20)))
     monkeypatch.setattr(store_files, "LARGE_BATCH", 3)
     monkeypatch.setattr(store_files, "LARGE_SHARE", 4)
     monkeypatch.setattr(tinydb_repository, "SMALL_WRITE", 0)
@@ -197,7 +201,7 @@ def test_batch_that_is_a_small_share_of_the_store_is_written_to_the_log(path, lo
 
     async def write(count: int) -> None:
         repository = TinyDBRepository.open(path)
-        puts = tuple(an_article(f"n{number}", heat=count) for number in range(count))
+        puts = tuple(make_article(f"n{number}", heat=count) for number in range(count))
         await repository.apply(Batch(puts=puts))
 
     asyncio.run(write(5))
@@ -218,7 +222,7 @@ def test_history_goes_on_over_restarts_and_checkpoints(path):
         assert [found.gap.revision, *(change.revision for change in found.changes)] == [2, 3, 4]
 
     asyncio.run(check())
-    put(path, an_article("new"))
+    put(path, make_article("new"))
     kept = asyncio.run(TinyDBRepository.open(path).snapshot()).history.changes
     assert [change.revision for change in kept][2:] == [3, 4, 5]
 
@@ -230,7 +234,9 @@ def test_noop_put_is_found_by_its_key_in_log_and_file(path, log):
     """
     for file in (path, log):
         assert b'"unchanged"' not in file.read_bytes()
-    same = Batch(puts=(an_article("old"),), keys={an_article("old").id: WriteKey("k", "this.a")})
+    same = Batch(
+        puts=(make_article("old"),), keys={make_article("old").id: WriteKey("k", "this.a")}
+    )
 
     async def found() -> list[tuple[int, str]]:
         repository = TinyDBRepository.open(path)
@@ -293,7 +299,7 @@ def test_line_torn_by_another_process_is_cut_by_the_next_writer(path, log):
         with log.open("ab") as file:
             file.write(b'{"crc32":1,"record":{"puts":[')
         assert (await repository.snapshot()).revision == 4
-        assert await repository.apply(Batch(puts=(an_article("new"),))) == 5
+        assert await repository.apply(Batch(puts=(make_article("new"),))) == 5
 
     asyncio.run(check())
     assert set(held(path)) == EVERYTHING | {"new"}
@@ -313,7 +319,7 @@ def test_damaged_line_is_an_error_and_stays(path, log, line):
 def test_file_and_log_that_do_not_belong_together_are_refused(path, log):
     """A restored or removed file beside another log is an error: records may be missing."""
     backup = path.read_bytes()
-    put(path, an_article("new"))
+    put(path, make_article("new"))
     append(path, "more")
     path.write_bytes(backup)
     with pytest.raises(StoreCorruptError, match="do not belong together"):
@@ -327,12 +333,12 @@ def test_file_and_log_that_do_not_belong_together_are_refused(path, log):
 
 def test_store_removed_with_its_log_begins_anew(path, log):
     """Without both files the store is empty, whatever other files are beside it."""
-    put(path, an_article("new"))
+    put(path, make_article("new"))
     path.unlink()
     with pytest.raises(StoreCorruptError, match="The file is missing"):
         TinyDBRepository.open(path)
     log.unlink()
-    put(path, an_article("first"))
+    put(path, make_article("first"))
     assert set(held(path)) == {"first"}
 
 
@@ -346,9 +352,9 @@ def test_wait_returns_after_a_write_of_another_repository(path):
         one, two = TinyDBRepository.open(path), TinyDBRepository.open(path)
         waiting = asyncio.ensure_future(one.wait((await one.snapshot()).version))
         await asyncio.sleep(0)
-        await two.apply(Batch(puts=(an_article("new"),)))
+        await two.apply(Batch(puts=(make_article("new"),)))
         assert (await asyncio.wait_for(waiting, 10)).revision == 5
-        assert an_article("new").id in (await one.snapshot()).articles
+        assert make_article("new").id in (await one.snapshot()).articles
 
     asyncio.run(check())
 
@@ -374,7 +380,7 @@ def test_version_is_the_same_in_all_repositories_with_the_same_state(path):
         one, two = TinyDBRepository.open(path), TinyDBRepository.open(path)
         versions = {(await each.snapshot()).version for each in (one, two)}
         assert len(versions) == 1
-        await one.apply(Batch(puts=(an_article("new"),)))
+        await one.apply(Batch(puts=(make_article("new"),)))
         versions.add((await two.snapshot()).version)
         assert len(versions) == 2
         await one.close()
@@ -395,7 +401,7 @@ async def contents(repository: Repository) -> object:
     return (
         snapshot.revision,
         await snapshot.counts(ALL),
-        await snapshot.get_many(LookupKey.SLUG, some.SLUGS, ALL),
+        await snapshot.get_many(LookupKey.SLUG, store_strategies.SLUGS, ALL),
         [(change.revision, change.kind, change.slug) for change in history.changes],
         await repository.sources(),
         [(c.revision, c.kind, c.slug) for key in KEYS for c in await repository.changes_of(key)],
@@ -411,8 +417,8 @@ def under_key(batch: Batch, key: str | None) -> Batch:
 
 
 # Often nothing but what is there already, so that some leave nothing but their keys.
-same = st.just(Batch(puts=(an_article("same"),)))
-keyed = st.builds(under_key, some.batches | same, st.none() | st.sampled_from(KEYS))
+same = st.just(Batch(puts=(make_article("same"),)))
+keyed = st.builds(under_key, store_strategies.batches | same, st.none() | st.sampled_from(KEYS))
 
 
 steps = st.lists(
