@@ -1,6 +1,6 @@
-"""Random GraphQL documents as clients write them: lists in pages, stories, look-ups, topic trees.
+"""Random GraphQL documents in the styles of client libraries: lists, look-ups, topic trees.
 
-Each document has a habit: Apollo's `__typename` everywhere, Relay's fragments, variables or
+Each document has a style: Apollo's `__typename` everywhere, Relay's fragments, variables or
 literals. Its variables can be drawn anew for every request.
 """
 
@@ -18,10 +18,10 @@ from tests.support.random_operations import GRAPHQL, RandomOperation, input_type
 from tests.support.random_store import StoreModel
 
 Draw = Callable[[Random, StoreModel, Mapping[str, Any]], Any]
-"""What draws a variable's value, knowing those drawn before it."""
+"""Draws the value of a variable, given the values drawn before."""
 
 ArgumentValue = Callable[[Mapping[str, Any]], Any]
-"""What gives an argument's value, knowing the variables."""
+"""Gives the value of an argument, given the values of the variables."""
 
 _MAX_LISTS_DEEP = 2
 _NESTED_SIZES = [1, 2, 3]
@@ -36,28 +36,28 @@ _SHAPES = {
     ("totalCount",): 3,
     ("pageInfo",): 3,
 }
-"""The shapes of lists, as members of its edges or other fields, and how often each is drawn."""
+"""The shapes of lists, as members of their edges or other fields, with their weights."""
 
 
 class _Variable(NamedTuple):
-    """A variable as the document declares it, and how its values are drawn."""
+    """A variable: its declaration in the document, and the generator of its values."""
 
     declaration: str
     draw: Draw
 
 
 class _ClientDocumentGenerator:
-    """A client's document in the making.
+    """Generates a document in one style.
 
     Attributes:
-        rng: Where its chances come from.
-        model: The store that it will be sent to.
+        rng: The source of randomness.
+        model: The articles of the store.
         has_typename: Whether every selection has `__typename`.
         has_fragments: Whether selections are put into named fragments.
-        literal_share: The share of arguments that are not variables.
-        variables: Its variables by name.
+        literal_share: The share of arguments that are literals.
+        variables: The variables so far, by name.
         fragments: The definitions of its fragments.
-        is_single: Whether its root has one field.
+        is_single: Whether the root has one field.
     """
 
     def __init__(self, rng: Random, model: StoreModel) -> None:
@@ -72,13 +72,13 @@ class _ClientDocumentGenerator:
         self._aliases = 0
 
     def chance(self, share: float) -> bool:
-        """True in this share of the cases."""
+        """True with this probability."""
         return self.rng.random() < share
 
     # Selections
 
     def selection(self, type: str, parts: Sequence[str]) -> str:
-        """A selection of these parts, some of them in fragments where that is the habit."""
+        """A selection set of these parts, some of them in fragments if the style has fragments."""
         if self.has_fragments and self.chance(0.5):
             cut = self.rng.randint(0, len(parts))
             again = [part for part in parts[:cut] if "(" not in part and self.chance(0.3)]
@@ -96,7 +96,7 @@ class _ClientDocumentGenerator:
         return f"...{name}{self.directive()}"
 
     def directive(self) -> str:
-        """`@skip` or `@include` now and then."""
+        """Rarely `@skip` or `@include`."""
         if not self.chance(0.06):
             return ""
         name = self.rng.choice(["skip", "include"])
@@ -104,7 +104,7 @@ class _ClientDocumentGenerator:
         return f" @{name}({condition})"
 
     def leaves(self, type: str, most: int) -> list[str]:
-        """Some fields of a type that have neither arguments nor a selection."""
+        """Some leaf fields of a type, without arguments."""
         definition = GRAPHQL.type_map[type]
         assert isinstance(definition, GraphQLObjectType)
         names = [
@@ -116,7 +116,7 @@ class _ClientDocumentGenerator:
         return [f"{name}{self.directive()}" for name in chosen]
 
     def article(self, lists: int = 0) -> str:
-        """A selection on an article: a headline, a card, or a whole story."""
+        """A selection set on an article, of few or of many fields."""
         parts = self.leaves("Article", self.rng.choice([2, 5, 20]))
         for share, part in (
             (0.3, self.provider),
@@ -131,30 +131,30 @@ class _ClientDocumentGenerator:
         return self.selection("Article", parts)
 
     def provider(self) -> str:
-        """Who published something."""
+        """A selection of the provider."""
         return f"provider {self.selection('Provider', self.leaves('Provider', 4))}"
 
     def topics(self) -> str:
-        """What something is about, at times with the tree around it."""
+        """A selection of the topics, sometimes with their parents."""
         parts = self.leaves("Topic", 4)
         if self.chance(0.3):
             parts.append(f"parent {self.selection('Topic', self.leaves('Topic', 2))}")
         return f"topics {self.selection('Topic', parts)}"
 
     def images(self) -> str:
-        """Pictures, at times only some."""
+        """A selection of the images, sometimes with arguments."""
         given = self.some_arguments("Article", "images") if self.chance(0.4) else ""
         return (
             f"{self.alias(given)}images{given} {self.selection('Image', self.leaves('Image', 3))}"
         )
 
     def image(self) -> str:
-        """One picture."""
+        """A selection of one image."""
         given = self.some_arguments("Article", "image") if self.chance(0.7) else ""
         return f"{self.alias(given)}image{given} {self.selection('Image', self.leaves('Image', 3))}"
 
     def related(self, lists: int) -> str:
-        """The stories that an article points at."""
+        """A selection of the related stories."""
         parts = self.leaves("RelatedArticle", 4)
         if self.chance(0.3):
             parts.append(self.provider())
@@ -164,7 +164,7 @@ class _ClientDocumentGenerator:
         return f"related {self.selection('RelatedArticle', parts)}"
 
     def alias(self, given: str, *, is_alone: bool = True) -> str:
-        """An alias for a field with arguments, which must not meet the same field with others."""
+        """An alias for a field with arguments, which must not merge with other arguments."""
         if not given or (is_alone and self.chance(0.7)):
             return ""
         self._aliases += 1
@@ -173,7 +173,10 @@ class _ClientDocumentGenerator:
     # Lists
 
     def connection(self, parent: str, field: str, lists: int, *, is_alone: bool = True) -> str:
-        """A list: which part of it, in which shape. `is_alone`: it is there once."""
+        """A connection: its arguments and its selection set.
+
+        `is_alone`: the selection set has this field only once.
+        """
         owner: Any = GRAPHQL.type_map[parent]
         definition = owner.fields[field]
         given = self.list_arguments(definition, lists)
@@ -190,7 +193,7 @@ class _ClientDocumentGenerator:
         return f"{alias}{field}{given} {self.selection(type, parts)}"
 
     def shape(self, item: str, lists: int) -> list[str]:
-        """The items of a list: alone, with cursors, both, or not at all."""
+        """The selection of a connection's items: nodes, edges, both or neither."""
         [shape] = self.rng.choices(list(_SHAPES), list(_SHAPES.values()))
         parts = []
         for members in shape:
@@ -205,11 +208,11 @@ class _ClientDocumentGenerator:
         return parts
 
     def edges(self, item: str, parts: Sequence[str]) -> str:
-        """The edges of a list."""
+        """A selection of edges."""
         return f"edges {self.selection(f'{item}Edge', parts)}"
 
     def item(self, item: str, lists: int) -> str:
-        """A selection on an item of a list."""
+        """A selection set on an item of a list."""
         if item == "Article":
             return self.article(lists + 1)
         parts = self.leaves(item, 4)
@@ -220,7 +223,7 @@ class _ClientDocumentGenerator:
         return self.selection(item, parts)
 
     def tree(self, depth: int) -> str:
-        """The topics above or below."""
+        """A selection of the topics above or below."""
         field = self.rng.choice(["children", "children", "parent"])
         parts = self.leaves("Topic", 3)
         if depth and self.chance(0.6):
@@ -232,7 +235,7 @@ class _ClientDocumentGenerator:
     def argument(
         self, name: str, type: GraphQLInputType, draw: Draw, *, is_literal: bool | None = None
     ) -> tuple[str, ArgumentValue]:
-        """An argument as it is written, and what gives its value."""
+        """An argument in GraphQL, and a function that gives its value."""
         if is_literal is None:
             is_literal = self.chance(self.literal_share)
         if not is_literal:
@@ -253,7 +256,7 @@ class _ClientDocumentGenerator:
         return name
 
     def list_arguments(self, definition: Any, lists: int) -> str:
-        """The arguments of a list, in parentheses; nothing where none is given."""
+        """The arguments of a list in parentheses; empty if there are none."""
         given: list[str] = []
         order: ArgumentValue = _nothing
         if "filter" in definition.args and self.chance(0.6):
@@ -266,7 +269,7 @@ class _ClientDocumentGenerator:
         return f"({', '.join(given)})" if given else ""
 
     def window(self, definition: Any, order: ArgumentValue, lists: int) -> list[str]:
-        """Which part of a list: sizes and cursors, mostly such as belong together."""
+        """The arguments of pagination, mostly a valid combination."""
         pairs = [("first", "after")] * 3 + [("last", "before")] * 2
         size, cursor = self.rng.choice([pair for pair in pairs if pair[0] in definition.args])
         is_nested = lists and self.chance(0.8)
@@ -283,7 +286,7 @@ class _ClientDocumentGenerator:
         ]
 
     def order(self) -> tuple[str, ArgumentValue]:
-        """An order: whole, or with variables for its field and direction."""
+        """The argument `orderBy`, whole or with variables for its field and direction."""
         type = input_type("[ArticleOrder!]")
         if self.chance(0.75):
             return self.argument("orderBy", type, _by(values.article_order))
@@ -303,13 +306,13 @@ class _ClientDocumentGenerator:
         return f"orderBy: [{{{written}}}]", known
 
     def filter(self) -> str:
-        """A filter: whole as one variable, or a tree with variables in it."""
+        """A filter: one variable, or an object with variables as operands."""
         if self.chance(0.35 * (1 - self.literal_share)):
             return "$" + self.variable(input_type("ArticleFilter"), _by(values.article_filter))
         return self.filter_tree(values.article_filter(self.rng, self.model))
 
     def filter_tree(self, given: Mapping[str, Any]) -> str:
-        """A filter with the members of this one, and other operands at times."""
+        """A filter with the members of this one, some with other operands."""
         return "{" + ", ".join(f"{n}: {self.member(n, each)}" for n, each in given.items()) + "}"
 
     def member(self, name: str, given: Any) -> str:
@@ -326,12 +329,12 @@ class _ClientDocumentGenerator:
         return "{" + ", ".join(self.operand(name, type, each) for each in given) + "}"
 
     def operand(self, member: str, type: GraphQLInputType, operator: str) -> str:
-        """An operator and what it compares with."""
+        """An operator with its operand."""
         draw = _by(partial(_operand, member, operator))
         return self.argument(operator, input_type(str(type), operator), draw)[0]
 
     def some_arguments(self, parent: str, field: str) -> str:
-        """Some of a field's arguments, in parentheses; all that are required."""
+        """The required arguments of a field and some others, in parentheses."""
         owner: Any = GRAPHQL.type_map[parent]
         parts = []
         for name, argument in owner.fields[field].args.items():
@@ -343,7 +346,7 @@ class _ClientDocumentGenerator:
     # Fields of the root
 
     def entity(self, type: str) -> str:
-        """One article, provider or topic, with its lists."""
+        """A look-up of an article, provider or topic, with its lists."""
         field = type.lower()
         given = self.some_arguments("Query", field)
         if type == "Article":
@@ -356,7 +359,7 @@ class _ClientDocumentGenerator:
         return f"{self.root_alias(given)}{field}{given} {self.selection(type, parts)}"
 
     def nodes(self, field: str) -> str:
-        """Nodes by their ids, whatever their types."""
+        """A look-up of nodes by their ids."""
         given = self.some_arguments("Query", field)
         parts = ["__typename", "id"][: self.rng.randint(0, 2)] or ["id"]
         for type in self.rng.sample(["Article", "Provider", "Topic"], self.rng.randint(1, 3)):
@@ -365,11 +368,11 @@ class _ClientDocumentGenerator:
         return f"{self.root_alias(given)}{field}{given} {{ {' '.join(parts)} }}"
 
     def root_alias(self, given: str) -> str:
-        """An alias for a field of the root with arguments."""
+        """An alias for a root field with arguments."""
         return self.alias(given, is_alone=self.is_single)
 
     def roots(self) -> Sequence[str]:
-        """The fields of the root."""
+        """The root fields."""
         count = self.rng.choice([1, 1, 1, 1, 2, 2, 3, 4])
         self.is_single = count == 1
         return [part(self) for part in self.rng.choices(_PARTS, _WEIGHTS, k=count)]
@@ -394,7 +397,7 @@ _PARTS, _WEIGHTS = zip(
 
 
 def _nothing(_drawn: Mapping[str, Any]) -> None:
-    """The value of an argument that is not given."""
+    """The value of an argument that is absent."""
 
 
 def _by(make: values.Maker) -> Draw:
@@ -410,7 +413,7 @@ def _operand(member: str, operator: str, rng: Random, model: StoreModel) -> Any:
 
 
 def _cursors(type: str, order: ArgumentValue) -> Draw:
-    """Draws cursors of a list of this type, in the order that the other variables ask for."""
+    """Draws cursors of a list of this type, in the order that the other variables give."""
 
     def draw(rng: Random, model: StoreModel, drawn: Mapping[str, Any]) -> Any:
         return None if rng.random() < 0.25 else values.cursor(rng, model, type, order(drawn))
@@ -423,7 +426,7 @@ def _one_of(choices: Sequence[Any]) -> Draw:
 
 
 def client_operation(rng: Random, model: StoreModel) -> RandomOperation:
-    """An operation as a client of such a store may send it, again and again."""
+    """A random operation in the style of a client library."""
     document = _ClientDocumentGenerator(rng, model)
     selection = document.selection("Query", document.roots())
     declared = ", ".join(f"${n}: {v.declaration}" for n, v in document.variables.items())

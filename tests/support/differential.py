@@ -1,4 +1,4 @@
-"""Differential tests: the compiled executor and graphql-core answer the same requests alike."""
+"""Differential testing: the compiled executor and graphql-core must give equal responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the store's values: what any document may hold, nasty text included."""
+"""Hypothesis strategies for the values of documents, with unusual texts."""
 
 from datetime import UTC, datetime
 
@@ -79,7 +79,7 @@ JSON = st.recursive(
 
 
 def _metadata():
-    """Keys that no value of the store has: those with a digit in front, and nasty ones."""
+    """Keys that no field has: with a leading digit, and special ones of YAML."""
     keys = TEXTS.map(lambda key: f"1{key}") | st.sampled_from(
         ["_id", "layout", "<<", "yes", "a: b"]
     )
@@ -134,7 +134,7 @@ TOPIC_NAMES = st.lists(_WORDS, max_size=3, unique_by=topic_slug).map(tuple)
 
 @st.composite
 def articles(draw):
-    """Any article that a document can hold."""
+    """All articles that a document can hold."""
     title, published = draw(_TITLES), draw(MOMENTS)
     stem = draw(st.sampled_from(["2020-06-11-a-story", "2020-06-11-Ein Ünding", "post", "a.b"]))
     values = {

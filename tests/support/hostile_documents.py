@@ -1,4 +1,4 @@
-"""Documents that try to cost as much as they can: every feature of YAML and of fields, repeated."""
+"""Documents that are expensive to parse: each feature of YAML and of the fields, repeated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ HEAD = "title: A tide\npublishedDateTime: 2026-01-02\nprovider: {domain: p.examp
 
 
 def document(yaml: str = "", body: str = "", head: str = HEAD) -> str:
-    """A document that is good but for what these lines do."""
+    """A valid document, but for these lines of front matter and this body."""
     return f"---\n{head}{yaml}\n---\n{body}"
 
 
@@ -21,27 +21,27 @@ def ordinary_document(size: int) -> str:
 
 
 def repeat_to_size(unit: str, size: int) -> str:
-    """A text of about this many bytes of UTF-8, one unit after the other."""
+    """A text of about `size` bytes of UTF-8 that repeats a unit."""
     return unit * (size // len(unit.encode("utf-8", "surrogatepass")))
 
 
 def numbered_units(unit: str, size: int) -> str:
-    """Units that differ by their numbers."""
+    """Units with consecutive numbers."""
     return "".join(unit.format(i) for i in range(size // (len(unit) + 3)))
 
 
 def double_quoted(field: str, unit: str) -> Callable[[int], str]:
-    """A text in double quotes that repeats a unit."""
+    """A double-quoted string that repeats a unit."""
     return lambda size: document(f'{field}: "{repeat_to_size(unit, size)}"')
 
 
 def block_list(field: str, unit: str) -> Callable[[int], str]:
-    """A list in block style that repeats an entry, which may have a number."""
+    """A block sequence that repeats an entry, which may have a number."""
     return lambda size: document(f"{field}:\n" + numbered_units(f"- {unit}\n", size))
 
 
 def flow_list(field: str, unit: str) -> Callable[[int], str]:
-    """A list in flow style that repeats an entry."""
+    """A flow sequence that repeats an entry."""
     return lambda size: document(f"{field}: [{repeat_to_size(unit + ',', size)}]")
 
 
@@ -155,7 +155,7 @@ KINDS: dict[str, Callable[[int], str]] = {
 
 
 def random_document(random: Random, size: int) -> tuple[str, str]:
-    """The name and the text of a document that mixes kinds, spoilt here and there."""
+    """The name and the text of a document that mixes several kinds, with random errors."""
     names = random.sample(sorted(KINDS), random.randint(2, 4))
     parts = [KINDS[name](size // len(names)) for name in names]
     bodies = [part.partition("\n")[2].rpartition("\n---\n")[0].removeprefix(HEAD) for part in parts]

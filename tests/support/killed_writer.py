@@ -1,12 +1,11 @@
 """A process that writes documents, for tests that kill it.
 
-`python -m tests.support.killed_writer each`: for each line with the JSON of [PLACE, LAST, WHAT,
-KEY] on standard input, forks a child that does something in the folder and the store of a place,
-and ends without a word before the step in the file system after the LAST one; prints its exit
-status.
+`python -m tests.support.killed_writer each`: for each line on standard input, a JSON array
+[PLACE, LAST, ACTION, KEY], forks a child that runs an action on the folder and store in PLACE, and
+exits before the file-system call after the LAST one; prints its exit status.
 
-`python -m tests.support.killed_writer answer PLACE KEYS QUERY INPUT` is a server of the site in
-PLACE that answers a mutation, and is killed when it has written and is about to keep its answer.
+`python -m tests.support.killed_writer answer PLACE KEYS QUERY INPUT` runs the application in PLACE
+and sends a mutation; it is killed after the write, before its response is stored.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ SLUGS = [f"2026-01-0{number}-x" for number in (1, 2, 3, 4)]
 _STEPS = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "open", "os.utime"}
 
 
-async def write(writer: DocumentWriter, what: str, key: str | None = None) -> None:
-    """Do something with articles of which the first are there, all with the title "old"."""
+async def write(writer: DocumentWriter, action: str, key: str | None = None) -> None:
+    """Run an action on the articles of `SLUGS`; those that exist have the title "old"."""
     named: dict[str, Any] = {"id": article_id(SLUGS[0]), "expected_revision": 1, "key": key}
-    match what:
+    match action:
         case "import":
             documents = [(f"_news/{slug}.md", document("new")) for slug in SLUGS[:3]]
             await writer.import_documents(documents, key=key)
@@ -52,12 +51,12 @@ async def write(writer: DocumentWriter, what: str, key: str | None = None) -> No
 
 
 def killed_at_every_step(
-    place: Path, what: str, count: int, key: str | None = None
+    place: Path, action: str, count: int, key: str | None = None
 ) -> Iterator[WriterSetup]:
-    """A setup with so many documents whose writer has died, one step later each time.
+    """A setup with `count` documents after its writer died, one file-system call later each time.
 
-    Two steps, but for the profile `long`. The last time it has not. With a key, steps of the store
-    count as well.
+    Calls are sampled, except with the profile `long`. In the last setup the writer did not die.
+    With a key, calls on the store count, too.
     """
     command = [sys.executable, "-m", "tests.support.killed_writer", "each"]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -71,7 +70,7 @@ def killed_at_every_step(
                 *((f"_news/{slug}.md", document("old")) for slug in SLUGS[:count])
             )
             setup.run(setup.repository.close())
-            line = json.dumps([str(place / str(last)), last, what, key])
+            line = json.dumps([str(place / str(last)), last, action, key])
             print(line, file=helper.stdin, flush=True)
             died = helper.stdout.readline() != "0\n"
             setup = _open_setup(place / str(last))
@@ -88,15 +87,15 @@ def _open_setup(place: Path) -> WriterSetup:
 
 def _write_each() -> None:
     for line in sys.stdin:
-        place, last, what, key = json.loads(line)
+        place, last, action, key = json.loads(line)
         child = os.fork()
         if not child:
-            _write_and_die(Path(place), last, what, key)
+            _write_and_die(Path(place), last, action, key)
             os._exit(0)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _write_and_die(place: Path, last: int, what: str, key: str | None) -> None:
+def _write_and_die(place: Path, last: int, action: str, key: str | None) -> None:
     steps = 0
     watched = str(place if key else place / "folder")
 
@@ -110,7 +109,7 @@ def _write_and_die(place: Path, last: int, what: str, key: str | None) -> None:
     async def begin() -> None:
         writer = _open_setup(place).writer
         sys.addaudithook(count)
-        await write(writer, what, key)
+        await write(writer, action, key)
 
     asyncio.run(begin())
 
@@ -119,7 +118,7 @@ def _answer_and_die(place: Path, keys: str, query: str, input: str) -> None:
     answers = str(place / "store.json.answers")
 
     def kill(event: str, arguments: tuple[Any, ...]) -> None:
-        # What is kept is written over what was there.
+        # A stored response overwrites a file.
         if event == "os.truncate" and answers in str(
             Path(f"/proc/self/fd/{arguments[0]}").resolve()
         ):

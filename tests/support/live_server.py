@@ -1,4 +1,4 @@
-"""A real server in a thread, for tests that speak HTTP or WebSocket to it."""
+"""A server in a thread of this process, for tests over HTTP or WebSocket."""
 
 from __future__ import annotations
 
@@ -20,14 +20,18 @@ STOP_TIMEOUT_S = 10
 
 
 async def wait_until(condition: Callable[[], bool]) -> None:
-    """Return when something is so. Raises: TimeoutError."""
+    """Wait for a condition. Raises: TimeoutError."""
     async with asyncio.timeout(STOP_TIMEOUT_S):
-        while not condition():  # noqa: ASYNC110  # a program tells nobody of all that it does
+        while not condition():  # noqa: ASYNC110  # there is no event for every condition
             await asyncio.sleep(0.01)
 
 
 class AdjustableClockLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock can be put forward."""
+    """An event loop whose clock can be put forward.
+
+    Attributes:
+        ahead_s: How far its clock is ahead.
+    """
 
     ahead_s = 0.0
 
@@ -37,7 +41,13 @@ class AdjustableClockLoop(asyncio.SelectorEventLoop):
 
 
 class LiveServer(uvicorn.Server):
-    """Tells when it listens, so that nobody has to poll; runs what tests want in its own loop."""
+    """A uvicorn server in a thread.
+
+    Attributes:
+        listening: Set when it listens.
+        port: Its port.
+        loop: Its event loop.
+    """
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
         super().__init__(config)
@@ -48,7 +58,7 @@ class LiveServer(uvicorn.Server):
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The base URL."""
         return f"http://127.0.0.1:{self.port}"
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -58,7 +68,7 @@ class LiveServer(uvicorn.Server):
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn. In a thread no signal tells the application to end its streams."""
+        """See uvicorn. In a thread, no signal tells the application to end its streams."""
         realtime = getattr(self.config.app, "realtime", None)
         if realtime is not None:
             realtime.stop()
@@ -66,24 +76,24 @@ class LiveServer(uvicorn.Server):
         await super().shutdown(sockets)
 
     def start(self) -> None:
-        """Serve, once this returns."""
+        """Start, and wait until it listens."""
         self._thread.start()
         if not self.listening.wait(START_TIMEOUT_S):
             raise RuntimeError(f"the server did not start within {START_TIMEOUT_S} s")
 
     def stop(self) -> None:
-        """Serve no more, once this returns."""
+        """Stop, and wait until it has stopped."""
         self.should_exit = True
         self._thread.join(STOP_TIMEOUT_S)
 
     def run_in_loop(self, work: Coroutine[Any, Any, T]) -> T:
-        """What some work gives, done where the application runs."""
+        """Run a coroutine in the event loop of the server, and return its result."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(START_TIMEOUT_S)
 
 
 @contextmanager
 def run_server(app: Any, port: int = 0, **config: Any) -> Iterator[LiveServer]:
-    """A server of this ASGI application, on a free port or this one, until the block ends."""
+    """Run an ASGI application on a port, a free one by default, until the block ends."""
     options: dict[str, Any] = {"lifespan": "auto", "log_level": "warning"}
     options |= {"ws": WebSocketProtocol, **config}
     with socket.create_server(("127.0.0.1", port)) as listener:
@@ -97,6 +107,6 @@ def run_server(app: Any, port: int = 0, **config: Any) -> Iterator[LiveServer]:
 
 @contextmanager
 def serve(app: Any) -> Iterator[str]:
-    """The base URL of a server of this ASGI application, on a free port, until the block ends."""
+    """Run an ASGI application on a free port until the block ends; its base URL."""
     with run_server(app) as server:
         yield server.url

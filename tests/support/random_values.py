@@ -1,7 +1,7 @@
-"""Random argument values for the schema's fields, and values that ought to be refused.
+"""Random values of the schema's arguments, valid and invalid ones.
 
-They are drawn from the documents of a model, so that look-ups, filters and cursors hit as often as
-they miss.
+They are drawn from the articles of a model, so that look-ups, filters and cursors match about as
+often as not.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ MEMBERS = [*_ATTRIBUTES, *_NUMBER_MEMBERS, "publishedDateTime", *_LIST_MEMBERS, 
 
 
 def field_arguments(rng: Random, model: StoreModel, definition: GraphQLField) -> dict[str, Any]:
-    """Arguments of a field, as JSON values by name; the required ones are there."""
+    """The required arguments of a field and some others, as JSON values by name."""
     given: dict[str, Any] = {}
     for name, argument in definition.args.items():
         make = BY_NAME.get(name) or BY_TYPE.get(str(argument.type))
@@ -81,7 +81,7 @@ def field_arguments(rng: Random, model: StoreModel, definition: GraphQLField) ->
 def _window(
     rng: Random, model: StoreModel, definition: GraphQLField, order_by: Any
 ) -> dict[str, Any]:
-    """Sizes and cursors: mostly a pair that fits together, at times one too many."""
+    """The arguments of pagination: mostly a valid pair, sometimes one too many."""
     pairs = [("first", "after"), ("last", "before")]
     known = [pair for pair in pairs if pair[0] in definition.args]
     size_name, cursor_name = rng.choice(known)
@@ -96,13 +96,13 @@ def _window(
 
 
 def size(rng: Random, model: StoreModel) -> Any:
-    """The size of a page; at times one that is too large, or none."""
+    """A page size; sometimes too large, or null."""
     maximum = model.page_sizes.maximum
     return rng.choice([1, 2, 3, 4, maximum] * 7 + [0, None, maximum + 1, -1])
 
 
 def cursor(rng: Random, model: StoreModel, type: str, order_by: Any) -> Any:
-    """A cursor of a list of this type and order, as an item of the past or present had it."""
+    """A cursor of a list of this type and order, from a current or former article."""
     if rng.random() < 0.05:
         return rng.choice(_STRAYS)
     if type.startswith("Provider"):
@@ -120,12 +120,12 @@ def cursor(rng: Random, model: StoreModel, type: str, order_by: Any) -> Any:
 
 
 def few(rng: Random, make: Maker, model: StoreModel, most: int = 3) -> list[Any]:
-    """None to `most` values."""
+    """Zero to `most` values."""
     return [make(rng, model) for _ in range(rng.randint(0, most))]
 
 
 def article_filter(rng: Random, model: StoreModel, depth: int = 0) -> dict[str, Any]:
-    """A filter of articles: a tree; at times one that says nothing, which is refused."""
+    """A random tree of conditions; sometimes an empty filter, which is invalid."""
     kind = rng.random()
     if depth < 3 and kind < 0.3:
         return {rng.choice(["and", "or"]): few(rng, _deeper(depth), model)}
@@ -145,7 +145,7 @@ def _deeper(depth: int) -> Maker:
 
 
 def operators(member: str) -> list[str]:
-    """The operators with which a member of a filter compares; none where it is true or false."""
+    """The operators of a member of `ArticleFilter`; none for booleans."""
     if member in _ATTRIBUTES:
         return ["eq", "ne", "in", "notIn", "contains", "startsWith", "isNull"]
     if member in _NUMBER_MEMBERS:
@@ -156,7 +156,7 @@ def operators(member: str) -> list[str]:
 
 
 def condition(rng: Random, model: StoreModel, member: str) -> Any:
-    """What a member of a filter says: one operator or several, or a flag."""
+    """The value of a member of `ArticleFilter`: operators with operands, or a boolean."""
     if member in _FLAGS:
         return rng.random() < 0.7
     known = operators(member)
@@ -168,7 +168,7 @@ def condition(rng: Random, model: StoreModel, member: str) -> Any:
 
 
 def operand(rng: Random, model: StoreModel, member: str, operator: str) -> Any:
-    """What an operator of a member compares with."""
+    """An operand of an operator."""
     if operator in ("isNull", "isEmpty"):
         return rng.random() < 0.5
     if operator in ("contains", "startsWith"):
@@ -181,7 +181,7 @@ def operand(rng: Random, model: StoreModel, member: str, operator: str) -> Any:
 
 
 def _value(rng: Random, model: StoreModel, member: str) -> Any:
-    """A value that an article has in this field, or could have."""
+    """A value that an article has or could have in this field."""
     article = model.version(rng)
     if member in _ATTRIBUTES:
         return rng.choice(_TEXTS) if rng.random() < 0.2 else _ATTRIBUTES[member](article)
@@ -202,14 +202,14 @@ def _value(rng: Random, model: StoreModel, member: str) -> Any:
 
 
 def _part(rng: Random, text: str, is_prefix: bool) -> str:
-    """A part of a text, in the same case or another."""
+    """A part of a text, in the same or another case."""
     start = 0 if is_prefix or not text else rng.randrange(len(text))
     part = text[start : start + rng.choice([0, 1, 1, 2, 3, 3, 4, 5, 8])]
     return rng.choice([part, part, part.upper(), part.lower(), part.swapcase()])
 
 
 def article_order(rng: Random, _model: StoreModel) -> list[dict[str, str]]:
-    """An order of articles of up to three steps; at times with a field twice, which is refused."""
+    """An order of up to three steps; rarely with a duplicate field, which is invalid."""
     steps = rng.choice([0, 1, 1, 1, 2, 2, 3])
     fields = rng.sample([field.name for field in OrderField], steps)
     if fields and rng.random() < 0.03:
@@ -219,12 +219,12 @@ def article_order(rng: Random, _model: StoreModel) -> list[dict[str, str]]:
 
 
 def node_id(rng: Random, model: StoreModel) -> str:
-    """The id of a node; at times of none."""
+    """The id of a node, or of none."""
     return model.id(rng) if rng.random() < 0.5 else rng.choice(_IDS)
 
 
 def _look_up(members: dict[str, Maker]) -> Maker:
-    """What draws a look-up by one of these members."""
+    """Draws a look-up by one of these members."""
 
     def make(rng: Random, model: StoreModel) -> dict[str, Any]:
         name = rng.choice(list(members))
@@ -244,7 +244,7 @@ BY_NAME: dict[str, Maker] = {
     **dict.fromkeys(["width", "minWidth", "minHeight"], _any(_PIXELS)),
     "isCached": _any([True, False, None]),
 }
-"""What draws arguments of these names."""
+"""The generators of arguments by name."""
 
 BY_TYPE: dict[str, Maker] = {
     "ArticleBy!": _look_up(
@@ -267,11 +267,11 @@ BY_TYPE: dict[str, Maker] = {
     "ArticleFilter": article_filter,
     "[ArticleOrder!]": article_order,
 }
-"""What draws arguments of these types."""
+"""The generators of arguments by type."""
 
 
 def mutate_value(rng: Random, value: Any) -> Any:
-    """Another value of the same kind; at times one that is only like it, to programs or people."""
+    """Another value, mostly of the same type; sometimes of a similar one."""
     alike: list[Any] = [None]
     if isinstance(value, bool):
         kin: list[Any] = [not value]

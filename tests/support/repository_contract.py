@@ -1,6 +1,6 @@
-"""What every engine does: the `Repository` protocol as tests.
+"""The contract of the `Repository` protocol, as tests that run on every engine.
 
-An engine's tests subclass `RepositoryContract` and give the fixture `repository`, an empty store.
+An engine's tests subclass `RepositoryContract` and define the fixture `repository`, an empty store.
 """
 
 from __future__ import annotations
@@ -75,39 +75,39 @@ def make_article(
 
 
 def without_revision(article: Article | None) -> Article | None:
-    """An article as it was before the store gave it a revision."""
+    """The article as it was before the store set its revision."""
     return msgspec.structs.replace(article, revision=0) if article else None
 
 
 async def page_titles(
     repository: Repository, query: ArticleQuery, seen: Visibility = ALL
 ) -> list[str]:
-    """The titles on one page."""
+    """The titles on a page."""
     [page] = await (await repository.snapshot()).pages([query], seen)
     return [article.title for article in page.items]
 
 
 async def newest_bookmark(repository: Repository, visibility: Visibility) -> Bookmark:
-    """The place of a store's newest change."""
+    """The bookmark of a store's newest change."""
     return await (await repository.snapshot()).newest_change(visibility)
 
 
 def kind_and_slug(change: Change) -> tuple[ChangeKind, str]:
-    """What a change says to its reader."""
+    """The kind and the slug of a change."""
     return change.kind, change.slug
 
 
 @pytest.mark.anyio
 class RepositoryContract:
-    """Subclass this with a fixture `repository`."""
+    """The tests; subclass this with a fixture `repository`."""
 
     @pytest.fixture
     def anyio_backend(self) -> str:
-        """The event loop that the program runs on."""
+        """The event loop of the server."""
         return "asyncio"
 
     async def test_a_new_store_is_empty_at_revision_0(self, repository):
-        """A store that nothing was put in has no revision, article, provider or topic."""
+        """A new store has revision 0 and holds nothing."""
         snapshot = await repository.snapshot()
         assert snapshot.revision == 0
         assert await snapshot.counts(ALL) == Counts()
@@ -115,7 +115,7 @@ class RepositoryContract:
         assert (await snapshot.changes(None, ALL)).changes == ()
 
     async def test_put_article_is_found_by_id_slug_and_url(self, repository):
-        """Look-ups give n documents or None for n keys, in the same order."""
+        """A look-up of n keys returns n articles or None, in the same order."""
         article = make_article("one", web_url="https://POST.example/one?utm_source=x")
         await repository.apply(Batch(puts=(article,)))
         snapshot = await repository.snapshot()
@@ -129,7 +129,7 @@ class RepositoryContract:
             assert without_revision(found) == article
 
     async def test_url_of_several_articles_gives_the_newest_visible(self, repository):
-        """Of articles with one address the newest answers; a hidden one does not count."""
+        """If several articles have a URL, the look-up returns the newest visible one."""
         url = "https://post.example/x"
         puts = (
             make_article("old", day=1, web_url=url),
@@ -144,7 +144,7 @@ class RepositoryContract:
         assert (seen.title, hidden.title) == ("new", "mid")
 
     async def test_each_put_and_delete_takes_the_next_revision(self, repository):
-        """Revisions follow the order of the batch, deletes last; others take none."""
+        """Each effective put and delete takes a revision, in batch order, deletes last."""
         one, two = make_article("one"), make_article("two")
         assert await repository.apply(Batch(puts=(one, two))) == 2
         batch = Batch(puts=(two, make_article("three")), deletes=(one.id, "nothing", one.id))
@@ -153,19 +153,19 @@ class RepositoryContract:
         assert [article and article.revision for article in found] == [None, 2]
 
     async def test_article_put_again_as_it_is_takes_no_revision(self, repository):
-        """What does not change is no change, but true is not 1."""
+        """A put of an equal article is a no-op; true and 1 are not equal."""
         await repository.apply(Batch(puts=(make_article("one", metadata={"a": True}),)))
         assert await repository.apply(Batch(puts=(make_article("one", metadata={"a": True}),))) == 1
         assert await repository.apply(Batch(puts=(make_article("one", metadata={"a": 1}),))) == 2
 
     async def test_article_put_and_deleted_in_one_batch_is_gone(self, repository):
-        """Both steps are in the history, and nothing is left."""
+        """Both steps are in the history, and the article is gone."""
         article = make_article("one")
         assert await repository.apply(Batch(puts=(article,), deletes=(article.id,))) == 2
         assert (await (await repository.snapshot()).counts(ALL)).articles == 0
 
     async def test_old_snapshot_does_not_change(self, repository):
-        """Later writes do not show in a snapshot."""
+        """A snapshot does not show later writes."""
         await repository.apply(Batch(puts=(make_article("one"),)))
         before = await repository.snapshot()
         await repository.apply(
@@ -177,7 +177,7 @@ class RepositoryContract:
         assert found is not None
 
     async def test_batch_with_wrong_expectation_changes_nothing(self, repository):
-        """A writer who saw another revision gets the present one, and the batch is not done."""
+        """A batch with a wrong expected revision changes nothing; the error has the current one."""
         one, two = make_article("one"), make_article("two")
         await repository.apply(Batch(puts=(one,)))
         for id, revision, current in [(one.id, 7, 1), (one.id, None, 1), (two.id, 1, None)]:
@@ -189,7 +189,7 @@ class RepositoryContract:
         assert await repository.apply(good) == 2
 
     async def test_pages_go_both_ways_with_true_flags_and_totals(self, repository):
-        """A window shows its part of the list, and says truly what lies around it."""
+        """Pages go forwards and backwards, with correct flags and totals."""
         await repository.apply(Batch(puts=tuple(make_article(f"{n}", day=n) for n in range(1, 6))))
         snapshot = await repository.snapshot()
 
@@ -210,13 +210,13 @@ class RepositoryContract:
         assert await page(first=9) == (["5", "4", "3", "2", "1"], False, False, 5)
 
     async def test_total_is_counted_only_on_request(self, repository):
-        """Where nobody asks for the total there is none."""
+        """A page has no total unless the query asks for it."""
         await repository.apply(Batch(puts=(make_article("one"),)))
         [page] = await (await repository.snapshot()).pages([ArticleQuery(FIRST)], ALL)
         assert page.total is None
 
     async def test_lists_are_found_by_provider_topic_and_reference(self, repository):
-        """The ready-made filters give a provider's, a topic's and the referencing articles."""
+        """The predefined filters select by provider, by topic and by reference."""
         target = make_article("target", web_url="https://post.example/t", topics=("Sea Birds",))
         stub = Related(title="t", web_url="https://post.example/t#x")
         other = make_article("other", day=2, domain="Else.example", related=(stub,))
@@ -254,14 +254,14 @@ class RepositoryContract:
         ],
     )
     async def test_filter_that_cannot_be_used_is_refused(self, repository, condition):
-        """An operator or value that a field does not take is an error, even in an empty store."""
+        """A condition with an unsupported operator or value is an error, even in an empty store."""
         snapshot = await repository.snapshot()
         with pytest.raises(FilterError):
             await snapshot.pages([ArticleQuery(FIRST, condition)], ALL)
 
     @pytest.mark.parametrize("window", [Window(), Window(first=1, last=1), Window(first=-1)])
     async def test_window_that_makes_no_sense_is_refused(self, repository, window):
-        """A window has one size, of 0 or more, in every list."""
+        """A window has exactly one size, 0 or more, in every list."""
         snapshot = await repository.snapshot()
         with pytest.raises(WindowError):
             await snapshot.pages([ArticleQuery(window)], ALL)
@@ -272,7 +272,7 @@ class RepositoryContract:
             await snapshot.diagnostic_page(window)
 
     async def test_foreign_cursor_is_refused(self, repository):
-        """A cursor of another list or another order is an error, not a wrong page."""
+        """A cursor of another list or order is an error."""
         snapshot = await repository.snapshot()
         by_heat = article_cursor(make_article("one"), (OrderStep(OrderField.HEAT),))
         for cursor in ("nonsense", by_heat):
@@ -282,7 +282,7 @@ class RepositoryContract:
                 await snapshot.provider_page(Window(first=1, after=cursor), ALL)
 
     async def test_look_up_by_a_key_that_entities_lack_is_refused(self, repository):
-        """An article has no domain, a provider no slug, a topic no URL."""
+        """A look-up by a key that the type does not have is an error."""
         snapshot = await repository.snapshot()
         for find, by in [
             (snapshot.get_many, LookupKey.DOMAIN),
@@ -293,7 +293,7 @@ class RepositoryContract:
                 await find(by, ["x"], ALL)
 
     async def test_provider_has_the_name_of_its_newest_published_article(self, repository):
-        """A draft may change a provider's images for those who see it, but never its name."""
+        """A draft may change a provider's images for viewers of drafts, but never its name."""
 
         def mention(name: str) -> ProviderMention:
             return ProviderMention(
@@ -324,7 +324,7 @@ class RepositoryContract:
         assert images == [["New", "Old", "Stub"], ["Draft", "New", "Old", "Stub"]]
 
     async def test_provider_known_only_from_drafts_is_hidden(self, repository):
-        """Without the right to drafts such a provider is nowhere."""
+        """A provider that only drafts name is visible only to viewers of drafts."""
         await repository.apply(Batch(puts=(make_article("a", published=False),)))
         snapshot = await repository.snapshot()
         [provider] = await snapshot.providers(LookupKey.DOMAIN, ["post.example"], ALL)
@@ -334,7 +334,7 @@ class RepositoryContract:
         assert await snapshot.counts(PUBLISHED) == Counts()
 
     async def test_provider_page_is_ordered_by_domain(self, repository):
-        """Providers come by domain, those of related stories too, with working cursors."""
+        """Providers are ordered by domain, those of related stories included."""
         stub = Related(title="x", provider=ProviderMention(domain="b.example", name="B"))
         puts = (
             make_article("a", domain="c.example", related=(stub,)),
@@ -350,7 +350,7 @@ class RepositoryContract:
         assert [p.name for p in rest.items] == ["C.Example"]
 
     async def test_topics_are_the_tree_and_what_visible_articles_name(self, repository):
-        """A tree's topic is always there, another while a visible article names it."""
+        """A topic of the tree always exists; another exists while a visible article names it."""
         tree = (
             TopicDefinition(slug="science", name="Science", keywords=("lab",)),
             TopicDefinition(slug="tides", name="Tides", parent="science"),
@@ -382,7 +382,7 @@ class RepositoryContract:
         assert [t.slug for t in rest.items] == ["science"]
 
     async def test_topics_given_later_replace_the_tree(self, repository):
-        """A batch with topics replaces them all; one without leaves them, and takes no revision."""
+        """A batch with topics replaces the tree; one without keeps it. Neither takes a revision."""
         await repository.apply(Batch(topics=(TopicDefinition(slug="a", name="A"),)))
         assert await repository.apply(Batch(topics=(TopicDefinition(slug="b", name="B"),))) == 0
         await repository.apply(Batch(puts=(make_article("one"),)))
@@ -390,7 +390,7 @@ class RepositoryContract:
         assert [topic.slug for topic in page.items] == ["b"]
 
     async def test_topic_is_one_by_its_slug_and_by_a_name_that_gives_another(self, repository):
-        """Articles, filters and look-ups name a topic of the tree either way."""
+        """A topic of the tree is the same by its slug and by its name, everywhere."""
         tree = (
             TopicDefinition(slug="sea", name="Marine Biology"),
             TopicDefinition(slug="krill", name="Krill", parent="sea"),
@@ -429,7 +429,7 @@ class RepositoryContract:
                 assert await page_titles(repository, query, PUBLISHED) == expected
 
     async def test_changed_draft_moves_the_newest_change_only_of_who_may_see_it(self, repository):
-        """Who compares cursors learns nothing of drafts, not even that there was one."""
+        """A write of a draft changes the newest bookmark only for viewers of drafts."""
         await repository.apply(Batch(puts=(make_article("draft", published=False),)))
         assert await newest_bookmark(repository, PUBLISHED) == HISTORY_START
         await repository.apply(Batch(puts=(make_article("public"),)))
@@ -445,7 +445,7 @@ class RepositoryContract:
     async def test_newest_change_is_in_the_history_also_where_only_drafts_are_kept(
         self, repository
     ):
-        """Who goes on from there is told no gap, whoever it is."""
+        """The history continues from the newest bookmark without a gap, for every viewer."""
         for heat in range(8):
             draft = make_article("draft", heat=heat, published=False)
             await repository.apply(Batch(puts=(draft,)))
@@ -454,7 +454,7 @@ class RepositoryContract:
         assert (found.gap, found.changes) == (None, ())
 
     async def test_drafts_push_nothing_out_of_the_public_history(self, repository):
-        """Each reader's history has a limit of its own: the public's moves with what it sees."""
+        """The history limit counts per visibility: drafts do not use up the public one."""
         for day in range(1, 5):
             await repository.apply(Batch(puts=(make_article(f"p{day}", day=day),)))
         before = await (await repository.snapshot()).changes(None, PUBLISHED)
@@ -498,7 +498,7 @@ class RepositoryContract:
     async def test_state_has_a_new_name_for_those_who_see_what_was_written(
         self, repository, batch, seen_by
     ):
-        """Whoever compares names learns nothing of what they may not see, and misses nothing."""
+        """A write changes the version of a state only for viewers who can see the write."""
         puts = (make_article("public", secured="text"), make_article("draft", published=False))
         await repository.apply(Batch(puts=puts))
         before = await repository.snapshot()
@@ -518,7 +518,7 @@ class RepositoryContract:
         assert {e for e in Visibility if later.versions[e] != after.versions[e]} == {ALL}
 
     async def test_revision_for_the_public_moves_with_what_it_sees_of_an_article(self, repository):
-        """A change of secured text alone is none to those who do not see that."""
+        """A change of secured text alone is no change for viewers without that right."""
         article_of = make_article("x", secured="1")
         seen = []
         for put in (
@@ -559,7 +559,7 @@ class RepositoryContract:
         ],
     )
     async def test_list_that_is_asked_for_again_follows_every_write(self, repository, wanted):
-        """What was found out for one state of the store holds in the next, or is found anew."""
+        """A repeated list shows every write, whatever is cached."""
         query = ArticleQuery(FIRST) if wanted is None else ArticleQuery(FIRST, wanted)
         passes = predicate(wanted, {}) if wanted is not None else lambda _: True
         held: dict[str, Article] = {}
@@ -577,7 +577,7 @@ class RepositoryContract:
             assert sorted(await page_titles(repository, query)) == sorted(expected)
 
     async def test_topics_are_named_as_the_tree_has_them_now(self, repository):
-        """When a topic of the tree comes, is renamed or goes, articles follow at once."""
+        """If a topic of the tree is added, renamed or removed, articles follow at once."""
         puts = (make_article("a", topics=("Marine Biology",)), make_article("b", topics=("sea",)))
         await repository.apply(Batch(puts=puts))
 
@@ -606,7 +606,7 @@ class RepositoryContract:
         assert await topics() == {"marine-biology": 2, "sea": 1}
 
     async def test_name_that_several_topics_claim_means_one_of_them(self, repository):
-        """A slug beats a name, and of topics with one name that with the least slug has it."""
+        """A name means the topic with that slug, or else the topic with the least slug."""
         trees = [
             ({"sea": "Fish", "fish": "Sea"}, {"fish": 1, "sea": 0}),
             ({"sea": "Fish", "bay": "fish"}, {"bay": 1, "sea": 0}),
@@ -620,7 +620,7 @@ class RepositoryContract:
                 assert {topic.slug: topic.article_count for topic in page.items} == expected
 
     async def test_diagnostics_come_by_path_and_line(self, repository):
-        """Problems are paged in order of place, all or those of one severity."""
+        """Diagnostics are ordered by path and line, all of them or those of one severity."""
 
         def problem(path: str, line: int | None, severity: Severity) -> Diagnostic:
             return Diagnostic(path=path, line=line, severity=severity, code="X", message="m")
@@ -639,7 +639,7 @@ class RepositoryContract:
         assert (await (await repository.snapshot()).diagnostic_page(FIRST)).total == 0
 
     async def test_sources_are_remembered_and_forgotten(self, repository):
-        """Sources are kept by path; a later one replaces, a forgotten one goes."""
+        """Sources are stored by path; a later one replaces, a removed one is gone."""
 
         def source(path: str, size: int) -> SourceFile:
             return SourceFile(path=path, size_bytes=size, mtime_ns=1, lines={"title": 2})
@@ -649,7 +649,7 @@ class RepositoryContract:
         assert await repository.sources() == {"a": source("a", 2)}
 
     async def test_changes_tell_what_happened_after_a_revision(self, repository):
-        """History is oldest first, goes on from its revision, and ends at the present."""
+        """The history goes from the bookmark to the newest change, oldest first."""
         one, two = make_article("one"), make_article("two")
         await repository.apply(Batch(puts=(one, two)))
         await repository.apply(Batch(deletes=(one.id,)))
@@ -668,7 +668,7 @@ class RepositoryContract:
         assert (await snapshot.changes(rest.end, ALL)).changes == ()
 
     async def test_changes_of_a_key_are_found_by_it(self, repository):
-        """A writer that was interrupted finds what was done under its key, and nothing else."""
+        """The changes of a write key are found by it, and no others."""
         one, two = make_article("one"), make_article("two")
         await repository.apply(
             Batch(puts=(one, two), keys={one.id: WriteKey("k1"), two.id: WriteKey("k2")})
@@ -684,7 +684,7 @@ class RepositoryContract:
             assert list(await repository.changes_of(none)) == []
 
     async def test_put_that_changes_nothing_is_found_by_its_key(self, repository):
-        """Who put an article as it was finds it at its revision; nobody else is told anything."""
+        """A no-op put with a key is found at the current revision, and is no change for anybody."""
         one, two = make_article("one"), make_article("two")
         await repository.apply(Batch(puts=(one, two)))
         batch = Batch(puts=(one, two), keys={one.id: WriteKey("k1", "this.a")})
@@ -695,7 +695,7 @@ class RepositoryContract:
         assert [c.revision for c in (await snapshot.changes(None, ALL)).changes] == [1, 2]
 
     async def test_puts_that_change_nothing_are_kept_as_long_as_changes(self, repository):
-        """What was done under a key is forgotten at some time; the newest is remembered longest."""
+        """The keys of no-op puts are evicted like changes, oldest first."""
         one = make_article("one")
         await repository.apply(Batch(puts=(one,)))
         for number in range(8):
@@ -712,7 +712,7 @@ class RepositoryContract:
         ],
     )
     async def test_state_in_which_readers_see_nothing_new_keeps_its_name(self, repository, batch):
-        """What was read stays good, and nobody who waits is woken, until something is seen."""
+        """A batch without visible effects keeps the version, and wakes no waiting reader."""
         await repository.apply(Batch(puts=(make_article("one"),)))
         version = (await repository.snapshot()).version
         waiting = asyncio.ensure_future(repository.wait(version))
@@ -723,7 +723,7 @@ class RepositoryContract:
         assert (await asyncio.wait_for(waiting, 10)).revision == 2
 
     async def test_public_history_shows_drafts_as_absent(self, repository):
-        """A draft's put is nothing, or the end of what was published before."""
+        """In the public history a draft is nothing, or the deletion of a published article."""
         for published in (False, True, False, False):
             await repository.apply(Batch(puts=(make_article("x", published=published),)))
         await repository.apply(Batch(puts=(make_article("x", title="Other", published=False),)))
@@ -738,7 +738,7 @@ class RepositoryContract:
         assert len((await snapshot.changes(None, ALL)).changes) == 5
 
     async def test_history_of_a_snapshot_ends_with_it(self, repository):
-        """What is written later is no part of it, so that all that is read together fits."""
+        """The history of a snapshot has no later writes, so that all its reads are consistent."""
         await repository.apply(Batch(puts=(make_article("one"),)))
         before = await repository.snapshot()
         await repository.apply(Batch(puts=(make_article("two"),)))
@@ -749,7 +749,7 @@ class RepositoryContract:
         assert (await before.changes(ahead, ALL)).gap == found.end
 
     async def test_history_that_is_no_longer_kept_is_a_gap(self, repository):
-        """Whoever asks for more than is kept is told, never left to guess."""
+        """A bookmark before the retained history gives a gap."""
         places = []
         for heat in range(8):
             await repository.apply(Batch(puts=(make_article("x", heat=heat + 1),)))
@@ -767,7 +767,7 @@ class RepositoryContract:
         assert whole.changes == kept.changes
 
     async def test_place_that_stands_for_another_change_is_a_gap(self, repository):
-        """A revision that is another one since a backup was restored is not gone on from."""
+        """A bookmark whose revision is another change after a restore gives a gap."""
         for heat in range(3):
             await repository.apply(Batch(puts=(make_article("x", heat=heat + 1),)))
         snapshot = await repository.snapshot()
@@ -786,7 +786,7 @@ class RepositoryContract:
     async def test_cursors_are_made_by_one_object_for_as_long_as_the_key_is_the_same(
         self, repository
     ):
-        """What is kept of a list goes by it, and is good after a write."""
+        """The cursor codec stays the same object after a write, because caches compare it."""
         before = (await repository.snapshot()).cursors
         await repository.apply(Batch(puts=(make_article("one"),)))
         after = (await repository.snapshot()).cursors
@@ -795,7 +795,7 @@ class RepositoryContract:
         assert after.encoder_for(NEWEST_FIRST) == after.encoder_for(same_order)
 
     async def test_wait_returns_at_once_what_is_there_already(self, repository):
-        """Who is behind need not wait."""
+        """A reader of an old version does not wait."""
         await repository.apply(Batch(puts=(make_article("one"), make_article("two"))))
         assert (await repository.wait("")).revision == 2
         assert (await repository.wait("another")).revision == 2
@@ -809,7 +809,7 @@ class RepositoryContract:
         ],
     )
     async def test_wait_wakes_everyone_at_the_next_state(self, repository, news):
-        """Those who are up to date get what follows, also where it takes no revision."""
+        """All readers that wait get the next state, even if it takes no revision."""
         await repository.apply(Batch(puts=(make_article("one"),)))
         version = (await repository.snapshot()).version
         waiting = [asyncio.ensure_future(repository.wait(version)) for _ in range(3)]
@@ -821,7 +821,7 @@ class RepositoryContract:
         assert version not in {snapshot.version for snapshot in found}
 
     async def test_wait_may_be_cancelled(self, repository):
-        """Who stops waiting disturbs nobody."""
+        """A cancelled wait does not affect the others."""
         await repository.apply(Batch(puts=(make_article("zero"),)))
         version = (await repository.snapshot()).version
         one, two = [asyncio.ensure_future(repository.wait(version)) for _ in range(2)]
@@ -832,6 +832,6 @@ class RepositoryContract:
         assert one.cancelled()
 
     async def test_closing_twice_is_harmless(self, repository):
-        """Whoever closes need not know whether somebody did."""
+        """A second close is a no-op."""
         await repository.close()
         await repository.close()

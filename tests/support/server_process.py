@@ -1,4 +1,4 @@
-"""Newsgraph as processes of its own, on free ports, ended when a test ends."""
+"""Newsgraph servers in processes of their own, on free ports."""
 
 from __future__ import annotations
 
@@ -26,25 +26,31 @@ _PORTS = range(10_000, 30_000)
 
 @dataclass
 class ServerProcess:
-    """A process that serves: where, and what it said until then."""
+    """A process that serves.
+
+    Attributes:
+        process: The process.
+        url: The base URL.
+        output: The standard output until it served.
+    """
 
     process: subprocess.Popen[str]
     url: str
     output: str = ""
 
     def get(self, path: str = "/graphql?query={articles{totalCount}}") -> str:
-        """The body of the answer to a GET."""
+        """The body of the response to a GET request."""
         with urllib.request.urlopen(self.url + path, timeout=TIMEOUT_S) as response:  # noqa: S310
             return str(response.read().decode())
 
     def stop(self) -> int:
-        """Ask it to end as a service manager does, and return how it ended."""
+        """Send SIGTERM, and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(TIMEOUT_S)
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a process: this one's, without our settings, and with some."""
+    """This process's environment without settings of newsgraph, and with other variables."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith("NEWSGRAPH_")}
     return {**mine, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **more}
 
@@ -53,7 +59,7 @@ def environment(**more: str) -> dict[str, str]:
 def start_process(
     command: Sequence[str], folder: Path, **more: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process in a session of its own; it and its children are gone after the block."""
+    """Run a process in a session of its own; it and its children are killed after the block."""
     with (folder / "stderr.txt").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, *command],
@@ -75,31 +81,32 @@ def start_process(
 
 @contextmanager
 def run_newsgraph(*arguments: str, folder: Path, **more: str) -> Iterator[ServerProcess]:
-    """`newsgraph serve` with these arguments, once it has said where it listens."""
+    """Run `newsgraph serve` with these arguments until the block ends."""
     with start_process(
         ["-m", "gql", "serve", "--port", "0", *arguments], folder, **more
     ) as process:
         assert process.stdout is not None
-        said = read_until(process.stdout, "Open")
-        found = re.search(r"http://\S+(?=/graphql)", said)
-        assert found, said + (folder / "stderr.txt").read_text()
-        yield ServerProcess(process, found[0], said)
+        output = read_until(process.stdout, "Open")
+        url = re.search(r"http://\S+(?=/graphql)", output)
+        assert url, output + (folder / "stderr.txt").read_text()
+        yield ServerProcess(process, url[0], output)
 
 
 def read_until(lines: IO[str], word: str) -> str:
-    """What is said up to the line with this word, or the end."""
-    said = ""
+    """The output up to the line with this word, or to the end."""
+    output = ""
     for line in lines:
-        said += line
+        output += line
         if word in line:
             break
-    return said
+    return output
 
 
 def free_port() -> int:
-    """A port that nobody listens on now.
+    """A free port.
 
-    It is none that the system gives to connections, as of a test that runs at the same time.
+    It is below the range from which the system takes ports of connections, such as those of tests
+    that run at the same time.
     """
     while True:
         port = _PORTS.start + secrets.randbelow(len(_PORTS))  # no seed makes two draw the same
@@ -108,7 +115,7 @@ def free_port() -> int:
 
 
 def wait_until_ready(server: ServerProcess) -> None:
-    """Return once /readyz says so; fail if it does not in time."""
+    """Wait until /readyz succeeds; fail if it does not in time."""
     deadline = time.monotonic() + TIMEOUT_S
     while True:
         try:
@@ -122,7 +129,7 @@ def wait_until_ready(server: ServerProcess) -> None:
 
 
 def wait_until_closed(port: int) -> None:
-    """Return once nobody accepts connections on a port; fail if somebody still does in the end."""
+    """Wait until a port refuses connections; fail if it does not in time."""
     deadline = time.monotonic() + TIMEOUT_S
     while True:
         try:

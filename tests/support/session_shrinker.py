@@ -1,4 +1,4 @@
-"""Smaller sessions: what is left when a step, a document or a part of a request is taken out."""
+"""Shrinking: the search for a smaller session that still fails."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _REMOVABLE = frozenset({"field", "inline_fragment", "fragment_spread", "argument
 
 
 def shrink(session: Session, fails: Callable[[Session], bool]) -> Session:
-    """A failing session from which nothing more can be left out."""
+    """A failing session that no candidate can make smaller."""
     while True:
         for candidate in shrink_candidates(session):
             if fails(candidate):
@@ -41,7 +41,7 @@ def shrink(session: Session, fails: Callable[[Session], bool]) -> Session:
 
 
 def shrink_candidates(session: Session) -> Iterator[Session]:
-    """Sessions that lack a part of this one, first those that lack much."""
+    """Smaller variants of a session, those with the most removed first."""
     steps = session.steps
     for size in (len(steps) // 2, len(steps) // 4, 1):
         for start in range(0, len(steps), size) if size else ():
@@ -65,7 +65,7 @@ def _asks(steps: Sequence[Step]) -> Iterator[SessionRequest]:
 
 
 def _smaller_step(step: Step) -> Iterator[Step]:
-    """The step without some of its requests, documents or topics."""
+    """Variants of a step without some of its requests, documents or topics."""
     if isinstance(step, Batch):
         for name in ("puts", "deletes", "topics", "diagnostics"):
             for fewer in _fewer(getattr(step, name) or ()):
@@ -94,7 +94,7 @@ def _with_text(step: Step, old: str, new: str) -> Step:
 
 
 def _shorter(text: str) -> Iterator[str]:
-    """The document without one of its parts, and without what only that part has used."""
+    """Variants of a document without one part, and without definitions that become unused."""
     try:
         document = parse(text, no_location=True)
     except GraphQLError:
@@ -113,7 +113,7 @@ def _count(document: DocumentNode) -> int:
 
 
 class _Remover(Visitor):
-    """Takes one part out of a document; counts them all."""
+    """Removes one part of a document, and counts all of them."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class _Remover(Visitor):
         self.seen = 0
 
     def enter(self, node: Node, *_: Any) -> Any:
-        """Take this one out if its turn has come."""
+        """Remove the node with the given number."""
         if node.kind not in _REMOVABLE:
             return None
         self.seen += 1
@@ -129,38 +129,38 @@ class _Remover(Visitor):
 
 
 class _Uses(Visitor):
-    """Collects the names of the fragments and variables that are used."""
+    """Collects the names of used fragments and variables."""
 
     def __init__(self) -> None:
         super().__init__()
         self.names: set[str] = set()
 
     def enter_variable_definition(self, _node: VariableDefinitionNode, *_: Any) -> Any:
-        """Look no further: a definition is no use."""
+        """Skip definitions: they are no uses."""
         return False
 
     def enter_variable(self, node: VariableNode, *_: Any) -> None:
-        """Note a variable."""
+        """Collect a variable."""
         self.names.add("$" + node.name.value)
 
     def enter_fragment_spread(self, node: FragmentSpreadNode, *_: Any) -> None:
-        """Note a fragment."""
+        """Collect a fragment."""
         self.names.add(node.name.value)
 
 
 class _Unused(Visitor):
-    """Takes out the definitions that are not used."""
+    """Removes unused definitions."""
 
     def __init__(self, used: set[str]) -> None:
         super().__init__()
         self._used = used
 
     def enter_fragment_definition(self, node: FragmentDefinitionNode, *_: Any) -> Any:
-        """Take it out unless it is used."""
+        """Remove an unused fragment."""
         return None if node.name.value in self._used else REMOVE
 
     def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> Any:
-        """Take it out unless it is used."""
+        """Remove an unused variable."""
         return None if "$" + node.variable.name.value in self._used else REMOVE
 
 

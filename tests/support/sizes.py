@@ -1,4 +1,4 @@
-"""Two sizes of the tests that take long: a small one, and that of the profile `long`."""
+"""Sizes of slow tests: a small one, and a large one for the profile `long`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Strategies for small stores in which things collide: few domains, topics, addresses and dates, so
-that ties, joins and empty lists come up all the time.
+"""Hypothesis strategies for small stores in which values collide.
+
+There are few domains, topics, URLs and dates, so that ties, joins and empty lists are frequent.
 """
 
 from __future__ import annotations
@@ -50,12 +51,12 @@ KINDS = ["article", "video"]
 
 
 def optional(values: list[str]) -> st.SearchStrategy[str | None]:
-    """One of these, or nothing."""
+    """None or one of these values."""
     return st.none() | st.sampled_from(values)
 
 
 def short_lists(values: list[str], most: int = 2) -> st.SearchStrategy[tuple[str, ...]]:
-    """A few of these, also the same twice."""
+    """Up to `most` of these values, with duplicates."""
     return st.lists(st.sampled_from(values), max_size=most).map(tuple)
 
 
@@ -147,7 +148,7 @@ def apply_to_snapshot(batch: Batch, before: IndexedSnapshot) -> IndexedSnapshot:
 def snapshot_after(
     batches: Sequence[Batch], before: IndexedSnapshot | None = None
 ) -> IndexedSnapshot:
-    """The snapshot after batches, of an empty store or of one as it was before."""
+    """The snapshot after batches on `before`, or on an empty store."""
     snapshot = before or IndexedSnapshot.build(cursors=CURSORS)
     for batch in batches:
         snapshot = apply_to_snapshot(batch, snapshot)
@@ -269,7 +270,7 @@ queries = st.builds(
 
 
 def _between(query: ArticleQuery, after: Article | None, before: Article | None) -> ArticleQuery:
-    """The query with its window between the places of two articles, wherever they are."""
+    """The query with a window between the positions of two articles."""
     window = msgspec.structs.replace(
         query.window,
         after=after and article_cursor(after, query.order),

@@ -1,30 +1,30 @@
-"""A process that writes to a store, for tests that need another one.
+"""A process that writes to a store, for tests with several processes.
 
 `python -m tests.support.store_writer crash STORE [whole]`: for each number k on standard input,
-forks a child that puts the article "new" and kills itself at its k-th step in the file system;
-prints the child's exit status, which is 0 once k is more than all steps. `whole`: batches go into
-the file.
+forks a child that puts the article "new" and kills itself at its k-th file-system call; prints the
+child's exit status, which is 0 if there are fewer calls. `whole`: batches go to the file, not the
+log.
 
 `python -m tests.support.store_writer stop STORE [whole]`: the same, but the child stops itself
-there (SIGSTOP). Prints its process id, then waits for another line, lets it go on, and prints its
-exit status. The process id of one that did not stop is 0.
+there (SIGSTOP). Prints its process id, or 0 if it did not stop; waits for another line, continues
+it, and prints its exit status.
 
-`python -m tests.support.store_writer put STORE NAME COUNT [LOG_BYTES]`: says "ready", waits for a
-line on standard input, and puts COUNT articles, a batch each; prints the title of each once it is
-done.
+`python -m tests.support.store_writer put STORE NAME COUNT [LOG_BYTES]`: prints "ready", waits for a
+line on standard input, and puts COUNT articles, a batch each; prints the title of each after its
+commit.
 
-`python -m tests.support.store_writer hold FILE`: takes the lock of a file, says "held", and keeps
+`python -m tests.support.store_writer hold FILE`: takes the lock of a file, prints "held", and holds
 it until its standard input ends.
 
-`python -m tests.support.store_writer hold-folder FOLDER`: the same with a folder's turn.
+`python -m tests.support.store_writer hold-folder FOLDER`: the same with the lock of a folder.
 
-`python -m tests.support.store_writer count STORE COUNT`: the same, and adds 1 to the heat of the
-article "counter" COUNT times, each time expecting the revision that it saw.
+`python -m tests.support.store_writer count STORE COUNT`: prints "ready", waits for a line, and adds
+1 to the heat of the article "counter" COUNT times, each time with the expected revision.
 
 `python -m tests.support.store_writer load STORE`: for each line with a number and some seconds on
 standard input, forks a child in which eight writers put pairs of articles, counting up, and kills
-it when it has acknowledged as many batches, after these seconds; prints as JSON how far each writer
-came.
+it these seconds after the given number of acknowledgements; prints as JSON the last number of each
+writer.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _WRITE_BYTES = 512
 
 
 class _Countdown:
-    """Kills this process, or does something else to it, at its k-th step."""
+    """Sends a signal to this process at its k-th step, such as SIGKILL."""
 
     def __init__(self, steps: int, end: int) -> None:
         self._left = steps
@@ -87,7 +87,7 @@ class _Countdown:
 
 
 class _TornFile(io.FileIO):
-    """A file on which the process may die in the middle of a write."""
+    """A file whose writes consist of two steps, so that the process may die between them."""
 
     countdown: _Countdown
 
@@ -131,10 +131,10 @@ def _count(path: str, count: int) -> None:
         repository = TinyDBRepository.open(path)
         done = 0
         while done < count:
-            found = (await repository.snapshot()).articles.get(counter.id)
-            heat, seen = (found.heat, found.revision) if found else (0, None)
+            article = (await repository.snapshot()).articles.get(counter.id)
+            heat, revision = (article.heat, article.revision) if article else (0, None)
             batch = Batch(
-                puts=(make_article("counter", heat=heat + 1),), expected={counter.id: seen}
+                puts=(make_article("counter", heat=heat + 1),), expected={counter.id: revision}
             )
             try:
                 await repository.apply(batch)
@@ -147,7 +147,7 @@ def _count(path: str, count: int) -> None:
 
 
 def pair(writer: int, number: int) -> tuple[Article, Article]:
-    """What a writer puts at a time: two articles of which neither is to be found alone."""
+    """A batch of a writer: two articles, which must be visible together or not at all."""
     text = f"{writer}.{number} " * 100
     return tuple(  # type: ignore[return-value]
         make_article(f"{writer}-{side}", heat=number, content=text) for side in "ab"
@@ -220,7 +220,7 @@ async def _hold_folder(folder: Path) -> None:
 
 
 def main() -> None:
-    """See the module."""
+    """Run the command of the arguments; see the module."""
     match sys.argv[1:]:
         case ["crash" | "stop" as how, path, *whole]:
             if whole:

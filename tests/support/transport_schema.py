@@ -1,4 +1,4 @@
-"""A small schema for tests of the transport: what can go right and wrong in a field."""
+"""A small schema for tests of the transport, whose fields succeed and fail in all ways."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ AWKWARD_VALUE: Any = {"surrogate": "\ud800", "huge": 2**70, "nan": math.nan, "li
 
 
 class SizeError(GraphError):
-    """A size that cannot be used."""
+    """An invalid size."""
 
     code = "BAD_SIZE"
 
 
 @dataclass
 class Notebook:
-    """The context of a request; tests read from it what was executed."""
+    """The context of a request, which records what its mutations wrote."""
 
     lines: list[str] = field(default_factory=list)
     job: Job = field(default_factory=Job)
@@ -42,7 +42,7 @@ class Key:
 
 @strawberry.type
 class Query:
-    """Fields that answer, refuse and fail."""
+    """Fields that succeed, and fields that fail."""
 
     @strawberry.field
     async def hello(self, name: str = "world") -> str:
@@ -51,22 +51,22 @@ class Query:
 
     @strawberry.field
     def double(self, of: int) -> int | None:
-        """Twice a number; over 32 bits it does not fit the schema, by a fault of ours."""
+        """Twice a number; beyond 32 bits it violates the schema, an internal error."""
         return 2 * of
 
     @strawberry.field
     def find(self, by: Key) -> str | None:
-        """What was looked up."""
+        """The key of the look-up."""
         return str(by.id or by.slug)
 
     @strawberry.field
     def deeper(self) -> Query:
-        """The same again, to nest without end."""
+        """The same object again, for deep nesting."""
         return Query()
 
     @strawberry.field
     def many(self, first: int = 3) -> list[Query]:
-        """The same several times."""
+        """The same object several times."""
         if first < 0:
             raise SizeError(f"first is {first}; it cannot be negative.")
         return [Query()] * first
@@ -78,44 +78,44 @@ class Query:
 
     @strawberry.field
     def awkward(self) -> JSON:
-        """A value that a fast JSON writer refuses."""
+        """A value that orjson cannot serialize."""
         return AWKWARD_VALUE  # type: ignore[no-any-return]
 
     @strawberry.field
     def unwritable(self) -> JSON:
-        """A value that is not JSON at all."""
+        """A value that JSON cannot represent."""
         return object()  # type: ignore[return-value]
 
     @strawberry.field
     def refused(self) -> str | None:
-        """An expected failure of the store."""
+        """An expected error of the store."""
         raise QueryError("There is no such order. Use heat.")
 
     @strawberry.field
     def broken(self) -> str | None:
-        """A fault of ours."""
+        """An internal error."""
         raise RuntimeError("the password is hunter2")
 
     @strawberry.field
     def missing(self) -> str:
-        """Null where the schema promises a value: a fault of ours."""
+        """Null for a non-null field: an internal error."""
         return None  # type: ignore[return-value]
 
 
 @strawberry.type
 class Mutation:
-    """Fields that change something."""
+    """Fields with side effects."""
 
     @strawberry.mutation
     def write(self, info: strawberry.Info[Notebook, None], line: str) -> int:
-        """Write a line; the number of lines written by this request."""
+        """Write a line; returns the number of lines that this request wrote."""
         info.context.lines.append(line)
         return len(info.context.lines)
 
 
 @strawberry.type
 class Subscription:
-    """Fields that answer many times."""
+    """Fields with several events."""
 
     @strawberry.subscription
     async def count(self) -> AsyncGenerator[int, None]:

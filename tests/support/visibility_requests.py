@@ -1,4 +1,4 @@
-"""What is asked of stores with things to hide: every road there is, and what may be written."""
+"""Requests that try all access paths to hidden articles, and mutations of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BEGINNINGS = {
     SUBSCRIBE: "{ changes(first: 0) { pageInfo { endCursor } } }",
     FILTERED_SUBSCRIBE: f"{{ changes(first: 0, {_FILTER}) {{ pageInfo {{ endCursor }} }} }}",
 }
-"""For each subscription, what asks for the place from which it tells everything."""
+"""For each subscription, the query of a cursor before the first change."""
 _WRITTEN = "userErrors { code message field } cursor"
 _ARTICLE = f"article {{ {EVERYTHING} related {{ article {{ {EVERYTHING} }} }} }} {_WRITTEN}"
 PUT = f"mutation ($i: PutArticleInput!) {{ putArticle(input: $i) {{ {_ARTICLE} }} }}"
@@ -75,7 +75,7 @@ PATHS = [
 
 
 def requests(corpus: Corpus, seeds: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
-    """Bodies of requests: down every road, then whatever else the schema allows."""
+    """Bodies of requests: all access paths to hidden articles, then random operations."""
     names = {
         "provider": provider_id(HIDDEN_DOMAIN),
         "topic": topic_id(topic_slug(HIDDEN_TOPIC)),
@@ -96,9 +96,9 @@ def requests(corpus: Corpus, seeds: Sequence[tuple[int, int]]) -> list[dict[str,
 
 
 def writes(corpus: Corpus) -> list[dict[str, Any]]:
-    """Bodies of mutations: of everything there is, such as can be done and such as cannot.
+    """Bodies of mutations of every article, valid and invalid ones.
 
-    What can be done leaves an article what it was: hidden, open, and as secured.
+    The valid ones leave each article as visible as it was.
     """
     each = [
         body

@@ -1,4 +1,4 @@
-"""Stores with things to hide, marked so that they are known wherever they turn up."""
+"""Hypothesis strategies for stores with hidden articles, whose texts are marked."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ articles: st.SearchStrategy[Article] = st.builds(
 )
 """Articles with every kind of text."""
 HIDDEN_MARK = "zqhidden"
-"""In every text that only drafts have."""
+"""A mark in every text of drafts."""
 SECURED_MARK = "zqsealed"
-"""In every secured text."""
+"""A mark in every secured text."""
 LAST_ARTICLE = open_article("last-of-all")
-"""An article for the end: whoever has heard of it has heard all."""
+"""An article that is written last: its event is the end of a subscription."""
 HIDDEN_DOMAIN, HIDDEN_TOPIC = f"{HIDDEN_MARK}.example", f"A {HIDDEN_MARK} topic"
 HIDDEN_URL = f"https://{HIDDEN_DOMAIN}/page"
 HIDDEN_PROBLEM = warning(
@@ -38,10 +38,14 @@ HIDDEN_PROBLEM = warning(
 
 
 class Corpus(NamedTuple):
-    """What is written, in this order, and what is written to its twin, which never had a draft.
+    """The batches of a store, and those of a reference store that never had a draft.
 
-    `hidden` were drafts from their first day; `withdrawn` became drafts, so that their names are
-    known, and nothing they say now.
+    Attributes:
+        batches: The batches of the store.
+        twin: The batches of the reference store.
+        hidden: Articles that were drafts from the start.
+        withdrawn: Published articles that became drafts: their former names are known.
+        open: Published articles.
     """
 
     batches: Sequence[Batch]
@@ -51,16 +55,16 @@ class Corpus(NamedTuple):
     open: Sequence[Article]
 
     def __repr__(self) -> str:
-        """Short, as it is written out wherever it led to a failure."""
+        """A short form for failure messages."""
         names = {role: [each.slug for each in getattr(self, role)] for role in self._fields[2:]}
         return f"Corpus({names})"
 
 
 def draft(article: Article) -> Article:
-    """The article as a draft whose every text is marked.
+    """The article as a draft whose texts are all marked.
 
-    It keeps its slug, one address and one topic of those that others use too, so that links lead
-    to it, lists would hold it and counts would count it.
+    It keeps its slug, one URL and one topic, which other articles use, too: links, lists and counts
+    would include it.
     """
     return msgspec.structs.replace(
         article,
@@ -87,14 +91,14 @@ def draft(article: Article) -> Article:
 
 
 def _marked(provider: ProviderMention) -> ProviderMention:
-    """The same provider under a hidden name and logo; of some, nobody else knows at all."""
+    """The provider with a hidden name and logo; some have a hidden domain, too."""
     domain = HIDDEN_DOMAIN if provider.name == "Two" else provider.domain
     logo = Image(url=f"https://{HIDDEN_DOMAIN}/logo.png")
     return ProviderMention(domain=domain, name=f"{HIDDEN_MARK} name", images=(logo,))
 
 
 def published(article: Article) -> Article:
-    """The article for everybody, but for its secured text."""
+    """The article as a published one, with marked secured text."""
     secured = article.secured and f"{SECURED_MARK} {article.slug}"
     return msgspec.structs.replace(article, published=True, secured=secured)
 
@@ -102,7 +106,7 @@ def published(article: Article) -> Article:
 def corpus(
     drawn: Sequence[Article], roles: Sequence[str], topics: tuple[TopicDefinition, ...]
 ) -> Corpus:
-    """The articles in their roles: open, hidden, dropped (hidden, and deleted again), withdrawn."""
+    """The articles in their roles: open, hidden, dropped (hidden, then deleted) and withdrawn."""
     by_role: dict[str, list[Article]] = {role: [] for role in ROLES}
     for article, role in zip(drawn, roles, strict=False):
         by_role[role].append(article)

@@ -1,4 +1,4 @@
-"""Fixture for tests of writing: a folder, a store and their writer."""
+"""A document writer with its folder and store, for tests of writing."""
 
 from __future__ import annotations
 
@@ -43,22 +43,29 @@ def document(title: str = "A", more: str = "", body: str = "") -> str:
 
 
 def path_of(slug: str) -> str:
-    """Return the path of a document with this slug."""
+    """The path of a document with this slug."""
     return f"_news/{slug}.md"
 
 
 async def state(repository: Repository) -> tuple[Any, ...]:
-    """Articles by slug, topics and problems, as a reader sees them, without revisions."""
+    """The articles by slug, without revisions, the topics and the diagnostics of a store."""
     snapshot = await repository.snapshot()
     [page] = await snapshot.pages([ArticleQuery(EVERYTHING)], Visibility.ALL)
     topics = await snapshot.topic_page(EVERYTHING, Visibility.ALL)
-    problems = await snapshot.diagnostic_page(EVERYTHING)
+    diagnostics = await snapshot.diagnostic_page(EVERYTHING)
     articles = {a.slug: msgspec.structs.replace(a, revision=0) for a in page.items}
-    return articles, list(topics.items), list(problems.items)
+    return articles, list(topics.items), list(diagnostics.items)
 
 
 class WriterSetup:
-    """A writer with its store and, if there is one, its folder. Calls are synchronous."""
+    """A document writer, its repository and its folder, with synchronous methods.
+
+    Attributes:
+        repository: The repository.
+        folder: The folder; None if the store alone keeps the articles.
+        options: The options of loads.
+        writer: The writer.
+    """
 
     def __init__(self, repository: Repository, folder: Path | None, **options: Any) -> None:
         self.repository = repository
@@ -82,15 +89,15 @@ class WriterSetup:
         return list(self.run(self.writer.import_documents(documents)).articles)
 
     def delete(self, id: str, expected: int | None = None) -> None:
-        """Remove an article."""
+        """Delete an article."""
         self.run(self.writer.delete(id, expected))
 
     def refusals(self, work: Coroutine[Any, Any, Any]) -> list[tuple[str, tuple[str, ...]]]:
-        """Return the codes and input paths of the refusals that a write must raise."""
+        """The codes and input paths of the refusals that a write raises; fail if it raises none."""
         return [(refusal.code, refusal.input_path) for refusal in self.expect_refusals(work)]
 
     def expect_refusals(self, work: Coroutine[Any, Any, Any]) -> tuple[Refusal, ...]:
-        """Return the refusals that a write must raise."""
+        """The refusals that a write raises; fail if it raises none."""
         try:
             self.run(work)
         except RefusedError as error:
@@ -123,12 +130,12 @@ class WriterSetup:
         os.utime(file, ns=(self._clock, self._clock))
 
     def text(self, path: str) -> str:
-        """Return the text of a file."""
+        """The text of a file."""
         assert self.folder is not None
         return (self.folder / path).read_bytes().decode()
 
     def files(self) -> dict[str, tuple[bytes, int]]:
-        """All files, hidden ones too: bytes and times."""
+        """The bytes and the modification times of all files, hidden ones included."""
         assert self.folder is not None
         files = (path for path in self.folder.rglob("*") if path.is_file())
         return {
@@ -141,11 +148,11 @@ class WriterSetup:
         self.run(FolderLoader(self.repository, self.folder, self.options).load())
 
     def state(self) -> tuple[Any, ...]:
-        """What a reader of the store sees."""
+        """The state of the store."""
         return self.run(state(self.repository))
 
     def fresh_state(self) -> tuple[Any, ...]:
-        """What a reader of a new store of this folder would see."""
+        """The state of a new store after a load of this folder."""
         assert self.folder is not None
         fresh = WriterSetup(MemoryRepository(), self.folder)
         fresh.load()
