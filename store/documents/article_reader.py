@@ -30,6 +30,7 @@ from .parse_result import DiagnosticCollector, ParseResult
 from .yaml_tree_builder import quote
 
 _OUTER_BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
+_DRAFTS_FOLDER = "_drafts"
 _parse_size = partial(parse_integer, allowed=SIZES)
 _URL_FIELDS = ("webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl")
 
@@ -79,7 +80,7 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         type=sys.intern(fields.read_text("type") or "article"),
         quality=fields.read("quality", parse_integer) or 0,
         heat=fields.read("heat", parse_integer) or 0,
-        published=_read_published(fields),
+        published=_read_published(fields, path),
         locale=fields.read_text("locale"),
         tags=tuple(dict.fromkeys(text for text, _ in fields.read_texts("tags"))),
         topics=tuple(topics),
@@ -114,10 +115,22 @@ def _read_content(fields: FieldReader, front_matter: FrontMatter) -> str | None:
     return content
 
 
-def _read_published(fields: FieldReader) -> bool:
-    """Read `published`. The default is true, but an invalid value makes a draft."""
-    flag = fields.read("published", parse_boolean)
-    return fields.find_node("published") is None if flag is None else flag
+def is_in_drafts_folder(path: str) -> bool:
+    """Whether a document is a draft because of its folder, `_drafts`."""
+    return _DRAFTS_FOLDER in path.lower().split("/")[:-1]
+
+
+def _read_published(fields: FieldReader, path: str) -> bool:
+    """Read `published` and `draft`, in any case; a doubt makes a draft, so does the folder."""
+    flags = [_read_flag(fields, key, True) for key in fields.find_keys("published")]
+    flags += [not _read_flag(fields, key, False) for key in fields.find_keys("draft")]
+    return all(flags) and not is_in_drafts_folder(path)
+
+
+def _read_flag(fields: FieldReader, key: str, default: bool) -> bool:
+    """Read a flag; an invalid value gives the opposite of the default."""
+    flag = fields.read(key, parse_boolean)
+    return (fields.find_node(key) is None) == default if flag is None else flag
 
 
 def _read_secured(fields: FieldReader) -> str | None:

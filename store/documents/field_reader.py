@@ -56,6 +56,10 @@ class FieldReader:
         """Return the field's path in backticks, for messages."""
         return f"`{self._prefix}{key}`"
 
+    def find_keys(self, name: str) -> list[str]:
+        """Return the mapping's keys that are this name in upper or lower case."""
+        return [key for key in self._mapping.entries if key.lower() == name]
+
     def find_node(self, key: str) -> Node | None:
         """Return the node of a key and mark the key as read; None if it is missing or null."""
         self._read_keys.add(key)

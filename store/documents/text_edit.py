@@ -97,15 +97,30 @@ def _edit_lines(path: str, text: str, diff: DocumentDiff, limits: ParseLimits) -
         )
         if parts is None:
             return None
-        lines = _LineEditor(plain, parts, parse_front_matter(parts, limits).root)
+        root = parse_front_matter(parts, limits).root
     except FrontMatterError:
         return None
+    lines = _LineEditor(plain, parts, root)
+    diff = _write_own_draft_keys(diff, root)
     if diff.content is not None and lines.content_is_key:
         diff = DocumentDiff({**diff.values, "content": diff.content or None})
     elif "content" in diff.values and not lines.content_is_key:
         # The content would not survive as a body: a key has it, and the body goes.
         diff = DocumentDiff(diff.values, diff.content or "")
     return mark + lines.apply(diff) if lines.can_apply(diff) else None
+
+
+def _write_own_draft_keys(diff: DocumentDiff, root: MappingNode) -> DocumentDiff:
+    """Write `published` under the document's own keys, such as `draft`."""
+    if "published" not in diff.values:
+        return diff
+    is_draft = diff.values["published"] is False
+    own = {key: is_draft for key in root.entries if key.lower() == "draft"}
+    own |= {key: not is_draft for key in root.entries if key.lower() == "published"}
+    if not own:
+        return diff
+    others = {key: value for key, value in diff.values.items() if key != "published"}
+    return DocumentDiff(others | own, diff.content)
 
 
 class _LineReplacement(NamedTuple):

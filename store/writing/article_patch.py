@@ -102,6 +102,8 @@ def find_slug_problem(slug: str) -> str | None:
 def _apply_fields(document: DocumentData, fields: Mapping[str, Any]) -> DocumentData:
     """Apply fields to a document's data; None and empty lists remove a field."""
     values, content = dict(document.values), document.content
+    if "published" in fields:  # an invalid `draft`, kept in the metadata, would win
+        values = {key: value for key, value in values.items() if key.lower() != "draft"}
     for key, value in serialize_fields(fields).items():
         if key == "content":
             content = value if value is not None and body_round_trips(value) else None
@@ -123,9 +125,13 @@ def _accept(
         for d in parse_result.diagnostics
         if d.severity is Severity.ERROR or _is_new_problem(d, fields, parse_before)
     ]
-    if refusals or parse_result.article is None:
+    article = parse_result.article
+    if article and fields.get("published") and not article.published:
+        message = "The article stays a draft: it is in a folder `_drafts`, or has a key `draft`."
+        refusals.append(Refusal(DiagnosticCode.WRONG_TYPE, message, ("published",)))
+    if refusals or article is None:
         raise RefusedError(*refusals)
-    return parse_result.article
+    return article
 
 
 def _is_new_problem(

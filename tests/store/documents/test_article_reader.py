@@ -239,6 +239,41 @@ def test_read_document_takes_for_a_draft_what_may_be_one(written):
     assert article(f"published: {written}").published is False
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "draft: true",
+        "draft: yes",
+        'draft: "True"',
+        "Draft: true",
+        "draft: true\npublished: true",
+        "published: false\ndraft: false",
+        "Published: false",
+        "draft: soon",
+        "draft: [false]",
+    ],
+)
+def test_draft_is_never_published(rest):
+    """`draft: true`, and each value that may mean it, makes a draft."""
+    assert article(rest).published is False
+
+
+@pytest.mark.parametrize("rest", ["draft: false", "draft: no", "draft:", "published: true"])
+def test_document_without_draft_is_published(rest):
+    """`draft: false` says what the default is; the key is a field, not metadata."""
+    story = article(rest)
+    assert (story.published, story.metadata) == (True, {})
+
+
+@pytest.mark.parametrize(
+    ("path", "published"),
+    [("_drafts/a.md", False), ("x/_Drafts/y/a.md", False), ("_drafts.md", True)],
+)
+def test_document_in_drafts_folder_is_a_draft(path, published):
+    """All that lies in `_drafts` is a draft, whatever it says."""
+    assert read(f"{HEAD}published: true\n---\n", path).article.published is published
+
+
 def test_read_document_tells_all_that_is_missing_at_once():
     """All missing fields are reported at once."""
     codes = {d.code for d in read("---\nx: 1\n---\n").diagnostics}

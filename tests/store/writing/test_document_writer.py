@@ -31,11 +31,14 @@ from store import (
     TinyDBRepository,
     Visibility,
 )
+from store.documents.article_reader import read_article
+from store.documents.frontmatter import ParseLimits
 from store.filesystem import atomic_file, guarded_change
 from store.filesystem.guarded_change import digest
 from store.folder import transaction
 from store.model import Article, Image
 from store.names import article_id
+from store.writing.article_patch import patch_document
 from tests.store.folder.test_loader import unprivileged
 from tests.support.sizes import scaled
 from tests.support.writer_setup import (
@@ -216,6 +219,34 @@ def test_set_published_edits_one_line(folder_desk):
     folder_desk.import_documents((PATH, document()))
     assert not folder_desk.run(folder_desk.writer.set_published(id, False)).articles[0].published
     assert "\npublished: false\n" in folder_desk.text(PATH)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("draft: true # yet\n", "draft: false # yet\n"),
+        ("published: true\nDraft: yes\n", "published: true\nDraft: false\n"),
+        ("draft: soon\n", "draft: false\n"),
+    ],
+)
+def test_set_published_writes_the_documents_own_key(folder_desk, before, after):
+    """A draft by `draft: true` is published by that key, and made a draft again."""
+    folder_desk.import_documents((PATH, document(more=before)))
+    id = article_id(SLUG)
+    assert folder_desk.run(folder_desk.writer.set_published(id, True)).articles[0].published
+    assert folder_desk.text(PATH) == document(more=after)
+    assert not folder_desk.run(folder_desk.writer.set_published(id, False)).articles[0].published
+    assert "raft: true" in folder_desk.text(PATH)
+
+
+def test_publishing_is_refused_where_the_folder_forbids_it():
+    """An article in `_drafts` cannot be published: the mutation says why."""
+    path, limits = f"_drafts/{SLUG}.md", ParseLimits()
+    article = read_article(path, document().encode(), limits).article
+    assert article is not None
+    with pytest.raises(RefusedError, match="_drafts") as refused:
+        patch_document(article, path, document(), {"published": True}, limits)
+    assert refused.value.refusals[0].input_path == ("published",)
 
 
 def test_put_keeps_the_slug_of_a_file_that_is_named_otherwise(folder_desk):
