@@ -1,20 +1,18 @@
-"""Holds `changes` to a plain model while writers, checkpoints and restarts come in between.
+"""Compares change events with a model, during writes, checkpoints, restarts and reconnects.
 
-A life is a store that two repositories write to, some batches at once, whose file takes in the log
-all the time, and which is closed and opened again; and of consumers, readers of drafts and the
-public, some with a filter, who follow it by the query and by the subscription, through the one or
-the other repository, stop anywhere, and go on from their last cursor. Each event is held to the
-model, which knows each revision with the article before and after it:
+A run is a store that two repositories write to, sometimes several batches at once. Checkpoints are
+frequent, and repositories are closed and reopened. Consumers with different rights and filters read
+`changes` by query and by subscription, through either repository, disconnect anywhere, and continue
+from their last cursor. Each event is compared with the model, which knows each revision with the
+article before and after it:
 
-- what a consumer is told is what happened, as it may see it, in order, each once; it is nowhere in
-  the history where that does not fit, and only a GAP lets it be elsewhere;
-- after a GAP it reads everything anew, and goes on from no later than what it has read;
-- a GAP comes only where more has happened than is kept, or topics have other names;
-- an article beside an event is one that was there then or later, and that it may see;
-- in the end it holds what a query shows, which is what the model says, topics' names included.
+- a consumer gets all visible changes in order, each once; only a GAP lets it continue elsewhere;
+- after a GAP it reads all articles again, and continues from no later state;
+- a GAP comes only if the next changes were evicted, or topics were renamed;
+- the article of an event is its version then or later, and visible to the consumer;
+- in the end the consumer's copy equals a query, which equals the model, topic names included.
 
-`python -m tests.stress.changes_model --lives 2000 --seed 1` runs so many lives and says how far it
-is.
+`python -m tests.stress.changes_model --runs 2000 --seed 1` prints its progress.
 """
 
 from __future__ import annotations
@@ -55,20 +53,20 @@ EDITOR = Viewer({Permission.READ_DRAFTS})
 SIZES = PageSizes(default=3, maximum=100)
 HISTORY_LIMITS = [1, 4, 12, 10_000]
 _TREE_SHARE = 0.3
-_TELL_EVERY = 20
+_PROGRESS_EVERY = 20
 
-SHOWN = "id slug title excerpt revision topics { slug name }"
-EVENT = f"cursor kind id slug article {{ {SHOWN} }}"
-LIST = f"articles(first: 100, filter: $filter) {{ nodes {{ {SHOWN} }} }}"
+ARTICLE_FIELDS = "id slug title excerpt revision topics { slug name }"
+EVENT_FIELDS = f"cursor kind id slug article {{ {ARTICLE_FIELDS} }}"
+LIST = f"articles(first: 100, filter: $filter) {{ nodes {{ {ARTICLE_FIELDS} }} }}"
 QUERY = f"query ($filter: ArticleFilter) {{ {LIST} }}"
 PAGE = (
     "query ($after: String, $first: Int) { changes(after: $after, first: $first)"
-    f" {{ nodes {{ {EVENT} }} pageInfo {{ hasNextPage endCursor }} }} }}"
+    f" {{ nodes {{ {EVENT_FIELDS} }} pageInfo {{ hasNextPage endCursor }} }} }}"
 )
 PAGE_AND_LIST = f"{PAGE[:-1]} {LIST} }}".replace("(", "($filter: ArticleFilter, ", 1)
-FOLLOW = (
+SUBSCRIPTION = (
     "subscription ($after: String, $filter: ArticleFilter)"
-    f" {{ changes(after: $after, filter: $filter) {{ {EVENT} }} }}"
+    f" {{ changes(after: $after, filter: $filter) {{ {EVENT_FIELDS} }} }}"
 )
 FILTERS = [None, None, None, {"quality": {"gte": 1}}, {"topics": {"some": ["tides"]}}]
 
@@ -80,12 +78,12 @@ OPERATIONS = [
 ]
 
 
-class ChangesError(AssertionError):
-    """A consumer was told what it must not be, or not told what it has to be."""
+class ModelMismatchError(AssertionError):
+    """An event or a list differs from the model."""
 
 
-class Step(NamedTuple):
-    """What a revision did to an article; None: it was not there, or is not."""
+class ModelChange(NamedTuple):
+    """The change of a revision: the article before and after it, or None."""
 
     revision: int
     id: str
@@ -93,21 +91,21 @@ class Step(NamedTuple):
     after: Article | None
 
     def kind(self, viewer: Viewer) -> str | None:
-        """What a viewer is told; None: nothing."""
+        """The kind of the event for a viewer; None if there is none."""
         if viewer is PUBLIC and self.after is not None and self.after.public_revision:
             return None
-        if seen(self.after, viewer) is not None:
+        if visible_article(self.after, viewer) is not None:
             return "PUT"
-        return "DELETE" if seen(self.before, viewer) is not None else None
+        return "DELETE" if visible_article(self.before, viewer) is not None else None
 
 
-def seen(article: Article | None, viewer: Viewer) -> Article | None:
-    """An article as a viewer sees it."""
+def visible_article(article: Article | None, viewer: Viewer) -> Article | None:
+    """The article if it is visible to a viewer."""
     return article if article is not None and (viewer is EDITOR or article.published) else None
 
 
-def shown(article: Article, viewer: Viewer) -> dict[str, Any]:
-    """What the graph shows a viewer of an article, but for its topics."""
+def article_node(article: Article, viewer: Viewer) -> dict[str, Any]:
+    """The fields of an article in GraphQL, without topics."""
     return {
         "id": article.id,
         "slug": article.slug,
@@ -118,25 +116,25 @@ def shown(article: Article, viewer: Viewer) -> dict[str, Any]:
     }
 
 
-def plain(nodes: dict[str, Any]) -> dict[str, Any]:
-    """Articles as the graph shows them, without their topics; by id."""
+def without_topics(nodes: dict[str, Any]) -> dict[str, Any]:
+    """Articles by id, without their topics."""
     return {id: {**node, "topics": None} for id, node in nodes.items()}
 
 
-class Model:
-    """A store, as plain as can be: everything that ever happened.
+class ChangesModel:
+    """A model of a store and its whole history.
 
     Attributes:
-        history_limit: How many changes are kept.
-        steps: What each revision did, from 1 on.
-        articles: The articles now, by id.
-        names: What the topics of the tree are called, by slug.
-        renamings: How often that has changed.
+        history_limit: The number of changes that the store retains.
+        changes: The change of each revision, from 1 on.
+        articles: The current articles, by id.
+        names: The names of the topics in the tree, by slug.
+        renamings: The number of changes of these names.
     """
 
     def __init__(self, history_limit: int) -> None:
         self.history_limit = history_limit
-        self.steps: list[Step] = []
+        self.changes: list[ModelChange] = []
         self.articles: dict[str, Article] = {}
         self.names: dict[str, str] = {}
         self.renamings = 0
@@ -144,11 +142,11 @@ class Model:
     @property
     def revision(self) -> int:
         """The newest revision."""
-        return len(self.steps)
+        return len(self.changes)
 
-    def outcome(self, batch: Batch) -> list[Step]:
-        """What a batch does now."""
-        steps: list[Step] = []
+    def preview(self, batch: Batch) -> list[ModelChange]:
+        """The changes that a batch would make."""
+        steps: list[ModelChange] = []
         articles = dict(self.articles)
         for article in batch.puts:
             before = articles.get(article.id)
@@ -159,37 +157,37 @@ class Model:
             if before is not None and _open_text(before) == _open_text(article) is not None:
                 public = before.public_revision or before.revision
             after = msgspec.structs.replace(article, revision=revision, public_revision=public)
-            steps.append(Step(revision, article.id, before, after))
+            steps.append(ModelChange(revision, article.id, before, after))
             articles[article.id] = after
         for id in batch.deletes:
             if (before := articles.pop(id, None)) is not None:
-                steps.append(Step(self.revision + len(steps) + 1, id, before, None))
+                steps.append(ModelChange(self.revision + len(steps) + 1, id, before, None))
         return steps
 
-    def take(self, written: Iterable[tuple[Batch, int]]) -> None:
-        """Do batches that were written at once, in the order that their revisions tell."""
+    def commit(self, written: Iterable[tuple[Batch, int]]) -> None:
+        """Apply concurrent batches in the order of their revisions."""
         left = sorted(written, key=lambda each: each[1])
         while left:
             for each in left:
                 batch, revision = each
-                steps = self.outcome(batch)
+                steps = self.preview(batch)
                 if self.revision + len(steps) == revision:
                     break
             else:
-                raise ChangesError(f"no order of the batches gives {[r for _, r in left]}")
+                raise ModelMismatchError(f"no order of the batches gives {[r for _, r in left]}")
             left.remove(each)
             names = {topic.slug: topic.name for topic in batch.topics or ()}
             if batch.topics is not None and names != self.names:
                 self.names = names
                 self.renamings += 1
-            self.steps += steps
+            self.changes += steps
             for step in steps:
                 self.articles.pop(step.id, None)
                 if step.after is not None:
                     self.articles[step.id] = step.after
 
     def batches(self, rng: Random, count: int) -> list[Batch]:
-        """So many batches to write at once; of them one may change the tree of topics."""
+        """Random batches to write at once; at most one changes the topic tree."""
         world = StoreModel()
         world.without_nan()
         world.articles = dict(self.articles)
@@ -201,22 +199,26 @@ class Model:
             for batch, keeps_tree in zip(written, trees, strict=False)
         ]
 
-    def at(self, revision: int, viewer: Viewer) -> dict[str, Any]:
-        """What a viewer sees at a revision, by id."""
+    def nodes_at(self, revision: int, viewer: Viewer) -> dict[str, Any]:
+        """The nodes that are visible to a viewer at a revision, by id."""
         articles: dict[str, Article | None] = {}
-        for step in self.steps[:revision]:
+        for step in self.changes[:revision]:
             articles[step.id] = step.after
-        visible = (seen(article, viewer) for article in articles.values())
-        return {article.id: shown(article, viewer) for article in visible if article is not None}
+        visible = (visible_article(article, viewer) for article in articles.values())
+        return {
+            article.id: article_node(article, viewer) for article in visible if article is not None
+        }
 
-    def forgotten(self, viewer: Viewer) -> int:
-        """The newest revision that a viewer was told of and that is not kept; -1: all is."""
-        told = [step.revision for step in self.steps if step.kind(viewer) is not None]
-        return [-1, *told[: -self.history_limit]][-1]
+    def last_evicted(self, viewer: Viewer) -> int:
+        """The newest visible revision that is no longer retained; -1 if all are."""
+        visible_revisions = [
+            step.revision for step in self.changes if step.kind(viewer) is not None
+        ]
+        return [-1, *visible_revisions[: -self.history_limit]][-1]
 
-    def next(self, revision: int, viewer: Viewer) -> Step | None:
-        """The first step after a revision of which a viewer is told."""
-        later = (step for step in self.steps[revision:] if step.kind(viewer) is not None)
+    def next_change(self, revision: int, viewer: Viewer) -> ModelChange | None:
+        """The first visible change after a revision."""
+        later = (step for step in self.changes[revision:] if step.kind(viewer) is not None)
         return next(later, None)
 
 
@@ -225,47 +227,47 @@ def _text(article: Article) -> bytes:
 
 
 def _open_text(article: Article) -> bytes | None:
-    """What the public sees of an article."""
+    """The public content of an article; None for drafts."""
     return _text(msgspec.structs.replace(article, secured=None)) if article.published else None
 
 
 class Store:
-    """A store's files, and the two repositories that are open on them."""
+    """A store's files, and two repositories on them."""
 
-    def __init__(self, path: Path, rng: Random, model: Model) -> None:
+    def __init__(self, path: Path, rng: Random, model: ChangesModel) -> None:
         self.model = model
         self._path = path
         self._rng = rng
-        self._ever: list[TinyDBRepository] = []
+        self._all_opened: list[TinyDBRepository] = []
         self.repositories = [self._opened(), self._opened()]
 
-    def any(self) -> TinyDBRepository:
-        """One of the repositories."""
+    def any_repository(self) -> TinyDBRepository:
+        """One of the repositories, at random."""
         return self._rng.choice(self.repositories)
 
     async def write(self, batches: Sequence[Batch]) -> None:
-        """Write batches at once, through both."""
-        revisions = await asyncio.gather(*(self.any().apply(batch) for batch in batches))
-        self.model.take(zip(batches, revisions, strict=True))
+        """Write batches at once, through both repositories."""
+        revisions = await asyncio.gather(*(self.any_repository().apply(batch) for batch in batches))
+        self.model.commit(zip(batches, revisions, strict=True))
 
-    async def write_some(self) -> None:
-        """Write one to three batches at once."""
+    async def write_random(self) -> None:
+        """Write one to three random batches at once."""
         await self.write(self.model.batches(self._rng, self._rng.randint(1, 3)))
 
     async def reopen(self) -> None:
-        """Have one of the repositories opened anew; the one before was closed, or is forgotten."""
+        """Replace a repository by a new one; the old one is closed, or just abandoned."""
         place = self._rng.randrange(2)
         if self._rng.random() < 0.5:
             await self.repositories[place].close()
         self.repositories[place] = self._opened()
 
     async def close(self) -> None:
-        """Close all that was ever opened."""
-        for repository in self._ever:
+        """Close all repositories that were ever opened."""
+        for repository in self._all_opened:
             await repository.close()
 
     def _opened(self) -> TinyDBRepository:
-        self._ever.append(
+        self._all_opened.append(
             TinyDBRepository.open(
                 self._path,
                 history_limit=self.model.history_limit,
@@ -273,19 +275,19 @@ class Store:
                 log_bytes=self._rng.choice([1, 1, 5_000, 1 << 20]),
             )
         )
-        return self._ever[-1]
+        return self._all_opened[-1]
 
 
-class Writing(ScriptedRepository):
-    """A repository to whoever follows it: when it has no news, the next of it is written."""
+class WritingRepository(ScriptedRepository):
+    """A repository that writes the next of its batches when a reader waits for one."""
 
-    def __init__(self, repository: Repository, store: Store, to_come: Sequence[Batch]) -> None:
+    def __init__(self, repository: Repository, store: Store, batches: Sequence[Batch]) -> None:
         super().__init__(repository, ())
         self._store = store
-        self._batches = list(to_come)
+        self._batches = list(batches)
 
     async def wait(self, version: str) -> Any:
-        """See `Repository`. Raises: CaughtUpError: there is no more news to come."""
+        """See `Repository`. Raises: CaughtUpError: no batch is left."""
         while (snapshot := await self.snapshot()).version == version:
             if not self._batches:
                 raise CaughtUpError
@@ -293,237 +295,246 @@ class Writing(ScriptedRepository):
         return snapshot
 
 
-class Account:
-    """What a consumer was told, and holds since; held to the model.
+class ConsumerState:
+    """The received events and the copy of a consumer, checked against the model.
 
     Attributes:
-        viewer: As whom it reads.
-        wanted: Which articles, as a filter of the graph; None: all.
-        renamings: How often topics had been renamed when the request began that tells it now.
-        held: What it holds, by id.
-        cursor: The last one that it was told.
-        told: How many events it was told.
-        gaps: How many of them were gaps.
+        viewer: The rights of the consumer.
+        filter: Its filter in GraphQL; None for all articles.
+        renamings: The number of topic renamings when its current request began.
+        articles: Its copy of the articles, by id.
+        cursor: The cursor of its last event.
+        events: The number of its events.
+        gaps: The number of its GAP events.
     """
 
-    def __init__(self, model: Model, viewer: Viewer, wanted: Any = None) -> None:
+    def __init__(self, model: ChangesModel, viewer: Viewer, filter: Any = None) -> None:
         self.viewer = viewer
-        self.wanted = wanted
+        self.filter = filter
         self.renamings = 0
-        self.told = 0
+        self.events = 0
         self.gaps = 0
         self._model = model
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Begin before the first change."""
-        self.held: dict[str, Any] = {}
+    def reset(self) -> None:
+        """Start before the first change."""
+        self.articles: dict[str, Any] = {}
         self.cursor: str | None = None
-        # After which revisions it may be: what comes next after one of these has to be told.
-        self._places = {0}
+        # The possible revisions of its position: the next event follows one of them.
+        self._positions = {0}
         self._known_renamings = self._model.renamings
 
-    def read(self, held: dict[str, Any], revision: int) -> None:
-        """Hold what a list has shown at a revision: what it is told next is no later than that."""
-        self._check_list(held, self._model.at(revision, self.viewer))
-        self.held = dict(held)
-        self._places = set(range(revision + 1))
+    def read(self, nodes: dict[str, Any], revision: int) -> None:
+        """Take the articles of a list at a revision; the next event follows at or before it."""
+        self._check_list(nodes, self._model.nodes_at(revision, self.viewer))
+        self.articles = dict(nodes)
+        self._positions = set(range(revision + 1))
 
-    def heed(self, event: dict[str, Any], revision: int | None = None) -> None:
-        """Do what an event says, which a snapshot of some revision has shown.
+    def handle(self, event: dict[str, Any], revision: int | None = None) -> None:
+        """Check an event, and apply it. `revision`: that of the snapshot it came from, if known.
 
-        Raises: ChangesError: it follows after none of the places where the consumer may be.
+        Raises: ModelMismatchError: it follows none of the possible positions.
         """
         kind, id, article = event["kind"], event["id"], event["article"]
-        fitting = self._fitting(kind, id)
+        fitting = self._positions_after(kind, id)
         if not fitting:
-            raise ChangesError(
-                f"told {kind} {event['slug']} after {sorted(self._places)}; "
-                f"after the first of these comes {self._model.next(min(self._places), self.viewer)}"
+            raise ModelMismatchError(
+                f"{kind} {event['slug']} after {sorted(self._positions)}; "
+                f"the next one is {self._model.next_change(min(self._positions), self.viewer)}"
             )
-        self.told += 1
+        self.events += 1
         self.cursor = event["cursor"]
-        self._places = fitting
+        self._positions = fitting
         self._known_renamings = self.renamings
         if kind == "DELETE":
-            self.held.pop(id, None)
+            self.articles.pop(id, None)
         if article is not None:
             if kind != "PUT" or article["id"] != id:
-                raise ChangesError(f"{kind} of {id} shows {article}")
+                raise ModelMismatchError(f"{kind} of {id} shows {article}")
             self._check(article, revision)
-            self.held[id] = article
+            self.articles[id] = article
 
-    def heed_gap(self, event: dict[str, Any], held: dict[str, Any], revision: int) -> None:
-        """Begin anew with what a list has shown at a revision. Raises: ChangesError."""
-        # That the last change it was told is the one that it was has to be known, too.
-        forgotten = self._model.forgotten(self.viewer)
-        least = min(self._places)
+    def handle_gap(self, event: dict[str, Any], nodes: dict[str, Any], revision: int) -> None:
+        """Check a GAP, and read the articles again. Raises: ModelMismatchError."""
+        # The store also has to retain the last event, to know that it is the same one.
+        forgotten = self._model.last_evicted(self.viewer)
+        least = min(self._positions)
         if least > forgotten and self._known_renamings == self._model.renamings:
-            raise ChangesError(f"a GAP after {self._places}, though {forgotten + 1} is kept")
-        self.told += 1
+            raise ModelMismatchError(f"GAP after {self._positions}; {forgotten + 1} is retained")
+        self.events += 1
         self.gaps += 1
         self.cursor = event["cursor"]
-        self.read(held, revision)
-        self._places -= set(range(least))
+        self.read(nodes, revision)
+        self._positions -= set(range(least))
         self._known_renamings = self.renamings
 
-    def check_end(self, there: dict[str, Any]) -> None:
-        """Hold what is held to what a list shows at the end.
+    def check_final(self, nodes: dict[str, Any]) -> None:
+        """Compare the copy with a list at the end.
 
-        Raises: ChangesError: something was not told, or what is held is not what is there.
+        Raises: ModelMismatchError: an event is missing, or the copy differs.
         """
-        self._check_list(there, self._model.at(self._model.revision, self.viewer))
-        following = [self._model.next(place, self.viewer) for place in self._places]
-        if self.wanted is None and all(following):
-            raise ChangesError(f"not told: {following[-1]}")
-        if plain(self.held) != plain(there):
-            raise ChangesError(f"held are {plain(self.held)}, and there are {plain(there)}")
-        for id, article in there.items():
-            if self._defined(article) != self._defined(self.held[id]):
-                raise ChangesError(f"held is {self.held[id]}, and there is {article}")
+        self._check_list(nodes, self._model.nodes_at(self._model.revision, self.viewer))
+        following = [self._model.next_change(place, self.viewer) for place in self._positions]
+        if self.filter is None and all(following):
+            raise ModelMismatchError(f"missing: {following[-1]}")
+        if without_topics(self.articles) != without_topics(nodes):
+            copy, listed = without_topics(self.articles), without_topics(nodes)
+            raise ModelMismatchError(f"the copy has {copy}; the list has {listed}")
+        for id, article in nodes.items():
+            if self._defined(article) != self._defined(self.articles[id]):
+                raise ModelMismatchError(
+                    f"the copy has {self.articles[id]}; the list has {article}"
+                )
 
-    def _fitting(self, kind: str, id: str) -> set[int]:
-        """After which revisions it is, once it was told this. Of a filter the model only knows that
-        it leaves out what it likes, and that what does not match comes as a DELETE.
+    def _positions_after(self, kind: str, id: str) -> set[int]:
+        """The possible positions in the history after an event.
+
+        With a filter, the model only knows that events may be missing, and that an article that no
+        longer matches comes as a DELETE.
         """
-        if self.wanted is not None:
-            later = self._model.steps[min(self._places) :]
+        if self.filter is not None:
+            later = self._model.changes[min(self._positions) :]
             kinds = {"PUT": {"PUT"}, "DELETE": {"PUT", "DELETE"}}[kind]
             fits = (e.revision for e in later if e.id == id and e.kind(self.viewer) in kinds)
             return set(islice(fits, 1))
-        following = (self._model.next(place, self.viewer) for place in self._places)
-        told = (kind, id)
-        return {e.revision for e in following if e and (e.kind(self.viewer), e.id) == told}
+        following = (self._model.next_change(place, self.viewer) for place in self._positions)
+        visible_revisions = (kind, id)
+        return {
+            e.revision for e in following if e and (e.kind(self.viewer), e.id) == visible_revisions
+        }
 
     def _check_list(self, nodes: dict[str, Any], expected: dict[str, Any]) -> None:
-        is_whole = self.wanted is not None or len(nodes) == len(expected)
-        if not is_whole or any(expected.get(id) != node for id, node in plain(nodes).items()):
-            raise ChangesError(f"a list shows {plain(nodes)}, and its snapshot has {expected}")
+        is_whole = self.filter is not None or len(nodes) == len(expected)
+        listed = without_topics(nodes)
+        if not is_whole or any(expected.get(id) != node for id, node in listed.items()):
+            raise ModelMismatchError(f"the list has {listed}; the model has {expected}")
 
     def _defined(self, article: dict[str, Any]) -> dict[str, str]:
-        """The names of an article's topics that are in the tree; others have none of their own."""
+        """The names of an article's topics that are in the tree."""
         names = self._model.names
         return {t["slug"]: t["name"] for t in article["topics"] if t["slug"] in names}
 
     def _check(self, article: dict[str, Any], revision: int | None) -> None:
-        """Hold an article beside an event to what it was at the revision that it names."""
+        """Compare the article of an event with its version at the revision that it shows."""
         newest = self._model.revision if revision is None else revision
         now = CURSORS.decode_revision(article["id"], article["revision"])
         if now is None:
-            raise ChangesError(f"told of no revision of it: {article}")
-        step = self._model.steps[now - 1]
-        after = seen(step.after, self.viewer)
-        is_it = after is not None and shown(after, self.viewer) == {**article, "topics": None}
-        if not is_it or not min(self._places) <= now <= newest:
-            raise ChangesError(f"told after {self._places}: {article}; {now} was {step}")
+            raise ModelMismatchError(f"unknown revision: {article}")
+        step = self._model.changes[now - 1]
+        after = visible_article(step.after, self.viewer)
+        is_it = after is not None and article_node(after, self.viewer) == {
+            **article,
+            "topics": None,
+        }
+        if not is_it or not min(self._positions) <= now <= newest:
+            raise ModelMismatchError(f"after {self._positions}: {article}; {now} was {step}")
 
 
-class Consumer:
-    """Follows a store through the graph.
+class GraphQLConsumer:
+    """Follows a store through the GraphQL API.
 
     Attributes:
-        account: What it was told, and holds.
+        state: Its events and its copy of the articles.
     """
 
-    def __init__(self, store: Store, rng: Random, viewer: Viewer, wanted: Any) -> None:
-        self.account = Account(store.model, viewer, wanted)
+    def __init__(self, store: Store, rng: Random, viewer: Viewer, filter: Any) -> None:
+        self.state = ConsumerState(store.model, viewer, filter)
         self._store = store
         self._rng = rng
 
-    async def begin(self, to_come: Sequence[Batch]) -> None:
-        """Begin as the documentation says: subscribe, query, and listen, while more is written."""
-        answers = await self._subscribed(to_come)
+    async def start(self, batches: Sequence[Batch]) -> None:
+        """Subscribe, query and receive events, as documented, while batches are written."""
+        answers = await self._open_stream(batches)
         async with aclosing(answers):
             if self._rng.random() < 0.5:
-                await self._store.write_some()
-            self.account.read(*await self._list())
-            await self._hear(answers, self._rng.choice([1, 2, 5]))
-        if self.account.cursor is None:  # nothing has come, so it has no place to go on from
-            self.account.forget()
+                await self._store.write_random()
+            self.state.read(*await self._list())
+            await self._receive(answers, self._rng.choice([1, 2, 5]))
+        if self.state.cursor is None:  # no event came, so there is no cursor to continue from
+            self.state.reset()
 
-    async def page(self, pages: int | None = None) -> None:
-        """Read on by the query: some pages, of the last perhaps a part; or all, without writes."""
+    async def poll(self, pages: int | None = None) -> None:
+        """Query some pages of changes, or all; the last page may be cut off."""
         while pages is None or pages > 0:
             pages = None if pages is None else pages - 1
-            repository = self._store.any()
-            self.account.renamings = self._store.model.renamings
+            repository = self._store.any_repository()
+            self.state.renamings = self._store.model.renamings
             snapshot = await repository.snapshot()
             if pages is not None and self._rng.random() < 0.3:
-                await self._store.write_some()  # the request goes on with its snapshot
+                await self._store.write_random()  # the request goes on with its snapshot
             with_list, first = self._rng.random() < 0.3, self._rng.choice([1, 2, 5, 50])
-            variables: dict[str, Any] = {"after": self.account.cursor, "first": first}
+            variables: dict[str, Any] = {"after": self.state.cursor, "first": first}
             query = PAGE_AND_LIST if with_list else PAGE
-            data = await self._ask(query, repository, snapshot, **variables)
+            data = await self._query(query, repository, snapshot, **variables)
             nodes = data["changes"]["nodes"]
             if pages == 0 and self._rng.random() < 0.3:
                 nodes = nodes[: self._rng.randrange(len(nodes) + 1)]
             for node in nodes:
                 if node["kind"] != "GAP":
-                    self.account.heed(node, snapshot.revision)
+                    self.state.handle(node, snapshot.revision)
                 elif with_list:
-                    held = _by_id(data["articles"]["nodes"])
-                    self.account.heed_gap(node, held, snapshot.revision)
+                    listed = _by_id(data["articles"]["nodes"])
+                    self.state.handle_gap(node, listed, snapshot.revision)
                 else:
-                    self.account.heed_gap(node, *await self._list())
+                    self.state.handle_gap(node, *await self._list())
             if not data["changes"]["pageInfo"]["hasNextPage"]:
                 return
 
-    async def listen(self, most: int | None, to_come: Sequence[Batch]) -> None:
-        """Subscribe from the last cursor, for so many events, while more is written."""
-        if self.account.cursor is None:
-            await self.begin(to_come)
+    async def subscribe(self, most: int | None, batches: Sequence[Batch]) -> None:
+        """Subscribe from the last cursor, for some events, while batches are written."""
+        if self.state.cursor is None:
+            await self.start(batches)
             return
-        answers = await self._subscribed(to_come)
+        answers = await self._open_stream(batches)
         async with aclosing(answers):
-            await self._hear(answers, most)
+            await self._receive(answers, most)
 
     async def finish(self) -> None:
-        """Read all that there is. Raises: ChangesError: what is held then is not what is there."""
-        if self.account.wanted is None and (
-            self.account.cursor is None or self._rng.random() < 0.5
-        ):
-            await self.page()
-        elif self.account.cursor is None:
-            await self.begin(())
+        """Read all further events. Raises: ModelMismatchError: the copy differs then."""
+        if self.state.filter is None and (self.state.cursor is None or self._rng.random() < 0.5):
+            await self.poll()
+        elif self.state.cursor is None:
+            await self.start(())
             return
         else:
-            await self.listen(None, ())
-        there, _ = await self._list()
-        self.account.check_end(there)
+            await self.subscribe(None, ())
+        nodes, _ = await self._list()
+        self.state.check_final(nodes)
 
-    async def _subscribed(self, to_come: Sequence[Batch]) -> ResultStream:
-        repository = self._store.any()
-        self.account.renamings = self._store.model.renamings
-        source: Any = Writing(repository, self._store, to_come)
-        context = Context(await repository.snapshot(), self.account.viewer, SIZES, source)
-        variables = {"after": self.account.cursor, "filter": self.account.wanted}
-        request = GraphQLRequest(query=FOLLOW, variables=variables)
+    async def _open_stream(self, batches: Sequence[Batch]) -> ResultStream:
+        repository = self._store.any_repository()
+        self.state.renamings = self._store.model.renamings
+        source: Any = WritingRepository(repository, self._store, batches)
+        context = Context(await repository.snapshot(), self.state.viewer, SIZES, source)
+        variables = {"after": self.state.cursor, "filter": self.state.filter}
+        request = GraphQLRequest(query=SUBSCRIPTION, variables=variables)
         answers = await self._rng.choice(OPERATIONS).subscribe(request, context, asyncio.Lock())
         assert not isinstance(answers, Result), answers.body
         return answers
 
-    async def _hear(self, answers: ResultStream, most: int | None) -> None:
-        """Do what so many events say, or all."""
+    async def _receive(self, answers: ResultStream, most: int | None) -> None:
+        """Receive and handle some events, or all."""
         with suppress(CaughtUpError):
             while most is None or most > 0:
                 most = None if most is None else most - 1
                 event = orjson.loads((await anext(answers)).body)["data"]["changes"]
                 if event["kind"] == "GAP":
-                    self.account.heed_gap(event, *await self._list())
+                    self.state.handle_gap(event, *await self._list())
                 else:
-                    self.account.heed(event)
+                    self.state.handle(event)
 
     async def _list(self) -> tuple[dict[str, Any], int]:
-        """What a query shows, by id, and at which revision."""
-        repository = self._store.any()
+        """The nodes of a query, by id, and their revision."""
+        repository = self._store.any_repository()
         snapshot = await repository.snapshot()
-        data = await self._ask(QUERY, repository, snapshot, filter=self.account.wanted)
+        data = await self._query(QUERY, repository, snapshot, filter=self.state.filter)
         return _by_id(data["articles"]["nodes"]), snapshot.revision
 
-    async def _ask(
+    async def _query(
         self, query: str, repository: TinyDBRepository, snapshot: Any, **variables: Any
     ) -> Any:
-        context = Context(snapshot, self.account.viewer, SIZES, repository)
+        context = Context(snapshot, self.state.viewer, SIZES, repository)
         request = GraphQLRequest(query=query, variables=variables)
         executed = await self._rng.choice(OPERATIONS).execute(request, context)
         answer = orjson.loads(executed.body)
@@ -535,12 +546,12 @@ def _by_id(nodes: list[dict[str, Any]]) -> dict[str, Any]:
     return {node["id"]: node for node in nodes}
 
 
-async def live(folder: Path, rng: Random, steps: int) -> Counter[str]:
-    """One life, of so many steps; what came up how often. Raises: ChangesError."""
-    model = Model(rng.choice(HISTORY_LIMITS))
+async def run_store(folder: Path, rng: Random, steps: int) -> Counter[str]:
+    """Run one store for some steps; returns counts. Raises: ModelMismatchError."""
+    model = ChangesModel(rng.choice(HISTORY_LIMITS))
     store = Store(folder / "store.json", rng, model)
-    consumers: list[Consumer] = []
-    counted = Counter(lives=1)
+    consumers: list[GraphQLConsumer] = []
+    counts = Counter(runs=1)
 
     def batches(most: int) -> list[Batch]:
         return model.batches(rng, rng.randint(0, most))
@@ -554,68 +565,68 @@ async def live(folder: Path, rng: Random, steps: int) -> Counter[str]:
                 await store.write(batches(3))
             case "reopen":
                 await store.reopen()
-                counted["openings"] += 1
+                counts["openings"] += 1
             case "begin":
-                viewer, wanted = rng.choice([PUBLIC, EDITOR]), rng.choice(FILTERS)
-                consumers.append(Consumer(store, rng, viewer, wanted))
+                viewer, filter = rng.choice([PUBLIC, EDITOR]), rng.choice(FILTERS)
+                consumers.append(GraphQLConsumer(store, rng, viewer, filter))
                 if rng.random() < 0.5:
-                    await consumers[-1].begin(batches(3))
-            case "page" if consumer and consumer.account.wanted is None:
-                await consumer.page(rng.randint(1, 3))
+                    await consumers[-1].start(batches(3))
+            case "page" if consumer and consumer.state.filter is None:
+                await consumer.poll(rng.randint(1, 3))
             case "listen" if consumer:
-                await consumer.listen(rng.choice([None, 1, 2, 5]), batches(3))
+                await consumer.subscribe(rng.choice([None, 1, 2, 5]), batches(3))
     for consumer in consumers:
         await consumer.finish()
-        account = consumer.account
-        counted.update(events=account.told, gaps=account.gaps, consumers=1)
+        account = consumer.state
+        counts.update(events=account.events, gaps=account.gaps, consumers=1)
     await store.close()
-    counted.update(revisions=model.revision, renamings=model.renamings)
-    return counted
+    counts.update(revisions=model.revision, renamings=model.renamings)
+    return counts
 
 
-def run(
-    lives: int, seed: int, place: Path, progress: Callable[[Counter[str]], None] = lambda _: None
+def run_stores(
+    runs: int, seed: int, place: Path, progress: Callable[[Counter[str]], None] = lambda _: None
 ) -> Counter[str]:
-    """Run so many lives, in folders of a place; what came up how often.
+    """Run several stores in subfolders of `place`; returns counts.
 
-    `progress` is told after each. Raises: ChangesError, with the life's seed.
+    `progress` is called after each. Raises: ModelMismatchError, with the seed of the run.
     """
-    counted = Counter[str]()
+    counts = Counter[str]()
     with (
         asyncio.Runner() as runner,
         mock.patch.object(tinydb_repository, "FILE_CHECK_INTERVAL_S", 0),
         mock.patch.object(background_checkpoints, "BUSY_RETRY_S", 0),
     ):
-        for life in range(seed, seed + lives):
-            folder = place / str(life)
+        for run_seed in range(seed, seed + runs):
+            folder = place / str(run_seed)
             folder.mkdir()
-            rng = Random(life)
+            rng = Random(run_seed)
             try:
-                counted += runner.run(live(folder, rng, rng.choice([10, 25, 60])))
+                counts += runner.run(run_store(folder, rng, rng.choice([10, 25, 60])))
             except Exception as error:
-                error.add_note(f"The life of --seed {life} --lives 1; its store is in {folder}")
+                error.add_note(f"Repeat with --seed {run_seed} --runs 1; its store is in {folder}")
                 raise
             shutil.rmtree(folder)
-            progress(counted)
-    return counted
+            progress(counts)
+    return counts
 
 
 def main() -> None:
     """See the module."""
-    parser = argparse.ArgumentParser(description="Hold changes to a plain model.")
-    parser.add_argument("--lives", type=int, default=2_000, help="how many stores live")
-    parser.add_argument("--seed", type=int, default=1, help="that of the first life")
+    parser = argparse.ArgumentParser(description="Compare change events with a model.")
+    parser.add_argument("--runs", type=int, default=2_000, help="how many stores")
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the first run")
     arguments = parser.parse_args()
     started = time.monotonic()
 
-    def tell(counted: Counter[str]) -> None:
-        if counted["lives"] % _TELL_EVERY == 0:
-            print(f"{time.monotonic() - started:6.0f} s  {dict(counted)}", flush=True)
+    def tell(counts: Counter[str]) -> None:
+        if counts["runs"] % _PROGRESS_EVERY == 0:
+            print(f"{time.monotonic() - started:6.0f} s  {dict(counts)}", flush=True)
 
     place = Path(tempfile.mkdtemp(prefix="changes-model-"))
-    counted = run(arguments.lives, arguments.seed, place, tell)
+    counts = run_stores(arguments.runs, arguments.seed, place, tell)
     shutil.rmtree(place)
-    print(f"{time.monotonic() - started:6.0f} s  {dict(counted)}: all as the model says")
+    print(f"{time.monotonic() - started:6.0f} s  {dict(counts)}: all agree with the model")
 
 
 if __name__ == "__main__":

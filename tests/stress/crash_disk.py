@@ -1,16 +1,15 @@
-"""A disk that remembers each operation on a folder's files, and what a power cut may leave of them.
+"""A disk that records the operations on a folder's files, and simulates power cuts.
 
-`recording` wraps the functions of `os` through which this process changes files; `Recording.check`
-compares what the operations amount to with what is there, so that one that went another way would
-show. A cut comes after any operation. What it leaves:
+`recording` wraps the functions of `os` that change files; `Recording.check` compares the recorded
+operations with the files, so that a change through another function is detected. A power cut may
+come after any operation. It leaves:
 
-- **in order**: all operations before it, and of the last write a part up to any byte;
-- **in no order**: what was flushed for certain. Of all else that was done to a file, or to the
-  folder's names, since the last flush of it, each may be there or not, in any combination: a write
-  whole, up to a byte, in some of its blocks (others are zeros where the file has grown), or not.
+- **in order**: all operations before it, and a prefix of the last write;
+- **in no order**: all flushed operations. Of the operations on a file, or on the folder's names,
+  since its last flush, any subset: each write whole, as a prefix, or in some of its blocks (others
+  are zeros if the file has grown).
 
-Files that are left have the inodes that they had, which the recording keeps by links in a folder
-beside it, and the times that were set.
+The files keep their inodes, by links in a folder beside it, and the times that were set.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _BLOCK_BYTES = 512
 
 
 class Write(NamedTuple):
-    """Bytes at an offset of a file."""
+    """A write of bytes at an offset of a file."""
 
     file: int
     offset: int
@@ -37,27 +36,27 @@ class Write(NamedTuple):
 
 
 class Resize(NamedTuple):
-    """A file that is cut, or grows by zeros."""
+    """A truncation of a file, or its extension by zeros."""
 
     file: int
     size: int
 
 
 class SetTime(NamedTuple):
-    """A file that gets a time, in nanoseconds."""
+    """A change of a file's time, in nanoseconds."""
 
     file: int
     mtime_ns: int
 
 
 class Rename(NamedTuple):
-    """Names that lead to other files, all at once; None: to none."""
+    """An atomic change of names, each to a file; None: the name is removed."""
 
     names: dict[str, int | None]
 
 
 class Flush(NamedTuple):
-    """A file is on the disk with all that was done to it; None: the folder's names are."""
+    """A flush of a file; None: of the folder's names."""
 
     file: int | None
 
@@ -66,14 +65,19 @@ Operation = Write | Resize | SetTime | Rename | Flush
 
 
 class File(NamedTuple):
-    """A file's bytes, and its time where one was set."""
+    """A file: its bytes, and its time if one was set."""
 
     data: bytes = b""
     mtime_ns: int | None = None
 
 
 class Disk:
-    """Files by name: what operations amount to, done in full."""
+    """The files of a disk, by name.
+
+    Attributes:
+        names: The number of the file with each name.
+        files: The files, by number.
+    """
 
     def __init__(self, files: dict[str, File] | None = None) -> None:
         self.names: dict[str, int] = {}
@@ -83,13 +87,13 @@ class Disk:
             self.files[number] = file
 
     def copy(self) -> Disk:
-        """Another one that is the same."""
+        """A copy."""
         other = Disk()
         other.names, other.files = dict(self.names), dict(self.files)
         return other
 
-    def do(self, operation: Operation) -> None:
-        """Do an operation."""
+    def apply(self, operation: Operation) -> None:
+        """Apply an operation."""
         match operation:
             case Write(file, offset, data):
                 old = self.files.get(file, File())
@@ -111,7 +115,7 @@ class Disk:
         return {name: self.files.get(number, File()) for name, number in self.names.items()}
 
     def put(self, folder: Path, inodes: Path | None = None) -> None:
-        """Make the files in an empty folder; of `inodes`, as a recording keeps them, if given."""
+        """Write the files into an empty folder, with the inodes of a recording if given."""
         for name, number in self.names.items():
             file, path = self.files.get(number, File()), folder / name
             if inodes is not None:
@@ -122,12 +126,12 @@ class Disk:
 
 
 class Recording:
-    """What was done to the files of a folder, oldest first.
+    """The recorded operations on a folder, oldest first.
 
     Attributes:
-        before: The disk before all of it.
+        before: The disk before the first operation.
         operations: The operations.
-        inodes: Where the inode of each file is kept, under its number.
+        inodes: The folder that links the inode of each file under its number.
     """
 
     def __init__(self, folder: Path, inodes: Path) -> None:
@@ -146,25 +150,25 @@ class Recording:
         return len(self.operations)
 
     def check(self) -> None:
-        """Hold the recording to what is there. Raises: AssertionError: something was not seen."""
+        """Compare the recording with the files. Raises: AssertionError: they differ."""
         found, expected = _files_in(Path(self._folder)), self.after(len(self)).contents()
         assert {name: file.data for name, file in found.items()} == {
             name: file.data for name, file in expected.items()
         }, "files were changed in a way that was not recorded"
 
     def after(self, count: int, torn_bytes: int | None = None) -> Disk:
-        """The disk after so many operations, in order, and of the next write so many bytes."""
+        """The disk after `count` operations, and a prefix of the next write."""
         disk = self.before.copy()
         for operation in self.operations[:count]:
-            disk.do(operation)
+            disk.apply(operation)
         if torn_bytes is not None:
             torn = self.operations[count]
             assert isinstance(torn, Write)
-            disk.do(torn._replace(data=torn.data[:torn_bytes]))
+            disk.apply(torn._replace(data=torn.data[:torn_bytes]))
         return disk
 
-    def left_after(self, count: int, rng: Random) -> Disk:
-        """The disk as a cut after so many operations may leave it, in no order."""
+    def unordered_after(self, count: int, rng: Random) -> Disk:
+        """A disk that a power cut after `count` operations may leave, in no order."""
         disk = self.before.copy()
         share = rng.choice([0, 0.2, 0.5, 0.8, 1])
         done = self.operations[:count]
@@ -172,16 +176,16 @@ class Recording:
         for number, operation in enumerate(done):
             file = None if isinstance(operation, Rename) else operation.file
             if number < flushed.get(file, -1):
-                disk.do(operation)
+                disk.apply(operation)
             elif rng.random() < share:
                 for part in _parts(operation, rng):
-                    disk.do(part)
+                    disk.apply(part)
         return disk
 
     # --- what is recorded ---
 
-    def note(self, *operations: Operation) -> None:
-        """Add operations."""
+    def append(self, *operations: Operation) -> None:
+        """Append operations."""
         self.operations += operations
 
     def open(self, call: Any, path: Any, flags: int, *rest: Any, **named: Any) -> int:
@@ -200,10 +204,10 @@ class Recording:
                     self._names[name] = self._next
                     self._next += 1
                     os.link(path, self.inodes / str(self._names[name]))
-                    self.note(Rename({name: self._names[name]}))
+                    self.append(Rename({name: self._names[name]}))
                 file = self._names[name]
                 if flags & os.O_TRUNC and was_there:
-                    self.note(Resize(file, 0))
+                    self.append(Resize(file, 0))
             self._handles[handle] = file, flags
             return handle
 
@@ -214,7 +218,7 @@ class Recording:
             call(handle)
 
     def write(self, call: Any, handle: int, data: Any, *at: int) -> int:
-        """Write to a file, where it stands, at its end, or `at` an offset."""
+        """Write to a file, at its position, its end, or `at` an offset."""
         with self._lock:
             file, flags = self._handles.get(handle, (None, 0))
             if file is None:
@@ -226,24 +230,24 @@ class Recording:
             else:
                 offset = os.lseek(handle, 0, os.SEEK_CUR)
             written: int = call(handle, data, *at)
-            self.note(Write(file, offset, bytes(data[:written])))
+            self.append(Write(file, offset, bytes(data[:written])))
             if flags & os.O_DSYNC:  # O_SYNC has its bit
-                self.note(Flush(file))
+                self.append(Flush(file))
             return written
 
     def truncate(self, call: Any, handle: int, size: int) -> None:
-        """Cut a file."""
+        """Truncate a file."""
         with self._lock:
             call(handle, size)
             if (file := self._handles.get(handle, (None, 0))[0]) is not None:
-                self.note(Resize(file, size))
+                self.append(Resize(file, size))
 
     def flush(self, call: Any, handle: int) -> None:
-        """Flush a file, or the folder."""
+        """Flush a file or the folder."""
         with self._lock:
             call(handle)
             if handle in self._handles:
-                self.note(Flush(self._handles[handle][0]))
+                self.append(Flush(self._handles[handle][0]))
 
     def utime(self, call: Any, target: Any, *times: Any, **named: Any) -> None:
         """Set the time of an open file."""
@@ -251,16 +255,16 @@ class Recording:
             call(target, *times, **named)
             file = self._handles.get(target, (None, 0))[0] if isinstance(target, int) else None
             if file is not None:
-                self.note(SetTime(file, os.fstat(target).st_mtime_ns))
+                self.append(SetTime(file, os.fstat(target).st_mtime_ns))
 
     def rename(self, call: Any, old: Any, new: Any) -> None:
-        """Put a file in another's place."""
+        """Rename a file."""
         with self._lock:
             call(old, new)
             source, target = self._name(old), self._name(new)
             if source is not None and target is not None:
                 self._names[target] = self._names.pop(source)
-                self.note(Rename({source: None, target: self._names[target]}))
+                self.append(Rename({source: None, target: self._names[target]}))
 
     def unlink(self, call: Any, path: Any) -> None:
         """Remove a file."""
@@ -269,10 +273,10 @@ class Recording:
             name = self._name(path)
             if name is not None:
                 del self._names[name]
-                self.note(Rename({name: None}))
+                self.append(Rename({name: None}))
 
     def fdopen(self, call: Any, handle: int, mode: str, buffering: int = -1) -> Any:
-        """A buffered file, whose writes are recorded when they leave the buffer."""
+        """A buffered file; its writes are recorded when the buffer is written out."""
         if mode != "wb" or handle not in self._handles:
             return call(handle, mode, buffering)
         return io.BufferedWriter(_RecordedFile(self, handle), buffering)
@@ -299,9 +303,9 @@ class _RecordedFile(io.FileIO):
 
 @contextmanager
 def recording(folder: Path, inodes: Path) -> Iterator[Recording]:
-    """Record what this process does to the files of a folder, until the block ends.
+    """Record the operations of this process on a folder's files, until the block ends.
 
-    `inodes`: an empty folder beside it.
+    `inodes`: an empty folder on the same file system.
     """
     made = Recording(folder, inodes)
     wrapped: dict[str, Callable[..., Any]] = {
@@ -319,14 +323,12 @@ def recording(folder: Path, inodes: Path) -> Iterator[Recording]:
         "remove": made.unlink,
         "fdopen": made.fdopen,
     }
-    calls: dict[str, Any] = {
-        name: _bound(wrap, getattr(os, name)) for name, wrap in wrapped.items()
-    }
+    calls: dict[str, Any] = {name: _bind(wrap, getattr(os, name)) for name, wrap in wrapped.items()}
     with mock.patch.multiple(os, **calls):
         yield made
 
 
-def _bound(wrap: Callable[..., Any], call: Callable[..., Any]) -> Callable[..., Any]:
+def _bind(wrap: Callable[..., Any], call: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *args, **named: wrap(call, *args, **named)
 
 
@@ -338,7 +340,7 @@ def _files_in(folder: Path) -> dict[str, File]:
 
 
 def _parts(operation: Operation, rng: Random) -> Sequence[Operation]:
-    """What of an operation that was not flushed may be there."""
+    """A random part of an unflushed operation."""
     if not isinstance(operation, Write) or rng.random() < 0.5:
         return [operation]
     file, offset, data = operation

@@ -1,14 +1,13 @@
-"""Explores what power cuts may leave of a store's files, and opens the store in each such state.
+"""Explores the states in which power cuts may leave a store's files.
 
-A life is a store that is written to, in groups and by two repositories, closed and opened again,
-while its file takes in the log all the time. `crash_disk` records what that does to the files. In
-each state that a cut may leave, the store has to open without an error; to hold every batch that
-was acknowledged before the cut, and of others whole ones only; to be opened once more as the same;
-to tell who followed `changes` till then what came after the last cursor; and to be written to. Some
-lives begin in a state that a cut has left.
+A run writes to a store through two repositories, in groups, and closes and reopens them, with
+frequent checkpoints. `crash_disk` records the operations on its files. In each state that a power
+cut may leave, the store must open without an error; hold every batch that was acknowledged before
+the cut, and no part of another; be the same when it is opened again; continue the change history
+after the last cursor; and accept writes. Some runs start from such a state.
 
-`python -m tests.stress.crash_states --states 5000 --seed 1` explores so many states, and says how
-far it is. What fails is kept in a folder that the error names.
+`python -m tests.stress.crash_states --states 5000 --seed 1` prints its progress. The files of a
+failure stay in a folder that the error names.
 """
 
 from __future__ import annotations
@@ -50,24 +49,24 @@ from tests.support.repository_contract import make_article
 
 EDITOR = Viewer({Permission.READ_DRAFTS})
 STORE = "store.json"
-STATES_OF_A_LIFE = 25
+STATES_PER_RUN = 25
 _LARGE_BATCH = 3  # so that some batches go into the file at once
-_SHARE_AFTER_A_CUT = 0.3
-_NEVER = 1 << 62
-_SHOWN = 6
-_TELL_EVERY = 20
+_SHARE_AFTER_CRASH = 0.3
+_NOT_YET = 1 << 62
+_SHOWN_OPERATIONS = 6
+_PROGRESS_EVERY = 20
 _CHANGES = """query ($after: String) { changes(after: $after, first: 100) {
   nodes { cursor kind } pageInfo { hasNextPage } } }"""
 _SIZES = PageSizes(maximum=100)
-_AFTER = Batch(puts=(make_article("after"),))
+_LATER_BATCH = Batch(puts=(make_article("after"),))
 
 
 class CrashStateError(AssertionError):
-    """A state in which the store is not what it has to be."""
+    """A store that is wrong after a crash."""
 
 
-async def contents_of(repository: Repository) -> object:
-    """Everything that a store says, but for times."""
+async def full_contents(repository: Repository) -> object:
+    """The whole content of a store, without times."""
     snapshot = await repository.snapshot()
     everything = Window(first=1_000)
     topics = await snapshot.topic_page(everything, Visibility.ALL)
@@ -75,21 +74,21 @@ async def contents_of(repository: Repository) -> object:
     return await contents(repository), list(topics.items), list(diagnostics.items)
 
 
-class Followed(NamedTuple):
-    """Where somebody who follows `changes` was once a batch was acknowledged.
+class HistoryPosition(NamedTuple):
+    """The position of a consumer of `changes` after a write.
 
     Attributes:
-        cursor: The last one; None where nothing had happened.
-        revision: The store's.
-        names: What topics were called.
+        cursor: The last cursor; None before the first change.
+        revision: The revision of the store.
+        names: The names of the topics.
     """
 
     cursor: str | None = None
     revision: int = 0
     names: Mapping[str, str] = {}
 
-    async def on(self, repository: Repository) -> tuple[Followed, list[str]]:
-        """Where the same one is now, and the kinds of changes that it was told till then."""
+    async def read_from(self, repository: Repository) -> tuple[HistoryPosition, list[str]]:
+        """The position after all changes of a repository, and the kinds of these changes."""
         graph, cursor, kinds = GraphClient(repository, viewer=EDITOR, sizes=_SIZES), self.cursor, []
         while True:
             page = (await graph.query_async(_CHANGES, after=cursor))["changes"]
@@ -97,238 +96,246 @@ class Followed(NamedTuple):
             cursor = page["nodes"][-1]["cursor"] if page["nodes"] else cursor
             if not page["pageInfo"]["hasNextPage"]:
                 snapshot = await repository.snapshot()
-                return Followed(cursor, snapshot.revision, snapshot.topic_names), kinds
+                return HistoryPosition(cursor, snapshot.revision, snapshot.topic_names), kinds
 
 
-class Life(NamedTuple):
-    """What became of a store.
+class RecordedRun(NamedTuple):
+    """The recorded writes to a store.
 
     Attributes:
-        recording: What was done to its files.
-        models: What it had to be in the beginning and after each batch, in their order.
-        states: What these say.
-        begun: How many operations there were when each batch was begun.
-        acknowledged: How many there were when it was acknowledged.
-        followed: Where a follower was after how many operations, when no batch was on its way.
+        recording: The operations on its files.
+        models: The expected store at the start and after each batch.
+        states: The contents of these models.
+        started: The number of operations when each batch started.
+        acknowledged: The number of operations when each batch was acknowledged.
+        positions: Positions of a consumer, each with the number of operations, between writes.
     """
 
     recording: Recording
     models: list[MemoryRepository]
     states: list[object]
-    begun: list[int]
+    started: list[int]
     acknowledged: list[int]
-    followed: list[tuple[int, Followed]]
+    positions: list[tuple[int, HistoryPosition]]
 
-    def may_be(self, count: int) -> range:
-        """As after which batches the store may be after a cut behind so many operations."""
+    def possible_states(self, count: int) -> range:
+        """The numbers of the states that a crash after `count` operations may leave."""
         least = sum(each <= count for each in self.acknowledged)
-        most = sum(each <= count for each in self.begun)
+        most = sum(each <= count for each in self.started)
         return range(least - 1, most)
 
     def model(self, state: object) -> MemoryRepository:
-        """A store in memory that says this."""
+        """A copy of the model with this content."""
         return copy(self.models[self.states.index(state)])
 
 
-def some_batch(rng: Random, world: StoreModel) -> Batch:
-    """Something to write; some of it changes nothing, or leaves only its key."""
+def random_store_batch(rng: Random, store_model: StoreModel) -> Batch:
+    """A random batch; some are no-ops, or only store a write key."""
     paths = [f"{rng.choice('ab')}.md" for _ in range(rng.choice([0, 0, 1]))]
     sources = tuple(SourceFile(path=p, size_bytes=rng.randrange(9), mtime_ns=1) for p in paths)
     batch = msgspec.structs.replace(
-        random_batch(rng, world), sources=sources, removed_sources=("c.md",) if paths else ()
+        random_batch(rng, store_model), sources=sources, removed_sources=("c.md",) if paths else ()
     )
     return under_key(batch, rng.choice([None, None, *KEYS]))
 
 
-async def live(
-    recorded: tuple[Path, Path],
+async def record_run(
+    folders: tuple[Path, Path],
     rng: Random,
     model: MemoryRepository,
     history_limit: int,
     steps: int,
-) -> Life:
-    """The life of a store, of so many groups of writes, closings and openings.
+) -> RecordedRun:
+    """Record the writes, closings and reopenings of a store, for some steps.
 
-    `recorded`: its folder, and where `recording` keeps inodes. `model`: what it is in the
-    beginning.
+    `folders`: its folder, and the one for the inodes of `recording`. `model`: its content at the
+    start.
     """
-    folder, inodes = recorded
-    world = StoreModel()
-    world.without_nan()
-    models, states, begun, acknowledged = [copy(model)], [await contents_of(model)], [0], [0]
-    followed: list[tuple[int, Followed]] = []
+    folder, inodes = folders
+    store_model = StoreModel()
+    store_model.without_nan()
+    models, states, started, acknowledged = [copy(model)], [await full_contents(model)], [0], [0]
+    positions: list[tuple[int, HistoryPosition]] = []
 
-    ever: list[TinyDBRepository] = []
+    all_opened: list[TinyDBRepository] = []
 
     def opened() -> TinyDBRepository:
         log_bytes = rng.choice([1, 1, 3_000, 1 << 20])
-        ever.append(
+        all_opened.append(
             TinyDBRepository.open(folder / STORE, history_limit=history_limit, log_bytes=log_bytes)
         )
-        return ever[-1]
+        return all_opened[-1]
 
-    with recording(folder, inodes) as made:
+    with recording(folder, inodes) as record:
         repositories = [opened(), opened()]
 
         async def write(repository: Repository, batch: Batch) -> None:
-            number = len(begun)
-            begun.append(len(made))
-            acknowledged.append(_NEVER)
+            number = len(started)
+            started.append(len(record))
+            acknowledged.append(_NOT_YET)
             await repository.apply(batch)
-            acknowledged[number] = len(made)
+            acknowledged[number] = len(record)
 
         for _ in range(steps):
-            place = rng.randrange(2)
+            number = rng.randrange(2)
             match rng.choice(["write"] * 6 + ["close", "leave"]):
                 case "write":
-                    batches = [some_batch(rng, world) for _ in range(rng.choice([1, 1, 2, 3]))]
+                    batches = [
+                        random_store_batch(rng, store_model)
+                        for _ in range(rng.choice([1, 1, 2, 3]))
+                    ]
                     for batch in batches:
                         await model.apply(batch)
                         models.append(copy(model))
-                        states.append(await contents_of(model))
-                    await asyncio.gather(*(write(repositories[place], b) for b in batches))
-                    last = followed[-1][1] if followed else Followed()
-                    now, _ = await last.on(repositories[place])
-                    followed.append((len(made), now))
+                        states.append(await full_contents(model))
+                    await asyncio.gather(*(write(repositories[number], b) for b in batches))
+                    last = positions[-1][1] if positions else HistoryPosition()
+                    now, _ = await last.read_from(repositories[number])
+                    positions.append((len(record), now))
                 case "close":
-                    await repositories[place].close()
-                    repositories[place] = opened()
+                    await repositories[number].close()
+                    repositories[number] = opened()
                 case "leave":
-                    repositories[place] = opened()
-        for repository in ever:
+                    repositories[number] = opened()
+        for repository in all_opened:
             await repository.close()
-        made.check()
-    return Life(made, models, states, begun, acknowledged, followed)
+        record.check()
+    return RecordedRun(record, models, states, started, acknowledged, positions)
 
 
-class Cut(NamedTuple):
-    """A state that a power cut leaves: after how many operations, in words, and the disk."""
+class CrashState(NamedTuple):
+    """A state that a power cut leaves.
 
-    place: int
+    Attributes:
+        operations: The number of operations before the cut.
+        kind: The kind of the cut.
+        disk: The files.
+    """
+
+    operations: int
     kind: str
     disk: Disk
 
 
-def cuts(life: Life, rng: Random) -> Iterator[Cut]:
-    """States that cuts leave, one more often in order, the next in none, without an end."""
-    made = life.recording
-    writes = [n for n, each in enumerate(made.operations) if isinstance(each, Write)]
+def crash_states(run: RecordedRun, rng: Random) -> Iterator[CrashState]:
+    """Random states after power cuts: ordered, torn and unordered ones, without end."""
+    record = run.recording
+    writes = [n for n, each in enumerate(record.operations) if isinstance(each, Write)]
     while True:
-        count = rng.randrange(len(made) + 1)
-        yield Cut(count, "in order", made.after(count))
+        count = rng.randrange(len(record) + 1)
+        yield CrashState(count, "in order", record.after(count))
         if writes:
             torn = rng.choice(writes)
-            size = len(made.operations[torn].data)  # type: ignore[union-attr]  # a write
+            size = len(record.operations[torn].data)  # type: ignore[union-attr]  # a write
             torn_bytes = rng.choice([0, 1, size - 1, rng.randrange(size + 1)])
-            disk = made.after(torn, max(torn_bytes, 0))
-            yield Cut(torn, f"in order, torn at byte {torn_bytes} of {size}", disk)
+            disk = record.after(torn, max(torn_bytes, 0))
+            yield CrashState(torn, f"in order, torn at byte {torn_bytes} of {size}", disk)
         for _ in range(2):
-            count = rng.randrange(len(made) + 1)
-            yield Cut(count, "in no order", made.left_after(count, rng))
+            count = rng.randrange(len(record) + 1)
+            yield CrashState(count, "in no order", record.unordered_after(count, rng))
 
 
-async def said(path: Path, history_limit: int) -> tuple[object, object]:
-    """What a store says when it is opened; and by what else its states are told apart."""
+async def read_store(path: Path, history_limit: int) -> tuple[object, object]:
+    """The content of a store after an open, and further values that distinguish its states."""
     repository = TinyDBRepository.open(path, history_limit=history_limit)
-    found, snapshot = await contents_of(repository), await repository.snapshot()
+    content, snapshot = await full_contents(repository), await repository.snapshot()
     await repository.close()
-    return found, (snapshot.definitions, snapshot.version if snapshot.revision else "")
+    return content, (snapshot.definitions, snapshot.version if snapshot.revision else "")
 
 
-async def check(life: Life, cut: Cut, folder: Path, history_limit: int) -> object:
-    """What the store says in the state of a cut, once it is held to what it has to be.
-
-    Raises: CrashStateError.
-    """
+async def check(run: RecordedRun, crash: CrashState, folder: Path, history_limit: int) -> object:
+    """Check a store after a crash; returns its content. Raises: CrashStateError."""
     path = folder / STORE
-    cut.disk.put(folder, life.recording.inodes)
-    found, whole = await said(path, history_limit)
-    expected = life.may_be(cut.place)
-    if not any(life.states[number] == found for number in expected):
-        of = [number for number, state in enumerate(life.states) if state == found]
+    crash.disk.put(folder, run.recording.inodes)
+    content, version = await read_store(path, history_limit)
+    expected = run.possible_states(crash.operations)
+    if not any(run.states[number] == content for number in expected):
+        of = [number for number, state in enumerate(run.states) if state == content]
         raise CrashStateError(
-            f"the store is as after batch {of or 'none of all'}, and has to be as after one of "
-            f"{[*expected]}"
+            f"the store is in the state after batch {of or '(none)'}; expected one of {[*expected]}"
         )
-    if (found, whole) != await said(path, history_limit):
-        raise CrashStateError("opened again, the store is another")
-    # Whatever the cut has left, followers and the next writer go on from it.
+    if (content, version) != await read_store(path, history_limit):
+        raise CrashStateError("the store differs when it is opened again")
+    # Consumers and the next writer continue from this state.
     repository = TinyDBRepository.open(path, history_limit=history_limit)
-    await check_followed(life, cut, repository, history_limit)
+    await check_history(run, crash, repository, history_limit)
     revision = (await repository.snapshot()).revision + 1
-    if await repository.apply(_AFTER) != revision:
-        raise CrashStateError("the store does not go on from where it is")
-    after = await contents_of(repository)
+    if await repository.apply(_LATER_BATCH) != revision:
+        raise CrashStateError("the next write gets a wrong revision")
+    after = await full_contents(repository)
     await repository.close()
-    if (await said(path, history_limit))[0] != after:
-        raise CrashStateError("what is written after the cut is not there when it is opened again")
-    return found
+    if (await read_store(path, history_limit))[0] != after:
+        raise CrashStateError("a write after the crash is lost when the store is opened again")
+    return content
 
 
-async def check_followed(life: Life, cut: Cut, repository: Repository, history_limit: int) -> None:
-    """Hold to the last cursor that was given before a cut. Raises: CrashStateError."""
-    before = [each for operations, each in life.followed if operations <= cut.place]
+async def check_history(
+    run: RecordedRun, crash: CrashState, repository: Repository, history_limit: int
+) -> None:
+    """Check the history after the last cursor before a crash. Raises: CrashStateError."""
+    before = [each for operations, each in run.positions if operations <= crash.operations]
     if not before:
         return
-    now, kinds = await before[-1].on(repository)
+    now, kinds = await before[-1].read_from(repository)
     missed = now.revision - before[-1].revision
-    is_known = missed < history_limit and now.names == before[-1].names
-    if is_known and (len(kinds) != missed or "GAP" in kinds):
-        raise CrashStateError(f"of {missed} changes after a cursor {kinds} are told")
+    is_retained = missed < history_limit and now.names == before[-1].names
+    if is_retained and (len(kinds) != missed or "GAP" in kinds):
+        raise CrashStateError(f"expected {missed} changes after a cursor: {kinds}")
 
 
 class Explorer:
-    """Explores states, life after life.
+    """Explores crash states, run after run.
 
     Attributes:
-        seen: How many states there were, by kind, of how many lives.
+        counts: The number of states by kind, of runs, operations and batches.
     """
 
     def __init__(self, seed: int, place: Path) -> None:
-        self.seen = Counter[str]()
+        self.counts = Counter[str]()
         self._seed = seed
         self._rng = Random(seed)
         self._place = place
-        self._left: tuple[Cut, MemoryRepository, int] | None = None
+        self._left: tuple[CrashState, MemoryRepository, int] | None = None
 
-    async def one_life(self, most: int) -> None:
-        """Let a store live, and open it in at most so many states.
+    async def explore_run(self, most: int) -> None:
+        """Record a run, and check at most `most` of its crash states.
 
-        Raises: CrashStateError, and whatever the store raises: its state is kept then, and named.
+        Raises: CrashStateError, and all errors of the store, with a note that names the kept files.
         """
-        rng, folder = self._rng, self._folder("life")
+        rng, folder = self._rng, self._folder("run")
         history_limit, model = rng.choice([2, 10, 10_000]), None
-        if self._left is not None and rng.random() < _SHARE_AFTER_A_CUT:
-            cut, model, history_limit = self._left
-            cut.disk.put(folder, self._place / "inodes")
-            self.seen["lives after a cut"] += 1
+        if self._left is not None and rng.random() < _SHARE_AFTER_CRASH:
+            crash, model, history_limit = self._left
+            crash.disk.put(folder, self._place / "inodes")
+            self.counts["runs after a crash"] += 1
         model = model or MemoryRepository(history_limit)
-        recorded = folder, self._folder("inodes")
-        life = await live(recorded, rng, model, history_limit, rng.choice([4, 10, 20]))
-        for cut in islice(cuts(life, rng), min(most, STATES_OF_A_LIFE)):
-            found = await self._checked(life, cut, history_limit)
-            self._left = cut, life.model(found), history_limit
-            self.seen["states"] += 1
-            self.seen[cut.kind.partition(" at ")[0]] += 1
-        self.seen["lives"] += 1
-        self.seen["operations"] += len(life.recording)
-        self.seen["batches"] += len(life.begun) - 1
+        folders = folder, self._folder("inodes")
+        run = await record_run(folders, rng, model, history_limit, rng.choice([4, 10, 20]))
+        for crash in islice(crash_states(run, rng), min(most, STATES_PER_RUN)):
+            content = await self._check(run, crash, history_limit)
+            self._left = crash, run.model(content), history_limit
+            self.counts["states"] += 1
+            self.counts[crash.kind.partition(" at ")[0]] += 1
+        self.counts["runs"] += 1
+        self.counts["operations"] += len(run.recording)
+        self.counts["batches"] += len(run.started) - 1
 
-    async def _checked(self, life: Life, cut: Cut, history_limit: int) -> object:
+    async def _check(self, run: RecordedRun, crash: CrashState, history_limit: int) -> object:
         try:
-            return await check(life, cut, self._folder("state"), history_limit)
+            return await check(run, crash, self._folder("state"), history_limit)
         except Exception as error:
             kept = self._folder("failed")
-            cut.disk.put(kept)
-            last = life.recording.operations[: cut.place][-_SHOWN:]
+            crash.disk.put(kept)
+            last = run.recording.operations[: crash.operations][-_SHOWN_OPERATIONS:]
             error.add_note(
-                f"Seed {self._seed}, state {self.seen['states']}, {cut.kind}: after {cut.place} of "
-                f"{len(life.recording)} operations. Its files are in {kept}. The last: {last}"
+                f"Seed {self._seed}, state {self.counts['states']}, {crash.kind}: "
+                f"after {crash.operations} of "
+                f"{len(run.recording)} operations. Its files are in {kept}. The last: {last}"
             )
             raise
 
     def _folder(self, name: str) -> Path:
-        """An empty folder of this name."""
+        """An empty folder with this name."""
         folder = self._place / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -338,38 +345,38 @@ class Explorer:
 def explore(
     states: int, seed: int, place: Path, progress: Callable[[Counter[str]], None] = lambda _: None
 ) -> Counter[str]:
-    """Explore so many states, in folders of a place; how many there were, by kind.
+    """Explore a number of states, in subfolders of `place`; returns counts by kind.
 
-    `progress` is told after each life. Raises: as `Explorer.one_life`.
+    `progress` is called after each run. Raises: as `Explorer.explore_run`.
     """
     explorer = Explorer(seed, place)
     with (
         asyncio.Runner() as runner,
         mock.patch.object(store_files, "LARGE_BATCH", _LARGE_BATCH),
     ):
-        while (left := states - explorer.seen["states"]) > 0:
-            runner.run(explorer.one_life(left))
-            progress(explorer.seen)
-    return explorer.seen
+        while (left := states - explorer.counts["states"]) > 0:
+            runner.run(explorer.explore_run(left))
+            progress(explorer.counts)
+    return explorer.counts
 
 
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description="Open the store in states that power cuts leave.")
-    parser.add_argument("--states", type=int, default=5_000, help="how many")
-    parser.add_argument("--seed", type=int, default=1, help="where chance begins")
+    parser.add_argument("--states", type=int, default=5_000, help="the number of states")
+    parser.add_argument("--seed", type=int, default=1, help="the seed of random choices")
     arguments = parser.parse_args()
-    logging.getLogger("store").setLevel(logging.ERROR)  # torn lines are what this is about
+    logging.getLogger("store").setLevel(logging.ERROR)  # it warns of torn lines
     started = time.monotonic()
 
     def tell(seen: Counter[str]) -> None:
-        if seen["lives"] % _TELL_EVERY == 0:
+        if seen["runs"] % _PROGRESS_EVERY == 0:
             print(f"{time.monotonic() - started:6.0f} s  {dict(seen)}", flush=True)
 
     place = Path(tempfile.mkdtemp(prefix="crash-states-"))
     seen = explore(arguments.states, arguments.seed, place, tell)
     shutil.rmtree(place)
-    print(f"{time.monotonic() - started:6.0f} s  {dict(seen)}: all as they have to be")
+    print(f"{time.monotonic() - started:6.0f} s  {dict(seen)}: all correct")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Compiled execution against the reference, on random sessions, for as long as wanted.
+"""Differential fuzzing: compiled execution against graphql-core, on random sessions.
 
-`python -m tests.stress.fuzz_executor --requests 100000 --seed N` prints how far it is and, at the
-end, how many requests held which kind of thing; or the smallest session it can find in which the
-two executors differ. `--session N` plays one session again.
+`python -m tests.stress.fuzz_executor --requests 100000 --seed N` prints its progress and, at the
+end, how many requests covered each feature; or a shrunk session in which the two executors differ.
+`--session N` runs one session again.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _PROGRESS_S = 10
 
 
 def failure(session: Session) -> Exception | None:
-    """How the two executors differ in a session; None if they do not."""
+    """The error of a session in which the executors differ; None if they agree."""
     try:
         asyncio.run(run_session(session))
-    except Exception as error:  # noqa: BLE001  # whatever goes wrong is what is looked for
+    except Exception as error:  # noqa: BLE001  # any error is a finding
         return error
     return None
 
 
 def report(number: int) -> None:
-    """Print what is wrong in a session, made as small as can be."""
-    print(f"Session {number} differs; play it again with --session {number}.", flush=True)
+    """Print a shrunk failing session."""
+    print(f"Session {number} differs; run it again with --session {number}.", flush=True)
     session = shrink(random_session(number), lambda each: failure(each) is not None)
     sliced = "sliced" if session.is_sliced else "not sliced"
     print(f"{session.engine}, {session.capacity_bytes} bytes, {session.turns} turns, {sliced}:")
@@ -47,28 +47,28 @@ def report(number: int) -> None:
 
 
 def numbers(seed: int, requests: int, minutes: float, coverage: Coverage) -> Iterator[int]:
-    """The sessions of a seed, until there were enough requests or the time is over."""
+    """The numbers of a seed's sessions, up to the limits of requests and minutes."""
     start = shown = time.monotonic()
     for count in range(SESSIONS_PER_SEED):
-        now, asked = time.monotonic(), coverage.requests[Coverage.TOTAL]
-        if asked >= requests or now - start > minutes * 60:
+        now, requests_so_far = time.monotonic(), coverage.requests[Coverage.TOTAL]
+        if requests_so_far >= requests or now - start > minutes * 60:
             return
         if now - shown > _PROGRESS_S:
             shown = now
-            print(f"{asked} requests, {count} sessions, {now - start:.0f} s", flush=True)
+            print(f"{requests_so_far} requests, {count} sessions, {now - start:.0f} s", flush=True)
         yield seed * SESSIONS_PER_SEED + count
 
 
 def main() -> int:
-    """Play sessions; 1 if one fails, 2 if a kind of request was never made."""
+    """Run sessions; 1 if one fails, 2 if a feature was never covered."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=3_000, help="how many to make")
-    parser.add_argument("--minutes", type=float, default=600, help="how long at the most")
-    parser.add_argument("--seed", type=int, default=1, help="which sessions to play")
-    parser.add_argument("--session", type=int, help="play this one session only")
+    parser.add_argument("--requests", type=int, default=3_000, help="the number of requests")
+    parser.add_argument("--minutes", type=float, default=600, help="the time limit")
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the sessions")
+    parser.add_argument("--session", type=int, help="run only this session")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    # After an error graphql-core lets go of coroutines, of which Python would tell each.
+    # After an error, graphql-core abandons coroutines; Python would warn of each.
     warnings.simplefilter("ignore")
     sys.unraisablehook = lambda _: None
     coverage, only = Coverage(), given.session
@@ -82,7 +82,7 @@ def main() -> int:
     print(coverage.table())
     missing = coverage.missing() if only is None else []
     if missing:
-        print(f"Never made without errors: {', '.join(missing)}.")
+        print(f"Never covered by a valid request: {', '.join(missing)}.")
     return 2 if missing else 0
 
 

@@ -1,4 +1,4 @@
-"""`changes` tells what a plain model says, whatever is written, restarted and disconnected."""
+"""Change events agree with a model during writes, restarts and reconnects."""
 
 from __future__ import annotations
 
@@ -6,80 +6,80 @@ import pytest
 
 from gql.identity.viewer import PUBLIC
 from store import Batch
-from tests.stress.changes_model import Account, ChangesError, Model, run
+from tests.stress.changes_model import ChangesModel, ConsumerState, ModelMismatchError, run_stores
 from tests.support.cursors import CURSORS
 from tests.support.repository_contract import make_article
 
-LIVES = 20
+RUNS = 20
 
 
 @pytest.mark.parametrize("seed", [1, 1_001])
-def test_changes_are_what_a_plain_model_says(tmp_path, seed):
-    """Nothing is lost without a GAP, nothing twice or out of order, and no draft is told."""
-    counted = run(LIVES, seed, tmp_path)
-    assert counted["lives"] == LIVES
-    assert min(counted["events"], counted["gaps"], counted["openings"]) > LIVES
+def test_changes_agree_with_the_model(tmp_path, seed):
+    """No event is lost without a GAP, repeated or out of order, and none shows a draft."""
+    counts = run_stores(RUNS, seed, tmp_path)
+    assert counts["runs"] == RUNS
+    assert min(counts["events"], counts["gaps"], counts["openings"]) > RUNS
 
 
 ARTICLES = [make_article("a"), make_article("b"), make_article("draft", published=False)]
 
 
 @pytest.fixture
-def account():
-    """A reader of the public to whom two articles and a draft have to be told."""
-    model = Model(history_limit=10)
-    model.take([(Batch(puts=tuple(ARTICLES)), 3), (Batch(deletes=(ARTICLES[0].id,)), 4)])
-    return Account(model, PUBLIC)
+def consumer():
+    """The state of a public consumer, and a model with two articles and a draft."""
+    model = ChangesModel(history_limit=10)
+    model.commit([(Batch(puts=tuple(ARTICLES)), 3), (Batch(deletes=(ARTICLES[0].id,)), 4)])
+    return ConsumerState(model, PUBLIC)
 
 
 def event(kind, article, revision):
-    """An event as the graph shows it."""
-    shown = {"id": article.id, "slug": article.slug, "title": article.title, "excerpt": None}
-    shown |= {"topics": [], "revision": CURSORS.revision(article.id, revision)}
+    """An event as the API returns it."""
+    article_node = {"id": article.id, "slug": article.slug, "title": article.title, "excerpt": None}
+    article_node |= {"topics": [], "revision": CURSORS.revision(article.id, revision)}
     return {
         "cursor": "",
         "kind": kind,
         "id": article.id,
         "slug": article.slug,
-        "article": shown if kind == "PUT" else None,
+        "article": article_node if kind == "PUT" else None,
     }
 
 
 A, B, DRAFT = (event("PUT", article, n) for n, article in enumerate(ARTICLES, start=1))
-GONE = event("DELETE", ARTICLES[0], 4)
+DELETION = event("DELETE", ARTICLES[0], 4)
 
 
-def tell(account, events):
-    """Tell a consumer of these events."""
+def handle_all(consumer, events):
+    """Let a consumer handle events."""
     for each in events:
-        account.heed(each)
+        consumer.handle(each)
 
 
-def test_model_takes_what_has_happened(account):
-    """As it was told, each once."""
-    tell(account, [A, B, GONE])
-    assert list(account.held) == [ARTICLES[1].id]
-    account.check_end({ARTICLES[1].id: B["article"]})
+def test_model_accepts_all_changes_in_order(consumer):
+    """The model accepts all changes in order."""
+    handle_all(consumer, [A, B, DELETION])
+    assert list(consumer.articles) == [ARTICLES[1].id]
+    consumer.check_final({ARTICLES[1].id: B["article"]})
 
 
 WRONG = {
     "lost": [B],
     "twice": [A, A],
-    "out of order": [A, GONE, B],
+    "out of order": [A, DELETION, B],
     "a draft": [A, B, DRAFT],
     "another article": [{**A, "article": B["article"]}],
-    "an article of before": [A, B, {**GONE, "kind": "PUT", "article": A["article"]}],
+    "an article of before": [A, B, {**DELETION, "kind": "PUT", "article": A["article"]}],
 }
 
 
 @pytest.mark.parametrize("events", WRONG.values(), ids=WRONG)
-def test_model_refuses_what_has_not_happened(account, events):
-    """It would notice what is lost, told twice, out of order, or not to be told."""
-    with pytest.raises(ChangesError):
-        tell(account, events)
+def test_model_detects_wrong_events(consumer, events):
+    """The model detects lost, repeated, unordered and forbidden events."""
+    with pytest.raises(ModelMismatchError):
+        handle_all(consumer, events)
 
 
-def test_model_refuses_a_gap_where_all_is_kept(account):
-    """A GAP is no way out."""
-    with pytest.raises(ChangesError, match="a GAP"):
-        account.heed_gap({"kind": "GAP", "cursor": ""}, {}, 4)
+def test_model_detects_a_needless_gap(consumer):
+    """A GAP while all changes are retained is an error."""
+    with pytest.raises(ModelMismatchError, match="GAP"):
+        consumer.handle_gap({"kind": "GAP", "cursor": ""}, {}, 4)

@@ -1,4 +1,4 @@
-"""Power cuts: after any of them the store opens with all acknowledged writes."""
+"""After a power cut, the store opens with all acknowledged writes."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ ENOUGH = 1_000
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_store_opens_in_every_state_that_a_power_cut_may_leave(tmp_path, seed):
-    """It holds all acknowledged batches, and others whole or not at all, and can be written to."""
+    """After any power cut, acknowledged batches are there, others whole or not at all."""
     seen = explore(STATES, seed, tmp_path)
     assert seen["in order"] + seen["in order, torn"] + seen["in no order"] == STATES
 
 
 class WithoutFlushing:
-    """The module `os`, with an fsync that does nothing."""
+    """The module `os` with an fsync that does nothing."""
 
     def __getattr__(self, name):
-        """Whatever it has."""
+        """An attribute of `os`."""
         return getattr(os, name)
 
     def fsync(self, handle):
-        """Leave it to the system."""
+        """Do nothing."""
 
 
 UNSAFE = {
@@ -43,6 +43,6 @@ UNSAFE = {
 
 @pytest.mark.parametrize("unsafe", UNSAFE.values(), ids=UNSAFE)
 def test_explorer_detects_a_store_that_does_not_flush(tmp_path, unsafe):
-    """Some state of it does not open, or lacks acknowledged writes."""
+    """Without one of the flushes, the explorer finds a state that fails."""
     with mock.patch.object(*unsafe), pytest.raises((CrashStateError, StoreError)):
         explore(ENOUGH, 1, tmp_path)
