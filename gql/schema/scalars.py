@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NewType
 
@@ -10,6 +11,7 @@ from graphql import GraphQLError
 
 from gql.adapters.strawberry import ScalarDefinition
 from store import is_web_url, unescape_url
+from store.timestamps import parse_timestamp
 
 Url = NewType("Url", str)
 
@@ -20,13 +22,11 @@ def serialize_date_time(value: datetime) -> str:
 
 
 def parse_date_time(value: Any) -> datetime:
-    """An ISO 8601 time or date; without an offset it is UTC, a plain date is its midnight."""
-    if isinstance(value, str):
-        try:
-            time = datetime.fromisoformat(value)
-            return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
+    """A timestamp, as documents have them, see `parse_timestamp`."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(value, str) or is_number:
+        with suppress(ValueError, OverflowError):
+            return parse_timestamp(str(value))
     raise GraphQLError(
         f"DateTime cannot represent {value!r}; write it as 2020-06-11T17:30:00Z or 2020-06-11."
     )
@@ -43,8 +43,13 @@ SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
         description=(
-            "A moment in UTC, written as `2020-06-11T17:30:00Z`. As an argument any ISO 8601 time "
-            "or date will do; without an offset it is taken as UTC."
+            "A moment in UTC, written as `2020-06-11T17:30:00Z`. Arguments may be any RFC 3339 "
+            "time, also with `t` and `z`; a leap second (`23:59:60Z`) becomes the second before "
+            "it. Also allowed: a date, which is its midnight (`2020-06-11`, or with an offset "
+            "`2020-06-11-05:00`); blanks before time and offset, `,` before a fraction, no "
+            "seconds, or no offset, which means UTC; offsets `UTC`, `GMT`, `+1`, `+0100`; ISO "
+            "8601's basic format and weeks (`20200611T173000Z`, `2020-W24-4`); and 10 or 13 "
+            "digits, the seconds or milliseconds since 1970."
         ),
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=serialize_date_time,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 
 from store.text import unescape_url
+from store.timestamps import TimestampFormatError, parse_timestamp
 from store.urls import is_web_url
 
 from .diagnostics import DiagnosticCode
@@ -18,11 +19,6 @@ SIZES = range(2**31)
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _TRUE = ("true", "yes", "on")
 _FALSE = ("false", "no", "off")
-_DATETIME = re.compile(
-    r"(\d{4})-(\d\d?)-(\d\d?)(?:(?:[Tt]|[ \t]+)(\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?"
-    r"[ \t]*(?:[Zz]|UTC|GMT|([-+])(\d\d?):?(\d\d)?)?)?",
-    re.ASCII,
-)
 
 
 class FieldValueError(Exception):
@@ -80,35 +76,17 @@ def parse_boolean(node: Node) -> bool:
 
 
 def parse_datetime(node: Node) -> datetime:
-    """Parse a YAML timestamp or ISO 8601 time into UTC. The default zone is UTC, the time midnight.
-
-    Raises: FieldValueError.
-    """
+    """Parse a timestamp into UTC, see `parse_timestamp`. Raises: FieldValueError."""
     text = require_scalar(node).text.strip()
     try:
-        value = _parse_datetime_text(text)
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        return parse_timestamp(text)
+    except TimestampFormatError:
+        reason = "is no date in a format that is read"
     except (ValueError, OverflowError):
-        raise FieldValueError(
-            DiagnosticCode.BAD_DATE,
-            f"is not a date that exists: {quote(text)}",
-            "Write it like 2020-06-11T17:30:00Z.",
-        ) from None
-
-
-def _parse_datetime_text(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        match = _DATETIME.fullmatch(text)
-        if not match:
-            raise
-    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
-    fraction, sign, offset_hours, offset_minutes = match.groups()[6:]
-    offset = timedelta(hours=int(offset_hours or 0), minutes=int(offset_minutes or 0))
-    zone = timezone(-offset if sign == "-" else offset) if sign else UTC
-    micro = int((fraction or "0")[:6].ljust(6, "0"))
-    return datetime(year, month, day, hour, minute, second, micro, zone)
+        reason = "is not a date that exists"
+    raise FieldValueError(
+        DiagnosticCode.BAD_DATE, f"{reason}: {quote(text)}", "Write it like 2020-06-11T17:30:00Z."
+    )
 
 
 def parse_url(node: Node) -> str:

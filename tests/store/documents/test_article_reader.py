@@ -127,6 +127,16 @@ def test_read_document_reads_dates_as_utc(text, expected):
     assert article(f"updatedDateTime: {text}").updated_date_time == expected.replace(tzinfo=UTC)
 
 
+def test_read_document_tells_unknown_formats_of_dates_from_impossible_dates():
+    """The message of BAD_DATE has the true reason."""
+    messages = [
+        read(f"{HEAD}updatedDateTime: {text}\n---\n").diagnostics[0].message
+        for text in ("2020-06-11x17:30", "2020-13-01")
+    ]
+    assert "no date in a format that is read: '2020-06-11x17:30'" in messages[0]
+    assert "not a date that exists: '2020-13-01'" in messages[1]
+
+
 W, E = "W", "E"
 
 
