@@ -1,8 +1,8 @@
-"""A search for the operations that cost most of those that are accepted.
+"""A search for the most expensive operations that the limits accept, by hill climbing.
 
-`python -m tests.stress.expensive_operations --minutes 5 --articles 10000` climbs: it changes the
-most expensive operation that it has found, again and again, and keeps what costs more CPU time. It
-prints what that took, and for how long it held the event loop, also as a multiple of a plain query.
+`python -m tests.stress.expensive_operations --minutes 5 --articles 10000` mutates the most
+expensive operation so far, and keeps mutants with more CPU time. It prints their CPU time and how
+long they block the event loop, also as multiples of a plain query.
 """
 
 from __future__ import annotations
@@ -45,72 +45,73 @@ STEPS = 30
 
 
 @dataclass(frozen=True)
-class Node:
+class OperationField:
     """A field of an operation.
 
     Attributes:
-        name: its name in the schema.
-        type_name: of its value.
-        arguments: as written.
-        children: the fields below it; none for a leaf.
-        times: how often it is written, under different aliases.
+        name: The name in the schema.
+        type_name: The name of its type.
+        arguments: Its arguments in GraphQL.
+        children: The fields of its selection set; none for a leaf.
+        times: How often the operation selects it, under different aliases.
     """
 
     name: str
     type_name: str
     arguments: str = ""
-    children: tuple[Node, ...] = ()
+    children: tuple[OperationField, ...] = ()
     times: int = field(default=1)
 
     def text(self) -> str:
-        """The field as GraphQL."""
+        """The field in GraphQL."""
         below = f" {{ {' '.join(child.text() for child in self.children)} }}"
         own = f"{self.name}{self.arguments}{below if self.children else ''}"
         return " ".join(f"{self.name}{n}: {own}" if n else own for n in range(self.times))
 
 
-class Spent(NamedTuple):
-    """What an operation took, in seconds of the thread's CPU time.
+class CpuCost(NamedTuple):
+    """The cost of an operation, in CPU time of the thread.
 
     Attributes:
-        cpu_s: in all.
-        hold_s: at most in one iteration of the event loop.
+        cpu_s: The total, in seconds.
+        hold_s: The longest block of the event loop, in seconds.
     """
 
     cpu_s: float
     hold_s: float
 
 
-class Search:
-    """Climbs to expensive operations of one store, on one executor.
+class HillClimb:
+    """A search on one store with one executor.
 
     Attributes:
-        rng: draws all that is random.
-        limit: executes what is within the budget.
-        repository: the store.
+        rng: The source of randomness.
+        limit: The executor with the cost limit.
+        repository: The store.
+        compiled: Whether the executor compiles.
     """
 
     def __init__(self, repository: Repository, seed: int, *, compiled: bool) -> None:
         self.rng = Random(seed)
         self.repository = repository
         self.compiled = compiled
-        self.limit = self._pipeline()
+        self.limit = self._build_executor()
 
-    def _pipeline(self) -> CostLimitExecutor:
+    def _build_executor(self) -> CostLimitExecutor:
         settings = Settings(compiled=self.compiled, max_cost=BUDGET, max_aliases=200)
         return build_executor(settings, SCHEMA, current=self.repository.current)
 
-    async def spent(self, text: str, rounds: int = 1) -> Spent:
-        """What an operation takes at least, of some rounds with nothing cached."""
+    async def measure(self, text: str, rounds: int = 1) -> CpuCost:
+        """The least cost of an operation in some rounds with empty caches."""
         found = []
         for _ in range(rounds):
-            self.limit = self._pipeline()
+            self.limit = self._build_executor()
             request = GraphQLRequest(query=text)
             self.limit.sync_query(request, PUBLIC)  # parsing and validating has bounds of its own
-            found.append(await self._spent(request))
-        return Spent(min(each.cpu_s for each in found), min(each.hold_s for each in found))
+            found.append(await self._measure(request))
+        return CpuCost(min(each.cpu_s for each in found), min(each.hold_s for each in found))
 
-    async def _spent(self, request: GraphQLRequest) -> Spent:
+    async def _measure(self, request: GraphQLRequest) -> CpuCost:
         snapshot = await self.repository.snapshot()
         context = Context(snapshot, PUBLIC, PageSizes(20, 100), job=Job(Scheduler()))
         beats = [time.thread_time()]
@@ -127,25 +128,27 @@ class Search:
         heart.cancel()
         assert result.has_data, result.body
         holds = [later - earlier for earlier, later in pairwise(beats)]
-        return Spent(beats[-1] - beats[0], max(holds))
+        return CpuCost(beats[-1] - beats[0], max(holds))
 
     def is_accepted(self, text: str) -> bool:
-        """Whether an operation is within all limits."""
+        """Whether an operation passes all limits."""
         request = GraphQLRequest(query=text)
         document, _ = self.limit.reference.find_operation(request)
         return not document.errors and 0 < self.limit.estimate_cost(request) <= BUDGET
 
-    def children(self, type_name: str, depth: int) -> tuple[Node, ...]:
-        """Some fields of an object."""
+    def children(self, type_name: str, depth: int) -> tuple[OperationField, ...]:
+        """Some random fields of an object type."""
         type = GRAPHQL.type_map[type_name]
         if not isinstance(type, GraphQLObjectType | GraphQLInterfaceType):
             return ()
         names = self.rng.sample(sorted(type.fields), min(len(type.fields), self.rng.randint(1, 5)))
         made = [self.node(type_name, name, depth) for name in names]
-        return tuple(each for each in made if each is not None) or (Node("__typename", "String"),)
+        return tuple(each for each in made if each is not None) or (
+            OperationField("__typename", "String"),
+        )
 
-    def node(self, parent: str, name: str, depth: int) -> Node | None:
-        """A field; None where it cannot be asked like that."""
+    def node(self, parent: str, name: str, depth: int) -> OperationField | None:
+        """A random field; None if it needs an argument or is too deep."""
         parent_type = GRAPHQL.type_map[parent]
         assert isinstance(parent_type, GraphQLObjectType | GraphQLInterfaceType)
         definition = parent_type.fields[name]
@@ -161,24 +164,30 @@ class Search:
         ):
             return None
         if not isinstance(named, GraphQLObjectType | GraphQLInterfaceType):
-            return Node(name, named.name, arguments)
+            return OperationField(name, named.name, arguments)
         if depth == 0:
             return None
         children = self.children(named.name, depth - 1)
-        return Node(name, named.name, arguments, children, self.rng.choice([1, 1, 1, 2, 4]))
+        return OperationField(
+            name, named.name, arguments, children, self.rng.choice([1, 1, 1, 2, 4])
+        )
 
-    def first(self) -> Node:
-        """An operation to begin with."""
+    def initial(self) -> OperationField:
+        """A random operation to start from."""
         nodes = [self.node("Query", name, _DEPTH) for name in ("articles", "topics", "providers")]
-        return Node("query", "Query", "", tuple(each for each in nodes if each is not None))
+        return OperationField(
+            "query", "Query", "", tuple(each for each in nodes if each is not None)
+        )
 
-    def changed(self, node: Node, type_name: str = "Query", depth: int = _DEPTH) -> Node:
-        """An operation in which one part differs."""
+    def mutate(
+        self, node: OperationField, type_name: str = "Query", depth: int = _DEPTH
+    ) -> OperationField:
+        """An operation with a random change."""
         composite = [n for n, child in enumerate(node.children) if child.children]
         if composite and self.rng.random() < 0.75:
             at = self.rng.choice(composite)
             child = node.children[at]
-            below = self.changed(child, child.type_name, depth - 1)
+            below = self.mutate(child, child.type_name, depth - 1)
             if below.arguments and self.rng.random() < 0.3:
                 size = self.rng.choice([10, 50, 100])
                 below = replace(below, arguments=f"(first: {size})")
@@ -186,22 +195,22 @@ class Search:
                 below = replace(below, times=self.rng.choice([1, 2, 5, 20]))
             return replace(node, children=(*node.children[:at], below, *node.children[at + 1 :]))
         if type_name == "Query":
-            return self.first()
+            return self.initial()
         more = self.children(type_name, max(depth, 0))
         names = {child.name for child in more}
-        kept = tuple(child for child in node.children if child.name not in names)
-        return replace(node, children=kept + more)
+        unchanged = tuple(child for child in node.children if child.name not in names)
+        return replace(node, children=unchanged + more)
 
-    async def climb(self, steps: int) -> Sequence[tuple[str, Spent]]:
-        """The most expensive operations that so many steps lead to, the worst last."""
-        best, worst = self.first(), Spent(0, 0)
-        found: list[tuple[str, Spent]] = []
+    async def climb(self, steps: int) -> Sequence[tuple[str, CpuCost]]:
+        """The more and more expensive operations of a search, the most expensive last."""
+        best, worst = self.initial(), CpuCost(0, 0)
+        found: list[tuple[str, CpuCost]] = []
         for _ in range(steps):
-            candidate = self.changed(best)
+            candidate = self.mutate(best)
             text = f"{{ {' '.join(child.text() for child in candidate.children)} }}"
             if not self.is_accepted(text):
                 continue
-            spent = await self.spent(text)
+            spent = await self.measure(text)
             if spent.cpu_s > worst.cpu_s:
                 best, worst = candidate, spent
                 found.append((text, spent))
@@ -209,19 +218,19 @@ class Search:
 
 
 async def run(store: Path, minutes: float, seed: int) -> None:
-    """Climb on both executors, from new beginnings, until the time is over."""
+    """Search with both executors, from new starts, until the time is over."""
     repository = TinyDBRepository.open(store)
     try:
         until = time.monotonic() + minutes * 60
         while time.monotonic() < until:
             for compiled in (True, False):
-                search = Search(repository, seed, compiled=compiled)
-                plain = await search.spent(PLAIN, rounds=5)
+                search = HillClimb(repository, seed, compiled=compiled)
+                plain = await search.measure(PLAIN, rounds=5)
                 found = await search.climb(STEPS)
                 if not found:
                     continue
                 text, _ = found[-1]
-                spent = await search.spent(text, rounds=3)
+                spent = await search.measure(text, rounds=3)
                 print(
                     f"seed {seed} {'compiled' if compiled else 'graphql-core'}: "
                     f"{spent.cpu_s * 1e3:.0f} ms CPU ({spent.cpu_s / plain.cpu_s:.0f} x plain), "
@@ -235,7 +244,7 @@ async def run(store: Path, minutes: float, seed: int) -> None:
 
 
 def main() -> None:
-    """See above."""
+    """Search as the arguments say."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=5, help="how long to search")
     parser.add_argument("--articles", type=int, default=10_000, help="how large the store is")

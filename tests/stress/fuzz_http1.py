@@ -1,7 +1,8 @@
-"""Raw requests drawn by lot, sent to the direct way and to ASGI's: both answer alike.
+"""Differential fuzzing of HTTP/1.1: the direct protocol and the ASGI protocol must agree.
 
-`python -m tests.stress.fuzz_http1 --count 2000 --seed 1` draws methods, URLs, fields, framing,
-garbage and cuts, and stops at the first difference. The suite draws a few (`test_http1`).
+`python -m tests.stress.fuzz_http1 --count 2000 --seed 1` sends random methods, URLs, header fields,
+framing, garbage and truncations, and stops at the first difference. The test suite runs a few
+(`test_http1`).
 """
 
 from __future__ import annotations
@@ -77,37 +78,37 @@ _BODIES = [body_of(), body_of("{ nonsense }"), b"{", b"", b"[]", body_of() + b" 
 _GARBAGE = [b"", b"", b"", b"\r\n", b"\0", b"GARBAGE", b"\x16\x03\x01", b"GET / HTTP"]
 
 
-def drawn(lot: Random) -> list[bytes]:
-    """What a client sends, in pieces."""
-    text = b"".join(_request(lot) for _ in range(lot.randint(1, 4)))
-    if lot.random() < 0.2:
-        at = lot.randrange(len(text))
-        text = text[:at] + lot.choice([b"", b"\0", b"\r\n", b"\n", b":", b"\xff"]) + text[at + 1 :]
-    cuts = sorted(lot.randrange(len(text)) for _ in range(lot.randint(0, 4)))
+def random_requests(rng: Random) -> list[bytes]:
+    """The bytes of random requests, in several pieces."""
+    text = b"".join(_request(rng) for _ in range(rng.randint(1, 4)))
+    if rng.random() < 0.2:
+        at = rng.randrange(len(text))
+        text = text[:at] + rng.choice([b"", b"\0", b"\r\n", b"\n", b":", b"\xff"]) + text[at + 1 :]
+    cuts = sorted(rng.randrange(len(text)) for _ in range(rng.randint(0, 4)))
     return [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 
 
-def _request(lot: Random) -> bytes:
-    lines = [lot.choice(_STARTS)]
-    lines += [] if lot.random() < 0.05 else ["Host: x"]
-    lines += [] if lot.random() < 0.2 else ["Content-Type: application/json"]
-    lines += filter(None, lot.sample(_FIELDS, lot.choice([0, 0, 0, 1, 1, 2, 3])))
-    body = lot.choice(_BODIES)
-    if lot.random() < 0.4:
+def _request(rng: Random) -> bytes:
+    lines = [rng.choice(_STARTS)]
+    lines += [] if rng.random() < 0.05 else ["Host: x"]
+    lines += [] if rng.random() < 0.2 else ["Content-Type: application/json"]
+    lines += filter(None, rng.sample(_FIELDS, rng.choice([0, 0, 0, 1, 1, 2, 3])))
+    body = rng.choice(_BODIES)
+    if rng.random() < 0.4:
         lines.append("Transfer-Encoding: chunked")
-        half = lot.randint(0, len(body))
+        half = rng.randint(0, len(body))
         pieces = [piece for piece in (body[:half], body[half:]) if piece]
-        trailers = [each for each in lot.sample(_FIELDS, lot.choice([0, 0, 1, 2])) if ": " in each]
+        trailers = [each for each in rng.sample(_FIELDS, rng.choice([0, 0, 1, 2])) if ": " in each]
         body = chunked(*pieces, trailers=trailers)
-    elif lot.random() < 0.95:
+    elif rng.random() < 0.95:
         lines.append(f"Content-Length: {len(body)}")
     head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
-    return head + body + lot.choice(_GARBAGE)
+    return head + body + rng.choice(_GARBAGE)
 
 
 @contextmanager
-def both_ways() -> Iterator[tuple[LiveServer, LiveServer]]:
-    """One application behind both protocols."""
+def server_pair() -> Iterator[tuple[LiveServer, LiveServer]]:
+    """Two servers of one application, one with each protocol."""
     options: dict[str, Any] = {"lifespan": "off", "access_log": False, "server_header": False}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         app = Watched(Path(folder), log_level="warning", request_timeout_s=1)
@@ -118,35 +119,35 @@ def both_ways() -> Iterator[tuple[LiveServer, LiveServer]]:
         yield servers[0], servers[1]
 
 
-def compare(servers: tuple[LiveServer, LiveServer], seed: int) -> None:
-    """Send what a seed draws to both. Raises: AssertionError: the answers differ or are none."""
-    pieces = drawn(Random(seed))
-    found = [
+def compare_responses(servers: tuple[LiveServer, LiveServer], seed: int) -> None:
+    """Send the requests of a seed to both. Raises: AssertionError: responses differ."""
+    pieces = random_requests(Random(seed))
+    results = [
         [
             (each.status, each.closes, each.code, len(each.body))
             for each in exchange(server.port, *pieces, LAST)
         ]
         for server in servers
     ]
-    assert found[0] == found[1], (seed, pieces)
-    assert {each[0] for each in found[0]} <= STATUSES, (seed, found, pieces)
+    assert results[0] == results[1], (seed, pieces)
+    assert {each[0] for each in results[0]} <= STATUSES, (seed, results, pieces)
 
 
-def compare_many(seeds: Iterable[int]) -> None:
-    """Compare what these draw. Some wait for a time-out, so many are sent at once."""
-    with both_ways() as servers, ThreadPoolExecutor(16) as clients:
-        for _ in clients.map(partial(compare, servers), seeds):
+def compare_seeds(seeds: Iterable[int]) -> None:
+    """Compare the responses for these seeds, in parallel, because some wait for a timeout."""
+    with server_pair() as servers, ThreadPoolExecutor(16) as clients:
+        for _ in clients.map(partial(compare_responses, servers), seeds):
             pass
 
 
 def main() -> None:
-    """Draw and compare."""
+    """Compare random requests."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    compare_many(range(options.seed, options.seed + options.count))
-    print(f"{options.count} drawn, no difference")
+    compare_seeds(range(options.seed, options.seed + options.count))
+    print(f"{options.count} requests drawn, no difference")
 
 
 if __name__ == "__main__":

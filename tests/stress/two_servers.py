@@ -1,7 +1,7 @@
-"""Two servers on one store, and clients that go from one to the other.
+"""Consistency checks of two servers on one store, for clients that switch between them.
 
-`python -m tests.stress.two_servers --count 3000` runs each check that often and prints what it
-found. The suite runs them bounded (`test_processes`).
+`python -m tests.stress.two_servers --count 3000` runs each check `count` times and prints the
+failures. The test suite runs fewer (`test_processes`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.support.repository_contract import make_article
 from tests.support.server_process import TIMEOUT_S, run_newsgraph
 
 SLUGS = "{ articles(first: 100000) { nodes { slug } } }"
-HEAT = '{ article(by: {slug: "2026-01-01-counter"}) { heat } }'
+COUNTER = '{ article(by: {slug: "2026-01-01-counter"}) { heat } }'
 CHANGES = (
     "query ($after: String) { changes(after: $after, first: 1000)"
     " { nodes { kind slug cursor } pageInfo { hasNextPage } } }"
@@ -38,8 +38,8 @@ _LIMITS = {
 }
 
 
-class Client:
-    """One connection to one server."""
+class ServerClient:
+    """A client with a persistent connection to one server."""
 
     def __init__(self, url: str, key: str) -> None:
         self._address = urlsplit(url).netloc
@@ -47,52 +47,52 @@ class Client:
         self._connection = http.client.HTTPConnection(self._address, timeout=TIMEOUT_S)
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._connection.close()
 
-    def ask(self, query: str, **variables: Any) -> Any:
-        """The data of an operation, which must have no errors."""
+    def execute(self, query: str, **variables: Any) -> Any:
+        """The data of an operation; fail if it has errors."""
         status, _, answer = self.post(query, **variables)
         assert status == 200, answer
         assert "errors" not in answer, answer
         return answer["data"]
 
     def post(self, query: str, **variables: Any) -> tuple[int, http.client.HTTPMessage, Any]:
-        """Status, header fields and body of the response to an operation."""
+        """The status, header fields and body of the response of an operation."""
         body = json.dumps({"query": query, "variables": variables})
         self._connection.request("POST", "/graphql", body, self._headers)
         response = self._connection.getresponse()
         return response.status, response.headers, json.loads(response.read())
 
     def put(self, slug: str, **fields: Any) -> str:
-        """Write an article; the cursor of that."""
-        payload = self.ask(PUT, input={**FIELDS, "slug": slug, **fields})["putArticle"]
+        """Write an article; returns the cursor of the change."""
+        payload = self.execute(PUT, input={**FIELDS, "slug": slug, **fields})["putArticle"]
         assert payload["userErrors"] == []
         return str(payload["cursor"])
 
     def slugs(self) -> set[str]:
-        """All articles."""
-        return {node["slug"] for node in self.ask(SLUGS)["articles"]["nodes"]}
+        """The slugs of all articles."""
+        return {node["slug"] for node in self.execute(SLUGS)["articles"]["nodes"]}
 
-    def heat(self) -> int:
-        """What the counter says."""
-        return int(self.ask(HEAT)["article"]["heat"])
+    def counter(self) -> int:
+        """The value of the counter."""
+        return int(self.execute(COUNTER)["article"]["heat"])
 
     def changes(self, after: str | None) -> tuple[set[str], str | None]:
-        """The articles that changed after a cursor, to the end, and where to go on."""
-        found = set()
+        """The slugs of all changes after a cursor, and the last cursor."""
+        slugs = set()
         while True:
-            part = self.ask(CHANGES, after=after)["changes"]
-            for node in part["nodes"]:
+            page = self.execute(CHANGES, after=after)["changes"]
+            for node in page["nodes"]:
                 assert node["kind"] == "PUT", node
-                found.add(node["slug"])
+                slugs.add(node["slug"])
                 after = node["cursor"]
-            if not part["pageInfo"]["hasNextPage"]:
-                return found, after
+            if not page["pageInfo"]["hasNextPage"]:
+                return slugs, after
 
     @contextmanager
-    def subscribed(self) -> Iterator[Iterator[str]]:
-        """The slugs of changes from now on, as server-sent events."""
+    def subscribe(self) -> Iterator[Iterator[str]]:
+        """The slugs of changes from now on, by server-sent events."""
         connection = http.client.HTTPConnection(self._address, timeout=TIMEOUT_S)
         body = json.dumps({"query": "subscription { changes { slug } }"})
         headers = {**self._headers, "accept": "text/event-stream"}
@@ -108,16 +108,16 @@ class Client:
 
 
 class Servers(NamedTuple):
-    """Two servers on one store, and a key for both."""
+    """The URLs of two servers on one store, and a key for both."""
 
     one: str
     other: str
     key: str
 
     @contextmanager
-    def clients(self) -> Iterator[tuple[Client, Client]]:
-        """A connection to each."""
-        one, other = Client(self.one, self.key), Client(self.other, self.key)
+    def clients(self) -> Iterator[tuple[ServerClient, ServerClient]]:
+        """A client of each server."""
+        one, other = ServerClient(self.one, self.key), ServerClient(self.other, self.key)
         try:
             yield one, other
         finally:
@@ -127,7 +127,7 @@ class Servers(NamedTuple):
 
 @contextmanager
 def two_servers(folder: Path, **settings: str) -> Iterator[Servers]:
-    """Two servers on a store of their own, which holds the article "counter"."""
+    """Run two servers on a new store with the article "counter", until the block ends."""
     store = folder / "store.json"
 
     async def make() -> None:
@@ -137,30 +137,30 @@ def two_servers(folder: Path, **settings: str) -> Iterator[Servers]:
 
     asyncio.run(make())
     key, _ = KeyFile(folder / "keys.json").add("writer", [Permission.WRITE])
-    with ExitStack() as held:
+    with ExitStack() as stack:
         urls: dict[str, str] = {}
         for name in ("one", "other"):
             place = folder / name
             place.mkdir()
             server = run_newsgraph("--store", str(store), folder=place, **_LIMITS, **settings)
-            urls[name] = held.enter_context(server).url
+            urls[name] = stack.enter_context(server).url
         yield Servers(**urls, key=key)
 
 
 @contextmanager
-def writing(servers: Servers, same: str | None = None) -> Iterator[list[str]]:
-    """Articles that are written one after the other, by both servers in turn; or the same one, with
-    more heat each time.
+def background_writes(servers: Servers, same: str | None = None) -> Iterator[list[str]]:
+    """Write articles in a thread, through both servers in turn, until the block ends.
 
-    The list has the slugs of those that were acknowledged.
+    `same`: the slug of one article to write every time, with increasing heat. The list grows by the
+    slugs of acknowledged writes.
     """
     acknowledged: list[str] = []
-    ends = threading.Event()
+    stop = threading.Event()
 
     def write() -> None:
         with servers.clients() as clients:
-            heat = clients[0].heat()
-            while not ends.is_set():
+            heat = clients[0].counter()
+            while not stop.is_set():
                 number = len(acknowledged)
                 slug = same or f"2026-02-01-{number:06}"
                 clients[number % 2].put(slug, heat=heat + number)
@@ -171,39 +171,39 @@ def writing(servers: Servers, same: str | None = None) -> Iterator[list[str]]:
     try:
         yield acknowledged
     finally:
-        ends.set()
+        stop.set()
         writer.join()
 
 
 def stale_reads(servers: Servers, count: int) -> int:
-    """How many reads begun after a write's acknowledgement, at the other server, lack it."""
+    """The number of reads that lack a write acknowledged before by the other server."""
     stale = 0
     with servers.clients() as (one, other):
         for number in range(1, count + 1):
             writer, reader = (one, other) if number % 2 else (other, one)
             writer.put("2026-01-01-counter", heat=number)
-            stale += reader.heat() != number
+            stale += reader.counter() != number
     return stale
 
 
-def steps_back(servers: Servers, count: int) -> int:
-    """How many reads show less than the one before, at one server after the other."""
+def non_monotonic_reads(servers: Servers, count: int) -> int:
+    """The number of reads that show less than the read before, on the other server."""
     last = back = 0
-    with writing(servers, "2026-01-01-counter"), servers.clients() as clients:
+    with background_writes(servers, "2026-01-01-counter"), servers.clients() as clients:
         for number in range(count):
-            seen = clients[number % 2].heat()
+            seen = clients[number % 2].counter()
             back += seen < last
             last = seen
     return back
 
 
-def holes_after_subscribing(servers: Servers, count: int) -> int:
-    """How many who subscribe at one server and then read at the other never hear of something."""
-    holes = 0
-    with writing(servers) as acknowledged, servers.clients() as (one, other):
+def missed_after_subscribing(servers: Servers, count: int) -> int:
+    """The number of clients that subscribe, then read at the other server, and miss a write."""
+    missed = 0
+    with background_writes(servers) as acknowledged, servers.clients() as (one, other):
         for number in range(count):
             subscriber, reader = (one, other) if number % 2 else (other, one)
-            with subscriber.subscribed() as events:
+            with subscriber.subscribe() as events:
                 held = reader.slugs()
                 written = set(acknowledged)
                 last = f"2026-03-01-{number:06}"
@@ -212,32 +212,32 @@ def holes_after_subscribing(servers: Servers, count: int) -> int:
                     held.add(slug)
                     if slug == last:
                         break
-            holes += not written <= held
-    return holes
+            missed += not written <= held
+    return missed
 
 
-def holes_after_paging(servers: Servers, count: int) -> int:
-    """How many who page through the changes at one server, read at the other and page on lack
-    something.
+def missed_after_paging(servers: Servers, count: int) -> int:
+    """The number of clients that miss a write when they read changes at one server, articles at
+    the other, and continue with the changes.
     """
-    holes = 0
+    missed = 0
     cursor: str | None = None
-    with writing(servers) as acknowledged, servers.clients() as (one, other):
+    with background_writes(servers) as acknowledged, servers.clients() as (one, other):
         for number in range(count):
             pager, reader = (one, other) if number % 2 else (other, one)
             _, cursor = pager.changes(cursor)
             held = reader.slugs()
             written = set(acknowledged)
             more, cursor = pager.changes(cursor)
-            holes += not written <= held | more
-    return holes
+            missed += not written <= held | more
+    return missed
 
 
-CHECKS = (stale_reads, steps_back, holes_after_subscribing, holes_after_paging)
+CHECKS = (stale_reads, non_monotonic_reads, missed_after_subscribing, missed_after_paging)
 
 
 def main() -> None:
-    """Run all checks and print how often each failed."""
+    """Run all checks, and print their failures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1_000)
     count = parser.parse_args().count

@@ -25,12 +25,12 @@ from store.engines.tinydb.files.owner_file import OwnerFile
 from store.filesystem.file_lock import lock_file, locked, lockless_file_system
 from tests.store.engines.tinydb.test_storage import held, put
 from tests.stress.two_servers import (
-    Client,
+    ServerClient,
     Servers,
-    holes_after_paging,
-    holes_after_subscribing,
+    missed_after_paging,
+    missed_after_subscribing,
+    non_monotonic_reads,
     stale_reads,
-    steps_back,
     two_servers,
 )
 from tests.support.mutation_client import FIELDS, PUT
@@ -68,17 +68,17 @@ def test_read_after_an_acknowledgement_shows_the_write_at_every_server(servers):
 
 def test_reads_at_one_server_after_the_other_never_step_back(servers):
     """What was seen at one process is not unseen at the next."""
-    assert steps_back(servers, scaled(100, long=300)) == 0
+    assert non_monotonic_reads(servers, scaled(100, long=300)) == 0
 
 
 def test_client_that_subscribes_at_one_server_and_reads_at_another_misses_nothing(servers):
     """What the read did not show yet, the subscription tells."""
-    assert holes_after_subscribing(servers, scaled(50, long=150)) == 0
+    assert missed_after_subscribing(servers, scaled(50, long=150)) == 0
 
 
 def test_client_that_pages_changes_at_one_server_and_reads_at_another_misses_nothing(servers):
     """What the read did not show yet comes after the cursor."""
-    assert holes_after_paging(servers, scaled(50, long=150)) == 0
+    assert missed_after_paging(servers, scaled(50, long=150)) == 0
 
 
 def test_reader_sees_what_was_acknowledged_whatever_happens_to_the_files(path):
@@ -238,7 +238,7 @@ def test_server_beside_a_stopped_process_answers_and_ends(path, tmp_path):
         assert error["extensions"]["code"] == "STORE_UNAVAILABLE"
         assert "busy" in error["message"]
         assert str(path.parent) not in error["message"]
-        assert client.ask("{ articles { totalCount } }")["articles"]["totalCount"] == 1
+        assert client.execute("{ articles { totalCount } }")["articles"]["totalCount"] == 1
         waiting = threading.Thread(target=send_and_leave, args=(client,))
         waiting.start()
         assert server.stop() in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
@@ -266,7 +266,7 @@ def test_mutation_does_not_wait_for_ever_for_a_folder(tmp_path, caplog):
     setup.run(setup.repository.close())
 
 
-def send_and_leave(client: Client) -> None:
+def send_and_leave(client: ServerClient) -> None:
     """Send a write to a server that may end before it has answered."""
     with suppress(OSError, HTTPException):
         client.post(PUT, input={**FIELDS, "slug": "2026-01-01-x"})
@@ -279,7 +279,7 @@ def one_server(path: Path, folder: Path) -> Iterator[Any]:
     with run_newsgraph(
         *("--store", str(path), "--lock-timeout-s", "1", "--shutdown-timeout-s", "5"), folder=folder
     ) as server:
-        client = Client(server.url, key)
+        client = ServerClient(server.url, key)
         try:
             yield server, client
         finally:

@@ -12,7 +12,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from tests.conftest import SEEDS
-from tests.stress.restarts import restarts
+from tests.stress.restarts import count_requests_during_restarts
 from tests.support.server_process import run_newsgraph
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
@@ -21,7 +21,7 @@ PROTOCOL = Subprotocol("graphql-transport-ws")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_restart_loses_no_request(workers: int) -> None:
     """Who keeps a connection is told that it ends; who has just connected is answered."""
-    counts = restarts(2, workers)
+    counts = count_requests_during_restarts(2, workers)
     assert (counts.lost, counts.lost_first) == (0, 0)
     assert counts.closed
 

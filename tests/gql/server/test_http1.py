@@ -18,7 +18,7 @@ from gql.server.direct_protocol import DirectProtocol
 from gql.server.refused_connections import RefusedConnections
 from gql.server.timeouts import MIN_BODY_RATE
 from tests.gql.server.test_direct_protocol import Watched
-from tests.stress.fuzz_http1 import compare_many
+from tests.stress.fuzz_http1 import compare_seeds
 from tests.support.live_server import AdjustableClockLoop, LiveServer, run_server
 from tests.support.raw_http import (
     RawResponse,
@@ -477,7 +477,7 @@ def test_client_that_does_not_read_is_dropped() -> None:
 
 def test_requests_drawn_by_lot_are_answered_alike(caplog: pytest.LogCaptureFixture) -> None:
     """On both ways, with a status that HTTP has for it, and with nothing in the log."""
-    compare_many(range(80))
+    compare_seeds(range(80))
     assert not [each for each in caplog.records if each.levelname in ("ERROR", "CRITICAL")]
 
 

@@ -27,7 +27,7 @@ from store.filesystem import renames
 from store.filesystem.guarded_change import GuardedChange, digest
 from store.folder.transaction import FolderTransaction, WriteIntent, recover_writes, save_intent
 from store.names import article_id
-from tests.stress.hand_edits import WAYS, run
+from tests.stress.hand_edits import SAVE_METHODS, run_edits
 from tests.support.sizes import scaled
 from tests.support.writer_setup import REQUIRED, WriterSetup, document, path_of
 
@@ -56,13 +56,13 @@ def system(request, monkeypatch):
 # Edits beside mutations
 
 
-@pytest.mark.parametrize("how", WAYS)
-def test_edits_beside_mutations_are_not_lost(how, tmp_path):
+@pytest.mark.parametrize("method", SAVE_METHODS)
+def test_edits_beside_mutations_are_not_lost(method, tmp_path):
     """However an editor saves a text, a mutation is based on it or precedes it."""
-    outcome = run(tmp_path, how, scaled(40, long=120), (0.005, 0.03))
+    outcome = run_edits(tmp_path, method, scaled(40, long=120), (0.005, 0.03))
     assert outcome.lost == []
-    assert set(outcome.answers) <= {"done", "CONFLICT", "NOT_FOUND", "NO_FRONT_MATTER"}
-    assert outcome.answers["done"]
+    assert set(outcome.statuses) <= {"done", "CONFLICT", "NOT_FOUND", "NO_FRONT_MATTER"}
+    assert outcome.statuses["done"]
 
 
 class Editor:
@@ -270,7 +270,7 @@ def test_edit_right_after_a_mutation_is_loaded(kind, tmp_path):
     setup = WriterSetup(repository, tmp_path)
     setup.edit(PATH, document("By hand"))
     setup.load()
-    repository.edit = lambda: WAYS[kind][1](tmp_path / PATH, document("Edited"))
+    repository.edit = lambda: SAVE_METHODS[kind][1](tmp_path / PATH, document("Edited"))
     setup.put({"heat": 1}, slug=SLUG)
     setup.load()
     assert setup.get(SLUG).title == "Edited"
@@ -450,12 +450,12 @@ def test_folder_that_vanishes_is_not_made_anew(setup):
 # What a load notices
 
 
-@pytest.mark.parametrize("how", ["copied over", "written over"])
-def test_load_reads_a_file_whose_size_and_time_are_the_same(how, setup):
+@pytest.mark.parametrize("method", ["copied over", "written over"])
+def test_load_reads_a_file_whose_size_and_time_are_the_same(method, setup):
     """Another text with the times of the one before, as `cp -p` and checkouts leave it, is read."""
     file = setup.folder / PATH
     before = file.stat()
-    new = file if how == "written over" else setup.folder / "new.md"
+    new = file if method == "written over" else setup.folder / "new.md"
     new.write_text(document("In hand"))
     os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
     new.replace(file)

@@ -10,7 +10,7 @@ import asyncio
 import pytest
 
 from store import Batch, MemoryRepository
-from tests.stress.expensive_operations import PLAIN, Search
+from tests.stress.expensive_operations import PLAIN, HillClimb
 from tests.support.repository_contract import make_article
 
 HOLD, TOTAL = 30, 250
@@ -29,10 +29,10 @@ def test_most_expensive_operations_let_others_have_their_turn(*, compiled: bool)
             for n in range(300)
         ]
         await repository.apply(Batch(puts=tuple(articles)))
-        plain = await Search(repository, 1, compiled=False).spent(PLAIN, rounds=5)
-        search = Search(repository, 1, compiled=compiled)
+        plain = await HillClimb(repository, 1, compiled=False).measure(PLAIN, rounds=5)
+        search = HillClimb(repository, 1, compiled=compiled)
         text, _ = (await search.climb(8))[-1]
-        worst = await search.spent(text, rounds=3)
+        worst = await search.measure(text, rounds=3)
         assert worst.hold_s <= HOLD * plain.cpu_s, text
         assert worst.cpu_s <= TOTAL * plain.cpu_s, text
 
