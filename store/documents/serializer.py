@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ FIELD_KEYS = tuple(
 _ATTRIBUTES = {field.encode_name: field.name for field in msgspec.structs.fields(Article)}
 # A document without them is invalid, so metadata never overrides them.
 _REQUIRED_KEYS = frozenset(("title", "publishedDateTime", "provider"))
+_LINE_END = re.compile(r"\r*\n")
 
 
 class DocumentData(NamedTuple):
@@ -80,6 +82,14 @@ def serialize_topic(topic: TopicDefinition) -> str:
         "keywords": list(topic.keywords),
     }
     return write_mapping(_with_metadata(values, topic.metadata))
+
+
+def normalize_content(content: str) -> str | None:
+    """Return content as it is read from a body; None if nothing but blanks is left.
+
+    Line ends become line feeds, and the blanks that surround a body are dropped.
+    """
+    return extract_content(_LINE_END.sub("\n", f"\n{content}\n"))
 
 
 def body_round_trips(content: str) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
 
-from store.characters import escape_invisible
+from store.characters import clean_text, escape_invisible
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode, field_path
 from store.documents.frontmatter import ParseLimits
@@ -18,7 +18,7 @@ from store.documents.serializer import (
     FIELD_KEYS,
     DocumentData,
     article_to_document,
-    body_round_trips,
+    normalize_content,
     serialize_document,
     serialize_fields,
 )
@@ -27,11 +27,29 @@ from store.errors import Refusal, RefusedError
 from store.model import Article, Diagnostic, Severity
 from store.names import is_jekyll_named
 
-from .import_batch import describe, encode_document
+from .import_batch import MAX_REFUSALS, encode_document
 from .targets import article_path
 
 _FORBIDDEN_IN_SLUG = re.compile(r'[/\\:*?"<>|]')
-_METADATA_NOTE = re.compile(r"; the [a-z ]+ is kept in `metadata`")  # not true of a refusal
+# Parts of messages that are true of a file only: a refused value is kept nowhere.
+_FILE_NOTE = re.compile(
+    r"; the [a-z ]+ (?:is|are) kept in `metadata`|; in a name they were replaced by \ufffd"
+    r"|; the first [0-9,]+ are used, the others are kept in `metadata`"
+)
+_REQUIRED = frozenset(
+    (
+        DiagnosticCode.MISSING_TITLE,
+        DiagnosticCode.MISSING_DATE,
+        DiagnosticCode.MISSING_PROVIDER,
+    )
+)
+_INPUT_REMEDIES = {
+    "Add the provider's web domain, like `domain: example.com`.": "Send `provider.domain`, such as "
+    "example.com.",
+    "Add the provider's name.": "Send `provider.name`.",
+    "Add the story's title.": "Send the story's `title`.",
+    "Split the file, or raise the limit.": "Send less, or have the limit raised.",
+}
 _UNNAMED_PATH = "article.md"  # no slug: the slug is derived from title and date
 
 
@@ -51,6 +69,7 @@ def create_document(
 
     Raises: RefusedError: the document is invalid.
     """
+    _refuse_invalid_characters(fields)
     path = article_path(slug) if slug else _UNNAMED_PATH
     text = serialize_document(_apply_fields(DocumentData({}), fields))
     parse_result = read_article(path, encode_document(text), limits)
@@ -70,6 +89,7 @@ def patch_document(
     the file is renamed after the slug.
     Raises: RefusedError: the document is invalid, or has a new problem.
     """
+    _refuse_invalid_characters(fields)
     before = article_to_document(article)
     after = _apply_fields(before, fields)
     if text is None:
@@ -106,8 +126,8 @@ def _apply_fields(document: DocumentData, fields: Mapping[str, Any]) -> Document
         values = {key: value for key, value in values.items() if key.lower() != "draft"}
     for key, value in serialize_fields(fields).items():
         if key == "content":
-            content = value if value is not None and body_round_trips(value) else None
-            value = None if content is not None else value  # noqa: PLW2901
+            content = None if value is None else normalize_content(value)
+            value = None  # noqa: PLW2901  # the content becomes the body
         if value in (None, []):
             values.pop(key, None)
         else:
@@ -120,12 +140,14 @@ def _accept(
     parse_result: ParseResult, fields: Mapping[str, Any], parse_before: Callable[[], ParseResult]
 ) -> Article:
     """Return the article of a parse result, unless `fields` cause an error or a new warning."""
-    refusals = [
-        Refusal(d.code, _METADATA_NOTE.sub("", describe(d)), _input_path(d))
-        for d in parse_result.diagnostics
-        if d.severity is Severity.ERROR or _is_new_problem(d, fields, parse_before)
-    ]
     article = parse_result.article
+    refusals = [
+        Refusal(d.code, _describe_input(d), _input_path(d))
+        for d in parse_result.diagnostics
+        if article is None
+        or d.severity is Severity.ERROR
+        or _is_new_problem(d, fields, parse_before)
+    ]
     if article and fields.get("published") and not article.published:
         message = "The article stays a draft: it is in a folder `_drafts`, or has a key `draft`."
         refusals.append(Refusal(DiagnosticCode.WRONG_TYPE, message, ("published",)))
@@ -144,6 +166,50 @@ def _is_new_problem(
     if field:
         return field[0] in fields
     return problem.code not in {former.code for former in parse_before().diagnostics}
+
+
+def _describe_input(diagnostic: Diagnostic) -> str:
+    """Describe a problem to a client, which sends fields and not lines of a file."""
+    message = _FILE_NOTE.sub("", diagnostic.message)
+    field = field_path(diagnostic)
+    if diagnostic.code in _REQUIRED and field:
+        remedy: str | None = f"Send `{field[0]}`; an article needs it."
+    else:
+        remedy = _INPUT_REMEDIES.get(diagnostic.remedy or "", diagnostic.remedy)
+    return f"{message} {remedy or ''}".rstrip()
+
+
+def _refuse_invalid_characters(fields: Mapping[str, Any]) -> None:
+    """Refuse texts with characters that no document can hold. Raises: RefusedError."""
+    paths = list(_invalid_texts(serialize_fields(fields), ()))
+    if paths:
+        raise RefusedError(
+            *(
+                Refusal(
+                    DiagnosticCode.BAD_TEXT,
+                    f"`{'.'.join(path)}` has control characters or half a surrogate pair. "
+                    "Remove them.",
+                    path if path[0] in FIELD_KEYS else ("metadata",),
+                )
+                for path in paths[:MAX_REFUSALS]
+            )
+        )
+
+
+def _invalid_texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield the paths of texts with invalid characters in a JSON value."""
+    if isinstance(value, str):
+        if clean_text(value) != value:
+            yield path
+    elif isinstance(value, Mapping):
+        for key, member in value.items():
+            name = clean_text(key)
+            if name != key:
+                yield (*path, name)
+            yield from _invalid_texts(member, (*path, name))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _invalid_texts(item, (*path, str(i)))
 
 
 def _input_path(diagnostic: Diagnostic) -> tuple[str, ...]:

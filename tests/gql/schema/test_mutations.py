@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +204,7 @@ def test_conflict_tells_the_present_revision(client):
         for revision in (old["revision"], "nonsense", "9" * 50, ""):
             [error] = client.mutate(mutation, **input, expectedRevision=revision)["userErrors"]
             assert (error["code"], error["field"]) == ("CONFLICT", ["input", "expectedRevision"])
-            assert re.search(rf"\b{new['revision']}\b", error["message"])
+            assert f" {new['revision']}," in error["message"]
     assert client.mutate(DELETE, id=old["id"], expectedRevision=new["revision"])["deletedId"]
 
 
@@ -262,7 +261,7 @@ def test_import_is_limited_in_number_and_size(tmp_path):
         (FIELDS, "DUPLICATE_SLUG", ["input", "slug"]),
         ({**FIELDS, "metadata": [1]}, "BAD_METADATA", ["input", "metadata"]),
         ({**FIELDS, "metadata": {"title": "x"}}, "BAD_METADATA", ["input", "metadata"]),
-        ({**FIELDS, "excerpt": "a\x00"}, "BAD_TEXT", None),
+        ({**FIELDS, "excerpt": "a\x00"}, "BAD_TEXT", ["input", "excerpt"]),
     ],
 )
 def test_put_article_refuses_with_code_and_field(client, input, code, field):

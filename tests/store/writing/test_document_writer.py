@@ -193,6 +193,46 @@ def test_put_stores_text_as_it_is(setup):
     assert (article.title, article.excerpt) == ("a &amp; <b>", "<i>x</i> & y")
 
 
+@pytest.mark.parametrize(
+    ("content", "body"),
+    [
+        ("New\n", "New"),
+        ("New\r\nlines\r\n", "New\nlines"),
+        ("\n\n  New  \n\n", "  New"),
+        ("New\r", "New"),
+        ("New\r\r\n", "New"),
+        ("---\n", "---"),
+        (" \n", None),
+    ],
+)
+def test_put_writes_content_as_the_body(setup, content, body):
+    """Content becomes the body; blank lines and line ends around it do not make it a key."""
+    setup.put({**REQUIRED, "content": "Old"})
+    assert setup.put({"content": content}, slug=SLUG).content == body
+    created = setup.put({**REQUIRED, "content": content}, slug="2026-01-02-new")
+    assert created.content == body
+    for path in (PATH, path_of("2026-01-02-new")) if setup.folder else ():
+        front_matter, _, text = setup.text(path).rpartition("provider")
+        assert "content" not in front_matter
+        assert text.endswith("---\n" if body is None else f"---\n\n{body}\n")
+
+
+@pytest.mark.parametrize(
+    ("fields", "input_path"),
+    [
+        ({"excerpt": "a\x00"}, ("excerpt",)),
+        ({"content": "half \ud83d"}, ("content",)),
+        ({"topics": ("Sea", "\x07")}, ("topics", "1")),
+        ({"images": (Image(url="https://p.example/i", title="\x1b"),)}, ("images", "0", "title")),
+        ({"note": {"deep": ["\x00"]}}, ("metadata",)),
+        ({"note\x00": 1}, ("metadata",)),
+    ],
+)
+def test_put_names_the_field_of_a_bad_text(setup, fields, input_path):
+    """A text that no document can hold is refused under its field."""
+    assert setup.refusals(setup.writer.put({**REQUIRED, **fields})) == [("BAD_TEXT", input_path)]
+
+
 def test_put_changes_only_the_lines_of_what_changes(folder_desk):
     """Of a file, a put changes the lines of the keys that change."""
     text = document("'A'  # mine", "heat: 5 # hot\n\n# the end\n", "body\n")
@@ -483,7 +523,7 @@ def test_import_refuses_too_many_documents():
             {},
             [("OUT_OF_RANGE", ("images", "0", "width")), ("BAD_URL", ("images", "1", "url"))],
         ),
-        ({**REQUIRED, "content": "a\x01b\n" * 3}, {}, [("BAD_TEXT", ())]),
+        ({**REQUIRED, "content": "a\x01b\n" * 3}, {}, [("BAD_TEXT", ("content",))]),
         ({**REQUIRED, "content": "x" * (1 << 20)}, {}, [("FILE_TOO_LARGE", ())]),
         ({**REQUIRED, "x": json.loads("[" * 40 + "]" * 40)}, {}, [("TOO_DEEP", ())]),
         (REQUIRED, {"slug": "no-date"}, [("BAD_SLUG", ("slug",))]),
