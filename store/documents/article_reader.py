@@ -91,7 +91,12 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         metadata=fields.metadata(),
     )
     lines = _field_lines(fields, topics, urls)
-    return ParseResult(article=article, lines=lines, diagnostics=tuple(collector.diagnostics))
+    return ParseResult(
+        article=article,
+        lines=lines,
+        diagnostics=tuple(collector.diagnostics),
+        format=front_matter.format,
+    )
 
 
 def extract_content(body: str) -> str | None:

@@ -11,10 +11,12 @@ from store.characters import clean_text
 from store.model import Diagnostic
 
 from .diagnostics import DiagnosticCode, error, info, warning
-from .frontmatter import DocumentParts, ParseLimits, parse_front_matter, split_front_matter
+from .format_parser import parse_format
+from .front_matter_format import FrontMatterFormat, split_format
+from .frontmatter import ParseLimits, parse_front_matter, split_front_matter
 from .parse_result import DiagnosticCollector
 from .yaml_tree import MappingNode
-from .yaml_tree_builder import FrontMatterError
+from .yaml_tree_builder import FrontMatterError, ParseProblem
 
 YAML_EXTENSIONS = (".yaml", ".yml")
 _NOT_DOCUMENTS = re.compile(
@@ -25,10 +27,11 @@ _NOT_DOCUMENTS = re.compile(
 
 
 class FrontMatter(msgspec.Struct):
-    """The front matter of a file as a YAML tree, and its body."""
+    """The front matter of a file as a tree, its body, and the format of the front matter."""
 
     root: MappingNode
     body: str
+    format: FrontMatterFormat = FrontMatterFormat.YAML
 
 
 def read_front_matter(
@@ -39,17 +42,33 @@ def read_front_matter(
     if text is None:
         return None
     try:
-        parts = split_front_matter(text, all_yaml=collector.path.lower().endswith(YAML_EXTENSIONS))
-        if parts is None:
-            collector.diagnostics.append(_no_front_matter_diagnostic(collector.path))
-            return None
-        tree = parse_front_matter(parts, limits)
+        front_matter, problems = _parse(text, limits, collector.path)
     except FrontMatterError as e:
         collector.add_error(*e.problem)
         return None
-    for problem in tree.problems:
+    if front_matter is None:
+        collector.diagnostics.append(_no_front_matter_diagnostic(collector.path))
+        return None
+    for problem in problems:
         collector.add_warning(*problem)
-    return FrontMatter(tree.root, _clean_body(text, parts, collector))
+    front_matter.body = _clean_body(text, front_matter.body, collector)
+    return front_matter
+
+
+def _parse(
+    text: str, limits: ParseLimits, path: str
+) -> tuple[FrontMatter | None, list[ParseProblem]]:
+    """Parse front matter in any format; None without front matter. Raises: FrontMatterError."""
+    all_yaml = path.lower().endswith(YAML_EXTENSIONS)
+    other = None if all_yaml else split_format(text)
+    if other is not None:
+        root, problems, body = parse_format(other, limits)
+        return FrontMatter(root, body, other.format), problems
+    parts = split_front_matter(text, all_yaml=all_yaml)
+    if parts is None:
+        return None, []
+    tree = parse_front_matter(parts, limits)
+    return FrontMatter(tree.root, parts.body), tree.problems
 
 
 def too_large_diagnostic(path: str, size_bytes: int, limits: ParseLimits) -> Diagnostic:
@@ -79,9 +98,9 @@ def _decode(data: bytes, limits: ParseLimits, collector: DiagnosticCollector) ->
     return text.replace("\r\n", "\n")
 
 
-def _clean_body(text: str, parts: DocumentParts, collector: DiagnosticCollector) -> str:
-    body = clean_text(parts.body)
-    if body != parts.body:
+def _clean_body(text: str, raw_body: str, collector: DiagnosticCollector) -> str:
+    body = clean_text(raw_body)
+    if body != raw_body:
         collector.add_warning(
             DiagnosticCode.BAD_TEXT,
             "The body has control characters; they were replaced by \ufffd.",

@@ -7,6 +7,7 @@ import msgspec
 from store.model import Article, Diagnostic, TopicDefinition
 
 from .diagnostics import MAX_DIAGNOSTICS, DiagnosticCode, error, warning
+from .front_matter_format import FrontMatterFormat
 
 
 class ParseResult(msgspec.Struct, frozen=True):
@@ -18,12 +19,14 @@ class ParseResult(msgspec.Struct, frozen=True):
         lines: Line numbers for diagnostics across documents: `title`, `parent`, `topics.0`… and
             `urls.0`… (in the order of the article's `topics` and `url_keys`).
         diagnostics: The problems of the file.
+        format: The format of its front matter. Mutations write YAML only.
     """
 
     article: Article | None = None
     topic: TopicDefinition | None = None
     lines: dict[str, int] = {}
     diagnostics: tuple[Diagnostic, ...] = ()
+    format: FrontMatterFormat = FrontMatterFormat.YAML
 
 
 class DiagnosticCollector:

@@ -17,7 +17,7 @@ from store.errors import system_remedy
 from store.filesystem.file_state import FileState
 from store.model import Diagnostic
 
-EXTENSIONS = (".md", ".markdown", ".html", ".txt", ".yaml", ".yml")
+EXTENSIONS = (".md", ".markdown", ".mdx", ".qmd", ".adoc", ".html", ".txt", ".yaml", ".yml")
 _DOCUMENT_FOLDERS = ("_news", "_posts")
 _DATA_FOLDER = TOPICS_FOLDER.split("/", maxsplit=1)[0]
 

@@ -12,6 +12,7 @@ import msgspec
 from store.characters import clean_text, escape_invisible
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode, field_path
+from store.documents.front_matter_format import FrontMatterFormat, front_matter_format
 from store.documents.frontmatter import ParseLimits
 from store.documents.parse_result import ParseResult
 from store.documents.serializer import (
@@ -29,6 +30,8 @@ from store.names import is_jekyll_named
 
 from .import_batch import MAX_REFUSALS, encode_document
 from .targets import article_path
+
+FORMAT_NOT_WRITABLE = "FORMAT_NOT_WRITABLE"
 
 _FORBIDDEN_IN_SLUG = re.compile(r'[/\\:*?"<>|]')
 # Parts of messages that are true of a file only: a refused value is kept nowhere.
@@ -87,9 +90,11 @@ def patch_document(
 
     `text` is the text of its file, None without a file. The slug stays: if it came from the title,
     the file is renamed after the slug.
-    Raises: RefusedError: the document is invalid, or has a new problem.
+    Raises: RefusedError: the document is invalid, or has a new problem, or its front matter is in
+        a format that is not written.
     """
     _refuse_invalid_characters(fields)
+    _refuse_format(path, text)
     before = article_to_document(article)
     after = _apply_fields(before, fields)
     if text is None:
@@ -107,6 +112,19 @@ def patch_document(
         parse_result = read_article(path, encode_document(new), limits)
         changed = _accept(parse_result, fields, parse_before)
     return PatchedDocument(path, new, parse_result, changed)
+
+
+def _refuse_format(path: str, text: str | None) -> None:
+    """Refuse a document whose front matter could not be edited in its own format."""
+    format = front_matter_format(text or "")
+    if format is not FrontMatterFormat.YAML:
+        raise RefusedError(
+            Refusal(
+                FORMAT_NOT_WRITABLE,
+                f"The document {path} has {format.upper()} front matter, which is read but not "
+                "written. Edit the file, or import it whole.",
+            )
+        )
 
 
 def find_slug_problem(slug: str) -> str | None:

@@ -45,6 +45,26 @@ def flow_list(field: str, unit: str) -> Callable[[int], str]:
     return lambda size: document(f"{field}: [{repeat_to_size(unit + ',', size)}]")
 
 
+TOML_HEAD = (
+    'title = "A tide"\npublishedDateTime = 2026-01-02\n'
+    'provider = {domain = "p.example", name = "P"}\n'
+)
+JSON_HEAD = (
+    '"title": "A tide", "publishedDateTime": "2026-01-02",\n'
+    '"provider": {"domain": "p.example", "name": "P"}'
+)
+
+
+def toml(unit: str, before: str = "", after: str = "") -> Callable[[int], str]:
+    """A document with TOML front matter that repeats a unit, which may have a number."""
+    return lambda size: f"+++\n{TOML_HEAD}{before}{numbered_units(unit, size)}{after}\n+++\n"
+
+
+def json(unit: str, before: str = "", after: str = "") -> Callable[[int], str]:
+    """A document with JSON front matter that repeats a unit."""
+    return lambda size: f"{{{JSON_HEAD}{before}{repeat_to_size(unit, size)}{after}}}\n"
+
+
 def long_title(unit: str) -> Callable[[int], str]:
     """A title that repeats a unit."""
     return lambda size: document(head=HEAD.replace("A tide", f'"{repeat_to_size(unit, size)}"'))
@@ -146,6 +166,39 @@ KINDS: dict[str, Callable[[int], str]] = {
     "an address of parameters": lambda size: document(
         f'webUrl: "http://a.example/?{repeat_to_size("a&", size)}"'
     ),
+    "TOML keys": toml("k{} = 1\n"),
+    "TOML key of parts": toml(".a", "a"),
+    "TOML keys of parts": toml("k{}.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a = 1\n"),
+    "TOML keys in quotes": toml('"k\\u0061{}" = 1\n'),
+    "TOML tables": toml("[t{}]\n"),
+    "TOML tables of parts": toml("[a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.t{}]\n"),
+    "TOML lists of tables": toml("[[t]]\nk{} = 1\n"),
+    "TOML list": toml("1,", "x = [", "]"),
+    "TOML brackets": toml("[", "x = "),
+    "TOML braces": toml("{{a=", "x = "),
+    "TOML inline tables": toml("{{a{} = 1}},", "x = [", "]"),
+    "TOML comments": toml("# c\n"),
+    "TOML blank lines": toml("\n"),
+    "TOML open text": toml('\\"', 'x = """'),
+    "TOML quotes": toml('"" ', 'x = """a', '"""'),
+    "TOML escapes": toml("\\u0001", 'x = "', '"'),
+    "TOML texts": toml('"a",', "x = [", "]"),
+    "TOML number": toml("7", "x = "),
+    "TOML hex": toml("f", "x = 0x"),
+    "TOML fraction": toml("1", "x = 1."),
+    "TOML underscores": toml("_1", "x = 1"),
+    "TOML dates": toml("2026-01-02T03:04:05.123Z,", "x = [", "]"),
+    "JSON keys": json(',"k":1'),
+    "JSON list": json("1,", ',"x": [', "1]"),
+    "JSON brackets": json("[", ',"x": '),
+    "JSON braces": json('{"a":', ',"x": '),
+    "JSON blanks": json(" \n", ',"x":', "1"),
+    "JSON escapes": json(r"\u0001", ',"x": "', '"'),
+    "JSON surrogates": json(r"\ud800", ',"x": "', '"'),
+    "JSON texts": json('"a\\n",', ',"x": [', '"a"]'),
+    "JSON number": json("7", ',"x": '),
+    "JSON fraction": json("1", ',"x": 1.'),
+    "JSON open text": json('\\"', ',"x": "'),
     "a long provider": lambda size: document(
         head=HEAD.replace("p.example", repeat_to_size("p.", size)).replace(
             "name: P", "name: '&amp;'"

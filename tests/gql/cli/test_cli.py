@@ -176,7 +176,7 @@ def test_folder_without_documents_gets_a_hint(newsgraph, command):
     assert (code, err) == (0, "")
     assert "0 articles" in out
     assert "No documents found." in out
-    assert ".md .markdown .html .txt .yaml .yml" in out
+    assert ".md .markdown .mdx .qmd .adoc .html .txt .yaml .yml" in out
 
 
 @pytest.mark.parametrize("command", ["load", "check"])
