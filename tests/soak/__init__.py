@@ -1,5 +1,5 @@
-"""Servers under mixed load for a long time: `python -m tests.soak --minutes 30`."""
+"""Soak test: servers under mixed load for a long time (`python -m tests.soak --minutes 30`)."""
 
-from tests.soak.run import Plan, run
+from tests.soak.run import SoakOptions, run
 
-__all__ = ["Plan", "run"]
+__all__ = ["SoakOptions", "run"]

@@ -1,4 +1,4 @@
-"""Readers, each as some clients are."""
+"""Readers, in the styles of several clients."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import quote
 import orjson
 
 from tests.benchmarks.abuse.search import text
-from tests.soak.client import Actor, Reply, World
-from tests.soak.servers import Server
+from tests.soak.load_client import HttpResponse, LoadClient, SoakContext
+from tests.soak.servers import RestartableServer
 
 _CARDS = "{ articles(first: 20) { nodes { id slug title heat provider { name } } } }"
 _PAGE = """query Page($after: String) { articles(first: 20, after: $after) {
@@ -23,114 +23,124 @@ _PATHS = ("/feed.xml", "/feed.json", "/sitemap.xml", "/metrics", "/healthz", "/r
 _PAGES_READ = 3
 
 
-class Reader(Actor):
-    """A reader; its answers have no errors."""
+class Reader(LoadClient):
+    """A client whose responses must be valid."""
 
-    def good(self, reply: Reply) -> bool:
-        """Whether an answer is good; else that is an error."""
-        is_good = reply.status == 200 and b'"errors":' not in reply.body[:20]
-        self.expect(is_good, "a query failed", reply)
-        return is_good
+    def check_response(self, response: HttpResponse) -> bool:
+        """Whether a response is valid; records an error if not."""
+        is_valid = response.status == 200 and b'"errors":' not in response.body[:20]
+        self.expect(is_valid, "a query failed", response)
+        return is_valid
 
 
-class Plain(Reader):
-    """Posts a query as `fetch` does."""
+class PlainReader(Reader):
+    """Posts a query, as `fetch` does."""
 
     def step(self) -> None:
-        """One list."""
-        reply = self.http.post("plain", _CARDS)
-        if self.good(reply):
-            count = len(reply.json()["data"]["articles"]["nodes"])
-            self.expect(count == 20, f"{count} of 20 articles", reply)
+        """Query a list."""
+        response = self.http.post("plain", _CARDS)
+        if self.check_response(response):
+            count = len(response.json()["data"]["articles"]["nodes"])
+            self.expect(count == 20, f"{count} of 20 articles", response)
 
 
-class Getting(Reader):
-    """Asks by GET, with the ETag of the answer before."""
+class ConditionalGetReader(Reader):
+    """Queries by GET, with the ETag of the last response."""
 
-    def __init__(self, world: World, seed: int, server: Server) -> None:
-        super().__init__(world, seed, server)
+    def __init__(self, context: SoakContext, seed: int, server: RestartableServer) -> None:
+        super().__init__(context, seed, server)
         self._tag = ""
 
     def step(self) -> None:
-        """One conditional GET."""
+        """Send a conditional GET."""
         headers = {"if-none-match": self._tag} if self._tag else {}
-        reply = self.http.ask("get", "GET", f"/graphql?query={quote(_CARDS)}", None, headers)
-        if reply.status == 304:
-            self.ledger.count("304")
-        elif self.good(reply):
-            self._tag = reply.headers.get("etag", "")
+        response = self.http.send("get", "GET", f"/graphql?query={quote(_CARDS)}", None, headers)
+        if response.status == 304:
+            self.recorder.count("304")
+        elif self.check_response(response):
+            self._tag = response.headers.get("etag", "")
 
 
-class Compressed(Reader):
-    """Takes gzip."""
-
-    def step(self) -> None:
-        """One compressed list."""
-        reply = self.http.post("gzip", _CARDS, accept_encoding="gzip")
-        if reply.headers.get("content-encoding") == "gzip":
-            reply = reply._replace(body=gzip.decompress(reply.body))
-        if self.good(reply):
-            orjson.loads(reply.body)
-
-
-class Paging(Reader):
-    """Pages as Relay does."""
+class GzipReader(Reader):
+    """Accepts gzip."""
 
     def step(self) -> None:
-        """Three pages, in which no article comes twice."""
+        """Query a compressed list."""
+        response = self.http.post("gzip", _CARDS, accept_encoding="gzip")
+        if response.headers.get("content-encoding") == "gzip":
+            response = response._replace(body=gzip.decompress(response.body))
+        if self.check_response(response):
+            orjson.loads(response.body)
+
+
+class PaginatingReader(Reader):
+    """Paginates, as Relay does."""
+
+    def step(self) -> None:
+        """Query three pages, in which no article comes twice."""
         after, seen = None, set[str]()
         for _ in range(_PAGES_READ):
-            reply = self.http.post("page", _PAGE, {"after": after})
-            if not self.good(reply):
+            response = self.http.post("page", _PAGE, {"after": after})
+            if not self.check_response(response):
                 return
-            found = reply.json()["data"]["articles"]
+            found = response.json()["data"]["articles"]
             ids = {edge["node"]["id"] for edge in found["edges"]}
-            self.expect(not ids & seen, "an article came twice", reply)
+            self.expect(not ids & seen, "an article came twice", response)
             seen |= ids
             after = found["pageInfo"]["endCursor"]
 
 
-class Typed(Reader):
-    """Asks for one story as Apollo does, with `__typename` everywhere."""
+class ApolloReader(Reader):
+    """Queries a story in the style of Apollo, with `__typename` everywhere."""
 
-    def __init__(self, world: World, seed: int, server: Server) -> None:
-        super().__init__(world, seed, server)
+    def __init__(self, context: SoakContext, seed: int, server: RestartableServer) -> None:
+        super().__init__(context, seed, server)
         self._slugs: list[str] = []
 
     def step(self) -> None:
-        """One story."""
+        """Query a story."""
         if not self._slugs:
-            reply = self.http.post("plain", _SLUGS)
-            if not self.good(reply):
+            response = self.http.post("plain", _SLUGS)
+            if not self.check_response(response):
                 return
-            self._slugs = [n["slug"] for n in reply.json()["data"]["articles"]["nodes"]]
-        self.good(self.http.post("story", _TYPED, {"by": {"slug": self.rng.choice(self._slugs)}}))
+            self._slugs = [n["slug"] for n in response.json()["data"]["articles"]["nodes"]]
+        self.check_response(
+            self.http.post("story", _TYPED, {"by": {"slug": self.rng.choice(self._slugs)}})
+        )
 
 
-class AtRandom(Reader):
-    """Sends operations drawn by lot, which may be refused."""
+class RandomOperationReader(Reader):
+    """Sends random operations, which may be rejected."""
 
     pause_s = 0.5
 
     def step(self) -> None:
-        """One operation."""
+        """Send an operation."""
         seeds = [self.rng.randrange(2**32) for _ in range(self.rng.choice([1, 2, 3]))]
-        reply = self.http.post("by lot", text(seeds, self.rng))
-        is_good = reply.status in {200, 400} and b"INTERNAL_ERROR" not in reply.body
-        self.expect(is_good, "an operation failed", reply)
+        response = self.http.post("random operation", text(seeds, self.rng))
+        is_valid = response.status in {200, 400} and b"INTERNAL_ERROR" not in response.body
+        self.expect(is_valid, "an operation failed", response)
 
 
-class Pages(Reader):
-    """Asks for what is not the graph."""
+class PageReader(Reader):
+    """Requests feeds and pages for operators."""
 
     pause_s = 0.5
 
     def step(self) -> None:
-        """One page."""
+        """Request a page."""
         path = self.rng.choice(_PATHS)
-        reply = self.http.ask("other pages", "GET", path, None, {})
-        self.expect(reply.status == 200, path, reply)
+        response = self.http.send("web pages", "GET", path, None, {})
+        self.expect(response.status == 200, path, response)
 
 
-READERS: tuple[type[Reader], ...] = (Plain, Getting, Compressed, Paging, Typed, AtRandom, Pages)
+READERS: tuple[type[Reader], ...] = (
+    PlainReader,
+    ConditionalGetReader,
+    GzipReader,
+    PaginatingReader,
+    ApolloReader,
+    RandomOperationReader,
+    PageReader,
+)
 """One of each kind."""

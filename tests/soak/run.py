@@ -1,4 +1,4 @@
-"""A run: servers and clients for some time, and the account at its end."""
+"""A run of the soak test: servers, clients and the report."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ import msgspec
 from gql.access import KeyFile
 from gql.identity.viewer import Permission
 from tests.benchmarks.corpus import write_corpus
-from tests.soak.broken import Broken
-from tests.soak.client import Actor, World
-from tests.soak.ledger import Ledger, p99
+from tests.soak.broken_client import BrokenClient
+from tests.soak.load_client import LoadClient, SoakContext
 from tests.soak.readers import READERS
-from tests.soak.samples import Plateau, Sample, plateau, use_of
-from tests.soak.servers import Server
+from tests.soak.recorder import Recorder, p99
+from tests.soak.resource_samples import Plateau, Sample, measure_usage, plateau
+from tests.soak.servers import RestartableServer
 from tests.soak.subscribers import SUBSCRIBERS
-from tests.soak.writers import Editor, Writer
+from tests.soak.writers import DocumentEditor, Writer
 
 _JOIN_S = 90
 _FAULT = re.compile(r"Traceback .*\n(?:[ \n].*\n?)*.*|.*(?:internal_error|INTERNAL).*")
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
-class Plan(NamedTuple):
-    """How to run.
+class SoakOptions(NamedTuple):
+    """The options of a run.
 
     Attributes:
-        seconds: How long.
-        articles: How many are served.
-        restart_every_s: How often one of the servers is restarted.
-        sample_every_s: How often the servers are looked at.
-        seed: What the clients are drawn by.
+        seconds: The duration.
+        articles: The number of articles.
+        restart_every_s: The time between restarts.
+        sample_every_s: The time between samples.
+        seed: The seed of the clients.
     """
 
     seconds: float
@@ -49,17 +49,17 @@ class Plan(NamedTuple):
     seed: int
 
 
-class Account(msgspec.Struct):
-    """What came of a run.
+class SoakReport(msgspec.Struct):
+    """The results of a run.
 
     Attributes:
-        counts: How often each thing was done.
-        errors: What was not as it should be, in words.
-        error_count: How much of that there was.
-        lost: Acknowledged writes and edits that are not there, and events that did not come.
-        samples: What the servers used.
-        restarts: When one was restarted, from the beginning.
-        memory: Whether the memory of the other one reached a plateau.
+        counts: The number of actions by kind.
+        errors: The first error messages.
+        error_count: The number of errors.
+        lost: Lost writes, edits and events, in words.
+        samples: The samples.
+        restarts: The times of the restarts since the start.
+        memory: The plateau of the permanent server's memory.
     """
 
     counts: dict[str, int]
@@ -71,124 +71,132 @@ class Account(msgspec.Struct):
     memory: Plateau
 
 
-def run(place: Path, plan: Plan, tell: Tell) -> Account:
-    """Run in an empty folder."""
+def run(place: Path, options: SoakOptions, progress: Progress) -> SoakReport:
+    """Run the soak test in an empty folder."""
     folder = place / "articles"
-    write_corpus(folder, plan.articles)
+    write_corpus(folder, options.articles)
     key, _ = KeyFile(place / "keys.json").add("soak", [Permission.WRITE])
     arguments = [str(folder), "--watch", "--store", str(place / "store.json")]
     arguments += ["--keys", str(place / "keys.json"), "--log-level", "warning"]
-    steady = Server("steady", arguments, place, is_steady=True)
-    restarted = Server("restarted", arguments, place, is_steady=False)
-    world = World((steady, restarted), key, Ledger(), threading.Event(), threading.Event())
+    permanent = RestartableServer("permanent", arguments, place, is_permanent=True)
+    restarted = RestartableServer("restarted", arguments, place, is_permanent=False)
+    context = SoakContext(
+        (permanent, restarted), key, Recorder(), threading.Event(), threading.Event()
+    )
     try:
-        tell(f"loading {plan.articles:,} articles")
-        steady.start()
+        progress(f"loading {options.articles:,} articles")
+        permanent.start()
         restarted.start()
-        return _run(world, folder, plan, tell)
+        return _run(context, folder, options, progress)
     finally:
-        world.ends.set()
-        world.is_quiet.set()
-        for server in world.servers:
+        context.stop.set()
+        context.writes_ended.set()
+        for server in context.servers:
             server.end(signal.SIGKILL)
 
 
-def _run(world: World, folder: Path, plan: Plan, tell: Tell) -> Account:
-    seed = plan.seed * 100
-    servers = world.servers
-    subscribers = [kind(world, seed, server) for server in servers for kind in SUBSCRIBERS]
-    writers = [Writer(world, seed + number, server) for number, server in enumerate(servers)]
-    editor = Editor(world, seed, servers[0], folder)
-    actors: list[Actor] = [*subscribers, *writers, editor]
-    actors += [kind(world, seed, server) for server in servers for kind in (*READERS, Broken)]
-    for actor in actors:
-        actor.start()
+def _run(
+    context: SoakContext, folder: Path, options: SoakOptions, progress: Progress
+) -> SoakReport:
+    seed = options.seed * 100
+    servers = context.servers
+    subscribers = [kind(context, seed, server) for server in servers for kind in SUBSCRIBERS]
+    writers = [Writer(context, seed + number, server) for number, server in enumerate(servers)]
+    editor = DocumentEditor(context, seed, servers[0], folder)
+    clients: list[LoadClient] = [*subscribers, *writers, editor]
+    clients += [
+        kind(context, seed, server) for server in servers for kind in (*READERS, BrokenClient)
+    ]
+    for client in clients:
+        client.start()
     began = time.monotonic()
-    samples = _watch(world, plan, began, tell)
-    world.ends.set()
-    _join(world, (*writers, editor))
-    world.is_quiet.set()
-    _join(world, actors)
-    lost = [said for each in writers for said in each.lost()] + editor.lost()
-    lost += [said for each in subscribers for said in each.holes()]
-    _stop(world)
-    ledger = world.ledger
-    return Account(
-        counts=dict(sorted(ledger.counts.items())),
-        errors=ledger.errors,
-        error_count=ledger.error_count,
+    samples = _sample(context, options, began, progress)
+    context.stop.set()
+    _join(context, (*writers, editor))
+    context.writes_ended.set()
+    _join(context, clients)
+    lost = [message for each in writers for message in each.lost()] + editor.lost()
+    lost += [message for each in subscribers for message in each.missed_writes()]
+    _stop_servers(context)
+    recorder = context.recorder
+    return SoakReport(
+        counts=dict(sorted(recorder.counts.items())),
+        errors=recorder.errors,
+        error_count=recorder.error_count,
         lost=lost,
         samples=samples,
-        restarts=[at - began for at in world.servers[1].restarts],
-        memory=plateau(samples, world.servers[0].name),
+        restarts=[at - began for at in context.servers[1].restarts],
+        memory=plateau(samples, context.servers[0].name),
     )
 
 
-def _join(world: World, actors: Sequence[Actor]) -> None:
-    for actor in actors:
-        actor.join(_JOIN_S)
-        if actor.is_alive():
-            world.ledger.error(f"{actor.name} did not end")
+def _join(context: SoakContext, clients: Sequence[LoadClient]) -> None:
+    for client in clients:
+        client.join(_JOIN_S)
+        if client.is_alive():
+            context.recorder.record_error(f"{client.name} did not end")
 
 
-def _watch(world: World, plan: Plan, began: float, tell: Tell) -> list[Sample]:
-    """Sample the servers, and restart one of them now and then, in a thread of its own."""
-    restarting = threading.Thread(target=_restart, args=(world, plan), daemon=True)
+def _sample(
+    context: SoakContext, options: SoakOptions, began: float, progress: Progress
+) -> list[Sample]:
+    """Sample the servers, and restart one of them at intervals, in a thread."""
+    restarting = threading.Thread(target=_restart, args=(context, options), daemon=True)
     restarting.start()
     samples: list[Sample] = []
-    while time.monotonic() - began < plan.seconds:
-        time.sleep(plan.sample_every_s)
-        latencies = world.ledger.take_latencies()
+    while time.monotonic() - began < options.seconds:
+        time.sleep(options.sample_every_s)
+        latencies = context.recorder.take_latencies()
         samples.append(
             Sample(
                 at_s=round(time.monotonic() - began, 1),
-                uses={server.name: use_of(server) for server in world.servers},
+                usages={server.name: measure_usage(server) for server in context.servers},
                 p99_ms=round(p99(latencies) * 1e3, 1),
                 requests=len(latencies),
-                errors=world.ledger.error_count,
+                errors=context.recorder.error_count,
             )
         )
-        tell(_progress(samples[-1], plan))
-    world.ends.set()
+        progress(_progress(samples[-1], options))
+    context.stop.set()
     restarting.join(_JOIN_S)
     return samples
 
 
-def _progress(sample: Sample, plan: Plan) -> str:
-    uses = ", ".join(
-        f"{name} {use.rss_mb:,.0f} MB {use.descriptors} files {use.threads} threads"
-        for name, use in sample.uses.items()
+def _progress(sample: Sample, options: SoakOptions) -> str:
+    usages = ", ".join(
+        f"{name} {usage.rss_mb:,.0f} MB {usage.descriptors} files {usage.threads} threads"
+        for name, usage in sample.usages.items()
     )
     return (
-        f"{sample.at_s:,.0f} of {plan.seconds:,.0f} s: {uses}; {sample.requests:,} requests, "
+        f"{sample.at_s:,.0f} of {options.seconds:,.0f} s: {usages}; {sample.requests:,} requests, "
         f"p99 {sample.p99_ms:,.1f} ms, {sample.errors} errors"
     )
 
 
-def _restart(world: World, plan: Plan) -> None:
-    """End a server in one way and the other, and start it with one worker or two."""
-    server, rng = world.servers[1], Random(plan.seed)
-    ways: Sequence[tuple[signal.Signals, int]] = [
+def _restart(context: SoakContext, options: SoakOptions) -> None:
+    """Restart a server by each signal in turn, with one worker or two."""
+    server, rng = context.servers[1], Random(options.seed)
+    endings: Sequence[tuple[signal.Signals, int]] = [
         (how, workers) for how in (signal.SIGTERM, signal.SIGKILL) for workers in (2, 1)
     ]
-    number = rng.randrange(len(ways))
-    while not world.ends.wait(plan.restart_every_s):
-        how, workers = ways[number % len(ways)]
+    number = rng.randrange(len(endings))
+    while not context.stop.wait(options.restart_every_s):
+        how, workers = endings[number % len(endings)]
         number += 1
-        world.ledger.count(f"restart, {how.name}, {workers} workers after it")
+        context.recorder.count(f"restart, {how.name}, {workers} workers after it")
         try:
             if not server.restart(how, workers):
-                world.ledger.error(f"{server.name} did not end by {how.name}")
+                context.recorder.record_error(f"{server.name} did not end by {how.name}")
         except RuntimeError as error:
-            world.ledger.error(str(error))
+            context.recorder.record_error(str(error))
             return
 
 
-def _stop(world: World) -> None:
-    """End the servers, which must do so in time, and look for faults in what they logged."""
-    for server in world.servers:
+def _stop_servers(context: SoakContext) -> None:
+    """Stop the servers in time, and search their logs for errors."""
+    for server in context.servers:
         if not server.end(signal.SIGTERM):
-            world.ledger.error(f"{server.name} did not end by SIGTERM")
-        said = server.log.read_text(encoding="utf-8", errors="replace")
-        for fault in _FAULT.findall(said):
-            world.ledger.error(f"{server.name} logged: … {fault[-400:]}")
+            context.recorder.record_error(f"{server.name} did not end by SIGTERM")
+        message = server.log.read_text(encoding="utf-8", errors="replace")
+        for fault in _FAULT.findall(message):
+            context.recorder.record_error(f"{server.name} logged: … {fault[-400:]}")

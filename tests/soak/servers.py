@@ -1,4 +1,4 @@
-"""The servers of a soak: processes on a shared store and folder, one of which is restarted."""
+"""The servers of the soak test: processes on a shared store and folder."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _READY_S, _STOP_S = 60, 30
 _GRACE_S = 2.0
 
 
-class Server:
-    """A newsgraph that can be ended and started again at the same address.
+class RestartableServer:
+    """A newsgraph server that can be stopped and started again on the same port.
 
     Attributes:
-        name: What the report calls it.
-        port: Where it listens.
-        is_steady: Whether it runs all the time, so that latencies tell something.
-        restarts: When it was ended, as `time.monotonic` tells.
+        name: The name in the report.
+        port: The port.
+        is_permanent: Whether it is never restarted, so that its latencies count.
+        restarts: The times of its restarts, by `time.monotonic`.
     """
 
     def __init__(
-        self, name: str, arguments: Sequence[str], folder: Path, *, is_steady: bool
+        self, name: str, arguments: Sequence[str], folder: Path, *, is_permanent: bool
     ) -> None:
         self.name = name
-        self.is_steady = is_steady
+        self.is_permanent = is_permanent
         self.port = free_port()
         self.log = folder / f"{name}.log"
         self.restarts: list[float] = []
@@ -44,7 +44,7 @@ class Server:
         self._lock = threading.Lock()
 
     def start(self, workers: int = 1) -> None:
-        """Start it; it is ready when this returns. Raises: RuntimeError."""
+        """Start it, and wait until it is ready. Raises: RuntimeError."""
         command = [sys.executable, "-m", "gql", "serve", *self._arguments]
         command += ["--port", str(self.port), "--workers", str(workers)]
         with self.log.open("ab") as log:
@@ -74,7 +74,7 @@ class Server:
             connection.close()
 
     def end(self, how: signal.Signals) -> bool:
-        """End it and its workers; whether it ended in time by itself."""
+        """Stop it and its workers; whether it stopped in time by itself."""
         if self._process is None:
             return True
         if how is signal.SIGKILL:
@@ -93,7 +93,7 @@ class Server:
         return True
 
     def restart(self, how: signal.Signals, workers: int) -> bool:
-        """End it and start it again; whether it ended in time by itself."""
+        """Stop and start it; whether it stopped in time by itself."""
         began = time.monotonic()
         self.restarts.append(began)
         with self._lock:
@@ -104,14 +104,14 @@ class Server:
             self._outages[-1] = (began, time.monotonic() + _GRACE_S)
         return has_ended
 
-    def excuses(self, began: float) -> bool:
-        """Whether it was away at some time between a moment and now."""
+    def was_down_since(self, began: float) -> bool:
+        """Whether it was down at some time since `began`."""
         now = time.monotonic()
         with self._lock:
             return any(start <= now and began <= end for start, end in self._outages)
 
     def pids(self) -> list[int]:
-        """Its processes."""
+        """The ids of its processes."""
         process = self._process
         found: list[int] = []
         waiting = [process.pid] if process is not None else []

@@ -1,4 +1,4 @@
-"""Subscribers, who go on from their last cursor and must miss nothing and hear nothing twice."""
+"""Subscribers, who continue from their last cursor and must get each event once."""
 
 from __future__ import annotations
 
@@ -13,112 +13,117 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from tests.soak.client import Actor, World
-from tests.soak.servers import Server
+from tests.soak.load_client import LoadClient, SoakContext
+from tests.soak.servers import RestartableServer
 
-_FOLLOW = "subscription ($after: String) { changes(after: $after) { cursor kind slug } }"
+_SUBSCRIPTION = "subscription ($after: String) { changes(after: $after) { cursor kind slug } }"
 _LATEST = "{ changes(first: 0) { latestCursor } }"
 _RECV_S = 1.0
 _CATCH_UP_S = 30
 
 
-class Subscriber(Actor):
-    """Follows `changes` at one server with the rights of the writers, whose cursors it shares."""
+class Subscriber(LoadClient):
+    """Subscribes to `changes` at one server, with the key of the writers.
+
+    Attributes:
+        transport: The name of the transport.
+        after: The last cursor.
+    """
 
     pause_s = 0.2
-    word = ""
+    transport = ""
 
-    def __init__(self, world: World, seed: int, server: Server) -> None:
-        super().__init__(world, seed, server)
-        self._seen: set[str] = set()
+    def __init__(self, context: SoakContext, seed: int, server: RestartableServer) -> None:
+        super().__init__(context, seed, server)
+        self._received: set[str] = set()
         self._deadline = 0.0
-        reply = self.http.post("check", _LATEST, **self.headers)
-        self.after: str = reply.json()["data"]["changes"]["latestCursor"]
+        response = self.http.post("check", _LATEST, **self.headers)
+        self.after: str = response.json()["data"]["changes"]["latestCursor"]
 
     @property
     def headers(self) -> dict[str, str]:
-        """Who it is."""
-        return {"authorization": f"Bearer {self.world.key}"}
+        """The header field with the key."""
+        return {"authorization": f"Bearer {self.context.key}"}
 
     @property
     def payload(self) -> dict[str, Any]:
-        """What it asks for."""
-        return {"query": _FOLLOW, "variables": {"after": self.after}}
+        """The subscription."""
+        return {"query": _SUBSCRIPTION, "variables": {"after": self.after}}
 
     def events(self) -> Iterator[Any]:
-        """The events after the last cursor, until the server ends them."""
+        """The events after the last cursor, until the stream ends."""
         raise NotImplementedError
 
     def step(self) -> None:
-        """One connection."""
+        """Open one connection, and read its events."""
         began = time.monotonic()
         for answer in self.events():
             if answer is None:
                 began = time.monotonic()
             else:
-                self._heed(answer)
+                self._handle(answer)
             if self.is_done():
                 return
-        self.interrupted(EOFError("the stream ended"), began)
+        self.handle_interruption(EOFError("the stream ended"), began)
 
-    def _heed(self, answer: Any) -> None:
+    def _handle(self, answer: Any) -> None:
         if answer.get("errors"):
-            self.ledger.error(f"{self.name}: {answer}")
+            self.recorder.record_error(f"{self.name}: {answer}")
             return
         event = answer["data"]["changes"]
         if event["kind"] == "GAP":
-            self.ledger.error(f"{self.name}: a GAP")
-        if event["cursor"] in self._seen:
-            self.ledger.error(f"{self.name}: {event} came twice")
-        self._seen.add(event["cursor"])
+            self.recorder.record_error(f"{self.name}: a GAP")
+        if event["cursor"] in self._received:
+            self.recorder.record_error(f"{self.name}: {event} came twice")
+        self._received.add(event["cursor"])
         self.after = event["cursor"]
-        self.ledger.count(f"event, {self.word}")
+        self.recorder.count(f"event, {self.transport}")
 
     def is_done(self) -> bool:
-        """Whether nobody writes any more and it has heard of every write, or waited for long."""
-        if not self.world.is_quiet.is_set():
+        """Whether all events have come after the last write, or a timeout has passed."""
+        if not self.context.writes_ended.is_set():
             return False
         self._deadline = self._deadline or time.monotonic() + _CATCH_UP_S
-        is_caught_up = self.ledger.written.keys() <= self._seen
+        is_caught_up = self.recorder.writes.keys() <= self._received
         return is_caught_up or time.monotonic() > self._deadline
 
     def run(self) -> None:
-        """Until the end, and then until it is done."""
+        """Run until the stop event, and then until it is done."""
         super().run()
-        self.world.is_quiet.wait()
+        self.context.writes_ended.wait()
         while not self.is_done():
             began = time.monotonic()
             try:
                 self.step()
             except Exception as error:  # noqa: BLE001  # its server may just have been restarted
-                self.interrupted(error, began)
+                self.handle_interruption(error, began)
 
-    def holes(self) -> list[str]:
-        """The acknowledged writes that it has not heard of, in words."""
-        missing = self.ledger.written.keys() - self._seen
-        return [f"{self.name} has not heard of {self.ledger.written[each]}" for each in missing]
+    def missed_writes(self) -> list[str]:
+        """The acknowledged writes without an event, in words."""
+        missing = self.recorder.writes.keys() - self._received
+        return [f"{self.name} missed {self.recorder.writes[each]}" for each in missing]
 
 
-class OverWebSocket(Subscriber):
-    """Speaks graphql-transport-ws."""
+class WebSocketSubscriber(Subscriber):
+    """A subscriber over graphql-transport-ws."""
 
-    word = "WebSocket"
+    transport = "WebSocket"
 
     def events(self) -> Iterator[Any]:
-        """See `Subscriber`; None where nothing came for a while."""
+        """See `Subscriber`; None at timeouts of reads."""
         with connect(
             f"ws://127.0.0.1:{self.server.port}/graphql",
             subprotocols=[Subprotocol("graphql-transport-ws")],
             proxy=None,
             close_timeout=1,
-        ) as opened:
-            who = {"Authorization": f"Bearer {self.world.key}"}
-            opened.send(json.dumps({"type": "connection_init", "payload": who}))
-            opened.recv()
-            opened.send(json.dumps({"id": "1", "type": "subscribe", "payload": self.payload}))
+        ) as connection:
+            who = {"Authorization": f"Bearer {self.context.key}"}
+            connection.send(json.dumps({"type": "connection_init", "payload": who}))
+            connection.recv()
+            connection.send(json.dumps({"id": "1", "type": "subscribe", "payload": self.payload}))
             while True:
                 try:
-                    message = orjson.loads(opened.recv(_RECV_S))
+                    message = orjson.loads(connection.recv(_RECV_S))
                 except TimeoutError:
                     yield None
                 except ConnectionClosed:
@@ -128,19 +133,19 @@ class OverWebSocket(Subscriber):
                         case "next":
                             yield message["payload"]
                         case "ping":
-                            opened.send('{"type":"pong"}')
+                            connection.send('{"type":"pong"}')
                         case other:
-                            self.ledger.error(f"{self.name}: {other}: {message}")
+                            self.recorder.record_error(f"{self.name}: {other}: {message}")
                             return
 
 
-class OverEventStream(Subscriber):
-    """Speaks server-sent events."""
+class EventStreamSubscriber(Subscriber):
+    """A subscriber over server-sent events."""
 
-    word = "event stream"
+    transport = "event stream"
 
     def events(self) -> Iterator[Any]:
-        """See `Subscriber`; None for each line that keeps it alive."""
+        """See `Subscriber`; None for each keep-alive line."""
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
         headers = {"content-type": "application/json", "accept": "text/event-stream"}
         body = json.dumps(self.payload)
@@ -149,8 +154,8 @@ class OverEventStream(Subscriber):
             response = connection.getresponse()
             if response.status != 200:
                 read = response.read()[:300]
-                if response.status != 503 or not self.server.excuses(time.monotonic()):
-                    self.ledger.error(f"{self.name}: {response.status} {read!r}")
+                if response.status != 503 or not self.server.was_down_since(time.monotonic()):
+                    self.recorder.record_error(f"{self.name}: {response.status} {read!r}")
                 return
             for line in response:
                 yield orjson.loads(line[6:]) if line.startswith(b"data: {") else None
@@ -158,5 +163,5 @@ class OverEventStream(Subscriber):
             connection.close()
 
 
-SUBSCRIBERS: tuple[type[Subscriber], ...] = (OverWebSocket, OverEventStream)
+SUBSCRIBERS: tuple[type[Subscriber], ...] = (WebSocketSubscriber, EventStreamSubscriber)
 """One of each kind."""

@@ -1,4 +1,4 @@
-"""A short soak, and how a long one is judged and drawn."""
+"""A short soak test, and the evaluation and chart of a long one."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.soak import Plan, run
-from tests.soak.picture import picture
-from tests.soak.samples import Sample, Use, plateau
+from tests.soak import SoakOptions, run
+from tests.soak.chart import draw_chart
+from tests.soak.resource_samples import ResourceUsage, Sample, plateau
 
 
 def test_soak_loses_nothing_and_has_no_errors(tmp_path):
-    """Some seconds of everything at once, with a restart: nothing is wrong, and all took part."""
-    account = run(tmp_path, Plan(12, 100, restart_every_s=3, sample_every_s=1, seed=1), print)
-    assert (account.errors, account.lost) == ([], [])
-    assert account.restarts
-    for what in ("plain", "304", "gzip", "page", "story", "by lot", "other pages", "write"):
-        assert account.counts[what], what
-    for what in ("edit by hand", "event, WebSocket", "event, event stream"):
-        assert account.counts[what], what
-    assert all(use.rss_mb for use in account.samples[0].uses.values())
-    drawn = ET.fromstring(picture(account.samples, account.restarts))  # noqa: S314  # ours
-    assert drawn.tag.endswith("svg")
+    """A few seconds of mixed load with a restart have no errors and no losses."""
+    report = run(tmp_path, SoakOptions(12, 100, restart_every_s=3, sample_every_s=1, seed=1), print)
+    assert (report.errors, report.lost) == ([], [])
+    assert report.restarts
+    for what in ("plain", "304", "gzip", "page", "story", "random operation", "web pages", "write"):
+        assert report.counts[what], what
+    for what in ("hand edit", "event, WebSocket", "event, event stream"):
+        assert report.counts[what], what
+    assert all(usage.rss_mb for usage in report.samples[0].usages.values())
+    chart = ET.fromstring(draw_chart(report.samples, report.restarts))  # noqa: S314  # ours
+    assert chart.tag.endswith("svg")
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,6 @@ def test_soak_loses_nothing_and_has_no_errors(tmp_path):
     ids=["growing", "warm after the first half", "noise", "growing late"],
 )
 def test_soak_plateau_is_of_the_second_half(memory, is_reached):
-    """What grows while a server gets warm does not count; what grows after that does."""
-    samples = [Sample(at, {"s": Use(rss)}, 1, 1, 0) for at, rss in enumerate(memory)]
+    """Only growth in the second half counts against the plateau of memory."""
+    samples = [Sample(at, {"s": ResourceUsage(rss)}, 1, 1, 0) for at, rss in enumerate(memory)]
     assert plateau(samples, "s").is_reached is is_reached

@@ -1,4 +1,4 @@
-"""What the clients of a soak have seen, from all threads."""
+"""The recorded results of all clients."""
 
 from __future__ import annotations
 
@@ -9,57 +9,57 @@ from contextlib import suppress
 _KEPT_ERRORS = 50
 
 
-class Ledger:
-    """Counts, latencies, errors, and the writes that were acknowledged.
+class Recorder:
+    """Counts, latencies, errors and acknowledged writes; thread-safe.
 
     Attributes:
-        counts: How often each thing was done.
-        errors: The first errors, in words.
-        error_count: How many there were.
-        written: The cursor of each acknowledged write, and what it was.
+        counts: The number of actions by kind.
+        errors: The first error messages.
+        error_count: The number of errors.
+        writes: A description of each acknowledged write, by its cursor.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.errors: list[str] = []
         self.error_count = 0
-        self.written: dict[str, str] = {}
+        self.writes: dict[str, str] = {}
         self._latencies: list[float] = []
         self._lock = threading.Lock()
 
     def count(self, what: str, times: int = 1) -> None:
-        """Something was done."""
+        """Count an action."""
         with self._lock:
             self.counts[what] += times
 
-    def answered(self, what: str, took_s: float | None) -> None:
-        """A request was answered; None where its latency tells nothing."""
+    def record_response(self, what: str, took_s: float | None) -> None:
+        """Count a response; `took_s` is None if its latency does not count."""
         with self._lock:
             self.counts[what] += 1
             if took_s is not None:
                 self._latencies.append(took_s)
 
-    def error(self, said: str) -> None:
-        """Something is not as it should be."""
+    def record_error(self, message: str) -> None:
+        """Record an error."""
         with self._lock:
             self.error_count += 1
             if len(self.errors) < _KEPT_ERRORS:
-                self.errors.append(said[:500])
+                self.errors.append(message[:500])
 
-    def acknowledged(self, cursor: str, what: str) -> None:
-        """A write was acknowledged."""
+    def record_write(self, cursor: str, what: str) -> None:
+        """Record an acknowledged write."""
         with self._lock:
-            self.written[cursor] = what
+            self.writes[cursor] = what
 
     def take_latencies(self) -> list[float]:
-        """The latencies since this was last called, in seconds, sorted."""
+        """The sorted latencies since the last call, in seconds."""
         with self._lock:
             taken, self._latencies = self._latencies, []
         return sorted(taken)
 
 
 def p99(latencies: list[float]) -> float:
-    """The 99th percentile of sorted values; 0 of none."""
+    """The 99th percentile of sorted values; 0 if there are none."""
     with suppress(IndexError):
         return latencies[int(len(latencies) * 0.99)]
     return 0.0

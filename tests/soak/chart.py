@@ -1,11 +1,11 @@
-"""The samples of a soak as a picture (SVG)."""
+"""A chart of the samples of a soak test (SVG)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from tests.soak.samples import Sample
+from tests.soak.resource_samples import Sample
 
 _WIDTH, _PANEL, _GAP = 900, 130, 46
 _LEFT, _RIGHT = 60, 20
@@ -16,16 +16,16 @@ Lines = Mapping[str, Sequence[float]]
 """The values of each line by its name."""
 
 
-def picture(samples: Sequence[Sample], restarts: Sequence[float]) -> str:
-    """An SVG with a panel for each quantity over time; restarts are grey lines."""
-    names = list(samples[0].uses)
+def draw_chart(samples: Sequence[Sample], restarts: Sequence[float]) -> str:
+    """An SVG chart with a panel for each quantity over time; restarts are grey lines."""
+    names = list(samples[0].usages)
     panels: dict[str, Lines] = {
-        "memory, MB": {n: [s.uses[n].rss_mb for s in samples] for n in names},
+        "memory, MB": {n: [s.usages[n].rss_mb for s in samples] for n in names},
         "99th percentile of answers, ms": {
             "at the server that runs all the time": [s.p99_ms for s in samples]
         },
-        "open files": {n: [s.uses[n].descriptors for s in samples] for n in names},
-        "threads": {n: [s.uses[n].threads for s in samples] for n in names},
+        "open files": {n: [s.usages[n].descriptors for s in samples] for n in names},
+        "threads": {n: [s.usages[n].threads for s in samples] for n in names},
         "errors": {"in all": [s.errors for s in samples]},
     }
     times = [sample.at_s for sample in samples]
