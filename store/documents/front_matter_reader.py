@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import PurePosixPath
-
 import msgspec
 
 from store.characters import clean_text
 from store.model import Diagnostic
 
-from .diagnostics import DiagnosticCode, error, info, warning
+from .diagnostics import DiagnosticCode, error
 from .format_parser import parse_format
 from .front_matter_format import FrontMatterFormat, split_format
 from .frontmatter import ParseLimits, parse_front_matter, split_front_matter
+from .missing_front_matter import missing_front_matter
 from .parse_result import DiagnosticCollector
 from .yaml_tree import MappingNode
 from .yaml_tree_builder import FrontMatterError, ParseProblem
 
 YAML_EXTENSIONS = (".yaml", ".yml")
-_NOT_DOCUMENTS = re.compile(
-    r"(?:readme|licen[cs]e|copying|changelog|changes|contributing|code[_-]of[_-]conduct|security"
-    r"|authors|notice|robots|humans|requirements)\b",
-    re.IGNORECASE,
-)
 
 
 class FrontMatter(msgspec.Struct):
@@ -47,7 +40,7 @@ def read_front_matter(
         collector.add_error(*e.problem)
         return None
     if front_matter is None:
-        collector.diagnostics.append(_no_front_matter_diagnostic(collector.path))
+        collector.diagnostics.append(missing_front_matter(collector.path, text))
         return None
     for problem in problems:
         collector.add_warning(*problem)
@@ -108,17 +101,3 @@ def _clean_body(text: str, raw_body: str, collector: DiagnosticCollector) -> str
             "Remove the invisible characters.",
         )
     return body
-
-
-def _no_front_matter_diagnostic(path: str) -> Diagnostic:
-    if _NOT_DOCUMENTS.match(PurePosixPath(path).name):
-        return info(
-            path, DiagnosticCode.NO_FRONT_MATTER, "The file has no front matter and is no document."
-        )
-    return warning(
-        path,
-        DiagnosticCode.NO_FRONT_MATTER,
-        "The file has no front matter, so it is not a document.",
-        line=1,
-        remedy="Start it with a line ---, then `key: value` lines, then a line ---.",
-    )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from store.documents.missing_front_matter import lost_front_matter
 from store.documents.parse_result import ParseResult
 from store.model import Article, Diagnostic, Severity
 from store.names import article_id
@@ -197,7 +198,7 @@ class ManifestUpdate:
         return msgspec.structs.replace(
             before,
             **msgspec.structs.asdict(file.state),
-            diagnostics=parse_result.diagnostics,
+            diagnostics=tuple(map(lost_front_matter, parse_result.diagnostics)),
             failed=True,
         )
 

@@ -12,13 +12,13 @@ import msgspec
 
 from store.concurrency.cooperative import sort_in_blocks
 from store.documents.diagnostics import DiagnosticCode, error, warning
+from store.documents.missing_front_matter import DOCUMENT_FOLDERS
 from store.documents.topic_reader import TOPICS_FOLDER, is_topic_path
 from store.errors import system_remedy
 from store.filesystem.file_state import FileState
 from store.model import Diagnostic
 
 EXTENSIONS = (".md", ".markdown", ".mdx", ".qmd", ".adoc", ".html", ".txt", ".yaml", ".yml")
-_DOCUMENT_FOLDERS = ("_news", "_posts")
 _DATA_FOLDER = TOPICS_FOLDER.split("/", maxsplit=1)[0]
 
 
@@ -141,7 +141,7 @@ class Scanner:
         name = path.rpartition("/")[2]
         if not name.startswith("_") or name in self._include:
             return True
-        return name in _DOCUMENT_FOLDERS or path == _DATA_FOLDER
+        return name in DOCUMENT_FOLDERS or path == _DATA_FOLDER
 
 
 def _check_file(path: str, status: os.stat_result) -> Iterator[ScannedFile]:

@@ -294,16 +294,6 @@ def test_read_document_tells_all_that_is_missing_at_once():
     }
 
 
-@pytest.mark.parametrize(
-    ("path", "severity"),
-    [("README.md", Severity.INFO), ("sub/LICENSE.txt", Severity.INFO), ("a.md", Severity.WARNING)],
-)
-def test_read_document_tells_of_files_without_front_matter(path, severity):
-    """A file without front matter is a warning; for a README it is an info."""
-    (problem,) = read("Hello\n", path).diagnostics
-    assert (problem.code, problem.severity) == (DiagnosticCode.NO_FRONT_MATTER, severity)
-
-
 def test_read_document_takes_text_from_the_source():
     """Text fields keep the source text, whatever its implicit type in YAML."""
     story = read(HEAD.replace('"A title"', "yes") + "topics: [2021]\n---\n", "a.md").article

@@ -1,0 +1,101 @@
+"""Files without front matter: how bad that is, and the true reason."""
+
+import pytest
+
+from store.documents.article_reader import read_article
+from store.documents.diagnostics import DiagnosticCode
+from store.documents.frontmatter import ParseLimits
+from store.documents.topic_reader import read_topic
+from store.model import Severity
+
+LIMITS = ParseLimits()
+REST = "title: A\ntags:\n- x\n\n# comment\ndate: 2020-06-11\n---\nText.\n"
+
+
+def problem(text, path="a.md"):
+    """Return the diagnostic of a file without front matter."""
+    (diagnostic,) = read_article(path, text.encode(), LIMITS).diagnostics
+    assert diagnostic.code == DiagnosticCode.NO_FRONT_MATTER
+    return diagnostic
+
+
+@pytest.mark.parametrize(
+    ("path", "severity"),
+    [
+        ("README.md", Severity.INFO),
+        ("_posts/readme.de.md", Severity.INFO),
+        ("sub/LICENSE.txt", Severity.INFO),
+        ("security.md", Severity.INFO),
+        ("a.md", Severity.WARNING),
+        ("security-notice.md", Severity.WARNING),
+        ("changes-in-tide.md", Severity.WARNING),
+        ("authors_meet.md", Severity.WARNING),
+        ("notice of sale.md", Severity.WARNING),
+        ("_news/a.md", Severity.ERROR),
+        ("blog/_posts/2020/a.md", Severity.ERROR),
+        ("_news/security.md", Severity.ERROR),
+        ("_news.md", Severity.WARNING),
+    ],
+)
+def test_missing_front_matter_is_as_bad_as_what_is_lost(path, severity):
+    """Text in a folder of documents is an error; by its whole name a file may be no document."""
+    assert problem("Hello\n", path).severity is severity
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "line"),
+    [
+        (f"\n---\n{REST}", "A blank line stands before", 2),
+        (f"\r\n  \r\n---\n{REST}", "A blank line stands before", 3),
+        (f" ---\n{REST}", "an invisible character stands before", 1),
+        (f"\u200b---\n{REST}", "an invisible character stands before", 1),
+        (f"x---\n{REST}", "is 'x---', not ---", 1),
+        (f"----\n{REST}", "is '----', not ---", 1),
+        (f"\u2014\n{REST}", "is '\u2014', not ---", 1),
+        (f"\u2014-\n{REST}", "is '\u2014-', not ---", 1),
+        (REST, "The opening line --- is missing", 1),
+        (f"<!-- mine -->\n---\n{REST}", "opens on line 2", 1),
+        ("\n+++\ntitle = 'A'\n+++\n", "TOML", 2),
+        ('\n{"title": "A"}\n', "JSON", 2),
+        ("\n;;;\n{}\n;;;\n", "JSON", 2),
+    ],
+)
+def test_front_matter_that_is_nearly_right_is_an_error_with_the_reason(text, reason, line):
+    """A document is lost, so `check` must fail wherever the file is, and say what to change."""
+    diagnostic = problem(text)
+    assert (diagnostic.severity, diagnostic.line) == (Severity.ERROR, line)
+    assert reason in diagnostic.message
+    assert diagnostic.remedy
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello\n---\nNote: text\n",
+        "Title\n=====\n\nText.\n---\nMore\n",
+        "Note: this is text.\n\nSo is this.\n\n---\nMore.\n",
+        "```yaml\ntitle: A\n```\n",
+        "- a\n- b\n",
+        "<p>Hello</p>\n",
+        "{% include x %}\n",
+        "----\nHello\n----\n",
+        "---",
+    ],
+)
+def test_text_that_resembles_no_front_matter_is_a_warning(text):
+    """Rules, headings and labels in a text are no front matter."""
+    result = read_article("a.md", text.encode(), LIMITS)
+    if text != "---":
+        assert problem(text).severity is Severity.WARNING
+    else:
+        assert result.diagnostics[0].code == DiagnosticCode.UNCLOSED_FRONT_MATTER
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
+def test_empty_file_is_called_empty(text):
+    """The reason is that the file is empty; a topic file is named as one."""
+    assert problem(text).message == "The file is empty."
+    assert problem(text, "_news/a.md").severity is Severity.ERROR
+    path = "_data/topics/a.yaml"
+    (diagnostic,) = read_topic(path, text.encode(), LIMITS).diagnostics
+    assert (diagnostic.message, diagnostic.severity) == ("The topic file is empty.", Severity.ERROR)
