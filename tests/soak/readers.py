@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import orjson
 
-from tests.benchmarks.abuse.search import text
+from tests.benchmarks.abuse.random_search import operation_text
 from tests.soak.load_client import HttpResponse, LoadClient, SoakContext
 from tests.soak.servers import RestartableServer
 
@@ -117,7 +117,7 @@ class RandomOperationReader(Reader):
     def step(self) -> None:
         """Send an operation."""
         seeds = [self.rng.randrange(2**32) for _ in range(self.rng.choice([1, 2, 3]))]
-        response = self.http.post("random operation", text(seeds, self.rng))
+        response = self.http.post("random operation", operation_text(seeds, self.rng))
         is_valid = response.status in {200, 400} and b"INTERNAL_ERROR" not in response.body
         self.expect(is_valid, "an operation failed", response)
 

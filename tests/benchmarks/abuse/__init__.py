@@ -1,1 +1,1 @@
-"""What the most expensive requests cost a server: `python -m tests.benchmarks.abuse`."""
+"""Benchmark of the most expensive requests (`python -m tests.benchmarks.abuse`)."""

@@ -1,25 +1,23 @@
-"""What the most expensive requests cost a server, and those who use it meanwhile: a table.
+"""The cost of the most expensive requests, for the server and for other clients.
 
 `python -m tests.benchmarks.abuse [--data DIR] [--only WORD] [--search N] [--json FILE]`
 
-Each kind of request gets a newsgraph of its own on this machine, with default settings and 10,000
-articles. Its requests are drawn by lot, so that no answer comes from a cache. Where one of the full
-size is refused, the largest that is accepted is found and measured as well. While they are sent in
-a loop on one connection, another client sends a small query in lock step. Columns:
+Each attack gets a server of its own on this machine, with default settings and 10,000 articles. Its
+requests are random, so that no response comes from a cache. If the full size is refused, the
+largest accepted size is found and measured, too. While requests are sent in a loop on one
+connection, a probe sends a small query in lock step. Columns:
 
-- CPU ms, most: CPU time of the server for one request, the median and the most of 20;
+- CPU ms, most: CPU time of the server for a request, the median and the maximum of 20;
 - x plain: the same as a multiple of a plain query's;
-- hold: the longest time for which the server let the other client wait while it did something
-  else, which is how long a request held the event loop. Time in which the machine ran other
-  programs is not in it;
-- p50, p99, longest: how long the other client waited, in milliseconds, by the clock;
-- RSS MB: the server's memory before and after (200 requests where there is time for them);
-- log: bytes that the server logs for one request;
-- misses: the goals that are not met: hold 50 ms; CPU 500 ms, 50 ms for what is refused; p99 100 ms;
-  RSS of what is refused 16 MB more than before; log 16 kB, or what was sent; and that the server
-  is still there.
+- hold: the longest time for which the server blocked the probe and used the CPU, which is how long
+  a request blocked the event loop. Time in which the machine ran other programs does not count;
+- p50, p99, longest: the wait of the probe, in milliseconds of wall time;
+- RSS MB: the resident set before and after (200 requests if there is time for them);
+- log: bytes that the server logs for a request;
+- misses: the missed goals: hold 50 ms; CPU 500 ms, 50 ms if refused; p99 100 ms; growth of the RSS
+  16 MB if refused; log 16 kB, or the size of the request; and that the server still runs.
 
-All is bounded in count and time (`--seconds`), and goes to 127.0.0.1 only.
+Count and time are limited (`--seconds`), and all requests go to 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -35,39 +33,39 @@ from random import Random
 
 import msgspec
 
-from tests.benchmarks.abuse.client import Client
-from tests.benchmarks.abuse.kinds import KINDS, PLAIN
-from tests.benchmarks.abuse.measure import Plan, Row, measure
-from tests.benchmarks.abuse.report import HEAD, line, markdown, summary
-from tests.benchmarks.abuse.search import search, text
-from tests.benchmarks.abuse.server import ROOT, serving, store_of
+from tests.benchmarks.abuse.attack_client import AttackClient
+from tests.benchmarks.abuse.attacks import ATTACKS, PLAIN
+from tests.benchmarks.abuse.measure import Measurement, MeasureOptions, measure
+from tests.benchmarks.abuse.random_search import operation_text, search
+from tests.benchmarks.abuse.report import HEAD, format_line, markdown, summary
+from tests.benchmarks.abuse.server import ROOT, generated_store, run_server
 
 
-def _rows(plan: Plan, only: str, searched: int) -> Iterator[Row]:
-    yield from measure("plain", PLAIN, plan)
-    for group, kinds in KINDS.items():
-        for kind in kinds:
-            if only in f"{group} {kind.name}":
-                yield from measure(group, kind, plan)
+def _rows(options: MeasureOptions, only: str, searched: int) -> Iterator[Measurement]:
+    yield from measure("plain", PLAIN, options)
+    for group, attacks in ATTACKS.items():
+        for attack in attacks:
+            if only in f"{group} {attack.name}":
+                yield from measure(group, attack, options)
     if searched:
-        yield from _searched(plan, searched)
+        yield from _searched(options, searched)
 
 
-def _searched(plan: Plan, count: int) -> Iterator[Row]:
-    with serving(plan.store, plan.work, plan.repo) as server:
-        client = Client(server.port, server.key)
-        rng = Random(plan.seed)
+def _searched(options: MeasureOptions, count: int) -> Iterator[Measurement]:
+    with run_server(options.store, options.work, options.repo) as server:
+        client = AttackClient(server.port, server.key)
+        rng = Random(options.seed)
         try:
             found = search(server, client, rng, count, lambda said: print(said, file=sys.stderr))
         finally:
             client.close()
     for each in found:
-        print(f"{each.kind().name}: {text(each.seeds, rng)[:2_000]}", file=sys.stderr)
-        yield from measure("search", each.kind(), plan)
+        print(f"{each.attack().name}: {operation_text(each.seeds, rng)[:2_000]}", file=sys.stderr)
+        yield from measure("search", each.attack(), options)
 
 
 def main() -> int:
-    """Measure and print a table. 1 where a goal is missed."""
+    """Measure, and print a table; 1 if a goal is missed."""
     description = (__doc__ or "").splitlines()[0]
     parser = argparse.ArgumentParser("python -m tests.benchmarks.abuse", description=description)
     parser.add_argument("--data", type=Path, help="where to keep the articles for other runs")
@@ -82,20 +80,20 @@ def main() -> int:
     parser.add_argument("--markdown", type=Path, help="also write a table for docs/security.md")
     given = parser.parse_args()
     logging.getLogger("websockets").addHandler(logging.NullHandler())  # closed on purpose
-    rows: list[Row] = []
+    rows: list[Measurement] = []
     with tempfile.TemporaryDirectory() as work:
-        store = store_of((given.data or Path(work) / "data").resolve(), given.articles)
-        plan = Plan(
+        store = generated_store((given.data or Path(work) / "data").resolve(), given.articles)
+        options = MeasureOptions(
             store, Path(work), given.repo.resolve(), given.seconds, given.attempts, given.seed
         )
         print(f"{given.articles:,} articles, Python {platform.python_version()}\n{HEAD}")
-        for row in _rows(plan, given.only, given.search):
+        for row in _rows(options, given.only, given.search):
             rows.append(row)
-            print(line(row, rows[0].cpu), flush=True)
+            print(format_line(row, rows[0].cpu), flush=True)
             if given.json:
                 given.json.write_bytes(msgspec.json.encode(rows))
     if len(rows) < 2:
-        parser.error(f"no kind of request has {given.only!r} in its group or name")
+        parser.error(f"no attack has {given.only!r} in its group or name")
     print(summary(rows))
     if given.markdown:
         given.markdown.write_text(markdown(rows[1:]) + "\n", encoding="utf-8")

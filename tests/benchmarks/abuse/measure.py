@@ -1,4 +1,4 @@
-"""The measuring of one kind of request, on a server of its own."""
+"""The measurement of an attack, on a server of its own."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from random import Random
 
 import msgspec
 
-from tests.benchmarks.abuse.client import CLOSED, Client, Outcome
-from tests.benchmarks.abuse.kinds import PLAIN, Kind
-from tests.benchmarks.abuse.probe import probing
-from tests.benchmarks.abuse.server import Server, serving
+from tests.benchmarks.abuse.attack_client import CLOSED, AttackClient, AttackResult
+from tests.benchmarks.abuse.attacks import PLAIN, Attack
+from tests.benchmarks.abuse.probe import run_probe
+from tests.benchmarks.abuse.server import AttackedServer, run_server
 
 HOLD_MS, P99_MS, ACCEPTED_CPU_MS, REFUSED_CPU_MS = 50.0, 100.0, 500.0, 50.0
 GROWTH_MB = 16.0
@@ -24,30 +24,30 @@ _WARM_UP = 200
 _CPU_ATTEMPTS = 20
 _STEPS = 12
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
-class Row(msgspec.Struct):
-    """What one kind of request of one size costs; times in milliseconds.
+class Measurement(msgspec.Struct):
+    """The cost of an attack at one size; times in milliseconds.
 
     Attributes:
-        group: What is attacked.
-        name: The kind.
-        size: Of how many parts.
-        code: The status, and the code of the error.
-        is_refused: Whether the server did not do what it was asked to.
-        attempts: How many were sent in all.
-        cpu: CPU time of the server for one, the median.
-        cpu_most: The most of one.
-        hold: The longest time that the server left another client waiting, by its own doing.
-        p50: How long another client waited for its answers, the median.
+        group: The group of the attack.
+        name: The name of the attack.
+        size: The number of its parts.
+        code: The status code, and the code of the error.
+        is_refused: Whether the server refused it.
+        attempts: The number of requests.
+        cpu: CPU time of the server for a request, the median.
+        cpu_most: The maximum.
+        hold: The longest time for which the server blocked the probe and used the CPU.
+        p50: The wait of the probe, the median.
         p99: The 99th percentile.
-        longest: The longest.
-        rss_before: The server's memory before, in MB.
-        rss_after: And after all attempts.
-        sent: Bytes that one sends.
-        received: Bytes of its answer.
-        logged: Bytes that the server logs for one.
+        longest: The maximum.
+        rss_before: The resident set before, in MB.
+        rss_after: The resident set after all requests, in MB.
+        sent: The size of a request, in bytes.
+        received: The size of its response, in bytes.
+        logged: Bytes that the server logs for a request.
     """
 
     group: str
@@ -69,7 +69,7 @@ class Row(msgspec.Struct):
     logged: int
 
     def misses(self) -> list[str]:
-        """The goals that it does not meet."""
+        """The missed goals."""
         cpu = REFUSED_CPU_MS if self.is_refused else ACCEPTED_CPU_MS
         goals = {
             "hold": self.hold <= HOLD_MS,
@@ -83,16 +83,16 @@ class Row(msgspec.Struct):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How to measure.
+class MeasureOptions:
+    """The options of a measurement.
 
     Attributes:
         store: The file of the store.
-        work: A folder for the server.
-        repo: The newsgraph to measure.
-        seconds: How long each kind is repeated beside another client.
-        attempts: How many are sent in all, where there is time for them.
-        seed: What the requests are drawn by.
+        work: The folder of the server.
+        repo: The checkout to measure.
+        seconds: How long each attack runs beside the probe.
+        attempts: The number of requests, if there is time for them.
+        seed: The seed of the requests.
     """
 
     store: Path
@@ -103,77 +103,81 @@ class Plan:
     seed: int
 
 
-def measure(group: str, kind: Kind, plan: Plan) -> Iterator[Row]:
-    """The kind at its full size; where that is refused, at the largest that is accepted, too."""
-    rng = Random(f"{plan.seed} {kind.name}")
-    with serving(plan.store, plan.work, plan.repo) as server:
-        client = Client(server.port, server.key)
+def measure(group: str, attack: Attack, options: MeasureOptions) -> Iterator[Measurement]:
+    """Measure the full size of an attack and, if that is refused, the largest accepted size."""
+    rng = Random(f"{options.seed} {attack.name}")
+    with run_server(options.store, options.work, options.repo) as server:
+        client = AttackClient(server.port, server.key)
         try:
             for _ in range(_WARM_UP):
                 PLAIN.attempt(client, rng, 1)
-            if kind.prepare:
-                kind.prepare(client, rng)
-            yield (row := _row(group, kind, kind.size, _Run(server, client, rng, plan)))
-            if kind.is_scaled and row.is_refused:
-                size = _largest_accepted(kind, client, rng)
+            if attack.prepare:
+                attack.prepare(client, rng)
+            yield (
+                row := _measure_size(
+                    group, attack, attack.size, _Target(server, client, rng, options)
+                )
+            )
+            if attack.is_scaled and row.is_refused:
+                size = _largest_accepted(attack, client, rng)
                 if size:
-                    yield _row(group, kind, size, _Run(server, client, rng, plan))
+                    yield _measure_size(group, attack, size, _Target(server, client, rng, options))
         finally:
             client.close()
 
 
 @dataclass
-class _Run:
-    server: Server
-    client: Client
+class _Target:
+    server: AttackedServer
+    client: AttackClient
     rng: Random
-    plan: Plan
+    options: MeasureOptions
 
 
-def _attempt(kind: Kind, size: int, client: Client, rng: Random) -> Outcome:
+def _try(attack: Attack, size: int, client: AttackClient, rng: Random) -> AttackResult:
     try:
-        return kind.attempt(client, rng, size)
+        return attack.attempt(client, rng, size)
     except OSError as error:
-        return Outcome(f"{CLOSED}: {type(error).__name__}", True, 0, 0)
+        return AttackResult(f"{CLOSED}: {type(error).__name__}", True, 0, 0)
 
 
-def _largest_accepted(kind: Kind, client: Client, rng: Random) -> int:
-    """By bisection: the largest size that is accepted, roughly; 0 where none is."""
-    low, high = 0, kind.size
+def _largest_accepted(attack: Attack, client: AttackClient, rng: Random) -> int:
+    """The largest accepted size, roughly, by bisection; 0 if there is none."""
+    low, high = 0, attack.size
     for _ in range(_STEPS):
         if high - low <= max(1, low // 50):
             break
         size = (low + high) // 2
-        if _attempt(kind, size, client, rng).is_refused:
+        if _try(attack, size, client, rng).is_refused:
             high = size
         else:
             low = size
-    if not low and not _attempt(kind, 1, client, rng).is_refused:
+    if not low and not _try(attack, 1, client, rng).is_refused:
         return 1
     return low
 
 
-def _row(group: str, kind: Kind, size: int, run: _Run) -> Row:
-    server, client, rng, plan = run.server, run.client, run.rng, run.plan
+def _measure_size(group: str, attack: Attack, size: int, run: _Target) -> Measurement:
+    server, client, rng, options = run.server, run.client, run.rng, run.options
     server.drain()
     rss_before, log_before = server.rss_mb, server.log_bytes
-    outcome, used = _cpu(kind, size, run)
+    outcome, used = _measure_cpu(attack, size, run)
     attempts = len(used)
     logged = (server.log_bytes - log_before) // attempts  # the other client's lines come later
-    with probing(server.port, server.pid) as probe:
-        deadline = time.monotonic() + plan.seconds
+    with run_probe(server.port, server.pid) as probe:
+        deadline = time.monotonic() + options.seconds
         while time.monotonic() < deadline:
-            _attempt(kind, size, client, rng)
+            _try(attack, size, client, rng)
             attempts += 1
-    deadline = time.monotonic() + plan.seconds
-    while attempts < plan.attempts and time.monotonic() < deadline:
-        _attempt(kind, size, client, rng)
+    deadline = time.monotonic() + options.seconds
+    while attempts < options.attempts and time.monotonic() < deadline:
+        _try(attack, size, client, rng)
         attempts += 1
     server.drain()
     waits = probe.waits
-    return Row(
+    return Measurement(
         group=group,
-        name=kind.name,
+        name=attack.name,
         size=size,
         code="server ended" if server.has_ended else outcome.code,
         is_refused=outcome.is_refused,
@@ -192,17 +196,17 @@ def _row(group: str, kind: Kind, size: int, run: _Run) -> Row:
     )
 
 
-def _cpu(kind: Kind, size: int, run: _Run) -> tuple[Outcome, list[float]]:
-    """The outcome of the last attempt, and the CPU time of each, in milliseconds.
+def _measure_cpu(attack: Attack, size: int, run: _Target) -> tuple[AttackResult, list[float]]:
+    """The result of the last request, and the CPU time of each, in milliseconds.
 
-    What the server does after the last one, for clients that await no answer, is shared by all.
+    Work that the server does after the last response is shared among all.
     """
     used: list[float] = []
     began_s = run.server.cpu_s
-    deadline = time.monotonic() + run.plan.seconds
+    deadline = time.monotonic() + run.options.seconds
     for number in count(1):
         before_s = run.server.cpu_s
-        outcome = _attempt(kind, size, run.client, run.rng)
+        outcome = _try(attack, size, run.client, run.rng)
         used.append(max(0.0, run.server.cpu_s - before_s) * 1e3)
         if number >= _CPU_ATTEMPTS or time.monotonic() > deadline:
             break

@@ -1,10 +1,10 @@
-"""Another client: a small query in lock step on one connection, each answer timed.
+"""A probe: a small query in lock step on one connection, each response timed.
 
-It is answered in the turn of the event loop in which it is read, so its wait is how long the loop
-was held; `/healthz` takes a few turns, each of which may come behind another attempt.
-`python -m tests.benchmarks.abuse.probe PORT PID` goes on until its standard input ends, and prints
-a JSON array of [wall, CPU of the server meanwhile], in milliseconds. The less of both is how long
-the server was at something else: time in which the machine ran other programs does not count.
+A server responds to it in the turn of the event loop in which it is read, so its wait is how long
+the loop was blocked; `/healthz` takes a few turns, each of which may come after another request.
+`python -m tests.benchmarks.abuse.probe PORT PID` runs until its standard input ends, and prints a
+JSON array of [wall time, CPU time of the server meanwhile], in milliseconds. The smaller of both is
+how long the server was busy: time in which the machine ran other programs does not count.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _EVERY_S = 0.002
 _TIMEOUT_S = 300
 
 
-class Waits(NamedTuple):
-    """How long another client waited for its answers, in milliseconds.
+class WaitTimes(NamedTuple):
+    """The waits of the probe, in milliseconds.
 
     Attributes:
-        answers: How many it got.
+        answers: The number of responses.
         p50: The median.
         p99: The 99th percentile.
-        longest: The longest.
-        hold: The most time that the server spent on something else while a query waited.
+        longest: The maximum.
+        hold: The most CPU time of the server during a wait.
     """
 
     answers: int = 0
@@ -47,8 +47,8 @@ class Waits(NamedTuple):
     hold: float = 0
 
     @classmethod
-    def of(cls, samples: list[tuple[float, float]]) -> Waits:
-        """The waits of these samples."""
+    def of(cls, samples: list[tuple[float, float]]) -> WaitTimes:
+        """The wait times of samples."""
         if not samples:
             return cls()
         walls = sorted(wall for wall, _ in samples)
@@ -62,14 +62,18 @@ class Waits(NamedTuple):
 
 
 class Probe:
-    """A running probe; `waits` are there once its block has ended."""
+    """A running probe.
 
-    waits = Waits()
+    Attributes:
+        waits: The wait times, set when the probe has ended.
+    """
+
+    waits = WaitTimes()
 
 
 @contextmanager
-def probing(port: int, pid: int) -> Iterator[Probe]:
-    """Another client, in a process of its own, until the block ends."""
+def run_probe(port: int, pid: int) -> Iterator[Probe]:
+    """Run a probe in a process of its own until the block ends."""
     command = [sys.executable, "-m", __name__, str(port), str(pid)]
     with subprocess.Popen(
         command, cwd=Path(__file__).parents[3], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -81,7 +85,7 @@ def probing(port: int, pid: int) -> Iterator[Probe]:
             yield probe
         finally:
             said, _ = process.communicate()
-        probe.waits = Waits.of([(wall, used) for wall, used in json.loads(said or b"[]")])
+        probe.waits = WaitTimes.of([(wall, used) for wall, used in json.loads(said or b"[]")])
 
 
 def _samples(port: int, pid: int) -> Iterator[tuple[float, float]]:

@@ -1,10 +1,10 @@
-"""The table of rows, for people and for the documentation."""
+"""The tables of measurements, for the terminal and for the documentation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.benchmarks.abuse.measure import Row
+from tests.benchmarks.abuse.measure import Measurement
 
 HEAD = (
     f"{'request':<58} {'size':>9} {'answer':<34} {'CPU ms':>9} {'most':>9} {'x plain':>8} "
@@ -13,8 +13,8 @@ HEAD = (
 )
 
 
-def line(row: Row, plain_ms: float) -> str:
-    """A row as it is printed."""
+def format_line(row: Measurement, plain_ms: float) -> str:
+    """A measurement as a line of the table."""
     rss = f"{row.rss_before:,.0f}-{row.rss_after:,.0f}"
     return (
         f"{row.name:<58.58} {row.size:>9,} {row.code:<34.34} {row.cpu:>9,.1f} "
@@ -24,8 +24,8 @@ def line(row: Row, plain_ms: float) -> str:
     ).rstrip()
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """The most expensive accepted and refused request of each group, as a table."""
+def markdown(rows: Sequence[Measurement]) -> str:
+    """A Markdown table of the most expensive accepted and refused attack of each group."""
     lines = [
         "| what is sent | most expensive | sent | CPU ms | CPU µs a byte | longest hold | answer |",
         "|---|---|---:|---:|---:|---:|---|",
@@ -45,7 +45,7 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def summary(rows: Sequence[Row]) -> str:
-    """How many rows meet all goals."""
+def summary(rows: Sequence[Measurement]) -> str:
+    """The number of measurements that meet all goals."""
     missed = [row for row in rows if row.misses()]
     return f"{len(rows) - len(missed)} of {len(rows)} meet all goals, {len(missed)} do not."

@@ -1,4 +1,4 @@
-"""A server to be abused: a process with default settings on a copy of a store of its own."""
+"""A server under attack: a process with default settings on a copy of a store."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _IDLE_FOR_S, _IDLE_SHARE, _DRAIN_S = 0.1, 0.05, 60
 
 
 @dataclass(frozen=True)
-class Server:
+class AttackedServer:
     """A running server.
 
     Attributes:
-        port: Where it listens.
-        process: Its process.
+        port: The port.
+        process: The process.
         key: An API key with the scope WRITE.
-        log: The file of what it logs.
+        log: The file of its log.
     """
 
     port: int
@@ -39,12 +39,12 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """The number of its process."""
+        """The id of its process."""
         return self.process.pid
 
     @property
     def has_ended(self) -> bool:
-        """Whether it does not run any more."""
+        """Whether the process has ended."""
         return self.process.poll() is not None
 
     @property
@@ -55,7 +55,7 @@ class Server:
 
     @property
     def rss_mb(self) -> float:
-        """The memory that it holds; 0 if it has ended."""
+        """The resident set, in MB; 0 if it has ended."""
         if self.has_ended:
             return 0.0
         pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
@@ -63,11 +63,11 @@ class Server:
 
     @property
     def log_bytes(self) -> int:
-        """How much it has logged."""
+        """The size of its log, in bytes."""
         return self.log.stat().st_size
 
     def drain(self) -> None:
-        """Wait until it works no more on requests that nobody waits for."""
+        """Wait until it no longer works on abandoned requests."""
         deadline = time.monotonic() + _DRAIN_S
         while time.monotonic() < deadline:
             before_s = self.cpu_s
@@ -76,8 +76,8 @@ class Server:
                 return
 
 
-def store_of(data: Path, articles: int) -> Path:
-    """The file of a store of so many generated articles, which is made where it is not there."""
+def generated_store(data: Path, articles: int) -> Path:
+    """The file of a store with this number of generated articles, generated if missing."""
     store = data / f"store-{articles}.json"
     if not store.exists():
         data.mkdir(parents=True, exist_ok=True)
@@ -86,8 +86,8 @@ def store_of(data: Path, articles: int) -> Path:
 
 
 @contextmanager
-def serving(store: Path, work: Path, repo: Path = ROOT) -> Iterator[Server]:
-    """A server of the newsgraph in `repo` on a copy of a store, until the block ends.
+def run_server(store: Path, work: Path, repo: Path = ROOT) -> Iterator[AttackedServer]:
+    """Run a server of the checkout `repo` on a copy of a store, until the block ends.
 
     Raises: RuntimeError: it does not start.
     """
@@ -120,7 +120,7 @@ def serving(store: Path, work: Path, repo: Path = ROOT) -> Iterator[Server]:
             if not line:
                 raise RuntimeError(f"The server did not start:\n{said}{log.read_text()[-2_000:]}")
             said += line
-        yield Server(int(found[1]), process, key, log)
+        yield AttackedServer(int(found[1]), process, key, log)
     finally:
         process.kill()
         process.communicate()

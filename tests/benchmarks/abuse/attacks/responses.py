@@ -1,11 +1,18 @@
-"""Large answers, in each encoding and by each way to execute them, and the other pages."""
+"""Large responses, by each encoding and executor, and other pages."""
 
 from __future__ import annotations
 
 from random import Random
 
-from tests.benchmarks.abuse.client import Client, Outcome
-from tests.benchmarks.abuse.kinds.kind import Kind, aliases, body_of, get, operation, word
+from tests.benchmarks.abuse.attack_client import AttackClient, AttackResult
+from tests.benchmarks.abuse.attacks.attack import (
+    Attack,
+    aliases,
+    body_of,
+    get,
+    operation,
+    random_word,
+)
 
 _EVERY_FIELD = """id slug title excerpt content category type publishedDateTime updatedDateTime
 url webUrl originalUrl ampWebUrl cdnAmpWebUrl quality heat published locale tags featuredContent
@@ -39,7 +46,7 @@ def _edges(rng: Random, size: int) -> str:
 
 
 def _reference(rng: Random, size: int) -> str:
-    """Introspection beside lists: what a compiled plan does not take."""
+    """Introspection beside lists, which only graphql-core executes."""
     return "query { __schema { queryType { name } } " + _edges(rng, size)[1:]
 
 
@@ -63,19 +70,19 @@ def _changes(rng: Random, size: int) -> str:
 
 
 def _fields(rng: Random, size: int) -> str:
-    """Leaf fields under many names, which no alias limit of lists bounds."""
+    """Leaf fields under many aliases, which no limit of list aliases covers."""
     names = " ".join(f"a{i}: title" for i in range(size))
-    return f"#{word(rng)}\n{{ articles(first: 100) {{ nodes {{ {names} }} }} }}"
+    return f"#{random_word(rng)}\n{{ articles(first: 100) {{ nodes {{ {names} }} }} }}"
 
 
-def _encoded(encoding: str) -> Kind:
-    def attempt(client: Client, rng: Random, size: int) -> Outcome:
+def _encoded(encoding: str) -> Attack:
+    def attempt(client: AttackClient, rng: Random, size: int) -> AttackResult:
         return client.post(body_of(_whole(rng, size)), {"accept-encoding": encoding})
 
-    return Kind(f"whole articles, {encoding}, aliases", attempt, 99, is_scaled=True)
+    return Attack(f"whole articles, {encoding}, aliases", attempt, 99, is_scaled=True)
 
 
-KINDS: tuple[Kind, ...] = (
+ATTACKS: tuple[Attack, ...] = (
     operation("whole articles, aliases", _whole, 99),
     _encoded("gzip"),
     _encoded("br"),
@@ -85,14 +92,14 @@ KINDS: tuple[Kind, ...] = (
     operation("back-links of back-links, aliases", _back_links, 99),
     operation("changes, aliases", _changes, 99),
     operation("a field under many names, names", _fields, 99),
-    get("feed.xml", lambda rng: f"/feed.xml?{word(rng)}"),
-    get("feed.json, br", lambda rng: f"/feed.json?{word(rng)}", accept_encoding="br"),
-    get("sitemap.xml", lambda rng: f"/sitemap.xml?{word(rng)}"),
-    get("a topic's feed", lambda rng: f"/topics/{word(rng)}/feed.xml"),
-    get("a provider's sitemap", lambda rng: f"/providers/{word(rng)}.example/sitemap.xml"),
-    get("schema.graphql", lambda rng: f"/schema.graphql?{word(rng)}"),
-    get("metrics", lambda rng: f"/metrics?{word(rng)}"),
-    get("GraphiQL", lambda rng: f"/graphql?{word(rng)}", accept="text/html"),
-    get("the page at /", lambda rng: f"/?{word(rng)}", accept="text/html"),
+    get("feed.xml", lambda rng: f"/feed.xml?{random_word(rng)}"),
+    get("feed.json, br", lambda rng: f"/feed.json?{random_word(rng)}", accept_encoding="br"),
+    get("sitemap.xml", lambda rng: f"/sitemap.xml?{random_word(rng)}"),
+    get("a topic's feed", lambda rng: f"/topics/{random_word(rng)}/feed.xml"),
+    get("a provider's sitemap", lambda rng: f"/providers/{random_word(rng)}.example/sitemap.xml"),
+    get("schema.graphql", lambda rng: f"/schema.graphql?{random_word(rng)}"),
+    get("metrics", lambda rng: f"/metrics?{random_word(rng)}"),
+    get("GraphiQL", lambda rng: f"/graphql?{random_word(rng)}", accept="text/html"),
+    get("the page at /", lambda rng: f"/?{random_word(rng)}", accept="text/html"),
 )
 """Answers."""

@@ -1,4 +1,4 @@
-"""Filters, orders and look-ups: little to send, much to look at."""
+"""Filters, orders and look-ups: small requests that are expensive to execute."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import orjson
 
-from tests.benchmarks.abuse.kinds.kind import Kind, aliases, operation, word
+from tests.benchmarks.abuse.attacks.attack import Attack, aliases, operation, random_word
 
 _FIELDS = ("excerpt", "title", "slug", "category")
 
 
 def _contains(rng: Random, count: int) -> list[dict[str, Any]]:
-    return [{"excerpt": {"contains": word(rng, 5)}} for _ in range(count)]
+    return [{"excerpt": {"contains": random_word(rng, 5)}} for _ in range(count)]
 
 
 def _topics(rng: Random, size: int) -> tuple[str, Mapping[str, Any]]:
@@ -44,12 +44,12 @@ def _one(rng: Random, size: int) -> tuple[str, Mapping[str, Any]]:
 
 def _absent(rng: Random, size: int) -> tuple[str, Mapping[str, Any]]:
     text = "query ($f: ArticleFilter) { articles(first: 1, filter: $f) { nodes { id } } }"
-    words = [{rng.choice(_FIELDS): {"contains": "the " + word(rng)}} for _ in range(size)]
+    words = [{rng.choice(_FIELDS): {"contains": "the " + random_word(rng)}} for _ in range(size)]
     return text, {"f": {"or": words}}
 
 
 def _deep(rng: Random, size: int) -> tuple[str, Mapping[str, Any]]:
-    inner = f'{{"excerpt": {{"contains": "{word(rng)}"}}}}'
+    inner = f'{{"excerpt": {{"contains": "{random_word(rng)}"}}}}'
     for i in range(size):
         inner = (
             f'{{"not": {inner}}}' if i % 2 else f'{{"and": [{inner}, {{"heat": {{"gt": {i}}}}}]}}'
@@ -66,7 +66,7 @@ def _in(rng: Random, size: int) -> tuple[str, Mapping[str, Any]]:
 
 def _terms(rng: Random, size: int) -> tuple[str, Mapping[str, Any]]:
     text = "query ($f: ArticleFilter) { articles(first: 100, filter: $f) { totalCount } }"
-    return text, {"f": {"tags": {"none": [word(rng) for _ in range(size)]}}}
+    return text, {"f": {"tags": {"none": [random_word(rng) for _ in range(size)]}}}
 
 
 def _ordered(rng: Random, size: int) -> str:
@@ -76,7 +76,7 @@ def _ordered(rng: Random, size: int) -> str:
         lambda rng, i: (
             f"articles(first: 1, orderBy: [{{field: {rng.choice(['HEAT', 'TITLE', 'QUALITY'])}}}, "
             f"{{field: TITLE, direction: ASC}}], filter: {{excerpt: {{contains: "
-            f'"{word(rng, 3)}"}}, heat: {{ne: {i}}}}}) {{ totalCount nodes {{ id }} }}'
+            f'"{random_word(rng, 3)}"}}, heat: {{ne: {i}}}}}) {{ totalCount nodes {{ id }} }}'
         ),
     )
 
@@ -87,24 +87,26 @@ def _providers(rng: Random, size: int) -> str:
         size,
         lambda rng, _: (
             "providers(first: 100) { nodes { articles(last: 1, orderBy: [{field: TITLE}], "
-            f'filter: {{title: {{contains: "{word(rng, 4)}"}}}}) {{ totalCount }} }} }}'
+            f'filter: {{title: {{contains: "{random_word(rng, 4)}"}}}}) {{ totalCount }} }} }}'
         ),
     )
 
 
 def _addresses(rng: Random, size: int) -> str:
     return aliases(
-        rng, size, lambda rng, _: f'article(by: {{url: "https://x.example/{word(rng)}"}}) {{ id }}'
+        rng,
+        size,
+        lambda rng, _: f'article(by: {{url: "https://x.example/{random_word(rng)}"}}) {{ id }}',
     )
 
 
 def _nodes(rng: Random, size: int) -> tuple[str, Mapping[str, Any]]:
     return "query ($i: [ID!]!) { nodes(ids: $i) { id } }", {
-        "i": [word(rng, 24) for _ in range(size)]
+        "i": [random_word(rng, 24) for _ in range(size)]
     }
 
 
-KINDS: tuple[Kind, ...] = (
+ATTACKS: tuple[Attack, ...] = (
     operation("topics' totals by a filter of 99 substrings, aliases", _topics, 99),
     operation("totals by a filter of 20 substrings, aliases", _totals, 99),
     operation("a filter of substrings, conditions", _one, 5_000),

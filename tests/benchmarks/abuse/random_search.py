@@ -1,7 +1,7 @@
-"""A random search for operations that cost the most: what no list of kinds has thought of.
+"""A random search for expensive operations that no attack covers.
 
-An operation is a list of seeds; each seed grows one field of the root by the schema. Operations
-that cost much get children: with another part, a part twice, or one part less.
+An operation is a list of seeds; each seed generates a root field from the schema. The most
+expensive operations are mutated: a part more, a part twice, another part, or one part less.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from graphql import (
 )
 
 from gql.schema import build_schema
-from tests.benchmarks.abuse.client import Client, Outcome
-from tests.benchmarks.abuse.kinds.kind import Kind, body_of, word
-from tests.benchmarks.abuse.measure import Tell
-from tests.benchmarks.abuse.server import Server
+from tests.benchmarks.abuse.attack_client import AttackClient, AttackResult
+from tests.benchmarks.abuse.attacks.attack import Attack, body_of, random_word
+from tests.benchmarks.abuse.measure import Progress
+from tests.benchmarks.abuse.server import AttackedServer
 
 _SCHEMA = build_schema()._schema
 _DEPTH = 9
@@ -39,11 +39,11 @@ _TWICE = 2
 
 
 @dataclass(frozen=True)
-class Found:
+class Candidate:
     """An operation of the search.
 
     Attributes:
-        seeds: What its parts grow from.
+        seeds: The seeds of its parts.
         cpu: CPU time of the server for it, in milliseconds.
         is_refused: Whether it was refused.
     """
@@ -52,27 +52,28 @@ class Found:
     cpu: float
     is_refused: bool
 
-    def kind(self) -> Kind:
-        """It as a kind of request."""
+    def attack(self) -> Attack:
+        """The operation as an attack."""
         seeds = self.seeds
 
-        def attempt(client: Client, rng: Random, _: int) -> Outcome:
-            return client.post(body_of(text(seeds, rng)))
+        def attempt(client: AttackClient, rng: Random, _: int) -> AttackResult:
+            return client.post(body_of(operation_text(seeds, rng)))
 
-        return Kind(f"found, {'refused' if self.is_refused else 'accepted'}", attempt)
+        return Attack(f"found, {'refused' if self.is_refused else 'accepted'}", attempt)
 
 
-def text(seeds: Sequence[int], rng: Random) -> str:
-    """The operation that grows from seeds; a comment makes it another document each time."""
+def operation_text(seeds: Sequence[int], rng: Random) -> str:
+    """The operation of seeds; a random comment makes each text different."""
     assert _SCHEMA.query_type
     parts = " ".join(
-        f"p{i}: {_Part(Random(seed)).field(_SCHEMA.query_type, 1)}" for i, seed in enumerate(seeds)
+        f"p{i}: {_PartGenerator(Random(seed)).field(_SCHEMA.query_type, 1)}"
+        for i, seed in enumerate(seeds)
     )
-    return f"#{word(rng)}\n{{ {parts} }}"
+    return f"#{random_word(rng)}\n{{ {parts} }}"
 
 
-class _Part:
-    """A part of an operation in growth, of so many fields."""
+class _PartGenerator:
+    """Generates a part of an operation with a limited number of fields."""
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
@@ -80,7 +81,7 @@ class _Part:
         self.aliases = itertools.count()
 
     def field(self, type: GraphQLObjectType | GraphQLInterfaceType, depth: int) -> str:
-        """A field of a type, with its arguments and what is below it."""
+        """A field of a type, with arguments and a selection set."""
         fields = {name: each for name, each in type.fields.items() if self._may(each, depth)}
         branches = [name for name, each in fields.items() if not _is_leaf(each)]
         if not fields:
@@ -108,7 +109,7 @@ class _Part:
         return f"({', '.join(given)})" if given else ""
 
     def value(self, type: Any, depth: int) -> str:
-        """A value of an input type, as a literal."""
+        """A literal of an input type."""
         rng = self.rng
         if isinstance(type, GraphQLNonNull):
             return self.value(type.of_type, depth)
@@ -123,7 +124,7 @@ class _Part:
             "Boolean": lambda: rng.choice(["true", "false"]),
             "DateTime": lambda: f'"20{rng.randrange(10, 30)}-01-01"',
         }
-        return values.get(type.name, lambda: json.dumps(word(rng, rng.choice([1, 2, 4]))))()
+        return values.get(type.name, lambda: json.dumps(random_word(rng, rng.choice([1, 2, 4]))))()
 
     def _object(self, type: GraphQLInputObjectType, depth: int) -> str:
         names = [name for name in type.fields if depth < 4 or name not in {"and", "or", "not"}]
@@ -138,23 +139,25 @@ def _is_leaf(field: GraphQLField) -> bool:
     return is_leaf_type(get_named_type(field.type))
 
 
-def search(server: Server, client: Client, rng: Random, count: int, tell: Tell) -> list[Found]:
-    """The most expensive accepted operation of so many, and the most expensive refused one."""
-    best: dict[bool, list[Found]] = {False: [], True: []}
+def search(
+    server: AttackedServer, client: AttackClient, rng: Random, count: int, progress: Progress
+) -> list[Candidate]:
+    """The most expensive accepted and the most expensive refused operation of `count`."""
+    best: dict[bool, list[Candidate]] = {False: [], True: []}
     for number in range(count):
         parents = best[False] + best[True]
-        found = _tried(_child(parents, rng), server, client, rng)
+        found = _measure(_mutate(parents, rng), server, client, rng)
         kept = best[found.is_refused]
         kept.append(found)
         kept.sort(key=lambda each: -each.cpu)
         if kept[0] is found:
             word = "refused" if found.is_refused else "accepted"
-            tell(f"search, {number + 1} of {count}: {found.cpu:,.1f} ms, {word}")
+            progress(f"search, {number + 1} of {count}: {found.cpu:,.1f} ms, {word}")
         del kept[_KEPT:]
     return [kept[0] for kept in best.values() if kept]
 
 
-def _child(parents: Sequence[Found], rng: Random) -> list[int]:
+def _mutate(parents: Sequence[Candidate], rng: Random) -> list[int]:
     if not parents or rng.random() < 0.3:
         return [rng.randrange(2**32) for _ in range(rng.choice([1, 1, 2, 4]))]
     seeds = list(rng.choice(parents).seeds)
@@ -170,11 +173,13 @@ def _child(parents: Sequence[Found], rng: Random) -> list[int]:
     return seeds
 
 
-def _tried(seeds: list[int], server: Server, client: Client, rng: Random) -> Found:
-    """What it costs when it is new, the less of two tries."""
+def _measure(
+    seeds: list[int], server: AttackedServer, client: AttackClient, rng: Random
+) -> Candidate:
+    """Measure an operation twice, and take the smaller cost."""
     used, is_refused = [], True
     for _ in range(_TWICE):
         before_s = server.cpu_s
-        is_refused = client.post(body_of(text(seeds, rng))).is_refused
+        is_refused = client.post(body_of(operation_text(seeds, rng))).is_refused
         used.append((server.cpu_s - before_s) * 1e3)
-    return Found(seeds, min(used), is_refused)
+    return Candidate(seeds, min(used), is_refused)

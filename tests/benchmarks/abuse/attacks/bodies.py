@@ -1,4 +1,4 @@
-"""Bodies and variables: much to decode and to coerce."""
+"""Bodies and variables that are expensive to decode and coerce."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import orjson
 
-from tests.benchmarks.abuse.client import Client, Outcome
-from tests.benchmarks.abuse.kinds.kind import Kind, body, get, operation, word
+from tests.benchmarks.abuse.attack_client import AttackClient, AttackResult
+from tests.benchmarks.abuse.attacks.attack import Attack, body, get, operation, random_word
 
 _FILTER = "query ($f: ArticleFilter) { articles(filter: $f) { totalCount } }"
 
@@ -24,7 +24,7 @@ def _lists(rng: Random, size: int) -> tuple[str, dict[str, Any]]:
 
 
 def _wrong(rng: Random, size: int) -> tuple[str, dict[str, Any]]:
-    return _FILTER, {"f": {"and": [{word(rng): 1} for _ in range(size)]}}
+    return _FILTER, {"f": {"and": [{random_word(rng): 1} for _ in range(size)]}}
 
 
 def _integers(rng: Random, size: int) -> bytes:
@@ -34,12 +34,12 @@ def _integers(rng: Random, size: int) -> bytes:
 
 
 def _needle(rng: Random, size: int) -> tuple[str, dict[str, Any]]:
-    return _FILTER, {"f": {"excerpt": {"contains": word(rng) + "e" * size}}}
+    return _FILTER, {"f": {"excerpt": {"contains": random_word(rng) + "e" * size}}}
 
 
 def _addresses(rng: Random, size: int) -> tuple[str, dict[str, Any]]:
     text = "query ($u: URL!) { article(by: {url: $u}) { id } }"
-    return text, {"u": f"https://{word(rng)}.example/?" + "a=%41&" * (size // 6)}
+    return text, {"u": f"https://{random_word(rng)}.example/?" + "a=%41&" * (size // 6)}
 
 
 def _dates(rng: Random, size: int) -> tuple[str, dict[str, Any]]:
@@ -48,44 +48,48 @@ def _dates(rng: Random, size: int) -> tuple[str, dict[str, Any]]:
 
 
 def _undeclared(rng: Random, size: int) -> tuple[str, dict[str, Any]]:
-    return "{ __typename }", {word(rng): i for i in range(size)}
+    return "{ __typename }", {random_word(rng): i for i in range(size)}
 
 
 def _cursor(rng: Random, size: int) -> tuple[str, dict[str, Any]]:
-    return "query ($a: String) { articles(after: $a) { totalCount } }", {"a": word(rng) * size}
+    return "query ($a: String) { articles(after: $a) { totalCount } }", {
+        "a": random_word(rng) * size
+    }
 
 
 def _batch(rng: Random, size: int) -> bytes:
-    one = {"query": f"{{ articles(first: 100) {{ nodes {{ id a{word(rng)}: title }} }} }}"}
+    one = {"query": f"{{ articles(first: 100) {{ nodes {{ id a{random_word(rng)}: title }} }} }}"}
     return orjson.dumps([one] * size)
 
 
 def _brackets(rng: Random, size: int) -> bytes:
-    return f'{{"query": "{{__typename}}", "variables": {{"{word(rng)}": '.encode() + b"[" * size
+    return (
+        f'{{"query": "{{__typename}}", "variables": {{"{random_word(rng)}": '.encode() + b"[" * size
+    )
 
 
 def _deep_json(rng: Random, size: int) -> bytes:
-    head = f'{{"query": "{{__typename}}", "variables": {{"{word(rng)}": '.encode()
+    head = f'{{"query": "{{__typename}}", "variables": {{"{random_word(rng)}": '.encode()
     return head + b'{"a":' * size + b"1" + b"}" * size + b"}}"
 
 
 def _keys(rng: Random, size: int) -> bytes:
     same = b'"query":"{__typename}",' * size
-    return b"{" + same + f'"operationName": "{word(rng)}"}}'.encode()
+    return b"{" + same + f'"operationName": "{random_word(rng)}"}}'.encode()
 
 
 def _garbage(rng: Random, size: int) -> bytes:
     return rng.randbytes(size)
 
 
-def _form(name: str, type: str) -> Kind:
-    def attempt(client: Client, rng: Random, size: int) -> Outcome:
-        return client.post(word(rng).encode() * (size // 8), {"content-type": type})
+def _form(name: str, type: str) -> Attack:
+    def attempt(client: AttackClient, rng: Random, size: int) -> AttackResult:
+        return client.post(random_word(rng).encode() * (size // 8), {"content-type": type})
 
-    return Kind(name, attempt, 1_000_000)
+    return Attack(name, attempt, 1_000_000)
 
 
-KINDS: tuple[Kind, ...] = (
+ATTACKS: tuple[Attack, ...] = (
     operation("orders in a variable, orders", _enums, 30_000),
     operation("conditions in a variable, conditions", _lists, 40_000),
     operation("wrong conditions in a variable, conditions", _wrong, 60_000),
@@ -105,7 +109,9 @@ KINDS: tuple[Kind, ...] = (
     _form("a multipart form", "multipart/form-data; boundary=aaaaaaaa"),
     get(
         "GET with a long query",
-        lambda rng: "/graphql?query=" + quote("{" + f"a{word(rng)}: __typename " * 2_000 + "}"),
+        lambda rng: (
+            "/graphql?query=" + quote("{" + f"a{random_word(rng)}: __typename " * 2_000 + "}")
+        ),
     ),
 )
 """Bodies."""

@@ -1,4 +1,4 @@
-"""Documents to import that cost much to read: with a key that may write."""
+"""Imported documents that are expensive to parse, with a key for writes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from random import Random
 
 import orjson
 
-from tests.benchmarks.abuse.client import Client, Outcome
-from tests.benchmarks.abuse.kinds.kind import Kind, word
+from tests.benchmarks.abuse.attack_client import AttackClient, AttackResult
+from tests.benchmarks.abuse.attacks.attack import Attack, random_word
 
 _IMPORT = (
     "mutation ($input: ImportDocumentsInput!) { importDocuments(input: $input)"
@@ -18,22 +18,25 @@ _HEAD = "title: A\npublishedDateTime: 2026-01-02\nprovider: {name: P, domain: p.
 _PUT = "mutation ($input: PutArticleInput!) { putArticle(input: $input) { userErrors { code } } }"
 
 
-def _import(name: str, text: Callable[[Random, int], str], size: int, documents: int = 1) -> Kind:
-    """Imports of documents of which a part is of a size."""
+def _import(name: str, text: Callable[[Random, int], str], size: int, documents: int = 1) -> Attack:
+    """Imports of documents with a part of a size."""
 
-    def attempt(client: Client, rng: Random, size: int) -> Outcome:
+    def attempt(client: AttackClient, rng: Random, size: int) -> AttackResult:
         given = [
-            {"path": f"_news/2026-01-02-{word(rng)}.md", "text": text(rng, size // documents)}
+            {
+                "path": f"_news/2026-01-02-{random_word(rng)}.md",
+                "text": text(rng, size // documents),
+            }
             for _ in range(documents)
         ]
         body = orjson.dumps({"query": _IMPORT, "variables": {"input": {"documents": given}}})
         return client.post(body, {"authorization": f"Bearer {client.key}"})
 
-    return Kind(f"import: {name}", attempt, size)
+    return Attack(f"import: {name}", attempt, size)
 
 
 def _yaml(part: Callable[[Random, int], str]) -> Callable[[Random, int], str]:
-    return lambda rng, size: f"---\n{_HEAD}{part(rng, size)}\n---\n{word(rng)}"
+    return lambda rng, size: f"---\n{_HEAD}{part(rng, size)}\n---\n{random_word(rng)}"
 
 
 def _aliases(_: Random, size: int) -> str:
@@ -44,21 +47,21 @@ def _aliases(_: Random, size: int) -> str:
 
 
 def _long(rng: Random, size: int) -> str:
-    return f"---\n{_HEAD}---\n" + word(rng) + "<" * size
+    return f"---\n{_HEAD}---\n" + random_word(rng) + "<" * size
 
 
-def _put(client: Client, rng: Random, size: int) -> Outcome:
+def _put(client: AttackClient, rng: Random, size: int) -> AttackResult:
     given = {
-        "title": word(rng),
+        "title": random_word(rng),
         "publishedDateTime": "2026-01-02",
         "provider": {"name": "P", "domain": "p.example"},
-        "tags": [word(rng) for _ in range(size)],
+        "tags": [random_word(rng) for _ in range(size)],
     }
     body = orjson.dumps({"query": _PUT, "variables": {"input": given}})
     return client.post(body, {"authorization": f"Bearer {client.key}"})
 
 
-KINDS: tuple[Kind, ...] = (
+ATTACKS: tuple[Attack, ...] = (
     _import("one key again and again", _yaml(lambda _, n: "k: 1\n" * n), 100_000),
     _import("many keys", _yaml(lambda _, n: "".join(f"k{i}: 1\n" for i in range(n))), 80_000),
     _import("a list", _yaml(lambda _, n: "k: [" + "1," * n + "]"), 400_000),
@@ -81,9 +84,9 @@ KINDS: tuple[Kind, ...] = (
     _import("complex keys", _yaml(lambda _, n: "? [1]\n: 1\n" * n), 90_000),
     _import("tabs", _yaml(lambda _, n: "k:\n" + "\t\n" * n), 400_000),
     _import("unclosed tags of HTML", _long, 900_000),
-    _import("line ends", lambda rng, n: f"---\n{_HEAD}---\n{word(rng)}" + "\r" * n, 900_000),
+    _import("line ends", lambda rng, n: f"---\n{_HEAD}---\n{random_word(rng)}" + "\r" * n, 900_000),
     _import("100 documents of small keys", _yaml(lambda _, n: "k: 1\n" * n), 150_000, 100),
     _import("100 documents of lists", _yaml(lambda _, n: "k: [" + "1," * n + "]"), 400_000, 100),
-    Kind("put: many tags", _put, 70_000),
+    Attack("put: many tags", _put, 70_000),
 )
 """Imports."""

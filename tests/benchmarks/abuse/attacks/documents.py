@@ -1,4 +1,4 @@
-"""Documents that cost much to parse, to validate or to plan, and questions about the schema."""
+"""Documents that are expensive to parse, validate or plan, and introspection."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from random import Random
 
 from graphql import get_introspection_query
 
-from tests.benchmarks.abuse.kinds.kind import Kind, aliases, operation, word
+from tests.benchmarks.abuse.attacks.attack import Attack, aliases, operation, random_word
 
 _INTROSPECTION = get_introspection_query(
     descriptions=True,
@@ -21,8 +21,8 @@ _FRAGMENTS = _INTROSPECTION[_INTROSPECTION.index("fragment") :]
 
 
 def _name(rng: Random) -> str:
-    """A comment, so that each document is another."""
-    return f"#{word(rng)}\n"
+    """A random comment, which makes each document different."""
+    return f"#{random_word(rng)}\n"
 
 
 def _repeated(rng: Random, size: int) -> str:
@@ -55,16 +55,16 @@ def _unused(rng: Random, size: int) -> str:
 
 
 def _unknown(rng: Random, size: int) -> str:
-    fields = " ".join("published" + word(rng, 12) for _ in range(size))
+    fields = " ".join("published" + random_word(rng, 12) for _ in range(size))
     return f"{{ articles {{ nodes {{ {fields} }} }} }}"
 
 
 def _long_names(rng: Random, size: int) -> str:
-    return f"{{ articles {{ nodes {{ {word(rng, size)} }} }} }}"
+    return f"{{ articles {{ nodes {{ {random_word(rng, size)} }} }} }}"
 
 
 def _arguments(rng: Random, size: int) -> str:
-    given = " ".join(f"x{word(rng)}: 1" for _ in range(size))
+    given = " ".join(f"x{random_word(rng)}: 1" for _ in range(size))
     return f"{{ articles({given}) {{ nodes {{ id }} }} }}"
 
 
@@ -95,17 +95,17 @@ def _objects(rng: Random, size: int) -> str:
 
 
 def _string(rng: Random, size: int) -> str:
-    return f'{{ article(by: {{slug: "{word(rng)}{"a" * size}"}}) {{ id }} }}'
+    return f'{{ article(by: {{slug: "{random_word(rng)}{"a" * size}"}}) {{ id }} }}'
 
 
 def _escapes(rng: Random, size: int) -> str:
     escapes = "\\u{1F600}" * (size // 9)
-    return f'{{ article(by: {{slug: "{word(rng)}{escapes}"}}) {{ id }} }}'
+    return f'{{ article(by: {{slug: "{random_word(rng)}{escapes}"}}) {{ id }} }}'
 
 
 def _block(rng: Random, size: int) -> str:
     lines = " \n" * (size // 2)
-    return f'{{ article(by: {{slug: """{word(rng)}\n{lines}"""}}) {{ id }} }}'
+    return f'{{ article(by: {{slug: """{random_word(rng)}\n{lines}"""}}) {{ id }} }}'
 
 
 def _number(rng: Random, size: int) -> str:
@@ -147,7 +147,7 @@ def _types(rng: Random, size: int) -> str:
     )
 
 
-KINDS: tuple[Kind, ...] = (
+ATTACKS: tuple[Attack, ...] = (
     operation("a field again and again, times", _repeated, 900),
     operation("a field in fragments again and again, times", _inline, 500),
     operation("lists in lists again and again, times", _nested, 12),

@@ -1,4 +1,4 @@
-"""A client that sends bytes as they are, also those that no honest client sends."""
+"""A client that sends raw bytes, also invalid requests."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ JSON = {"content-type": "application/json"}
 CLOSED = "closed"
 
 
-class Outcome(NamedTuple):
-    """What came of an attempt.
+class AttackResult(NamedTuple):
+    """The result of a request.
 
     Attributes:
-        code: The status, and the code of the first error.
-        is_refused: Whether the server did not do what it was asked to.
-        sent: Bytes that were sent.
-        received: Bytes of the answer's body.
+        code: The status code, and the code of the first error.
+        is_refused: Whether the server refused it.
+        sent: The size of the request, in bytes.
+        received: The size of the response's body, in bytes.
     """
 
     code: str
@@ -35,31 +35,31 @@ class Outcome(NamedTuple):
 
 
 @dataclass
-class Client:
-    """A client of one server, with a connection that it keeps.
+class AttackClient:
+    """A client of one server, with a persistent connection.
 
     Attributes:
-        port: Where the server listens, on this machine.
+        port: The port of the server, on this machine.
         key: An API key with the scope WRITE.
-        held: Connections that attempts have left open.
-        sockets: WebSockets that attempts have left open.
+        open_connections: Connections that attacks leave open.
+        sockets: WebSockets that attacks leave open.
     """
 
     port: int
     key: str
-    held: list[socket.socket] = field(default_factory=list)
+    open_connections: list[socket.socket] = field(default_factory=list)
     sockets: list[ClientConnection] = field(default_factory=list)
-    _kept: socket.socket | None = None
+    _connection: socket.socket | None = None
 
     def connect(self) -> socket.socket:
         """A new connection."""
-        opened = socket.create_connection(("127.0.0.1", self.port), TIMEOUT_S)
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return opened
+        connection = socket.create_connection(("127.0.0.1", self.port), TIMEOUT_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
 
     def websocket(self, *, init: bool = True) -> ClientConnection:
-        """A new WebSocket, which has said who it is."""
-        opened = connect(
+        """A new WebSocket, with an acknowledged connection by default."""
+        connection = connect(
             f"ws://127.0.0.1:{self.port}/graphql",
             subprotocols=[Subprotocol("graphql-transport-ws")],
             compression=None,
@@ -71,65 +71,65 @@ class Client:
             close_timeout=1,
         )
         if init:
-            opened.send('{"type":"connection_init"}')
-            opened.recv(TIMEOUT_S)
-        return opened
+            connection.send('{"type":"connection_init"}')
+            connection.recv(TIMEOUT_S)
+        return connection
 
     def post(
         self, body: bytes, headers: Mapping[str, str] | None = None, target: str = "/graphql"
-    ) -> Outcome:
-        """The outcome of a POST on the kept connection."""
+    ) -> AttackResult:
+        """The result of a POST request on the persistent connection."""
         return self.exchange(request("POST", target, {**JSON, **(headers or {})}, body))
 
-    def get(self, target: str, headers: Mapping[str, str] | None = None) -> Outcome:
-        """The outcome of a GET on the kept connection."""
+    def get(self, target: str, headers: Mapping[str, str] | None = None) -> AttackResult:
+        """The result of a GET request on the persistent connection."""
         return self.exchange(request("GET", target, headers or {}))
 
-    def ask(self, query: str, **variables: Any) -> Any:
-        """The data of an operation, which must have no errors."""
+    def execute(self, query: str, **variables: Any) -> Any:
+        """The data of an operation. Raises: RuntimeError: it has errors."""
         body = orjson.dumps({"query": query, "variables": variables})
-        with self.connect() as opened:
-            opened.sendall(request("POST", "/graphql", JSON, body))
-            answer = orjson.loads(_answer(opened)[1])
+        with self.connect() as connection:
+            connection.sendall(request("POST", "/graphql", JSON, body))
+            answer = orjson.loads(_read_response(connection)[1])
         if answer.get("errors"):
             raise RuntimeError(f"{query[:100]}: {answer['errors'][0]}")
         return answer["data"]
 
-    def exchange(self, raw: bytes, *, fresh: bool = False) -> Outcome:
-        """Send bytes, read one answer. A connection that the server closes is made anew."""
-        if self._kept is None or fresh:
+    def exchange(self, raw: bytes, *, fresh: bool = False) -> AttackResult:
+        """Send bytes, and read a response; reopens a connection that the server closes."""
+        if self._connection is None or fresh:
             self._drop()
-            self._kept = self.connect()
+            self._connection = self.connect()
         try:
             with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before
-                self._kept.sendall(raw)
-            response, body = _answer(self._kept)
+                self._connection.sendall(raw)
+            response, body = _read_response(self._connection)
         except (OSError, http.client.HTTPException) as error:
             self._drop()
             word = "time-out" if isinstance(error, TimeoutError) else CLOSED
-            return Outcome(word, True, len(raw), 0)
+            return AttackResult(word, True, len(raw), 0)
         if response.will_close:
             self._drop()
-        return outcome(response.status, body, len(raw))
+        return classify(response.status, body, len(raw))
 
     def _drop(self) -> None:
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         self._drop()
-        for held in self.held:
-            held.close()
-        for opened in self.sockets:
+        for each in self.open_connections:
+            each.close()
+        for connection in self.sockets:
             with suppress(Exception):
-                opened.socket.close()
-        self.held, self.sockets = [], []
+                connection.socket.close()
+        self.open_connections, self.sockets = [], []
 
 
 def request(method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
-    """The bytes of a request with a Host and, where it has a body, its length."""
+    """The bytes of a request with a Host and, if it has a body, a Content-Length."""
     lines = [f"{method} {target} HTTP/1.1", "Host: 127.0.0.1"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if body:
@@ -137,8 +137,8 @@ def request(method: str, target: str, headers: Mapping[str, str], body: bytes = 
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-def _answer(opened: socket.socket) -> tuple[http.client.HTTPResponse, bytes]:
-    response = http.client.HTTPResponse(opened)
+def _read_response(connection: socket.socket) -> tuple[http.client.HTTPResponse, bytes]:
+    response = http.client.HTTPResponse(connection)
     try:
         response.begin()
         return response, response.read()
@@ -146,15 +146,15 @@ def _answer(opened: socket.socket) -> tuple[http.client.HTTPResponse, bytes]:
         response.close()
 
 
-def outcome(status: int, body: bytes, sent: int) -> Outcome:
-    """What a response says came of a request."""
+def classify(status: int, body: bytes, sent: int) -> AttackResult:
+    """The result of a request with this response."""
     errors, is_done = _errors(body)
     code = f"{status} {errors[0]}" if errors else str(status)
-    return Outcome(code, status >= 400 or not is_done, sent, len(body))
+    return AttackResult(code, status >= 400 or not is_done, sent, len(body))
 
 
 def _errors(body: bytes) -> tuple[list[str], bool]:
-    """Codes of errors, and whether anything was done all the same."""
+    """The codes of errors, and whether the operation was executed at all."""
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
