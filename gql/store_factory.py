@@ -20,6 +20,7 @@ from store import (
 )
 from store.errors import system_remedy
 from store.filesystem.atomic_file import make_folder
+from store.folder.mapping_file import load_mapping
 
 from .logs import get_logger
 from .settings.settings import Settings
@@ -120,7 +121,11 @@ def load_options(
 ) -> LoadOptions:
     """The options of the loader, from the settings."""
     return LoadOptions(
-        limits=ParseLimits(settings.max_document_bytes, settings.max_document_depth),
+        limits=ParseLimits(
+            settings.max_document_bytes,
+            settings.max_document_depth,
+            mapping=load_mapping(settings.folder) if settings.folder else None,
+        ),
         include=frozenset(settings.include_folders),
         prune=prune,
         overwrite=overwrite,

@@ -52,6 +52,7 @@ class SourceFile(Value, frozen=True, kw_only=True):
         failed: the file's present text was refused; the store keeps the article of an earlier one.
         detached: a mutation has changed or deleted the article in the store alone since the file
             was loaded; `slug`, `topics` and `url_keys` are the article's.
+        mapping: the digest of the mapping with which the file was read; "" without one.
     """
 
     path: str
@@ -67,6 +68,7 @@ class SourceFile(Value, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...] = ()
     failed: bool = False
     detached: bool = msgspec.field(default=False, name="leftBehind")
+    mapping: str = ""
 
     @property
     def state(self) -> FileState:

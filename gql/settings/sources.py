@@ -16,6 +16,8 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 from pydantic_settings import TomlConfigSettingsSource
 
+from store.folder.mapping_file import TABLE
+
 from .settings import ENV_FILE, PREFIX, TOML_FILE, Settings, SettingsError
 from .unknown_settings import unknown_keys, unknown_variables
 
@@ -39,7 +41,8 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
 
 
 def _check_toml_keys() -> None:
-    keys = TomlConfigSettingsSource(Settings).toml_data
+    keys = {**TomlConfigSettingsSource(Settings).toml_data}
+    keys.pop(TABLE, None)  # the mapping of the documents in this folder
     if keys.keys() - Settings.model_fields.keys():
         text = TOML_FILE.read_text("utf-8")
         raise SettingsError(

@@ -15,6 +15,7 @@ from store.text import unescape_excerpt, unescape_title
 from store.urls import canonical_url
 
 from .diagnostics import DiagnosticCode
+from .field_mapping import map_fields
 from .field_reader import FieldReader
 from .field_values import (
     SIZES,
@@ -45,6 +46,9 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
     front_matter = read_front_matter(data, limits, collector)
     if front_matter is None:
         return collector.empty_result()
+    if limits.mapping is not None:
+        root = map_fields(limits.mapping, path, front_matter.root, front_matter.body)
+        front_matter = FrontMatter(root, front_matter.body)
     fields = FieldReader(front_matter.root, collector)
     title = fields.require_text("title", unescape_title, DiagnosticCode.MISSING_TITLE)
     published = fields.require("publishedDateTime", parse_datetime, DiagnosticCode.MISSING_DATE)

@@ -17,6 +17,7 @@ import yaml
 from store.characters import clean_text, clean_yaml, find_invalid
 
 from .diagnostics import DiagnosticCode
+from .field_mapping import FieldMapping
 from .yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
 from .yaml_tree_builder import FrontMatterError, ParseProblem, YamlTreeBuilder
 
@@ -62,11 +63,13 @@ class ParseLimits(msgspec.Struct, frozen=True):
         max_depth: Deepest nesting of the front matter.
         batch_size: Number of documents that are parsed together. More than two share the
             `max_nodes` of two.
+        mapping: The mapping of the document's keys to fields; None if they are the fields' own.
     """
 
     max_size_bytes: int = 1 << 20
     max_depth: int = 32
     batch_size: int = 1
+    mapping: FieldMapping | None = None
 
     @property
     def max_nodes(self) -> int:

@@ -66,7 +66,8 @@ def plan_load(
     to_read = [
         f.path
         for f in scanned
-        if not f.problem and (f.path in to_reread or needs_reading(f, sources.find(f.path)))
+        if not f.problem
+        and (f.path in to_reread or needs_reading(f, sources.find(f.path), index.mapping))
     ]
     return LoadPlan(started, index, scanned, missing, to_read)
 
@@ -87,9 +88,9 @@ def plan_refresh(
     return LoadPlan(started, index, scanned, missing, [f.path for f in scanned if not f.problem])
 
 
-def needs_reading(scanned: ScannedFile, source: SourceFile | None) -> bool:
-    """Whether a file is new or changed, or has a problem that may have ended."""
-    if source is None or source.state != scanned.state:
+def needs_reading(scanned: ScannedFile, source: SourceFile | None, mapping: str) -> bool:
+    """Whether a file is new or changed, was read with another mapping, or may be valid by now."""
+    if source is None or source.state != scanned.state or source.mapping != mapping:
         return True
     return any(d.code in _RETRY_CODES for d in source.diagnostics)
 

@@ -58,8 +58,9 @@ class FolderLoader:
         self._repository = repository
         self._folder = folder
         self._options = options
-        self._scanner = Scanner(folder, options.include)
-        self._index = ManifestIndex()
+        mapping = options.limits.mapping
+        self._scanner = Scanner(folder, options.include, mapping.collections if mapping else ())
+        self._index = ManifestIndex(mapping="" if mapping is None else mapping.digest)
 
     async def load(self, progress: Progress | None = None) -> LoadReport:
         """Load the whole folder.
@@ -153,7 +154,9 @@ class FolderLoader:
             raise self._unreadable(e) from e
         missing = sources.keys() - scanned.keys()
         changed = [
-            p for p, f in scanned.items() if not f.problem and needs_reading(f, sources.get(p))
+            p
+            for p, f in scanned.items()
+            if not f.problem and needs_reading(f, sources.get(p), self._index.mapping)
         ]
         return changed + (sorted(missing) if len(missing) < len(sources) else [])
 
@@ -163,7 +166,7 @@ class FolderLoader:
         source = self._index.sources.find(path)
         if scanned is None or scanned.problem:
             return source is None
-        return not needs_reading(scanned, source)
+        return not needs_reading(scanned, source, self._index.mapping)
 
     def ignores(self, path: str) -> bool:
         """Whether a refresh ignores this path, which is relative to the folder."""

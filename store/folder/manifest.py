@@ -143,9 +143,11 @@ class ManifestIndex:
         sources: The manifest.
         claims: The paths that claim each slug, see `find_claims`.
         topic_tree: The topic tree, see `build_topics`.
+        mapping: The digest of the mapping with which files are read now; "" without one.
     """
 
-    def __init__(self, manifest: Sources | None = None) -> None:
+    def __init__(self, manifest: Sources | None = None, mapping: str = "") -> None:
+        self.mapping = mapping
         self.claims: dict[str, list[str]] = {}
         self._paths_by_url: dict[str, list[str]] = {}
         self._rebuild(manifest or PersistentMap({}))

@@ -176,6 +176,7 @@ class ManifestUpdate:
             path=file.path,
             **msgspec.structs.asdict(file.state),
             diagnostics=parse_result.diagnostics,
+            mapping=self._index.mapping,
         )
         if parse_result.article:
             return msgspec.structs.replace(
@@ -199,6 +200,7 @@ class ManifestUpdate:
             before,
             **msgspec.structs.asdict(file.state),
             diagnostics=tuple(map(lost_front_matter, parse_result.diagnostics)),
+            mapping=self._index.mapping,
             failed=True,
         )
 

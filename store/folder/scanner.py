@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -40,14 +40,21 @@ class Scanner:
     """Lists the documents of one folder. Opens no file and follows no link out of the folder.
 
     Skips hidden files and folders, and folders that start with an underscore, except `_news`,
-    `_posts` and `_data/topics`. Names in `include` are not skipped.
+    `_posts` and `_data/topics`. Names in `include` are not skipped. With `collections`, only their
+    folders and `_data/topics` are listed.
 
     Attributes:
         root: The folder's real path.
     """
 
-    def __init__(self, folder: Path, include: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        include: frozenset[str] = frozenset(),
+        collections: Sequence[str] = (),
+    ) -> None:
         self._folder = folder
+        self._collections = tuple(each.strip("/") for each in collections)
         self.root = os.path.realpath(folder)
         self._include = include
 
@@ -131,13 +138,24 @@ class Scanner:
             yield ScannedFile(_printable(path), problem=_link_outside_folder(_printable(path)))
 
     def _is_included(self, folder: str, name: str) -> bool:
+        if self._collections and not self._is_collected(f"{folder}/{name}" if folder else name):
+            return False
         if name in self._include:
             return True
         if folder == _DATA_FOLDER:
             return f"{folder}/{name}" == TOPICS_FOLDER
         return not name.startswith(".")
 
+    def _is_collected(self, path: str) -> bool:
+        """Whether a path is in a collection or in the topic tree, or is a folder above one."""
+        return any(
+            path == each or path.startswith(f"{each}/") or each.startswith(f"{path}/")
+            for each in (*self._collections, TOPICS_FOLDER)
+        )
+
     def _is_included_folder(self, path: str) -> bool:
+        if any(each == path or each.startswith(f"{path}/") for each in self._collections):
+            return True
         name = path.rpartition("/")[2]
         if not name.startswith("_") or name in self._include:
             return True

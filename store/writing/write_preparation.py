@@ -48,7 +48,11 @@ class WritePreparer:
         self._target = target
         self._folder = folder
         self._limits = options.limits
-        self._scanner = Scanner(folder or Path(), options.include)
+        self._scanner = Scanner(
+            folder or Path(),
+            options.include,
+            options.limits.mapping.collections if options.limits.mapping else (),
+        )
 
     async def prepare_import(self, documents: ImportDocuments) -> WriteSet:
         """Prepare an import; every slug must be free or belong to the document at the same path."""

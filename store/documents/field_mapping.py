@@ -1,0 +1,302 @@
+"""Field mapping: which keys of a folder's documents stand for which fields.
+
+A mapping turns the front matter of other tools into that of newsgraph before it is read. Nodes keep
+their lines. Keys that no field uses stay metadata.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from pathlib import PurePosixPath
+from urllib.parse import urljoin
+
+import msgspec
+
+from .yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
+
+FIELDS = frozenset(
+    "title publishedDateTime updatedDateTime provider webUrl originalUrl ampWebUrl cdnAmpWebUrl"
+    " excerpt content category type quality heat published locale tags topics featuredContent"
+    " images related secured".split()
+)
+"""The fields that a mapping may have sources for."""
+
+FILE_DATE, FILE_NAME, FOLDER, HEADING = "file.date", "file.name", "folder", "heading"
+DERIVED = frozenset((FILE_DATE, FILE_NAME, FOLDER, HEADING))
+"""Sources that are not keys: the date in the file's path, its name without date and extension, the
+first folder below the collection, and the first heading of the body."""
+
+_LISTS = frozenset(("tags", "topics"))
+_URLS = ("webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl")
+_IMAGE_KEYS = {
+    "src": "url",
+    "path": "url",
+    "image": "url",
+    "file": "url",
+    "alt": "title",
+    "caption": "title",
+    "credit": "attribution",
+    "author": "attribution",
+}
+_PATH_DATE = re.compile(r"(\d{4})[-/](\d{2})[-/](\d{2})(?=[-_./]|$)")
+_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_NAME_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}[-_]?")
+_HEADING = re.compile(r"^#[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
+_PLACEHOLDER = re.compile(r":(year|month|day|title|name|folder)\b")
+_WORDS = re.compile(r"[\s_-]+")
+
+
+class DefaultProvider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The provider of documents that name none.
+
+    Attributes:
+        domain: Its domain.
+        name: Its name; the domain, if it is empty.
+    """
+
+    domain: str
+    name: str = ""
+
+
+class FieldMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The table `[documents]` of a folder's `newsgraph.toml`.
+
+    Attributes:
+        fields: For each field its sources, the first that has a value counts. A source is a key, a
+            path of keys with dots, or one of `DERIVED`. The field's own key comes before them.
+        provider: The provider of documents that name none.
+        providers: The same for the documents of a folder, by its path.
+        base_url: The address that relative links and images start from.
+        permalink: The pattern of `webUrl`, such as `/:year/:month/:title/`.
+        list_separator: What separates the items of a list that is written as a text.
+        collections: The folders that hold documents; all, if it is empty.
+        locales: The names of folders that are locales.
+    """
+
+    fields: Mapping[str, tuple[str, ...]] = {}
+    provider: DefaultProvider | None = None
+    providers: Mapping[str, DefaultProvider] = {}
+    base_url: str = ""
+    permalink: str = ""
+    list_separator: str = ","
+    collections: tuple[str, ...] = ()
+    locales: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """A digest of the mapping: files that were read with another one are read again."""
+        return blake2b(msgspec.json.encode(self), digest_size=8).hexdigest()
+
+
+def map_fields(mapping: FieldMapping, path: str, root: MappingNode, body: str) -> MappingNode:
+    """Return the front matter of a document under the keys of newsgraph.
+
+    `path` is relative to the folder. Nothing is lost: a source that is used moves, all others stay.
+    """
+    mapper = _Mapper(mapping, path, root, body)
+    for field, sources in mapping.fields.items():
+        mapper.map_field(field, sources)
+    mapper.complete_provider()
+    mapper.complete_urls()
+    return mapper.root
+
+
+class _Mapper:
+    """Maps one document."""
+
+    def __init__(self, mapping: FieldMapping, path: str, root: MappingNode, body: str) -> None:
+        self._mapping = mapping
+        self._path = PurePosixPath(path)
+        self._body = body
+        self.root = MappingNode(dict(root.entries), dict(root.key_lines), root.line)
+
+    def map_field(self, field: str, sources: Sequence[str]) -> None:
+        """Give a field the value of its first source that has one."""
+        if _has_value(self.root.entries.get(field)) and field not in sources:
+            self._put(field, self.root.entries[field], self.root.key_lines[field])
+            return
+        for source in sources:
+            node, line = self._find(source)
+            if node is not None and _has_value(node):
+                if source not in DERIVED and source != field and not _has_more(field, node):
+                    _remove(self.root, source.split("."))
+                self._put(field, node, line)
+                return
+
+    def complete_provider(self) -> None:
+        """Give the document its default provider, and a provider that is a name its domain."""
+        default = self._default_provider()
+        node = self.root.entries.get("provider")
+        if default is None or isinstance(node, MappingNode):
+            return
+        line = self.root.key_lines.get("provider", self.root.line)
+        name = node if isinstance(node, ScalarNode) and node.text else None
+        name = name or ScalarNode(default.name or default.domain, plain=False, line=line)
+        entries: dict[str, Node] = {
+            "domain": ScalarNode(default.domain, plain=False, line=line),
+            "name": name,
+        }
+        self.root.entries["provider"] = MappingNode(entries, dict.fromkeys(entries, line), line)
+        self.root.key_lines["provider"] = line
+
+    def complete_urls(self) -> None:
+        """Make relative links absolute, and make `webUrl` from the pattern if it is missing."""
+        base = self._mapping.base_url
+        if not base:
+            return
+        for key in _URLS:
+            node = self.root.entries.get(key)
+            if isinstance(node, ScalarNode) and node.text:
+                self.root.entries[key] = self._absolute(node)
+        if not _has_value(self.root.entries.get("webUrl")) and self._mapping.permalink:
+            link = self._permalink()
+            if link is not None:
+                line = self.root.line
+                self.root.entries["webUrl"] = ScalarNode(urljoin(base, link), False, line)
+                self.root.key_lines["webUrl"] = line
+        images = self.root.entries.get("images")
+        if isinstance(images, SequenceNode):
+            for image in images.items:
+                url = image.entries.get("url") if isinstance(image, MappingNode) else None
+                if isinstance(image, MappingNode) and isinstance(url, ScalarNode):
+                    image.entries["url"] = self._absolute(url)
+
+    def _find(self, source: str) -> tuple[Node | None, int]:
+        if source in DERIVED:
+            text = self._derive(source)
+            line = self.root.line
+            return (None if text is None else ScalarNode(text, plain=False, line=line)), line
+        node: Node = self.root
+        line = self.root.line
+        for key in source.split("."):
+            if isinstance(node, SequenceNode) and node.items:
+                node = node.items[0]
+            if not isinstance(node, MappingNode) or key not in node.entries:
+                return None, line
+            line = node.key_lines.get(key, line)
+            node = node.entries[key]
+        return node, line
+
+    def _derive(self, source: str) -> str | None:
+        if source == FILE_DATE:
+            dates = _PATH_DATE.findall(str(self._path))
+            return "-".join(dates[-1]) if dates else None
+        if source == FILE_NAME:
+            return _WORDS.sub(" ", self._name()).strip() or None
+        if source == HEADING:
+            heading = _HEADING.search(self._body)
+            return heading[1] if heading else None
+        return self._folder() or None
+
+    def _name(self) -> str:
+        stem = self._path.stem
+        if stem in ("index", "_index") and self._path.parent.name:
+            stem = self._path.parent.name
+        return _NAME_DATE.sub("", stem)
+
+    def _folder(self) -> str:
+        """The first folder below the collection; "" if there is none."""
+        parent = str(self._path.parent)
+        for collection in self._mapping.collections:
+            if parent == collection or parent.startswith(f"{collection}/"):
+                parent = parent[len(collection) + 1 :]
+                break
+        folder = "" if parent == "." else parent.split("/", maxsplit=1)[0]
+        return "" if folder in self._mapping.locales else folder
+
+    def _default_provider(self) -> DefaultProvider | None:
+        folders = [str(parent) for parent in self._path.parents]
+        for folder in folders:
+            if folder in self._mapping.providers:
+                return self._mapping.providers[folder]
+        return self._mapping.provider
+
+    def _permalink(self) -> str | None:
+        """The link of the document; None if the pattern needs a date that is not known."""
+        date = self.root.entries.get("publishedDateTime")
+        day = _DAY.match(date.text) if isinstance(date, ScalarNode) else None
+        if day is None and re.search(r":(year|month|day)\b", self._mapping.permalink):
+            return None
+        values = {"title": self._name(), "name": self._name(), "folder": self._folder()}
+        if day is not None:
+            values |= {"year": day[1], "month": day[2], "day": day[3]}
+        return _PLACEHOLDER.sub(lambda match: values[match[1]], self._mapping.permalink)
+
+    def _put(self, field: str, node: Node, line: int) -> None:
+        self.root.entries[field] = self._convert(field, node)
+        self.root.key_lines[field] = line
+
+    def _convert(self, field: str, node: Node) -> Node:
+        if field in _LISTS:
+            return _as_list(node, self._mapping.list_separator)
+        if field == "images":
+            return _as_images(node)
+        if field != "related" and isinstance(node, SequenceNode) and node.items:
+            return node.items[0]
+        return node
+
+    def _absolute(self, node: ScalarNode) -> ScalarNode:
+        try:
+            url = urljoin(self._mapping.base_url, node.text.strip())
+        except ValueError:
+            return node
+        return ScalarNode(url, plain=False, line=node.line)
+
+
+def _has_value(node: Node | None) -> bool:
+    if isinstance(node, ScalarNode):
+        return bool(node.text.strip()) and not (node.plain and node.text in ("~", "null"))
+    return node is not None
+
+
+def _has_more(field: str, node: Node) -> bool:
+    """Whether a list has items that a field with one value does not use."""
+    is_single = field not in _LISTS and field not in ("images", "related")
+    return is_single and isinstance(node, SequenceNode) and len(node.items) > 1
+
+
+def _remove(root: MappingNode, keys: Sequence[str]) -> None:
+    """Remove a value that a field uses, and mappings that it leaves empty."""
+    first, *rest = keys
+    node = root.entries.get(first)
+    if rest and isinstance(node, MappingNode):
+        copy = MappingNode(dict(node.entries), dict(node.key_lines), node.line)
+        _remove(copy, rest)
+        root.entries[first] = copy
+        if copy.entries:
+            return
+    elif rest:
+        return  # an item of a list: the others stay with it
+    root.entries.pop(first, None)
+    root.key_lines.pop(first, None)
+
+
+def _as_list(node: Node, separator: str) -> Node:
+    """A list; a text is split at the separator."""
+    if isinstance(node, ScalarNode):
+        parts = node.text.split() if separator == " " else node.text.split(separator)
+        texts = [part.strip() for part in parts if part.strip()]
+        return SequenceNode([ScalarNode(text, False, node.line) for text in texts], node.line)
+    return node
+
+
+def _as_images(node: Node) -> Node:
+    """A list of images; an image may be a URL, or a mapping with other names of its keys."""
+    items = node.items if isinstance(node, SequenceNode) else [node]
+    return SequenceNode([_as_image(item) for item in items], node.line)
+
+
+def _as_image(node: Node) -> Node:
+    if isinstance(node, ScalarNode):
+        return MappingNode({"url": node}, {"url": node.line}, node.line)
+    if isinstance(node, MappingNode) and "url" not in node.entries:
+        entries: dict[str, Node] = {}
+        lines: dict[str, int] = {}
+        for key, value in node.entries.items():
+            name = _IMAGE_KEYS.get(key, key)
+            name = key if name in entries else name
+            entries[name], lines[name] = value, node.key_lines.get(key, node.line)
+        return MappingNode(entries, lines, node.line)
+    return node

@@ -1,0 +1,123 @@
+"""Field mapping: documents of other tools become articles, and lose nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from store.documents.article_reader import read_article
+from store.documents.field_mapping import DefaultProvider, FieldMapping
+from store.documents.frontmatter import ParseLimits
+from store.documents.parse_result import ParseResult
+
+BLOG = FieldMapping(
+    fields={
+        "title": ("headline", "heading", "file.name"),
+        "publishedDateTime": ("date", "meta.created", "file.date"),
+        "excerpt": ("description", "summary"),
+        "images": ("cover.image", "image", "gallery"),
+        "tags": ("tags", "keywords"),
+        "category": ("section", "folder"),
+    },
+    provider=DefaultProvider("blog.example", "The blog"),
+    providers={"partner": DefaultProvider("partner.example")},
+    base_url="https://blog.example/site/",
+    permalink="/:year/:month/:day/:title/",
+    collections=("posts", "partner"),
+)
+
+
+def read(front_matter: str, path: str = "posts/a.md", mapping: FieldMapping = BLOG) -> ParseResult:
+    """The result of a document with this front matter."""
+    limits = ParseLimits(mapping=mapping)
+    return read_article(path, f"---\n{front_matter}\n---\n# Heading\n\nText\n".encode(), limits)
+
+
+def article(front_matter: str, path: str = "posts/a.md", mapping: FieldMapping = BLOG):
+    """The article of a document that has no problems."""
+    result = read(front_matter, path, mapping)
+    assert result.article is not None, result.diagnostics
+    return result.article
+
+
+@pytest.mark.parametrize(
+    ("front_matter", "path", "field", "value"),
+    [
+        ("title: T\ndate: 2026-01-02", "posts/a.md", "title", "T"),
+        ("headline: H\ndate: 2026-01-02", "posts/a.md", "title", "H"),
+        ("title: T\nheadline: H\ndate: 2026-01-02", "posts/a.md", "title", "T"),
+        ("date: 2026-01-02", "posts/a.md", "title", "Heading"),
+        ("date: 2026-01-02\ndescription: D\nsummary: S", "posts/a.md", "excerpt", "D"),
+        ("date: 2026-01-02\ndescription: ''\nsummary: S", "posts/a.md", "excerpt", "S"),
+        ("date: 2026-01-02\ntags: one, two words", "posts/a.md", "tags", ("one", "two words")),
+        ("date: 2026-01-02\ntags: [a, b]", "posts/a.md", "tags", ("a", "b")),
+        ("date: 2026-01-02\nkeywords: x", "posts/a.md", "tags", ("x",)),
+        ("date: 2026-01-02\nsection: s", "posts/f/a.md", "category", "s"),
+        ("date: 2026-01-02", "posts/f/g/a.md", "category", "f"),
+        ("date: 2026-01-02\nsection: [s, t]", "posts/a.md", "category", "s"),
+    ],
+)
+def test_mapping_reads_a_field_from_its_first_source(front_matter, path, field, value):
+    """The field's own key comes first, then the sources in order; empty values are skipped."""
+    assert getattr(article(front_matter, path), field) == value
+
+
+@pytest.mark.parametrize(
+    ("front_matter", "path", "date"),
+    [
+        ("date: 2026-01-02", "posts/2020-05-06-a.md", "2026-01-02"),
+        ("meta: {created: 2026-01-03}", "posts/a.md", "2026-01-03"),
+        ("x: 1", "posts/2020-05-06-a.md", "2020-05-06"),
+        ("x: 1", "posts/2020/05/06/a.md", "2020-05-06"),
+        ("x: 1", "posts/2020-05-06/index.md", "2020-05-06"),
+    ],
+)
+def test_mapping_reads_the_date_from_keys_or_the_path(front_matter, path, date):
+    """A nested key and the date in the file's path are sources, too."""
+    assert str(article(front_matter, path).published_date_time.date()) == date
+
+
+@pytest.mark.parametrize(
+    ("value", "urls"),
+    [
+        ("image: /img/a.png", ["https://blog.example/img/a.png"]),
+        ("image: a.png", ["https://blog.example/site/a.png"]),
+        ("image: https://cdn.example/a.png", ["https://cdn.example/a.png"]),
+        ("cover: {image: /c.png, alt: x}", ["https://blog.example/c.png"]),
+        ("image: {src: /s.png, alt: Alt}", ["https://blog.example/s.png"]),
+        (
+            "gallery: [/a.png, {path: /b.png}]",
+            ["https://blog.example/a.png", "https://blog.example/b.png"],
+        ),
+    ],
+)
+def test_mapping_reads_images_in_every_form(value, urls):
+    """A text, a mapping with other names of its keys, or a list of both; links become absolute."""
+    images = article(f"date: 2026-01-02\n{value}").images
+    assert [image.url for image in images] == urls
+
+
+def test_mapping_gives_a_provider_and_a_link():
+    """A document without them has the defaults of its folder; a name keeps the default domain."""
+    assert article("date: 2026-01-02").provider.domain == "blog.example"
+    assert article("date: 2026-01-02").provider.name == "The blog"
+    assert article("date: 2026-01-02", "partner/x/a.md").provider.domain == "partner.example"
+    assert article("date: 2026-01-02\nprovider: Guest").provider.name == "Guest"
+    own = article("date: 2026-01-02\nprovider: {name: P, domain: p.example}")
+    assert own.provider.domain == "p.example"
+    url = article("date: 2026-01-02", "posts/2020-05-06-good-day.md").web_url
+    assert url == "https://blog.example/2026/01/02/good-day/"
+
+
+def test_mapping_loses_nothing():
+    """A source that a field uses moves; all other keys, and what is beside it, stay metadata."""
+    metadata = article(
+        "date: 2026-01-02\ndescription: D\nsummary: S\nlayout: post\ncover: {image: /c.png, alt: x}"
+    ).metadata
+    assert metadata == {"summary": "S", "layout": "post", "cover": {"alt": "x"}}
+    assert article("date: 2026-01-02\nsection: [s, t]").metadata == {"section": ["s", "t"]}
+
+
+def test_mapping_keeps_the_lines_of_keys():
+    """A diagnostic names the line of the key in the file."""
+    result = read("layout: post\ntitle: T\ndate: 2026-13-01")
+    assert [(each.code, each.line) for each in result.diagnostics] == [("BAD_DATE", 4)]
