@@ -110,7 +110,7 @@ def print_report(report: LoadReport, settings: Settings) -> None:
     problems = format_severity_counts(report.diagnostics)
     out.print(f"[bold]Problems[/]  {problems}{hint if any(report.diagnostics.values()) else ''}")
     print_conflicts(report)
-    print_hint_if_empty(report)
+    print_hint_if_empty(report, settings)
 
 
 def print_conflicts(report: LoadReport) -> None:
@@ -124,8 +124,14 @@ def print_conflicts(report: LoadReport) -> None:
         print_warning(f"{path} was loaded over the changes of a mutation.")
 
 
-def print_hint_if_empty(report: LoadReport) -> None:
-    """Print what counts as a document, if the folder has none."""
+def print_hint_if_empty(report: LoadReport, settings: Settings) -> None:
+    """Print what counts as a document, or how to map documents of another tool, if none fits."""
+    if not report.articles and report.diagnostics.get(Severity.ERROR):
+        command = escape(f"newsgraph init {shlex.quote(str(settings.folder))}")
+        out.print(
+            f"[yellow]No document has the fields of newsgraph.[/] If another tool reads them, map "
+            f"their keys: {command}"
+        )
     if not report.articles and not any(report.diagnostics.values()):
         out.print(
             f"[yellow]No documents found.[/] Documents are files that end with "
@@ -159,7 +165,7 @@ def check(settings: Settings, *, json: Json = False) -> None:
         problems = format_severity_counts(report.diagnostics)
         articles = count_of(report.articles, "article")
         out.print(f"{articles} in {escape(str(settings.folder))}, problems: {problems}")
-        print_hint_if_empty(report)
+        print_hint_if_empty(report, settings)
     if report.diagnostics.get(Severity.ERROR):
         raise typer.Exit(1)
 

@@ -15,6 +15,7 @@ from store import FolderNotEmptyError, StoreError, TargetExistsError
 from .backups import backup, restore
 from .documents import check, export, load
 from .graph import query, schema, stats
+from .init import init
 from .keys import keys
 from .output import out, print_error
 from .serve import serve
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (serve, load, check, export, backup, restore, query, schema, stats, config):
+for command in (serve, init, load, check, export, backup, restore, query, schema, stats, config):
     app.command()(command)
 app.add_typer(keys)
 

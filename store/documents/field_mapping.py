@@ -103,6 +103,12 @@ def map_fields(mapping: FieldMapping, path: str, root: MappingNode, body: str) -
     return mapper.root
 
 
+def path_date(path: str) -> str | None:
+    """The last date in a path, such as `2026-01-02-title.md` or `2026/01/02/title.md`."""
+    dates = _PATH_DATE.findall(path)
+    return "-".join(dates[-1]) if dates else None
+
+
 class _Mapper:
     """Maps one document."""
 
@@ -181,8 +187,7 @@ class _Mapper:
 
     def _derive(self, source: str) -> str | None:
         if source == FILE_DATE:
-            dates = _PATH_DATE.findall(str(self._path))
-            return "-".join(dates[-1]) if dates else None
+            return path_date(str(self._path))
         if source == FILE_NAME:
             return _WORDS.sub(" ", self._name()).strip() or None
         if source == HEADING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,34 @@ from store.urls import is_web_url
 
 MAPPING_FILE = "newsgraph.toml"
 TABLE = "documents"
+
+
+def format_mapping(mapping: FieldMapping) -> str:
+    """The mapping as the text of a mapping file."""
+    lines = [f"[{TABLE}]"]
+    for name in ("base_url", "permalink", "list_separator", "collections", "locales"):
+        value = getattr(mapping, name)
+        if value and value != FieldMapping.__struct_defaults__[_INDEX[name]]:
+            lines.append(f"{name} = {_toml(value)}")
+    for name, provider in (("provider", mapping.provider), *mapping.providers.items()):
+        if provider is not None:
+            table = name if name == "provider" else f"providers.{_toml(name)}"
+            lines += ["", f"[{TABLE}.{table}]", f"domain = {_toml(provider.domain)}"]
+            lines += [f"name = {_toml(provider.name)}"] if provider.name else []
+    if mapping.fields:
+        lines += ["", f"[{TABLE}.fields]"]
+        lines += [f"{field} = {_toml(sources)}" for field, sources in mapping.fields.items()]
+    return "\n".join(lines) + "\n"
+
+
+_INDEX = {name: i for i, name in enumerate(FieldMapping.__struct_fields__)}
+
+
+def _toml(value: str | Sequence[str]) -> str:
+    """A value in TOML, whose basic strings are those of JSON."""
+    if isinstance(value, str):
+        return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
+    return f"[{', '.join(map(_toml, value))}]"
 
 
 class MappingError(StoreError):
