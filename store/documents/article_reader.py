@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -46,10 +47,11 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
     front_matter = read_front_matter(data, limits, collector)
     if front_matter is None:
         return collector.empty_result()
+    names: Mapping[str, str] = {}
     if limits.mapping is not None:
-        root = map_fields(limits.mapping, path, front_matter.root, front_matter.body)
+        root, names = map_fields(limits.mapping, path, front_matter.root, front_matter.body)
         front_matter = FrontMatter(root, front_matter.body)
-    fields = FieldReader(front_matter.root, collector)
+    fields = FieldReader(front_matter.root, collector, names=names)
     title = fields.require_text("title", unescape_title, DiagnosticCode.MISSING_TITLE)
     published = fields.require("publishedDateTime", parse_datetime, DiagnosticCode.MISSING_DATE)
     provider = _read_required_provider(fields)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import PurePosixPath
+from typing import NamedTuple
 from urllib.parse import urljoin
 
 import msgspec
@@ -28,6 +30,23 @@ DERIVED = frozenset((FILE_DATE, FILE_NAME, FOLDER, HEADING))
 """Sources that are not keys: the date in the file's path, its name without date and extension, the
 first folder below the collection, and the first heading of the body."""
 
+_DATES = frozenset(("publishedDateTime", "updatedDateTime"))
+_ZONES = {
+    "EDT": "-04:00",
+    "EST": "-05:00",
+    "CDT": "-05:00",
+    "CST": "-06:00",
+    "MDT": "-06:00",
+    "MST": "-07:00",
+    "PDT": "-07:00",
+    "PST": "-08:00",
+    "UT": "+00:00",
+    "UTC": "+00:00",
+    "GMT": "+00:00",
+}
+"""The zones of RFC 822, https://www.rfc-editor.org/rfc/rfc822#section-5"""
+_ZONE = re.compile(r"[ \t]*\b(?:" + "|".join(_ZONES) + r")$")
+_NAMED_MONTHS = ("%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%B %d %Y")
 _LISTS = frozenset(("tags", "topics"))
 _URLS = ("webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl")
 _IMAGE_KEYS = {
@@ -90,7 +109,19 @@ class FieldMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return blake2b(msgspec.json.encode(self), digest_size=8).hexdigest()
 
 
-def map_fields(mapping: FieldMapping, path: str, root: MappingNode, body: str) -> MappingNode:
+class MappedFields(NamedTuple):
+    """The front matter of a document under the keys of newsgraph.
+
+    Attributes:
+        root: The mapping node.
+        names: For each field the key that it has, or could have, in the document.
+    """
+
+    root: MappingNode
+    names: dict[str, str]
+
+
+def map_fields(mapping: FieldMapping, path: str, root: MappingNode, body: str) -> MappedFields:
     """Return the front matter of a document under the keys of newsgraph.
 
     `path` is relative to the folder. Nothing is lost: a source that is used moves, all others stay.
@@ -100,7 +131,7 @@ def map_fields(mapping: FieldMapping, path: str, root: MappingNode, body: str) -
         mapper.map_field(field, sources)
     mapper.complete_provider()
     mapper.complete_urls()
-    return mapper.root
+    return MappedFields(mapper.root, mapper.names)
 
 
 def path_date(path: str) -> str | None:
@@ -116,10 +147,14 @@ class _Mapper:
         self._mapping = mapping
         self._path = PurePosixPath(path)
         self._body = body
+        self.names: dict[str, str] = {}
         self.root = MappingNode(dict(root.entries), dict(root.key_lines), root.line)
 
     def map_field(self, field: str, sources: Sequence[str]) -> None:
         """Give a field the value of its first source that has one."""
+        keys = [source for source in sources if source not in DERIVED]
+        if keys and field not in self.root.entries:
+            self.names[field] = keys[0]
         if _has_value(self.root.entries.get(field)) and field not in sources:
             self._put(field, self.root.entries[field], self.root.key_lines[field])
             return
@@ -128,6 +163,8 @@ class _Mapper:
             if node is not None and _has_value(node):
                 if source not in DERIVED and source != field and not _has_more(field, node):
                     _remove(self.root, source.split("."))
+                if source not in DERIVED:
+                    self.names[field] = source
                 self._put(field, node, line)
                 return
 
@@ -234,6 +271,8 @@ class _Mapper:
         self.root.key_lines[field] = line
 
     def _convert(self, field: str, node: Node) -> Node:
+        if field in _DATES and isinstance(node, ScalarNode):
+            return ScalarNode(_as_date(node.text), node.plain, node.line)
         if field in _LISTS:
             return _as_list(node, self._mapping.list_separator)
         if field == "images":
@@ -248,6 +287,19 @@ class _Mapper:
         except ValueError:
             return node
         return ScalarNode(url, plain=False, line=node.line)
+
+
+def _as_date(text: str) -> str:
+    """A date as newsgraph reads it: zones of RFC 822 as offsets, names of months as numbers."""
+    text = text.strip()
+    if zone := _ZONE.search(text):
+        return text[: zone.start()] + _ZONES[zone[0].strip()]
+    for pattern in _NAMED_MONTHS:
+        try:
+            return datetime.strptime(text, pattern).date().isoformat()  # noqa: DTZ007  # a date
+        except ValueError:
+            continue
+    return text
 
 
 def _has_value(node: Node | None) -> bool:

@@ -6,7 +6,7 @@ and the value stays in `metadata` under its own key, so nothing of the document 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from store.characters import clean_name
@@ -31,12 +31,18 @@ class FieldReader:
 
     Attributes:
         collector: Receives the diagnostics. Their messages start with the field's path, such as
-            `related[0].title`, of which `prefix` is the mapping's part: `related[0].`
+            `related[0].title`, of which `prefix` is the mapping's part: `related[0].`; `names` has
+            the document's own keys for fields that are mapped.
     """
 
     def __init__(
-        self, mapping: MappingNode, collector: DiagnosticCollector, prefix: str = ""
+        self,
+        mapping: MappingNode,
+        collector: DiagnosticCollector,
+        prefix: str = "",
+        names: Mapping[str, str] | None = None,
     ) -> None:
+        self._names = names or {}
         self.collector = collector
         self._mapping = mapping
         self._prefix = prefix
@@ -54,7 +60,7 @@ class FieldReader:
 
     def quoted_path(self, key: str) -> str:
         """Return the field's path in backticks, for messages."""
-        return f"`{self._prefix}{key}`"
+        return f"`{self._prefix}{self._names.get(key, key)}`"
 
     def find_keys(self, name: str) -> list[str]:
         """Return the mapping's keys that are this name in upper or lower case."""
@@ -103,7 +109,8 @@ class FieldReader:
         node = self.find_node(key)
         if node is None:
             message = f"{self.quoted_path(key)} is missing."
-            self.collector.add_error(missing, message, self.line_of(key), f"Add a line `{key}: …`.")
+            remedy = f"Add a line `{self._names.get(key, key)}: …`."
+            self.collector.add_error(missing, message, self.line_of(key), remedy)
             return None
         try:
             return convert(node)

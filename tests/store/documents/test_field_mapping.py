@@ -117,7 +117,31 @@ def test_mapping_loses_nothing():
     assert article("date: 2026-01-02\nsection: [s, t]").metadata == {"section": ["s", "t"]}
 
 
-def test_mapping_keeps_the_lines_of_keys():
-    """A diagnostic names the line of the key in the file."""
-    result = read("layout: post\ntitle: T\ndate: 2026-13-01")
-    assert [(each.code, each.line) for each in result.diagnostics] == [("BAD_DATE", 4)]
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("2026-03-21 12:00 EDT", "2026-03-21T16:00:00+00:00"),
+        ("2026-03-21 12:00:00 PST", "2026-03-21T20:00:00+00:00"),
+        ("2026-03-21 12:00:00 GMT", "2026-03-21T12:00:00+00:00"),
+        ("September 8, 2014", "2014-09-08T00:00:00+00:00"),
+        ("8 Sep 2014", "2014-09-08T00:00:00+00:00"),
+    ],
+)
+def test_mapping_reads_dates_that_other_tools_read(text, date):
+    """Names of months, and the time zones of RFC 822."""
+    assert article(f"date: {text}").published_date_time.isoformat() == date
+
+
+@pytest.mark.parametrize(
+    ("front_matter", "code", "line", "words"),
+    [
+        ("layout: post\ntitle: T\ndate: 2026-13-01", "BAD_DATE", 4, "`date`"),
+        ("layout: post\ntitle: T\nmeta: {created: soon}", "BAD_DATE", 4, "`meta.created`"),
+        ("layout: post\ntitle: T", "MISSING_DATE", 2, "`date`"),
+    ],
+)
+def test_mapping_keeps_the_names_and_lines_of_keys(front_matter, code, line, words):
+    """A diagnostic speaks of the keys of the file, and the remedy, too."""
+    [diagnostic] = read(front_matter).diagnostics
+    assert (diagnostic.code, diagnostic.line) == (code, line)
+    assert words in diagnostic.message
