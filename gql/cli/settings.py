@@ -7,12 +7,13 @@ from typing import Any
 from rich.table import Table
 
 from gql.settings import Settings, setting_sources, variable_name
+from store.folder.mapping_file import format_mapping, load_mapping
 
 from .options import Json, with_settings
 from .output import escape, out, print_json
 
 
-@with_settings()
+@with_settings("folder")
 def config(
     settings: Settings,
     *,
@@ -25,7 +26,8 @@ def config(
     NEWSGRAPH_PORT=8080 newsgraph config
     """
     values: dict[str, Any] = settings.model_dump(mode="json")
-    sources = setting_sources()
+    sources = setting_sources({"folder": settings.folder})
+    mapping = load_mapping(settings.folder) if settings.folder else None
     if json:
         print_json(
             {name: {"value": value, "origin": sources[name]} for name, value in values.items()}
@@ -40,6 +42,8 @@ def config(
         style = "dim" if origin == "default" else "green"
         table.add_row(variable_name(name), escape(_format_value(value)), origin, style=style)
     out.print(table, soft_wrap=False)
+    if mapping is not None:
+        out.print(f"\n{escape(format_mapping(mapping))}", highlight=False)
     out.print("[dim]Descriptions: newsgraph serve --help[/]")
 
 
