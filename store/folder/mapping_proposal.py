@@ -22,7 +22,7 @@ from .survey import Survey, SurveyedFile
 _DATE_KEYS = (
     "date publishedAt published_at publishDate publish_date published_date published datePublished"
     " date_published pubDate pubDatetime pubdate createdAt created_at created dateCreated post_date"
-    " postdate time meta.date"
+    " postdate time meta.date path permalink"
 ).split()
 _UPDATED_KEYS = (
     "updatedAt updated_at updated updatedDate lastmod last_modified_at lastModified modified"
@@ -39,10 +39,10 @@ _SOURCES = {
     "topics": "categories topic subjects".split(),
     "tags": "tags tag keywords labels".split(),
     "locale": "lang language locale".split(),
-    "webUrl": "canonical_url canonicalUrl canonical link permalink url".split(),
+    "webUrl": "canonical_url canonicalUrl canonical link permalink url path".split(),
     "type": ("type",),
 }
-_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
+_DATE = re.compile(r"/?\d{4}[-/]\d{1,2}[-/]\d{1,2}")
 _LOCALE = re.compile(r"[a-z]{2}(?:-[A-Za-z]{2,4})?")
 _LOCALES = frozenset(
     "ar bg bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv ms nb nl no pl pt ro"
@@ -110,7 +110,7 @@ def _is_used(documents: Iterable[SurveyedFile], field: str, key: str) -> bool:
         return True
     if field == "webUrl":
         texts = [each.texts.get(key, "") for each in documents if key in each.keys]
-        return any(text.startswith(("/", "http")) for text in texts)
+        return any(text.startswith(("/", "http")) or key == "path" for text in texts)
     return kinds["text"] + kinds["texts"] > 0
 
 

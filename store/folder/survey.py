@@ -117,6 +117,8 @@ def survey_folder(folder: Path, limits: ParseLimits) -> Survey:
     generators = dict.fromkeys(
         name for file, name in _CONFIGURATIONS.items() if (folder / file).is_file()
     )
+    if "Hugo" in generators and (folder / "templates").is_dir():
+        generators = {"Zola": None}
     survey = Survey(folder, list(generators))
     _read_configurations(survey)
     for count, path in enumerate(_find_files(folder)):
