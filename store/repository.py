@@ -50,6 +50,8 @@ class SourceFile(Value, frozen=True, kw_only=True):
         lines: the line of each field, from 1.
         diagnostics: the file's own problems, without those of checks across documents.
         failed: the file's present text was refused; the store keeps the article of an earlier one.
+        reader: the `READER_VERSION` of the rules by which the file was read; 0 in older
+            stores.
         detached: a mutation has changed or deleted the article in the store alone since the file
             was loaded; `slug`, `topics` and `url_keys` are the article's.
         mapping: the digest of the mapping with which the file was read; "" without one.
@@ -67,6 +69,7 @@ class SourceFile(Value, frozen=True, kw_only=True):
     lines: Mapping[str, int] = {}
     diagnostics: tuple[Diagnostic, ...] = ()
     failed: bool = False
+    reader: int = 0
     detached: bool = msgspec.field(default=False, name="leftBehind")
     mapping: str = ""
 

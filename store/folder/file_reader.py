@@ -29,6 +29,10 @@ from store.filesystem.file_state import FileState
 Progress = Callable[[int, int], None]
 
 MIN_FILES_FOR_WORKERS = 300  # fewer are read before a worker has started
+READER_VERSION = 1
+"""The version of the rules by which files are read. Raise it when a file may be read otherwise than
+before: the next load reads all files again. Version 1 makes drafts of `draft: true`."""
+
 _FILES_PER_REQUEST = 100
 _LENGTH = struct.Struct(">I")
 _WORKER_CODE = "from store.folder.file_reader import serve_requests; serve_requests()"

@@ -9,6 +9,7 @@ import msgspec
 from store.documents.diagnostics import DiagnosticCode
 from store.repository import SourceFile
 
+from .file_reader import READER_VERSION
 from .manifest import ManifestIndex, Sources
 from .manifest_update import ManifestUpdate
 from .scanner import ScannedFile
@@ -89,8 +90,12 @@ def plan_refresh(
 
 
 def needs_reading(scanned: ScannedFile, source: SourceFile | None, mapping: str) -> bool:
-    """Whether a file is new or changed, was read with another mapping, or may be valid by now."""
-    if source is None or source.state != scanned.state or source.mapping != mapping:
+    """Whether a file is new or changed, was read by other rules, or may be valid by now."""
+    if source is None or source.state != scanned.state:
+        return True
+        return True
+    rules = (source.reader, source.mapping)
+    if rules != (READER_VERSION, mapping) and not source.detached:  # a mutation's work stays
         return True
     return any(d.code in _RETRY_CODES for d in source.diagnostics)
 

@@ -14,7 +14,7 @@ from store.names import article_id
 from store.repository import Batch, SourceFile
 
 from . import manifest
-from .file_reader import FileResult
+from .file_reader import READER_VERSION, FileResult
 from .manifest import ManifestIndex
 
 
@@ -177,6 +177,7 @@ class ManifestUpdate:
             **msgspec.structs.asdict(file.state),
             diagnostics=parse_result.diagnostics,
             mapping=self._index.mapping,
+            reader=READER_VERSION,
         )
         if parse_result.article:
             return msgspec.structs.replace(
@@ -202,6 +203,7 @@ class ManifestUpdate:
             diagnostics=tuple(map(lost_front_matter, parse_result.diagnostics)),
             mapping=self._index.mapping,
             failed=True,
+            reader=READER_VERSION,
         )
 
 

@@ -18,6 +18,7 @@ from store.errors import StoreError
 from store.folder.loader import FolderLoader, LoadOptions, check_folder
 from store.model import Severity, Visibility
 from store.querying.query import ArticleQuery, Window
+from store.repository import Batch
 from tests.support.sizes import scaled
 
 EVERYTHING = Window(first=1_000)
@@ -149,6 +150,25 @@ def test_load_keeps_the_last_good_version(setup, broken):
     setup.write("2020-06-11-a.md", document("Better"))
     setup.load()
     assert (setup.titles(), setup.problems()) == (["Better"], [])
+
+
+def test_load_makes_drafts_of_what_an_older_version_published(setup):
+    """A store that holds a draft as published is corrected by the next load of the same files."""
+    setup.write("a.md", document("A", "draft: true\n"))
+    setup.load()
+
+    async def publish():
+        snapshot = await setup.repository.snapshot()
+        (page,) = await snapshot.pages([ArticleQuery(EVERYTHING)], Visibility.ALL)
+        puts = tuple(msgspec.structs.replace(a, published=True) for a in page.items)
+        sources = (await setup.repository.sources()).values()
+        olds = tuple(msgspec.structs.replace(source, reader=0) for source in sources)
+        await setup.repository.apply(Batch(puts=puts, sources=olds))
+
+    asyncio.run(publish())
+    assert [a.published for a in setup.state()[0].values()] == [True]
+    setup.load()
+    assert [a.published for a in setup.state()[0].values()] == [False]
 
 
 def test_load_lets_a_good_file_take_a_slug_from_a_broken_one(setup):

@@ -465,7 +465,8 @@ def test_load_reads_a_file_whose_size_and_time_are_the_same(method, setup):
     assert setup.get(SLUG).title == "In hand"
 
 
-def test_load_reads_files_once_whose_states_an_older_store_did_not_know(tmp_path):
+@pytest.mark.parametrize("unknown", [{"ctime_ns": 0, "inode": 0}, {"reader": 0}])
+def test_load_reads_files_once_whose_states_an_older_store_did_not_know(tmp_path, unknown):
     """What was written before is opened as it is; an unchanged folder is read that once only."""
     setup = WriterSetup(MemoryRepository(), tmp_path)
     setup.edit(PATH, document("By hand"))
@@ -476,7 +477,7 @@ def test_load_reads_files_once_whose_states_an_older_store_did_not_know(tmp_path
 
     async def forget() -> None:
         sources = (await setup.repository.sources()).values()
-        olds = [msgspec.structs.replace(source, ctime_ns=0, inode=0) for source in sources]
+        olds = [msgspec.structs.replace(source, **unknown) for source in sources]
         await setup.repository.apply(Batch(sources=tuple(olds)))
 
     assert setup.run(reads()) == 0
