@@ -93,7 +93,6 @@ def needs_reading(scanned: ScannedFile, source: SourceFile | None, mapping: str)
     """Whether a file is new or changed, was read by other rules, or may be valid by now."""
     if source is None or source.state != scanned.state:
         return True
-        return True
     rules = (source.reader, source.mapping)
     if rules != (READER_VERSION, mapping) and not source.detached:  # a mutation's work stays
         return True
