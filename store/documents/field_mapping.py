@@ -46,7 +46,7 @@ _ZONES = {
 }
 """The zones of RFC 822, https://www.rfc-editor.org/rfc/rfc822#section-5"""
 _ZONE = re.compile(r"[ \t]*\b(?:" + "|".join(_ZONES) + r")$")
-_SLASHED_DATE = re.compile(r"/?(\d{4})/(\d{2})/(\d{2})(?!\d)")
+_SLASHED_DATE = re.compile(r"(?:^|/)(\d{4})/(\d{2})/(\d{2})(?!\d)")
 _NAMED_MONTHS = ("%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%B %d %Y")
 _LISTS = frozenset(("tags", "topics"))
 _URLS = ("webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl")
@@ -293,7 +293,7 @@ class _Mapper:
 def _as_date(text: str) -> str:
     """A date as newsgraph reads it: zones of RFC 822 as offsets, names of months as numbers."""
     text = text.strip()
-    if day := _SLASHED_DATE.match(text):
+    if day := _SLASHED_DATE.search(text):
         return "-".join(day.groups())
     if zone := _ZONE.search(text):
         return text[: zone.start()] + _ZONES[zone[0].strip()]
@@ -314,8 +314,8 @@ def _has_value(node: Node | None) -> bool:
 def _holds_more(field: str, node: Node) -> bool:
     """Whether a value has more than a field uses: other items of a list, a path behind a date."""
     if isinstance(node, ScalarNode):
-        day = _SLASHED_DATE.match(node.text.strip()) if field in _DATES else None
-        return day is not None and day.end() < len(node.text.strip())
+        day = _SLASHED_DATE.search(node.text.strip()) if field in _DATES else None
+        return day is not None and day[0] != node.text.strip()
     is_single = field not in _LISTS and field not in ("images", "related")
     return is_single and isinstance(node, SequenceNode) and len(node.items) > 1
 

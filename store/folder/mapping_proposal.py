@@ -42,7 +42,7 @@ _SOURCES = {
     "webUrl": "canonical_url canonicalUrl canonical link permalink url path".split(),
     "type": ("type",),
 }
-_DATE = re.compile(r"/?\d{4}[-/]\d{1,2}[-/]\d{1,2}")
+_DATE = re.compile(r"(?:[^\s:]*/)?\d{4}[-/]\d{1,2}[-/]\d{1,2}")
 _LOCALE = re.compile(r"[a-z]{2}(?:-[A-Za-z]{2,4})?")
 _LOCALES = frozenset(
     "ar bg bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv ms nb nl no pl pt ro"
