@@ -51,6 +51,15 @@ class Image(Value, frozen=True, kw_only=True):
     metadata: Metadata = {}
 
 
+class Author(Value, frozen=True, kw_only=True):
+    """An author of an article: the name, a page about them, and a picture."""
+
+    name: str
+    url: str | None = None
+    image: str | None = None
+    metadata: Metadata = {}
+
+
 class ProviderMention(Value, frozen=True, kw_only=True):
     """The mention of a provider in one document; a `Provider` is built from all its mentions."""
 
@@ -115,6 +124,7 @@ class Article(WebResource, frozen=True, kw_only=True):
     heat: int = 0
     published: bool = True
     locale: str | None = None
+    authors: tuple[Author, ...] = ()
     tags: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     featured_content: str | None = None

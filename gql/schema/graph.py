@@ -18,6 +18,7 @@ from gql.identity.viewer import Permission
 from store import model
 
 from .article_list import PROVIDER_ARTICLES, REFERENCED_BY, TOPIC_ARTICLES
+from .authors import Author
 from .batch_loads import (
     load_articles_by_url,
     load_providers_by_domain,
@@ -123,6 +124,9 @@ class Article(Node):
         description="False for a draft, which needs the scope READ_DRAFTS."
     )
     locale: str | None = strawberry.field(description="The language, such as en or de-CH.")
+    authors: list[Author] = strawberry.field(
+        description="The authors, in the order of the document: from `authors` and `author`."
+    )
     tags: list[str] = strawberry.field(description="Free keywords.")
     featured_content: str | None = strawberry.field(
         description="HTML to show above the article, such as a video's iframe. Untrusted: "

@@ -12,6 +12,7 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from store import Refusal, RefusedError, model
+from store.documents.author_reader import AUTHOR_KEYS
 from store.documents.serializer import FIELD_KEYS
 
 from .connection import value_or_none
@@ -56,6 +57,19 @@ class ProviderInput:
         """The value of the store."""
         return model.ProviderMention(
             domain=self.domain, name=self.name, images=_images(value_or_none(self.images))
+        )
+
+
+@strawberry.input(description="An author.")
+class AuthorInput:
+    name: str = strawberry.field(description="The name.")
+    url: str | None = optional(f"A page about the author. {_URL}")
+    image: str | None = optional(f"A picture of the author. {_URL}")
+
+    def value(self) -> model.Author:
+        """The value of the store."""
+        return model.Author(
+            name=self.name, url=value_or_none(self.url), image=value_or_none(self.image)
         )
 
 
@@ -126,6 +140,7 @@ class PutArticleInput:
     heat: int | None = optional("A score of popularity.")
     published: bool | None = optional("False for a draft.")
     locale: str | None = optional("The language, such as en or de-CH.")
+    authors: list[AuthorInput] | None = optional("The authors, in their order.")
     tags: list[str] | None = optional("Free keywords.")
     featured_content: str | None = optional(
         "HTML to show above the article, such as a video's iframe."
@@ -151,7 +166,7 @@ class PutArticleInput:
 def _value(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_value(item) for item in value)
-    if isinstance(value, ImageInput | ProviderInput | RelatedArticleInput):
+    if isinstance(value, AuthorInput | ImageInput | ProviderInput | RelatedArticleInput):
         return value.value()
     return value
 
@@ -165,7 +180,7 @@ def _metadata(value: Any) -> Mapping[str, Any]:
         return {}
     if not isinstance(value, dict):
         problem = "The metadata is not an object. Send an object with the keys to change."
-    elif reserved := [key for key in value if key in FIELD_KEYS]:
+    elif reserved := [key for key in value if key in (*FIELD_KEYS, *AUTHOR_KEYS)]:
         problem = f"{reserved[0]} is a field of the article. Send it as a member of the input."
     else:
         return value

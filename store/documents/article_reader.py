@@ -15,6 +15,7 @@ from store.names import article_slug, domain_key, topic_slug
 from store.text import unescape_excerpt, unescape_title
 from store.urls import canonical_url
 
+from .author_reader import read_authors
 from .diagnostics import DiagnosticCode
 from .field_mapping import map_fields
 from .field_reader import FieldReader
@@ -88,6 +89,7 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         heat=fields.read("heat", parse_integer) or 0,
         published=_read_published(fields, path),
         locale=fields.read_text("locale"),
+        authors=read_authors(fields),
         tags=tuple(dict.fromkeys(text for text, _ in fields.read_texts("tags"))),
         topics=tuple(topics),
         featured_content=fields.read_text("featuredContent"),

@@ -192,6 +192,38 @@ class FieldReader:
             self.keep_in_metadata(key, rejected)
         return tuple(values)
 
+    def read_names_or_entries(
+        self, key: str, of_name: Callable[[str], T], read: Callable[[FieldReader], T | None]
+    ) -> tuple[T, ...]:
+        """Read one value or a list of values: names, and mappings as in `read_entries`."""
+        node = self.find_node(key)
+        if node is None:
+            return ()
+        is_list = isinstance(node, SequenceNode)
+        values: list[T] = []
+        rejected: list[Any] = []
+        for item, name in self._items(key) if is_list else [(node, self.quoted_path(key))]:
+            value: T | None = None
+            if isinstance(item, MappingNode):
+                value = read(FieldReader(item, self.collector, name.strip("`") + "."))
+            else:
+                try:
+                    text = self._text(name, item, collapse_whitespace)
+                except FieldValueError as e:
+                    self._warn_rejected(name, e, item.line)
+                else:
+                    if not text:
+                        continue
+                    value = of_name(self._clean_name(name, text, item.line))
+            if value is None:
+                rejected.append(node_to_json(item))
+            else:
+                values.append(value)
+        rejected += self._overflow(key)
+        if rejected:
+            self.keep_in_metadata(key, rejected)
+        return tuple(values)
+
     def read_mapping(self, key: str) -> FieldReader:
         """Return a reader for a nested mapping. Raises: FieldValueError."""
         node = self._mapping.entries[key]

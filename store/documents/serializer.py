@@ -11,6 +11,7 @@ import msgspec
 from store.characters import clean_text
 from store.model import (
     Article,
+    Author,
     Image,
     Metadata,
     ProviderMention,
@@ -25,8 +26,8 @@ from .yaml_writer import write_mapping
 
 FIELD_KEYS = tuple(
     "category title excerpt publishedDateTime updatedDateTime webUrl originalUrl ampWebUrl "
-    "cdnAmpWebUrl type locale quality heat published featuredContent content provider topics tags "
-    "images related secured".split()
+    "cdnAmpWebUrl type locale quality heat published featuredContent content provider authors "
+    "topics tags images related secured".split()
 )
 """The keys of a document that are fields of an article, in the order of a written document."""
 
@@ -120,6 +121,18 @@ def _serialize_provider(provider: ProviderMention) -> dict[str, Any]:
     return _with_metadata(values, provider.metadata)
 
 
+def _serialize_author(author: Author) -> str | dict[str, Any]:
+    """An author who has only a name is written as a text."""
+    if author == Author(name=author.name):
+        return author.name
+    values = {
+        "name": author.name,
+        "url": _escape_optional(author.url, escape_url),
+        "image": _escape_optional(author.image, escape_url),
+    }
+    return _with_metadata(values, author.metadata)
+
+
 def _serialize_images(images: Iterable[Image]) -> list[dict[str, Any]]:
     return [_serialize_image(image) for image in images]
 
@@ -177,6 +190,7 @@ _FIELD_SERIALIZERS: Mapping[str, Callable[[Any], Any]] = {
     "ampWebUrl": escape_url,
     "cdnAmpWebUrl": escape_url,
     "provider": _serialize_provider,
+    "authors": lambda authors: [_serialize_author(author) for author in authors],
     "topics": list,
     "tags": list,
     "images": _serialize_images,

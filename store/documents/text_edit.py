@@ -101,7 +101,7 @@ def _edit_lines(path: str, text: str, diff: DocumentDiff, limits: ParseLimits) -
     except FrontMatterError:
         return None
     lines = _LineEditor(plain, parts, root)
-    diff = _write_own_draft_keys(diff, root)
+    diff = _write_own_author_key(_write_own_draft_keys(diff, root), root)
     if diff.content is not None and lines.content_is_key:
         diff = DocumentDiff({**diff.values, "content": diff.content or None})
     elif "content" in diff.values and not lines.content_is_key:
@@ -121,6 +121,20 @@ def _write_own_draft_keys(diff: DocumentDiff, root: MappingNode) -> DocumentDiff
         return diff
     others = {key: value for key, value in diff.values.items() if key != "published"}
     return DocumentDiff(others | own, diff.content)
+
+
+def _write_own_author_key(diff: DocumentDiff, root: MappingNode) -> DocumentDiff:
+    """Write `authors` under the document's own key, which may be `author`."""
+    if "authors" not in diff.values or "author" not in root.entries:
+        return diff
+    values = dict(diff.values)
+    authors = values.pop("authors")
+    if "authors" in root.entries:
+        return DocumentDiff({**values, "authors": authors, "author": None}, diff.content)
+    is_one_name = authors is not None and len(authors) == 1 and isinstance(authors[0], str)
+    is_scalar = isinstance(root.entries["author"], ScalarNode)
+    value = authors[0] if is_one_name and is_scalar else authors
+    return DocumentDiff({**values, "author": value}, diff.content)
 
 
 class _LineReplacement(NamedTuple):

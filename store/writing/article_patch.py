@@ -142,6 +142,8 @@ def _apply_fields(document: DocumentData, fields: Mapping[str, Any]) -> Document
     values, content = dict(document.values), document.content
     if "published" in fields:  # an invalid `draft`, kept in the metadata, would win
         values = {key: value for key, value in values.items() if key.lower() != "draft"}
+    if "authors" in fields:  # invalid ones, kept in the metadata, are replaced, too
+        values.pop("author", None)
     for key, value in serialize_fields(fields).items():
         if key == "content":
             content = None if value is None else normalize_content(value)

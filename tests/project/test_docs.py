@@ -24,7 +24,7 @@ from gql.identity.viewer import Permission
 from gql.settings import Settings, variable_name
 from store import ConflictError, StoreError
 from store.documents.diagnostics import DiagnosticCode
-from store.model import Article, Image, ProviderMention, Related
+from store.model import Article, Author, Image, ProviderMention, Related
 from store.writing.article_patch import FORMAT_NOT_WRITABLE
 from store.writing.import_batch import BAD_PATH, TOO_MANY_DOCUMENTS
 from store.writing.write_preparation import BAD_SLUG, NOT_FOUND
@@ -252,6 +252,6 @@ def test_seeds_readme_explains_every_field_of_a_document():
     """Each field of a document has a row in its tables."""
     explained = set(re.findall(r"^\| `(\w+)` \|", SEEDS_PAGE.read_text(), re.MULTILINE))
     made_by_us = {"id", "slug", "revision", "publicRevision", "content", "metadata"}
-    for value in (Article, Related, Image, ProviderMention):
+    for value in (Article, Author, Related, Image, ProviderMention):
         fields = {field.encode_name for field in msgspec.structs.fields(value)}
         assert fields - made_by_us <= explained

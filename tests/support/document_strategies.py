@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from store.characters import clean_name
-from store.model import Article, Image, ProviderMention, Related, TopicDefinition
+from store.model import Article, Author, Image, ProviderMention, Related, TopicDefinition
 from store.names import article_slug, domain_key, topic_slug
 from store.text import collapse_whitespace, unescape_excerpt, unescape_title
 from store.urls import is_web_url
@@ -103,6 +103,7 @@ IMAGES = st.builds(
     is_cached=st.booleans(),
     metadata=METADATA,
 )
+AUTHORS = st.builds(Author, name=_WORDS, url=_maybe(URLS), image=_maybe(URLS), metadata=METADATA)
 PROVIDERS = st.builds(
     ProviderMention,
     domain=DOMAINS,
@@ -151,6 +152,7 @@ def articles(draw):
         "heat": INTEGERS,
         "published": st.booleans(),
         "locale": _maybe(_VERBATIM),
+        "authors": st.lists(AUTHORS, max_size=2, unique_by=lambda a: a.name).map(tuple),
         "tags": st.lists(_WORDS, max_size=3, unique=True).map(tuple),
         "topics": TOPIC_NAMES,
         "featured_content": _maybe(_VERBATIM),

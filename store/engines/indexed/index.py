@@ -63,8 +63,8 @@ _ENTITY_FIELDS = "published published_date_time topics provider related".split()
 """The fields that providers, topics and the visibility of an article depend on."""
 
 _UNINDEXED_FIELDS = frozenset(
-    "title content quality heat updated_date_time featured_content secured metadata"
-    " revision public_revision".split()
+    "title content quality heat updated_date_time featured_content authors secured"
+    " metadata revision public_revision".split()
 )
 """The fields that no term and no entity depends on. A new field is not among them."""
 

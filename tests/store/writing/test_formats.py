@@ -7,8 +7,9 @@ import json
 import pytest
 
 from store import FolderLoader, MemoryRepository
+from store.model import Author
 from store.writing.article_patch import FORMAT_NOT_WRITABLE
-from tests.support.writer_setup import WriterSetup
+from tests.support.writer_setup import WriterSetup, document
 
 SLUG = "2026-01-02-a-tide"
 TOML = (
@@ -55,3 +56,22 @@ def test_whole_documents_of_every_format_are_written(setup):
         assert setup.text(f"{SLUG}.md") == text
     setup.delete(article.id)
     assert not setup.find(SLUG)
+
+
+@pytest.mark.parametrize(
+    ("before", "names", "after"),
+    [
+        ("author: Jane # she\n", ["Bob"], "author: Bob # she\n"),
+        ("author: [Jane]\n", ["Bob"], "author:\n  - Bob\n"),
+        ("author: Jane\nauthors: [Bob]\n", ["Eve"], "authors:\n  - Eve\n"),
+        ("author: Jane\n", [], ""),
+    ],
+)
+def test_authors_are_written_under_the_documents_own_key(tmp_path, before, names, after):
+    """No other line changes, and the reader gives what was written."""
+    setup = WriterSetup(MemoryRepository(), tmp_path)
+    setup.edit(f"{SLUG}.md", document(more=f"# mine\n{before}x: 01\n"))
+    setup.load()
+    authors = tuple(Author(name=name) for name in names)
+    assert setup.put({"authors": authors}, slug=SLUG).authors == authors
+    assert setup.text(f"{SLUG}.md") == document(more=f"# mine\n{after}x: 01\n")
