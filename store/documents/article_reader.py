@@ -51,7 +51,7 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
     names: Mapping[str, str] = {}
     if limits.mapping is not None:
         root, names = map_fields(limits.mapping, path, front_matter.root, front_matter.body)
-        front_matter = FrontMatter(root, front_matter.body)
+        front_matter.root = root
     fields = FieldReader(front_matter.root, collector, names=names)
     title = fields.require_text("title", unescape_title, DiagnosticCode.MISSING_TITLE)
     published = fields.require("publishedDateTime", parse_datetime, DiagnosticCode.MISSING_DATE)

@@ -166,7 +166,7 @@ class _Mapper:
                     _remove(self.root, source.split("."))
                 if source not in DERIVED:
                     self.names[field] = source
-                self._put(field, node, line)
+                self._put(_field_of(field, source), node, line)
                 return
 
     def complete_provider(self) -> None:
@@ -288,6 +288,12 @@ class _Mapper:
         except ValueError:
             return node
         return ScalarNode(url, plain=False, line=node.line)
+
+
+def _field_of(field: str, source: str) -> str:
+    """The field that a source stands for: one named `draft` is the opposite of `published`."""
+    is_draft = field == "published" and source.rpartition(".")[2].lower() == "draft"
+    return "draft" if is_draft else field
 
 
 def _as_date(text: str) -> str:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode
+from store.documents.field_mapping import FieldMapping
 from store.documents.frontmatter import ParseLimits
 from store.model import Image, ProviderMention, Severity
 
@@ -266,6 +267,22 @@ def test_read_document_takes_for_a_draft_what_may_be_one(written):
 def test_draft_is_never_published(rest):
     """`draft: true`, and each value that may mean it, makes a draft."""
     assert article(rest).published is False
+
+
+@pytest.mark.parametrize(
+    ("rest", "published"),
+    [
+        ("draft: true", False),
+        ("draft: false", True),
+        ("meta: {draft: true}", False),
+        ("a: b", True),
+    ],
+)
+def test_draft_stays_a_draft_where_a_mapping_names_it_for_published(rest, published):
+    """`draft` as a source of `published` is its opposite."""
+    limits = ParseLimits(mapping=FieldMapping(fields={"published": ("draft", "meta.draft")}))
+    document = read_article("a.md", f"{HEAD}{rest}\n---\n".encode(), limits).article
+    assert document.published is published
 
 
 @pytest.mark.parametrize("rest", ["draft: false", "draft: no", "draft:", "published: true"])
