@@ -1,1 +1,1 @@
-"""What newsgraph costs in time and memory, and the documents that it is measured on."""
+"""Benchmarks of time and memory, and a generator of documents for them."""

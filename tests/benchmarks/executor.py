@@ -34,7 +34,7 @@ from store import Snapshot, TinyDBRepository
 from store.concurrency.cooperative import run_to_end
 from store.engines.indexed.snapshot import IndexedSnapshot
 from tests.benchmarks.http.data import Data, make_data
-from tests.benchmarks.http.queries import QUERIES, Query, Workload
+from tests.benchmarks.http.queries import QUERIES, BenchmarkQuery, Workload
 
 MIB = 1 << 20
 SCHEMA = build_schema()
@@ -51,7 +51,7 @@ WRITES = 10  # a round
 class Bench:
     """One query, its requests, and the pipelines that answer it."""
 
-    def __init__(self, query: Query, data: Data, snapshot: Snapshot) -> None:
+    def __init__(self, query: BenchmarkQuery, data: Data, snapshot: Snapshot) -> None:
         workload = Workload(query, data.articles, data.cursors)
         self.query = query
         self.snapshot = snapshot
@@ -106,7 +106,7 @@ class Bench:
 class WrittenBench:
     """One query over thousands of values, of a store that a writer changes."""
 
-    def __init__(self, query: Query, data: Data, snapshot: IndexedSnapshot) -> None:
+    def __init__(self, query: BenchmarkQuery, data: Data, snapshot: IndexedSnapshot) -> None:
         self.query = query
         self.articles = data.articles
         self.snapshot = snapshot

@@ -27,9 +27,9 @@ from gql.settings import Settings
 from store import topic_slug
 from store.model import Article
 from tests.benchmarks.http.data import make_data
-from tests.benchmarks.http.measure import make_start
+from tests.benchmarks.http.measure import make_inputs
 from tests.benchmarks.http.operations import selections
-from tests.benchmarks.http.servers import LOAD_CORE, NEWSGRAPH, Server, running
+from tests.benchmarks.http.servers import LOAD_CORE, NEWSGRAPH, BenchmarkServer, run_server
 
 MIB = 1 << 20
 GOAL = 1.2
@@ -113,7 +113,7 @@ def _list(rng: Random, size: int, selection: str, filter: str) -> str:
     return f"articles({filter}first: {size}) {{ {page} }}"
 
 
-def send(server: Server, batch: Sequence[bytes]) -> Batch:
+def send(server: BenchmarkServer, batch: Sequence[bytes]) -> Batch:
     """Send each body twice in a row, on a few connections."""
     queue: SimpleQueue[bytes] = SimpleQueue()
     for body in batch:
@@ -135,7 +135,9 @@ def send(server: Server, batch: Sequence[bytes]) -> Batch:
     return Batch(len(batch), size, duration_s, cpu_s, sum(errors), server.rss_bytes)
 
 
-def _client(server: Server, queue: SimpleQueue[bytes], count: int, errors: list[int]) -> None:
+def _client(
+    server: BenchmarkServer, queue: SimpleQueue[bytes], count: int, errors: list[int]
+) -> None:
     """Send the queued bodies; for each, the number of answers with errors goes to `errors`."""
     os.sched_setaffinity(0, {LOAD_CORE})  # this thread only
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_TIMEOUT_S)
@@ -174,7 +176,7 @@ def measure(count: int, articles: int, folder: Path, seed: int) -> int:
     settings = {name: str(value) for name, value in bounds.items()}
     with (
         tempfile.TemporaryDirectory() as work,
-        running(NEWSGRAPH, make_start(data, Path(work), settings)) as server,
+        run_server(NEWSGRAPH, make_inputs(data, Path(work), settings)) as server,
     ):
         send(server, list(bodies(data.articles, 20, seed=seed + 2)))  # what is imported late
         before = server.rss_bytes

@@ -1,1 +1,1 @@
-"""How many queries a second newsgraph answers over HTTP, beside other servers and the ceiling."""
+"""HTTP benchmark: requests per second of newsgraph, beside other servers and an upper bound."""

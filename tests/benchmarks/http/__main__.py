@@ -1,4 +1,4 @@
-"""The command: `python -m tests.benchmarks.http`."""
+"""The command of the HTTP benchmark: `python -m tests.benchmarks.http`."""
 
 from __future__ import annotations
 
@@ -16,19 +16,25 @@ from subprocess import SubprocessError
 from tempfile import TemporaryDirectory
 
 from gql.settings import Settings
-from tests.benchmarks.http import generated, modes
-from tests.benchmarks.http.agreement import DisagreementError
+from tests.benchmarks.http import generated, variants
 from tests.benchmarks.http.data import Data, make_data
-from tests.benchmarks.http.measure import Plan, Workloads, make_start, measure_cold, measure_warm
+from tests.benchmarks.http.measure import (
+    BenchmarkPlan,
+    Workloads,
+    make_inputs,
+    measure_cold,
+    measure_warm,
+)
 from tests.benchmarks.http.operations import generate
-from tests.benchmarks.http.queries import BODIES, QUERIES, Query, Workload
+from tests.benchmarks.http.queries import BODIES, QUERIES, BenchmarkQuery, Workload
 from tests.benchmarks.http.report import as_json, describe, markdown, print_table, rows
+from tests.benchmarks.http.response_check import DisagreementError
 from tests.benchmarks.http.servers import (
     CEILING,
     COMMANDS,
     NEWSGRAPH,
     PEER,
-    Start,
+    ServerInputs,
     Variant,
     install_peer,
 )
@@ -37,13 +43,13 @@ _TOOLS = {"wrk": "wrk", "taskset": "util-linux", "setpriv": "util-linux"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure as the command line asks; 1 where something fails."""
+    """Measure as the command line says; 1 if something fails."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended
     options = _parser().parse_args(arguments)
     try:
         _measure(options)
     except (DisagreementError, RuntimeError, ValueError, SubprocessError) as error:
-        _tell(f"error: {error}")
+        _print_progress(f"error: {error}")
         return 1
     return 0
 
@@ -55,12 +61,12 @@ def _measure(options: argparse.Namespace) -> None:
         work = Path(stack.enter_context(TemporaryDirectory(prefix="newsgraph-benchmark-")))
         folder = options.data or work
         folder.mkdir(parents=True, exist_ok=True)
-        _tell(f"making {options.articles:,} articles, or taking those in {folder}")
+        _print_progress(f"making {options.articles:,} articles, or taking those in {folder}")
         began_s = time.monotonic()
         compared = options.settings or options.writer
         for_peer = not compared and PEER in (options.servers or PEER)
         data = make_data(folder, options.articles, for_peer=for_peer)
-        _tell(f"articles ready after {time.monotonic() - began_s:.1f} s")
+        _print_progress(f"articles ready after {time.monotonic() - began_s:.1f} s")
         if options.generated:
             _measure_generated(options, data, work)
         else:
@@ -73,15 +79,15 @@ def _measure_queries(options: argparse.Namespace, data: Data, work: Path) -> Non
     workloads = {q.name: Workload(q, data.articles, data.cursors).rotating() for q in queries}
     variants = _variants(options, data, work)
     plan = _plan(options, queries, variants)
-    start = make_start(data, work, dict(options.set), variants)
+    inputs = make_inputs(data, work, dict(options.set), variants)
     if variants:
-        _compare(options, plan, workloads, start)
+        _compare(options, plan, workloads, inputs)
         return
     _install(plan)
     if options.cold:
-        runs = measure_cold(plan, start, _tell)
+        runs = measure_cold(plan, inputs, _print_progress)
     else:
-        runs = measure_warm(plan, workloads, start, _tell)
+        runs = measure_warm(plan, workloads, inputs, _print_progress)
     all_rows, facts = rows(plan, runs), describe(plan, options.articles, cold=options.cold)
     if options.markdown:
         print(markdown(all_rows, facts, cold=options.cold))
@@ -91,8 +97,8 @@ def _measure_queries(options: argparse.Namespace, data: Data, work: Path) -> Non
 
 
 def _measure_generated(options: argparse.Namespace, data: Data, work: Path) -> None:
-    """Measure operations drawn by lot."""
-    _tell(f"drawing {options.generated} operations")
+    """Measure random operations."""
+    _print_progress(f"drawing {options.generated} operations")
     drawn = generate(
         data.articles,
         data.cursors,
@@ -105,41 +111,43 @@ def _measure_generated(options: argparse.Namespace, data: Data, work: Path) -> N
     workloads = {operation.name: operation.bodies for operation in operations}
     variants = _variants(options, data, work)
     plan = _plan(options, [generated.as_query(each) for each in operations], variants)
-    start = make_start(data, work, dict(options.set), variants)
+    inputs = make_inputs(data, work, dict(options.set), variants)
     if variants:
-        _compare(options, plan, workloads, start)
+        _compare(options, plan, workloads, inputs)
         return
     _install(plan)
-    runs = measure_warm(plan, workloads, start, _tell)
+    runs = measure_warm(plan, workloads, inputs, _print_progress)
     found = generated.results(operations, runs)
     facts = [*describe(plan, options.articles, cold=False), _command_line()]
     generated.print_results(found, facts)
     _write_json(options, generated.as_json(found, facts))
 
 
-def _compare(options: argparse.Namespace, plan: Plan, workloads: Workloads, start: Start) -> None:
+def _compare(
+    options: argparse.Namespace, plan: BenchmarkPlan, workloads: Workloads, inputs: ServerInputs
+) -> None:
     """Measure variants of newsgraph beside the plain one."""
-    runs = measure_warm(plan, workloads, start, _tell)
-    goal = modes.WRITER_GOAL if options.writer else modes.SETTINGS_GOAL
+    runs = measure_warm(plan, workloads, inputs, _print_progress)
+    goal = variants.WRITER_GOAL if options.writer else variants.SETTINGS_GOAL
     facts = [*describe(plan, options.articles, cold=False), _command_line()]
-    modes.print_ratios(plan, runs, facts, goal)
-    _write_json(options, modes.as_json(plan, runs, facts, goal))
+    variants.print_ratios(plan, runs, facts, goal)
+    _write_json(options, variants.as_json(plan, runs, facts, goal))
 
 
 def _variants(options: argparse.Namespace, data: Data, work: Path) -> Mapping[str, Variant]:
     """The variants that the options compare with a plain newsgraph."""
     if options.settings:
-        return modes.with_settings(work)
-    return modes.with_writer(work, data, options.writer) if options.writer else {}
+        return variants.with_settings(work)
+    return variants.with_writer(work, data, options.writer) if options.writer else {}
 
 
 def _plan(
-    options: argparse.Namespace, queries: Sequence[Query], variants: Mapping[str, Variant]
-) -> Plan:
-    """The options as a plan. Raises: ValueError: a name that there is not, or no servers left."""
+    options: argparse.Namespace, queries: Sequence[BenchmarkQuery], variants: Mapping[str, Variant]
+) -> BenchmarkPlan:
+    """The options as a plan. Raises: ValueError: an unknown name, or no servers left."""
     servers = _servers(options, variants)
     rounds, seconds = (2, 2) if options.generated else (5, 6)
-    return Plan(
+    return BenchmarkPlan(
         queries,
         servers,
         options.rounds or rounds,
@@ -151,7 +159,7 @@ def _plan(
 
 
 def _servers(options: argparse.Namespace, variants: Mapping[str, Variant]) -> list[str]:
-    """The names of the servers to measure. Raises: ValueError: one is not known, or none left."""
+    """The names of the servers to measure. Raises: ValueError: an unknown name, or none left."""
     if variants:
         return [NEWSGRAPH, *variants]
     servers = _chosen(options.servers, COMMANDS, "server")
@@ -170,7 +178,7 @@ def _servers(options: argparse.Namespace, variants: Mapping[str, Variant]) -> li
 
 
 def _check_options(options: argparse.Namespace) -> None:
-    """Raise ValueError where options contradict each other."""
+    """Check the combination of options. Raises: ValueError."""
     modes_chosen = [options.cold, options.settings, bool(options.writer)]
     if sum(modes_chosen) > 1:
         raise ValueError("Choose one of --cold, --settings and --writer.")
@@ -178,7 +186,7 @@ def _check_options(options: argparse.Namespace) -> None:
         raise ValueError("--cold and --markdown are for Q1 to Q4.")
 
 
-def _install(plan: Plan) -> None:
+def _install(plan: BenchmarkPlan) -> None:
     if PEER in plan.servers:
         install_peer()
 
@@ -194,7 +202,7 @@ def _command_line() -> str:
 
 
 def _chosen(text: str, known: Iterable[str], what: str) -> list[str]:
-    """The names in a comma-separated list. Raises: ValueError: one is not known."""
+    """The names in a comma-separated list. Raises: ValueError: an unknown name."""
     names = list(known)
     chosen = [name.strip() for name in text.split(",")] if text else names
     for name in chosen:
@@ -220,13 +228,13 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 def _check_tools() -> None:
-    """Raise RuntimeError where a program is missing."""
+    """Check that all programs are installed. Raises: RuntimeError."""
     for tool, package in _TOOLS.items():
         if not shutil.which(tool):
             raise RuntimeError(f"{tool} is missing. Install the package {package}.")
 
 
-def _tell(line: str) -> None:
+def _print_progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
@@ -249,7 +257,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", default="", metavar="Q1,Q2", help="only these queries or operations")
     add("--servers", default="", metavar="A,B", help=f"only these of {', '.join(COMMANDS)}")
     add("--cold", action="store_true", help="measure documents that were never rendered before")
-    add("--generated", type=_positive, metavar="N", help="measure N operations drawn by lot")
+    add("--generated", type=_positive, metavar="N", help="measure N random operations")
     add("--seed", type=int, default=7, help="of the draw: another seed, other operations (7)")
     add("--values", type=_positive, default=BODIES, help="bodies of each operation (4,000)")
     add("--settings", action="store_true", help="compare with CORS, a rate limit and a key")

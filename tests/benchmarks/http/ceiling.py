@@ -1,4 +1,4 @@
-"""The ceiling: an ASGI application that reads a request and answers ready bytes, nothing else."""
+"""The upper bound: an ASGI application that reads a request and returns static bytes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 READY_VARIABLE = "BENCHMARK_READY"
 
 
-class ReadyBytes:
-    """Answers a path with the bytes kept for it: /Q1 with those of Q1.json."""
+class StaticResponses:
+    """Returns static bytes by path: /Q1 returns those of Q1.json."""
 
     def __init__(self, folder: Path) -> None:
         self._answers = {f"/{file.stem}": _answer(file.read_bytes()) for file in folder.iterdir()}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Read the body to its end, then answer."""
+        """Read the body to its end, then respond."""
         while (await receive()).get("more_body", False):
             pass
         start, body = self._answers[scope["path"]]
@@ -33,6 +33,6 @@ def _answer(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return start, {"type": "http.response.body", "body": body}
 
 
-def from_env() -> ReadyBytes:
+def from_env() -> StaticResponses:
     """For uvicorn's --factory."""
-    return ReadyBytes(Path(os.environ[READY_VARIABLE]))
+    return StaticResponses(Path(os.environ[READY_VARIABLE]))

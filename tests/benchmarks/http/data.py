@@ -1,4 +1,4 @@
-"""What the servers serve: generated articles in newsgraph's store, and the same as JSON."""
+"""The data of the servers: generated articles in a store, and the same graph as JSON."""
 
 from __future__ import annotations
 
@@ -61,7 +61,14 @@ query Articles($after: String) {
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A store's file, the graph that the public sees of it as JSON, its articles and cursors."""
+    """The generated data.
+
+    Attributes:
+        store: The file of the store.
+        graph: The file with the public graph as JSON.
+        articles: The public articles, newest first.
+        cursors: The cursor codec of the store.
+    """
 
     store: Path
     graph: Path
@@ -70,9 +77,9 @@ class Data:
 
 
 def make_data(folder: Path, count: int, *, for_peer: bool = True) -> Data:
-    """Generate `count` articles into `folder` and load them; what is there already is kept.
+    """Generate `count` articles into `folder` and load them; existing ones are reused.
 
-    `for_peer`: whether to write the peer's graph, too, which takes longer than all else.
+    `for_peer`: whether to write the graph for the peer, too, which takes most of the time.
     """
     return asyncio.run(_make_data(folder, count, for_peer=for_peer))
 
@@ -100,9 +107,9 @@ async def _published(repository: TinyDBRepository) -> Sequence[Article]:
 
 
 async def _graph(repository: TinyDBRepository) -> dict[str, Any]:
-    """Articles newest first, providers and topics; articles name those, and each other, by id.
+    """Articles newest first, providers and topics; references between them are ids.
 
-    Asked of our own schema, so that the peer serves what we say, and nothing is told twice.
+    It is queried from our own schema, so that the peer serves the same values.
     """
     schema = build_schema()
 

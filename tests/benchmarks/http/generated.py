@@ -1,4 +1,4 @@
-"""Generated operations measured: as queries, and their table with its summary."""
+"""The results of generated operations, as a table with a summary."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.http.load import Run
+from tests.benchmarks.http.load import LoadRun
 from tests.benchmarks.http.measure import Runs
-from tests.benchmarks.http.operations import Operation
-from tests.benchmarks.http.queries import Query
+from tests.benchmarks.http.operations import GeneratedOperation
+from tests.benchmarks.http.queries import BenchmarkQuery
 from tests.benchmarks.http.report import run_json
 from tests.benchmarks.http.servers import CEILING, NEWSGRAPH, PEER
 
@@ -34,45 +34,45 @@ COLUMNS = (
 )
 
 
-def as_query(operation: Operation) -> Query:
-    """An operation with its goals."""
+def as_query(operation: GeneratedOperation) -> BenchmarkQuery:
+    """A generated operation as a query with goals."""
     share = SUBSTRING_SHARE if operation.is_substring else SHARE
-    return Query(operation.name, operation.title, operation.text, share, TIMES_PEER)
+    return BenchmarkQuery(operation.name, operation.title, operation.text, share, TIMES_PEER)
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class OperationResult:
     """The measurements of an operation.
 
     Attributes:
         operation: The operation.
-        runs: Its runs by server; a server that does not take it has none.
+        runs: Its runs by server; a server that does not support it has none.
     """
 
-    operation: Operation
-    runs: Mapping[str, Sequence[Run]]
+    operation: GeneratedOperation
+    runs: Mapping[str, Sequence[LoadRun]]
 
     @property
     def share(self) -> float | None:
-        """Newsgraph's rate by that of the ceiling."""
+        """Newsgraph's rate as a share of the ceiling's."""
         return self._by(CEILING, _rate)
 
     @property
     def cpu_share(self) -> float | None:
-        """The ceiling's CPU time for a request by newsgraph's; neighbours disturb it less."""
+        """The same by CPU time per request, which neighbours disturb less."""
         return self._by(CEILING, _per_cpu_second)
 
     @property
     def times_peer(self) -> float | None:
-        """Newsgraph's rate by that of the peer."""
+        """Newsgraph's rate as a multiple of the peer's."""
         return self._by(PEER, _rate)
 
     @property
     def cpu_times_peer(self) -> float | None:
-        """The peer's CPU time for a request by newsgraph's."""
+        """The same by CPU time per request."""
         return self._by(PEER, _per_cpu_second)
 
-    def _by(self, server: str, measured: Callable[[Run], float]) -> float | None:
+    def _by(self, server: str, measured: Callable[[LoadRun], float]) -> float | None:
         ours, others = self.runs.get(NEWSGRAPH), self.runs.get(server)
         if not ours or not others:
             return None
@@ -80,35 +80,37 @@ class Result:
 
     @property
     def misses(self) -> list[str]:
-        """The goals that it does not reach, in words."""
+        """The missed goals, in words."""
         query = as_query(self.operation)
         share, times = self.share, self.times_peer
         found = [] if self.runs.get(NEWSGRAPH) else ["failed"]
-        if share is not None and share < query.of_ceiling:
-            found.append(f"< {query.of_ceiling:.0%}")
+        if share is not None and share < query.ceiling_share:
+            found.append(f"< {query.ceiling_share:.0%}")
         if times is not None and times < query.times_peer:
             found.append(f"< {query.times_peer:g} x")
         return found
 
 
-def _rate(run: Run) -> float:
+def _rate(run: LoadRun) -> float:
     return run.per_second
 
 
-def _per_cpu_second(run: Run) -> float:
+def _per_cpu_second(run: LoadRun) -> float:
     return 1e6 / run.cpu_us
 
 
-def results(operations: Sequence[Operation], runs: Runs) -> list[Result]:
+def results(operations: Sequence[GeneratedOperation], runs: Runs) -> list[OperationResult]:
     """The measurements of each operation."""
     return [
-        Result(one, {server: some for (name, server), some in runs.items() if name == one.name})
+        OperationResult(
+            one, {server: some for (name, server), some in runs.items() if name == one.name}
+        )
         for one in operations
     ]
 
 
-def print_results(found: Sequence[Result], facts: Sequence[str]) -> None:
-    """The table and its summary on the terminal."""
+def print_results(found: Sequence[OperationResult], facts: Sequence[str]) -> None:
+    """Print the table and its summary."""
     console = Console(width=None if Console().is_terminal else 200)
     table = Table(*COLUMNS)
     for column in table.columns[3:10]:
@@ -118,7 +120,7 @@ def print_results(found: Sequence[Result], facts: Sequence[str]) -> None:
     console.print(table, *summary(found), "", *facts, sep="\n", highlight=False, markup=False)
 
 
-def _cells(result: Result) -> Sequence[str]:
+def _cells(result: OperationResult) -> Sequence[str]:
     operation, ours = result.operation, result.runs.get(NEWSGRAPH, ())
     return (
         operation.name,
@@ -147,8 +149,8 @@ def _times(ratio: float | None) -> str:
     return "-" if ratio is None else f"{ratio:.2g}" if ratio < 10 else f"{ratio:.0f}"
 
 
-def summary(found: Sequence[Result]) -> list[str]:
-    """Lines that sum the table up."""
+def summary(found: Sequence[OperationResult]) -> list[str]:
+    """The lines of the summary."""
     plain = [r for r in found if not r.operation.is_substring]
     parts = [r for r in found if r.operation.is_substring]
     lines = [
@@ -166,11 +168,11 @@ def summary(found: Sequence[Result]) -> list[str]:
     return [*lines, f"{len(found)} operations, {misses} of them below a goal"]
 
 
-def _values(found: Sequence[Result], which: str) -> list[tuple[float, Result]]:
+def _values(found: Sequence[OperationResult], which: str) -> list[tuple[float, OperationResult]]:
     return [(value, r) for r in found if (value := getattr(r, which)) is not None]
 
 
-def _summed(title: str, found: Sequence[Result], which: str, goal: float) -> list[str]:
+def _summed(title: str, found: Sequence[OperationResult], which: str, goal: float) -> list[str]:
     values = [value for value, _ in _values(found, which)]
     if not values:
         return []
@@ -179,7 +181,7 @@ def _summed(title: str, found: Sequence[Result], which: str, goal: float) -> lis
     ]
 
 
-def _least(title: str, found: Sequence[Result], which: str, goal: float) -> list[str]:
+def _least(title: str, found: Sequence[OperationResult], which: str, goal: float) -> list[str]:
     values = _values(found, which)
     if not values:
         return []
@@ -197,8 +199,8 @@ def _goal(goal: float, which: str) -> str:
     return f"(goal {goal:.0%})" if which.endswith("share") else f"(goal {goal:g})"
 
 
-def as_json(found: Sequence[Result], facts: Sequence[str]) -> dict[str, Any]:
-    """Everything that was measured."""
+def as_json(found: Sequence[OperationResult], facts: Sequence[str]) -> dict[str, Any]:
+    """All measurements."""
     return {
         "facts": list(facts),
         "summary": summary(found),

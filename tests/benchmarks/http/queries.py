@@ -1,7 +1,6 @@
-"""The four queries of the benchmark, and the request bodies that rotate their variables.
+"""The four queries of the benchmark, and request bodies with different variables.
 
-Cursors are newsgraph's own everywhere: the peer server makes the same ones, so that every server
-is sent the same bytes.
+All servers use newsgraph's cursors, so that every server gets the same bytes.
 """
 
 from __future__ import annotations
@@ -74,23 +73,31 @@ query Headlines($after: String) {
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A query, and what newsgraph wants to reach: a share of the ceiling, times the peer's rate."""
+class BenchmarkQuery:
+    """A query and its goals.
+
+    Attributes:
+        name: The name.
+        title: A short description.
+        text: The document.
+        ceiling_share: The goal as a share of the ceiling's rate.
+        times_peer: The goal as a multiple of the peer's rate.
+    """
 
     name: str
     title: str
     text: str
-    of_ceiling: float
+    ceiling_share: float
     times_peer: float
 
 
 QUERIES = {
     query.name: query
     for query in (
-        Query("Q1", "one article by id, 4 scalars", _Q1, 0.80, 1.4),
-        Query("Q2", "20 cards of a topic", _Q2, 0.80, 4),
-        Query("Q3", "50 articles, every field", _Q3, 0.70, 15),
-        Query("Q4", "1,000 x {id title webUrl}", _Q4, 0.65, 18),
+        BenchmarkQuery("Q1", "one article by id, 4 scalars", _Q1, 0.80, 1.4),
+        BenchmarkQuery("Q2", "20 cards of a topic", _Q2, 0.80, 4),
+        BenchmarkQuery("Q3", "50 articles, every field", _Q3, 0.70, 15),
+        BenchmarkQuery("Q4", "1,000 x {id title webUrl}", _Q4, 0.65, 18),
     )
 }
 
@@ -99,26 +106,28 @@ Variables = Mapping[str, Any]
 
 
 class Workload:
-    """The bodies of one query's requests over a corpus, in an order that is always the same.
+    """The bodies of a query's requests, in a fixed order.
 
-    `articles`: those that the public sees, newest first. `cursors`: the store's.
+    `articles`: the public ones, newest first. `cursors`: the store's.
     """
 
-    def __init__(self, query: Query, articles: Sequence[Article], cursors: CursorCodec) -> None:
+    def __init__(
+        self, query: BenchmarkQuery, articles: Sequence[Article], cursors: CursorCodec
+    ) -> None:
         self.query = query
         self._articles = articles
         self._cursors = [cursors.article(article, NEWEST_FIRST) for article in articles]
 
     def rotating(self) -> list[bytes]:
-        """Thousands of requests that overlap: what a server sees that has run for a while."""
+        """Thousands of overlapping requests, as for a server with warm caches."""
         variables = list(self._every())
         Random(SEED).shuffle(variables)
         return self._bodies(variables[:BODIES])
 
     def disjoint(self) -> list[bytes]:
-        """Requests of which each asks for documents that none before asked for.
+        """Requests without common documents.
 
-        Of Q2's cards, up to a fifth may have been asked for before, in another topic.
+        Of Q2's cards, up to a fifth may occur in an earlier request, in another topic.
         """
         variables = list(self._fresh())
         Random(SEED).shuffle(variables)
@@ -159,39 +168,39 @@ class Workload:
 
     def _topic_pages(self, step: int) -> Iterator[Variables]:
         """The same for each topic."""
-        for slug, places in self._places().items():
-            for start in range(0, len(places) - CARDS + 1, step):
-                yield self._topic_page(slug, places, start)
+        for slug, indexes in self._places().items():
+            for start in range(0, len(indexes) - CARDS + 1, step):
+                yield self._topic_page(slug, indexes, start)
 
-    def _topic_page(self, slug: str, places: Sequence[int], start: int) -> Variables:
-        return {"slug": slug, "after": self._cursors[places[start - 1]] if start else None}
+    def _topic_page(self, slug: str, indexes: Sequence[int], start: int) -> Variables:
+        return {"slug": slug, "after": self._cursors[indexes[start - 1]] if start else None}
 
     def _fresh_topic_pages(self) -> Iterator[Variables]:
-        """Pages of which nearly all cards are in no page before.
+        """Pages whose cards are nearly all in no earlier page.
 
-        An article is in two topics on average, so pages of only new ones would be too few.
+        An article is in two topics on average, so pages without repetition would be too few.
         """
         seen: set[int] = set()
-        for slug, places in sorted(self._places().items(), key=lambda item: -len(item[1])):
+        for slug, indexes in sorted(self._places().items(), key=lambda item: -len(item[1])):
             start = 0
-            while start + CARDS <= len(places):
-                page = set(places[start : start + CARDS])
+            while start + CARDS <= len(indexes):
+                page = set(indexes[start : start + CARDS])
                 if len(page - seen) >= FRESH_CARDS:
                     seen |= page
-                    yield self._topic_page(slug, places, start)
+                    yield self._topic_page(slug, indexes, start)
                     start += CARDS
                 else:
                     start += 1
 
     def _places(self) -> Mapping[str, Sequence[int]]:
-        """Where the articles of each topic are in `articles`, by slug."""
-        places: dict[str, list[int]] = defaultdict(list)
+        """The indexes in `articles` of each topic's articles, by slug."""
+        indexes: dict[str, list[int]] = defaultdict(list)
         for place, article in enumerate(self._articles):
             for slug in dict.fromkeys(map(topic_slug, article.topics)):
-                places[slug].append(place)
-        return places
+                indexes[slug].append(place)
+        return indexes
 
 
 def sample(bodies: Sequence[bytes], size: int) -> list[bytes]:
-    """Some of them, evenly spread."""
+    """Some of the bodies, evenly spread."""
     return list(bodies[:: max(1, len(bodies) // size)])[:size]

@@ -1,4 +1,4 @@
-"""What was measured, as a table for people, as Markdown and as JSON."""
+"""The results as a table, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.http.load import Run
-from tests.benchmarks.http.measure import Plan, Runs
-from tests.benchmarks.http.queries import Query
+from tests.benchmarks.http.load import LoadRun
+from tests.benchmarks.http.measure import BenchmarkPlan, Runs
+from tests.benchmarks.http.queries import BenchmarkQuery
 from tests.benchmarks.http.servers import CEILING, MERCURIUS, NEWSGRAPH, PEER, STRAWBERRY
 
 _BUSY = 0.95
@@ -38,20 +38,24 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One server's answer to one query, summed up over the rounds.
+class ReportRow:
+    """The results of a query on a server, over all rounds.
 
-    `ratios` are its median rate by that of another server of the same run, by that one's name.
+    Attributes:
+        query: The query.
+        server: The name of the server.
+        runs: The runs.
+        ratios: Its median rate as a multiple of another server's, by that server's name.
     """
 
-    query: Query
+    query: BenchmarkQuery
     server: str
-    runs: Sequence[Run]
+    runs: Sequence[LoadRun]
     ratios: Mapping[str, float]
 
     @property
     def rate(self) -> float:
-        """The median of the requests a second."""
+        """The median of requests per second."""
         return median(run.per_second for run in self.runs)
 
     @property
@@ -61,34 +65,34 @@ class Row:
 
     @property
     def is_load_bound(self) -> bool:
-        """Whether the load generator could hardly send faster, so that the server may be faster."""
+        """Whether the load generator was the bottleneck."""
         return median(run.load_share for run in self.runs) > _BUSY
 
     def goals(self, *, cold: bool) -> Mapping[str, float]:
-        """What newsgraph wants to reach here, as ratios by server."""
+        """The goals of newsgraph, as ratios by server."""
         if self.server != NEWSGRAPH:
             return {}
         if cold:
             return {PEER: 1}
-        return {CEILING: self.query.of_ceiling, PEER: self.query.times_peer}
+        return {CEILING: self.query.ceiling_share, PEER: self.query.times_peer}
 
 
-def rows(plan: Plan, runs: Runs) -> list[Row]:
+def rows(plan: BenchmarkPlan, runs: Runs) -> list[ReportRow]:
     """A row for each query and server, in the plan's order."""
     rates = {cell: median(run.per_second for run in some) for cell, some in runs.items()}
 
-    def row(query: Query, server: str) -> Row:
+    def row(query: BenchmarkQuery, server: str) -> ReportRow:
         rate = rates[query.name, server]
         ratios = {
             other: rate / rates[query.name, other] for other in plan.servers if other != server
         }
-        return Row(query, server, runs[query.name, server], ratios)
+        return ReportRow(query, server, runs[query.name, server], ratios)
 
     return [row(query, server) for query in plan.queries for server in plan.servers]
 
 
-def cells(row: Row, *, cold: bool = False) -> Sequence[str]:
-    """A row as texts, one for each of COLUMNS."""
+def cells(row: ReportRow, *, cold: bool = False) -> Sequence[str]:
+    """A row as texts, one for each column."""
     rates = [run.per_second for run in row.runs]
     ceiling = row.ratios.get(CEILING)
     return (
@@ -108,16 +112,16 @@ def _times(ratio: float | None) -> str:
     return "" if ratio is None else f"{ratio:.2g}" if ratio < 10 else f"{ratio:.0f}"
 
 
-def _verdict(row: Row, other: str, goal: float) -> str:
-    """A goal, and whether it is reached: `>= 80 % of the ceiling: yes`."""
+def _verdict(row: ReportRow, other: str, goal: float) -> str:
+    """A goal and whether it is reached: `>= 80 % of the ceiling: yes`."""
     wanted = f">= {goal:.0%} of {other}" if other == CEILING else f">= {goal:g} x {other}"
     if other not in row.ratios:
         return wanted
     return f"{wanted}: {'yes' if row.ratios[other] >= goal else 'NO'}"
 
 
-def print_table(all_rows: Sequence[Row], facts: Sequence[str], *, cold: bool) -> None:
-    """The table on the terminal."""
+def print_table(all_rows: Sequence[ReportRow], facts: Sequence[str], *, cold: bool) -> None:
+    """Print the table."""
     console = Console(width=None if Console().is_terminal else 160)
     table = Table(*COLUMNS)
     for column in table.columns[2:8]:
@@ -127,16 +131,16 @@ def print_table(all_rows: Sequence[Row], facts: Sequence[str], *, cold: bool) ->
     console.print(table, *facts, sep="\n", highlight=False)
 
 
-def markdown(all_rows: Sequence[Row], facts: Sequence[str], *, cold: bool) -> str:
-    """The table and its facts for a README."""
+def markdown(all_rows: Sequence[ReportRow], facts: Sequence[str], *, cold: bool) -> str:
+    """The table and its facts, for a README."""
     right = "|".join("---:" if 2 <= place < 8 else "---" for place in range(len(COLUMNS)))
     lines = ["| " + " | ".join(COLUMNS) + " |", f"|{right}|"]
     lines += ["| " + " | ".join(cells(row, cold=cold)) + " |" for row in all_rows]
     return "\n".join([*lines, "", *(f"{fact}  " for fact in facts)])
 
 
-def as_json(all_rows: Sequence[Row], facts: Sequence[str]) -> dict[str, Any]:
-    """Every run of every row, and what the table says of them."""
+def as_json(all_rows: Sequence[ReportRow], facts: Sequence[str]) -> dict[str, Any]:
+    """All runs of all rows, and the values of the table."""
     return {
         "facts": list(facts),
         "rows": [
@@ -153,7 +157,7 @@ def as_json(all_rows: Sequence[Row], facts: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def run_json(run: Run) -> dict[str, float]:
+def run_json(run: LoadRun) -> dict[str, float]:
     """One run as JSON."""
     return {
         "requests": run.requests,
@@ -166,8 +170,8 @@ def run_json(run: Run) -> dict[str, float]:
     }
 
 
-def describe(plan: Plan, articles: int, *, cold: bool) -> list[str]:
-    """How and on what it was measured: lines to stand below the table."""
+def describe(plan: BenchmarkPlan, articles: int, *, cold: bool) -> list[str]:
+    """How and on what it was measured, as lines below the table."""
     how = (
         f"each document once, one request at a time, fresh starts: {plan.rounds}"
         if cold
@@ -206,13 +210,13 @@ def _versions() -> str:
 
 
 def _npm_version(package: str) -> str:
-    """The version that the peer's package.json pins."""
+    """The pinned version in the peer's package.json."""
     pins = json.loads((MERCURIUS / "package.json").read_text(encoding="utf-8"))["dependencies"]
     return str(pins[package])
 
 
 def _first_line(*command: str) -> str:
-    """What a program says of itself; wrk ends with 1 when it does."""
+    """The first line of a program's output; wrk exits with 1 when it prints its version."""
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except FileNotFoundError:

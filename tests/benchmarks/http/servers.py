@@ -1,6 +1,6 @@
-"""Server processes: how each is started, and one on a core of its own from start to end.
+"""Server processes, each pinned to a core.
 
-`setpriv` and `taskset` (util-linux) pin a server, and end it should the benchmark be killed.
+`setpriv` and `taskset` (util-linux) pin a server, and end it if the benchmark is killed.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ CEILING, NEWSGRAPH, PEER, STRAWBERRY = "ceiling", "newsgraph", "mercurius", "str
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A newsgraph under a name of its own, with other settings or other requests.
+    """A newsgraph with other settings or other requests.
 
     Attributes:
-        settings: Its settings by name, besides those of all.
-        headers: Header fields of each request to it.
-        data: The articles that it serves, where they are not those of the others.
-        writes_per_s: How many durable writes a second it takes while it is measured.
+        settings: Additional settings, by name.
+        headers: Additional header fields of requests to it.
+        data: The articles that it serves, if not the common ones.
+        writes_per_s: The number of durable writes per second during measurements.
         write_key: The API key of the writer.
     """
 
@@ -52,15 +52,15 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class ServerInputs:
     """The inputs of the servers.
 
     Attributes:
-        data: The articles that they serve.
-        ready: The folder of the ceiling's ready answers.
-        logs: The folder of their logs.
-        settings: Settings of every newsgraph by name, besides the benchmark's own.
-        variants: Further newsgraphs by name.
+        data: The articles.
+        ready: The folder of the ceiling's static responses.
+        logs: The folder of the logs.
+        settings: Additional settings of every newsgraph, by name.
+        variants: Variants of newsgraph, by name.
     """
 
     data: Data
@@ -75,7 +75,7 @@ Command = tuple[Sequence[str], Mapping[str, str]]
 
 
 def _uvicorn(app: str, port: int, protocol: str = "httptools") -> Sequence[str]:
-    """The same uvicorn for all."""
+    """The command of uvicorn, with the same options for all."""
     options = "--loop uvloop --no-access-log --no-server-header --log-level warning".split()
     options += ["--http", protocol, "--port", str(port), "--backlog", "2048"]
     options += ["--timeout-keep-alive", "75"]  # no client waits in vain on a slow machine
@@ -83,7 +83,7 @@ def _uvicorn(app: str, port: int, protocol: str = "httptools") -> Sequence[str]:
 
 
 def _settings(data: Data, more: Mapping[str, str]) -> Mapping[str, str]:
-    """Newsgraph's settings: large pages allowed, nothing logged, no whole response kept."""
+    """The settings of newsgraph: large pages, few log lines, no response cache."""
     return {
         "NEWSGRAPH_STORE": str(data.store),
         "NEWSGRAPH_MAX_PAGE_SIZE": "1000",
@@ -94,29 +94,29 @@ def _settings(data: Data, more: Mapping[str, str]) -> Mapping[str, str]:
     }
 
 
-def _ceiling(start: Start, port: int) -> Command:
+def _ceiling(inputs: ServerInputs, port: int) -> Command:
     app = "tests.benchmarks.http.ceiling:from_env"
-    return _uvicorn(app, port), {READY_VARIABLE: str(start.ready)}
+    return _uvicorn(app, port), {READY_VARIABLE: str(inputs.ready)}
 
 
-def _newsgraph(start: Start, port: int) -> Command:
+def _newsgraph(inputs: ServerInputs, port: int) -> Command:
     # As `newsgraph serve` does.
     return _uvicorn(
         "gql.composition.app:from_env", port, "gql.server.direct_protocol:DirectProtocol"
-    ), _settings(start.data, start.settings)
+    ), _settings(inputs.data, inputs.settings)
 
 
-def _strawberry(start: Start, port: int) -> Command:
+def _strawberry(inputs: ServerInputs, port: int) -> Command:
     app = "tests.benchmarks.http.strawberry_app:from_env"
-    return _uvicorn(app, port), _settings(start.data, start.settings)
+    return _uvicorn(app, port), _settings(inputs.data, inputs.settings)
 
 
-def _mercurius(start: Start, port: int) -> Command:
-    command = ["node", str(MERCURIUS / "server.mjs"), str(start.data.graph), str(port)]
+def _mercurius(inputs: ServerInputs, port: int) -> Command:
+    command = ["node", str(MERCURIUS / "server.mjs"), str(inputs.data.graph), str(port)]
     return command, {"NODE_ENV": "production"}
 
 
-COMMANDS: Mapping[str, Callable[[Start, int], Command]] = {
+COMMANDS: Mapping[str, Callable[[ServerInputs, int], Command]] = {
     CEILING: _ceiling,
     NEWSGRAPH: _newsgraph,
     PEER: _mercurius,
@@ -124,8 +124,8 @@ COMMANDS: Mapping[str, Callable[[Start, int], Command]] = {
 }
 
 
-class Server:
-    """A running server. It can be put to sleep, so that it costs nothing while others run."""
+class BenchmarkServer:
+    """A running server, which can be suspended so that it costs nothing."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class Server:
         self._process = process
 
     def path(self, query: str) -> str:
-        """Where to send a query; the ceiling knows which it is by the path alone."""
+        """The path of a query; the ceiling distinguishes queries by their path."""
         return f"/{query}" if self.name == CEILING else "/graphql"
 
     @property
@@ -151,21 +151,21 @@ class Server:
 
     @property
     def rss_bytes(self) -> int:
-        """The memory that it holds."""
+        """The resident set."""
         pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     @contextmanager
-    def awake(self) -> Iterator[None]:
-        """It runs in this block, and not after it."""
+    def resumed(self) -> Iterator[None]:
+        """Resume it in this block, and suspend it afterwards."""
         self._process.send_signal(signal.SIGCONT)
         try:
             yield
         finally:
-            self.sleep()
+            self.suspend()
 
     def drain(self) -> None:
-        """Wait until it works no more on requests that nobody waits for. Raises: RuntimeError."""
+        """Wait until it no longer works on abandoned requests. Raises: RuntimeError."""
         deadline = time.monotonic() + _DRAIN_TIMEOUT_S
         while time.monotonic() < deadline:
             before_s = self.cpu_s
@@ -174,39 +174,39 @@ class Server:
                 return
         raise RuntimeError(f"{self.name} works on, {_DRAIN_TIMEOUT_S} s after the last request.")
 
-    def sleep(self) -> None:
-        """Let it run no more until it is awake again."""
+    def suspend(self) -> None:
+        """Suspend it."""
         self._process.send_signal(signal.SIGSTOP)
 
 
 @contextmanager
-def running(name: str, start: Start) -> Iterator[Server]:
-    """A server on its core that listens, until the block ends.
+def run_server(name: str, inputs: ServerInputs) -> Iterator[BenchmarkServer]:
+    """Run a server on its core until the block ends.
 
     Raises: RuntimeError: it ends at once, or does not listen in time.
     """
     port = _free_port()
-    variant = start.variants.get(name, Variant())
-    start = replace(
-        start,
-        data=variant.data or start.data,
-        settings={**start.settings, **variant.settings},
+    variant = inputs.variants.get(name, Variant())
+    inputs = replace(
+        inputs,
+        data=variant.data or inputs.data,
+        settings={**inputs.settings, **variant.settings},
     )
-    command, environment = COMMANDS.get(name, _newsgraph)(start, port)
+    command, environment = COMMANDS.get(name, _newsgraph)(inputs, port)
     file = re.sub(r"\W+", "-", name)
-    log = start.logs / f"{file}.log"
+    log = inputs.logs / f"{file}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(SERVER_CORE), *command],
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-            cwd=start.logs,  # away from any newsgraph.toml and .env
+            cwd=inputs.logs,  # away from any newsgraph.toml and .env
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
         _await_listening(process, name, port, log)
-        yield Server(name, port, process, variant)
+        yield BenchmarkServer(name, port, process, variant)
     finally:
         process.kill()
         process.wait()
@@ -229,12 +229,12 @@ def _await_listening(process: subprocess.Popen[bytes], name: str, port: int, log
             time.sleep(0.02)
         else:
             return
-    said = log.read_text(errors="replace")[-2_000:]
-    raise RuntimeError(f"The server {name} does not listen. It said:\n{said}")
+    output = log.read_text(errors="replace")[-2_000:]
+    raise RuntimeError(f"The server {name} does not listen. Its output:\n{output}")
 
 
 def install_peer() -> None:
-    """Install the peer's packages as its lock file names them, where they are not there yet."""
+    """Install the peer's packages as locked, if they are missing."""
     if not shutil.which("npm"):
         raise RuntimeError("Mercurius needs Node with npm. Install it, or leave it out: --servers")
     if not (MERCURIUS / "node_modules" / ".package-lock.json").exists():

@@ -1,4 +1,4 @@
-"""Strawberry as it comes: its own ASGI view over our schema, and nothing done to make it faster."""
+"""The default ASGI view of Strawberry over our schema, without any tuning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from store import Repository, TinyDBRepository
 
 
 class _View(GraphQL[Context, None]):
-    """The view, with the context that our resolvers need."""
+    """The view, with the context of our resolvers."""
 
     def __init__(self, repository: Repository, sizes: PageSizes) -> None:
         super().__init__(build_schema())
@@ -21,12 +21,12 @@ class _View(GraphQL[Context, None]):
         self._sizes = sizes
 
     async def get_context(self, request: Any, response: Any) -> Context:  # noqa: ARG002  # they are its signature
-        """One request's snapshot."""
+        """The context with the snapshot of a request."""
         return Context(await self._repository.snapshot(), PUBLIC, self._sizes)
 
 
 def from_env() -> _View:
-    """For uvicorn's --factory, over the store that newsgraph's settings name."""
+    """The application factory for uvicorn, over the store of newsgraph's settings."""
     settings = load_settings()
     repository = TinyDBRepository.open(settings.store_path)
     return _View(repository, PageSizes(settings.page_size, settings.max_page_size))

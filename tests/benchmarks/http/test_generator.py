@@ -1,4 +1,4 @@
-"""The generator of the HTTP benchmark: what it covers, and that its operations can be answered."""
+"""The operation generator of the HTTP benchmark, and the tables of its results."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from gql.settings import Settings
 from store import TinyDBRepository
 from tests.benchmarks.http import generated
 from tests.benchmarks.http.data import make_data
-from tests.benchmarks.http.load import Run
-from tests.benchmarks.http.measure import Plan
-from tests.benchmarks.http.modes import ratios
-from tests.benchmarks.http.operations import STRATA, Operation, generate
+from tests.benchmarks.http.load import LoadRun
+from tests.benchmarks.http.measure import BenchmarkPlan
+from tests.benchmarks.http.operations import STRATA, GeneratedOperation, generate
 from tests.benchmarks.http.operations.conditions import SUBSTRING_OPERATORS, conditions
-from tests.benchmarks.http.operations.lists import ORDERS, SHAPES, SIZES, order_title
+from tests.benchmarks.http.operations.list_generator import ORDERS, SHAPES, SIZES, order_title
 from tests.benchmarks.http.operations.operation import EnumName, Inlining, make_bodies
-from tests.benchmarks.http.operations.parts import Part, template
+from tests.benchmarks.http.operations.parts import SelectionPart, template
 from tests.benchmarks.http.operations.selections import SCHEMA, STYLES
 from tests.benchmarks.http.queries import QUERIES
 from tests.benchmarks.http.servers import CEILING, NEWSGRAPH, PEER
+from tests.benchmarks.http.variants import ratios
 
 _ARTICLES = 400
 _SIZES = PageSizes(20, 1_000)
@@ -35,19 +35,19 @@ _SEEDS = range(1, 4)
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A small corpus, made as the benchmark makes its own."""
+    """A small corpus, generated as in the benchmark."""
     return make_data(tmp_path_factory.mktemp("corpus"), _ARTICLES)
 
 
 @pytest.fixture(scope="module")
 def operations(data):
-    """All kinds of operations with a few bodies each."""
+    """Operations of all strata, with a few bodies each."""
     return generate(data.articles, data.cursors, len(STRATA), seed=7, values=4)
 
 
 @pytest.fixture(scope="module")
 def results(data, operations):
-    """The results of all bodies, by the operation's name."""
+    """The results of all bodies, by name of the operation."""
     execute = build_executor(Settings(max_page_size=_SIZES.maximum), SCHEMA)
 
     async def answers():
@@ -77,7 +77,7 @@ def _traits(operations):
 
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_a_full_set_covers_every_condition_order_shape_and_style(data, seed):
-    """Whatever the seed, as many operations as there are strata hold everything clients write."""
+    """With any seed, one operation for each stratum covers all conditions, orders and styles."""
     covered = _traits(generate(data.articles, data.cursors, len(STRATA), seed=seed, values=1))
     wanted = {
         trait for kind in ("", *SUBSTRING_OPERATORS) for c in conditions(kind) for trait in c.traits
@@ -97,7 +97,7 @@ def test_a_full_set_covers_every_condition_order_shape_and_style(data, seed):
 
 
 def test_a_seed_always_draws_the_same_and_another_seed_something_else(data, operations):
-    """Two runs with one seed can be compared."""
+    """Runs with the same seed have the same operations."""
     again = generate(data.articles, data.cursors, len(STRATA), seed=7, values=4)
     assert again == operations
     other = generate(data.articles, data.cursors, len(STRATA), seed=8, values=4)
@@ -107,20 +107,20 @@ def test_a_seed_always_draws_the_same_and_another_seed_something_else(data, oper
 
 
 def test_bodies_of_an_operation_are_all_different(operations):
-    """None can be answered by rote because it came before in the same rotation."""
+    """No two bodies in a rotation are equal."""
     for operation in operations:
         assert len(set(operation.bodies)) == len(operation.bodies) > 0, operation.title
 
 
 def test_a_long_list_of_values_has_as_many_bodies_as_asked(data):
-    """Lists that go on from cursors have as many bodies as are asked for."""
+    """Lists that continue from cursors have the requested number of bodies."""
     drawn = generate(data.articles, data.cursors, len(STRATA), seed=7, values=200)
     rich = [one for one in drawn if len(one.bodies) == 200]
     assert len(rich) >= len(drawn) * 0.6
 
 
 def test_every_operation_is_answered_without_errors(operations, results, record_property):
-    """All bodies are valid on the schema, within its limits, and get data; most do so compiled."""
+    """All bodies are valid, within the limits and without errors; most are compiled."""
     for operation in operations:
         for result in results[operation.name]:
             assert result.has_data, (operation.name, operation.text, result.body[:300])
@@ -135,7 +135,7 @@ def test_every_operation_is_answered_without_errors(operations, results, record_
 
 
 def test_most_answers_hold_something(operations, results):
-    """Operands are drawn from articles that match, so that answers are not empty lists."""
+    """Operands are drawn from matching articles, so that most lists are not empty."""
     listed = [one for one in operations if {"nodes", "edges", "edges+cursor"} & one.traits]
     bodies = [result.body for one in listed for result in results[one.name]]
     full = [body for body in bodies if b'"id":"a_' in body or b'"title":' in body]
@@ -143,7 +143,7 @@ def test_most_answers_hold_something(operations, results):
 
 
 def test_literals_ask_the_same_as_variables(data):
-    """A value that is written into the text means what it does as a variable."""
+    """A literal in the text has the same result as a variable."""
     values = {
         "after": None,
         "filter": {"heat": {"gte": 10}, "not": {"title": {"startsWith": 'The "old'}}},
@@ -154,7 +154,7 @@ def test_literals_ask_the_same_as_variables(data):
         "articles(first: 5, after: $after, filter: $filter, orderBy: $order) "
         "{ edges { cursor node { id heat } } }"
     )
-    part = Part(text, types, lambda _: values, frozenset({"after"}))
+    part = SelectionPart(text, types, lambda _: values, frozenset({"after"}))
     drawn = template("Same", part, "relay", typename=True)
     requests = [_request(make_bodies(drawn, inlining, Random(1), 1)[0]) for inlining in Inlining]
     execute = build_executor(Settings(), SCHEMA)
@@ -173,15 +173,15 @@ def test_literals_ask_the_same_as_variables(data):
 
 
 def _run(per_second, cpu_s=0.5):
-    return Run(requests=per_second, duration_s=1, server_cpu_s=cpu_s, load_cpu_s=0.1)
+    return LoadRun(requests=per_second, duration_s=1, server_cpu_s=cpu_s, load_cpu_s=0.1)
 
 
 def _operation(name, kind):
-    return Operation(name, kind, "title", frozenset(), "{ id }", (b"{}",))
+    return GeneratedOperation(name, kind, "title", frozenset(), "{ id }", (b"{}",))
 
 
 def test_summary_judges_substring_filters_by_their_own_goal():
-    """A share of 20 % misses the goal of most operations, and reaches that of substring filters."""
+    """Substring filters have a lower goal than other operations."""
     runs = {
         ("G01", NEWSGRAPH): [_run(200)],
         ("G01", CEILING): [_run(1_000)],
@@ -200,15 +200,15 @@ def test_summary_judges_substring_filters_by_their_own_goal():
 
 
 def test_an_operation_that_failed_is_below_its_goal():
-    """Where newsgraph has no runs, the table says so."""
+    """An operation without runs of newsgraph misses its goal."""
     [result] = generated.results([_operation("G01", "list")], {("G01", CEILING): [_run(1_000)]})
     assert result.misses == ["failed"]
 
 
 def test_ratios_compare_each_variant_with_the_plain_server():
-    """A variant's figure is its median rate by that of the plain newsgraph."""
+    """The ratio of a variant is its median rate by that of the plain server."""
     query = QUERIES["Q1"]
-    plan = Plan([query], [NEWSGRAPH, "API key"], rounds=3, seconds=1, connections=1)
+    plan = BenchmarkPlan([query], [NEWSGRAPH, "API key"], rounds=3, seconds=1, connections=1)
     runs = {
         ("Q1", NEWSGRAPH): [_run(n) for n in (100, 200, 900)],
         ("Q1", "API key"): [_run(n) for n in (90, 180, 190)],

@@ -1,4 +1,4 @@
-"""A writer beside the readers: so many durable writes a second, over HTTP."""
+"""A writer beside the readers: durable writes over HTTP at a fixed rate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import orjson
 
 from store.model import Article
 from tests.benchmarks.http.data import Data
-from tests.benchmarks.http.servers import LOAD_CORE, Server
+from tests.benchmarks.http.servers import LOAD_CORE, BenchmarkServer
 
 _TIMEOUT_S = 30
 _PUT = """
@@ -26,8 +26,8 @@ _NUMBERS = count(1)
 
 
 @contextmanager
-def writing(server: Server, data: Data) -> Iterator[None]:
-    """Write to a server in this block, as often as it is to be written to.
+def background_writes(server: BenchmarkServer, data: Data) -> Iterator[None]:
+    """Write to a server at its rate until the block ends.
 
     Raises: RuntimeError: a write failed, or the writer could not keep up.
     """
@@ -48,7 +48,7 @@ def writing(server: Server, data: Data) -> Iterator[None]:
 
 
 def _write(
-    server: Server, articles: Sequence[Article], ended: threading.Event, faults: list[str]
+    server: BenchmarkServer, articles: Sequence[Article], ended: threading.Event, faults: list[str]
 ) -> None:
     os.sched_setaffinity(0, {LOAD_CORE})  # this thread only
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_TIMEOUT_S)
@@ -68,7 +68,7 @@ def _write(
 
 
 def _put(
-    connection: http.client.HTTPConnection, server: Server, articles: Sequence[Article]
+    connection: http.client.HTTPConnection, server: BenchmarkServer, articles: Sequence[Article]
 ) -> str | None:
     """One durable write; its error, or None."""
     number = next(_NUMBERS)

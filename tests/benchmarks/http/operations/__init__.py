@@ -1,6 +1,6 @@
-"""The generator: seeded random operations over the schema, as clients write them."""
+"""The operation generator: random operations over the schema, in the styles of clients."""
 
 from tests.benchmarks.http.operations.generate import STRATA, generate
-from tests.benchmarks.http.operations.operation import SUBSTRING_KINDS, Operation
+from tests.benchmarks.http.operations.operation import SUBSTRING_KINDS, GeneratedOperation
 
-__all__ = ["STRATA", "SUBSTRING_KINDS", "Operation", "generate"]
+__all__ = ["STRATA", "SUBSTRING_KINDS", "GeneratedOperation", "generate"]

@@ -1,7 +1,7 @@
-"""Conditions of `ArticleFilter`: each operator of each field, with values that match.
+"""Conditions of `ArticleFilter`: each operator of each field, with matching operands.
 
-Values are drawn from an article of the corpus, the anchor, so that the condition holds for it (or,
-below `not`, does not): answers are not empty, as those of real clients seldom are.
+Operands are drawn from an article of the corpus, the anchor, so that the condition matches it (or,
+below `not`, does not match it): results are seldom empty, as those of real clients.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ _SELECTIVE |= {("publishedDateTime", "eq"), ("slug", "startsWith"), ("title", "s
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """Operators of one field that must hold together; a flag has none.
+class ConditionTemplate:
+    """Operators of one field, without operands; a boolean field has none.
 
     Attributes:
         field: The member of `ArticleFilter`.
@@ -85,7 +85,7 @@ class Condition:
 
     @property
     def traits(self) -> frozenset[str]:
-        """Its pairs of a field and an operator, such as `heat gte`."""
+        """Its pairs of field and operator, such as `heat gte`."""
         return frozenset(" ".join((self.field, how)).strip() for how in self.operators or ("",))
 
     @property
@@ -99,28 +99,32 @@ class Condition:
         return f"{field}{how}"
 
     def is_selective(self, *, holds: bool) -> bool:
-        """Whether few articles let it hold, or not hold."""
+        """Whether few articles match, or do not match."""
         return any((self.field, aim) in _SELECTIVE for aim in self._aims(holds=holds))
 
     def suits(self, article: Article, *, holds: bool) -> bool:
-        """Whether operands can be drawn from this article with which it holds, or does not."""
+        """Whether operands can be drawn from this article with which it matches, or does not."""
         has_value = _READ[self.field](article) not in (None, (), "")
         return has_value or _NEEDS_NO_VALUE.issuperset(self._aims(holds=holds))
 
     def _aims(self, *, holds: bool) -> Sequence[str]:
-        """The operators that are to hold, be it as its own or as their opposites."""
+        """The operators that must hold, either its own or their opposites."""
         if holds:
             return self.operators
         return [_OPPOSITES.get(how, how) for how in self.operators]
 
-    def value(self, anchors: Anchors, rng: Random, anchor: Article, *, holds: bool) -> Any:
-        """The operand: of an input type for one field, or true or false of a flag."""
+    def value(
+        self, operands: OperandGenerator, rng: Random, anchor: Article, *, holds: bool
+    ) -> Any:
+        """The operands of the operators, or the value of a boolean field."""
         if not self.operators:
             return _READ[self.field](anchor) is holds
-        return {how: anchors.operand(rng, anchor, self.field, how, holds) for how in self.operators}
+        return {
+            how: operands.operand(rng, anchor, self.field, how, holds) for how in self.operators
+        }
 
     def variables(self) -> Mapping[str, str]:
-        """The GraphQL types of its operands, by operator; of a flag under an empty name."""
+        """The GraphQL types of its operands, by operator; of a boolean, under an empty name."""
         if not self.operators:
             return {"": "Boolean!"}
         return {how: _operand_type(self.field, how) for how in self.operators}
@@ -133,10 +137,10 @@ def _operand_type(field: str, how: str) -> str:
     return f"[{one}!]!" if how in LISTED_OPERATORS else f"{one}!"
 
 
-def conditions(substring: str = "") -> list[Condition]:
-    """Each field with this operator on substrings; without it, all else once, and ranges."""
+def conditions(substring: str = "") -> list[ConditionTemplate]:
+    """All fields with this substring operator; without it, all other operators and ranges."""
     pairs = [
-        Condition(field, (how,))
+        ConditionTemplate(field, (how,))
         for field, operators in FIELD_OPERATORS.items()
         for how in operators
         if (how == substring if substring else how not in SUBSTRING_OPERATORS)
@@ -144,21 +148,21 @@ def conditions(substring: str = "") -> list[Condition]:
     if substring:
         return pairs
     ranges = [
-        Condition("publishedDateTime", ("gte", "lt")),
-        Condition("heat", ("gte", "lte")),
-        Condition("quality", ("gt", "lt")),
+        ConditionTemplate("publishedDateTime", ("gte", "lt")),
+        ConditionTemplate("heat", ("gte", "lte")),
+        ConditionTemplate("quality", ("gt", "lt")),
     ]
-    return [*pairs, *ranges, *map(Condition, FLAGS)]
+    return [*pairs, *ranges, *map(ConditionTemplate, FLAGS)]
 
 
-class Anchors:
-    """Draws operands from the articles of the corpus."""
+class OperandGenerator:
+    """Draws operands from the articles of a corpus."""
 
     def __init__(self, articles: Sequence[Article]) -> None:
         self.articles = articles
 
     def operand(self, rng: Random, anchor: Article, field: str, how: str, holds: bool) -> Any:
-        """A value with which the operator holds for the anchor, or (`holds`) does not."""
+        """A value with which the operator matches the anchor, or (`holds`) does not."""
         value = _READ[field](anchor)
         if how in {"isNull", "isEmpty"}:
             return (value in (None, ())) is holds
@@ -172,7 +176,7 @@ class Anchors:
         return _json(self._one(rng, field, value, aim))
 
     def _many(self, rng: Random, field: str, value: Any, aim: str) -> list[Any]:
-        """Operands of an operator that takes a list."""
+        """Operands of a list operator."""
         others = [self._other(rng, field, value) for _ in range(rng.randrange(1, 4))]
         match aim:
             case "in":
@@ -186,7 +190,7 @@ class Anchors:
         return [_json(each) for each in dict.fromkeys(rng.sample(chosen, len(chosen)))]
 
     def _one(self, rng: Random, field: str, value: Any, aim: str) -> Any:
-        """The operand of an operator that takes one value."""
+        """The operand of an operator with one value."""
         match aim:
             case "eq" | "in":
                 return value
@@ -202,7 +206,7 @@ class Anchors:
                 return value + _distance(rng, value, 0)
 
     def _other(self, rng: Random, field: str, value: Any) -> Any:
-        """A value that another article has and the anchor has not; a made-up one if none is met."""
+        """A value that only another article has; an invented one if none is found."""
         for _ in range(20):
             other = _READ[field](rng.choice(self.articles))
             if isinstance(other, tuple):
@@ -223,7 +227,7 @@ class Anchors:
 
 
 def _distance(rng: Random, value: Any, least: int) -> Any:
-    """How far a bound lies from the anchor's value."""
+    """The distance of a bound from the anchor's value."""
     if isinstance(value, datetime):
         return timedelta(seconds=rng.randrange(least, 200 * 86_400))
     return rng.randrange(least, 60)

@@ -1,4 +1,4 @@
-"""Stratified random draws: a deck deals each of its items before it deals one again."""
+"""Stratified random draws: a deck deals each item before it deals one again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Deck(Generic[T]):
-    """A shuffled deck that is shuffled anew when it runs out. An item may occur several times."""
+    """A shuffled deck, which is shuffled again when it is empty; items may repeat."""
 
     def __init__(self, rng: Random, items: Sequence[T]) -> None:
         self._rng = rng
@@ -24,7 +24,7 @@ class Deck(Generic[T]):
         return self._left.pop()
 
     def deal_if(self, suits: Callable[[T], bool]) -> T:
-        """The next item that suits; those before it stay next."""
+        """The next suitable item; items before it stay next."""
         for _ in range(2):
             for place in range(len(self._left) - 1, -1, -1):
                 if suits(self._left[place]):

@@ -1,4 +1,4 @@
-"""Filters as clients build them: trees of conditions, by variables of several granularities."""
+"""Filters in the styles of clients: trees of conditions, with variables at several levels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from store.model import Article
-from tests.benchmarks.http.operations.conditions import Anchors, Condition
+from tests.benchmarks.http.operations.conditions import ConditionTemplate, OperandGenerator
 
 # Shapes of filters: a number is the place of a condition among those dealt for it.
 Shape = int | tuple[Any, ...]
@@ -27,25 +27,25 @@ DEEP: Shape = ("and", 0, ("or", 1, ("not", ("with", 2, 3))), 4)
 
 
 def size(shape: Shape) -> int:
-    """How many conditions a shape takes."""
+    """The number of conditions of a shape."""
     return 1 if isinstance(shape, int) else sum(map(size, shape[1:]))
 
 
 @dataclass(frozen=True, slots=True)
 class FilterTemplate:
-    """A filter whose operands are drawn anew for each request.
+    """A filter whose operands are drawn for each request.
 
     Attributes:
-        shape: How the conditions are combined.
-        conditions: The conditions by their places in the shape, each of another field.
-        anchors: Draws their operands.
-        suffix: Tells its variables from those of other lists of the operation.
+        shape: The tree of the conditions.
+        conditions: The conditions by their positions in the shape, each of another field.
+        operands: The generator of their operands.
+        suffix: Distinguishes its variables from those of other lists of the operation.
         is_whole: Whether the filter is one variable, instead of one for each operand.
     """
 
     shape: Shape
-    conditions: Sequence[Condition]
-    anchors: Anchors
+    conditions: Sequence[ConditionTemplate]
+    operands: OperandGenerator
     suffix: str = ""
     is_whole: bool = False
 
@@ -56,14 +56,14 @@ class FilterTemplate:
 
     @property
     def traits(self) -> frozenset[str]:
-        """The conditions and the ways in which they are combined."""
+        """The conditions and the operators that combine them."""
         combined = frozenset(_words(self.shape) - {"with"})
         ranges = {"range"} if any(len(c.operators) > 1 for c in self.conditions) else set()
         return combined.union(ranges, *(condition.traits for condition in self.conditions))
 
     @property
     def is_selective(self) -> bool:
-        """Whether so few articles match that no client would turn a page."""
+        """Whether so few articles match that there is no second page."""
         return self._is_selective(self.shape, holds=True)
 
     def _is_selective(self, shape: Shape, *, holds: bool) -> bool:
@@ -108,10 +108,10 @@ class FilterTemplate:
         }
 
     def draw(self, rng: Random, anchor: Article) -> dict[str, Any]:
-        """Values of its variables that let the anchor pass."""
+        """Values of its variables with which the filter matches the anchor."""
         polarity = _polarities(self.shape)
         operands = [
-            condition.value(self.anchors, rng, anchor, holds=polarity[place])
+            condition.value(self.operands, rng, anchor, holds=polarity[place])
             for place, condition in enumerate(self.conditions)
         ]
         if self.is_whole:
@@ -147,7 +147,7 @@ def _members(shape: Shape, text: Any) -> str:
 
 
 def _polarities(shape: Shape, *, holds: bool = True) -> dict[int, bool]:
-    """Whether the condition at each place is to hold for the anchor."""
+    """Whether the condition at each position must match the anchor."""
     if isinstance(shape, int):
         return {shape: holds}
     word, *parts = shape
@@ -161,7 +161,7 @@ def _words(shape: Shape) -> set[str]:
     return {shape[0]}.union(*map(_words, shape[1:]))
 
 
-def _titled(shape: Shape, conditions: Sequence[Condition]) -> str:
+def _titled(shape: Shape, conditions: Sequence[ConditionTemplate]) -> str:
     if isinstance(shape, int):
         return conditions[shape].title
     word, *parts = shape

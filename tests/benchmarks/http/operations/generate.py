@@ -1,4 +1,4 @@
-"""The draw: from a seed and a corpus to operations of every kind."""
+"""The generation of operations from a seed and a corpus."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from store import CursorCodec
 from store.model import Article
 from tests.benchmarks.http.operations import selections
 from tests.benchmarks.http.operations.deck import Deck
-from tests.benchmarks.http.operations.kinds import STRATA, Kind
-from tests.benchmarks.http.operations.maker import Maker
-from tests.benchmarks.http.operations.operation import Inlining, Operation, make_bodies
+from tests.benchmarks.http.operations.operation import GeneratedOperation, Inlining, make_bodies
 from tests.benchmarks.http.operations.parts import template
+from tests.benchmarks.http.operations.selection_generator import SelectionGenerator
+from tests.benchmarks.http.operations.strata import STRATA, Stratum
 
 __all__ = ["STRATA", "generate"]
 
@@ -21,14 +21,14 @@ _INLINING = (Inlining.NONE, Inlining.NONE, Inlining.NONE, Inlining.FEW)
 
 def generate(
     articles: Sequence[Article], cursors: CursorCodec, count: int, *, seed: int, values: int
-) -> list[Operation]:
-    """Draw `count` operations with up to `values` request bodies each.
+) -> list[GeneratedOperation]:
+    """Generate `count` operations with up to `values` request bodies each.
 
-    Every kind is drawn where `count` is at least the number of `STRATA`; of fewer, evenly spread
-    ones are. `articles`: the public ones, newest first. `cursors`: those of their store.
+    Every stratum occurs if `count` is at least the number of `STRATA`; otherwise evenly spread
+    ones. `articles`: the public ones, newest first. `cursors`: those of their store.
     """
     rng = Random(seed)
-    maker = Maker(rng, list(articles), cursors)
+    maker = SelectionGenerator(rng, list(articles), cursors)
     styles = Deck(rng, selections.STYLES)
     typenames = Deck(rng, (True, False))
     inlinings = Deck(rng, _INLINING)
@@ -47,7 +47,7 @@ def generate(
         ]
         shown = [word for word in styled if word != Inlining.NONE.value]
         operations.append(
-            Operation(
+            GeneratedOperation(
                 name,
                 kind.name,
                 " ".join([part.title, *(f"[{', '.join(shown)}]" for _ in shown[:1])]),
@@ -59,8 +59,8 @@ def generate(
     return operations
 
 
-def _strata(count: int) -> Sequence[Kind]:
-    """As many strata: evenly spread ones, or some several times."""
+def _strata(count: int) -> Sequence[Stratum]:
+    """`count` strata: evenly spread ones, or some several times."""
     size = len(STRATA)
     if count < size:
         return [STRATA[number * size // count] for number in range(count)]

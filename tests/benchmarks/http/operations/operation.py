@@ -1,4 +1,4 @@
-"""Generated operations as values, and the request bodies that rotate their variables."""
+"""Generated operations, and request bodies with different variables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUBSTRING_KINDS = frozenset({"contains", "startsWith"})
 
 _VARIABLE = re.compile(r"\$(\w+)")
 _POOL = 40  # distinct texts of an application that interpolates most of its values
-_PATIENCE = 3  # draws for each body that is wanted; small value spaces give fewer bodies
+_MAX_DRAWS = 3  # draws for each body that is wanted; small value spaces give fewer bodies
 
 Values = dict[str, Any]
 Draw = Callable[[Random], Values]
@@ -40,15 +40,15 @@ class Inlining(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
-    """An operation's text with variables, before values are drawn.
+class OperationTemplate:
+    """The text of an operation with variables, before values are drawn.
 
     Attributes:
-        name: The operation's name in GraphQL.
-        body: The selection on the root type, braces included.
-        fragments: Definitions of named fragments.
+        name: The operation's name.
+        body: The root selection set.
+        fragments: The definitions of named fragments.
         types: The GraphQL type of each variable.
-        cursors: The variables that hold cursors.
+        cursors: The variables that are cursors.
         draw: Draws a set of values.
     """
 
@@ -60,7 +60,7 @@ class Template:
     draw: Draw
 
     def text(self, inlined: Mapping[str, Any]) -> str:
-        """The document, with these values written into it as literals."""
+        """The document, with these values as literals."""
         types = {name: type for name, type in self.types.items() if name not in inlined}
         declared = ", ".join(f"${name}: {type}" for name, type in types.items())
         text = f"query {self.name}{f'({declared})' if declared else ''} {self.body}"
@@ -72,7 +72,7 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class GeneratedOperation:
     """A generated operation with the bodies of its requests.
 
     Attributes:
@@ -81,7 +81,7 @@ class Operation:
         title: A short description for the table.
         traits: The features that it covers: shapes, orders, conditions, page sizes and so on.
         text: One of its documents.
-        bodies: JSON bodies of POST requests, each different from the others.
+        bodies: JSON bodies of POST requests, all different.
     """
 
     name: str
@@ -93,17 +93,17 @@ class Operation:
 
     @property
     def is_substring(self) -> bool:
-        """Whether it filters by parts of texts, which has a goal of its own."""
+        """Whether it filters by substrings, which has a goal of its own."""
         return self.kind in SUBSTRING_KINDS
 
 
 def make_bodies(
-    template: Template, inlining: Inlining, rng: Random, count: int
+    template: OperationTemplate, inlining: Inlining, rng: Random, count: int
 ) -> tuple[bytes, ...]:
-    """Up to `count` different bodies; fewer where there are not as many values."""
+    """Up to `count` different bodies; fewer if there are not enough values."""
     request = _requests(template, inlining, rng)
     bodies: dict[bytes, None] = {}
-    for _ in range(count * _PATIENCE):
+    for _ in range(count * _MAX_DRAWS):
         bodies[orjson.dumps(request())] = None
         if len(bodies) == count:
             break
@@ -111,7 +111,7 @@ def make_bodies(
 
 
 def _requests(
-    template: Template, inlining: Inlining, rng: Random
+    template: OperationTemplate, inlining: Inlining, rng: Random
 ) -> Callable[[], Mapping[str, Any]]:
     """A function that draws the next request."""
     if inlining is Inlining.NONE:
@@ -137,7 +137,7 @@ def _written(match: re.Match[str], values: Mapping[str, Any]) -> str:
 
 
 def literal(value: Any) -> str:
-    """A value as GraphQL writes it in a document."""
+    """A value as a GraphQL literal."""
     if isinstance(value, EnumName):
         return str(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Parts of operations: fields of the root with their variables, put together to a template."""
+"""Parts of operations: selections with their variables, which are combined to a template."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from tests.benchmarks.http.operations.operation import Draw, Template, Values
+from tests.benchmarks.http.operations.operation import Draw, OperationTemplate, Values
 from tests.benchmarks.http.operations.selections import styled
 
 
@@ -16,14 +16,14 @@ def no_values(_rng: Random) -> Values:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SelectionPart:
     """A selection with the variables that it uses.
 
     Attributes:
-        text: A field of the root, or a selection on an object.
+        text: A root field, or a selection on an object.
         types: The GraphQL types of its variables.
         draw: Draws a value for each variable.
-        cursors: The variables that hold cursors.
+        cursors: The variables that are cursors.
         title: A short form for the table.
         traits: The features that it covers.
     """
@@ -35,18 +35,18 @@ class Part:
     title: str = ""
     traits: frozenset[str] = frozenset()
 
-    def within(self, text: str) -> Part:
-        """The same with another text, such as one that it stands in."""
+    def within(self, text: str) -> SelectionPart:
+        """The same part with another text, such as one around it."""
         return replace(self, text=text)
 
 
-def join(parts: Sequence[Part], title: str = "") -> Part:
-    """Several parts beside each other. Their variables have different names."""
+def join(parts: Sequence[SelectionPart], title: str = "") -> SelectionPart:
+    """Several parts side by side, with different variables."""
 
     def draw(rng: Random) -> Values:
         return {name: value for part in parts for name, value in part.draw(rng).items()}
 
-    return Part(
+    return SelectionPart(
         " ".join(part.text for part in parts),
         {name: type for part in parts for name, type in part.types.items()},
         draw,
@@ -56,9 +56,9 @@ def join(parts: Sequence[Part], title: str = "") -> Part:
     )
 
 
-def template(name: str, part: Part, style: str, *, typename: bool) -> Template:
-    """The operation that selects this of the root."""
+def template(name: str, part: SelectionPart, style: str, *, typename: bool) -> OperationTemplate:
+    """The operation with this root selection."""
     declared = ", ".join(f"${name}: {type}" for name, type in part.types.items())
     text = f"query {name}{f'({declared})' if declared else ''} {{ {part.text} }}"
     body, fragments = styled(text, style, typename=typename)
-    return Template(name, body, fragments, part.types, part.cursors, part.draw)
+    return OperationTemplate(name, body, fragments, part.types, part.cursors, part.draw)

@@ -1,7 +1,7 @@
 """Selections on articles, providers and topics, in the styles of client libraries.
 
-Selections are written plainly; a style then changes the whole document: Apollo adds `__typename`
-everywhere, Relay makes a fragment of each component, others spread one named or inline fragment.
+A style changes the whole document: Apollo adds `__typename` everywhere, Relay makes a fragment for
+each component, others use a named or an inline fragment.
 """
 
 from __future__ import annotations
@@ -108,10 +108,10 @@ def _visit(document: DocumentNode, visitor: Visitor) -> DocumentNode:
 
 
 class _Typenames(Visitor):
-    """Adds `__typename` to every selection but those of operations, as Apollo Client does."""
+    """Adds `__typename` to every selection set except the root, as Apollo Client does."""
 
     def leave_field(self, node: FieldNode, *_: Any) -> FieldNode:
-        """Add it to the selection on an object."""
+        """Add it to the selection set of a field."""
         typed: FieldNode = _with_selections(node, _typed) if node.selection_set else node
         return typed
 
@@ -124,7 +124,7 @@ class _Typenames(Visitor):
 
 
 class _Fragments(Visitor):
-    """Replaces selections on objects by fragments, inner ones first."""
+    """Replaces selection sets by fragments, inner ones first."""
 
     def __init__(self, style: str, fragments: list[FragmentDefinitionNode]) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class _Fragments(Visitor):
         self._types: TypeInfo | None = None
 
     def bind(self, types: TypeInfo) -> _Fragments:
-        """Learn from where the types of fields are known."""
+        """Set the source of the fields' types."""
         self._types = types
         return self
 

@@ -1,4 +1,4 @@
-"""Lists of articles: scope, filter, order, window and the shape of a page, dealt by lot."""
+"""A generator of lists of articles: scope, filter, order, window and shape are dealt."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from store.model import Article
 from tests.benchmarks.http.operations import filters, selections
 from tests.benchmarks.http.operations.conditions import (
     SUBSTRING_OPERATORS,
-    Anchors,
-    Condition,
+    ConditionTemplate,
+    OperandGenerator,
     conditions,
 )
 from tests.benchmarks.http.operations.deck import Deck
 from tests.benchmarks.http.operations.filters import FilterTemplate, Shape
 from tests.benchmarks.http.operations.operation import EnumName, Values
-from tests.benchmarks.http.operations.parts import Part
+from tests.benchmarks.http.operations.parts import SelectionPart
 
 _FIRST_PAGES = 0.25
 SHAPES = (
@@ -68,19 +68,19 @@ LARGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class ListWish:
-    """A request for a list with some parts fixed; the others are dealt.
+class ListSpec:
+    """A specification of a list; missing parts are dealt.
 
     Attributes:
         scope: `root`, `topic` or `provider`.
         filter: The shape of its filter; None for no filter.
-        substring: The operator of its conditions, where they are on substrings.
-        suffix: Tells its variables from those of other lists.
+        substring: The operator of substring conditions, if they are such.
+        suffix: Distinguishes its variables from those of other lists.
         alias: The alias of the list's field.
-        selection: The selection on an article; dealt where it is None.
-        shape: How a page is selected, such as `edges+cursor`; dealt where it is None.
-        sizes: Page sizes to choose from; dealt where there are none.
-        pages: Whether it goes on from cursors.
+        selection: The selection on an article; dealt if None.
+        shape: The shape of the page, such as `edges+cursor`; dealt if None.
+        sizes: The page sizes to choose from; dealt if empty.
+        pages: Whether it continues from cursors.
     """
 
     scope: str = "root"
@@ -88,18 +88,18 @@ class ListWish:
     substring: str = ""
     suffix: str = ""
     alias: str = ""
-    selection: Part | None = None
+    selection: SelectionPart | None = None
     shape: str | None = None
     sizes: Sequence[int] = ()
     pages: bool = True
 
 
-class ListMaker:
-    """Deals lists of articles over a corpus."""
+class ListGenerator:
+    """Generates lists of articles over a corpus."""
 
     def __init__(self, rng: Random, articles: Sequence[Article], cursors: CursorCodec) -> None:
         self.rng = rng
-        self.anchors = Anchors(articles)
+        self.operands = OperandGenerator(articles)
         self._cursor_of = cursors.article
         self._conditions = {
             operator: Deck(rng, conditions(operator)) for operator in ("", *SUBSTRING_OPERATORS)
@@ -114,16 +114,16 @@ class ListMaker:
         self._as_variable = Deck(rng, (True, False, False))
         self._whole_filter = Deck(rng, (True, False))
 
-    def make(self, wish: ListWish) -> Part:
-        """A list as a field of the root."""
+    def make(self, spec: ListSpec) -> SelectionPart:
+        """A list as a root field."""
         order = self._orders.deal()
-        size = self.rng.choice(wish.sizes) if wish.sizes else self._sizes.deal()
-        shape = wish.shape or self._shapes.deal()
-        filter = self.filter(wish) if wish.filter is not None else None
-        selection = wish.selection or self.selection(size)
+        size = self.rng.choice(spec.sizes) if spec.sizes else self._sizes.deal()
+        shape = spec.shape or self._shapes.deal()
+        filter = self.filter(spec) if spec.filter is not None else None
+        selection = spec.selection or self.selection(size)
         backwards = self._backwards.deal()
-        window = self._window(wish, size, backwards=backwards)
-        ordering = self._ordering(wish, order)
+        window = self._window(spec, size, backwards=backwards)
+        ordering = self._ordering(spec, order)
         arguments = ", ".join(
             [
                 *([f"filter: {filter.text()}"] if filter else []),
@@ -132,10 +132,10 @@ class ListMaker:
             ]
         )
         around = self._around.deal()
-        field = f"{wish.alias}: articles" if wish.alias else "articles"
+        field = f"{spec.alias}: articles" if spec.alias else "articles"
         page = f"{field}({arguments}) {{ {_page(shape, selection.text)} {around} }}"
-        variable, type, wrapped = _SCOPES[wish.scope]
-        scoped = {f"{variable}{wish.suffix}": type} if variable else {}
+        variable, type, wrapped = _SCOPES[spec.scope]
+        scoped = {f"{variable}{spec.suffix}": type} if variable else {}
         types = {
             **scoped,
             **(filter.types() if filter else {}),
@@ -143,82 +143,82 @@ class ListMaker:
             **window.types,
             **selection.types,
         }
-        traits = [_trait(wish.scope, shape, size, order, backwards=backwards)]
+        traits = [_trait(spec.scope, shape, size, order, backwards=backwards)]
         traits += [filter.traits] if filter else []
         traits += [selection.traits, _around_traits(shape, around)]
         words = (
             shape,
-            wish.scope if wish.scope != "root" else "",
+            spec.scope if spec.scope != "root" else "",
             filter.title if filter else "",
             selection.title,
             f"by {order_title(order)}" if order else "",
             f"{'last' if backwards else 'first'} {size}",
         )
         title = " ".join(word for word in words if word)
-        return Part(
-            wrapped % (wish.suffix, page) if wrapped else page,
+        return SelectionPart(
+            wrapped % (spec.suffix, page) if wrapped else page,
             types,
-            self._draw(wish, filter, order or NEWEST_FIRST, (window, ordering, selection)),
+            self._draw(spec, filter, order or NEWEST_FIRST, (window, ordering, selection)),
             window.cursors,
             title,
             frozenset().union(*traits),
         )
 
-    def filter(self, wish: ListWish) -> FilterTemplate:
-        """A filter of the wished shape, its conditions dealt, each of another field."""
-        assert wish.filter is not None
-        chosen: list[Condition] = []
-        for _ in range(filters.size(wish.filter)):
+    def filter(self, spec: ListSpec) -> FilterTemplate:
+        """A filter of the specified shape with dealt conditions, each of another field."""
+        assert spec.filter is not None
+        chosen: list[ConditionTemplate] = []
+        for _ in range(filters.size(spec.filter)):
             used = frozenset(condition.field for condition in chosen)
-            deck = self._conditions[wish.substring]
+            deck = self._conditions[spec.substring]
             chosen.append(deck.deal_if(partial(_is_new, used)))
         whole = self._whole_filter.deal()
-        return FilterTemplate(wish.filter, chosen, self.anchors, wish.suffix, whole)
+        return FilterTemplate(spec.filter, chosen, self.operands, spec.suffix, whole)
 
-    def selection(self, size: int) -> Part:
-        """The selection on each article: the longer the page, the smaller."""
+    def selection(self, size: int) -> SelectionPart:
+        """A selection on each article; smaller for longer pages."""
         if size >= LARGE:
-            return Part(selections.headline(self.rng))
+            return SelectionPart(selections.headline(self.rng))
         text = self._selected.deal()(self.rng)
         if self._with_content.deal():
-            return Part(f"{text} content", title="content", traits=frozenset({"content"}))
-        return Part(text)
+            return SelectionPart(f"{text} content", title="content", traits=frozenset({"content"}))
+        return SelectionPart(text)
 
-    def _window(self, wish: ListWish, size: int, *, backwards: bool) -> Part:
-        """The window's arguments; the cursor is drawn with the anchor."""
+    def _window(self, spec: ListSpec, size: int, *, backwards: bool) -> SelectionPart:
+        """The arguments of pagination; the cursor is drawn with the anchor."""
         count, cursor = ("last", "before") if backwards else ("first", "after")
         types = {}
         shown = str(size)
         if self._as_variable.deal():
-            shown = f"${count}{wish.suffix}"
-            types[f"{count}{wish.suffix}"] = "Int!"
+            shown = f"${count}{spec.suffix}"
+            types[f"{count}{spec.suffix}"] = "Int!"
         values: Values = dict.fromkeys(types, size)
         text = f"{count}: {shown}"
         cursors: frozenset[str] = frozenset()
-        if wish.pages:
-            cursors = frozenset({f"{cursor}{wish.suffix}"})
-            types[f"{cursor}{wish.suffix}"] = "String"
-            text += f", {cursor}: ${cursor}{wish.suffix}"
-        return Part(text, types, lambda _: values, cursors)
+        if spec.pages:
+            cursors = frozenset({f"{cursor}{spec.suffix}"})
+            types[f"{cursor}{spec.suffix}"] = "String"
+            text += f", {cursor}: ${cursor}{spec.suffix}"
+        return SelectionPart(text, types, lambda _: values, cursors)
 
-    def _ordering(self, wish: ListWish, order: tuple[OrderStep, ...] | None) -> Part:
-        """The argument orderBy, as a literal or as a variable."""
+    def _ordering(self, spec: ListSpec, order: tuple[OrderStep, ...] | None) -> SelectionPart:
+        """The argument `orderBy`, as a literal or as a variable."""
         steps = [_step(step) for step in order or ()]
-        name = f"orderBy{wish.suffix}"
+        name = f"orderBy{spec.suffix}"
         if order and self._as_variable.deal():
-            return Part(f"${name}", {name: "[ArticleOrder!]"}, lambda _: {name: steps})
+            return SelectionPart(f"${name}", {name: "[ArticleOrder!]"}, lambda _: {name: steps})
         written = (", ".join(f"{k}: {v}" for k, v in step.items()) for step in steps)
-        return Part("[" + ", ".join(f"{{{each}}}" for each in written) + "]")
+        return SelectionPart("[" + ", ".join(f"{{{each}}}" for each in written) + "]")
 
     def _draw(
         self,
-        wish: ListWish,
+        spec: ListSpec,
         filter: FilterTemplate | None,
         order: tuple[OrderStep, ...],
-        parts: Sequence[Part],
+        parts: Sequence[SelectionPart],
     ) -> Callable[[Random], Values]:
         """Draws an anchor, and from it the scope, the operands and the cursor."""
-        articles = self.anchors.articles
+        articles = self.operands.articles
         suitable = articles if filter is None else filter.suitable(articles) or articles
         turns_pages = filter is None or not filter.is_selective
         cursors = [name for part in parts for name in part.cursors]
@@ -226,10 +226,10 @@ class ListMaker:
         def draw(rng: Random) -> Values:
             anchor = rng.choice(suitable)
             values: Values = {}
-            if wish.scope == "topic":
-                values[f"slug{wish.suffix}"] = topic_slug(rng.choice(anchor.topics))
-            elif wish.scope == "provider":
-                values[f"domain{wish.suffix}"] = domain_key(anchor.provider.domain)
+            if spec.scope == "topic":
+                values[f"slug{spec.suffix}"] = topic_slug(rng.choice(anchor.topics))
+            elif spec.scope == "provider":
+                values[f"domain{spec.suffix}"] = domain_key(anchor.provider.domain)
             if filter is not None:
                 values |= filter.draw(rng, anchor)
             for part in parts:
@@ -246,7 +246,7 @@ def _around_traits(shape: str, around: str) -> frozenset[str]:
     return frozenset(word for word in ("totalCount", "pageInfo") if word in text)
 
 
-def _is_new(used: frozenset[str], condition: Condition) -> bool:
+def _is_new(used: frozenset[str], condition: ConditionTemplate) -> bool:
     return condition.field not in used
 
 

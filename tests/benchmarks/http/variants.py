@@ -1,4 +1,4 @@
-"""Newsgraphs compared with a plain one: with settings on, or with a writer beside the readers."""
+"""Variants of newsgraph beside a plain one: other settings, or a writer beside the readers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rich.table import Table
 from gql.access import KeyFile
 from gql.identity.viewer import Permission
 from tests.benchmarks.http.data import Data
-from tests.benchmarks.http.load import Run
-from tests.benchmarks.http.measure import Plan, Runs
-from tests.benchmarks.http.queries import Query
+from tests.benchmarks.http.load import LoadRun
+from tests.benchmarks.http.measure import BenchmarkPlan, Runs
+from tests.benchmarks.http.queries import BenchmarkQuery
 from tests.benchmarks.http.report import run_json
 from tests.benchmarks.http.servers import NEWSGRAPH, Variant
 
@@ -28,7 +28,7 @@ _NEVER_REACHED = "999999999/second"
 
 
 def with_settings(work: Path) -> Mapping[str, Variant]:
-    """Newsgraphs with CORS, with a rate limit that nobody reaches, and asked with a key."""
+    """Variants with CORS, with a rate limit that is never reached, and with an API key."""
     keys = work / "reader-keys.json"
     text, _ = KeyFile(keys).add("reader", [Permission.READ_SECURED], None)
     return {
@@ -39,9 +39,9 @@ def with_settings(work: Path) -> Mapping[str, Variant]:
 
 
 def with_writer(work: Path, data: Data, writes_per_s: int) -> Mapping[str, Variant]:
-    """A newsgraph over a copy of the store that a client writes to while it is measured.
+    """A variant over a copy of the store, with a client that writes during measurements.
 
-    Only the writer has the key; readers come without.
+    Only the writer uses the key.
     """
     folder = work / "written"
     folder.mkdir()
@@ -58,8 +58,8 @@ def with_writer(work: Path, data: Data, writes_per_s: int) -> Mapping[str, Varia
     }
 
 
-def print_ratios(plan: Plan, runs: Runs, facts: Sequence[str], goal: float) -> None:
-    """The rate of each variant by that of the plain newsgraph, on the terminal."""
+def print_ratios(plan: BenchmarkPlan, runs: Runs, facts: Sequence[str], goal: float) -> None:
+    """Print the rate of each variant as a share of the plain server's."""
     console = Console(width=None if Console().is_terminal else 160)
     found, by_cpu = ratios(plan, runs), ratios(plan, runs, per_cpu_second)
     table = Table("Query", "Plain requests/s", *(f"{name} (by CPU)" for name in found))
@@ -74,27 +74,27 @@ def print_ratios(plan: Plan, runs: Runs, facts: Sequence[str], goal: float) -> N
     console.print(table, *lines, *facts, sep="\n", highlight=False, markup=False)
 
 
-def rate(run: Run) -> float:
-    """Requests a second."""
+def rate(run: LoadRun) -> float:
+    """Requests per second."""
     return run.per_second
 
 
-def per_cpu_second(run: Run) -> float:
-    """Requests a second of the server's CPU time, which neighbours disturb less."""
+def per_cpu_second(run: LoadRun) -> float:
+    """Requests per second of the server's CPU time, which neighbours disturb less."""
     return 1e6 / run.cpu_us
 
 
-def measured(plan: Plan, runs: Runs) -> list[Query]:
+def measured(plan: BenchmarkPlan, runs: Runs) -> list[BenchmarkQuery]:
     """The queries that were measured on all servers."""
     return [q for q in plan.queries if all((q.name, server) in runs for server in plan.servers)]
 
 
 def ratios(
-    plan: Plan, runs: Runs, value: Callable[[Run], float] = rate
+    plan: BenchmarkPlan, runs: Runs, value: Callable[[LoadRun], float] = rate
 ) -> dict[str, dict[str, float]]:
-    """For each variant and query, the median by that of the plain newsgraph."""
+    """The median of each variant and query, as a share of the plain server's."""
 
-    def of(query: Query, server: str) -> float:
+    def of(query: BenchmarkQuery, server: str) -> float:
         return median(map(value, runs[query.name, server]))
 
     return {
@@ -105,7 +105,7 @@ def ratios(
 
 
 def ratio_summary(found: Mapping[str, Mapping[str, float]], goal: float) -> list[str]:
-    """A line for each variant: mean and minimum."""
+    """A line for each variant, with mean and minimum."""
     lines = []
     for name, by_query in found.items():
         query, least = min(by_query.items(), key=lambda item: item[1])
@@ -116,8 +116,8 @@ def ratio_summary(found: Mapping[str, Mapping[str, float]], goal: float) -> list
     return lines
 
 
-def as_json(plan: Plan, runs: Runs, facts: Sequence[str], goal: float) -> dict[str, Any]:
-    """Every run, and the ratios."""
+def as_json(plan: BenchmarkPlan, runs: Runs, facts: Sequence[str], goal: float) -> dict[str, Any]:
+    """All runs and ratios."""
     found = ratios(plan, runs)
     return {
         "facts": list(facts),
