@@ -1,8 +1,8 @@
 """The repository interface: what every engine of the document store implements.
 
 An engine may be in this process or remote. So calls are asynchronous, look-ups take many keys (one
-round trip for a level of a query), and no call needs to read everything.
-`tests/support/repository_contract.py` holds each engine to this text.
+round trip for a level of a query), and no call needs a full scan.
+`tests/support/repository_contract.py` tests each engine against this contract.
 """
 
 from __future__ import annotations
@@ -34,26 +34,25 @@ from .state_versions import Versions
 
 
 class SourceFile(Value, frozen=True, kw_only=True):
-    """An entry of the manifest: a loaded file, so that only changed files are read again.
+    """A manifest entry: a loaded file. By its state, the next load skips unchanged files.
 
     Attributes:
         path: relative to the folder, with slashes.
         size_bytes: the file's size when it was read.
-        mtime_ns: its time of modification.
-        ctime_ns: its time of status change; 0 in older stores.
+        mtime_ns: its modification time.
+        ctime_ns: its status change time; 0 in older stores.
         inode: its inode; 0 in older stores.
-        slug: the slug that the file claims for its article or topic, also where another file has
-            it; None if it holds neither.
+        slug: the slug of the file's article or topic, also if another file with this slug takes
+            precedence; None if it defines neither.
         topic: the topic that the file defines, with the parent as written.
         topics: the article's topics; like the next two, for checks across documents.
         url_keys: the article's canonical URLs.
         lines: the line of each field, from 1.
         diagnostics: the file's own problems, without those of checks across documents.
-        failed: the file's present text was refused; the store keeps the article of an earlier one.
-        reader: the `READER_VERSION` of the rules by which the file was read; 0 in older
-            stores.
-        detached: a mutation has changed or deleted the article in the store alone since the file
-            was loaded; `slug`, `topics` and `url_keys` are the article's.
+        failed: the file's current text is invalid; the store keeps the last valid version.
+        detached: since the file was loaded, a mutation has changed or deleted the article in the
+            store, but not in the file; `slug`, `topics` and `url_keys` are the article's.
+        reader: the `READER_VERSION` of the rules by which the file was read; 0 in older stores.
         mapping: the digest of the mapping with which the file was read; "" without one.
     """
 
@@ -80,14 +79,14 @@ class SourceFile(Value, frozen=True, kw_only=True):
 
 
 class WriteKey(NamedTuple):
-    """The idempotency key of a write: a writer that was interrupted finds the write by it.
+    """The idempotency key of a write. After a crash a retry looks up the write by it.
 
-    As text it is `NAME.REQUEST_STEP`, or the name alone.
+    As text it is `NAME.REQUEST.STEP`, or the name alone.
 
     Attributes:
         name: the name of the key.
-        request_step: a digest of the request and the step in it, which are different for another
-            request under the same key.
+        request_step: `REQUEST.STEP`, a digest of the request and the number of the write in it. It
+            detects another request under the same key.
     """
 
     name: str
@@ -113,7 +112,7 @@ class Batch(Value, frozen=True, kw_only=True):
         diagnostics: replace all diagnostics; None leaves them as they are.
         sources: files to insert or replace in the manifest.
         removed_sources: paths of files to remove from it.
-        expected: by id of an article, the revision that the writer last saw; None: no article.
+        expected: the precondition: by id, the article's current revision; None: no such article.
         keys: by id of an article, the idempotency key of its change. A put that changes nothing
             is recorded under its key, too.
     """
@@ -132,9 +131,9 @@ class HistoryPage(Value, frozen=True, kw_only=True):
     """A page of the change history, oldest first.
 
     Attributes:
-        changes: the changes as the reader sees them.
+        changes: the changes, as the visibility shows them.
         end: the bookmark to continue from.
-        gap: set if changes before it are lost to the reader, who has to read everything anew first.
+        gap: set if changes before it are missing, so that the reader has to read everything anew.
             They were dropped from the history, or the reader's bookmark is of another history. The
             changes of this page follow it.
         gap_at: the time of the newest change in the gap, where that is in the history.
@@ -194,7 +193,7 @@ class Snapshot(Protocol):
 
     @property
     def published_count(self) -> int:
-        """The number of published articles, synchronously: for cost estimates."""
+        """The number of published articles, synchronously, for cost estimates."""
         ...
 
     @property
@@ -225,7 +224,7 @@ class Snapshot(Protocol):
     ) -> list[Page[Article]]:
         """Pages of articles: n queries -> n pages, in the same order.
 
-        Raises: QueryError: an invalid filter, order or window. CursorError: see there.
+        Raises: QueryError: an invalid filter, order or window. CursorError: an invalid cursor.
         """
         ...
 
@@ -268,10 +267,10 @@ class Snapshot(Protocol):
     ) -> HistoryPage:
         """The changes after a bookmark, up to this snapshot, as readers of a visibility see them.
 
-        Except for ALL, the put of a draft is no change, or the DELETE of a published article. None
-        starts at the oldest change of the history; if older ones were dropped, it is the gap. A
-        bookmark that is not in this history (dropped, or of another history) gives a gap up to
-        `newest_change` and no changes.
+        Except for ALL, the put of a draft is no change, or the DELETE of a published article. For
+        None the page begins with the oldest change of the history, after a gap if older ones were
+        dropped. A bookmark that is not in this history (dropped, or of another history) gives a
+        gap up to `newest_change` and no changes.
         """
         ...
 
@@ -292,7 +291,7 @@ class Repository(Protocol):
         ...
 
     def current(self) -> Snapshot | None:
-        """The newest state, if it and all reads of it are available without waiting.
+        """The newest state, if it can be read without waiting.
 
         None for a remote engine, or if the engine has to check the disk first: use `snapshot`.
         """

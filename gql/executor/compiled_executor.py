@@ -1,4 +1,4 @@
-"""The compiled executor: runs queries by plans, and falls back to the reference executor."""
+"""The compiled executor: executes compiled plans, and falls back to the reference executor."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .planning.operation_plan import OperationPlan
 from .rows.row_cache import RowCache
 
 PLAN_BYTES, PLAN_NODE_BYTES = 8_000, 320
-"""The size of a plan, and the most that each node of its document adds; measured."""
+"""The size of a plan, and the maximum for each node of its document, as measured."""
 
 LONG_COST = 20_000
 """Operations of a higher cost, in microseconds, are executed in time slices."""
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 class CompiledExecutor:
-    """Executes queries by compiled plans, and all other requests by the reference executor.
+    """Executes queries with compiled plans, and all other requests by the reference executor.
 
     Its results are those of the reference executor, byte for byte. Where they could differ, above
     all in errors, the reference executor executes the request from the start. Queries have no side
@@ -70,7 +70,7 @@ class CompiledExecutor:
         else:
             try:
                 pieces = await prepared.run(context.snapshot, context.job)
-            except Exception as error:  # noqa: BLE001  # the reference executor explains it
+            except Exception as error:  # noqa: BLE001  # the reference executor reports it
                 self.count_failure(error)
             else:
                 return Result(
@@ -95,9 +95,7 @@ class CompiledExecutor:
         return None if prepared is None else SyncQuery(prepared.run_sync, prepared.operation_name)
 
     def prepare(self, request: GraphQLRequest, viewer: Viewer) -> PreparedQuery | None:
-        """The compiled query of a request, memoized for the viewer's permissions; None: there is
-        none.
-        """
+        """The compiled query of a request, memoized by permission key; None if unsupported."""
         memo, key = request.memo.prepared, viewer.permission_key
         prepared: PreparedQuery | EllipsisType | None = memo.get(key, ...)
         if prepared is ... or not (prepared is None or prepared.is_valid):
@@ -105,7 +103,7 @@ class CompiledExecutor:
         return prepared
 
     def compiled_query(self, request: GraphQLRequest, viewer: Viewer) -> CompiledQuery | None:
-        """A new compiled query; None where the request has to be executed by graphql-core."""
+        """A new compiled query; None if only the reference executor can execute the request."""
         document, operation = self.reference.find_operation(request)
         if operation is None or operation.operation is not OperationType.QUERY:
             return None
@@ -131,7 +129,7 @@ class CompiledExecutor:
         )
 
     def count_failure(self, error: Exception) -> None:
-        """Count why a plan had no result: an expected fallback, or a bug, which is logged."""
+        """Count a failure by its kind: an expected fallback, or a fault, which is logged."""
         if isinstance(error, PlanDisabledError):
             self.counts["disabled"] += 1
         elif isinstance(error, FallbackError | StoreError):
@@ -154,7 +152,7 @@ class CompiledExecutor:
         if document.directive_variables is None:
             document.directive_variables = directive_variables(document.ast)
         key = (
-            self,  # another executor's plans have another row cache
+            self,  # the plans of another executor use another row cache
             id(operation),
             viewer.visibility is Visibility.ALL,
             viewer.may_read_secured,

@@ -1,7 +1,7 @@
-"""Row rendering: batch loads level by level, and the rows of documents and pages.
+"""Row rendering: the JSON of list items and linked documents, from the row cache or new.
 
-At each level, each kind of batch load is one call to the store for a chunk of documents. Valid rows
-come from the row cache. Where all rows of a level are valid, nothing below it is loaded.
+Links are loaded level by level: at each level, each batch load is one call to the store for a chunk
+of documents. Where all rows of a level are valid, nothing below it is loaded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .rows.row import ANY_ARTICLE, Row, RowKey, make_row
 from .rows.row_cache import RowTable
 
 CHUNK_SIZE = 128
-"""The number of documents that are rendered between two pauses: some milliseconds."""
+"""The number of documents that are rendered before the time slice may end: some milliseconds."""
 
 
 def chunks(count: int) -> Iterator[slice]:
@@ -35,11 +35,11 @@ class RowRenderer:
     """Renders rows for one execution.
 
     Attributes:
-        snapshot: The version of the store that is read.
-        version: Its name.
+        snapshot: The snapshot that is read.
+        version: The version of the snapshot.
         visibility: The documents that the viewer may see.
         variables: The variables of the request.
-        job: Gets its time slices; None where the execution cannot wait.
+        job: The scheduler's job, which gets time slices; None for a synchronous execution.
     """
 
     __slots__ = ("job", "snapshot", "variables", "version", "visibility")
@@ -65,13 +65,13 @@ class RowRenderer:
     async def load(
         self, loads: Sequence[tuple[BatchLoad, Sequence[Any]]]
     ) -> dict[BatchLoad, dict[Any, Any]]:
-        """Load keys, with one call to the store for each kind of batch load; the values by key."""
+        """Run batch loads, with one call to the store for each distinct one; the values by key."""
         distinct: dict[BatchLoad, dict[Any, None]] = {}
         for load, keys in loads:
             distinct.setdefault(load, {}).update(dict.fromkeys(keys))
         loaded: dict[BatchLoad, dict[Any, Any]] = {}
-        for load, by_key in distinct.items():
-            keys = list(by_key)
+        for load, load_keys in distinct.items():
+            keys = list(load_keys)
             values = await load(self.snapshot, keys, self.visibility) if keys else ()
             loaded[load] = dict(zip(keys, values, strict=True))
         return loaded
@@ -185,8 +185,8 @@ class RowRenderer:
         missing = [n for n, key in enumerate(keys) if key not in rows]
         if missing:
             new = [keys[n] for n in missing]
-            made = await self.make_rows(plan, table, new, [documents[n] for n in missing])
-            rows.update(zip(new, made, strict=True))
+            new_rows = await self.make_rows(plan, table, new, [documents[n] for n in missing])
+            rows.update(zip(new, new_rows, strict=True))
         return {id: rows[key] for id, key in zip(ids, keys, strict=True)}
 
     async def render_page(
@@ -267,10 +267,11 @@ class RowRenderer:
         documents: Sequence[Any],
         encode_cursor: EncodeCursor | None,
     ) -> Sequence[Row]:
-        """The same for a chunk of documents."""
+        """The rows of a chunk of documents: revalidated or rendered."""
         batches = await self.load_links(plan, documents)
         rows: dict[RowKey, Row] = {}
-        if table.rows and table.version == self.version:  # others may read another one meanwhile
+        # A concurrent execution may have moved the table to another version.
+        if table.rows and table.version == self.version:
             dependencies = dependencies_of(plan, documents, batches)
             for key, document, serials in zip(keys, documents, dependencies, strict=True):
                 row = table.revalidate(key, document, serials)
@@ -279,17 +280,17 @@ class RowRenderer:
         if len(rows) == len(keys):
             return [rows[key] for key in keys]
         if rows:
-            left = [n for n, key in enumerate(keys) if key not in rows]
-            keys_left, documents_left = [keys[n] for n in left], [documents[n] for n in left]
-            batches = await self.load_links(plan, documents_left)
+            stale = [n for n, key in enumerate(keys) if key not in rows]
+            stale_keys, stale_documents = [keys[n] for n in stale], [documents[n] for n in stale]
+            batches = await self.load_links(plan, stale_documents)
             rows |= self._render_rows(
-                plan, table, keys_left, documents_left, batches, encode_cursor
+                plan, table, stale_keys, stale_documents, batches, encode_cursor
             )
         else:
             rows = self._render_rows(plan, table, keys, documents, batches, encode_cursor)
         return [rows[key] for key in keys]
 
-    def _render_rows(  # noqa: PLR0913, PLR0917  # all that a row is made of
+    def _render_rows(  # noqa: PLR0913, PLR0917  # the inputs of a row
         self,
         plan: ObjectPlan,
         table: RowTable,
@@ -303,8 +304,8 @@ class RowRenderer:
         dependencies = dependencies_of(plan, documents, batches)
         articles = articles_of(plan, documents, batches)
         ids = [document.id for document in documents]
-        made = map(make_row, ids, documents, dependencies, articles, texts)
-        rows = dict(zip(keys, made, strict=True))
+        new_rows = map(make_row, ids, documents, dependencies, articles, texts)
+        rows = dict(zip(keys, new_rows, strict=True))
         if table.version == self.version:
             table.add(rows)
         return rows

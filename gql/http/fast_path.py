@@ -1,9 +1,9 @@
-"""The fast path for plain operations, in front of the GraphQL application.
+"""The fast path: middleware that replies to plain requests, in front of the GraphQL application.
 
-It takes a POST or GET of one JSON operation, and tries the cheapest response first: 304 (the client
-has the response), a hit in the response cache, then the executor. All other requests, and all that
-fail here, go to the application behind, which formats every error. A body that was read meanwhile
-is replayed to it.
+A plain request is a POST or GET of one JSON operation. The cheapest response is tried first: 304
+(the client has the response), a hit in the response cache, then the executor. All other requests,
+and all that fail here, go to the next application, which formats every error. A body that was read
+before is replayed to it.
 
 `respond_sync` is a plain function and replies from memory only. The ASGI form sends the same reply.
 Our server (`gql.server.direct_protocol`) calls `respond_sync` before it creates a task, which saves
@@ -42,7 +42,7 @@ class RequestContext(Protocol):
 
     @property
     def version(self) -> bytes:
-        """The name of the store's state for the viewer."""
+        """The version of the store's state for the viewer's visibility."""
         ...
 
 
@@ -51,7 +51,7 @@ class StoreSnapshot(Protocol):
 
     @property
     def versions(self) -> Mapping[Any, str]:
-        """The names of the state, by visibility."""
+        """The versions of the state, by visibility."""
         ...
 
 
@@ -68,22 +68,22 @@ CurrentSnapshot = Callable[[], StoreSnapshot | None]
 
 
 class FastPath:
-    """Middleware that replies to plain operations and passes all other requests on.
+    """Middleware that replies to plain requests and passes all others on.
 
     Attributes:
-        next_app: The application behind, which takes every request.
+        next_app: The next application, which takes every request.
         execute: The executor.
         requests: The request cache.
-        make_context: Makes the context of a request; may wait for the store.
+        make_context: Creates the context of a request; may wait for the store.
         current_snapshot: The current snapshot if it is in memory.
         responses: The response cache.
         is_caching: Whether the response cache has any capacity.
         header_blocks: The cache of header blocks.
-        etag_key: What responses depend on besides the request, the viewer and the store, such as
-            the program's version: the key of the digest in ETags, up to 64 bytes.
+        etag_key: The key of the digest in ETags, up to 64 bytes: all that responses depend on
+            besides the request, the viewer and the store, such as the program's version.
     """
 
-    def __init__(  # noqa: PLR0913  # it joins these parts
+    def __init__(  # noqa: PLR0913  # the dependencies of a whole request
         self,
         next_app: ASGIApp,
         execute: SyncExecutor,
@@ -116,7 +116,7 @@ class FastPath:
         return self.reply_from_memory(received, viewer)
 
     def is_document_cached(self, received: ReceivedRequest) -> bool:
-        """Whether the document needs no parsing and validating, which take long."""
+        """Whether the document needs no parsing and validation, which are slow."""
         plain = received.plain
         return received.variant in plain.replies or self.execute.has_document(plain.request)
 
@@ -140,7 +140,7 @@ class FastPath:
         headers = dict(scope["headers"])
         viewer = scope.get("state", {}).get("viewer")
         if viewer is None or len(headers) < len(scope["headers"]):
-            pass  # an open path, or a repeated header field: for the application behind
+            pass  # a path without authentication, or a repeated field: for the next application
         elif scope["method"] == "POST":
             body = await read_ahead(receive, messages, self.requests.settings.max_body_bytes)
             if body is not None:
@@ -165,7 +165,7 @@ class FastPath:
                 return reply
         try:
             context = await self.make_context(scope)
-        except Exception:  # noqa: BLE001  # the application behind meets it again and formats it
+        except Exception:  # noqa: BLE001  # the next application raises it again, and formats it
             return None
         if not is_document_cached:
             await self.execute.load_document(received.plain.request)
@@ -186,10 +186,10 @@ class FastPath:
         )
 
     def reply_from_memory(self, received: ReceivedRequest, viewer: RequestViewer) -> Reply | None:
-        """The reply without waiting; None if something has to be waited for."""
+        """The reply, if nothing has to be awaited; None otherwise."""
         try:
             snapshot = self.current_snapshot()
-        except Exception:  # noqa: BLE001  # the application behind meets it again and formats it
+        except Exception:  # noqa: BLE001  # the next application raises it again, and formats it
             return None
         if snapshot is None:
             return None
@@ -213,7 +213,7 @@ class FastPath:
         return None if is_slow else self.cache_and_reply(received, prepared, version, response)
 
     def prepare(self, received: ReceivedRequest, viewer: RequestViewer) -> PreparedReply:
-        """The prepared reply of a request and variant, from the request's memo or made now."""
+        """The prepared reply of a request and variant, from the request's memo or new."""
         plain, variant = received.plain, received.variant
         prepared = plain.replies.get(variant)
         if prepared is None:
@@ -235,7 +235,7 @@ class FastPath:
     ) -> Reply | None:
         """A 304, or the reply of a response cache hit; None on a miss."""
         tags = received.if_none_match
-        # `*` matches any response; whether there is one shows only when the operation is executed.
+        # `*` matches any response, but only execution can tell whether there is one.
         if tags and tags.strip() != b"*":
             etag = prepared.etag(version)
             if etag_matches(tags.decode("latin-1"), etag.decode()):

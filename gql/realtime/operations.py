@@ -120,12 +120,12 @@ class Operations:
         return operation.operation if operation else None
 
     async def subscribe(
-        self, request: GraphQLRequest, context: Any, turn: asyncio.Lock
+        self, request: GraphQLRequest, context: Any, delivery_lock: asyncio.Lock
     ) -> ResultStream | Result:
         """The results of a subscription, which is active when this returns; or its errors.
 
-        `turn` is locked from before a result is made until the next one is requested. So a slow
-        client has one result in memory, however many subscriptions share the lock.
+        `delivery_lock` is held from before a result is computed until the next one is requested. So
+        a slow client has one result in memory, however many subscriptions share the lock.
         """
         document = self._reference.get_document(request.query)
         if document.errors:
@@ -143,21 +143,21 @@ class Operations:
         if isinstance(stream, ExecutionResult):
             return error_result(*format_field_errors(stream.errors or ()))
         assert document.ast is not None  # noqa: S101  # it has no errors
-        return self._results(executor, stream, selection_key(request, document.ast), turn)
+        return self._results(executor, stream, selection_key(request, document.ast), delivery_lock)
 
     async def _results(
         self,
         executor: SlicedExecutor,
         stream: AsyncIterable[SourceEvent],
         selection: bytes,
-        turn: asyncio.Lock,
+        delivery_lock: asyncio.Lock,
     ) -> ResultStream:
         async with aclosing(stream):  # type: ignore[type-var]  # a generator, as `follow` is one
             async for event in stream:
                 await event.context.job.pause()  # a write wakes all subscribers at once
                 # Everything that the body depends on.
                 key = (selection, event.context.rights, event.context.version, event.event)
-                async with turn:
+                async with delivery_lock:
                     body = await self.shared.get(key, partial(_body, executor, event))
                     yield StreamedResult(body, event.cursor)
 

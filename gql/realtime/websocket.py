@@ -63,14 +63,14 @@ class WebSocketConnection:
         self._reservation = reservation
         self._settings = service.settings
         self._http_settings = HttpSettings(max_body_bytes=service.settings.max_message_bytes)
-        self._sending = asyncio.Lock()
-        self._turn = asyncio.Lock()
+        self._send_lock = asyncio.Lock()
+        self._delivery_lock = asyncio.Lock()
         self._acknowledged = asyncio.Event()
         self._initialised = False
         self._permission_key = b""
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._writing: set[str] = set()
-        self._end: asyncio.Future[SocketClosed] = asyncio.get_running_loop().create_future()
+        self._mutations: set[str] = set()
+        self._closed: asyncio.Future[SocketClosed] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
         """Serve the socket until either side closes it."""
@@ -79,7 +79,7 @@ class WebSocketConnection:
             for task in (self._read, self._watch_authentication, self._wait_for_stop)
         ]
         try:
-            end = await self._end
+            end = await self._closed
         finally:
             tasks += self._running.values()
             for task in tasks:
@@ -92,21 +92,21 @@ class WebSocketConnection:
         if end.code is not None:
             await self._close(end.code, end.reason)
 
-    async def _close_after(self, part: Awaitable[None]) -> None:
-        """Run a part of the connection; its end closes the connection."""
+    async def _close_after(self, task: Awaitable[None]) -> None:
+        """Run a task of the connection; the connection is closed when it fails."""
         try:
-            await part
+            await task
         except SocketClosed as end:
             self._finish(end)
         except GraphError as error:
             self._finish(SocketClosed(CloseCode.FORBIDDEN, f"Forbidden: {error}"))
-        except Exception as fault:  # noqa: BLE001  # the last place that can log it
+        except Exception as fault:  # noqa: BLE001  # nothing above logs it
             get_logger().error("websocket_failed", exc_info=fault)
             self._finish(SocketClosed(CloseCode.INTERNAL_ERROR, "Internal error"))
 
     def _finish(self, end: SocketClosed) -> None:
-        if not self._end.done():
-            self._end.set_result(end)
+        if not self._closed.done():
+            self._closed.set_result(end)
 
     async def _read(self) -> None:
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
@@ -151,7 +151,7 @@ class WebSocketConnection:
         raise SocketClosed(CloseCode.GOING_AWAY, "The server stops")
 
     async def _viewer(self) -> Viewer:
-        """The present viewer, authenticated again. Raises: SocketClosed: it is refused."""
+        """The current viewer, authenticated anew. Raises: SocketClosed: authentication failed."""
         try:
             return (await self._service.make_context(self._scope)).viewer
         except StoreError as error:
@@ -185,18 +185,18 @@ class WebSocketConnection:
         read_payload(message)
 
     async def _complete(self, message: dict[str, Any]) -> None:
-        """Cancel an operation. A mutation runs to its end and stays counted."""
+        """Cancel an operation. A mutation runs to its end, and counts as running until then."""
         id = read_id(message)
         task = self._running.get(id)
-        if task is not None and id not in self._writing:
+        if task is not None and id not in self._mutations:
             task.cancel()
             await asyncio.wait((task,))
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         """Start an operation.
 
-        The next message is read when a subscription has its position in the history. So a query
-        sent after it shows no change that the subscription misses.
+        The next message is read once a subscription has its position in the history. So a query
+        after it in the same socket shows no change that the subscription misses.
         """
         if not self._acknowledged.is_set():
             raise SocketClosed(CloseCode.UNAUTHORIZED, "Unauthorized")
@@ -222,14 +222,14 @@ class WebSocketConnection:
 
     def _operation_done(self, id: str, task: asyncio.Task[None], started: asyncio.Event) -> None:
         started.set()
-        self._writing.discard(id)
+        self._mutations.discard(id)
         if self._running.get(id) is task:
             del self._running[id]
 
-    async def _run_isolated(self, part: Awaitable[None]) -> None:
-        """Run an operation; it closes the connection only if nothing can be sent any more."""
+    async def _run_isolated(self, operation: Awaitable[None]) -> None:
+        """Run an operation; only a failed send closes the connection."""
         try:
-            await part
+            await operation
         except SocketClosed as end:
             self._finish(end)
 
@@ -240,7 +240,7 @@ class WebSocketConnection:
             result = await self._result(id, request, started)
         except SocketClosed:
             raise
-        except Exception as error:  # noqa: BLE001  # masked and logged by `failure`
+        except Exception as error:  # noqa: BLE001  # masked and logged by `failure_result`
             result = failure_result(error)
         if result is not None and not result.has_data:
             await self._send(error_message(id, decode(result.body)["errors"]))
@@ -258,7 +258,7 @@ class WebSocketConnection:
         self._service.count(context.viewer, self._scope)
         kind = await self._service.operations.kind(request)
         if kind is OperationType.MUTATION:
-            self._writing.add(id)
+            self._mutations.add(id)
             return await asyncio.shield(self._service.operations.execute(request, context))
         if kind is not OperationType.SUBSCRIPTION:
             return await self._service.operations.execute(request, context)
@@ -269,7 +269,7 @@ class WebSocketConnection:
         self, id: str, request: GraphQLRequest, context: Context, started: asyncio.Event
     ) -> Result | None:
         """Send the results of a subscription; a result with errors if it cannot start."""
-        results = await self._service.operations.subscribe(request, context, self._turn)
+        results = await self._service.operations.subscribe(request, context, self._delivery_lock)
         if isinstance(results, Result):
             return results
         started.set()
@@ -284,7 +284,7 @@ class WebSocketConnection:
     async def _send(self, text: str) -> None:
         """Send a message. Raises: SocketClosed: the client does not read it, or is gone."""
         try:
-            async with asyncio.timeout(self._settings.send_timeout_s), self._sending:
+            async with asyncio.timeout(self._settings.send_timeout_s), self._send_lock:
                 await self._raw_send({"type": "websocket.send", "text": text})
         except TimeoutError:
             raise TooSlow from None

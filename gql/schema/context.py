@@ -126,7 +126,7 @@ class Context:
 
     @property
     def version(self) -> bytes:
-        """The name of the store's state, for the viewer's visibility."""
+        """The version of the store's state for the viewer's visibility."""
         return self.snapshot.versions[self.viewer.visibility].encode()
 
     @property

@@ -1,8 +1,8 @@
-"""The HTTP/1.1 protocol with the fast path: it replies to plain requests without ASGI.
+"""The direct protocol: HTTP/1.1 that gets the replies to simple POSTs without ASGI.
 
 For a small request, half of uvicorn's time is for the task, the ASGI messages, and checks of our
-own header fields. A POST to which the application can reply with a plain function
-(`respond_sync`) needs none of them. All other requests, and all other servers, use ASGI; the
+own header fields. A POST to which the application can reply synchronously (`respond_sync`) needs
+none of them. All other requests, and all other servers, use ASGI; the
 responses are the same.
 """
 
@@ -24,7 +24,7 @@ MAX_BUFFERED_BYTES = 65_535
 """The longest body that is buffered here; at a longer one uvicorn pauses reading."""
 
 MAX_COPIED_BYTES = 16_384
-"""The longest body that is copied behind its head; a longer one is written in pieces."""
+"""The longest body that is joined with its head in one write; a longer one is written in pieces."""
 
 _FORWARDED_FOR, _FORWARDED_PROTO = b"x-forwarded-for", b"x-forwarded-proto"
 _END_OF_HEAD = b"\r\n\r\n"
@@ -57,7 +57,7 @@ class DirectProtocol(Http1Protocol):
         super().__init__(*args, **options)
         self._respond: RespondSync | None = getattr(self.inner_app, "respond_sync", None)
         if (
-            (self.config.access_log and self.access_log)  # uvicorn writes it in its ASGI code
+            (self.config.access_log and self.access_log)  # which uvicorn writes in its ASGI code
             or self.limit_concurrency is not None
             or self.root_path
         ):
@@ -65,7 +65,7 @@ class DirectProtocol(Http1Protocol):
         self._head_cache: HeadCache | None = None
         if self._respond is not None:
             self._head_cache = getattr(self.inner_app, "request_heads", None)
-        self._replied_bytes = -1  # the size of the newest body, if it got a sync reply
+        self._replied_bytes = -1  # the size of the last body if it got a sync reply, else -1
         self._buffer = bytearray()  # the body of the current request
         self._default_fields: list[tuple[bytes, bytes]] | None = None
         self._default_text = b""
@@ -143,6 +143,7 @@ class DirectProtocol(Http1Protocol):
             super().start_request()
 
     def _can_buffer(self) -> bool:
+        """Whether the current request may have a sync reply, which is written at once."""
         return (
             self._respond is not None
             and self.method == b"POST"
@@ -205,13 +206,13 @@ class DirectProtocol(Http1Protocol):
             return None
 
     def _send(self, reply: Reply, *, keep_alive: bool) -> None:
-        fields = self.server_state.default_headers  # a new list each second, with the time
+        fields = self.server_state.default_headers  # uvicorn makes a new list each second, for Date
         if fields is not self._default_fields:
             self._default_fields = fields
             self._default_text = b"".join(b"%s: %s\r\n" % field for field in fields)
-        ends = b"" if keep_alive else b"connection: close\r\n"
-        start = STATUS_LINE[reply.status]
-        pieces = [start, self._default_text, ends, reply.header_text(), *reply.pieces]
+        connection = b"" if keep_alive else b"connection: close\r\n"
+        status_line = STATUS_LINE[reply.status]
+        pieces = [status_line, self._default_text, connection, reply.header_text(), *reply.pieces]
         if reply.size_bytes <= MAX_COPIED_BYTES:
             self.transport.write(b"".join(pieces))
         else:

@@ -1,7 +1,7 @@
 """Front matter: split from a document's text and parsed into a YAML tree with line numbers.
 
 The only module that imports yaml. The tree is built from the parser's events, one at a time, with
-limits on depth and aliases. PyYAML's C composer recurses: 100,000 brackets would end the process.
+limits on depth and aliases. PyYAML's C composer recurses: 100,000 brackets overflow the stack.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _MIN_NODES, _BYTES_PER_NODE, _SHARED_BUDGETS = 400, 50, 2
 _MAX_NUMBER_LENGTH = 100
 _INT64 = range(-(2**63), 2**63)
 
-# A remedy for each of the parser's messages, by a part of the message.
+# Remedies by a substring of the parser's message.
 _REMEDIES = {
     "mapping values are not allowed": "Put a value that holds a colon in quotes.",
     "cannot start any token": "Indent with spaces instead of tabs, and put values that start "
@@ -61,8 +61,8 @@ class ParseLimits(msgspec.Struct, frozen=True):
     Attributes:
         max_size_bytes: Largest file, and largest front matter with aliases expanded.
         max_depth: Deepest nesting of the front matter.
-        batch_size: Number of documents that are parsed together. More than two share the
-            `max_nodes` of two.
+        batch_size: Number of documents in a batch. Those of a larger batch than two share the nodes
+            of two.
         mapping: The mapping of the document's keys to fields; None if they are the fields' own.
     """
 
@@ -87,7 +87,7 @@ class DocumentParts(NamedTuple):
 
     Attributes:
         yaml: The front matter without its delimiters.
-        yaml_line: Number of lines before the front matter.
+        yaml_line: The line offset of the front matter in the text: 0 or 1.
         body: The text after the front matter.
     """
 
@@ -97,7 +97,7 @@ class DocumentParts(NamedTuple):
 
 
 class ParsedYaml(NamedTuple):
-    """The root mapping of the front matter, and the problems that were no errors."""
+    """The root mapping of the front matter, and its warnings."""
 
     root: MappingNode
     problems: list[ParseProblem]
@@ -184,6 +184,7 @@ def _root_mapping(builder: YamlTreeBuilder, problems: list[ParseProblem], line: 
 
 
 def _clean_scalar(scalar: ScalarNode) -> bool:
+    """Replace the invalid characters of a scalar; return whether there are any."""
     cleaned = clean_text(scalar.text)
     changed = cleaned != scalar.text
     scalar.text = cleaned
@@ -201,10 +202,10 @@ def _invalid_characters(line: int) -> ParseProblem:
 
 def _yaml_error(e: Exception, offset: int) -> FrontMatterError:
     mark = getattr(e, "problem_mark", None) or getattr(e, "context_mark", None)
-    what = str(getattr(e, "problem", None) or getattr(e, "reason", None) or e)
+    message = str(getattr(e, "problem", None) or getattr(e, "reason", None) or e)
     context = getattr(e, "context", None)
-    detail = f"{what} ({context})" if context else what
-    remedy = next((text for sign, text in _REMEDIES.items() if sign in what), None)
+    detail = f"{message} ({context})" if context else message
+    remedy = next((text for part, text in _REMEDIES.items() if part in message), None)
     return FrontMatterError(
         DiagnosticCode.UNREADABLE_YAML,
         f"The front matter is not valid YAML: {detail}.",
@@ -277,7 +278,7 @@ def resolve_plain_scalar(text: str) -> str | int | float | bool | None:
         return text
     try:
         value: str | int | float | bool | None = construct(yaml.ScalarNode(tag, text))
-    except ValueError:  # `0x_` matches YAML's pattern of an integer and is none
+    except ValueError:  # `0x_` matches YAML's pattern of an integer, but is not one
         return text
     if isinstance(value, float) and not abs(value) < float("inf"):
         return text

@@ -1,7 +1,7 @@
-"""Document writer: imports, patches and deletes documents, validated by the rules of a load.
+"""Document writer: imports, patches and deletes documents, with the validation of the loader.
 
-Every document is parsed from its text, as a load does, before anything is written. An error of the
-parser refuses the write, and a refused write changes nothing.
+Every document is parsed from its text, as the loader does, before anything is written. A document
+with an error refuses the write, and a refused write changes nothing.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class WriteResult(msgspec.Struct, frozen=True):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-class _AlreadyDoneError(Exception):
-    """A write with the same idempotency key was done before, with these changes."""
+class _AlreadyAppliedError(Exception):
+    """A write with the same idempotency key was applied before, with these changes."""
 
     def __init__(self, changes: Sequence[Change]) -> None:
         super().__init__()
@@ -57,19 +57,18 @@ class _AlreadyDoneError(Exception):
 class DocumentWriter:
     """Writes documents into a repository, and into the folder that it is loaded from.
 
-    A write with an idempotency `key` happens once, as far back as the history goes: a repetition
+    A write with an idempotency `key` is applied once, as far back as the history goes: a retry
     returns the stored revision and the articles as they are now, also after a crash and also if
-    nothing had to change. A key is `NAME.REQUEST.STEP`: the caller's name for a request, a digest
-    of the request, and the number of the write in it. `expected_revision` is a precondition: the
-    revision that the caller last saw, or None for any. A write that has begun is completed even
-    if its caller is cancelled.
+    the write was a no-op. A key is a `WriteKey` as text. `expected_revision` is a precondition:
+    the article's current revision, or None for any. A write that has begun is completed even if
+    its caller is cancelled.
 
     Every method raises:
         RefusedError: the documents are invalid.
         ConflictError: the precondition fails.
         KeyReusedError: another request has used the key's name.
         StoreUnavailableError: the folder or the store cannot be written.
-        OutcomeUnknownError: it may have been written. After all others nothing has changed.
+        OutcomeUnknownError: it may have been written. In all other cases nothing has changed.
     """
 
     def __init__(
@@ -97,15 +96,15 @@ class DocumentWriter:
     async def import_documents(
         self, documents: ImportDocuments, *, key: str | None = None
     ) -> WriteResult:
-        """Write whole documents, all or none. Each replaces the document at its path."""
+        """Write whole documents, atomically. Each replaces the document at its path."""
         if len(documents) > self._max_documents:
             message = f"{len(documents)} documents are too many; send at most {self._max_documents}"
             raise RefusedError(Refusal(TOO_MANY_DOCUMENTS, f"{message} at once.", ("documents",)))
         try:
             return await self._submit(partial(self._preparer.prepare_import, documents), key=key)
-        except _AlreadyDoneError as done:
+        except _AlreadyAppliedError as applied:
             return await self._build_result(
-                await self._preparer.parse_documents(documents), done.revision
+                await self._preparer.parse_documents(documents), applied.revision
             )
 
     async def put(
@@ -125,8 +124,8 @@ class DocumentWriter:
         put = partial(self._preparer.prepare_put, fields, id, slug, expected_revision)
         try:
             return await self._submit(put, id or slug, expected_revision, key)
-        except _AlreadyDoneError as done:
-            return await self._read_result(done.ids, done.revision)
+        except _AlreadyAppliedError as applied:
+            return await self._read_result(applied.ids, applied.revision)
 
     async def set_published(
         self, id: str, published: bool, expected_revision: int | None = None, key: str | None = None
@@ -147,8 +146,8 @@ class DocumentWriter:
                 expected_revision,
                 key,
             )
-        except _AlreadyDoneError as done:
-            return done.revision
+        except _AlreadyAppliedError as applied:
+            return applied.revision
         return result.revision
 
     async def _submit(
@@ -160,7 +159,7 @@ class DocumentWriter:
     ) -> WriteResult:
         """Submit a write; without an expected revision, retry after a conflict.
 
-        Raises: _AlreadyDoneError.
+        Raises: _AlreadyAppliedError.
         """
         prepare_once = partial(self._prepare_once, prepare, key)
         attempts = _ATTEMPTS if expected_revision is None else 1
@@ -177,7 +176,7 @@ class DocumentWriter:
     async def _prepare_once(self, prepare: Prepare, key: str | None) -> WriteSet:
         """Prepare a write, unless its idempotency key was used before.
 
-        Raises: _AlreadyDoneError. KeyReusedError.
+        Raises: _AlreadyAppliedError. KeyReusedError.
         """
         if key is None:
             return await prepare()
@@ -186,30 +185,31 @@ class DocumentWriter:
         request = _without_step(write_key.request_step)
         if any(_without_step(change.request_step) != request for change in changes):
             raise KeyReusedError("This key was used for another request. Nothing was done.")
-        if done := [change for change in changes if change.request_step == write_key.request_step]:
-            raise _AlreadyDoneError(done)
+        if applied := [c for c in changes if c.request_step == write_key.request_step]:
+            raise _AlreadyAppliedError(applied)
         write = await prepare()
         keys = {article.id: write_key for article in write.all_articles}
         return msgspec.structs.replace(write, keys=keys)
 
     async def _build_result(self, write: WriteSet, revision: int) -> WriteResult:
-        """Build the result of a write whose group brought the store to `revision`.
+        """Build the result of a write whose group commit ended at `revision`.
 
         An article that was deleted since is returned as it was written.
         """
         diagnostics = (parse_result.diagnostics for parse_result in write.parse_results.values())
         result = await self._read_result([article.id for article in write.articles], revision)
-        present = {article.id: article for article in result.articles}
+        current = {article.id: article for article in result.articles}
         return msgspec.structs.replace(
             result,
             articles=tuple(
-                present.get(article.id) or msgspec.structs.replace(article, revision=revision)
+                current.get(article.id) or msgspec.structs.replace(article, revision=revision)
                 for article in write.articles
             ),
             diagnostics=tuple(chain.from_iterable(diagnostics)),
         )
 
     async def _read_result(self, ids: Sequence[str], revision: int) -> WriteResult:
+        """Read the current articles, for a result with at most this revision."""
         snapshot = await self.snapshot()
         articles = [a for a in await snapshot.get_many(LookupKey.ID, ids, Visibility.ALL) if a]
         newest = max((article.revision for article in articles), default=revision)

@@ -66,7 +66,7 @@ class CachedResponse:
 
 
 ResponseKey = tuple[bytes, bytes]
-"""A request's text; the viewer's permission key followed by the name of the store's state."""
+"""A request's text; the viewer's permission key followed by the version of the store's state."""
 
 ResponseCache = ByteCache[ResponseKey, CachedResponse]
 

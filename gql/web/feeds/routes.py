@@ -122,7 +122,7 @@ async def _render_feed(
 class SitemapCache:
     """A cache of the newest sitemaps and indexes.
 
-    The key has the name of the store's state, so an entry is never stale. The cache has few
+    The key has the version of the store's state, so an entry is never stale. The cache has few
     entries, so that forged Host headers cannot fill the memory.
     """
 

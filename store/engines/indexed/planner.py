@@ -1,8 +1,8 @@
 """The query planner: the filter as bitmaps, then the cheapest access path to the page.
 
 By date a page is a slice of the hits. In another order there are two access paths. *Sort* takes the
-ranks of all hits and sorts those of the page. *Scan* goes through the order and skips what is no
-hit. Which is cheaper depends on the number of hits; `explain` prints the plan.
+ranks of all hits and sorts those of the page. *Scan* walks the order and skips articles that do
+not match. Which is cheaper depends on the number of hits; `explain` prints the plan.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ from .ordinals import date_key
 from .sort_order import CompositeOrder, SortOrder
 
 SCAN_SLACK = 2
-"""A scan may take so many times the expected steps, and is costed so; then the hits are sorted
-after all. Hits may be clustered far from the cursor."""
+"""A scan is costed at, and limited to, so many times its expected steps, since hits may lie in a
+cluster far from the cursor. At the limit the hits are sorted instead."""
 
 MAX_EAGER_CHECKS = 32
-"""Up to how many candidates are rechecked before the page is read."""
+"""The maximum number of candidates that are all rechecked before the page is read."""
 
 PAGE_CACHE_BYTES = 8_000_000
 """The capacity of the page cache: a hit costs 0.4 us, a miss 5 to 200."""
@@ -57,22 +57,21 @@ HIT_CACHE_BYTES = 4_000_000
 """The capacity of the cache of filter results that needed rechecks."""
 
 START_US = 6.0
-"""What an access path costs before the first article."""
-
+"""The startup cost of an access path, before the first article."""
 
 BY_DATE = "by date"
-"""The numbering of `PageOrdinals` in the list of all that are visible."""
+"""The numbering of `PageOrdinals` by rank in the list of all visible articles by date."""
 
 PAGE_BYTES, ORDINAL_BYTES = 700, 4
 """The size of a cached page, and of each of its ordinals where they are an array."""
 
 
 class AccessPath(NamedTuple):
-    """An access path to a page, with its estimated cost.
+    """An access path to a page.
 
     Attributes:
-        name: what `explain` calls it.
-        cost: in microseconds.
+        name: its name in `explain`.
+        cost: its estimated cost in microseconds.
     """
 
     name: str
@@ -82,14 +81,14 @@ class AccessPath(NamedTuple):
 def access_paths(hits: int, articles: int, window: Window) -> tuple[AccessPath, AccessPath]:
     """The access paths to a page in an order other than by date: sort and scan."""
     size = (window.last if window.first is None else window.first) or 0
-    # One more than the page holds, and one on the other side of a cursor, for the flags.
-    wanted = size + 1 + (window.after is not None or window.before is not None)
-    scan = START_US + SCAN_SLACK * SCAN_STEP_US * wanted * articles / hits if hits else START_US
+    # One item beyond each end, for `has_next` and `has_previous`.
+    needed = size + 1 + (window.after is not None or window.before is not None)
+    scan = START_US + SCAN_SLACK * SCAN_STEP_US * needed * articles / hits if hits else START_US
     return AccessPath("sort", START_US + RANK_HIT_US * hits), AccessPath("scan", scan)
 
 
 class _CachedPage(NamedTuple):
-    """A cached page: ordinals instead of articles, so that it keeps no older state in memory.
+    """A cached page: ordinals instead of articles, so that no older state stays in memory.
 
     Attributes:
         items: the ordinals of the articles in the table.
@@ -97,7 +96,7 @@ class _CachedPage(NamedTuple):
         has_next: see `Page`.
         total: see `Page`.
         ordinals: see `Page`.
-        edition: the only state for which it is valid; None if it survives edits in place.
+        state_id: the planner's, if edits in place invalidate the page; else None.
     """
 
     items: Sequence[int]
@@ -105,17 +104,17 @@ class _CachedPage(NamedTuple):
     has_next: bool
     total: int | None
     ordinals: PageOrdinals
-    edition: object
+    state_id: object
 
 
 class Planner:
     """Plans and answers queries on one index.
 
-    Its caches are shared with the planners of states before and after, between which there are
-    edits in place only.
+    It shares its caches with the planners of other states, as long as only edits in place lie
+    between them.
     """
 
-    __slots__ = ("_cursors", "_edition", "_index", "_matcher", "_orders", "_pages", "_results")
+    __slots__ = ("_cursors", "_index", "_matcher", "_orders", "_pages", "_results", "_state_id")
 
     def __init__(
         self,
@@ -129,25 +128,25 @@ class Planner:
         self._index = index
         self._orders = orders
         self._matcher = Matcher(index, published, orders, aliases)
-        self._edition = object()
+        self._state_id = object()
         self._pages: BoundedMemo[ArticleQuery, _CachedPage] = BoundedMemo(PAGE_CACHE_BYTES)
         self._results: BoundedMemo[Filter, tuple[BitMap, object]] = BoundedMemo(HIT_CACHE_BYTES)
 
     def carry_over(self, old: Planner) -> None:
-        """Take over the caches of an older planner; since then articles were edited in place."""
+        """Take over the caches of an older planner; only edits in place lie between."""
         self._pages, self._results = old._pages, old._results
 
     def page(self, query: ArticleQuery) -> Page[Article]:
         """The page that a query selects. Raises: QueryError."""
         cached = self._pages.get(query)
-        if cached is not None and cached[0].edition in (None, self._edition):
+        if cached is not None and cached[0].state_id in (None, self._state_id):
             page = cached[0]
         else:
             page = self._page(query)
             self._pages.put(query, page, _page_bytes(page) + query_bytes(query))
-        row_ordinals, has_previous, has_next, total, ordinals, edition = page
-        items = PageItems(self._index.articles, self._index.table.ids, row_ordinals)
-        return Page(items, has_previous, has_next, total, ordinals, edition is None)
+        page_ordinals, has_previous, has_next, total, numbered, state_id = page
+        items = PageItems(self._index.articles, self._index.table.ids, page_ordinals)
+        return Page(items, has_previous, has_next, total, numbered, state_id is None)
 
     def ordinals_of(self, ids: Sequence[str]) -> Mapping[str, Sequence[int]]:
         """The ordinals of these articles, by numbering; unknown ids are left out."""
@@ -159,9 +158,9 @@ class Planner:
             BY_DATE: [by_date.index(date_key(article), inclusive=False) for article in articles],
         }
 
-    def _edition_of(self, *fields: str) -> object:
-        """The state to which a result that depends on these fields is limited; None if to none."""
-        return None if EDITABLE_IN_PLACE.isdisjoint(fields) else self._edition
+    def _state_id_for(self, *fields: str) -> object:
+        """The state id of a cached result that reads these fields; None if edits leave it valid."""
+        return None if EDITABLE_IN_PLACE.isdisjoint(fields) else self._state_id
 
     def _page(self, query: ArticleQuery) -> _CachedPage:
         check_window(query.window)
@@ -179,13 +178,13 @@ class Planner:
         if is_whole_list and part.start is not None:
             ordinals = self._ordinals_by_date(part.start, len(items), descending=backwards)
         else:
-            # In the cache: a thousand ordinals as an array take a tenth of a list.
+            # Cached as an array, which takes a tenth of the memory of a list.
             items = array("I", items)
             table = self._index.table
             ordinals = PageOrdinals(table.numbering, items, as_slice(items), table.size)
         fields = {*_fields(query.filter), *(step.field for step in query.order)}
         return _CachedPage(
-            items, has_previous, has_next, total, ordinals, self._edition_of(*fields)
+            items, has_previous, has_next, total, ordinals, self._state_id_for(*fields)
         )
 
     def _ordinals_by_date(self, start: int, count: int, *, descending: bool) -> PageOrdinals:
@@ -197,9 +196,9 @@ class Planner:
         return PageOrdinals(BY_DATE, range(*run.indices(end)), run, len(self._index.live))
 
     def _match(self, query: ArticleQuery) -> Match:
-        """The articles that match the filter; exactly, if a total is to be counted."""
+        """The articles that match the filter; without candidates, if the total is selected."""
         cached = self._results.get(query.filter)
-        if cached is not None and cached[0][1] in (None, self._edition):
+        if cached is not None and cached[0][1] in (None, self._state_id):
             hits = cached[0][0]
             return Match(hits, hits)
         match = self._matcher.match(query.filter)
@@ -210,8 +209,8 @@ class Planner:
             match = match.rechecked()
             if uncertain > MAX_EAGER_CHECKS:
                 size_bytes = 200 + match.certain.__sizeof__() + filter_bytes(query.filter)
-                edition = self._edition_of(*_fields(query.filter))
-                self._results.put(query.filter, (match.certain, edition), size_bytes)
+                state_id = self._state_id_for(*_fields(query.filter))
+                self._results.put(query.filter, (match.certain, state_id), size_bytes)
         return match
 
     def _slice(self, order: tuple[OrderStep, ...], window: Window, match: Match) -> PageSlice[int]:
@@ -291,7 +290,7 @@ class _ScanLimitError(Exception):
 
 
 class _LimitedScan(OrderScan):
-    """An order of which only so many articles may be read."""
+    """A scan that fails after so many articles."""
 
     __slots__ = ("_remaining",)
 
@@ -300,7 +299,7 @@ class _LimitedScan(OrderScan):
         self._remaining = limit
 
     def slice(self, start: int, end: int) -> list[int]:
-        """See `OrderedList`. Raises: _BudgetSpentError."""
+        """See `OrderedList`. Raises: _ScanLimitError."""
         self._remaining -= end - start
         if self._remaining < 0:
             raise _ScanLimitError

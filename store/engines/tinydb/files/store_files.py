@@ -36,20 +36,20 @@ from .state import StoreState
 from .write_transaction import WriteTransaction
 
 LARGE_BATCH = 1_000
-LARGE_SHARE = 32
-"""A group of batches goes into a checkpoint instead of the log when it has so many articles, and at
-least this fraction (1/32) of all. Reading the file anew then costs others no more than the log.
+LARGE_DIVISOR = 32
+"""A group of batches is written as a checkpoint instead of a log record if it has so many articles,
+and at least 1/32 of all. Then other processes read the checkpoint as fast as the record.
 """
 
 
 class StoreFiles:
-    """A store's files: opened, written to in transactions, and closed.
+    """A store's files: recovery, write transactions, and closing.
 
     Attributes:
         path: The path of the store's file.
         history_limit: How many of the newest changes are stored.
-        lock_timeout_s: How long a writer waits for the write lock, in seconds.
-        commit_mark: The commit mark as this process sees it.
+        lock_timeout_s: The maximum wait for the write lock, in seconds.
+        commit_mark: The commit mark, mapped into this process.
         follower: Reads what other processes have committed.
         checkpoints: Writes checkpoints, and decides when one is due.
     """
@@ -84,7 +84,7 @@ class StoreFiles:
         mark = self._locks.read_mark()
         position = with_mark(self._reader.read(self._reader.empty_position(), mark), mark)
         if position.log is not None and self._locks.are_working:
-            # What a crash has left after the last commit is committed now, or cut off.
+            # Recovery: records after the last commit are committed, a torn one is truncated.
             with contextlib.suppress(StoreUnavailableError):
                 lock = self.try_lock()
                 transaction = self.begin(position, 0, lock) if lock else None
@@ -123,26 +123,28 @@ class StoreFiles:
     ) -> WriteTransaction | None:
         """Begin a transaction; None: it needs the checkpoint lock, which another process holds.
 
-        `size`: how many articles it writes. `to_checkpoint`: it writes a checkpoint, whatever its
-        size. The position may not be the newest one: `catch_up`. Raises: StoreUnavailableError.
+        `size`: the number of articles in it. `to_checkpoint`: it writes a checkpoint, whatever its
+        size. Unless it `is_current`, call `catch_up` before `write`.
+
+        Raises: StoreUnavailableError.
         """
-        with translate_os_errors("write", self.path), contextlib.ExitStack() as held:
+        with translate_os_errors("write", self.path), contextlib.ExitStack() as checkpoint_lock:
             file, log = self._reader.signatures()
             is_new = file is None or log is None
-            share = len(position.state.snapshot.articles) // LARGE_SHARE
+            share = len(position.state.snapshot.articles) // LARGE_DIVISOR
             to_checkpoint = to_checkpoint or is_new or size >= max(LARGE_BATCH, share)
-            if to_checkpoint and not self._locks.try_lock_checkpoint(held):
+            if to_checkpoint and not self._locks.try_lock_checkpoint(checkpoint_lock):
                 if is_new:
                     lock.close()
                     return None
-                to_checkpoint = False  # the log will do
-            is_covered = position.covers(file, log) and position.mark == self.commit_mark.words[0]
+                to_checkpoint = False  # a log record instead
+            is_newest = position.covers(file, log) and position.mark == self.commit_mark.words[0]
             transaction = WriteTransaction(
                 position,
                 lock,
-                held.pop_all(),
+                checkpoint_lock.pop_all(),
                 writes_checkpoint=to_checkpoint,
-                is_current=is_covered and not is_new,
+                is_current=is_newest and not is_new,
             )
             old = position.log
             if file == position.checkpoint and log and old and log.inode == old.inode:
@@ -150,7 +152,7 @@ class StoreFiles:
             return transaction
 
     def catch_up(self, transaction: WriteTransaction) -> None:
-        """Move a transaction to the newest position, and commit that. Closes it on errors.
+        """Advance a transaction to the newest position, and commit that. Closes it on errors.
 
         Raises: StoreCorruptError. StoreUnavailableError.
         """
@@ -192,9 +194,9 @@ class StoreFiles:
         return msgspec.structs.replace(position, mark=mark)
 
     def close(self, position: StorePosition, lock_timeout_s: float) -> None:
-        """Write a checkpoint if the log has records, unless others write all that time.
+        """Write a checkpoint if the log has records, and close the lock files.
 
-        Raises: StoreError.
+        Raises: StoreError: among others, the write lock was not free in time.
         """
         if position.log is not None and position.end > position.log.start:
             with translate_os_errors("write", self.path):

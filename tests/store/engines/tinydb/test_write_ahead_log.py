@@ -195,7 +195,7 @@ def test_batch_that_is_a_small_share_of_the_store_is_written_to_the_log(path, lo
     """A checkpoint would be written, and read by all other processes, for little."""
     put(path, *(make_article(f"n{number}") for number in range(20)))
     monkeypatch.setattr(store_files, "LARGE_BATCH", 3)
-    monkeypatch.setattr(store_files, "LARGE_SHARE", 4)
+    monkeypatch.setattr(store_files, "LARGE_DIVISOR", 4)
     monkeypatch.setattr(tinydb_repository, "SMALL_WRITE", 0)
     file = path.read_bytes()
 
