@@ -43,10 +43,10 @@ MAX_MESSAGE = 1_000
 """The most characters of a message: it may quote what a client has sent, up to 1 MB."""
 
 MAX_LOGGED = 3
-"""How many internal errors of one response are logged with a traceback; the others are counted."""
+"""The internal errors of one response that are logged with a traceback; others are counted."""
 
 MAX_FIELD_ERRORS = 100
-"""How many field errors one response has; one more error gives the number of the others."""
+"""The maximum number of field errors in a response; one more error counts the others."""
 
 
 def format_expected_error(error: GraphError | StoreError) -> FormattedError:

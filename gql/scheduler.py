@@ -96,7 +96,7 @@ class DisconnectWatch(Protocol):
 
 
 class Job:
-    """One execution, as the scheduler sees it.
+    """A job of the scheduler: one execution.
 
     Attributes:
         scheduler: Allocates its time slices.

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from .names import new_version
 
 MAX_EDITS = 64
-"""How many edits are listed. A cache of an older state is invalidated whole."""
+"""The maximum number of listed edits. A cache of an older state is invalidated whole."""
 
 MAX_EDITED = 1_000
-"""How many articles these edits may have changed together."""
+"""The maximum number of articles that these edits have changed together."""
 
 
 class InPlaceEdits:

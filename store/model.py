@@ -210,7 +210,7 @@ class Diagnostic(Value, frozen=True, kw_only=True):
 
 
 class ChangeKind(StrEnum):
-    """What happened to a document."""
+    """The kind of a change: a document was written or deleted."""
 
     PUT = "PUT"
     DELETE = "DELETE"

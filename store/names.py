@@ -23,7 +23,7 @@ _JEKYLL_STEM = re.compile(r"\d{4}-\d{2}-\d{2}-.+")
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9\s-]")
 _GAP = re.compile(r"[\s-]+")
 _MAX_SLUGIFIED = 1_000
-"""How many characters of a text make its slug: accents in a row are quadratic to normalise."""
+"""The characters of a text that its slug is made of: many accents take quadratic time."""
 
 
 class EntityKind(StrEnum):

@@ -16,7 +16,7 @@ Versions = Mapping[Visibility, str]
 
 
 def new_versions(name: str | None = None) -> Versions:
-    """The same version for every visibility; by default a new one."""
+    """One version for all visibilities; by default a new one."""
     return dict.fromkeys(Visibility, name or new_version())
 
 

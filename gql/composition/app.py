@@ -260,7 +260,7 @@ class App:
         """Build each sorted list before the first request, which would have to wait for it.
 
         An optimization must not stop the server from starting, so no error is raised here. The
-        first request meets the same error, which is then logged and masked.
+        first request raises the same error, which is then logged and masked.
         """
         queries = [ArticleQuery(Window(first=1), order=(OrderStep(field),)) for field in OrderField]
         with suppress(Exception):

@@ -55,7 +55,7 @@ def build_search_cost(current: Callable[[], Snapshot | None]) -> EstimateSearche
     def cost(searches: Iterable[tuple[int, Mapping[str, Any]]]) -> int:
         try:
             snapshot = current()
-        except StoreError:  # the request meets it, too
+        except StoreError:  # the request raises it, too
             snapshot = None
         count = ASSUMED_ARTICLES if snapshot is None else snapshot.published_count
         return search_cost(searches, max(MIN_ARTICLES, 1 << (count - 1).bit_length()))

@@ -28,7 +28,7 @@ class CachedValue(Protocol):
     """The cached value of a root field."""
 
     def read(self, snapshot: Snapshot, visibility: Visibility) -> Sequence[Buffer] | None:
-        """Its JSON in pieces; None on a cache miss of any of its rows."""
+        """The value's JSON in pieces; None on a cache miss of any of its rows."""
         ...
 
 

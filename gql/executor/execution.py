@@ -37,7 +37,7 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class PlanExecution(RowRenderer):
-    """One execution of a plan.
+    """The execution of a plan for one request.
 
     Attributes:
         cached_value: The last root field as a cached value; None where it is not cacheable.

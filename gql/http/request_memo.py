@@ -32,7 +32,10 @@ class PreparedQuery(Protocol):
         ...
 
     async def run(self, snapshot: Any, job: Job | None = None) -> Sequence[bytes | memoryview]:
-        """The same, in the time slices of a job. Raises: any exception: use another executor."""
+        """The JSON of the response in pieces, in the time slices of a job.
+
+        Raises: any exception: use another executor.
+        """
         ...
 
 

@@ -18,7 +18,7 @@ _IPV6_PREFIX = 64  # the network of one household, which has billions of address
 
 
 class Client(NamedTuple):
-    """One client.
+    """A client, as limits count it.
 
     Attributes:
         kind: `key` for a key or a token, else `address`.
@@ -30,7 +30,7 @@ class Client(NamedTuple):
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether it has no key and no token."""
+        """Whether the client has neither key nor token."""
         return self.kind == "address"
 
 

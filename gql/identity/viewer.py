@@ -106,7 +106,7 @@ def is_local(scope: Scope) -> bool:
 
 
 def _is_same_site_page(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether it comes from a page on another port of the same host: then CORS decides."""
+    """Whether a request comes from a page on another port of the same host; CORS decides on it."""
     return headers.get(b"sec-fetch-site") == b"same-site" and b"origin" in headers
 
 

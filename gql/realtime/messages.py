@@ -22,7 +22,7 @@ _MAX_REASON_BYTES = 123  # https://www.rfc-editor.org/rfc/rfc6455#section-5.5
 
 
 class CloseCode(IntEnum):
-    """Why a socket is closed. Those under 4000 are RFC 6455's and IANA's; clients retry these."""
+    """WebSocket close codes. Those below 4000 are RFC 6455's and IANA's; clients retry these."""
 
     GOING_AWAY = 1001
     TOO_BIG = 1009

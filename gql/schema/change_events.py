@@ -62,7 +62,7 @@ class EventKind(StrEnum):
 
 
 class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event.
+    """An event of the change history.
 
     Attributes:
         cursor: The cursor to resume after it.

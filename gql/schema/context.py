@@ -114,7 +114,7 @@ class Context:
 
     @property
     def caller(self) -> bytes:
-        """Who asks, by the identity of the key or token, with which rights."""
+        """The caller: the identity of the key or token, with its rights."""
         return f"{self.viewer.id or ''}\n".encode() + self.viewer.permission_key
 
     @property

@@ -77,7 +77,7 @@ class BitmapSlice(Sequence[int]):
 
 
 def as_bitmap(posting_list: PostingList) -> BitMap:
-    """The same set as a bitmap."""
+    """A posting list as a bitmap."""
     return BitMap(posting_list, optimize=False) if isinstance(posting_list, tuple) else posting_list
 
 

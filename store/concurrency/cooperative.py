@@ -26,10 +26,10 @@ TIME_SLICE_S = 0.00005
 """How long steps run before other tasks get a turn."""
 
 SORT_BLOCK = 2_048
-"""How many items are sorted at once: less than a millisecond."""
+"""The number of items that are sorted at once: less than a millisecond."""
 
 FREE_CHUNK = 256
-"""How many items are freed at once: some ten microseconds."""
+"""The number of items that are freed at once: some ten microseconds."""
 
 PAUSE_S = 0.0005
 """How long a background thread sleeps after two time slices, so that other threads get the GIL."""

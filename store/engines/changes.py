@@ -18,7 +18,7 @@ from store.querying.order_fields import micros
 from store.repository import Batch, WriteKey
 
 HISTORY_LIMIT = 10_000
-"""How many changes the history has for each visibility; older ones are a gap."""
+"""The maximum length of the history of each visibility; older changes are a gap."""
 
 
 class BatchResult(msgspec.Struct, frozen=True):

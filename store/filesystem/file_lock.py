@@ -28,10 +28,10 @@ NO_LOCK_ERRNOS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 """The errors of file systems without locks."""
 
 HOLDER_OFFSET = 8
-"""Where a lock file names the process that holds the lock; other uses have the bytes before."""
+"""The offset of the holder's process id in a lock file; the bytes before have other uses."""
 
 HOLDER_BYTES = 24
-"""How many bytes that takes: a process id as text with a line break."""
+"""The size of the holder's process id, as text with a line break."""
 
 _NETWORK_FILE_SYSTEMS = frozenset(
     "9p afs cifs davfs fuse.davfs2 fuse.gcsfuse fuse.glusterfs fuse.rclone fuse.s3fs fuse.sshfs "

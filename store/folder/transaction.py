@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 async def lock_folder(folder: Path, lock_timeout_s: float = math.inf) -> AsyncIterator[None]:
     """Lock a folder against other tasks and processes that load it or write to it.
 
-    A folder that cannot be opened is not locked: the caller meets the same error.
+    A folder that cannot be opened is not locked: the caller gets the same error.
     Raises: StoreBusyError: the lock is not free within the timeout.
     """
     with contextlib.ExitStack() as held:

@@ -12,7 +12,7 @@ from store.model import Article
 SortKey = int | str
 
 MAX_KEY = 200
-"""How many characters of a text are its sort key: a cursor holds them."""
+"""The maximum length of a text's sort key, which cursors contain."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

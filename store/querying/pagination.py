@@ -27,7 +27,7 @@ class OrderedList(Protocol[T_co]):
         ...
 
     def index(self, position: KeysetPosition, *, inclusive: bool) -> int:
-        """How many items precede this position; if `inclusive`, with the one at it."""
+        """The insertion point: the number of items before a position; if `inclusive`, and at it."""
         ...
 
     def slice(self, start: int, end: int) -> Sequence[T_co]:

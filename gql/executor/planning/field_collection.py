@@ -34,7 +34,7 @@ from gql.executor.errors import UnsupportedError
 
 
 class CollectedField(NamedTuple):
-    """One field of a response object.
+    """A collected field: one response key, with all its field nodes.
 
     Attributes:
         key: Its response key.

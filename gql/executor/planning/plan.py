@@ -277,7 +277,7 @@ class LinkPlan:
     def concatenate_by_document(
         self, documents: Sequence[Any], column: Sequence[Sequence[str]]
     ) -> Sequence[Sequence[str]]:
-        """The same for values that are sequences: those of a document are concatenated."""
+        """Group sequences by document, and concatenate those of each: n documents -> n tuples."""
         if self.sources is None:
             return column
         groups = self.group_by_document(documents, column)

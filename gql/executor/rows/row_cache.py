@@ -168,14 +168,14 @@ class RowTable:
         return self.join_keys(page.item_ids())
 
     def join_keys(self, keys: Sequence[RowKey]) -> Sequence[Buffer] | None:
-        """The same for the rows of these keys."""
+        """The JSON of the rows of these keys, joined with commas; None if one is not valid."""
         try:
             return (b",".join(map(self.valid.__getitem__, keys)),)
         except KeyError:
             return None
 
     def join_ordinals(self, ordinals: PageOrdinals) -> Sequence[Buffer] | None:
-        """The same for the rows of these ordinals; None, too, where none is stored by ordinal."""
+        """The JSON of the rows of these ordinals, joined; None if one is missing."""
         rows = self.by_ordinal.get(ordinals.numbering)
         if rows is None:
             return None

@@ -56,7 +56,7 @@ class DateOrderedHits:
 
 
 def _rank(hits: BitMap, ordinal: int) -> int:
-    """How many hits are less than an ordinal."""
+    """The rank of an ordinal: the number of hits below it."""
     return hits.rank(ordinal - 1) if ordinal else 0
 
 

@@ -159,7 +159,7 @@ class InvertedIndex:
         return postings
 
     def compacted(self, table: ArticleTable, new_ordinals: Ordinals) -> Cooperative[InvertedIndex]:
-        """The same index after a compaction. `new_ordinals`: by the present ones."""
+        """The index with the ordinals of a compaction. `new_ordinals`: new ordinals by old ones."""
         renumber = array("I", new_ordinals.tobytes())
         yield
         postings = {}

@@ -106,9 +106,9 @@ class SortOrders:
     def compacted(
         self, table: ArticleTable, live: BitMap, new_ordinals: Ordinals, dropped: int
     ) -> Cooperative[SortOrders]:
-        """The same orders and trigram indexes after a compaction.
+        """The orders and trigram indexes with the ordinals of a compaction.
 
-        `new_ordinals`: by the present ones. `dropped`: how many entries the log has lost.
+        `new_ordinals`: new ordinals by old ones. `dropped`: the number of removed log entries.
         """
         new = SortOrders(table, live)
         for field in self.fields:
@@ -165,7 +165,7 @@ AnyField = Field | OrderField
 _ORDER_FIELDS: dict[str, OrderField] = {field.value: field for field in OrderField}
 
 MAX_COMPOSITES = 16
-"""How many composite orders are cached; each takes 8 bytes an article."""
+"""The maximum number of cached composite orders, of 8 bytes an article each."""
 
 
 def _sort_key(field: AnyField) -> KeyFunction:

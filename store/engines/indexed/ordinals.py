@@ -32,13 +32,13 @@ DateKey = tuple[int, str]
 """The sort key of the order by date: microseconds and id."""
 
 MAX_OUT_OF_ORDER = 64
-"""How many articles may always be out of order, before a write compacts the table."""
+"""The number of articles out of order up to which no write compacts the table."""
 
 MAX_UNUSED = 4_096
-"""How many ordinals may always be unused, and how many entries the log may always have."""
+"""The number of unused ordinals, and of log entries, up to which no write compacts the table."""
 
 _STEP = 1_024
-"""How many articles one step of a compaction numbers."""
+"""The number of articles in one step of a compaction."""
 
 _NUMBERINGS = count(1)
 
@@ -60,7 +60,7 @@ class OutOfOrder(NamedTuple):
 
 
 class IndexChange(NamedTuple):
-    """What a write changes of one article, for readers of one visibility.
+    """The change of one article by a write, for readers of one visibility.
 
     Attributes:
         before: the article before the write; None for an insert.

@@ -198,7 +198,7 @@ class IndexedSnapshot:
         return self._all.index.table.shares_numbering(other._all.index.table)
 
     def contents(self) -> list[object]:
-        """What its indexes hold, for `free_gradually`."""
+        """The contents of its indexes, for `free_gradually`."""
         everything, published = self._all.index, self._published.index
         table = everything.table
         return [*everything.contents(), *published.contents(), self.articles, table]
@@ -336,7 +336,7 @@ class IndexedSnapshot:
 def _compacted(
     everything: InvertedIndex, published: InvertedIndex, orders: SortOrders
 ) -> Cooperative[tuple[InvertedIndex, InvertedIndex, SortOrders]]:
-    """The same indexes after a compaction: all ordinals in use and in order."""
+    """The indexes after a compaction, with ascending ordinals without gaps."""
     old = everything.table
     order = array("I", DateOrderedHits(old, everything.live).slice(0, len(everything.live)))
     yield

@@ -127,11 +127,11 @@ class SortOrder:
         return self._starts[1:].searchsorted(ranks.astype(np.int64), "right")
 
     def compacted(self, table: ArticleTable, new_ordinals: Ordinals) -> SortOrder:
-        """The same order after a compaction. `new_ordinals`: by the present ones."""
+        """The order with the ordinals of a compaction. `new_ordinals`: new ordinals by old ones."""
         return SortOrder(table, self.key, self._keys, self._sizes, new_ordinals[self.ordinals])
 
     def index(self, position: KeysetPosition, *, inclusive: bool) -> int:
-        """How many articles precede this position; if `inclusive`, with the one at it."""
+        """The insertion point: the articles before a position, and at it if `inclusive`."""
         key, id = position
         code = bisect_left(self._keys, key)
         start = int(self._starts[code])
@@ -142,11 +142,11 @@ class SortOrder:
         return bisect(self.ordinals, id, start, end, key=lambda ordinal: ids[ordinal])
 
     def rank_of_key(self, key: SortKey) -> int:
-        """How many articles have a smaller key."""
+        """The lower bound of a key: the number of articles with a smaller one."""
         return int(self._starts[bisect_left(self._keys, key)])
 
     def rank_after_key(self, key: SortKey) -> int:
-        """How many articles have this key or a smaller one."""
+        """The upper bound of a key: the number of articles with it or a smaller one."""
         return int(self._starts[bisect_right(self._keys, key)])
 
     def rank_range(self, start: int, end: int) -> BitMap:

@@ -22,13 +22,13 @@ from store.querying.query import Field
 from .ordinals import ArticleTable
 
 MAX_SYNC_BUILD = 1_000
-"""Up to how many texts the first query builds the index itself, which takes some 5 ms."""
+"""The maximum number of texts of an index that the first query builds itself, in some 5 ms."""
 
 MAX_STALE = 256
-"""How many changes since its build never make an index stale."""
+"""The number of changes since its build below which no index is stale."""
 
 _BLOCK = 1_024
-"""How many texts are split at a time: each call holds the interpreter for a short time."""
+"""The number of texts that are split in one call, which holds the interpreter briefly."""
 
 _FEW_CANDIDATES = 512
 """With no more candidates than this, further trigrams are not looked up."""
@@ -87,7 +87,7 @@ class TrigramIndex:
         return arrays + sum([50 + len(text) for text in self.texts if text is not None])
 
     def compacted(self, new_ordinals: Ordinals, log_length: int) -> TrigramIndex:
-        """The same index after a compaction. `new_ordinals`: by the present ones."""
+        """The index with the ordinals of a compaction. `new_ordinals`: new ordinals by old ones."""
         new = copy(self)
         new.log_length = log_length
         new.texts = [None] * (int(new_ordinals.max(initial=0)) + 1)

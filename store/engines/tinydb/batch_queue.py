@@ -12,7 +12,7 @@ from store.repository import Batch
 from .files.state import Result
 
 WAKE_COUNT = 2
-"""How many writers are woken before other tasks get a turn."""
+"""The number of writers that are woken before other tasks run."""
 
 
 class QueuedBatch(NamedTuple):

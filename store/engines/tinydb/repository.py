@@ -45,7 +45,7 @@ FOLLOW_INTERVAL_S = 0.01
 """How often to check for commits of other processes while `wait` is called."""
 
 CLOSE_TIMEOUT_S = 5.0
-"""How long closing may take. What is not in a checkpoint by then stays in the log."""
+"""The maximum time of closing. What is not in a checkpoint by then stays in the log."""
 
 CLOSE_LOCK_TIMEOUT_S = 1.0
 """How long closing waits for the write lock."""

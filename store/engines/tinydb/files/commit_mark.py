@@ -63,7 +63,7 @@ def committed_end(mark: int, log: WriteAheadLog) -> int | None:
 
 
 class CommitReceipt(NamedTuple):
-    """How far a log was committed, as its last writer has noted.
+    """The receipt of a commit: up to where its last writer committed which log.
 
     Attributes:
         log_crc32: The checksum of the log's first line.
@@ -79,7 +79,7 @@ class CommitReceipt(NamedTuple):
     ctime_ns: int
 
     def is_valid_for(self, log: WriteAheadLog, path: Path) -> bool:
-        """Whether it is about this log, beside the present version of the store's file."""
+        """Whether it is the receipt of this log and of the current version of the store's file."""
         return self.log_crc32 == log.crc32 and self._is_of_file(path)
 
     def check_complete(self, log: WriteAheadLog, end: int, limit: int | None, path: Path) -> None:
