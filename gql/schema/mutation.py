@@ -82,12 +82,25 @@ class ImportDocumentsPayload:
     cursor: str | None = strawberry.field(description=_CURSOR)
 
 
+@strawberry.type(description="A side effect of a write on the document's file.")
+class Notice:
+    code: str = strawberry.field(
+        description="A stable code: DOCUMENT_REWRITTEN if lines of other fields changed, "
+        "FILE_RENAMED if the file has a new name."
+    )
+    message: str = strawberry.field(description="What changed.")
+
+
 @strawberry.type(description="The result of a write to an article.")
 class ArticlePayload:
     article: Article | None = strawberry.field(
         description="The article as it is now; null if nothing was written."
     )
     user_errors: list[UserError] = strawberry.field(description=_ERRORS)
+    notices: list[Notice] = strawberry.field(
+        description="Side effects on the document's file; empty if only the lines of the changed "
+        "fields differ."
+    )
     cursor: str | None = strawberry.field(description=_CURSOR)
 
 
@@ -113,6 +126,7 @@ class MutationResult:
         self.articles: Sequence[model.Article] = written.articles if written else ()
         self.article = self.articles[0] if self.articles else None
         self.diagnostics = written.diagnostics if written else ()
+        self.notices = written.notices if written else ()
         self.cursor = cursor
         self.user_errors = errors
         self.deleted_id = deleted_id

@@ -7,7 +7,7 @@ limits on depth and aliases. PyYAML's C composer recurses: 100,000 brackets over
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -159,6 +159,16 @@ def _feed_events(text: str, builder: YamlTreeBuilder) -> None:
             handle = _EVENT_HANDLERS.get(type(event))
             if handle:
                 handle(builder, event)
+    finally:
+        parser.dispose()
+
+
+def parse_events(text: str) -> Iterator[Any]:
+    """Yield the parser's events of a valid YAML text, with their positions in it."""
+    parser = _LOADER(clean_yaml(text))
+    try:
+        while (event := parser.get_event()) is not None:
+            yield event
     finally:
         parser.dispose()
 

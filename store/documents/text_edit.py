@@ -1,30 +1,31 @@
-"""Text edit: changes fields of a document and no other line of its text.
+"""Text edit: changes fields of a document and no other character of its text.
 
 People keep documents under version control, so comments, quotes, order and line endings stay. The
-edit replaces lines, and its result is parsed before it is used. A text that cannot be edited by
-lines (several keys on one line, an alias of the value elsewhere) is serialized as a whole.
+result is parsed before it is used. A text that cannot be edited in place is written anew: with
+its comments, and with the source text of all values that stay.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .article_reader import read_article
+from store.characters import clean_text
+
+from .article_reader import extract_content, read_article
 from .front_matter_reader import YAML_EXTENSIONS
 from .frontmatter import DocumentParts, ParseLimits, parse_front_matter, split_front_matter
 from .parse_result import ParseResult
 from .serializer import FIELD_KEYS, DocumentData, article_to_document, serialize_document
+from .source_tree import UneditableError
+from .yaml_edit import TextEdit, YamlEditor, apply_edits
+from .yaml_rewrite import rewrite_mapping
 from .yaml_tree import MappingNode, ScalarNode
 from .yaml_tree_builder import FrontMatterError
-from .yaml_writer import write_mapping
 
 _BYTE_ORDER_MARK = "\ufeff"
-_KEY_LINE = re.compile(r"[^\s#].*?:(?:\s|$)")
-_QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
-_SEPARATOR = re.compile(r":[ \t]+")
-_TRAILING_COMMENT = re.compile(r"[ \t]+#.*|[ \t]*")
 
 
 class DocumentDiff(NamedTuple):
@@ -49,65 +50,77 @@ def diff_documents(before: DocumentData, after: DocumentData) -> DocumentDiff:
 
 
 class EditedText(NamedTuple):
-    """An edited text and its parse result."""
+    """An edited text and its parse result. `is_rewritten`: more than the changed values differs."""
 
     text: str
     parse_result: ParseResult
+    is_rewritten: bool = False
 
 
 def edit_text(
     path: str, text: str, before: DocumentData, after: DocumentData, limits: ParseLimits
 ) -> EditedText:
-    """Edit the text of a document from `before` to `after`.
-
-    Lines of other keys stay, if the text can be edited by lines.
-    """
-    line_by_line = _edit_lines(path, text, diff_documents(before, after), limits)
-    edited = None if line_by_line is None else _parse(path, line_by_line, limits)
-    # Parsing takes most of the time, so the whole is parsed only if this check is not enough.
-    if (
-        edited
-        and edited.parse_result.article
-        and article_to_document(edited.parse_result.article) == after
-    ):
-        return edited
-    whole = _parse(path, serialize_document(after), limits)
-    if whole.parse_result.article is None:
-        return whole  # invalid: the caller reports its diagnostics
-    if edited and edited.parse_result.article == whole.parse_result.article:
-        return edited
-    return whole
+    """Edit the text of a document from `before` to `after`."""
+    whole: EditedText | None = None
+    for new, is_rewritten in _candidates(path, text, before, after, limits):
+        edited = EditedText(new, read_article(path, _encode(new), limits), is_rewritten)
+        article = edited.parse_result.article
+        # Parsing takes most of the time, so the whole is parsed only if this check is not enough.
+        if article and article_to_document(article) == after:
+            return edited
+        whole = whole or _serialize(path, after, limits)
+        if whole.parse_result.article is None:
+            return whole  # invalid: the caller reports its diagnostics
+        if article == whole.parse_result.article:
+            return edited
+    return whole or _serialize(path, after, limits)
 
 
-def _parse(path: str, text: str, limits: ParseLimits) -> EditedText:
-    return EditedText(text, read_article(path, _encode(text), limits))
+def _serialize(path: str, document: DocumentData, limits: ParseLimits) -> EditedText:
+    text = serialize_document(document)
+    return EditedText(text, read_article(path, _encode(text), limits), is_rewritten=True)
 
 
 def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _edit_lines(path: str, text: str, diff: DocumentDiff, limits: ParseLimits) -> str | None:
-    """Edit a text by lines; None if its lines do not allow that."""
-    mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
-    plain = text.removeprefix(_BYTE_ORDER_MARK)
+def _candidates(
+    path: str, text: str, before: DocumentData, after: DocumentData, limits: ParseLimits
+) -> Iterator[tuple[str, bool]]:
+    """Yield edited texts, the one with the smallest difference first."""
+    source = _read_source_text(path, text)
+    if source is None:
+        return
     try:
-        parts = split_front_matter(
-            plain.replace("\r\n", "\n"), all_yaml=path.lower().endswith(YAML_EXTENSIONS)
-        )
-        if parts is None:
-            return None
-        root = parse_front_matter(parts, limits).root
+        root = parse_front_matter(source.parts, limits).root
     except FrontMatterError:
-        return None
-    lines = _LineEditor(plain, parts, root)
+        return
+    diff = _adapt_diff(diff_documents(before, after), source, root)
+    yaml = source.parts.yaml
+    for is_fine in (True, False):
+        try:
+            edits = YamlEditor(yaml, FIELD_KEYS, is_fine=is_fine).edits(before.values, diff.values)
+            yield source.apply(edits, diff.content), False
+        except UneditableError:
+            continue
+    try:
+        new = rewrite_mapping(yaml, diff.values, FIELD_KEYS)
+        yield source.apply([TextEdit(0, len(yaml), new)], diff.content), True
+    except UneditableError:
+        return
+
+
+def _adapt_diff(diff: DocumentDiff, source: _SourceText, root: MappingNode) -> DocumentDiff:
+    """Write values under the document's own keys: `draft`, and `content` instead of a body."""
     diff = _write_own_author_key(_write_own_draft_keys(diff, root), root)
-    if diff.content is not None and lines.content_is_key:
-        diff = DocumentDiff({**diff.values, "content": diff.content or None})
-    elif "content" in diff.values and not lines.content_is_key:
+    content_is_key = "content" in root.entries and not source.parts.body.strip()
+    if diff.content is not None and (content_is_key or not source.is_closed):
+        return DocumentDiff({**diff.values, "content": diff.content or None})
+    if "content" in diff.values and not content_is_key:
         # The content would not survive as a body: a key has it, and the body goes.
-        diff = DocumentDiff(diff.values, diff.content or "")
-    return mark + lines.apply(diff) if lines.can_apply(diff) else None
+        return DocumentDiff(diff.values, diff.content or "")
+    return diff
 
 
 def _write_own_draft_keys(diff: DocumentDiff, root: MappingNode) -> DocumentDiff:
@@ -137,124 +150,99 @@ def _write_own_author_key(diff: DocumentDiff, root: MappingNode) -> DocumentDiff
     return DocumentDiff({**values, "author": value}, diff.content)
 
 
-class _LineReplacement(NamedTuple):
-    """New `lines` for the lines from `first` up to `end`."""
+class _SourceText(NamedTuple):
+    """A document's text, split for edits.
 
-    first: int
-    end: int
-    lines: list[str]
+    Attributes:
+        text: The text as it is, without a byte order mark.
+        plain: The text with line feeds as line ends; positions count in it.
+        parts: The parts of `plain`.
+        start: The position of the front matter.
+        mark: The byte order mark, if there is one.
+    """
 
+    text: str
+    plain: str
+    parts: DocumentParts
+    start: int
+    mark: str
 
-class _LineEditor:
-    """Edits a document by lines: knows which lines belong to which key. Lines count from 0."""
+    @property
+    def is_closed(self) -> bool:
+        """Whether a line ends the front matter, so that a body can follow."""
+        return self.start + len(self.parts.yaml) < len(self.plain)
 
-    def __init__(self, text: str, parts: DocumentParts, root: MappingNode) -> None:
-        self._lines = text.split("\n")
-        self._eol = "\r" if self._lines[0].endswith("\r") else ""
-        self._root = root
-        self._start = parts.yaml_line
-        self._end = parts.yaml_line + parts.yaml.count("\n")
-        if parts.yaml and not parts.yaml.endswith("\n"):  # a file that is all YAML
-            self._lines.append("")
-            self._end += 1
-        self._has_body = self._end < len(self._lines) - 1
-        self._starts = sorted(
-            {line - 1 for line in root.key_lines.values()} | self._find_key_like_lines()
-        )
-        self.content_is_key = "content" in root.entries and not parts.body.strip()
+    def apply(self, yaml_edits: list[TextEdit], content: str | None) -> str:
+        """Apply edits of the front matter, and give the body a new content."""
+        edits = [TextEdit(self.start + s, self.start + e, new) for s, e, new in yaml_edits]
+        if content is not None:
+            edits.append(self._content_edit(content))
+        return self.mark + apply_edits(self.text, self._restore_line_ends(edits))
 
-    def _find_key_like_lines(self) -> set[int]:
-        """Find lines that look like the first of a key: the tree has a duplicate key only once."""
-        return {i for i in range(self._start, self._end) if _KEY_LINE.match(self._lines[i])}
+    def _content_edit(self, content: str) -> TextEdit:
+        """Replace the characters of the body's content that differ."""
+        plain, body = self.plain, clean_text(self.parts.body)
+        start = len(plain) - len(body)
+        former = extract_content(body)
+        if not content:
+            return TextEdit(start, len(plain), "")
+        if former is None:
+            gap = "\n" if plain[start - 1 : start] == "\n" else "\n\n"
+            return TextEdit(start, len(plain), f"{gap}{content}\n")
+        start += body.index(former)
+        first = _common_prefix_length(former, content)
+        old_rest, new_rest = former[first:], content[first:]
+        last = _common_prefix_length(old_rest[::-1], new_rest[::-1])
+        end = start + len(former) - last
+        return TextEdit(start + first, end, new_rest[: len(new_rest) - last])
 
-    def can_apply(self, diff: DocumentDiff) -> bool:
-        """Whether each changed key has lines of its own, and a changed body exists."""
-        firsts = list(self._root.key_lines.values())
-        own = all(
-            firsts.count(line) == 1 and not self._lines[line - 1][:1].isspace()
-            for key, line in self._root.key_lines.items()
-            if key in diff.values
-        )
-        return own and (diff.content is None or self._has_body)
+    def _restore_line_ends(self, edits: list[TextEdit]) -> Iterator[TextEdit]:
+        """Convert edits of `plain` into edits of `text`, with the line ends around them."""
+        if self.plain == self.text:
+            yield from edits
+            return
+        ends = [match.start() - i for i, match in enumerate(re.finditer("\r\n", self.text))]
+        for start, end, new in edits:
+            line_end = self._line_end_near(start, ends)
+            yield TextEdit(
+                start + bisect_left(ends, start),
+                end + bisect_left(ends, end),
+                new.replace("\n", line_end),
+            )
 
-    def apply(self, diff: DocumentDiff) -> str:
-        """Return the text with the new values and the new body."""
-        replacements = sorted(self._diff_replacements(diff.values), key=lambda r: (r.first, r.end))
-        lines: list[str] = []
-        done = 0
-        for first, end, new in replacements:
-            lines += self._lines[done:first] + [line + self._eol for line in new]
-            done = end
-        if diff.content is None:
-            return "\n".join(lines + self._lines[done:])
-        lines += self._lines[done : self._end + 1]
-        body = ["", *diff.content.split("\n")] if diff.content else []
-        return "\n".join([*lines, *(line + self._eol for line in body), ""])
-
-    def _diff_replacements(self, values: Mapping[str, Any]) -> Iterator[_LineReplacement]:
-        listed = [key for key in FIELD_KEYS if key in values]
-        for key in [*listed, *(key for key in values if key not in FIELD_KEYS)]:
-            if key not in self._root.key_lines:
-                if values[key] is not None:
-                    yield self._insert_key(key, values[key])
-                continue
-            first, end = self._key_span(key)
-            new = [] if values[key] is None else self._render_value(key, values[key], first, end)
-            yield _LineReplacement(first, end, new)
-
-    def _key_span(self, key: str) -> tuple[int, int]:
-        """Return the lines of a key, without blank lines and comments before the next key."""
-        first = self._root.key_lines[key] - 1
-        end = next((start for start in self._starts if start > first), self._end)
-        while end > first + 1 and _is_blank_or_comment(self._lines[end - 1]):
-            end -= 1
-        return first, end
-
-    def _render_value(self, key: str, value: Any, first: int, end: int) -> list[str]:
-        """Render a key and its value; if one line replaces one line, its comment stays."""
-        new = _yaml_lines({key: value})
-        node = self._root.entries[key]
-        if len(new) > 1 or end > first + 1 or not isinstance(node, ScalarNode):
-            return new
-        surrounding = _split_around_value(node, self._lines[first].removesuffix(self._eol))
-        return (
-            [_yaml_lines({"": value})[0].partition(": ")[2].join(surrounding)]
-            if surrounding
-            else new
-        )
-
-    def _insert_key(self, key: str, value: Any) -> _LineReplacement:
-        """Insert a key after the one that precedes it in the usual order."""
-        at = self._insertion_line(key)
-        new = _yaml_lines({key: value})
-        if len(new) > 1 and at > self._start and self._lines[at - 1].strip():
-            new = ["", *new]
-        return _LineReplacement(at, at, new)
-
-    def _insertion_line(self, key: str) -> int:
-        if key not in FIELD_KEYS:
-            return self._end
-        earlier = [k for k in FIELD_KEYS[: FIELD_KEYS.index(key)] if k in self._root.key_lines]
-        return self._key_span(earlier[-1])[1] if earlier else self._start
+    def _line_end_near(self, position: int, ends: Sequence[int]) -> str:
+        """Return the line end of the line at a position, or of the one before."""
+        at = self.plain.find("\n", position)
+        if at < 0:
+            at = self.plain.rfind("\n", 0, position)
+        i = bisect_left(ends, at)
+        return "\r\n" if i < len(ends) and ends[i] == at else "\n"
 
 
-def _split_around_value(scalar: ScalarNode, line: str) -> tuple[str, str] | None:
-    """Split a line into the text before and after a value; None if that is ambiguous."""
-    for before in _SEPARATOR.finditer(line):
-        start = before.end()
-        if scalar.plain:
-            end = start + len(scalar.text) if line.startswith(scalar.text, start) else None
+def _read_source_text(path: str, text: str) -> _SourceText | None:
+    """Split a text for edits; None without front matter."""
+    mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
+    text = text.removeprefix(_BYTE_ORDER_MARK)
+    plain = text.replace("\r\n", "\n")
+    try:
+        parts = split_front_matter(plain, all_yaml=path.lower().endswith(YAML_EXTENSIONS))
+    except FrontMatterError:
+        return None
+    if parts is None:
+        return None
+    start = 0
+    for _ in range(parts.yaml_line):
+        start = plain.index("\n", start) + 1
+    return _SourceText(text, plain, parts, start, mark)
+
+
+def _common_prefix_length(first: str, second: str) -> int:
+    """Return the length of the longest common prefix, by bisection."""
+    low, high = 0, min(len(first), len(second))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if first[low:middle] == second[low:middle]:
+            low = middle
         else:
-            quoted = _QUOTED.match(line, start)
-            end = quoted.end() if quoted else None
-        if end is not None and _TRAILING_COMMENT.fullmatch(line, end):
-            return line[:start], line[end:]
-    return None
-
-
-def _yaml_lines(values: Mapping[str, Any]) -> list[str]:
-    return write_mapping(values).rstrip("\n").split("\n")
-
-
-def _is_blank_or_comment(line: str) -> bool:
-    return not line.strip() or line.startswith("#")
+            high = middle - 1
+    return low

@@ -30,6 +30,7 @@ from store.names import is_jekyll_named
 
 from .import_batch import MAX_REFUSALS, encode_document
 from .targets import article_path
+from .write_set import Notice
 
 FORMAT_NOT_WRITABLE = "FORMAT_NOT_WRITABLE"
 
@@ -53,6 +54,11 @@ _INPUT_REMEDIES = {
     "Add the story's title.": "Send the story's `title`.",
     "Split the file, or raise the limit.": "Send less, or have the limit raised.",
 }
+_REWRITTEN = Notice(
+    "DOCUMENT_REWRITTEN",
+    "The front matter could not be edited in place and was written anew: more lines than those of "
+    "the changed fields differ.",
+)
 _UNNAMED_PATH = "article.md"  # no slug: the slug is derived from title and date
 
 
@@ -63,6 +69,7 @@ class PatchedDocument(msgspec.Struct, frozen=True):
     text: str
     parse_result: ParseResult
     article: Article
+    notices: tuple[Notice, ...] = ()
 
 
 def create_document(
@@ -97,11 +104,14 @@ def patch_document(
     _refuse_format(path, text)
     before = article_to_document(article)
     after = _apply_fields(before, fields)
+    notices: list[Notice] = []
     if text is None:
         new = serialize_document(after)
         parse_result = read_article(path, encode_document(new), limits)
     else:
-        new, parse_result = edit_text(path, text, before, after, limits)
+        new, parse_result, is_rewritten = edit_text(path, text, before, after, limits)
+        if is_rewritten:
+            notices.append(_REWRITTEN)
 
     def parse_before() -> ParseResult:
         return read_article(path, encode_document(text or serialize_document(before)), limits)
@@ -109,9 +119,11 @@ def patch_document(
     changed = _accept(parse_result, fields, parse_before)
     if changed.slug != article.slug:
         path = str(PurePosixPath(path).with_name(article.slug + PurePosixPath(path).suffix))
+        message = f"The file is now {path}: its name gives the slug, which stays."
+        notices.append(Notice("FILE_RENAMED", message))
         parse_result = read_article(path, encode_document(new), limits)
         changed = _accept(parse_result, fields, parse_before)
-    return PatchedDocument(path, new, parse_result, changed)
+    return PatchedDocument(path, new, parse_result, changed, tuple(notices))
 
 
 def _refuse_format(path: str, text: str | None) -> None:

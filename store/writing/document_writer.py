@@ -26,7 +26,7 @@ from .group_commit import GroupCommit, Prepare
 from .import_batch import TOO_MANY_DOCUMENTS, ImportDocuments
 from .targets import StoreTarget, WriteTarget
 from .write_preparation import WritePreparer
-from .write_set import WriteSet
+from .write_set import Notice, WriteSet
 
 _ATTEMPTS = 5
 
@@ -38,11 +38,13 @@ class WriteResult(msgspec.Struct, frozen=True):
         revision: The revision after the write.
         articles: The articles as they are now.
         diagnostics: Warnings of the written documents.
+        notices: Side effects on their files.
     """
 
     revision: int
     articles: tuple[Article, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 class _AlreadyAppliedError(Exception):
@@ -206,6 +208,7 @@ class DocumentWriter:
                 for article in write.articles
             ),
             diagnostics=tuple(chain.from_iterable(diagnostics)),
+            notices=tuple(chain.from_iterable(write.notices.values())),
         )
 
     async def _read_result(self, ids: Sequence[str], revision: int) -> WriteResult:

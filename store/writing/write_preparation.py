@@ -133,6 +133,7 @@ class WritePreparer:
             parse_results={document.path: document.parse_result},
             base_texts={} if base is None else {document.path: encode_document(base)},
             renamed={document.path: old_path} if old_path else {},
+            notices={document.path: document.notices} if document.notices else {},
             expected=expected,
         )
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from store.documents.parse_result import ParseResult
 from store.model import Article
 from store.repository import WriteKey
+
+
+class Notice(NamedTuple):
+    """A side effect of a write on a document: a stable code, and a message."""
+
+    code: str
+    message: str
 
 
 class WriteSet(msgspec.Struct, frozen=True):
@@ -22,6 +29,7 @@ class WriteSet(msgspec.Struct, frozen=True):
         removed: Articles to remove, by path.
         renamed: The present path of a file that gets another path, by its new path.
         expected: Preconditions of the batch: revisions by id, see `Batch`.
+        notices: Side effects on documents, by path.
         keys: Idempotency keys by id, see `Batch`.
     """
 
@@ -31,6 +39,7 @@ class WriteSet(msgspec.Struct, frozen=True):
     removed: Mapping[str, Article] = {}
     renamed: Mapping[str, str] = {}
     expected: Mapping[str, int | None] = {}
+    notices: Mapping[str, tuple[Notice, ...]] = {}
     keys: Mapping[str, WriteKey] = {}
 
     @property

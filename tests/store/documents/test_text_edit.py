@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -165,7 +166,7 @@ def test_editing_a_value_changes_its_line_only():
     """A changed value leaves its line's spacing and comment, and every other byte, alone."""
     assert edited(LIVELY, heat=7) == LIVELY.replace("heat: 5 # hot", "heat: 7 # hot")
     assert edited(LIVELY, published=True) == LIVELY.replace("published: false", "published: true")
-    assert edited(LIVELY, title="New") == LIVELY.replace("'Tide & time'", "New")
+    assert edited(LIVELY, title="New") == LIVELY.replace("Tide & time", "New")
 
 
 def test_editing_nothing_changes_no_byte():
@@ -200,7 +201,7 @@ def test_editing_removes_a_key_with_its_lines():
 def test_editing_the_body_leaves_the_front_matter_alone():
     """A new content replaces the body; none removes it."""
     head = LIVELY.partition("Body")[0]
-    assert edited(LIVELY, content="New\n\nbody") == head + "\nNew\n\nbody\n"
+    assert edited(LIVELY, content="New\n\nbody") == LIVELY.replace("Body *here*.", "New\n\nbody")
     assert edited(LIVELY, content=None) == head
 
 
@@ -258,3 +259,106 @@ def test_editing_real_documents_changes_one_line():
         before, after = text.split("\n"), result.split("\n")
         assert len(set(before) ^ set(after)) <= 2
         assert len(after) - len(before) in (0, 1)
+
+
+# Small edits in unusual texts: the text, the new values, and the lines that leave and come
+
+UNINDENTED = (
+    MINIMAL + "zip: 01234\nimages:\n- url: https://p.example/1 # front\n  width: 640\n"
+    'topics:\n- "Tech: AI"\n- Sea # wet\n---\nBody.\n'
+)
+FRONT = {"url": "https://p.example/1", "width": 640}
+FLOW = "title: T, zip: 01234, publishedDateTime: 2020-06-11"
+SMALL_EDITS = [
+    (
+        UNINDENTED,
+        {"images": [FRONT, {"url": "https://p.example/2"}]},
+        [],
+        ['- url: "https://p.example/2"'],
+    ),
+    (UNINDENTED, {"images": [{**FRONT, "width": 9}]}, ["  width: 640"], ["  width: 9"]),
+    (UNINDENTED, {"images": [{"url": "https://p.example/1"}]}, ["  width: 640"], []),
+    (UNINDENTED, {"topics": ["Tech: AI", "Sea", "Ice"]}, [], ["- Ice"]),
+    (UNINDENTED, {"topics": ["Sea"]}, ['- "Tech: AI"'], []),
+    (UNINDENTED, {"topics": ["Sea", "Tech: AI"]}, ["- Sea # wet"], ["- Sea # wet"]),
+    (
+        MINIMAL + "images:\n  - {url: https://p.example/1, width: 640} # a\n---\n",
+        {"images": [{**FRONT, "width": 9}]},
+        ["  - {url: https://p.example/1, width: 640} # a"],
+        ["  - {url: https://p.example/1, width: 9} # a"],
+    ),
+    (
+        MINIMAL + "topics: [Sea, Ice] # both\n---\n",
+        {"topics": ["Ice"]},
+        ["topics: [Sea, Ice] # both"],
+        ["topics: [Ice] # both"],
+    ),
+    (
+        MINIMAL + "topics: Sea # one\n---\n",
+        {"topics": ["Ice", "Sea"]},
+        ["topics: Sea # one"],
+        ["topics: # one", "  - Ice", "  - Sea"],
+    ),
+    (
+        MINIMAL + 'note: "a\u2028b"\nheat: 1 # h\n---\n',
+        {"heat": 2},
+        ["heat: 1 # h"],
+        ["heat: 2 # h"],
+    ),
+    (
+        MINIMAL + "# a\u0085heat: 1 # h\n---\n",
+        {"heat": 2},
+        ["# a\u0085heat: 1 # h"],
+        ["# a\u0085heat: 2 # h"],
+    ),
+    (MINIMAL + "note: 'a\rb'\nheat: 1\n---\n", {"heat": 2}, ["heat: 1"], ["heat: 2"]),
+    (
+        f"---\n{{{FLOW}, provider: {{domain: p.example}}}}\n---\n",
+        {"heat": 2},
+        [f"{{{FLOW}, provider: {{domain: p.example}}}}"],
+        [f"{{{FLOW}, heat: 2, provider: {{domain: p.example}}}}"],
+    ),
+    (
+        MINIMAL + "images: &i\n  - url: https://p.example/1\nsame: *i # too\n---\n",
+        {"images": None},
+        ["images: &i", "  - url: https://p.example/1", "same: *i # too"],
+        ["same: &i [{url: https://p.example/1}] # too"],
+    ),
+    (MINIMAL + "base: &b {heat: 3}\n<<: *b\n---\n", {"heat": 4}, [], ["heat: 4"]),
+    (
+        MINIMAL + "featuredContent: |\n  one\n  two\n---\n",
+        {"featuredContent": "one\n\n3\n"},
+        ["  two"],
+        ["", "  3"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "values", "gone", "new"), SMALL_EDITS)
+def test_editing_changes_no_line_more_than_needed(text, values, gone, new):
+    """Whatever the style of a text, only the lines of the changed values differ."""
+    before, after = text.split("\n"), edited(text, **values).split("\n")
+    assert Counter(after) == Counter(before) - Counter(gone) + Counter(new)
+    result = said("\n".join(after))
+    assert all(result.values.get(key) == value for key, value in values.items())
+
+
+def test_editing_adds_the_line_end_that_a_body_needs():
+    """A body follows a front matter whose last line had no line end; nothing else changes."""
+    text = "---\n# how\ntitle: T # keep\nzip: 01234\n" + MINIMAL.partition("T\n")[2] + "---"
+    assert edited(text, content="New") == text + "\n\nNew\n"
+
+
+def test_rewriting_keeps_comments_and_the_source_of_values():
+    """A merged key can be removed only by a rewrite: the values that stay keep their source."""
+    text = (
+        MINIMAL + "# hours\nopens: 12:30 # noon\nversion: 1.10\n"
+        "base: &b {zip: 01234, note: x}\n<<: *b\n# the end\n---\nBody\n"
+    )
+    before = said(text)
+    after = {key: value for key, value in before.values.items() if key != "note"}
+    result = edit_text(PATH, text, before, DocumentData(after, before.content), LIMITS)
+    assert result.is_rewritten
+    assert said(result.text) == DocumentData(after, "Body")
+    for line in ("# hours", "opens: 12:30 # noon", "version: 1.10", "zip: 01234", "# the end"):
+        assert f"\n{line}\n" in result.text
