@@ -35,6 +35,7 @@ report no changes of other machines."""
 POLL_MS = 1_000
 RETRY_S = 1.0
 _PAGE = Window(first=1_000)
+_UNDECODABLE = "Unable to decode path"  # watchfiles ends at a file name that is not UTF-8
 
 OnReload = Callable[[LoadReport | None], None]
 """Called after each reload with its report, or with None if it failed."""
@@ -65,6 +66,8 @@ class FolderWatcher:
         self._problems: frozenset[Diagnostic] = frozenset()
         self._failure = ""
         self._is_polling = False
+        self._has_undecodable_name = False
+        self._is_scan_due = False
         self._full_scan_at = 0.0
 
     @asynccontextmanager
@@ -84,12 +87,8 @@ class FolderWatcher:
             while True:
                 try:
                     await self._watch()
-                except FileNotFoundError:
-                    pass  # the folder was removed meanwhile; the next check reports it
-                except (OSError, WatchfilesRustInternalError) as error:
-                    self._switch_to_polling(error)
-                except Exception as fault:  # noqa: BLE001  # live reload ends with the server only
-                    self._log.error("watch_failed", exc_info=fault)
+                except Exception as error:  # noqa: BLE001  # live reload ends with the server only
+                    self._handle_failure(_single_cause(error))
                 await asyncio.sleep(RETRY_S)
 
     @asynccontextmanager
@@ -111,10 +110,29 @@ class FolderWatcher:
                 await asyncio.sleep(RETRY_S)
             yield
 
+    def _handle_failure(self, error: Exception) -> None:
+        """Log the failure of a watch, which is started again after it."""
+        self._is_scan_due = False
+        if isinstance(error, FileNotFoundError):
+            return  # the folder was removed meanwhile; the next check reports it
+        if isinstance(error, WatchfilesRustInternalError) and _UNDECODABLE in str(error):
+            self._is_scan_due = True
+            if not self._has_undecodable_name:
+                self._has_undecodable_name = True
+                self._log.warning(
+                    "file_name_not_utf8",
+                    reason=str(error),
+                    remedy="Rename the file. Each change of it costs a scan of the whole folder.",
+                )
+        elif isinstance(error, OSError | WatchfilesRustInternalError):
+            self._switch_to_polling(error)
+        else:
+            self._log.error("watch_failed", exc_info=error)
+
     async def _watch(self) -> None:
         """Reload at every change, as long as the folder is the same one.
 
-        Raises: OSError: the system cannot watch it.
+        Raises: OSError: the system cannot watch it. ExceptionGroup: of one error of `awatch`.
         """
         root = os.path.realpath(self._folder)  # noqa: ASYNC240  # a few calls, once a watch
         identity = _identity(root)
@@ -125,6 +143,9 @@ class FolderWatcher:
                 "store until it is back."
             )
             return
+        if self._is_scan_due:  # the next watch may fail before it reports a change
+            await self._reload(set())
+            self._full_scan_at = 0.0
         changes = awatch(
             root,
             watch_filter=None,
@@ -223,6 +244,13 @@ def folder_watcher(
     return FolderWatcher(
         settings.folder, loader, repository, lock_file=lock_file, on_reload=on_reload
     )
+
+
+def _single_cause(error: Exception) -> Exception:
+    """The error of a group of one: `awatch` raises its errors from a task group."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _identity(folder: str | Path) -> tuple[int, int] | None:

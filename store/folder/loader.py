@@ -169,8 +169,10 @@ class FolderLoader:
         return not needs_reading(scanned, source, self._index.mapping)
 
     def ignores(self, path: str) -> bool:
-        """Whether a refresh ignores this path, which is relative to the folder."""
-        return self._scanner.ignores(path)
+        """Whether a change of this path, which is relative to the folder, needs no refresh."""
+        if self._scanner.ignores(path):
+            return True
+        return not (self._scanner.may_hold_documents(path) or self._index.paths_below(path))
 
     async def _update(
         self, plan: LoadPlan, progress: Progress | None = None, extra: Batch = _EMPTY_BATCH

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from store.filesystem.file_state import FileState
 from store.model import Diagnostic
 
 EXTENSIONS = (".md", ".markdown", ".mdx", ".qmd", ".adoc", ".html", ".txt", ".yaml", ".yml")
+_TEMPORARY = re.compile(r"~\$.*|#.*#|.*~|.*\.tmp\.[^.]+", re.IGNORECASE | re.DOTALL)
 _DATA_FOLDER = TOPICS_FOLDER.split("/", maxsplit=1)[0]
 
 
@@ -39,9 +41,9 @@ class ScannedFile(msgspec.Struct, frozen=True):
 class Scanner:
     """Lists the documents of one folder. Opens no file and follows no link out of the folder.
 
-    Skips hidden files and folders, and folders that start with an underscore, except `_news`,
-    `_posts` and `_data/topics`. Names in `include` are not skipped. With `collections`, only their
-    folders and `_data/topics` are listed.
+    Skips hidden files and folders, temporary files of editors (`x.tmp.md`), and folders that start
+    with an underscore, except `_news`, `_posts` and `_data/topics`. Names in `include` are not
+    skipped. With `collections`, only their folders and `_data/topics` are listed.
 
     Attributes:
         root: The folder's real path.
@@ -70,9 +72,16 @@ class Scanner:
         files = {f.path: f for path in paths for f in self._scan_path(path)}
         return [files[path] for path in sorted(files)]
 
+    def may_hold_documents(self, path: str) -> bool:
+        """Whether a path has a document's extension, or is a folder or a link."""
+        whole = Path(self.root, path)
+        return path.lower().endswith(EXTENSIONS) or whole.is_dir() or whole.is_symlink()
+
     def ignores(self, path: str) -> bool:
         """Whether the path is skipped because of its name or a parent's name."""
         parts = path.split("/")
+        if _TEMPORARY.fullmatch(parts[-1]):
+            return True
         above = ["/".join(parts[:i]) for i in range(len(parts))]
         return not (
             all(map(self._is_included, above, parts))
@@ -164,7 +173,8 @@ class Scanner:
 
 def _check_file(path: str, status: os.stat_result) -> Iterator[ScannedFile]:
     """Yield a path that is no folder, if it may be a document or a topic file."""
-    if not path.lower().endswith(EXTENSIONS):
+    name = path.rpartition("/")[2]
+    if not name.lower().endswith(EXTENSIONS) or _TEMPORARY.fullmatch(name):
         return
     if path.startswith(TOPICS_FOLDER + "/") and not is_topic_path(path):
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -346,11 +347,59 @@ asyncio.run(main())
         ("deep/.#b.md", True),
         ("_drafts/b.md", True),
         ("_data/other.yaml", True),
+        ("folder", False),
+        ("link", False),
+        ("x.tmp.md", True),
+        ("deep/#x.md#", True),
+        ("#x#", True),
+        (".#x", True),
+        ("x.md~", True),
+        ("x~", True),
+        ("~$x.md", True),
+        ("4913", True),
+        ("x.md.swp", True),
+        ("picture.jpg", True),
     ],
 )
 def test_loader_ignores_what_is_never_read(tmp_path: Path, path: str, ignored: bool) -> None:
-    """The store's own files, hidden ones and folders that are skipped wake nobody."""
+    """The store's own files, hidden and temporary ones and folders that are skipped wake nobody."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
     assert FolderLoader(MemoryRepository(), tmp_path).ignores(path) is ignored
+
+
+def test_loader_does_not_ignore_a_folder_that_is_gone(tmp_path: Path) -> None:
+    """A folder without an extension that held documents, and was moved away, wakes the watcher."""
+    (tmp_path / "4913").mkdir()
+    (tmp_path / "4913" / "a.md").write_text(document("A"))
+    loader = FolderLoader(MemoryRepository(), tmp_path)
+    asyncio.run(loader.load())
+    shutil.rmtree(tmp_path / "4913")
+    assert not loader.ignores("4913")
+
+
+async def test_watcher_goes_on_beside_a_file_name_that_is_not_utf8(folder: Path) -> None:
+    """Such a file, touched all the time, is logged once and keeps no other change from loading."""
+    odd = os.path.join(os.fsencode(folder), b"\xff.md")  # noqa: PTH118  # a name of bytes
+    with capture_logs() as logs:
+        async with watched(folder) as setup:
+
+            async def touch() -> None:
+                while True:
+                    with open(odd, "w") as file:  # noqa: ASYNC230, PTH123  # as quick as it gets
+                        file.write("x")
+                    await asyncio.sleep(0.01)
+
+            touching = asyncio.create_task(touch())
+            await setup.until_titles("A")
+            for count, title in enumerate("BCD", start=2):
+                setup.write(f"{title}.md", document(title))
+                await setup.until_titles(*"ABCD"[:count])
+            touching.cancel()
+            assert [path for path, _ in await setup.problems()] == ["\\udcff.md"]
+    events = [e["event"] for e in logs]
+    assert events.count("file_name_not_utf8") == 1
+    assert not {"watch_failed", "watch_polling"} & {*events}
 
 
 def test_watch_setting_needs_a_folder(tmp_path: Path) -> None:

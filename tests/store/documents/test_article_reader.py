@@ -282,6 +282,7 @@ def test_draft_stays_a_draft_where_a_mapping_names_it_for_published(rest, publis
     """`draft` as a source of `published` is its opposite."""
     limits = ParseLimits(mapping=FieldMapping(fields={"published": ("draft", "meta.draft")}))
     document = read_article("a.md", f"{HEAD}{rest}\n---\n".encode(), limits).article
+    assert document is not None
     assert document.published is published
 
 

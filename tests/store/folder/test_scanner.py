@@ -50,6 +50,12 @@ def test_scan_skips_hidden_and_underscore_folders_unless_asked(tmp_path):
     assert paths(tmp_path, "_drafts", ".e.md") == sorted([*usual, "_drafts/c.md", ".e.md"])
 
 
+def test_scan_skips_temporary_files_of_editors(tmp_path):
+    """A file that an editor makes while it saves is never loaded; a folder of such a name is."""
+    write(tmp_path, "a.md", "a.tmp.md", "~$a.md", "#a.md#", "a.md~", "4913", "b.tmp.md/c.md")
+    assert paths(tmp_path) == ["a.md", "b.tmp.md/c.md"]
+
+
 def test_scan_handles_links(tmp_path):
     """File links inside are read; none is followed out of the folder or into another."""
     root = tmp_path / "root"
