@@ -4,7 +4,7 @@ from .authentication import AuthenticationMiddleware
 from .authenticator import Authenticator, build_authenticator
 from .key_file import ApiKey, KeyFile, KeyFileError, parse_expiry
 from .key_ring import KeyRing
-from .rate_limit import RateLimitMiddleware
+from .rate_limit_middleware import RateLimitMiddleware
 from .rate_limiter import RateLimiter
 
 __all__ = [

@@ -194,24 +194,29 @@ class StoreFiles:
         return msgspec.structs.replace(position, mark=mark)
 
     def close(self, position: StorePosition, lock_timeout_s: float) -> None:
-        """Write a checkpoint if the log has records, and close the lock files.
+        """Write a checkpoint if the log has records, and close the lock files in any case.
 
         Raises: StoreError: among others, the write lock was not free in time.
         """
-        if position.log is not None and position.end > position.log.start:
-            with translate_os_errors("write", self.path):
-                lock = poll_until(self._locks.try_lock, lock_timeout_s, self.path)
-            transaction = self.begin(position, 0, lock, to_checkpoint=True)
-            if transaction is None:
-                return
-            with contextlib.closing(transaction):
-                self.catch_up(transaction)
-                position = transaction.position
-                log = position.log
-                if transaction.writes_checkpoint and log and position.end > log.start:
-                    with translate_os_errors("write", self.path):
-                        position = self.checkpoints.write_exclusive(
-                            position, position.state, can_cancel=True
-                        )
-                        self.commit(transaction, position)
-        self._locks.close()
+        try:
+            if position.log is not None and position.end > position.log.start:
+                self._write_last_checkpoint(position, lock_timeout_s)
+        finally:
+            self._locks.close()
+
+    def _write_last_checkpoint(self, position: StorePosition, lock_timeout_s: float) -> None:
+        with translate_os_errors("write", self.path):
+            lock = poll_until(self._locks.try_lock, lock_timeout_s, self.path)
+        transaction = self.begin(position, 0, lock, to_checkpoint=True)
+        if transaction is None:
+            return
+        with contextlib.closing(transaction):
+            self.catch_up(transaction)
+            position = transaction.position
+            log = position.log
+            if transaction.writes_checkpoint and log and position.end > log.start:
+                with translate_os_errors("write", self.path):
+                    position = self.checkpoints.write_exclusive(
+                        position, position.state, can_cancel=True
+                    )
+                    self.commit(transaction, position)
