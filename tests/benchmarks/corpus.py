@@ -1,6 +1,6 @@
-"""Made-up documents with the shape and the size of real ones, as many as asked for.
+"""A generator of documents with the shape and size of real ones.
 
-The same count and seed give the same bytes every time. Write a folder of them with
+The same count and seed give the same bytes. Write a folder of documents with
 `python -m tests.benchmarks.corpus DIR COUNT`.
 """
 
@@ -87,7 +87,7 @@ _SIZES_PX = ((1920, 1080), (1280, 720), (1000, 600), (800, 800), (640, 480), (32
 
 
 def _zipf(size: int) -> list[float]:
-    """Cumulative weights 1, 1/2, 1/3 …: a few are met all the time, most seldom."""
+    """Cumulative Zipf weights 1, 1/2, 1/3 …: a few items are frequent, most are rare."""
     return list(accumulate(1 / rank for rank in range(1, size + 1)))
 
 
@@ -98,8 +98,8 @@ _TOPIC_WEIGHTS = _zipf(len(_TOPIC_NAMES))
 
 
 @dataclass(frozen=True, slots=True)
-class _Head:
-    """What an article's own document and the documents that point at it have in common."""
+class _ArticleHead:
+    """The values that an article's document and the documents that refer to it share."""
 
     slug: str
     title: str
@@ -129,8 +129,8 @@ def documents(count: int, *, seed: int = 1, drafts: float = 0.2) -> Iterator[tup
     """Articles, as `count` pairs of (path relative to the folder, text of the file).
 
     Slugs and URLs are unique, and topics are those of `topics`. A share `drafts` (0 to 1) has
-    `published: false`, which changes nothing else of a document but its heat. About 1 to 5 kB
-    each; about every eighth related story is none of these.
+    `published: false`, which changes only the heat besides. About 1 to 5 kB each; about every
+    eighth related story is outside of the corpus.
     """
     rng = Random(seed)
     heads = _heads(rng, count)
@@ -140,9 +140,9 @@ def documents(count: int, *, seed: int = 1, drafts: float = 0.2) -> Iterator[tup
 
 
 def write_corpus(folder: Path, count: int, *, seed: int = 1, drafts: float = 0.2) -> None:
-    """Write `count` articles and the topic tree into `folder`, made where it is missing.
+    """Write `count` articles and the topic tree into `folder`, created if missing.
 
-    What else the folder holds stays. About 2 s and 28 MB for 10,000.
+    Other files in the folder stay. About 2 s and 28 MB for 10,000.
     """
     made: set[Path] = set()
     for files in (topics(), documents(count, seed=seed, drafts=drafts)):
@@ -154,9 +154,9 @@ def write_corpus(folder: Path, count: int, *, seed: int = 1, drafts: float = 0.2
             path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _heads(rng: Random, count: int) -> list[_Head]:
-    """All articles in short, ahead of their documents, because any may point at any."""
-    heads: list[_Head] = []
+def _heads(rng: Random, count: int) -> list[_ArticleHead]:
+    """The heads of all articles, before their documents, because any may refer to any."""
+    heads: list[_ArticleHead] = []
     slugs: set[str] = set()
     for number in range(count):
         head = _head(rng, number)
@@ -167,7 +167,7 @@ def _heads(rng: Random, count: int) -> list[_Head]:
     return heads
 
 
-def _head(rng: Random, number: int, suffix: str = "") -> _Head:
+def _head(rng: Random, number: int, suffix: str = "") -> _ArticleHead:
     title = _title(rng) + suffix
     at = _FIRST_DAY + timedelta(seconds=rng.randrange(_DAYS * 86_400))
     name_slug = _slugify(title)
@@ -175,7 +175,7 @@ def _head(rng: Random, number: int, suffix: str = "") -> _Head:
     domain = name.lower().replace(" ", "") + ".example"
     published = at.strftime("%Y-%m-%dT%H:%M:%SZ")
     video = rng.random() < 0.06
-    return _Head(
+    return _ArticleHead(
         slug=f"{published[:10]}-{name_slug}",
         title=title,
         excerpt=_excerpt(rng),
@@ -191,7 +191,7 @@ def _head(rng: Random, number: int, suffix: str = "") -> _Head:
 
 
 def _name_at(provider: str, published: str) -> str:
-    """What a provider was called then."""
+    """The name of a provider at that time."""
     had_another = _PROVIDERS.index(provider) % 10 == 0
     return f"{provider} and Advertiser" if had_another and published < _RENAMED else provider
 
@@ -221,7 +221,7 @@ def _sentence(rng: Random) -> str:
 
 
 def _excerpt(rng: Random) -> str:
-    """Two or three sentences; every third is cut in the middle, some hold markup."""
+    """Two or three sentences; every third is truncated, some contain markup."""
     text = " ".join(_sentence(rng) for _ in range(rng.choice((2, 2, 3))))
     chance = rng.random()
     if chance < 0.33:
@@ -238,12 +238,12 @@ def _slugify(text: str) -> str:
 
 
 def _quote(text: str) -> str:
-    """A JSON string, which is a YAML string too."""
+    """A JSON string, which is also a YAML string."""
     return json.dumps(text, ensure_ascii=False)
 
 
-def _document(rng: Random, head: _Head, heads: Sequence[_Head], drafts: float) -> str:
-    """One file: front matter, and in every tenth a text."""
+def _document(rng: Random, head: _ArticleHead, heads: Sequence[_ArticleHead], drafts: float) -> str:
+    """A file: front matter, and in every tenth a body."""
     parts = (
         _fields(rng, head, drafts),
         _provider(head, logo=rng.random() < 0.8),
@@ -256,7 +256,7 @@ def _document(rng: Random, head: _Head, heads: Sequence[_Head], drafts: float) -
     return f"---\n{''.join(parts)}---\n{body}"
 
 
-def _fields(rng: Random, head: _Head, drafts: float) -> str:
+def _fields(rng: Random, head: _ArticleHead, drafts: float) -> str:
     """The scalars at the top."""
     heat = int(rng.expovariate(1 / 80))
     draft = rng.random() < drafts
@@ -268,8 +268,8 @@ def _fields(rng: Random, head: _Head, drafts: float) -> str:
     )
 
 
-def _addresses(rng: Random, head: _Head) -> str:
-    """The originalUrl in nearly all; webUrl in all but videos; pages for phones in every tenth."""
+def _addresses(rng: Random, head: _ArticleHead) -> str:
+    """The URLs: originalUrl in nearly all, webUrl in all but videos, AMP pages in every tenth."""
     original = f"originalUrl: {_quote(head.url)}\n"
     if head.type == "video":
         return original
@@ -284,7 +284,7 @@ def _addresses(rng: Random, head: _Head) -> str:
     return f"{'' if chance > 0.95 else original}webUrl: {_quote(head.url)}\n{amp}"
 
 
-def _extras(rng: Random, head: _Head) -> str:
+def _extras(rng: Random, head: _ArticleHead) -> str:
     """The fields that only some documents have."""
     text = ""
     if rng.random() < 0.1:
@@ -301,7 +301,7 @@ def _extras(rng: Random, head: _Head) -> str:
     return text + "\n"
 
 
-def _provider(head: _Head, *, logo: bool) -> str:
+def _provider(head: _ArticleHead, *, logo: bool) -> str:
     text = f"provider:\n  name: {head.provider}\n  domain: {head.domain}\n"
     if logo:
         text += (
@@ -312,7 +312,7 @@ def _provider(head: _Head, *, logo: bool) -> str:
 
 
 def _some_topics(rng: Random) -> list[str]:
-    """One to four different names."""
+    """One to four different topic names."""
     wanted = rng.choice((1, 1, 1, 2, 2, 3, 4))
     return list(dict.fromkeys(rng.choices(_TOPIC_NAMES, cum_weights=_TOPIC_WEIGHTS, k=wanted)))
 
@@ -321,8 +321,8 @@ def _names(key: str, names: Sequence[str]) -> str:
     return f"{key}:\n" + "".join(f"  - {name}\n" for name in names)
 
 
-def _images(rng: Random, head: _Head) -> str:
-    """No to three images; where there are several, half are sizes of one picture."""
+def _images(rng: Random, head: _ArticleHead) -> str:
+    """Zero to three images; of several, half are sizes of one picture."""
     count = rng.choice((0, 1, 1, 1, 1, 1, 1, 2, 2, 3))
     if not count:
         return ""
@@ -334,7 +334,9 @@ def _images(rng: Random, head: _Head) -> str:
     )
 
 
-def _image(rng: Random, head: _Head, size_px: tuple[int, int], number: int, *, indent: str) -> str:
+def _image(
+    rng: Random, head: _ArticleHead, size_px: tuple[int, int], number: int, *, indent: str
+) -> str:
     width, height = size_px
     text = (
         f'{indent}- url: "https://images.{head.domain}/{head.slug}-{number}.jpg'
@@ -350,15 +352,15 @@ def _image(rng: Random, head: _Head, size_px: tuple[int, int], number: int, *, i
     return text
 
 
-def _related(rng: Random, head: _Head, heads: Sequence[_Head]) -> str:
-    """No to four stubs, most of which point at other articles of the corpus."""
+def _related(rng: Random, head: _ArticleHead, heads: Sequence[_ArticleHead]) -> str:
+    """Zero to four related stories, most of which are articles of the corpus."""
     count = rng.choice((0, 0, 0, 1, 1, 1, 2, 2, 3, 4))
     stubs = (_stub(rng, _target(rng, head, heads)) for _ in range(count))
     return "\nrelated:\n" + "".join(stubs) if count else ""
 
 
-def _target(rng: Random, head: _Head, heads: Sequence[_Head]) -> _Head:
-    """Another article: any, or one of the few that all point at, or one that we do not hold."""
+def _target(rng: Random, head: _ArticleHead, heads: Sequence[_ArticleHead]) -> _ArticleHead:
+    """Another article: any, one of the few popular ones, or one outside of the corpus."""
     chance = rng.random()
     place = rng.random() ** 3 if chance < 0.4 else rng.random()
     target = heads[int(place * len(heads))]
@@ -367,7 +369,7 @@ def _target(rng: Random, head: _Head, heads: Sequence[_Head]) -> _Head:
     return target
 
 
-def _stub(rng: Random, target: _Head) -> str:
+def _stub(rng: Random, target: _ArticleHead) -> str:
     text = (
         f"  - title: {_quote(target.title)}\n    excerpt: {_quote(target.excerpt)}\n"
         f"    publishedDateTime: {target.published}\n"
@@ -382,7 +384,7 @@ def _stub(rng: Random, target: _Head) -> str:
 
 
 def _respell(rng: Random, url: str) -> str:
-    """The URL, in every tenth written otherwise without meaning another page."""
+    """The URL, in every tenth in another spelling of the same page."""
     match rng.randrange(40):
         case 0:
             return url.replace(".example/", ".Example:443/")
@@ -404,16 +406,16 @@ def _body(rng: Random) -> str:
 
 
 def _sealed(rng: Random) -> str:
-    """Two runs of base64, as publishers seal their data: about 250 to 600 characters."""
+    """Two runs of base64, like data that publishers encrypt: about 250 to 600 characters."""
     sealed = base64.b64encode(rng.randbytes(16 * rng.randrange(10, 26))).decode()
     return f"{sealed};{base64.b64encode(rng.randbytes(16)).decode()}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write a corpus as the command line asks, and say what was written."""
+    """Write a corpus as the command line says."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks.corpus",
-        description="Write made-up articles and their topics, for benchmarks and tests.",
+        description="Write generated articles and their topics, for benchmarks and tests.",
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="where to, made if missing")
     parser.add_argument("count", metavar="COUNT", type=int, help="how many articles")

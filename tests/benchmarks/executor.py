@@ -1,13 +1,14 @@
-"""What an operation costs inside the process: `python -m tests.benchmarks.executor`.
+"""The cost of an operation in the executors: `python -m tests.benchmarks.executor`.
 
-The queries of the HTTP benchmark over the generated corpus, by three ways: compiled with everything
-rendered before (warm), compiled with nothing rendered before (cold), and on graphql-core. The
-requests of the first and the last rotate and come again; those of the second ask for no document
-twice. Medians of rounds that take turns, lowest and highest in parentheses, in process time.
+The queries of the HTTP benchmark over the generated corpus, in three modes: compiled with a warm
+row cache, compiled with a cold one, and on graphql-core. In the first and the last mode, requests
+rotate; in the second, no document is requested twice. Medians of alternating rounds, minimum and
+maximum in parentheses, in process time.
 
-Then the same queries over thousands of values, plain and beside a writer that changes how hot an
-article is ten times a second: as many requests come between two writes as a server answers in a
-tenth of a second, if all around the executor takes `AROUND_US`. The share is that of the rate.
+Then the same queries over thousands of values, plain and beside a writer that changes the heat of
+an article ten times a second: between two writes come as many requests as a server responds to in a
+tenth of a second, if everything except the executor takes `OVERHEAD_US`. The share is that of the
+rate.
 """
 
 from __future__ import annotations
@@ -40,16 +41,16 @@ MIB = 1 << 20
 SCHEMA = build_schema()
 SIZES = PageSizes(20, 1_000)
 ROUNDS = 9
-ASKED = 3  # times: a result is kept at the second, what stands around it at the third
+ADMISSION_REQUESTS = 3  # times: a result is kept at the second, what stands around it at the third
 WARM, COLD, REFERENCE = 200, 20, 5  # requests a round
-WAYS = ("warm", "cold", "reference")
-AROUND_US = 35
+MODES = ("warm", "cold", "reference")
+OVERHEAD_US = 35
 WRITES_PER_S = 10
 WRITES = 10  # a round
 
 
-class Bench:
-    """One query, its requests, and the pipelines that answer it."""
+class ExecutorBenchmark:
+    """A query, its requests, and the executors."""
 
     def __init__(self, query: BenchmarkQuery, data: Data, snapshot: Snapshot) -> None:
         workload = Workload(query, data.articles, data.cursors)
@@ -61,25 +62,25 @@ class Bench:
         self.compiled = compiled_executor(self.reference)
 
     async def prepare(self) -> None:
-        """See that both ways answer alike, and render everything for the warm rounds."""
-        for request in self.rotating * ASKED:
+        """Check that both executors agree, and fill the row cache."""
+        for request in self.rotating * ADMISSION_REQUESTS:
             await self.compiled(request, self.context())
         for request in self.rotating[:3]:
             results = [
-                await way(request, self.context()) for way in (self.compiled, self.reference)
+                await mode(request, self.context()) for mode in (self.compiled, self.reference)
             ]
             assert results[0].executor == "compiled", self.query.name
             assert results[0].body == results[1].body, self.query.name
 
     def context(self) -> Context:
-        """The context of a request of the public."""
+        """The context of a public request."""
         return Context(self.snapshot, PUBLIC, SIZES)
 
-    async def round(self, way: str) -> float:
-        """Microseconds for each request of one round."""
-        if way == "warm":
+    async def round(self, mode: str) -> float:
+        """Microseconds per request of a round."""
+        if mode == "warm":
             return await self.timed(self.compiled, self.rotating)
-        if way == "reference":
+        if mode == "reference":
             return await self.timed(self.reference, self.rotating[:REFERENCE])
         fresh = compiled_executor(ReferenceExecutor(SCHEMA, DocumentLimits()))
         first, *rest = _requests(self.fresh)
@@ -87,14 +88,14 @@ class Bench:
         return await self.timed(fresh, rest)
 
     async def timed(self, execute: Executor, requests: Sequence[GraphQLRequest]) -> float:
-        """Microseconds of process time for each of these requests."""
+        """Microseconds of process time per request."""
         start = time.process_time()
         for request in requests:
             await execute(request, self.context())
         return (time.process_time() - start) / len(requests) * 1e6
 
     def compile(self) -> float:
-        """Milliseconds to compile the plan of a document that is parsed and validated."""
+        """Milliseconds to compile the plan of a parsed and validated document."""
         reference = ReferenceExecutor(SCHEMA, DocumentLimits())
         reference.get_document(self.query.text)
         compiled, [request] = compiled_executor(reference), _requests(self.fresh[:1])
@@ -103,8 +104,8 @@ class Bench:
         return (time.process_time() - start) * 1e3
 
 
-class WrittenBench:
-    """One query over thousands of values, of a store that a writer changes."""
+class WriteLoadBenchmark:
+    """A query over thousands of values, on a store that a writer changes."""
 
     def __init__(self, query: BenchmarkQuery, data: Data, snapshot: IndexedSnapshot) -> None:
         self.query = query
@@ -119,17 +120,17 @@ class WrittenBench:
         assert len(self._runs) == len(requests), query.name
         self._rotating = cycle(self._runs)
         self._numbers = count(1)
-        for run in self._runs * ASKED:
+        for run in self._runs * ADMISSION_REQUESTS:
             run(snapshot)
 
     def plain(self) -> float:
-        """Microseconds for each request without a writer, once the last write is forgotten."""
+        """Microseconds per request without a writer, after the last write is revalidated."""
         self._timed(len(self._runs))
         return self._timed(len(self._runs)) / len(self._runs) * 1e6
 
     def written(self, plain_us: float) -> float:
-        """Microseconds for each request beside the writer."""
-        between = round(1e6 / WRITES_PER_S / (AROUND_US + plain_us))
+        """Microseconds per request beside the writer."""
+        between = round(1e6 / WRITES_PER_S / (OVERHEAD_US + plain_us))
         taken_s = 0.0
         for _ in range(WRITES):
             self._write()
@@ -152,7 +153,7 @@ class WrittenBench:
 
 
 def compiled_executor(reference: ReferenceExecutor) -> CompiledExecutor:
-    """An executor that has rendered nothing yet; plans live in the reference's documents."""
+    """An executor with an empty row cache; plans belong to the reference's documents."""
     return CompiledExecutor(reference, SIZES, row_cache_bytes=128 * MIB)
 
 
@@ -165,7 +166,7 @@ def _row(name: str, cells: Sequence[str]) -> None:
     print(f"{name:<6}" + "".join(f"{cell:>25}" for cell in cells), flush=True)
 
 
-def _shown(values: Sequence[float]) -> str:
+def _format(values: Sequence[float]) -> str:
     low, high = min(values), max(values)
     return f"{statistics.median(values):,.0f} ({low:,.0f}-{high:,.0f})"
 
@@ -177,17 +178,19 @@ def _precise(values: Sequence[float]) -> str:
 async def measure(data: Data, rounds: int) -> None:
     """Print a row for each query."""
     repository = TinyDBRepository.open(data.store)
-    benches = [Bench(query, data, await repository.snapshot()) for query in QUERIES.values()]
+    benches = [
+        ExecutorBenchmark(query, data, await repository.snapshot()) for query in QUERIES.values()
+    ]
     for bench in benches:
         await bench.prepare()
-    taken: dict[tuple[str, str], list[float]] = {}
+    timings: dict[tuple[str, str], list[float]] = {}
     for _ in range(rounds):
         for bench in benches:
-            for way in WAYS:
-                taken.setdefault((bench.query.name, way), []).append(await bench.round(way))
-    _row("", [*(f"{way}, us" for way in WAYS), "plan, ms"])
+            for mode in MODES:
+                timings.setdefault((bench.query.name, mode), []).append(await bench.round(mode))
+    _row("", [*(f"{mode}, us" for mode in MODES), "plan, ms"])
     for bench in benches:
-        cells = [_shown(taken[bench.query.name, way]) for way in WAYS]
+        cells = [_format(timings[bench.query.name, mode]) for mode in MODES]
         compiled = statistics.median(bench.compile() for _ in range(rounds))
         _row(bench.query.name, [*cells, f"{compiled:.2f}"])
     measure_written(data, benches[0].snapshot, rounds)
@@ -195,22 +198,22 @@ async def measure(data: Data, rounds: int) -> None:
 
 
 def measure_written(data: Data, snapshot: Snapshot, rounds: int) -> None:
-    """Print for each query what a writer leaves of its rate."""
+    """Print for each query the share of its rate that a writer leaves."""
     assert isinstance(snapshot, IndexedSnapshot)
     _row("", ["plain, us", "beside a writer, us", "share of the rate"])
     for query in QUERIES.values():
-        bench = WrittenBench(query, data, snapshot)
+        bench = WriteLoadBenchmark(query, data, snapshot)
         plain, written, shares = [], [], []
         for _ in range(rounds):
             plain.append(bench.plain())
             written.append(bench.written(plain[-1]))
-            shares.append(100 * (AROUND_US + plain[-1]) / (AROUND_US + written[-1]))
+            shares.append(100 * (OVERHEAD_US + plain[-1]) / (OVERHEAD_US + written[-1]))
         snapshot = bench.snapshot  # a second write to one state would begin a new structure
-        _row(query.name, [_precise(plain), _precise(written), f"{_shown(shares)} %"])
+        _row(query.name, [_precise(plain), _precise(written), f"{_format(shares)} %"])
 
 
 def main() -> None:
-    """Print what each way costs on this machine."""
+    """Print the costs on this machine."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="how many articles")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of which the median counts")

@@ -1,9 +1,9 @@
-"""How long it takes to load a folder, and to start again: whole processes, from start to end.
+"""The time to load a folder and to restart: whole processes, from start to end.
 
 `python -m tests.benchmarks.loading [--count 10000] [--rounds 3]`
 
-Each round loads a fresh store (first load), loads again with nothing changed, and serves from the
-store until a query is answered (second start). Peak memory is that of the largest process.
+Each round loads a new store (first load), loads again without changes, and serves from the store
+until a query succeeds (second start). Peak memory is that of the largest process.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ START_TIMEOUT_S = 300
 STEP_S = 0.005
 
 
-class Run(NamedTuple):
-    """One process: wall time, CPU time of it and its helpers, and its peak memory."""
+class ProcessRun(NamedTuple):
+    """A process: wall time, CPU time of it and its children, and its peak memory."""
 
     wall_s: float
     cpu_s: float
     peak_mb: float
 
 
-def measure(command: Sequence[str], until: Callable[[], bool] | None = None) -> Run:
-    """Run a command to its end, or until something holds, and then stop it."""
+def measure(command: Sequence[str], until: Callable[[], bool] | None = None) -> ProcessRun:
+    """Run a command to its end, or stop it when a condition holds."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wall_s = None
@@ -56,15 +56,15 @@ def measure(command: Sequence[str], until: Callable[[], bool] | None = None) -> 
     process.returncode = os.waitstatus_to_exitcode(status)
     if until is None and process.returncode:
         raise RuntimeError(f"{command} failed with {process.returncode}")
-    return Run(
+    return ProcessRun(
         wall_s or time.perf_counter() - started,
         usage.ru_utime + usage.ru_stime,
         usage.ru_maxrss / 1024,
     )
 
 
-def answers(port: int) -> bool:
-    """Whether a server on this port answers a query."""
+def is_serving(port: int) -> bool:
+    """Whether a server on this port responds to a query."""
     connection = HTTPConnection("127.0.0.1", port)
     try:
         connection.request(
@@ -80,24 +80,24 @@ def answers(port: int) -> bool:
         connection.close()
 
 
-def one_round(folder: Path, tell: Callable[[str], None]) -> dict[str, Run]:
-    """The three measurements, on a store of their own."""
+def one_round(folder: Path, progress: Callable[[str], None]) -> dict[str, ProcessRun]:
+    """The three measurements, on a new store."""
     newsgraph = [sys.executable, "-m", "gql"]
     store = ["--store", str(folder.parent / "store.json")]
     Path(store[1]).unlink(missing_ok=True)
     runs = {}
     runs["first load"] = measure([*newsgraph, "load", str(folder), *store])
-    tell(f"first load {runs['first load'].wall_s:.2f} s")
+    progress(f"first load {runs['first load'].wall_s:.2f} s")
     runs["load again, nothing changed"] = measure([*newsgraph, "load", str(folder), *store])
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     serve = [*newsgraph, "serve", str(folder), *store, "--port", str(port)]
-    runs["second start, until a query is answered"] = measure(serve, lambda: answers(port))
-    tell(f"second start {runs['second start, until a query is answered'].wall_s:.2f} s")
+    runs["second start, until a query is answered"] = measure(serve, lambda: is_serving(port))
+    progress(f"second start {runs['second start, until a query is answered'].wall_s:.2f} s")
     return runs
 
 
-def report(rounds: Sequence[dict[str, Run]], count: int, console: Console) -> None:
+def report(rounds: Sequence[dict[str, ProcessRun]], count: int, console: Console) -> None:
     """Medians, and the range of the wall times."""
     table = Table("", "wall s", "min-max", "CPU s", "peak MB")
     for name in rounds[0]:

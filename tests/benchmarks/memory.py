@@ -1,8 +1,8 @@
-"""The memory that distinct queries take: `python -m tests.benchmarks.memory`.
+"""The memory that different queries take: `python -m tests.benchmarks.memory`.
 
-A served newsgraph gets thousands of different queries of 0.3 to 15 kB, each twice, as a public
-endpoint does whose clients write queries of their own. The resident set may grow by what the
-caches are allowed to hold and a little more, and a second batch of other queries may add nothing.
+A server gets thousands of different queries of 0.3 to 15 kB, each twice, as a public endpoint does
+whose clients write their own queries. The resident set may grow by little more than the capacity of
+the caches, and a second batch of other queries may add nothing.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from tests.benchmarks.http.operations import selections
 from tests.benchmarks.http.servers import LOAD_CORE, NEWSGRAPH, BenchmarkServer, run_server
 
 MIB = 1 << 20
-GOAL = 1.2
-FLAT = 0.02  # of the resident set: what a second batch may add to the first
+GROWTH_GOAL = 1.2
+MAX_GROWTH_SHARE = 0.02  # of the resident set: what a second batch may add to the first
 
 _SHORTEST, _LONGEST = 300, 15_000
 _TIMES = 2
@@ -42,15 +42,15 @@ _REPORT_EVERY = 2_000
 _TIMEOUT_S = 120
 
 
-class Batch(NamedTuple):
-    """The figures of a batch of queries.
+class BatchResult(NamedTuple):
+    """The measurements of a batch of queries.
 
     Attributes:
-        queries: How many different queries it had.
+        queries: The number of different queries.
         sent_bytes: The size of all bodies, each counted once.
-        duration_s: How long it took.
+        duration_s: The duration.
         cpu_s: CPU time of the server.
-        errors: How many answers had errors.
+        errors: The number of responses with errors.
         rss_bytes: The server's resident set afterwards.
     """
 
@@ -71,7 +71,7 @@ class Batch(NamedTuple):
 
 
 def bodies(articles: Sequence[Article], count: int, seed: int) -> Iterator[bytes]:
-    """Bodies of different queries, their sizes spread evenly by their logarithms."""
+    """Bodies of different queries, whose sizes are spread evenly on a logarithmic scale."""
     rng = Random(f"memory {seed}")
     for number in range(count):
         size = _SHORTEST * math.exp(rng.random() * math.log(_LONGEST / _SHORTEST))
@@ -113,7 +113,7 @@ def _list(rng: Random, size: int, selection: str, filter: str) -> str:
     return f"articles({filter}first: {size}) {{ {page} }}"
 
 
-def send(server: BenchmarkServer, batch: Sequence[bytes]) -> Batch:
+def send_batch(server: BenchmarkServer, batch: Sequence[bytes]) -> BatchResult:
     """Send each body twice in a row, on a few connections."""
     queue: SimpleQueue[bytes] = SimpleQueue()
     for body in batch:
@@ -132,13 +132,13 @@ def send(server: BenchmarkServer, batch: Sequence[bytes]) -> Batch:
         raise RuntimeError(f"{len(batch) - len(errors)} queries got no answer.")
     duration_s, cpu_s = time.monotonic() - start_s, server.cpu_s - cpu_before_s
     size = sum(map(len, batch))
-    return Batch(len(batch), size, duration_s, cpu_s, sum(errors), server.rss_bytes)
+    return BatchResult(len(batch), size, duration_s, cpu_s, sum(errors), server.rss_bytes)
 
 
 def _client(
     server: BenchmarkServer, queue: SimpleQueue[bytes], count: int, errors: list[int]
 ) -> None:
-    """Send the queued bodies; for each, the number of answers with errors goes to `errors`."""
+    """Send the queued bodies; the numbers of responses with errors go to `errors`."""
     os.sched_setaffinity(0, {LOAD_CORE})  # this thread only
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_TIMEOUT_S)
     headers = {"content-type": "application/json"}
@@ -163,13 +163,13 @@ def _next(queue: SimpleQueue[bytes]) -> bytes | None:
 
 
 def cache_settings() -> dict[str, int]:
-    """The settings that bound caches, by name, with their defaults."""
+    """The capacities of caches by setting, with their defaults."""
     names = (name for name in Settings.model_fields if name.endswith("_cache_bytes"))
     return {name: Settings.model_fields[name].default for name in names}
 
 
 def measure(count: int, articles: int, folder: Path, seed: int) -> int:
-    """Print how two batches grow the memory; 1 where a goal is missed."""
+    """Print the growth of memory by two batches; 1 if a goal is missed."""
     data = make_data(folder, articles, for_peer=False)
     bounds = cache_settings()
     allowed = sum(bounds.values())
@@ -178,22 +178,25 @@ def measure(count: int, articles: int, folder: Path, seed: int) -> int:
         tempfile.TemporaryDirectory() as work,
         run_server(NEWSGRAPH, make_inputs(data, Path(work), settings)) as server,
     ):
-        send(server, list(bodies(data.articles, 20, seed=seed + 2)))  # what is imported late
+        send_batch(server, list(bodies(data.articles, 20, seed=seed + 2)))  # what is imported late
         before = server.rss_bytes
         print(f"before: RSS {before / MIB:,.0f} MiB with {articles:,} articles")
-        first = send(server, list(bodies(data.articles, count, seed)))
+        first = send_batch(server, list(bodies(data.articles, count, seed)))
         print(f"first batch: {first}")
-        second = send(server, list(bodies(data.articles, count, seed + 1)))
+        second = send_batch(server, list(bodies(data.articles, count, seed + 1)))
         print(f"second batch: {second}")
     grown = first.rss_bytes - before
     ratio, added = grown / allowed, second.rss_bytes / first.rss_bytes - 1
     print(f"grown by {grown / MIB:,.0f} MiB; the caches may hold {allowed / MIB:,.0f} MiB:")
-    print(f"ratio {ratio:.2f} (goal <= {GOAL}); second batch {added:+.1%} (goal <= {FLAT:+.0%})")
-    return int(ratio > GOAL or added > FLAT)
+    print(
+        f"ratio {ratio:.2f} (goal <= {GROWTH_GOAL}); second batch {added:+.1%} "
+        f"(goal <= {MAX_GROWTH_SHARE:+.0%})"
+    )
+    return int(ratio > GROWTH_GOAL or added > MAX_GROWTH_SHARE)
 
 
 def main() -> int:
-    """Measure as the command line asks."""
+    """Measure as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--count",

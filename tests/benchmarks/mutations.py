@@ -1,9 +1,9 @@
-"""What mutations cost, from a field to the disk: `python -m tests.benchmarks.mutations`.
+"""The cost of mutations, from a field to the disk: `python -m tests.benchmarks.mutations`.
 
-`DocumentWriter` changes one field of an article at a time, without HTTP and GraphQL, where the
-store alone keeps the documents, and where a folder is their source. The bare loop does to files of
-the same length what the disk must do for each document of a folder: write aside, flush, rename.
-Each round measures everything once, one after the other, and medians over the rounds are shown.
+`DocumentWriter` changes one field of an article at a time, without HTTP and GraphQL, with the store
+alone and with a folder of documents. A baseline loop does for files of the same length what the
+disk must do for each document: write a new file, flush, rename. Each round measures everything
+once, and the medians over the rounds are printed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gql import gc_tuning
 from gql.composition.app import shorten_switch_interval
 from store import DocumentWriter, FolderLoader, TinyDBRepository
 from tests.benchmarks.corpus import write_corpus
-from tests.benchmarks.writes import Figures
+from tests.benchmarks.writes import Measurements
 
 _ROUND_S = 3.0
 _CALLERS = (1, 32)
@@ -31,7 +31,7 @@ _NUMBERS = count(1)
 
 
 async def _change(writer: DocumentWriter, slugs: list[str], until: float) -> int:
-    """One caller: changes an article after the other; how many."""
+    """One caller, which changes articles one after the other; returns the number of changes."""
     changed = 0
     while time.perf_counter() < until:
         number = next(_NUMBERS)
@@ -61,7 +61,7 @@ def _files_per_s(folder: Path, size_bytes: int) -> float:
     return done / (time.perf_counter() - start)
 
 
-async def _site(place: Path, name: str, source: Path) -> TinyDBRepository:
+async def _open_store(place: Path, name: str, source: Path) -> TinyDBRepository:
     repository = TinyDBRepository.open(place / f"{name}.json")
     await FolderLoader(repository, source).load()
     return repository
@@ -70,7 +70,7 @@ async def _site(place: Path, name: str, source: Path) -> TinyDBRepository:
 async def _measure(documents: int, rounds: int, place: Path) -> None:
     folder = place / "folder"
     write_corpus(folder, documents)
-    stores = {name: await _site(place, name, folder) for name in ("alone", "with a folder")}
+    stores = {name: await _open_store(place, name, folder) for name in ("alone", "with a folder")}
     writers = {
         name: DocumentWriter(store, folder if name != "alone" else None)
         for name, store in stores.items()
@@ -80,7 +80,7 @@ async def _measure(documents: int, rounds: int, place: Path) -> None:
     size_bytes = sum(f.stat().st_size for f in (folder / "_news").iterdir()) // documents
     gc_tuning.freeze_and_enable()
     shorten_switch_interval()
-    figures = Figures()
+    figures = Measurements()
     for _ in range(rounds):
         figures.add(_BARE, await asyncio.to_thread(_files_per_s, place / "bare", size_bytes))
         for name, writer in writers.items():
@@ -99,7 +99,7 @@ async def _measure(documents: int, rounds: int, place: Path) -> None:
 
 
 def main() -> None:
-    """Print a table of what mutations cost on this machine."""
+    """Print a table of the costs on this machine."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="how many documents")
     parser.add_argument("--rounds", type=int, default=5)

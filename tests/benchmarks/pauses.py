@@ -1,16 +1,16 @@
-"""How long the event loop of a server pauses while its store changes: a table of gaps.
+"""Pauses of a server's event loop while its store changes: a table of gaps.
 
 `python -m tests.benchmarks.pauses --data DIR [--articles 100000] [--json FILE] [--where]`
 
-A probe on the loop reads two pages each millisecond, one by date and one by heat, and takes down
-how long it waited for each of its turns. All that keeps the loop from its turns is in these gaps:
-its own work, threads that hold the interpreter, and other processes on the machine. Of each gap,
-`own` is what this process is to blame for: no more than the CPU time that it used meanwhile, nor
-than the gap without the time in which the loop's thread could run and was given no core. The row
-`nothing runs` tells how noisy the machine is. `--where` also prints what ran in long gaps, and
-`--only imports` measures the rows with that word alone.
+A probe on the loop reads two pages each millisecond, one by date and one by heat, and records how
+long it waited for each turn. These gaps contain all that blocks the loop: its own work, threads
+that hold the interpreter lock, and other processes on the machine. Of each gap, `own` is the part
+that this process caused: at most the CPU time that it used meanwhile, and at most the gap without
+the time in which the loop's thread waited for a core. The row `nothing runs` shows the noise of the
+machine. `--where` also prints what ran in long gaps, and `--only imports` measures only rows with
+that word.
 
-The folder of documents is made in DIR once; each run begins with a `newsgraph load` of it.
+The folder of documents in DIR is generated once; each run starts with a `newsgraph load` of it.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ _NEW = "_news/imported"
 
 
 class Gap(NamedTuple):
-    """How long the probe waited for a turn, in milliseconds.
+    """The wait of the probe for a turn, in milliseconds.
 
     Attributes:
-        wall: by the clock.
-        own: how much of it is this process's doing.
+        wall: In wall time.
+        own: The part that this process caused.
     """
 
     wall: float
@@ -87,8 +87,8 @@ def _long_and_often(each: tuple[str, int]) -> tuple[bool, int]:
     return not each[0].startswith(">"), -each[1]
 
 
-class Row(msgspec.Struct):
-    """What was measured while one thing ran; gaps in milliseconds."""
+class PauseRow(msgspec.Struct):
+    """The measurements during one activity; gaps in milliseconds."""
 
     name: str
     took_s: float
@@ -104,8 +104,8 @@ class Row(msgspec.Struct):
     where: dict[str, int]
 
     @classmethod
-    def of(cls, name: str, took: _Clocks, done: int, probe: Probe) -> Row:
-        """The row for what a probe has measured."""
+    def of(cls, name: str, took: _ClockReading, done: int, probe: LoopProbe) -> PauseRow:
+        """The row of a probe's measurements."""
         gaps = probe.gaps
         walls = [gap.wall for gap in gaps]
         owns = [gap.own for gap in gaps]
@@ -125,7 +125,7 @@ class Row(msgspec.Struct):
         )
 
     def line(self) -> str:
-        """The row as it is printed."""
+        """The row as text."""
         return (
             f"{self.name:<44} {self.took_s:7.2f} {self.cpu_s:6.2f} {self.done:6,} {self.turns:7,} "
             f"{self.over_8:6,} {self.over_20:6,} {self.longest:8.1f} "
@@ -139,13 +139,13 @@ _HEAD = (
 )
 
 
-class _Clocks(NamedTuple):
-    """A moment, or what has passed between two, in seconds.
+class _ClockReading(NamedTuple):
+    """A reading of clocks, or the difference of two, in seconds.
 
     Attributes:
-        wall: by the clock.
-        used: by the CPU time of this process.
-        waited: how long the calling thread has waited for a core.
+        wall: Wall time.
+        used: CPU time of this process.
+        waited: The time for which the calling thread waited for a core.
     """
 
     wall: float
@@ -153,19 +153,19 @@ class _Clocks(NamedTuple):
     waited: float
 
     @classmethod
-    def now(cls) -> _Clocks:
-        """This moment."""
+    def now(cls) -> _ClockReading:
+        """The current reading."""
         waited_ns = 0
         with suppress(OSError):  # not on Linux
             waited_ns = int(os.pread(_schedstat(), 100, 0).split()[1])
         return cls(time.perf_counter(), time.process_time(), waited_ns / 1e9)
 
-    def since(self, before: _Clocks) -> _Clocks:
-        """What has passed since a moment before."""
-        return _Clocks(*(now - then for now, then in zip(self, before, strict=True)))
+    def since(self, before: _ClockReading) -> _ClockReading:
+        """The difference to an earlier reading."""
+        return _ClockReading(*(now - then for now, then in zip(self, before, strict=True)))
 
-    def gap(self, before: _Clocks) -> Gap:
-        """The gap since a moment before."""
+    def gap(self, before: _ClockReading) -> Gap:
+        """The gap since an earlier reading."""
         wall, used, waited = self.since(before)
         return Gap(wall * 1e3, max(0.0, min(used, wall - waited)) * 1e3)
 
@@ -176,14 +176,14 @@ def _schedstat() -> int:
     return os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
 
 
-class Probe:
-    """Takes a turn of the loop each millisecond, as a reader of the repository would."""
+class LoopProbe:
+    """Takes a turn of the loop each millisecond, as a reader of the repository."""
 
     def __init__(self, repository: TinyDBRepository) -> None:
         self.gaps: list[Gap] = []
         self.where: Counter[str] = Counter()
         self._repository = repository
-        self._last = _Clocks.now()
+        self._last = _ClockReading.now()
         self._runs = False
         self._collects_since = 0.0
 
@@ -191,7 +191,7 @@ class Probe:
     def running(self) -> Iterator[None]:
         """Measure until the block ends."""
         self.gaps, self.where, self._runs = [], Counter(), True
-        self._last = _Clocks.now()
+        self._last = _ClockReading.now()
         self._turn()
         try:
             yield
@@ -202,37 +202,37 @@ class Probe:
     def _turn(self) -> None:
         if not self._runs:
             return
-        now = _Clocks.now()
+        now = _ClockReading.now()
         self.gaps.append(now.gap(self._last))
         self._last = now
         self.read()
         asyncio.get_running_loop().call_later(_EVERY_S, self._turn)
 
     def read(self) -> None:
-        """Read as the server does, where the newest state is in memory."""
+        """Read as the server does if the newest state is in memory."""
         if snapshot := self._repository.current():
             for page in run_sync(snapshot.pages(_PAGES, Visibility.PUBLISHED)):
                 assert len(list(page.items)) == 20
 
-    def collected(self, phase: str, info: dict[str, int]) -> None:
-        """Take down a round of the garbage collector that took long. For `gc.callbacks`."""
+    def record_collection(self, phase: str, info: dict[str, int]) -> None:
+        """Record a long run of the garbage collector. For `gc.callbacks`."""
         now = time.thread_time()
         if phase == "start":
             self._collects_since = now
         elif (now - self._collects_since) * 1e3 > _LONG_MS:
             self.where[f"garbage collector, generation {info['generation']}"] += 1
 
-    def look(self, _number: int, frame: FrameType | None) -> None:
-        """Take down what runs, if the next turn is late. For a signal."""
-        own = _Clocks.now().gap(self._last).own
+    def sample_stack(self, _number: int, frame: FrameType | None) -> None:
+        """Record the running code if the next turn is late. A signal handler."""
+        own = _ClockReading.now().gap(self._last).own
         if self._runs and own > _LONG_MS:
             for other in sys._current_frames().values():
-                if place := _place(frame if other is sys._getframe() else other):
+                if place := _innermost_lines(frame if other is sys._getframe() else other):
                     self.where[f"{'> 20 ms: ' if own > 20 else ''}{place}"] += 1
 
 
-def _place(frame: FrameType | None) -> str | None:
-    """The innermost lines of the store or the server that a thread is at."""
+def _innermost_lines(frame: FrameType | None) -> str | None:
+    """The innermost frames of a thread in the store or the server."""
     found: list[str] = []
     while frame is not None and len(found) < 3:
         code = frame.f_code
@@ -244,8 +244,8 @@ def _place(frame: FrameType | None) -> str | None:
     return " < ".join(found) or None
 
 
-class _Site:
-    """A served folder, and what happens to it."""
+class _ServedFolder:
+    """A served folder and the activities that change it."""
 
     def __init__(self, folder: Path, store: Path, repository: TinyDBRepository) -> None:
         self.folder = folder
@@ -261,10 +261,10 @@ class _Site:
         self._reports: asyncio.Queue[LoadReport | None] = asyncio.Queue()
 
     def change_files(self) -> None:
-        """Edit so many files by hand, all over the folder."""
+        """Edit `_CHANGED` files all over the folder."""
         step = len(self.paths) // _CHANGED or 1
         for path in self.paths[next(_NUMBERS) % step :: step][:_CHANGED]:
-            path.write_text(_changed(path), encoding="utf-8")
+            path.write_text(_edited_text(path), encoding="utf-8")
 
     async def idle(self, for_s: float) -> int:
         """Do nothing."""
@@ -272,7 +272,7 @@ class _Site:
         return 0
 
     async def load(self) -> int:
-        """What `--watch` does each minute."""
+        """A load, as `--watch` does each minute."""
         return (await self.loader.load()).read
 
     async def load_elsewhere(self) -> int:
@@ -284,7 +284,7 @@ class _Site:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Follow the folder, as `--watch` does."""
+        """Watch the folder, as `--watch` does."""
         watcher = FolderWatcher(
             self.folder,
             FolderLoader(self.repository, self.folder),
@@ -297,7 +297,7 @@ class _Site:
             yield
 
     async def edits(self) -> int:
-        """Files are edited while the folder is watched, until all were read."""
+        """Edit files while the folder is watched, until all were loaded."""
         await asyncio.to_thread(self.change_files)
         read = 0
         while read < _CHANGED:
@@ -306,7 +306,7 @@ class _Site:
         return read
 
     async def imports(self) -> int:
-        """Imports back to back; half of the documents are new, with dates in between."""
+        """Imports without pause; half of the documents are new, with dates between others."""
         for number in range(_IMPORTS):
             await self.writer.import_documents(await asyncio.to_thread(self._documents, number))
         return _IMPORTS
@@ -315,10 +315,10 @@ class _Site:
         half = _IMPORTED // 2
         new = [(f"{_NEW}/{Path(path).name}", text) for path, text in islice(self.new, half)]
         known = self.paths[number * half * 7 :: len(self.paths) // half or 1][:half]
-        return [*new, *((p.relative_to(self.folder).as_posix(), _changed(p)) for p in known)]
+        return [*new, *((p.relative_to(self.folder).as_posix(), _edited_text(p)) for p in known)]
 
     async def puts(self, callers: int) -> int:
-        """Single puts back to back, by so many callers."""
+        """Single puts without pause, by several callers."""
         until = time.perf_counter() + _PUTS_S
         return sum(await asyncio.gather(*(self._put(until) for _ in range(callers))))
 
@@ -333,17 +333,17 @@ class _Site:
         return done
 
     async def checkpoint(self) -> int:
-        """The store's file takes in the log, which the writes of before have filled."""
+        """A checkpoint of the log that earlier writes have filled."""
         await self.repository._checkpoints.run(self.repository._position)
         return 1
 
     async def close(self) -> int:
-        """The server stops."""
+        """The shutdown of the server."""
         await self.repository.close()
         return 1
 
 
-def _changed(path: Path) -> str:
+def _edited_text(path: Path) -> str:
     """The text of a document with another heat."""
     lines = path.read_text(encoding="utf-8").split("\n")
     at = next(i for i, line in enumerate(lines) if line.startswith("heat:"))
@@ -356,23 +356,23 @@ def _load(folder: Path, store: Path) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-class _Table:
+class _PauseTable:
     """The rows, each measured and printed."""
 
-    def __init__(self, probe: Probe, only: str, *, where: bool) -> None:
-        self.rows: list[Row] = []
+    def __init__(self, probe: LoopProbe, only: str, *, where: bool) -> None:
+        self.rows: list[PauseRow] = []
         self._probe = probe
         self._only = only
         self._where = where
 
     async def measure(self, name: str, run: Callable[[], Awaitable[int]]) -> None:
-        """Measure the loop's gaps until something is done; what counts it is returned."""
+        """Measure the gaps during an activity, which returns a count."""
         if self._only not in name:
             return
-        started = _Clocks.now()
+        started = _ClockReading.now()
         with self._probe.running():
             done = await run()
-        row = Row.of(name, _Clocks.now().since(started), done, self._probe)
+        row = PauseRow.of(name, _ClockReading.now().since(started), done, self._probe)
         self.rows.append(row)
         print(row.line(), flush=True)
         if self._where:
@@ -380,19 +380,19 @@ class _Table:
                 print(f"    {times:5} {place}", flush=True)
 
 
-async def _measure(folder: Path, store: Path, only: str, *, where: bool) -> list[Row]:
+async def _measure(folder: Path, store: Path, only: str, *, where: bool) -> list[PauseRow]:
     gc_tuning.disable_collector()
     repository = TinyDBRepository.open(store)
-    site = _Site(folder, store, repository)
+    site = _ServedFolder(folder, store, repository)
     await site.load()
     gc_tuning.freeze_and_enable()
     shorten_switch_interval()
-    probe = Probe(repository)
-    table = _Table(probe, only, where=where)
+    probe = LoopProbe(repository)
+    table = _PauseTable(probe, only, where=where)
     if where:
-        signal.signal(signal.SIGALRM, probe.look)
+        signal.signal(signal.SIGALRM, probe.sample_stack)
         signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
-        gc.callbacks.append(probe.collected)
+        gc.callbacks.append(probe.record_collection)
     print(_HEAD)
     await table.measure("an order is made, as at a start", partial(site.idle, 0.5))
     probe.read()  # so that no other row has it

@@ -1,10 +1,10 @@
-"""What a small request costs behind the socket: `python -m tests.benchmarks.protocol`.
+"""The cost of a small request in the protocol: `python -m tests.benchmarks.protocol`.
 
-Query Q1 of the HTTP benchmark, given to the protocol as bytes, with a transport that counts what is
-sent. The requests come over one connection, and over many in turn, whose state leaves the
-processor's caches meanwhile. The lowest of many rounds, in process time.
+Query Q1 of the HTTP benchmark, given to the protocol as bytes, with a transport that counts the
+sent bytes. Requests come over one connection, or over many in turn, whose state leaves the
+processor's caches meanwhile. The minimum of many rounds, in process time.
 
-To compare two versions, let them take turns: other work on the machine slows both.
+To compare two versions, run them in turn: other work on the machine slows both.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _HEAD = (
 )
 
 
-class Transport(asyncio.Transport):
-    """A transport that counts what is sent.
+class CountingTransport(asyncio.Transport):
+    """A transport that counts the sent bytes.
 
     Attributes:
-        sent_bytes: How much that was.
+        sent_bytes: The number of sent bytes.
     """
 
     def __init__(self, protocol: DirectProtocol) -> None:
@@ -68,7 +68,7 @@ class Transport(asyncio.Transport):
         return self._protocol
 
 
-class Bench:
+class ProtocolBenchmark:
     """An application, and requests to it.
 
     Attributes:
@@ -88,11 +88,11 @@ class Bench:
     def connect(self) -> DirectProtocol:
         """A new connection."""
         protocol = DirectProtocol(self._config, self.state, {}, asyncio.get_running_loop())
-        protocol.connection_made(Transport(protocol))
+        protocol.connection_made(CountingTransport(protocol))
         return protocol
 
     async def warm_up(self) -> None:
-        """Have the document prepared, which no request waits for here."""
+        """Fill the caches, which no request waits for here."""
         connection = self.connect()
         connection.data_received(self.requests[0])
         while not self.state.total_requests:  # noqa: ASYNC110  # it tells nobody
@@ -100,7 +100,7 @@ class Bench:
         connection.connection_lost(None)
 
     def round(self, connections: Sequence[DirectProtocol]) -> float:
-        """Microseconds for each request, with connections that take turns."""
+        """Microseconds per request, with connections that take turns."""
         before = self.state.total_requests
         each = cycle([connection.data_received for connection in connections])
         start = time.process_time()
@@ -111,8 +111,8 @@ class Bench:
         return taken_s / len(self.requests) * 1e6
 
 
-async def measure(bench: Bench, rounds: int) -> list[float]:
-    """The lowest of the rounds, for each number of connections."""
+async def measure(bench: ProtocolBenchmark, rounds: int) -> list[float]:
+    """The minimum of the rounds, by number of connections."""
     await bench.warm_up()
     groups = [[bench.connect() for _ in range(count)] for count in CONNECTIONS]
     lowest = [float("inf")] * len(groups)
@@ -131,13 +131,13 @@ async def run(data: Data, rounds: int) -> list[float]:
     )
     repository = TinyDBRepository.open(data.store)
     try:
-        return await measure(Bench(create_app(settings, repository), bodies), rounds)
+        return await measure(ProtocolBenchmark(create_app(settings, repository), bodies), rounds)
     finally:
         await repository.close()
 
 
 def main() -> None:
-    """Print what a request costs on this machine."""
+    """Print the cost of a request on this machine."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=5_000, help="how many articles")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of which the lowest counts")

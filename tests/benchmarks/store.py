@@ -1,7 +1,7 @@
-"""What the embedded store costs: `python -m tests.benchmarks.store [--count 100000] [--explain]`.
+"""The cost of the embedded store: `python -m tests.benchmarks.store [--count 100000] [--explain]`.
 
-Articles are read from the generated corpus, then multiplied under other names and dates, so that
-YAML does not dominate the run. Times are medians.
+Articles are read from the generated corpus, then multiplied with other names and dates, so that
+YAML does not dominate. Times are medians.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PUBLIC = Visibility.PUBLISHED
 
 
 def articles(count: int) -> list[Article]:
-    """As many made-up articles as asked for."""
+    """Generated articles."""
     readings = (read_article(path, text.encode(), ParseLimits()) for path, text in documents(_READ))
     read = [reading.article for reading in readings if reading.article]
     return [_copy(read[n % len(read)], n // len(read)) for n in range(count)]
@@ -136,7 +136,7 @@ def _measure_planner(snapshot: IndexedSnapshot, *, explain: bool) -> None:
 
 
 def main() -> None:
-    """Print a table of what the store costs on this machine."""
+    """Print a table of the costs on this machine."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="how many articles")
     parser.add_argument("--folder", type=Path, help="where to keep the store while measuring")

@@ -1,4 +1,4 @@
-"""What list answers, derivations and text indexes cost; a part of `tests.benchmarks.store`."""
+"""The cost of lists, derived snapshots and text indexes; a part of `tests.benchmarks.store`."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ _NEW_VALUES = 40
 _REPEATED = 5
 _WRITES = 20
 
-Row = Callable[[str, float, str], None]
+AddRow = Callable[[str, float, str], None]
 
 
-class _Values:
-    """Values of conditions as the corpus has them, drawn by a seed."""
+class _RandomOperands:
+    """Operands of conditions from the corpus, drawn with a seed."""
 
     def __init__(self, corpus: Sequence[Article], cursors: CursorCodec) -> None:
         self._cursors = cursors
@@ -99,11 +99,11 @@ class _Values:
         return Window(first=size, after=self._cursors.article(self.article(), order))
 
 
-def queries(
+def list_queries(
     corpus: Sequence[Article], cursors: CursorCodec
 ) -> Mapping[str, Callable[[], ArticleQuery]]:
-    """Kinds of list as clients ask for them, each with new values at every call."""
-    some = _Values(corpus, cursors)
+    """Kinds of lists in client styles, with new operands at every call."""
+    some = _RandomOperands(corpus, cursors)
     either = Or(tuple(Condition(Field.TYPE, Operator.EQ, kind) for kind in ("article", "video")))
     is_video = Condition(Field.TYPE, Operator.EQ, "video")
 
@@ -155,7 +155,7 @@ def queries(
 
 
 def _seconds(do: Callable[[], object], times: int = 1) -> float:
-    """The least time of several: what else the machine does is no part of it."""
+    """The minimum of several runs, to exclude other work of the machine."""
     taken = []
     for _ in range(times):
         start = time.perf_counter()
@@ -164,8 +164,8 @@ def _seconds(do: Callable[[], object], times: int = 1) -> float:
     return min(taken)
 
 
-def measure_lists(snapshot: IndexedSnapshot, corpus: Sequence[Article], row: Row) -> None:
-    """What each kind of list costs with new values, beside what a scan of all articles costs."""
+def measure_lists(snapshot: IndexedSnapshot, corpus: Sequence[Article], row: AddRow) -> None:
+    """The cost of each kind of list with new operands, and of a scan of all articles."""
     index, planner = snapshot._published.index, snapshot._published.planner
 
     def fresh() -> Planner:
@@ -173,7 +173,7 @@ def measure_lists(snapshot: IndexedSnapshot, corpus: Sequence[Article], row: Row
         return Planner(index, index, snapshot._orders, snapshot.aliases, snapshot.cursors)
 
     reference = MemorySnapshot(corpus, cursors=snapshot.cursors)
-    kinds = queries(corpus, snapshot.cursors)
+    kinds = list_queries(corpus, snapshot.cursors)
     for make in kinds.values():
         planner.page(make())
     for thread in threading.enumerate():
@@ -191,13 +191,13 @@ def measure_lists(snapshot: IndexedSnapshot, corpus: Sequence[Article], row: Row
 
 
 def explain_lists(snapshot: IndexedSnapshot, corpus: Sequence[Article]) -> None:
-    """Print for one list of each kind which access paths it has."""
-    for name, make in queries(corpus, snapshot.cursors).items():
+    """Print the access paths of one list of each kind."""
+    for name, make in list_queries(corpus, snapshot.cursors).items():
         print(f"\n{name}\n  " + snapshot.explain(make(), _PUBLIC).replace("\n", "\n  "))
 
 
-def measure_derivation(snapshot: IndexedSnapshot, corpus: Sequence[Article], row: Row) -> None:
-    """What writes of several kinds cost, and after each the next list in another order."""
+def measure_derivation(snapshot: IndexedSnapshot, corpus: Sequence[Article], row: AddRow) -> None:
+    """The cost of several kinds of writes, and of the next list in another order."""
     number = count()
     newest = max(article.published_date_time for article in corpus)
     middle = sorted(article.published_date_time for article in corpus)[len(corpus) // 2]
@@ -230,7 +230,7 @@ def measure_derivation(snapshot: IndexedSnapshot, corpus: Sequence[Article], row
 
 
 def _measure_writes(
-    snapshot: IndexedSnapshot, articles: Sequence[Article], size: int, name: str, row: Row
+    snapshot: IndexedSnapshot, articles: Sequence[Article], size: int, name: str, row: AddRow
 ) -> None:
     by_heat = ArticleQuery(Window(first=20), order=_BY_HEAT)
     derived, listed = [], []
@@ -244,8 +244,8 @@ def _measure_writes(
     row(name, statistics.median(derived), then)
 
 
-def measure_texts(corpus: Sequence[Article], row: Row) -> None:
-    """What the index of a field's texts costs, all at once."""
+def measure_texts(corpus: Sequence[Article], row: AddRow) -> None:
+    """The cost of building a text index."""
     for field in (Field.SLUG, Field.TITLE, Field.EXCERPT):
         read = FILTER_FIELDS[field].read
         texts = [(read(article, {}) or "").casefold() for article in corpus]

@@ -1,8 +1,8 @@
-"""What one change costs for many subscribers: `python -m tests.benchmarks.subscriptions`.
+"""The cost of a change for many subscribers: `python -m tests.benchmarks.subscriptions`.
 
-A server in a process of its own, and WebSockets that all follow `changes`. An article is written,
-and when all have heard of it the next one is. The bare server hands the same text from a queue for
-each socket to the same WebSocket library, and writes nothing to any disk.
+A server in a process of its own, and WebSockets that all subscribe to `changes`. An article is
+written, and the next one when all have its event. The baseline server sends the same text from a
+queue for each socket with the same WebSocket library, and writes nothing to a disk.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ PUT = """mutation ($id: ID!, $heat: Int!) {
   putArticle(input: {id: $id, heat: $heat}) { userErrors { message } } }"""
 CARD = """cursor kind id slug article { id title url heat publishedDateTime
   provider { name domain } topics { name slug } images { url width height } }"""
-FOLLOW = "subscription ($after: String) { changes(after: $after) { %s } }"
+SUBSCRIPTION = "subscription ($after: String) { changes(after: $after) { %s } }"
 FILTERED = "subscription { changes(filter: {heat: {gte: 0}}) { %s } }"
 
 
-class Bare:
-    """An ASGI application that hands what is posted to everybody who is connected."""
+class BaselineApp:
+    """An ASGI application that broadcasts posted texts to all sockets."""
 
     def __init__(self) -> None:
         self._queues: set[asyncio.Queue[str]] = set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve a socket, or take what to tell them all."""
+        """Serve a socket, or broadcast a posted text."""
         if scope["type"] == "websocket":
-            await self._tell(receive, send)
+            await self._broadcast(receive, send)
         elif scope["type"] == "http":
             text = (await receive())["body"].decode()
             for queue in self._queues:
@@ -62,7 +62,7 @@ class Bare:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"{}"})
 
-    async def _tell(self, receive: Any, send: Any) -> None:
+    async def _broadcast(self, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         queue: asyncio.Queue[str] = asyncio.Queue()
@@ -75,8 +75,8 @@ class Bare:
             await send({"type": "websocket.send", "text": await queue.get()})
 
 
-class Server(NamedTuple):
-    """A server that runs: its address, and its process."""
+class SubscriptionServer(NamedTuple):
+    """A running server: its URL and its process."""
 
     url: str
     process: subprocess.Popen[str]
@@ -89,19 +89,19 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def server(kind: str, folder: Path) -> Iterator[Server]:
-    """A server that listens, until the block ends."""
+def run_server(kind: str, folder: Path) -> Iterator[SubscriptionServer]:
+    """Run a server until the block ends."""
     command = [sys.executable, "-m", __spec__.name, "--serve", kind, "--folder", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            yield Server(process.stdout.readline().strip(), process)
+            yield SubscriptionServer(process.stdout.readline().strip(), process)
         finally:
             process.kill()
 
 
 def serve(kind: str, folder: Path) -> None:
-    """Be a server, and say where."""
+    """Run as the server process, and print its URL."""
     settings = Settings(
         store=folder / "store.json",
         keys=folder / "keys.json",
@@ -110,7 +110,11 @@ def serve(kind: str, folder: Path) -> None:
         max_websockets=100_000,
         max_per_client=80_000,
     )
-    app = Bare() if kind == "bare" else create_app(settings, TinyDBRepository.open(folder / "s"))
+    app = (
+        BaselineApp()
+        if kind == "bare"
+        else create_app(settings, TinyDBRepository.open(folder / "s"))
+    )
     config = uvicorn_config(app, settings)
     config.lifespan = "off" if kind == "bare" else "on"
     with socket.create_server(("127.0.0.1", 0), backlog=2_048) as listener:
@@ -118,8 +122,8 @@ def serve(kind: str, folder: Path) -> None:
         uvicorn.Server(config).run([listener])
 
 
-class Audience:
-    """All who listen: how many messages they have had, and what the last one was."""
+class SubscriberGroup:
+    """All subscribers: the number of messages so far, and the last one."""
 
     def __init__(self) -> None:
         self.heard = 0
@@ -127,8 +131,8 @@ class Audience:
         self._target = 0
         self._all = asyncio.Event()
 
-    async def listen(self, connection: ClientConnection) -> None:
-        """Take messages for as long as there are any."""
+    async def receive_all(self, connection: ClientConnection) -> None:
+        """Receive messages until the connection ends."""
         async for message in connection:
             assert isinstance(message, str)
             self.sample = message
@@ -136,17 +140,19 @@ class Audience:
             if self.heard == self._target:
                 self._all.set()
 
-    def expect(self, count: int) -> asyncio.Event:
-        """What is set when so many more messages have come."""
+    def event_after(self, count: int) -> asyncio.Event:
+        """An event that is set after `count` further messages."""
         self._target = self.heard + count
         self._all = asyncio.Event()
         return self._all
 
 
 @asynccontextmanager
-async def audience(url: str, queries: Sequence[str], *, compress: bool) -> AsyncIterator[Audience]:
-    """A subscriber for each query, all of whom have begun."""
-    everybody = Audience()
+async def open_subscribers(
+    url: str, queries: Sequence[str], *, compress: bool
+) -> AsyncIterator[SubscriberGroup]:
+    """A subscriber for each query, after all have started."""
+    everybody = SubscriberGroup()
     async with AsyncExitStack() as held:
         for query in queries:
             connection = await held.enter_async_context(
@@ -156,14 +162,14 @@ async def audience(url: str, queries: Sequence[str], *, compress: bool) -> Async
                     compression="deflate" if compress else None,
                 )
             )
-            await begin(connection, query)
-            task = asyncio.create_task(everybody.listen(connection))
+            await subscribe(connection, query)
+            task = asyncio.create_task(everybody.receive_all(connection))
             held.callback(task.cancel)
         yield everybody
 
 
-async def begin(connection: ClientConnection, query: str) -> None:
-    """Subscribe. Messages are read in turn, so a pong says that the subscription has begun."""
+async def subscribe(connection: ClientConnection, query: str) -> None:
+    """Subscribe. Messages are handled in order, so a pong proves that it has started."""
     await connection.send('{"type":"connection_init"}')
     await connection.recv()
     message = {"type": "subscribe", "id": "s", "payload": {"query": query}}
@@ -172,8 +178,8 @@ async def begin(connection: ClientConnection, query: str) -> None:
     assert orjson.loads(await connection.recv())["type"] == "pong"
 
 
-class Figures(NamedTuple):
-    """The median time until all have a change, in ms, and CPU for each of them, in us."""
+class FanOutResult(NamedTuple):
+    """The median time until all have a change, in ms, and CPU time for each of them, in us."""
 
     until_all_ms: float
     cpu_us: float
@@ -181,30 +187,30 @@ class Figures(NamedTuple):
 
 
 async def measure(
-    running: Server, queries: Sequence[str], post: Any, writes: int, *, compress: bool
-) -> Figures:
-    """Write so many times, each time until all have heard of it."""
+    running: SubscriptionServer, queries: Sequence[str], post: Any, writes: int, *, compress: bool
+) -> FanOutResult:
+    """Write articles one after the other, each when all have the event of the one before."""
     taken_ms = []
     async with (
         httpx2.AsyncClient(base_url=running.url, timeout=60) as client,
-        audience(running.url, queries, compress=compress) as everybody,
+        open_subscribers(running.url, queries, compress=compress) as everybody,
     ):
         for number in range(writes + 5):
             if number == 5:  # the first ones are to warm up
                 cpu_s = running.cpu_s
             start = time.perf_counter()
-            all_have_it = everybody.expect(len(queries))
+            all_have_it = everybody.event_after(len(queries))
             answer = await client.post("/graphql", **post(number))
             assert answer.status_code == 200
             assert b"message" not in answer.content, answer.text
             await asyncio.wait_for(all_have_it.wait(), 60)
             taken_ms.append((time.perf_counter() - start) * 1e3)
         cpu_us = (running.cpu_s - cpu_s) * 1e6 / writes / len(queries)
-    return Figures(statistics.median(taken_ms[5:]), cpu_us, everybody.sample)
+    return FanOutResult(statistics.median(taken_ms[5:]), cpu_us, everybody.sample)
 
 
 def prepare(folder: Path, count: int) -> Any:
-    """Make a store of so many articles; return what posts a change to it, by its number."""
+    """Generate a store of `count` articles; returns a function that posts a change."""
     corpus = articles(count)
 
     async def fill() -> None:
@@ -246,24 +252,24 @@ def main() -> None:
 
 
 def show(folder: Path, given: argparse.Namespace) -> None:
-    """Measure each kind of subscribers, then the bare server with a text as they got."""
+    """Measure each kind of subscribers, then the baseline with a text of the same size."""
     post = prepare(folder, given.articles)
     own = [f"mine{number}: kind {CARD}" for number in range(given.subscribers)]
     kinds = {
-        "all ask the same": [FOLLOW % CARD] * given.subscribers,
+        "all ask the same": [SUBSCRIPTION % CARD] * given.subscribers,
         "all ask the same, with a filter": [FILTERED % CARD] * given.subscribers,
-        "each asks something else": [FOLLOW % fields for fields in own],
+        "each asks something else": [SUBSCRIPTION % fields for fields in own],
     }
     print(f"{'':<34} {'until all have it, ms':>22} {'CPU an event, us':>18}")
     figures = {}
     for name, queries in kinds.items():
-        with server("newsgraph", folder) as running:
+        with run_server("newsgraph", folder) as running:
             figures[name] = asyncio.run(
                 measure(running, queries, post, given.writes, compress=given.compress)
             )
         print(f"{name:<34} {figures[name].until_all_ms:>22,.1f} {figures[name].cpu_us:>18,.1f}")
     text = figures["all ask the same"].sample
-    with server("bare", folder) as running:
+    with run_server("bare", folder) as running:
         bare = asyncio.run(
             measure(
                 running,

@@ -1,11 +1,11 @@
-"""What durable writes cost, and what readers feel of them: `python -m tests.benchmarks.writes`.
+"""The cost of durable writes, also for concurrent readers: `python -m tests.benchmarks.writes`.
 
-Each round measures everything once, one after the other, and medians over the rounds are shown, so
-that a slow moment of the machine touches all alike. Writers change articles, a batch each; a line
-of the bare loops is as long as a record of the log. Another process asks for reads, a snapshot and
-a page of 20 each, as clients would: over a connection, read as soon as the question is there, as
-the server's protocol does. No read waits for the one before, nor for a timer of the loop, which is
-the one that the server runs on. The store is pinned to one core, and who asks to another.
+Each round measures everything once, and medians over the rounds are printed, so that a slow moment
+of the machine affects all alike. Writers put articles, a batch each; a line of the baseline loops
+is as long as a record of the log. Another process requests reads, a snapshot and a page of 20 each,
+over a connection, as clients do; like the server's protocol, the read runs as soon as its request
+arrives. No read waits for the one before, nor for a timer of the loop, which is the one that the
+server runs on. The store is pinned to one core, and the reader to another.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tests.benchmarks.store import articles
 
 _ROUND_S = 2.0
 _WRITES_PER_S = 1_000
-_ASK = """
+_READER_PROCESS = """
 import socket, struct, sys, time
 with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as server:
     server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -46,29 +46,29 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as server:
         time.sleep(0.001)
         server.sendall(struct.pack("d", time.monotonic()))
 """
-_ASKED = struct.Struct("d")
+_SENT_AT = struct.Struct("d")
 _PAGE = ArticleQuery(Window(first=20), topic_filter("tides"), with_total=True)
 _NUMBERS = count(1)
 _LOADS = {f"32 writers at {_WRITES_PER_S:,}/s": _WRITES_PER_S, "32 writers": 0}
 """Under what load reads are measured: writes a second, 0 for as many as can be."""
 
 
-class Figures:
-    """Measurements by name, in the order in which they were first taken."""
+class Measurements:
+    """Measurements by name, in the order of the first ones."""
 
     def __init__(self) -> None:
         self._taken: dict[str, list[float]] = defaultdict(list)
 
     def add(self, name: str, value: float) -> None:
-        """Take one down."""
+        """Add a measurement."""
         self._taken[name].append(value)
 
     def median(self, name: str) -> float:
-        """What it was in the middle."""
+        """The median of the measurements with a name."""
         return statistics.median(self._taken[name])
 
     def show(self) -> None:
-        """Print them."""
+        """Print the medians."""
         for name, values in self._taken.items():
             low, high = min(values), max(values)
             print(f"{name:<58} {self.median(name):10,.2f}   ({low:,.2f} to {high:,.2f})")
@@ -81,7 +81,7 @@ async def _write(
     start: float,
     every_s: float,
 ) -> int:
-    """One writer: puts a changed article after the other, not faster than that; how many."""
+    """One writer, which puts changed articles at a limited rate; returns the number of writes."""
     written = 0
     while time.perf_counter() < until:
         if every_s:
@@ -100,7 +100,7 @@ async def _put(repository: TinyDBRepository, corpus: Sequence[Article]) -> None:
 async def _writes_per_s(
     repository: TinyDBRepository, corpus: Sequence[Article], writers: int, rate: float = 0
 ) -> float:
-    """What so many writers get done, or do where they are to keep a rate together, in turn."""
+    """The rate of several writers, unlimited or limited to a common rate."""
     start = time.perf_counter()
     until, every_s = start + _ROUND_S, writers / rate if rate else 0
     starts = (start + number * every_s / writers for number in range(writers))
@@ -110,8 +110,8 @@ async def _writes_per_s(
     return sum(done) / (time.perf_counter() - start)
 
 
-class _Reader(asyncio.Protocol):
-    """Reads for who asks; how long each took, in milliseconds, from when it was asked for."""
+class _ReadProtocol(asyncio.Protocol):
+    """Runs requested reads, and records their latencies in milliseconds."""
 
     def __init__(self, repository: TinyDBRepository) -> None:
         self.taken: list[float] = []
@@ -120,33 +120,33 @@ class _Reader(asyncio.Protocol):
         self._waiting: set[asyncio.Task[None]] = set()
 
     def data_received(self, data: bytes) -> None:
-        """Read at once where the newest state is in memory."""
-        for (asked,) in _ASKED.iter_unpack(data):
+        """Read at once if the newest state is in memory."""
+        for (sent_at,) in _SENT_AT.iter_unpack(data):
             snapshot = self._repository.current()
-            read = self._read(asked, snapshot)
+            read = self._read(sent_at, snapshot)
             if snapshot is not None:
                 run_sync(read)
             else:
                 self._waiting.add(asyncio.ensure_future(read))
 
-    async def _read(self, asked: float, snapshot: Snapshot | None) -> None:
+    async def _read(self, sent_at: float, snapshot: Snapshot | None) -> None:
         snapshot = snapshot or await self._repository.snapshot()
         await snapshot.pages([_PAGE], Visibility.PUBLISHED)
-        self.taken.append((time.monotonic() - asked) * 1e3)
+        self.taken.append((time.monotonic() - sent_at) * 1e3)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Nobody asks any more."""
+        """The client has disconnected."""
         self.lost.set_result(error)
 
 
 async def _reads(repository: TinyDBRepository) -> list[float]:
-    reader = _Reader(repository)
+    reader = _ReadProtocol(repository)
     server = await asyncio.get_running_loop().create_server(lambda: reader, "127.0.0.1")
     async with server:
         port = server.sockets[0].getsockname()[1]
         asking = await asyncio.create_subprocess_exec(
             *("taskset", "-c", str(LOAD_CORE)),
-            *(sys.executable, "-c", _ASK, str(_ROUND_S - 0.1), str(port)),
+            *(sys.executable, "-c", _READER_PROCESS, str(_ROUND_S - 0.1), str(port)),
         )
         await reader.lost
         await asking.wait()
@@ -154,7 +154,10 @@ async def _reads(repository: TinyDBRepository) -> list[float]:
 
 
 async def _measure_reads(
-    figures: Figures, name: str, repository: TinyDBRepository, load: Awaitable[float] | None = None
+    figures: Measurements,
+    name: str,
+    repository: TinyDBRepository,
+    load: Awaitable[float] | None = None,
 ) -> None:
     reading = asyncio.create_task(_reads(repository))
     if load:
@@ -165,7 +168,7 @@ async def _measure_reads(
 
 
 def _appends_per_s(path: Path, line_bytes: int, grouped: int) -> float:
-    """Lines a second that a bare loop makes durable, so many with each flush."""
+    """Lines per second that a baseline loop makes durable, several with each flush."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     lines = b"x" * line_bytes * grouped
     done, start = 0, time.perf_counter()
@@ -185,8 +188,8 @@ def _open_s(path: Path) -> float:
     return time.perf_counter() - start
 
 
-async def _checkpointed(repository: TinyDBRepository, corpus: Sequence[Article]) -> None:
-    """Wait until the file has taken in the log, if it is about to: what follows begins afresh."""
+async def _wait_for_checkpoint(repository: TinyDBRepository, corpus: Sequence[Article]) -> None:
+    """Wait for a pending checkpoint, so that it does not disturb the next measurement."""
     while repository._files.checkpoints.is_due(repository._position):
         await _put(repository, corpus)
         if repository._checkpoints.task is not None:
@@ -194,7 +197,7 @@ async def _checkpointed(repository: TinyDBRepository, corpus: Sequence[Article])
 
 
 async def _round(
-    figures: Figures, repository: TinyDBRepository, corpus: Sequence[Article], folder: Path
+    figures: Measurements, repository: TinyDBRepository, corpus: Sequence[Article], folder: Path
 ) -> None:
     size = len(msgspec.json.encode(corpus[0])) + 250
     for grouped in (1, 32):
@@ -207,13 +210,13 @@ async def _round(
             f"durable writes, {writers} writers (documents/s)",
             await _writes_per_s(repository, corpus, writers),
         )
-    await _checkpointed(repository, corpus)
+    await _wait_for_checkpoint(repository, corpus)
     await _measure_reads(figures, "idle", repository)
     for name, rate in _LOADS.items():
-        await _checkpointed(repository, corpus)
+        await _wait_for_checkpoint(repository, corpus)
         load = _writes_per_s(repository, corpus, 32, rate)
         await _measure_reads(figures, name, repository, load)
-    await _checkpointed(repository, corpus)
+    await _wait_for_checkpoint(repository, corpus)
     figures.add("open, with the log as it is (s)", await asyncio.to_thread(_open_s, folder / "s"))
 
 
@@ -223,7 +226,7 @@ async def _measure(documents: int, rounds: int, folder: Path) -> None:
     await repository.apply(Batch(puts=tuple(corpus)))
     gc_tuning.freeze_and_enable()
     shorten_switch_interval()
-    figures = Figures()
+    figures = Measurements()
     for _ in range(rounds):
         await _round(figures, repository, corpus, folder)
     await repository.close()
@@ -239,7 +242,7 @@ async def _measure(documents: int, rounds: int, folder: Path) -> None:
 
 
 def main() -> None:
-    """Print a table of what writes cost on this machine."""
+    """Print a table of the costs on this machine."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="how many articles")
     parser.add_argument("--rounds", type=int, default=5)
