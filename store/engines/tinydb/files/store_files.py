@@ -194,7 +194,7 @@ class StoreFiles:
         return msgspec.structs.replace(position, mark=mark)
 
     def close(self, position: StorePosition, lock_timeout_s: float) -> None:
-        """Write a checkpoint if the log has records, and close the lock files in any case.
+        """Write a checkpoint if the log has records, and remove the owner file in any case.
 
         Raises: StoreError: among others, the write lock was not free in time.
         """

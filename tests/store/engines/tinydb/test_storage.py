@@ -482,26 +482,3 @@ def test_removed_file_is_written_again_from_memory(path):
 
     asyncio.run(check())
     assert set(held(path)) == {"old", "new"}
-
-
-def open_files() -> set[str]:
-    """The files that this process has open."""
-    opened = set()
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # that of the folder itself
-            opened.add(str(descriptor.readlink()))
-    return opened
-
-
-def test_close_frees_its_files_also_if_another_process_has_the_write_lock(path: Path) -> None:
-    """Without a last checkpoint no descriptor stays open, and nothing is lost."""
-
-    async def close() -> None:
-        repository = TinyDBRepository.open(path, lock_timeout_s=0.05)
-        await repository.apply(Batch(puts=[make_article("new")]))
-        with locked(path):
-            await repository.close()
-
-    asyncio.run(close())
-    assert not {name for name in open_files() if name.startswith(str(path))}
-    assert {*held(path)} == {"old", "new"}
