@@ -1,4 +1,4 @@
-"""Conditional requests."""
+"""Conditional requests: ETag, Last-Modified and 304."""
 
 from __future__ import annotations
 

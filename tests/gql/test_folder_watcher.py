@@ -1,4 +1,4 @@
-"""Live reload: what happens in the folder is in the store soon after, and nothing else is."""
+"""The folder watcher: each change of the folder is soon in the store, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the log says, for people and for machines."""
+"""The log, in its formats for people and for machines."""
 
 from __future__ import annotations
 

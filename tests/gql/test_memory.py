@@ -1,7 +1,7 @@
-"""What caches hold is counted: memory grows by what they say, and what they evict is freed.
+"""The byte counts of caches: memory grows by no more, and evicted entries are freed.
 
-Each kind of entry is sent in numbers that its cache has no room for. Memory is measured as the
-interpreter allocates it, without a full round of the garbage collector, which a server seldom does.
+More entries of each kind are sent than its cache has room for. Memory is measured as allocated by
+the interpreter, without a full garbage collection, which a server seldom runs.
 """
 
 from __future__ import annotations

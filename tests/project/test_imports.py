@@ -1,4 +1,4 @@
-"""Which way imports point, read off the source of every module."""
+"""The direction of imports, read from the source of every module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environment that is tested is the one that the lock files pin, and nothing else."""
+"""The tested environment has exactly the packages of the lock files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Characters that names must not have, and that no terminal is to obey."""
+"""Forbidden characters of names, and control characters that terminals obey."""
 
 from __future__ import annotations
 

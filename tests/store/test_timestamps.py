@@ -1,4 +1,4 @@
-"""Timestamps: each accepted format, and what no format is."""
+"""Timestamps: valid and invalid formats."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""Faults of processes and disks: whatever was acknowledged is there afterwards."""
+"""Faults of processes and disks: all acknowledged writes survive."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""No draft and no secured text reaches anybody without the right, by any road there is.
+"""No draft and no secured text reaches a viewer without the right, by any access path.
 
-Bytes are compared, not meanings: everything that drafts say is marked, and who may not see them
-gets, byte for byte, what a twin of the store would answer in which there never was a draft.
+Responses are compared as bytes: all texts of drafts are marked, and a viewer without rights must
+get the responses of a reference store that never had them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Several processes on one store: what one acknowledges all show, and none waits for ever."""
+"""Several processes on one store: writes are visible to all, and no lock is held forever."""
 
 from __future__ import annotations
 

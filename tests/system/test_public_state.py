@@ -1,7 +1,7 @@
-"""What the public sees of revisions and states moves only with what it sees.
+"""Public revisions and versions change only with public content.
 
-An answer of before a write that its reader does not see is the answer of after it, to the byte and
-with every header field, on every road; a write that the reader does see changes every validator.
+A write that a reader cannot see changes no byte of its responses, header fields included; a write
+that it can see changes every validator.
 """
 
 from __future__ import annotations

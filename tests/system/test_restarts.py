@@ -1,4 +1,4 @@
-"""Restarts lose nothing of what busy clients send."""
+"""Restarts under load lose no request."""
 
 from __future__ import annotations
 

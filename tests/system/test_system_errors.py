@@ -1,4 +1,4 @@
-"""What the operating system refuses is told with its own remedy, wherever it happens."""
+"""Errors of the operating system are reported with their own remedies."""
 
 from __future__ import annotations
 

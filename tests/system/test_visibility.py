@@ -1,4 +1,4 @@
-"""What readers without a right must not learn, by whatever road."""
+"""Visibility: viewers without a right learn nothing, by any access path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One way for every request: both forms of the middleware give the same response and count once."""
+"""The middleware: both of its forms give the same response, and count each request once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Every field of the schema runs by a plan, except for a few by name.
 
-A field that loads documents without a `Link` gives the right answer, a hundred times slower, and no
-other test would tell.
+A field that loads documents without a `Link` has the right result, but a hundred times slower; no
+other test would detect that.
 """
 
 from __future__ import annotations

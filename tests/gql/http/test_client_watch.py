@@ -1,4 +1,4 @@
-"""A client that goes away ends what is executed for it, unless that writes."""
+"""A disconnected client cancels its query, but not its mutation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The short way for plain operations: validators, the response cache, compression."""
+"""The fast path of plain operations: validators, the response cache, compression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mutation under an Idempotency-Key is done once, however often it is sent."""
+"""Idempotency keys: a mutation is executed once, however often it is sent."""
 
 from __future__ import annotations
 

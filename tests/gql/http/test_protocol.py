@@ -1,4 +1,4 @@
-"""GraphQL over HTTP without a server: negotiation, what a request may be, and status codes."""
+"""GraphQL over HTTP without a server: content negotiation, request parsing and status codes."""
 
 from __future__ import annotations
 

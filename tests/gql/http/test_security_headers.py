@@ -1,4 +1,4 @@
-"""Every response says that browsers may not use it for what it is not meant for."""
+"""Security headers of every response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who counts as a person at this machine."""
+"""Loopback clients: which requests come from a person at this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One write and many subscribers, or long histories: the event loop goes on meanwhile."""
+"""Fan-out to many subscribers, and long histories, do not block the event loop."""
 
 from __future__ import annotations
 

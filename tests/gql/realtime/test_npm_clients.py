@@ -1,6 +1,6 @@
-"""The clients that people use, losing their connections: npm graphql-ws and graphql-sse.
+"""Subscriptions by the npm clients graphql-ws and graphql-sse, with lost connections.
 
-They need Node. Where it is absent they are skipped, and pytest says so.
+They need Node. Without it they are skipped, and pytest says so.
 """
 
 from __future__ import annotations

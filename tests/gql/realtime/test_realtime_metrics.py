@@ -1,4 +1,4 @@
-"""What operators see of subscriptions: how many there are, what they took, who was too slow."""
+"""Metrics of subscriptions: their number, their events, and disconnected slow clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutations over WebSocket and event streams: what HTTP promises of them holds there, too."""
+"""Mutations over WebSocket and event streams, with the guarantees of HTTP."""
 
 from __future__ import annotations
 

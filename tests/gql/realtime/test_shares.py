@@ -1,4 +1,4 @@
-"""Shares of subscriptions and WebSockets: no client takes the places of all others."""
+"""Fair shares of subscriptions and WebSockets: no client takes the whole capacity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What many subscribers get is rendered once, and each gets what is theirs."""
+"""The single-flight cache: an event is rendered once for all subscribers with equal requests."""
 
 from __future__ import annotations
 

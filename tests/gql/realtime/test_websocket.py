@@ -1,4 +1,4 @@
-"""graphql-transport-ws, message by message, with a client that knows nothing of it.
+"""graphql-transport-ws, message by message, with a raw client.
 
 https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 """

@@ -1,4 +1,4 @@
-"""What an article's document says, as its fields answer it, and which of its pictures."""
+"""The fields of an article, and the selection of its images."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""How often a query asks the store: once for each kind of question at each level, never once for
-each article.
-"""
+"""Batch loads: a query reads each kind of link once per level, not once per article."""
 
 from __future__ import annotations
 

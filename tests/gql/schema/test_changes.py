@@ -1,4 +1,4 @@
-"""The history as clients read it: pages, gaps, visibility, and following without loss."""
+"""The change history in the API: pages, gaps, visibility, and consumers without losses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists in parts: their sizes, their cursors, and what is true of every walk through them."""
+"""Connections: page sizes, cursors, and the invariants of pagination."""
 
 from __future__ import annotations
 

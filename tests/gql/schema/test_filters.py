@@ -1,4 +1,4 @@
-"""What each filter selects, and which filters are refused."""
+"""The results of each filter, and invalid filters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers about providers, topics and related stories, and the ways between them."""
+"""Providers, topics and related stories, and the links between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding one article, provider or topic: by id, slug, address, domain or name."""
+"""Look-ups of an article, provider or topic: by id, slug, URL, domain or name."""
 
 from __future__ import annotations
 

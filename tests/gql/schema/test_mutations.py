@@ -1,4 +1,4 @@
-"""Mutations as clients send them: what is written shows at once, what is not says why."""
+"""Mutations in the API: committed writes are visible at once, rejected ones have user errors."""
 
 from __future__ import annotations
 

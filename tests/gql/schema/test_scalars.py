@@ -1,4 +1,4 @@
-"""Scalars: what arguments may say."""
+"""Scalars: valid and invalid arguments."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The schema as clients see it before they ask anything."""
+"""The schema: its committed text, descriptions and conventions."""
 
 from __future__ import annotations
 

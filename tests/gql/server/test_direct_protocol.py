@@ -1,4 +1,4 @@
-"""Answers before there is a task: the same as on ASGI's way, whatever comes in which pieces."""
+"""The direct protocol: the same responses as through ASGI, without a task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 at its edges: what is refused and how, on both ways, and that no answer is lost."""
+"""Edge cases of HTTP/1.1 in both protocols: refused requests, and no lost responses."""
 
 from __future__ import annotations
 

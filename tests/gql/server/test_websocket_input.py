@@ -1,4 +1,4 @@
-"""Floods of frames on WebSockets: nobody else waits for them."""
+"""Floods of WebSocket frames do not delay other clients."""
 
 from __future__ import annotations
 

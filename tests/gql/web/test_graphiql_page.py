@@ -1,4 +1,4 @@
-"""GraphiQL: in a real browser without a network, and how its files are sent."""
+"""GraphiQL: in a real browser without a network, and the responses with its files."""
 
 import gzip
 import json

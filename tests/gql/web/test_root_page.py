@@ -1,4 +1,4 @@
-"""The front page."""
+"""The root page."""
 
 from __future__ import annotations
 

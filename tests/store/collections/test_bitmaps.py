@@ -1,4 +1,4 @@
-"""Sets of ordinals hold what they were made of."""
+"""Bitmaps: sets of ordinals."""
 
 from __future__ import annotations
 

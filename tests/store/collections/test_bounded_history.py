@@ -1,4 +1,4 @@
-"""The newest items of a sequence that grows."""
+"""The bounded history: the newest items of a growing sequence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mappings that are derived from others."""
+"""The persistent map: derived versions share their unchanged parts."""
 
 from __future__ import annotations
 

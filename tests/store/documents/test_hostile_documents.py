@@ -1,4 +1,4 @@
-"""No document costs much more than another of its size, in time or memory, whatever is in it."""
+"""Hostile documents: bounded time and memory for every document of a size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An edit changes what it was asked to change, and of the text nothing else."""
+"""Text edits change the given fields, and nothing else of the text."""
 
 from __future__ import annotations
 

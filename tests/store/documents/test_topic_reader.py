@@ -1,4 +1,4 @@
-"""Topic files are read, and make one tree whatever they say."""
+"""The topic reader: topic files become one valid tree."""
 
 from hypothesis import given
 from hypothesis import strategies as st

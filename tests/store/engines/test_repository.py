@@ -1,4 +1,4 @@
-"""The engines keep the contract, and the indexed one answers as a scan would."""
+"""All engines fulfil the contract, and the indexed one has the results of a scan."""
 
 from __future__ import annotations
 

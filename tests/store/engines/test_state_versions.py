@@ -1,4 +1,4 @@
-"""The names of a store's states: what one stands for, it stands for everywhere and for good."""
+"""Versions of states: a version names the same state everywhere and for good."""
 
 from __future__ import annotations
 

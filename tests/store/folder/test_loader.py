@@ -1,4 +1,4 @@
-"""A folder and its repository stay alike, and nothing good is lost on the way."""
+"""The folder loader: the repository equals the folder, and no valid version is lost."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What follows from the files is the same, computed at once or change by change."""
+"""The manifest: incremental updates equal a full computation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder is looked through to any depth, and nothing in it can do harm."""
+"""The folder scanner: any depth, and safe against hostile names."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Cursors: one text for each place, which nobody else can make, and which nobody need keep."""
+"""Cursors: one text for each position, authenticated and stateless."""
 
 from __future__ import annotations
 

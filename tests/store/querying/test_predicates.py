@@ -1,4 +1,4 @@
-"""Every condition means what its documentation says."""
+"""Predicates: every condition has its documented meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents are written by the rules they are read by, into folder and store alike."""
+"""The document writer: valid documents, in the folder and in the store alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Edits by hand are never lost to mutations, and never locked out by them."""
+"""Hand edits during mutations: never lost, and never blocked."""
 
 from __future__ import annotations
 

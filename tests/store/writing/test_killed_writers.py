@@ -1,4 +1,4 @@
-"""A writer that is killed at any step leaves all or nothing, and its keys can be used again."""
+"""A writer that is killed at any step leaves all or nothing, and its keys stay usable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors of fields: however many there are, the answer and the log stay small."""
+"""Field errors: the response and the log stay small, however many there are."""
 
 from __future__ import annotations
 

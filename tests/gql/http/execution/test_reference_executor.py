@@ -1,4 +1,4 @@
-"""The reference executor: documents parsed once, limits, and what clients are told of failures."""
+"""The reference executor: the document cache, limits, and the errors that clients get."""
 
 from __future__ import annotations
 

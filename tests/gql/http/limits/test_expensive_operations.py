@@ -1,6 +1,6 @@
-"""No operation within the budget holds the event loop for long, whichever it is.
+"""No operation within the cost limit blocks the event loop for long.
 
-This climbs a little; `python -m tests.stress.expensive_operations` goes on for as long as wanted.
+A short hill climbing; `python -m tests.stress.expensive_operations` runs longer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What feeds tell: Atom, JSON Feed."""
+"""The content of feeds: Atom and JSON Feed."""
 
 from __future__ import annotations
 

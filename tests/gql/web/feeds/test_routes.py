@@ -1,4 +1,4 @@
-"""Where feeds are, and to whom they are sent again."""
+"""The routes of feeds, and conditional requests to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sitemaps: their form, what is in them, and how they are divided."""
+"""Sitemaps: format, content and division."""
 
 from __future__ import annotations
 

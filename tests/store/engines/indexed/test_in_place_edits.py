@@ -1,4 +1,4 @@
-"""Edits in place: what they leave as it was, and what is known of those that led to a state."""
+"""Edits in place: they change no index, and later snapshots know them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The planner answers lists of a larger store as a scan would, within its bounds of memory."""
+"""The planner: the same results as a scan of a larger store, within its memory limits."""
 
 from __future__ import annotations
 
