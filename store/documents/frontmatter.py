@@ -18,6 +18,8 @@ from store.characters import clean_text, clean_yaml, find_invalid
 
 from .diagnostics import DiagnosticCode
 from .field_mapping import FieldMapping
+from .yaml_lines import LineCounter
+from .yaml_surrogates import MaskedText
 from .yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
 from .yaml_tree_builder import FrontMatterError, ParseProblem, YamlTreeBuilder
 
@@ -51,6 +53,7 @@ _REMEDIES = {
     "could not find expected ':'": "Write `key: value`, and indent the lines of a long value.",
     "found undefined alias": "Put a value that starts with * in quotes.",
     "did not find expected key": "Check the indentation and the quotes on this line and above.",
+    "invalid Unicode character escape code": "Write the character itself.",
     "unknown escape character": "Write \\\\ for a backslash, or use single quotes.",
 }
 
@@ -139,8 +142,9 @@ def parse_front_matter(parts: DocumentParts, limits: ParseLimits) -> ParsedYaml:
         problems.append(_invalid_characters(line))
         text = clean_yaml(text)
     _refuse_directives(text, parts.yaml_line)
+    lines = LineCounter(text, parts.yaml_line + 1)
     builder = YamlTreeBuilder(
-        parts.yaml_line + 1,
+        lines,
         max_depth=limits.max_depth,
         max_nodes=limits.max_nodes,
         max_weight=limits.max_size_bytes,
@@ -148,29 +152,33 @@ def parse_front_matter(parts: DocumentParts, limits: ParseLimits) -> ParsedYaml:
     try:
         _feed_events(text, builder)
     except (yaml.YAMLError, ValueError, OverflowError) as e:
-        raise _yaml_error(e, parts.yaml_line) from e
+        raise _yaml_error(e, lines) from e
     return ParsedYaml(_root_mapping(builder, problems, parts.yaml_line + 1), problems)
 
 
 def _feed_events(text: str, builder: YamlTreeBuilder) -> None:
-    parser = _LOADER(text)
-    try:
-        while (event := parser.get_event()) is not None:
-            handle = _EVENT_HANDLERS.get(type(event))
-            if handle:
-                handle(builder, event)
-    finally:
-        parser.dispose()
+    for event in parse_events(text):
+        handle = _EVENT_HANDLERS.get(type(event))
+        if handle:
+            handle(builder, event)
 
 
 def parse_events(text: str) -> Iterator[Any]:
     """Yield the parser's events of a valid YAML text, with their positions in it."""
-    parser = _LOADER(clean_yaml(text))
+    masked = MaskedText(clean_yaml(text))
+    parser = _LOADER(masked.text)
     try:
         while (event := parser.get_event()) is not None:
+            if masked.is_masked and isinstance(event, yaml.ScalarEvent):
+                _restore_scalar(event, masked)
             yield event
     finally:
         parser.dispose()
+
+
+def _restore_scalar(event: Any, masked: MaskedText) -> None:
+    start, end = event.start_mark.index, event.end_mark.index
+    event.value = masked.restore(event.value, start, end, event.style == '"')
 
 
 def _root_mapping(builder: YamlTreeBuilder, problems: list[ParseProblem], line: int) -> MappingNode:
@@ -210,7 +218,7 @@ def _invalid_characters(line: int) -> ParseProblem:
     )
 
 
-def _yaml_error(e: Exception, offset: int) -> FrontMatterError:
+def _yaml_error(e: Exception, lines: LineCounter) -> FrontMatterError:
     mark = getattr(e, "problem_mark", None) or getattr(e, "context_mark", None)
     message = str(getattr(e, "problem", None) or getattr(e, "reason", None) or e)
     context = getattr(e, "context", None)
@@ -219,7 +227,7 @@ def _yaml_error(e: Exception, offset: int) -> FrontMatterError:
     return FrontMatterError(
         DiagnosticCode.UNREADABLE_YAML,
         f"The front matter is not valid YAML: {detail}.",
-        offset + mark.line + 1 if mark else offset + 1,
+        lines.line_of(mark) if mark else lines.first_line,
         remedy or "Correct the line, or put the value in quotes.",
     )
 

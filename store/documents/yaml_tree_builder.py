@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .diagnostics import MAX_DIAGNOSTICS, DiagnosticCode
+from .yaml_lines import LineCounter
 from .yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
 
 _NON_TEXT_TAGS = ("int", "float", "bool", "null")
@@ -68,11 +69,13 @@ class YamlTreeBuilder:
         double_quoted: The double-quoted scalars: only these may contain escaped characters.
     """
 
-    def __init__(self, first_line: int, *, max_depth: int, max_nodes: int, max_weight: int) -> None:
+    def __init__(
+        self, lines: LineCounter, *, max_depth: int, max_nodes: int, max_weight: int
+    ) -> None:
         self.root: Node | None = None
         self.problems: list[ParseProblem] = []
         self.double_quoted: list[ScalarNode] = []
-        self._first_line = first_line
+        self._lines = lines
         self._max_depth = max_depth
         self._max_nodes = max_nodes
         self._max_weight = max_weight
@@ -83,7 +86,7 @@ class YamlTreeBuilder:
         self._document_count = 0
 
     def _line(self, event: Any) -> int:
-        return self._first_line + int(event.start_mark.line)
+        return self._lines.line_of(event.start_mark)
 
     def on_document_start(self, event: Any) -> None:
         """Handle the start of a document. Raises: FrontMatterError: it is the second one."""

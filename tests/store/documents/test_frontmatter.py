@@ -1,9 +1,12 @@
 """Front matter is found, read with its lines, and refused where it would do harm."""
 
+import json
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from store.characters import clean_text
 from store.documents.diagnostics import DiagnosticCode
 from store.documents.frontmatter import (
     ParseLimits,
@@ -254,3 +257,54 @@ def test_write_mapping_looks_as_people_write_it():
     assert written == (
         'name: SC Media\nurl: "https://a.example"\n"no": "no"\n\nm:\n  - 1\n  - a: []\n    b: x\n'
     )
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\r"])
+def test_lines_count_as_in_an_editor(odd):
+    """A separator that is a line break in YAML only does not move the lines of diagnostics."""
+    head = f'title: "a{odd}b"\n# c{odd}# d\n'
+    root = tree(f"---\n{head}heat: 1\nlist:\n  - {{x: y}}\n---\n").root
+    assert root.key_lines == {"title": 2, "heat": 4, "list": 5}
+    assert root.entries["list"].items[0].line == 6
+    assert refusal(f"---\n{head}heat: [\n---\n").line in (4, 5)
+    assert refusal(f"---\n{head}heat: 'a' b\n---\n").line == 4
+    assert refusal(f"---\n{head}heat: *a\n---\n").line == 4
+
+
+def test_surrogate_pairs_are_read_as_json_writes_them():
+    """An escape of a surrogate pair is its character in double quotes, and text elsewhere."""
+    text = r"""
+? "k\ud83d\ude00"
+: "Party \ud83d\ude00\uD83D\uDE01! \\ud83d \\\ud83d\ude00"
+# \ud83d\ude00
+plain: a \ud83d\ude00
+single: '\ud83d\ude02'
+literal: |
+  \ud83d\ude02 \ud83d
+after: "\ud83d\ude03"
+flow: {a: "\ud83d\ude04", b: '\ud83d'}
+"""
+    assert values(text) == {
+        "k\U0001f600": "Party \U0001f600\U0001f601! \\ud83d \\\U0001f600",
+        "plain": r"a \ud83d\ude00",
+        "single": r"\ud83d\ude02",
+        "literal": "\\ud83d\\ude02 \\ud83d\n",
+        "after": "\U0001f603",
+        "flow": {"a": "\U0001f604", "b": r"\ud83d"},
+    }
+
+
+def test_lone_surrogate_escape_is_replaced_with_a_warning():
+    """Half a pair is no character: U+FFFD stands for it, as for all invalid characters."""
+    parsed = tree('---\na: 1\nb: "x\\ud83d y\\ude00"\n---\n')
+    assert node_to_json(parsed.root) == {"a": 1, "b": "x\ufffd y\ufffd"}
+    assert [(p.code, p.line) for p in parsed.problems] == [(DiagnosticCode.BAD_TEXT, 3)]
+
+
+@given(st.lists(st.text(max_size=20), max_size=5))
+@example(["\U0001f600\\\U0010ffff\\\\", "\U00010000"])
+def test_front_matter_reads_what_json_dumps_writes(texts):
+    """Each text that `json.dumps` escapes is read back."""
+    expected = {f"k{i}": clean_text(text) for i, text in enumerate(texts)}
+    lines = [f"{key}: {json.dumps(text)}\n" for key, text in expected.items()]
+    assert values("".join(lines) or "{}") == expected
