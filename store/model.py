@@ -101,6 +101,11 @@ class Related(WebResource, frozen=True, kw_only=True):
     images: tuple[Image, ...] = ()
     metadata: Metadata = {}
 
+    @property
+    def provider_mention(self) -> ProviderMention | None:
+        """The provider as the document describes it."""
+        return self.provider
+
 
 class Article(WebResource, frozen=True, kw_only=True):
     """An article: one document.
@@ -139,6 +144,11 @@ class Article(WebResource, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.id:
             msgspec.structs.force_setattr(self, "id", article_id(self.slug))
+
+    @property
+    def provider_mention(self) -> ProviderMention:
+        """The provider as the document describes it."""
+        return self.provider
 
     def revision_for(self, visibility: Visibility) -> int:
         """The revision of the last put that changed the article for a visibility."""

@@ -133,6 +133,9 @@ class Article(Node):
         "sanitise it."
     )
     provider: Provider = linked(PROVIDER, "The publisher.")
+    provider_mention: ProviderMention = strawberry.field(
+        description="The publisher as the document describes it, to send back in a mutation."
+    )
     topics: list[Topic] = linked(ARTICLE_TOPICS, "The topics, in the order of the document.")
     images: list[Image] = resolved(resolve_images, "The pictures, in the order of the document.")
     image: Image | None = resolved(
@@ -172,12 +175,16 @@ class RelatedArticle:
     published_date_time: datetime | None = strawberry.field(description="The time of publication.")
     url: Url | None = strawberry.field(description="The URL to read it: webUrl, else originalUrl.")
     web_url: Url | None = strawberry.field(description="The page on the publisher's site.")
+    original_url: Url | None = strawberry.field(description="The URL where it was first published.")
     amp_web_url: Url | None = strawberry.field(description="The AMP page on the publisher's site.")
     cdn_amp_web_url: Url | None = strawberry.field(description="The AMP page in the AMP cache.")
     quality: int | None = strawberry.field(
         description="A score of quality, if the document gives one."
     )
     provider: Provider | None = linked(PROVIDER, "The publisher, if the document names it.")
+    provider_mention: ProviderMention | None = strawberry.field(
+        description="The publisher as the document describes it, to send back in a mutation."
+    )
     images: list[Image] = strawberry.field(
         description="The pictures, in the order of the document."
     )
@@ -185,6 +192,13 @@ class RelatedArticle:
         RELATED_ARTICLE,
         "The full article, if the store has it and you may see it.",
     )
+
+
+@strawberry.type(description="A publisher, as one document describes it.")
+class ProviderMention:
+    domain: str = strawberry.field(description="The domain, in lower case.")
+    name: str = strawberry.field(description="Its name in this document.")
+    images: list[Image] = strawberry.field(description="The logos in this document.")
 
 
 @strawberry.type(

@@ -14,6 +14,7 @@ from strawberry.scalars import JSON
 from store import Refusal, RefusedError, model
 from store.documents.author_reader import AUTHOR_KEYS
 from store.documents.serializer import FIELD_KEYS
+from store.writing.article_patch import ALL_METADATA
 
 from .connection import value_or_none
 
@@ -150,7 +151,8 @@ class PutArticleInput:
     related: list[RelatedArticleInput] | None = optional("The related stories.")
     secured: str | None = optional("Text for viewers with the scope READ_SECURED.")
     metadata: JSON | None = optional(
-        "Other keys of the document, as an object. An absent key stays, null removes it."
+        "Other keys of the document, as an object. An absent key stays, null removes it. Null "
+        "instead of the object removes them all."
     )
 
     def fields(self) -> dict[str, Any]:
@@ -160,6 +162,8 @@ class PutArticleInput:
         """
         members = {key: getattr(self, name) for name, key in _KEYS.items() if key in FIELD_KEYS}
         fields = {key: _value(value) for key, value in members.items() if value is not UNSET}
+        if self.metadata is None:
+            fields[ALL_METADATA] = None
         return {**fields, **_metadata(value_or_none(self.metadata))}
 
 

@@ -24,6 +24,8 @@ def user_errors(error: RefusedError | ConflictError, cursors: CursorCodec) -> Se
     if isinstance(error, ConflictError):
         message, field = _conflict(error, cursors), ["input", "expectedRevision"]
         return [UserError(code=error.code, message=message, field=field)]
+    if not error.refusals:  # a write that is refused must say so
+        return [UserError(code=error.code, message="The document cannot be written.", field=None)]
     return [
         UserError(code=code, message=message, field=["input", *path] if path else None)
         for code, message, path in error.refusals

@@ -29,8 +29,12 @@ from store.model import Article, Diagnostic, Severity
 from store.names import is_jekyll_named
 
 from .import_batch import MAX_REFUSALS, encode_document
+from .nested_metadata import keep_metadata
 from .targets import article_path
 from .write_set import Notice
+
+ALL_METADATA = "\x00metadata"
+"""The key of fields that stands for all metadata. No document can have it."""
 
 FORMAT_NOT_WRITABLE = "FORMAT_NOT_WRITABLE"
 
@@ -40,7 +44,7 @@ _FILE_NOTE = re.compile(
     r"; the [a-z ]+ (?:is|are) kept in `metadata`|; in a name they were replaced by \ufffd"
     r"|; the first [0-9,]+ are used, the others are kept in `metadata`"
 )
-_REQUIRED = frozenset(
+REQUIRED_CODES = frozenset(
     (
         DiagnosticCode.MISSING_TITLE,
         DiagnosticCode.MISSING_DATE,
@@ -79,6 +83,7 @@ def create_document(
 
     Raises: RefusedError: the document is invalid.
     """
+    fields = {key: value for key, value in fields.items() if key != ALL_METADATA}
     _refuse_invalid_characters(fields)
     path = article_path(slug) if slug else _UNNAMED_PATH
     text = serialize_document(_apply_fields(DocumentData({}), fields))
@@ -100,10 +105,15 @@ def patch_document(
     Raises: RefusedError: the document is invalid, or has a new problem, or its front matter is in
         a format that is not written.
     """
+    fields = dict(fields)
+    removes_metadata = ALL_METADATA in fields
+    fields.pop(ALL_METADATA, None)
     _refuse_invalid_characters(fields)
     _refuse_format(path, text)
     before = article_to_document(article)
-    after = _apply_fields(before, fields)
+    fields = keep_metadata(article, fields)
+    kept = msgspec.structs.replace(article, metadata={}) if removes_metadata else article
+    after = _apply_fields(article_to_document(kept), fields)
     notices: list[Notice] = []
     if text is None:
         new = serialize_document(after)
@@ -204,7 +214,7 @@ def _describe_input(diagnostic: Diagnostic) -> str:
     """Describe a problem to a client, which sends fields and not lines of a file."""
     message = _FILE_NOTE.sub("", diagnostic.message)
     field = field_path(diagnostic)
-    if diagnostic.code in _REQUIRED and field:
+    if diagnostic.code in REQUIRED_CODES and field:
         remedy: str | None = f"Send `{field[0]}`; an article needs it."
     else:
         remedy = _INPUT_REMEDIES.get(diagnostic.remedy or "", diagnostic.remedy)

@@ -121,7 +121,8 @@ class DocumentWriter:
         """Change fields of an article, or create one if no article has this slug.
 
         `fields` are values of `store.model` by the document's keys; None removes a field, and
-        other fields stay. Other keys are metadata, with JSON values.
+        other fields stay. Other keys are metadata, with JSON values; the key `ALL_METADATA` with
+        None removes all that are not given.
         """
         put = partial(self._preparer.prepare_put, fields, id, slug, expected_revision)
         try:

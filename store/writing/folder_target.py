@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -30,8 +31,13 @@ from store.folder.transaction import FolderTransaction, WriteIntent, lock_folder
 from store.model import Article, Severity
 from store.repository import Batch, Repository
 
+from .import_batch import describe
 from .targets import article_path
 from .write_set import WriteSet
+
+READ_ONLY_FILE = "READ_ONLY_FILE"
+HARD_LINK = "HARD_LINK"
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 class FolderTarget:
@@ -95,14 +101,33 @@ class FolderTarget:
             return None
         if source.failed:
             errors = [d for d in source.diagnostics if d.severity is Severity.ERROR]
-            raise RefusedError(
-                *(
-                    Refusal(d.code, f"Correct {path} first. {d.message}")
-                    for d in errors or source.diagnostics  # a text without front matter is no error
-                )
-            )
+            refusals = [
+                Refusal(d.code, f"Correct {path} first. {describe(d)}")
+                for d in errors or source.diagnostics  # a text without front matter is no error
+            ]
+            nothing = Refusal("NO_FRONT_MATTER", f"Correct {path} first: it holds no article.")
+            raise RefusedError(*(refusals or [nothing]))
         with _unavailable_on_os_error("read", path):
             return self._read_unchanged(path).decode()
+
+    def is_unreadable(self, path: str) -> bool:
+        """See `WriteTarget`."""
+        source = self._index.sources.find(path)
+        return source is not None and source.failed
+
+    def find_write_refusal(self, path: str, *, removes: bool = False) -> Refusal | None:
+        """See `WriteTarget`. Files are replaced by a rename, which ignores modes and links."""
+        try:
+            state = (self._folder / path).lstat()
+        except OSError:
+            return None
+        if not state.st_mode & _WRITABLE:
+            message = f"The file {path} is read-only. Allow writing (chmod u+w), or leave it."
+            return Refusal(READ_ONLY_FILE, message)
+        if stat.S_ISREG(state.st_mode) and state.st_nlink > 1 and not removes:
+            message = f"The file {path} has other names (hard links), which would keep the old "
+            return Refusal(HARD_LINK, message + "text. Replace them by copies.")
+        return None
 
     async def is_path_free(self, path: str, slug: str) -> bool:
         """See `WriteTarget`."""

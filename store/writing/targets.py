@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from store.errors import Refusal
 from store.folder.manifest import ManifestIndex, detach
 from store.model import Article, Visibility
 from store.querying.query import LookupKey
@@ -39,6 +40,14 @@ class WriteTarget(Protocol):
 
         Raises: RefusedError: the file is invalid. EditedError: it was edited since the last load.
         """
+        ...
+
+    def is_unreadable(self, path: str) -> bool:
+        """Whether a document's file holds an edit that cannot be read."""
+        ...
+
+    def find_write_refusal(self, path: str, *, removes: bool = False) -> Refusal | None:
+        """Find the reason not to replace or remove a file; None if there is none."""
         ...
 
     async def is_path_free(self, path: str, slug: str) -> bool:
@@ -85,6 +94,14 @@ class StoreTarget:
         return article_path(article.slug)
 
     def read_text(self, path: str) -> str | None:  # noqa: ARG002  # see `WriteTarget`
+        """See `WriteTarget`; there are no files."""
+        return None
+
+    def is_unreadable(self, path: str) -> bool:  # noqa: ARG002
+        """See `WriteTarget`; there are no files."""
+        return False
+
+    def find_write_refusal(self, path: str, *, removes: bool = False) -> Refusal | None:  # noqa: ARG002
         """See `WriteTarget`; there are no files."""
         return None
 

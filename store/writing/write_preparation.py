@@ -16,7 +16,13 @@ from store.names import article_id
 from store.querying.query import LookupKey
 from store.repository import Repository
 
-from .article_patch import PatchedDocument, create_document, find_slug_problem, patch_document
+from .article_patch import (
+    REQUIRED_CODES,
+    PatchedDocument,
+    create_document,
+    find_slug_problem,
+    patch_document,
+)
 from .import_batch import (
     BAD_PATH,
     ImportDocuments,
@@ -59,6 +65,9 @@ class WritePreparer:
         write = await self.parse_documents(documents)
         refusals = []
         await self._target.refresh([article.slug for article in write.articles], write.texts)
+        for i, path in enumerate(write.texts):
+            if refusal := self._target.find_write_refusal(path):
+                refusals.append(refusal._replace(input_path=("documents", str(i), "path")))
         for i, article in enumerate(write.articles):
             if other_path := await self._target.find_other_path(article.slug, write.texts):
                 refusals.append(
@@ -90,7 +99,16 @@ class WritePreparer:
         return await self._prepare_patch(article, fields)
 
     async def _prepare_creation(self, slug: str | None, fields: Mapping[str, Any]) -> WriteSet:
-        new = await asyncio.to_thread(create_document, slug, fields, self._limits)
+        try:
+            new = await asyncio.to_thread(create_document, slug, fields, self._limits)
+        except RefusedError as error:
+            if slug is None or REQUIRED_CODES.isdisjoint(r.code for r in error.refusals):
+                raise
+            message = (
+                f"There is no article with the slug {slug!r}, and a new one needs more fields."
+            )
+            missing = Refusal(NOT_FOUND, message, ("slug",))
+            raise RefusedError(missing, *error.refusals) from None
         if slug is None:
             await self._target.refresh([new.article.slug])
             if await self._get_article(new.article.id):
@@ -125,6 +143,8 @@ class WritePreparer:
         for path in (document.path, old_path):
             if path and (problem := self._find_path_problem(path)):
                 raise RefusedError(Refusal(BAD_PATH, f"The path {path} {problem}.", ("slug",)))
+        if refusal := self._target.find_write_refusal(old_path or document.path):
+            raise RefusedError(refusal)
         if not await self._target.is_path_free(document.path, document.article.slug):
             message = f"The file at {document.path} belongs to another article."
             raise RefusedError(Refusal(BAD_PATH, message, ("slug",)))
@@ -146,6 +166,14 @@ class WritePreparer:
         path = await self._target.path_of(article)
         if other_path := await self._target.find_other_path(article.slug, [path]):
             raise RefusedError(slug_taken_refusal(article.slug, f"{other_path}, too", ("id",)))
+        if expected_revision is not None and self._target.is_unreadable(path):
+            raise ConflictError(
+                f"The file {path} was changed by hand and cannot be read now. Correct it, or "
+                "delete the article without an expected revision.",
+                current=None,
+            )
+        if refusal := self._target.find_write_refusal(path, removes=True):
+            raise RefusedError(refusal)
         return WriteSet(removed={path: article}, expected={article.id: article.revision})
 
     async def _find_article(self, id: str | None, slug: str | None) -> Article | None:

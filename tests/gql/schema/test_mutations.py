@@ -306,3 +306,39 @@ def test_mutation_whose_outcome_nobody_knows_is_told_so_and_can_be_sent_again(cl
     for _ in range(2):
         assert client.post(PUT, **put).json()["data"]["putArticle"]["article"]["heat"] == 5
     assert len(client.execute("{ changes { nodes { kind } } }")["changes"]["nodes"]) == 1
+
+
+def test_put_article_takes_back_what_a_query_gives(client):
+    """Related stories and providers can be read as they must be sent, so nothing is lost."""
+    path = client.folder / "_news" / f"{SLUG}.md"
+    path.parent.mkdir(exist_ok=True)
+    text = (
+        "---\ntitle: A tide\npublishedDateTime: 2026-01-02T00:00:00Z # by hand\n"
+        "provider: {domain: p.example, name: Our P, x: 1}\nzip: 01234\nrelated:\n"
+        "- title: R # first\n  originalUrl: https://r.example/v\n  rank: 010\n"
+        "  provider: {domain: r.example, name: Their R}\n---\nBody\n"
+    )
+    path.write_text(text)
+    mention = "providerMention { domain name images { url } }"
+    fields = f"{mention} related {{ title originalUrl {mention} }}"
+    query = f'{{ article(by: {{slug: "{SLUG}"}}) {{ {fields} }} }}'
+    client.mutate(PUT, slug=SLUG, heat=0)
+    article = client.execute(query)["article"]
+    assert article["providerMention"]["name"] == "Our P"
+    related = [
+        {"title": r["title"], "originalUrl": r["originalUrl"], "provider": r["providerMention"]}
+        for r in article["related"]
+    ]
+    assert related[0]["originalUrl"] == "https://r.example/v"
+    payload = client.mutate(PUT, slug=SLUG, provider=article["providerMention"], related=related)
+    assert (payload["userErrors"], path.read_text()) == ([], text)
+
+
+def test_put_article_removes_all_metadata_by_null(client):
+    """Null instead of the object removes all other keys."""
+    client.mutate(PUT, **FIELDS, metadata={"a": 1, "b": 2})
+    query = f'{{ article(by: {{slug: "{SLUG}"}}) {{ metadata }} }}'
+    client.mutate(PUT, slug=SLUG, metadata={"a": None})
+    assert client.execute(query)["article"]["metadata"] == {"b": 2}
+    client.mutate(PUT, slug=SLUG, metadata=None)
+    assert client.execute(query)["article"]["metadata"] == {}

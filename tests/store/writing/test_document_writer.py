@@ -36,9 +36,9 @@ from store.documents.frontmatter import ParseLimits
 from store.filesystem import atomic_file, guarded_change
 from store.filesystem.guarded_change import digest
 from store.folder import transaction
-from store.model import Article, Image
+from store.model import Article, Image, ProviderMention, Related
 from store.names import article_id
-from store.writing.article_patch import patch_document
+from store.writing.article_patch import ALL_METADATA, patch_document
 from tests.store.folder.test_loader import unprivileged
 from tests.support.sizes import scaled
 from tests.support.writer_setup import (
@@ -992,3 +992,111 @@ def test_mutation_on_a_read_only_file_system_has_changed_nothing(tmp_path):
         assert setup.text(PATH) == before
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+# Files that a write must leave alone
+
+
+@pytest.mark.parametrize(
+    "edit",
+    ["", "notes", "+++\ntitle = 'x'\n+++\n", "---\ntitle: [\n---\n", "---\n---\n", "---\ntitle: a"],
+)
+def test_no_write_replaces_an_edit_that_cannot_be_read(folder_desk, edit):
+    """A put says what the file lacks; a delete with an expected revision is a conflict."""
+    article = folder_desk.put(REQUIRED)
+    folder_desk.edit(PATH, edit)
+    for key in ({"slug": SLUG}, {"id": article.id}):
+        refusals = folder_desk.expect_refusals(folder_desk.writer.put({"heat": 1}, **key))
+        assert refusals
+        assert all(PATH in refusal.message for refusal in refusals)
+    with pytest.raises(ConflictError, match="changed by hand"):
+        folder_desk.delete(article.id, article.revision)
+    assert folder_desk.text(PATH) == edit
+    folder_desk.delete(article.id)
+    assert folder_desk.files() == {}
+
+
+def test_no_write_replaces_a_read_only_file(folder_desk):
+    """A file that nobody may write stays, although the folder would allow a rename."""
+    article = folder_desk.put(REQUIRED)
+    (folder_desk.folder / PATH).chmod(0o444)
+    text = folder_desk.text(PATH)
+    writer = folder_desk.writer
+    for work, input_path in (
+        (writer.put({"heat": 1}, slug=SLUG), ()),
+        (writer.set_published(article.id, False), ()),
+        (writer.delete(article.id), ()),
+        (writer.import_documents([(PATH, document("B"))]), ("documents", "0", "path")),
+    ):
+        assert folder_desk.refusals(work) == [("READ_ONLY_FILE", input_path)]
+    assert folder_desk.text(PATH) == text
+
+
+def test_no_write_parts_a_hard_link(folder_desk):
+    """The other name of a file would keep the old text; a delete removes one name only."""
+    article = folder_desk.put(REQUIRED)
+    other = folder_desk.folder / "other.txt.bak"
+    other.hardlink_to(folder_desk.folder / PATH)
+    refusals = folder_desk.refusals(folder_desk.writer.put({"heat": 1}, slug=SLUG))
+    assert refusals == [("HARD_LINK", ())]
+    assert other.read_text() == folder_desk.text(PATH)
+    folder_desk.delete(article.id)
+    assert other.exists()
+
+
+def test_put_under_a_slug_that_no_article_has_says_so(setup):
+    """A mistyped slug is told as such, not only by the fields that a new article needs."""
+    found = setup.expect_refusals(setup.writer.put({"heat": 1}, slug="2026-01-02-typo"))
+    assert (found[0].code, found[0].input_path) == ("NOT_FOUND", ("slug",))
+    assert {refusal.code for refusal in found[1:]} == {
+        "MISSING_TITLE",
+        "MISSING_DATE",
+        "MISSING_PROVIDER",
+    }
+    assert not any("line" in refusal.message for refusal in found)
+
+
+def test_put_removes_all_metadata(setup):
+    """All other keys of a document go, those with invalid values of fields, too."""
+    setup.import_documents((PATH, document(more="x: 1\nquality: many\nheat: 2\ny: {z: 1}\n")))
+    article = setup.put({ALL_METADATA: None, "y": 2}, slug=SLUG)
+    assert (article.metadata, article.heat, article.quality) == ({"y": 2}, 2, 0)
+
+
+def test_put_keeps_unknown_keys_within_values_that_stay(setup):
+    """A client cannot send the metadata of an image, so it stays with the image."""
+    images = "images:\n  - url: https://p.example/1\n    credit: A\n    width: wide\n"
+    provider = "{name: R, domain: r.example, x: 1}"
+    related = (
+        f"related: [{{title: R, webUrl: https://r.example/, rank: 1, provider: {provider}}}]\n"
+    )
+    setup.import_documents((PATH, document(more=images + related)))
+    image = Image(url="https://p.example/1", width=640)
+    story = Related(
+        title="R2",
+        web_url="https://r.example/",
+        provider=ProviderMention(domain="r.example", name="R"),
+    )
+    article = setup.put({"images": (image,), "related": (story,)}, slug=SLUG)
+    assert article.images == (msgspec.structs.replace(image, metadata={"credit": "A"}),)
+    assert article.related[0].metadata == {"rank": 1}
+    assert article.related[0].provider.metadata == {"x": 1}
+    assert (
+        setup.put({"images": (Image(url="https://p.example/2"),)}, slug=SLUG).images[0].metadata
+        == {}
+    )
+
+
+def test_put_notices_what_it_changes_beyond_the_fields(folder_desk):
+    """A rewrite and a new name of the file are told; an edit in place needs no notice."""
+    folder_desk.edit("_news/a-tide.md", document("A tide", "base: &b {x: 1, y: 1}\n<<: *b\n"))
+    folder_desk.load()
+
+    def notices(fields):
+        result = folder_desk.run(folder_desk.writer.put(fields, slug=SLUG))
+        return [notice.code for notice in result.notices]
+
+    assert notices({"heat": 1}) == []
+    assert notices({"x": None}) == ["DOCUMENT_REWRITTEN"]
+    assert notices({"title": "Ebb"}) == ["FILE_RENAMED"]
+    assert "y: 1\n" in folder_desk.text(PATH)
