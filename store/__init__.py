@@ -26,8 +26,9 @@ from .errors import (
 from .folder.export import export_folder
 from .folder.loader import FolderLoader, LoadOptions, check_folder
 from .folder.manifest_update import LoadReport
+from .hosts import domain_key
 from .model import Severity, Visibility
-from .names import EntityKind, domain_key, entity_kind, topic_slug
+from .names import EntityKind, entity_kind, topic_slug
 from .querying.costs import (
     NO_SEARCH_COST,
     SearchCost,

@@ -42,7 +42,10 @@ def _input(description: str) -> Any:
     return strawberry.field(default=UNSET, description=description)
 
 
-@strawberry.input(description="Conditions on a text. All members must hold.")
+@strawberry.input(
+    description="Conditions on a text. All members must hold. Texts that differ only in their "
+    "Unicode encoding are equal (NFC)."
+)
 class StringFilter:
     eq: str | None = _input("Equals this text.")
     ne: str | None = _input("Does not equal this text; true if there is no text.")
@@ -50,9 +53,16 @@ class StringFilter:
         name="in", default=UNSET, description="Equals one of these texts."
     )
     not_in: list[str] | None = _input("Equals none of these texts; true if there is no text.")
-    contains: str | None = _input("Contains this text; case is ignored.")
-    starts_with: str | None = _input("Starts with this text; case is ignored.")
+    contains: str | None = _input(
+        "Contains this text; case and variants, such as full-width letters, are ignored."
+    )
+    starts_with: str | None = _input(
+        "Starts with this text; case and variants, such as full-width letters, are ignored."
+    )
     is_null: bool | None = _input("Whether there is no text.")
+    ignore_accents: bool | None = _input(
+        "Whether the other members ignore accents and strokes: with true, `lodz` is in `Łódź`."
+    )
 
 
 @strawberry.input(description="Conditions on a whole number. All members must hold.")
@@ -262,13 +272,17 @@ def _member(name: str, value: Any, path: str, budget: _Budget, depth: int) -> Fi
 def _conditions(name: str, value: Any, path: str, budget: _Budget) -> Filter:
     field, normalize = _FIELDS[name]
     conditions = []
+    ignore_accents = getattr(value, "ignore_accents", UNSET) is True
     for member, operand in _members(value, path):
+        if member == "ignore_accents":
+            continue
         budget.take()
         if isinstance(operand, list) and len(operand) > MAX_VALUES:
             raise FilterError(
                 f"{path}.{_graphql_name(member)} lists more than {MAX_VALUES} values."
             )
-        conditions.append(Condition(field, _OPERATORS[member], _normalized(operand, normalize)))
+        operand = _normalized(operand, normalize)  # noqa: PLW2901
+        conditions.append(Condition(field, _OPERATORS[member], operand, ignore_accents))
     if not conditions:
         raise _empty_filter(path)
     return all_of(*conditions)

@@ -81,7 +81,8 @@ class _Filters:
         for operator, operand in value.items():
             if operator in _OPERATORS:
                 values = tuple(operand[:MAX_VALUES]) if isinstance(operand, list) else operand
-                condition = Condition(field, _OPERATORS[operator], values)
+                ignore_accents = value.get("ignoreAccents") is True
+                condition = Condition(field, _OPERATORS[operator], values, ignore_accents)
                 total = total.plus(condition_cost(condition, self._articles))
                 count += 1
         return total, count

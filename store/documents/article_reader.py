@@ -10,8 +10,9 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from store.characters import escape_invisible
+from store.hosts import domain_key
 from store.model import Article, Image, ProviderMention, Related, WebResource
-from store.names import article_slug, domain_key, topic_slug
+from store.names import article_slug, topic_slug
 from store.text import unescape_excerpt, unescape_title
 from store.urls import canonical_url
 

@@ -16,6 +16,7 @@ import msgspec
 from store.collections.persistent_map import PersistentMap
 from store.concurrency.notifier import Notifier
 from store.errors import StoreUnavailableError
+from store.hosts import domain_key
 from store.in_place_edits import InPlaceEdits
 from store.model import (
     Article,
@@ -30,7 +31,8 @@ from store.model import (
     TopicDefinition,
     Visibility,
 )
-from store.names import domain_key, new_version, provider_id, topic_id, topic_slug
+from store.names import new_version, provider_id, topic_id, topic_slug
+from store.normal_forms import nfc
 from store.querying.cursors import (
     Bookmark,
     CursorCodec,
@@ -52,6 +54,9 @@ from store.querying.query import (
     check_lookup_key,
 )
 from store.querying.terms import (
+    find_by_former_slug,
+    former_slugs,
+    former_topics,
     provider_domain,
     related_domains,
     resolve_aliases,
@@ -118,9 +123,12 @@ class MemorySnapshot:
         def find(key: str) -> Article | None:
             if by is LookupKey.URL:
                 return next((a for a in articles if canonical_url(key) in a.url_keys), None)
-            return next(
-                (a for a in articles if key == (a.id if by is LookupKey.ID else a.slug)), None
-            )
+            if by is LookupKey.ID:
+                return next((a for a in articles if a.id == key), None)
+            same = [a for a in articles if a.slug == key] or [
+                a for a in articles if a.slug == nfc(key)
+            ]
+            return next(iter(same or [a for a in articles if key in former_slugs(a)]), None)
 
         return [find(key) for key in keys]
 
@@ -194,7 +202,18 @@ class MemorySnapshot:
         slugs = (
             resolve_aliases(map(topic_slug, keys), self.aliases) if by is LookupKey.NAME else keys
         )
+        if by is LookupKey.SLUG:
+            present = {topic.slug for topic in topics}
+            slugs = [s if s in present else self._find_former(s, visibility) or s for s in keys]
         return [next((t for t in topics if t.slug == slug), None) for slug in slugs]
+
+    def _find_former(self, slug: str, visibility: Visibility) -> str | None:
+        if former := former_topics(self._definitions.values()).get(slug):
+            return former
+        for article in self._visible(visibility):
+            if topic := find_by_former_slug(slug, article.topics, self.aliases):
+                return topic
+        return None
 
     async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:
         """See `Snapshot`."""

@@ -15,7 +15,7 @@ from store.documents.field_mapping import (
     DefaultProvider,
     FieldMapping,
 )
-from store.names import domain_key
+from store.hosts import domain_key
 
 from .survey import Survey, SurveyedFile
 

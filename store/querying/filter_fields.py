@@ -9,10 +9,19 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from store.model import Article
+from store.names import former_topic_slugs
+from store.normal_forms import nfc
 
 from .order_fields import OrderField
 from .query import Field, Operator
-from .terms import Aliases, provider_domain, related_domains, related_urls, topic_slugs
+from .terms import (
+    Aliases,
+    former_slugs,
+    provider_domain,
+    related_domains,
+    related_urls,
+    topic_slugs,
+)
 
 
 class FieldType(NamedTuple):
@@ -118,6 +127,9 @@ EDITABLE_IN_PLACE: frozenset[str] = frozenset(
 
 URL = "url"
 RELATED_DOMAIN = "relatedDomain"
+FORMER_SLUG = "formerSlug"
+FORMER_TOPICS = "formerTopics"
+"""The indexed fields of slugs as former releases made them, by which look-ups still find."""
 PRESENT = "present"
 """The indexed field whose terms are the names of an article's fields that have a value."""
 
@@ -132,8 +144,10 @@ _TERM_FIELDS = [
     if each.index_type is IndexType.TERMS and each.type is not _OBJECT_LIST
 ]
 
-INDEXED_FIELDS = (*(field for field, _ in _TERM_FIELDS), URL, RELATED_DOMAIN, PRESENT)
-"""The fields of an inverted index: those with `IndexType.TERMS`, and three more."""
+_LOOKUPS = (URL, RELATED_DOMAIN, FORMER_SLUG, FORMER_TOPICS)
+
+INDEXED_FIELDS = (*(field for field, _ in _TERM_FIELDS), *_LOOKUPS, PRESENT)
+"""The fields of an inverted index: those with `IndexType.TERMS`, and five more."""
 
 Terms = Mapping[str, tuple[str, ...]]
 """An article's terms by indexed field, without repetition."""
@@ -146,6 +160,8 @@ def index_terms(article: Article, aliases: Aliases) -> Terms:
     }
     terms[URL] = article.url_keys
     terms[RELATED_DOMAIN] = related_domains(article)
+    terms[FORMER_SLUG] = former_slugs(article)
+    terms[FORMER_TOPICS] = former_topic_slugs(article.topics)
     terms[PRESENT] = tuple(
         [f for f in _NULLABLE if FILTER_FIELDS[f].read(article, aliases) not in (None, ())]
     )
@@ -154,5 +170,5 @@ def index_terms(article: Article, aliases: Aliases) -> Terms:
 
 def _as_terms(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
-        return (value,)
-    return tuple(dict.fromkeys(value)) if value else ()
+        return (nfc(value),)
+    return tuple(dict.fromkeys(map(nfc, value))) if value else ()

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 from store.model import Article
+from store.normal_forms import fold, fold_without_accents
 
 SortKey = int | str
 
@@ -29,8 +30,13 @@ def from_micros(micros: int) -> datetime:
 
 
 def text_key(text: str) -> str:
-    """The sort key of a text: case-folded, and short enough for a cursor."""
-    return text.casefold()[:MAX_KEY]
+    """The sort key of a text: folded, and short enough for a cursor."""
+    return fold(text)[:MAX_KEY]
+
+
+def unaccented_key(text: str) -> str:
+    """The same without accents."""
+    return fold_without_accents(text)[:MAX_KEY]
 
 
 class SortRule(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Any
 
 from store.errors import FilterError
 from store.model import Article
+from store.normal_forms import fold, fold_without_accents, nfc, remove_accents
 
 from .filter_fields import FILTER_FIELDS, FieldType
 from .query import And, Condition, Field, Filter, Not, Operator, Or
@@ -58,12 +59,9 @@ _PRESENCE = {Operator.IS_NULL, Operator.IS_EMPTY}
 
 def _condition(condition: Condition, aliases: Aliases) -> Predicate:
     check_condition(condition)
-    field = FILTER_FIELDS[condition.field].read
+    read = _normalized_read(condition, aliases)
     value = comparison_value(condition, aliases)
     op = condition.operator
-
-    def read(article: Article) -> Any:
-        return field(article, aliases)
 
     if op in _PRESENCE:
         # An absent text is None, an absent list is empty.
@@ -73,6 +71,22 @@ def _condition(condition: Condition, aliases: Aliases) -> Predicate:
     return _value_condition(read, op, value)
 
 
+def _normalized_read(condition: Condition, aliases: Aliases) -> Callable[[Article], Any]:
+    """The function that reads what the condition compares, in its normal form."""
+    field = FILTER_FIELDS[condition.field]
+    read, form = field.read, normal_form(condition)
+    if field.type.value_type is not str or condition.operator in _PRESENCE:
+        return lambda article: read(article, aliases)
+
+    def read_normalized(article: Article) -> Any:
+        value = read(article, aliases)
+        if isinstance(value, str):
+            return form(value)
+        return value if value is None else tuple(map(form, value))
+
+    return read_normalized
+
+
 def _value_condition(read: Callable[[Article], Any], op: Operator, value: Any) -> Predicate:
     if op is Operator.EQ:
         return lambda article: bool(read(article) == value)
@@ -80,14 +94,12 @@ def _value_condition(read: Callable[[Article], Any], op: Operator, value: Any) -
         return lambda article: bool(read(article) != value)
     if compare := _COMPARISONS.get(op):
         return lambda article: compare(read(article), value)
-    folded = value.casefold()
 
     def holds(article: Article) -> bool:
         text = read(article)
         if text is None:
             return False
-        text = text.casefold()
-        return text.startswith(folded) if op is Operator.STARTS_WITH else folded in text
+        return bool(text.startswith(value) if op is Operator.STARTS_WITH else value in text)
 
     return holds
 
@@ -106,10 +118,25 @@ def _list_condition(
 
 
 def comparison_value(condition: Condition, aliases: Aliases) -> Any:
-    """The value that a condition compares with; of topics, their own slugs."""
+    """The value that a condition compares with, in its normal form; of topics, their own slugs."""
+    value = condition.value
     if condition.field is Field.TOPICS and condition.operator not in _PRESENCE:
-        return tuple(resolve_aliases(condition.value, aliases))  # type: ignore[arg-type]  # checked
-    return condition.value
+        return tuple(resolve_aliases(value, aliases))  # type: ignore[arg-type]  # checked
+    if isinstance(value, str):
+        return normal_form(condition)(value)
+    if isinstance(value, tuple) and FILTER_FIELDS[condition.field].type.value_type is str:
+        return tuple(map(normal_form(condition), value))  # type: ignore[arg-type]  # checked
+    return value
+
+
+_LIKE = {Operator.CONTAINS, Operator.STARTS_WITH}
+
+
+def normal_form(condition: Condition) -> Callable[[str], str]:
+    """The normal form of texts under which a condition compares them."""
+    if condition.operator in _LIKE:
+        return fold_without_accents if condition.ignore_accents else fold
+    return remove_accents if condition.ignore_accents else nfc
 
 
 def check_condition(condition: Condition) -> None:

@@ -70,7 +70,8 @@ class Field(StrEnum):
 class Operator(StrEnum):
     """The operators of conditions. The value of IS_NULL and IS_EMPTY is a bool; of IN, NOT_IN,
     SOME, ALL and NONE a tuple; of the others one value. A field that is null equals nothing, so NE
-    and NOT_IN hold for it and the others do not.
+    and NOT_IN hold for it and the others do not. Texts are compared in NFC, by CONTAINS and
+    STARTS_WITH in their folded form (`normal_forms.fold`).
     """
 
     EQ = "eq"
@@ -94,11 +95,16 @@ Scalar = str | int | bool | datetime
 
 
 class Condition(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """One comparison of one field."""
+    """One comparison of one field.
+
+    Attributes:
+        ignore_accents: a comparison of texts ignores accents, see `normal_forms.remove_accents`.
+    """
 
     field: Field
     operator: Operator
     value: Scalar | tuple[str, ...] | tuple[int, ...]
+    ignore_accents: bool = False
 
 
 class And(msgspec.Struct, frozen=True, cache_hash=True, gc=False):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from store.hosts import domain_key
 from store.model import Article, TopicDefinition
-from store.names import domain_key, topic_slug
+from store.names import former_article_slug, former_topic_slugs, topic_slug
 
 Aliases = Mapping[str, str]
 """The slugs of topics by the slug of their name, for the topics where the two differ."""
@@ -41,6 +42,29 @@ def provider_domain(article: Article) -> str:
 def topic_slugs(article: Article, aliases: Aliases) -> tuple[str, ...]:
     """The slugs of the topics that the article names, by name or by slug."""
     return tuple(dict.fromkeys(resolve_aliases(map(topic_slug, article.topics), aliases)))
+
+
+def former_slugs(article: Article) -> tuple[str, ...]:
+    """The slug that a former release made of the title, if it is another."""
+    if article.title.isascii():
+        return ()
+    former = former_article_slug(article.slug, article.title, article.published_date_time)
+    return (former,) if former else ()
+
+
+def former_topics(definitions: Iterable[TopicDefinition]) -> dict[str, str]:
+    """The slugs of a tree's topics by the slugs that former releases made of their names."""
+    slugs: dict[str, str] = {}
+    for definition in sorted(definitions, key=lambda each: each.slug):
+        for former in former_topic_slugs([definition.name]):
+            slugs.setdefault(former, definition.slug)
+    return slugs
+
+
+def find_by_former_slug(slug: str, names: Iterable[str], aliases: Aliases) -> str | None:
+    """The present slug of the first topic of these names that had this slug."""
+    name = next((name for name in names if former_topic_slugs([name]) == (slug,)), None)
+    return None if name is None else aliases.get(topic_slug(name), topic_slug(name))
 
 
 def related_urls(article: Article) -> tuple[str, ...]:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from store.characters import clean_name
+from store.hosts import domain_key
 from store.model import Article, Author, Image, ProviderMention, Related, TopicDefinition
-from store.names import article_slug, domain_key, topic_slug
+from store.names import article_slug, topic_slug
 from store.text import collapse_whitespace, unescape_excerpt, unescape_title
 from store.urls import is_web_url
 

@@ -13,8 +13,9 @@ from typing import Any
 from graphql import GraphQLField
 
 from store import NEWEST_FIRST, CursorCodec, OrderField, OrderStep
+from store.hosts import domain_key
 from store.model import Article
-from store.names import article_id, domain_key, provider_id, topic_id
+from store.names import article_id, provider_id, topic_id
 from tests.support import store_strategies
 from tests.support.cursors import CURSORS, article_cursor
 from tests.support.random_store import StoreModel

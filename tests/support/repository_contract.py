@@ -50,7 +50,7 @@ from store.model import (
     Severity,
     TopicDefinition,
 )
-from store.names import article_id
+from store.names import article_id, article_slug, topic_slug
 from store.querying.predicates import predicate
 from store.repository import WriteKey
 from tests.support.cursors import CURSORS, article_cursor
@@ -388,6 +388,50 @@ class RepositoryContract:
         await repository.apply(Batch(puts=(make_article("one"),)))
         page = await (await repository.snapshot()).topic_page(FIRST, ALL)
         assert [topic.slug for topic in page.items] == ["b"]
+
+    async def test_topic_is_its_whole_name_in_every_script(self, repository):
+        """Names that differ in more than case and spacing are topics of their own."""
+        names = ["AI", "中国 AI", "日本 AI", "Новости AI", ".NET", "Net", "AT&T", "ATT"]
+        puts = [
+            make_article(f"{day}", day=day, topics=(name,)) for day, name in enumerate(names, 1)
+        ]
+        await repository.apply(
+            Batch(puts=(*puts, make_article("9", day=9, topics=("НОВОСТИ ai",))))
+        )
+        snapshot = await repository.snapshot()
+        assert (await snapshot.counts(PUBLISHED)).topics == len(names)
+        topics = await snapshot.topics(LookupKey.NAME, names, PUBLISHED)
+        assert [topic and topic.article_count for topic in topics] == [1, 1, 1, 2, 1, 1, 1, 1]
+        assert await snapshot.topics(LookupKey.NAME, ["НОВОСТИ  AI"], PUBLISHED) == [topics[3]]
+
+    async def test_former_slugs_are_found(self, repository):
+        """Look-ups by the slugs of former releases find topic and article, where these are free."""
+        article = make_article("x", title="Łódź", topics=("Łódź", ".NET", "AT&T"))
+        slug = article_slug("", article.title, article.published_date_time)
+        derived = msgspec.structs.replace(article, slug=slug, id="")
+        tree = (TopicDefinition(slug=topic_slug("C/C++"), name="C/C++"),)
+        await repository.apply(Batch(puts=(derived,), topics=tree))
+        snapshot = await repository.snapshot()
+        former = ["odz", "net", "att", "cc-plus-plus", "lodz"]
+        topics = await snapshot.topics(LookupKey.SLUG, former, PUBLISHED)
+        assert [topic and topic.name for topic in topics] == ["Łódź", ".NET", "AT&T", "C/C++", None]
+        [found] = await snapshot.get_many(LookupKey.SLUG, ["2026-01-01-odz"], PUBLISHED)
+        assert without_revision(found) == derived
+
+        renamed = msgspec.structs.replace(derived, title="Lodz")
+        own = make_article("odz", topics=("net",))
+        await repository.apply(Batch(puts=(renamed, own)))
+        snapshot = await repository.snapshot()
+        [found] = await snapshot.get_many(LookupKey.SLUG, ["2026-01-01-odz"], PUBLISHED)
+        [net] = await snapshot.topics(LookupKey.SLUG, ["net"], PUBLISHED)
+        assert without_revision(found) == own
+        assert net is not None
+        assert net.name == "net"
+
+        await repository.apply(Batch(deletes=(own.id, derived.id)))
+        snapshot = await repository.snapshot()
+        assert await snapshot.get_many(LookupKey.SLUG, ["2026-01-01-odz"], ALL) == [None]
+        assert await snapshot.topics(LookupKey.SLUG, ["net"], ALL) == [None]
 
     async def test_topic_is_one_by_its_slug_and_by_a_name_that_gives_another(self, repository):
         """A topic of the tree is the same by its slug and by its name, everywhere."""

@@ -30,14 +30,20 @@ from store.engines.changes import HISTORY_LIMIT, apply_batch
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.model import Article, Diagnostic, Image, ProviderMention, Related, Severity
 from store.model import TopicDefinition as Definition
+from store.names import article_slug, topic_slug
 from tests.support.cursors import CURSORS, article_cursor
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
-SLUGS = [f"2026-01-01-{name}" for name in "abcdefgh"]
-DOMAINS = ["one.example", "two.example", "Three.Example."]
-TOPICS = ["Tides", "tides", "Sea  Birds", "Sea birds", "Tram", "reefs"]
-TOPIC_SLUGS = ["tides", "sea-birds", "tram", "reefs"]
+CYRILLIC = "Приливы 1"
+SLUGS = [
+    *(f"2026-01-01-{name}" for name in "abcdef"),
+    article_slug("", CYRILLIC, EPOCH),
+    "2026-01-01-1",  # its former slug
+]
+DOMAINS = ["one.example", "two.example", "Three.Example.", "Bücher.example"]
+TOPICS = ["Tides", "tides", "Sea  Birds", "Sea birds", "Tram", "reefs", "Приливы 1", "ПРИЛИВЫ 1"]
+TOPIC_SLUGS = ["tides", "sea-birds", "tram", "reefs", topic_slug("приливы 1"), "1"]
 DEFINED_NAMES = ["Tides!", "Birds", "Sea Birds", "Tram"]  # with slugs that need not be theirs
 URLS = [
     "https://one.example/a",
@@ -46,7 +52,17 @@ URLS = [
     "https://two.example/b",
     "https://two.example/c",
 ]
-TITLES = ["Tide", "tide", "STRASSE", "straße", "Été"]
+TITLES = [
+    "Tide",
+    "tide",
+    "STRASSE",
+    "straße",
+    "Été",
+    "E\u0301te\u0301",
+    "Łódź",
+    "\uff34ide",
+    CYRILLIC,
+]
 KINDS = ["article", "video"]
 
 
@@ -172,12 +188,14 @@ _condition = st.one_of(
         st.sampled_from(_TEXT_FIELDS),
         st.sampled_from([Operator.EQ, Operator.NE]),
         st.sampled_from(_texts),
+        st.booleans(),
     ),
     st.builds(
         Condition,
         st.sampled_from(_TEXT_FIELDS),
         st.sampled_from([Operator.IN, Operator.NOT_IN]),
         short_lists(_texts, 3),
+        st.booleans(),
     ),
     st.builds(
         Condition,
@@ -200,8 +218,14 @@ _condition = st.one_of(
                 "2026-01",
                 "\0",
                 "zzzz",
+                "ete",
+                "lodz",
+                "Łó",
+                "приЛ",
+                "\u0301",
             ]
         ),
+        st.booleans(),
     ),
     st.builds(Condition, st.sampled_from(_TEXT_FIELDS), st.just(Operator.IS_NULL), st.booleans()),
     st.builds(

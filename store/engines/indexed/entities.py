@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
+from store.hosts import domain_key
 from store.model import Image, Provider, ProviderMention, Topic, TopicDefinition
-from store.names import domain_key, provider_id, topic_id, topic_slug
+from store.names import provider_id, topic_id, topic_slug
 from store.querying.filter_fields import RELATED_DOMAIN
 from store.querying.query import Field
-from store.querying.terms import Aliases, topic_aliases
+from store.querying.terms import Aliases, former_topics, topic_aliases
 
 from .index import InvertedIndex
 
@@ -24,6 +25,7 @@ class TopicIndex(NamedTuple):
         children: by slug, the slugs of the topics below it, sorted.
         aliases: see `Aliases`.
         names: the names of the topics by slug.
+        former: their slugs by the slugs of former releases.
     """
 
     definitions: tuple[TopicDefinition, ...]
@@ -31,13 +33,15 @@ class TopicIndex(NamedTuple):
     children: Mapping[str, tuple[str, ...]]
     aliases: Aliases
     names: Mapping[str, str]
+    former: Mapping[str, str]
 
     @classmethod
     def of(cls, definitions: tuple[TopicDefinition, ...]) -> TopicIndex:
         """The index of these topics."""
         by_slug = {definition.slug: definition for definition in definitions}
         names = {slug: definition.name for slug, definition in by_slug.items()}
-        return cls(definitions, by_slug, _children(by_slug), topic_aliases(definitions), names)
+        aliases, former = topic_aliases(definitions), former_topics(definitions)
+        return cls(definitions, by_slug, _children(by_slug), aliases, names, former)
 
 
 def provider_mentions(index: InvertedIndex, domain: str) -> Iterator[ProviderMention]:

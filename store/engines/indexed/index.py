@@ -27,7 +27,7 @@ from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import Cooperative
 from store.model import Article
 from store.querying.filter_fields import INDEXED_FIELDS, Terms, index_terms
-from store.querying.terms import Aliases
+from store.querying.terms import Aliases, former_slugs
 
 from .ordinals import ArticleTable, IndexChange, date_key
 
@@ -40,7 +40,12 @@ YIELD_EVERY = 64
 def add_terms(change: IndexChange, aliases: Aliases) -> IndexChange:
     """The change with the terms of its article, where they differ. `aliases`: of the topic tree."""
     before, after = change.before, change.after
-    if before and after and _is_same(before, after, _INDEXED_FIELDS):
+    if (
+        before
+        and after
+        and _is_same(before, after, _INDEXED_FIELDS)
+        and former_slugs(before) == former_slugs(after)
+    ):
         return change
     old_terms = index_terms(before, aliases) if before else None
     new_terms = index_terms(after, aliases) if after else None
@@ -66,7 +71,9 @@ _UNINDEXED_FIELDS = frozenset(
     "title content quality heat updated_date_time featured_content authors secured"
     " metadata revision public_revision".split()
 )
-"""The fields that no term and no entity depends on. A new field is not among them."""
+"""The fields that no term (but former slugs) and no entity depends on. A new field is not among
+them.
+"""
 
 _INDEXED_FIELDS = [name for name in Article.__struct_fields__ if name not in _UNINDEXED_FIELDS]
 

@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from store.collections.bitmaps import EMPTY, BitMap, PostingList, as_bitmap, bitmap_of
 from store.names import article_id
 from store.querying.filter_fields import FILTER_FIELDS, PRESENT, RANGES, IndexType
-from store.querying.order_fields import MAX_KEY, micros, text_key
-from store.querying.predicates import check_condition, comparison_value, predicate
+from store.querying.order_fields import MAX_KEY, micros, text_key, unaccented_key
+from store.querying.predicates import check_condition, comparison_value, normal_form, predicate
 from store.querying.query import And, Condition, Field, Filter, Not, Operator, Or
 from store.querying.terms import Aliases
 
 from .date_order import date_range
 from .index import InvertedIndex
-from .ordered_lists import SortOrders
+from .ordered_lists import AnyField, SortOrders, Unaccented
 from .ordinals import ArticleTable
 from .trigrams import candidate_ordinals
 
@@ -139,18 +140,17 @@ class Matcher:
             present = as_bitmap(self._index.posting_list(PRESENT, field))
             return _exact(self._live - present if condition.value else present)
         if operator in _OPPOSITES:
-            opposite = Condition(field, _OPPOSITES[operator], condition.value)
+            opposite = msgspec.structs.replace(condition, operator=_OPPOSITES[operator])
             return self._complement(self._match_condition(opposite))
         search = _SEARCHES[FILTER_FIELDS[field].index_type]
-        return search(self, field, operator, comparison_value(condition, self._aliases))
+        return search(self, condition, comparison_value(condition, self._aliases))
 
-    def _terms(self, field: Field, operator: Operator, value: Any) -> Match:
-        if operator in _LIKE:
-            holds = _LIKE[operator](value.casefold())
+    def _terms(self, condition: Condition, value: Any) -> Match:
+        field, operator = condition.field, condition.operator
+        if operator in _LIKE or condition.ignore_accents:
+            holds, form = _term_test(operator, value), normal_form(condition)
             by_term = self._index.postings[field].to_dict().items()
-            return _exact(
-                _union_of(postings for term, postings in by_term if holds(term.casefold()))
-            )
+            return _exact(_union_of(postings for term, postings in by_term if holds(form(term))))
         terms = value if isinstance(value, tuple) else (value,)
         postings = [self._index.posting_list(field, term) for term in terms]
         if operator is Operator.ALL:
@@ -158,7 +158,8 @@ class Matcher:
             return _exact(_intersection(sets) if sets else self._live)
         return _exact(as_bitmap(postings[0]) if len(postings) == 1 else _union_of(postings))
 
-    def _number(self, field: Field, operator: Operator, value: Any) -> Match:
+    def _number(self, condition: Condition, value: Any) -> Match:
+        field, operator = condition.field, condition.operator
         order = self._orders.by_field(field)
         if operator is Operator.IN:
             ranges = [(order.rank_of_key(each), order.rank_of_key(each + 1)) for each in {*value}]
@@ -176,47 +177,50 @@ class Matcher:
         start = 0 if low is None else order.rank_of_key(low)
         return start, len(order.ordinals) if high is None else order.rank_of_key(high)
 
-    def _time(self, _: Field, operator: Operator, value: Any) -> Match:
-        low, high = _bounds(operator, micros(value))
+    def _time(self, condition: Condition, value: Any) -> Match:
+        low, high = _bounds(condition.operator, micros(value))
         start, end = (None if each is None else (each, "") for each in (low, high))
         return _exact(date_range(self._table, start, end) & self._live)
 
-    def _flag(self, _: Field, __: Operator, value: Any) -> Match:
+    def _flag(self, _: Condition, value: Any) -> Match:
         public = self._published & self._live
         return _exact(public if value else self._live - public)
 
-    def _text(self, field: Field, operator: Operator, value: Any) -> Match:
+    def _text(self, condition: Condition, value: Any) -> Match:
+        field, operator = condition.field, condition.operator
         if operator is Operator.CONTAINS:
-            return self._containing(field, value.casefold())
+            return self._containing(condition, value)
+        key: AnyField = Unaccented(field) if condition.ignore_accents else field
+        to_key = unaccented_key if condition.ignore_accents else text_key
         if operator is Operator.STARTS_WITH:
-            hits = self._with_prefix(field, text_key(value))
-            if len(value.casefold()) <= MAX_KEY:
-                return _exact(hits)
-            return self._with_recheck(hits, Condition(field, operator, value))
+            hits = self._with_prefix(key, to_key(value))
+            return _exact(hits) if len(value) <= MAX_KEY else self._with_recheck(hits, condition)
         values = value if isinstance(value, tuple) else (value,)
-        if field is Field.SLUG:
+        if field is Field.SLUG and not condition.ignore_accents and all(map(str.isascii, values)):
             return _exact(self._with_slugs(values))
-        order = self._orders.by_field(field)
+        order = self._orders.by_field(key)
         parts = [
             order.ordinals[order.rank_of_key(folded) : order.rank_after_key(folded)]
-            for folded in {text_key(each) for each in values}
+            for folded in set(map(to_key, values))
         ]
         if not parts:
             return _exact(EMPTY)
         candidates = bitmap_of(np.concatenate(parts), self._table.size) & self._live
-        return self._with_recheck(candidates, Condition(field, operator, value))
+        return self._with_recheck(candidates, condition)
 
-    def _containing(self, field: Field, needle: str) -> Match:
+    def _containing(self, condition: Condition, needle: str) -> Match:
         """The articles whose text contains a folded needle."""
+        field, form = condition.field, normal_form(condition)
         present = as_bitmap(self._index.posting_list(PRESENT, field))
         if not needle:
             return _exact(present)
         table, read = self._table, FILTER_FIELDS[field].read
 
         def contains(ordinal: int) -> bool:
-            return needle in read(table.article_at(ordinal), {}).casefold()
+            return needle in form(read(table.article_at(ordinal), {}))
 
-        index = self._trigrams.index(field, table, self._orders.live)
+        key = field, condition.ignore_accents
+        index = self._trigrams.index(key, table, self._orders.live)
         posting_lists = None if index is None else index.lookup(needle)
         if index is None or posting_lists is None:
             return Match(EMPTY, present, contains)
@@ -244,8 +248,8 @@ class Matcher:
         ordinals = [self._table.ordinal_of(article) for article in articles if article]
         return BitMap(ordinals, optimize=False)
 
-    def _with_prefix(self, field: Field, prefix: str) -> BitMap:
-        order = self._orders.by_field(field)
+    def _with_prefix(self, key: AnyField, prefix: str) -> BitMap:
+        order = self._orders.by_field(key)
         start, successor = order.rank_of_key(prefix), _prefix_successor(prefix)
         end = len(order.ordinals) if successor is None else order.rank_of_key(successor)
         return order.rank_range(start, end) & self._live
@@ -266,13 +270,20 @@ _LIKE: dict[Operator, Callable[[str], Callable[[str], bool]]] = {
     Operator.CONTAINS: lambda folded: lambda text: folded in text,
     Operator.STARTS_WITH: lambda folded: lambda text: text.startswith(folded),
 }
-_SEARCHES: dict[IndexType, Callable[[Matcher, Field, Operator, Any], Match]] = {
+_SEARCHES: dict[IndexType, Callable[[Matcher, Condition, Any], Match]] = {
     IndexType.TERMS: Matcher._terms,
     IndexType.TEXT: Matcher._text,
     IndexType.NUMBER: Matcher._number,
     IndexType.TIME: Matcher._time,
     IndexType.FLAG: Matcher._flag,
 }
+
+
+def _term_test(operator: Operator, value: Any) -> Callable[[str], bool]:
+    """Whether a term has the value of a condition; both are in their normal form."""
+    if operator in _LIKE:
+        return _LIKE[operator](value)
+    return frozenset(value if isinstance(value, tuple) else (value,)).__contains__
 
 
 def _is_bound(condition: Condition) -> bool:

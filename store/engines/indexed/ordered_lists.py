@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from store.collections.bitmaps import BitMap, Ordinals, as_array
 from store.concurrency.cooperative import Cooperative
+from store.model import Article
 from store.querying.cursors import KeysetPosition
 from store.querying.filter_fields import FILTER_FIELDS
-from store.querying.order_fields import OrderField, text_key
+from store.querying.order_fields import OrderField, text_key, unaccented_key
 from store.querying.query import Field, OrderStep
 
 from .ordinals import ArticleTable
@@ -160,22 +162,33 @@ class SortOrders:
         return order
 
 
-AnyField = Field | OrderField
+class Unaccented(NamedTuple):
+    """The texts of a field without accents."""
+
+    field: Field
+
+
+AnyField = Field | OrderField | Unaccented
 """A field of filters or of orders; both have one sort order where they have the same name."""
-_ORDER_FIELDS: dict[str, OrderField] = {field.value: field for field in OrderField}
+_ORDER_FIELDS: Mapping[AnyField | str, OrderField] = {field.value: field for field in OrderField}
 
 MAX_COMPOSITES = 16
 """The maximum number of cached composite orders, of 8 bytes an article each."""
 
 
 def _sort_key(field: AnyField) -> KeyFunction:
-    """The sort key of a field: that of its order; for texts without one, the text without case."""
+    """The sort key of a field: that of its order; for texts without one, the folded text."""
+    if isinstance(field, Unaccented):
+        return _text_sort_key(field.field, unaccented_key)
     order = _ORDER_FIELDS.get(field)
-    if order is not None:
-        return order.rule.read
-    read = FILTER_FIELDS[Field(field)].read
-    return lambda article: _folded(read(article, {}))
+    return _text_sort_key(Field(field), text_key) if order is None else order.rule.read
 
 
-def _folded(text: str | None) -> str | None:
-    return None if text is None else text_key(text)
+def _text_sort_key(field: Field, key: Callable[[str], str]) -> KeyFunction:
+    read = FILTER_FIELDS[field].read
+
+    def read_key(article: Article) -> str | None:
+        text = read(article, {})
+        return None if text is None else key(text)
+
+    return read_key

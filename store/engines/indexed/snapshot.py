@@ -14,6 +14,7 @@ from typing import Any
 from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import Cooperative, run_to_end
 from store.engines.change_history import EMPTY_HISTORY, ChangeHistory
+from store.hosts import domain_key
 from store.in_place_edits import InPlaceEdits
 from store.model import (
     Article,
@@ -25,9 +26,10 @@ from store.model import (
     TopicDefinition,
     Visibility,
 )
-from store.names import article_id, domain_key, topic_slug
+from store.names import article_id, topic_slug
+from store.normal_forms import nfc
 from store.querying.cursors import Bookmark, CursorCodec, diagnostic_position
-from store.querying.filter_fields import RELATED_DOMAIN, URL, Terms, index_terms
+from store.querying.filter_fields import FORMER_SLUG, RELATED_DOMAIN, URL, Terms, index_terms
 from store.querying.pagination import SortedItems, paginate
 from store.querying.query import (
     ARTICLE_KEYS,
@@ -239,7 +241,11 @@ class IndexedSnapshot:
             return index.articles.find_many(keys)
         check_lookup_key(by, ARTICLE_KEYS)
         if by is LookupKey.SLUG:
-            return index.articles.find_many([article_id(slug) for slug in keys])
+            articles = index.articles.find_many([article_id(slug) for slug in keys])
+            return [
+                _find_by_other_slug(index, slug) if article is None else article
+                for slug, article in zip(keys, articles, strict=True)
+            ]
         return [next(index.newest_first(URL, canonical_url(url)), None) for url in keys]
 
     async def pages(
@@ -287,7 +293,7 @@ class IndexedSnapshot:
         if by is LookupKey.NAME:
             slugs = resolve_aliases(map(topic_slug, keys), self.aliases)
             return [view.topic(slug) for slug in slugs]
-        return [view.topic(slug) for slug in keys]
+        return [view.topic(slug) or view.topic(view.find_former_topic(slug)) for slug in keys]
 
     async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:
         """See `Snapshot`."""
@@ -331,6 +337,12 @@ class IndexedSnapshot:
     async def newest_change(self, visibility: Visibility) -> Bookmark:
         """See `Snapshot`."""
         return self.history.newest(visibility)
+
+
+def _find_by_other_slug(index: InvertedIndex, slug: str) -> Article | None:
+    """The article with this slug in NFC, else the newest one that a former release gave it."""
+    article = None if slug.isascii() else index.articles.find(article_id(nfc(slug)))
+    return article or next(index.newest_first(FORMER_SLUG, slug), None)
 
 
 def _compacted(

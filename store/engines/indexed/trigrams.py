@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from store.collections.bitmaps import BitMap, Ordinals, bitmap_of
 from store.concurrency.cooperative import PAUSE_S, Cooperative, paced
+from store.normal_forms import fold, fold_without_accents
 from store.querying.filter_fields import FILTER_FIELDS
 from store.querying.query import Field
 
@@ -37,7 +38,7 @@ _PAD = "\0"
 
 
 class TrigramIndex:
-    """The trigram index of one field at one state of the articles.
+    """The trigram index of the texts of one field at one state of the articles.
 
     Attributes:
         texts: the folded texts by ordinal; None for a null.
@@ -125,6 +126,9 @@ class TrigramIndex:
         return self._ordinals[self._starts[start] : self._starts[end]]
 
 
+TextKey = tuple[Field, bool]
+"""A field, and whether its texts are without accents."""
+
 _NOTHING = np.zeros(0, dtype=np.int64)
 
 
@@ -149,20 +153,20 @@ class TrigramIndexes:
 
     def __init__(self, old: TrigramIndexes | None = None, log_length: int = 0) -> None:
         self._lock = threading.Lock()
-        self._running: set[Field] = set()
-        indexes: dict[Field, TrigramIndex] = old._indexes if old else {}
-        self._indexes: dict[Field, TrigramIndex] = {
+        self._running: set[TextKey] = set()
+        indexes: dict[TextKey, TrigramIndex] = old._indexes if old else {}
+        self._indexes: dict[TextKey, TrigramIndex] = {
             field: each for field, each in indexes.items() if each.log_length <= log_length
         }
 
-    def index(self, field: Field, table: ArticleTable, live: BitMap) -> TrigramIndex | None:
+    def index(self, key: TextKey, table: ArticleTable, live: BitMap) -> TrigramIndex | None:
         """The index of a field at this state or one near it; None while it is being built."""
-        index = self._indexes.get(field)
+        index = self._indexes.get(key)
         if index is None or self._is_stale(index, table):
             if table.size <= MAX_SYNC_BUILD:
-                self._indexes[field] = index = _build(field, table, live)
+                self._indexes[key] = index = _build(key, table, live)
             else:
-                self._start(field, table, live)
+                self._start(key, table, live)
         return index
 
     def oldest_log_length(self, table: ArticleTable) -> int:
@@ -186,25 +190,26 @@ class TrigramIndexes:
     def _is_stale(self, index: TrigramIndex, table: ArticleTable) -> bool:
         return table.log_length - index.log_length > max(MAX_STALE, table.size // 64)
 
-    def _start(self, field: Field, table: ArticleTable, live: BitMap) -> None:
+    def _start(self, key: TextKey, table: ArticleTable, live: BitMap) -> None:
         with self._lock:
-            if field in self._running:
+            if key in self._running:
                 return
-            self._running.add(field)
+            self._running.add(key)
 
         def run() -> None:
             try:
-                self._indexes[field] = _build(field, table, live, PAUSE_S)
+                self._indexes[key] = _build(key, table, live, PAUSE_S)
             finally:
-                self._running.discard(field)
+                self._running.discard(key)
 
-        threading.Thread(target=run, name=f"index-{field}", daemon=True).start()
+        threading.Thread(target=run, name=f"index-{key[0]}", daemon=True).start()
 
 
-def _build(field: Field, table: ArticleTable, live: BitMap, pause_s: float = 0.0) -> TrigramIndex:
-    read = FILTER_FIELDS[field].read
+def _build(key: TextKey, table: ArticleTable, live: BitMap, pause_s: float = 0.0) -> TrigramIndex:
+    field, ignore_accents = key
+    read, form = FILTER_FIELDS[field].read, fold_without_accents if ignore_accents else fold
     texts: list[str | None] = [None] * table.size
     for ordinal in paced(list(live), pause_s):
         text = read(table.article_at(ordinal), {})
-        texts[ordinal] = None if text is None else text.casefold()
+        texts[ordinal] = None if text is None else form(text)
     return TrigramIndex(texts, table.log_length, pause_s)

@@ -8,9 +8,10 @@ from functools import cached_property
 from store.model import Provider, Topic
 from store.names import provider_id, topic_id
 from store.querying.cursors import CursorCodec
-from store.querying.filter_fields import RELATED_DOMAIN
+from store.querying.filter_fields import FORMER_TOPICS, RELATED_DOMAIN
 from store.querying.pagination import SortedItems
 from store.querying.query import Field, T
+from store.querying.terms import find_by_former_slug
 
 from .entities import TopicIndex, build_provider, build_topic
 from .index import InvertedIndex
@@ -87,6 +88,17 @@ class VisibilityView:
     def has_topic(self, slug: str) -> bool:
         """Whether the tree or a visible article names this topic."""
         return slug in self._tree.by_slug or slug in self.index.postings[Field.TOPICS]
+
+    def find_former_topic(self, slug: str) -> str | None:
+        """The slug of the topic that had another slug in a former release, of several the newest
+        article's.
+        """
+        if slug in self._tree.former:
+            return self._tree.former[slug]
+        article = next(self.index.newest_first(FORMER_TOPICS, slug), None)
+        if article is None:
+            return None
+        return find_by_former_slug(slug, article.topics, self._tree.aliases)
 
     def provider(self, domain: str | None) -> Provider | None:
         """The provider with this domain."""

@@ -108,7 +108,7 @@ def test_filter_cases_cover_every_member_of_the_inputs():
     for name, field in members.items():
         type = get_named_type(field.type)
         if isinstance(type, GraphQLInputObjectType) and type.name != "ArticleFilter":
-            found |= {(name, operator) for operator in type.fields}
+            found |= {(name, each) for each in type.fields if each != "ignoreAccents"}
     assert found == set(OPERATORS)
     assert members.keys() == {*CASES, *FLAGS, "and", "or", "not"}
 
@@ -213,6 +213,8 @@ def conditions(count: int) -> dict[str, Any]:
         ({}, "filter is empty"),
         ({"title": {}}, "filter.title is empty"),
         ({"title": None}, "filter.title is null"),
+        ({"title": {"ignoreAccents": True}}, "filter.title is empty"),
+        ({"title": {"eq": "a", "ignoreAccents": None}}, "filter.title.ignoreAccents is null"),
         ({"title": {"eq": None}}, "filter.title.eq is null"),
         ({"hasImages": None}, "filter.hasImages is null"),
         ({"published": None}, "filter.published is null"),
@@ -234,6 +236,22 @@ def test_filter_that_says_nothing_or_too_much_is_refused(graph, filter, told):
     code, message = graph.error(query, filter=filter)
     assert code == "BAD_FILTER"
     assert told in message
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"contains": "BIBLIOTHEQUE"},
+        {"startsWith": "la bibliothèque flottante"},
+        {"startsWith": "La bibliothe\u0300que", "notIn": ["x"]},
+    ],
+)
+def test_accents_are_ignored_on_request(graph, conditions):
+    """With ignoreAccents a text is found by its letters, without it only by the same letters."""
+    unaccented = graph.slugs(filter={"title": {**conditions, "ignoreAccents": True}})
+    exact = graph.slugs(filter={"title": {**conditions, "ignoreAccents": False}})
+    assert len(unaccented) == 1
+    assert exact == ([] if "contains" in conditions else unaccented)
 
 
 @pytest.mark.parametrize("filter", [conditions(100), nested(16), {"slug": {"in": ["x"] * 1000}}])

@@ -28,8 +28,9 @@ from store.engines.indexed import ordinals
 from store.engines.indexed.index import InvertedIndex
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.engines.memory import MemorySnapshot
+from store.hosts import domain_key
 from store.model import Article, Severity
-from store.names import article_id, domain_key, provider_id, topic_id
+from store.names import article_id, provider_id, topic_id
 from tests.support import store_strategies
 from tests.support.cursors import CURSORS, KEY, article_cursor
 from tests.support.repository_contract import PUBLISHED, RepositoryContract

@@ -17,7 +17,7 @@ from store.engines.memory import MemoryRepository
 from store.errors import StoreError
 from store.folder.loader import FolderLoader, LoadOptions, check_folder
 from store.model import Severity, Visibility
-from store.querying.query import ArticleQuery, Window
+from store.querying.query import ArticleQuery, LookupKey, Window
 from store.repository import Batch
 from tests.support.sizes import scaled
 
@@ -398,3 +398,42 @@ def test_load_survives_a_folder_that_is_emptied_between(setup):
     shutil.rmtree(setup.folder / "a")
     setup.refresh("a")
     assert setup.titles() == ["B"]
+
+
+def test_files_read_by_former_rules_are_read_again(setup):
+    """A store of an earlier release gets the present slugs and topics; look-ups by the old ones
+    still find; what mutations have changed in the store alone stays.
+    """
+    setup.write("a.md", document("Łódź", "topics: [AI, 中国 AI]\n"))
+    setup.write("b.md", document("Kraków"))
+    setup.write("c.md", document("Detached"))
+    setup.load()
+    former = _apply_former_rules(setup.repository)
+    report = setup.load()
+    assert (report.read, report.unchanged, report.articles) == (2, 1, 3)
+    assert setup.load().read == 0
+    articles, topics, _ = setup.state()
+    assert sorted(articles) == ["2020-06-11-detached", "2020-06-11-krakow", LODZ]
+    assert {topic.name for topic in topics} == {"AI", "中国 AI"}
+    snapshot = setup.repository.current()
+    [found] = asyncio.run(snapshot.get_many(LookupKey.SLUG, [former], Visibility.ALL))
+    assert found
+    assert found.slug == LODZ
+
+
+LODZ = "2020-06-11-lodz-4a1ba79c"
+
+
+def _apply_former_rules(repository):
+    """Make the store what an earlier release would have made of the folder."""
+    (article,) = asyncio.run(repository.current().get_many(LookupKey.SLUG, [LODZ], Visibility.ALL))
+    old = msgspec.structs.replace(article, slug="2020-06-11-odz", id="", topics=("AI",))
+    sources = asyncio.run(repository.sources())
+    changes = {"a.md": {"slug": old.slug, "topics": old.topics}, "c.md": {"detached": True}}
+    former = [
+        msgspec.structs.replace(source, reader=0, **changes.get(path, {}))
+        for path, source in sources.items()
+    ]
+    batch = Batch(puts=(old,), deletes=(article.id,), sources=tuple(former))
+    asyncio.run(repository.apply(batch))
+    return old.slug

@@ -90,6 +90,34 @@ def test_condition_holds_as_documented(field, operator, value, full, bare):
     assert holds(field, operator, value) == (full, bare)
 
 
+@pytest.mark.parametrize(
+    ("title", "operator", "value", "exact", "unaccented"),
+    [
+        ("Été", Operator.EQ, "E\u0301te\u0301", True, True),
+        ("Été", Operator.EQ, "Ete", False, True),
+        ("Été", Operator.EQ, "ete", False, False),
+        ("Été", Operator.IN, ("x", "Ete"), False, True),
+        ("Été", Operator.NE, "Ete", True, False),
+        ("Été", Operator.CONTAINS, "te\u0301", True, True),
+        ("Été", Operator.CONTAINS, "TE", False, True),
+        ("Ete", Operator.CONTAINS, "té", False, True),
+        ("Łódź", Operator.STARTS_WITH, "łó", True, True),
+        ("Łódź", Operator.STARTS_WITH, "LOD", False, True),
+        ("\uff26ull \ufb01t", Operator.CONTAINS, "full fit", True, True),
+        ("\uff26ull", Operator.EQ, "Full", False, False),
+        ("Ёлка", Operator.CONTAINS, "елка", False, True),
+        ("हिन्दी", Operator.CONTAINS, "हिन्दा", False, False),
+        ("がく", Operator.CONTAINS, "かく", False, False),
+    ],
+)
+def test_texts_are_compared_in_their_normal_form(title, operator, value, exact, unaccented):
+    """Encodings of one text are equal; searches ignore case and variants, on request accents."""
+    article = make_article("a", title=title)
+    for ignore_accents, expected in ((False, exact), (True, unaccented)):
+        condition = Condition(Field.TITLE, operator, value, ignore_accents)
+        assert predicate(condition, {})(article) is expected
+
+
 def test_filters_join_as_in_logic():
     """And of none is true, or of none is false, not is the opposite."""
     news = Condition(Field.CATEGORY, Operator.EQ, "news")
