@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from structlog.testing import capture_logs
 
-from gql.access import KeyFile, key_ring
+from gql.access import KeyFile, authenticator, key_ring
 from gql.identity.viewer import PREVIEW, Permission, Viewer
 from gql.settings import SettingsError, load_settings
 from tests.support.auth_client import (
@@ -126,6 +126,25 @@ def test_key_works_until_it_is_revoked(tmp_path):
     credentials = add_key(tmp_path, Permission.READ_DRAFTS)
     assert visible_slugs(client, credentials) == ALL
     KeyFile(tmp_path / "keys.json").revoke("reader")
+    assert error_code(post_query(client, "{ __typename }", credentials)) == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize("uses_before", [0, 3])
+def test_key_works_until_it_expires(tmp_path, monkeypatch, uses_before):
+    """Also a key that the server has used, and so has in its cache."""
+    expires = datetime.now(UTC) + timedelta(days=1)
+    credentials, _ = KeyFile(tmp_path / "keys.json").add("ed", [Permission.READ_DRAFTS], expires)
+    client = auth_client(tmp_path)
+    for _ in range(uses_before):
+        assert visible_slugs(client, credentials) == ALL
+
+    class TimeOfExpiry(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return expires.astimezone(tz)
+
+    for module in (authenticator, key_ring):
+        monkeypatch.setattr(module, "datetime", TimeOfExpiry)
     assert error_code(post_query(client, "{ __typename }", credentials)) == "UNAUTHENTICATED"
 
 

@@ -31,6 +31,8 @@ from tests.support.sizes import scaled
 EXECUTOR = ReferenceExecutor(SCHEMA)
 LEVELS = 40
 N, C, ONE = ASSUMED_ITEMS, CONNECTION, OBJECT
+SPREAD_TWICE = """{ a: articles(first: 1) { ...P } b: articles(first: 50) { ...P } }
+  fragment P on ArticleConnection { nodes { id } }"""
 
 
 def limit(maximum: int = 10**9) -> CostLimitExecutor:
@@ -65,6 +67,7 @@ def cost(query: str, **variables: Any) -> int:
         ('{ nodes(ids: ["a", "b", "c"]) { id } }', 1 + 3 * 2),
         ('{ node(id: "a") { ... on Article { title } ... on Topic { name } } }', ONE + 2),
         ("{ articles { ...P } } fragment P on ArticleConnection { nodes { id } }", C + 1 + 20 * 2),
+        (SPREAD_TWICE, 2 * (C + 1) + (1 + 50) * 2),
         ("{ topics { totalCount @skip(if: true) nodes @include(if: false) { id } } }", C),
     ],
 )
