@@ -38,7 +38,7 @@ def helper(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def answer(process: subprocess.Popen[str], line: str) -> str:
-    """What a process says to a line."""
+    """The response of a process to a line."""
     assert process.stdin
     assert process.stdout
     print(line, file=process.stdin, flush=True)
@@ -46,7 +46,7 @@ def answer(process: subprocess.Popen[str], line: str) -> str:
 
 
 async def assert_whole(path: Path, acknowledged: dict[int, int]) -> None:
-    """Every acknowledged pair is there, or a later one; none is torn; and the history fits."""
+    """Check that acknowledged pairs or later ones are there, whole, and the history fits."""
     repository = TinyDBRepository.open(path)
     snapshot = await repository.snapshot()
     found = {article.title: article for article in snapshot.articles.values()}
@@ -65,7 +65,7 @@ async def assert_whole(path: Path, acknowledged: dict[int, int]) -> None:
 
 
 def test_killed_under_load_loses_nothing_that_was_acknowledged(tmp_path):
-    """Killed at any moment while writers write and the file takes in the log, all is there."""
+    """A process that is killed during writes and checkpoints loses no acknowledged write."""
     path = tmp_path / "store.json"
     chance = random.Random(5)
     acknowledged: dict[int, int] = {}
@@ -80,7 +80,7 @@ def test_killed_under_load_loses_nothing_that_was_acknowledged(tmp_path):
 
 
 def test_two_processes_that_count_lose_no_count(tmp_path):
-    """Of two processes that change one document by what they saw, none undoes the other."""
+    """Concurrent increments in two processes are all counted."""
     path = tmp_path / "store.json"
     put(path, make_article("old"))
     with helper("count", str(path), "60") as one, helper("count", str(path), "60") as two:
@@ -91,7 +91,7 @@ def test_two_processes_that_count_lose_no_count(tmp_path):
 
 
 def test_full_disk_in_a_group_is_everyones_error_and_nobodys_loss(tmp_path):
-    """When the log finds no room, every writer is told; with room again the store goes on."""
+    """If the log is full, every writer of the group gets an error; later the store continues."""
     path = tmp_path / "store.json"
     put(path, make_article("old"))
 
@@ -111,7 +111,7 @@ def test_full_disk_in_a_group_is_everyones_error_and_nobodys_loss(tmp_path):
 
 
 def test_full_disk_in_a_checkpoint_loses_nothing(tmp_path, caplog):
-    """When the file finds no room for the log, the log keeps it, and closing says so."""
+    """If a checkpoint fails, the log keeps the writes, and closing reports it."""
     path = tmp_path / "store.json"
     put(path, *(make_article(f"n{n}") for n in range(20)))
 
@@ -132,7 +132,7 @@ def test_full_disk_in_a_checkpoint_loses_nothing(tmp_path, caplog):
 
 
 def test_flush_that_fails_is_no_acknowledgement(tmp_path, monkeypatch):
-    """What the disk did not confirm is an error, and is not there afterwards."""
+    """A write whose flush failed is an error, and is not there afterwards."""
     path = tmp_path / "store.json"
     put(path, make_article("old"))
 
@@ -166,13 +166,13 @@ def fail(*_: object, **__: object) -> None:
 
 
 def write_whole(patch: pytest.MonkeyPatch) -> None:
-    """Have every write go into the store's file, as large ones do."""
+    """Let every batch go into the store's file, as large ones do."""
     patch.setattr("store.engines.tinydb.files.store_files.LARGE_BATCH", 0)
     patch.setattr("store.engines.tinydb.repository.SMALL_WRITE", -1)
 
 
 def unknown_then_next(path: Path, patch: pytest.MonkeyPatch, module: Any, name: str) -> set[str]:
-    """The titles after a write whose outcome nobody knows, and another one once all is well."""
+    """The titles after a write with an unknown outcome, and after another one."""
 
     async def check() -> set[str]:
         repository = TinyDBRepository.open(path)
@@ -189,7 +189,7 @@ def unknown_then_next(path: Path, patch: pytest.MonkeyPatch, module: Any, name: 
 
 
 def test_file_that_the_disk_does_not_confirm_is_an_unknown_outcome(tmp_path, monkeypatch):
-    """The store's file was replaced, but perhaps not for good: neither done nor undone is said."""
+    """If the replaced file is not confirmed, the outcome is unknown."""
     path = tmp_path / "store.json"
     put(path, make_article("old"))
     write_whole(monkeypatch)
@@ -198,7 +198,7 @@ def test_file_that_the_disk_does_not_confirm_is_an_unknown_outcome(tmp_path, mon
 
 
 def test_line_that_cannot_be_taken_back_is_an_unknown_outcome(tmp_path, monkeypatch):
-    """A line of the log that failed and stays there may be found by whoever reads the log next."""
+    """If a failed log record cannot be removed, the outcome is unknown."""
     path = tmp_path / "store.json"
     put(path, make_article("old"))
     write = os.write
@@ -218,7 +218,7 @@ def test_line_that_cannot_be_taken_back_is_an_unknown_outcome(tmp_path, monkeypa
 
 
 def test_log_that_cannot_be_replaced_undoes_nothing(tmp_path, monkeypatch):
-    """A write that went into the store's file is done, and is told so, and others follow it."""
+    """A write into the store's file is acknowledged even if the log cannot be replaced."""
     path = tmp_path / "store.json"
     put(path, make_article("old"))
     replace = os.replace

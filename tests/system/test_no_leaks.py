@@ -85,7 +85,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,}")
 
 
 class Someone(NamedTuple):
-    """A viewer, and the headers by which the server knows them."""
+    """A viewer, with the headers that authenticate it."""
 
     viewer: Viewer
     headers: Mapping[str, str]
@@ -93,7 +93,7 @@ class Someone(NamedTuple):
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory) -> tuple[Path, list[Someone]]:
-    """The file of keys, the holder of each, and a stranger."""
+    """The key file, the holder of each key, and an anonymous viewer."""
     path = tmp_path_factory.mktemp("keys") / "keys.json"
     people = [Someone(Viewer(), {})]
     for number, scopes in enumerate(GRANTS):
@@ -103,7 +103,7 @@ def people(tmp_path_factory) -> tuple[Path, list[Someone]]:
 
 
 def revealed(content: bytes) -> str:
-    """A response's text, and what is written in it in base64, as cursors are."""
+    """A response's text, and the decoded base64 in it, such as cursors."""
     text = content.decode()
     decoded = []
     for token in set(_TOKEN.findall(text)):
@@ -115,7 +115,7 @@ def revealed(content: bytes) -> str:
 
 
 class Watch:
-    """Knows what is to be hidden in a corpus, and finds it in answers."""
+    """Finds the hidden values of a corpus in responses."""
 
     def __init__(self, corpus: Corpus) -> None:
         self.names = {HIDDEN_MARK, provider_id(HIDDEN_DOMAIN), topic_id(topic_slug(HIDDEN_TOPIC))}
@@ -123,10 +123,9 @@ class Watch:
         self.withdrawn = _names(corpus.withdrawn)
 
     def check(self, someone: Someone, asked: str, content: bytes) -> None:
-        """Raise AssertionError where an answer tells what its reader may not know.
+        """Raise AssertionError if a response shows a hidden value to a viewer without the right.
 
-        What the request says itself may be repeated to its sender. Of what was withdrawn, followers
-        may learn that it is gone.
+        Values of the request may be repeated. Consumers may learn that a withdrawn article is gone.
         """
         text, said = revealed(content), revealed(asked.encode())
         if Permission.READ_SECURED not in someone.viewer.permissions:
@@ -141,7 +140,7 @@ def _names(articles: Sequence[Article]) -> set[str]:
 
 
 def in_one_piece(app: ASGIApp) -> ASGIApp:
-    """The application as servers call it: a small body comes at once, which is the fast way."""
+    """The application with bodies in one message, as servers call it on the fast path."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
@@ -161,7 +160,7 @@ def in_one_piece(app: ASGIApp) -> ASGIApp:
 async def served(
     batches: Sequence[Batch], engine: str, **given: Any
 ) -> AsyncIterator[tuple[App, httpx2.AsyncClient]]:
-    """The whole application over a store into which this was written, and its client."""
+    """The application over a store with these batches, and its client."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.json"
         repository: Repository = (
@@ -184,7 +183,7 @@ async def served(
 
 
 class Plan(NamedTuple):
-    """Who asks what of which store, executed in which way. `order` has the stranger in it."""
+    """The store, the executor, the requests and the order of viewers; one is anonymous."""
 
     corpus: Corpus
     seeds: Sequence[tuple[int, int]]
@@ -210,12 +209,12 @@ plans = st.builds(
 @settings(max_examples=scaled(4, long=15), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(plans)
 def test_nothing_hidden_reaches_who_may_not_see_it(people, plan):
-    """Whoever asked before, in whichever way it is executed: not a name, a number or a byte."""
+    """No hidden name, number or byte reaches a viewer without the right, whatever is cached."""
     asyncio.run(look_everywhere(plan, *people))
 
 
 async def look_everywhere(plan: Plan, keys: Path, everybody: Sequence[Someone]) -> None:
-    """Ask everything as several, of the store and of its twin."""
+    """Send all requests as several viewers, to the store and to the reference store."""
     given = {"keys": keys, "compiled": plan.compiled, "max_depth": 40}
     people, corpus = [everybody[place] for place in plan.order], plan.corpus
     watch = Watch(corpus)
@@ -256,7 +255,7 @@ async def ask_everybody(
     *,
     more_headers: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """The same bytes from one after the other, so that caches have all reason to mix them up."""
+    """Send equal bytes as one viewer after the other, which would expose mixed-up caches."""
     asked = json.dumps(body)
     etags: dict[str, bytes] = {}
     for someone in people:
@@ -282,7 +281,7 @@ async def ask_over_sockets(
     body: Mapping[str, Any],
     client: httpx2.AsyncClient,
 ) -> None:
-    """A socket tells its holder what HTTP does, whoever asked the same before on another one."""
+    """A socket has the responses of HTTP, whatever other sockets sent before."""
     asked = json.dumps(body)
     for someone, socket in zip(people, sockets, strict=True):
         answer = await socket.execute(body)
@@ -299,7 +298,7 @@ async def read_page(
     client: httpx2.AsyncClient,
     twin: httpx2.AsyncClient,
 ) -> None:
-    """A page is the public's, whoever reads it."""
+    """A page is the same for every viewer."""
     for someone in people:
         page = await client.get(path, headers=someone.headers)
         watch.check(people_without_rights(someone), path, page.content)
@@ -315,12 +314,12 @@ async def read_page(
 
 
 def people_without_rights(someone: Someone) -> Someone:
-    """The same person, as if their key gave them nothing."""
+    """The same viewer, as if its key had no scopes."""
     return Someone(Viewer(), someone.headers)
 
 
 async def beginning(client: httpx2.AsyncClient, someone: Someone, query: str) -> str:
-    """The cursor from which a subscription tells everything."""
+    """The cursor before the first change."""
     body = {"query": BEGINNINGS[query]}
     answer = await client.post("/graphql", json=body, headers=someone.headers)
     cursor: str = answer.json()["data"]["changes"]["pageInfo"]["endCursor"]
@@ -328,7 +327,7 @@ async def beginning(client: httpx2.AsyncClient, someone: Someone, query: str) ->
 
 
 async def hear_socket(app: App, someone: Someone, query: str, after: str) -> bytes:
-    """All that a follower is told from the beginning to the last article, over a WebSocket."""
+    """All events from the first to the last article, over a WebSocket."""
     told: list[str] = []
     async with (
         connect_websocket(app, someone.headers) as socket,
@@ -342,7 +341,7 @@ async def hear_socket(app: App, someone: Someone, query: str, after: str) -> byt
 
 
 async def hear_events(app: App, someone: Someone, query: str, after: str) -> bytes:
-    """All that a follower is told from the beginning to the last article, over event streams."""
+    """All events from the first to the last article, over event streams."""
     told, has_heard_all = bytearray(), asyncio.Event()
     body = json.dumps({"query": query, "variables": {"after": after}}).encode()
     pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -378,7 +377,7 @@ async def hear_events(app: App, someone: Someone, query: str, after: str) -> byt
 
 
 def test_what_is_hidden_is_there_for_who_may_see_it(people):
-    """The marks are found where they may be, so that looking for them means something."""
+    """A viewer with all rights sees the marks, so that the test above can fail."""
     keys, everybody = people
     roles = ["open", "hidden", "withdrawn", "dropped"]
     drawn = [article(role, secured="text", topics=("Tides",)) for role in roles]
@@ -386,7 +385,7 @@ def test_what_is_hidden_is_there_for_who_may_see_it(people):
 
 
 async def find_marks(corpus: Corpus, keys: Path, administrator: Someone) -> None:
-    """Look where the property above looks."""
+    """Look for the marks in all responses of the test above."""
     async with served(corpus.batches, "memory", keys=keys) as (app, client):
         for query, mark in [(BROAD, HIDDEN_MARK), (CHANGES, HIDDEN_MARK), (SECURED, SECURED_MARK)]:
             answer = await client.post(

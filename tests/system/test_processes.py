@@ -62,27 +62,27 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 
 def test_read_after_an_acknowledgement_shows_the_write_at_every_server(servers):
-    """Whoever was told that a write is done finds it at another process as well."""
+    """A read at another process shows every write acknowledged before it."""
     assert stale_reads(servers, scaled(100, long=300)) == 0
 
 
 def test_reads_at_one_server_after_the_other_never_step_back(servers):
-    """What was seen at one process is not unseen at the next."""
+    """Reads that alternate between servers are monotonic."""
     assert non_monotonic_reads(servers, scaled(100, long=300)) == 0
 
 
 def test_client_that_subscribes_at_one_server_and_reads_at_another_misses_nothing(servers):
-    """What the read did not show yet, the subscription tells."""
+    """A subscription delivers all writes that a later read at another server lacks."""
     assert missed_after_subscribing(servers, scaled(50, long=150)) == 0
 
 
 def test_client_that_pages_changes_at_one_server_and_reads_at_another_misses_nothing(servers):
-    """What the read did not show yet comes after the cursor."""
+    """Changes after the cursor include all writes that the read lacks."""
     assert missed_after_paging(servers, scaled(50, long=150)) == 0
 
 
 def test_reader_sees_what_was_acknowledged_whatever_happens_to_the_files(path):
-    """Also after a checkpoint by another, and when the lock file was removed or made anew."""
+    """Also after a checkpoint by another process, and after the lock file was replaced."""
 
     async def check() -> None:
         reader, writer = TinyDBRepository.open(path), TinyDBRepository.open(path, log_bytes=1)
@@ -101,7 +101,7 @@ def test_reader_sees_what_was_acknowledged_whatever_happens_to_the_files(path):
 
 
 def test_reader_does_not_show_what_is_not_committed(path):
-    """A line that its writer may still take back is nobody's news; committed, it is."""
+    """A log record becomes visible only after its commit."""
 
     async def check() -> None:
         reader, writer = TinyDBRepository.open(path), TinyDBRepository.open(path)
@@ -118,7 +118,7 @@ def test_reader_does_not_show_what_is_not_committed(path):
 
 
 def append_foreign_line(path: Path, inode: int) -> None:
-    """Add to a log the line that another writer would."""
+    """Append a record to a log, as another writer does."""
     copy = path.with_name("copy.json")
     for end in ("", ".log"):
         Path(f"{copy}{end}").write_bytes(Path(f"{path}{end}").read_bytes())
@@ -140,7 +140,7 @@ async def _append_to_copy(path: Path) -> None:
 
 
 def test_lock_file_removed_all_the_time_loses_nothing(path):
-    """Two processes that write have one turn after the other, whoever removes their lock files."""
+    """Two writers exclude each other even if their lock files are removed."""
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     command = [sys.executable, "-m", "tests.support.store_writer", "put", str(path)]
     acknowledged: set[str] = set()
@@ -172,7 +172,7 @@ def test_lock_file_removed_all_the_time_loses_nothing(path):
 
 @contextmanager
 def holding(path: Path, how: str = "hold") -> Iterator[subprocess.Popen[str]]:
-    """A process that has the lock of a file or a folder, and is stopped."""
+    """A stopped process that holds the lock of a file or a folder."""
     with helper(how, str(path)) as process:
         assert process.stdout
         assert process.stdout.readline() == "held\n"
@@ -186,14 +186,14 @@ def holding(path: Path, how: str = "hold") -> Iterator[subprocess.Popen[str]]:
 
 
 async def in_time(work: Any) -> Any:
-    """What some work gives, which has to end."""
+    """The result of a coroutine, which must end in time."""
     async with asyncio.timeout(TIMEOUT_S):
         return await work
 
 
 @pytest.mark.parametrize("how", [(), ("whole",)])
 def test_process_stopped_at_any_step_stops_nobody_else(path, how, monkeypatch):
-    """Wherever a writer is stopped, others read, open and write, or are told; then all go on."""
+    """If a writer is stopped at any step, other processes read and write, or get an error."""
 
     async def beside(repository: TinyDBRepository) -> bool:
         snapshot = await in_time(repository.snapshot())
@@ -227,8 +227,9 @@ def test_process_stopped_at_any_step_stops_nobody_else(path, how, monkeypatch):
 
 
 def test_server_beside_a_stopped_process_answers_and_ends(path, tmp_path):
-    """Reads are served, writes get 503 with Retry-After, the log names who is stopped, and SIGTERM
-    ends the server although a write is waiting.
+    """Beside a stopped process, reads succeed and writes get 503 with Retry-After.
+
+    The log names the stopped process, and SIGTERM ends the server although a write waits.
     """
     with one_server(path, tmp_path) as (server, client), holding(path) as stopped:
         status, headers, body = client.post(PUT, input={**FIELDS, "slug": "2026-01-01-x"})
@@ -251,7 +252,7 @@ def test_server_beside_a_stopped_process_answers_and_ends(path, tmp_path):
 
 
 def test_mutation_does_not_wait_for_ever_for_a_folder(tmp_path, caplog):
-    """Where a stopped process has the turn with the folder, a write is refused, and told of."""
+    """If a stopped process holds the folder's lock, a write is rejected and logged."""
     setup = WriterSetup(
         TinyDBRepository.open(tmp_path / "store.json"), tmp_path, lock_timeout_s=0.05
     )
@@ -267,7 +268,7 @@ def test_mutation_does_not_wait_for_ever_for_a_folder(tmp_path, caplog):
 
 
 def send_and_leave(client: ServerClient) -> None:
-    """Send a write to a server that may end before it has answered."""
+    """Send a write to a server that may end before it responds."""
     with suppress(OSError, HTTPException):
         client.post(PUT, input={**FIELDS, "slug": "2026-01-01-x"})
 
@@ -287,7 +288,7 @@ def one_server(path: Path, folder: Path) -> Iterator[Any]:
 
 
 def test_log_that_outgrows_its_bound_is_warned_of_once(path, caplog):
-    """Where a stopped process keeps the file from taking in the log, a warning says which."""
+    """If a stopped process blocks checkpoints, a warning names it."""
 
     async def write(repository: TinyDBRepository) -> None:
         for number in range(60):
@@ -305,7 +306,7 @@ def test_log_that_outgrows_its_bound_is_warned_of_once(path, caplog):
 
 
 def test_lock_that_does_not_come_free_names_who_has_it(tmp_path):
-    """So that an operator knows which process to look at."""
+    """The error names the process that holds the lock."""
     path = tmp_path / "file"
     with (
         holding(path) as stopped,
@@ -319,12 +320,12 @@ def test_lock_that_does_not_come_free_names_who_has_it(tmp_path):
 
 
 def test_file_system_of_this_machine_has_locks(tmp_path):
-    """A local disk is not taken for a network's."""
+    """A local disk is not taken for a network file system."""
     assert lockless_file_system(tmp_path) is None
 
 
 def test_owner_of_a_store_without_locks_is_the_only_writer(tmp_path):
-    """Another process is refused by name while it lives; what it left when it ended is taken."""
+    """Without locks, the owner is the only writer while it lives."""
     store = tmp_path / "store.json"
     owner = OwnerFile(store, "nfs4")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
@@ -340,7 +341,7 @@ def test_owner_of_a_store_without_locks_is_the_only_writer(tmp_path):
 
 
 def test_store_without_locks_is_written_by_its_owner(path, monkeypatch, caplog):
-    """It says so when it opens; one process reads and writes, and gives it up when it closes."""
+    """Without locks, opening warns; the owner reads and writes, and closing releases the store."""
     monkeypatch.setattr(locks, "lockless_file_system", lambda _: "nfs4")
 
     async def write() -> None:

@@ -55,7 +55,7 @@ _STATES = [
 
 
 class Answer(NamedTuple):
-    """What a client gets: all of it but the time of day."""
+    """A response without the time of day."""
 
     status: int
     headers: Sequence[tuple[str, str]]
@@ -63,13 +63,13 @@ class Answer(NamedTuple):
 
     @property
     def etag(self) -> str | None:
-        """The validator."""
+        """The ETag."""
         return dict(self.headers).get("etag")
 
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory) -> tuple[Path, Someone]:
-    """A file of keys, and the holder of one that shows secured text and no drafts."""
+    """A key file, and the holder of a key for secured text, but not for drafts."""
     path = tmp_path_factory.mktemp("keys") / "keys.json"
     text, _ = KeyFile(path).add("reader", [Permission.READ_SECURED])
     viewer = Viewer({Permission.READ_SECURED})
@@ -77,7 +77,7 @@ def secured(tmp_path_factory) -> tuple[Path, Someone]:
 
 
 def answer_of(response: httpx2.Response) -> Answer:
-    """What a response tells. Of metrics, what they say of the store."""
+    """The comparable part of a response; of metrics, only those of the store."""
     headers = [field for field in response.headers.multi_items() if field[0] != "date"]
     if response.url.path != "/metrics":
         return Answer(response.status_code, headers, response.content)
@@ -86,10 +86,10 @@ def answer_of(response: httpx2.Response) -> Answer:
 
 
 class Reader:
-    """Somebody who asks everything, in every way.
+    """A viewer that sends all requests over all transports.
 
     Attributes:
-        someone: Who it is.
+        someone: The viewer.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Reader:
         self._bodies = bodies
 
     async def graph(self) -> dict[str, Answer]:
-        """The answers of the graph by HTTP, by what was asked."""
+        """The responses of GraphQL over HTTP, by request."""
         told = {}
         for body in self._bodies:
             asked, headers = json.dumps(body), self.someone.headers
@@ -118,7 +118,7 @@ class Reader:
         return told
 
     async def everything(self) -> dict[str, Answer]:
-        """All answers."""
+        """All responses."""
         told = await self.graph()
         for path in PATHS:
             told[path] = answer_of(await self._client.get(path, headers=self.someone.headers))
@@ -128,7 +128,7 @@ class Reader:
         return told
 
     async def is_up_to_date(self, told: Mapping[str, Answer]) -> bool:
-        """Whether what was told is said to hold still."""
+        """Whether a conditional request with an earlier ETag gets 304."""
         for body in self._bodies:
             etag = told[f"POST {json.dumps(body)}"].etag
             if etag is not None:
@@ -143,13 +143,13 @@ class Reader:
 async def reading(
     app: App, client: httpx2.AsyncClient, someone: Someone, bodies: Sequence[Mapping[str, Any]]
 ) -> AsyncIterator[Reader]:
-    """A reader, to the end of the block."""
+    """A reader, until the block ends."""
     async with connect_websocket(app, someone.headers) as socket:
         yield Reader(someone, client, socket, bodies)
 
 
 def hidden_writes(found: Corpus) -> list[Batch]:
-    """Writes of which nobody sees anything without the right to drafts."""
+    """Writes that only viewers of drafts can see."""
     new = draft(article("2026-05-05-quite-another"))
     source = SourceFile(path="_news/a.md", size_bytes=1, mtime_ns=1)
     return [
@@ -168,7 +168,7 @@ def sealed(found: Article) -> Article:
 
 
 class Plan(NamedTuple):
-    """What is asked of which store, executed in which way."""
+    """The requests, the store and the executor."""
 
     corpus: Corpus
     seeds: Sequence[tuple[int, int]]
@@ -193,12 +193,12 @@ plans = st.builds(
 @settings(max_examples=scaled(2, long=6), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(plans)
 def test_write_that_a_reader_does_not_see_changes_nothing_for_it(secured, plan):
-    """Not a byte, not a header field, by HTTP and WebSocket; and one that it sees every ETag."""
+    """An invisible write changes no byte over any transport; a visible one changes every ETag."""
     asyncio.run(compare_before_and_after(plan, *secured))
 
 
 async def compare_before_and_after(plan: Plan, keys: Path, secured: Someone) -> None:
-    """Ask everything, write what cannot be seen, and ask again."""
+    """Send all requests before and after an invisible write."""
     options = {"keys": keys, "compiled": plan.compiled, "max_depth": 40}
     async with (
         served(plan.corpus.batches, plan.engine, **options) as (app, client),
@@ -229,7 +229,7 @@ async def compare_before_and_after(plan: Plan, keys: Path, secured: Someone) -> 
 
 
 async def check_moved(reader: Reader, told: Mapping[str, Answer]) -> None:
-    """Raise AssertionError where an ETag of before holds still."""
+    """Raise AssertionError if an ETag from before is still valid."""
     now = await reader.graph()
     moved = {asked: answer.etag != told[asked].etag for asked, answer in now.items() if answer.etag}
     assert moved
@@ -239,12 +239,12 @@ async def check_moved(reader: Reader, told: Mapping[str, Answer]) -> None:
 @settings(max_examples=scaled(2, long=6), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(plans)
 def test_stores_that_differ_in_drafts_answer_the_public_alike(plan):
-    """Whatever history of drafts lies behind them, but for what is made with the store's key."""
+    """Public responses do not depend on the history of drafts."""
     asyncio.run(compare_twins(plan))
 
 
 async def compare_twins(plan: Plan) -> None:
-    """Ask a store and its twin, which never had a draft."""
+    """Send all requests to a store and to its reference store without drafts."""
     options = {"compiled": plan.compiled, "max_depth": 40}
     async with (
         served(plan.corpus.batches, plan.engine, **options) as (app, client),
@@ -258,8 +258,9 @@ async def compare_twins(plan: Plan) -> None:
 
 
 def without_codes(answer: Answer) -> Answer:
-    """An answer without what is made with the store's key, or at its hour. How long codes become
-    when they are compressed is chance.
+    """A response without values that depend on the store's key or on the hour.
+
+    The compressed size of such values is random.
     """
     without = {"etag"}
     if any(name == "content-encoding" for name, _ in answer.headers):
@@ -271,14 +272,14 @@ def without_codes(answer: Answer) -> Answer:
 @pytest.mark.parametrize("road", [hear_socket, hear_events])
 @pytest.mark.parametrize("engine", ["memory", "tinydb"])
 def test_follower_is_told_nothing_of_what_it_does_not_see(road, engine):
-    """Neither an event nor a GAP, and the next event's id is that of a store without drafts."""
+    """An invisible write causes neither an event nor a GAP, and no other event id."""
     drawn = [article(role, topics=("Tides",)) for role in ("open", "hidden", "other")]
     found = corpus(drawn, ["open", "hidden", "open"], ())
     asyncio.run(follow(found, road, engine))
 
 
 async def follow(found: Corpus, road: Any, engine: str) -> None:
-    """Follow while drafts and secured text are written, then an article that all see."""
+    """Subscribe while drafts and secured text are written, then a public article."""
     async with served(found.batches, engine) as (app, client):
         latest = "{ changes(first: 100) { latestCursor } }"
         begin = await client.post("/graphql", json={"query": latest})
@@ -296,7 +297,7 @@ async def follow(found: Corpus, road: Any, engine: str) -> None:
 
 
 def test_readers_of_drafts_see_every_write_in_their_validators(tmp_path):
-    """For them the state has another name after each."""
+    """For viewers of drafts, every write changes the version."""
     text, _ = KeyFile(tmp_path / "keys.json").add("editor", [Permission.READ_DRAFTS])
     drawn = [article(role, topics=("Tides",)) for role in ("open", "hidden")]
     found = corpus(drawn, ["open", "hidden"], ())

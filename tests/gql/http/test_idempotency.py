@@ -29,7 +29,7 @@ MUTATION = 'mutation { write(line: "a") }'
 
 @dataclass
 class Caller:
-    """Somebody with a key."""
+    """A caller with a key."""
 
     idempotency_key: str | None = "key"
     caller: bytes = b"somebody"
@@ -38,7 +38,7 @@ class Caller:
 
 
 class Counting:
-    """Executes by counting; fails, or waits until it may go on, if it is told so."""
+    """An executor that counts its calls, and fails or waits if configured to."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -49,7 +49,7 @@ class Counting:
         self.may_go_on.set()
 
     async def __call__(self, _request, context, *, read_only=False):
-        """How many times something was executed."""
+        """The number of executions so far."""
         assert not read_only
         self.count += 1
         count = self.count
@@ -60,42 +60,42 @@ class Counting:
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """A clock that only tests advance."""
 
     now = 1_800_000_000.0
 
     def __call__(self) -> float:
-        """Now."""
+        """The current time."""
         return self.now
 
 
 def opened(directory):
-    """How many of this process's open files are in a directory."""
+    """The number of this process's open files in a directory."""
     links = (link for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
     return sum(os.path.realpath(link).startswith(f"{directory}/") for link in links)
 
 
 @pytest.fixture
 def executed():
-    """What executes."""
+    """The counting executor."""
     return Counting()
 
 
 @pytest.fixture
 def clock():
-    """The time."""
+    """The clock."""
     return Clock()
 
 
 @pytest.fixture
 def directory(tmp_path):
-    """Where answers are kept."""
+    """The directory of stored responses."""
     return tmp_path / "answers"
 
 
 @pytest.fixture
 def send(executed, directory, clock):
-    """Sends a mutation to a server of its own each time: all they share is the directory."""
+    """Sends a mutation to a new server each time; all of them share the directory."""
 
     async def send(query=MUTATION, context=None, **more):
         answers = IdempotencyStore(directory, clock=clock, max_results=3)
@@ -106,7 +106,7 @@ def send(executed, directory, clock):
 
 
 def test_key_gets_the_same_answer_again(send, executed):
-    """The same request under the same key is executed once, in whatever process it arrives."""
+    """A request with a used key is not executed again, whichever process receives it."""
 
     async def twice():
         return await send(), await send()
@@ -119,7 +119,7 @@ def test_key_gets_the_same_answer_again(send, executed):
 
 
 def test_key_belongs_to_its_caller(send, executed):
-    """Keys of different callers, or of one with other rights, are different keys."""
+    """The same key of another caller, or with other rights, is another key."""
 
     async def several():
         for caller in (b"somebody", b"else", b"somebody,WRITE"):
@@ -138,7 +138,7 @@ def test_key_belongs_to_its_caller(send, executed):
     ],
 )
 def test_key_stands_for_one_request(send, executed, other):
-    """Another request under a used key is refused, and not executed."""
+    """A different request with a used key is rejected, and not executed."""
 
     async def both():
         await send()
@@ -153,7 +153,7 @@ def test_key_stands_for_one_request(send, executed, other):
 
 
 def test_key_says_the_same_whatever_the_order_of_variables(send):
-    """Variables are the same in any order."""
+    """The order of variables does not matter."""
 
     async def both():
         await send(variables={"a": 1, "b": {"c": 2, "d": 3}})
@@ -163,7 +163,7 @@ def test_key_says_the_same_whatever_the_order_of_variables(send):
 
 
 def test_key_of_a_request_on_its_way_waits_for_it(send, executed):
-    """Those that come while the first one runs get its answer."""
+    """Requests that arrive during the first one get its response."""
 
     async def race():
         executed.may_go_on.clear()
@@ -178,7 +178,7 @@ def test_key_of_a_request_on_its_way_waits_for_it(send, executed):
 
 
 def test_key_of_a_request_that_failed_may_be_tried_again(send, executed):
-    """An answer with errors is not kept: what was wrong may be right by now."""
+    """A response with errors and without a write is not stored, so that a retry may succeed."""
 
     async def both():
         executed.codes = ("STORE_UNAVAILABLE",)
@@ -190,7 +190,7 @@ def test_key_of_a_request_that_failed_may_be_tried_again(send, executed):
 
 
 def test_key_of_a_request_that_wrote_before_it_failed_is_not_tried_again(send, executed):
-    """An answer with errors is kept where something was written, errors and all."""
+    """A response with errors is stored if something was written."""
 
     async def both():
         executed.codes, executed.writes = ("STORE_UNAVAILABLE",), True
@@ -202,7 +202,7 @@ def test_key_of_a_request_that_wrote_before_it_failed_is_not_tried_again(send, e
 
 
 def test_key_of_a_request_that_was_given_up_may_be_tried_again(send, executed, directory):
-    """A request that ended without an answer leaves nothing that others would wait for."""
+    """A cancelled request leaves nothing that later requests would wait for."""
 
     async def both():
         executed.may_go_on.clear()
@@ -218,7 +218,7 @@ def test_key_of_a_request_that_was_given_up_may_be_tried_again(send, executed, d
 
 
 def test_key_whose_first_request_was_given_up_is_the_next_ones(send, executed, directory):
-    """Of those that waited for a request that ended without an answer, one takes its place."""
+    """If the first request is cancelled, one of the waiting requests is executed."""
 
     async def race():
         executed.may_go_on.clear()
@@ -238,7 +238,7 @@ def test_key_whose_first_request_was_given_up_is_the_next_ones(send, executed, d
 
 
 def test_key_is_forgotten_after_a_day(send, clock):
-    """For 24 hours, and no longer."""
+    """A response is stored for 24 hours."""
 
     async def later():
         await send()
@@ -254,7 +254,7 @@ def test_key_is_forgotten_after_a_day(send, clock):
     ("hours", "is_replayed"), [(-2, True), (-23, True), (-25, False), (2, True), (23, True)]
 )
 def test_key_outlives_a_clock_that_is_set_but_not_for_ever(send, clock, hours, is_replayed):
-    """An answer from the future is one by a clock that was wrong: it goes after a day, too."""
+    """A response with a future time, by a wrong clock, also expires after a day."""
 
     async def around():
         await send()
@@ -265,7 +265,7 @@ def test_key_outlives_a_clock_that_is_set_but_not_for_ever(send, clock, hours, i
 
 
 def test_keys_from_the_future_do_not_crowd_out_new_ones(send, clock, directory):
-    """Of many keys the oldest go; those that a wrong clock made the newest go as well."""
+    """Responses with a future time are evicted like the oldest ones."""
 
     async def many():
         for i in range(3):
@@ -280,7 +280,7 @@ def test_keys_from_the_future_do_not_crowd_out_new_ones(send, clock, directory):
 
 
 def test_keys_are_bounded(send, clock, directory):
-    """Of many keys the oldest are forgotten."""
+    """The number of keys is limited; the oldest are evicted."""
 
     async def many():
         for i in range(10):
@@ -304,7 +304,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_key_of_an_answer_that_a_crash_damaged_is_done_again(send, executed, directory, damage):
-    """What is not as it was written is no answer, and does not stay."""
+    """A damaged stored response is ignored and replaced."""
 
     async def several():
         await send()
@@ -320,7 +320,7 @@ def test_key_of_an_answer_that_a_crash_damaged_is_done_again(send, executed, dir
 
 
 def test_key_of_an_answer_that_cannot_be_kept_is_answered(executed, directory, clock):
-    """Of what the disk takes only a part nothing stays; it is logged, once a minute."""
+    """A response that the disk cannot store is still sent, and logged once a minute."""
     answers = IdempotencyStore(directory, clock=clock, monotonic=clock)
     once = IdempotentExecutor(executed, ReferenceExecutor(SCHEMA), answers)
 
@@ -342,7 +342,7 @@ def test_key_of_an_answer_that_cannot_be_kept_is_answered(executed, directory, c
 
 
 def test_kept_answers_are_private(send, directory):
-    """What is kept may hold drafts: only the server's user can read it."""
+    """Only the server's user can read stored responses, because they may contain drafts."""
     asyncio.run(send())
     [file] = directory.iterdir()
     assert directory.stat().st_mode & 0o777 == 0o700
@@ -359,7 +359,7 @@ def test_key_that_cannot_be_used_is_refused(send, executed, key):
 
 
 def test_key_means_nothing_to_queries(send, executed, directory):
-    """A query is executed each time, also one that speaks of mutations."""
+    """A query with a key is executed each time."""
 
     async def queries():
         for query in ('{ hello(name: "mutation") }', "query mutation { hello }"):
@@ -377,7 +377,7 @@ def test_key_means_nothing_to_queries(send, executed, directory):
 
 
 def test_mutation_sent_again_gives_the_same_answer_also_after_a_restart(tmp_path):
-    """The second time nothing is done, whatever has happened to the article since."""
+    """A retry returns the first response, even if the article has changed since."""
     headers = {"idempotency-key": "k1"}
     with mutation_client(tmp_path) as client:
         first = client.post(PUT, headers=headers, input=FIELDS)
@@ -396,7 +396,7 @@ def test_mutation_sent_again_gives_the_same_answer_also_after_a_restart(tmp_path
 
 
 def test_mutation_that_wrote_and_could_not_show_it_is_done_once(tmp_path):
-    """Where the answer to a write has an error, the same answer comes again, and no other write."""
+    """If the response to a write has an error, a retry returns it, and does not write again."""
     query = (
         "mutation ($input: PutArticleInput!) { putArticle(input: $input)"
         " { article { slug secured } cursor } }"
@@ -411,7 +411,7 @@ def test_mutation_that_wrote_and_could_not_show_it_is_done_once(tmp_path):
 
 
 def test_key_counts_for_each_mutation_of_a_request(tmp_path):
-    """Of several mutations in one request each is done, and once."""
+    """Each of several mutations in a request is executed exactly once."""
     query = """mutation ($a: PutArticleInput!, $b: PutArticleInput!) {
         a: putArticle(input: $a) { article { slug } userErrors { code } }
         b: putArticle(input: $b) { article { slug } userErrors { code } }
@@ -427,14 +427,14 @@ def test_key_counts_for_each_mutation_of_a_request(tmp_path):
 
 
 def forget_answers(place: Path) -> None:
-    """Have a server that ended between its writing and the keeping of its answers."""
+    """Simulate a server that ended after a write, before its response was stored."""
     for file in (place / "store.json.answers").iterdir():
         file.unlink()
 
 
 @contextmanager
 def full_disk(directory: Path) -> Iterator[None]:
-    """Have a file system in a directory that takes files, and nothing in them."""
+    """Simulate a file system in a directory that creates files, but stores no bytes."""
     directory.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", "size=4k,mode=700", "tmpfs", str(directory)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
@@ -448,7 +448,7 @@ def full_disk(directory: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("damage", [None, bytes.upper, *DAMAGES.values()])
 def test_mutation_whose_answer_is_lost_is_done_once(tmp_path, damage):
-    """On a full disk, or where a kept answer is damaged, the history answers what is sent again."""
+    """If the stored response is lost or damaged, a retry is answered from the history."""
     headers = {"idempotency-key": "k1"}
     answers = tmp_path / "store.json.answers"
     with (
@@ -469,7 +469,7 @@ def test_mutation_whose_answer_is_lost_is_done_once(tmp_path, damage):
 
 
 def test_mutation_that_changed_nothing_undoes_nothing_after_a_crash(tmp_path):
-    """Sent again, it is answered as it was, and what others did meanwhile stays."""
+    """A retried no-op has the same response, and keeps later writes of others."""
     headers = {"idempotency-key": "k1"}
     with mutation_client(tmp_path) as client:
         id = client.mutate(PUT, **FIELDS)["article"]["id"]
@@ -490,7 +490,7 @@ def test_mutation_that_changed_nothing_undoes_nothing_after_a_crash(tmp_path):
 
 @pytest.mark.parametrize("published", [True, False])
 def test_mutation_with_a_used_key_is_refused_also_after_a_crash(tmp_path, published):
-    """The history tells what was asked under a key, also of what changed nothing."""
+    """The history remembers the request of a key, no-ops included."""
     headers = {"idempotency-key": "k1"}
     with mutation_client(tmp_path) as client:
         id = client.mutate(PUT, **FIELDS)["article"]["id"]
@@ -514,7 +514,7 @@ def test_mutation_with_a_used_key_is_refused_also_after_a_crash(tmp_path, publis
 
 
 def test_mutation_with_a_used_key_is_refused(tmp_path):
-    """Another body, another key."""
+    """Another body needs another key."""
     with mutation_client(tmp_path) as client:
         headers = {"idempotency-key": "k1"}
         client.post(PUT, headers=headers, input=FIELDS)
@@ -526,7 +526,7 @@ def test_mutation_with_a_used_key_is_refused(tmp_path):
 
 @pytest.mark.parametrize("is_kept", [True, False])
 def test_new_key_of_a_revoked_keys_name_gets_none_of_its_answers(tmp_path, monkeypatch, is_kept):
-    """Callers are told apart by their keys: a name that is given again is somebody else's."""
+    """Callers are distinguished by their API keys, not by the names of keys."""
     monkeypatch.setattr(key_ring, "CHECK_INTERVAL_S", 0)
     headers = {"idempotency-key": "k1"}
     with mutation_client(tmp_path) as client:
@@ -543,7 +543,7 @@ def test_new_key_of_a_revoked_keys_name_gets_none_of_its_answers(tmp_path, monke
 
 
 def test_mutation_without_the_right_learns_nothing_from_a_key(tmp_path):
-    """Who may not write is refused also under a key whose answer is known."""
+    """A caller without the right to write is rejected, even with a used key."""
     with mutation_client(tmp_path) as client:
         headers = {"idempotency-key": "k1"}
         client.post(PUT, headers=headers, input=FIELDS)
@@ -553,7 +553,7 @@ def test_mutation_without_the_right_learns_nothing_from_a_key(tmp_path):
 
 
 def test_user_errors_are_answers_too(tmp_path):
-    """A write that was refused stays refused under its key, whatever has happened since."""
+    """A rejected write stays rejected under its key."""
     with mutation_client(tmp_path) as client:
         headers = {"idempotency-key": "k1"}
         id = client.mutate(PUT, **FIELDS)["article"]["id"]

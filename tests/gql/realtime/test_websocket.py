@@ -45,7 +45,7 @@ CHANGES = "subscription { changes { cursor kind slug } }"
 
 
 class Client:
-    """A socket, and the messages on it."""
+    """A client with one socket."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -59,16 +59,16 @@ class Client:
         return json.loads(self.connection.recv(timeout=TIMEOUT_S))
 
     def begin(self, payload: Any = None) -> None:
-        """Say hello, and be let in."""
+        """Initialise the connection, and wait for the acknowledgement."""
         self.send("connection_init", **({} if payload is None else {"payload": payload}))
         assert self.receive() == {"type": "connection_ack"}
 
     def subscribe(self, id: str, query: str, **rest: Any) -> None:
-        """Begin an operation."""
+        """Start an operation."""
         self.send("subscribe", id=id, payload={"query": query, **rest})
 
     def answer(self, id: str, query: str, **rest: Any) -> Any:
-        """The data of a query, to its end."""
+        """The data of a query."""
         self.subscribe(id, query, **rest)
         message = self.receive()
         assert (message["id"], message["type"]) == (id, "next")
@@ -76,7 +76,7 @@ class Client:
         return message["payload"]["data"]
 
     def to_the_end(self) -> tuple[list[Any], int, str]:
-        """All messages until the server closes, the code and the reason."""
+        """All messages until the server closes, the close code and the reason."""
         messages = []
         with suppress(ConnectionClosed):
             while True:
@@ -86,14 +86,14 @@ class Client:
         return messages, code, reason or ""
 
     def closed(self) -> tuple[int, str]:
-        """The code and the reason with which the server closes, whatever it says before."""
+        """The code and the reason with which the server closes; earlier messages are ignored."""
         _, code, reason = self.to_the_end()
         return code, reason
 
 
 @contextmanager
 def opened(server: LiveServer, **options: Any) -> Iterator[Client]:
-    """A socket that speaks the protocol."""
+    """A socket with the subprotocol."""
     url = f"ws://127.0.0.1:{server.port}/graphql"
     with connect(url, **{"subprotocols": [PROTOCOL], "open_timeout": TIMEOUT_S, **options}) as ws:
         yield Client(ws)
@@ -112,14 +112,14 @@ def repository() -> MemoryRepository:
 
 @pytest.fixture
 def server(repository: MemoryRepository) -> Iterator[LiveServer]:
-    """A server of that store, as it comes."""
+    """A server of that store, with default settings."""
     with run_server(create_app(Settings(), repository)) as server:
         yield server
 
 
 @pytest.fixture
 def client(server: LiveServer) -> Iterator[Client]:
-    """A client that has been let in."""
+    """A client with an initialised connection."""
     with opened(server) as client:
         client.begin()
         yield client
@@ -142,7 +142,7 @@ def slugs(messages: list[Any]) -> list[str]:
 
 
 def test_socket_executes_queries_and_completes_them(client: Client) -> None:
-    """One next with the result, then complete."""
+    """A query has one `next` message with the result, then `complete`."""
     assert client.answer("1", "{ articles { totalCount } }") == {"articles": {"totalCount": 0}}
     variables = {"id": "none"}
     query = "query Find($id: ID!) { node(id: $id) { id } } query Other { __typename }"
@@ -161,7 +161,7 @@ def test_socket_answers_what_cannot_be_executed_by_an_error(client: Client) -> N
 
 
 def test_socket_reports_errors_of_fields_with_the_data(client: Client) -> None:
-    """Errors during execution come in next, beside what could be answered."""
+    """Errors during execution come in `next`, with the partial data."""
     client.subscribe("1", "{ diagnostics { totalCount } }")
     message = client.receive()
     assert message["type"] == "next"
@@ -170,7 +170,7 @@ def test_socket_reports_errors_of_fields_with_the_data(client: Client) -> None:
 
 
 def test_socket_tells_changes_as_they_happen(client, server, repository) -> None:
-    """Each operation is told of every change under its own id, until it completes itself."""
+    """Each operation gets every change under its own id, until its client completes it."""
     client.subscribe("a", CHANGES)
     client.subscribe("b", CHANGES)
     client.answer("sync", "{ __typename }")
@@ -187,7 +187,7 @@ def test_socket_tells_changes_as_they_happen(client, server, repository) -> None
 
 
 def test_socket_subscription_goes_on_from_a_cursor(client, server, repository) -> None:
-    """What was missed comes first, then what happens, nothing twice."""
+    """Missed changes come first, then new ones, each once."""
     put(server, repository, "one", "two", "three")
     history = client.answer("q", "{ changes { nodes { cursor } } }")["changes"]["nodes"]
     query = "subscription ($after: String) { changes(after: $after) { cursor kind slug } }"
@@ -197,7 +197,7 @@ def test_socket_subscription_goes_on_from_a_cursor(client, server, repository) -
 
 
 def test_socket_subscription_filters(client, server, repository) -> None:
-    """Articles that match come; those that do not any more leave."""
+    """Matching articles come as PUT, those that no longer match as DELETE."""
     query = "subscription { changes(filter: {heat: {gte: 5}}) { kind slug article { heat } } }"
     client.subscribe("s", query)
     client.answer("sync", "{ __typename }")
@@ -212,7 +212,7 @@ def test_socket_subscription_filters(client, server, repository) -> None:
 
 
 def test_socket_subscription_is_told_of_a_backup_that_was_restored(tmp_path: Path) -> None:
-    """What was written after the backup is not there any more: a gap, and on from there."""
+    """After a restore, a cursor of a lost change gives a gap."""
     path, backup = tmp_path / "store.json", tmp_path / "backup.json"
     repository = TinyDBRepository.open(path, cursor_key=KEY)
     with run_server(create_app(Settings(), repository)) as server:
@@ -232,7 +232,7 @@ def test_socket_subscription_is_told_of_a_backup_that_was_restored(tmp_path: Pat
 
 
 def test_socket_subscription_of_other_rights_begins_with_a_gap(tmp_path: Path) -> None:
-    """Who has gained or lost a right holds what the present ones do not show."""
+    """After a change of rights, the subscription starts with a gap."""
     keys = tmp_path / "keys.json"
     editor, _ = KeyFile(keys).add("editor", [Permission.READ_DRAFTS])
     repository = MemoryRepository(cursor_key=KEY)
@@ -252,7 +252,7 @@ def test_socket_subscription_of_other_rights_begins_with_a_gap(tmp_path: Path) -
 
 
 def test_socket_subscription_refuses_a_filter_that_says_nothing(client: Client) -> None:
-    """As a query does."""
+    """An empty filter is rejected, as in a query."""
     client.subscribe("s", "subscription { changes(filter: {}) { kind } }")
     message = client.receive()
     assert message["type"] == "error"
@@ -261,7 +261,7 @@ def test_socket_subscription_refuses_a_filter_that_says_nothing(client: Client) 
 
 @pytest.mark.parametrize("payload", [None, {"a": [1]}])
 def test_socket_answers_ping_with_pong(client: Client, payload: Any) -> None:
-    """With the same payload; a pong of the client's is taken as it comes."""
+    """A pong has the payload of its ping; pongs of the client are ignored."""
     client.send("pong", payload=payload)
     client.send("ping", **({} if payload is None else {"payload": payload}))
     assert client.receive() == {"type": "pong", **({"payload": payload} if payload else {})}
@@ -286,7 +286,7 @@ def test_socket_answers_ping_with_pong(client: Client, payload: Any) -> None:
     ],
 )
 def test_socket_closes_with_4400_on_an_invalid_message(client: Client, text: str | bytes) -> None:
-    """What is no message of the protocol ends the connection, with a reason."""
+    """An invalid message closes the connection, with a reason."""
     client.connection.send(text)
     code, reason = client.closed()
     assert code == 4400
@@ -294,14 +294,14 @@ def test_socket_closes_with_4400_on_an_invalid_message(client: Client, text: str
 
 
 def test_socket_closes_with_4401_on_an_operation_before_the_acknowledgement(server) -> None:
-    """Nobody is served who has not been let in."""
+    """Operations need an acknowledged connection."""
     with opened(server) as client:
         client.subscribe("1", "{ __typename }")
         assert client.closed() == (4401, "Unauthorized")
 
 
 def test_socket_closes_with_4406_without_our_subprotocol(server: LiveServer) -> None:
-    """The older protocol of the same trade is another one."""
+    """The older protocol graphql-ws is not supported."""
     with opened(server, subprotocols=None) as client:
         assert client.closed()[0] == 4406
     with opened(server, subprotocols=["graphql-ws", PROTOCOL]) as client:
@@ -309,26 +309,26 @@ def test_socket_closes_with_4406_without_our_subprotocol(server: LiveServer) -> 
 
 
 def test_socket_closes_with_4408_where_nobody_begins() -> None:
-    """A connection that is not initialised in time is given up."""
+    """A connection that is not initialised in time is closed."""
     with serving(init_timeout_s=1) as server, opened(server) as client:
         assert client.closed() == (4408, "Connection initialisation timeout")
 
 
 def test_socket_closes_with_4409_on_a_second_subscriber_of_one_id(client: Client) -> None:
-    """An id in use is not free."""
+    """An id can only be used by one operation at a time."""
     client.subscribe("s", CHANGES)
     client.subscribe("s", CHANGES)
     assert client.closed() == (4409, "Subscriber for s already exists")
 
 
 def test_socket_closes_with_4429_on_a_second_initialisation(client: Client) -> None:
-    """One is enough."""
+    """A connection is initialised once."""
     client.send("connection_init")
     assert client.closed() == (4429, "Too many initialisation requests")
 
 
 def test_socket_id_is_free_again_after_complete(client: Client) -> None:
-    """Whoever completes may subscribe anew under the same id."""
+    """After `complete`, the id can be used again."""
     for _ in range(3):
         client.subscribe("s", CHANGES)
         client.send("complete", id="s")
@@ -337,7 +337,7 @@ def test_socket_id_is_free_again_after_complete(client: Client) -> None:
 
 
 def test_socket_closes_with_1009_on_a_message_that_is_too_big() -> None:
-    """The bound of HTTP bodies holds here too."""
+    """Messages have the size limit of HTTP bodies."""
     with serving(max_body_bytes=1_000) as server, opened(server) as client:
         client.begin()
         client.subscribe("1", "{ __typename } #" + "x" * 1_000)
@@ -345,7 +345,7 @@ def test_socket_closes_with_1009_on_a_message_that_is_too_big() -> None:
 
 
 def test_socket_holds_to_the_limits_of_operations(client: Client) -> None:
-    """Depth counts for subscriptions as for queries."""
+    """The depth limit applies to subscriptions, too."""
     deep = "{ related { article " * 20 + "{ id }" + " } }" * 20
     client.subscribe("1", f"subscription {{ changes {{ article {deep} }} }}")
     message = client.receive()
@@ -354,7 +354,7 @@ def test_socket_holds_to_the_limits_of_operations(client: Client) -> None:
 
 
 def test_socket_refuses_a_subscription_over_budget() -> None:
-    """What one event may cost is bounded as what one query may cost."""
+    """The cost limit applies to each event of a subscription."""
     with serving(max_cost=10) as server, opened(server) as client:
         client.begin()
         client.subscribe("1", "subscription { changes { article { images { url } title id } } }")
@@ -364,7 +364,7 @@ def test_socket_refuses_a_subscription_over_budget() -> None:
 
 
 def test_socket_refuses_more_operations_than_it_may_hold() -> None:
-    """Too many on one connection, or on all, are refused one by one; places become free again."""
+    """Operations above the limits are rejected one by one, until others end."""
     bounded = serving(max_per_socket=2, max_subscriptions=3)
     with bounded as server, opened(server) as first, opened(server) as second:
         first.begin()
@@ -383,14 +383,14 @@ def test_socket_refuses_more_operations_than_it_may_hold() -> None:
 
 
 def refused(message: Any) -> Any:
-    """The id of an operation for which there is no place."""
+    """The id of a rejected operation."""
     assert message["type"] == "error"
     assert message["payload"][0]["extensions"]["code"] == "TOO_MANY_SUBSCRIPTIONS"
     return message["id"]
 
 
 def test_socket_answers_queries_where_subscriptions_are_full() -> None:
-    """A query holds no place of a subscription, and needs none."""
+    """Queries do not count against the limit of subscriptions."""
     with serving(max_subscriptions=1) as server, opened(server) as one, opened(server) as other:
         one.begin()
         other.begin()
@@ -402,7 +402,7 @@ def test_socket_answers_queries_where_subscriptions_are_full() -> None:
 
 
 def test_socket_is_refused_where_there_are_too_many() -> None:
-    """The handshake says so, as HTTP would."""
+    """The handshake fails above the limit of connections."""
     with serving(max_websockets=1) as server, opened(server) as client:
         client.begin()
         with pytest.raises(InvalidStatus) as raised, opened(server):
@@ -425,7 +425,7 @@ def test_socket_is_refused_where_there_are_too_many() -> None:
     ],
 )
 def test_socket_is_opened_by_pages_of_known_origins_only(origin, allowed) -> None:
-    """Browsers ask nobody before they open a socket to another host, so the server looks."""
+    """The server checks Origin, because browsers allow sockets to other hosts."""
     with serving(cors_origins="https://friend.example") as server:
         origin = origin and origin.format(port=server.port)
         if allowed:
@@ -438,13 +438,13 @@ def test_socket_is_opened_by_pages_of_known_origins_only(origin, allowed) -> Non
 
 
 def test_socket_on_another_path_is_refused(server: LiveServer) -> None:
-    """The graph has one address."""
+    """Only the GraphQL path accepts WebSockets."""
     with pytest.raises((InvalidStatus, NegotiationError)):
         connect(f"ws://127.0.0.1:{server.port}/other", subprotocols=[PROTOCOL]).__enter__()
 
 
 def test_socket_rights_come_from_the_first_message_or_from_headers(tmp_path: Path) -> None:
-    """A key in connection_init counts as one in the Authorization header does."""
+    """A key in `connection_init` is equivalent to the Authorization header."""
     text, _ = KeyFile(tmp_path / "keys.json").add("desk", [Permission.READ_DRAFTS])
     repository = MemoryRepository()
     settings = Settings(store=tmp_path / "store.json", anonymous=False)
@@ -465,7 +465,7 @@ def test_socket_rights_come_from_the_first_message_or_from_headers(tmp_path: Pat
 
 @pytest.mark.parametrize("payload", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": 1}])
 def test_socket_closes_with_4403_on_a_wrong_key(tmp_path: Path, payload: Any) -> None:
-    """Who may not ask is told so, and not let in."""
+    """A wrong key closes the connection."""
     settings = Settings(store=tmp_path / "store.json", anonymous=False)
     with run_server(create_app(settings, MemoryRepository())) as server, opened(server) as client:
         client.send("connection_init", payload=payload)
@@ -475,7 +475,7 @@ def test_socket_closes_with_4403_on_a_wrong_key(tmp_path: Path, payload: Any) ->
 
 
 def test_socket_closes_with_4403_when_its_key_is_revoked(tmp_path: Path) -> None:
-    """A subscription does not outlive the right to it."""
+    """A subscription ends when its key is revoked."""
     keys = KeyFile(tmp_path / "keys.json")
     text, _ = keys.add("desk", [Permission.READ_DRAFTS])
     settings = Settings(store=tmp_path / "store.json", keep_alive_s=1)
@@ -487,7 +487,7 @@ def test_socket_closes_with_4403_when_its_key_is_revoked(tmp_path: Path) -> None
 
 
 def test_socket_operations_count_as_requests(tmp_path: Path) -> None:
-    """A socket is no way round the rate limit."""
+    """The rate limit applies to operations of sockets."""
     limited = serving(store=tmp_path / "store.json", rate_limit="3/hour")
     with limited as server, opened(server) as client:
         client.begin()
@@ -500,7 +500,7 @@ def test_socket_operations_count_as_requests(tmp_path: Path) -> None:
 
 
 def test_socket_slow_consumer_is_let_go_and_can_go_on() -> None:
-    """Who does not read is closed with 1013, holds up nobody, and loses nothing."""
+    """A slow consumer is closed with 1013, delays nobody, and can resume without loss."""
     repository = MemoryRepository()
     app = create_app(Settings(send_timeout_s=4), repository)
     with run_server(app) as server:
@@ -529,7 +529,7 @@ def test_socket_slow_consumer_is_let_go_and_can_go_on() -> None:
 
 @contextmanager
 def overfull(server: LiveServer, repository: Repository) -> Iterator[Client]:
-    """A client that does not read, and for which more has come than its connection takes."""
+    """A client that does not read, with more events than its connection can buffer."""
     with opened(server, max_queue=1, compression=None) as client:
         client.begin()
         client.subscribe("s", "subscription { changes { article { content } } }")
@@ -548,7 +548,7 @@ def overfull(server: LiveServer, repository: Repository) -> Iterator[Client]:
     ids=["a message is not taken", "a ping is not answered"],
 )
 def test_socket_slow_consumer_that_reads_again_sees_why_it_was_let_go(settings, pings) -> None:
-    """Behind what it had not read is 1013, on which clients come again, and the reason."""
+    """After the buffered events, a slow consumer reads 1013 and the reason."""
     repository = MemoryRepository()
     app = create_app(Settings(**settings), repository)
     with run_server(app, **pings) as server, overfull(server, repository) as client:
@@ -561,7 +561,7 @@ def test_socket_slow_consumer_that_reads_again_sees_why_it_was_let_go(settings, 
 
 
 def test_socket_of_who_never_reads_again_is_dropped() -> None:
-    """Nothing is held for it once it had the time of a message to see that it is closed."""
+    """The connection of a client that never reads again is dropped after a timeout."""
     repository = MemoryRepository()
     app = create_app(Settings(send_timeout_s=1), repository)
     with (
@@ -574,7 +574,7 @@ def test_socket_of_who_never_reads_again_is_dropped() -> None:
 
 
 def test_socket_closes_with_1001_when_the_server_stops(repository: MemoryRepository) -> None:
-    """Subscribers hold up no stop, and are told that they may come again."""
+    """Subscribers do not delay a stop, and are closed with 1001."""
     with run_server(create_app(Settings(), repository)) as server, opened(server) as client:
         client.begin()
         client.subscribe("s", CHANGES)
@@ -583,7 +583,7 @@ def test_socket_closes_with_1001_when_the_server_stops(repository: MemoryReposit
 
 
 def test_socket_goes_on_at_another_process_of_the_same_store(tmp_path: Path) -> None:
-    """A cursor from one worker is good at every other, which may not have seen it yet."""
+    """A cursor of one worker is valid at every other."""
     path = tmp_path / "store.json"
     one = TinyDBRepository.open(path, cursor_key=KEY)
     other = TinyDBRepository.open(path, cursor_key=KEY)
@@ -613,7 +613,7 @@ def test_socket_goes_on_at_another_process_of_the_same_store(tmp_path: Path) -> 
 def test_socket_closes_with_1001_when_the_program_is_told_to_stop(
     tmp_path: Path, number: int
 ) -> None:
-    """`newsgraph serve` ends at once, however many follow it."""
+    """`newsgraph serve` stops at once, however many subscribers it has."""
     command = [sys.executable, "-m", "gql", "serve", "--port", "0", "--log-format", "json"]
     (tmp_path / "articles").mkdir()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}

@@ -56,20 +56,20 @@ tokens = st.binary(min_size=TOKEN_BYTES, max_size=TOKEN_BYTES)
 
 @given(marks, positions)
 def test_list_cursor_comes_back_as_it_went(mark, position):
-    """A cursor is opaque to clients and exact to us."""
+    """Encoding and decoding a list cursor is a round trip."""
     assert CURSORS.decode(mark, CURSORS.encode(mark, position)) == position
 
 
 @given(articles, orders)
 def test_article_cursor_holds_the_articles_place(found, order):
-    """In every order of lists."""
+    """An article cursor holds the position of the article, in every order."""
     cursor = CURSORS.article(found, order)
     assert CURSORS.decode_article(cursor, order) == article_position(found, order)
 
 
 @given(bookmarks, tokens)
 def test_change_cursor_comes_back_as_it_went_and_is_always_as_long(place, reader):
-    """Its length tells nothing, and neither does anything else in it."""
+    """A change cursor is a round trip, and its length is constant, so that it reveals nothing."""
     cursor = CURSORS.change(place, reader)
     assert CURSORS.decode_change(cursor) == (place, reader)
     assert len(cursor) == 56
@@ -77,7 +77,7 @@ def test_change_cursor_comes_back_as_it_went_and_is_always_as_long(place, reader
 
 
 def changed(cursor: str, data: st.DataObject) -> str:
-    """Another text: with a character changed, added or left out, or with other bits behind it."""
+    """Another text: a character changed, added or removed, or other trailing bits."""
     at = data.draw(st.integers(0, len(cursor) - 1))
     rest = cursor[at + 1 :]
     character = data.draw(st.sampled_from([*ALPHABET, "", "=", "+", "/", "\n", " ", "é", "ab"]))
@@ -87,7 +87,7 @@ def changed(cursor: str, data: st.DataObject) -> str:
 
 @given(marks, positions, st.data())
 def test_list_cursor_that_was_changed_is_refused(mark, position, data):
-    """Whatever was changed: each place has exactly one text."""
+    """Any changed text is rejected: each position has exactly one text."""
     cursor = CURSORS.encode(mark, position)
     for strange in (
         changed(cursor, data),
@@ -101,7 +101,7 @@ def test_list_cursor_that_was_changed_is_refused(mark, position, data):
 
 @given(bookmarks, tokens, st.data())
 def test_change_cursor_that_was_changed_names_no_place(place, reader, data):
-    """It is no cursor at all, or one of another store: in no case a place in this history."""
+    """A changed text is no cursor, or one of another store."""
     try:
         found, _ = CURSORS.decode_change(changed(CURSORS.change(place, reader), data))
     except CursorError:
@@ -111,7 +111,7 @@ def test_change_cursor_that_was_changed_names_no_place(place, reader, data):
 
 @given(st.text(max_size=100) | st.text(ALPHABET, min_size=56, max_size=56))
 def test_text_of_somebodys_own_names_no_place(text):
-    """Whoever makes up a text has made up no cursor."""
+    """An invented text is not a valid cursor."""
     for mark in ("d-", "p", "t", "g"):
         with pytest.raises(CursorError):
             CURSORS.decode(mark, text)
@@ -123,14 +123,14 @@ def test_text_of_somebodys_own_names_no_place(text):
 
 @given(marks, positions)
 def test_list_cursor_of_another_list_is_refused_as_such(mark, position):
-    """It is ours, and the message says what to do."""
+    """The error says that it is a cursor of another list."""
     with pytest.raises(CursorError, match="another order"):
         CURSORS.decode("q-", CURSORS.encode(mark, position))
 
 
 @pytest.mark.parametrize("text", ["\0", "\N{CRAB}", "ß"])
 def test_longest_cursors_are_within_the_bound(text):
-    """However long the texts are by which lists are ordered, we take the cursors that we give."""
+    """Our longest cursors are within the limit of accepted ones."""
     long = text * 100_000
     steps = tuple(OrderStep(field) for field in OrderField)
     found = article(title=long, provider=ProviderMention(domain=long, name=long), topics=(long,))
@@ -148,14 +148,14 @@ def test_longest_cursors_are_within_the_bound(text):
 
 
 def test_long_names_of_topics_are_told_apart():
-    """A slug is cut where it is too long, and stays this name's alone."""
+    """A truncated slug is still unique."""
     one, other = topic_slug("tide " * 100), topic_slug("tide " * 100 + "x")
     assert one != other
     assert max(len(one), len(other)) <= 200
 
 
 def test_forged_cursors_take_no_memory():
-    """Large texts in place of cursors are refused, and nothing of them is kept or sent back."""
+    """Large invalid texts are rejected, and neither stored nor returned."""
     repository = MemoryRepository()
     app = create_app(Settings(), repository)
     size, rng = 900_000, Random(1)
@@ -201,12 +201,12 @@ def put(path: Path, *slugs: str) -> None:
 
 
 def key_of(path: Path) -> bytes:
-    """The key of a store as it is opened now."""
+    """The cursor key of a store when it is opened now."""
     return asyncio.run(TinyDBRepository.open(path).snapshot()).cursors.key
 
 
 def test_key_is_the_stores_whoever_opens_it(tmp_path):
-    """After a restart, in another process, and after writes and checkpoints."""
+    """The key stays the same after restarts, writes and checkpoints, and in other processes."""
     path = tmp_path / "store.json"
     put(path, "one")
     key = key_of(path)
@@ -224,7 +224,7 @@ def test_key_is_the_stores_whoever_opens_it(tmp_path):
 
 
 def test_key_of_a_store_made_anew_is_another_one(tmp_path):
-    """Its cursors are not taken for those of the one before, by those who held it, either."""
+    """A new store rejects the cursors of the former one."""
     path = tmp_path / "store.json"
     put(path, "one")
     key, following = key_of(path), TinyDBRepository.open(path)
@@ -236,7 +236,7 @@ def test_key_of_a_store_made_anew_is_another_one(tmp_path):
 
 
 def test_key_outlives_a_writer_that_is_killed(tmp_path):
-    """What it gave out before it died is good ever after: the key is on the disk first."""
+    """The key is durable before the first cursor is given out."""
     path = tmp_path / "store.json"
     code = (
         "import asyncio, sys, time; from store import *\n"
@@ -260,7 +260,7 @@ def test_key_outlives_a_writer_that_is_killed(tmp_path):
 
 
 def without_a_key(path: Path) -> None:
-    """Make a store one of a former version."""
+    """Turn a store into one of a former version, without a key."""
     tables = json.loads(path.read_text())
     del tables["meta"]["1"]["cursorKey"], tables["meta"]["1"]["checksum"]
     tables["meta"]["1"]["format"] = 2
@@ -269,7 +269,7 @@ def without_a_key(path: Path) -> None:
 
 
 def test_key_of_a_store_of_a_former_version_is_the_same_for_all(tmp_path):
-    """All draw the same one, and it stays when the store is written and has one of its own."""
+    """All processes derive the same key, which stays when the store is written."""
     path = tmp_path / "store.json"
     put(path, "one")
     old = key_of(path)
@@ -282,7 +282,7 @@ def test_key_of_a_store_of_a_former_version_is_the_same_for_all(tmp_path):
 
 
 def test_key_that_is_none_is_a_damage_of_the_store(tmp_path):
-    """Who has changed it by hand is told, rather than given cursors that anybody can make."""
+    """An invalid key is reported as damage."""
     path = tmp_path / "store.json"
     put(path, "one")
     tables = json.loads(path.read_text())
@@ -293,7 +293,7 @@ def test_key_that_is_none_is_a_damage_of_the_store(tmp_path):
 
 
 def test_key_is_in_no_export(tmp_path):
-    """Documents that were written out for others hold no secret of the store."""
+    """Exported documents do not contain the key."""
     path, folder = tmp_path / "store.json", tmp_path / "out"
     put(path, "one")
     repository = TinyDBRepository.open(path)
@@ -309,7 +309,7 @@ def test_key_is_in_no_export(tmp_path):
 
 @pytest.mark.parametrize("engine", ["memory", "tinydb"])
 def test_long_titles_are_paged_and_found(tmp_path, engine):
-    """Those that begin alike stand together, each once; a filter knows them by their whole text."""
+    """Titles with a long common prefix are ordered, paged and filtered by their whole text."""
     stem = "Tide " * 60
     titles = [f"{stem}{number}" for number in range(5)] + ["tide", stem[:199], stem[:200]]
     put_there = tuple(article(f"n{n}", title=title) for n, title in enumerate(titles))
