@@ -81,14 +81,14 @@ OPEN = article(
 
 @pytest.fixture(params=[False, True], ids=["reference", "compiled"])
 def mixed(request):
-    """An open story that points at a draft and is pointed at by it, and another draft."""
+    """A published story that links to a draft and is linked from it, and another draft."""
     wide = {"max_depth": 40, "max_cost": 10**6}  # the questions ask for all at once
     execute = build_executor(load_settings({"compiled": request.param, **wide}), SCHEMA)
     return GraphClient(memory_repository(DRAFT, LONER, OPEN), execute)
 
 
 def ids(draft: Article) -> dict[str, str | None]:
-    """All by which one could ask for a draft and what only drafts know."""
+    """All keys of a draft, and of entities that only drafts name."""
     return {
         "id": draft.id,
         "slug": draft.slug,
@@ -99,7 +99,7 @@ def ids(draft: Article) -> dict[str, str | None]:
 
 
 def test_draft_is_nowhere_in_what_the_public_gets(mixed):
-    """Not in a list, a count, a cursor, a name, a picture; nor what is known from it alone."""
+    """No public list, count, cursor, name or image reveals a draft."""
     data = mixed.query(BROAD)
     text = json.dumps(data)
     assert "secret" not in text.lower()
@@ -118,7 +118,7 @@ def test_draft_is_nowhere_in_what_the_public_gets(mixed):
 
 
 def test_draft_is_everywhere_in_a_preview(mixed):
-    """Who has the right to drafts sees them by every road; names stay those of the public."""
+    """A viewer of drafts sees them by every access path; provider names stay the public ones."""
     data = mixed.as_viewer(PREVIEW).query(BROAD)
     assert data["articles"]["totalCount"] == 3
     assert data["drafts"]["totalCount"] == data["others"]["totalCount"] == 2
@@ -134,7 +134,7 @@ def test_draft_is_everywhere_in_a_preview(mixed):
 
 
 def test_draft_is_not_found_by_any_name(mixed):
-    """Every look-up answers as if it were not there; for a preview, it is."""
+    """No look-up finds a draft for the public; a preview finds it."""
     hidden = mixed.query(LOOKUPS, **ids(DRAFT))
     assert hidden.pop("nodes") == [None, None, None]
     assert set(hidden.values()) == {None}
@@ -143,7 +143,7 @@ def test_draft_is_not_found_by_any_name(mixed):
 
 
 def test_draft_does_not_show_in_the_pages_around_it(mixed):
-    """A preview's cursor of a draft is a place like any other to the public."""
+    """A preview's cursor of a draft is a valid position for the public."""
     query = "query ($after: String!) { articles(after: $after) { totalCount nodes { slug } } }"
     found = mixed.query(query, after=article_cursor(DRAFT, NEWEST_FIRST))["articles"]
     assert found["totalCount"] == 1
@@ -151,7 +151,7 @@ def test_draft_does_not_show_in_the_pages_around_it(mixed):
 
 
 def test_drafts_of_the_seeds_are_nowhere_for_the_public(graph):
-    """The same on real documents: what only drafts say does not come through."""
+    """The same on the seeds."""
     mine = "{ articles(first: 100, filter: {published: false}) { nodes { id slug excerpt } } }"
     drafts = graph.as_viewer(PREVIEW).query(mine)["articles"]["nodes"]
     text = json.dumps(graph.query(BROAD))
@@ -165,9 +165,7 @@ def test_drafts_of_the_seeds_are_nowhere_for_the_public(graph):
 
 
 def test_secured_text_is_refused_with_the_reason():
-    """It is null for the public, with an error that names the missing scope; for a preview it is
-    there.
-    """
+    """Secured text is null for the public, with an error that names the missing scope."""
     graph = GraphClient(memory_repository(article(secured="sealed")))
     query = "{ articles { nodes { slug secured } } }"
     answer = graph.response(query)
@@ -181,7 +179,7 @@ def test_secured_text_is_refused_with_the_reason():
 
 
 def test_secured_text_is_not_for_everybody_who_sees_drafts():
-    """Each right is one of its own."""
+    """The right to drafts does not include secured text."""
     graph = GraphClient(
         memory_repository(article(secured="sealed")),
         viewer=Viewer(frozenset({Permission.READ_DRAFTS})),
@@ -193,7 +191,7 @@ def test_secured_text_is_not_for_everybody_who_sees_drafts():
     "query", ["{ articles { nodes { secured } } }", "{ diagnostics { totalCount } }"]
 )
 def test_refusal_is_the_same_whether_there_is_something_or_not(query):
-    """It does not tell whether a document has secured text, or whether there are problems."""
+    """The error does not reveal whether there is secured text or a diagnostic."""
     refusals = {
         GraphClient(memory_repository(article(secured=text))).error(query)
         for text in (None, "sealed")
@@ -203,7 +201,7 @@ def test_refusal_is_the_same_whether_there_is_something_or_not(query):
 
 
 def test_diagnostics_are_refused_with_the_reason(graph):
-    """A problem can name a draft, so its reader needs the right to drafts."""
+    """Diagnostics need the right to drafts, because they may name drafts."""
     query = "{ diagnostics { nodes { path line severity code message remedy } } }"
     code, message = graph.error(query)
     assert code == "FORBIDDEN"
@@ -221,7 +219,7 @@ def test_diagnostics_are_refused_with_the_reason(graph):
 
 @pytest.mark.parametrize(("severity", "count"), [("ERROR", 0), ("WARNING", 4), ("INFO", 1)])
 def test_diagnostics_are_selected_by_their_severity(graph, severity, count):
-    """Only those as bad as asked, in the list and in its total."""
+    """The filter by severity applies to the list and its total."""
     query = f"{{ diagnostics(severity: {severity}) {{ totalCount nodes {{ severity }} }} }}"
     found = graph.as_viewer(PREVIEW).query(query)["diagnostics"]
     assert found == {"totalCount": count, "nodes": [{"severity": severity}] * count}

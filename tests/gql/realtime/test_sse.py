@@ -61,14 +61,14 @@ class Events:
         return json.loads(event["data"])
 
     def slugs(self, count: int) -> list[str]:
-        """What the next changes are about."""
+        """The slugs of the next changes."""
         changes = [self.answer()["data"]["changes"] for _ in range(count)]
         return [change["slug"].removeprefix("2026-03-01-") for change in changes]
 
 
 @contextmanager
 def asked(server: LiveServer, query: str, method: str = "POST", **options: Any) -> Iterator[Events]:
-    """The events that answer an operation."""
+    """The event stream of an operation."""
     variables = options.pop("variables", {})
     headers = {**STREAM, **options.pop("headers", {})}
     if method == "POST":
@@ -88,7 +88,7 @@ def repository() -> MemoryRepository:
 
 @pytest.fixture
 def server(repository: MemoryRepository) -> Iterator[LiveServer]:
-    """A server of that store, as it comes."""
+    """A server of that store, with default settings."""
     with run_server(create_app(Settings(), repository)) as server:
         yield server
 
@@ -107,7 +107,7 @@ def put(server: LiveServer, repository: MemoryRepository, *names: str, **fields:
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_stream_of_a_query_is_one_next_and_complete(server: LiveServer, method: str) -> None:
-    """An operation with one answer is a stream of one."""
+    """A query has one `next` event, then `complete`."""
     with asked(server, "{ articles { totalCount } }", method) as events:
         assert events.response.status_code == 200
         assert events.response.headers["content-type"] == "text/event-stream; charset=utf-8"
@@ -124,7 +124,7 @@ def test_stream_of_a_query_is_one_next_and_complete(server: LiveServer, method: 
     "query", ["{ nope }", "{", 'subscription { changes(after: "x") { kind } }']
 )
 def test_stream_tells_why_an_operation_is_not_executed(server: LiveServer, query: str) -> None:
-    """Errors come as a next event, since a browser shows no other answer, and then complete."""
+    """Errors come as a `next` event, because browsers hide other responses."""
     with asked(server, query) as events:
         assert events.response.status_code == 200
         answer = events.answer()
@@ -135,7 +135,7 @@ def test_stream_tells_why_an_operation_is_not_executed(server: LiveServer, query
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_stream_tells_changes_as_they_happen(server, repository, method) -> None:
-    """First what was missed, then what happens; each event has its cursor for an id."""
+    """Missed changes come first, then new ones; each event has its cursor as id."""
     put(server, repository, "one", "two")
     first = server.run_in_loop(repository.snapshot()).history.bookmark(1)
     variables = {"after": change_cursor(first)}
@@ -148,7 +148,7 @@ def test_stream_tells_changes_as_they_happen(server, repository, method) -> None
 
 
 def test_stream_without_a_cursor_begins_before_its_headers_are_sent(server, repository) -> None:
-    """Whoever has the headers misses nothing that is written after them."""
+    """No write after the headers is missed."""
     put(server, repository, "one")
     with asked(server, CHANGES) as events:
         put(server, repository, "two")
@@ -156,7 +156,7 @@ def test_stream_without_a_cursor_begins_before_its_headers_are_sent(server, repo
 
 
 def test_stream_that_goes_on_with_another_filter_begins_with_a_gap(server, repository) -> None:
-    """What the new filter shows was not told before; from the gap on it is."""
+    """A cursor of another filter gives a gap first."""
     put(server, repository, "one")
     with asked(server, CHANGES, variables={"after": change_cursor()}) as events:
         last = events.next()["id"]
@@ -171,7 +171,7 @@ def test_stream_that_goes_on_with_another_filter_begins_with_a_gap(server, repos
 
 
 def test_stream_goes_on_after_the_last_event_id(server, repository) -> None:
-    """A browser's EventSource reconnects by itself: its header stands above the variables."""
+    """Last-Event-ID, which EventSource sends, takes precedence over variables."""
     put(server, repository, "one", "two", "three")
     variables = {"after": change_cursor()}
     with asked(server, CHANGES, "GET", variables=variables) as events:
@@ -182,28 +182,28 @@ def test_stream_goes_on_after_the_last_event_id(server, repository) -> None:
 
 
 def test_stream_is_kept_alive_by_comments() -> None:
-    """Where nothing happens, a comment shows that the connection is there."""
+    """An idle stream sends comments."""
     with serving(keep_alive_s=1) as server, asked(server, CHANGES) as events:
         assert events.block() == [":"]
 
 
 @pytest.mark.parametrize("accept", [ANYTHING, "*/*", "application/json, text/event-stream;q=0.5"])
 def test_query_is_answered_as_json_where_that_is_as_welcome(server: LiveServer, accept) -> None:
-    """Clients that name all types for every operation get one answer in one body."""
+    """A client that accepts both types equally gets JSON for a query."""
     body = {"query": "{ articles { totalCount } }"}
     response = httpx2.post(f"{server.url}/graphql", json=body, headers={"accept": accept})
     assert response.json() == {"data": {"articles": {"totalCount": 0}}}
 
 
 def test_subscription_is_streamed_where_that_is_welcome_at_all(server, repository) -> None:
-    """Of all types that such clients name, only one can carry it."""
+    """A subscription is streamed if the client accepts event streams at all."""
     with asked(server, CHANGES, headers={"accept": ANYTHING}) as events:
         put(server, repository, "one")
         assert events.slugs(1) == ["one"]
 
 
 def test_subscription_by_plain_post_is_refused_with_the_ways_that_work(server: LiveServer) -> None:
-    """The error names both protocols."""
+    """The error names both protocols for subscriptions."""
     response = httpx2.post(f"{server.url}/graphql", json={"query": CHANGES})
     [error] = response.json()["errors"]
     assert error["extensions"]["code"] == "SUBSCRIPTION_NOT_SUPPORTED"
@@ -221,7 +221,7 @@ def test_subscription_by_plain_post_is_refused_with_the_ways_that_work(server: L
     ],
 )
 def test_stream_of_a_malformed_request_is_refused_by_status(content, content_type, status) -> None:
-    """What is no request is answered as HTTP does, and forms of other sites get nothing."""
+    """A malformed request gets an HTTP status, and forms of other sites get nothing."""
     with serving(max_body_bytes=1_000) as server:
         headers = {**STREAM, "content-type": content_type}
         response = httpx2.post(f"{server.url}/graphql", content=content, headers=headers)
@@ -230,13 +230,13 @@ def test_stream_of_a_malformed_request_is_refused_by_status(content, content_typ
 
 
 def test_stream_by_get_executes_nothing_but_reading(server: LiveServer) -> None:
-    """Only what has no effects may be in a URL."""
+    """Mutations are not executed by GET."""
     with asked(server, 'mutation { deleteArticle(input: {id: "x"}) { deletedId } }', "GET") as all_:
         assert all_.response.status_code == 405
 
 
 def test_stream_is_refused_where_there_are_too_many() -> None:
-    """The status says to try again later; a place becomes free when a client goes."""
+    """Above the limit the status says to retry later; a closed stream frees capacity."""
     app = create_app(Settings(max_subscriptions=1), MemoryRepository())
     with run_server(app) as server:
         with asked(server, CHANGES), asked(server, CHANGES) as refused:
@@ -249,7 +249,7 @@ def test_stream_is_refused_where_there_are_too_many() -> None:
 
 
 def test_stream_ends_when_its_key_is_revoked(tmp_path: Path) -> None:
-    """A subscription does not outlive the right to it; the last event says so."""
+    """A stream ends when its key is revoked; the last event says so."""
     keys = KeyFile(tmp_path / "keys.json")
     text, _ = keys.add("desk", [Permission.READ_DRAFTS])
     repository = MemoryRepository(cursor_key=KEY)
@@ -265,14 +265,14 @@ def test_stream_ends_when_its_key_is_revoked(tmp_path: Path) -> None:
 
 
 def test_stream_ends_without_complete_when_the_server_stops(repository: MemoryRepository) -> None:
-    """Subscribers hold up no stop, and come again since nothing was completed."""
+    """At a stop, streams end without `complete`, so that clients reconnect."""
     with run_server(create_app(Settings(), repository)) as server, asked(server, CHANGES) as events:
         server.stop()
         assert events.block() == []
 
 
 def test_stream_of_a_slow_consumer_ends_and_can_be_gone_on_with() -> None:
-    """Who does not read is let go, holds up nobody, and loses nothing."""
+    """A slow consumer is disconnected, delays nobody, and can resume without loss."""
     repository = MemoryRepository(cursor_key=KEY)
     app = create_app(Settings(send_timeout_s=1), repository)
     query = "subscription ($after: String) { changes(after: $after) { article { content } } }"

@@ -37,7 +37,7 @@ viewers = st.sampled_from([PUBLIC, EDITOR])
 
 
 def written(*batches_: Batch, kept: int = 10_000) -> MemoryRepository:
-    """A store after these batches."""
+    """A repository after these batches."""
     repository = MemoryRepository(history_limit=kept, cursor_key=KEY)
 
     async def write() -> None:
@@ -69,7 +69,7 @@ def short(slug: str | None) -> str | None:
 
 
 def places(graph: GraphClient) -> list[str]:
-    """The cursor of each change."""
+    """The cursors of all changes."""
     return [node["cursor"] for node in graph.query(PAGE)["changes"]["nodes"]]
 
 
@@ -78,7 +78,7 @@ FOREIGN = ["", "7", "WyJkIiwxXQ", "é", CURSORS.encode("d-", (1, "a")), "x" * 55
 
 @pytest.mark.parametrize("cursor", FOREIGN)
 def test_changes_text_that_is_no_change_cursor_is_refused(cursor):
-    """A cursor of another list, or none at all, is an error and not the beginning."""
+    """An invalid cursor, or one of another list, is an error."""
     code, message = GraphClient(written()).error(PAGE, after=cursor)
     assert code == "BAD_CURSOR"
     assert cursor[:40] in message
@@ -86,7 +86,7 @@ def test_changes_text_that_is_no_change_cursor_is_refused(cursor):
 
 @pytest.mark.parametrize("cursor", ["x" * 56, "WyJjIiwyXQ", "WyJjIiwyLDE3OTM2MTE5MjA0NzI4MjJd"])
 def test_changes_after_a_cursor_of_another_store_are_a_gap(cursor):
-    """Also of the store before it was made anew, or of a former version: consumers can go on."""
+    """A cursor of another or of a former store gives a gap, so that consumers can continue."""
     graph = GraphClient(written(put("a")))
     [gap] = graph.query(PAGE, after=cursor)["changes"]["nodes"]
     assert gap["kind"] == "GAP"
@@ -94,7 +94,7 @@ def test_changes_after_a_cursor_of_another_store_are_a_gap(cursor):
 
 
 def test_changes_show_each_step_and_the_article_as_it_is_now():
-    """Oldest first; an article that has gone since is null, and so is that of a DELETE."""
+    """Changes are ordered from old to new; the article of a deleted one is null."""
     graph = GraphClient(written(put("a", "b"), put("a", title="Newer"), deleted("b")))
     nodes = graph.query(PAGE)["changes"]["nodes"]
     assert [(n["kind"], short(n["slug"]), (n["article"] or {}).get("title")) for n in nodes] == [
@@ -108,7 +108,7 @@ def test_changes_show_each_step_and_the_article_as_it_is_now():
 
 @given(first=st.integers(1, 4))
 def test_changes_pages_hold_the_whole_history_once(first):
-    """Page by page from cursor to cursor comes to the same as all at once."""
+    """All pages together equal the whole history."""
     graph = GraphClient(
         written(put("a", "b", "c"), deleted("b"), put("d"), put("a", title="Newer"))
     )
@@ -128,12 +128,12 @@ def test_changes_pages_hold_the_whole_history_once(first):
 
 @pytest.mark.parametrize("first", [-1, 101])
 def test_changes_page_size_is_held_to_its_bounds(first):
-    """As of any other list."""
+    """The page size has the limits of other lists."""
     assert GraphClient(written()).error(PAGE, first=first)[0] == "BAD_PAGE_SIZE"
 
 
 def test_changes_before_the_kept_history_are_a_gap():
-    """A cursor older than what is kept gives a GAP that ends at what the request shows."""
+    """A cursor before the retained history gives a GAP up to the newest change."""
     repository = written(put("a"), kept=2)
     [old] = places(GraphClient(repository))
     graph = GraphClient(went_on(repository, put("b", "c", "d")))
@@ -147,7 +147,7 @@ def test_changes_before_the_kept_history_are_a_gap():
 
 @given(first=st.integers(1, 4))
 def test_changes_from_the_start_begin_with_a_gap_where_not_all_are_kept(first):
-    """It ends with the oldest change that is kept, from which all that is kept follows."""
+    """Without a cursor, the GAP ends at the oldest retained change, and the rest follows."""
     graph = GraphClient(written(put("a", "b", "c", "d"), kept=3))
     assert told(graph.query(PAGE)) == [("GAP", None), ("PUT", "c"), ("PUT", "d")]
     after, has_next, pages = None, True, []
@@ -159,7 +159,7 @@ def test_changes_from_the_start_begin_with_a_gap_where_not_all_are_kept(first):
 
 
 def test_changes_after_a_cursor_from_the_future_are_a_gap():
-    """A restored backup has not reached what clients have seen, so they are told."""
+    """A restored backup may be older than a cursor, which gives a gap."""
     backup = written(put("a"))
     *_, ahead = places(GraphClient(went_on(backup, put("b", "c"))))
     graph = GraphClient(backup)
@@ -169,7 +169,7 @@ def test_changes_after_a_cursor_from_the_future_are_a_gap():
 
 
 def went_on(repository: MemoryRepository, *batches_: Batch) -> MemoryRepository:
-    """A copy of a store, as a backup is one, after these batches."""
+    """A copy of a store, as from a backup, after these batches."""
     other = copy(repository)
     for batch in batches_:
         asyncio.run(other.apply(batch))
@@ -177,7 +177,7 @@ def went_on(repository: MemoryRepository, *batches_: Batch) -> MemoryRepository:
 
 
 def test_changes_after_a_cursor_that_a_restored_backup_has_outgrown_are_a_gap():
-    """A revision that stands for another change than the client has seen is not gone on from."""
+    """A revision that is another change after a restore gives a gap."""
     backup = written(put("a"))
     lost = went_on(backup, put("b", "c"))
     restored = GraphClient(went_on(backup, put("d"), put("e"), put("f")))
@@ -189,7 +189,7 @@ def test_changes_after_a_cursor_that_a_restored_backup_has_outgrown_are_a_gap():
 
 @pytest.mark.parametrize("viewer", [PUBLIC, EDITOR])
 def test_changes_place_of_a_request_is_the_one_of_all_that_it_shows(viewer):
-    """What is written after the request began is neither in what it read nor before its place."""
+    """The latest cursor of a request belongs to the snapshot of all its reads."""
     repository = written(put("a"), put("draft", published=False))
     graph = GraphClient(repository).as_viewer(viewer)
     answer = graph.query(f"{{ changes(first: 0) {{ latestCursor }} articles {CARD} }}")
@@ -202,7 +202,7 @@ def test_changes_place_of_a_request_is_the_one_of_all_that_it_shows(viewer):
 
 
 def test_changes_in_a_request_are_of_its_snapshot():
-    """A GAP in an answer lies where the articles beside it are, whatever is written meanwhile."""
+    """The GAP of a response belongs to the snapshot of its articles."""
     repository = written(put("a"))
 
     async def asked_before_a_write() -> Any:
@@ -219,7 +219,7 @@ def test_changes_in_a_request_are_of_its_snapshot():
 
 
 def test_changes_empty_part_says_where_to_go_on():
-    """Before the first change, behind the last one, and where a filter leaves out what is new."""
+    """An empty page has an end cursor, with a filter, too."""
     repository = written(put("a", "b", heat=1))
     graph = GraphClient(repository)
 
@@ -241,7 +241,7 @@ def test_changes_empty_part_says_where_to_go_on():
 
 
 def test_changes_cursors_of_the_public_do_not_move_with_drafts():
-    """Neither what a GAP nor what a request ends at tells that a draft was changed."""
+    """Public cursors do not change when a draft is written."""
     repository = written(put("a"), put("draft", published=False))
 
     def seen() -> list[str]:
@@ -262,7 +262,7 @@ SECURED = Viewer({Permission.READ_SECURED})
 @pytest.mark.parametrize("before", [PUBLIC, EDITOR, SECURED])
 @pytest.mark.parametrize("now", [PUBLIC, EDITOR, SECURED])
 def test_changes_after_a_cursor_of_other_rights_are_a_gap(before, now):
-    """Who has lost a right has to drop what it showed, who has gained one does not have it yet."""
+    """After a change of rights, an earlier cursor gives a gap."""
     graph = GraphClient(written(put("a")))
     after = graph.as_viewer(before).query(PAGE)["changes"]["latestCursor"]
     found = told(graph.as_viewer(now).query(PAGE, after=after))
@@ -270,7 +270,7 @@ def test_changes_after_a_cursor_of_other_rights_are_a_gap(before, now):
 
 
 def test_changes_after_a_cursor_of_another_filter_are_a_gap():
-    """It shows other articles, of which nothing was told."""
+    """A cursor of another filter gives a gap."""
     graph = GraphClient(written(put("a", heat=9)))
     hot, cold = {"heat": {"gte": 5}}, {"heat": {"lt": 5}}
     for before, now in product([None, hot, cold, {"and": [hot]}], repeat=2):
@@ -283,7 +283,7 @@ def test_changes_after_a_cursor_of_another_filter_are_a_gap():
 def test_consumer_ends_with_what_a_query_shows_whatever_it_may_see_and_want(
     before, away, was, comes_back_as
 ):
-    """It comes back with other rights and another filter, and holds what these show."""
+    """After a change of rights and filter, the consumer's copy equals a query."""
 
     async def scenario() -> None:
         repository = MemoryRepository()
@@ -305,7 +305,7 @@ def test_consumer_ends_with_what_a_query_shows_whatever_it_may_see_and_want(
 def test_consumer_ends_with_what_a_query_shows_whatever_backup_was_restored(
     saved, lost, later, viewer
 ):
-    """It held what is there no more, and comes back when the store has gone on otherwise."""
+    """After a restore and further writes, the consumer's copy equals a query."""
     many = put(*(f"later-{number}" for number in range(20)))  # more than can have been lost
 
     async def scenario() -> None:
@@ -328,7 +328,7 @@ def test_consumer_ends_with_what_a_query_shows_whatever_backup_was_restored(
 
 
 def test_changes_of_drafts_are_those_that_the_public_saw():
-    """A draft's put is nothing, its publishing a PUT, its withdrawal a DELETE."""
+    """For the public, publishing is a PUT, withdrawal a DELETE, and a put of a draft nothing."""
     repository = written(
         put("a", published=False), put("a"), put("a", published=False), deleted("a"), put("b")
     )
@@ -351,7 +351,7 @@ kept_changes = st.sampled_from([1, 3, 10_000])
 @given(few_batches, steps, few_batches, st.tuples(viewers, st.just(MATCH_ALL) | filters),
        kept_changes)  # fmt: skip
 def test_consumer_ends_with_what_a_query_shows(before, steps, live, who_wants_what, kept):
-    """Whatever is written, filtered, forgotten and disconnected, and wherever the client began."""
+    """The consumer's copy equals a query, whatever is written, filtered or evicted."""
 
     async def scenario() -> None:
         repository = MemoryRepository(history_limit=kept)
@@ -371,7 +371,7 @@ def test_consumer_ends_with_what_a_query_shows(before, steps, live, who_wants_wh
 
 @given(st.lists(batches, min_size=1, max_size=5))
 def test_consumer_is_told_of_no_draft(history):
-    """No event of the public's names an article that has never been published."""
+    """No public event names an article that was never published."""
 
     async def scenario() -> None:
         repository = MemoryRepository()
@@ -386,7 +386,7 @@ def test_consumer_is_told_of_no_draft(history):
 
 
 def test_consumer_with_a_filter_is_not_told_of_new_articles_that_do_not_match():
-    """What the public cannot have held is no DELETE; what may have matched before is one."""
+    """A DELETE comes only for articles that may have matched before."""
 
     async def scenario() -> None:
         repository = MemoryRepository()
@@ -404,7 +404,7 @@ def test_consumer_with_a_filter_is_not_told_of_new_articles_that_do_not_match():
 
 
 def test_consumer_with_a_filter_goes_by_topics_as_the_tree_names_them_now():
-    """A topic that gets another name in the tree brings other articles: a gap, then these."""
+    """A renamed topic changes the articles of a filter, which is a gap."""
 
     async def scenario() -> None:
         repository = MemoryRepository()
@@ -423,7 +423,7 @@ def test_consumer_with_a_filter_goes_by_topics_as_the_tree_names_them_now():
 
 
 def named(slug: str, name: str) -> Batch:
-    """A batch after which the topic tree has this topic alone."""
+    """A batch that makes this topic the whole tree."""
     return Batch(topics=(TopicDefinition(slug=slug, name=name),))
 
 
@@ -452,7 +452,7 @@ def back_after(*away: Batch, wanted: Filter) -> list[tuple[EventKind, str | None
 
 @both
 def test_consumer_that_comes_back_is_told_that_topics_were_renamed(wanted):
-    """A gap, once: by which names it knew its topics is in its cursor."""
+    """One gap after a rename: the cursor contains a digest of the topic names."""
     oceans = named("tides", "Oceans")
     assert back_after(oceans, wanted=wanted) == [(EventKind.GAP, None)]
     away = [oceans, put("new", topics=("Oceans",))]
@@ -461,20 +461,20 @@ def test_consumer_that_comes_back_is_told_that_topics_were_renamed(wanted):
 
 @both
 def test_consumer_that_comes_back_is_told_that_a_topic_is_spelt_otherwise(wanted):
-    """Articles show its name, also where the same articles are about it."""
+    """A new spelling of a name is a gap, because articles show it."""
     assert back_after(named("tides", "the sea"), wanted=wanted) == [(EventKind.GAP, None)]
 
 
 @both
 def test_consumer_that_comes_back_to_the_same_names_is_told_no_gap(wanted):
-    """What else changes in the tree, or changes and is changed back, is no gap."""
+    """Other changes of the tree, or a rename that was reverted, are no gap."""
     keywords = TopicDefinition(slug="tides", name="The Sea", keywords=("ebb",))
     away = [named("tides", "Oceans"), Batch(topics=(keywords,)), put("new", topics=("Tides",))]
     assert back_after(*away, wanted=wanted) == [(EventKind.PUT, "new")]
 
 
 def test_consumer_without_a_filter_is_told_at_once_that_topics_were_renamed():
-    """Its articles show the topics' names: with the gap it reads them as they are now."""
+    """A rename is a gap for connected consumers, too."""
 
     async def scenario() -> None:
         repository = MemoryRepository()
@@ -489,7 +489,7 @@ def test_consumer_without_a_filter_is_told_at_once_that_topics_were_renamed():
 
 
 def test_changes_by_query_are_a_gap_once_topics_were_renamed():
-    """As by subscription: then on from there."""
+    """A query gets the gap once, as a subscription does."""
     repository = written(named("tides", "The Sea"), put("old", topics=("Tides",)))
     [*_, last] = GraphClient(repository).query(PAGE)["changes"]["nodes"]
     asyncio.run(repository.apply(named("tides", "Oceans")))
@@ -502,7 +502,7 @@ def test_changes_by_query_are_a_gap_once_topics_were_renamed():
 
 
 class Behind:
-    """A process that has not seen what another one has written, and then sees all at once."""
+    """A repository that lags behind another process, and then catches up at once."""
 
     def __init__(self, behind: Snapshot, now: Snapshot) -> None:
         self._behind = behind
@@ -513,14 +513,14 @@ class Behind:
         return self._behind
 
     async def wait(self, version: str) -> Snapshot:
-        """See `Repository`. Raises: CaughtUpError: there is no more news to come."""
+        """See `Repository`. Raises: CaughtUpError: there are no more changes."""
         if version == self._now.version:
             raise CaughtUpError
         return self._now
 
 
 def test_consumer_that_comes_to_a_process_that_is_behind_is_told_of_renamed_topics():
-    """What the cursor knows is compared with the state from which the process goes on."""
+    """The topic names of a cursor are compared with the state at the process that lags behind."""
     repository = written(named("tides", "The Sea"), put("old", topics=("Oceans",)))
     behind = repository.current()
     asyncio.run(repository.apply(put("new", topics=("Oceans",))))
@@ -554,7 +554,7 @@ few_sea_changes = st.lists(sea_changes, max_size=3)
 def test_consumer_ends_with_what_a_query_shows_whatever_topics_are_called(
     before, away, live, viewer
 ):
-    """Articles and the names of topics change while it is away and while it listens."""
+    """The consumer's copy equals a query, whatever topics are renamed."""
 
     async def scenario() -> None:
         repository = MemoryRepository()
@@ -573,5 +573,5 @@ def test_consumer_ends_with_what_a_query_shows_whatever_topics_are_called(
 
 
 def of_heat(least: int) -> Condition:
-    """Articles that are so hot."""
+    """Articles with at least this heat."""
     return Condition(Field.HEAT, Operator.GTE, least)

@@ -40,31 +40,31 @@ ORDERS = ["PUBLISHED_DATE_TIME", "HEAT", "QUALITY", "TITLE"]
 
 
 def arguments(**given: Any) -> str:
-    """Arguments as GraphQL writes them."""
+    """Arguments in GraphQL."""
     pairs = [f"{n}: {json.dumps(value)}" for n, value in given.items() if value is not None]
     return ", ".join(pairs) or "first: 100"
 
 
 def part(graph: GraphClient, query: str, selection: str = PAGE, **given: Any) -> Any:
-    """The part of a list that these arguments give."""
+    """The connection with these arguments."""
     data = graph.query(query % (arguments(**given), selection))
     return data.get("it", data)["list"]
 
 
 def cursors(page: Any) -> list[str]:
-    """The cursors of a page, which name its items."""
+    """The cursors of a page, which identify its items."""
     return [edge["cursor"] for edge in page["edges"]]
 
 
 @pytest.fixture
 def preview(graph):
-    """The graph of the seeds, for somebody who sees all lists."""
+    """The graph of the seeds, for a viewer of all lists."""
     return graph.as_viewer(PREVIEW)
 
 
 @pytest.mark.parametrize("query", EVERY_LIST.values(), ids=EVERY_LIST)
 def test_list_whole_names_its_items_three_ways(preview, query):
-    """Edges, nodes, total and the ends' cursors agree; in the whole list nothing lies around."""
+    """Edges, nodes, total and page info agree, and the whole list has no further pages."""
     whole = part(preview, query)
     assert [edge["node"] for edge in whole["edges"]] == whole["nodes"]
     assert whole["totalCount"] == len(whole["nodes"]) > 1
@@ -79,7 +79,7 @@ def test_list_whole_names_its_items_three_ways(preview, query):
 
 @pytest.mark.parametrize("query", EVERY_LIST.values(), ids=EVERY_LIST)
 def test_list_of_size_zero_has_no_items_and_true_flags(preview, query):
-    """Zero is a size: it tells the total, and that something follows."""
+    """A page of size 0 has a total and correct flags."""
     page = part(preview, query, first=0)
     assert (page["edges"], page["nodes"]) == ([], [])
     assert page["totalCount"] > 0
@@ -95,7 +95,7 @@ def test_list_of_size_zero_has_no_items_and_true_flags(preview, query):
 @settings(max_examples=5)
 @given(sizes=st.lists(st.integers(1, 7), min_size=1))
 def test_list_paged_forward_is_the_whole_list_once(graph, query, sizes):
-    """Whatever the size of the pages, each item comes once, in order, and the flags are true."""
+    """With any page sizes, each item comes once, in order, with correct flags."""
     graph = graph.as_viewer(PREVIEW)
     whole = cursors(part(graph, query))
     seen: list[str] = []
@@ -114,7 +114,7 @@ def test_list_paged_forward_is_the_whole_list_once(graph, query, sizes):
 @settings(max_examples=5)
 @given(sizes=st.lists(st.integers(1, 7), min_size=1))
 def test_list_paged_backward_is_the_whole_list_once(graph, query, sizes):
-    """The same from the end."""
+    """The same backwards."""
     whole = cursors(part(graph, query))
     seen: list[str] = []
     while len(seen) < len(whole):
@@ -131,7 +131,7 @@ def test_list_paged_backward_is_the_whole_list_once(graph, query, sizes):
 @settings(max_examples=scaled(6, long=15))
 @given(data=st.data())
 def test_list_between_two_cursors_is_that_stretch(graph, query, data):
-    """`after` and `before` together bound the part from both sides, whichever end is taken."""
+    """`after` and `before` together limit the list on both sides."""
     whole = cursors(part(graph, query))
     start = data.draw(st.integers(0, len(whole) - 1))
     end = data.draw(st.integers(0, len(whole) - 1))
@@ -154,7 +154,7 @@ def test_list_between_two_cursors_is_that_stretch(graph, query, data):
     ],
 )
 def test_list_without_a_size_has_the_default_one(graph, given, first, count):
-    """Twenty from the start, or before a cursor, so that paging backwards needs no size."""
+    """The default size is 20, from the start or before a cursor."""
     query = LISTS["articles"]
     whole = cursors(part(graph, query))
     given = {name: whole[n] if name in ("after", "before") else n for name, n in given.items()}
@@ -163,7 +163,7 @@ def test_list_without_a_size_has_the_default_one(graph, given, first, count):
 
 
 def test_list_sizes_are_settings(seeded):
-    """Default and cap are as the server's settings have them."""
+    """The default and maximum page sizes are settings."""
     graph = GraphClient(seeded, sizes=PageSizes(default=2, maximum=3))
     assert len(graph.query("{ articles { nodes { id } } }")["articles"]["nodes"]) == 2
     assert len(graph.query("{ articles(first: 3) { nodes { id } } }")["articles"]["nodes"]) == 3
@@ -184,7 +184,7 @@ def test_list_sizes_are_settings(seeded):
     ],
 )
 def test_list_of_an_impossible_size_is_refused(seeded, query, given, told):
-    """Negative, over the cap, or two sizes at once: the message says which and what is allowed."""
+    """Negative, too large or two sizes are errors that name the limits."""
     if "last" in given and query in FORWARD_ONLY.values():
         return
     graph = GraphClient(seeded, viewer=PREVIEW)
@@ -194,7 +194,7 @@ def test_list_of_an_impossible_size_is_refused(seeded, query, given, told):
 
 
 def test_nodes_over_the_cap_are_refused(graph):
-    """As many ids as a list may have items, and no more."""
+    """The number of ids has the limit of page sizes."""
     query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }"
     assert len(graph.query(query, ids=["x"] * 100)["nodes"]) == 100
     assert graph.error(query, ids=["x"] * 101)[0] == "BAD_PAGE_SIZE"
@@ -204,7 +204,7 @@ def test_nodes_over_the_cap_are_refused(graph):
 @pytest.mark.parametrize("cursor", ["", "bm9uc2Vuc2U", "💥", "WyJkLSIsMV0"])
 @pytest.mark.parametrize("name", ["after", "before"])
 def test_cursor_that_is_none_is_refused(preview, query, cursor, name):
-    """What we did not hand out is no place in the list, and the client is told so."""
+    """An invalid cursor is an error."""
     if name == "before" and query in FORWARD_ONLY.values():
         return
     code, message = preview.error(query % (f'first: 1, {name}: "{cursor}"', "totalCount"))
@@ -213,7 +213,7 @@ def test_cursor_that_is_none_is_refused(preview, query, cursor, name):
 
 
 def test_cursor_of_another_list_is_refused(preview):
-    """A cursor belongs to articles in one order, to providers, to topics, or to diagnostics."""
+    """A cursor belongs to one kind of list and one order."""
     queries = [
         *(f"{{ list: articles(orderBy: [{{field: {o}}}], %s) {{ %s }} }}" for o in ORDERS),
         "{ list: articles(orderBy: [{field: HEAT, direction: ASC}], %s) { %s } }",
@@ -233,7 +233,7 @@ def test_cursor_of_another_list_is_refused(preview):
 
 
 def test_cursor_of_a_list_holds_in_its_other_parts(graph):
-    """The same order of articles is one list, however it is filtered: a cursor is a place in it."""
+    """A cursor is valid for all filters of the same order."""
     after = cursors(part(graph, LISTS["articles"]))[10]
     rest = part(graph, LISTS["articles"], "nodes { slug topics { slug } }", first=100, after=after)
     tides = part(graph, LISTS["topic.articles"], "nodes { slug }", first=100, after=after)
@@ -257,7 +257,7 @@ some_articles = st.lists(numbered, max_size=6)
     field=st.sampled_from(ORDERS),
 )
 def test_cursor_stays_right_while_articles_come_and_go(start, changes, size, field):
-    """Whoever pages through a changing list sees all that stayed, once, in order."""
+    """Pages of a changing list have all unchanged items once, in order."""
     repository = memory_repository(*start)
     graph = GraphClient(repository)
     query = f"{{ list: articles(orderBy: [{{field: {field}}}], %s) {{ %s }} }}"
@@ -282,13 +282,13 @@ def everything(repository: MemoryRepository) -> set[str]:
 
 
 def change(repository: MemoryRepository, come: list[Article], gone: list[Article]) -> None:
-    """Put and delete some."""
+    """Put and delete some articles."""
     deletes = tuple(each.id for each in gone)
     asyncio.run(repository.apply(Batch(puts=tuple(come), deletes=deletes)))
 
 
 def test_cursor_of_an_article_that_is_gone_still_names_its_place():
-    """What stood there need not stand there any more."""
+    """A cursor of a deleted article still names its position."""
     days = [article(f"{day}", published_date_time=NOON.replace(day=day)) for day in (5, 4, 3, 2)]
     repository = memory_repository(*days)
     graph = GraphClient(repository)
@@ -299,7 +299,7 @@ def test_cursor_of_an_article_that_is_gone_still_names_its_place():
 
 
 def test_list_in_equal_places_is_told_apart_by_ids():
-    """Articles of the same moment keep one order, the same for every walk."""
+    """Articles with equal sort keys are ordered by id."""
     graph = GraphClient(memory_repository(*(article(f"{n}") for n in range(9))))
     whole = part(graph, LISTS["articles"], "nodes { id }")["nodes"]
     assert all(one["id"] > other["id"] for one, other in pairwise(whole))

@@ -22,13 +22,13 @@ LIST = "{ articles { totalCount nodes { slug heat provider { name articleCount }
 
 @pytest.fixture
 def client(tmp_path):
-    """An empty site."""
+    """A client of an application with an empty folder."""
     with mutation_client(tmp_path, explain=True) as client:
         yield client
 
 
 def test_import_documents_are_in_folder_and_graph(client):
-    """What is imported is a file of the folder and an article of the graph."""
+    """An imported document is a file of the folder and an article in the API."""
     text = document("A tide", "topics: [Sea]\nheat: x\n", "body")
     payload = client.mutate(IMPORT, documents=[{"path": PATH, "text": text}])
     assert payload["articles"] == [{"slug": SLUG, "title": "A tide"}]
@@ -41,7 +41,7 @@ def test_import_documents_are_in_folder_and_graph(client):
 
 
 def test_put_article_takes_every_field(client):
-    """All fields of a document can be written, and are read back as they were given."""
+    """All fields can be written, and are read back unchanged."""
     image = {"url": "https://p.example/i.jpg", "width": 3, "height": 2, "isCached": True}
     texts = {
         "excerpt": "E",
@@ -86,14 +86,14 @@ def test_put_article_takes_every_field(client):
 
 
 def test_put_article_absent_keeps_and_null_removes(client):
-    """A field that is absent stays as it is, null takes it away."""
+    """An absent field stays unchanged, null removes it."""
     client.mutate(PUT, **FIELDS, heat=5)
     assert client.mutate(PUT, slug=SLUG, title="New")["article"]["heat"] == 5
     assert client.mutate(PUT, slug=SLUG, heat=None)["article"]["heat"] == 0
 
 
 def test_set_published_decides_who_sees_an_article(client):
-    """A draft is for nobody without the right, from the very next request on."""
+    """A withdrawn article is hidden from the next request on."""
     id = client.mutate(PUT, **FIELDS)["article"]["id"]
     query = "query ($id: ID!) { node(id: $id) { id } }"
     assert client.execute(query, scope=None, id=id)["node"]
@@ -104,7 +104,7 @@ def test_set_published_decides_who_sees_an_article(client):
 
 
 def test_delete_article_removes_it_everywhere(client):
-    """What is deleted is gone from the graph and from the folder."""
+    """A deleted article is gone from the API and from the folder."""
     id = client.mutate(PUT, **FIELDS)["article"]["id"]
     payload = client.mutate(DELETE, id=id)
     assert (payload["deletedId"], payload["userErrors"]) == (id, [])
@@ -113,7 +113,7 @@ def test_delete_article_removes_it_everywhere(client):
 
 
 def test_payload_shows_the_write_and_all_that_follows_from_it(client):
-    """In one request, each mutation sees those before it, and so does what it returns."""
+    """Each mutation and its payload see the mutations before it in the same request."""
     client.mutate(PUT, **FIELDS)
     query = """mutation ($a: PutArticleInput!, $b: PutArticleInput!) {
         a: putArticle(input: $a) { article { provider { name articleCount } } }
@@ -128,7 +128,7 @@ def test_payload_shows_the_write_and_all_that_follows_from_it(client):
 
 
 def test_writes_show_at_once_in_compiled_answers_and_feeds(client):
-    """No cache outlives a write: neither whole answers, nor their parts, nor feeds."""
+    """No cache is stale after a write: responses, rows and feeds."""
     client.mutate(PUT, **FIELDS, heat=1)
     for heat in (2, 3):
         before = client.post(LIST, scope=None)
@@ -143,7 +143,7 @@ def test_writes_show_at_once_in_compiled_answers_and_feeds(client):
 
 
 def test_mutations_need_the_scope_to_write(client):
-    """Without the scope nothing is written, and the error says which one is missing."""
+    """Without the scope nothing is written, and the error names it."""
     inputs = {
         IMPORT: {"documents": []},
         PUT: FIELDS,
@@ -161,7 +161,7 @@ def test_mutations_need_the_scope_to_write(client):
 
 
 def test_mutations_go_by_post_only_and_are_never_kept(client):
-    """A mutation is executed each time it is sent, and no answer to one may be stored."""
+    """A mutation is executed each time, and its response must not be stored."""
     got = client.http.get("/graphql", params={"query": "mutation { deleteArticle }"})
     assert (got.status_code, got.headers["allow"]) == (405, "POST")
     for _ in range(2):
@@ -179,7 +179,7 @@ def test_mutations_go_by_post_only_and_are_never_kept(client):
 
 
 def test_cursor_is_where_the_history_goes_on(client):
-    """The cursor of a write has the write behind it and what follows before it."""
+    """Changes after the cursor of a write are those after the write."""
     cursor = client.mutate(PUT, **FIELDS)["cursor"]
     query = "query ($after: String) { changes(after: $after) { nodes { kind slug cursor } } }"
     assert client.execute(query, after=cursor)["changes"]["nodes"] == []
@@ -193,7 +193,7 @@ def test_cursor_is_where_the_history_goes_on(client):
 
 
 def test_conflict_tells_the_present_revision(client):
-    """Who expects a past revision is told the present one, which can be read and expected."""
+    """A conflict error has the current revision, which can be expected next."""
     old = client.mutate(PUT, **FIELDS)["article"]
     new = client.mutate(PUT, slug=SLUG, heat=1)["article"]
     for mutation, input in (
@@ -209,7 +209,7 @@ def test_conflict_tells_the_present_revision(client):
 
 
 def test_import_is_all_or_nothing(client):
-    """One document that cannot be taken keeps the others out; each problem has its place."""
+    """One invalid document prevents the whole import; each problem has its path."""
     documents = [
         {"path": PATH, "text": document()},
         {"path": "../evil.md", "text": document()},
@@ -225,7 +225,7 @@ def test_import_is_all_or_nothing(client):
 
 
 def test_import_is_limited_in_number_and_size(tmp_path):
-    """How many documents, and how large, is the operator's to say."""
+    """The number and size of documents have limits by settings."""
     with mutation_client(tmp_path, max_import_documents=1, max_document_bytes=300) as client:
         two = [{"path": f"{name}.md", "text": document(name)} for name in "ab"]
         assert client.user_errors(IMPORT, documents=two) == [
@@ -265,7 +265,7 @@ def test_import_is_limited_in_number_and_size(tmp_path):
     ],
 )
 def test_put_article_refuses_with_code_and_field(client, input, code, field):
-    """Each thing that cannot be written is named by a stable code and the way to it."""
+    """Each invalid input has a stable code and an input path."""
     client.mutate(PUT, **FIELDS)
     assert (code, field) in client.user_errors(PUT, **input)
     assert client.execute(LIST)["articles"]["totalCount"] == 1
@@ -273,13 +273,13 @@ def test_put_article_refuses_with_code_and_field(client, input, code, field):
 
 @pytest.mark.parametrize("mutation", [PUBLISH, DELETE])
 def test_mutation_of_what_is_not_there_says_so(client, mutation):
-    """An id that names no article is a user error, not a fault."""
+    """An unknown id is a user error."""
     input = {"id": "a_x", **({"published": True} if mutation == PUBLISH else {})}
     assert client.user_errors(mutation, **input) == [("NOT_FOUND", ["input", "id"])]
 
 
 def test_mutation_without_a_folder_to_write_is_a_clear_error(client):
-    """A fault of the system is a top-level error with a code, and tells nothing of the machine."""
+    """A system error is a top-level error with a code, and without paths of the machine."""
     client.mutate(PUT, **FIELDS)
     client.folder.rename(client.folder.with_name("elsewhere"))
     [error] = client.post(PUT, input={"slug": SLUG, "heat": 1}).json()["errors"]
@@ -290,7 +290,7 @@ def test_mutation_without_a_folder_to_write_is_a_clear_error(client):
 
 
 def test_mutation_whose_outcome_nobody_knows_is_told_so_and_can_be_sent_again(client, monkeypatch):
-    """Where the disk fails half-way the code says it, and the same key has it done once."""
+    """An unknown outcome has a code of its own; a retry with the same key is safe."""
 
     def fail(folder: Path) -> None:
         if folder.name == "_news":
@@ -309,7 +309,7 @@ def test_mutation_whose_outcome_nobody_knows_is_told_so_and_can_be_sent_again(cl
 
 
 def test_put_article_takes_back_what_a_query_gives(client):
-    """Related stories and providers can be read as they must be sent, so nothing is lost."""
+    """Related stories and providers are read in the form in which they are written."""
     path = client.folder / "_news" / f"{SLUG}.md"
     path.parent.mkdir(exist_ok=True)
     text = (
@@ -335,7 +335,7 @@ def test_put_article_takes_back_what_a_query_gives(client):
 
 
 def test_put_article_removes_all_metadata_by_null(client):
-    """Null instead of the object removes all other keys."""
+    """Null for the whole object removes all other keys."""
     client.mutate(PUT, **FIELDS, metadata={"a": 1, "b": 2})
     query = f'{{ article(by: {{slug: "{SLUG}"}}) {{ metadata }} }}'
     client.mutate(PUT, slug=SLUG, metadata={"a": None})
