@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 from store.characters import clean_text
 
 from .article_reader import extract_content, read_article
+from .field_mapping import map_fields
 from .front_matter_reader import YAML_EXTENSIONS
 from .frontmatter import DocumentParts, ParseLimits, parse_front_matter, split_front_matter
+from .own_keys import translate_change
 from .parse_result import ParseResult
 from .serializer import FIELD_KEYS, DocumentData, article_to_document, serialize_document
 from .source_tree import UneditableError
@@ -50,11 +52,19 @@ def diff_documents(before: DocumentData, after: DocumentData) -> DocumentDiff:
 
 
 class EditedText(NamedTuple):
-    """An edited text and its parse result. `is_rewritten`: more than the changed values differs."""
+    """An edited text and its parse result.
+
+    Attributes:
+        text: The text.
+        parse_result: Its parse result.
+        is_rewritten: Whether more than the changed values differs.
+        is_serialized: Whether nothing of the former text is left, not even its keys.
+    """
 
     text: str
     parse_result: ParseResult
     is_rewritten: bool = False
+    is_serialized: bool = False
 
 
 def edit_text(
@@ -62,11 +72,11 @@ def edit_text(
 ) -> EditedText:
     """Edit the text of a document from `before` to `after`."""
     whole: EditedText | None = None
-    for new, is_rewritten in _candidates(path, text, before, after, limits):
+    for new, expected, is_rewritten in _candidates(path, text, before, after, limits):
         edited = EditedText(new, read_article(path, _encode(new), limits), is_rewritten)
         article = edited.parse_result.article
         # Parsing takes most of the time, so the whole is parsed only if this check is not enough.
-        if article and article_to_document(article) == after:
+        if article and article_to_document(article) == expected:
             return edited
         whole = whole or _serialize(path, after, limits)
         if whole.parse_result.article is None:
@@ -78,7 +88,8 @@ def edit_text(
 
 def _serialize(path: str, document: DocumentData, limits: ParseLimits) -> EditedText:
     text = serialize_document(document)
-    return EditedText(text, read_article(path, _encode(text), limits), is_rewritten=True)
+    parse_result = read_article(path, _encode(text), limits)
+    return EditedText(text, parse_result, is_rewritten=True, is_serialized=True)
 
 
 def _encode(text: str) -> bytes:
@@ -87,8 +98,11 @@ def _encode(text: str) -> bytes:
 
 def _candidates(
     path: str, text: str, before: DocumentData, after: DocumentData, limits: ParseLimits
-) -> Iterator[tuple[str, bool]]:
-    """Yield edited texts, the one with the smallest difference first."""
+) -> Iterator[tuple[str, DocumentData, bool]]:
+    """Yield edited texts, the one with the smallest difference first.
+
+    Each has the data that it must be read as, and whether it is rewritten.
+    """
     source = _read_source_text(path, text)
     if source is None:
         return
@@ -97,16 +111,21 @@ def _candidates(
     except FrontMatterError:
         return
     diff = _adapt_diff(diff_documents(before, after), source, root)
-    yaml = source.parts.yaml
+    yaml, old = source.parts.yaml, before.values
+    if limits.mapping is not None:
+        names = map_fields(limits.mapping, path, root, source.parts.body).names
+        change = translate_change(names, limits.mapping, root, old, diff.values)
+        old, diff = change.old, DocumentDiff(change.new, diff.content)
+        after = after._replace(values=after.values | change.metadata)
     for is_fine in (True, False):
         try:
-            edits = YamlEditor(yaml, FIELD_KEYS, is_fine=is_fine).edits(before.values, diff.values)
-            yield source.apply(edits, diff.content), False
+            edits = YamlEditor(yaml, FIELD_KEYS, is_fine=is_fine).edits(old, diff.values)
+            yield source.apply(edits, diff.content), after, False
         except UneditableError:
             continue
     try:
         new = rewrite_mapping(yaml, diff.values, FIELD_KEYS)
-        yield source.apply([TextEdit(0, len(yaml), new)], diff.content), True
+        yield source.apply([TextEdit(0, len(yaml), new)], diff.content), after, True
     except UneditableError:
         return
 

@@ -436,7 +436,8 @@ def _key(value: Any) -> bytes:
 
 
 def _are(old: Any, new: Any, kind: Any) -> bool:
-    return isinstance(old, kind) and isinstance(new, kind) and bool(old) and bool(new)
+    is_empty_list = kind is list and not (old and new)
+    return isinstance(old, kind) and isinstance(new, kind) and not is_empty_list
 
 
 def _runs(entries: Sequence[SourceEntry], gone: Sequence[SourceEntry]) -> list[tuple[int, int]]:

@@ -36,6 +36,7 @@ from .write_set import Notice
 ALL_METADATA = "\x00metadata"
 """The key of fields that stands for all metadata. No document can have it."""
 
+KEYS_NOT_WRITABLE = "KEYS_NOT_WRITABLE"
 FORMAT_NOT_WRITABLE = "FORMAT_NOT_WRITABLE"
 
 _FORBIDDEN_IN_SLUG = re.compile(r'[/\\:*?"<>|]')
@@ -119,13 +120,23 @@ def patch_document(
         new = serialize_document(after)
         parse_result = read_article(path, encode_document(new), limits)
     else:
-        new, parse_result, is_rewritten = edit_text(path, text, before, after, limits)
-        if is_rewritten:
+        edited = edit_text(path, text, before, after, limits)
+        new, parse_result = edited.text, edited.parse_result
+        if edited.is_rewritten:
             notices.append(_REWRITTEN)
 
     def parse_before() -> ParseResult:
         return read_article(path, encode_document(text or serialize_document(before)), limits)
 
+    if text is not None and limits.mapping is not None:
+        # The messages of a document with keys of its own do not name the fields.
+        _accept(
+            read_article(path, encode_document(serialize_document(after)), limits),
+            fields,
+            parse_before,
+        )
+        if edited.is_serialized:
+            raise RefusedError(_own_keys_refusal(path))
     changed = _accept(parse_result, fields, parse_before)
     if changed.slug != article.slug:
         path = str(PurePosixPath(path).with_name(article.slug + PurePosixPath(path).suffix))
@@ -134,6 +145,14 @@ def patch_document(
         parse_result = read_article(path, encode_document(new), limits)
         changed = _accept(parse_result, fields, parse_before)
     return PatchedDocument(path, new, parse_result, changed, tuple(notices))
+
+
+def _own_keys_refusal(path: str) -> Refusal:
+    return Refusal(
+        KEYS_NOT_WRITABLE,
+        f"The change cannot be written under the keys that the document {path} uses. Edit the "
+        "file, or import it whole.",
+    )
 
 
 def _refuse_format(path: str, text: str | None) -> None:

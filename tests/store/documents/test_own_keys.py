@@ -1,0 +1,91 @@
+"""Changes of documents of other tools are written under their own keys, in their own form."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from store.documents.article_reader import read_article
+from store.documents.field_mapping import DefaultProvider, FieldMapping
+from store.documents.frontmatter import ParseLimits
+from store.errors import RefusedError
+from store.model import Image, ProviderMention
+from store.writing.article_patch import patch_document
+
+LIMITS = ParseLimits(
+    mapping=FieldMapping(
+        fields={
+            "publishedDateTime": ("date",),
+            "excerpt": ("description", "seo.summary"),
+            "tags": ("keywords",),
+            "category": ("categories",),
+            "published": ("draft",),
+            "images": ("cover.image", "image"),
+            "webUrl": ("link",),
+        },
+        provider=DefaultProvider("blog.example", "The blog"),
+        base_url="https://blog.example/",
+    )
+)
+PATH = "posts/2026-01-02-a-day.md"
+DATE = datetime(2026, 2, 3, tzinfo=UTC)
+IMAGE = Image(url="https://cdn.example/b.png")
+NO_PROVIDER = ProviderMention(domain="", name="")
+LINES = [
+    "title: A day # ours",
+    "date: 2026-01-02 # new year",
+    "zip: 01234",
+    "seo: {summary: Old, x: 010}",
+    "keywords: sea, ice # two",
+    "categories: [news, more]",
+    "draft: false",
+    "cover:",
+    "  image: /a.png # front",
+    "  alt: A",
+    "link: /a-day/",
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "changed"),
+    [
+        ({"publishedDateTime": DATE}, {1: "date: 2026-02-03T00:00:00Z # new year"}),
+        ({"excerpt": "New"}, {3: "seo: {summary: New, x: 010}"}),
+        ({"tags": ("sea", "wind")}, {4: 'keywords: "sea, wind" # two'}),
+        ({"category": "sport"}, {5: "categories: [sport, more]"}),
+        ({"published": False}, {6: "draft: true"}),
+        ({"images": (IMAGE,)}, {8: '  image: "https://cdn.example/b.png" # front'}),
+        ({"images": ()}, {8: None}),
+        ({"webUrl": "https://blog.example/b/"}, {10: 'link: "https://blog.example/b/"'}),
+        ({"webUrl": None}, {10: None}),
+    ],
+)  # fmt: skip
+def test_change_is_written_under_the_own_key(fields, changed):
+    """One line changes, under the key and in the form that the document uses."""
+    text = "\n".join(["---", *LINES, "---", "Body", ""])
+    article = read_article(PATH, text.encode(), LIMITS).article
+    assert article is not None
+    patched = patch_document(article, PATH, text, fields, LIMITS)
+    lines = [changed.get(i, line) for i, line in enumerate(LINES)]
+    expected = [line for line in lines if line is not None]
+    assert patched.text == "\n".join(["---", *expected, "---", "Body", ""])
+    assert patched.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "input_path"),
+    [
+        ({"webUrl": "ftp://x"}, "BAD_URL", ("webUrl",)),
+        ({"title": None}, "MISSING_TITLE", ("title",)),
+        ({"provider": NO_PROVIDER}, "MISSING_PROVIDER", ("provider", "domain")),
+    ],
+)  # fmt: skip
+def test_refusal_names_the_field_of_the_input(fields, code, input_path):
+    """A client knows fields, not the keys of the folder's documents."""
+    text = "\n".join(["---", *LINES, "---", ""])
+    article = read_article(PATH, text.encode(), LIMITS).article
+    assert article is not None
+    with pytest.raises(RefusedError) as refused:
+        patch_document(article, PATH, text, fields, LIMITS)
+    assert [(r.code, r.input_path) for r in refused.value.refusals] == [(code, input_path)]
