@@ -53,7 +53,7 @@ def document(title: str) -> str:
 
 
 async def state(repository: Repository) -> tuple[Any, ...]:
-    """Articles, topics and problems, as a reader sees them, without revisions."""
+    """Articles, topics and diagnostics, without revisions."""
     snapshot = await repository.snapshot()
     [page] = await snapshot.pages([ArticleQuery(EVERYTHING)], Visibility.ALL)
     topics = await snapshot.topic_page(EVERYTHING, Visibility.ALL)
@@ -63,7 +63,7 @@ async def state(repository: Repository) -> tuple[Any, ...]:
 
 
 class WatcherSetup:
-    """A watched folder, and what comes of it."""
+    """A watched folder and the reports of its loads."""
 
     def __init__(self, folder: Path, repository: Repository) -> None:
         self.folder = folder
@@ -79,7 +79,7 @@ class WatcherSetup:
         file.write_text(text)
 
     def loaded(self, report: object) -> None:
-        """Hear from the watcher."""
+        """Take the report of a load."""
         self.failures += report is None
         asyncio.get_running_loop().create_task(self._wake())
 
@@ -88,7 +88,7 @@ class WatcherSetup:
             self.loads.notify_all()
 
     async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
-        """Wait until something holds, looking at it after each load."""
+        """Wait until a condition holds, checked after each load."""
         async with asyncio.timeout(DEADLINE_S), self.loads:
             while not await holds():
                 await self.loads.wait()
@@ -114,7 +114,7 @@ class WatcherSetup:
         await self.until(holds)
 
     async def until_problems(self, *problems: tuple[str, str]) -> None:
-        """Wait until the store has exactly these problems."""
+        """Wait until the store has exactly these diagnostics."""
 
         async def holds() -> bool:
             return await self.problems() == list(problems)
@@ -138,7 +138,7 @@ class WatcherSetup:
         await self.until(holds)
 
     async def problems(self) -> list[tuple[str, str]]:
-        """Path and code of all problems."""
+        """The path and code of all diagnostics."""
         return [(d.path, d.code) for d in (await state(self.repository))[2]]
 
 
@@ -158,7 +158,7 @@ async def watched(
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """Tests here run on asyncio's loop."""
+    """These tests run on asyncio."""
     return "asyncio"
 
 
@@ -172,7 +172,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def test_watcher_sees_what_is_added_changed_renamed_and_deleted(folder: Path) -> None:
-    """Each change of a document is in the store without anyone asking for it."""
+    """Each change of a document is loaded automatically."""
     async with watched(folder) as setup:
         await setup.until_titles("A")
         setup.write("deep/er/b.md", document("B"))
@@ -186,7 +186,7 @@ async def test_watcher_sees_what_is_added_changed_renamed_and_deleted(folder: Pa
 
 
 async def test_watcher_sees_folders_that_are_moved_and_removed(folder: Path) -> None:
-    """A folder that comes, is renamed or goes takes its documents with it."""
+    """Adding, renaming or removing a folder applies to its documents."""
     made = folder.parent / "made"
     made.mkdir()
     (made / "b.md").write_text(document("B"))
@@ -203,7 +203,7 @@ async def test_watcher_sees_folders_that_are_moved_and_removed(folder: Path) -> 
 
 
 async def test_watcher_keeps_the_last_good_version_of_a_broken_edit(folder: Path) -> None:
-    """A broken edit shows in diagnostics and, once, in the log with its place; a repair ends it."""
+    """An invalid edit is reported once and keeps the last valid version until it is repaired."""
     with capture_logs() as logs:
         async with watched(folder) as setup:
             await setup.until_titles("A")
@@ -222,7 +222,7 @@ async def test_watcher_keeps_the_last_good_version_of_a_broken_edit(folder: Path
 
 
 async def test_watcher_sees_topic_files(folder: Path) -> None:
-    """The topic tree follows its files as articles do."""
+    """The topic tree follows its files."""
     async with watched(folder) as setup:
         await setup.until_titles("A")
         setup.write(TOPIC, "name: Tides\nslug: tides\n")
@@ -234,7 +234,7 @@ async def test_watcher_sees_topic_files(folder: Path) -> None:
 
 
 async def test_watcher_takes_in_a_checkout_while_reads_go_on(folder: Path) -> None:
-    """A thousand files at once do not keep readers waiting, nor show them half a batch twice."""
+    """A thousand changed files do not block readers."""
     repository = TinyDBRepository.open(folder.parent / "store.json")
     seen = [0]
     async with watched(folder, repository) as setup:
@@ -258,7 +258,7 @@ async def test_watcher_takes_in_a_checkout_while_reads_go_on(folder: Path) -> No
 async def test_watcher_reports_a_folder_that_vanishes_and_follows_it_when_it_is_back(
     folder: Path,
 ) -> None:
-    """While the folder is away its articles are kept, and afterwards it is watched again."""
+    """If the folder is missing, its articles stay; it is watched again when it returns."""
     away = folder.with_name("away")
     with capture_logs() as logs:
         async with watched(folder) as setup:
@@ -275,7 +275,7 @@ async def test_watcher_reports_a_folder_that_vanishes_and_follows_it_when_it_is_
 
 
 async def test_watcher_follows_a_link_to_where_it_leads_now(folder: Path) -> None:
-    """A folder that is a link, as deployments switch it, is the folder that it leads to."""
+    """A symbolic link that is switched, as by deployments, is followed."""
     link = folder.with_name("current")
     link.symlink_to(folder)
     release = shutil.copytree(folder, folder.with_name("release"))
@@ -291,7 +291,7 @@ async def test_watcher_follows_a_link_to_where_it_leads_now(folder: Path) -> Non
 
 
 async def test_watcher_passes_its_turn_on_when_it_ends(folder: Path) -> None:
-    """Of several watchers of one store one works; another takes over from it."""
+    """Of several watchers of a store one is active; another takes over when it ends."""
     async with watched(folder) as first:
         await first.until_titles("A")
         async with watched(folder) as second:
@@ -305,7 +305,7 @@ async def test_watcher_passes_its_turn_on_when_it_ends(folder: Path) -> None:
 
 
 def test_watcher_polls_where_the_system_cannot_watch(folder: Path) -> None:
-    """Without inotify the watcher says what to do and finds changes all the same."""
+    """Without inotify the watcher polls, and logs a remedy."""
     program = f"""
 import asyncio
 from pathlib import Path
@@ -362,14 +362,14 @@ asyncio.run(main())
     ],
 )
 def test_loader_ignores_what_is_never_read(tmp_path: Path, path: str, ignored: bool) -> None:
-    """The store's own files, hidden and temporary ones and folders that are skipped wake nobody."""
+    """Changes of ignored files and folders do not trigger a load."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("nowhere")
     assert FolderLoader(MemoryRepository(), tmp_path).ignores(path) is ignored
 
 
 def test_loader_does_not_ignore_a_folder_that_is_gone(tmp_path: Path) -> None:
-    """A folder without an extension that held documents, and was moved away, wakes the watcher."""
+    """Moving a folder away triggers a load."""
     (tmp_path / "4913").mkdir()
     (tmp_path / "4913" / "a.md").write_text(document("A"))
     loader = FolderLoader(MemoryRepository(), tmp_path)
@@ -379,7 +379,7 @@ def test_loader_does_not_ignore_a_folder_that_is_gone(tmp_path: Path) -> None:
 
 
 async def test_watcher_goes_on_beside_a_file_name_that_is_not_utf8(folder: Path) -> None:
-    """Such a file, touched all the time, is logged once and keeps no other change from loading."""
+    """A file name that is not UTF-8 is logged once, and other changes are loaded."""
     odd = os.path.join(os.fsencode(folder), b"\xff.md")  # noqa: PTH118  # a name of bytes
     with capture_logs() as logs:
         async with watched(folder) as setup:
@@ -403,7 +403,7 @@ async def test_watcher_goes_on_beside_a_file_name_that_is_not_utf8(folder: Path)
 
 
 def test_watch_setting_needs_a_folder(tmp_path: Path) -> None:
-    """To watch without a folder is an error that says how to name one."""
+    """Watching without a folder is an error with a remedy."""
     wrong = load_settings({"watch": True, "store": tmp_path / "store.json"})
     with pytest.raises(SettingsError, match="newsgraph serve DIR --watch"):
         folder_watcher(wrong, MemoryRepository(), lambda _: None)
@@ -423,7 +423,7 @@ OPERATIONS = st.one_of(
 
 
 async def perform(setup: WatcherSetup, kind: str, path: str, other: str) -> None:
-    """Do one thing to the folder; what cannot be done is left undone."""
+    """Change the folder; invalid changes are skipped."""
     file = setup.folder / path
     with contextlib.suppress(OSError):
         if kind == "pause":
@@ -445,7 +445,7 @@ async def perform(setup: WatcherSetup, kind: str, path: str, other: str) -> None
 @settings(max_examples=scaled(5, long=15), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(OPERATIONS, max_size=12))
 def test_watched_state_equals_a_fresh_load(operations: list[tuple[str, str, str]]) -> None:
-    """Whatever happens to the files, once the broken ones are mended all is as if just loaded."""
+    """After any changes and repairs, the state equals a fresh load."""
 
     async def check() -> None:
         with tempfile.TemporaryDirectory() as place:
@@ -470,7 +470,7 @@ def test_watched_state_equals_a_fresh_load(operations: list[tuple[str, str, str]
 
 
 def test_served_answers_follow_the_folder(folder: Path) -> None:
-    """With `watch`, the next answers of a running server tell of an edit; no restart, no call."""
+    """With `watch`, responses of a running server show an edit without a restart."""
     repository = TinyDBRepository.open(folder.parent / "store.json")
     chosen = load_settings({"folder": folder, "watch": True, "store": folder.parent / "store.json"})
     deadline = time.monotonic() + DEADLINE_S

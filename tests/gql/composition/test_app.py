@@ -37,7 +37,7 @@ class BrokenRepository(MemoryRepository):
 
 
 class FaultySnapshot(MemorySnapshot):
-    """A snapshot with a fault of ours in it."""
+    """A snapshot with an internal error."""
 
     async def get_many(self, *_: Any) -> Any:
         """Fails."""
@@ -45,7 +45,7 @@ class FaultySnapshot(MemorySnapshot):
 
 
 class FaultyRepository(MemoryRepository):
-    """A repository in whose snapshots something goes wrong."""
+    """A repository whose snapshots have an internal error."""
 
     def current(self) -> Any:
         """A faulty one."""
@@ -80,7 +80,7 @@ def post(to: TestClient, query: str, **more: Any) -> Any:
 
 
 def test_graphql_answers_posts_and_gets(seeds):
-    """A query gets the same answer both ways."""
+    """A query has the same response by GET and POST."""
     posted, got = post(seeds, TITLES), seeds.get("/graphql", params={"query": TITLES})
     assert posted.status_code == got.status_code == 200
     assert posted.json() == got.json()
@@ -88,27 +88,27 @@ def test_graphql_answers_posts_and_gets(seeds):
 
 
 def test_healthz_answers_while_the_process_runs():
-    """It says nothing of the store."""
+    """/healthz does not depend on the store."""
     broken = client(BrokenRepository(StoreUnavailableError("gone")))
     assert (broken.get("/healthz").status_code, broken.get("/healthz").text) == (200, "ok\n")
 
 
 def test_readyz_tells_that_queries_can_be_answered(seeds):
-    """Ready, and no more: anybody may ask."""
+    """/readyz is 200, without details."""
     response = seeds.get("/readyz")
     assert response.status_code == 200
     assert response.json() == {"ready": True}
 
 
 def test_readyz_is_503_until_the_application_has_started(seeded):
-    """While the folder is being loaded, traffic belongs elsewhere."""
+    """During the initial load, /readyz is 503."""
     response = client(seeded).get("/readyz")
     assert response.status_code == 503
     assert response.json() == {"ready": False, "reason": "The folder is being loaded."}
 
 
 def test_readyz_is_503_when_the_store_cannot_be_read():
-    """The reason is the store's own."""
+    """The response has the store's own reason."""
     with client(BrokenRepository(StoreUnavailableError("The disk is gone."))) as started:
         response = started.get("/readyz")
     assert response.status_code == 503
@@ -120,7 +120,7 @@ def test_readyz_is_503_when_the_store_cannot_be_read():
     [(StoreUnavailableError, "It is damaged."), (StoreCorruptError, "The store cannot be read.")],
 )
 def test_store_that_cannot_be_read_is_503_everywhere(error, told):
-    """A proxy then asks another server, and a client later."""
+    """If the store is unavailable, all routes are 503, so that clients retry."""
     with client(BrokenRepository(error("It is damaged."))) as started:
         for path in ("/readyz", "/feed.json", "/feed.xml", "/sitemap.xml", "/graphql?query={a}"):
             response = started.get(path, headers={"accept": "application/json"})
@@ -130,7 +130,7 @@ def test_store_that_cannot_be_read_is_503_everywhere(error, told):
 
 @pytest.mark.parametrize("folder", ["/srv", "/srv/a b/c's", "(/srv", "'/srv"])
 def test_clients_are_not_told_where_the_store_is(folder):
-    """The file's name is enough for them; the folders of the server are its own business."""
+    """Errors for clients have the file's name, but not its folder."""
     reason = f"The store {folder}/store.json and its log store.json.log are not of one kind."
     with client(BrokenRepository(StoreUnavailableError(reason))) as started:
         told = [
@@ -143,7 +143,7 @@ def test_clients_are_not_told_where_the_store_is(folder):
 
 
 def test_schema_is_served_as_text(seeds):
-    """For code generators: the schema in GraphQL's own language."""
+    """The schema is available in SDL, for code generators."""
     response = seeds.get("/schema.graphql")
     assert response.text == f"{SCHEMA}\n"
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
@@ -156,7 +156,7 @@ def test_unknown_path_is_404(seeds):
 
 @pytest.mark.parametrize("path", ["/graphql", "/schema.graphql", "/readyz"])
 def test_cors_lets_the_origins_of_the_setting_read(seeded, path):
-    """Pages of these origins may read, others may not."""
+    """Only pages of the configured origins may read responses."""
     with client(seeded, cors_origins="https://site.example") as started:
         params = {"query": TITLES} if path == "/graphql" else None
         mine = started.get(path, params=params, headers={"origin": "https://site.example"})
@@ -166,7 +166,7 @@ def test_cors_lets_the_origins_of_the_setting_read(seeded, path):
 
 
 def test_cors_answers_the_preflight_of_a_post(seeded):
-    """A browser asks before it sends JSON, and is told what it may send."""
+    """A preflight request gets the allowed methods and header fields."""
     asked = {
         "origin": "https://site.example",
         "access-control-request-method": "POST",
@@ -180,14 +180,14 @@ def test_cors_answers_the_preflight_of_a_post(seeded):
 
 
 def test_cors_is_absent_without_the_setting(seeds):
-    """By default no page from elsewhere may read."""
+    """By default no page of another origin may read responses."""
     response = post(seeds, TITLES, headers={"origin": "https://site.example"})
     assert response.status_code == 200
     assert not [name for name in response.headers if name.startswith("access-control")]
 
 
 def test_body_over_the_cap_is_refused(seeded):
-    """413, with a code and the limit."""
+    """A body that is too large is 413, with a code and the limit."""
     with client(seeded, max_body_bytes=1_000) as started:
         response = post(started, TITLES + " " * 1_000)
         assert post(started, TITLES).status_code == 200
@@ -207,7 +207,7 @@ def test_body_over_the_cap_is_refused(seeded):
     ],
 )
 def test_limits_are_settings(seeded, setting, value, code):
-    """What is fine by default is refused where the operator allows less."""
+    """Each limit follows its setting."""
     query = "{ a: articles(first: 21) { nodes { title } } }"
     with client(seeded) as started:
         assert "errors" not in post(started, query).json()
@@ -218,7 +218,7 @@ def test_limits_are_settings(seeded, setting, value, code):
 
 
 def events(logs: list[Any]) -> list[Any]:
-    """What the access log says of each request."""
+    """The access log's events."""
     return [event for event in logs if event["event"] == "request"]
 
 

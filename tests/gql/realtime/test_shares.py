@@ -39,20 +39,20 @@ SMALL: dict[str, Any] = {
 
 
 def of(address: str) -> dict[str, str]:
-    """The headers by which the proxy on this machine tells the address of a client."""
+    """The headers with which the proxy on this machine forwards the address of a client."""
     return {"x-forwarded-for": address}
 
 
 @contextmanager
 def socket(server: LiveServer, address: str, key: str | None = None) -> Iterator[WebSocketClient]:
-    """A WebSocket of a client at an address that has been let in."""
+    """An initialised WebSocket of a client at an address."""
     with opened(server, additional_headers=of(address)) as client:
         client.begin({"authorization": f"Bearer {key}"} if key else None)
         yield client
 
 
 def subscribed(client: WebSocketClient, id: str) -> bool:
-    """Whether a subscription has begun."""
+    """Whether a subscription has started."""
     client.subscribe(id, CHANGES)
     client.send("ping")
     message = client.receive()
@@ -64,7 +64,7 @@ def subscribed(client: WebSocketClient, id: str) -> bool:
 
 
 def take_all(server: LiveServer, held: ExitStack, address: str, key: str | None = None) -> int:
-    """Open sockets, subscriptions and event streams until nothing more is given; how many began."""
+    """Open sockets, subscriptions and event streams up to the limits; returns their number."""
     count = 0
     with suppress(InvalidStatus, ConnectionClosed):
         for _ in range(10):
@@ -79,14 +79,14 @@ def take_all(server: LiveServer, held: ExitStack, address: str, key: str | None 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[LiveServer]:
-    """A server with few places."""
+    """A server with a small capacity."""
     settings = Settings(keys=tmp_path / "keys.json", **SMALL)
     with run_server(create_app(settings, MemoryRepository())) as server:
         yield server
 
 
 def served(server: LiveServer, address: str, key: str | None = None) -> dict[str, bool]:
-    """What a client that has just come is given."""
+    """The results of a new client."""
     given = dict.fromkeys(("query", "subscription", "stream"), False)
     headers = of(address) | ({"authorization": f"Bearer {key}"} if key else {})
     with suppress(InvalidStatus, ConnectionClosed), socket(server, address, key) as client:
@@ -100,7 +100,7 @@ def served(server: LiveServer, address: str, key: str | None = None) -> dict[str
 
 @pytest.mark.parametrize("who", ["address", "key"])
 def test_client_that_takes_all_it_can_leaves_room_for_others(server, tmp_path, who):
-    """It gets its share, over sockets and event streams together; nobody else notices."""
+    """A client gets its share, over sockets and event streams together, and no more."""
     keys = KeyFile(tmp_path / "keys.json")
     one, other = (keys.add(name, [Permission.READ_DRAFTS])[0] for name in ("one", "other"))
     with ExitStack() as held:
@@ -111,7 +111,7 @@ def test_client_that_takes_all_it_can_leaves_room_for_others(server, tmp_path, w
 
 
 def test_clients_without_a_key_leave_the_last_fifth_to_those_with_one(server, tmp_path):
-    """However many addresses there are."""
+    """A fifth of the capacity is reserved for clients with a key."""
     key, _ = KeyFile(tmp_path / "keys.json").add("one", [Permission.READ_DRAFTS])
     with ExitStack() as held:
         taken = sum(take_all(server, held, f"192.0.2.{number}") for number in range(8))
@@ -122,14 +122,14 @@ def test_clients_without_a_key_leave_the_last_fifth_to_those_with_one(server, tm
 
 
 def test_query_over_an_open_socket_needs_no_place(server):
-    """Queries and mutations go on where subscriptions are full."""
+    """Queries and mutations do not count against the limit of subscriptions."""
     with ExitStack() as held, socket(server, ONE) as client:
         take_all(server, held, ONE)
         client.answer("q", QUERY)
 
 
 def test_refusals_say_who_may_have_how_many_and_when_to_come_again(server):
-    """429 for a share that is used up, with Retry-After; the metrics count it."""
+    """A used-up share gets 429 with Retry-After, and is counted in the metrics."""
     with ExitStack() as held:
         take_all(server, held, ONE)
         with asked(server, CHANGES, headers=of(ONE)) as refused:
@@ -149,7 +149,7 @@ def test_refusals_say_who_may_have_how_many_and_when_to_come_again(server):
 
 
 def test_socket_that_turns_out_to_have_no_place_is_closed_so_that_clients_come_again(server):
-    """Whether a client has a key it says in its first message; without one, 1013."""
+    """A client without a key in its first message may be closed with 1013."""
     with ExitStack() as held:
         for number in range(16):
             held.enter_context(socket(server, f"192.0.2.{number}"))
@@ -162,7 +162,7 @@ def test_socket_that_turns_out_to_have_no_place_is_closed_so_that_clients_come_a
 
 
 def refusals(server: LiveServer) -> dict[tuple[str, str], float]:
-    """How often what was refused, by whose bound."""
+    """The number of refusals by kind and limit."""
     text = httpx2.get(f"{server.url}/metrics").text
     return {
         (sample.labels["what"], sample.labels["bound"]): sample.value
@@ -181,7 +181,7 @@ CLIENTS = [Client("address", f"192.0.2.{n}") for n in range(4)] + [Client("key",
     st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4), st.booleans()), max_size=60),
 )
 def test_capacity_is_never_exceeded_and_comes_back_whole(maximum, share, steps):
-    """By all, by one, and by those without a key together, whatever is taken and given back."""
+    """No limit is ever exceeded, and all capacity is released in the end."""
     capacity = CapacityLimiter("things", "things", maximum, share)
     held: list[tuple[Client, int]] = []
     for who, amount, gives_back in steps:
@@ -216,7 +216,7 @@ def test_capacity_is_never_exceeded_and_comes_back_whole(maximum, share, steps):
     ],
 )
 def test_client_is_its_key_else_its_address(one: Any, other: Any, is_same: bool):
-    """A key is one client wherever it is used; an IPv6 client has all of its network."""
+    """A client is identified by its key, else by its address; of IPv6, by its network."""
 
     def client(id: str | None, address: str) -> Client:
         return client_of(Viewer(name=id and "ada", id=id), {"client": (address, 1)})
@@ -235,7 +235,7 @@ TOO_LARGE = [
 
 @pytest.mark.parametrize(("query", "condition"), TOO_LARGE)
 def test_subscription_that_would_take_much_memory_is_refused(server, query, condition):
-    """It is held for as long as its client likes, so what it says is bounded."""
+    """The size of a subscription is limited, because it is held for long."""
     variables = {"f": {"or": [{"slug": condition}] * 2}}
     with socket(server, ONE) as client:
         client.subscribe("s", query, variables=variables)
@@ -250,7 +250,7 @@ def test_subscription_that_would_take_much_memory_is_refused(server, query, cond
 
 
 def test_subscriptions_of_a_client_may_cost_together_what_one_request_may(tmp_path):
-    """An event is answered for all of them; what they cost comes back when they end."""
+    """The cost limit applies to the sum of a client's subscriptions."""
     settings = Settings(max_cost=1_000, store=tmp_path / "store.json")
     dear = "subscription { changes { article { related { article { id slug title url } } } } }"
     with (
@@ -276,7 +276,7 @@ def test_subscriptions_of_a_client_may_cost_together_what_one_request_may(tmp_pa
 
 
 def test_filter_of_a_subscription_is_no_search():
-    """It judges one article at a time, whatever a list with it would cost."""
+    """A filter costs little in a subscription: it is evaluated on one article at a time."""
     settings = Settings(max_cost=1_000)
     condition = {"or": [{"excerpt": {"contains": f"needle {n}"}} for n in range(50)]}
     query = "subscription ($f: ArticleFilter) { changes(filter: $f) { id } }"
