@@ -11,6 +11,7 @@ import typer
 from gql.package_check import PackageConflictError, check_packages
 from gql.settings import SettingsError
 from store import FolderNotEmptyError, StoreError, TargetExistsError
+from store.errors import system_remedy
 
 from .backups import backup, restore
 from .documents import check, export, load
@@ -71,6 +72,10 @@ def main() -> None:
         exit_with_error(str(error), USAGE_ERROR)
     except StoreError as error:
         exit_with_error(str(error), STORE_ERROR)
+    except PermissionError as error:
+        remedy = system_remedy(error, "Give the user that runs newsgraph the right to it.")
+        message = f"{error.filename} cannot be read or written: {error.strerror}. {remedy}"
+        exit_with_error(message, STORE_ERROR)
 
 
 def exit_with_error(message: str, exit_code: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -17,6 +18,8 @@ from gql.settings import (
     load_settings,
     variable_name,
 )
+from store import StoreError
+from store.errors import system_remedy
 
 from .output import print_warning
 
@@ -49,7 +52,7 @@ def with_settings(
 
         def run(**values: Any) -> None:
             flags = {name: values.pop(name) for name in names}
-            flags = _with_directory(flags, values.pop(_DIRECTORY, None))
+            flags = _with_directory(flags, _check_directory(values.pop(_DIRECTORY, None)))
             for warning in ignored_variables():
                 print_warning(warning)
             settings = load_settings(flags)
@@ -70,6 +73,28 @@ def with_settings(
     return decorate
 
 
+def _check_directory(directory: Path | None) -> Path | None:
+    """Return the argument DIR. Raises: BadParameter: it is missing. StoreError: it is unreadable.
+
+    Typer's own check calls a folder whose parent cannot be read missing.
+    """
+    if directory is None:
+        return None
+    try:
+        directory.stat()
+        with os.scandir(directory):
+            pass
+    except FileNotFoundError:
+        message = f"Directory '{directory}' does not exist."
+        raise typer.BadParameter(message, param_hint="'DIR'") from None
+    except OSError as error:
+        raise StoreError(
+            f"The folder {directory} cannot be read: {error.strerror}. "
+            + system_remedy(error, "Give the path of a folder that holds documents.")
+        ) from None
+    return directory
+
+
 def _with_directory(flags: dict[str, Any], directory: Path | None) -> dict[str, Any]:
     """The flags with the argument DIR as the setting `folder`."""
     if directory is None:
@@ -81,7 +106,7 @@ def _with_directory(flags: dict[str, Any], directory: Path | None) -> dict[str, 
 
 def _directory_argument(help: str) -> inspect.Parameter:
     argument = typer.Argument(
-        metavar="DIR", help=help, file_okay=False, exists=True, show_default=False
+        metavar="DIR", help=help, file_okay=False, readable=False, show_default=False
     )
     return inspect.Parameter(
         _DIRECTORY,

@@ -24,9 +24,12 @@ from gql.settings import PREFIX, Settings, flag_name, variable_name
 from store import DocumentWriter, TinyDBRepository
 from store.filesystem.atomic_file import file_signature
 from tests.conftest import SEEDS
+from tests.store.folder.test_loader import unprivileged
 from tests.support.graph_client import SCHEMA
 from tests.support.server_process import ROOT, environment
 from tests.support.writer_setup import document
+
+__all__ = ["unprivileged"]
 
 COMMANDS = "serve load check export backup restore query schema stats config".split()
 QUERY = "{ articles(first: 1) { totalCount } }"
@@ -442,6 +445,30 @@ def test_wrong_usage_is_exit_code_2(newsgraph, arguments, message):
     code, out, err = newsgraph(*arguments)
     assert (code, out) == (2, "")
     assert message in re.sub(r"[│\s]+", " ", err)
+
+
+@pytest.mark.parametrize("path", ["locked", "locked/inside"])
+@pytest.mark.parametrize("command", ["check", "load", "init", "serve"])
+def test_unreadable_folder_is_exit_code_3(newsgraph, monkeypatch, unprivileged, path, command):
+    """Also if its parent cannot be read, so that nobody can tell whether it exists."""
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)  # as for a user that is not root
+    (unprivileged / "locked" / "inside").mkdir(parents=True)
+    (unprivileged / "locked").chmod(0)
+    try:
+        code, _, err = newsgraph(command, str(unprivileged / path))
+    finally:
+        (unprivileged / "locked").chmod(0o700)
+    assert (code, "cannot be read: Permission denied" in err) == (3, True)
+
+
+def test_unreadable_store_is_exit_code_3(newsgraph, unprivileged):
+    """A store in a folder that cannot be read is an error, not a traceback."""
+    (unprivileged / "locked").mkdir(0)
+    try:
+        code, _, err = newsgraph("stats", "--store", str(unprivileged / "locked" / "store.json"))
+    finally:
+        (unprivileged / "locked").chmod(0o700)
+    assert (code, "Permission denied" in err) == (3, True)
 
 
 def test_module_runs_the_command():
