@@ -58,7 +58,7 @@ PATH = path_of(SLUG)
 KINDS = ["memory", "folder", "folder and tinydb"]
 
 
-def make_desk(kind: str, place: Path) -> WriterSetup:
+def make_setup(kind: str, place: Path) -> WriterSetup:
     """An empty setup of one kind."""
     folder = None
     if kind != "memory":
@@ -72,13 +72,13 @@ def make_desk(kind: str, place: Path) -> WriterSetup:
 @pytest.fixture(params=KINDS)
 def setup(request, tmp_path):
     """An empty setup of each kind."""
-    return make_desk(request.param, tmp_path)
+    return make_setup(request.param, tmp_path)
 
 
 @pytest.fixture
-def folder_desk(tmp_path):
+def folder_setup(tmp_path):
     """An empty setup with a folder."""
-    return make_desk("folder", tmp_path)
+    return make_setup("folder", tmp_path)
 
 
 class FailingRepository(MemoryRepository):
@@ -155,13 +155,13 @@ def test_import_tells_what_might_be_better(setup):
     assert [(d.path, d.line, d.code) for d in written.diagnostics] == [(PATH, 5, "WRONG_TYPE")]
 
 
-def test_import_keeps_every_byte_in_the_folder(folder_desk):
+def test_import_keeps_every_byte_in_the_folder(folder_setup):
     """The folder has the texts as they were sent; what was at a path is replaced."""
     text = document("Ä", "# mine\n", "body\r\n\r\n")
-    folder_desk.import_documents((PATH, document("old")), ("x/y/z.txt", text))
-    folder_desk.import_documents((PATH, text))
-    assert folder_desk.text(PATH) == folder_desk.text("x/y/z.txt") == text
-    assert sorted(folder_desk.files()) == [PATH, "x/y/z.txt"]
+    folder_setup.import_documents((PATH, document("old")), ("x/y/z.txt", text))
+    folder_setup.import_documents((PATH, text))
+    assert folder_setup.text(PATH) == folder_setup.text("x/y/z.txt") == text
+    assert sorted(folder_setup.files()) == [PATH, "x/y/z.txt"]
 
 
 def test_put_makes_a_new_article_named_by_date_and_title(setup):
@@ -172,10 +172,10 @@ def test_put_makes_a_new_article_named_by_date_and_title(setup):
     assert setup.get(SLUG) == article
 
 
-def test_put_goes_to_the_folder_of_news(folder_desk):
+def test_put_goes_to_the_folder_of_news(folder_setup):
     """A new document is a file of its slug's name in _news."""
-    folder_desk.put(REQUIRED, slug="2026-05-05-else")
-    assert list(folder_desk.files()) == [path_of("2026-05-05-else")]
+    folder_setup.put(REQUIRED, slug="2026-05-05-else")
+    assert list(folder_setup.files()) == [path_of("2026-05-05-else")]
 
 
 def test_put_keeps_what_is_not_given_and_removes_what_is_null(setup):
@@ -233,12 +233,12 @@ def test_put_names_the_field_of_a_bad_text(setup, fields, input_path):
     assert setup.refusals(setup.writer.put({**REQUIRED, **fields})) == [("BAD_TEXT", input_path)]
 
 
-def test_put_changes_only_the_lines_of_what_changes(folder_desk):
+def test_put_changes_only_the_lines_of_what_changes(folder_setup):
     """Of a file, a put changes the lines of the keys that change."""
     text = document("'A'  # mine", "heat: 5 # hot\n\n# the end\n", "body\n")
-    folder_desk.import_documents((PATH, text))
-    folder_desk.put({"heat": 6, "title": "A"}, slug=SLUG)
-    assert folder_desk.text(PATH) == text.replace("heat: 5", "heat: 6")
+    folder_setup.import_documents((PATH, text))
+    folder_setup.put({"heat": 6, "title": "A"}, slug=SLUG)
+    assert folder_setup.text(PATH) == text.replace("heat: 5", "heat: 6")
 
 
 def test_put_that_changes_nothing_writes_no_revision(setup):
@@ -250,15 +250,15 @@ def test_put_that_changes_nothing_writes_no_revision(setup):
     )
 
 
-def test_set_published_edits_one_line(folder_desk):
+def test_set_published_edits_one_line(folder_setup):
     """Publishing changes the line of `published`, or adds it."""
-    folder_desk.import_documents((PATH, document(more="published: no # yet\n")))
+    folder_setup.import_documents((PATH, document(more="published: no # yet\n")))
     id = article_id(SLUG)
-    assert folder_desk.run(folder_desk.writer.set_published(id, True)).articles[0].published
-    assert folder_desk.text(PATH) == document(more="published: true # yet\n")
-    folder_desk.import_documents((PATH, document()))
-    assert not folder_desk.run(folder_desk.writer.set_published(id, False)).articles[0].published
-    assert "\npublished: false\n" in folder_desk.text(PATH)
+    assert folder_setup.run(folder_setup.writer.set_published(id, True)).articles[0].published
+    assert folder_setup.text(PATH) == document(more="published: true # yet\n")
+    folder_setup.import_documents((PATH, document()))
+    assert not folder_setup.run(folder_setup.writer.set_published(id, False)).articles[0].published
+    assert "\npublished: false\n" in folder_setup.text(PATH)
 
 
 @pytest.mark.parametrize(
@@ -269,14 +269,14 @@ def test_set_published_edits_one_line(folder_desk):
         ("draft: soon\n", "draft: false\n"),
     ],
 )
-def test_set_published_writes_the_documents_own_key(folder_desk, before, after):
+def test_set_published_writes_the_documents_own_key(folder_setup, before, after):
     """A draft by `draft: true` is published by that key, and made a draft again."""
-    folder_desk.import_documents((PATH, document(more=before)))
+    folder_setup.import_documents((PATH, document(more=before)))
     id = article_id(SLUG)
-    assert folder_desk.run(folder_desk.writer.set_published(id, True)).articles[0].published
-    assert folder_desk.text(PATH) == document(more=after)
-    assert not folder_desk.run(folder_desk.writer.set_published(id, False)).articles[0].published
-    assert "raft: true" in folder_desk.text(PATH)
+    assert folder_setup.run(folder_setup.writer.set_published(id, True)).articles[0].published
+    assert folder_setup.text(PATH) == document(more=after)
+    assert not folder_setup.run(folder_setup.writer.set_published(id, False)).articles[0].published
+    assert "raft: true" in folder_setup.text(PATH)
 
 
 def test_publishing_is_refused_where_the_folder_forbids_it():
@@ -289,13 +289,13 @@ def test_publishing_is_refused_where_the_folder_forbids_it():
     assert refused.value.refusals[0].input_path == ("published",)
 
 
-def test_put_keeps_the_slug_of_a_file_that_is_named_otherwise(folder_desk):
+def test_put_keeps_the_slug_of_a_file_that_is_named_otherwise(folder_setup):
     """An article keeps its identity under a new title, though its slug came from the old one."""
-    folder_desk.edit("blog/post.md", document("A tide", "# mine\n"))
-    folder_desk.load()
-    article = folder_desk.put({"title": "Another"}, slug=SLUG)
+    folder_setup.edit("blog/post.md", document("A tide", "# mine\n"))
+    folder_setup.load()
+    article = folder_setup.put({"title": "Another"}, slug=SLUG)
     assert (article.slug, article.title) == (SLUG, "Another")
-    assert {path: text for path, (text, _) in folder_desk.files().items()} == {
+    assert {path: text for path, (text, _) in folder_setup.files().items()} == {
         f"blog/{SLUG}.md": document("Another", "# mine\n").encode()
     }
 
@@ -310,7 +310,7 @@ def test_delete_removes_article_and_file(setup):
 
 def test_writing_comes_back_after_a_restart(tmp_path):
     """A write is flushed before its result is returned."""
-    setup = make_desk("folder and tinydb", tmp_path)
+    setup = make_setup("folder and tinydb", tmp_path)
     article = setup.put(REQUIRED)
     setup.run(setup.repository.close())
     assert (
@@ -325,7 +325,7 @@ def test_writing_comes_back_after_a_restart(tmp_path):
 @pytest.fixture
 def alone(tmp_path):
     """A setup over a folder with a document, and one that writes into its store alone."""
-    setup = make_desk("folder", tmp_path)
+    setup = make_setup("folder", tmp_path)
     setup.edit(PATH, document("File", "heat: x\n"))
     setup.edit("other.md", document("Other"))
     setup.load()
@@ -466,17 +466,17 @@ def test_import_refuses_paths_that_leave_the_folder_or_are_not_read(setup, path)
     assert setup.folder is None or list(setup.folder.parent.rglob("*.md")) == []
 
 
-def test_import_follows_no_link(folder_desk, tmp_path):
+def test_import_follows_no_link(folder_setup, tmp_path):
     """A link in the folder does not lead a document elsewhere, nor is it replaced."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file.md").write_text("theirs")
-    (folder_desk.folder / "way").symlink_to(outside)
-    (folder_desk.folder / "link.md").symlink_to(outside / "file.md")
-    (folder_desk.folder / "file.md").write_text("x")
+    (folder_setup.folder / "way").symlink_to(outside)
+    (folder_setup.folder / "link.md").symlink_to(outside / "file.md")
+    (folder_setup.folder / "file.md").write_text("x")
     for path in ("way/x.md", "way/file.md", "link.md", "file.md/x.md"):
-        work = folder_desk.writer.import_documents([(path, document())])
-        assert folder_desk.refusals(work) == [("BAD_PATH", ("documents", "0", "path"))]
+        work = folder_setup.writer.import_documents([(path, document())])
+        assert folder_setup.refusals(work) == [("BAD_PATH", ("documents", "0", "path"))]
     assert [(f.name, f.read_text()) for f in outside.iterdir()] == [("file.md", "theirs")]
 
 
@@ -490,11 +490,11 @@ def test_import_refuses_two_documents_of_one_slug_or_path(setup):
     assert setup.state() == ({}, [], [])
 
 
-def test_import_refuses_a_slug_that_another_file_has(folder_desk):
+def test_import_refuses_a_slug_that_another_file_has(folder_setup):
     """A slug belongs to one file, also to one that nobody has loaded yet."""
-    folder_desk.edit(PATH, document())
-    work = folder_desk.writer.import_documents([(f"z/{SLUG}.md", document())])
-    assert folder_desk.refusals(work) == [("DUPLICATE_SLUG", ("documents", "0", "path"))]
+    folder_setup.edit(PATH, document())
+    work = folder_setup.writer.import_documents([(f"z/{SLUG}.md", document())])
+    assert folder_setup.refusals(work) == [("DUPLICATE_SLUG", ("documents", "0", "path"))]
 
 
 def test_import_refuses_too_many_documents():
@@ -565,48 +565,50 @@ def test_put_refuses_another_slug_for_an_id(setup):
     assert setup.put({"heat": 1}, id=id, slug=SLUG).heat == 1
 
 
-def test_put_leaves_old_problems_of_a_document_alone(folder_desk):
+def test_put_leaves_old_problems_of_a_document_alone(folder_setup):
     """A document with a fault of its own can be changed; its fault stays, and so does its line."""
     text = document(more="webUrl: nonsense\nheat: many\nheat: 1\n")
-    folder_desk.import_documents((PATH, text))
-    folder_desk.put({"quality": 4}, slug=SLUG)
-    assert "webUrl: nonsense\n" in folder_desk.text(PATH)
-    assert folder_desk.refusals(folder_desk.writer.put({"webUrl": "nonsense"}, slug=SLUG)) == [
+    folder_setup.import_documents((PATH, text))
+    folder_setup.put({"quality": 4}, slug=SLUG)
+    assert "webUrl: nonsense\n" in folder_setup.text(PATH)
+    assert folder_setup.refusals(folder_setup.writer.put({"webUrl": "nonsense"}, slug=SLUG)) == [
         ("BAD_URL", ("webUrl",))
     ]
-    assert folder_desk.put({"webUrl": "https://p.example/"}, slug=SLUG).web_url
+    assert folder_setup.put({"webUrl": "https://p.example/"}, slug=SLUG).web_url
 
 
-def test_put_refuses_a_file_that_must_be_mended_first(folder_desk):
+def test_put_refuses_a_file_that_must_be_mended_first(folder_setup):
     """A put refuses an invalid file; a delete or an import replaces it."""
-    folder_desk.import_documents((PATH, document()))
-    folder_desk.edit(PATH, "---\ntitle: [\n---\n")
-    assert folder_desk.refusals(folder_desk.writer.put({"heat": 1}, slug=SLUG)) == [
+    folder_setup.import_documents((PATH, document()))
+    folder_setup.edit(PATH, "---\ntitle: [\n---\n")
+    assert folder_setup.refusals(folder_setup.writer.put({"heat": 1}, slug=SLUG)) == [
         ("UNREADABLE_YAML", ())
     ]
-    assert folder_desk.text(PATH) == "---\ntitle: [\n---\n"
-    folder_desk.import_documents((PATH, document("Whole")))
-    assert folder_desk.get(SLUG).title == "Whole"
-    folder_desk.edit(PATH, "---\ntitle: [\n---\n")
-    folder_desk.delete(article_id(SLUG))
-    assert folder_desk.state() == folder_desk.fresh_state() == ({}, [], [])
+    assert folder_setup.text(PATH) == "---\ntitle: [\n---\n"
+    folder_setup.import_documents((PATH, document("Whole")))
+    assert folder_setup.get(SLUG).title == "Whole"
+    folder_setup.edit(PATH, "---\ntitle: [\n---\n")
+    folder_setup.delete(article_id(SLUG))
+    assert folder_setup.state() == folder_setup.fresh_state() == ({}, [], [])
 
 
-def test_put_never_writes_over_a_file_that_is_no_document(folder_desk):
+def test_put_never_writes_over_a_file_that_is_no_document(folder_setup):
     """Where a new document would go, there may be a file that holds something else."""
-    folder_desk.edit(PATH, "notes of somebody")
-    assert folder_desk.refusals(folder_desk.writer.put(REQUIRED)) == [("BAD_PATH", ("slug",))]
-    assert folder_desk.text(PATH) == "notes of somebody"
+    folder_setup.edit(PATH, "notes of somebody")
+    assert folder_setup.refusals(folder_setup.writer.put(REQUIRED)) == [("BAD_PATH", ("slug",))]
+    assert folder_setup.text(PATH) == "notes of somebody"
 
 
-def test_delete_refuses_an_article_of_two_files(folder_desk):
+def test_delete_refuses_an_article_of_two_files(folder_setup):
     """If another file claims the slug, it would take the article's place: it has to go first."""
-    folder_desk.edit(PATH, document())
-    folder_desk.edit(f"b/{SLUG}.md", document("B"))
-    folder_desk.load()
-    work = folder_desk.writer.delete(article_id(SLUG))
-    assert folder_desk.refusals(work) == [("DUPLICATE_SLUG", ("id",))]
-    assert folder_desk.refusals(folder_desk.writer.delete("a_nothing")) == [("NOT_FOUND", ("id",))]
+    folder_setup.edit(PATH, document())
+    folder_setup.edit(f"b/{SLUG}.md", document("B"))
+    folder_setup.load()
+    work = folder_setup.writer.delete(article_id(SLUG))
+    assert folder_setup.refusals(work) == [("DUPLICATE_SLUG", ("id",))]
+    assert folder_setup.refusals(folder_setup.writer.delete("a_nothing")) == [
+        ("NOT_FOUND", ("id",))
+    ]
 
 
 # Who comes first
@@ -629,23 +631,23 @@ def test_expected_revision_that_is_past_is_a_conflict(setup):
     assert setup.get(SLUG) == new
 
 
-def test_expected_revision_counts_edits_that_were_not_loaded(folder_desk):
+def test_expected_revision_counts_edits_that_were_not_loaded(folder_setup):
     """An edit that was not loaded yet is loaded before a write."""
-    old = folder_desk.put(REQUIRED)
-    folder_desk.edit(PATH, document("By hand", "# mine\n"))
+    old = folder_setup.put(REQUIRED)
+    folder_setup.edit(PATH, document("By hand", "# mine\n"))
     with pytest.raises(ConflictError):
-        folder_desk.run(
-            folder_desk.writer.put({"heat": 2}, slug=SLUG, expected_revision=old.revision)
+        folder_setup.run(
+            folder_setup.writer.put({"heat": 2}, slug=SLUG, expected_revision=old.revision)
         )
-    folder_desk.put({"heat": 2}, slug=SLUG)
-    assert folder_desk.text(PATH) == document("By hand", "# mine\n").replace(
+    folder_setup.put({"heat": 2}, slug=SLUG)
+    assert folder_setup.text(PATH) == document("By hand", "# mine\n").replace(
         "2026-01-02\n", "2026-01-02\nheat: 2\n"
     )
 
 
 def rivals(kind: str, place: Path) -> list[DocumentWriter]:
     """Two writers of one setup, as two processes would have them."""
-    setup = make_desk(kind, place)
+    setup = make_setup(kind, place)
     if not kind.endswith("tinydb"):
         return [DocumentWriter(setup.repository, setup.folder) for _ in range(2)]
     stores = [TinyDBRepository.open(place / "store.json") for _ in range(2)]
@@ -690,19 +692,19 @@ def test_writers_without_expectations_all_get_their_turn(kind, tmp_path):
     assert (article.heat, article.quality, article.metadata) == (7, 7, {"x": 7, "y": 7})
 
 
-def test_writing_goes_on_when_nobody_waits_for_it(folder_desk):
+def test_writing_goes_on_when_nobody_waits_for_it(folder_setup):
     """A cancelled request leaves folder and store equal."""
 
     async def give_up() -> None:
-        write = asyncio.create_task(folder_desk.writer.put(REQUIRED))
+        write = asyncio.create_task(folder_setup.writer.put(REQUIRED))
         await asyncio.sleep(0)
         write.cancel()
         await asyncio.wait([write])
         await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
 
     WriterSetup.run(give_up())
-    assert folder_desk.get(SLUG)
-    assert folder_desk.state() == folder_desk.fresh_state()
+    assert folder_setup.get(SLUG)
+    assert folder_setup.state() == folder_setup.fresh_state()
 
 
 # What goes wrong
@@ -721,18 +723,18 @@ def test_store_written_by_others_meanwhile_is_a_conflict(tmp_path):
     assert setup.get(SLUG).heat == 9
 
 
-def test_write_that_another_process_began_is_finished_by_the_next(folder_desk):
+def test_write_that_another_process_began_is_finished_by_the_next(folder_setup):
     """The next write recovers the committed write of a killed process."""
     for folder, path in (
         (".newsgraph-written", "_news/2026-01-02-b.md"),
         (".newsgraph-writing", "c.md"),
     ):
         text = document(path[-4].upper()).encode()
-        folder_desk.edit(f"{folder}/{path}.{digest(text)}.{digest(None)}", text)
-    folder_desk.put(REQUIRED)
-    assert sorted(folder_desk.files()) == [PATH, "_news/2026-01-02-b.md"]
-    assert folder_desk.get("2026-01-02-b").title == "B"
-    assert folder_desk.state() == folder_desk.fresh_state()
+        folder_setup.edit(f"{folder}/{path}.{digest(text)}.{digest(None)}", text)
+    folder_setup.put(REQUIRED)
+    assert sorted(folder_setup.files()) == [PATH, "_news/2026-01-02-b.md"]
+    assert folder_setup.get("2026-01-02-b").title == "B"
+    assert folder_setup.state() == folder_setup.fresh_state()
 
 
 def test_folder_is_as_it_was_when_the_store_cannot_write(tmp_path):
@@ -803,11 +805,11 @@ def test_write_whose_outcome_nobody_knows_is_done_once_when_it_is_asked_for_agai
 
 @pytest.mark.parametrize("times", [1, 9])
 def test_folder_whose_disk_fails_says_nothing_has_changed_only_where_it_knows(
-    times, folder_desk, monkeypatch
+    times, folder_setup, monkeypatch
 ):
     """A rollback restores the files; if it fails, the outcome is unknown."""
-    folder_desk.import_documents((PATH, document("Old")))
-    before, left = folder_desk.files(), [None] * times
+    folder_setup.import_documents((PATH, document("Old")))
+    before, left = folder_setup.files(), [None] * times
     flush = atomic_file.flush_folder
 
     def fail(folder: Path) -> None:
@@ -820,12 +822,12 @@ def test_folder_whose_disk_fails_says_nothing_has_changed_only_where_it_knows(
     monkeypatch.setattr(guarded_change, "flush_folder", fail)
     expected = StoreUnavailableError if times == 1 else OutcomeUnknownError
     with pytest.raises(expected):
-        folder_desk.put({"heat": 1}, slug=SLUG)
+        folder_setup.put({"heat": 1}, slug=SLUG)
     left.clear()
-    assert (folder_desk.files() == before) or times > 1
-    assert folder_desk.put({"heat": 2}, slug=SLUG).heat == 2
-    assert folder_desk.state() == folder_desk.fresh_state()
-    assert list(folder_desk.files()) == [PATH]
+    assert (folder_setup.files() == before) or times > 1
+    assert folder_setup.put({"heat": 2}, slug=SLUG).heat == 2
+    assert folder_setup.state() == folder_setup.fresh_state()
+    assert list(folder_setup.files()) == [PATH]
 
 
 def test_article_that_is_removed_right_after_it_was_written_is_given_as_it_was_written():
@@ -853,42 +855,42 @@ def test_folder_that_cannot_be_written_is_told(unprivileged):
     assert setup.state() == ({}, [], [])
 
 
-def test_folder_on_a_full_disk_loses_nothing(folder_desk):
+def test_folder_on_a_full_disk_loses_nothing(folder_setup):
     """A file that cannot be written completely is not replaced."""
-    folder_desk.import_documents((PATH, document("Old")), ("b.md", document("B")))
-    before, seen = folder_desk.files(), folder_desk.state()
+    folder_setup.import_documents((PATH, document("Old")), ("b.md", document("B")))
+    before, seen = folder_setup.files(), folder_setup.state()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
     try:
         for work in (
-            folder_desk.writer.put({"content": "x" * 10_000}, slug=SLUG),
-            folder_desk.writer.import_documents(
+            folder_setup.writer.put({"content": "x" * 10_000}, slug=SLUG),
+            folder_setup.writer.import_documents(
                 [("c.md", document("C")), ("b.md", document("B", body="x" * 10_000))]
             ),
         ):
             with pytest.raises(StoreUnavailableError, match="Nothing has changed"):
-                folder_desk.run(work)
+                folder_setup.run(work)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert folder_desk.files() == before
-    assert folder_desk.state() == seen
+    assert folder_setup.files() == before
+    assert folder_setup.state() == seen
 
 
-def test_watching_the_folder_sees_nothing_new_in_our_own_writes(folder_desk):
+def test_watching_the_folder_sees_nothing_new_in_our_own_writes(folder_setup):
     """A watcher finds a written file unchanged."""
-    [article] = folder_desk.import_documents((PATH, document()))
-    folder_desk.run(FolderLoader(folder_desk.repository, folder_desk.folder).refresh([PATH]))
-    folder_desk.load()
-    assert folder_desk.get(SLUG) == article
+    [article] = folder_setup.import_documents((PATH, document()))
+    folder_setup.run(FolderLoader(folder_setup.repository, folder_setup.folder).refresh([PATH]))
+    folder_setup.load()
+    assert folder_setup.get(SLUG) == article
 
 
-def test_folder_that_is_gone_is_told(folder_desk):
+def test_folder_that_is_gone_is_told(folder_setup):
     """Without the folder nothing is written, and the articles stay."""
-    folder_desk.put(REQUIRED)
-    folder_desk.folder.rename(folder_desk.folder.with_name("elsewhere"))
+    folder_setup.put(REQUIRED)
+    folder_setup.folder.rename(folder_setup.folder.with_name("elsewhere"))
     with pytest.raises(StoreUnavailableError):
-        folder_desk.put({"heat": 1}, slug=SLUG)
-    assert folder_desk.get(SLUG).heat == 0
+        folder_setup.put({"heat": 1}, slug=SLUG)
+    assert folder_setup.get(SLUG).heat == 0
 
 
 # Folder and store never disagree
@@ -962,7 +964,7 @@ def step(setup, kind, name, what):
 def test_folder_and_store_agree_after_anything(steps):
     """After any mutations and edits the store equals one that was loaded from scratch."""
     with tempfile.TemporaryDirectory() as place:
-        setup = make_desk("folder", Path(place))
+        setup = make_setup("folder", Path(place))
         setup.edit("keep.md", document("Keep"))
         setup.load()
         behind = False
@@ -1001,46 +1003,46 @@ def test_mutation_on_a_read_only_file_system_has_changed_nothing(tmp_path):
     "edit",
     ["", "notes", "+++\ntitle = 'x'\n+++\n", "---\ntitle: [\n---\n", "---\n---\n", "---\ntitle: a"],
 )
-def test_no_write_replaces_an_edit_that_cannot_be_read(folder_desk, edit):
+def test_no_write_replaces_an_edit_that_cannot_be_read(folder_setup, edit):
     """A put says what the file lacks; a delete with an expected revision is a conflict."""
-    article = folder_desk.put(REQUIRED)
-    folder_desk.edit(PATH, edit)
+    article = folder_setup.put(REQUIRED)
+    folder_setup.edit(PATH, edit)
     for key in ({"slug": SLUG}, {"id": article.id}):
-        refusals = folder_desk.expect_refusals(folder_desk.writer.put({"heat": 1}, **key))
+        refusals = folder_setup.expect_refusals(folder_setup.writer.put({"heat": 1}, **key))
         assert refusals
         assert all(PATH in refusal.message for refusal in refusals)
     with pytest.raises(ConflictError, match="changed by hand"):
-        folder_desk.delete(article.id, article.revision)
-    assert folder_desk.text(PATH) == edit
-    folder_desk.delete(article.id)
-    assert folder_desk.files() == {}
+        folder_setup.delete(article.id, article.revision)
+    assert folder_setup.text(PATH) == edit
+    folder_setup.delete(article.id)
+    assert folder_setup.files() == {}
 
 
-def test_no_write_replaces_a_read_only_file(folder_desk):
+def test_no_write_replaces_a_read_only_file(folder_setup):
     """A file that nobody may write stays, although the folder would allow a rename."""
-    article = folder_desk.put(REQUIRED)
-    (folder_desk.folder / PATH).chmod(0o444)
-    text = folder_desk.text(PATH)
-    writer = folder_desk.writer
+    article = folder_setup.put(REQUIRED)
+    (folder_setup.folder / PATH).chmod(0o444)
+    text = folder_setup.text(PATH)
+    writer = folder_setup.writer
     for work, input_path in (
         (writer.put({"heat": 1}, slug=SLUG), ()),
         (writer.set_published(article.id, False), ()),
         (writer.delete(article.id), ()),
         (writer.import_documents([(PATH, document("B"))]), ("documents", "0", "path")),
     ):
-        assert folder_desk.refusals(work) == [("READ_ONLY_FILE", input_path)]
-    assert folder_desk.text(PATH) == text
+        assert folder_setup.refusals(work) == [("READ_ONLY_FILE", input_path)]
+    assert folder_setup.text(PATH) == text
 
 
-def test_no_write_parts_a_hard_link(folder_desk):
+def test_no_write_parts_a_hard_link(folder_setup):
     """The other name of a file would keep the old text; a delete removes one name only."""
-    article = folder_desk.put(REQUIRED)
-    other = folder_desk.folder / "other.txt.bak"
-    other.hardlink_to(folder_desk.folder / PATH)
-    refusals = folder_desk.refusals(folder_desk.writer.put({"heat": 1}, slug=SLUG))
+    article = folder_setup.put(REQUIRED)
+    other = folder_setup.folder / "other.txt.bak"
+    other.hardlink_to(folder_setup.folder / PATH)
+    refusals = folder_setup.refusals(folder_setup.writer.put({"heat": 1}, slug=SLUG))
     assert refusals == [("HARD_LINK", ())]
-    assert other.read_text() == folder_desk.text(PATH)
-    folder_desk.delete(article.id)
+    assert other.read_text() == folder_setup.text(PATH)
+    folder_setup.delete(article.id)
     assert other.exists()
 
 
@@ -1087,16 +1089,16 @@ def test_put_keeps_unknown_keys_within_values_that_stay(setup):
     )
 
 
-def test_put_notices_what_it_changes_beyond_the_fields(folder_desk):
+def test_put_notices_what_it_changes_beyond_the_fields(folder_setup):
     """A rewrite and a new name of the file are told; an edit in place needs no notice."""
-    folder_desk.edit("_news/a-tide.md", document("A tide", "base: &b {x: 1, y: 1}\n<<: *b\n"))
-    folder_desk.load()
+    folder_setup.edit("_news/a-tide.md", document("A tide", "base: &b {x: 1, y: 1}\n<<: *b\n"))
+    folder_setup.load()
 
     def notices(fields):
-        result = folder_desk.run(folder_desk.writer.put(fields, slug=SLUG))
+        result = folder_setup.run(folder_setup.writer.put(fields, slug=SLUG))
         return [notice.code for notice in result.notices]
 
     assert notices({"heat": 1}) == []
     assert notices({"x": None}) == ["DOCUMENT_REWRITTEN"]
     assert notices({"title": "Ebb"}) == ["FILE_RENAMED"]
-    assert "y: 1\n" in folder_desk.text(PATH)
+    assert "y: 1\n" in folder_setup.text(PATH)
