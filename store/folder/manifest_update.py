@@ -29,7 +29,8 @@ class LoadReport(msgspec.Struct, frozen=True):
         diagnostics: Number of diagnostics by severity.
         seconds: The duration of the load.
         revision: The store's revision after the load.
-        detached: Paths of files that were skipped, because mutations have changed their articles.
+        detached: Paths of files that were skipped, because mutations have changed their articles;
+            `kept` in the output of `load --json`.
         overwritten: Paths of detached files that were loaded nevertheless.
     """
 
@@ -40,7 +41,7 @@ class LoadReport(msgspec.Struct, frozen=True):
     diagnostics: Mapping[Severity, int]
     seconds: float
     revision: int
-    detached: tuple[str, ...] = ()
+    detached: tuple[str, ...] = msgspec.field(default=(), name="kept")
     overwritten: tuple[str, ...] = ()
 
 

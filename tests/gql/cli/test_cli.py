@@ -161,6 +161,24 @@ def test_load_warns_of_files_in_conflict_with_mutations(newsgraph, bad_folder):
     assert newsgraph(*arguments).err == ""
 
 
+def test_the_json_of_load_names_its_parts_for_scripts(newsgraph, bad_folder):
+    """The keys are stable; `kept` lists the files that were skipped for a mutation."""
+    arguments = ("load", str(bad_folder), "--store", "store.json", "--json")
+    newsgraph(*arguments)
+
+    async def mutate() -> None:
+        repository = TinyDBRepository.open("store.json")
+        await DocumentWriter(repository).put({"heat": 77}, slug="2026-12-06-a")
+        await repository.close()
+
+    asyncio.run(mutate())
+    report = json.loads(newsgraph(*arguments).out)
+    assert sorted(report) == sorted(
+        "articles read unchanged removed diagnostics seconds revision kept overwritten".split()
+    )
+    assert (report["kept"], report["overwritten"]) == (["good.md"], [])
+
+
 def test_load_skips_documents_with_errors(newsgraph, bad_folder):
     """They do not stop it, and are counted."""
     code, out, _ = newsgraph("load", str(bad_folder))
