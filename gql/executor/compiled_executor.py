@@ -31,6 +31,9 @@ PLAN_BYTES, PLAN_NODE_BYTES = 8_000, 320
 LONG_COST = 20_000
 """Operations of a higher cost, in microseconds, are executed in time slices."""
 
+SLOW_COST = 1_000
+"""The same for operations that render content: one document may take many milliseconds."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -125,7 +128,7 @@ class CompiledExecutor:
             viewer.visibility,
             self.counts,
             operation.name.value if operation.name else None,
-            is_long=(request.memo.cost or 0) > LONG_COST,
+            is_long=(request.memo.cost or 0) > (SLOW_COST if plan.is_slow else LONG_COST),
         )
 
     def count_failure(self, error: Exception) -> None:

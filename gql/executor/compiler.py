@@ -90,6 +90,7 @@ class _Compilation:
         self.coercer = coercer
         self.may_read_secured = may_read_secured
         self._functions = 0
+        self._is_slow = False
 
     def operation_plan(self, root: GraphQLObjectType) -> OperationPlan:
         """The plan of the whole operation."""
@@ -104,7 +105,7 @@ class _Compilation:
                 links.append(codegen.root_link(field, field.definition))
                 envelope.append(b"")
         envelope[-1] += b"}}"
-        return OperationPlan(links, envelope, self.coercer)
+        return OperationPlan(links, envelope, self.coercer, is_slow=self._is_slow)
 
     def nodes_plan(self, field: CollectedField, type: GraphQLObjectType) -> ObjectPlan:
         """The plan of the items of a connection's `nodes`, or of documents of one type."""
@@ -137,6 +138,7 @@ class _Compilation:
         item = write_item()
         writer.line(1, f"results.append({item})")
         writer.line(0, "return results")
+        self._is_slow = self._is_slow or codegen.is_slow
         parameters = ["documents", *codegen.link_names, *codegen.argument_names]
         if codegen.has_cursor:
             parameters.append("encode_cursor")
@@ -150,6 +152,7 @@ class _Compilation:
             self.row_cache,
             has_cursor=codegen.has_cursor,
             has_revision=codegen.has_revision,
+            is_slow=codegen.is_slow,
         )
 
     def object_plans(self, field: CollectedField, type: GraphQLOutputType) -> dict[str, ObjectPlan]:

@@ -26,9 +26,10 @@ CHUNK_SIZE = 128
 """The number of documents that are rendered before the time slice may end: some milliseconds."""
 
 
-def chunks(count: int) -> Iterator[slice]:
+def chunks(count: int, plan: ObjectPlan) -> Iterator[slice]:
     """The slices of `count` documents that are rendered without a pause."""
-    return (slice(start, start + CHUNK_SIZE) for start in range(0, count, CHUNK_SIZE))
+    size = 1 if plan.is_slow else CHUNK_SIZE
+    return (slice(start, start + size) for start in range(0, count, size))
 
 
 class RowRenderer:
@@ -203,7 +204,7 @@ class RowRenderer:
             # Encoded in one call and not cached: most documents are requested only once.
             plan.row_cache.misses += len(keys)
             texts = []
-            for chunk in chunks(len(keys)):
+            for chunk in chunks(len(keys), plan):
                 batches = await self.load_links(plan, page.items[chunk])
                 objects = self.build_objects(plan, page.items[chunk], batches, encode_cursor)
                 texts.append(to_json(objects)[1:-1])
@@ -232,7 +233,7 @@ class RowRenderer:
         if plan.survives_writes and table.are_mostly_new(missing):
             # Not cached: most documents are requested only once.
             plan.row_cache.misses += len(missing)
-            for chunk in chunks(len(new)):
+            for chunk in chunks(len(new), plan):
                 batches = await self.load_links(plan, new[chunk])
                 objects = self.build_objects(plan, new[chunk], batches, encode_cursor)
                 texts.update(zip(missing[chunk], to_json_each(objects), strict=True))
@@ -253,7 +254,7 @@ class RowRenderer:
         """The rows of n > 0 distinct documents after a cache miss: revalidated or rendered."""
         plan.row_cache.misses += len(keys)
         rows: list[Row] = []
-        for chunk in chunks(len(keys)):
+        for chunk in chunks(len(keys), plan):
             rows += await self._make_chunk(
                 plan, table, keys[chunk], documents[chunk], encode_cursor
             )

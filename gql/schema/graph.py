@@ -26,6 +26,12 @@ from .batch_loads import (
     load_topics_by_slug,
 )
 from .connection import Connection
+from .content import (
+    resolve_content_html,
+    resolve_content_text,
+    resolve_reading_time,
+    resolve_word_count,
+)
 from .context import Info
 from .images import Image, resolve_image, resolve_images
 from .links import Link, first_present, linked, single
@@ -100,6 +106,25 @@ class Article(Node):
     excerpt: str | None = strawberry.field(description="A summary, as plain text.")
     content: str | None = strawberry.field(
         description="The body of the document, unchanged (Markdown, HTML or text)."
+    )
+    content_html: str | None = resolved(
+        resolve_content_html,
+        "The content as HTML: CommonMark with tables, sanitised. Null without content, and beyond "
+        "131,072 characters. A text that nests too much is given as it is, in `pre`.",
+    )
+    content_text: str | None = resolved(
+        resolve_content_text,
+        "The content as plain text, without markup. Null without content, and beyond 131,072 "
+        "characters.",
+    )
+    word_count: int = resolved(
+        resolve_word_count,
+        "The number of words of the content; Chinese and Japanese characters count as words.",
+    )
+    reading_time_minutes: int = resolved(
+        resolve_reading_time,
+        "The minutes that reading the content takes, rounded up: 230 words, or 500 Chinese or "
+        "Japanese characters, a minute; 0 without content.",
     )
     category: str | None = strawberry.field(
         description="The category of the newsroom, such as news."

@@ -131,6 +131,8 @@ def test_imports_of_the_transport_from_the_store_are_its_errors_and_locks():
     ("library", "module"),
     [
         ("yaml", "store.documents.frontmatter"),
+        ("nh3", "gql.markup"),
+        ("pyromark", "gql.markup"),
         ("tinydb", "store.engines.tinydb.files.storage"),
         ("pyroaring", "store.collections.bitmaps"),
         ("cryptography", "store.querying.cursors"),

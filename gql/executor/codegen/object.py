@@ -21,6 +21,7 @@ from gql.executor.errors import UnsupportedError
 from gql.executor.planning.arguments import ArgumentCoercer, FieldArguments
 from gql.executor.planning.field_collection import CollectedField, FieldCollector
 from gql.executor.planning.plan import ConnectionPlan, LinkPlan, ObjectPlan
+from gql.schema.content import SLOW_RESOLVERS
 from gql.schema.context import PageSizes
 from gql.schema.graph import resolve_revision, resolve_secured
 from gql.schema.images import resolve_images
@@ -87,6 +88,7 @@ class ObjectCodegen:
         argument_names: Their parameters in the function.
         has_cursor: Whether cursors are selected.
         has_revision: Whether revisions are selected.
+        is_slow: Whether a resolver is called that may take milliseconds.
     """
 
     def __init__(self, context: CompilationContext) -> None:
@@ -98,6 +100,7 @@ class ObjectCodegen:
         self.argument_names: list[str] = []
         self.has_cursor = False
         self.has_revision = False
+        self.is_slow = False
 
     def write_object(
         self,
@@ -178,6 +181,7 @@ class ObjectCodegen:
             raise UnsupportedError(f"the field {field.name}")
         if not field.node.arguments and resolver in _PLAIN_ATTRIBUTES:
             return f"{source}.{_PLAIN_ATTRIBUTES[resolver]}"
+        self.is_slow = self.is_slow or resolver in SLOW_RESOLVERS
         function = self.writer.new_name("f", resolver)
         if not field.node.arguments:
             return f"{function}({source})"

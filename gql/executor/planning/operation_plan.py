@@ -19,6 +19,7 @@ class OperationPlan:
     Attributes:
         links: The plans of its root fields.
         envelope: The JSON around their values: n links -> n + 1 pieces.
+        is_slow: Whether it calls a resolver that may take milliseconds.
         runs: How often a request was to run it. Its users count them.
         failures: How often it fell back to the reference executor.
     """
@@ -28,6 +29,7 @@ class OperationPlan:
         "_coercer",
         "envelope",
         "failures",
+        "is_slow",
         "links",
         "runs",
     )
@@ -37,7 +39,10 @@ class OperationPlan:
         links: Sequence[LinkPlan],
         envelope: Sequence[bytes],
         coercer: ArgumentCoercer,
+        *,
+        is_slow: bool = False,
     ) -> None:
+        self.is_slow = is_slow
         self.links = tuple(links)
         self.envelope = tuple(envelope)
         self.runs = 0

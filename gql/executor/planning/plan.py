@@ -62,6 +62,7 @@ class ObjectPlan:
             revisions `encode_revision`.
         has_cursor: Whether it renders edges with their cursors.
         has_revision: Whether it renders revisions of articles.
+        is_slow: Whether it calls a resolver that may take milliseconds for one document.
         variable_names: The variables on which the response depends.
         survives_writes: Whether its rows can be revalidated after any write.
         embeds_articles: Whether its rows embed other articles.
@@ -76,6 +77,7 @@ class ObjectPlan:
         "function",
         "has_cursor",
         "has_revision",
+        "is_slow",
         "links",
         "row_cache",
         "survives_writes",
@@ -94,7 +96,9 @@ class ObjectPlan:
         *,
         has_cursor: bool = False,
         has_revision: bool = False,
+        is_slow: bool = False,
     ) -> None:
+        self.is_slow = is_slow
         self.type_name = type_name
         self.links = tuple(links)
         self.arguments = tuple(arguments)

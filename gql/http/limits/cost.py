@@ -8,7 +8,8 @@ for each of its nodes in the document, also where graphql merges them.
 
 A list with a filter or an order costs a search, for each time that its field is counted. The cost
 of a search depends on the values of the filter and on the number of articles. A unit is about a
-microsecond of a search, or a value. Introspection is counted by the sizes of the schema.
+microsecond of a search, or a value. A computed leaf may have a cost of its own
+(`CostSettings.fields`). Introspection is counted by the sizes of the schema.
 """
 
 from __future__ import annotations
@@ -47,12 +48,14 @@ class CostSettings(msgspec.Struct, frozen=True, kw_only=True):
         page_size: The default size of connections.
         max_page_size: The largest size of connections.
         search: Estimates the cost of searches.
+        fields: The costs of leaf fields that cost more than a value, such as `Article.contentHtml`.
     """
 
     maximum: int = 50_000
     page_size: int = 20
     max_page_size: int = 100
     search: EstimateSearches = lambda _: 0
+    fields: Mapping[str, int] = {}
 
 
 class BoundOperation(NamedTuple):

@@ -113,7 +113,8 @@ class CostEstimator:
             return self._meta_field(node)
         definition: GraphQLField = parent.fields[name]  # type: ignore[union-attr]  # no union has any
         if node.selection_set is None:
-            return UNIT_COST
+            cost = self.settings.fields.get(f"{parent.name}.{name}")
+            return UNIT_COST if cost is None else SelectionCost(cost)
         requested = self._requested_size(node, definition)
         inner: Any = get_named_type(definition.type)
         if not is_list(definition):  # a connection: the size is that of the lists in it

@@ -1,0 +1,84 @@
+"""Markup: Markdown as sanitised HTML and as plain text. The only module on pyromark and nh3.
+
+Both libraries are written in Rust. pyromark (CommonMark with tables) takes linear time. nh3 takes
+quadratic time for nested elements, so HTML that nests too much is not rendered at all.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from html import escape, unescape
+
+import nh3
+import pyromark
+
+MAX_RENDERED_LENGTH = 1 << 17
+"""The longest Markdown that is rendered, in characters."""
+
+_MAX_NESTING_WORK = 1_000_000
+"""The largest sum of the depths of all tags. A unit takes nh3 about 25 ns."""
+
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
+_NEVER_NESTED = frozenset(
+    "area base br col embed hr img input link meta source track wbr"
+    " p li dt dd td th tr thead tbody tfoot option".split()
+)
+"""Elements that are empty, or that the next one of their kind closes."""
+
+_BLOCK_END = re.compile(
+    r"(?:</(?:p|div|li|dt|dd|h[1-6]|td|th|tr|pre|blockquote|section|article|figure|figcaption)\s*"
+    r"|<br\s*/?|<hr\s*/?)>",
+    re.IGNORECASE,
+)
+_BLANK_LINES = re.compile(r"[ \t]*\n(?:[ \t]*\n)+")
+_sanitize = nh3.Cleaner(url_schemes={"http", "https", "mailto"}).clean
+_strip_tags = nh3.Cleaner(tags=set()).clean
+
+
+def markdown_to_html(markdown: str) -> str | None:
+    """Render Markdown (CommonMark with tables) as sanitised HTML; None if it is too long.
+
+    Raw HTML is sanitised, too. A text that nests too much is given as it is, in `<pre>`.
+    """
+    if len(markdown) > MAX_RENDERED_LENGTH:
+        return None
+    html = _render(markdown)
+    if html is None:
+        return f"<pre>{escape(markdown, quote=False)}</pre>\n"
+    return _sanitize(html)
+
+
+def markdown_to_text(markdown: str) -> str | None:
+    """Give the plain text of Markdown, one line for each block; None if it is too long."""
+    if len(markdown) > MAX_RENDERED_LENGTH:
+        return None
+    html = _render(markdown)
+    if html is None:
+        return markdown
+    text = unescape(_strip_tags(_BLOCK_END.sub("\\g<0>\n", html)))
+    return _BLANK_LINES.sub("\n", text).strip()
+
+
+@lru_cache(maxsize=4)  # several fields of a row render the same text
+def _render(markdown: str) -> str | None:
+    """Render Markdown as HTML that is not safe; None if it nests too much."""
+    html: str = pyromark.html(markdown, options=pyromark.Options.ENABLE_TABLES)
+    return None if _nests_too_much(html) else html
+
+
+def _nests_too_much(html: str) -> bool:
+    """Whether the sum of the depths of all tags is too large."""
+    open_tags: dict[str, int] = {}
+    depth = work = 0
+    for closing, name in _TAG.findall(html):
+        work += depth
+        if name in _NEVER_NESTED:
+            continue
+        if not closing:
+            open_tags[name] = open_tags.get(name, 0) + 1
+            depth += 1
+        elif open_tags.get(name):
+            open_tags[name] -= 1
+            depth -= 1
+    return work > _MAX_NESTING_WORK
