@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import html
 import re
+from html.entities import html5
 
 # A tag starts with a letter, a slash or a bang, so that "5 < 6" and "<3" stay text.
 _TAG = re.compile(r"<(?:/?|!)[A-Za-z][^<>]*>")
 _COMMENT, _COMMENT_END = "<!--", "-->"
 # So many digits are no character, and Python refuses to convert thousands of digits.
 _OVERLONG_REFERENCE = re.compile(r"&#[0-9]{100,};?")
+_REFERENCE = re.compile(r"&(?:#[xX]?[0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);?")
 # HTML's rule for attribute values: without its semicolon a reference stays, such as the "&copy" of
 # "?a=1&copy=2".
 _URL_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -35,7 +37,13 @@ def unescape_excerpt(raw: str) -> str:
 
 
 def _unescape_references(raw: str) -> str:
-    return html.unescape(_OVERLONG_REFERENCE.sub("\ufffd", raw))
+    return _REFERENCE.sub(_unescape_reference, _OVERLONG_REFERENCE.sub("\ufffd", raw))
+
+
+def _unescape_reference(match: re.Match[str]) -> str:
+    """Decode a reference. A name counts as a whole: `A&notes` is no `A¬es`."""
+    is_known = match[0][1] == "#" or match[0][1:] in html5
+    return html.unescape(match[0]) if is_known else match[0]
 
 
 def _strip_tags(raw: str) -> str:

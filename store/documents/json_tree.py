@@ -18,6 +18,7 @@ from .yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
 from .yaml_tree_builder import FrontMatterError, ParseProblem, quote
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_YAML_FLOAT = re.compile(r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+][0-9]+)?")
 _MAX_NUMBER_LENGTH = 100
 
 
@@ -237,9 +238,10 @@ def too_many_values(max_nodes: int, line: int) -> FrontMatterError:
 def plain_float(value: float, text: str) -> str:
     """A float as a plain YAML scalar of the same value, where YAML has one; else its own text.
 
-    YAML needs a point and a sign: 1e5 would be text there.
+    The text stays if it is one: 1.10 is a version for many. YAML needs a point and a sign: 1e5
+    would be text there.
     """
-    if not isfinite(value):
+    if not isfinite(value) or _YAML_FLOAT.fullmatch(text):
         return text
     written = repr(value)
     return written if "." in written else written.replace("e", ".0e")

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from store.characters import clean_text
 
@@ -46,6 +46,17 @@ class TomlFrontMatter(NamedTuple):
     problems: list[ParseProblem]
 
 
+class _SourceFloat(float):
+    """A float that knows its source text, without underscores."""
+
+    source: str
+
+    def __new__(cls, text: str) -> Self:
+        value = super().__new__(cls, text)
+        value.source = text.replace("_", "")
+        return value
+
+
 def parse_toml(text: str, first_line: int, *, max_depth: int, max_nodes: int) -> TomlFrontMatter:
     """Parse a TOML document.
 
@@ -53,7 +64,7 @@ def parse_toml(text: str, first_line: int, *, max_depth: int, max_nodes: int) ->
     """
     lines = _LineScan(text, first_line, max_depth, max_nodes).scan()
     try:
-        table = tomllib.loads(text)
+        table = tomllib.loads(text, parse_float=_SourceFloat)
     except (ValueError, RecursionError) as e:
         raise _toml_error(e, first_line) from e
     builder = _TreeBuilder(lines, first_line, max_depth, max_nodes)
@@ -274,8 +285,9 @@ def _plain_scalar(value: Any, line: int) -> ScalarNode:
         # Python does not write thousands of digits; hexadecimal numbers may have them.
         is_long = value.bit_length() > _MAX_DIGITS * 3
         return ScalarNode(f"{value:#x}" if is_long else str(value), not is_long, line)
-    if isinstance(value, float):
-        return ScalarNode(plain_float(value, repr(value)), isfinite(value), line)
+    if isinstance(value, _SourceFloat):
+        source = value.source if isfinite(value) else repr(value)
+        return ScalarNode(plain_float(value, source), isfinite(value), line)
     if isinstance(value, datetime | date):
         return ScalarNode(value.isoformat(), True, line)
     assert isinstance(value, time)  # noqa: S101  # TOML has no other type

@@ -376,3 +376,34 @@ def test_read_document_never_raises_and_never_is_silent(data):
         parse_result = read_article(path, data, LIMITS)
         assert parse_result.article or parse_result.diagnostics
         assert all(d.message for d in parse_result.diagnostics)
+
+
+NAMES = ".NET NET AT&T ATT C++ C# C 1.0 1 1.10 R&D A&notes 012".split()
+
+
+@pytest.mark.parametrize("template", ["{}", "'{}'", '"{}"'])
+def test_names_keep_their_identity(template):
+    """Titles and tags are their source text: no number is normalised, no sign is dropped."""
+    story = article("tags: [" + ", ".join(template.format(name) for name in NAMES) + "]")
+    assert story.tags == tuple(NAMES)
+    for name in NAMES:
+        text = HEAD.replace('"A title"', template.format(name)) + "---\n"
+        assert read(text).article.title == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            '{"title": "T", "publishedDateTime": "2020-06-11", "tags": [1.10, 1.0, -0.50, "1.0"],'
+            ' "provider": {"domain": "p.example", "name": "P"}}\n'
+        ),
+        (
+            '+++\ntitle = "T"\npublishedDateTime = 2020-06-11\ntags = [1.10, 1.0, -0.5_0, "1.0"]\n'
+            'provider = {domain = "p.example", name = "P"}\n+++\n'
+        ),
+    ],
+)
+def test_numbers_of_json_and_toml_keep_their_digits(text):
+    """A version 1.10 is not 1.1, whatever the format."""
+    assert read(text).article.tags == ("1.10", "1.0", "-0.50")
