@@ -160,8 +160,8 @@ def index_terms(article: Article, aliases: Aliases) -> Terms:
     }
     terms[URL] = article.url_keys
     terms[RELATED_DOMAIN] = related_domains(article)
-    terms[FORMER_SLUG] = former_slugs(article)
-    terms[FORMER_TOPICS] = former_topic_slugs(article.topics)
+    terms[FORMER_SLUG] = () if article.title.isascii() else former_slugs(article)
+    terms[FORMER_TOPICS] = former_topic_slugs(article.topics) if article.topics else ()
     terms[PRESENT] = tuple(
         [f for f in _NULLABLE if FILTER_FIELDS[f].read(article, aliases) not in (None, ())]
     )
@@ -170,5 +170,7 @@ def index_terms(article: Article, aliases: Aliases) -> Terms:
 
 def _as_terms(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
-        return (nfc(value),)
-    return tuple(dict.fromkeys(map(nfc, value))) if value else ()
+        return (value if value.isascii() else nfc(value),)
+    if not value:
+        return ()
+    return tuple(dict.fromkeys([each if each.isascii() else nfc(each) for each in value]))

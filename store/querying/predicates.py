@@ -53,7 +53,8 @@ _COMPARISONS: Mapping[Operator, Callable[[Any, Any], bool]] = {
     Operator.LT: operator.lt,
     Operator.LTE: operator.le,
 }
-_WITH_LISTS = {Operator.IN, Operator.NOT_IN, Operator.SOME, Operator.ALL, Operator.NONE}
+_OF_LISTS = {Operator.SOME, Operator.ALL, Operator.NONE}
+_WITH_LISTS = {Operator.IN, Operator.NOT_IN, *_OF_LISTS}
 _PRESENCE = {Operator.IS_NULL, Operator.IS_EMPTY}
 
 
@@ -77,12 +78,12 @@ def _normalized_read(condition: Condition, aliases: Aliases) -> Callable[[Articl
     read, form = field.read, normal_form(condition)
     if field.type.value_type is not str or condition.operator in _PRESENCE:
         return lambda article: read(article, aliases)
+    if condition.operator in _OF_LISTS:
+        return lambda article: tuple(map(form, read(article, aliases)))
 
-    def read_normalized(article: Article) -> Any:
-        value = read(article, aliases)
-        if isinstance(value, str):
-            return form(value)
-        return value if value is None else tuple(map(form, value))
+    def read_normalized(article: Article) -> str | None:
+        text = read(article, aliases)
+        return None if text is None else form(text)
 
     return read_normalized
 
@@ -120,13 +121,15 @@ def _list_condition(
 def comparison_value(condition: Condition, aliases: Aliases) -> Any:
     """The value that a condition compares with, in its normal form; of topics, their own slugs."""
     value = condition.value
-    if condition.field is Field.TOPICS and condition.operator not in _PRESENCE:
-        return tuple(resolve_aliases(value, aliases))  # type: ignore[arg-type]  # checked
     if isinstance(value, str):
         return normal_form(condition)(value)
-    if isinstance(value, tuple) and FILTER_FIELDS[condition.field].type.value_type is str:
-        return tuple(map(normal_form(condition), value))  # type: ignore[arg-type]  # checked
-    return value
+    if not isinstance(value, tuple):
+        return value
+    if condition.field is Field.TOPICS:
+        return tuple(resolve_aliases(value, aliases))  # type: ignore[arg-type]  # checked
+    if FILTER_FIELDS[condition.field].type.value_type is not str:
+        return value
+    return tuple(map(normal_form(condition), value))  # type: ignore[arg-type]  # checked
 
 
 _LIKE = {Operator.CONTAINS, Operator.STARTS_WITH}

@@ -149,8 +149,15 @@ class Matcher:
         field, operator = condition.field, condition.operator
         if operator in _LIKE or condition.ignore_accents:
             holds, form = _term_test(operator, value), normal_form(condition)
+            ascii_form = str.lower if operator in _LIKE else str  # inline: most terms are ASCII
             by_term = self._index.postings[field].to_dict().items()
-            return _exact(_union_of(postings for term, postings in by_term if holds(form(term))))
+            return _exact(
+                _union_of(
+                    postings
+                    for term, postings in by_term
+                    if holds(ascii_form(term) if term.isascii() else form(term))
+                )
+            )
         terms = value if isinstance(value, tuple) else (value,)
         postings = [self._index.posting_list(field, term) for term in terms]
         if operator is Operator.ALL:

@@ -242,6 +242,8 @@ class IndexedSnapshot:
         check_lookup_key(by, ARTICLE_KEYS)
         if by is LookupKey.SLUG:
             articles = index.articles.find_many([article_id(slug) for slug in keys])
+            if None not in articles:
+                return articles
             return [
                 _find_by_other_slug(index, slug) if article is None else article
                 for slug, article in zip(keys, articles, strict=True)
@@ -293,7 +295,7 @@ class IndexedSnapshot:
         if by is LookupKey.NAME:
             slugs = resolve_aliases(map(topic_slug, keys), self.aliases)
             return [view.topic(slug) for slug in slugs]
-        return [view.topic(slug) or view.topic(view.find_former_topic(slug)) for slug in keys]
+        return [view.topic(slug) or view.former_topic(slug) for slug in keys]
 
     async def topic_page(self, window: Window, visibility: Visibility) -> Page[Topic]:
         """See `Snapshot`."""

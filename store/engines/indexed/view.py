@@ -89,16 +89,13 @@ class VisibilityView:
         """Whether the tree or a visible article names this topic."""
         return slug in self._tree.by_slug or slug in self.index.postings[Field.TOPICS]
 
-    def find_former_topic(self, slug: str) -> str | None:
-        """The slug of the topic that had another slug in a former release, of several the newest
-        article's.
-        """
-        if slug in self._tree.former:
-            return self._tree.former[slug]
-        article = next(self.index.newest_first(FORMER_TOPICS, slug), None)
-        if article is None:
-            return None
-        return find_by_former_slug(slug, article.topics, self._tree.aliases)
+    def former_topic(self, slug: str) -> Topic | None:
+        """The topic that had this slug in a former release; of several, the newest article's."""
+        present = self._tree.former.get(slug)
+        if present is None and self.index.posting_list(FORMER_TOPICS, slug):
+            article = next(self.index.newest_first(FORMER_TOPICS, slug))
+            present = find_by_former_slug(slug, article.topics, self._tree.aliases)
+        return self.topic(present)
 
     def provider(self, domain: str | None) -> Provider | None:
         """The provider with this domain."""
