@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,3 +66,28 @@ def test_index_is_the_same_whichever_way_it_came(steps, follows):
         assert index.diagnostics() == manifest.find_diagnostics(present)
         for folder in ("", "a", "a/b", "ab", "a/x.md", "nowhere"):
             assert sorted(index.paths_below(folder)) == below(present, folder)
+
+
+FIRST = SourceFile(path="a.md", size_bytes=1, mtime_ns=0, slug="one", url_keys=(URLS[0],))
+SECOND = msgspec.structs.replace(FIRST, path="b.md", slug="two")
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        None,
+        msgspec.structs.replace(FIRST, url_keys=(URLS[1],)),
+        msgspec.structs.replace(FIRST, slug=None, url_keys=()),
+        msgspec.structs.replace(SECOND, path="a.md"),
+    ],
+)
+def test_duplicate_url_ends_with_a_change_of_the_other_file(after):
+    """An update of one file also updates the diagnostics of a file that shared its URL."""
+    index = ManifestIndex()
+    index.apply({"a.md": FIRST, "b.md": SECOND})
+    assert [problem.path for problem in index.diagnostics()] == ["b.md"]
+    index.apply({"a.md": after})
+    present = {"b.md": SECOND} if after is None else {"a.md": after, "b.md": SECOND}
+    assert index.diagnostics() == manifest.find_diagnostics(present)
+    codes = {problem.code for problem in index.diagnostics()}
+    assert DiagnosticCode.DUPLICATE_URL not in codes
