@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, Self
 import msgspec
 
 from .collections.persistent_map import PersistentMap
+from .documents.front_matter_format import FrontMatterFormat
 from .filesystem.file_state import FileState
 from .in_place_edits import InPlaceEdits
 from .model import (
@@ -53,6 +54,7 @@ class SourceFile(Value, frozen=True, kw_only=True):
         detached: since the file was loaded, a mutation has changed or deleted the article in the
             store, but not in the file; `slug`, `topics` and `url_keys` are the article's.
         reader: the `READER_VERSION` of the rules by which the file was read; 0 in older stores.
+        format: the format of the file's front matter.
         mapping: the digest of the mapping with which the file was read; "" without one.
     """
 
@@ -68,6 +70,7 @@ class SourceFile(Value, frozen=True, kw_only=True):
     lines: Mapping[str, int] = {}
     diagnostics: tuple[Diagnostic, ...] = ()
     failed: bool = False
+    format: FrontMatterFormat = FrontMatterFormat.YAML
     reader: int = 0
     detached: bool = msgspec.field(default=False, name="leftBehind")
     mapping: str = ""

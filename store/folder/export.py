@@ -6,15 +6,19 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from store.documents.serializer import serialize_article, serialize_topic
+from store.documents.format_writer import serialize_article_as
+from store.documents.front_matter_format import FrontMatterFormat
+from store.documents.serializer import serialize_topic
 from store.documents.topic_reader import TOPICS_FOLDER
 from store.errors import FolderNotEmptyError, StoreError, system_remedy
 from store.model import Visibility
 from store.names import is_jekyll_named
 from store.querying.query import NEWEST_FIRST, ArticleQuery, Window
-from store.repository import Repository, Snapshot
+from store.repository import Repository, Snapshot, SourceFile
+
+from .scanner import EXTENSIONS
 
 _PAGE_SIZE = 500
 _ARTICLES_FOLDER = "_news"
@@ -29,7 +33,8 @@ async def export_folder(
 ) -> int:
     """Write every article, drafts included, and every topic into files; return their number.
 
-    The files are `_news/{slug}.md` and `_data/topics/{slug}.yaml`, each replaced atomically.
+    The files are `_news/{slug}.md`, with the extension and the format of the file that the article
+    was loaded from, and `_data/topics/{slug}.yaml`, each replaced atomically.
     `progress` receives the number of files written so far. `overwrite` allows a folder that is not
     empty.
 
@@ -66,6 +71,7 @@ async def _serialized_pages(
 ) -> AsyncIterator[dict[str, str]]:
     """Yield the texts of all files by path, one page of articles at a time."""
     sources = (await repository.sources()).values()
+    files = {source.slug: source for source in sources if source.slug and not source.topic}
     topics = {source.topic.slug: source.topic for source in sources if source.topic}
     yield {
         f"{TOPICS_FOLDER}/{_file_name(slug)}.yaml": serialize_topic(topic)
@@ -76,12 +82,24 @@ async def _serialized_pages(
         query = ArticleQuery(Window(first=_PAGE_SIZE, after=after))
         (page,) = await snapshot.pages([query], Visibility.ALL)
         yield {
-            f"{_ARTICLES_FOLDER}/{_article_file_name(a.slug)}.md": serialize_article(a)
+            f"{_ARTICLES_FOLDER}/{_article_file_name(a.slug)}{_extension(files.get(a.slug))}": (
+                serialize_article_as(a, _format(files.get(a.slug)))
+            )
             for a in page.items
         }
         if not page.has_next:
             return
         after = snapshot.cursors.article(page.items[-1], NEWEST_FIRST)
+
+
+def _extension(source: SourceFile | None) -> str:
+    """The extension of an article's file; .md without one."""
+    suffix = PurePosixPath(source.path).suffix.lower() if source else ""
+    return suffix if suffix in EXTENSIONS else ".md"
+
+
+def _format(source: SourceFile | None) -> FrontMatterFormat:
+    return source.format if source else FrontMatterFormat.YAML
 
 
 def _article_file_name(slug: str) -> str:

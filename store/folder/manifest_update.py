@@ -187,6 +187,7 @@ class ManifestUpdate:
                 topics=parse_result.article.topics,
                 url_keys=parse_result.article.url_keys,
                 lines=parse_result.lines,
+                format=parse_result.format,
             )
         if parse_result.topic:
             return msgspec.structs.replace(
