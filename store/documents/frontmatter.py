@@ -157,10 +157,15 @@ def parse_front_matter(parts: DocumentParts, limits: ParseLimits) -> ParsedYaml:
 
 
 def _feed_events(text: str, builder: YamlTreeBuilder) -> None:
-    for event in parse_events(text):
-        handle = _EVENT_HANDLERS.get(type(event))
-        if handle:
-            handle(builder, event)
+    masked = MaskedText(text)
+    parser = _LOADER(masked.text)
+    try:
+        for event in _read_events(parser, masked):
+            handle = _EVENT_HANDLERS.get(type(event))
+            if handle:
+                handle(builder, event)
+    finally:
+        parser.dispose()
 
 
 def parse_events(text: str) -> Iterator[Any]:
@@ -168,12 +173,21 @@ def parse_events(text: str) -> Iterator[Any]:
     masked = MaskedText(clean_yaml(text))
     parser = _LOADER(masked.text)
     try:
-        while (event := parser.get_event()) is not None:
-            if masked.is_masked and isinstance(event, yaml.ScalarEvent):
-                _restore_scalar(event, masked)
-            yield event
+        yield from _read_events(parser, masked)
     finally:
         parser.dispose()
+
+
+def _read_events(parser: Any, masked: MaskedText) -> Iterator[Any]:
+    events = iter(parser.get_event, None)
+    return _restore_scalars(events, masked) if masked.is_masked else events
+
+
+def _restore_scalars(events: Iterator[Any], masked: MaskedText) -> Iterator[Any]:
+    for event in events:
+        if type(event) is yaml.ScalarEvent:
+            _restore_scalar(event, masked)
+        yield event
 
 
 def _restore_scalar(event: Any, masked: MaskedText) -> None:

@@ -75,7 +75,8 @@ class YamlTreeBuilder:
         self.root: Node | None = None
         self.problems: list[ParseProblem] = []
         self.double_quoted: list[ScalarNode] = []
-        self._lines = lines
+        self._first_line = lines.first_line
+        self._line_of = None if lines.is_plain else lines.line_of
         self._max_depth = max_depth
         self._max_nodes = max_nodes
         self._max_weight = max_weight
@@ -86,7 +87,9 @@ class YamlTreeBuilder:
         self._document_count = 0
 
     def _line(self, event: Any) -> int:
-        return self._lines.line_of(event.start_mark)
+        if self._line_of is None:  # at every event: no call for a text without odd line breaks
+            return self._first_line + int(event.start_mark.line)
+        return self._line_of(event.start_mark)
 
     def on_document_start(self, event: Any) -> None:
         """Handle the start of a document. Raises: FrontMatterError: it is the second one."""
