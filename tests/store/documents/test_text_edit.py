@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from store.documents.article_reader import read_article
@@ -22,6 +22,7 @@ from store.documents.serializer import (
 from store.documents.text_edit import edit_text
 from tests.support.document_strategies import TEXTS
 from tests.support.sizes import scaled
+from tests.support.styled_documents import styled_documents
 
 LIMITS = ParseLimits()
 PATH = "_news/2020-06-11-a-story.md"
@@ -362,3 +363,64 @@ def test_rewriting_keeps_comments_and_the_source_of_values():
     assert said(result.text) == DocumentData(after, "Body")
     for line in ("# hours", "opens: 12:30 # noon", "version: 1.10", "zip: 01234", "# the end"):
         assert f"\n{line}\n" in result.text
+
+
+# Random documents in random style
+
+
+@st.composite
+def changes(draw):
+    """A styled document, its data after a random change, and the expected text around it.
+
+    The edited text starts and ends with the two texts; between them is the changed value.
+    """
+    document = draw(styled_documents())
+    text, ranges = document.text, document.ranges
+    before = said(text)
+    values = {key: list(v) if isinstance(v, list) else v for key, v in before.values.items()}
+    content = before.content
+    kind = draw(st.sampled_from([*ranges, "tags.append", "images.append"]))
+    key, *rest = kind.split(".")
+    start, end = ranges.get(kind, (0, 0))
+    if rest == ["append"]:
+        last = f"{key}.{document.counts[key] - 1}"
+        start = end = ranges.get(f"{last}.lines", ranges[last])[1]
+        values[key].append("New" if key == "tags" else {"url": "https://p.example/new"})
+    elif rest[1:] == ["lines"]:
+        assume(document.counts[key] > 1)
+        del values[key][int(rest[0])]
+    elif rest[1:] == ["width"]:
+        values[key][int(rest[0])] = {**values[key][int(rest[0])], "width": 8}
+    elif key == "tags":
+        values[key][int(rest[0])] = draw(NEW_WORDS)
+    elif key == "images":
+        values[key][int(rest[0])] = {"url": "https://p.example/new", "width": 7}
+    elif key == "provider":
+        values[key] = {**values[key], "name": draw(NEW_WORDS)}
+    elif key == "content":
+        content = draw(NEW_WORDS)
+    elif key == "publishedDateTime":
+        values[key] = datetime(2021, 1, 1, tzinfo=UTC)
+    else:
+        values[key] = draw(st.integers(6, 9)) if key == "heat" else draw(NEW_WORDS)
+    return document, DocumentData(values, content), (text[:start], text[end:])
+
+
+NEW_WORDS = st.sampled_from(["New", "it's: new # not", "null", '"', "x, y] {z}", "a\\b"])
+
+
+@settings(max_examples=scaled(300, long=5_000), suppress_health_check=list(HealthCheck))
+@given(changes())
+def test_editing_changes_no_byte_outside_the_value(change):
+    """In any style, the bytes before and after a changed value stay, and it is read as asked."""
+    document, after, (prefix, suffix) = change
+    result = edit_text(PATH, document.text, said(document.text), after, LIMITS)
+    assert result.text.startswith(prefix)
+    assert result.text.endswith(suffix)
+    assert len(result.text) >= len(prefix) + len(suffix)
+    assert not result.is_rewritten
+    expected = said(serialize_document(after))
+    assert said(result.text)._replace(values={}) == expected._replace(values={})
+    assert dict(said(result.text).values) == dict(expected.values)
+    if "\r\n" in document.text:
+        assert "\n" not in result.text.replace("\r\n", "")
