@@ -6,6 +6,7 @@ from 0. The tree keeps aliases and merge keys as they are written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from .frontmatter import parse_events
 LINE_BREAKS = "\n\r\x85\u2028\u2029"
 """The characters that end a line in YAML."""
 
+_LINE_BREAK = re.compile(f"[{LINE_BREAKS}]")
 _BLANKS = " \t\ufeff" + LINE_BREAKS
 _BLOCK_SCALARS = ("|", ">")
 _OPENING = {"sequence": "[", "mapping": "{"}
@@ -64,10 +66,6 @@ class SourceNode(msgspec.Struct, eq=False, gc=False):
     def is_block(self) -> bool:
         """Whether this is a collection that is written by indentation."""
         return self.kind in _OPENING and not self.is_flow
-
-    def find(self, key: str) -> SourceEntry | None:
-        """Return the last entry with a key, which is the one that counts; None without one."""
-        return next((e for e in reversed(self.entries) if e.name == key), None)
 
     def walk(self) -> Iterator[SourceNode]:
         """Yield this node and all below, in the order of the text; aliases are not followed."""
@@ -129,9 +127,8 @@ def line_start(text: str, position: int) -> int:
 
 def line_end(text: str, position: int) -> int:
     """Return the end of the line of a position, before its line break."""
-    while position < len(text) and text[position] not in LINE_BREAKS:
-        position += 1
-    return position
+    match = _LINE_BREAK.search(text, position)
+    return match.start() if match else len(text)
 
 
 def skip_trivia(text: str, position: int, blanks: str = _BLANKS) -> int:

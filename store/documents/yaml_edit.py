@@ -6,6 +6,7 @@ written anew, in the style of the text: its indentation, brackets and quotes.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
@@ -65,9 +66,7 @@ class YamlEditor:
         self._is_fine = is_fine
         self._edits: list[TextEdit] = []
         self._layout = _detect_layout(text, self.root)
-        self._aliased = [
-            node.target for node in self.root.walk() if node.kind == "alias" and node.target
-        ]
+        self._aliased = {id(node.target) for node in self.root.walk() if node.target}
 
     def edits(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[TextEdit]:
         """Return the edits that give the root these new values; None removes a key.
@@ -95,22 +94,22 @@ class YamlEditor:
         changed: Mapping[str, Any],
         removed: Sequence[str],
     ) -> None:
-        gone = [entry for entry in node.entries if entry.name in removed and not entry.is_merge]
+        names = set(removed)
+        gone = [entry for entry in node.entries if entry.name in names and not entry.is_merge]
         if node.entries and len(gone) == len(node.entries):
             raise UneditableError
         self._remove(node, gone)
         merged = {entry.name for entry in merged_entries(node)}
-        own = {entry.name for entry in node.entries}
+        own = {entry.name: entry for entry in node.entries}  # the last of equal keys counts
         added = {key: value for key, value in changed.items() if key not in own}
         if node is self.root:  # null hides a merged value
             added |= {key: None for key in removed if key in merged}
         elif not merged.isdisjoint(removed):
             raise UneditableError
         for key, value in changed.items():
-            entry = node.find(key)
-            if entry is not None:
-                self._update(node, entry, old.get(key), value)
-        kept = [entry for entry in node.entries if entry not in gone]
+            if key in own:
+                self._update(node, own[key], old.get(key), value)
+        kept = [entry for entry in node.entries if entry.is_merge or entry.name not in names]
         for key in self._in_order(added):
             self._insert_key(node, kept, key, added[key])
 
@@ -201,7 +200,7 @@ class YamlEditor:
 
     def _is_shared(self, node: SourceNode) -> bool:
         """Whether aliases elsewhere stand for the node."""
-        return any(target is node for target in self._aliased)
+        return id(node) in self._aliased
 
     def _replace(self, parent: SourceNode, entry: SourceEntry, new: Any) -> None:
         node = entry.value
@@ -328,17 +327,20 @@ class YamlEditor:
 
     def _move_anchors(self) -> None:
         """Write a value that is removed, but used by aliases, at the first of these."""
-        removed = [edit for edit in self._edits if edit.end > edit.start]
-        nodes = list(self.root.walk())
+        removed = sorted((edit.start, edit.end) for edit in self._edits if edit.end > edit.start)
 
         def is_removed(node: SourceNode) -> bool:
-            return any(e.start <= node.start and node.end <= e.end for e in removed)
+            i = bisect_right(removed, (node.start, len(self._text) + 1)) - 1
+            return i >= 0 and node.end <= removed[i][1]
 
-        for node in [n for n in nodes if n.anchor is not None and is_removed(n)]:
-            aliases = [n for n in nodes if n.target is node and not is_removed(n)]
-            if aliases:
-                text = f"&{node.anchor} {source_flow_text(self._text, node)}"
-                self._edit(aliases[0].start, aliases[0].end, text)
+        moved: set[int] = set()
+        for alias in list(self.root.walk()) if self._aliased else ():
+            node = alias.target
+            if node is None or id(node) in moved or is_removed(alias) or not is_removed(node):
+                continue
+            moved.add(id(node))
+            text = f"&{node.anchor} {source_flow_text(self._text, node)}"
+            self._edit(alias.start, alias.end, text)
 
 
 def source_flow_text(text: str, node: SourceNode) -> str:
@@ -374,6 +376,8 @@ def _detect_layout(text: str, root: SourceNode) -> Layout:
     """Return the indentation of the first lists and mappings in a text."""
     indent = sequence = None
     for node in root.walk():
+        if indent and sequence is not None:
+            break
         if node.kind != "mapping" or not node.is_block:
             continue
         for entry in node.entries:

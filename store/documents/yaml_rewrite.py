@@ -21,7 +21,7 @@ _LINE_BREAK = re.compile(f"[{LINE_BREAKS}]")
 def rewrite_mapping(text: str, values: Mapping[str, Any], key_order: Sequence[str]) -> str:
     """Write a front matter anew, with new values; None removes a key. Raises: UneditableError."""
     root = read_source(text)
-    names = [entry.name for entry in root.entries]
+    names = {entry.name: i for i, entry in enumerate(root.entries)}
     lines: list[str] = []
     done = 0
     for i, entry in enumerate(root.entries):
@@ -32,7 +32,7 @@ def rewrite_mapping(text: str, values: Mapping[str, Any], key_order: Sequence[st
             for merged in merged_entries(root):
                 if merged.name not in values:
                     lines.append(_source_entry(text, merged))
-        elif name in names[i + 1 :]:  # the last of equal keys counts
+        elif names[entry.name] > i:  # the last of equal keys counts
             continue
         elif name in values:
             value = values[name]

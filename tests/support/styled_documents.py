@@ -81,7 +81,7 @@ def _add_other(draw: Any, writer: _Writer) -> None:
 
 
 def _quoted(draw: Any, value: str) -> str:
-    return draw(st.sampled_from([value, f"'{value}'", f'"{value}"']))
+    return str(draw(st.sampled_from([value, f"'{value}'", f'"{value}"'])))
 
 
 def _add_scalar(draw: Any, writer: _Writer, key: str) -> None:

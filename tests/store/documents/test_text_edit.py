@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -377,7 +379,7 @@ def changes(draw):
     document = draw(styled_documents())
     text, ranges = document.text, document.ranges
     before = said(text)
-    values = {key: list(v) if isinstance(v, list) else v for key, v in before.values.items()}
+    values: dict[str, Any] = deepcopy(before.values)
     content = before.content
     kind = draw(st.sampled_from([*ranges, "tags.append", "images.append"]))
     key, *rest = kind.split(".")
