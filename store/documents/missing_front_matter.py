@@ -30,7 +30,8 @@ _MAX_LINES_BEFORE = 5
 _MAX_EXAMINED = 20_000  # characters; front matter that begins later is not looked for
 _KEY_LINE = re.compile(r"[\w-]+[ \t]*:(?:[ \t]|$)")
 _CONTINUATION = re.compile(r"[ \t#-]|$")
-_DELIMITER = re.compile(r"\S{0,3}?(?:-{2,}|[\u2010-\u2015\u2212]+-*)\S{0,3}")
+_DELIMITER = re.compile(r"\S{0,3}?(?:-{2,}|[\u2010-\u2015\u2212]+-*)\S{0,3}|---[ \t].*")
+_CR_ONLY = re.compile(r"(?:---|\+\+\+|;;;)[ \t]*\r(?!\n)")
 _OTHER_FORMATS = (
     (re.compile(r"\+\+\+$|---[ \t]*toml$", re.IGNORECASE), "TOML"),
     (re.compile(r";;;$|---[ \t]*json$|\{[ \t]*(?:$|\")", re.IGNORECASE), "JSON"),
@@ -89,13 +90,23 @@ def _diagnose(path: str, message: str, remedy: str) -> Diagnostic:
 
 def _find_reason(text: str) -> tuple[str, int, str] | None:
     """Find why a text that has front matter does not begin with it: message, line, remedy."""
+    if _CR_ONLY.match(text):
+        return "The lines end with CR alone.", 1, "Save the file with LF or CRLF at line ends."
     lines = text.split("\n")
-    first = next(i for i, line in enumerate(lines) if line.strip(_IGNORABLE_START))
+    first = next((i for i, line in enumerate(lines) if line.strip(_IGNORABLE_START)), None)
+    if first is None:
+        return None
     opening = lines[first].strip(_IGNORABLE_START)
     other = next((name for mark, name in _OTHER_FORMATS if mark.match(opening)), None)
     if other:
         message = f"This looks like {other} front matter, but does not begin so on line 1."
         return message, first + 1, "Remove what stands before it, or write YAML between lines ---."
+    return _find_shifted_yaml(lines, first)
+
+
+def _find_shifted_yaml(lines: list[str], first: int) -> tuple[str, int, str] | None:
+    """Find why YAML between lines --- is not read; `first` is the first line with a text."""
+    opening = lines[first].strip(_IGNORABLE_START)
     if _is_front_matter(lines, first):
         if opening != "---":
             message = f"The opening line is {quote(lines[first])}, not ---."

@@ -1,10 +1,13 @@
 """Files without front matter: how bad that is, and the true reason."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode
 from store.documents.frontmatter import ParseLimits
+from store.documents.missing_front_matter import missing_front_matter
 from store.documents.topic_reader import read_topic
 from store.model import Severity
 
@@ -53,6 +56,8 @@ def test_missing_front_matter_is_as_bad_as_what_is_lost(path, severity):
         (f"----\n{REST}", "is '----', not ---", 1),
         (f"\u2014\n{REST}", "is '\u2014', not ---", 1),
         (f"\u2014-\n{REST}", "is '\u2014-', not ---", 1),
+        (f"--- # mine\n{REST}", "is '--- # mine', not ---", 1),
+        (f"---\n{REST}".replace("\n", "\r"), "end with CR alone", 1),
         (REST, "The opening line --- is missing", 1),
         (f"<!-- mine -->\n---\n{REST}", "opens on line 2", 1),
         ("\n+++\ntitle = 'A'\n+++\n", "TOML", 2),
@@ -99,3 +104,14 @@ def test_empty_file_is_called_empty(text):
     path = "_data/topics/a.yaml"
     (diagnostic,) = read_topic(path, text.encode(), LIMITS).diagnostics
     assert (diagnostic.message, diagnostic.severity) == ("The topic file is empty.", Severity.ERROR)
+
+
+@given(st.lists(st.sampled_from(["\n", "---", "-", "\u2014", "a: b", " ", "\r", "{", "x", "+++"])))
+@example(["\n"] * 30_000 + ["x"])
+def test_each_text_has_a_reason(parts):
+    """A reason is found for any text, with a line that the text has."""
+    text = "".join(parts)
+    diagnostic = missing_front_matter("_news/a.md", text)
+    assert diagnostic.severity is Severity.ERROR
+    assert diagnostic.line is not None
+    assert 1 <= diagnostic.line <= text.count("\n") + 1
