@@ -115,7 +115,7 @@ def _find_shifted_yaml(lines: list[str], first: int) -> tuple[str, int, str] | N
         else:
             message = "A blank or an invisible character stands before the opening ---."
         return message, first + 1, "Begin the file with a line that holds only ---."
-    if _KEY_LINE.match(opening) and "---" in _front_matter_end(lines, first):
+    if _KEY_LINE.match(opening) and _front_matter_end(lines, first) == "---":
         return "The opening line --- is missing.", first + 1, "Begin the file with a line ---."
     for i in range(first + 1, min(first + _MAX_LINES_BEFORE, len(lines))):
         if lines[i].strip() == "---" and _is_front_matter(lines, i):

@@ -81,6 +81,7 @@ def test_front_matter_that_is_nearly_right_is_an_error_with_the_reason(text, rea
         "Note: this is text.\n\nSo is this.\n\n---\nMore.\n",
         "```yaml\ntitle: A\n```\n",
         "- a\n- b\n",
+        "Note: this\ntext --- and more\n",
         "<p>Hello</p>\n",
         "{% include x %}\n",
         "----\nHello\n----\n",
