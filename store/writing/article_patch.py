@@ -12,8 +12,10 @@ import msgspec
 from store.characters import clean_text, escape_invisible
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode, field_path
+from store.documents.field_mapping import FieldMapping, map_fields
 from store.documents.front_matter_format import FrontMatterFormat, front_matter_format
 from store.documents.frontmatter import ParseLimits
+from store.documents.own_keys import translate_change
 from store.documents.parse_result import ParseResult
 from store.documents.serializer import (
     FIELD_KEYS,
@@ -24,6 +26,7 @@ from store.documents.serializer import (
     serialize_fields,
 )
 from store.documents.text_edit import edit_text
+from store.documents.yaml_tree import MappingNode
 from store.errors import Refusal, RefusedError
 from store.model import Article, Diagnostic, Severity
 from store.names import is_jekyll_named
@@ -64,7 +67,7 @@ _REWRITTEN = Notice(
     "The front matter could not be edited in place and was written anew: more lines than those of "
     "the changed fields differ.",
 )
-_UNNAMED_PATH = "article.md"  # no slug: the slug is derived from title and date
+_UNNAMED = "article"  # no slug: the slug is derived from title and date
 
 
 class PatchedDocument(msgspec.Struct, frozen=True):
@@ -86,14 +89,31 @@ def create_document(
     """
     fields = {key: value for key, value in fields.items() if key != ALL_METADATA}
     _refuse_invalid_characters(fields)
-    path = article_path(slug) if slug else _UNNAMED_PATH
-    text = serialize_document(_apply_fields(DocumentData({}), fields))
+    folder = (
+        limits.mapping.collections[0] if limits.mapping and limits.mapping.collections else None
+    )
+    path = article_path(slug, folder) if slug else article_path(_UNNAMED, folder)
+    document = _apply_fields(DocumentData({}), fields)
+    text = serialize_document(document)
     parse_result = read_article(path, encode_document(text), limits)
     article = _accept(parse_result, fields, ParseResult)
     if slug is None:
-        path = article_path(article.slug)
+        path = article_path(article.slug, folder)
         parse_result = read_article(path, encode_document(text), limits)
+    if limits.mapping is not None:
+        own_text = serialize_document(_with_own_keys(document, path, limits.mapping))
+        own_result = read_article(path, encode_document(own_text), limits)
+        if own_result.article is not None and own_result.article == parse_result.article:
+            return PatchedDocument(path, own_text, own_result, own_result.article)
     return PatchedDocument(path, text, parse_result, article)
+
+
+def _with_own_keys(document: DocumentData, path: str, mapping: FieldMapping) -> DocumentData:
+    """Return a new document under the keys that the documents of its folder use."""
+    nothing = MappingNode({}, {}, 1)
+    names = map_fields(mapping, path, nothing, "").names
+    change = translate_change(names, mapping, nothing, {}, document.values)
+    return DocumentData(change.new, document.content)
 
 
 def patch_document(

@@ -67,9 +67,9 @@ class WriteTarget(Protocol):
         ...
 
 
-def article_path(slug: str) -> str:
-    """Return the path for a new article's document."""
-    return f"{ARTICLES_FOLDER}/{slug}.md"
+def article_path(slug: str, folder: str | None = None) -> str:
+    """Return the path for a new article's document, in `_news` by default."""
+    return f"{folder or ARTICLES_FOLDER}/{slug}.md"
 
 
 class StoreTarget:

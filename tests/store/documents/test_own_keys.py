@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from store.documents.article_reader import read_article
@@ -11,23 +12,22 @@ from store.documents.field_mapping import DefaultProvider, FieldMapping
 from store.documents.frontmatter import ParseLimits
 from store.errors import RefusedError
 from store.model import Image, ProviderMention
-from store.writing.article_patch import patch_document
+from store.writing.article_patch import create_document, patch_document
 
-LIMITS = ParseLimits(
-    mapping=FieldMapping(
-        fields={
-            "publishedDateTime": ("date",),
-            "excerpt": ("description", "seo.summary"),
-            "tags": ("keywords",),
-            "category": ("categories",),
-            "published": ("draft",),
-            "images": ("cover.image", "image"),
-            "webUrl": ("link",),
-        },
-        provider=DefaultProvider("blog.example", "The blog"),
-        base_url="https://blog.example/",
-    )
+MAPPING = FieldMapping(
+    fields={
+        "publishedDateTime": ("date",),
+        "excerpt": ("description", "seo.summary"),
+        "tags": ("keywords",),
+        "category": ("categories",),
+        "published": ("draft",),
+        "images": ("cover.image", "image"),
+        "webUrl": ("link",),
+    },
+    provider=DefaultProvider("blog.example", "The blog"),
+    base_url="https://blog.example/",
 )
+LIMITS = ParseLimits(mapping=MAPPING)
 PATH = "posts/2026-01-02-a-day.md"
 DATE = datetime(2026, 2, 3, tzinfo=UTC)
 IMAGE = Image(url="https://cdn.example/b.png")
@@ -89,3 +89,22 @@ def test_refusal_names_the_field_of_the_input(fields, code, input_path):
     with pytest.raises(RefusedError) as refused:
         patch_document(article, PATH, text, fields, LIMITS)
     assert [(r.code, r.input_path) for r in refused.value.refusals] == [(code, input_path)]
+
+
+def test_new_document_has_the_keys_of_its_folder():
+    """A new document looks like the others: it is in their folder, under their keys."""
+    limits = ParseLimits(mapping=msgspec.structs.replace(MAPPING, collections=("posts",)))
+    fields = {
+        "title": "A day",
+        "publishedDateTime": DATE,
+        "published": False,
+        "tags": ("sea",),
+        "content": "Hello",
+    }
+    new = create_document(None, fields, limits)
+    assert new.path == "posts/2026-02-03-a-day.md"
+    assert new.text == (
+        "---\ntitle: A day\ndate: 2026-02-03T00:00:00Z\ndraft: true\n\n"
+        "keywords:\n  - sea\n---\n\nHello\n"
+    )
+    assert (new.article.published, new.article.metadata) == (False, {})
