@@ -21,7 +21,7 @@ from .yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
 FIELDS = frozenset(
     "title publishedDateTime updatedDateTime provider webUrl originalUrl ampWebUrl cdnAmpWebUrl"
     " excerpt content category type quality heat published locale tags topics featuredContent"
-    " images related secured".split()
+    " authors images related secured".split()
 )
 """The fields that a mapping may have sources for."""
 

@@ -269,7 +269,7 @@ class FieldReader:
         if implicit:
             self.collector.add_warning(
                 DiagnosticCode.WRONG_TYPE,
-                f"{name} is text, but YAML reads {quote(scalar.text)} as {implicit}.",
+                f"{name} is text, but {quote(scalar.text)} is {implicit} without quotes.",
                 scalar.line,
                 "Put the value in quotes.",
             )

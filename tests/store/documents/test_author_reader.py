@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from store.documents.article_reader import read_article
+from store.documents.field_mapping import FieldMapping
 from store.documents.frontmatter import ParseLimits
 from store.model import Article, Author
 from tests.support.writer_setup import document
@@ -56,3 +57,12 @@ def test_authors_without_a_name_stay_in_the_metadata():
     assert article.authors == (BOB,)
     assert article.metadata == {"author": [{"id": 7}, ["x"]]}
     assert problems == [("WRONG_TYPE", 6), ("WRONG_TYPE", 8)]
+
+
+def test_authors_of_another_key_are_mapped():
+    """As every field."""
+    mapping = FieldMapping(fields={"authors": ("meta.by",)})
+    text = document(more="meta:\n  by: [Jane Doe, {name: Bob}]\n")
+    parsed = read_article("2026-01-02-a.md", text.encode(), ParseLimits(mapping=mapping))
+    assert parsed.article
+    assert parsed.article.authors == (JANE, BOB)

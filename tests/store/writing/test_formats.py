@@ -62,8 +62,8 @@ def test_whole_documents_of_every_format_are_written(setup):
     ("before", "names", "after"),
     [
         ("author: Jane # she\n", ["Bob"], "author: Bob # she\n"),
-        ("author: [Jane]\n", ["Bob"], "author:\n  - Bob\n"),
-        ("author: Jane\nauthors: [Bob]\n", ["Eve"], "authors:\n  - Eve\n"),
+        ("author: [Jane]\n", ["Bob"], "author: [Bob]\n"),
+        ("author: Jane\nauthors: [Bob]\n", ["Eve"], "authors: [Eve]\n"),
         ("author: Jane\n", [], ""),
     ],
 )
