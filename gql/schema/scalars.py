@@ -46,10 +46,11 @@ SCALARS: dict[object, ScalarDefinition] = {
             "A moment in UTC, written as `2020-06-11T17:30:00Z`. Arguments may be any RFC 3339 "
             "time, also with `t` and `z`; a leap second (`23:59:60Z`) becomes the second before "
             "it. Also allowed: a date, which is its midnight (`2020-06-11`, or with an offset "
-            "`2020-06-11-05:00`); blanks before time and offset, `,` before a fraction, no "
-            "seconds, or no offset, which means UTC; offsets `UTC`, `GMT`, `+1`, `+0100`; ISO "
-            "8601's basic format and weeks (`20200611T173000Z`, `2020-W24-4`); and 10 or 13 "
-            "digits, the seconds or milliseconds since 1970."
+            "`2020-06-11-05:00`); months, days and hours of one digit; blanks instead of `T` and "
+            "before the offset; `,` before a fraction; no seconds, or the hour alone; `24:00`; no "
+            "offset, which means UTC; offsets `UTC`, `GMT`, `+1`, `+0100`, `+01:00:00`; ISO 8601's "
+            "basic format and weeks (`20200611T173000Z`, `2020-W24-4`); and 10 or 13 digits, the "
+            "seconds or milliseconds since 1970."
         ),
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=serialize_date_time,
