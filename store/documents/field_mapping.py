@@ -49,6 +49,7 @@ _ZONE = re.compile(r"[ \t]*\b(?:" + "|".join(_ZONES) + r")$")
 _SLASHED_DATE = re.compile(r"(?:^|/)(\d{4})/(\d{2})/(\d{2})(?!\d)")
 _NAMED_MONTHS = ("%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%B %d %Y")
 _LISTS = frozenset(("tags", "topics"))
+_OBJECT_LISTS = frozenset(("authors", "images", "related"))
 _URLS = ("webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl")
 _IMAGE_KEYS = {
     "src": "url",
@@ -278,7 +279,7 @@ class _Mapper:
             return _as_list(node, self._mapping.list_separator)
         if field == "images":
             return _as_images(node)
-        if field != "related" and isinstance(node, SequenceNode) and node.items:
+        if field not in _OBJECT_LISTS and isinstance(node, SequenceNode) and node.items:
             return node.items[0]
         return node
 
@@ -322,7 +323,7 @@ def _holds_more(field: str, node: Node) -> bool:
     if isinstance(node, ScalarNode):
         day = _SLASHED_DATE.search(node.text.strip()) if field in _DATES else None
         return day is not None and day[0] != node.text.strip()
-    is_single = field not in _LISTS and field not in ("images", "related")
+    is_single = field not in _LISTS and field not in _OBJECT_LISTS
     return is_single and isinstance(node, SequenceNode) and len(node.items) > 1
 
 
