@@ -341,6 +341,20 @@ def test_key_of_an_answer_that_cannot_be_kept_is_answered(executed, directory, c
     assert (first["log_level"], first["reason"]) == ("warning", "File too large")
 
 
+def test_stored_response_is_flushed_before_it_is_returned(send, directory, monkeypatch):
+    """A crash right after the response must not make a retry a second write."""
+    flushed = []
+    flush = os.fsync
+
+    def fsync(handle):
+        flushed.append(Path(f"/proc/self/fd/{handle}").read_bytes())
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    asyncio.run(send())
+    assert flushed == [file.read_bytes() for file in directory.iterdir()] != [b""]
+
+
 def test_kept_answers_are_private(send, directory):
     """Only the server's user can read stored responses, because they may contain drafts."""
     asyncio.run(send())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -342,3 +343,15 @@ def test_put_article_removes_all_metadata_by_null(client):
     assert client.execute(query)["article"]["metadata"] == {"b": 2}
     client.mutate(PUT, slug=SLUG, metadata=None)
     assert client.execute(query)["article"]["metadata"] == {}
+
+
+def test_mutation_by_get_is_refused_and_writes_nothing(client):
+    """Links, images and prefetches send GET with the credentials of a browser's user."""
+    parameters = {"query": PUT, "variables": json.dumps({"input": FIELDS})}
+    bearer = {"authorization": f"Bearer {client.keys[Permission.WRITE]}"}
+    for _ in range(3):  # the request cache admits it at the second
+        response = client.http.get("/graphql", params=parameters, headers=bearer)
+        assert response.status_code == 405
+        assert "data" not in response.json()
+    assert client.execute(LIST)["articles"]["totalCount"] == 0
+    assert not list(client.folder.rglob("*.md"))

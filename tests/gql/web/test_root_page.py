@@ -84,9 +84,13 @@ def test_root_page_lists_the_newest_first():
 
 def test_root_page_links_a_title_to_its_story_and_names_its_source():
     """A title leads to the story, tells it nothing of us, and stands with provider and time."""
-    page = page_of(article("tide", web_url="https://one.example/?a=1&b=2"))
+    url = "https://one.example/?a=1&b=2&lt;3"  # HTML would read &lt; as another character
+    page = page_of(article("tide", web_url=url))
     (link,) = [each for each in page.all("a") if str(each["href"]).startswith("https:")]
-    assert link == {"href": "https://one.example/?a=1&b=2", "rel": "noopener noreferrer nofollow"}
+    assert link == {
+        "href": url,
+        "rel": "noopener noreferrer nofollow",
+    }
     assert {"About tide", "The One", "1 March 2026, 12:00 UTC"} <= set(page.texts)
     assert page.all("time") == [{"datetime": "2026-03-01T12:00:00+00:00"}]
 
