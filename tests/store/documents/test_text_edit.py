@@ -426,3 +426,34 @@ def test_editing_changes_no_byte_outside_the_value(change):
     assert dict(said(result.text).values) == dict(expected.values)
     if "\r\n" in document.text:
         assert "\n" not in result.text.replace("\r\n", "")
+
+
+FLOW_ENTRIES = {
+    "title": "title: 'A, b'",
+    "publishedDateTime": "publishedDateTime: 2020-06-11",
+    "provider": "provider: {domain: p.example, name: P}",
+    "heat": '"heat": 5',
+    "tags": "tags: [a,\n   b ]",
+    "zip": "zip: 01234",
+    "x": "x: {y: [010, {z: }]}",
+}
+
+
+@given(
+    st.permutations(list(FLOW_ENTRIES)),
+    st.sampled_from([", ", ",\n  ", " , "]),
+    st.sampled_from(["heat", "tags", "title", "locale"]),
+    st.booleans(),
+)
+def test_editing_a_root_in_brackets_changes_one_entry(keys, comma, changed, removes):
+    """All entries but the changed one stay as they are written, whatever separates them."""
+    text = "---\n{ " + comma.join(FLOW_ENTRIES[key] for key in keys) + " }\n---\nBody\n"
+    values: dict[str, Any] = {"heat": 7, "tags": ["c"], "title": "New", "locale": "en"}
+    value = None if removes and changed in ("heat", "tags") else values[changed]
+    before = said(text)
+    data = {k: v for k, v in {**before.values, changed: value}.items() if v is not None}
+    result = edit_text(PATH, text, before, DocumentData(data, before.content), LIMITS)
+    assert not result.is_rewritten
+    assert all(entry in result.text for key, entry in FLOW_ENTRIES.items() if key != changed)
+    expected = {**before.values, changed: 0 if changed == "heat" and value is None else value}
+    assert said(result.text).values == {k: v for k, v in expected.items() if v is not None}
