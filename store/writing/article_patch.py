@@ -14,6 +14,7 @@ from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode, field_path
 from store.documents.field_mapping import FieldMapping, map_fields
 from store.documents.front_matter_format import FrontMatterFormat, front_matter_format
+from store.documents.front_matter_reader import YAML_EXTENSIONS
 from store.documents.frontmatter import ParseLimits
 from store.documents.own_keys import translate_change
 from store.documents.parse_result import ParseResult
@@ -177,7 +178,8 @@ def _own_keys_refusal(path: str) -> Refusal:
 
 def _refuse_format(path: str, text: str | None) -> None:
     """Refuse a document whose front matter could not be edited in its own format."""
-    format = front_matter_format(text or "")
+    is_yaml = path.lower().endswith(YAML_EXTENSIONS)
+    format = FrontMatterFormat.YAML if is_yaml else front_matter_format(text or "")
     if format is not FrontMatterFormat.YAML:
         raise RefusedError(
             Refusal(

@@ -75,3 +75,13 @@ def test_authors_are_written_under_the_documents_own_key(tmp_path, before, names
     authors = tuple(Author(name=name) for name in names)
     assert setup.put({"authors": authors}, slug=SLUG).authors == authors
     assert setup.text(f"{SLUG}.md") == document(more=f"# mine\n{after}x: 01\n")
+
+
+def test_yaml_file_that_begins_with_a_brace_is_written(tmp_path):
+    """It is a flow mapping, not JSON."""
+    setup = WriterSetup(MemoryRepository(), tmp_path)
+    setup.edit(f"{SLUG}.yaml", json.dumps(VALUES))
+    setup.load()
+    assert setup.put({"heat": 7}, slug=SLUG).heat == 7
+    setup.load()
+    assert setup.get(SLUG).heat == 7
