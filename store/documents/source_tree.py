@@ -118,6 +118,23 @@ def read_source(text: str) -> SourceNode:
     return builder.root
 
 
+def merged_entries(node: SourceNode) -> list[SourceEntry]:
+    """Return the entries that a mapping gets from merge keys only, one for each key."""
+    own = {entry.name for entry in node.entries if not entry.is_merge}
+    entries: dict[str | None, SourceEntry] = {}
+    for merge in node.entries:
+        if not merge.is_merge:
+            continue
+        target = merge.value.target or merge.value
+        items = [e.value for e in target.entries] if target.kind == "sequence" else [target]
+        for item in items:
+            mapping = item.target or item
+            for entry in (*mapping.entries, *merged_entries(mapping)):
+                if not entry.is_merge and entry.name not in own:
+                    entries.setdefault(entry.name, entry)
+    return list(entries.values())
+
+
 def line_start(text: str, position: int) -> int:
     """Return the start of the line of a position."""
     while position and text[position - 1] not in LINE_BREAKS:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from .source_text import source_flow_text
 from .source_tree import (
     LINE_BREAKS,
     SourceEntry,
@@ -20,6 +21,7 @@ from .source_tree import (
     UneditableError,
     line_end,
     line_start,
+    merged_entries,
     read_source,
 )
 from .yaml_writer import Layout, block_lines, entry_lines, flow_text, scalar_text
@@ -343,35 +345,6 @@ class YamlEditor:
             self._edit(alias.start, alias.end, text)
 
 
-def source_flow_text(text: str, node: SourceNode) -> str:
-    """Write a node in one line, with the source text of its scalars and without aliases."""
-    if node.target is not None:
-        return source_flow_text(text, node.target)
-    if node.kind == "sequence":
-        return f"[{', '.join(source_flow_text(text, e.value) for e in node.entries)}]"
-    if node.kind == "mapping":
-        items = (
-            f"{source_flow_text(text, e.key)}: {source_flow_text(text, e.value)}"
-            for e in node.entries
-            if e.key
-        )
-        return f"{{{', '.join(items)}}}"
-    return source_scalar_text(text, node)
-
-
-def source_scalar_text(text: str, node: SourceNode) -> str:
-    """Write a scalar in one line as in its source, so that it keeps its type."""
-    if node.style in ("", "'", '"'):
-        source = text[node.start : node.end]
-        if node.anchor is not None:
-            source = " ".join(p for p in source.split(" ") if p != f"&{node.anchor}").strip()
-        is_one_line = not any(character in LINE_BREAKS for character in source)
-        is_safe = bool(node.style) or not any(c in ",[]{}" for c in source)
-        if is_one_line and is_safe:
-            return source or "null"
-    return scalar_text(node.text, '"', "")
-
-
 def _detect_layout(text: str, root: SourceNode) -> Layout:
     """Return the indentation of the first lists and mappings in a text."""
     indent = sequence = None
@@ -392,23 +365,6 @@ def _detect_layout(text: str, root: SourceNode) -> Layout:
                     indent = " " * offset
     default = Layout()
     return Layout(indent or default.indent, default.sequence if sequence is None else sequence)
-
-
-def merged_entries(node: SourceNode) -> list[SourceEntry]:
-    """Return the entries that a mapping gets from merge keys only, one for each key."""
-    own = {entry.name for entry in node.entries if not entry.is_merge}
-    entries: dict[str | None, SourceEntry] = {}
-    for merge in node.entries:
-        if not merge.is_merge:
-            continue
-        target = merge.value.target or merge.value
-        items = [e.value for e in target.entries] if target.kind == "sequence" else [target]
-        for item in items:
-            mapping = item.target or item
-            for entry in (*mapping.entries, *merged_entries(mapping)):
-                if not entry.is_merge and entry.name not in own:
-                    entries.setdefault(entry.name, entry)
-    return list(entries.values())
 
 
 def _item_lines(value: Any, layout: Layout, style: str) -> list[str]:

@@ -10,8 +10,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .source_tree import LINE_BREAKS, SourceEntry, SourceNode, line_end, read_source
-from .yaml_edit import merged_entries, source_flow_text
+from .source_text import source_flow_text
+from .source_tree import (
+    LINE_BREAKS,
+    SourceEntry,
+    SourceNode,
+    line_end,
+    merged_entries,
+    read_source,
+)
 from .yaml_writer import Layout, entry_lines
 
 _LAYOUT = Layout()
