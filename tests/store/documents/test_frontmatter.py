@@ -308,3 +308,24 @@ def test_front_matter_reads_what_json_dumps_writes(texts):
     expected = {f"k{i}": clean_text(text) for i, text in enumerate(texts)}
     lines = [f"{key}: {json.dumps(text)}\n" for key, text in expected.items()]
     assert values("".join(lines) or "{}") == expected
+
+
+@pytest.mark.parametrize("opening", ["---\n", ""])
+@pytest.mark.parametrize("line", [1, 2, 3])
+def test_control_character_is_reported_on_its_line(opening, line):
+    """A character that YAML forbids, and one that only its escape sequence can give."""
+    for bad in ("b: x\x01y", 'b: "x\\x01y"'):
+        lines = ["a: 1", "c: 2", "d: 3"]
+        lines[line - 1] = bad
+        problems = tree(opening + "\n".join(lines) + "\n").problems
+        assert [(problem.code, problem.line) for problem in problems] == [
+            (DiagnosticCode.BAD_TEXT, line + len(opening.splitlines()))
+        ]
+
+
+def test_merged_key_has_the_line_where_it_is_written():
+    """A key that comes by `<<` has the line of its source; a key of the mapping itself its own."""
+    root = tree(
+        "---\nbase: &base\n  name: A\n  image: B\nuser:\n  <<: *base\n  name: C\n---\n"
+    ).root
+    assert root.entries["user"].key_lines == {"name": 7, "image": 4}

@@ -91,3 +91,13 @@ def test_duplicate_url_ends_with_a_change_of_the_other_file(after):
     assert index.diagnostics() == manifest.find_diagnostics(present)
     codes = {problem.code for problem in index.diagnostics()}
     assert DiagnosticCode.DUPLICATE_URL not in codes
+
+
+def test_duplicate_url_has_the_line_of_its_address():
+    """Of the several addresses of a file, the one that another file has."""
+    second = msgspec.structs.replace(
+        SECOND, url_keys=(URLS[1], URLS[0]), lines={"urls.0": 3, "urls.1": 7}
+    )
+    [problem] = manifest.find_diagnostics({"a.md": FIRST, "b.md": second})
+    assert (problem.path, problem.line) == ("b.md", 7)
+    assert URLS[0] in problem.message
