@@ -42,8 +42,10 @@ def _unescape_references(raw: str) -> str:
 
 def _unescape_reference(match: re.Match[str]) -> str:
     """Decode a reference. A name counts as a whole: `A&notes` is no `A¬es`."""
-    is_known = match[0][1] == "#" or match[0][1:] in html5
-    return html.unescape(match[0]) if is_known else match[0]
+    reference = match[0]
+    if reference[1] == "#":
+        return html.unescape(reference)
+    return html5.get(reference[1:], reference)
 
 
 def _strip_tags(raw: str) -> str:

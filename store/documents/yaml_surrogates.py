@@ -7,31 +7,17 @@ put back into the parsed scalars: a pair as its character, a lone one as it is.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from bisect import bisect_left
+from functools import lru_cache
+from operator import add
 
 _ESCAPE = re.compile(
-    r"""
-    ((?<!\\)(?:\\\\)*)\\(?-i:u)
-    (?: (d[89ab][0-9a-f]{2}) \\(?-i:u)(d[c-f][0-9a-f]{2}) | (d[89a-f][0-9a-f]{2}) )
-    """,
-    re.VERBOSE | re.IGNORECASE,
+    r"((?<!\\)(?:\\\\)*)"
+    r"(\\(?-i:u)d(?:[89ab][0-9a-f]{2}(\\(?-i:u)d[c-f][0-9a-f]{2})?|[c-f][0-9a-f]{2}))",
+    re.IGNORECASE,
 )
-_MASK = r"\uFdD0"
-_MASK_VALUE = "\ufdd0"  # a noncharacter, which no text has
-
-
-class _Escape(NamedTuple):
-    """An escape in the text.
-
-    Attributes:
-        position: Its position.
-        source: Its source text.
-        value: The character, or the lone surrogate.
-    """
-
-    position: int
-    source: str
-    value: str
+_MASK, _SECOND_MASK = r"\uFdD0", r"\uFdD1"
+_MASK_VALUE, _SECOND_VALUE = "\ufdd0", "\ufdd1"  # noncharacters, which no text has
 
 
 class MaskedText:
@@ -43,37 +29,39 @@ class MaskedText:
     """
 
     def __init__(self, text: str) -> None:
-        self._escapes: list[_Escape] = []
+        self._positions: list[int] = []
+        self._sources: list[str] = []
         self._next = 0
         self.text = _ESCAPE.sub(self._mask, text) if "\\ud" in text.lower() else text
-        self.is_masked = bool(self._escapes)
+        self.is_masked = bool(self._positions)
 
     def _mask(self, match: re.Match[str]) -> str:
-        backslashes, high, low, lone = match.groups()
-        source = match[0][len(backslashes) :]
-        value = (
-            chr(int(lone, 16))
-            if lone
-            else chr(0x10000 + ((int(high, 16) & 0x3FF) << 10) + (int(low, 16) & 0x3FF))
-        )
-        self._escapes.append(_Escape(match.start() + len(backslashes), source, value))
-        return backslashes + _MASK * (len(source) // len(_MASK))
+        backslashes, source, is_pair = match.groups()
+        self._positions.append(match.start(2))
+        self._sources.append(source)
+        mask = _MASK + _SECOND_MASK if is_pair else _MASK
+        return backslashes + mask if backslashes else mask
 
     def restore(self, value: str, start: int, end: int, is_escaped: bool) -> str:
         """Return a scalar's value without masks; `start` and `end` are its range in the text.
 
         `is_escaped`: the scalar is double-quoted, so its escapes are characters.
         """
-        parts: list[str] = []
-        done = 0
-        while self._next < len(self._escapes) and self._escapes[self._next].position < end:
-            escape = self._escapes[self._next]
-            self._next += 1
-            if escape.position < start:  # in a comment
-                continue
-            mask = (_MASK_VALUE if is_escaped else _MASK) * (len(escape.source) // len(_MASK))
-            at = value.find(mask, done)
-            if at >= 0:
-                parts += (value[done:at], escape.value if is_escaped else escape.source)
-                done = at + len(mask)
-        return "".join((*parts, value[done:]))
+        first = bisect_left(self._positions, start, self._next)
+        self._next = last = bisect_left(self._positions, end, first)
+        if first == last:
+            return value
+        sources = self._sources[first:last]
+        mask, pair_mask = _MASK, _MASK + _SECOND_MASK
+        if is_escaped:
+            mask, pair_mask = _MASK_VALUE, _MASK_VALUE + _SECOND_VALUE
+            sources = [_decode(source) for source in sources]
+        parts = value.replace(pair_mask, mask).split(mask)
+        return "".join(map(add, parts, sources)) + mask.join(parts[len(sources) :])
+
+
+@lru_cache(1_000)
+def _decode(source: str) -> str:
+    """Decode an escape: a pair as its character, a lone one as a lone surrogate."""
+    units = source.encode("ascii").decode("unicode_escape")
+    return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
