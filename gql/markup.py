@@ -1,7 +1,7 @@
 """Markup: Markdown as sanitised HTML and as plain text. The only module on pyromark and nh3.
 
 Both libraries are written in Rust. pyromark (CommonMark with tables) takes linear time. nh3 takes
-quadratic time for nested elements, so HTML that nests too much is not rendered at all.
+quadratic time for nested elements. So a text whose HTML is too complex is not rendered but escaped.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ import pyromark
 
 MAX_RENDERED_LENGTH = 1 << 17
 """The longest Markdown that is rendered, in characters."""
+
+_MAX_HTML_LENGTH, _MAX_TAGS = 300_000, 20_000
+"""The largest HTML that is sanitised: an ordinary text of the largest length has two thirds."""
 
 _MAX_NESTING_WORK = 1_000_000
 """The largest sum of the depths of all tags. A unit takes nh3 about 25 ns."""
@@ -39,7 +42,7 @@ _strip_tags = nh3.Cleaner(tags=set()).clean
 def markdown_to_html(markdown: str) -> str | None:
     """Render Markdown (CommonMark with tables) as sanitised HTML; None if it is too long.
 
-    Raw HTML is sanitised, too. A text that nests too much is given as it is, in `<pre>`.
+    Raw HTML is sanitised, too. A text that is too complex is given as it is, in `<pre>`.
     """
     if len(markdown) > MAX_RENDERED_LENGTH:
         return None
@@ -62,16 +65,21 @@ def markdown_to_text(markdown: str) -> str | None:
 
 @lru_cache(maxsize=4)  # several fields of a row render the same text
 def _render(markdown: str) -> str | None:
-    """Render Markdown as HTML that is not safe; None if it nests too much."""
+    """Render Markdown as HTML that is not safe; None if it is too complex."""
     html: str = pyromark.html(markdown, options=pyromark.Options.ENABLE_TABLES)
-    return None if _nests_too_much(html) else html
+    return None if _is_too_complex(html) else html
 
 
-def _nests_too_much(html: str) -> bool:
-    """Whether the sum of the depths of all tags is too large."""
+def _is_too_complex(html: str) -> bool:
+    """Whether HTML is too long, has too many tags, or nests them too deeply."""
+    if len(html) > _MAX_HTML_LENGTH:
+        return True
+    tags = _TAG.findall(html)
+    if len(tags) > _MAX_TAGS:
+        return True
     open_tags: dict[str, int] = {}
     depth = work = 0
-    for closing, name in _TAG.findall(html):
+    for closing, name in tags:
         work += depth
         if name in _NEVER_NESTED:
             continue

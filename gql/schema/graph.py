@@ -110,7 +110,8 @@ class Article(Node):
     content_html: str | None = resolved(
         resolve_content_html,
         "The content as HTML: CommonMark with tables, sanitised. Null without content, and beyond "
-        "131,072 characters. A text that nests too much is given as it is, in `pre`.",
+        "131,072 characters. A text with too many or too deeply nested elements is given as it is, "
+        "in `pre`.",
     )
     content_text: str | None = resolved(
         resolve_content_text,
