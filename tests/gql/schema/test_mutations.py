@@ -41,6 +41,24 @@ def test_import_documents_are_in_folder_and_graph(client):
     ]
 
 
+def test_put_article_takes_authors_and_gives_computed_fields(client):
+    """Authors are read back as they were sent; the content is rendered."""
+    authors = [{"name": "Jane", "url": "https://j.example/", "image": None}, {"name": "Bob"}]
+    client.mutate(PUT, **FIELDS, authors=authors, content="Two *words*<script>x</script>")
+    [node] = client.execute(
+        "{ articles(first: 1) { nodes { authors { name url image } contentHtml contentText"
+        " wordCount readingTimeMinutes metadata } } }"
+    )["articles"]["nodes"]
+    assert node == {
+        "authors": [authors[0], {"name": "Bob", "url": None, "image": None}],
+        "contentHtml": "<p>Two <em>words</em></p>\n",
+        "contentText": "Two words",
+        "wordCount": 3,
+        "readingTimeMinutes": 1,
+        "metadata": {},
+    }
+
+
 def test_put_article_takes_every_field(client):
     """All fields can be written, and are read back unchanged."""
     image = {"url": "https://p.example/i.jpg", "width": 3, "height": 2, "isCached": True}
@@ -262,6 +280,7 @@ def test_import_is_limited_in_number_and_size(tmp_path):
         (FIELDS, "DUPLICATE_SLUG", ["input", "slug"]),
         ({**FIELDS, "metadata": [1]}, "BAD_METADATA", ["input", "metadata"]),
         ({**FIELDS, "metadata": {"title": "x"}}, "BAD_METADATA", ["input", "metadata"]),
+        ({**FIELDS, "metadata": {"author": "x"}}, "BAD_METADATA", ["input", "metadata"]),
         ({**FIELDS, "excerpt": "a\x00"}, "BAD_TEXT", ["input", "excerpt"]),
     ],
 )
