@@ -95,6 +95,10 @@ def test_concurrent_writers_share_a_line(path, log):
         batches = [Batch(puts=(make_article(f"n{n}"),)) for n in range(20)]
         revisions = await asyncio.gather(*map(repository.apply, batches))
         assert list(revisions) == list(range(5, 25))
+        ids = [make_article(f"n{n}").id for n in range(20)]
+        for each in (repository, TinyDBRepository.open(path)):
+            snapshot = await each.snapshot()
+            assert None not in await snapshot.get_many(LookupKey.ID, ids, ALL)
 
     asyncio.run(check())
     assert len(log.read_bytes().splitlines()) <= lines + 2
