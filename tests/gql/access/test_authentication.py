@@ -140,7 +140,7 @@ def test_key_works_until_it_expires(tmp_path, monkeypatch, uses_before):
 
     class TimeOfExpiry(datetime):
         @classmethod
-        def now(cls, tz: Any = None) -> datetime:
+        def now(cls, tz: Any = None) -> Any:
             return expires.astimezone(tz)
 
     for module in (authenticator, key_ring):
