@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from gql.composition.app import create_app
@@ -23,6 +25,21 @@ SEEDS = Path(__file__).parent.parent / "seeds"
 settings.register_profile("default", deadline=None, max_examples=50)
 settings.register_profile("long", deadline=None, max_examples=100)
 settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    """The logging of the tests is as before, after one that configures that of the program."""
+    root, server = logging.getLogger(), logging.getLogger("uvicorn.error")
+    levels, was_configured = (root.level, server.level), structlog.is_configured()
+    yield
+    if structlog.is_configured() and not was_configured:
+        structlog.reset_defaults()
+        root.handlers[:] = [
+            each for each in root.handlers if type(each) is not logging.StreamHandler
+        ]
+        root.setLevel(levels[0])
+        server.setLevel(levels[1])
 
 
 @pytest.fixture(scope="session")

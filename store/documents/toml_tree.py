@@ -30,7 +30,8 @@ _TOKEN = re.compile(
     r"|'[^'\n]*(?:'|(?=\n)|\Z)"
     r"|\#[^\n]*"
     r"|[ \t\r]+"
-    r"|[\[\]{}=,.\n]"
+    r"|\n(?:[ \t\r]*(?:\#[^\n]*)?\n)*"  # with the empty lines and comments below it
+    r"|[\[\]{}=,.]"
     r"|[A-Za-z0-9_-]+"
     r"|.",
     re.DOTALL,
@@ -103,7 +104,9 @@ class _LineScan:
     def _tokenize(text: str, line: int) -> Iterator[tuple[str, int]]:
         for match in _TOKEN.finditer(text):
             token = match[0]
-            if token[0] not in " \t\r#":
+            if token[0] == "\n":
+                yield "\n", line
+            elif token[0] not in " \t\r#":
                 yield token, line
             line += token.count("\n")
 
