@@ -214,8 +214,8 @@ def test_seeds_readme_shows_a_document_without_problems(tmp_path):
     topics.mkdir(parents=True)
     (topics / "ocean.md").write_text("---\nname: Ocean\n---\n")
     result = CliRunner().invoke(app, ["check", str(tmp_path), "--json"])
-    assert json.loads(result.output)["articles"] == 1
-    assert json.loads(result.output)["diagnostics"] == []
+    assert json.loads(result.stdout)["articles"] == 1
+    assert json.loads(result.stdout)["diagnostics"] == []
 
 
 def test_docs_list_every_filter_and_its_operators():
