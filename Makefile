@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 FOLDER := $(or $(NEWSGRAPH_FOLDER),seeds)
 
-# One process for each core; NUMPROCESSES=0 runs the tests one after the other.
-NUMPROCESSES ?= auto
+# One process more than there are cores, since some tests wait; 0 runs one test after the other.
+NUMPROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 PYTEST = $(BIN)/python -m pytest --numprocesses $(NUMPROCESSES) --maxprocesses 8 --dist worksteal
 
 GRAPHIQL := gql/web/static/index.html
