@@ -281,6 +281,15 @@ class RepositoryContract:
             with pytest.raises(CursorError):
                 await snapshot.provider_page(Window(first=1, after=cursor), ALL)
 
+    @pytest.mark.parametrize("descending", [False, True])
+    async def test_of_two_foreign_cursors_the_error_names_the_first(self, repository, descending):
+        """In whichever direction a list is read, the error is that of `after`."""
+        snapshot = await repository.snapshot()
+        order = (OrderStep(OrderField.HEAT, descending=descending),)
+        window = Window(first=1, after="one", before="other")
+        with pytest.raises(CursorError, match="'one'"):
+            await snapshot.pages([ArticleQuery(window, order=order)], ALL)
+
     async def test_look_up_by_a_key_that_entities_lack_is_refused(self, repository):
         """A look-up by a key that the type does not have is an error."""
         snapshot = await repository.snapshot()

@@ -168,6 +168,9 @@ class Planner:
         # Orders ascend: one whose last step descends is the same list read backwards.
         backwards = query.order[-1].descending
         window = reversed_window(query.window) if backwards else query.window
+        if backwards and window.after is not None and window.before is not None:
+            # The error of two invalid cursors is that of `after`, as in a scan.
+            self._cursors.decode_article(window.before, query.order)
         part = self._slice(query.order, window, match)
         has_previous, has_next = part.has_before, part.has_after
         if backwards:
