@@ -47,6 +47,7 @@ _ZONES = {
 """The zones of RFC 822, https://www.rfc-editor.org/rfc/rfc822#section-5"""
 _ZONE = re.compile(r"[ \t]*\b(?:" + "|".join(_ZONES) + r")$")
 _SLASHED_DATE = re.compile(r"(?:^|/)(\d{4})/(\d{2})/(\d{2})(?!\d)")
+_MAX_DATE_LENGTH = 1_000
 _NAMED_MONTHS = ("%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%B %d %Y")
 _LISTS = frozenset(("tags", "topics"))
 _OBJECT_LISTS = frozenset(("authors", "images", "related"))
@@ -64,7 +65,7 @@ _IMAGE_KEYS = {
 _PATH_DATE = re.compile(r"(\d{4})[-/](\d{2})[-/](\d{2})(?=[-_./]|$)")
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _NAME_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}[-_]?")
-_HEADING = re.compile(r"^#[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
+_HEADING = re.compile(r"^#[ \t]+(\S[^\n]*)$", re.MULTILINE)
 _PLACEHOLDER = re.compile(r":(year|month|day|title|name|folder)\b")
 _WORDS = re.compile(r"[\s_-]+")
 
@@ -231,7 +232,7 @@ class _Mapper:
             return _WORDS.sub(" ", self._name()).strip() or None
         if source == HEADING:
             heading = _HEADING.search(self._body)
-            return heading[1] if heading else None
+            return (heading[1].rstrip(" \t#") or None) if heading else None
         return self._folder() or None
 
     def _name(self) -> str:
@@ -300,6 +301,8 @@ def _field_of(field: str, source: str) -> str:
 def _as_date(text: str) -> str:
     """A date as newsgraph reads it: zones of RFC 822 as offsets, names of months as numbers."""
     text = text.strip()
+    if len(text) > _MAX_DATE_LENGTH:  # the patterns take quadratic time
+        return text
     if day := _SLASHED_DATE.search(text):
         return "-".join(day.groups())
     if zone := _ZONE.search(text):

@@ -55,7 +55,7 @@ _CONFIGURATIONS = {
     "admin/config.yml": "Decap CMS",
 }
 _URL = re.compile(
-    r"^\s*[\"']?(?:url|base_?url|site_?url|site|homepage)[\"']?\s*[:=]\s*[\"']?(https?://[^\"'\s,#]+)",
+    r"^[ \t]*[\"']?(?:url|base_?url|site_?url|site|homepage)[\"']?\s*[:=]\s*[\"']?(https?://[^\"'\s,#]+)",
     re.IGNORECASE | re.MULTILINE,
 )
 _NAME = re.compile(

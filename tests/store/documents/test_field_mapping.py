@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from store.documents.article_reader import read_article
@@ -147,3 +149,30 @@ def test_mapping_keeps_the_names_and_lines_of_keys(front_matter, code, line, wor
     [diagnostic] = read(front_matter).diagnostics
     assert (diagnostic.code, diagnostic.line) == (code, line)
     assert words in diagnostic.message
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: ("date: 2026-01-02", "# " + "#" * n + "x"),
+        lambda n: ("date: 2026-01-02", "# " + " " * n + "x"),
+        lambda n: ("date: '2026" + " " * n + "x'", ""),
+        lambda n: ("date: '" + "2026/01/" * (n // 8) + "'", ""),
+        lambda n: ("date: 2026-01-02\ntags: '" + " ," * (n // 2) + "'", ""),
+    ],
+    ids=["signs", "blanks", "date", "path", "tags"],
+)
+def test_mapping_takes_linear_time(make):
+    """Ten times the text takes about ten times as long, not a hundred times."""
+
+    def cost(size: int) -> float:
+        front_matter, body = make(size)
+        data = f"---\n{front_matter}\n---\n{body}\n".encode()
+        costs = []
+        for _ in range(3):
+            started = time.process_time()
+            read_article("posts/a.md", data, ParseLimits(mapping=BLOG))
+            costs.append(time.process_time() - started)
+        return min(costs)
+
+    assert cost(200_000) < 40 * max(cost(20_000), 0.0005)
