@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import NamedTuple
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import msgspec
 
@@ -67,6 +67,7 @@ _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _NAME_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}[-_]?")
 _HEADING = re.compile(r"^#[ \t]+(\S[^\n]*)$", re.MULTILINE)
 _PLACEHOLDER = re.compile(r":(year|month|day|title|name|folder)\b")
+_SLASHES = re.compile(r"/{2,}")
 _WORDS = re.compile(r"[\s_-]+")
 
 
@@ -200,7 +201,7 @@ class _Mapper:
             link = self._permalink()
             if link is not None:
                 line = self.root.line
-                self.root.entries["webUrl"] = ScalarNode(urljoin(base, link), False, line)
+                self.root.entries["webUrl"] = self._absolute(ScalarNode(link, False, line))
                 self.root.key_lines["webUrl"] = line
         images = self.root.entries.get("images")
         if isinstance(images, SequenceNode):
@@ -267,7 +268,8 @@ class _Mapper:
         values = {"title": self._name(), "name": self._name(), "folder": self._folder()}
         if day is not None:
             values |= {"year": day[1], "month": day[2], "day": day[3]}
-        return _PLACEHOLDER.sub(lambda match: values[match[1]], self._mapping.permalink)
+        link = _PLACEHOLDER.sub(lambda match: quote(values[match[1]]), self._mapping.permalink)
+        return _SLASHES.sub("/", link)  # without a folder: two would begin a host
 
     def _put(self, field: str, node: Node, line: int) -> None:
         self.root.entries[field] = self._convert(field, node)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 import pytest
 
 from store.documents.article_reader import read_article
@@ -108,6 +109,22 @@ def test_mapping_gives_a_provider_and_a_link():
     assert own.provider.domain == "p.example"
     url = article("date: 2026-01-02", "posts/2020-05-06-good-day.md").web_url
     assert url == "https://blog.example/2026/01/02/good-day/"
+
+
+@pytest.mark.parametrize(
+    ("path", "url"),
+    [
+        ("posts/a.md", "https://blog.example/a/"),
+        ("posts/f/a.md", "https://blog.example/f/a/"),
+        ("posts/a[b.md", "https://blog.example/a%5Bb/"),
+        ("posts/[x].md", "https://blog.example/%5Bx%5D/"),
+        ("posts/a b?c#d.md", "https://blog.example/a%20b%3Fc%23d/"),
+    ],
+)
+def test_mapping_makes_links_of_any_file_name(path, url):
+    """Signs are encoded, and a missing folder does not turn a name into a host."""
+    mapping = msgspec.structs.replace(BLOG, permalink="/:folder/:name/")
+    assert article("date: 2026-01-02", path, mapping).web_url == url
 
 
 def test_mapping_loses_nothing():
