@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from .names import article_id
+from .names import article_id, locale_key
 from .urls import canonical_url
 
 Metadata = dict[str, Any]
@@ -111,6 +111,7 @@ class Article(WebResource, frozen=True, kw_only=True):
     """An article: one document.
 
     Attributes:
+        translation_key: what the article's translations have in common; None if it is the slug.
         revision: set by the store at every put; revisions order all changes.
         public_revision: the revision of the last put that changed more than secured text; 0 if it
             is `revision`.
@@ -129,6 +130,7 @@ class Article(WebResource, frozen=True, kw_only=True):
     heat: int = 0
     published: bool = True
     locale: str | None = None
+    translation_key: str | None = None
     authors: tuple[Author, ...] = ()
     tags: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
@@ -149,6 +151,18 @@ class Article(WebResource, frozen=True, kw_only=True):
     def provider_mention(self) -> ProviderMention:
         """The provider as the document describes it."""
         return self.provider
+
+    @property
+    def translation_group(self) -> str:
+        """What the article and its translations have in common."""
+        return self.translation_key or self.slug
+
+    @property
+    def identity_locale(self) -> str | None:
+        """The locale that is part of the article's id, in its normal form; None if none is."""
+        if self.locale is None or self.id == article_id(self.slug):
+            return None
+        return locale_key(self.locale)
 
     def revision_for(self, visibility: Visibility) -> int:
         """The revision of the last put that changed the article for a visibility."""

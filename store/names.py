@@ -1,8 +1,8 @@
 """Identifiers: slugs for people and URLs, ids for machines (the only module on anyascii).
 
-An id is the hash of a kind and its natural key (an article's slug, a provider's domain,
-a topic's slug). It is therefore the same after every reload and on every engine,
-opaque, of one length, and evenly distributed.
+An id is the hash of a kind and its natural key (an article's slug and, where it is part of the
+identity, its locale; a provider's domain; a topic's slug). It is therefore the same after every
+reload and on every engine, opaque, of one length, and evenly distributed.
 """
 
 from __future__ import annotations
@@ -50,9 +50,15 @@ def _id(kind: EntityKind, key: str) -> str:
 _KINDS = {kind.value: kind for kind in EntityKind}
 
 
-def article_id(slug: str) -> str:
-    """The id of the article with this slug."""
-    return _id(EntityKind.ARTICLE, slug)
+def article_id(slug: str, locale: str | None = None) -> str:
+    """The id of the article with this slug, and with this locale if it is part of its identity."""
+    # A slug comes from a file's name or a title: it has no slash.
+    return _id(EntityKind.ARTICLE, slug if locale is None else f"{locale_key(locale)}/{slug}")
+
+
+def locale_key(locale: str) -> str:
+    """The normal form of a locale: `zh_TW` and `zh-tw` are one."""
+    return locale.lower().replace("_", "-")
 
 
 def provider_id(domain: str) -> str:

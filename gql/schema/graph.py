@@ -150,6 +150,9 @@ class Article(Node):
         description="False for a draft, which needs the scope READ_DRAFTS."
     )
     locale: str | None = strawberry.field(description="The language, such as en or de-CH.")
+    translation_key: str | None = strawberry.field(
+        description="What the article and its translations have in common; null if it is the slug."
+    )
     authors: list[Author] = strawberry.field(
         description="The authors, in the order of the document: from `authors` and `author`."
     )

@@ -141,6 +141,9 @@ class PutArticleInput:
     heat: int | None = optional("A score of popularity.")
     published: bool | None = optional("False for a draft.")
     locale: str | None = optional("The language, such as en or de-CH.")
+    translation_key: str | None = optional(
+        "What the article and its translations have in common. Without it, it is the slug."
+    )
     authors: list[AuthorInput] | None = optional("The authors, in their order.")
     tags: list[str] | None = optional("Free keywords.")
     featured_content: str | None = optional(

@@ -90,6 +90,7 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         heat=fields.read("heat", parse_integer) or 0,
         published=_read_published(fields, path),
         locale=fields.read_text("locale"),
+        translation_key=_read_translation_key(fields, slug),
         authors=read_authors(fields),
         tags=tuple(dict.fromkeys(text for text, _ in fields.read_texts("tags"))),
         topics=tuple(topics),
@@ -127,6 +128,12 @@ def _read_content(fields: FieldReader, front_matter: FrontMatter) -> str | None:
         "Remove one of the two.",
     )
     return content
+
+
+def _read_translation_key(fields: FieldReader, slug: str) -> str | None:
+    """Read the translation key; None if it is the slug."""
+    key = fields.read_text("translationKey")
+    return None if key == slug else key
 
 
 def is_in_drafts_folder(path: str) -> bool:

@@ -20,8 +20,8 @@ from .yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
 
 FIELDS = frozenset(
     "title publishedDateTime updatedDateTime provider webUrl originalUrl ampWebUrl cdnAmpWebUrl"
-    " excerpt content category type quality heat published locale tags topics featuredContent"
-    " authors images related secured".split()
+    " excerpt content category type quality heat published locale translationKey tags topics"
+    " featuredContent authors images related secured".split()
 )
 """The fields that a mapping may have sources for."""
 

@@ -26,8 +26,8 @@ from .yaml_writer import write_mapping
 
 FIELD_KEYS = tuple(
     "category title excerpt publishedDateTime updatedDateTime webUrl originalUrl ampWebUrl "
-    "cdnAmpWebUrl type locale quality heat published featuredContent content provider authors "
-    "topics tags images related secured".split()
+    "cdnAmpWebUrl type locale translationKey quality heat published featuredContent content "
+    "provider authors topics tags images related secured".split()
 )
 """The keys of a document that are fields of an article, in the order of a written document."""
 

@@ -153,6 +153,7 @@ def articles(draw):
         "heat": INTEGERS,
         "published": st.booleans(),
         "locale": _maybe(_VERBATIM),
+        "translation_key": _maybe(_VERBATIM),
         "authors": st.lists(AUTHORS, max_size=2, unique_by=lambda a: a.name).map(tuple),
         "tags": st.lists(_WORDS, max_size=3, unique=True).map(tuple),
         "topics": TOPIC_NAMES,

@@ -21,7 +21,7 @@ from tests.support.repository_contract import make_article
 
 FIELDS = """
   id slug title excerpt content category type publishedDateTime updatedDateTime url webUrl
-  originalUrl quality heat published locale tags featuredContent metadata revision
+  originalUrl quality heat published locale translationKey tags featuredContent metadata revision
   provider { name } topics { name } images { url width isCached } image { url }
   related { title quality provider { name } images { url } article { id } }
 """

@@ -28,6 +28,7 @@ cdnAmpWebUrl: "https://cdn.example/tide"
 quality: 7
 heat: -1
 locale: de-CH
+translationKey: reef-survey
 tags: [sea, moon]
 topics: [Tides]
 featuredContent: "<iframe src='https://video.example/1'></iframe>"
@@ -44,8 +45,8 @@ The body.
 
 EVERY_FIELD = """{ article(by: {slug: "2026-03-01-tide-time"}) {
   slug title excerpt content category type publishedDateTime updatedDateTime url webUrl originalUrl
-  ampWebUrl cdnAmpWebUrl quality heat published locale tags featuredContent secured metadata
-  revision provider { domain name articleCount images { url } image { url } }
+  ampWebUrl cdnAmpWebUrl quality heat published locale translationKey tags featuredContent secured
+  metadata revision provider { domain name articleCount images { url } image { url } }
   topics { slug name }
   images { url width height title attribution isCached } image { url }
   related { title excerpt type publishedDateTime url webUrl ampWebUrl cdnAmpWebUrl quality
@@ -77,6 +78,7 @@ def test_article_has_every_field_of_its_document(tmp_path):
         "heat": -1,
         "published": True,
         "locale": "de-CH",
+        "translationKey": "reef-survey",
         "tags": ["sea", "moon"],
         "featuredContent": "<iframe src='https://video.example/1'></iframe>",
         "secured": "sealed",

@@ -72,6 +72,7 @@ def test_put_article_takes_every_field(client):
         "ampWebUrl": "https://p.example/a",
         "cdnAmpWebUrl": "https://p.example/c",
         "locale": "en",
+        "translationKey": "reef-survey",
         "featuredContent": "<b>",
         "updatedDateTime": "2026-01-03T00:00:00Z",
         "quality": -1,

@@ -56,8 +56,8 @@ def test_topic_text_reads_back_as_the_same_topic(topic):
 
 
 FIELD_KEYS = """title excerpt publishedDateTime updatedDateTime webUrl originalUrl ampWebUrl
-category type quality heat published locale tags topics featuredContent content secured
-provider images related layout""".split()
+category type quality heat published locale translationKey tags topics featuredContent content
+secured provider images related layout""".split()
 NESTED = "name domain url width height title images quality provider webUrl isCached extra".split()
 WRITTEN = st.sampled_from(
     """yes no 2021 010 1.5 -1 99999999999 ~ "" 'text' "a \\" b" word 2020-06-11 2020-02-31 0x1F
