@@ -45,9 +45,11 @@ class Link(NamedTuple):
     cursors: Callable[[CursorCodec, Any], Callable[[Any], str]] | None = None
 
 
-def linked(link: Link, description: str) -> Any:
+def linked(link: Link, description: str, directives: Sequence[object] = ()) -> Any:
     """A field that a link resolves. Its GraphQL type is the field's annotation."""
-    return strawberry.field(resolver=_resolver(link), description=description)
+    return strawberry.field(
+        resolver=_resolver(link), description=description, directives=directives
+    )
 
 
 def link_of(resolver: Callable[..., Any] | None) -> Link | None:

@@ -26,6 +26,7 @@ from .context import Info
 from .diagnostics import Diagnostic
 from .graph import Article
 from .node import resolved
+from .nullability import NULL_ON_ERROR
 from .put_article import PutArticleInput
 from .user_errors import UserError, user_errors
 
@@ -225,20 +226,22 @@ async def resolve_delete(
 
 @strawberry.type(
     description="All mutations. A payload without user errors means that the write is on the disk. "
-    "They need the scope WRITE."
+    "They need the scope WRITE. A field that fails is null, with an error, and the others keep "
+    "their payloads."
 )
 class Mutation:
-    import_documents: ImportDocumentsPayload = resolved(
+    import_documents: ImportDocumentsPayload | None = resolved(
         resolve_import,
         "Import whole documents. They are checked like files: if one has an error, none is "
         "imported.",
+        NULL_ON_ERROR,
     )
-    put_article: ArticlePayload = resolved(
-        resolve_put, "Change fields of an article, or create an article."
+    put_article: ArticlePayload | None = resolved(
+        resolve_put, "Change fields of an article, or create an article.", NULL_ON_ERROR
     )
-    set_published: ArticlePayload = resolved(
-        resolve_set_published, "Publish an article, or make it a draft."
+    set_published: ArticlePayload | None = resolved(
+        resolve_set_published, "Publish an article, or make it a draft.", NULL_ON_ERROR
     )
-    delete_article: DeleteArticlePayload = resolved(
-        resolve_delete, "Delete an article with its document."
+    delete_article: DeleteArticlePayload | None = resolved(
+        resolve_delete, "Delete an article with its document.", NULL_ON_ERROR
     )

@@ -5,7 +5,7 @@ https://relay.dev/graphql/objectidentification.htm
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import strawberry
@@ -32,10 +32,12 @@ class Node:
         return _TYPE_NAMES[type(value)]
 
 
-def resolved(resolver: Callable[..., Any], description: str) -> Any:
+def resolved(
+    resolver: Callable[..., Any], description: str, directives: Sequence[object] = ()
+) -> Any:
     """A field with a resolver that returns a value of the store.
 
     Its GraphQL type is the annotation of the field. The annotations of the resolver are types of
     the store, which Strawberry ignores.
     """
-    return strawberry.field(resolver=resolver, description=description)
+    return strawberry.field(resolver=resolver, description=description, directives=directives)

@@ -34,6 +34,7 @@ from .diagnostics import Diagnostic, resolve_diagnostics
 from .graph import Article, Provider, Topic
 from .links import Link, linked, prepared_key, prepared_keys, single
 from .node import Node, resolved
+from .nullability import NULL_ON_ERROR
 from .scalars import Url
 
 
@@ -147,23 +148,36 @@ PROVIDERS = Link(load_provider_pages, prepared_key, single, window, cursors=prov
 TOPICS = Link(load_topic_pages, prepared_key, single, window, cursors=topic_cursors)
 
 
-@strawberry.type(description="All queries.")
+@strawberry.type(
+    description="All queries. A field that fails is null, with an error, and the others keep their "
+    "data."
+)
 class Query:
     node: Node | None = linked(NODE, "The node with this id; null if there is none.")
-    nodes: list[Node | None] = linked(NODES, "The nodes with these ids, in the same order.")
+    nodes: list[Node | None] | None = linked(
+        NODES, "The nodes with these ids, in the same order.", NULL_ON_ERROR
+    )
     article: Article | None = linked(ARTICLE_LOOK_UP, "One article; null if there is none.")
-    articles: Connection[Article] = linked(ARTICLES, "A page of articles, filtered and ordered.")
+    articles: Connection[Article] | None = linked(
+        ARTICLES, "A page of articles, filtered and ordered.", NULL_ON_ERROR
+    )
     provider: Provider | None = linked(PROVIDER_LOOK_UP, "One provider; null if there is none.")
-    providers: Connection[Provider] = linked(PROVIDERS, "A page of all providers, by domain.")
+    providers: Connection[Provider] | None = linked(
+        PROVIDERS, "A page of all providers, by domain.", NULL_ON_ERROR
+    )
     topic: Topic | None = linked(TOPIC_LOOK_UP, "One topic; null if there is none.")
-    topics: Connection[Topic] = linked(TOPICS, "A page of all topics, by slug.")
-    changes: ChangeConnection = resolved(
+    topics: Connection[Topic] | None = linked(
+        TOPICS, "A page of all topics, by slug.", NULL_ON_ERROR
+    )
+    changes: ChangeConnection | None = resolved(
         resolve_changes,
         "A page of the history of articles, oldest first. With a filter, articles that match come "
         "as PUT; others that changed come as DELETE, as they may have matched before.",
+        NULL_ON_ERROR,
     )
-    diagnostics: Connection[Diagnostic] = resolved(
+    diagnostics: Connection[Diagnostic] | None = resolved(
         resolve_diagnostics,
         "A page of the problems in the loaded files, by path and line. Needs the scope "
         "READ_DRAFTS.",
+        NULL_ON_ERROR,
     )

@@ -160,6 +160,7 @@ DOCUMENTED = {
         "strawberry.dataloader",
         "strawberry.scalars",
         "strawberry.schema.config",
+        "strawberry.schema_directive",
     ],
 }
 """The documented modules of libraries, besides what the library itself exports."""

@@ -14,6 +14,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     get_named_type,
+    get_nullable_type,
 )
 
 from gql.adapters.strawberry import resolver_of, strawberry_field
@@ -276,5 +277,5 @@ class ObjectCodegen:
 def _may_be_null(type: GraphQLOutputType, *, in_list: bool) -> bool:
     """Whether a value of this type, or one in a list of this type, may be null."""
     if in_list:
-        type = getattr(type, "of_type", type).of_type  # type: ignore[union-attr]
+        type = get_nullable_type(type).of_type  # type: ignore[union-attr]
     return not isinstance(type, GraphQLNonNull)

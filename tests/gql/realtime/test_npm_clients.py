@@ -131,7 +131,7 @@ def test_client_writes_with_the_right_to_and_once_for_each_key(transport, writab
     assert "IDEMPOTENCY_KEY_REUSED" in json.dumps(other) or other == {"refused": 422}
     [forbidden] = written(transport, server.url, "", {**put, "key": None})
     assert forbidden["errors"][0]["extensions"]["code"] == "FORBIDDEN"
-    assert "data" not in forbidden or forbidden["data"] is None
+    assert forbidden["data"] == {"putArticle": None}
 
 
 def test_client_over_one_event_stream_for_all_is_refused(writable) -> None:
