@@ -232,6 +232,12 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # As browsers write origins; a slash at the end is copied from the address bar.
+        return tuple(origin.lower().removesuffix("/") for origin in value)
+
     @field_validator("jwks")
     @classmethod
     def _jwks(cls, value: str | None) -> str | None:

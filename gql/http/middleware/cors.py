@@ -22,6 +22,27 @@ from .application import Application
 CACHE_BYTES = 1 << 20
 """The bound of the cache, since clients can send any origin."""
 
+EXPOSED_HEADERS = (
+    "etag",
+    "idempotent-replayed",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "www-authenticate",
+    "x-newsgraph-cost",
+    "x-newsgraph-way",
+)
+"""The response header fields that scripts can read, besides those of the safelist.
+
+https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
+"""
+
+PREFLIGHT_MAX_AGE_S = 7_200
+"""The time for which a browser caches a preflight, in seconds: the most that Chromium allows."""
+
+_ANY_PAGE = frozenset({"*", "null"})
+"""Origins that any page can have: a sandboxed frame has the origin `null`."""
+
 _CorsKey = tuple[bytes | None, HeaderBlock]
 _CorsHeaders = tuple[HeaderBlock, Headers]
 
@@ -39,9 +60,13 @@ class CorsMiddleware:
         self.cors = CORSMiddleware(
             app,
             allow_origins=origins,
-            allow_methods=("GET", "POST"),
-            allow_headers=("authorization", "content-type", "idempotency-key", "if-none-match"),
-            expose_headers=("etag", "ratelimit", "retry-after", "x-newsgraph-cost"),
+            allow_methods=("GET", "HEAD", "POST"),
+            # Reflected: tracing and clients add header fields of their own, which do no harm.
+            allow_headers=("*",),
+            # Cookies are for a proxy in front; nothing here reads them.
+            allow_credentials=_ANY_PAGE.isdisjoint(origins),
+            expose_headers=EXPOSED_HEADERS,
+            max_age=PREFLIGHT_MAX_AGE_S,
         )
         self._cache: ByteCache[_CorsKey, _CorsHeaders] = caches.add(
             ByteCache("cors_headers", CACHE_BYTES, _entry_bytes)

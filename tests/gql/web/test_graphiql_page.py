@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 from graphql import build_schema, parse, validate
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,26 +23,11 @@ from starlette.testclient import TestClient
 from gql.web import graphiql_page
 from gql.web.graphiql_page import STATIC, GraphiQLPage, load_page, page_response, static_routes
 from store import HISTORY_START, MemoryRepository
+from tests.support.browser import run_chromium
 from tests.support.cursors import change_cursor_in
 
 FRONT_END = Path(graphiql_page.__file__).with_name("graphiql")
 EXAMPLES = sorted(FRONT_END.glob("src/examples/*.graphql"))
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-
-# Quiet, able to run as root, and with no host but this one to be found.
-CHROMIUM_ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-
 expect.set_options(timeout=20_000)  # milliseconds: a busy machine is slow, not wrong
 
 # One line, because the editor indents and closes brackets by itself; the page's button formats it.
@@ -64,13 +49,9 @@ def built() -> GraphiQLPage:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium of the machine; the test tool brings none of its own."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium: install Debian's package chromium, or Google Chrome")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+    """A headless Chromium."""
+    with run_chromium() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture
