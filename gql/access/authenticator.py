@@ -70,10 +70,11 @@ class Authenticator:
     def authenticate_sync(self, header: bytes | None, scope: Scope) -> Viewer | None:
         """The viewer of a request without credentials or with a cached key.
 
-        `header`: its Authorization header. None: the credentials need a check, or are refused.
+        `header`: its Authorization header, if any. None: the credentials need a check, or are
+        refused.
         """
         try:
-            if header is None:
+            if not header:
                 return self.anonymous_viewer(scope)
             return self._cached_viewer(header)
         except (UnauthenticatedError, KeyFileError):
@@ -152,8 +153,14 @@ def _bearer_token(header: bytes) -> str:
 
 
 def authorization_header(scope: Scope) -> bytes | None:
-    """The Authorization header of a request. Raises: UnauthenticatedError: it has several."""
-    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    """The Authorization header of a request; None if it is absent or empty.
+
+    Apps send an empty one when nobody is logged in.
+
+    Raises: UnauthenticatedError: it has several.
+    """
+    fields = scope["headers"]
+    values = [value for name, value in fields if name == b"authorization" and value.strip()]
     if len(values) > 1:
         raise _invalid_credentials("there are several Authorization headers; send one")
     return values[0] if values else None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -58,16 +57,6 @@ def _address(url: str) -> tuple[str, str | None, int | None] | None:
         return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
     except ValueError:
         return None
-
-
-def with_authorization(scope: Scope, payload: Mapping[str, Any] | None) -> Scope:
-    """The scope with the Authorization of the connection's first message among its headers."""
-    for name, value in (payload or {}).items():
-        if name.lower() == "authorization" and isinstance(value, str):
-            others = [(key, held) for key, held in scope["headers"] if key != b"authorization"]
-            text = value.encode("latin-1", "replace")
-            return {**scope, "headers": [*others, (b"authorization", text)]}
-    return scope
 
 
 def without_viewer(scope: Scope) -> Scope:

@@ -26,7 +26,7 @@ from store import StoreError
 from store.errors import clear_tracebacks
 
 from .capacity_limiter import Reservation
-from .connection_rules import with_authorization
+from .connection_credentials import with_authorization
 from .messages import (
     CloseCode,
     SocketClosed,

@@ -79,7 +79,7 @@ def test_error_names_the_missing_scope(tmp_path):
         "Bearer ng_000000000000_" + "a" * 43,
         "Bearer ",
         "Bearer",
-        "",
+        "Bearer undefined",
         "Basic dXNlcjpwYXNz",
         "Bearer x y",
         "Bearer a.b.c",
@@ -101,6 +101,25 @@ def test_invalid_credentials_are_refused(tmp_path, authorization):
         assert 'error="invalid_token"' in response.headers["www-authenticate"]
         assert "data" not in response.json()
         assert response.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("value", ["", " ", "\t "])
+@pytest.mark.parametrize("anonymous", [True, False])
+def test_empty_authorization_header_is_no_credentials(tmp_path, value, anonymous):
+    """A logged-out app sends it; the response is that of a request without the header."""
+    credentials = add_key(tmp_path, Permission.ADMIN)
+    client = auth_client(tmp_path, anonymous=anonymous)
+    for path in PATHS:
+        plain, empty = client.get(path), client.get(path, headers={"authorization": value})
+        assert empty.status_code == plain.status_code == (200 if anonymous else 401)
+        if path != "/metrics":  # it counts requests
+            assert empty.content == plain.content
+    query = {"query": "{ articles { nodes { slug } } }"}
+    for body in (query, query):  # the second one comes from caches
+        empty = client.post("/graphql", json=body, headers={"authorization": value})
+        assert empty.content == client.post("/graphql", json=body).content
+    both = [("authorization", value), ("authorization", f"Bearer {credentials}")]
+    assert client.get("/graphql?query={__typename}", headers=both).status_code == 200
 
 
 def test_two_authorization_headers_are_refused(tmp_path):

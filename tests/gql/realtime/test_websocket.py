@@ -443,37 +443,6 @@ def test_socket_on_another_path_is_refused(server: LiveServer) -> None:
         connect(f"ws://127.0.0.1:{server.port}/other", subprotocols=[PROTOCOL]).__enter__()
 
 
-def test_socket_rights_come_from_the_first_message_or_from_headers(tmp_path: Path) -> None:
-    """A key in `connection_init` is equivalent to the Authorization header."""
-    text, _ = KeyFile(tmp_path / "keys.json").add("desk", [Permission.READ_DRAFTS])
-    repository = MemoryRepository()
-    settings = Settings(store=tmp_path / "store.json", anonymous=False)
-    with run_server(create_app(settings, repository)) as server:
-        put(server, repository, "draft", published=False)
-        bearer = f"Bearer {text}"
-        with (
-            opened(server) as one,
-            opened(server, additional_headers={"Authorization": bearer}) as other,
-        ):
-            one.begin({"authorization": bearer})
-            other.begin()
-            for client in (one, other):
-                assert client.answer("1", "{ articles { totalCount } }")["articles"] == {
-                    "totalCount": 1
-                }
-
-
-@pytest.mark.parametrize("payload", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": 1}])
-def test_socket_closes_with_4403_on_a_wrong_key(tmp_path: Path, payload: Any) -> None:
-    """A wrong key closes the connection."""
-    settings = Settings(store=tmp_path / "store.json", anonymous=False)
-    with run_server(create_app(settings, MemoryRepository())) as server, opened(server) as client:
-        client.send("connection_init", payload=payload)
-        code, reason = client.closed()
-        assert code == 4403
-        assert reason.startswith("Forbidden")
-
-
 def test_socket_closes_with_4403_when_its_key_is_revoked(tmp_path: Path) -> None:
     """A subscription ends when its key is revoked."""
     keys = KeyFile(tmp_path / "keys.json")
