@@ -126,7 +126,7 @@ class EventStreams:
                 await _respond(results, send)
                 return
             stream = EventStream(send, self._service)
-            await stream.run(receive, results, lambda: self._recheck(scope))
+            await stream.run(receive, results, context.start_cursor, lambda: self._recheck(scope))
 
     async def _begin(
         self, request: GraphQLRequest, scope: Scope, context: Context
@@ -158,12 +158,16 @@ class EventStream:
         self,
         receive: Receive,
         results: ResultStream | Result,
+        start_cursor: str | None,
         rights: Callable[[], Awaitable[bytes]],
     ) -> None:
-        """Send results until the first reason to end, then its last event."""
+        """Send results until the first reason to end, then its last event.
+
+        `start_cursor`: see `Context`.
+        """
         await self._raw_send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         ends = [
-            self._send_results(results),
+            self._send_results(results, start_cursor),
             self._wait_for_disconnect(receive),
             self._keep_alive(rights),
             self._wait_for_stop(),
@@ -184,13 +188,17 @@ class EventStream:
             ):  # the client is gone, or does not read
                 await self._send(last_event, more_body=False)
 
-    async def _send_results(self, results: ResultStream | Result) -> bytes | None:
+    async def _send_results(
+        self, results: ResultStream | Result, start_cursor: str | None
+    ) -> bytes | None:
         """Send all results. A client that does not read gets no reason: the stream just ends."""
         if isinstance(results, Result):
             return next_event(results.body) + COMPLETE
         try:
             async with aclosing(results):
                 with self._observer.track_subscription(SSE):
+                    if start_cursor is not None:
+                        await self._send(b"id: %s\n\n" % start_cursor.encode())
                     async for result in results:
                         await self._send(next_event(result.body, result.cursor))
                         self._observer.count_event(SSE)

@@ -68,7 +68,7 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
         cursor: The cursor to resume after it.
         kind: What a client has to do.
         at: The time of the change.
-        id: The article's id; None for a GAP.
+        article_id: The article's id; None for a GAP.
         slug: The article's slug; None for a GAP.
         is_new: Whether this reader could not see the article before.
     """
@@ -76,9 +76,14 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str
     kind: EventKind
     at: datetime
-    id: str | None = None
+    article_id: str | None = None
     slug: str | None = None
     is_new: bool = False
+
+    @property
+    def deleted_id(self) -> str | None:
+        """The article's id if the article has to be dropped."""
+        return self.article_id if self.kind is EventKind.DELETE else None
 
 
 class ChangeSourceEvent(NamedTuple):
@@ -147,7 +152,7 @@ class ChangeReader:
             cursor=self.cursor(bookmark_of(change), snapshot),
             kind=EventKind[change.kind.name],
             at=change.at,
-            id=change.id,
+            article_id=change.id,
             slug=change.slug,
             # The history does not say this for readers of drafts.
             is_new=self._viewer.visibility is not Visibility.ALL and not change.was_published,
@@ -162,12 +167,13 @@ class ChangeReader:
         a DELETE, unless the reader could not see it before.
         """
         matches = predicate(self._filter, snapshot.aliases)
-        ids = list({event.id for event in events if event.kind is EventKind.PUT and event.id})
+        puts = (event for event in events if event.kind is EventKind.PUT)
+        ids = list({event.article_id for event in puts if event.article_id})
         articles = await snapshot.get_many(LookupKey.ID, ids, self._viewer.visibility)
         by_id = dict(zip(ids, articles, strict=True))
 
         def filtered(event: ChangeEvent) -> ChangeEvent | None:
-            article = by_id.get(event.id or "")
+            article = by_id.get(event.article_id or "")
             if event.kind is not EventKind.PUT or (article is not None and matches(article)):
                 return event
             return None if event.is_new else msgspec.structs.replace(event, kind=EventKind.DELETE)

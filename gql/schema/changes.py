@@ -11,7 +11,7 @@ import strawberry
 from strawberry import UNSET
 
 from gql.identity.viewer import Viewer
-from store import HISTORY_START, Bookmark, HistoryPage, LookupKey, Snapshot
+from store import HISTORY_START, UNKNOWN_BOOKMARK, Bookmark, HistoryPage, LookupKey, Snapshot
 from store.engines.changes import bookmark_of
 from store.querying.predicates import predicate
 
@@ -63,8 +63,8 @@ def article_keys(
 ) -> list[tuple[tuple[LookupKey, str], ...]]:
     """The id of the article of a PUT."""
     return [
-        ((LookupKey.ID, source.id),)
-        if source.kind is EventKind.PUT and source.id is not None
+        ((LookupKey.ID, source.article_id),)
+        if source.kind is EventKind.PUT and source.article_id is not None
         else ()
         for source in sources
     ]
@@ -73,13 +73,24 @@ def article_keys(
 CHANGED_ARTICLE = Link(load_articles, article_keys, single)
 
 
-@strawberry.type(description="One change of the history, as far as you may see it.")
+# It has no `id`: caches (Apollo, urql, Relay) would take all changes of an article for one object,
+# and Relay would take that for the article itself.
+@strawberry.type(
+    description="One change of the history, as far as you may see it. An article may have several, "
+    "so a change has no `id`."
+)
 class Change:
     cursor: str = strawberry.field(
         description="Opaque. Pass it as `after` to the query or the subscription to continue."
     )
     kind: ChangeKind = strawberry.field(description="What to do.")
-    id: strawberry.ID | None = strawberry.field(description="The article's id; null for a GAP.")
+    article_id: strawberry.ID | None = strawberry.field(
+        description="The article's id; null for a GAP."
+    )
+    deleted_id: strawberry.ID | None = strawberry.field(
+        description="The article's id for a DELETE, else null. For Relay's `@deleteEdge`, and "
+        "without a filter for `@deleteRecord`: an article that no longer matches a filter exists."
+    )
     slug: str | None = strawberry.field(description="The article's slug; null for a GAP.")
     at: datetime = strawberry.field(
         description="The time of the change; for a GAP, the time of its end."
@@ -191,6 +202,8 @@ async def subscribe_to_changes(
         visibility = context.viewer.visibility
         snapshot = await wait_for_revision(context.source, snapshot, position, visibility)
         begin = reader.position(cursor, snapshot)
+    if begin != UNKNOWN_BOOKMARK:
+        context.start_cursor = reader.cursor(begin, snapshot)
     return stream_changes(context, context.source, reader, begin, snapshot)
 
 

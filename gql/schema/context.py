@@ -50,6 +50,8 @@ class Context:
         viewer: The viewer.
         page_sizes: The sizes of pages.
         resume_after: The Last-Event-ID of a client that reconnects; it overrides `after`.
+        start_cursor: The cursor at which a subscription begins, for clients that resume from it;
+            None if it begins with a GAP.
         writer: The writer of mutations; None where there are none.
         idempotency_key: The Idempotency-Key of the request.
         write_key: The key under which the writes of this request are recorded.
@@ -68,6 +70,7 @@ class Context:
         "resume_after",
         "selected",
         "snapshot",
+        "start_cursor",
         "viewer",
         "write_key",
         "writer",
@@ -85,6 +88,7 @@ class Context:
         self.viewer = viewer
         self.page_sizes = page_sizes
         self.resume_after: str | None = None
+        self.start_cursor: str | None = None
         self.writer: DocumentWriter | None = None
         self.idempotency_key: str | None = None
         self.write_key: str | None = None

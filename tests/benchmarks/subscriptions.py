@@ -39,7 +39,7 @@ from tests.benchmarks.store import articles
 PROTOCOL = Subprotocol("graphql-transport-ws")
 PUT = """mutation ($id: ID!, $heat: Int!) {
   putArticle(input: {id: $id, heat: $heat}) { userErrors { message } } }"""
-CARD = """cursor kind id slug article { id title url heat publishedDateTime
+CARD = """cursor kind articleId slug article { id title url heat publishedDateTime
   provider { name domain } topics { name slug } images { url width height } }"""
 SUBSCRIPTION = "subscription ($after: String) { changes(after: $after) { %s } }"
 FILTERED = "subscription { changes(filter: {heat: {gte: 0}}) { %s } }"

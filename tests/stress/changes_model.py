@@ -56,7 +56,7 @@ _TREE_SHARE = 0.3
 _PROGRESS_EVERY = 20
 
 ARTICLE_FIELDS = "id slug title excerpt revision topics { slug name }"
-EVENT_FIELDS = f"cursor kind id slug article {{ {ARTICLE_FIELDS} }}"
+EVENT_FIELDS = f"cursor kind articleId deletedId slug article {{ {ARTICLE_FIELDS} }}"
 LIST = f"articles(first: 100, filter: $filter) {{ nodes {{ {ARTICLE_FIELDS} }} }}"
 QUERY = f"query ($filter: ArticleFilter) {{ {LIST} }}"
 PAGE = (
@@ -336,7 +336,9 @@ class ConsumerState:
 
         Raises: ModelMismatchError: it follows none of the possible positions.
         """
-        kind, id, article = event["kind"], event["id"], event["article"]
+        kind, id, article = event["kind"], event["articleId"], event["article"]
+        if event["deletedId"] != (id if kind == "DELETE" else None):
+            raise ModelMismatchError(f"{kind} of {id} has the deletedId {event['deletedId']}")
         fitting = self._positions_after(kind, id)
         if not fitting:
             raise ModelMismatchError(

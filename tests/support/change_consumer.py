@@ -142,9 +142,9 @@ class ChangeConsumer:
         if event.kind is EventKind.GAP:
             self.articles = await self.query()
         elif event.kind is EventKind.DELETE:
-            self.articles.pop(event.id or "", None)
+            self.articles.pop(event.article_id or "", None)
         else:
-            ids = [event.id or ""]
+            ids = [event.article_id or ""]
             [article] = await snapshot.get_many(LookupKey.ID, ids, self._viewer.visibility)
             if article is not None:
                 self.articles[article.id] = article

@@ -20,16 +20,17 @@ from tests.system.test_visibility import BROAD, LOOKUPS
 EVERYTHING = """... on Article { id slug title excerpt content url webUrl tags featuredContent
   metadata secured provider { name domain } topics { name } images { url } }"""
 CHANGES = (
-    f"{{ changes(first: 100) {{ nodes {{ cursor kind id slug article {{ {EVERYTHING} }} }} }} }}"
+    "{ changes(first: 100) { nodes "
+    f"{{ cursor kind articleId deletedId slug article {{ {EVERYTHING} }} }} }} }}"
 )
 SUBSCRIBE = (
     "subscription ($after: String) { changes(after: $after)"
-    f" {{ cursor kind id slug article {{ {EVERYTHING} }} }} }}"
+    f" {{ cursor kind articleId deletedId slug article {{ {EVERYTHING} }} }} }}"
 )
 _FILTER = f"""filter: {{or: [{{slug: {{eq: "{LAST_ARTICLE.slug}"}}}}, {{published: false}},
     {{title: {{contains: "{HIDDEN_MARK}"}}}}, {{topics: {{some: ["{HIDDEN_TOPIC}"]}}}}]}}"""
 FILTERED_SUBSCRIBE = f"""subscription ($after: String) {{ changes(after: $after, {_FILTER}) {{
-  cursor kind id slug article {{ {EVERYTHING} }} }} }}"""
+  cursor kind articleId deletedId slug article {{ {EVERYTHING} }} }} }}"""
 BEGINNINGS = {
     SUBSCRIBE: "{ changes(first: 0) { pageInfo { endCursor } } }",
     FILTERED_SUBSCRIBE: f"{{ changes(first: 0, {_FILTER}) {{ pageInfo {{ endCursor }} }} }}",

@@ -43,7 +43,8 @@ from tests.system.test_no_leaks import _TRAFFIC, Someone, hear_events, hear_sock
 PUBLIC = Someone(Viewer(), {})
 _CODE = re.compile(rb'"[A-Za-z0-9_-]{32}(?:[A-Za-z0-9_-]{24})?"|"at_?":"[^"]*"')
 """Revisions, cursors of changes, and times (also as `at_: at`), which are others in each store."""
-_PLACES = "nodes { cursor kind id slug at article { revision } } pageInfo { endCursor hasNextPage }"
+_PLACES = """nodes { cursor kind articleId slug at article { revision } }
+  pageInfo { endCursor hasNextPage }"""
 _UNKNOWN = CURSORS.change(UNKNOWN_BOOKMARK, BLANK_TOKEN)
 _STATES = [
     "{ articles(first: 100) { nodes { id revision } } }",

@@ -21,7 +21,7 @@ from tests.support.factories import article
 
 FOLLOW = """subscription ($after: String, $f: ArticleFilter) {
   changes(after: $after, filter: $f) { %s } }"""
-CARD = "cursor kind id slug article { id title url heat provider { name } topics { name } }"
+CARD = "cursor kind articleId slug article { id title url heat provider { name } topics { name } }"
 
 
 @pytest.fixture(autouse=True)

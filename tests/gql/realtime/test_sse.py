@@ -33,10 +33,16 @@ ANYTHING = (
 
 
 class Events:
-    """The events of a response, one by one."""
+    """The events of a response, one by one, as browsers read them.
+
+    Attributes:
+        response: The response.
+        last_id: The id that EventSource would send as Last-Event-ID.
+    """
 
     def __init__(self, response: httpx2.Response) -> None:
         self.response = response
+        self.last_id = ""
         self._lines = response.iter_lines()
 
     def block(self) -> list[str]:
@@ -49,10 +55,13 @@ class Events:
         return lines
 
     def next(self) -> dict[str, str]:
-        """The fields of the next event; comments are skipped."""
-        while (lines := self.block()) and all(line.startswith(":") for line in lines):
-            pass
-        return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        """The fields of the next event with data; an id alone is noted, comments are skipped."""
+        fields: dict[str, str] = {}
+        while "data" not in fields and (lines := self.block()):
+            parts = (line.partition(":") for line in lines)
+            fields = {name: value.strip() for name, _, value in parts}
+            self.last_id = fields.get("id", self.last_id)
+        return fields
 
     def answer(self) -> Any:
         """The result in the next event, which is a `next`."""
@@ -181,9 +190,53 @@ def test_stream_goes_on_after_the_last_event_id(server, repository) -> None:
         assert events.slugs(2) == ["two", "three"]
 
 
+@pytest.mark.parametrize("filter", ["", "(filter: {heat: {gte: 5}})"])
+def test_stream_has_an_id_before_its_first_event(server, repository, filter) -> None:
+    """A connection that is lost before the first event resumes where it began."""
+    query = f"subscription {{ changes{filter} {{ slug }} }}"
+    put(server, repository, "one", heat=9)
+    with asked(server, query, "GET") as events:
+        [line] = events.block()
+        name, _, first = line.partition(": ")
+        assert name == "id"
+    put(server, repository, "two", "three", heat=9)
+    for _ in range(2):  # the second connection is lost before its first event, too
+        with asked(server, query, "GET", headers={"last-event-id": first}) as events:
+            assert events.block() == [f"id: {first}"]
+    with asked(server, query, "GET", headers={"last-event-id": first}) as events:
+        assert events.slugs(2) == ["two", "three"]
+        assert events.last_id not in ("", first)
+
+
+def test_stream_of_a_foreign_cursor_has_the_id_of_its_gap(server) -> None:
+    """The cursor that was sent is no id: it is not ours, and text of the client."""
+    with asked(server, CHANGES, "GET", headers={"last-event-id": "x" * 56}) as events:
+        event = events.next()
+        change = json.loads(event["data"])["data"]["changes"]
+        assert (change["kind"], event["id"]) == ("GAP", change["cursor"])
+
+
+def test_stream_of_a_query_has_no_id(server: LiveServer) -> None:
+    """There is nothing to resume."""
+    with asked(server, "{ changes(first: 0) { latestCursor } }") as events:
+        events.next()
+        assert events.last_id == ""
+
+
+def test_stream_ids_of_the_public_do_not_move_with_drafts(server, repository) -> None:
+    """The first id reveals no draft, and no change that a draft made."""
+    put(server, repository, "one")
+    with asked(server, CHANGES) as events:
+        before = events.block()
+    put(server, repository, "draft", published=False)
+    with asked(server, CHANGES) as events:
+        assert events.block() == before
+
+
 def test_stream_is_kept_alive_by_comments() -> None:
     """An idle stream sends comments."""
     with serving(keep_alive_s=1) as server, asked(server, CHANGES) as events:
+        assert events.block()[0].startswith("id: ")
         assert events.block() == [":"]
 
 
@@ -268,7 +321,7 @@ def test_stream_ends_without_complete_when_the_server_stops(repository: MemoryRe
     """At a stop, streams end without `complete`, so that clients reconnect."""
     with run_server(create_app(Settings(), repository)) as server, asked(server, CHANGES) as events:
         server.stop()
-        assert events.block() == []
+        assert events.next().keys() <= {"id"}
 
 
 def test_stream_of_a_slow_consumer_ends_and_can_be_gone_on_with() -> None:

@@ -31,8 +31,9 @@ from tests.support.store_strategies import batches, filters
 EDITOR = Viewer({Permission.READ_DRAFTS})
 PAGE = """query ($after: String, $first: Int, $filter: ArticleFilter) {
   changes(after: $after, first: $first, filter: $filter) {
-  nodes { cursor kind id slug at article { slug title } } edges { cursor node { cursor } }
-  pageInfo { hasNextPage hasPreviousPage startCursor endCursor } latestCursor } }"""
+  nodes { cursor kind articleId deletedId slug at article { slug title } }
+  edges { cursor node { cursor } } latestCursor
+  pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
 viewers = st.sampled_from([PUBLIC, EDITOR])
 
 
@@ -103,7 +104,17 @@ def test_changes_show_each_step_and_the_article_as_it_is_now():
         ("PUT", "a", "Newer"),
         ("DELETE", "b", None),
     ]
-    assert nodes[0]["id"] == article("a").id
+    assert nodes[0]["articleId"] == article("a").id
+    ids = [(n["articleId"], n["deletedId"]) for n in nodes[2:]]
+    assert ids == [(article("a").id, None), (article("b").id, article("b").id)]
+
+
+def test_change_has_no_identity_that_caches_would_take_for_another_objects():
+    """Caches merge objects of one type and `id` (Apollo, urql), or of one `id` (Relay)."""
+    fields = GraphClient(written()).query('{ __type(name: "Change") { fields { name } } }')
+    names = {field["name"] for field in fields["__type"]["fields"]}
+    assert {"articleId", "deletedId"} <= names
+    assert not names & {"id", "_id", "key"}
 
 
 @given(first=st.integers(1, 4))
@@ -380,7 +391,7 @@ def test_consumer_is_told_of_no_draft(history):
             await repository.apply(batch)
         await consumer.consume()
         published = {a.id for batch in history for a in batch.puts if a.published}
-        assert {event.id for event in consumer.events} <= published
+        assert {event.article_id for event in consumer.events} <= published
 
     asyncio.run(scenario())
 

@@ -39,7 +39,8 @@ def event(kind, article, revision):
     return {
         "cursor": "",
         "kind": kind,
-        "id": article.id,
+        "articleId": article.id,
+        "deletedId": article.id if kind == "DELETE" else None,
         "slug": article.slug,
         "article": article_node if kind == "PUT" else None,
     }

@@ -185,7 +185,7 @@ def _unread(client: AttackClient, rng: Random, _: int) -> AttackResult:
 
 _QUERY = '{"id": "ID", "type": "subscribe", "payload": {"query": "{ __typename }"}}'
 _START = (
-    '{"id": "ID", "type": "subscribe", "payload": {"query": "subscription { changes { id } }"}}'
+    '{"id": "ID", "type": "subscribe", "payload": {"query": "subscription { changes { slug } }"}}'
 )
 
 ATTACKS: tuple[Attack, ...] = (
