@@ -21,6 +21,7 @@ from gql.http import (
 from gql.http.limits.cost import EstimateSearches
 from gql.schema import PageSizes, search_cost
 from gql.schema.content import CONTENT_COSTS
+from gql.schema.images import PICTURE_COSTS
 from gql.settings import Settings
 from store import Snapshot, StoreError
 
@@ -94,6 +95,6 @@ def build_executor(
         page_size=settings.page_size,
         max_page_size=settings.max_page_size,
         search=build_search_cost(current),
-        fields=CONTENT_COSTS,
+        fields=CONTENT_COSTS | PICTURE_COSTS,
     )
     return CostLimitExecutor(execute, reference, costs)

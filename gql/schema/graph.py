@@ -33,7 +33,7 @@ from .content import (
     resolve_word_count,
 )
 from .context import Info
-from .images import Image, resolve_image, resolve_images
+from .images import Image, Picture, resolve_image, resolve_images, resolve_pictures
 from .links import Link, first_present, linked, single
 from .node import Node, resolved
 from .scalars import Url
@@ -171,8 +171,12 @@ class Article(Node):
         resolve_image,
         "One picture: the narrowest that is at least `width` wide, else the widest.",
     )
+    pictures: list[Picture] = resolved(
+        resolve_pictures,
+        "The pictures in all their sizes and formats, in the order of the document.",
+    )
     related: list[RelatedArticle] = strawberry.field(
-        description="The related stories, in the order of the document."
+        description="The related stories, in the order of the document.",
     )
     referenced_by: Connection[Article] = linked(
         REFERENCED_BY,
@@ -215,7 +219,11 @@ class RelatedArticle:
         description="The publisher as the document describes it, to send back in a mutation."
     )
     images: list[Image] = strawberry.field(
-        description="The pictures, in the order of the document."
+        description="The pictures, in the order of the document.",
+    )
+    pictures: list[Picture] = resolved(
+        resolve_pictures,
+        "The pictures in all their sizes and formats, in the order of the document.",
     )
     article: Article | None = linked(
         RELATED_ARTICLE,
@@ -243,6 +251,9 @@ class Provider(Node):
     image: Image | None = resolved(
         resolve_image,
         "One logo: the narrowest that is at least `width` wide, else the widest.",
+    )
+    pictures: list[Picture] = resolved(
+        resolve_pictures, "The logos, each with its sizes and formats."
     )
     article_count: int = strawberry.field(description="The number of its articles in the store.")
     articles: Connection[Article] = linked(PROVIDER_ARTICLES, "Its articles.")

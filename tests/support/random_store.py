@@ -160,9 +160,18 @@ def one_of(values: Sequence[Any]) -> Callable[[Random], Any]:
     return lambda rng: rng.choice(values)
 
 
+_SIZES = [
+    f"https://one.example/{name}{size}.{extension}"
+    for name in "ab"
+    for size in ("", "-150x150", "-300x200")
+    for extension in ("jpg", "webp")
+]
+"""URLs of two pictures, each in three sizes and two formats."""
+
+
 def _image(rng: Random) -> Image:
     return Image(
-        url=rng.choice(store_strategies.URLS),
+        url=rng.choice([*store_strategies.URLS, *_SIZES]),
         width=rng.choice([None, 100, 200]),
         height=rng.choice([None, 50, 150]),
         title=rng.choice([None, *store_strategies.TITLES]),

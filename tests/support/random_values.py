@@ -244,6 +244,7 @@ BY_NAME: dict[str, Maker] = {
     "severity": _any(["ERROR", "WARNING", "INFO"]),
     **dict.fromkeys(["width", "minWidth", "minHeight"], _any(_PIXELS)),
     "isCached": _any([True, False, None]),
+    "format": _any(["JPEG", "WEBP", "PNG", None]),
 }
 """The generators of arguments by name."""
 
