@@ -30,7 +30,7 @@ from .model import (
     Visibility,
 )
 from .querying.cursors import Bookmark, CursorCodec
-from .querying.query import ArticleQuery, LookupKey, Page, Window
+from .querying.query import ArticleQuery, LocalizedSlug, LookupKey, Page, Window
 from .state_versions import Versions
 
 
@@ -214,11 +214,22 @@ class Snapshot(Protocol):
         ...
 
     async def get_many(
-        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
+        self, by: LookupKey, keys: Sequence[str | LocalizedSlug], visibility: Visibility
     ) -> list[Article | None]:
-        """Articles by ID, SLUG or URL: n keys -> n articles or None, in the same order.
+        """Articles by ID, SLUG, SLUG_IN_LOCALE or URL: n keys -> n articles or None, in the same
+        order.
 
-        Of several visible articles with one (canonical) URL, the newest.
+        Of several visible articles with one (canonical) URL, the newest. Of several with one slug,
+        the one whose id has no locale, else the newest; in a range of locales, the one that
+        `translations.pick` gives.
+        """
+        ...
+
+    async def translations(
+        self, groups: Sequence[str], visibility: Visibility
+    ) -> list[Sequence[Article]]:
+        """The articles of translation groups: n groups -> n times their visible articles, ordered
+        as by `translations.in_order`. Of a group of more than MAX_TRANSLATIONS, none.
         """
         ...
 

@@ -47,6 +47,7 @@ from store.querying.query import (
     PROVIDER_KEYS,
     TOPIC_KEYS,
     ArticleQuery,
+    LocalizedSlug,
     LookupKey,
     OrderStep,
     Page,
@@ -62,6 +63,13 @@ from store.querying.terms import (
     resolve_aliases,
     topic_aliases,
     topic_slugs,
+)
+from store.querying.translations import (
+    MAX_TRANSLATIONS,
+    in_order,
+    pick,
+    range_key,
+    without_range,
 )
 from store.repository import Batch, HistoryPage, SourceFile
 from store.state_versions import Versions, new_versions, versions_after
@@ -114,23 +122,36 @@ class MemorySnapshot:
         return [a for a in self._articles if a.published or visibility is Visibility.ALL]
 
     async def get_many(
-        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
+        self, by: LookupKey, keys: Sequence[str | LocalizedSlug], visibility: Visibility
     ) -> list[Article | None]:
         """See `Snapshot`."""
         check_lookup_key(by, ARTICLE_KEYS)
         articles = self._visible(visibility)
 
-        def find(key: str) -> Article | None:
+        def find(key: str | LocalizedSlug) -> Article | None:
+            if isinstance(key, LocalizedSlug):
+                return pick(_with_slug(articles, key.slug), range_key(key.range))
             if by is LookupKey.URL:
                 return next((a for a in articles if canonical_url(key) in a.url_keys), None)
             if by is LookupKey.ID:
                 return next((a for a in articles if a.id == key), None)
-            same = [a for a in articles if a.slug == key] or [
-                a for a in articles if a.slug == nfc(key)
-            ]
-            return next(iter(same or [a for a in articles if key in former_slugs(a)]), None)
+            return without_range(_with_slug(articles, key))
 
         return [find(key) for key in keys]
+
+    async def translations(
+        self, groups: Sequence[str], visibility: Visibility
+    ) -> list[Sequence[Article]]:
+        """See `Snapshot`."""
+        by_group = self._by_group(visibility)
+        return [in_order(by_group.get(group, ())) for group in groups]
+
+    def _by_group(self, visibility: Visibility) -> Mapping[str, Sequence[Article]]:
+        """The visible articles of each translation group that is not too large."""
+        by_group: dict[str, list[Article]] = {}
+        for article in self._visible(visibility):
+            by_group.setdefault(article.translation_group, []).append(article)
+        return {name: each for name, each in by_group.items() if len(each) <= MAX_TRANSLATIONS}
 
     async def pages(
         self, queries: Sequence[ArticleQuery], visibility: Visibility
@@ -142,7 +163,10 @@ class MemorySnapshot:
         def compare(one: KeysetPosition, other: KeysetPosition) -> int:
             return _compare(one, other, query.order)
 
-        passes = predicate(query.filter, self.aliases)
+        by_group = self._by_group(visibility)
+        passes = predicate(
+            query.filter, self.aliases, lambda article: by_group.get(article.translation_group, ())
+        )
         matches = [article for article in self._visible(visibility) if passes(article)]
         matches.sort(key=lambda a: cmp_to_key(compare)(article_position(a, query.order)))
         page = _page_of(
@@ -268,6 +292,14 @@ class MemorySnapshot:
     async def newest_change(self, visibility: Visibility) -> Bookmark:
         """See `Snapshot`."""
         return self.history.newest(visibility)
+
+
+def _with_slug(articles: Sequence[Article], slug: str) -> Sequence[Article]:
+    """The articles with a slug, else with it in NFC, else those that had it in a former release."""
+    for same in (slug, nfc(slug)):
+        if found := [article for article in articles if article.slug == same]:
+            return found
+    return [article for article in articles if slug in former_slugs(article)]
 
 
 def _mentions(articles: Sequence[Article], domain: str) -> list[ProviderMention]:

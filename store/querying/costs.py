@@ -132,6 +132,8 @@ def _condition_costs(condition: Condition, articles: int) -> tuple[float, float]
         each = TEXT_VALUE_US * values + RANGE_ARTICLE_US * articles + characters
         if op is Operator.CONTAINS:
             reads = min(MAX_READS_US, READ_ARTICLE_US * articles)
+    elif op is Operator.FIRST_OF:
+        each = values * (SET_US + SET_ARTICLE_US * articles) + min(articles, MAX_TERMS)
     elif op in _LIKE or condition.ignore_accents:
         each = READ_ARTICLE_US * min(articles, MAX_TERMS) + characters
     else:

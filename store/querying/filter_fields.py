@@ -73,6 +73,7 @@ _TEXT = FieldType(
     ),
     str,
 )
+_LOCALE = FieldType("a locale", _TEXT.operators | {Operator.FIRST_OF}, str)
 _NUMBER = FieldType("a whole number", frozenset({*_EQUALITY, *_MEMBERSHIP, *RANGES}), int)
 _TIME = FieldType("a moment in time", frozenset({*_EQUALITY, *RANGES}), datetime)
 _FLAG = FieldType("true or false", frozenset(_EQUALITY), bool)
@@ -96,7 +97,7 @@ FILTER_FIELDS: Mapping[Field, FilterField] = {
     Field.EXCERPT: FilterField(_TEXT, IndexType.TEXT, _attribute("excerpt")),
     Field.CATEGORY: FilterField(_TEXT, IndexType.TERMS, _attribute("category")),
     Field.TYPE: FilterField(_TEXT, IndexType.TERMS, _attribute("type")),
-    Field.LOCALE: FilterField(_TEXT, IndexType.TERMS, _attribute("locale")),
+    Field.LOCALE: FilterField(_LOCALE, IndexType.TERMS, _attribute("locale")),
     Field.PUBLISHED_DATE_TIME: FilterField(
         _TIME, IndexType.TIME, _attribute("published_date_time")
     ),
@@ -130,6 +131,11 @@ RELATED_DOMAIN = "relatedDomain"
 FORMER_SLUG = "formerSlug"
 FORMER_TOPICS = "formerTopics"
 """The indexed fields of slugs as former releases made them, by which look-ups still find."""
+LOCALIZED_SLUG = "localizedSlug"
+"""The indexed field of the slugs of articles whose id has a locale. Others are found by id."""
+TRANSLATION_GROUP = "translationGroup"
+"""The indexed field of translation groups. It lacks the article that is found by id: the one whose
+slug is the group's name, and whose id has no locale."""
 PRESENT = "present"
 """The indexed field whose terms are the names of an article's fields that have a value."""
 
@@ -144,10 +150,10 @@ _TERM_FIELDS = [
     if each.index_type is IndexType.TERMS and each.type is not _OBJECT_LIST
 ]
 
-_LOOKUPS = (URL, RELATED_DOMAIN, FORMER_SLUG, FORMER_TOPICS)
+_LOOKUPS = (URL, RELATED_DOMAIN, FORMER_SLUG, FORMER_TOPICS, LOCALIZED_SLUG, TRANSLATION_GROUP)
 
 INDEXED_FIELDS = (*(field for field, _ in _TERM_FIELDS), *_LOOKUPS, PRESENT)
-"""The fields of an inverted index: those with `IndexType.TERMS`, and five more."""
+"""The fields of an inverted index: those with `IndexType.TERMS`, those of look-ups, `PRESENT`."""
 
 Terms = Mapping[str, tuple[str, ...]]
 """An article's terms by indexed field, without repetition."""
@@ -162,6 +168,10 @@ def index_terms(article: Article, aliases: Aliases) -> Terms:
     terms[RELATED_DOMAIN] = related_domains(article)
     terms[FORMER_SLUG] = () if article.title.isascii() else former_slugs(article)
     terms[FORMER_TOPICS] = former_topic_slugs(article.topics) if article.topics else ()
+    slug, group = article.slug, article.translation_group
+    is_localized = article.identity_locale is not None
+    terms[LOCALIZED_SLUG] = (slug,) if is_localized else ()
+    terms[TRANSLATION_GROUP] = (group,) if is_localized or group != slug else ()
     terms[PRESENT] = tuple(
         [f for f in _NULLABLE if FILTER_FIELDS[f].read(article, aliases) not in (None, ())]
     )

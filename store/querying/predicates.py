@@ -7,7 +7,7 @@ same answers. A condition that makes no sense is refused, never ignored.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,25 +18,29 @@ from store.normal_forms import fold, fold_without_accents, nfc, remove_accents
 from .filter_fields import FILTER_FIELDS, FieldType
 from .query import And, Condition, Field, Filter, Not, Operator, Or
 from .terms import Aliases, resolve_aliases
+from .translations import Translations, no_translations, pick_by_chain, range_key
 
 Predicate = Callable[[Article], bool]
 
 
-def predicate(filter: Filter, aliases: Aliases) -> Predicate:
-    """Compile a filter. `aliases`: those of the topic tree.
+def predicate(
+    filter: Filter, aliases: Aliases, translations: Translations = no_translations
+) -> Predicate:
+    """Compile a filter. `aliases`: those of the topic tree. `translations`: those that the reader
+    may see.
 
     Raises: FilterError: a field does not take the operator, or the operator not the value.
     """
     match filter:
         case Condition():
-            return _condition(filter, aliases)
+            return _condition(filter, aliases, translations)
         case Not():
-            inner = predicate(filter.filter, aliases)
+            inner = predicate(filter.filter, aliases, translations)
             return lambda article: not inner(article)
         case And():
-            return conjunction([predicate(part, aliases) for part in filter.filters])
+            return conjunction([predicate(each, aliases, translations) for each in filter.filters])
         case Or():
-            parts = [predicate(part, aliases) for part in filter.filters]
+            parts = [predicate(each, aliases, translations) for each in filter.filters]
             return lambda article: any(part(article) for part in parts)
 
 
@@ -54,12 +58,14 @@ _COMPARISONS: Mapping[Operator, Callable[[Any, Any], bool]] = {
     Operator.LTE: operator.le,
 }
 _OF_LISTS = {Operator.SOME, Operator.ALL, Operator.NONE}
-_WITH_LISTS = {Operator.IN, Operator.NOT_IN, *_OF_LISTS}
+_WITH_LISTS = {Operator.IN, Operator.NOT_IN, Operator.FIRST_OF, *_OF_LISTS}
 _PRESENCE = {Operator.IS_NULL, Operator.IS_EMPTY}
 
 
-def _condition(condition: Condition, aliases: Aliases) -> Predicate:
+def _condition(condition: Condition, aliases: Aliases, translations: Translations) -> Predicate:
     check_condition(condition)
+    if condition.operator is Operator.FIRST_OF:
+        return _first_of(comparison_value(condition, aliases), translations)
     read = _normalized_read(condition, aliases)
     value = comparison_value(condition, aliases)
     op = condition.operator
@@ -70,6 +76,27 @@ def _condition(condition: Condition, aliases: Aliases) -> Predicate:
     if isinstance(value, tuple):
         return _list_condition(read, op, frozenset(value))
     return _value_condition(read, op, value)
+
+
+def _first_of(chain: Sequence[str], translations: Translations) -> Predicate:
+    """Whether an article is the one of its group that a chain of ranges picks."""
+
+    def holds(article: Article) -> bool:
+        picked = pick_by_chain(translations(article) or (article,), chain)
+        return picked is not None and picked.id == article.id
+
+    return holds
+
+
+def uses_translations(filter: Filter) -> bool:
+    """Whether a filter depends on other articles: on the translations of an article."""
+    match filter:
+        case Condition():
+            return filter.operator is Operator.FIRST_OF
+        case Not():
+            return uses_translations(filter.filter)
+        case And() | Or():
+            return any(map(uses_translations, filter.filters))
 
 
 def _normalized_read(condition: Condition, aliases: Aliases) -> Callable[[Article], Any]:
@@ -125,6 +152,8 @@ def comparison_value(condition: Condition, aliases: Aliases) -> Any:
         return normal_form(condition)(value)
     if not isinstance(value, tuple):
         return value
+    if condition.operator is Operator.FIRST_OF:
+        return tuple(dict.fromkeys([range_key(str(each)) for each in value]))
     if condition.field is Field.TOPICS:
         return tuple(resolve_aliases(value, aliases))  # type: ignore[arg-type]  # checked
     if FILTER_FIELDS[condition.field].type.value_type is not str:

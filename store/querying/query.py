@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -24,18 +24,26 @@ T = TypeVar("T")
 
 
 class LookupKey(StrEnum):
-    """The keys of look-ups: articles by id, slug, url; providers by id, domain; topics by id, slug,
-    name.
+    """The keys of look-ups: articles by id, slug, slug in a locale, url; providers by id, domain;
+    topics by id, slug, name.
     """
 
     ID = "id"
     SLUG = "slug"
+    SLUG_IN_LOCALE = "slugInLocale"  # keys are `LocalizedSlug`
     URL = "url"
     DOMAIN = "domain"
     NAME = "name"
 
 
-ARTICLE_KEYS = frozenset({LookupKey.ID, LookupKey.SLUG, LookupKey.URL})
+class LocalizedSlug(NamedTuple):
+    """A slug in a range of locales: `de` is in `de`, and so is `de-CH`."""
+
+    slug: str
+    range: str
+
+
+ARTICLE_KEYS = frozenset({LookupKey.ID, LookupKey.SLUG, LookupKey.SLUG_IN_LOCALE, LookupKey.URL})
 PROVIDER_KEYS = frozenset({LookupKey.ID, LookupKey.DOMAIN})
 TOPIC_KEYS = frozenset({LookupKey.ID, LookupKey.SLUG, LookupKey.NAME})
 
@@ -69,9 +77,12 @@ class Field(StrEnum):
 
 class Operator(StrEnum):
     """The operators of conditions. The value of IS_NULL and IS_EMPTY is a bool; of IN, NOT_IN,
-    SOME, ALL and NONE a tuple; of the others one value. A field that is null equals nothing, so NE
-    and NOT_IN hold for it and the others do not. Texts are compared in NFC, by CONTAINS and
-    STARTS_WITH in their folded form (`normal_forms.fold`).
+    SOME, ALL, NONE and FIRST_OF a tuple; of the others one value. A field that is null equals
+    nothing, so NE and NOT_IN hold for it and the others do not. Texts are compared in NFC, by
+    CONTAINS and STARTS_WITH in their folded form (`normal_forms.fold`).
+
+    FIRST_OF holds for one article of each group of translations: the one that the first range of
+    locales picks that matches any article of the group that the reader may see (`translations`).
     """
 
     EQ = "eq"
@@ -89,6 +100,7 @@ class Operator(StrEnum):
     ALL = "all"
     NONE = "none"
     IS_EMPTY = "isEmpty"
+    FIRST_OF = "firstOf"
 
 
 Scalar = str | int | bool | datetime

@@ -34,6 +34,7 @@ from tests.benchmarks.store_lists import (
     measure_lists,
     measure_texts,
 )
+from tests.benchmarks.store_translations import LOCALES, measure_translations
 
 _READ = 1_000
 _PUBLIC = Visibility.PUBLISHED
@@ -133,6 +134,8 @@ def _measure_planner(snapshot: IndexedSnapshot, *, explain: bool) -> None:
     print("\nwrites and text indexes")
     measure_derivation(snapshot, corpus, _row)
     measure_texts(corpus, _row)
+    print(f"\ntranslations in {len(LOCALES)} locales, each chain a new one")
+    measure_translations(len(corpus), LOCALES, _row)
 
 
 def main() -> None:

@@ -54,6 +54,7 @@ from store.names import article_id, article_slug, topic_slug
 from store.querying.predicates import predicate
 from store.repository import WriteKey
 from tests.support.cursors import CURSORS, article_cursor
+from tests.support.translation_contract import TranslationContract
 
 ALL = Visibility.ALL
 PUBLISHED = Visibility.PUBLISHED
@@ -98,7 +99,7 @@ def kind_and_slug(change: Change) -> tuple[ChangeKind, str]:
 
 
 @pytest.mark.anyio
-class RepositoryContract:
+class RepositoryContract(TranslationContract):
     """The tests; subclass this with a fixture `repository`."""
 
     @pytest.fixture

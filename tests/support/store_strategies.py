@@ -30,7 +30,7 @@ from store.engines.changes import HISTORY_LIMIT, apply_batch
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.model import Article, Diagnostic, Image, ProviderMention, Related, Severity
 from store.model import TopicDefinition as Definition
-from store.names import article_slug, topic_slug
+from store.names import article_id, article_slug, topic_slug
 from tests.support.cursors import CURSORS, article_cursor
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -64,6 +64,9 @@ TITLES = [
     CYRILLIC,
 ]
 KINDS = ["article", "video"]
+LOCALES = ["en", "de", "de-CH", "DE_ch", "de-AT", "den"]
+RANGES = [*LOCALES, "de-", "*", "ja", "", "EN"]
+GROUPS = ["g", *SLUGS[:3]]
 
 
 def optional(values: list[str]) -> st.SearchStrategy[str | None]:
@@ -92,7 +95,7 @@ related = st.builds(
     web_url=optional(URLS),
     original_url=optional(URLS),
 )
-articles = st.builds(
+plain_articles = st.builds(
     Article,
     slug=st.sampled_from(SLUGS),
     title=st.sampled_from(TITLES),
@@ -101,7 +104,8 @@ articles = st.builds(
     excerpt=optional(TITLES),
     category=optional(["news", "opinion"]),
     type=st.sampled_from(KINDS),
-    locale=optional(["en", "de"]),
+    locale=optional(LOCALES),
+    translation_key=optional(GROUPS),
     quality=numbers,
     heat=numbers,
     published=st.booleans(),
@@ -113,6 +117,15 @@ articles = st.builds(
     original_url=optional(URLS),
     metadata=st.sampled_from([{}, {"flag": True}, {"flag": 1}]),
 )
+
+
+def _with_locale_in_id(article: Article, has_locale: bool) -> Article:
+    """The article with its locale in its id, if it has one."""
+    id = article_id(article.slug, article.locale if has_locale else None)
+    return msgspec.structs.replace(article, id=id)
+
+
+articles = st.builds(_with_locale_in_id, plain_articles, st.booleans())
 definitions = st.lists(
     st.builds(
         Definition,
@@ -228,6 +241,7 @@ _condition = st.one_of(
         st.booleans(),
     ),
     st.builds(Condition, st.sampled_from(_TEXT_FIELDS), st.just(Operator.IS_NULL), st.booleans()),
+    st.builds(Condition, st.just(Field.LOCALE), st.just(Operator.FIRST_OF), short_lists(RANGES, 4)),
     st.builds(
         Condition, st.sampled_from([Field.HEAT, Field.QUALITY]), st.sampled_from(_COMPARE), numbers
     ),

@@ -26,10 +26,13 @@ from store.collections.bitmaps import (
 from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import Cooperative
 from store.model import Article
-from store.querying.filter_fields import INDEXED_FIELDS, Terms, index_terms
+from store.names import article_id
+from store.querying.filter_fields import INDEXED_FIELDS, TRANSLATION_GROUP, Terms, index_terms
 from store.querying.terms import Aliases, former_slugs
+from store.querying.translations import MAX_TRANSLATIONS
 
 from .ordinals import ArticleTable, IndexChange, date_key
+from .translations import Members, TranslationGroups, touched_groups
 
 PostingsByTerm = PersistentMap[str, PostingList]
 
@@ -86,9 +89,10 @@ class InvertedIndex:
         articles: the visible articles by id.
         live: their ordinals.
         postings: their posting lists by field and term.
+        translations: their groups of translations.
     """
 
-    __slots__ = ("articles", "live", "postings", "table")
+    __slots__ = ("articles", "live", "postings", "table", "translations")
 
     def __init__(
         self,
@@ -96,7 +100,9 @@ class InvertedIndex:
         articles: PersistentMap[str, Article],
         live: BitMap,
         postings: Mapping[str, PostingsByTerm],
+        translations: TranslationGroups,
     ) -> None:
+        self.translations = translations
         self.table = table
         self.articles = articles
         self.live = live
@@ -127,7 +133,10 @@ class InvertedIndex:
                 if n % YIELD_EVERY == 0:
                     yield
             postings[field] = PersistentMap(of_terms)
-        return cls(table, articles, BitMap(live, optimize=False), postings)
+        index = cls(table, articles, BitMap(live, optimize=False), postings, TranslationGroups())
+        names = postings[TRANSLATION_GROUP]
+        index.translations = yield from TranslationGroups().derive(names, index.group_members)
+        return index
 
     def derive(
         self, table: ArticleTable, changes: Sequence[IndexChange]
@@ -144,7 +153,14 @@ class InvertedIndex:
                 [change.old_ordinal for change in reordered if change.old_ordinal is not None],
                 [change.new_ordinal for change in reordered if change.new_ordinal is not None],
             )
-        return InvertedIndex(table, articles, as_bitmap(live), (yield from self._postings(changes)))
+        postings = yield from self._postings(changes)
+        index = InvertedIndex(table, articles, as_bitmap(live), postings, self.translations)
+        names = self.postings[TRANSLATION_GROUP], postings[TRANSLATION_GROUP]
+        if any(names) and (touched := touched_groups(changes, *names)):
+            index.translations = yield from self.translations.derive(
+                touched, index.group_members, self.group_members
+            )
+        return index
 
     def _postings(
         self, changes: Sequence[IndexChange]
@@ -181,15 +197,29 @@ class InvertedIndex:
                     yield
             postings[field] = PersistentMap(of_terms)
         live = bitmap_of(new_ordinals[as_array(self.live)], table.size)
-        return InvertedIndex(table, self.articles, live, postings)
+        translations = self.translations.compacted(new_ordinals, table.size)
+        return InvertedIndex(table, self.articles, live, postings, translations)
 
     def contents(self) -> list[object]:
         """All posting lists, and what holds them, for `free_gradually`."""
-        return [each for postings in self.postings.values() for each in postings.contents()]
+        posting_lists = [each for by_term in self.postings.values() for each in by_term.contents()]
+        return [*posting_lists, *self.translations.having.values()]
 
     def posting_list(self, field: str, term: str) -> PostingList:
         """The ordinals of the articles with a term, ascending."""
         return self.postings[field].find(term) or ()
+
+    def group_members(self, name: str) -> Members:
+        """The articles of a translation group; none if it is too large."""
+        posting_list = self.posting_list(TRANSLATION_GROUP, name)
+        if len(posting_list) > MAX_TRANSLATIONS:
+            return ()
+        articles = self.table.articles_at(posting_list)
+        members = dict(zip(posting_list, articles, strict=True))
+        by_id = self.articles.find(article_id(name))
+        if by_id is not None and by_id.translation_group == name:
+            members[self.table.ordinal_of(by_id)] = by_id
+        return tuple(members.items()) if len(members) <= MAX_TRANSLATIONS else ()
 
     def newest_first(self, field: str, term: str) -> Iterator[Article]:
         """The articles with a term, newest first."""

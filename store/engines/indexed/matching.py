@@ -14,11 +14,18 @@ import numpy as np
 
 from store.collections.bitmaps import EMPTY, BitMap, PostingList, as_bitmap, bitmap_of
 from store.names import article_id
-from store.querying.filter_fields import FILTER_FIELDS, PRESENT, RANGES, IndexType
+from store.querying.filter_fields import (
+    FILTER_FIELDS,
+    LOCALIZED_SLUG,
+    PRESENT,
+    RANGES,
+    IndexType,
+)
 from store.querying.order_fields import MAX_KEY, micros, text_key, unaccented_key
 from store.querying.predicates import check_condition, comparison_value, normal_form, predicate
 from store.querying.query import And, Condition, Field, Filter, Not, Operator, Or
 from store.querying.terms import Aliases
+from store.querying.translations import locales_of_chain, range_key
 
 from .date_order import date_range
 from .index import InvertedIndex
@@ -147,6 +154,8 @@ class Matcher:
 
     def _terms(self, condition: Condition, value: Any) -> Match:
         field, operator = condition.field, condition.operator
+        if operator is Operator.FIRST_OF:
+            return _exact(self._first_of(value))
         if operator in _LIKE or condition.ignore_accents:
             holds, form = _term_test(operator, value), normal_form(condition)
             ascii_form = str.lower if operator in _LIKE else str  # inline: most terms are ASCII
@@ -164,6 +173,24 @@ class Matcher:
             sets = [as_bitmap(each) for each in postings]
             return _exact(_intersection(sets) if sets else self._live)
         return _exact(as_bitmap(postings[0]) if len(postings) == 1 else _union_of(postings))
+
+    def _first_of(self, chain: Sequence[str]) -> BitMap:
+        """The article of each group of translations that a chain of ranges picks."""
+        by_locale: dict[str, list[PostingList]] = {}
+        for term, posting_list in self._index.postings[Field.LOCALE].to_dict().items():
+            by_locale.setdefault(range_key(term), []).append(posting_list)
+        groups = self._index.translations
+        repeated = as_bitmap(groups.repeated)
+        covered = BitMap()
+        hits = []
+        for locale in locales_of_chain(chain, by_locale):
+            if locale is None:
+                own = self._live - as_bitmap(self._index.posting_list(PRESENT, Field.LOCALE))
+            else:
+                own = _union_of(by_locale[locale])
+            hits.append(own - repeated - covered)
+            covered |= groups.having_locale(locale)
+        return _union(hits)
 
     def _number(self, condition: Condition, value: Any) -> Match:
         field, operator = condition.field, condition.operator
@@ -250,10 +277,11 @@ class Matcher:
             return _exact(candidates)
         return Match(EMPTY, candidates, lambda ordinal: needle in texts[ordinal])
 
-    def _with_slugs(self, slugs: Iterable[str]) -> BitMap:
+    def _with_slugs(self, slugs: Sequence[str]) -> BitMap:
         articles = self._index.articles.find_many([article_id(slug) for slug in slugs])
         ordinals = [self._table.ordinal_of(article) for article in articles if article]
-        return BitMap(ordinals, optimize=False)
+        localized = [self._index.posting_list(LOCALIZED_SLUG, slug) for slug in slugs]
+        return _union_of([tuple(ordinals), *localized])
 
     def _with_prefix(self, key: AnyField, prefix: str) -> BitMap:
         order = self._orders.by_field(key)

@@ -29,7 +29,14 @@ from store.model import (
 from store.names import article_id, topic_slug
 from store.normal_forms import nfc
 from store.querying.cursors import Bookmark, CursorCodec, diagnostic_position
-from store.querying.filter_fields import FORMER_SLUG, RELATED_DOMAIN, URL, Terms, index_terms
+from store.querying.filter_fields import (
+    FORMER_SLUG,
+    LOCALIZED_SLUG,
+    RELATED_DOMAIN,
+    URL,
+    Terms,
+    index_terms,
+)
 from store.querying.pagination import SortedItems, paginate
 from store.querying.query import (
     ARTICLE_KEYS,
@@ -37,12 +44,14 @@ from store.querying.query import (
     TOPIC_KEYS,
     ArticleQuery,
     Field,
+    LocalizedSlug,
     LookupKey,
     Page,
     Window,
     check_lookup_key,
 )
 from store.querying.terms import Aliases, resolve_aliases
+from store.querying.translations import in_order, pick, range_key, without_range
 from store.repository import HistoryPage
 from store.state_versions import Versions, new_versions
 from store.urls import canonical_url
@@ -233,7 +242,7 @@ class IndexedSnapshot:
         return len(self._published.index.articles)
 
     async def get_many(
-        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
+        self, by: LookupKey, keys: Sequence[Any], visibility: Visibility
     ) -> list[Article | None]:
         """See `Snapshot`. A look-up each."""
         index = self._view(visibility).index
@@ -245,10 +254,21 @@ class IndexedSnapshot:
             if None not in articles:
                 return articles
             return [
-                _find_by_other_slug(index, slug) if article is None else article
+                without_range(_with_slug(index, slug)) if article is None else article
                 for slug, article in zip(keys, articles, strict=True)
             ]
+        if by is LookupKey.SLUG_IN_LOCALE:
+            localized: Sequence[LocalizedSlug] = keys
+            return [pick(_with_slug(index, slug), range_key(range)) for slug, range in localized]
         return [next(index.newest_first(URL, canonical_url(url)), None) for url in keys]
+
+    async def translations(
+        self, groups: Sequence[str], visibility: Visibility
+    ) -> list[Sequence[Article]]:
+        """See `Snapshot`. A few us for each article."""
+        index = self._view(visibility).index
+        members = [index.group_members(group) for group in groups]
+        return [in_order([article for _, article in each]) for each in members]
 
     async def pages(
         self, queries: Sequence[ArticleQuery], visibility: Visibility
@@ -341,10 +361,17 @@ class IndexedSnapshot:
         return self.history.newest(visibility)
 
 
-def _find_by_other_slug(index: InvertedIndex, slug: str) -> Article | None:
-    """The article with this slug in NFC, else the newest one that a former release gave it."""
-    article = None if slug.isascii() else index.articles.find(article_id(nfc(slug)))
-    return article or next(index.newest_first(FORMER_SLUG, slug), None)
+def _with_slug(index: InvertedIndex, slug: str) -> Sequence[Article]:
+    """The articles with a slug, else with it in NFC, else those that had it in a former release.
+
+    First the one whose id has no locale, then the newest.
+    """
+    for same in (slug,) if slug.isascii() else (slug, nfc(slug)):
+        plain = index.articles.find(article_id(same))
+        localized = index.newest_first(LOCALIZED_SLUG, same)
+        if found := [*([plain] if plain else []), *localized]:
+            return found
+    return list(index.newest_first(FORMER_SLUG, slug))
 
 
 def _compacted(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from store import (
     ArticleQuery,
     Batch,
+    LocalizedSlug,
     LookupKey,
     MemoryRepository,
     Page,
@@ -124,6 +125,12 @@ def _applied(batches: Sequence[Batch]) -> Twins:
 
 
 twins = store_strategies.histories.map(_applied)
+LOCALIZED_SLUGS = [
+    LocalizedSlug(slug, range)
+    for slug in store_strategies.SLUGS
+    for range in ("de", "DE_ch", "en", "*", "ja")
+]
+TRANSLATION_GROUPS = [*store_strategies.GROUPS, *store_strategies.SLUGS, "none"]
 
 
 async def _entities(snapshot: Snapshot) -> list[object]:
@@ -137,6 +144,8 @@ async def _entities(snapshot: Snapshot) -> list[object]:
             await snapshot.counts(seen),
             await snapshot.get_many(LookupKey.ID, slugs, seen),
             await snapshot.get_many(LookupKey.SLUG, store_strategies.SLUGS, seen),
+            await snapshot.get_many(LookupKey.SLUG_IN_LOCALE, LOCALIZED_SLUGS, seen),
+            await snapshot.translations(TRANSLATION_GROUPS, seen),
             await snapshot.get_many(LookupKey.URL, store_strategies.URLS, seen),
             await snapshot.providers(LookupKey.DOMAIN, store_strategies.DOMAINS, seen),
             await snapshot.providers(LookupKey.ID, [provider_id(d) for d in domains], seen),
@@ -260,6 +269,15 @@ def _articles_by_term(index: InvertedIndex) -> dict[tuple[str, str], set[str]]:
     }
 
 
+def _articles_by_locale(index: InvertedIndex) -> list[object]:
+    """The ids in the groups with each locale, and those that repeat a locale."""
+    ids, groups = index.table.ids, index.translations
+    by_locale = {
+        locale: {ids[ordinal] for ordinal in posting} for locale, posting in groups.having.items()
+    }
+    return [by_locale, {ids[ordinal] for ordinal in groups.repeated}]
+
+
 @given(twins)
 def test_derived_snapshot_is_the_rebuilt_one(pair):
     """Deriving after every batch leaves the very indexes that a build makes."""
@@ -268,6 +286,7 @@ def test_derived_snapshot_is_the_rebuilt_one(pair):
     for mine, theirs in [(now._all, rebuilt._all), (now._published, rebuilt._published)]:
         assert mine.index.articles == theirs.index.articles
         assert _articles_by_term(mine.index) == _articles_by_term(theirs.index)
+        assert _articles_by_locale(mine.index) == _articles_by_locale(theirs.index)
 
 
 async def _walk(
@@ -364,6 +383,8 @@ def test_public_view_of_a_store_is_that_of_one_without_drafts(batches, queries):
             _plain(await public.topic_page(Window(first=99), PUBLISHED)),
             await public.counts(PUBLISHED),
             await public.get_many(LookupKey.SLUG, store_strategies.SLUGS, PUBLISHED),
+            await public.get_many(LookupKey.SLUG_IN_LOCALE, LOCALIZED_SLUGS, PUBLISHED),
+            await public.translations(TRANSLATION_GROUPS, PUBLISHED),
             await public.get_many(LookupKey.URL, store_strategies.URLS, PUBLISHED),
         ]
         seen = await public.changes(None, PUBLISHED)
