@@ -14,6 +14,17 @@ from typing import NamedTuple
 from .names import is_jekyll_named, locale_key
 
 _TAG = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8})*")
+_SHORT_TAG = re.compile(r"([a-z]{2,3})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?")
+_LANGUAGES = frozenset(
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy"
+    " da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu"
+    " hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb"
+    " lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om"
+    " or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw"
+    " ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
+    " ast ckb fil gsw hsb pcm yue".split()
+)
+"""The languages of ISO 639-1, and some of three letters that sites are translated into."""
 _MAX_TAG_LENGTH = 35
 _INDEX_STEMS = frozenset(("index", "_index"))
 
@@ -34,9 +45,9 @@ class Placement(NamedTuple):
 
     Attributes:
         identity_locale: The locale that is part of the article's id, in its normal form.
-        stem: The file's stem without a locale.
+        stem: The file's stem without locales.
         translation_key: What the document's translations have in common, if that is not the slug:
-            the path without locale and extension.
+            the path without locales and extension.
     """
 
     identity_locale: str | None
@@ -57,45 +68,65 @@ def place_document(
     `locales` are those of the folder's mapping; without them a path names the document's own locale
     only, so that a folder `it` may be a category.
     """
+    key = locale_key(locale) if locale is not None and is_language_tag(locale) else None
     keys = {locale_key(name) for name in locales}
-    named, stem, rest = _split_path(path, _namer(keys, locale))
-    is_tag = locale is not None and is_language_tag(locale)
-    is_named = is_tag and named is not None and matches_range(locale or "", named)
-    key = locale_key(locale or "")
-    is_listed = is_tag and key in keys and key != locale_key(default_locale or "")
-    is_grouped = (keys or is_named) and not is_jekyll_named(stem)
-    return Placement(key if is_named or is_listed else None, stem, rest if is_grouped else None)
+
+    def is_own(name: str) -> bool:
+        return key is not None and is_language_tag(name) and matches_range(key, name)
+
+    split = _split_path(path, lambda name: locale_key(name) in keys or is_own(name))
+    is_named = any(is_own(name) for name in split.locales)
+    is_listed = key in keys and key != locale_key(default_locale or "")
+    is_grouped = (keys or is_named) and not is_jekyll_named(split.stem)
+    return Placement(
+        key if is_named or is_listed else None, split.stem, split.rest if is_grouped else None
+    )
+
+
+def looks_like_locale(name: str) -> bool:
+    """Whether a name is a known language, perhaps with a script or a region: `zh_Hant`, `es-419`.
+
+    `it` and `no` are languages, too: such names need other evidence.
+    """
+    match = _SHORT_TAG.fullmatch(locale_key(name))
+    return match is not None and match[1] in _LANGUAGES
+
+
+def differ_by_locale(path: str, other: str) -> bool:
+    """Whether two paths differ by a folder or a suffix that looks like a locale."""
+    return any(looks_like_locale(name) for name in _names(path) ^ _names(other))
+
+
+def _names(path: str) -> set[str]:
+    return {*path.replace("/", ".").split(".")[:-1]}
 
 
 def path_locale(path: str, locales: Collection[str]) -> str | None:
     """The one of these locales that a path names: by a folder, else by a suffix of the stem."""
     keys = {locale_key(name) for name in locales}
-    return _split_path(path, _namer(keys, None)).locale
+    return next(iter(_split_path(path, lambda name: locale_key(name) in keys).locales), None)
 
 
 class _SplitPath(NamedTuple):
-    locale: str | None
+    """The locales that a path names, the stem without them, and the path without them."""
+
+    locales: list[str]
     stem: str
     rest: str
 
 
-def _namer(keys: Collection[str], locale: str | None) -> Callable[[str], bool]:
-    if keys:
-        return lambda name: locale_key(name) in keys
-    return lambda name: locale is not None and is_language_tag(name) and matches_range(locale, name)
-
-
 def _split_path(path: str, is_locale: Callable[[str], bool]) -> _SplitPath:
-    """Split a path into the locale that it names, its stem, and the path without both."""
+    """Split a path. The first folder that is a locale counts, and all suffixes that are one."""
     *folders, name = path.split("/")
     stem = name.rpartition(".")[0] or name
-    own_stem, dot, suffix = stem.rpartition(".")
-    has_suffix = bool(own_stem and dot) and is_locale(suffix)
-    if has_suffix:
-        stem = own_stem
+    locales: list[str] = []
     position = next((i for i, folder in enumerate(folders) if is_locale(folder)), None)
-    locale = suffix if has_suffix else None
     if position is not None:
-        locale = folders.pop(position)
+        locales.append(folders.pop(position))
+    own_stem, _, suffix = stem.rpartition(".")
+    while own_stem and is_locale(suffix):
+        locales.append(suffix)
+        stem = own_stem
+        own_stem, _, suffix = stem.rpartition(".")
     parts = folders if stem in _INDEX_STEMS and folders else [*folders, stem]
-    return _SplitPath(locale, stem, "/".join(parts))
+    return _SplitPath(locales, stem, "/".join(parts))

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from .names import article_id, locale_key
+from .names import article_id, article_key, locale_key
 from .urls import canonical_url
 
 Metadata = dict[str, Any]
@@ -163,6 +163,11 @@ class Article(WebResource, frozen=True, kw_only=True):
         if self.locale is None or self.id == article_id(self.slug):
             return None
         return locale_key(self.locale)
+
+    @property
+    def key(self) -> str:
+        """The natural key of the article, see `names.article_key`."""
+        return article_key(self.slug, self.identity_locale)
 
     def revision_for(self, visibility: Visibility) -> int:
         """The revision of the last put that changed the article for a visibility."""

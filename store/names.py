@@ -52,8 +52,20 @@ _KINDS = {kind.value: kind for kind in EntityKind}
 
 def article_id(slug: str, locale: str | None = None) -> str:
     """The id of the article with this slug, and with this locale if it is part of its identity."""
-    # A slug comes from a file's name or a title: it has no slash.
-    return _id(EntityKind.ARTICLE, slug if locale is None else f"{locale_key(locale)}/{slug}")
+    return keyed_article_id(article_key(slug, locale))
+
+
+def keyed_article_id(key: str) -> str:
+    """The id of the article with this key, see `article_key`."""
+    return _id(EntityKind.ARTICLE, key)
+
+
+def article_key(slug: str, locale: str | None = None) -> str:
+    """The natural key of an article: its slug, after the locale if that is part of its identity.
+
+    A slug comes from a file's name or a title, so it has no slash.
+    """
+    return slug if locale is None else f"{locale_key(locale)}/{slug}"
 
 
 def locale_key(locale: str) -> str:

@@ -29,6 +29,7 @@ from .model import (
     Value,
     Visibility,
 )
+from .names import article_key
 from .querying.cursors import Bookmark, CursorCodec
 from .querying.query import ArticleQuery, LocalizedSlug, LookupKey, Page, Window
 from .state_versions import Versions
@@ -45,6 +46,7 @@ class SourceFile(Value, frozen=True, kw_only=True):
         inode: its inode; 0 in older stores.
         slug: the slug of the file's article or topic, also if another file with this slug takes
             precedence; None if it defines neither.
+        locale: the locale that is part of the article's identity.
         topic: the topic that the file defines, with the parent as written.
         topics: the article's topics; like the next two, for checks across documents.
         url_keys: the article's canonical URLs.
@@ -64,6 +66,7 @@ class SourceFile(Value, frozen=True, kw_only=True):
     ctime_ns: int = 0
     inode: int = 0
     slug: str | None = None
+    locale: str | None = None
     topic: TopicDefinition | None = None
     topics: tuple[str, ...] = ()
     url_keys: tuple[str, ...] = ()
@@ -74,6 +77,13 @@ class SourceFile(Value, frozen=True, kw_only=True):
     reader: int = 0
     detached: bool = msgspec.field(default=False, name="leftBehind")
     mapping: str = ""
+
+    @property
+    def article_key(self) -> str | None:
+        """The key of the file's article, see `names.article_key`; None if it defines none."""
+        if self.slug is None or self.topic is not None:
+            return None
+        return article_key(self.slug, self.locale)
 
     @property
     def state(self) -> FileState:

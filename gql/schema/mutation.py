@@ -18,7 +18,6 @@ from store import (
     model,
 )
 from store.errors import clear_tracebacks
-from store.names import article_id
 
 from .change_events import ChangeReader
 from .connection import value_or_none
@@ -194,7 +193,9 @@ async def resolve_put(
 
     async def put(writer: DocumentWriter, key: str | None) -> WriteResult:
         fields, id, slug = input.fields(), value_or_none(input.id), value_or_none(input.slug)
-        named = article_id(slug) if id is None and slug is not None else id
+        named: str | None = id
+        if id is None and slug is not None and value_or_none(input.expected_revision) is not None:
+            named = await writer.find_id(slug, value_or_none(input.locale))
         expected = revision(info, named, input.expected_revision)
         return await writer.put(fields, id=id, slug=slug, expected_revision=expected, key=key)
 

@@ -117,7 +117,8 @@ class PutArticleInput:
     id: strawberry.ID | None = optional("The article to change.")
     slug: str | None = optional(
         "The article to change, or the slug of a new article: a date and a title, such as "
-        "`2020-06-11-title`. Without it, a new article gets a slug from its date and title."
+        "`2020-06-11-title`. Without it, a new article gets a slug from its date and title. If "
+        "several locales have the slug, `locale` says which one."
     )
     expected_revision: str | None = optional(
         "The revision that you last read. If the article has changed since, nothing is written, "
@@ -140,7 +141,10 @@ class PutArticleInput:
     quality: int | None = optional("A score of quality.")
     heat: int | None = optional("A score of popularity.")
     published: bool | None = optional("False for a draft.")
-    locale: str | None = optional("The language, such as en or de-CH.")
+    locale: str | None = optional(
+        "The language, such as en or de-CH. A slug with a locale that no article has is a new "
+        "article. Send the `id` to change the locale of an article."
+    )
     translation_key: str | None = optional(
         "What the article and its translations have in common. Without it, it is the slug."
     )

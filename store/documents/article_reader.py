@@ -6,19 +6,19 @@ import re
 import sys
 from collections.abc import Mapping
 from functools import partial
-from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from store.characters import escape_invisible
 from store.hosts import domain_key
+from store.locales import Placement, place_document
 from store.model import Article, Image, ProviderMention, Related, WebResource
-from store.names import article_slug, topic_slug
+from store.names import article_id, article_slug, topic_slug
 from store.text import unescape_excerpt, unescape_title
 from store.urls import canonical_url
 
 from .author_reader import read_authors
 from .diagnostics import DiagnosticCode
-from .field_mapping import map_fields
+from .field_mapping import FieldMapping, map_fields
 from .field_reader import FieldReader
 from .field_values import (
     SIZES,
@@ -60,7 +60,9 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
     secured = _read_secured(fields)
     if title is None or published is None or provider is None or secured is None:
         return collector.empty_result()
-    slug = article_slug(PurePosixPath(path).stem, title, published)
+    locale = fields.read_text("locale")
+    placement = find_placement(path, locale, limits.mapping)
+    slug = article_slug(placement.stem, title, published)
     if escape_invisible(slug) != slug:
         collector.add_error(
             DiagnosticCode.BAD_TEXT,
@@ -89,8 +91,8 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         quality=fields.read("quality", parse_integer) or 0,
         heat=fields.read("heat", parse_integer) or 0,
         published=_read_published(fields, path),
-        locale=fields.read_text("locale"),
-        translation_key=_read_translation_key(fields, slug),
+        locale=locale,
+        translation_key=_read_translation_key(fields, slug, placement),
         authors=read_authors(fields),
         tags=tuple(dict.fromkeys(text for text, _ in fields.read_texts("tags"))),
         topics=tuple(topics),
@@ -99,6 +101,7 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         related=fields.read_entries("related", _read_related),
         secured=secured or None,
         metadata=fields.metadata(),
+        id=article_id(slug, placement.identity_locale),
     )
     lines = _field_lines(fields, topics, urls)
     return ParseResult(
@@ -130,9 +133,16 @@ def _read_content(fields: FieldReader, front_matter: FrontMatter) -> str | None:
     return content
 
 
-def _read_translation_key(fields: FieldReader, slug: str) -> str | None:
-    """Read the translation key; None if it is the slug."""
-    key = fields.read_text("translationKey")
+def find_placement(path: str, locale: str | None, mapping: FieldMapping | None) -> Placement:
+    """Find the placement of a document, see `place_document`."""
+    if mapping is None:
+        return place_document(path, locale)
+    return place_document(path, locale, mapping.locales, mapping.default_locale)
+
+
+def _read_translation_key(fields: FieldReader, slug: str, placement: Placement) -> str | None:
+    """Read the translation key, which may come from the path; None if it is the slug."""
+    key = fields.read_text("translationKey") or placement.translation_key
     return None if key == slug else key
 
 

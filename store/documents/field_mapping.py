@@ -16,6 +16,8 @@ from urllib.parse import quote, urljoin
 
 import msgspec
 
+from store.locales import path_locale, place_document
+
 from .yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
 
 FIELDS = frozenset(
@@ -66,7 +68,7 @@ _PATH_DATE = re.compile(r"(\d{4})[-/](\d{2})[-/](\d{2})(?=[-_./]|$)")
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _NAME_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}[-_]?")
 _HEADING = re.compile(r"^#[ \t]+(\S[^\n]*)$", re.MULTILINE)
-_PLACEHOLDER = re.compile(r":(year|month|day|title|name|folder)\b")
+_PLACEHOLDER = re.compile(r":(year|month|day|title|name|folder|locale)\b")
 _SLASHES = re.compile(r"/{2,}")
 _WORDS = re.compile(r"[\s_-]+")
 
@@ -95,7 +97,8 @@ class FieldMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         permalink: The pattern of `webUrl`, such as `/:year/:month/:title/`.
         list_separator: What separates the items of a list that is written as a text.
         collections: The folders that hold documents; all, if it is empty.
-        locales: The names of folders that are locales.
+        locales: The locales that folders (`ja/`) and suffixes of files (`post.ja.md`) name.
+        default_locale: The locale of documents that have none.
     """
 
     fields: Mapping[str, tuple[str, ...]] = {}
@@ -106,6 +109,7 @@ class FieldMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     list_separator: str = ","
     collections: tuple[str, ...] = ()
     locales: tuple[str, ...] = ()
+    default_locale: str = ""
 
     @property
     def digest(self) -> str:
@@ -134,6 +138,7 @@ def map_fields(mapping: FieldMapping, path: str, root: MappingNode, body: str) -
     for field, sources in mapping.fields.items():
         mapper.map_field(field, sources)
     mapper.complete_provider()
+    mapper.complete_locale()
     mapper.complete_urls()
     return MappedFields(mapper.root, mapper.names)
 
@@ -151,6 +156,7 @@ class _Mapper:
         self._mapping = mapping
         self._path = PurePosixPath(path)
         self._body = body
+        self._path_locale = path_locale(path, mapping.locales)
         self.names: dict[str, str] = {}
         self.root = MappingNode(dict(root.entries), dict(root.key_lines), root.line)
 
@@ -187,6 +193,14 @@ class _Mapper:
         }
         self.root.entries["provider"] = MappingNode(entries, dict.fromkeys(entries, line), line)
         self.root.key_lines["provider"] = line
+
+    def complete_locale(self) -> None:
+        """Give a document without a locale the one that its path names, or the default."""
+        if _has_value(self.root.entries.get("locale")):
+            return
+        locale = self._path_locale or self._mapping.default_locale
+        if locale:
+            self._put("locale", ScalarNode(locale, False, self.root.line), self.root.line)
 
     def complete_urls(self) -> None:
         """Make relative links absolute, and make `webUrl` from the pattern if it is missing."""
@@ -237,20 +251,21 @@ class _Mapper:
         return self._folder() or None
 
     def _name(self) -> str:
-        stem = self._path.stem
+        stem = place_document(str(self._path), None, self._mapping.locales).stem
         if stem in ("index", "_index") and self._path.parent.name:
             stem = self._path.parent.name
         return _NAME_DATE.sub("", stem)
 
     def _folder(self) -> str:
-        """The first folder below the collection; "" if there is none."""
+        """The first folder below the collection that is no locale; "" if there is none."""
         parent = str(self._path.parent)
         for collection in self._mapping.collections:
             if parent == collection or parent.startswith(f"{collection}/"):
                 parent = parent[len(collection) + 1 :]
                 break
-        folder = "" if parent == "." else parent.split("/", maxsplit=1)[0]
-        return "" if folder in self._mapping.locales else folder
+        folders = [] if parent == "." else parent.split("/")
+        is_locale = bool(folders) and path_locale(f"{folders[0]}/", self._mapping.locales)
+        return next(iter(folders[1:] if is_locale else folders), "")
 
     def _default_provider(self) -> DefaultProvider | None:
         folders = [str(parent) for parent in self._path.parents]
@@ -266,6 +281,8 @@ class _Mapper:
         if day is None and re.search(r":(year|month|day)\b", self._mapping.permalink):
             return None
         values = {"title": self._name(), "name": self._name(), "folder": self._folder()}
+        is_default = self._path_locale == self._mapping.default_locale
+        values["locale"] = "" if is_default else self._path_locale or ""
         if day is not None:
             values |= {"year": day[1], "month": day[2], "day": day[3]}
         link = _PLACEHOLDER.sub(lambda match: quote(values[match[1]]), self._mapping.permalink)

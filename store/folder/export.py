@@ -13,8 +13,8 @@ from store.documents.front_matter_format import FrontMatterFormat
 from store.documents.serializer import serialize_topic
 from store.documents.topic_reader import TOPICS_FOLDER
 from store.errors import FolderNotEmptyError, StoreError, system_remedy
-from store.model import Visibility
-from store.names import is_jekyll_named
+from store.model import Article, Visibility
+from store.names import article_key, is_jekyll_named
 from store.querying.query import NEWEST_FIRST, ArticleQuery, Window
 from store.repository import Repository, Snapshot, SourceFile
 
@@ -33,8 +33,9 @@ async def export_folder(
 ) -> int:
     """Write every article, drafts included, and every topic into files; return their number.
 
-    The files are `_news/{slug}.md`, with the extension and the format of the file that the article
-    was loaded from, and `_data/topics/{slug}.yaml`, each replaced atomically.
+    The files are `_news/{slug}.md`, in a folder named like the locale where that is part of the
+    identity, with the extension and the format of the file that the article was loaded from, and
+    `_data/topics/{slug}.yaml`. Each is replaced atomically.
     `progress` receives the number of files written so far. `overwrite` allows a folder that is not
     empty.
 
@@ -71,7 +72,7 @@ async def _serialized_pages(
 ) -> AsyncIterator[dict[str, str]]:
     """Yield the texts of all files by path, one page of articles at a time."""
     sources = (await repository.sources()).values()
-    files = {source.slug: source for source in sources if source.slug and not source.topic}
+    files = {source.article_key: source for source in sources if source.article_key}
     topics = {source.topic.slug: source.topic for source in sources if source.topic}
     yield {
         f"{TOPICS_FOLDER}/{_file_name(slug)}.yaml": serialize_topic(topic)
@@ -82,9 +83,7 @@ async def _serialized_pages(
         query = ArticleQuery(Window(first=_PAGE_SIZE, after=after))
         (page,) = await snapshot.pages([query], Visibility.ALL)
         yield {
-            f"{_ARTICLES_FOLDER}/{_article_file_name(a.slug)}{_extension(files.get(a.slug))}": (
-                serialize_article_as(a, _format(files.get(a.slug)))
-            )
+            _article_path(a, files.get(a.key)): serialize_article_as(a, _format(files.get(a.key)))
             for a in page.items
         }
         if not page.has_next:
@@ -100,6 +99,11 @@ def _extension(source: SourceFile | None) -> str:
 
 def _format(source: SourceFile | None) -> FrontMatterFormat:
     return source.format if source else FrontMatterFormat.YAML
+
+
+def _article_path(article: Article, source: SourceFile | None) -> str:
+    key = article_key(_article_file_name(article.slug), article.identity_locale)
+    return f"{_ARTICLES_FOLDER}/{key}{_extension(source)}"
 
 
 def _article_file_name(slug: str) -> str:

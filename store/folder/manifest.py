@@ -1,4 +1,4 @@
-"""Manifest: the source files of a folder, and an index of their slugs, topics and diagnostics.
+"""Manifest: the source files of a folder, and an index of their articles, topics and diagnostics.
 
 Everything is computed from the `SourceFile`s; no article is read.
 """
@@ -16,6 +16,7 @@ from store.concurrency.cooperative import chunks_of, free_gradually, sort_in_blo
 from store.documents.diagnostics import DiagnosticCode, error, warning
 from store.documents.topic_reader import TOPICS_FOLDER, TopicTree, build_topic_tree, topic_alias_map
 from store.gc_untracking import untrack
+from store.locales import differ_by_locale
 from store.model import Article, Diagnostic
 from store.names import topic_slug
 from store.querying.cursors import diagnostic_position
@@ -29,12 +30,12 @@ Sources = PersistentMap[str, SourceFile]
 
 
 def find_claims(manifest: Manifest) -> dict[str, list[str]]:
-    """Find the paths that claim the slug of each article, the winner first."""
+    """Find the paths that claim each article, by its key; the winner first."""
     paths: dict[str, list[str]] = {}
     for path in sort_in_blocks(manifest):
-        source = manifest[path]
-        if source.slug is not None and source.topic is None:
-            paths.setdefault(source.slug, []).append(path)
+        key = manifest[path].article_key
+        if key is not None:
+            paths.setdefault(key, []).append(path)
     return paths
 
 
@@ -73,6 +74,7 @@ def detach(source: SourceFile, article: Article | None) -> SourceFile:
     return msgspec.structs.replace(
         source,
         slug=article.slug if article else None,
+        locale=article.identity_locale if article else None,
         topics=article.topics if article else (),
         url_keys=article.url_keys if article else (),
         lines={},
@@ -81,15 +83,26 @@ def detach(source: SourceFile, article: Article | None) -> SourceFile:
 
 
 def _duplicate_slugs(manifest: Manifest, claimed: Mapping[str, list[str]]) -> Iterator[Diagnostic]:
-    for slug, (winner, *others) in claimed.items():
+    for winner, *others in claimed.values():
         for path in others:
-            yield error(
-                path,
-                DiagnosticCode.DUPLICATE_SLUG,
-                f"The slug {slug!r} belongs to {winner}; this file is ignored.",
-                line=manifest[path].lines.get("title"),
-                remedy="Rename one of the two files, or remove it.",
-            )
+            yield _duplicate_slug(manifest[path], winner)
+
+
+def _duplicate_slug(source: SourceFile, winner: str) -> Diagnostic:
+    locale = f" in the locale {source.locale}" if source.locale else ""
+    remedy = "Rename one of the two files, or remove it."
+    if differ_by_locale(source.path, winner):
+        remedy = (
+            "If they are translations, list their languages as `locales` in newsgraph.toml: "
+            "`newsgraph init` proposes it. Else rename one of the two files."
+        )
+    return error(
+        source.path,
+        DiagnosticCode.DUPLICATE_SLUG,
+        f"The slug {source.slug!r}{locale} belongs to {winner}; this file is ignored.",
+        line=source.lines.get("title"),
+        remedy=remedy,
+    )
 
 
 def _duplicate_urls(articles: list[SourceFile]) -> Iterator[Diagnostic]:
@@ -141,7 +154,7 @@ class ManifestIndex:
 
     Attributes:
         sources: The manifest.
-        claims: The paths that claim each slug, see `find_claims`.
+        claims: The paths that claim each article, by its key, see `find_claims`.
         topic_tree: The topic tree, see `build_topics`.
         mapping: The digest of the mapping with which files are read now; "" without one.
     """
@@ -159,8 +172,8 @@ class ManifestIndex:
         self.topic_tree = build_topics(manifest)
         self._paths = sort_in_blocks(manifest)
         self._paths_by_url = {}
-        for slug in self.claims:
-            self._index_urls(slug)
+        for key in self.claims:
+            self._index_urls(key)
         self._diagnostics: dict[str, tuple[Diagnostic, ...]] = {}  # by path
         for problem in _all_diagnostics(manifest, self.claims, self.topic_tree):
             self._diagnostics[problem.path] = (
@@ -190,17 +203,17 @@ class ManifestIndex:
         if is_many or any(source.topic for source in affected):
             self._rebuild(after)
             return
-        slugs = {source.slug for source in affected if source.slug is not None}
+        keys = {source.article_key for source in affected if source.article_key is not None}
         stale = {*changes}
-        for slug in slugs:
-            stale |= self._affected_paths(slug)
-            self._unindex_urls(slug)
+        for key in keys:
+            stale |= self._affected_paths(key)
+            self._unindex_urls(key)
         self.sources = after
         for path, now in changes.items():
             self._update_claims(path, before.find(path), now)
-        for slug in slugs:
-            self._index_urls(slug)
-            stale |= self._affected_paths(slug)
+        for key in keys:
+            self._index_urls(key)
+            stale |= self._affected_paths(key)
         for path in stale:
             self._diagnostics.pop(path, None)
             if problems := self._diagnose(path):
@@ -223,48 +236,46 @@ class ManifestIndex:
     def _update_claims(self, path: str, before: SourceFile | None, now: SourceFile | None) -> None:
         if before is None:
             insort(self._paths, path)
-        elif before.slug is not None:
-            self.claims[before.slug].remove(path)
-            if not self.claims[before.slug]:
-                del self.claims[before.slug]
+        elif (key := before.article_key) is not None:
+            self.claims[key].remove(path)
+            if not self.claims[key]:
+                del self.claims[key]
         if now is None:
             del self._paths[bisect_left(self._paths, path)]
             return
-        if now.slug is not None:
-            insort(self.claims.setdefault(now.slug, []), path)
+        if (key := now.article_key) is not None:
+            insort(self.claims.setdefault(key, []), path)
 
-    def _winner(self, slug: str) -> SourceFile | None:
-        paths = self.claims.get(slug)
+    def _winner(self, key: str) -> SourceFile | None:
+        paths = self.claims.get(key)
         return self.sources[paths[0]] if paths else None
 
-    def _index_urls(self, slug: str) -> None:
-        if winner := self._winner(slug):
+    def _index_urls(self, key: str) -> None:
+        if winner := self._winner(key):
             for url in {*winner.url_keys}:
                 self._paths_by_url.setdefault(url, []).append(winner.path)
 
-    def _unindex_urls(self, slug: str) -> None:
-        if winner := self._winner(slug):
+    def _unindex_urls(self, key: str) -> None:
+        if winner := self._winner(key):
             for url in {*winner.url_keys}:
                 self._paths_by_url[url].remove(winner.path)
                 if not self._paths_by_url[url]:
                     del self._paths_by_url[url]
 
-    def _affected_paths(self, slug: str) -> set[str]:
-        """Return the files whose diagnostics depend on the winner of a slug and on its URLs."""
-        winner = self._winner(slug)
+    def _affected_paths(self, key: str) -> set[str]:
+        """Return the files whose diagnostics depend on the winner of a key and on its URLs."""
+        winner = self._winner(key)
         urls: Iterable[str] = winner.url_keys if winner else ()
-        return {*self.claims.get(slug, ())}.union(
-            *(self._paths_by_url.get(url, ()) for url in urls)
-        )
+        return {*self.claims.get(key, ())}.union(*(self._paths_by_url.get(url, ()) for url in urls))
 
     def _diagnose(self, path: str) -> tuple[Diagnostic, ...]:
         source = self.sources.find(path)
         if source is None:
             return ()
         diagnostics = list(source.diagnostics)
-        if source.slug is not None and source.topic is None:
-            claimed = self.claims[source.slug]
-            diagnostics += _duplicate_slugs(self.sources, {source.slug: claimed})
+        if (key := source.article_key) is not None:
+            claimed = self.claims[key]
+            diagnostics += _duplicate_slugs(self.sources, {key: claimed})
             if claimed[0] == path:
                 first = {min(self._paths_by_url[url]) for url in source.url_keys}
                 diagnostics += _duplicate_urls([self.sources[p] for p in sorted({*first, path})])

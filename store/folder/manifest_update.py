@@ -10,7 +10,7 @@ import msgspec
 from store.documents.missing_front_matter import lost_front_matter
 from store.documents.parse_result import ParseResult
 from store.model import Article, Diagnostic, Severity
-from store.names import article_id
+from store.names import keyed_article_id
 from store.repository import Batch, SourceFile
 
 from . import manifest
@@ -55,7 +55,7 @@ class ManifestUpdate:
         self._index = index
         self._before = index.sources
         self._after: dict[str, SourceFile | None] = {}  # files that may have changed, by path
-        self._claims: dict[str, list[str]] = {}  # of the slugs of these files
+        self._claims: dict[str, list[str]] = {}  # of the articles of these files
         self._winners: dict[str, str] = {}
         self._articles: dict[str, Article] = {}
         self._read_paths: set[str] = set()
@@ -84,11 +84,11 @@ class ManifestUpdate:
             self._after[problem.path] = self._new_source(file)
 
     def resolve_claims(self) -> list[str]:
-        """Choose the winner of each slug; return the winners that must be read first."""
+        """Choose the winner of each article; return the winners that must be read first."""
         before = {path: self._before.find(path) for path in self._after}
-        for slug in {*_find_claims(before), *_find_claims(self._after)}:
-            if slug in self._index.claims:
-                self._winners[slug] = self._index.claims[slug][0]
+        for key in {*_find_claims(before), *_find_claims(self._after)}:
+            if key in self._index.claims:
+                self._winners[key] = self._index.claims[key][0]
         self._collect_claims()
         while lost := self._lost_claims():
             for path in lost:
@@ -96,31 +96,31 @@ class ManifestUpdate:
             self._collect_claims()
         return [
             paths[0]
-            for slug, paths in self._claims.items()
-            if self._winners.get(slug) != paths[0] and paths[0] not in self._read_paths
+            for key, paths in self._claims.items()
+            if self._winners.get(key) != paths[0] and paths[0] not in self._read_paths
         ]
 
     def _collect_claims(self) -> None:
-        """Collect all claims of the slugs that changed files claim or claimed."""
+        """Collect all claims of the articles that changed files claim or claimed."""
         claims = _find_claims(self._after)
-        for slug in {*claims, *self._winners}:
-            others = (p for p in self._index.claims.get(slug, ()) if p not in self._after)
-            claims[slug] = sorted([*claims.get(slug, ()), *others])
-        self._claims = {slug: paths for slug, paths in claims.items() if paths}
+        for key in {*claims, *self._winners}:
+            others = (p for p in self._index.claims.get(key, ()) if p not in self._after)
+            claims[key] = sorted([*claims.get(key, ()), *others])
+        self._claims = {key: paths for key, paths in claims.items() if paths}
 
     def _get_source(self, path: str) -> SourceFile:
         source = self._after.get(path) or self._before.find(path)
-        assert source is not None, "a file that claims a slug exists"  # noqa: S101
+        assert source is not None, "a file that claims an article exists"  # noqa: S101
         return source
 
     def _lost_claims(self) -> list[str]:
-        """Return invalid files that lost their slug: the store has no valid version of them."""
+        """Return invalid files that lost their article: the store has no valid version of them."""
         return [
             path
-            for slug, paths in self._claims.items()
+            for key, paths in self._claims.items()
             for path in paths
             if self._get_source(path).failed
-            and (path != paths[0] or self._winners.get(slug) != path)
+            and (path != paths[0] or self._winners.get(key) != path)
         ]
 
     def build_batch(self) -> Batch | None:
@@ -147,7 +147,7 @@ class ManifestUpdate:
         return Batch(
             puts=tuple(self._articles[path] for path in winners if path in self._articles),
             deletes=tuple(
-                article_id(s) for s in sorted(self._winners.keys() - self._claims.keys())
+                keyed_article_id(key) for key in sorted(self._winners.keys() - self._claims.keys())
             ),
             topics=None if tree == topics else topics,
             diagnostics=self._index.diagnostics(),
@@ -184,6 +184,7 @@ class ManifestUpdate:
             return msgspec.structs.replace(
                 source,
                 slug=parse_result.article.slug,
+                locale=parse_result.article.identity_locale,
                 topics=parse_result.article.topics,
                 url_keys=parse_result.article.url_keys,
                 lines=parse_result.lines,
@@ -210,10 +211,10 @@ class ManifestUpdate:
 
 
 def _find_claims(sources: Mapping[str, SourceFile | None]) -> dict[str, list[str]]:
-    """Find the paths that claim each article's slug; None is a removed file."""
+    """Find the paths that claim each article, by its key; None is a removed file."""
     return manifest.find_claims({path: source for path, source in sources.items() if source})
 
 
 def _without_claim(source: SourceFile) -> SourceFile:
     """Remove the claim of an invalid file whose former article the store does not keep."""
-    return msgspec.structs.replace(source, slug=None, topics=(), url_keys=(), lines={})
+    return msgspec.structs.replace(source, slug=None, locale=None, topics=(), url_keys=(), lines={})

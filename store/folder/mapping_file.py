@@ -11,6 +11,7 @@ import msgspec
 
 from store.documents.field_mapping import DERIVED, FIELDS, FieldMapping
 from store.errors import StoreError
+from store.locales import is_language_tag
 from store.urls import is_web_url
 
 MAPPING_FILE = "newsgraph.toml"
@@ -20,7 +21,7 @@ TABLE = "documents"
 def format_mapping(mapping: FieldMapping) -> str:
     """The mapping as the text of a mapping file."""
     lines = [f"[{TABLE}]"]
-    for name in ("base_url", "permalink", "list_separator", "collections", "locales"):
+    for name in _PLAIN_KEYS:
         value = getattr(mapping, name)
         if value and value != FieldMapping.__struct_defaults__[_INDEX[name]]:
             lines.append(f"{name} = {_toml(value)}")
@@ -35,6 +36,7 @@ def format_mapping(mapping: FieldMapping) -> str:
     return "\n".join(lines) + "\n"
 
 
+_PLAIN_KEYS = "base_url permalink list_separator collections locales default_locale".split()
 _INDEX = {name: i for i, name in enumerate(FieldMapping.__struct_fields__)}
 
 
@@ -86,6 +88,12 @@ def parse_mapping(table: Any, source: str) -> FieldMapping:
         raise MappingError(
             f"{source}, [{TABLE}]: base_url is {mapping.base_url!r}. Write an http or https URL."
         )
+    for locale in (*mapping.locales, mapping.default_locale):
+        if locale and not is_language_tag(locale):
+            raise MappingError(
+                f"{source}, [{TABLE}]: {locale!r} is no locale. Write a language tag, such as "
+                "ja or zh-TW."
+            )
     if not mapping.list_separator:
         raise MappingError(f"{source}, [{TABLE}]: list_separator is empty. Write a character.")
     return mapping

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from store.characters import clean_text, escape_invisible
-from store.documents.article_reader import read_article
+from store.documents.article_reader import find_placement, read_article
 from store.documents.diagnostics import DiagnosticCode, field_path
 from store.documents.field_mapping import FieldMapping, map_fields
 from store.documents.front_matter_format import FrontMatterFormat, front_matter_format
@@ -34,12 +34,13 @@ from store.names import is_jekyll_named
 
 from .import_batch import MAX_REFUSALS, encode_document
 from .nested_metadata import keep_metadata
-from .targets import article_path
+from .new_document_folder import BAD_LOCALE, find_folder
 from .write_set import Notice
 
 ALL_METADATA = "\x00metadata"
 """The key of fields that stands for all metadata. No document can have it."""
 
+BAD_SLUG = "BAD_SLUG"
 KEYS_NOT_WRITABLE = "KEYS_NOT_WRITABLE"
 FORMAT_NOT_WRITABLE = "FORMAT_NOT_WRITABLE"
 
@@ -82,25 +83,27 @@ class PatchedDocument(msgspec.Struct, frozen=True):
 
 
 def create_document(
-    slug: str | None, fields: Mapping[str, Any], limits: ParseLimits
+    slug: str | None, fields: Mapping[str, Any], limits: ParseLimits, *, needs_locale: bool = False
 ) -> PatchedDocument:
     """Create a document from fields. Without a slug it is derived from title and date.
 
+    `needs_locale`: the locale becomes a part of the article's identity.
     Raises: RefusedError: the document is invalid.
     """
     fields = {key: value for key, value in fields.items() if key != ALL_METADATA}
     _refuse_invalid_characters(fields)
-    folder = (
-        limits.mapping.collections[0] if limits.mapping and limits.mapping.collections else None
-    )
-    path = article_path(slug, folder) if slug else article_path(_UNNAMED, folder)
+    folder = find_folder(fields.get("locale"), limits.mapping, needs_locale=needs_locale)
+    path = f"{folder}/{slug or _UNNAMED}.md"
     document = _apply_fields(DocumentData({}), fields)
     text = serialize_document(document)
     parse_result = read_article(path, encode_document(text), limits)
     article = _accept(parse_result, fields, ParseResult)
     if slug is None:
-        path = article_path(article.slug, folder)
+        path = f"{folder}/{article.slug}.md"
         parse_result = read_article(path, encode_document(text), limits)
+        article = _accept(parse_result, fields, ParseResult)
+    elif article.slug != slug:
+        raise RefusedError(Refusal(BAD_SLUG, f"The slug {slug!r} ends with its locale.", ("slug",)))
     if limits.mapping is not None:
         own_text = serialize_document(_with_own_keys(document, path, limits.mapping))
         own_result = read_article(path, encode_document(own_text), limits)
@@ -160,12 +163,40 @@ def patch_document(
             raise RefusedError(_own_keys_refusal(path))
     changed = _accept(parse_result, fields, parse_before)
     if changed.slug != article.slug:
-        path = str(PurePosixPath(path).with_name(article.slug + PurePosixPath(path).suffix))
+        new = _with_translation_key(path, new, after, limits)
+        path = _renamed(path, article, limits)
         message = f"The file is now {path}: its name gives the slug, which stays."
         notices.append(Notice("FILE_RENAMED", message))
         parse_result = read_article(path, encode_document(new), limits)
         changed = _accept(parse_result, fields, parse_before)
+    if changed.id != article.id:
+        raise RefusedError(_other_id_refusal(path, changed))
     return PatchedDocument(path, new, parse_result, changed, tuple(notices))
+
+
+def _renamed(path: str, article: Article, limits: ParseLimits) -> str:
+    """Return the path under which a document keeps its slug; a suffix with its locale stays."""
+    stem = find_placement(path, article.locale, limits.mapping).stem
+    rest = PurePosixPath(path).name[len(stem) :]
+    return str(PurePosixPath(path).with_name(article.slug + rest))
+
+
+def _with_translation_key(path: str, text: str, after: DocumentData, limits: ParseLimits) -> str:
+    """Write the translation key that came from the path, which is about to change."""
+    key = after.values.get("translationKey")
+    if key is None:
+        return text
+    without = {name: value for name, value in after.values.items() if name != "translationKey"}
+    return edit_text(path, text, after._replace(values=without), after, limits).text
+
+
+def _other_id_refusal(path: str, changed: Article) -> Refusal:
+    return Refusal(
+        BAD_LOCALE,
+        f"With the locale {changed.locale!r} the article would get another id, because of the "
+        f"path {path} or the locales of the folder. Create an article in that locale instead.",
+        ("locale",),
+    )
 
 
 def _own_keys_refusal(path: str) -> Refusal:

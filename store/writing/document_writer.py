@@ -118,7 +118,7 @@ class DocumentWriter:
         expected_revision: int | None = None,
         key: str | None = None,
     ) -> WriteResult:
-        """Change fields of an article, or create one if no article has this slug.
+        """Change fields of an article, or create one if no article has this slug and locale.
 
         `fields` are values of `store.model` by the document's keys; None removes a field, and
         other fields stay. Other keys are metadata, with JSON values; the key `ALL_METADATA` with
@@ -129,6 +129,10 @@ class DocumentWriter:
             return await self._submit(put, id or slug, expected_revision, key)
         except _AlreadyAppliedError as applied:
             return await self._read_result(applied.ids, applied.revision)
+
+    async def find_id(self, slug: str, locale: str | None = None) -> str | None:
+        """Find the id of the article that `put` changes; None for a new one."""
+        return await self._preparer.find_id(slug, locale)
 
     async def set_published(
         self, id: str, published: bool, expected_revision: int | None = None, key: str | None = None

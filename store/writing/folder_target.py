@@ -70,11 +70,9 @@ class FolderTarget:
             self._index = await self._loader.refresh_index()
             yield
 
-    async def refresh(self, slugs: Iterable[str], paths: Iterable[str] = ()) -> None:
-        """Load the files of these slugs and paths that were edited since the last load."""
-        every = {*paths}.union(
-            *((article_path(slug), *self._claiming_paths(slug)) for slug in slugs)
-        )
+    async def refresh(self, keys: Iterable[str], paths: Iterable[str] = ()) -> None:
+        """Load the files of these articles and paths that were edited since the last load."""
+        every = {*paths}.union(*((article_path(key), *self._claiming_paths(key)) for key in keys))
         await self._reload([path for path in every if not self._loader.is_up_to_date(path)])
 
     async def _reload(self, paths: Collection[str]) -> None:
@@ -91,8 +89,8 @@ class FolderTarget:
 
     async def path_of(self, article: Article) -> str:
         """See `WriteTarget`."""
-        paths = self._claiming_paths(article.slug)
-        return paths[0] if paths else article_path(article.slug)
+        paths = self._claiming_paths(article.key)
+        return paths[0] if paths else article_path(article.key)
 
     def read_text(self, path: str) -> str | None:
         """See `WriteTarget`. Raises: StoreUnavailableError."""
@@ -129,16 +127,16 @@ class FolderTarget:
             return Refusal(HARD_LINK, message + "text. Replace them by copies.")
         return None
 
-    async def is_path_free(self, path: str, slug: str) -> bool:
+    async def is_path_free(self, path: str, key: str) -> bool:
         """See `WriteTarget`."""
         source = self._index.sources.find(path)
         if source is None:
             return not self._exists(path)
-        return source.slug == slug or (source.detached and source.slug is None)
+        return source.article_key == key or (source.detached and source.slug is None)
 
-    async def find_other_path(self, slug: str, excluded: Collection[str]) -> str | None:
+    async def find_other_path(self, key: str, excluded: Collection[str]) -> str | None:
         """See `WriteTarget`."""
-        return next((path for path in self._claiming_paths(slug) if path not in excluded), None)
+        return next((path for path in self._claiming_paths(key) if path not in excluded), None)
 
     async def commit(self, write: WriteSet) -> int:
         """See `WriteTarget`."""
@@ -204,9 +202,9 @@ class FolderTarget:
     def _exists(self, path: str) -> bool:
         return os.path.lexists(self._folder / path)
 
-    def _claiming_paths(self, slug: str) -> list[str]:
-        """Return the paths of the files that claim a slug, the winner first."""
-        return list(self._index.claims.get(slug, ()))
+    def _claiming_paths(self, key: str) -> list[str]:
+        """Return the paths of the files that claim an article, the winner first."""
+        return list(self._index.claims.get(key, ()))
 
 
 def _build_intent(write: WriteSet, removed: Sequence[str]) -> WriteIntent:

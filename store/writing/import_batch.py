@@ -32,7 +32,7 @@ class ImportBatch(msgspec.Struct, frozen=True):
 def read_import_batch(
     documents: ImportDocuments, limits: ParseLimits, find_path_problem: Callable[[str], str | None]
 ) -> ImportBatch:
-    """Parse and validate documents, which need distinct paths and slugs.
+    """Parse and validate documents, which need distinct paths and article keys.
 
     `find_path_problem` returns the end of a sentence for an invalid path.
     Raises: RefusedError: with the problems of all documents.
@@ -40,7 +40,7 @@ def read_import_batch(
     limits = msgspec.structs.replace(limits, batch_size=len(documents))
     refusals: list[Refusal] = []
     batch = ImportBatch({}, {})
-    slugs: dict[str, str] = {}
+    paths: dict[str, str] = {}
     for i, (path, text) in enumerate(documents):
         input_path = ("documents", str(i))
         problem = "occurs twice" if path in batch.texts else find_path_problem(path)
@@ -53,7 +53,7 @@ def read_import_batch(
         batch.parse_results[path] = parse_result
         refusals += find_refusals(parse_result, (*input_path, "text"))
         article = parse_result.article
-        if article and (first := slugs.setdefault(article.slug, path)) != path:
+        if article and (first := paths.setdefault(article.key, path)) != path:
             refusals.append(slug_taken_refusal(article.slug, first, (*input_path, "path")))
     if refusals:
         raise RefusedError(*refusals[:MAX_REFUSALS])

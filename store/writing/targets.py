@@ -27,8 +27,8 @@ class WriteTarget(Protocol):
         """Lock the target against other writers, if it has a lock."""
         ...
 
-    async def refresh(self, slugs: Iterable[str], paths: Iterable[str] = ()) -> None:
-        """Load documents that were edited since the last load, by their slugs or paths."""
+    async def refresh(self, keys: Iterable[str], paths: Iterable[str] = ()) -> None:
+        """Load documents that were edited since the last load, by the articles' keys or paths."""
         ...
 
     async def path_of(self, article: Article) -> str:
@@ -50,12 +50,12 @@ class WriteTarget(Protocol):
         """Find the reason not to replace or remove a file; None if there is none."""
         ...
 
-    async def is_path_free(self, path: str, slug: str) -> bool:
-        """Whether a document with this slug may be written to the path."""
+    async def is_path_free(self, path: str, key: str) -> bool:
+        """Whether a document of the article with this key may be written to the path."""
         ...
 
-    async def find_other_path(self, slug: str, excluded: Collection[str]) -> str | None:
-        """Find the path of a document with this slug that is none of the excluded ones."""
+    async def find_other_path(self, key: str, excluded: Collection[str]) -> str | None:
+        """Find the path of a document with this article key that is none of the excluded ones."""
         ...
 
     async def commit(self, write: WriteSet) -> int:
@@ -67,9 +67,9 @@ class WriteTarget(Protocol):
         ...
 
 
-def article_path(slug: str, folder: str | None = None) -> str:
-    """Return the path for a new article's document, in `_news` by default."""
-    return f"{folder or ARTICLES_FOLDER}/{slug}.md"
+def article_path(key: str) -> str:
+    """Return the path for the document of an article without a file, see `names.article_key`."""
+    return f"{ARTICLES_FOLDER}/{key}.md"
 
 
 class StoreTarget:
@@ -86,12 +86,12 @@ class StoreTarget:
         """No-op: the store checks the expected revisions."""
         yield
 
-    async def refresh(self, slugs: Iterable[str], paths: Iterable[str] = ()) -> None:
+    async def refresh(self, keys: Iterable[str], paths: Iterable[str] = ()) -> None:
         """No-op: nothing is newer than the store."""
 
     async def path_of(self, article: Article) -> str:
         """See `WriteTarget`."""
-        return article_path(article.slug)
+        return article_path(article.key)
 
     def read_text(self, path: str) -> str | None:  # noqa: ARG002  # see `WriteTarget`
         """See `WriteTarget`; there are no files."""
@@ -105,11 +105,11 @@ class StoreTarget:
         """See `WriteTarget`; there are no files."""
         return None
 
-    async def is_path_free(self, path: str, slug: str) -> bool:  # noqa: ARG002
+    async def is_path_free(self, path: str, key: str) -> bool:  # noqa: ARG002
         """See `WriteTarget`; there are no files."""
         return True
 
-    async def find_other_path(self, slug: str, excluded: Collection[str]) -> str | None:  # noqa: ARG002
+    async def find_other_path(self, key: str, excluded: Collection[str]) -> str | None:  # noqa: ARG002
         """See `WriteTarget`; there are no files."""
         return None
 
@@ -142,7 +142,7 @@ class StoreTarget:
     def _detach_sources(self, write: WriteSet, changed: Sequence[Article]) -> list[SourceFile]:
         """Return the new manifest entries of files whose articles are changed or removed."""
         sources, claims = self._index.sources, self._index.claims
-        put = {claims[a.slug][0]: a for a in changed if a.slug in claims}
-        removed = {path: None for a in write.removed.values() for path in claims.get(a.slug, ())}
+        put = {claims[a.key][0]: a for a in changed if a.key in claims}
+        removed = {path: None for a in write.removed.values() for path in claims.get(a.key, ())}
         after = (detach(sources[path], article) for path, article in {**put, **removed}.items())
         return [source for source in after if source != sources[source.path]]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from store.errors import ConflictError, Refusal, RefusedError
 from store.folder.loader import LoadOptions
 from store.folder.paths import crosses_link, find_path_problem
 from store.folder.scanner import Scanner
+from store.locales import is_language_tag
 from store.model import Article, Visibility
-from store.names import article_id
+from store.names import article_key, locale_key
 from store.querying.query import LookupKey
 from store.repository import Repository
 
 from .article_patch import (
+    BAD_SLUG,
     REQUIRED_CODES,
     PatchedDocument,
     create_document,
@@ -30,10 +33,10 @@ from .import_batch import (
     read_import_batch,
     slug_taken_refusal,
 )
+from .named_articles import choose_named, find_by_slug
 from .targets import WriteTarget
 from .write_set import WriteSet
 
-BAD_SLUG = "BAD_SLUG"
 NOT_FOUND = "NOT_FOUND"
 
 
@@ -64,12 +67,12 @@ class WritePreparer:
         """Prepare an import; every slug must be free or belong to the document at the same path."""
         write = await self.parse_documents(documents)
         refusals = []
-        await self._target.refresh([article.slug for article in write.articles], write.texts)
+        await self._target.refresh([article.key for article in write.articles], write.texts)
         for i, path in enumerate(write.texts):
             if refusal := self._target.find_write_refusal(path):
                 refusals.append(refusal._replace(input_path=("documents", str(i), "path")))
         for i, article in enumerate(write.articles):
-            if other_path := await self._target.find_other_path(article.slug, write.texts):
+            if other_path := await self._target.find_other_path(article.key, write.texts):
                 refusals.append(
                     slug_taken_refusal(article.slug, other_path, ("documents", str(i), "path"))
                 )
@@ -92,7 +95,7 @@ class WritePreparer:
         expected_revision: int | None,
     ) -> WriteSet:
         """Prepare a patch of an article, or a new article."""
-        article = await self._find_article(id, slug)
+        article = await self._find_article(id, slug, fields.get("locale"))
         _check_revision(article, expected_revision)
         if article is None:
             return await self._prepare_creation(slug, fields)
@@ -105,17 +108,42 @@ class WritePreparer:
             if slug is None or REQUIRED_CODES.isdisjoint(r.code for r in error.refusals):
                 raise
             message = (
-                f"There is no article with the slug {slug!r}, and a new one needs more fields."
+                f"There is no article with the slug {slug!r}{_in_locale(fields)}, and a new one "
+                "needs more fields."
             )
             missing = Refusal(NOT_FOUND, message, ("slug",))
             raise RefusedError(missing, *error.refusals) from None
-        if slug is None:
-            await self._target.refresh([new.article.slug])
-            if await self._get_article(new.article.id):
-                raise RefusedError(
-                    slug_taken_refusal(new.article.slug, "another article", ("slug",))
-                )
+        await self._target.refresh([new.article.key])
+        others = await find_by_slug(await self._repository.snapshot(), new.article.slug)
+        if others and new.article.identity_locale is None:
+            new = await self._create_in_locale(new, slug, fields, others)
+        if await self._get_article(new.article.id):
+            raise RefusedError(slug_taken_refusal(new.article.slug, "another article", ("slug",)))
         return await self._build_write_set(new, None, None, {new.article.id: None})
+
+    async def _create_in_locale(
+        self,
+        new: PatchedDocument,
+        slug: str | None,
+        fields: Mapping[str, Any],
+        others: Sequence[Article],
+    ) -> PatchedDocument:
+        """Make the locale a part of the identity, if articles in other locales have the slug."""
+        locale = new.article.locale
+        is_default = locale is not None and self._is_default(locale)
+        is_taken = any(other.id == new.article.id for other in others)
+        if locale is None or not is_language_tag(locale) or (is_default and not is_taken):
+            return new
+        if any(locale_key(other.locale or "") == locale_key(locale) for other in others):
+            return new
+        create = partial(create_document, slug, fields, self._limits, needs_locale=True)
+        new = await asyncio.to_thread(create)
+        await self._target.refresh([new.article.key])
+        return new
+
+    def _is_default(self, locale: str) -> bool:
+        mapping = self._limits.mapping
+        return mapping is not None and locale_key(mapping.default_locale) == locale_key(locale)
 
     async def _prepare_patch(self, article: Article, fields: Mapping[str, Any]) -> WriteSet:
         path = await self._target.path_of(article)
@@ -145,7 +173,7 @@ class WritePreparer:
                 raise RefusedError(Refusal(BAD_PATH, f"The path {path} {problem}.", ("slug",)))
         if refusal := self._target.find_write_refusal(old_path or document.path):
             raise RefusedError(refusal)
-        if not await self._target.is_path_free(document.path, document.article.slug):
+        if not await self._target.is_path_free(document.path, document.article.key):
             message = f"The file at {document.path} belongs to another article."
             raise RefusedError(Refusal(BAD_PATH, message, ("slug",)))
         return WriteSet(
@@ -157,6 +185,12 @@ class WritePreparer:
             expected=expected,
         )
 
+    async def find_id(self, slug: str, locale: str | None) -> str | None:
+        """Find the id of the article with this slug; None if there is none."""
+        articles = await find_by_slug(await self._repository.snapshot(), slug)
+        article = choose_named(articles, slug, locale)
+        return article.id if article else None
+
     async def prepare_delete(self, id: str, expected_revision: int | None) -> WriteSet:
         """Prepare the removal of an article and its document."""
         article = await self._find_article(id, None)
@@ -164,7 +198,7 @@ class WritePreparer:
             raise RefusedError(_not_found_refusal(id))
         _check_revision(article, expected_revision)
         path = await self._target.path_of(article)
-        if other_path := await self._target.find_other_path(article.slug, [path]):
+        if other_path := await self._target.find_other_path(article.key, [path]):
             raise RefusedError(slug_taken_refusal(article.slug, f"{other_path}, too", ("id",)))
         if expected_revision is not None and self._target.is_unreadable(path):
             raise ConflictError(
@@ -176,21 +210,22 @@ class WritePreparer:
             raise RefusedError(refusal)
         return WriteSet(removed={path: article}, expected={article.id: article.revision})
 
-    async def _find_article(self, id: str | None, slug: str | None) -> Article | None:
+    async def _find_article(
+        self, id: str | None, slug: str | None, locale: str | None = None
+    ) -> Article | None:
         """Find the article to change, after a refresh of its document; None for a new one.
 
-        Raises: RefusedError: no article has the id, or its slug differs.
+        Raises: RefusedError: no article has the id, or its slug differs, or several have the slug.
         """
         if slug is not None and (problem := find_slug_problem(slug)):
             raise RefusedError(Refusal(BAD_SLUG, problem, ("slug",)))
         if id is None:
             if slug is None:
                 return None
-            await self._target.refresh([slug])
-            return await self._get_article(article_id(slug))
+            return await self._find_named(slug, locale)
         article = await self._get_article(id)
         if article is not None:
-            await self._target.refresh([article.slug])
+            await self._target.refresh([article.key])
             article = await self._get_article(id)
         if article is None:
             raise RefusedError(_not_found_refusal(id))
@@ -198,6 +233,13 @@ class WritePreparer:
             message = f"The article {id} has the slug {article.slug!r}; a slug never changes."
             raise RefusedError(Refusal(BAD_SLUG, message, ("slug",)))
         return article
+
+    async def _find_named(self, slug: str, locale: str | None) -> Article | None:
+        others = await find_by_slug(await self._repository.snapshot(), slug)
+        keys = {slug, article_key(slug, locale), *(article.key for article in others)}
+        await self._target.refresh(sorted(keys))
+        articles = await find_by_slug(await self._repository.snapshot(), slug)
+        return choose_named(articles, slug, locale)
 
     async def _get_article(self, id: str) -> Article | None:
         snapshot = await self._repository.snapshot()
@@ -209,6 +251,10 @@ class WritePreparer:
         if problem is None and self._folder is not None and crosses_link(self._folder, path):
             return "contains a link, or something that is no folder"
         return problem
+
+
+def _in_locale(fields: Mapping[str, Any]) -> str:
+    return f" in the locale {fields['locale']!r}" if fields.get("locale") else ""
 
 
 def _check_revision(article: Article | None, expected_revision: int | None) -> None:

@@ -25,10 +25,12 @@ from gql.settings import Settings, variable_name
 from store import ConflictError, StoreError
 from store.documents.diagnostics import DiagnosticCode
 from store.model import Article, Author, Image, ProviderMention, Related
-from store.writing.article_patch import FORMAT_NOT_WRITABLE, KEYS_NOT_WRITABLE
+from store.writing.article_patch import BAD_SLUG, FORMAT_NOT_WRITABLE, KEYS_NOT_WRITABLE
 from store.writing.folder_target import HARD_LINK, READ_ONLY_FILE
 from store.writing.import_batch import BAD_PATH, TOO_MANY_DOCUMENTS
-from store.writing.write_preparation import BAD_SLUG, NOT_FOUND
+from store.writing.named_articles import AMBIGUOUS_SLUG
+from store.writing.new_document_folder import BAD_LOCALE
+from store.writing.write_preparation import NOT_FOUND
 from tests.support.documentation import DOCS, PAGES, ROOT, blocks, codes_in, name_of, table
 from tests.support.graph_client import SCHEMA, GraphClient
 from tests.support.mutation_client import mutation_client
@@ -160,7 +162,16 @@ def test_docs_explain_every_code_of_a_write():
         DiagnosticCode.UNKNOWN_PARENT,
         DiagnosticCode.TOPIC_CYCLE,
     }
-    own = {BAD_PATH, BAD_SLUG, NOT_FOUND, TOO_MANY_DOCUMENTS, ConflictError.code, "BAD_METADATA"}
+    own = {
+        BAD_PATH,
+        BAD_SLUG,
+        BAD_LOCALE,
+        AMBIGUOUS_SLUG,
+        NOT_FOUND,
+        TOO_MANY_DOCUMENTS,
+        ConflictError.code,
+        "BAD_METADATA",
+    }
     own |= {FORMAT_NOT_WRITABLE, KEYS_NOT_WRITABLE, READ_ONLY_FILE, HARD_LINK}
     expected = {str(code) for code in set(DiagnosticCode) - never_refused} | own
     assert codes_in(table(WRITING_PAGE, "code")) == expected

@@ -86,7 +86,7 @@ MAPPED = (("en", "ja", "zh_TW", "de"), "en")
         ("content/ja/posts/hello.md", "ja", MAPPED, ("ja", "hello", "content/posts/hello")),
         ("posts/hello/index.ja.md", "ja", MAPPED, ("ja", "index", "posts/hello")),
         ("ja/_index.md", "ja", MAPPED, ("ja", "_index", "_index")),
-        ("posts/fr/hello.md", "fr", MAPPED, (None, "hello", "posts/fr/hello")),
+        ("posts/fr/hello.md", "fr", MAPPED, ("fr", "hello", "posts/hello")),
         ("ja/posts/hello.md", "en", MAPPED, (None, "hello", "posts/hello")),
         (".ja.md", "ja", MAPPED, ("ja", ".ja", ".ja")),
     ],

@@ -67,10 +67,16 @@ class WriterSetup:
         writer: The writer.
     """
 
-    def __init__(self, repository: Repository, folder: Path | None, **options: Any) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        folder: Path | None,
+        loads: LoadOptions | None = None,
+        **options: Any,
+    ) -> None:
         self.repository = repository
         self.folder = folder
-        self.options = LoadOptions()
+        self.options = loads or LoadOptions()
         self.writer = DocumentWriter(repository, folder, self.options, **options)
         self._clock = 0
 

@@ -58,7 +58,7 @@ class LoaderSetup:
         return asyncio.run(FolderLoader(self.repository, self.folder).refresh(paths))
 
     def state(self):
-        """Articles by slug, topics and diagnostics, as a reader sees them."""
+        """Articles by key, topics and diagnostics, as a reader sees them."""
         return asyncio.run(self._state())
 
     async def _state(self):
@@ -66,7 +66,7 @@ class LoaderSetup:
         (page,) = await snapshot.pages([ArticleQuery(EVERYTHING)], Visibility.ALL)
         topics = await snapshot.topic_page(EVERYTHING, Visibility.ALL)
         problems = await snapshot.diagnostic_page(EVERYTHING)
-        articles = {a.slug: msgspec.structs.replace(a, revision=0) for a in page.items}
+        articles = {a.key: msgspec.structs.replace(a, revision=0) for a in page.items}
         return articles, tuple(topics.items), tuple(problems.items)
 
     def titles(self):
@@ -337,13 +337,14 @@ def test_refresh_follows_folders(setup):
     assert setup.titles() == ["A", "B"]
 
 
-PATHS = ["1.md", "2.md", "x/2020-06-11-s.md", "y/2020-06-11-s.md", "y/3.md"]
+PATHS = ["1.md", "2.md", "x/2020-06-11-s.md", "ja/2020-06-11-s.md", "y/3.md"]
 TREE = ["_data/topics/t.yaml", "_data/topics/u.yaml"]
 TEXTS = [
     document("A"),
     document("B", "webUrl: https://p.example/\n"),
     document("C", "webUrl: https://p.example/#c\ntopics: [T, U]\n"),
     document("D", "heat: x\npublished: false\n"),
+    document("E", "locale: ja\n"),
     None,
 ]
 TOPICS = ["name: T\n", "name: U\nparent: T\n", "name: T\nparent: U\n", "x: 1\n", None]

@@ -37,6 +37,7 @@ def files(draw):
     return path, SourceFile(
         **source,
         slug=draw(st.none() | st.sampled_from(["one", "two", "three"])),
+        locale=draw(st.sampled_from([None, None, "ja"])),
         topics=tuple(draw(st.lists(st.sampled_from(["Sea", "Sky", "Sun"]), unique=True))),
         url_keys=tuple(draw(st.lists(st.sampled_from(URLS), max_size=2, unique=True))),
         diagnostics=problems,
