@@ -40,7 +40,8 @@ def read_front_matter(
         collector.add_error(*e.problem)
         return None
     if front_matter is None:
-        collector.diagnostics.append(missing_front_matter(collector.path, text))
+        collections = limits.mapping.collections if limits.mapping else ()
+        collector.diagnostics.append(missing_front_matter(collector.path, text, collections))
         return None
     for problem in problems:
         collector.add_warning(*problem)

@@ -7,6 +7,7 @@ front matter. A README is an information, and every other file a warning.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 import msgspec
@@ -26,6 +27,10 @@ _NOT_DOCUMENTS = re.compile(
     r"|authors|notice|robots|humans|requirements",
     re.IGNORECASE,
 )
+_TEXTS = (".md", ".markdown", ".mdx", ".qmd", ".adoc")
+_ASCIIDOC = ".adoc"
+_ASCIIDOC_HEADER = re.compile(r"[\ufeff\s]*= \S")
+_METADATA_KEY = re.compile(r"(?:title|date)[ \t]*:", re.IGNORECASE)
 _MAX_LINES_BEFORE = 5
 _MAX_EXAMINED = 20_000  # characters; front matter that begins later is not looked for
 _KEY_LINE = re.compile(r"[\w-]+[ \t]*:(?:[ \t]|$)")
@@ -39,23 +44,27 @@ _OTHER_FORMATS = (
 _IGNORABLE_START = "\ufeff\u200b\u200c\u200d\u2060\xa0 \t\r\n"
 
 
-def missing_front_matter(path: str, text: str) -> Diagnostic:
-    """Return the diagnostic of a file without front matter."""
+def missing_front_matter(path: str, text: str, collections: Sequence[str] = ()) -> Diagnostic:
+    """Return the diagnostic of a file without front matter.
+
+    `collections`: the folders of documents that the folder's mapping names.
+    """
     name = PurePosixPath(path).name.split(".", maxsplit=1)[0]
+    make = error if _must_be_document(path, collections) else warning
     if not text.strip(_IGNORABLE_START):
-        if path.startswith(_TOPICS_PREFIX):
-            remedy = "Write `name: …` into it, or remove it."
-            return _diagnose(path, "The topic file is empty.", remedy)
-        return _diagnose(path, "The file is empty.", _REMEDY)
+        return _empty_file(make, path)
     if _README.fullmatch(PurePosixPath(path).stem):
         return _not_a_document(path)
     reason = _find_reason(text[:_MAX_EXAMINED])
     if reason is not None:
         message, line, remedy = reason
         return error(path, DiagnosticCode.NO_FRONT_MATTER, message, line=line, remedy=remedy)
-    if _NOT_DOCUMENTS.fullmatch(name) and not _must_be_document(path):
+    if _NOT_DOCUMENTS.fullmatch(name) and make is warning:
         return _not_a_document(path)
-    return _diagnose(path, "The file has no front matter, so it is not a document.", _REMEDY)
+    if path.lower().endswith(_ASCIIDOC) and _ASCIIDOC_HEADER.match(text):
+        remedy = "Write its title and date as YAML between lines ---, before the header."
+        return _diagnose(make, path, "The AsciiDoc header of the file is not read.", remedy)
+    return _diagnose(make, path, "The file has no front matter, so it is not a document.", _REMEDY)
 
 
 def lost_front_matter(diagnostic: Diagnostic) -> Diagnostic:
@@ -71,10 +80,17 @@ def lost_front_matter(diagnostic: Diagnostic) -> Diagnostic:
     )
 
 
-def _must_be_document(path: str) -> bool:
-    return path.startswith(_TOPICS_PREFIX) or any(
-        part in DOCUMENT_FOLDERS for part in path.split("/")[:-1]
-    )
+def _must_be_document(path: str, collections: Sequence[str]) -> bool:
+    """Whether a file without front matter is a document that is lost.
+
+    In a collection of the mapping these are the texts whose name begins with no underscore: other
+    files there may be pages of the site or parts of texts.
+    """
+    *folders, name = path.split("/")
+    if path.startswith(_TOPICS_PREFIX) or any(part in DOCUMENT_FOLDERS for part in folders):
+        return True
+    is_text = name.lower().endswith(_TEXTS) and (name[0] != "_" or name.startswith("_index."))
+    return is_text and any(path.startswith(f"{each.strip('/')}/") for each in collections)
 
 
 def _not_a_document(path: str) -> Diagnostic:
@@ -83,8 +99,14 @@ def _not_a_document(path: str) -> Diagnostic:
     )
 
 
-def _diagnose(path: str, message: str, remedy: str) -> Diagnostic:
-    make = error if _must_be_document(path) else warning
+def _empty_file(make: Callable[..., Diagnostic], path: str) -> Diagnostic:
+    if path.startswith(_TOPICS_PREFIX):
+        remedy = "Write `name: …` into it, or remove it."
+        return _diagnose(make, path, "The topic file is empty.", remedy)
+    return _diagnose(make, path, "The file is empty.", _REMEDY)
+
+
+def _diagnose(make: Callable[..., Diagnostic], path: str, message: str, remedy: str) -> Diagnostic:
     return make(path, DiagnosticCode.NO_FRONT_MATTER, message, line=1, remedy=remedy)
 
 
@@ -117,11 +139,32 @@ def _find_shifted_yaml(lines: list[str], first: int) -> tuple[str, int, str] | N
         return message, first + 1, "Begin the file with a line that holds only ---."
     if _KEY_LINE.match(opening) and _front_matter_end(lines, first) == "---":
         return "The opening line --- is missing.", first + 1, "Begin the file with a line ---."
+    if _is_metadata(lines, first):
+        message = "The metadata lines that the file begins with are not between lines ---."
+        return message, first + 1, "Write a line --- before them, and one after them."
     for i in range(first + 1, min(first + _MAX_LINES_BEFORE, len(lines))):
         if lines[i].strip() == "---" and _is_front_matter(lines, i):
             message = f"Text stands before the front matter, which opens on line {i + 1}."
             return message, 1, "Move the text below the front matter."
     return None
+
+
+def _is_metadata(lines: list[str], first: int) -> bool:
+    """Whether `key: value` lines begin the text, a title or a date among them.
+
+    Pelican and MultiMarkdown write metadata so, with a blank line after it.
+    """
+    keys = 0
+    has_title_or_date = False
+    for line in lines[first:]:
+        if not line.strip():
+            break
+        if _KEY_LINE.match(line):
+            keys += 1
+            has_title_or_date = has_title_or_date or _METADATA_KEY.match(line) is not None
+        elif not keys or not _CONTINUATION.match(line):
+            return False
+    return keys > 1 and has_title_or_date
 
 
 def _is_front_matter(lines: list[str], i: int) -> bool:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode
+from store.documents.field_mapping import FieldMapping
 from store.documents.frontmatter import ParseLimits
 from store.documents.missing_front_matter import missing_front_matter
 from store.documents.topic_reader import read_topic
@@ -46,6 +47,32 @@ def test_missing_front_matter_is_as_bad_as_what_is_lost(path, severity):
 
 
 @pytest.mark.parametrize(
+    ("path", "severity"),
+    [
+        ("notes/a.md", Severity.ERROR),
+        ("notes/2020/_index.mdx", Severity.ERROR),
+        ("notes/security.md", Severity.ERROR),
+        ("notes/README.md", Severity.INFO),
+        ("notes/_part.md", Severity.WARNING),
+        ("notes/robots.txt", Severity.INFO),
+        ("notes/page.html", Severity.WARNING),
+        ("notes-2/a.md", Severity.WARNING),
+        ("a.md", Severity.WARNING),
+    ],
+)
+def test_texts_of_a_collection_of_the_mapping_are_documents(path, severity):
+    """A text in a folder that `collections` names is a document that is lost."""
+    limits = ParseLimits(mapping=FieldMapping(collections=("notes",)))
+    (diagnostic,) = read_article(path, b"Hello\n", limits).diagnostics
+    assert diagnostic.severity is severity
+
+
+def test_asciidoc_header_is_named():
+    """The true reason: the file has a header, in a format that is not read."""
+    assert "AsciiDoc header" in problem("= A title\nA Name\n2020-06-11\n", "a.adoc").message
+
+
+@pytest.mark.parametrize(
     ("text", "reason", "line"),
     [
         (f"\n---\n{REST}", "A blank line stands before", 2),
@@ -60,6 +87,8 @@ def test_missing_front_matter_is_as_bad_as_what_is_lost(path, severity):
         (f"---\n{REST}".replace("\n", "\r"), "end with CR alone", 1),
         (REST, "The opening line --- is missing", 1),
         (f"<!-- mine -->\n---\n{REST}", "opens on line 2", 1),
+        ("Title: A\nDate: 2020-06-11\n\nText.\n", "metadata lines", 1),
+        ("\ntags: a,\n    b\ntitle: A\n", "metadata lines", 2),
         ("\n+++\ntitle = 'A'\n+++\n", "TOML", 2),
         ('\n{"title": "A"}\n', "JSON", 2),
         ("\n;;;\n{}\n;;;\n", "JSON", 2),
@@ -79,6 +108,9 @@ def test_front_matter_that_is_nearly_right_is_an_error_with_the_reason(text, rea
         "Hello\n---\nNote: text\n",
         "Title\n=====\n\nText.\n---\nMore\n",
         "Note: this is text.\n\nSo is this.\n\n---\nMore.\n",
+        "Title: this is text.\n\nSo is this.\n",
+        "Title: A\nNote: B\nand text without a blank line.\n",
+        "Who: A\nWhat: B\n\nText.\n",
         "```yaml\ntitle: A\n```\n",
         "- a\n- b\n",
         "Note: this\ntext --- and more\n",
