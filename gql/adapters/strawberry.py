@@ -30,6 +30,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 __all__ = [
     "WRITTEN_FOR",
+    "DescribedSchema",
     "ExecutionContext",
     "MaybeNullValidationRule",
     "ScalarDefinition",
@@ -53,6 +54,37 @@ WRITTEN_FOR = "0.341.2"
 
 _DEFINITION = "strawberry-definition"
 """The extension under which types and fields of graphql-core have those of Strawberry."""
+
+_ONE_OF = "directive @oneOf on INPUT_OBJECT"
+
+
+class DescribedSchema(strawberry.Schema):
+    """A schema with a description, in introspection and in its text."""
+
+    def describe(self, description: str) -> None:
+        """Set the description. Strawberry has no parameter for it."""
+        self._schema.description = description
+
+    def as_str(self) -> str:
+        """The text of the schema (SDL): its description, directives and types."""
+        operations = "".join(
+            f"  {operation}: {type.name}\n"
+            for operation, type in (
+                ("query", self._schema.query_type),
+                ("mutation", self._schema.mutation_type),
+                ("subscription", self._schema.subscription_type),
+            )
+            if type is not None
+        )
+        text = super().as_str()
+        described = f'"""Exactly one member of the input is given."""\n{_ONE_OF}'
+        return (
+            f'"""\n{self._schema.description}\n"""\nschema {{\n{operations}}}\n\n'
+            f"{text.replace(_ONE_OF, described)}"
+        )
+
+    __str__ = as_str
+
 
 is_awaitable = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable)
 """Whether a value has to be awaited: faster than graphql-core's function, with the same result."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from gql.adapters.strawberry import DescribedSchema
+
 from .changes import Subscription
 from .context import Context, PageSizes
 from .mutation import Mutation
@@ -17,9 +19,16 @@ __all__ = ["Context", "PageSizes", "build_schema", "search_cost"]
 
 def build_schema() -> strawberry.Schema:
     """The schema of `schema.graphql`."""
-    return strawberry.Schema(
+    schema = DescribedSchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    schema.describe(
+        "The graph of a folder of news articles: articles, their providers, topics and related "
+        "stories. Lists are Relay connections, and objects with an id are nodes. Drafts show only "
+        "to viewers with the scope READ_DRAFTS. Queries and subscriptions share one history of "
+        "changes."
+    )
+    return schema

@@ -10,7 +10,9 @@ from strawberry import UNSET
 
 from gql.identity.viewer import Permission
 from store import (
+    NEWEST_FIRST,
     ConflictError,
+    CursorCodec,
     DocumentWriter,
     RefusedError,
     StoreUnavailableError,
@@ -20,13 +22,14 @@ from store import (
 from store.errors import clear_tracebacks
 
 from .change_events import ChangeReader
-from .connection import value_or_none
+from .connection import Edge, EdgeValue, value_or_none
 from .context import Info
 from .diagnostics import Diagnostic
 from .graph import Article
 from .node import resolved
 from .nullability import NULL_ON_ERROR
 from .put_article import PutArticleInput
+from .query import Query
 from .user_errors import UserError, user_errors
 
 _EXPECTED = (
@@ -40,6 +43,8 @@ _CURSOR = (
 NO_REVISION = -1
 """A revision that no article has."""
 
+_EDGE = "with its cursor in the list of all articles, newest first: insert it there"
+_QUERY = "All queries, on the state after this write."
 _ERRORS = "The reasons why nothing was written; empty after a write."
 
 
@@ -75,6 +80,10 @@ class ImportDocumentsPayload:
     articles: list[Article] = strawberry.field(
         description="The articles of the documents, in the same order, as they are now."
     )
+    article_edges: list[Edge[Article]] = strawberry.field(
+        description=f"Each of the articles {_EDGE}."
+    )
+    query: Query = strawberry.field(description=_QUERY)
     diagnostics: list[Diagnostic] = strawberry.field(
         description="Warnings about the imported documents."
     )
@@ -96,6 +105,10 @@ class ArticlePayload:
     article: Article | None = strawberry.field(
         description="The article as it is now; null if nothing was written."
     )
+    article_edge: Edge[Article] | None = strawberry.field(
+        description=f"The article {_EDGE}. Null if nothing was written."
+    )
+    query: Query = strawberry.field(description=_QUERY)
     user_errors: list[UserError] = strawberry.field(description=_ERRORS)
     notices: list[Notice] = strawberry.field(
         description="Side effects on the document's file; empty if only the lines of the changed "
@@ -109,6 +122,7 @@ class DeleteArticlePayload:
     deleted_id: strawberry.ID | None = strawberry.field(
         description="The id of the deleted article; null if none was deleted."
     )
+    query: Query = strawberry.field(description=_QUERY)
     user_errors: list[UserError] = strawberry.field(description=_ERRORS)
     cursor: str | None = strawberry.field(description=_CURSOR)
 
@@ -116,8 +130,11 @@ class DeleteArticlePayload:
 class MutationResult:
     """The value that payloads resolve from: what was written, or the user errors."""
 
+    query = Query()
+
     def __init__(
         self,
+        cursors: CursorCodec,
         written: WriteResult | None = None,
         cursor: str | None = None,
         errors: Sequence[UserError] = (),
@@ -128,8 +145,19 @@ class MutationResult:
         self.diagnostics = written.diagnostics if written else ()
         self.notices = written.notices if written else ()
         self.cursor = cursor
+        self._cursor_of = cursors.encoder_for(NEWEST_FIRST)
         self.user_errors = errors
         self.deleted_id = deleted_id
+
+    @property
+    def article_edges(self) -> list[EdgeValue[model.Article]]:
+        """The articles with their cursors in the default order."""
+        return [EdgeValue(article, self._cursor_of(article)) for article in self.articles]
+
+    @property
+    def article_edge(self) -> EdgeValue[model.Article] | None:
+        """The article with its cursor in the default order."""
+        return self.article_edges[0] if self.articles else None
 
 
 Write = Callable[[DocumentWriter, str | None], Awaitable[WriteResult]]
@@ -150,13 +178,14 @@ async def execute_write(info: Info, write: Write, deletes: str | None = None) ->
         info.context.has_written = True
     except (RefusedError, ConflictError) as error:
         clear_tracebacks(error)
-        return MutationResult(errors=user_errors(error, info.context.snapshot.cursors))
+        cursors = info.context.snapshot.cursors
+        return MutationResult(cursors, errors=user_errors(error, cursors))
     finally:
         await info.context.reload_snapshot()
     snapshot = info.context.snapshot
     position = await snapshot.bookmark(written.revision)
     cursor = ChangeReader(info.context.viewer).cursor(position, snapshot)
-    return MutationResult(written, cursor, deleted_id=deletes)
+    return MutationResult(snapshot.cursors, written, cursor, deleted_id=deletes)
 
 
 def write_key(info: Info) -> str | None:

@@ -147,6 +147,55 @@ def test_payload_shows_the_write_and_all_that_follows_from_it(client):
     assert data["b"]["article"]["provider"] == {"name": "Renamed", "articleCount": 3}
 
 
+def test_payload_has_the_edge_to_insert(client):
+    """Its cursor is that of the list of all articles, newest first."""
+    put = PUT.replace("article {", "articleEdge { cursor node { slug } } article {")
+    edges = [
+        client.mutate(put, **{**FIELDS, "title": title, "publishedDateTime": day})["articleEdge"]
+        for title, day in (("B", "2026-02-01"), ("A", "2026-03-01"), ("C", "2026-01-05"))
+    ]
+    listed = client.execute("{ articles { edges { cursor node { slug } } } }")["articles"]["edges"]
+    assert listed == [edges[1], edges[0], edges[2]]
+    after = client.execute(
+        "query ($after: String) { articles(after: $after) { nodes { slug } } }",
+        after=edges[0]["cursor"],
+    )
+    assert after["articles"]["nodes"] == [edges[2]["node"]]
+
+
+def test_payload_of_an_import_has_an_edge_for_each_article(client):
+    """In the order of the documents."""
+    documents = [
+        {"path": f"_news/{slug}.md", "text": document(slug)} for slug in (SLUG, "2026-02-01-b")
+    ]
+    query = IMPORT.replace("articles {", "articleEdges { cursor node { slug } } articles {")
+    payload = client.mutate(query, documents=documents)
+    assert [edge["node"]["slug"] for edge in payload["articleEdges"]] == [SLUG, "2026-02-01-b"]
+    listed = client.execute("{ articles { edges { cursor node { slug } } } }")["articles"]["edges"]
+    assert sorted(map(str, payload["articleEdges"])) == sorted(map(str, listed))
+
+
+def test_payload_queries_the_state_after_its_write(client):
+    """`query` sees the write of its own field, not those that come later, and has no edge if none
+    was written.
+    """
+    query = """mutation ($a: PutArticleInput!, $b: PutArticleInput!, $c: DeleteArticleInput!) {
+        a: putArticle(input: $a) { query { articles { totalCount } } }
+        b: putArticle(input: $b) { articleEdge { cursor } query { articles { totalCount } } }
+        c: deleteArticle(input: $c) { query { articles { totalCount } } }
+    }"""
+    again = {"slug": SLUG, "expectedRevision": "stale"}
+    data = client.execute(query, a=FIELDS, b=again, c={"id": "a_unknown"})
+    for field in data.values():
+        assert field.pop("query") == {"articles": {"totalCount": 1}}
+    assert data["b"] == {"articleEdge": None}
+    [error] = client.post(
+        PUT.replace("article {", 'query { articles(after: "x") { totalCount } } article {'),
+        input={**FIELDS, "title": "Kept"},
+    ).json()["errors"]
+    assert error["path"] == ["putArticle", "query", "articles"]
+
+
 def test_writes_show_at_once_in_compiled_answers_and_feeds(client):
     """No cache is stale after a write: responses, rows and feeds."""
     client.mutate(PUT, **FIELDS, heat=1)

@@ -13,6 +13,7 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
+    build_schema,
     get_nullable_type,
     is_list_type,
     is_non_null_type,
@@ -59,6 +60,21 @@ def test_schema_everything_has_a_description():
     """Every type, field, argument, input field and enum value says what it is for."""
     described = [*TYPES.items(), *((path, it) for path, _, it in (*members(), *enum_values()))]
     assert [path for path, member in described if not (member.description or "").strip()] == []
+
+
+def test_schema_itself_and_its_directives_have_descriptions():
+    """Introspection gives the schema's, and the text has both."""
+    text = str(SCHEMA)
+    assert graphql_schema(SCHEMA).description == build_schema(text).description
+    assert all(each.description for each in build_schema(text).directives)
+
+
+def test_schema_payloads_lead_on_to_all_queries():
+    """Each mutation's payload has `query`, of a non-null type."""
+    mutations: Any = TYPES["Mutation"]
+    for name, field in mutations.fields.items():
+        payload: Any = get_nullable_type(field.type)
+        assert str(payload.fields["query"].type) == "Query!", name
 
 
 def test_schema_descriptions_are_sentences():
