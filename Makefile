@@ -25,11 +25,13 @@ serve: $(VENV)/.installed ## load the seeds (or the folder in NEWSGRAPH_FOLDER),
 test: $(VENV)/.installed-dev ## run all tests, with few examples of each property
 	@.ci/graphiql
 	@.ci/audits
+	@.ci/clients
 	$(PYTEST)
 
 test-long: $(VENV)/.installed-dev ## run all tests, with as many examples as CI
 	@.ci/graphiql
 	@.ci/audits
+	@.ci/clients
 	$(PYTEST) --hypothesis-profile long
 
 check: lint types test ## lint, types and tests: run this before a commit
@@ -62,8 +64,11 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	  --custom-compile-command "make lock" -q -o requirements.lock
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --upgrade --custom-compile-command "make lock" -q -o requirements-dev.lock
+	cd clients/python && uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	  --upgrade --custom-compile-command "make lock" -q -o requirements.lock
 
 clean: ## remove everything that the other commands made
 	rm -rf $(VENV) gql/web/static gql/web/graphiql/node_modules tests/audits/node_modules tests/realtime/node_modules
+	rm -rf clients/node_modules clients/dist clients/python/.venv clients/python/newsgraph_client
 	rm -rf seeds/.newsgraph build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find gql store tests -name __pycache__ -type d -prune -exec rm -rf {} +
