@@ -34,9 +34,9 @@ from .links import Link, linked, single
 AfterChange = Annotated[
     str | None,
     strawberry.argument(
-        description="Only changes after this cursor. Take it from `changes` with the same filter "
-        "and "
-        "the same permissions, or, without a filter, from a mutation. Any other cursor gives a GAP."
+        description="Only changes after this cursor. Take it from `changesCursor` or `changes` "
+        "with the same filter and the same permissions, or, without a filter, from a mutation. Any "
+        "other cursor gives a GAP."
     ),
 ]
 
@@ -116,8 +116,9 @@ class ChangeConnection:
         "after an empty page, continue from it, too."
     )
     latest_cursor: str = strawberry.field(
-        description="The position of the state that this request shows. Read articles in the same "
-        "request, then continue after this cursor: you miss no change."
+        description="The position of the state that this request shows.",
+        deprecation_reason="Use `Query.changesCursor`. Caches that merge the pages of `changes` "
+        "would merge the empty page that is read for this field, too.",
     )
 
 
@@ -173,6 +174,14 @@ async def resolve_changes(
     return ChangeConnectionValue(nodes, page_info, reader.cursor(newest, snapshot))
 
 
+async def resolve_changes_cursor(info: Info, filter: FilterArgument = UNSET) -> str:
+    """`Query.changesCursor`: the position of the request's snapshot."""
+    context = info.context
+    reader = change_reader(context.viewer, filter, context.snapshot)
+    newest = await context.snapshot.newest_change(context.viewer.visibility)
+    return reader.cursor(newest, context.snapshot)
+
+
 async def _has_before(begin: Bookmark, history: HistoryPage, context: Context) -> bool:
     """Whether the history has a change before a page that the reader may see."""
     oldest = await context.snapshot.changes(None, context.viewer.visibility, 1)
@@ -209,9 +218,10 @@ async def subscribe_to_changes(
 
 _SUBSCRIPTION: Any = strawberry.subscription(
     resolver=subscribe_to_changes,
-    description="Every change after a cursor, or from now on, as it happens. With a filter, "
-    "articles "
-    "that match come as PUT; others that changed come as DELETE, as they may have matched before.",
+    description="Every change after a cursor, or from now on, as it happens. Read `changesCursor` "
+    "before, so that you can resume if the connection is lost before the first change. With a "
+    "filter, articles that match come as PUT; others that changed come as DELETE, as they may have "
+    "matched before.",
 )
 
 

@@ -27,7 +27,7 @@ from .batch_loads import (
     load_topic_pages,
     load_topics,
 )
-from .changes import ChangeConnection, resolve_changes
+from .changes import ChangeConnection, resolve_changes, resolve_changes_cursor
 from .connection import Connection, check_page_size, window
 from .context import PageSizes
 from .diagnostics import Diagnostic, resolve_diagnostics
@@ -173,6 +173,12 @@ class Query:
         resolve_changes,
         "A page of the history of articles, oldest first. With a filter, articles that match come "
         "as PUT; others that changed come as DELETE, as they may have matched before.",
+        NULL_ON_ERROR,
+    )
+    changes_cursor: str | None = resolved(
+        resolve_changes_cursor,
+        "The cursor of `changes` at the state that this request shows. Read it with the articles, "
+        "or before them, and then follow `changes` after it: you miss no change.",
         NULL_ON_ERROR,
     )
     diagnostics: Connection[Diagnostic] | None = resolved(

@@ -17,7 +17,7 @@ from tests.soak.load_client import LoadClient, SoakContext
 from tests.soak.servers import RestartableServer
 
 _SUBSCRIPTION = "subscription ($after: String) { changes(after: $after) { cursor kind slug } }"
-_LATEST = "{ changes(first: 0) { latestCursor } }"
+_CURSOR = "{ changesCursor }"
 _RECV_S = 1.0
 _CATCH_UP_S = 30
 
@@ -37,8 +37,8 @@ class Subscriber(LoadClient):
         super().__init__(context, seed, server)
         self._received: set[str] = set()
         self._deadline = 0.0
-        response = self.http.post("check", _LATEST, **self.headers)
-        self.after: str = response.json()["data"]["changes"]["latestCursor"]
+        response = self.http.post("check", _CURSOR, **self.headers)
+        self.after: str = response.json()["data"]["changesCursor"]
 
     @property
     def headers(self) -> dict[str, str]:

@@ -113,6 +113,8 @@ class CostEstimator:
             return self._meta_field(node)
         definition: GraphQLField = parent.fields[name]  # type: ignore[union-attr]  # no union has any
         if node.selection_set is None:
+            if any(name in definition.args for name in _SEARCH_ARGUMENTS):
+                return self._search_cost(node)
             cost = self.settings.fields.get(f"{parent.name}.{name}")
             return UNIT_COST if cost is None else SelectionCost(cost)
         requested = self._requested_size(node, definition)
@@ -172,6 +174,10 @@ class CostEstimator:
         """The cost of the look-up of an object or a connection."""
         if not any(name in definition.args for name in _SIZE_ARGUMENTS):
             return SelectionCost(OBJECT)
+        return self._search_cost(node)
+
+    def _search_cost(self, node: FieldNode) -> SelectionCost:
+        """The cost of a connection, or of a value for a filter."""
         given = {each.name.value: each.value for each in node.arguments or ()}
         search = {name: given[name] for name in _SEARCH_ARGUMENTS if name in given}
         if not search:

@@ -257,17 +257,30 @@ def test_stream_with_a_key_is_resumed(browser, tmp_path, origin) -> None:
     """A script reads a stream with a key by `fetch`, and resumes it by Last-Event-ID."""
     with open_site(browser, tmp_path, origin, origin) as site:
         headers = {**JSON_TYPE, "authorization": f"Bearer {site.key}"}
-        latest = site.fetch({"query": "{ changes { latestCursor } }"}, headers)["json"]["data"]
+        now = site.fetch({"query": "{ changesCursor }"}, headers)["json"]["data"]
         site.put("one", "two", published=False)
         headers["accept"] = "text/event-stream"
-        variables = {"after": latest["changes"]["latestCursor"]}
+        variables = {"after": now["changesCursor"]}
         body = json.dumps({"query": CHANGES, "variables": variables})
         options: dict[str, Any] = {"method": "POST", "headers": headers, "body": body}
         first = site.page.evaluate(STREAM, [site.url, options, 1])
-        headers["last-event-id"] = re.findall(r"^id: ?(.+)$", first, re.MULTILINE)[0]
+        headers["last-event-id"] = re.findall(r"id: ?(.+)\nevent: next", first)[0]
         rest = site.page.evaluate(STREAM, [site.url, options, 1])
         slugs = [re.findall(r'"slug":"[\d-]+(\w+)"', text)[0] for text in (first, rest)]
         assert slugs == ["one", "two"]
+
+
+def test_event_source_that_heard_nothing_resumes_where_it_began(browser, tmp_path, origin) -> None:
+    """The stream has an id before its first event, so nothing is lost while it is away."""
+    with open_site(browser, tmp_path, origin, origin) as site:
+        query = quote("subscription { changes { slug } }")
+        site.page.evaluate(LISTEN, [f"{site.url}?query={query}"])
+        site.server.stop()
+        app = create_app(site.app.settings, site.repository)
+        with run_server(app, port=site.server.port) as again:
+            site._replace(server=again).put("one", "two")  # before the browser tries again
+            site.page.wait_for_function("heard.length === 2")
+            assert [slug[-3:] for slug in site.page.evaluate("heard")] == ["one", "two"]
 
 
 def test_event_source_reconnects_after_its_last_event(browser, tmp_path, origin) -> None:

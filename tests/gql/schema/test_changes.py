@@ -34,6 +34,7 @@ PAGE = """query ($after: String, $first: Int, $filter: ArticleFilter) {
   nodes { cursor kind articleId deletedId slug at article { slug title } }
   edges { cursor node { cursor } } latestCursor
   pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
+CURSOR = "query ($filter: ArticleFilter) { changesCursor(filter: $filter) }"
 viewers = st.sampled_from([PUBLIC, EDITOR])
 
 
@@ -203,10 +204,10 @@ def test_changes_place_of_a_request_is_the_one_of_all_that_it_shows(viewer):
     """The latest cursor of a request belongs to the snapshot of all its reads."""
     repository = written(put("a"), put("draft", published=False))
     graph = GraphClient(repository).as_viewer(viewer)
-    answer = graph.query(f"{{ changes(first: 0) {{ latestCursor }} articles {CARD} }}")
+    answer = graph.query(f"{{ changesCursor articles {CARD} }}")
     asyncio.run(repository.apply(put("b")))
     held = {short(node["slug"]) for node in answer["articles"]["nodes"]}
-    after = answer["changes"]["latestCursor"]
+    after = answer["changesCursor"]
     assert told(graph.query(PAGE, after=after)) == [("PUT", "b")]
     now = graph.query(f"{{ articles {CARD} }}")["articles"]["nodes"]
     assert held | {"b"} == {short(node["slug"]) for node in now}
@@ -278,6 +279,30 @@ def test_changes_after_a_cursor_of_other_rights_are_a_gap(before, now):
     after = graph.as_viewer(before).query(PAGE)["changes"]["latestCursor"]
     found = told(graph.as_viewer(now).query(PAGE, after=after))
     assert found == ([] if before is now else [("GAP", None)])
+
+
+@pytest.mark.parametrize("viewer", [PUBLIC, EDITOR, SECURED])
+@pytest.mark.parametrize("wanted", [None, {"heat": {"gte": 5}}, {"topics": {"some": ["Tides"]}}])
+def test_changes_cursor_is_that_of_the_same_filter_and_rights(viewer, wanted):
+    """It is the cursor of the newest change that the viewer may see, also of an empty history."""
+    for repository in (written(), written(put("a"), put("draft", published=False))):
+        graph = GraphClient(repository).as_viewer(viewer)
+        cursor = graph.query(CURSOR, filter=wanted)["changesCursor"]
+        page = graph.query(PAGE, filter=wanted, first=0)["changes"]
+        assert cursor == page["latestCursor"]
+        assert told(graph.query(PAGE, after=cursor, filter=wanted)) == []
+        asyncio.run(repository.apply(put("hot", heat=9, topics=("Tides",))))
+        assert told(graph.query(PAGE, after=cursor, filter=wanted)) == [("PUT", "hot")]
+
+
+def test_changes_cursor_does_not_move_with_drafts():
+    """Nor is a filter that no list takes good for a cursor."""
+    repository = written(put("a"))
+    graph = GraphClient(repository)
+    before = graph.query(CURSOR)
+    asyncio.run(repository.apply(put("draft", published=False)))
+    assert graph.query(CURSOR) == before
+    assert graph.error(CURSOR, filter={})[0] == "BAD_FILTER"
 
 
 def test_changes_after_a_cursor_of_another_filter_are_a_gap():

@@ -52,6 +52,7 @@ def cost(query: str, **variables: Any) -> int:
         ('{ article(by: {slug: "x"}) { title } }', ONE + 1),
         ('{ article(by: {slug: "x"}) { title tags provider { name } } }', ONE + 2 + ONE + 1),
         ("{ articles { totalCount } }", C + 1),
+        ("{ changesCursor }", C),
         ("{ articles { nodes { title } } }", C + 1 + 20 * 2),
         ("{ articles(first: 50) { nodes { title } } }", C + 1 + 50 * 2),
         ("{ articles(last: 50) { nodes { title } } }", C + 1 + 50 * 2),
