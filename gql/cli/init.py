@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -16,15 +17,23 @@ from store import LoadOptions, StoreError, check_folder
 from store.documents.article_reader import read_article
 from store.documents.field_mapping import FieldMapping
 from store.documents.frontmatter import ParseLimits
+from store.errors import system_remedy
 from store.folder.mapping_file import MAPPING_FILE, TABLE, format_mapping, load_mapping
 from store.folder.mapping_proposal import propose_mapping
-from store.folder.survey import Survey, survey_folder
+from store.folder.survey import MAX_FILES, Survey, survey_folder
 
 from .documents import READING_SETTINGS
 from .options import with_settings
 from .output import count_of, escape, out, progress_bar
 
 _SHOWN_KEYS = 25
+_KINDS = {
+    "text": "text",
+    "texts": "list",
+    "mapping": "keys below it",
+    "mappings": "list with keys",
+    "empty": "empty",
+}
 
 
 @with_settings(
@@ -49,16 +58,20 @@ def init(
     assert folder is not None  # noqa: S101  # it is required
     present = load_mapping(folder)
     limits = load_options(settings).limits
-    survey = survey_folder(folder, limits)
+    survey = find_documents(folder, limits)
     print_survey(survey)
     if not survey.documents:
-        raise StoreError(f"No document with front matter was found in {folder}.")
+        raise StoreError(
+            f"No document with front matter was found in {folder}. Front matter is a line ---, "
+            "`key: value` lines and a line ---, at the beginning of the file."
+        )
     mapping = propose_mapping(survey)
     text = format_mapping(mapping)
-    out.print(f"\n[bold]Proposed {MAPPING_FILE}[/]\n")
+    out.print(f"\n[bold]Proposal[/]  {MAPPING_FILE}: which keys stand for which fields\n")
     out.print(text, highlight=False, markup=False)
     print_example(survey, mapping, limits)
     print_outcome(settings, mapping)
+    print_missing_parts(survey, mapping)
     if present is not None:
         path = escape(str(folder / MAPPING_FILE))
         out.print(f"{path} has a mapping already. It was not changed.")
@@ -66,69 +79,130 @@ def init(
         write_mapping(folder / MAPPING_FILE, text)
     else:
         out.print("Nothing was written. To write the file, add --yes.")
+        return
+    name = shlex.quote(str(folder))
+    out.print(
+        f"[bold]Next[/]      {escape(f'newsgraph serve {name}')}   [dim]then open the address[/]"
+    )
+    out.print(
+        f"          {escape(f'newsgraph check {name}')}   [dim]for each problem with its line[/]"
+    )
+
+
+def find_documents(folder: Path, limits: ParseLimits) -> Survey:
+    """Survey the folder, with a progress bar. Raises: StoreError: it cannot be listed."""
+    try:
+        with progress_bar("Looking at the files") as progress:
+            return survey_folder(folder, limits, progress)
+    except OSError as e:
+        raise StoreError(
+            f"The folder {folder} cannot be read: {e.strerror}. "
+            + system_remedy(e, "Give the path of a folder that holds documents.")
+        ) from e
 
 
 def print_survey(survey: Survey) -> None:
     """Print what was found in the folder."""
-    documents = len(survey.documents)
-    tools = f" ({', '.join(survey.generators)})" if survey.generators else ""
-    more = "" if survey.is_complete else "; more files were not read"
+    site = survey.site
+    tools = f", made for {escape(', '.join(site.tools))}" if site.tools else ""
+    more = "" if survey.is_complete else f". Only the first {MAX_FILES:,} files were read"
     out.print(
-        f"[bold]Found[/] {count_of(documents, 'document')} with front matter in "
+        f"[bold]Found[/]     {count_of(len(survey.documents), 'document')} in "
         f"{escape(str(survey.folder))}{tools}{more}"
     )
-    for code, count in survey.others.most_common():
-        out.print(f"      {count_of(count, 'file')}: {code}")
+    if site.url:
+        source = f"in {site.url_source}"
+        out.print(f"          The site is {escape(site.url)} [dim]({escape(source)})[/]")
     drafts = sum(each.texts.get("draft", "").lower() == "true" for each in survey.documents)
     if drafts:
-        out.print(f"      {count_of(drafts, 'draft')}")
+        out.print(f"          {count_of(drafts, 'document')} with `draft: true`")
+    for reason, files in sorted(survey.others.items(), key=lambda item: -item[1].count):
+        out.print(
+            f"          Not a document: {count_of(files.count, 'file')} such as "
+            f"{escape(files.example)}. {escape(reason)}"
+        )
+    print_keys(survey)
+
+
+def print_keys(survey: Survey) -> None:
+    """Print the keys of the documents, the most frequent first."""
     kinds: dict[str, Counter[str]] = {}
     for document in survey.documents:
         for key, kind in document.keys.items():
             kinds.setdefault(key, Counter())[kind] += 1
+    if kinds:
+        out.print("[bold]Keys[/]      of their front matter, with the number of documents")
     for key, count in survey.key_counts().most_common(_SHOWN_KEYS):
-        forms = ", ".join(kinds[key])
-        out.print(f"      {count:>6,}  {escape(key)} [dim]{forms}[/]")
+        forms = ", ".join(_KINDS[kind] for kind in kinds[key])
+        out.print(f"  {count:>6,}  {escape(key)} [dim]{forms}[/]")
+    if len(kinds) > _SHOWN_KEYS:
+        out.print(f"          [dim]and {count_of(len(kinds) - _SHOWN_KEYS, 'key')} more[/]")
 
 
 def print_example(survey: Survey, mapping: FieldMapping, limits: ParseLimits) -> None:
     """Print a document before and after the mapping."""
+    mapped = ParseLimits(limits.max_size_bytes, limits.max_depth, mapping=mapping)
     for document in survey.documents:
         data = (survey.folder / document.path).read_bytes()
-        mapped = ParseLimits(limits.max_size_bytes, limits.max_depth, mapping=mapping)
         article = read_article(document.path, data, mapped).article
         if article is not None:
-            out.print(f"[bold]Example[/] {escape(document.path)}")
+            out.print(f"[bold]Example[/]   {escape(document.path)}")
             for key in document.keys:
-                out.print(f"      {escape(key)}: {escape(document.texts.get(key, '…'))}")
-            out.print("   [bold]→[/]")
+                out.print(f"          {escape(key)}: {escape(document.texts.get(key, '…'))}")
+            out.print("          [bold]becomes the article[/]")
             for key, value in msgspec.to_builtins(article).items():
-                if key != "content":
-                    out.print(f"      {escape(key)}: {escape(str(value)[:100])}")
+                if key not in ("content", "id"):
+                    out.print(f"          {escape(key)}: {escape(str(value)[:100])}")
             return
 
 
-def print_outcome(settings: Settings, mapping: FieldMapping) -> None:
-    """Print how many documents become articles, and why others do not."""
+def print_outcome(settings: Settings, mapping: FieldMapping) -> int:
+    """Print how many files become articles, and why others do not. Returns their number."""
     assert settings.folder is not None  # noqa: S101  # it is required
     options = load_options(settings)
     limits = ParseLimits(options.limits.max_size_bytes, options.limits.max_depth, mapping=mapping)
-    with progress_bar("Reading documents") as progress:
+    with progress_bar("Trying the mapping") as progress:
         report, diagnostics = asyncio.run(
             check_folder(
                 settings.folder, LoadOptions(limits=limits, include=options.include), progress
             )
         )
     out.print(
-        f"\n[bold]{count_of(report.articles, 'article')}[/] of {count_of(report.read, 'file')} "
-        "with this mapping"
+        f"\n[bold]Result[/]    {count_of(report.articles, 'article')} of "
+        f"{count_of(report.read, 'file')}"
     )
+    first = {each.code: each for each in reversed(diagnostics)}
     for code, count in Counter(each.code for each in diagnostics).most_common():
-        out.print(f"      {count:>6,}  {code}")
+        example = first[code]
+        where = escape(f"{example.path}:{example.line or 1}")
+        out.print(f"  {count:>6,}  {code} [dim]such as {where}: {escape(example.message)}[/]")
+    return report.articles
+
+
+def print_missing_parts(survey: Survey, mapping: FieldMapping) -> None:
+    """Print what the folder did not tell, and what to write instead."""
+    if not mapping.base_url:
+        out.print(
+            "[yellow]No address of the site was found.[/] For whole links and images add, below "
+            f'\\[{TABLE}]: base_url = "https://…/"'
+        )
+    if "publishedDateTime" not in mapping.fields and not any(
+        "publishedDateTime" in each.keys for each in survey.documents
+    ):
+        out.print(
+            "[yellow]No date was found.[/] An article needs a date: in its front matter, or in its "
+            "file's name, such as 2026-01-02-title.md."
+        )
 
 
 def write_mapping(path: Path, text: str) -> None:
-    """Write the mapping, behind settings that the file has already."""
-    before = path.read_text("utf-8") if path.exists() else ""
-    path.write_text(f"{before.rstrip()}\n\n{text}" if before.strip() else text, "utf-8")
-    out.print(f"[bold]Wrote[/] the table \\[{TABLE}] to {escape(str(path))}")
+    """Write the mapping, behind settings that the file has already. Raises: StoreError."""
+    try:
+        before = path.read_text("utf-8") if path.exists() else ""
+        path.write_text(f"{before.rstrip()}\n\n{text}" if before.strip() else text, "utf-8")
+    except OSError as e:
+        raise StoreError(
+            f"{path} cannot be written: {e.strerror}. "
+            + system_remedy(e, "Give the user that runs newsgraph the right to write it.")
+        ) from e
+    out.print(f"[bold]Wrote[/]     {escape(str(path))}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -18,6 +17,7 @@ import msgspec
 
 from store.locales import path_locale, place_document
 
+from .source_dates import holds_path_date, normalize_date
 from .yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
 
 FIELDS = frozenset(
@@ -33,24 +33,6 @@ DERIVED = frozenset((FILE_DATE, FILE_NAME, FOLDER, HEADING))
 first folder below the collection, and the first heading of the body."""
 
 _DATES = frozenset(("publishedDateTime", "updatedDateTime"))
-_ZONES = {
-    "EDT": "-04:00",
-    "EST": "-05:00",
-    "CDT": "-05:00",
-    "CST": "-06:00",
-    "MDT": "-06:00",
-    "MST": "-07:00",
-    "PDT": "-07:00",
-    "PST": "-08:00",
-    "UT": "+00:00",
-    "UTC": "+00:00",
-    "GMT": "+00:00",
-}
-"""The zones of RFC 822, https://www.rfc-editor.org/rfc/rfc822#section-5"""
-_ZONE = re.compile(r"[ \t]*\b(?:" + "|".join(_ZONES) + r")$")
-_SLASHED_DATE = re.compile(r"(?:^|/)(\d{4})/(\d{2})/(\d{2})(?!\d)")
-_MAX_DATE_LENGTH = 1_000
-_NAMED_MONTHS = ("%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%B %d %Y")
 _LISTS = frozenset(("tags", "topics"))
 _OBJECT_LISTS = frozenset(("authors", "images", "related"))
 _URLS = ("webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl")
@@ -294,7 +276,7 @@ class _Mapper:
 
     def _convert(self, field: str, node: Node) -> Node:
         if field in _DATES and isinstance(node, ScalarNode):
-            return ScalarNode(_as_date(node.text), node.plain, node.line)
+            return ScalarNode(normalize_date(node.text), node.plain, node.line)
         if field in _LISTS:
             return _as_list(node, self._mapping.list_separator)
         if field == "images":
@@ -317,23 +299,6 @@ def _field_of(field: str, source: str) -> str:
     return "draft" if is_draft else field
 
 
-def _as_date(text: str) -> str:
-    """A date as newsgraph reads it: zones of RFC 822 as offsets, names of months as numbers."""
-    text = text.strip()
-    if len(text) > _MAX_DATE_LENGTH:  # the patterns take quadratic time
-        return text
-    if day := _SLASHED_DATE.search(text):
-        return "-".join(day.groups())
-    if zone := _ZONE.search(text):
-        return text[: zone.start()] + _ZONES[zone[0].strip()]
-    for pattern in _NAMED_MONTHS:
-        try:
-            return datetime.strptime(text, pattern).date().isoformat()  # noqa: DTZ007  # a date
-        except ValueError:
-            continue
-    return text
-
-
 def _has_value(node: Node | None) -> bool:
     if isinstance(node, ScalarNode):
         return bool(node.text.strip()) and not (node.plain and node.text in ("~", "null"))
@@ -343,8 +308,7 @@ def _has_value(node: Node | None) -> bool:
 def _holds_more(field: str, node: Node) -> bool:
     """Whether a value has more than a field uses: other items of a list, a path behind a date."""
     if isinstance(node, ScalarNode):
-        day = _SLASHED_DATE.search(node.text.strip()) if field in _DATES else None
-        return day is not None and day[0] != node.text.strip()
+        return field in _DATES and holds_path_date(node.text)
     is_single = field not in _LISTS and field not in _OBJECT_LISTS
     return is_single and isinstance(node, SequenceNode) and len(node.items) > 1
 

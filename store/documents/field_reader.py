@@ -255,7 +255,7 @@ class FieldReader:
             )
         for i, item in enumerate(node.items[:MAX_LIST_ITEMS]):
             if not (isinstance(item, ScalarNode) and is_null(item)):
-                yield item, f"`{self._prefix}{key}[{i}]`"
+                yield item, f"`{self._prefix}{self._names.get(key, key)}[{i}]`"
 
     def _overflow(self, key: str) -> list[Any]:
         """Return the list entries beyond the limit."""

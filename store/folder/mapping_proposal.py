@@ -15,8 +15,10 @@ from store.documents.field_mapping import (
     DefaultProvider,
     FieldMapping,
 )
+from store.documents.source_dates import is_date_text
 from store.hosts import domain_key
 
+from .collection_proposal import propose_collections
 from .survey import Survey, SurveyedFile
 
 _DATE_KEYS = (
@@ -42,7 +44,8 @@ _SOURCES = {
     "webUrl": "canonical_url canonicalUrl canonical link permalink url path".split(),
     "type": ("type",),
 }
-_DATE = re.compile(r"(?:[^\s:]*/)?\d{4}[-/]\d{1,2}[-/]\d{1,2}")
+_NO_PUBLICATION = re.compile(r"up_?date|modif|expir|end|until|last|unpublish", re.IGNORECASE)
+"""Names of dates that are not the date of publication."""
 _LOCALE = re.compile(r"[a-z]{2}(?:-[A-Za-z]{2,4})?")
 _LOCALES = frozenset(
     "ar bg bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv ms nb nl no pl pt ro"
@@ -50,6 +53,12 @@ _LOCALES = frozenset(
 )
 _PLACEHOLDERS = re.compile(r":(?:year|month|day|title)\b")
 _MIN_SHARE = 0.3
+_JEKYLL_STYLES = {
+    "date": "/:year/:month/:day/:title.html",
+    "pretty": "/:year/:month/:day/:title/",
+    "none": "/:title.html",
+}
+"""The styles of https://jekyllrb.com/docs/permalinks/, for documents without categories."""
 _SINGLE_WORDS = 0.8
 
 
@@ -58,40 +67,66 @@ def propose_mapping(survey: Survey) -> FieldMapping:
     documents = survey.documents
     date_sources = _date_sources(documents)
     dated = [each for each in documents if _has_date(each, date_sources)]
+    base_url = f"{survey.site.url.rstrip('/')}/" if survey.site.url else ""
     fields: dict[str, tuple[str, ...]] = {}
     if date_sources:
         fields["publishedDateTime"] = tuple(date_sources)
-    updated = [key for key in _UPDATED_KEYS if _holds_dates(documents, key)]
+    updated = [key for key in _spellings(documents, _UPDATED_KEYS) if _holds_dates(documents, key)]
     if updated:
         fields["updatedDateTime"] = tuple(updated)
     for field, candidates in _SOURCES.items():
-        sources = [key for key in candidates if _is_used(dated, field, key)]
+        keys = _spellings(dated, (field, *candidates))
+        sources = [key for key in keys if _is_used(dated, field, key, has_base=bool(base_url))]
+        if field not in candidates:
+            sources = [key for key in sources if key != field]
         if field == "title" and any("title" not in each.keys for each in dated):
             sources += [HEADING, FILE_NAME]
         if field == "category" and not sources and _has_folders(dated):
             sources.append(FOLDER)
         if (sources and sources != [field]) or (field in ("tags", "topics") and sources):
             fields[field] = tuple(sources)
-    base_url = (survey.site_url or "").rstrip("/")
+    collections = propose_collections(documents, dated)
     return FieldMapping(
         fields=fields,
         provider=_propose_provider(survey),
-        base_url=f"{base_url}/" if base_url else "",
-        permalink=_propose_permalink(survey) if base_url else "",
+        base_url=base_url,
+        permalink=_propose_permalink(survey, dated, collections) if base_url else "",
         list_separator=_propose_separator(dated),
-        collections=_propose_collections(documents, dated),
+        collections=collections,
         locales=_propose_locales(dated),
     )
 
 
+def _spellings(documents: Iterable[SurveyedFile], names: Iterable[str]) -> list[str]:
+    """The keys of the documents that are one of these names in upper or lower case, in order."""
+    keys: dict[str, dict[str, None]] = {}
+    for document in documents:
+        for key in document.keys:
+            keys.setdefault(key.lower(), {})[key] = None
+    return [key for name in dict.fromkeys(map(str.lower, names)) for key in keys.get(name, ())]
+
+
 def _date_sources(documents: list[SurveyedFile]) -> list[str]:
-    sources = [key for key in _DATE_KEYS if _holds_dates(documents, key)]
+    keys = _spellings(documents, _DATE_KEYS)
+    sources = [key for key in keys if _holds_dates(documents, key)] or _unusual_date_key(documents)
     return [*sources, FILE_DATE] if any(each.date for each in documents) else sources
+
+
+def _unusual_date_key(documents: list[SurveyedFile]) -> list[str]:
+    """The key with another name whose values are dates, if many documents have one."""
+    counts = Counter(
+        key
+        for each in documents
+        for key, text in each.texts.items()
+        if not _NO_PUBLICATION.search(key) and is_date_text(text)
+    )
+    (key, count), *_ = counts.most_common(1) or [("", 0)]
+    return [key] if count and count >= _MIN_SHARE * len(documents) else []
 
 
 def _holds_dates(documents: Iterable[SurveyedFile], key: str) -> bool:
     texts = [each.texts[key] for each in documents if each.texts.get(key, "").strip()]
-    dates = sum(_DATE.match(text.strip()) is not None for text in texts)
+    dates = sum(map(is_date_text, texts))
     return dates > 0 and dates >= len(texts) / 2
 
 
@@ -101,7 +136,7 @@ def _has_date(document: SurveyedFile, sources: Iterable[str]) -> bool:
     return any(document.texts.get(key, "").strip() for key in sources)
 
 
-def _is_used(documents: Iterable[SurveyedFile], field: str, key: str) -> bool:
+def _is_used(documents: Iterable[SurveyedFile], field: str, key: str, *, has_base: bool) -> bool:
     kinds = Counter(each.keys[key] for each in documents if key in each.keys)
     del kinds["empty"]
     if not kinds:
@@ -109,8 +144,10 @@ def _is_used(documents: Iterable[SurveyedFile], field: str, key: str) -> bool:
     if field in ("tags", "topics", "images"):
         return True
     if field == "webUrl":
-        texts = [each.texts.get(key, "") for each in documents if key in each.keys]
-        return any(text.startswith(("/", "http")) or key == "path" for text in texts)
+        texts = [each.texts[key] for each in documents if each.texts.get(key, "").strip()]
+        whole = sum(text.startswith(("http://", "https://")) for text in texts)
+        rooted = sum(text.startswith("/") for text in texts)
+        return whole > len(texts) / 2 or (has_base and (rooted > 0 or key.lower() == "path"))
     return kinds["text"] + kinds["texts"] > 0
 
 
@@ -120,19 +157,35 @@ def _has_folders(documents: list[SurveyedFile]) -> bool:
 
 
 def _propose_provider(survey: Survey) -> DefaultProvider:
-    host = urlsplit(survey.site_url or "").hostname or ""
+    host = urlsplit(survey.site.url).hostname or ""
     domain = domain_key(host).removeprefix("www.")
     folder = re.sub(r"[^a-z0-9-]+", "-", survey.folder.resolve().name.lower()).strip("-")
-    return DefaultProvider(domain or f"{folder or 'site'}.example", survey.site_name or "")
+    return DefaultProvider(domain or f"{folder or 'site'}.example", survey.site.name)
 
 
-def _propose_permalink(survey: Survey) -> str:
-    pattern = survey.permalink or ""
-    if pattern.startswith("/") and ":" not in _PLACEHOLDERS.sub("", pattern):
-        return pattern
-    if "Jekyll" in survey.generators:
-        return "/:year/:month/:day/:title.html"
-    return "/:folder/:name/" if "Hugo" in survey.generators else ""
+def _propose_permalink(
+    survey: Survey, documents: Iterable[SurveyedFile], collections: Iterable[str]
+) -> str:
+    """The pattern of links; "" where the site's own has parts that documents do not give."""
+    pattern = survey.site.permalink
+    has_categories = any({"category", "categories"} & each.keys.keys() for each in documents)
+    if "Jekyll" in survey.site.tools and pattern in ("", *_JEKYLL_STYLES):
+        return "" if has_categories else _JEKYLL_STYLES[pattern or "date"]
+    if pattern:
+        pattern = f"/{pattern.lstrip('/')}"
+        return "" if ":" in _PLACEHOLDERS.sub("", pattern) else pattern
+    if "Hugo" in survey.site.tools and all(
+        _folders_below(each.path, collections) <= 1 for each in documents
+    ):
+        return "/:folder/:name/"
+    return ""
+
+
+def _folders_below(path: str, collections: Iterable[str]) -> int:
+    """How many folders of a path are below its collection, that of a bundle not counted."""
+    folder = next((each for each in collections if path.startswith(f"{each}/")), "")
+    folders = path.count("/") - (folder.count("/") + 1 if folder else 0)
+    return folders - (path.rpartition("/")[2].split(".", maxsplit=1)[0] == "index")
 
 
 def _propose_separator(documents: Iterable[SurveyedFile]) -> str:
@@ -147,33 +200,6 @@ def _propose_separator(documents: Iterable[SurveyedFile]) -> str:
         return ","
     lower = sum(text == text.lower() for text in texts)
     return " " if lower >= _SINGLE_WORDS * len(texts) else ","
-
-
-def _propose_collections(
-    documents: list[SurveyedFile], dated: list[SurveyedFile]
-) -> tuple[str, ...]:
-    """The folders in which at least some documents have dates; () if these are all folders."""
-    all_folders = Counter(_top_folder(each) for each in documents)
-    folders = Counter(_top_folder(each) for each in dated)
-    chosen = [name for name in folders if folders[name] >= _MIN_SHARE * all_folders[name]]
-    if "" in chosen or not chosen:
-        return () if not any(name.startswith("_") for name in chosen if name) else tuple(chosen)
-    return tuple(sorted(_common_folder(dated, name) for name in chosen))
-
-
-def _top_folder(document: SurveyedFile) -> str:
-    return document.path.partition("/")[0] if "/" in document.path else ""
-
-
-def _common_folder(documents: Iterable[SurveyedFile], top: str) -> str:
-    """The deepest folder that has all documents of a top folder, so that less is scanned."""
-    parts = [each.path.split("/")[:-1] for each in documents if _top_folder(each) == top]
-    common = []
-    for names in zip(*parts, strict=False):
-        if len({*names}) > 1:
-            break
-        common.append(names[0])
-    return "/".join(common) or top
 
 
 def _propose_locales(documents: Iterable[SurveyedFile]) -> tuple[str, ...]:

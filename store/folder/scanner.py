@@ -20,6 +20,9 @@ from store.filesystem.file_state import FileState
 from store.model import Diagnostic
 
 EXTENSIONS = (".md", ".markdown", ".mdx", ".qmd", ".adoc", ".html", ".txt", ".yaml", ".yml")
+NEVER_SCANNED = frozenset(("node_modules",))
+"""Folders that hold the files of programs only."""
+
 _TEMPORARY = re.compile(r"~\$.*|#.*#|.*~|.*\.tmp\.[^.]+", re.IGNORECASE | re.DOTALL)
 _DATA_FOLDER = TOPICS_FOLDER.split("/", maxsplit=1)[0]
 
@@ -42,8 +45,8 @@ class Scanner:
     """Lists the documents of one folder. Opens no file and follows no link out of the folder.
 
     Skips hidden files and folders, temporary files of editors (`x.tmp.md`), and folders that start
-    with an underscore, except `_news`, `_posts` and `_data/topics`. Names in `include` are not
-    skipped. With `collections`, only their folders and `_data/topics` are listed.
+    with an underscore, except `_news`, `_posts` and `_data/topics`, and `node_modules`. Names in
+    `include` are not skipped. With `collections`, only their folders and `_data/topics` are listed.
 
     Attributes:
         root: The folder's real path.
@@ -166,6 +169,8 @@ class Scanner:
         if any(each == path or each.startswith(f"{path}/") for each in self._collections):
             return True
         name = path.rpartition("/")[2]
+        if name in NEVER_SCANNED:
+            return name in self._include
         if not name.startswith("_") or name in self._include:
             return True
         return name in DOCUMENT_FOLDERS or path == _DATA_FOLDER

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
-from store.documents.diagnostics import DiagnosticCode
 from store.documents.field_mapping import path_date
 from store.documents.front_matter_reader import (
     YAML_EXTENSIONS,
@@ -19,50 +20,26 @@ from store.documents.front_matter_reader import (
 )
 from store.documents.frontmatter import ParseLimits
 from store.documents.parse_result import DiagnosticCollector
+from store.documents.source_dates import is_date_text
 from store.documents.yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
+from store.model import Severity
 
-from .scanner import EXTENSIONS
+from .scanner import EXTENSIONS, NEVER_SCANNED
+from .site_configuration import SiteConfiguration, find_site_configuration
 
 MAX_FILES = 20_000
 """How many files are read; of a larger folder the first ones."""
 
-_SKIPPED_FOLDERS = frozenset(
-    "node_modules vendor _site _includes _layouts _sass _data dist build public static assets"
-    " themes layouts i18n test tests spec __pycache__".split()
+_MAX_PARENTS = 50
+_FILES_PER_REPORT = 50
+
+_NEVER_SURVEYED = NEVER_SCANNED | {"vendor", "__pycache__", "site-packages"}
+_RARELY_SURVEYED = frozenset(
+    "_site _includes _layouts _sass _data dist build public static assets themes layouts test tests"
+    " spec archetypes scaffolds".split()
 )
-_CONFIGURATIONS = {
-    "_config.yml": "Jekyll",
-    "_config.toml": "Jekyll",
-    "hugo.toml": "Hugo",
-    "hugo.yaml": "Hugo",
-    "hugo.json": "Hugo",
-    "config.toml": "Hugo",
-    "config.yaml": "Hugo",
-    "config/_default/hugo.toml": "Hugo",
-    "config/_default/config.toml": "Hugo",
-    ".eleventy.js": "Eleventy",
-    "eleventy.config.js": "Eleventy",
-    "eleventy.config.mjs": "Eleventy",
-    "eleventy.config.ts": "Eleventy",
-    "astro.config.mjs": "Astro",
-    "astro.config.ts": "Astro",
-    "astro.config.js": "Astro",
-    "nuxt.config.ts": "Nuxt Content",
-    "nuxt.config.js": "Nuxt Content",
-    "gatsby-config.js": "Gatsby",
-    "static/admin/config.yml": "Decap CMS",
-    "public/admin/config.yml": "Decap CMS",
-    "admin/config.yml": "Decap CMS",
-}
-_URL = re.compile(
-    r"^[ \t]*[\"']?(?:url|base_?url|site_?url|site|homepage)[\"']?\s*[:=]\s*[\"']?(https?://[^\"'\s,#]+)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_NAME = re.compile(
-    r"""^["']?title["']?\s*[:=]\s*(?:"([^"\n]+)"|'([^'\n]+)'|([^"'\n#]+))""", re.MULTILINE
-)
-_PERMALINK = re.compile(r"^permalink:\s*[\"']?([^\"'\n#]+)", re.MULTILINE)
-_MAX_CONFIGURATION_BYTES = 1 << 16
+"""Folders of templates, examples and built pages: surveyed only if no document elsewhere has a
+date."""
 
 
 class SurveyedFile(msgspec.Struct, frozen=True):
@@ -84,27 +61,33 @@ class SurveyedFile(msgspec.Struct, frozen=True):
     date: str | None
 
 
+class OtherFiles(msgspec.Struct):
+    """Files that are no documents for one reason.
+
+    Attributes:
+        example: The path of the first of them.
+        count: Their number.
+    """
+
+    example: str
+    count: int = 0
+
+
 class Survey(msgspec.Struct):
     """What was found in a folder.
 
     Attributes:
         folder: The folder.
-        generators: The tools whose configuration is there.
         documents: The files with front matter.
-        others: How many files have none, or cannot be read, by code.
-        site_url: The address of the site, if a configuration names it.
-        site_name: Its name.
-        permalink: The pattern of links in a configuration.
+        others: The files that have none or cannot be read: how many by reason, with an example.
+        site: The site's address, name and tools, as configuration files give them.
         is_complete: Whether all files were read.
     """
 
     folder: Path
-    generators: list[str]
     documents: list[SurveyedFile] = []
-    others: Counter[str] = msgspec.field(default_factory=Counter)
-    site_url: str | None = None
-    site_name: str | None = None
-    permalink: str | None = None
+    others: dict[str, OtherFiles] = {}
+    site: SiteConfiguration = msgspec.field(default_factory=SiteConfiguration)
     is_complete: bool = True
 
     def key_counts(self) -> Counter[str]:
@@ -112,28 +95,48 @@ class Survey(msgspec.Struct):
         return Counter(key for document in self.documents for key in document.keys)
 
 
-def survey_folder(folder: Path, limits: ParseLimits) -> Survey:
-    """Read the documents of a folder, in all folders that may hold some. Raises: OSError."""
-    generators = dict.fromkeys(
-        name for file, name in _CONFIGURATIONS.items() if (folder / file).is_file()
-    )
-    if "Hugo" in generators and (folder / "templates").is_dir():
-        generators = {"Zola": None}
-    survey = Survey(folder, list(generators))
-    _read_configurations(survey)
-    for count, path in enumerate(_find_files(folder)):
-        if count >= MAX_FILES:
-            survey.is_complete = False
-            break
-        _add_file(survey, path, limits)
+def survey_folder(
+    folder: Path, limits: ParseLimits, progress: Callable[[int, int], None] | None = None
+) -> Survey:
+    """Read the documents of a folder, in all folders that may hold some.
+
+    `progress` receives the number of files read, and of those to read.
+    Raises: OSError: the folder cannot be listed.
+    """
+    with os.scandir(folder):
+        pass
+    survey = Survey(folder)
+    _read_files(survey, limits, _NEVER_SURVEYED | _RARELY_SURVEYED, progress)
+    if not any(has_date(document) for document in survey.documents):
+        survey.documents, survey.others = [], {}
+        _read_files(survey, limits, _NEVER_SURVEYED, progress)
+    parents = dict.fromkeys(each.path.partition("/")[0] for each in survey.documents)
+    survey.site = find_site_configuration(folder, [*parents][:_MAX_PARENTS])
     return survey
 
 
-def _find_files(folder: Path) -> Iterator[str]:
+def has_date(document: SurveyedFile) -> bool:
+    """Whether a document has a value that is a date, or a date in its path."""
+    return document.date is not None or any(map(is_date_text, document.texts.values()))
+
+
+def _read_files(
+    survey: Survey,
+    limits: ParseLimits,
+    skipped: Collection[str],
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    paths = [*islice(_find_files(survey.folder, skipped), MAX_FILES + 1)]
+    survey.is_complete = len(paths) <= MAX_FILES
+    for i, path in enumerate(paths[:MAX_FILES]):
+        _add_file(survey, path, limits)
+        if progress and i % _FILES_PER_REPORT == 0:
+            progress(i, len(paths))
+
+
+def _find_files(folder: Path, skipped: Collection[str]) -> Iterator[str]:
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(
-            name for name in folders if name[:1] != "." and name not in _SKIPPED_FOLDERS
-        )
+        folders[:] = sorted(name for name in folders if name[:1] != "." and name not in skipped)
         for name in sorted(names):
             if name.lower().endswith(EXTENSIONS) and name[:1] not in (".", "#"):
                 yield Path(parent, name).relative_to(folder).as_posix()
@@ -141,18 +144,33 @@ def _find_files(folder: Path) -> Iterator[str]:
 
 def _add_file(survey: Survey, path: str, limits: ParseLimits) -> None:
     collector = DiagnosticCollector(path)
-    try:
-        data = (survey.folder / path).read_bytes()
-    except OSError:
-        survey.others[DiagnosticCode.UNREADABLE_FILE] += 1
+    result = _read_bytes(survey.folder / path, limits.max_size_bytes + 1)
+    if isinstance(result, OSError):
+        _add_other(survey, path, f"it cannot be read: {result.strerror}")
         return
     is_data = path.lower().endswith(YAML_EXTENSIONS)
-    front_matter = read_front_matter(data, limits, collector)
+    front_matter = read_front_matter(result, limits, collector)
     if front_matter is None:
-        code = collector.diagnostics[-1].code if collector.diagnostics else "UNKNOWN"
-        survey.others[code] += 1
+        problem = collector.diagnostics[-1] if collector.diagnostics else None
+        if problem is not None and problem.severity is not Severity.INFO and not is_data:
+            _add_other(survey, path, problem.message)
     elif front_matter.root.entries and (not is_data or "title" in front_matter.root.entries):
         survey.documents.append(_describe(path, front_matter))
+
+
+def _read_bytes(path: Path, size_bytes: int) -> bytes | OSError:
+    """The first bytes of a file. A pipe has none: reading it would wait for a writer."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            return file.read(size_bytes) if is_file else b""
+    except OSError as error:
+        return error
+
+
+def _add_other(survey: Survey, path: str, reason: str) -> None:
+    survey.others.setdefault(reason, OtherFiles(path)).count += 1
 
 
 def _describe(path: str, front_matter: FrontMatter) -> SurveyedFile:
@@ -176,23 +194,3 @@ def _add_key(key: str, node: Node, keys: dict[str, str], texts: dict[str, str]) 
         for name, value in node.entries.items():
             if isinstance(value, ScalarNode) and "." not in key:
                 _add_key(f"{key}.{name}", value, keys, texts)
-
-
-def _read_configurations(survey: Survey) -> None:
-    """Look for the site's address and name in configuration files."""
-    for name in (*_CONFIGURATIONS, "CNAME", "package.json"):
-        path = survey.folder / name
-        try:
-            with path.open(encoding="utf-8", errors="replace") as file:
-                text = file.read(_MAX_CONFIGURATION_BYTES)
-        except OSError:
-            continue
-        if name == "CNAME" and survey.site_url is None:
-            survey.site_url = f"https://{text.strip()}"
-            continue
-        if survey.site_url is None and (url := _URL.search(text)):
-            survey.site_url = url[1]
-        if name != "package.json" and survey.site_name is None and (title := _NAME.search(text)):
-            survey.site_name = (title[1] or title[2] or title[3]).strip()
-        if survey.permalink is None and (permalink := _PERMALINK.search(text)):
-            survey.permalink = permalink[1].strip()

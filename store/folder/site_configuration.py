@@ -1,0 +1,147 @@
+"""Site configuration: the address and the name of a site, from the files of its tool."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+_MAX_BYTES = 1 << 16
+_SCRIPTS = ("js", "mjs", "cjs", "ts", "mts")
+
+
+def _named(stem: str) -> tuple[str, ...]:
+    """The names of a configuration that is a script."""
+    return tuple(f"{stem}.{extension}" for extension in _SCRIPTS)
+
+
+_FILES = {
+    "Jekyll": ("_config.yml", "_config.yaml", "_config.toml"),
+    "Hugo": (
+        *(f"{name}.{extension}" for name in ("hugo", "config") for extension in ("toml", "yaml")),
+        *("hugo.yml", "config.yml", "hugo.json", "config.json"),
+        *("config/_default/hugo.toml", "config/_default/hugo.yaml", "config/_default/hugo.yml"),
+        *("config/_default/config.toml", "config/_default/config.yaml"),
+    ),
+    "Eleventy": (".eleventy.js", *_named("eleventy.config")),
+    "Astro": _named("astro.config"),
+    "Nuxt Content": _named("nuxt.config"),
+    "Gatsby": _named("gatsby-config"),
+    "Docusaurus": _named("docusaurus.config"),
+    "VitePress": _named(".vitepress/config"),
+    "VuePress": _named(".vuepress/config"),
+    "Pelican": ("pelicanconf.py", "publishconf.py"),
+    "Quarto": ("_quarto.yml",),
+    "MkDocs": ("mkdocs.yml",),
+    "Decap CMS": (
+        *("static/admin/config.yml", "public/admin/config.yml", "admin/config.yml"),
+        *("static/admin/config.yaml", "public/admin/config.yaml"),
+    ),
+}
+"""The configuration files of the tools, relative to the folder of the site."""
+
+_OTHER_FILES = (
+    *("CNAME", "static/CNAME", "public/CNAME", "_data/metadata.js", "_data/metadata.json"),
+    *("_data/site.json", "data/siteMetadata.js", "src/config.ts", "src/site.config.ts"),
+    *("src/consts.ts", "site.config.js", "site.config.ts", "next.config.js", "package.json"),
+)
+_URL = re.compile(
+    r"(?:^|[{,(]|const)[ \t]*[\"']?(?:url|base_?url|site_?url|site|website|homepage|site-url)[\"']?"
+    r"\s*[:=]\s*[\"'`]?(https?://[^\"'`\s,#]+)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NAME = re.compile(
+    r"""^["']?(?:title|SITENAME)["']?\s*[:=]\s*(?:"([^"\n]+)"|'([^'\n]+)'|([^"'\n#]+))""",
+    re.MULTILINE,
+)
+_SCRIPT_NAME = re.compile(r"""\b(?:title|SITENAME)\s*[:=]\s*(?:"([^"\n]+)"|'([^'\n]+)')""")
+_PERMALINK = re.compile(r"^permalink:\s*[\"']?([^\"'\n#]+)", re.MULTILINE)
+_OTHER_HOSTS = re.compile(
+    r"(?:.*\.)?(?:github\.com|githubusercontent\.com|gitlab\.com|googleapis\.com|jsdelivr\.net"
+    r"|unpkg\.com|npmjs\.com|twitter\.com|x\.com|w3\.org|schema\.org|localhost)|127\.[\d.]+"
+)
+"""Hosts that configurations name for other reasons than the address of the site."""
+
+
+class SiteConfiguration(msgspec.Struct):
+    """The configuration of a site.
+
+    Attributes:
+        tools: The tools that have a configuration there.
+        url: The address of the site; "" if no configuration has it.
+        url_source: The file that has it.
+        name: The name of the site.
+        permalink: The pattern of links.
+    """
+
+    tools: tuple[str, ...] = ()
+    url: str = ""
+    url_source: str = ""
+    name: str = ""
+    permalink: str = ""
+
+
+def find_site_configuration(folder: Path, parents: Sequence[str]) -> SiteConfiguration:
+    """Find the configuration of the site in a folder, or in one of its `parents` of documents."""
+    found = SiteConfiguration()
+    tools: dict[str, None] = {}
+    for place in ("", *(parent for parent in parents if (folder / parent).is_dir())):
+        for tool, path, text in _configurations(folder, place):
+            tools[tool] = None
+            _read(found, tool, path, text)
+    found.tools = tuple(tools)
+    if "Hugo" in tools and (folder / "templates").is_dir():
+        found.tools = ("Zola",)
+    if "Jekyll" in tools and (folder / "scaffolds").is_dir():
+        found.tools = ("Hexo",)
+    for name in _OTHER_FILES:
+        text = _read_text(folder / name)
+        if name.endswith("CNAME"):
+            text = f"url: https://{text.strip()}" if text.strip() else ""
+        _read(found, "", name, text)
+    return found
+
+
+def _configurations(folder: Path, place: str) -> Iterator[tuple[str, str, str]]:
+    """The configuration files that exist: tool, path, text."""
+    for tool, names in _FILES.items():
+        for name in names:
+            path = f"{place}/{name}" if place else name
+            if text := _read_text(folder / path):
+                yield tool, path, text
+
+
+def _read_text(path: Path) -> str:
+    """The beginning of a file; "" if it cannot be read."""
+    try:
+        if not path.is_file():
+            return ""
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(_MAX_BYTES)
+    except (OSError, ValueError):
+        return ""
+
+
+def _read(found: SiteConfiguration, tool: str, path: str, text: str) -> None:
+    """Take from a file what no file before it had."""
+    if not found.url:
+        urls = (match[1] for match in _URL.finditer(text))
+        found.url = next(filter(_may_be_site, urls), "")
+        found.url_source = path if found.url else ""
+    is_script = path.endswith((*_SCRIPTS, ".py"))
+    title = (_SCRIPT_NAME if is_script else _NAME).search(text) if tool else None
+    if not found.name and title:
+        found.name = next(filter(None, title.groups())).strip()
+    if not found.permalink and (permalink := _PERMALINK.search(text)):
+        found.permalink = permalink[1].strip()
+
+
+def _may_be_site(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and _OTHER_HOSTS.fullmatch(host) is None

@@ -1,0 +1,203 @@
+"""Survey and proposal: folders with the habits of many tools, and the mapping that fits them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+
+from store import LoadOptions, check_folder
+from store.documents.frontmatter import ParseLimits
+from store.folder.mapping_proposal import propose_mapping
+from store.folder.survey import survey_folder
+
+LIMITS = ParseLimits()
+
+
+def document(**keys):
+    """A document with these keys."""
+    return "---\n" + "".join(f"{key}: {value}\n" for key, value in keys.items()) + "---\nText\n"
+
+
+def make(folder, files):
+    """Write files into a folder."""
+    for path, text in files.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return folder
+
+
+def propose(folder, files):
+    """The proposal for a folder of files."""
+    return propose_mapping(survey_folder(make(folder, files), LIMITS))
+
+
+def load(folder, files):
+    """The number of articles with the proposal, and the diagnostics."""
+    mapping = propose(folder, files)
+    options = LoadOptions(limits=ParseLimits(mapping=mapping))
+    report, diagnostics = asyncio.run(check_folder(folder, options))
+    return report.articles, diagnostics
+
+
+DATED = document(title="A", date="2020-01-02")
+UNDATED = document(title="Page")
+
+
+@pytest.mark.parametrize(
+    ("files", "collections"),
+    [
+        ({"_posts/2020-01-02-a.md": DATED, "about.md": UNDATED}, ("_posts",)),
+        ({"_posts/2020-01-02-a.md": DATED, "_drafts/b.md": UNDATED}, ("_drafts", "_posts")),
+        ({"_talks/a.md": DATED, "_posts/2020-01-03-b.md": DATED}, ("_posts", "_talks")),
+        (
+            {"site/_posts/2020-01-02-a.md": DATED, "site/_drafts/b.md": UNDATED},
+            ("site/_drafts", "site/_posts"),
+        ),
+        (
+            {"content/news/a.md": DATED, "content/_old/b.md": DATED},
+            ("content", "content/_old"),
+        ),
+        (
+            {"docs/news/a.md": DATED} | {f"docs/guide/{i}.md": UNDATED for i in range(9)},
+            ("docs/news",),
+        ),
+        (
+            {"blog/a.md": DATED, "i18n/ko/blog/a.md": DATED, "docs/x.md": UNDATED},
+            ("blog", "i18n"),
+        ),
+        ({"a.md": DATED, "b.md": DATED}, ()),
+        ({"content/posts/2020/a.md": DATED}, ("content/posts",)),
+        ({"content/blog/first/index.md": DATED}, ("content/blog",)),
+        ({"public/first/index.md": DATED, "docs/x.md": UNDATED}, ("public",)),
+        ({"content/a.md": DATED, "public/a.md": DATED, "archetypes/x.md": DATED}, ("content",)),
+        ({"posts/a.md": DATED, "node_modules/x/a.md": DATED}, ("posts",)),
+    ],
+)
+def test_collections_are_the_folders_whose_documents_have_dates(tmp_path, files, collections):
+    """All dated documents are read, and few others. What tools build or ship is left out."""
+    assert propose(tmp_path, files).collections == collections
+
+
+def test_collections_do_not_list_each_folder_of_a_document(tmp_path):
+    """A folder whose documents lie in a folder each is one collection."""
+    files = {f"posts/{i}/index.md": DATED for i in range(9)}
+    files |= {f"posts/x{i}/index.md": UNDATED for i in range(20)}
+    assert propose(tmp_path, files).collections == ("posts",)
+
+
+def test_drafts_of_jekyll_are_drafts(tmp_path):
+    """A document in _drafts becomes a draft, with or without a date in its name."""
+    files = {
+        "_config.yml": "title: A\n",
+        "_posts/2020-01-02-a.md": document(title="A"),
+        "_drafts/b.md": document(title="B", date="2020-01-03"),
+    }
+    articles, diagnostics = load(tmp_path, files)
+    assert articles == 2
+    assert not diagnostics
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "2020-01-02",
+        "30 Nov 2021",
+        "Nov 30, 2021",
+        "November 30th 2021",
+        "Tue Nov 30 2021",
+        "Tue, 30 Nov 2021 10:00:00 +0000",
+        "Sept. 1, 2021 3:04 PM",
+        "2021/1/2 10:00:00",
+        "2021.01.02",
+    ],
+)
+def test_dates_in_the_forms_of_people_are_found(tmp_path, date):
+    """A key with dates in words is a date like any other."""
+    articles, diagnostics = load(tmp_path, {"a.md": document(title="A", publishDate=f'"{date}"')})
+    assert articles == 1
+    assert not diagnostics
+
+
+@pytest.mark.parametrize("key", ["Date", "fecha", "veroeffentlicht"])
+def test_date_is_found_under_a_key_of_another_case_or_language(tmp_path, key):
+    """Without a usual name, the key that holds dates in many documents is the date."""
+    files = {f"{i}.md": document(Title="A", **{key: f"2020-01-0{i}"}) for i in range(1, 4)}
+    assert load(tmp_path, files)[0] == 3
+
+
+def test_date_of_expiry_or_change_is_no_date_of_publication(tmp_path):
+    """A proposal never takes such a date instead of the missing one."""
+    keys = {"expiryDate": "2030-01-01", "last_edit": "2020-01-01", "updatedOn": "2020-01-01"}
+    mapping = propose(tmp_path, {"a.md": document(title="A", **keys)})
+    assert "publishedDateTime" not in mapping.fields
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("_config.yml", "title: X\nurl: https://blog.example\n"),
+        ("blog/config.toml", 'base_url = "https://blog.example"\n'),
+        ("hugo.yml", "baseURL: https://blog.example/\n"),
+        ("docusaurus.config.js", "module.exports = {\n  url: 'https://blog.example',\n};\n"),
+        ("gatsby-config.js", "siteMetadata: {\n  siteUrl: `https://blog.example`,\n}\n"),
+        ("pelicanconf.py", "SITEURL = 'https://blog.example'\n"),
+        ("static/CNAME", "blog.example\n"),
+        ("package.json", '{"homepage": "https://blog.example/"}'),
+        (
+            "astro.config.mjs",
+            "editLink: { baseUrl: 'https://github.com/x/y/edit/' },\nsite: 'https://blog.example'\n",
+        ),
+    ],
+)
+def test_address_of_the_site_is_found_in_its_configuration(tmp_path, path, text):
+    """Links become whole. The address of a code host is not that of the site."""
+    mapping = propose(tmp_path, {"blog/posts/a.md": DATED, path: text})
+    assert mapping.base_url == "https://blog.example/"
+
+
+def test_relative_links_are_no_addresses_without_an_address_of_the_site(tmp_path):
+    """A warning for each document, for one cause, helps nobody."""
+    text = document(title="A", date="2020-01-02", path="a/b", permalink="/a/")
+    assert "webUrl" not in propose(tmp_path / "without", {"a.md": text}).fields
+    files = {"a.md": text, "CNAME": "blog.example\n"}
+    assert propose(tmp_path / "with", files).fields["webUrl"] == ("permalink", "path")
+
+
+@pytest.mark.parametrize(
+    ("permalink", "keys", "pattern"),
+    [
+        ("", {}, "/:year/:month/:day/:title.html"),
+        ("permalink: pretty\n", {}, "/:year/:month/:day/:title/"),
+        ("permalink: /:year/:title/\n", {}, "/:year/:title/"),
+        ("permalink: /:categories/:title/\n", {}, ""),
+        ("", {"categories": "x"}, ""),
+    ],
+)
+def test_links_are_proposed_only_where_they_are_those_of_the_site(
+    tmp_path, permalink, keys, pattern
+):
+    """A pattern with parts that a document does not give would make wrong links."""
+    files = {
+        "_config.yml": f"url: https://blog.example\n{permalink}",
+        "_posts/2020-01-02-a.md": document(title="A", **keys),
+    }
+    assert propose(tmp_path, files).permalink == pattern
+
+
+def test_links_of_hugo_are_proposed_for_one_level_of_folders(tmp_path):
+    """Of a deeper folder the site's links have more parts."""
+    files = {"hugo.toml": "baseURL = 'https://blog.example'\n", "content/news/a.md": DATED}
+    files["content/notes/b.md"] = DATED
+    assert propose(tmp_path / "one", files).permalink == "/:folder/:name/"
+    files["content/notes/2020/c.md"] = DATED
+    assert not propose(tmp_path / "two", files).permalink
+
+
+def test_survey_does_not_wait_for_a_pipe(tmp_path):
+    """A pipe has no text; the survey goes on."""
+    make(tmp_path, {"a.md": DATED})
+    os.mkfifo(tmp_path / "b.md")
+    assert len(survey_folder(tmp_path, LIMITS).documents) == 1
