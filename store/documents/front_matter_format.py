@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from .diagnostics import DiagnosticCode
+from .line_ends import plain_line_ends
 from .yaml_tree_builder import FrontMatterError
 
 _OPENING = re.compile(
@@ -76,7 +77,7 @@ def split_format(text: str) -> FormatParts | None:
 def front_matter_format(text: str) -> FrontMatterFormat:
     """The format of a text's front matter; YAML where it is not known to be another."""
     try:
-        parts = split_format(text.removeprefix("\ufeff").replace("\r\n", "\n"))
+        parts = split_format(plain_line_ends(text.removeprefix("\ufeff")))
     except FrontMatterError:
         return FrontMatterFormat.YAML
     return parts.format if parts else FrontMatterFormat.YAML

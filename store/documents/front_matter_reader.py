@@ -11,6 +11,7 @@ from .diagnostics import DiagnosticCode, error
 from .format_parser import parse_format
 from .front_matter_format import FrontMatterFormat, split_format
 from .frontmatter import ParseLimits, parse_front_matter, split_front_matter
+from .line_ends import plain_line_ends
 from .missing_front_matter import missing_front_matter
 from .parse_result import DiagnosticCollector
 from .yaml_tree import MappingNode
@@ -89,7 +90,7 @@ def _decode(data: bytes, limits: ParseLimits, collector: DiagnosticCollector) ->
             "Save the file as UTF-8.",
         )
         return None
-    return text.replace("\r\n", "\n")
+    return plain_line_ends(text)
 
 
 def _clean_body(text: str, raw_body: str, collector: DiagnosticCollector) -> str:

@@ -36,7 +36,6 @@ _MAX_EXAMINED = 20_000  # characters; front matter that begins later is not look
 _KEY_LINE = re.compile(r"[\w-]+[ \t]*:(?:[ \t]|$)")
 _CONTINUATION = re.compile(r"[ \t#-]|$")
 _DELIMITER = re.compile(r"\S{0,3}?(?:-{2,}|[\u2010-\u2015\u2212]+-*)\S{0,3}|---[ \t].*")
-_CR_ONLY = re.compile(r"(?:---|\+\+\+|;;;)[ \t]*\r(?!\n)")
 _OTHER_FORMATS = (
     (re.compile(r"\+\+\+$|---[ \t]*toml$", re.IGNORECASE), "TOML"),
     (re.compile(r";;;$|---[ \t]*json$|\{[ \t]*(?:$|\")", re.IGNORECASE), "JSON"),
@@ -112,8 +111,6 @@ def _diagnose(make: Callable[..., Diagnostic], path: str, message: str, remedy: 
 
 def _find_reason(text: str) -> tuple[str, int, str] | None:
     """Find why a text that has front matter does not begin with it: message, line, remedy."""
-    if _CR_ONLY.match(text):
-        return "The lines end with CR alone.", 1, "Save the file with LF or CRLF at line ends."
     lines = text.split("\n")
     first = next((i for i, line in enumerate(lines) if line.strip(_IGNORABLE_START)), None)
     if first is None:

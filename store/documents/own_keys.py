@@ -24,11 +24,14 @@ class OwnChange(NamedTuple):
         old: The former values.
         new: The new values; None removes a key.
         metadata: The new values of keys that are also metadata, as a field is only a part of them.
+        sources: The paths of the keys that are not the fields' own. An empty value there was
+            metadata before.
     """
 
     old: dict[str, Any]
     new: dict[str, Any]
     metadata: dict[str, Any]
+    sources: list[list[str]]
 
 
 def translate_change(
@@ -42,7 +45,7 @@ def translate_change(
 
     `names` has the key of each field in the document, see `map_fields`.
     """
-    change = OwnChange(dict(old), {}, {})
+    change = OwnChange(dict(old), {}, {}, [])
     for field, value in new.items():
         source = names.get(field, field).split(".")
         nodes = _find_nodes(root, source)
@@ -50,6 +53,7 @@ def translate_change(
             source, nodes = [field], [root.entries.get(field)]
         form = _Form(mapping, field, source[-1], nodes[-1])
         if source != [field]:
+            change.sources.append(source)
             if source[0] not in change.new:
                 change.old.pop(source[0], None)
             _put(change.old, source, form.convert(old.get(field)))
@@ -57,6 +61,21 @@ def translate_change(
         if form.is_first_item and len(source) == 1:
             change.metadata[source[0]] = change.new[source[0]]
     return change
+
+
+def without_paths(values: Mapping[str, Any], paths: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return values without those at paths of keys, and without mappings that this empties."""
+    result = dict(values)
+    for first, *rest in paths:
+        value = result.get(first)
+        if rest and isinstance(value, Mapping):
+            value = without_paths(value, [rest])
+            if value:
+                result[first] = value
+                continue
+        if not rest or value == {}:
+            result.pop(first, None)
+    return result
 
 
 class _Form(NamedTuple):

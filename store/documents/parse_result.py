@@ -19,7 +19,7 @@ class ParseResult(msgspec.Struct, frozen=True):
         lines: Line numbers for diagnostics across documents: `title`, `parent`, `topics.0`… and
             `urls.0`… (in the order of the article's `topics` and `url_keys`).
         diagnostics: The problems of the file.
-        format: The format of its front matter. Mutations write YAML only.
+        format: The format of its front matter.
     """
 
     article: Article | None = None

@@ -23,7 +23,7 @@ Path = tuple[str | int, ...]
 """The keys and indices that lead to a value."""
 
 # An unclosed string runs to the end of the text, so that no character is scanned twice.
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r'"""(?:[^\\]|\\.)*?(?:"{3,5}|\Z)'
     r"|'''.*?(?:'{3,5}|\Z)"
     r'|"(?:[^"\\\n]|\\.)*(?:"|(?=\n)|\Z)'
@@ -102,7 +102,7 @@ class _LineScan:
 
     @staticmethod
     def _tokenize(text: str, line: int) -> Iterator[tuple[str, int]]:
-        for match in _TOKEN.finditer(text):
+        for match in TOKEN.finditer(text):
             token = match[0]
             if token[0] == "\n":
                 yield "\n", line
@@ -154,7 +154,7 @@ class _LineScan:
         parts = []
         while self._current not in ("=", "]", "\n", ""):
             if self._current != ".":
-                parts.append(_key_text(self._current))
+                parts.append(key_text(self._current))
                 self._count()
                 if len(parts) > self._max_depth:
                     raise too_deep(self._max_depth, self._line)
@@ -210,7 +210,7 @@ class _LineScan:
             raise too_many_values(self._max_nodes, self._line)
 
 
-def _key_text(token: str) -> str:
+def key_text(token: str) -> str:
     """The key that a token stands for."""
     if token[0] == "'":
         return token[1:-1]

@@ -1,17 +1,10 @@
-"""YAML edit: changes values of a front matter and no other character of its text.
-
-The new values are compared with the former ones down to the smallest that differ. Only these are
-written anew, in the style of the text: its indentation, brackets and quotes.
-"""
+"""YAML edit: the edits of a YAML front matter, in its indentation, brackets and quotes."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import SequenceMatcher
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import Any
 
 from .source_text import source_flow_text
 from .source_tree import (
@@ -24,110 +17,37 @@ from .source_tree import (
     merged_entries,
     read_source,
 )
+from .tree_edit import TextEdit, TreeEditor, runs_of
 from .yaml_writer import Layout, block_lines, entry_lines, flow_text, scalar_text
 
-_IDENTITY_KEYS = ("url", "webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl", "title")
-_MAX_ALIGNED = 200
-"""Largest number of list items to align by content: it may take quadratic time."""
 
-
-class TextEdit(NamedTuple):
-    """The replacement of a range of a text."""
-
-    start: int
-    end: int
-    text: str
-
-
-def apply_edits(text: str, edits: Iterable[TextEdit]) -> str:
-    """Apply edits of ranges that do not overlap. Raises: UneditableError: they overlap."""
-    parts: list[str] = []
-    done = 0
-    for start, end, new in sorted(edits, key=lambda edit: edit[:2]):
-        if start < done:
-            raise UneditableError
-        parts += (text[done:start], new)
-        done = end
-    return "".join((*parts, text[done:]))
-
-
-class YamlEditor:
-    """Collects the edits of one front matter.
-
-    Args:
-        text: The front matter, which is valid.
-        key_order: Keys of the root in their usual order, for new ones.
-        is_fine: Whether to look for differences within a value. If not, a value that differs is
-            replaced as a whole.
-    """
+class YamlEditor(TreeEditor):
+    """Collects the edits of one YAML front matter. For the arguments see `TreeEditor`."""
 
     def __init__(self, text: str, key_order: Sequence[str], *, is_fine: bool = True) -> None:
-        self.root = read_source(text)
-        self._text = text
-        self._key_order = key_order
-        self._is_fine = is_fine
-        self._edits: list[TextEdit] = []
+        super().__init__(text, read_source(text), key_order, is_fine=is_fine)
         self._layout = _detect_layout(text, self.root)
         self._aliased = {id(node.target) for node in self.root.walk() if node.target}
 
     def edits(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[TextEdit]:
-        """Return the edits that give the root these new values; None removes a key.
-
-        Raises: UneditableError.
-        """
-        changed = {key: value for key, value in new.items() if value is not None}
-        removed = [key for key, value in new.items() if value is None]
-        self._update_entries(self.root, old, changed, removed)
+        """See `TreeEditor`."""
+        super().edits(old, new)
         self._move_anchors()
         return self._edits
 
     # Entries of mappings
 
-    def _update_mapping(
-        self, node: SourceNode, old: Mapping[str, Any], new: Mapping[str, Any]
-    ) -> None:
-        changed = {k: v for k, v in new.items() if k not in old or old[k] != v}
-        self._update_entries(node, old, changed, [key for key in old if key not in new])
-
-    def _update_entries(
-        self,
-        node: SourceNode,
-        old: Mapping[str, Any],
-        changed: Mapping[str, Any],
-        removed: Sequence[str],
-    ) -> None:
-        names = set(removed)
-        gone = [entry for entry in node.entries if entry.name in names and not entry.is_merge]
-        if node.entries and len(gone) == len(node.entries):
-            raise UneditableError
-        self._remove(node, gone)
+    def _hides_merged(self, node: SourceNode, removed: Sequence[str]) -> Mapping[str, Any]:
+        """Null hides a merged value in the root. Raises: UneditableError: deeper it does not."""
         merged = {entry.name for entry in merged_entries(node)}
-        own = {entry.name: entry for entry in node.entries}  # the last of equal keys counts
-        added = {key: value for key, value in changed.items() if key not in own}
-        if node is self.root:  # null hides a merged value
-            added |= {key: None for key in removed if key in merged}
-        elif not merged.isdisjoint(removed):
+        if node is not self.root and not merged.isdisjoint(removed):
             raise UneditableError
-        for key, value in changed.items():
-            if key in own:
-                self._update(node, own[key], old.get(key), value)
-        kept = [entry for entry in node.entries if entry.is_merge or entry.name not in names]
-        for key in self._in_order(added):
-            self._insert_key(node, kept, key, added[key])
-
-    def _in_order(self, keys: Iterable[str]) -> list[str]:
-        present = list(keys)
-        usual = [key for key in self._key_order if key in present]
-        return [*usual, *(key for key in present if key not in usual)]
+        return {key: None for key in removed if key in merged}
 
     def _insert_key(
         self, node: SourceNode, kept: Sequence[SourceEntry], key: str, value: Any
     ) -> None:
-        before = kept[-1] if kept else None
-        if node is self.root and key in self._key_order:
-            earlier = self._key_order[: self._key_order.index(key)]
-            names = {entry.name: entry for entry in kept}
-            before = next((names[name] for name in reversed(earlier) if name in names), None)
+        before = self._entry_before(node, kept, key)
         if node.is_flow:
             self._insert_flow(kept, before, flow_text({key: value})[1:-1])
             return
@@ -137,29 +57,6 @@ class YamlEditor:
         self._insert_lines(node, kept, before, lines)
 
     # Items of sequences
-
-    def _update_sequence(self, node: SourceNode, old: Sequence[Any], new: Sequence[Any]) -> None:
-        entries = [entry for entry in node.entries if not entry.value.is_null]
-        if all(entry.value.kind == "scalar" for entry in entries):
-            old = [entry.value.text if isinstance(new[0], str) else None for entry in entries]
-        elif len(entries) != len(old):
-            raise UneditableError
-        gone: list[SourceEntry] = []
-        inserts: list[tuple[int, Any]] = []
-        for _, i, end, j, new_end in _align(old, new):
-            pairs = min(end - i, new_end - j)
-            for k in range(pairs):
-                self._update(node, entries[i + k], old[i + k], new[j + k])
-            gone += entries[i + pairs : end]
-            inserts += [(i + pairs, value) for value in new[j + pairs : new_end]]
-        if len(gone) == len(node.entries):
-            raise UneditableError
-        moved = {_key(old[entries.index(entry)]): entry for entry in gone}
-        self._remove(node, gone)
-        kept = [entry for entry in node.entries if entry not in gone]
-        for at, value in inserts:
-            before = next((e for e in reversed(entries[:at]) if e not in gone), None)
-            self._insert_item(node, kept, before, value, moved.get(_key(value)))
 
     def _insert_item(
         self,
@@ -182,27 +79,9 @@ class YamlEditor:
 
     # Values
 
-    def _update(self, parent: SourceNode, entry: SourceEntry, old: Any, new: Any) -> None:
-        """Give an entry a new value, by its smallest differences."""
-        if old == new:
-            return
-        node = entry.value
-        is_editable = self._is_fine and not node.is_compact and not self._is_shared(node)
-        edits = len(self._edits)
-        try:
-            if is_editable and node.kind == "mapping" and _are(old, new, Mapping):
-                self._update_mapping(node, old, new)
-                return
-            if is_editable and node.kind == "sequence" and _are(old, new, list):
-                self._update_sequence(node, old, new)
-                return
-        except UneditableError:
-            del self._edits[edits:]
-        self._replace(parent, entry, new)
-
-    def _is_shared(self, node: SourceNode) -> bool:
-        """Whether aliases elsewhere stand for the node."""
-        return id(node) in self._aliased
+    def _is_fixed(self, node: SourceNode) -> bool:
+        """See `TreeEditor`: aliases elsewhere may stand for the node."""
+        return super()._is_fixed(node) or id(node) in self._aliased
 
     def _replace(self, parent: SourceNode, entry: SourceEntry, new: Any) -> None:
         node = entry.value
@@ -257,10 +136,6 @@ class YamlEditor:
 
     # Edits
 
-    def _edit(self, start: int, end: int, text: str) -> None:
-        if self._text[start:end] != text:
-            self._edits.append(TextEdit(start, end, text))
-
     def _column(self, position: int) -> int:
         return position - line_start(self._text, position)
 
@@ -299,7 +174,7 @@ class YamlEditor:
 
     def _remove(self, node: SourceNode, gone: Sequence[SourceEntry]) -> None:
         entries = node.entries
-        for first, last in _runs(entries, gone):
+        for first, last in runs_of(entries, gone):
             following = entries[last + 1] if last + 1 < len(entries) else None
             start, end = entries[first].start, entries[last].end
             if node.is_flow:
@@ -373,45 +248,6 @@ def _item_lines(value: Any, layout: Layout, style: str) -> list[str]:
         return [f"- {below[0]}", *("  " + line for line in below[1:])]
     quotes = style if style in ("'", '"') else ""
     return [f"- {scalar_text(value, quotes, '')}"]
-
-
-def _align(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[str, int, int, int, int]]:
-    """Align the items of two lists, as `SequenceMatcher.get_opcodes` does."""
-    old_keys, new_keys = [_identity(value) for value in old], [_identity(value) for value in new]
-    if max(len(old), len(new)) <= _MAX_ALIGNED:
-        matcher = SequenceMatcher(None, old_keys, new_keys, autojunk=False)
-        return list(matcher.get_opcodes())
-    return [("replace", 0, len(old), 0, len(new))]
-
-
-def _identity(value: Any) -> Any:
-    """Return what makes an item of a list the same one after a change."""
-    if isinstance(value, Mapping):
-        return next((value[key] for key in _IDENTITY_KEYS if key in value), None)
-    return _key(value)
-
-
-def _key(value: Any) -> bytes:
-    return msgspec.json.encode(value, order="deterministic")
-
-
-def _are(old: Any, new: Any, kind: Any) -> bool:
-    is_empty_list = kind is list and not (old and new)
-    return isinstance(old, kind) and isinstance(new, kind) and not is_empty_list
-
-
-def _runs(entries: Sequence[SourceEntry], gone: Sequence[SourceEntry]) -> list[tuple[int, int]]:
-    """Return the first and last index of each run of entries that go."""
-    runs: list[tuple[int, int]] = []
-    starts = {entry.start for entry in gone}
-    for i, entry in enumerate(entries):
-        if entry.start not in starts:
-            continue
-        if runs and runs[-1][1] == i - 1:
-            runs[-1] = (runs[-1][0], i)
-        else:
-            runs.append((i, i))
-    return runs
 
 
 def _joined(lines: Iterable[str], indent: str) -> str:

@@ -13,8 +13,6 @@ from store.characters import clean_text, escape_invisible
 from store.documents.article_reader import find_placement, read_article
 from store.documents.diagnostics import DiagnosticCode, field_path
 from store.documents.field_mapping import FieldMapping, map_fields
-from store.documents.front_matter_format import FrontMatterFormat, front_matter_format
-from store.documents.front_matter_reader import YAML_EXTENSIONS
 from store.documents.frontmatter import ParseLimits
 from store.documents.own_keys import translate_change
 from store.documents.parse_result import ParseResult
@@ -26,7 +24,7 @@ from store.documents.serializer import (
     serialize_document,
     serialize_fields,
 )
-from store.documents.text_edit import edit_text
+from store.documents.text_edit import UnwritableError, edit_text
 from store.documents.yaml_tree import MappingNode
 from store.errors import Refusal, RefusedError
 from store.model import Article, Diagnostic, Severity
@@ -127,14 +125,13 @@ def patch_document(
 
     `text` is the text of its file, None without a file. The slug stays: if it came from the title,
     the file is renamed after the slug.
-    Raises: RefusedError: the document is invalid, or has a new problem, or its front matter is in
-        a format that is not written.
+    Raises: RefusedError: the document is invalid, or has a new problem, or the format of its
+        front matter cannot hold the change.
     """
     fields = dict(fields)
     removes_metadata = ALL_METADATA in fields
     fields.pop(ALL_METADATA, None)
     _refuse_invalid_characters(fields)
-    _refuse_format(path, text)
     before = article_to_document(article)
     fields = keep_metadata(article, fields)
     kept = msgspec.structs.replace(article, metadata={}) if removes_metadata else article
@@ -144,7 +141,10 @@ def patch_document(
         new = serialize_document(after)
         parse_result = read_article(path, encode_document(new), limits)
     else:
-        edited = edit_text(path, text, before, after, limits)
+        try:
+            edited = edit_text(path, text, before, after, limits)
+        except UnwritableError as error:
+            raise RefusedError(_format_refusal(path, str(error))) from None
         new, parse_result = edited.text, edited.parse_result
         if edited.is_rewritten:
             notices.append(_REWRITTEN)
@@ -207,18 +207,8 @@ def _own_keys_refusal(path: str) -> Refusal:
     )
 
 
-def _refuse_format(path: str, text: str | None) -> None:
-    """Refuse a document whose front matter could not be edited in its own format."""
-    is_yaml = path.lower().endswith(YAML_EXTENSIONS)
-    format = FrontMatterFormat.YAML if is_yaml else front_matter_format(text or "")
-    if format is not FrontMatterFormat.YAML:
-        raise RefusedError(
-            Refusal(
-                FORMAT_NOT_WRITABLE,
-                f"The document {path} has {format.upper()} front matter, which is read but not "
-                "written. Edit the file, or import it whole.",
-            )
-        )
+def _format_refusal(path: str, reason: str) -> Refusal:
+    return Refusal(FORMAT_NOT_WRITABLE, f"The document {path} cannot be changed so. {reason}")
 
 
 def find_slug_problem(slug: str) -> str | None:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
+from store.documents.line_ends import plain_line_ends
+
 _WORDS = st.sampled_from(["Tide", "Ebb and flow", "C3PO", "Été", "a-b", "日本"])
 _COMMENTS = st.sampled_from(["", "", " # note", "   # a: [b", "  # 'x"])
 _BETWEEN = st.sampled_from(["", "", "\n", "# by hand\n", "\n# a: comment\n\n", "# é\u2028# more\n"])
@@ -33,18 +35,18 @@ class StyledDocument(NamedTuple):
     counts: dict[str, int]
 
 
-class _Writer:
+class StyledWriter:
     """Builds a text and notes ranges."""
 
     def __init__(self, line_end: str) -> None:
         self.text = ""
         self.ranges: dict[str, tuple[int, int]] = {}
-        self._line_end = line_end
+        self.line_end = line_end
 
     def add(self, text: str, name: str | None = None) -> None:
         """Add a text, which is the value of this name."""
         start = len(self.text)
-        self.text += text.replace("\n", self._line_end)
+        self.text += text.replace("\n", self.line_end)
         if name:
             self.ranges[name] = (start, len(self.text))
 
@@ -52,7 +54,7 @@ class _Writer:
 @st.composite
 def styled_documents(draw: Any) -> StyledDocument:
     """A document with random indentation, quotes, brackets, comments, line ends and anchors."""
-    writer = _Writer(draw(st.sampled_from(["\n", "\r\n"])))
+    writer = StyledWriter(draw(st.sampled_from(["\n", "\r\n", "\r"])))
     writer.add(draw(st.sampled_from(["", "\ufeff"])) + "---\n")
     counts = {"tags": draw(st.integers(2, 4)), "images": draw(st.integers(1, 3))}
     keys = ["title", "publishedDateTime", "provider", "heat", "excerpt", "tags", "images", "", ""]
@@ -74,9 +76,9 @@ def styled_documents(draw: Any) -> StyledDocument:
     return StyledDocument(writer.text, writer.ranges, counts)
 
 
-def _add_other(draw: Any, writer: _Writer) -> None:
+def _add_other(draw: Any, writer: StyledWriter) -> None:
     other = draw(_OTHERS)
-    if f"\n{other.partition(':')[0]}:" not in writer.text.replace("\r\n", "\n"):
+    if f"\n{other.partition(':')[0]}:" not in plain_line_ends(writer.text):
         writer.add(other)
 
 
@@ -84,14 +86,14 @@ def _quoted(draw: Any, value: str) -> str:
     return str(draw(st.sampled_from([value, f"'{value}'", f'"{value}"'])))
 
 
-def _add_scalar(draw: Any, writer: _Writer, key: str) -> None:
+def _add_scalar(draw: Any, writer: StyledWriter, key: str) -> None:
     value = {"publishedDateTime": "2020-06-11", "heat": "5"}.get(key) or _quoted(draw, draw(_WORDS))
     writer.add(f"{key}:" + draw(st.sampled_from([" ", "   ", "\n  "])))
     writer.add(value, key)
     writer.add(draw(_COMMENTS) + "\n")
 
 
-def _add_provider(draw: Any, writer: _Writer) -> None:
+def _add_provider(draw: Any, writer: StyledWriter) -> None:
     name = _quoted(draw, draw(_WORDS))
     if draw(st.booleans()):
         writer.add("provider: {domain: p.example, name: ")
@@ -104,7 +106,7 @@ def _add_provider(draw: Any, writer: _Writer) -> None:
         writer.add(draw(_COMMENTS) + "\n")
 
 
-def _add_list(draw: Any, writer: _Writer, key: str, count: int) -> None:
+def _add_list(draw: Any, writer: StyledWriter, key: str, count: int) -> None:
     if draw(st.integers(0, 3)) == 0:
         writer.add(f"{key}: [")
         for i in range(count):
@@ -124,7 +126,7 @@ def _add_list(draw: Any, writer: _Writer, key: str, count: int) -> None:
             writer.add(draw(st.sampled_from(["", "", f"{indent}# between\n"])))
 
 
-def _add_item(draw: Any, writer: _Writer, name: str, indent: int | None) -> None:
+def _add_item(draw: Any, writer: StyledWriter, name: str, indent: int | None) -> None:
     """Add a word, or an image in brackets or, below an `indent`, as lines."""
     start = len(writer.text)
     if name.startswith("tags"):
@@ -132,7 +134,7 @@ def _add_item(draw: Any, writer: _Writer, name: str, indent: int | None) -> None
     else:
         in_lines = indent is not None and draw(st.booleans())
         url = f"https://p.example/{name[-1]}"
-        column = len(writer.text) - writer.text.rfind("\n") - 1
+        column = len(writer.text) - writer.text.rfind(writer.line_end[-1]) - 1
         gap = draw(_COMMENTS) + "\n" + " " * column if in_lines else ", "
         writer.add(f"url: {url}{gap}width: " if in_lines else f"{{url: {url}{gap}width: ")
         writer.add("7", f"{name}.width")

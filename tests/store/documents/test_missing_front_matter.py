@@ -84,7 +84,6 @@ def test_asciidoc_header_is_named():
         (f"\u2014\n{REST}", "is '\u2014', not ---", 1),
         (f"\u2014-\n{REST}", "is '\u2014-', not ---", 1),
         (f"--- # mine\n{REST}", "is '--- # mine', not ---", 1),
-        (f"---\n{REST}".replace("\n", "\r"), "end with CR alone", 1),
         (REST, "The opening line --- is missing", 1),
         (f"<!-- mine -->\n---\n{REST}", "opens on line 2", 1),
         ("Title: A\nDate: 2020-06-11\n\nText.\n", "metadata lines", 1),

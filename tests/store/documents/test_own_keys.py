@@ -73,6 +73,23 @@ def test_change_is_written_under_the_own_key(fields, changed):
     assert patched.notices == ()
 
 
+@pytest.mark.parametrize("key", ["description: ''", "description:", "seo: {summary: '', x: 1}"])
+def test_empty_value_is_replaced(key):
+    """An empty value that no field used gets the value, and is no longer in the metadata."""
+    source = ("seo.summary", "description") if key.startswith("seo") else ("description",)
+    fields = {**MAPPING.fields, "excerpt": source}
+    limits = ParseLimits(mapping=msgspec.structs.replace(MAPPING, fields=fields))
+    text = f"---\ntitle: A day\ndate: 2026-01-02\n{key} # ours\n---\nBody\n"
+    article = read_article(PATH, text.encode(), limits).article
+    assert article is not None
+    patched = patch_document(article, PATH, text, {"excerpt": "New"}, limits)
+    assert patched.article.excerpt == "New"
+    assert patched.article.metadata == ({"seo": {"x": 1}} if "seo" in key else {})
+    assert patched.text == text.replace("''", "'New'").replace(
+        "description: #", "description: New #"
+    )
+
+
 @pytest.mark.parametrize(
     ("fields", "code", "input_path"),
     [

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from copy import deepcopy
 from datetime import UTC, datetime
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,20 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from store.documents.article_reader import read_article
+from store.documents.front_matter_format import front_matter_format
 from store.documents.frontmatter import ParseLimits, parse_front_matter, split_front_matter
+from store.documents.line_ends import plain_line_ends
 from store.documents.serializer import (
     DocumentData,
     article_to_document,
     body_round_trips,
     serialize_document,
 )
-from store.documents.text_edit import edit_text
+from store.documents.text_edit import UnwritableError, edit_text
 from tests.support.document_strategies import TEXTS
 from tests.support.sizes import scaled
 from tests.support.styled_documents import styled_documents
+from tests.support.styled_formats import json_documents, toml_documents
 
 LIMITS = ParseLimits()
 PATH = "_news/2020-06-11-a-story.md"
@@ -371,22 +375,23 @@ def test_rewriting_keeps_comments_and_the_source_of_values():
 
 
 @st.composite
-def changes(draw):
+def changes(draw, documents):
     """A styled document, its data after a random change, and the expected text around it.
 
     The edited text starts and ends with the two texts; between them is the changed value.
     """
-    document = draw(styled_documents())
+    document = draw(documents)
     text, ranges = document.text, document.ranges
     before = said(text)
     values: dict[str, Any] = deepcopy(before.values)
     content = before.content
-    kind = draw(st.sampled_from([*ranges, "tags.append", "images.append"]))
+    kind = draw(st.sampled_from(sorted({*ranges, "tags.append", "images.append"})))
     key, *rest = kind.split(".")
     start, end = ranges.get(kind, (0, 0))
     if rest == ["append"]:
         last = f"{key}.{document.counts[key] - 1}"
-        start = end = ranges.get(f"{last}.lines", ranges[last])[1]
+        if kind not in ranges:
+            start = end = ranges.get(f"{last}.lines", ranges[last])[1]
         values[key].append("New" if key == "tags" else {"url": "https://p.example/new"})
     elif rest[1:] == ["lines"]:
         assume(document.counts[key] > 1)
@@ -412,7 +417,7 @@ NEW_WORDS = st.sampled_from(["New", "it's: new # not", "null", '"', "x, y] {z}",
 
 
 @settings(max_examples=scaled(300, long=5_000), suppress_health_check=list(HealthCheck))
-@given(changes())
+@given(changes(styled_documents() | toml_documents() | json_documents()))
 def test_editing_changes_no_byte_outside_the_value(change):
     """In any style, the bytes before and after a changed value stay, and it is read as asked."""
     document, after, (prefix, suffix) = change
@@ -424,8 +429,104 @@ def test_editing_changes_no_byte_outside_the_value(change):
     expected = said(serialize_document(after))
     assert said(result.text)._replace(values={}) == expected._replace(values={})
     assert dict(said(result.text).values) == dict(expected.values)
-    if "\r\n" in document.text:
-        assert "\n" not in result.text.replace("\r\n", "")
+    line_end = line_end_of(document.text)
+    assert not line_end or plain_line_ends(result.text).count("\n") == result.text.count(line_end)
+
+
+def line_end_of(text):
+    """The line end of a text that has only one kind."""
+    return next(end for end in ("\r\n", "\r", "\n", "") if end in text)
+
+
+@settings(max_examples=scaled(150, long=3_000), suppress_health_check=list(HealthCheck))
+@given(toml_documents() | json_documents(), st.data())
+def test_editing_other_formats_gives_the_document_wanted(document, data):
+    """After any change, of several fields and of the order of lists, too, it is read as asked."""
+    before = said(document.text)
+    values = {**before.values, **data.draw(st.fixed_dictionaries({}, optional=NEW))}
+    for key in ("tags", "images"):
+        if values.get(key) == before.values[key]:
+            values[key] = data.draw(st.lists(st.sampled_from(values[key]), unique_by=str))
+    after = {key: value for key, value in values.items() if value not in (None, [])}
+    content = data.draw(st.sampled_from([before.content, "New.", "A\n\nb", None]))
+    wanted = DocumentData(after, content)
+    result = edit_text(PATH, document.text, before, wanted, LIMITS)
+    assert not result.is_rewritten
+    assert said(result.text).content == content
+    assert dict(said(result.text).values) == dict(said(serialize_document(wanted)).values)
+    assert result.parse_result.format is front_matter_format(document.text)
+
+
+@settings(max_examples=scaled(100, long=2_000), suppress_health_check=list(HealthCheck))
+@given(toml_documents() | json_documents(), st.sampled_from(["heat", "locale", "note"]))
+def test_editing_other_formats_inserts_and_removes_one_piece(document, key):
+    """A new key, or one that goes, changes one place; all other bytes stay."""
+    before, text = said(document.text), document.text
+    values = {k: v for k, v in before.values.items() if k != key or key != "heat"}
+    values |= {} if key == "heat" else {key: "sv"}
+    result = edit_text(PATH, text, before, DocumentData(values, before.content), LIMITS)
+    assert not result.is_rewritten
+    short, long = sorted([text, result.text], key=len)
+    blocks = SequenceMatcher(None, short, long, autojunk=False).get_opcodes()
+    assert [tag for tag, *_ in blocks if tag != "equal"] == ["insert"]
+    now = said(result.text).values
+    assert now.get(key) == (0 if key == "heat" else "sv")
+
+
+def test_json_with_a_duplicate_key_is_not_edited():
+    """Readers differ in which of the two counts; the reason has the key and its lines."""
+    text = '{"title": "T", "publishedDateTime": "2020-06-11", "provider": {"domain": "p.example"},'
+    text += '\n"heat": 1, "more": {"a": 1,\n"a": 2}}'
+    with pytest.raises(UnwritableError, match="'a' occurs twice, on lines 2 and 3"):
+        edited(text, heat=2)
+
+
+def test_null_in_toml_is_refused():
+    """TOML has no null, at any depth."""
+    text = (
+        "+++\ntitle = 'T'\npublishedDateTime = 2020-06-11\nprovider = {domain = 'p.example'}\n+++\n"
+    )
+    for value in ([None], {"a": None}, {"a": [{"b": None}]}):
+        with pytest.raises(UnwritableError, match="no null"):
+            edited(text, note=value)
+
+
+UNUSUAL_TOML = {
+    "empty root": ("", "[provider]\ndomain = 'p.example'\n", {"heat": 2}),
+    "header of a table without keys": ("[extra]\n", "", {"extra": {"a": 1}}),
+    "table that a deeper header makes": (
+        "# c\n[a.b]\nc = 1\n",
+        "",
+        {"a": {"b": {"c": 1}, "d": 2}},
+    ),
+    "table that becomes a text": ("[a]\nb = 1\n[a.c]\nd = 1\n", "", {"a": "x"}),
+    "table of dotted keys that is emptied": ("a.b = 1\n", "", {"a": {}}),
+    "dotted keys in brackets": ("a = {b.c = 0x1, d = 1}\n", "", {"a": {"b": {"c": 1}, "d": 2}}),
+    "list of tables with other values": ("[[a]]\nb = 1\n[[a]]\nb = 2\n", "", {"a": [1, {"b": 2}]}),
+    "list of tables in tables": (
+        "[[a]]\nb = 1\n[[a.c]]\nd = 1\n[[a.c]]\nd = 2\n[[a]]\nb = 2\n",
+        "",
+        {"a": [{"b": 1, "c": [{"d": 2}, {"d": 3}]}, {"b": 2, "e": 1}]},
+    ),
+    "comma that begins a line": ("tags = [ 'a'\n  , 'b' ]\n", "", {"tags": ["a", "c", "b", "d"]}),
+    "empty list": ("tags = [ # none\n]\n", "", {"tags": ["a"]}),
+    "keys in quotes": ('"a b".\'c.d\' = 1\n', "", {"a b": {"c.d": 2, "e": 3}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("more", "end", "values"), UNUSUAL_TOML.values(), ids=UNUSUAL_TOML)
+def test_editing_survives_unusual_toml(more, end, values):
+    """The result has the new values, and all other lines."""
+    provider = "" if end else "provider = {domain = 'p.example'}\n"
+    base = f"title = 'T'\npublishedDateTime = 2020-06-11\n{provider}"
+    head = f"+++\n{base}{more}{end}"
+    text = f"{head}+++\nBody\n"
+    before = said(text)
+    data = {**before.values, **values}
+    result = edit_text(PATH, text, before, DocumentData(data, "Body"), LIMITS)
+    assert not result.is_rewritten
+    assert dict(said(result.text).values) == data
+    assert all(line in result.text.splitlines() for line in base.splitlines())
 
 
 FLOW_ENTRIES = {
