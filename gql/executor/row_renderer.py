@@ -102,8 +102,13 @@ class RowRenderer:
         if isinstance(target, ConnectionPlan):
             batch.rows = await self.connection_rows(batch, target, values)
             return
-        distinct = {document.id: document for document in values.values() if document is not None}
+        loaded = values.values()
+        documents = chain.from_iterable(loaded) if batch.plan.link.loads_lists else loaded
+        distinct = {document.id: document for document in documents if document is not None}
         by_id = await self.rows_by_id(target, list(distinct.values()))
+        if batch.plan.link.loads_lists:
+            batch.rows = {key: [by_id[each.id] for each in items] for key, items in values.items()}
+            return
         new = {key: document and by_id[document.id] for key, document in values.items()}
         batch.rows = {**batch.rows, **new} if batch.rows else new
         if batch.table is not None and batch.table.version == self.version:

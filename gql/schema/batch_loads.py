@@ -5,14 +5,39 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from store import ArticleQuery, EntityKind, LookupKey, Snapshot, Visibility, Window, entity_kind
+from store import (
+    ArticleQuery,
+    EntityKind,
+    LocalizedSlug,
+    LookupKey,
+    Snapshot,
+    Visibility,
+    Window,
+    entity_kind,
+)
+from store.querying.translations import locale_of
+
+ArticleKey = str | LocalizedSlug
 
 
 def load_articles(
-    snapshot: Snapshot, keys: Sequence[tuple[LookupKey, str]], visibility: Visibility
+    snapshot: Snapshot, keys: Sequence[tuple[LookupKey, ArticleKey]], visibility: Visibility
 ) -> Awaitable[Sequence[Any]]:
     """Articles by any of their keys; one call for each kind of key."""
     return _look_up(snapshot.get_many, keys, visibility)
+
+
+async def load_translations(
+    snapshot: Snapshot, keys: Sequence[tuple[str, str | None]], visibility: Visibility
+) -> Sequence[Any]:
+    """Lists of the articles of a group in other locales than one, by group and locale."""
+    groups = list(dict.fromkeys([group for group, _ in keys]))
+    found = await snapshot.translations(groups, visibility)
+    by_group = dict(zip(groups, found, strict=True))
+    return [
+        [article for article in by_group[group] if locale_of(article) != locale]
+        for group, locale in keys
+    ]
 
 
 def load_articles_by_url(
@@ -58,7 +83,7 @@ def load_topics_by_slug(
 
 
 def _look_up(
-    method: Any, keys: Sequence[tuple[LookupKey, str]], visibility: Visibility
+    method: Any, keys: Sequence[tuple[LookupKey, ArticleKey]], visibility: Visibility
 ) -> Awaitable[Sequence[Any]]:
     first, key = keys[0]
     if len(keys) == 1:  # the most frequent case, without a coroutine of its own
@@ -68,9 +93,9 @@ def _look_up(
 
 
 async def _look_up_many(
-    method: Any, keys: Sequence[tuple[LookupKey, str]], visibility: Visibility
+    method: Any, keys: Sequence[tuple[LookupKey, ArticleKey]], visibility: Visibility
 ) -> Sequence[Any]:
-    values: dict[tuple[LookupKey, str], Any] = {}
+    values: dict[tuple[LookupKey, ArticleKey], Any] = {}
     for kind in dict.fromkeys(by for by, _ in keys):
         same = [key for by, key in keys if by is kind]
         for key, value in zip(same, await method(kind, same, visibility), strict=True):

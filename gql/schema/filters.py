@@ -60,6 +60,11 @@ class StringFilter:
         "Starts with this text; case and variants, such as full-width letters, are ignored."
     )
     is_null: bool | None = _input("Whether there is no text.")
+    first_of: list[str] | None = _input(
+        "Only for `locale`: each story once, in the first of these locales in which you may see "
+        "it; stories in none of them are left out. `de` matches `de-CH`, too, and `*` any locale. "
+        "It picks among all articles with one `translationKey`, whatever else the filter says."
+    )
     ignore_accents: bool | None = _input(
         "Whether the other members ignore accents and strokes: with true, `lodz` is in `Łódź`."
     )
@@ -191,6 +196,7 @@ _OPERATORS = {
     "all": Operator.ALL,
     "none": Operator.NONE,
     "is_empty": Operator.IS_EMPTY,
+    "first_of": Operator.FIRST_OF,
 }
 
 

@@ -16,6 +16,7 @@ from strawberry.scalars import JSON
 
 from gql.identity.viewer import Permission
 from store import model
+from store.querying.translations import MAX_TRANSLATIONS, locale_of
 
 from .article_list import PROVIDER_ARTICLES, REFERENCED_BY, TOPIC_ARTICLES
 from .authors import Author
@@ -24,6 +25,7 @@ from .batch_loads import (
     load_providers_by_domain,
     load_topics_by_name,
     load_topics_by_slug,
+    load_translations,
 )
 from .connection import Connection
 from .content import (
@@ -34,7 +36,7 @@ from .content import (
 )
 from .context import Info
 from .images import Image, Picture, resolve_image, resolve_images, resolve_pictures
-from .links import Link, first_present, linked, single
+from .links import Link, first_present, linked, single, single_list
 from .node import Node, resolved
 from .scalars import Url
 
@@ -57,6 +59,13 @@ def topic_keys(
 def distinct(topics: Sequence[model.Topic | None]) -> list[model.Topic | None]:
     """The topics without repetition: a document may give one by name and by slug."""
     return list({topic and topic.id: topic for topic in topics}.values())
+
+
+def translation_keys(
+    sources: Sequence[model.Article], _prepared: Any, _total: bool
+) -> list[tuple[tuple[str, str | None], ...]]:
+    """The translation group and the locale of an article."""
+    return [((source.translation_group, locale_of(source)),) for source in sources]
 
 
 def url_keys(
@@ -82,6 +91,9 @@ def children_keys(
 
 PROVIDER = Link(load_providers_by_domain, provider_keys, single)
 ARTICLE_TOPICS = Link(load_topics_by_name, topic_keys, distinct, is_list=True)
+TRANSLATIONS = Link(
+    load_translations, translation_keys, single_list, is_list=True, loads_lists=True
+)
 RELATED_ARTICLE = Link(load_articles_by_url, url_keys, first_present)
 PARENT = Link(load_topics_by_slug, parent_keys, single)
 CHILDREN = Link(load_topics_by_slug, children_keys, list, is_list=True)
@@ -152,6 +164,11 @@ class Article(Node):
     locale: str | None = strawberry.field(description="The language, such as en or de-CH.")
     translation_key: str | None = strawberry.field(
         description="What the article and its translations have in common; null if it is the slug."
+    )
+    translations: list[Article] = linked(
+        TRANSLATIONS,
+        "The same story in other locales, ordered by locale: the articles with its translationKey "
+        f"or slug. None where more than {MAX_TRANSLATIONS} articles share that.",
     )
     authors: list[Author] = strawberry.field(
         description="The authors, in the order of the document: from `authors` and `author`."

@@ -33,6 +33,7 @@ class Link(NamedTuple):
         prepare: Makes the page sizes and the field's arguments into what `keys` needs; None where
             the field has no arguments. Its parameters after the first are the field's arguments.
         is_list: Whether its value is a list of entities.
+        loads_lists: Whether the batch load gives a list of entities for each key, not one or none.
         cursors: Makes the store's cursors and the prepared arguments into what makes an item's
             cursor, the same function for equal lists of one store; where its value is a page.
     """
@@ -42,6 +43,7 @@ class Link(NamedTuple):
     pick: Callable[[Sequence[Any]], Any]
     prepare: Callable[..., Any] | None = None
     is_list: bool = False
+    loads_lists: bool = False
     cursors: Callable[[CursorCodec, Any], Callable[[Any], str]] | None = None
 
 
@@ -92,6 +94,11 @@ def _signature(prepare: Callable[..., Any] | None) -> inspect.Signature:
 def single(values: Sequence[Any]) -> Any:
     """The only value; None without a key."""
     return values[0] if values else None
+
+
+def single_list(values: Sequence[Any]) -> Any:
+    """The list of the only key; empty without a key."""
+    return values[0] if values else ()
 
 
 def first_present(values: Sequence[Any]) -> Any:

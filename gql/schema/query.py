@@ -8,8 +8,10 @@ from typing import Annotated
 import strawberry
 from strawberry import UNSET
 
+from gql.errors import BAD_USER_INPUT
 from store import (
     CursorCodec,
+    LocalizedSlug,
     LookupKey,
     QueryError,
     Window,
@@ -28,7 +30,7 @@ from .batch_loads import (
     load_topics,
 )
 from .changes import ChangeConnection, resolve_changes, resolve_changes_cursor
-from .connection import Connection, check_page_size, window
+from .connection import Connection, check_page_size, value_or_none, window
 from .context import PageSizes
 from .diagnostics import Diagnostic, resolve_diagnostics
 from .graph import Article, Provider, Topic
@@ -38,10 +40,28 @@ from .nullability import NULL_ON_ERROR
 from .scalars import Url
 
 
-@strawberry.input(one_of=True, description="An article, by one of its keys.")
+class LookUpError(QueryError):
+    """A look-up that does not have exactly one key."""
+
+    code = BAD_USER_INPUT
+
+
+@strawberry.input(
+    description="An article, by exactly one of `id`, `slug` and `url`. Members that are null count "
+    "as left out."
+)
 class ArticleBy:
     id: strawberry.ID | None = strawberry.field(default=UNSET, description="Its id.")
-    slug: str | None = strawberry.field(default=UNSET, description="Its slug.")
+    slug: str | None = strawberry.field(
+        default=UNSET,
+        description="Its slug. If articles in several languages have it, the one whose language is "
+        "not part of its id, else the newest; `locale` chooses another.",
+    )
+    locale: str | None = strawberry.field(
+        default=UNSET,
+        description="Only with `slug`: the locale. `de` means `de-CH`, too, where there is none in "
+        "`de`.",
+    )
     url: Url | None = strawberry.field(
         default=UNSET,
         description="Any of its URLs. The case of the host, tracking parameters and the fragment "
@@ -66,13 +86,8 @@ class TopicBy:
 
 
 KeySpellings = dict[str, tuple[LookupKey, Callable[[str], str]]]
-"""The members of a `by` argument: the key of the store, and the normalization of its values."""
+"""The members of a @oneOf argument: the key of the store, and the normalization of its values."""
 
-ARTICLE_KEYS: KeySpellings = {
-    "id": (LookupKey.ID, str),
-    "slug": (LookupKey.SLUG, str),
-    "url": (LookupKey.URL, canonical_url),
-}
 PROVIDER_KEYS: KeySpellings = {"id": (LookupKey.ID, str), "domain": (LookupKey.DOMAIN, domain_key)}
 TOPIC_KEYS: KeySpellings = {
     "id": (LookupKey.ID, str),
@@ -81,9 +96,7 @@ TOPIC_KEYS: KeySpellings = {
 }
 
 
-def lookup_key(
-    spellings: KeySpellings, by: ArticleBy | ProviderBy | TopicBy
-) -> tuple[LookupKey, str]:
+def lookup_key(spellings: KeySpellings, by: ProviderBy | TopicBy) -> tuple[LookupKey, str]:
     """The key in a `by` argument, which has exactly one (@oneOf)."""
     for member, (key, normalize) in spellings.items():
         if (value := getattr(by, member)) is not UNSET:
@@ -93,9 +106,18 @@ def lookup_key(
 
 def article_key(
     _sizes: PageSizes, by: Annotated[ArticleBy, strawberry.argument(description="Which one.")]
-) -> tuple[LookupKey, str]:
-    """The arguments of `Query.article`."""
-    return lookup_key(ARTICLE_KEYS, by)
+) -> tuple[LookupKey, str | LocalizedSlug]:
+    """The arguments of `Query.article`. Raises: LookUpError: not exactly one key."""
+    id, slug, locale, url = map(value_or_none, (by.id, by.slug, by.locale, by.url))
+    if (id is None) + (slug is None) + (url is None) != 2:
+        raise LookUpError("Give `by` exactly one of id, slug and url.")
+    if locale is not None:
+        if slug is None:
+            raise LookUpError("Give `by.locale` only with a slug: an id or a URL needs none.")
+        return LookupKey.SLUG_IN_LOCALE, LocalizedSlug(slug, locale)
+    if url is not None:
+        return LookupKey.URL, canonical_url(url)
+    return (LookupKey.SLUG, slug) if slug is not None else (LookupKey.ID, id or "")
 
 
 def provider_key(

@@ -241,7 +241,8 @@ def test_docs_list_every_filter_and_its_operators():
     for name, field in article_filter.fields.items():
         operators = get_named_type(field.type)
         if isinstance(operators, GraphQLInputObjectType) and operators is not article_filter:
-            assert documented[name] == operators.fields.keys()
+            others = set() if name == "locale" else {"firstOf"}  # which they refuse
+            assert documented[name] == operators.fields.keys() - others
 
 
 def test_docs_show_a_first_query_with_its_answer():

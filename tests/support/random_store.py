@@ -94,6 +94,8 @@ class StoreModel:
 
     def id(self, rng: Random) -> str:
         """The id of an article that the store may hold."""
+        if self.articles and rng.random() < 0.5:
+            return rng.choice(list(self.articles))
         return article_id(rng.choice(self.slugs))
 
 
@@ -117,7 +119,9 @@ def write_kinds(write: Write) -> set[str]:
 def random_article(rng: Random, model: StoreModel) -> Article:
     """An article with one of the model's slugs."""
     fields = {name: make(rng) for name, make in model.fields.items()}
-    return Article(slug=rng.choice(model.slugs), **fields)
+    slug = rng.choice(model.slugs)
+    in_id = fields["locale"] if rng.random() < 0.4 else None
+    return Article(slug=slug, id=article_id(slug, in_id), **fields)
 
 
 def first_write(rng: Random, model: StoreModel) -> Batch:
@@ -211,7 +215,8 @@ _FIELDS: dict[str, Callable[[Random], Any]] = {
     "content": one_of(_BODIES),
     "category": one_of([None, "news"]),
     "type": one_of(store_strategies.KINDS),
-    "locale": one_of([None, "en", "de"]),
+    "locale": one_of([None, "en", "de", *store_strategies.LOCALES]),
+    "translation_key": one_of([None, None, *store_strategies.GROUPS]),
     "quality": one_of([-1, 0, 1, 2]),
     "heat": one_of([-1, 0, 1, 2]),
     "published": one_of([True, True, False]),

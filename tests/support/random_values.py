@@ -148,7 +148,8 @@ def _deeper(depth: int) -> Maker:
 def operators(member: str) -> list[str]:
     """The operators of a member of `ArticleFilter`; none for booleans."""
     if member in _ATTRIBUTES:
-        return ["eq", "ne", "in", "notIn", "contains", "startsWith", "isNull"]
+        texts = ["eq", "ne", "in", "notIn", "contains", "startsWith", "isNull"]
+        return [*texts, "firstOf", "firstOf"] if member == "locale" else texts
     if member in _NUMBER_MEMBERS:
         return ["eq", "ne", "in", *_RANGE]
     if member == "publishedDateTime":
@@ -174,6 +175,8 @@ def operand(rng: Random, model: StoreModel, member: str, operator: str) -> Any:
         return rng.random() < 0.5
     if operator in ("contains", "startsWith"):
         return _part(rng, _value(rng, model, member) or "", operator == "startsWith")
+    if operator == "firstOf":
+        return few(rng, _any(store_strategies.RANGES), model, 4)
     if operator in ("in", "notIn", "some", "all", "none"):
         drawn = few(rng, lambda rng, model: _value(rng, model, member), model)
         return [value for value in drawn if value is not None]
@@ -234,6 +237,24 @@ def _look_up(members: dict[str, Maker]) -> Maker:
     return make
 
 
+def _article_by(rng: Random, model: StoreModel) -> dict[str, Any]:
+    """A look-up of an article; sometimes by a slug in a locale, by none, or by too many."""
+    makers: dict[str, Maker] = {
+        "id": node_id,
+        "slug": lambda rng, model: rng.choice(model.slugs),
+        "url": _any([*store_strategies.URLS, "no"]),
+    }
+    names = rng.choice([["id"], ["slug"], ["slug"], ["url"]])
+    if rng.random() < 0.05:
+        names = rng.sample(list(makers), rng.choice([0, 2]))
+    given = {name: makers[name](rng, model) for name in names}
+    if rng.random() < (0.6 if "slug" in given else 0.03):
+        given["locale"] = rng.choice([*store_strategies.RANGES, None])
+    if rng.random() < 0.05:
+        given[rng.choice(list(makers))] = None
+    return given
+
+
 def _any(values: list[Any]) -> Maker:
     return lambda rng, _model: rng.choice(values)
 
@@ -249,13 +270,7 @@ BY_NAME: dict[str, Maker] = {
 """The generators of arguments by name."""
 
 BY_TYPE: dict[str, Maker] = {
-    "ArticleBy!": _look_up(
-        {
-            "id": node_id,
-            "slug": lambda rng, model: rng.choice(model.slugs),
-            "url": _any([*store_strategies.URLS, "no"]),
-        }
-    ),
+    "ArticleBy!": _article_by,
     "ProviderBy!": _look_up(
         {"id": node_id, "domain": _any([*store_strategies.DOMAINS, "nowhere", ""])}
     ),

@@ -42,6 +42,7 @@ EXPECTED_FEATURES = frozenset(
             f"filter {operator}"
             for operator in (
                 "eq ne in notIn contains startsWith isNull gt gte lt lte some all none isEmpty"
+                " firstOf"
             ).split()
         ),
         *(f"filter {member}" for member in MEMBERS),
@@ -53,6 +54,7 @@ EXPECTED_FEATURES = frozenset(
         *("order of several steps", "fragment spread", "inline fragment", "alias"),
         *("several lists", "list in a list", "list of an entity", "topic tree"),
         *("look-up article", "look-up provider", "look-up topic", "look-up node", "nodes by ids"),
+        *("slug in a locale", "translations"),
         *("__typename", "@skip", "@include", "no variables"),
         *(
             f"variable {type}"
@@ -165,8 +167,13 @@ class RequestFeatures:
             self._list(field, names, lists, parent)
         elif parent == "Query" and name in _LOOK_UPS:
             self.features.add(f"look-up {name}")
+            by = self._value(arguments["by"]) if "by" in arguments else None
+            if isinstance(by, dict) and by.get("slug") and by.get("locale"):
+                self.features.add("slug in a locale")
         elif name == "nodes" and "ids" in arguments:
             self.features.add("nodes by ids")
+        if name == "translations":
+            self.features.add(name)
         if name in ("children", "parent"):
             self.features.add("topic tree")
         self._selection(field.selection_set, lists + is_list, "" if is_list else name)

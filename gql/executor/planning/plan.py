@@ -245,7 +245,8 @@ class LinkPlan:
         self.target = target
         self.memo_target: ObjectPlan | None = None
         if arguments is None and isinstance(target, dict) and len(target) == 1:
-            [self.memo_target] = target.values()
+            [only] = target.values()
+            self.memo_target = None if link.loads_lists else only
         self.is_nullable = is_nullable
         self.loads_pages = isinstance(target, ConnectionPlan)
         self.with_total = isinstance(target, ConnectionPlan) and target.with_total

@@ -73,6 +73,10 @@ QUERIES: dict[str, tuple[str, dict[str, int]]] = {
     "provider": (CARDS % "provider { name articleCount }", {"pages": 1, "providers": 1}),
     "topics": (CARDS % "topics { name }", {"pages": 1, "topics": 1}),
     "tree": (CARDS % "topics { name parent { children { name } } }", {"pages": 1, "topics": 3}),
+    "translations": (
+        CARDS % "translations { title }",
+        {"pages": 1, "translations": 1},
+    ),
     "related": (CARDS % "related { title article { title } }", {"pages": 1, "get_many": 1}),
     "referencedBy": (CARDS % "referencedBy { totalCount nodes { title } }", {"pages": 2}),
     "card": (

@@ -126,12 +126,12 @@ def test_lookups_of_what_is_not_there_are_null(graph):
     ) == dict.fromkeys("abcdef")
 
 
-@pytest.mark.parametrize("by", ["{}", '{id: "a", slug: "b"}', "{id: null}"])
+@pytest.mark.parametrize("by", ["{}", '{id: "a", domain: "b"}', "{id: null}"])
 def test_lookup_takes_exactly_one_key(graph, by):
     """None, two, or null: refused before anything is looked up."""
-    code, message = graph.error(f"{{ article(by: {by}) {{ id }} }}")
+    code, message = graph.error(f"{{ provider(by: {by}) {{ id }} }}")
     assert code == "GRAPHQL_VALIDATION_FAILED"
-    assert "ArticleBy" in message
+    assert "ProviderBy" in message
 
 
 def test_ids_are_opaque_and_the_same_after_a_reload(graph, seeded):

@@ -45,7 +45,7 @@ fragment T on __Type {{
 }}"""
 NAMED = """{ a: __type(name: "Article") { ...T } b: __type(name: "Nobody") { ...T } }
 fragment T on __Type { name fields { name args { name type { name } } } }"""
-ONE_OF = {"ArticleBy", "ProviderBy", "TopicBy"}
+ONE_OF = {"ProviderBy", "TopicBy"}
 CLIENTS = get_introspection_query(
     specified_by_url=True,
     directive_is_repeatable=True,
