@@ -18,6 +18,7 @@ from store.documents.article_reader import read_article
 from store.documents.field_mapping import FieldMapping
 from store.documents.frontmatter import ParseLimits
 from store.errors import system_remedy
+from store.folder.language_survey import survey_languages
 from store.folder.mapping_file import MAPPING_FILE, TABLE, format_mapping, load_mapping
 from store.folder.mapping_proposal import propose_mapping
 from store.folder.survey import MAX_FILES, Survey, survey_folder
@@ -121,7 +122,19 @@ def print_survey(survey: Survey) -> None:
             f"          Not a document: {count_of(files.count, 'file')} such as "
             f"{escape(files.example)}. {escape(reason)}"
         )
+    print_languages(survey)
     print_keys(survey)
+
+
+def print_languages(survey: Survey) -> None:
+    """Print how many documents there are in each language, if there are several."""
+    languages = survey_languages(survey)
+    if languages.locales:
+        counts = Counter(languages.locale_of(document) for document in survey.documents)
+        without = f"; {counts['']:,} without" if counts[""] else ""
+        texts = [f"{locale} {count:,}" for locale, count in counts.most_common() if locale]
+        text = f"{count_of(len(texts), 'language')}: {', '.join(texts)}{without}"
+        out.print(f"          {escape(text)}")
 
 
 def print_keys(survey: Survey) -> None:

@@ -50,7 +50,7 @@ _PATH_DATE = re.compile(r"(\d{4})[-/](\d{2})[-/](\d{2})(?=[-_./]|$)")
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _NAME_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}[-_]?")
 _HEADING = re.compile(r"^#[ \t]+(\S[^\n]*)$", re.MULTILINE)
-_PLACEHOLDER = re.compile(r":(year|month|day|title|name|folder|locale)\b")
+_PLACEHOLDER = re.compile(r":(year|month|day|title|name|folder|locale|categories)\b")
 _SLASHES = re.compile(r"/{2,}")
 _WORDS = re.compile(r"[\s_-]+")
 
@@ -249,6 +249,12 @@ class _Mapper:
         is_locale = bool(folders) and path_locale(f"{folders[0]}/", self._mapping.locales)
         return next(iter(folders[1:] if is_locale else folders), "")
 
+    def _categories(self) -> str:
+        """The folders above the first that begins with an underscore, as Jekyll has them."""
+        folders = str(self._path.parent).split("/")
+        position = next((i for i, name in enumerate(folders) if name.startswith("_")), 0)
+        return "/".join(folders[:position])
+
     def _default_provider(self) -> DefaultProvider | None:
         folders = [str(parent) for parent in self._path.parents]
         for folder in folders:
@@ -263,6 +269,7 @@ class _Mapper:
         if day is None and re.search(r":(year|month|day)\b", self._mapping.permalink):
             return None
         values = {"title": self._name(), "name": self._name(), "folder": self._folder()}
+        values["categories"] = self._categories()
         is_default = self._path_locale == self._mapping.default_locale
         values["locale"] = "" if is_default else self._path_locale or ""
         if day is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from urllib.parse import urlsplit
 
 from store.documents.field_mapping import (
@@ -17,8 +17,10 @@ from store.documents.field_mapping import (
 )
 from store.documents.source_dates import is_date_text
 from store.hosts import domain_key
+from store.locales import path_locale
 
 from .collection_proposal import propose_collections
+from .language_survey import Languages, survey_languages
 from .survey import Survey, SurveyedFile
 
 _DATE_KEYS = (
@@ -40,17 +42,11 @@ _SOURCES = {
     "category": "category section kind".split(),
     "topics": "categories topic subjects".split(),
     "tags": "tags tag keywords labels".split(),
-    "locale": "lang language locale".split(),
     "webUrl": "canonical_url canonicalUrl canonical link permalink url path".split(),
     "type": ("type",),
 }
 _NO_PUBLICATION = re.compile(r"up_?date|modif|expir|end|until|last|unpublish", re.IGNORECASE)
 """Names of dates that are not the date of publication."""
-_LOCALE = re.compile(r"[a-z]{2}(?:-[A-Za-z]{2,4})?")
-_LOCALES = frozenset(
-    "ar bg bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv ms nb nl no pl pt ro"
-    " ru sk sl sr sv th tr uk vi zh".split()
-)
 _PLACEHOLDERS = re.compile(r":(?:year|month|day|title)\b")
 _MIN_SHARE = 0.3
 _JEKYLL_STYLES = {
@@ -65,6 +61,7 @@ _SINGLE_WORDS = 0.8
 def propose_mapping(survey: Survey) -> FieldMapping:
     """Return the mapping that gives most documents of a survey a title and a date."""
     documents = survey.documents
+    languages = survey_languages(survey)
     date_sources = _date_sources(documents)
     dated = [each for each in documents if _has_date(each, date_sources)]
     base_url = f"{survey.site.url.rstrip('/')}/" if survey.site.url else ""
@@ -85,15 +82,20 @@ def propose_mapping(survey: Survey) -> FieldMapping:
             sources.append(FOLDER)
         if (sources and sources != [field]) or (field in ("tags", "topics") and sources):
             fields[field] = tuple(sources)
+    if languages.keys and languages.keys != ("locale",):
+        fields["locale"] = languages.keys
+    if languages.translation_keys:
+        fields["translationKey"] = languages.translation_keys
     collections = propose_collections(documents, dated)
     return FieldMapping(
         fields=fields,
         provider=_propose_provider(survey),
         base_url=base_url,
-        permalink=_propose_permalink(survey, dated, collections) if base_url else "",
+        permalink=_propose_permalink(survey, dated, collections, languages) if base_url else "",
         list_separator=_propose_separator(dated),
         collections=collections,
-        locales=_propose_locales(dated),
+        locales=languages.locales,
+        default_locale=languages.default,
     )
 
 
@@ -164,27 +166,57 @@ def _propose_provider(survey: Survey) -> DefaultProvider:
 
 
 def _propose_permalink(
-    survey: Survey, documents: Iterable[SurveyedFile], collections: Iterable[str]
+    survey: Survey,
+    documents: Sequence[SurveyedFile],
+    collections: Sequence[str],
+    languages: Languages,
 ) -> str:
-    """The pattern of links; "" where the site's own has parts that documents do not give."""
+    """The pattern of links; "" where the site's own has parts that documents do not give.
+
+    Translations have the language in it, if their paths have it.
+    """
+    pattern = _site_permalink(survey, documents, collections, languages)
+    named = [each.path for each in documents if path_locale(each.path, languages.locales)]
+    if ":categories" in pattern:
+        named = [path for path in named if not path_locale(_above(path), languages.locales)]
+    return f"/:locale{pattern}" if pattern and named else pattern
+
+
+def _site_permalink(
+    survey: Survey,
+    documents: Sequence[SurveyedFile],
+    collections: Sequence[str],
+    languages: Languages,
+) -> str:
     pattern = survey.site.permalink
     has_categories = any({"category", "categories"} & each.keys.keys() for each in documents)
     if "Jekyll" in survey.site.tools and pattern in ("", *_JEKYLL_STYLES):
-        return "" if has_categories else _JEKYLL_STYLES[pattern or "date"]
+        folders = "/:categories" if any(_above(each.path) for each in documents) else ""
+        return "" if has_categories else folders + _JEKYLL_STYLES[pattern or "date"]
     if pattern:
         pattern = f"/{pattern.lstrip('/')}"
         return "" if ":" in _PLACEHOLDERS.sub("", pattern) else pattern
     if "Hugo" in survey.site.tools and all(
-        _folders_below(each.path, collections) <= 1 for each in documents
+        _folders_below(each.path, collections, languages.locales) <= 1 for each in documents
     ):
         return "/:folder/:name/"
     return ""
 
 
-def _folders_below(path: str, collections: Iterable[str]) -> int:
-    """How many folders of a path are below its collection, that of a bundle not counted."""
+def _above(path: str) -> str:
+    """The folders above the first that begins with an underscore; "" if there are none."""
+    folders, underscore, _ = path.partition("/_")
+    return f"{folders}/" if underscore else ""
+
+
+def _folders_below(path: str, collections: Iterable[str], locales: Collection[str]) -> int:
+    """How many folders of a path are below its collection, those of bundles and languages not
+    counted.
+    """
     folder = next((each for each in collections if path.startswith(f"{each}/")), "")
     folders = path.count("/") - (folder.count("/") + 1 if folder else 0)
+    below = path.removeprefix(f"{folder}/").rpartition("/")[0]
+    folders -= path_locale(f"{below}/", locales) is not None
     return folders - (path.rpartition("/")[2].split(".", maxsplit=1)[0] == "index")
 
 
@@ -200,12 +232,3 @@ def _propose_separator(documents: Iterable[SurveyedFile]) -> str:
         return ","
     lower = sum(text == text.lower() for text in texts)
     return " " if lower >= _SINGLE_WORDS * len(texts) else ","
-
-
-def _propose_locales(documents: Iterable[SurveyedFile]) -> tuple[str, ...]:
-    """The names of folders that are locales, if there are several."""
-    names = Counter(name for each in documents for name in each.path.split("/")[:-1])
-    locales = sorted(
-        name for name in names if _LOCALE.fullmatch(name) and name.split("-")[0] in _LOCALES
-    )
-    return tuple(locales) if len(locales) > 1 else ()

@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from store.locales import looks_like_locale
+from store.names import locale_key
+
 _MAX_BYTES = 1 << 16
 _SCRIPTS = ("js", "mjs", "cjs", "ts", "mts")
 
@@ -25,6 +28,7 @@ _FILES = {
         *("hugo.yml", "config.yml", "hugo.json", "config.json"),
         *("config/_default/hugo.toml", "config/_default/hugo.yaml", "config/_default/hugo.yml"),
         *("config/_default/config.toml", "config/_default/config.yaml"),
+        *("config/_default/languages.toml", "config/_default/languages.yaml"),
     ),
     "Eleventy": (".eleventy.js", *_named("eleventy.config")),
     "Astro": _named("astro.config"),
@@ -59,6 +63,16 @@ _NAME = re.compile(
 )
 _SCRIPT_NAME = re.compile(r"""\b(?:title|SITENAME)\s*[:=]\s*(?:"([^"\n]+)"|'([^'\n]+)')""")
 _PERMALINK = re.compile(r"^permalink:\s*[\"']?([^\"'\n#]+)", re.MULTILINE)
+_TAG = r"([A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,4})*)"
+_LANGUAGE = re.compile(
+    r"""(?:^|[{,])[ \t]*["']?(?:default_?(?:contentLanguage|lang|language|locale)|language_?code"""
+    rf"""|lang)["']?\s*[:=]\s*["']?{_TAG}\b""",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LOCALE = re.compile(
+    rf"""["']{_TAG}["']|^[ \t]*\[(?:languages\.)?{_TAG}[].]|^[ \t]*{_TAG}:[ \t]*$""",
+    re.MULTILINE,
+)
 _OTHER_HOSTS = re.compile(
     r"(?:.*\.)?(?:github\.com|githubusercontent\.com|gitlab\.com|googleapis\.com|jsdelivr\.net"
     r"|unpkg\.com|npmjs\.com|twitter\.com|x\.com|w3\.org|schema\.org|localhost)|127\.[\d.]+"
@@ -75,6 +89,8 @@ class SiteConfiguration(msgspec.Struct):
         url_source: The file that has it.
         name: The name of the site.
         permalink: The pattern of links.
+        language: The default language.
+        locales: The normal forms of locales that a configuration mentions.
     """
 
     tools: tuple[str, ...] = ()
@@ -82,6 +98,8 @@ class SiteConfiguration(msgspec.Struct):
     url_source: str = ""
     name: str = ""
     permalink: str = ""
+    language: str = ""
+    locales: set[str] = msgspec.field(default_factory=set)
 
 
 def find_site_configuration(folder: Path, parents: Sequence[str]) -> SiteConfiguration:
@@ -137,6 +155,15 @@ def _read(found: SiteConfiguration, tool: str, path: str, text: str) -> None:
         found.name = next(filter(None, title.groups())).strip()
     if not found.permalink and (permalink := _PERMALINK.search(text)):
         found.permalink = permalink[1].strip()
+    if tool:
+        _read_languages(found, text)
+
+
+def _read_languages(found: SiteConfiguration, text: str) -> None:
+    if not found.language and (language := _LANGUAGE.search(text)):
+        found.language = language[1]
+    tags = (tag for match in _LOCALE.finditer(text) for tag in match.groups() if tag)
+    found.locales.update(locale_key(tag) for tag in tags if looks_like_locale(tag))
 
 
 def _may_be_site(url: str) -> bool:

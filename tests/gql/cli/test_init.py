@@ -76,6 +76,22 @@ def test_init_makes_articles_of_the_documents_of_other_tools(tmp_path, files, ti
     assert {title for title in titles if f'"{title}"' in found} == titles
 
 
+def test_init_counts_languages_and_keeps_their_documents_apart(tmp_path):
+    """A slug in several languages is an article in each."""
+    text = "---\ntitle: Title\nlang: {}\n---\nText\n"
+    files = {
+        f"{locale}/news/_posts/2020-01-0{day}-first.md": text.format(locale)
+        for locale, days in (("en", (2, 3)), ("ja", (2, 3)), ("it", (2,)))
+        for day in days
+    }
+    folder = make(tmp_path / "site", {"_config.yml": "url: https://blog.example\n"} | files)
+    output = run(f"init {folder} --yes")
+    assert "3 languages: en 2, ja 2, it 1" in output
+    assert "5 articles of 5 files" in output
+    mapping = tomllib.loads((folder / "newsgraph.toml").read_text())["documents"]
+    assert mapping["locales"] == ["en", "it", "ja"]
+
+
 def test_init_changes_no_document_and_no_mapping(tmp_path):
     """It writes one file, and only with leave; a mapping of the user's stays."""
     folder = make(tmp_path / "site", JEKYLL)
