@@ -10,6 +10,10 @@
         ├── UnsupportedMediaTypeError     415
         ├── BatchError                    400
         ├── DocumentIdError               400
+        ├── UntrustedDocumentError        403
+        ├── PersistedDocumentError        by the media type
+        │   ├── PersistedQueryNotFoundError
+        │   └── PersistedQueryNotSupportedError
         ├── SubscriptionError             400
         ├── SubscriptionTooLargeError     400
         ├── IdempotencyKeyError           400
@@ -125,6 +129,48 @@ class DocumentIdError(RequestError):
     """A request that names its document by an id (persisted documents)."""
 
     code = "DOCUMENT_ID_NOT_ENABLED"
+
+
+class UntrustedDocumentError(RequestError):
+    """A document that is not trusted, where only trusted ones are executed."""
+
+    code = "DOCUMENT_NOT_TRUSTED"
+    status = 403
+
+
+class PersistedDocumentError(RequestError):
+    """The document of an id is unknown here. The request is well-formed, so its status is that of
+    any result without data.
+
+    No cache may answer the next request, when the document may be registered.
+    """
+
+    headers = ((b"cache-control", b"no-store"),)
+
+
+class PersistedQueryNotFoundError(PersistedDocumentError):
+    """No document has the id.
+
+    Clients of automatic persisted queries send the text then: Apollo's links recognise the code or
+    the message, urql's exchange the message.
+    """
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+    def __init__(self, message: str = "PersistedQueryNotFound") -> None:
+        super().__init__(message)
+
+
+class PersistedQueryNotSupportedError(PersistedDocumentError):
+    """Neither trusted documents nor automatic persisted queries are enabled.
+
+    Clients send texts from then on; see `PersistedQueryNotFoundError` on the message.
+    """
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotSupported")
 
 
 class SubscriptionError(RequestError):

@@ -14,6 +14,7 @@ import uvloop
 from gql import gc_tuning
 from gql.adapters.uvicorn import Config
 from gql.composition.app import GRAPHQL_PATH, create_app
+from gql.composition.trusted_documents import check_trusted_documents
 from gql.logs import configure_logging, get_logger
 from gql.server import GracefulServer, Supervisor
 from gql.server.connection_limits import raise_file_limit
@@ -89,6 +90,7 @@ def serve_with_workers(
     All of them write into the folder. With live reload one of them watches it, and the others
     follow the store.
     """
+    check_trusted_documents(settings)
     asyncio.run(_load_before_workers(settings, listener, accept_loss=accept_loss))
     file_system = lockless_file_system(settings.store_path.parent)
     if file_system is not None:

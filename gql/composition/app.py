@@ -26,11 +26,15 @@ from gql.http import (
     HttpSettings,
     IdempotencyStore,
     IdempotentExecutor,
+    PersistedDocuments,
+    QueryRegistry,
+    RegisteringExecutor,
     Reply,
     RequestCache,
     response_cache,
 )
 from gql.http.asgi.client_watch import WATCH
+from gql.http.persisted.trusted_documents import TrustedDocuments
 from gql.identity.viewer import Viewer
 from gql.logs import configure_logging, get_logger
 from gql.package_check import check_packages
@@ -60,6 +64,7 @@ from store import (
 from .executors import build_executor, page_sizes, representation_digest
 from .middleware import GRAPHQL_PATH, Endpoints, wrap_endpoints
 from .operator_endpoints import OperatorEndpoints
+from .trusted_documents import prepare_trusted_documents, read_entries, trusted_documents
 
 if TYPE_CHECKING:
     from gql.telemetry.tracing import RequestTracer
@@ -115,7 +120,21 @@ class App:
         self.page_sizes = page_sizes(settings)
         self.scheduler = Scheduler()
         self.caches = CacheRegistry()
-        self.executor = build_executor(settings, self.schema, self.caches, repository.current)
+        entries = read_entries(settings)
+        self.documents = self._persisted_documents(trusted_documents(entries))
+        self.executor = build_executor(
+            settings,
+            self.schema,
+            self.caches,
+            repository.current,
+            self.documents.trusted.texts,
+        )
+        prepare_trusted_documents(self.executor, entries)
+        self.http_settings = HttpSettings(
+            max_body_bytes=settings.max_body_bytes,
+            max_json_values=max(HttpSettings().max_json_values, 20 * settings.max_import_documents),
+            documents=self.documents,
+        )
         self.metrics = Metrics(self.executor.counts, self.caches)
         self.request_heads = self.caches.add(HeadCache())
         self.connection_limits = connection_limits(settings, self.metrics.http.count_refusal)
@@ -124,20 +143,28 @@ class App:
         results = IdempotencyStore(
             settings.store_path.with_name(f"{settings.store_path.name}.answers")
         )
-        idempotent = IdempotentExecutor(self.executor, self.executor.reference, results)
-        operations = Operations(self.executor, idempotent)
+        registry = self.documents.registry
+        execute: Executor = IdempotentExecutor(self.executor, self.executor.reference, results)
+        if registry is not None:
+            execute = RegisteringExecutor(execute, registry)
+        operations = Operations(self.executor, execute, registry)
         self.caches.add(operations.shared.cache)
         self.realtime = Realtime(
             operations,
             self.context,
             self.count,
             self.metrics.streams,
-            realtime_settings(settings),
+            realtime_settings(settings, self.http_settings),
         )
         self.request_hooks = self._request_hooks()
         self.web_app = self._web_app()
         self.application = wrap_endpoints(
-            Endpoints(self._graphql_endpoint(idempotent), self.realtime.websocket, self.web_app),
+            Endpoints(
+                self._graphql_endpoint(execute),
+                self.realtime.websocket,
+                self.web_app,
+                has_document_paths=self.documents.is_enabled,
+            ),
             metrics=self.metrics,
             request_hooks=self.request_hooks,
             origins=settings.cors_origins,
@@ -161,11 +188,7 @@ class App:
 
     def _graphql_endpoint(self, execute: Executor) -> FastPath:
         """GraphQL over HTTP: the fast path, then event streams, then the complete application."""
-        settings = self.settings
-        http_settings = HttpSettings(
-            max_body_bytes=settings.max_body_bytes,
-            max_json_values=max(HttpSettings().max_json_values, 20 * settings.max_import_documents),
-        )
+        settings, http_settings = self.settings, self.http_settings
         graphql_app = GraphQLApp(
             execute, context_factory=self.context, settings=http_settings, page=self.graphiql
         )
@@ -181,6 +204,13 @@ class App:
             etag_key=representation_digest(self.schema, self.page_sizes),
             explain=settings.explain,
         )
+
+    def _persisted_documents(self, trusted: TrustedDocuments) -> PersistedDocuments:
+        """The documents that requests can name by an id."""
+        settings, registry = self.settings, None
+        if settings.apq_bytes:
+            registry = QueryRegistry(settings.queries_path, settings.apq_bytes, self.caches)
+        return PersistedDocuments(trusted, registry, trusted_only=settings.trusted_only)
 
     def _web_app(self) -> Starlette:
         """The Starlette application with feeds, pages and the endpoints for operators."""
@@ -279,7 +309,7 @@ def idempotency_key(scope: Scope) -> str | None:
     return b", ".join(values).decode("latin-1") if values else None
 
 
-def realtime_settings(settings: Settings) -> RealtimeSettings:
+def realtime_settings(settings: Settings, http_settings: HttpSettings) -> RealtimeSettings:
     """The limits of subscriptions, from the settings."""
     return RealtimeSettings(
         max_subscriptions=settings.max_subscriptions,
@@ -292,6 +322,7 @@ def realtime_settings(settings: Settings) -> RealtimeSettings:
         keep_alive_s=settings.keep_alive_s,
         send_timeout_s=settings.send_timeout_s,
         origins=settings.cors_origins,
+        http=http_settings,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from importlib import metadata
 from typing import Any
@@ -70,10 +71,12 @@ def build_executor(
     schema: strawberry.Schema,
     caches: CacheRegistry | None = None,
     current: Callable[[], Snapshot | None] = lambda: None,
+    trusted_texts: AbstractSet[str] = frozenset(),
 ) -> CostLimitExecutor:
     """Build the executor of a schema: cost limit, compiled executor, reference executor.
 
     `caches` gets its caches. `current` returns the current snapshot if it is in memory.
+    `trusted_texts`: the texts of the trusted documents.
     """
     caches = caches or CacheRegistry()
     reference = ReferenceExecutor(
@@ -82,8 +85,11 @@ def build_executor(
             depth=settings.max_depth, tokens=settings.max_tokens, aliases=settings.max_aliases
         ),
         settings.plan_cache_bytes // 2,
+        trusted_texts,
     )
     caches.add(reference.documents)
+    if trusted_texts:
+        caches.add(reference.trusted_documents)
     execute: SyncExecutor = reference
     if settings.compiled:
         execute = compiled = CompiledExecutor(

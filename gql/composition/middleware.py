@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,6 +24,7 @@ from gql.telemetry import RequestHook, TelemetryMiddleware
 from gql.telemetry.metrics import Metrics
 
 GRAPHQL_PATH = "/graphql"
+_DOCUMENT_PATHS = f"{GRAPHQL_PATH}/"
 
 
 class Endpoints(msgspec.Struct, frozen=True):
@@ -32,14 +34,18 @@ class Endpoints(msgspec.Struct, frozen=True):
         http: GraphQL over HTTP.
         websocket: GraphQL over WebSocket.
         web_app: All other paths.
+        has_document_paths: Whether `/graphql/ID` executes the document with an id.
     """
 
     http: Application
     websocket: ASGIApp
     web_app: ASGIApp
+    has_document_paths: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI form: route a request to its endpoint."""
+        if self.has_document_paths and scope["type"] == "http":
+            rewrite_document_path(scope)
         app: ASGIApp = self.web_app
         if scope["type"] != "lifespan" and scope["path"] == GRAPHQL_PATH:
             app = self.websocket if scope["type"] == "websocket" else self.http
@@ -48,6 +54,24 @@ class Endpoints(msgspec.Struct, frozen=True):
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
         """The sync form of GraphQL over HTTP; no other endpoint has one."""
         return self.http.respond_sync(scope, headers, body)
+
+
+def rewrite_document_path(scope: Scope) -> None:
+    """Rewrite a GET of `/graphql/ID` or `/graphql/ID/OPERATION` to one with parameters.
+
+    The appendix on persisted documents names this form: logs and caches, which leave query strings
+    out, tell documents apart. The metrics see the rewritten path. Other methods keep the path, so
+    that they get 404.
+    """
+    path: str = scope["path"]
+    if not path.startswith(_DOCUMENT_PATHS) or scope["method"] not in ("GET", "HEAD"):
+        return
+    id, _, operation = path.removeprefix(_DOCUMENT_PATHS).partition("/")
+    if not id:
+        return
+    parameters = {"documentId": id} | ({"operationName": operation} if operation else {})
+    pairs = [urlencode(parameters).encode(), scope["query_string"]]
+    scope["path"], scope["query_string"] = GRAPHQL_PATH, b"&".join(filter(None, pairs))
 
 
 def wrap_endpoints(  # noqa: PLR0913  # a parameter for each part

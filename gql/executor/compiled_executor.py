@@ -121,7 +121,7 @@ class CompiledExecutor:
         if plan is None:
             return None
         return CompiledQuery(
-            self.reference.documents.get,
+            self.reference.cache_of(request.query).get,
             request.query,
             plan,
             variables,
@@ -165,7 +165,7 @@ class CompiledExecutor:
         if plan is ...:
             plan = self.compile(document, operation, variables, viewer)
             document.add_plan(key, plan, PLAN_BYTES + PLAN_NODE_BYTES * document.nodes)
-            self.reference.documents.resize(text, document)
+            self.reference.cache_of(text).resize(text, document)
         return plan
 
     def compile(

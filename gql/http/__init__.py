@@ -6,6 +6,7 @@ from .caching.response_cache import response_cache
 from .execution.cost_limit import CostLimitExecutor
 from .execution.executor_interface import Executor, SyncExecutor, SyncQuery
 from .execution.reference_executor import ReferenceExecutor
+from .execution.registration import RegisteringExecutor
 from .fast_path import FastPath
 from .handler import GraphQLHandler
 from .idempotency import IdempotentExecutor
@@ -15,6 +16,8 @@ from .limits.document_limits import DocumentLimits
 from .middleware.application import Application, Middleware, compose
 from .middleware.cors import CorsMiddleware
 from .middleware.security_headers import SecurityHeadersMiddleware
+from .persisted.persisted_documents import PersistedDocuments
+from .persisted.query_registry import QueryRegistry
 from .protocol.messages import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, Result
 from .reply import SECURITY_HEADERS, Reply, refusal_reply
 
@@ -38,7 +41,10 @@ __all__ = [
     "IdempotencyStore",
     "IdempotentExecutor",
     "Middleware",
+    "PersistedDocuments",
+    "QueryRegistry",
     "ReferenceExecutor",
+    "RegisteringExecutor",
     "Reply",
     "RequestCache",
     "RequestSummary",

@@ -6,7 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gql.error_formatting import format_expected_error, mask_internal_error, retry_headers
-from gql.errors import GraphError, Headers, MethodNotAllowedError, RequestError
+from gql.errors import (
+    GraphError,
+    Headers,
+    MethodNotAllowedError,
+    PersistedDocumentError,
+    RequestError,
+)
 from store.errors import StoreCorruptError, StoreError, StoreUnavailableError
 
 from .execution.executor_interface import Executor
@@ -68,6 +74,10 @@ class GraphQLHandler:
                 f"{request.method} is not allowed here; use {ALLOWED_METHODS}.", headers=_ALLOW
             )
         context = await make_context()
+        documents = self.settings.documents
+        for each in operations if isinstance(operations, tuple) else (operations,):
+            if not documents.is_open(each.query):
+                documents.check(each.query, context.viewer)
         if isinstance(operations, GraphQLRequest):
             read_only = request.method != "POST"
             result = await self.execute(operations, context, read_only=read_only)
@@ -81,8 +91,11 @@ def failure_result(error: Exception) -> Result:
     """The result of a request that failed before execution; an internal error is masked."""
     if not isinstance(error, GraphError | StoreError):
         return error_result(mask_internal_error(error), status=500)
+    status: int | None
     status, headers = 500, _NO_HEADERS
-    if isinstance(error, RequestError):
+    if isinstance(error, PersistedDocumentError):
+        status, headers = None, error.headers
+    elif isinstance(error, RequestError):
         status, headers = error.status, error.headers
     elif isinstance(error, StoreUnavailableError | StoreCorruptError):
         status, headers = 503, retry_headers(error)

@@ -28,6 +28,7 @@ class Permission(StrEnum):
     READ_DRAFTS = "READ_DRAFTS"
     READ_SECURED = "READ_SECURED"
     WRITE = "WRITE"
+    SEND_ANY_OPERATION = "SEND_ANY_OPERATION"
     ADMIN = "ADMIN"
 
 

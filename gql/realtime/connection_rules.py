@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 from starlette.types import Scope
 
+from gql.http import HttpSettings
 from gql.identity.viewer import Viewer
 from gql.schema import Context
 
@@ -23,7 +24,10 @@ _SCHEMES = {"ws": "http", "wss": "https"}
 
 
 class RealtimeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits: counts for this process, sizes in bytes, times in seconds."""
+    """The limits: counts for this process, sizes in bytes, times in seconds.
+
+    `http`: the limits of a request, and its persisted documents.
+    """
 
     max_subscriptions: int = 1_000
     subscription_bytes: int = 1 << 17
@@ -35,6 +39,7 @@ class RealtimeSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_alive_s: float = 12
     send_timeout_s: float = 30
     origins: tuple[str, ...] = ()
+    http: HttpSettings = HttpSettings()
 
 
 def origin_allowed(scope: Scope, origins: tuple[str, ...]) -> bool:

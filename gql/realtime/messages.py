@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from gql.error_formatting import FormattedError
-from gql.errors import RequestError
+from gql.errors import PersistedDocumentError, RequestError
 from gql.http import GraphQLRequest, HttpSettings
 from gql.http.protocol.json_encoding import decode, encode
 from gql.http.protocol.request_parser import parse_graphql_request
@@ -82,9 +82,14 @@ def read_payload(message: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def read_request(message: dict[str, Any], settings: HttpSettings) -> GraphQLRequest:
-    """The operation of a subscribe message. Raises: SocketClosed: it is malformed."""
+    """The operation of a subscribe message.
+
+    Raises: SocketClosed: it is malformed. PersistedDocumentError: its document is unknown.
+    """
     try:
         return parse_graphql_request(message.get("payload"), settings)
+    except PersistedDocumentError:
+        raise
     except RequestError as error:
         raise invalid(str(error)) from None
 

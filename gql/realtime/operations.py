@@ -22,7 +22,7 @@ from graphql import (
 from gql.adapters.strawberry import graphql_schema, is_awaitable
 from gql.error_formatting import format_field_errors, format_request_error
 from gql.errors import BAD_USER_INPUT, SubscriptionTooLargeError
-from gql.http import CostLimitExecutor, Executor, GraphQLRequest, Result
+from gql.http import CostLimitExecutor, Executor, GraphQLRequest, QueryRegistry, Result
 from gql.http.documents import tree_bytes
 from gql.http.execution.results import to_result
 from gql.http.execution.sliced_executor import SlicedExecutor
@@ -76,11 +76,18 @@ class Operations:
 
     Attributes:
         execute: The executor of queries and mutations.
+        registry: The registry of automatic persisted queries; None if it is disabled.
         shared: The cache of rendered events.
     """
 
-    def __init__(self, limit: CostLimitExecutor, execute: Executor) -> None:
+    def __init__(
+        self,
+        limit: CostLimitExecutor,
+        execute: Executor,
+        registry: QueryRegistry | None = None,
+    ) -> None:
         self.execute = execute
+        self.registry = registry
         self._limit = limit
         self.shared = SingleFlightCache()
         self._reference = limit.reference
@@ -142,6 +149,8 @@ class Operations:
         stream = await source if inspect.isawaitable(source) else source
         if isinstance(stream, ExecutionResult):
             return error_result(*format_field_errors(stream.errors or ()))
+        if request.is_new and self.registry is not None:
+            await self.registry.register(request.query)
         assert document.ast is not None  # noqa: S101  # it has no errors
         return self._results(executor, stream, selection_key(request, document.ast), delivery_lock)
 

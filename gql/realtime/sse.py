@@ -15,7 +15,7 @@ from graphql import OperationType
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gql.errors import PermissionsChangedError, RequestError
-from gql.http import GraphQLRequest, HttpRequest, HttpSettings, Result
+from gql.http import GraphQLRequest, HttpRequest, Result
 from gql.http.asgi.graphql_app import ClientDisconnectedError, join_headers, read_body
 from gql.http.asgi.message_replay import body_messages, replay_receive
 from gql.http.handler import failure_result
@@ -23,6 +23,7 @@ from gql.http.protocol.media_types import MediaType, quality_of
 from gql.http.protocol.request_parser import parse_get, parse_post
 from gql.http.protocol.response_builder import build_response
 from gql.identity.client import client_of
+from gql.identity.viewer import PUBLIC
 from gql.schema import Context
 
 from .connection_rules import without_viewer
@@ -46,7 +47,7 @@ class EventStreams:
     def __init__(self, next_app: ASGIApp, service: RealtimeService) -> None:
         self._next_app = next_app
         self._service = service
-        self._http_settings = HttpSettings(max_body_bytes=service.settings.max_message_bytes)
+        self._http_settings = service.settings.http
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -78,19 +79,29 @@ class EventStreams:
     def _read(
         self, scope: Scope, headers: dict[bytes, str], body: bytes
     ) -> GraphQLRequest | RequestError:
-        """The GraphQL request, or the error in it."""
+        """The GraphQL request, or the error in it.
+
+        Whether the viewer may send its document is checked here, before the document is parsed.
+        """
+        settings = self._http_settings
         try:
             if scope["method"] == "GET":
-                return parse_get(scope["query_string"], self._http_settings)
-            request = HttpRequest(
-                method="POST",
-                content_type=headers.get(b"content-type", ""),
-                content_encoding=headers.get(b"content-encoding", ""),
-                body=body,
-            )
-            read = parse_post(request, self._http_settings)
+                read = parse_get(scope["query_string"], settings)
+            else:
+                read = self._parse_post(headers, body)
+            settings.documents.check(read.query, scope.get("state", {}).get("viewer", PUBLIC))
         except RequestError as error:
             return error
+        return read
+
+    def _parse_post(self, headers: dict[bytes, str], body: bytes) -> GraphQLRequest:
+        request = HttpRequest(
+            method="POST",
+            content_type=headers.get(b"content-type", ""),
+            content_encoding=headers.get(b"content-encoding", ""),
+            body=body,
+        )
+        read = parse_post(request, self._http_settings)
         assert isinstance(read, GraphQLRequest), "batches are off"  # noqa: S101
         return read
 

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from gql.error_formatting import format_expected_error
 from gql.errors import CapacityError, GraphError, RequestError
-from gql.http import GraphQLRequest, HttpSettings, Result
+from gql.http import GraphQLRequest, Result
 from gql.http.handler import failure_result
 from gql.http.protocol.json_encoding import decode
 from gql.identity.client import client_of
@@ -62,7 +62,7 @@ class WebSocketConnection:
         self._service = service
         self._reservation = reservation
         self._settings = service.settings
-        self._http_settings = HttpSettings(max_body_bytes=service.settings.max_message_bytes)
+        self._http_settings = service.settings.http
         self._send_lock = asyncio.Lock()
         self._delivery_lock = asyncio.Lock()
         self._acknowledged = asyncio.Event()
@@ -203,7 +203,11 @@ class WebSocketConnection:
         id = read_id(message)
         if id in self._running:
             raise SocketClosed(CloseCode.SUBSCRIBER_EXISTS, f"Subscriber for {id} already exists")
-        request = read_request(message, self._http_settings)
+        try:
+            request = await self._read_request(message)
+        except RequestError as error:
+            await self._send(error_message(id, [format_expected_error(error)]))
+            return
         if len(self._running) >= self._settings.max_per_socket:
             await self._send(error_message(id, [format_expected_error(self._too_many())]))
             return
@@ -213,6 +217,17 @@ class WebSocketConnection:
         task.add_done_callback(lambda task: self._operation_done(id, task, started))
         if await self._service.operations.kind(request) is OperationType.SUBSCRIPTION:
             await started.wait()
+
+    async def _read_request(self, message: dict[str, Any]) -> GraphQLRequest:
+        """The operation of a subscribe message, if the viewer may send its document.
+
+        Raises: SocketClosed: it is malformed. PersistedDocumentError. UntrustedDocumentError.
+        """
+        request = read_request(message, self._http_settings)
+        documents = self._http_settings.documents
+        if not documents.is_open(request.query):
+            documents.check(request.query, await self._viewer())
+        return request
 
     def _too_many(self) -> CapacityError:
         return CapacityError(

@@ -193,6 +193,22 @@ class Settings(BaseSettings):
         ge=0,
         description="The size of the caches of GraphQL documents, plans and requests, in bytes.",
     )
+    trusted_documents: Path | None = Field(
+        None,
+        description="The trusted GraphQL documents of clients: a manifest (Relay, Apollo, "
+        "codegen), a .graphql file, or a folder of them.",
+    )
+    trusted_only: bool = Field(
+        False,
+        description="Execute trusted documents only; a key with the scope SEND_ANY_OPERATION may "
+        "send any.",
+    )
+    apq_bytes: int = Field(
+        0,
+        ge=0,
+        description="The size of the registry of automatic persisted queries (APQ), in bytes; 0 "
+        "disables it.",
+    )
     compiled: bool = Field(True, description="Execute queries by compiled plans if possible.")
     explain: bool = Field(
         False, description="Name the executor of a response in the header X-Newsgraph-Way."
@@ -257,6 +273,11 @@ class Settings(BaseSettings):
                 "jwks is set, so jwt_issuer and jwt_audience are required: without them the server "
                 "would accept every token of that issuer"
             )
+        if self.trusted_only and self.trusted_documents is None:
+            raise ValueError(
+                "trusted_only is on, but there are no trusted documents: set trusted_documents, or "
+                "leave trusted_only off"
+            )
         if self.page_size > self.max_page_size:
             raise ValueError(
                 f"page_size ({self.page_size}) is more than max_page_size ({self.max_page_size})"
@@ -272,6 +293,11 @@ class Settings(BaseSettings):
     def store_path(self) -> Path:
         """The path of the store: as set, else in the folder, else in the working directory."""
         return self.store or (self.folder or Path()) / STORE_IN_FOLDER
+
+    @property
+    def queries_path(self) -> Path:
+        """The directory of automatic persisted queries, beside the store."""
+        return self.store_path.with_name(f"{self.store_path.name}.queries")
 
     @property
     def keys_path(self) -> Path:

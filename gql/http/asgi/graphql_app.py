@@ -16,9 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gql.errors import PayloadTooLargeError
 from gql.http.execution.executor_interface import Executor
 from gql.http.handler import GraphQLHandler, failure_result
+from gql.http.protocol.document_parameters import ID_PARAMETERS
 from gql.http.protocol.media_types import MediaType, negotiate, prefers_html
 from gql.http.protocol.messages import HttpRequest, HttpResponse, HttpSettings
 from gql.http.protocol.response_builder import build_response
+
+_DOCUMENT_PARAMETERS = frozenset(("query", "extensions", *ID_PARAMETERS))
+"""A browser that sends one of these wants the result, not the page."""
 
 ContextFactory = Callable[[Scope], Awaitable[Any] | Any]
 """Makes the context of a request from its scope; plain or async."""
@@ -145,4 +149,4 @@ def join_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
 def _requests_page(scope: Scope, headers: dict[bytes, str]) -> bool:
     if scope["method"] not in ("GET", "HEAD") or not prefers_html(headers.get(b"accept", "")):
         return False
-    return "query" not in parse_qs(scope["query_string"].decode("latin-1"))
+    return _DOCUMENT_PARAMETERS.isdisjoint(parse_qs(scope["query_string"].decode("latin-1")))

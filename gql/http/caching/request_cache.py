@@ -140,6 +140,8 @@ class RequestCache:
                 request = parse_get(query_string, self.settings)
             except RequestError:
                 return None
+            if not self._is_plain(request):
+                return None
             plain = self._put(text, request)
         key = headers.get(b"accept"), headers.get(b"accept-encoding"), permission_key
         variant = self._by_headers.get(key) or self._negotiate(key)
@@ -159,9 +161,13 @@ class RequestCache:
             return None
         # Mutations are executed each time and never cached. The keyword has no escaped form. A
         # query that has the word elsewhere just misses the fast path.
-        if "mutation" in request.query:
+        if "mutation" in request.query or not self._is_plain(request):
             return None
         return self._put(body, request)
+
+    def _is_plain(self, request: GraphQLRequest) -> bool:
+        """Whether every viewer may send the document, and it need not be registered."""
+        return not request.is_new and self.settings.documents.is_open(request.query)
 
     def _put(self, text: bytes, request: GraphQLRequest) -> PlainRequest:
         plain = PlainRequest(text, request)

@@ -88,7 +88,7 @@ class CostLimitExecutor:
         before = document.costs.size_bytes
         cost = document.costs.cost(bound, self.settings)
         if document.costs.size_bytes != before:
-            self.reference.documents.resize(request.query, document)
+            self.reference.cache_of(request.query).resize(request.query, document)
         return cost
 
     def bound_operation(self, request: GraphQLRequest) -> BoundOperation | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from .sliced_executor import SlicedExecutor
 from .transport_check import check_transport
 
 DOCUMENT_CACHE_BYTES = 1 << 24
+DocumentCache = ByteCache[str, GraphQLDocument]
 LONG_TEXT = 2_000
 """Documents of at least so many characters are prepared in a thread. One may take 20 ms."""
 
@@ -45,6 +47,9 @@ class ReferenceExecutor:
         limits: The limits of documents.
         counts: See `SyncExecutor`.
         documents: The document cache: valid documents by their text.
+        trusted_texts: The texts of trusted documents, which have a cache of their own. So clients
+            that send other documents evict none of them.
+        trusted_documents: The cache of trusted documents.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class ReferenceExecutor:
         schema: strawberry.Schema,
         limits: DocumentLimits | None = None,
         cache_bytes: int = DOCUMENT_CACHE_BYTES,
+        trusted_texts: AbstractSet[str] = frozenset(),
     ) -> None:
         if schema.extensions or schema.directives:
             raise TypeError("The schema has Strawberry extensions; this executor runs none.")
@@ -59,8 +65,12 @@ class ReferenceExecutor:
         declare_one_of(graphql_schema(schema))
         self.limits = limits or DocumentLimits()
         self.counts: Mapping[str, int] = {}
-        self.documents: ByteCache[str, GraphQLDocument] = ByteCache(
-            "documents", cache_bytes, document_bytes
+        if trusted_texts:
+            cache_bytes //= 2
+        self.documents: DocumentCache = ByteCache("documents", cache_bytes, document_bytes)
+        self.trusted_texts = trusted_texts
+        self.trusted_documents: DocumentCache = ByteCache(
+            "trusted_documents", cache_bytes if trusted_texts else 0, document_bytes
         )
         self._refused: tuple[str, GraphQLDocument] | None = None
         self._loading = asyncio.Lock()
@@ -98,7 +108,8 @@ class ReferenceExecutor:
 
     def has_document(self, request: GraphQLRequest) -> bool:
         """See `SyncExecutor`."""
-        if request.memo.document is not None or request.query in self.documents:
+        text = request.query
+        if request.memo.document is not None or text in self.cache_of(text):
             return True
         return self._refused is not None and self._refused[0] == request.query
 
@@ -132,7 +143,7 @@ class ReferenceExecutor:
 
         The newest invalid document is also kept: a refused request looks it up several times.
         """
-        document = self.documents.get(text)
+        document = self.cache_of(text).get(text)
         if document is None and self._refused is not None and self._refused[0] == text:
             return self._refused[1]
         return self._store(text, self._prepare(text)) if document is None else document
@@ -147,8 +158,12 @@ class ReferenceExecutor:
         if document.errors:
             self._refused = text, document
         else:
-            self.documents.put(text, document)
+            self.cache_of(text).put(text, document)
         return document
+
+    def cache_of(self, text: str) -> DocumentCache:
+        """The cache of the document with a text."""
+        return self.trusted_documents if text in self.trusted_texts else self.documents
 
     async def execute(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gql.errors import Headers
+from gql.http.persisted.persisted_documents import PersistedDocuments
 from gql.http.request_memo import RequestMemo
 
 ALLOWED_METHODS = "GET, HEAD, POST, OPTIONS"
@@ -25,6 +26,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
             Coercing that many takes as long as other requests may have to wait.
         batching: Whether batches are enabled.
         max_batch_size: The most operations of a batch.
+        documents: The documents that requests can name by an id, and who may send others.
     """
 
     max_body_bytes: int = 1 << 20
@@ -32,6 +34,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_json_values: int = 5_000
     batching: bool = False
     max_batch_size: int = 10
+    documents: PersistedDocuments = PersistedDocuments()
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +56,7 @@ class GraphQLRequest(msgspec.Struct, frozen=True, kw_only=True):
         operation_name: The name of the operation to execute.
         variables: The values of the variables, before coercion.
         extensions: The parameter `extensions`, which is ignored.
+        is_new: Whether the client asks to register the document, which is not registered yet.
         memo: The memo of the executors for this request.
     """
 
@@ -60,6 +64,7 @@ class GraphQLRequest(msgspec.Struct, frozen=True, kw_only=True):
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None
+    is_new: bool = False
     memo: RequestMemo = msgspec.field(default_factory=RequestMemo)
 
 

@@ -10,8 +10,9 @@ from sys import intern
 from typing import Any
 from urllib.parse import parse_qsl
 
-from gql.errors import BatchError, DocumentIdError, RequestError, UnsupportedMediaTypeError
+from gql.errors import BatchError, RequestError, UnsupportedMediaTypeError
 
+from .document_parameters import asks_registration, check_single, text_of_id
 from .json_encoding import decode, exceeds_value_count, nesting_depth
 from .media_types import MediaType, is_utf8, parse_media_type
 from .messages import GraphQLRequest, HttpRequest, HttpSettings
@@ -113,12 +114,6 @@ def parse_graphql_request(value: Any, settings: HttpSettings, of: str = "") -> G
     if not isinstance(value, dict):
         raise RequestError(f"The request{of} has to be an object, not {_json_type(value)}.")
     query = _parameter(value, "query", str, of)
-    if query is None:
-        if value.get("documentId") is not None:
-            raise DocumentIdError(
-                "Documents by documentId are not enabled here. Send the text as query."
-            )
-        raise RequestError(f"The parameter query{of} is missing. Send the document's text in it.")
     variables = _parameter(value, "variables", dict, of)
     extensions = _parameter(value, "extensions", dict, of)
     for name, argument in (("variables", variables), ("extensions", extensions)):
@@ -132,11 +127,18 @@ def parse_graphql_request(value: Any, settings: HttpSettings, of: str = "") -> G
                 f"The parameter {name}{of} is nested {depth} levels deep; "
                 f"at most {settings.max_json_depth} are allowed."
             )
+    documents, is_new = settings.documents, False
+    if query is None:
+        query = text_of_id(value, documents, of)
+    elif documents.is_enabled:
+        check_single(value, documents, of)
+        is_new = asks_registration(value, query, documents, of)
     return GraphQLRequest(
         query=intern(query),  # many cached requests share it
         operation_name=_parameter(value, "operationName", str, of),
         variables=variables,
         extensions=extensions,
+        is_new=is_new,
     )
 
 

@@ -1,0 +1,103 @@
+"""Trusted documents at the start: read, validated against the schema, and compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphql import OperationType
+
+from gql.error_formatting import FormattedError
+from gql.http import CostLimitExecutor, GraphQLRequest
+from gql.http.documents import GraphQLDocument
+from gql.http.persisted.manifests import DocumentEntry, ManifestError, read_documents
+from gql.http.persisted.trusted_documents import TrustedDocuments
+from gql.identity.viewer import PUBLIC
+from gql.logs import get_logger
+from gql.schema import build_schema
+from gql.settings import Settings, SettingsError
+
+from .executors import build_executor
+
+MAX_ERRORS = 20
+"""How many errors are shown at once."""
+
+_SETTING = "trusted_documents (NEWSGRAPH_TRUSTED_DOCUMENTS, --trusted-documents)"
+_REMEDY = "Correct the document, or remove it."
+
+
+def check_trusted_documents(settings: Settings) -> None:
+    """Validate the trusted documents, before workers start that all would fail.
+
+    Raises: SettingsError.
+    """
+    entries = read_entries(settings)
+    if entries:
+        texts = trusted_documents(entries).texts
+        executor = build_executor(settings, build_schema(), trusted_texts=texts)
+        prepare_trusted_documents(executor, entries)
+
+
+def read_entries(settings: Settings) -> list[DocumentEntry]:
+    """The trusted documents of the settings. Raises: SettingsError."""
+    if settings.trusted_documents is None:
+        return []
+    try:
+        return read_documents(settings.trusted_documents)
+    except ManifestError as error:
+        raise SettingsError(f"{_SETTING}: {error}") from None
+
+
+def trusted_documents(entries: Sequence[DocumentEntry]) -> TrustedDocuments:
+    """The documents of some entries by id. Raises: SettingsError: an id has two texts."""
+    try:
+        return TrustedDocuments(entries)
+    except ManifestError as error:
+        raise SettingsError(f"{_SETTING}: {error}") from None
+
+
+def prepare_trusted_documents(
+    executor: CostLimitExecutor, entries: Sequence[DocumentEntry]
+) -> None:
+    """Validate all trusted documents, and compile their queries for anonymous viewers.
+
+    Documents and plans are cached as far as their cache has room; others are prepared when they are
+    first sent. Raises: SettingsError: a document is invalid; it names file, line and operation.
+    """
+    problems: list[str] = []
+    compiled = 0
+    for entry in entries:
+        document = executor.reference.get_document(entry.text)
+        problems += _problems(entry, document)
+        if not document.errors:
+            compiled += _compile(executor, entry.text, document)
+    if problems:
+        shown = problems[:MAX_ERRORS]
+        if len(problems) > MAX_ERRORS:
+            shown.append(f"… and {len(problems) - MAX_ERRORS} more errors.")
+        raise SettingsError("\n".join((f"{_SETTING}:", *shown, _REMEDY)))
+    if entries:
+        get_logger().info("trusted_documents", documents=len(entries), compiled=compiled)
+
+
+def _problems(entry: DocumentEntry, document: GraphQLDocument) -> list[str]:
+    if document.errors:
+        return [_describe(entry, error) for error in document.errors]
+    if not document.operations:
+        return [f"{entry.describe(1, 1)}: it has no operation."]
+    return []
+
+
+def _describe(entry: DocumentEntry, error: FormattedError) -> str:
+    location = (error.get("locations") or [{"line": 1, "column": 1}])[0]
+    return f"{entry.describe(location['line'], location['column'])}: {error['message']}"
+
+
+def _compile(executor: CostLimitExecutor, text: str, document: GraphQLDocument) -> int:
+    """Compile the queries of a document; the number of those that could be."""
+    count = 0
+    for operation in document.operations:
+        if operation.operation is OperationType.QUERY:
+            name = operation.name.value if operation.name else None
+            request = GraphQLRequest(query=text, operation_name=name)
+            count += executor.sync_query(request, PUBLIC) is not None
+    return count

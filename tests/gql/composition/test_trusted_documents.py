@@ -1,0 +1,94 @@
+"""Trusted documents at the start: errors of the manifest, and compiled plans."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from gql.cli.main import USAGE_ERROR, main
+from gql.composition.app import create_app
+from gql.settings import SettingsError, load_settings
+from store import MemoryRepository
+from tests.support.auth_client import auth_app
+from tests.support.persisted import SLUGS, apollo_manifest, write_documents
+
+INVALID = (
+    "query Fine { articles { totalCount } }\n\nquery Broken {\n  articles {\n    nothing\n  }\n}\n"
+)
+
+
+def start(path: Path) -> None:
+    """Build an application with trusted documents."""
+    create_app(load_settings({"trusted_documents": path}), MemoryRepository())
+
+
+BROKEN = [
+    ("a.graphql", INVALID, r"a\.graphql:5:5: query Broken: Cannot query field 'nothing'"),
+    ("a.graphql", "query {\n  articles {", r"a\.graphql:2:13: the document: Syntax Error"),
+    ("a.graphql", "fragment A on Article { id }", r"a\.graphql:1:1: fragment A: .*never used"),
+    ("a.graphql", "", r"a\.graphql:1:1: the document: Syntax Error"),
+    ("a.json", json.dumps({"one": SLUGS, "two": INVALID}, indent=1), r"a\.json:3: document two "),
+    (
+        "a.json",
+        apollo_manifest({"id": "x", "body": SLUGS}, {"id": "y", "body": INVALID}),
+        r"a\.json:\d+: document y \(query Broken\), line 5, column 5: Cannot query field 'nothing'",
+    ),
+    ("a.json", "{", r"a\.json:1: it is not JSON"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), BROKEN)
+def test_invalid_trusted_document_stops_the_start(tmp_path, name, content, message) -> None:
+    """The error names the setting, the file, the line, the operation and the remedy."""
+    (tmp_path / name).write_text(content)
+    with pytest.raises(SettingsError) as raised:
+        start(tmp_path / name)
+    assert str(raised.value).startswith("trusted_documents (NEWSGRAPH_TRUSTED_DOCUMENTS, ")
+    assert re.search(message, str(raised.value))
+
+
+def test_all_invalid_documents_are_named_up_to_a_bound(tmp_path) -> None:
+    """A new schema may break many documents: the first errors are shown, and the others counted."""
+    broken = {f"id{n}": f"query Q{n} {{ nothing{n} }}" for n in range(30)}
+    (tmp_path / "a.json").write_text(json.dumps(broken))
+    with pytest.raises(SettingsError) as raised:
+        start(tmp_path)
+    assert str(raised.value).count("document id") == 20
+    assert "… and 10 more errors." in str(raised.value)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_command_exits_as_for_other_bad_settings(tmp_path, monkeypatch, capsys, workers) -> None:
+    """`serve` prints the error and exits with 2 before it serves, with workers, too."""
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "a.graphql").write_text(INVALID)
+    command = ["newsgraph", "serve", str(tmp_path / "documents"), "--port", "0"]
+    command += ["--workers", workers, "--trusted-documents", str(tmp_path / "a.graphql")]
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit) as exit:
+        main()
+    assert exit.value.code == USAGE_ERROR
+    assert "a.graphql:5:5: query Broken" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_trusted_only_needs_documents() -> None:
+    """Without trusted documents such a server would refuse everything."""
+    with pytest.raises(SettingsError, match="trusted_only is on, but"):
+        load_settings({"trusted_only": True})
+
+
+def test_plans_of_trusted_documents_are_compiled_at_the_start(tmp_path) -> None:
+    """The first request of a trusted query finds document and plan in the cache."""
+    app = auth_app(tmp_path, trusted_documents=write_documents(tmp_path / "documents"))
+    client = TestClient(app)
+    documents = app.executor.reference.trusted_documents
+    document = documents.get(SLUGS)
+    assert document is not None
+    assert len(document.plans) == 1
+    assert client.post("/graphql", json={"query": SLUGS}).json()["data"]
+    assert len(document.plans) == 1
+    assert app.executor.counts["compiled"] == 1

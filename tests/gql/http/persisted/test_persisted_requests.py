@@ -1,0 +1,210 @@
+"""Requests that name their document by an id, over each transport."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from tests.support.auth_client import auth_app, auth_client
+from tests.support.live_server import serve
+from tests.support.persisted import (
+    APOLLO,
+    APOLLO_ID,
+    CODEGEN,
+    CODEGEN_ID,
+    RELAY,
+    RELAY_ID,
+    SEVERAL,
+    SLUGS,
+    hash_of,
+    write_documents,
+)
+from tests.support.websocket_client import connect_websocket
+
+RESPONSE = "application/graphql-response+json"
+UNKNOWN = hash_of("{ __typename }")
+HASHED = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": UNKNOWN}}}
+
+
+def hashed(hash: str, **more: Any) -> dict[str, Any]:
+    """A request of Apollo's link or urql's exchange."""
+    return {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": hash}}, **more}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> TestClient:
+    """A server with trusted documents."""
+    return auth_client(tmp_path, trusted_documents=write_documents(tmp_path / "documents"))
+
+
+BY_ID: list[tuple[dict[str, Any], str]] = [
+    ({"documentId": RELAY_ID}, RELAY),
+    ({"id": RELAY_ID, "query": None}, RELAY),
+    ({"doc_id": RELAY_ID}, RELAY),
+    ({"documentId": f"sha256:{hash_of(RELAY)}"}, RELAY),
+    (hashed(APOLLO_ID), APOLLO),
+    (hashed(hash_of(APOLLO)), APOLLO),
+    ({"documentId": f"sha256:{hash_of(CODEGEN)}"}, CODEGEN),
+    ({"documentId": hash_of(CODEGEN)}, CODEGEN),
+    (hashed(CODEGEN_ID, documentId=None), SLUGS),
+    ({"documentId": hash_of(SEVERAL), "operationName": "Count"}, SEVERAL),
+    ({"documentId": hash_of(SEVERAL), "operationName": "First"}, SEVERAL),
+]
+
+
+def as_parameters(body: dict[str, Any]) -> dict[str, str]:
+    """The parameters of a GET with the same meaning as a body."""
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in body.items()
+        if value is not None
+    }
+
+
+@pytest.mark.parametrize(("body", "text"), BY_ID)
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_id_gives_the_response_of_the_text(client, method, body, text) -> None:
+    """A document by its id, in each form that clients send, is executed as its text is."""
+    by_text = {"query": text, "operationName": body.get("operationName")}
+    expected = client.post("/graphql", json=by_text)
+    assert expected.json()["data"]["articles"]
+    for _ in range(3):  # parsed, admitted to the request cache, from it
+        if method == "POST":
+            response = client.post("/graphql", json=body)
+        else:
+            response = client.get("/graphql", params=as_parameters(body))
+        assert (response.status_code, response.json()) == (200, expected.json())
+        assert response.headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("path", "operation"),
+    [
+        (f"/graphql/sha256:{hash_of(SEVERAL)}/Count", "Count"),
+        (f"/graphql/{hash_of(SEVERAL)}/First", "First"),
+        (f"/graphql/{quote('sha256:' + hash_of(SEVERAL), safe='')}?operationName=First", "First"),
+    ],
+)
+def test_document_has_a_url_of_its_own(client, path, operation) -> None:
+    """`/graphql/ID/OPERATION` is a URL that a cache can tell from others, with ETag and HEAD."""
+    expected = client.post("/graphql", json={"query": SEVERAL, "operationName": operation})
+    response = client.get(path)
+    assert (response.status_code, response.json()) == (200, expected.json())
+    again = client.get(path, headers={"if-none-match": response.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.head(path).status_code == 200
+    browser = client.get(path, headers={"accept": "text/html,application/json;q=0.9"})
+    assert browser.json() == expected.json()
+
+
+def test_document_url_takes_no_other_document_and_no_other_method(client) -> None:
+    """The id of a path cannot be replaced by parameters, and nothing but GET and HEAD has paths."""
+    path = f"/graphql/sha256:{hash_of(SEVERAL)}"
+    for more in ({"documentId": RELAY_ID}, {"query": SLUGS}):
+        assert client.get(path, params=more).status_code == 400
+    assert client.post(path, json={"operationName": "Count"}).status_code == 404
+    assert client.get("/graphql/", params={"documentId": RELAY_ID}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("enabled", "body", "code", "message"),
+    [
+        (False, HASHED, "PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported"),
+        (True, HASHED, "PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound"),
+        (True, {"documentId": UNKNOWN}, "PERSISTED_QUERY_NOT_FOUND", "No document has the id"),
+        (True, {"id": "x"}, "PERSISTED_QUERY_NOT_FOUND", "No document has the id"),
+    ],
+)
+@pytest.mark.parametrize("accept", ["application/json", RESPONSE, f"{RESPONSE}, text/event-stream"])
+def test_unknown_document_is_an_error_that_clients_recognise(  # noqa: PLR0917
+    tmp_path, enabled, body, code, message, accept
+) -> None:
+    """Code and message are those of Apollo Server: `application/json` has status 200 for clients
+    that read nothing else, and no cache may store the response.
+    """
+    settings: dict[str, Any] = {}
+    if enabled:
+        settings["trusted_documents"] = write_documents(tmp_path / "d")
+    client = auth_client(tmp_path, **settings)
+    headers = {"accept": accept}
+    for response in (
+        client.post("/graphql", json=body, headers=headers),
+        client.get("/graphql", params=as_parameters(body), headers=headers),
+    ):
+        assert response.status_code == (200 if accept == "application/json" else 400)
+        [error] = response.json()["errors"]
+        assert error["extensions"]["code"] == code
+        assert error["message"].startswith(message)
+        assert response.headers["cache-control"] == "no-store"
+        assert "etag" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("enabled", "body", "code"),
+    [
+        (False, {"documentId": UNKNOWN}, "DOCUMENT_ID_NOT_ENABLED"),
+        (False, {"id": 5}, "BAD_REQUEST"),
+        (True, {"id": 5}, "BAD_REQUEST"),
+        (True, {"documentId": ["x"]}, "BAD_REQUEST"),
+        (True, {"documentId": RELAY_ID, "query": SLUGS}, "BAD_REQUEST"),
+        (True, {"extensions": {"persistedQuery": UNKNOWN}}, "BAD_REQUEST"),
+        (
+            True,
+            {"extensions": {"persistedQuery": {"version": 2, "sha256Hash": "x"}}},
+            "BAD_REQUEST",
+        ),
+        (True, {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": 1}}}, "BAD_REQUEST"),
+    ],
+)
+def test_malformed_id_is_refused(tmp_path, enabled, body, code) -> None:
+    """An id of a wrong type, or beside a text, is an error of the request."""
+    settings: dict[str, Any] = {}
+    if enabled:
+        settings["trusted_documents"] = write_documents(tmp_path / "d")
+    response = auth_client(tmp_path, **settings).post("/graphql", json=body)
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["extensions"]["code"] == code
+
+
+@pytest.mark.parametrize(
+    "more", [{"id": 5}, {"doc_id": "x"}, {"extensions": {"persistedQuery": 1}}]
+)
+def test_foreign_members_beside_a_text_are_ignored_without_documents(tmp_path, more) -> None:
+    """A server without persisted documents executes the text, as it always did."""
+    response = auth_client(tmp_path).post("/graphql", json={"query": SLUGS, **more})
+    assert response.json()["data"]
+
+
+def test_socket_takes_ids(tmp_path: Path) -> None:
+    """Over a WebSocket an unknown id is the error of its operation, and the socket stays open."""
+    client = auth_client(tmp_path, trusted_documents=write_documents(tmp_path / "d"))
+    body, text = BY_ID[0]
+    expected = client.post("/graphql", json={"query": text}).json()
+
+    async def converse() -> None:
+        async with connect_websocket(client.app, {}) as socket:
+            for unknown in (hashed(UNKNOWN), {"documentId": "x"}, hashed(UNKNOWN)):
+                [error] = json.loads(await socket.execute(unknown))["errors"]
+                assert error["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+                assert json.loads(await socket.execute(body)) == expected
+
+    asyncio.run(converse())
+
+
+def test_stream_takes_ids(tmp_path: Path) -> None:
+    """An event stream of a query by its id has the response of the text."""
+    app = auth_app(tmp_path, trusted_documents=write_documents(tmp_path / "d"))
+    headers = {"accept": "text/event-stream"}
+    with serve(app) as url, httpx2.Client(base_url=url, headers=headers) as client:
+        expected = client.get("/graphql", params={"query": RELAY}).text
+        assert expected.startswith("event: next")
+        assert client.get("/graphql", params={"documentId": RELAY_ID}).text == expected
+        assert client.get(f"/graphql/{RELAY_ID}").text == expected
+        assert client.post("/graphql", json={"id": RELAY_ID}).text == expected
