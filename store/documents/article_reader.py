@@ -142,7 +142,8 @@ def find_placement(path: str, locale: str | None, mapping: FieldMapping | None) 
 
 def _read_translation_key(fields: FieldReader, slug: str, placement: Placement) -> str | None:
     """Read the translation key, which may come from the path; None if it is the slug."""
-    key = fields.read_text("translationKey") or placement.translation_key
+    own = fields.read("translationKey", lambda node: require_scalar(node).text)  # or a number
+    key = own or placement.translation_key
     return None if key == slug else key
 
 

@@ -105,6 +105,33 @@ def test_put_article_takes_every_field(client):
     assert article["related"] == [{**lists["related"][0], "provider": {"domain": "q.example"}}]
 
 
+def test_put_article_creates_and_finds_translations(client):
+    """A slug and a locale name an article; an expected revision is that of this article."""
+    first = client.mutate(PUT, **FIELDS, slug=SLUG, locale="en")["article"]
+    second = client.mutate(PUT, **FIELDS, slug=SLUG, locale="ja")["article"]
+    assert (first["slug"], second["slug"]) == (SLUG, SLUG)
+    assert first["id"] != second["id"]
+    assert (client.folder / f"_news/ja/{SLUG}.md").is_file()
+    for before, other in ((first, second), (second, first)):
+        locale = "en" if before is first else "ja"
+        stale = client.mutate(
+            PUT, slug=SLUG, locale=locale, heat=1, expectedRevision=other["revision"]
+        )
+        assert [error["code"] for error in stale["userErrors"]] == ["CONFLICT"]
+        changed = client.mutate(
+            PUT, slug=SLUG, locale=locale, heat=2, expectedRevision=before["revision"]
+        )
+        assert (changed["article"]["id"], changed["article"]["heat"]) == (before["id"], 2)
+    refused = client.mutate(PUT, id=second["id"], locale="de")
+    assert [(e["code"], e["field"]) for e in refused["userErrors"]] == [
+        ("BAD_LOCALE", ["input", "locale"])
+    ]
+    found = client.execute(
+        f'{{ article(by: {{slug: "{SLUG}", locale: "ja"}}) {{ id translations {{ id }} }} }}'
+    )
+    assert found["article"] == {"id": second["id"], "translations": [{"id": first["id"]}]}
+
+
 def test_put_article_absent_keeps_and_null_removes(client):
     """An absent field stays unchanged, null removes it."""
     client.mutate(PUT, **FIELDS, heat=5)

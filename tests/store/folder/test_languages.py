@@ -154,6 +154,18 @@ def test_translations_have_other_titles_and_one_group(mapped):
     assert mapped.problems() == []
 
 
+def test_a_number_may_be_a_translation_key(mapped):
+    """Tools number their documents; that needs no quotes and no warning."""
+    files = {"a.md": document("A", "translationKey: 12\n"), "ja/b.md": document("B", "ref: 12\n")}
+    mapped.options = LoadOptions(
+        limits=ParseLimits(
+            mapping=msgspec.structs.replace(MAPPING, fields={"translationKey": ("ref",)})
+        )
+    )
+    write(mapped, files)
+    assert (mapped.groups(), mapped.problems()) == ({"12": ["en", "ja"]}, [])
+
+
 def test_the_document_says_its_locale_before_its_path(mapped):
     """The front matter comes first, then the path, then the default."""
     write(
