@@ -65,7 +65,7 @@ test('a list follows the changes of others', async (context) => {
   const { client, webSockets } = open(KEY);
   context.after(() => webSockets.dispose());
   const { data } = await client.query({ query: FEED, variables: { first: 5 } });
-  const following = followChanges(client, data?.changes.latestCursor ?? '');
+  const following = followChanges(client, data?.changesCursor ?? '');
   await put('2030-01-02-followed', 'Second title');
   const titleOf = () => (client.cache.extract() as any)[`Article:${card.id}`]?.title;
   await until(() => titleOf() === 'Second title');

@@ -5,7 +5,7 @@ import { createClient } from '../fetch/src/newsgraph.ts';
 import { KEY, restart, until, URL_OF_GRAPHQL } from '../support/server.ts';
 import { type Change, followOverEvents, followOverWebSocket } from './src/follow.ts';
 
-const LATEST = '{ changes(first: 0) { latestCursor } }';
+const CURSOR = '{ changesCursor }';
 const PUT =
   'mutation ($input: PutArticleInput!) { putArticle(input: $input) { userErrors { code } } }';
 const writer = createClient({ url: URL_OF_GRAPHQL, key: KEY });
@@ -18,12 +18,12 @@ async function write(slug: string): Promise<void> {
 
 for (const [name, follow] of Object.entries({ followOverWebSocket, followOverEvents })) {
   test(`${name} gets each change once, though the server is killed`, async () => {
-    const { changes } = await writer.query<{ changes: { latestCursor: string } }>(LATEST);
+    const { changesCursor } = await writer.query<{ changesCursor: string }>(CURSOR);
     const received: Change[] = [];
     const end = follow({
       url: URL_OF_GRAPHQL,
       key: KEY,
-      after: changes.latestCursor,
+      after: changesCursor,
       onChange: (change) => received.push(change),
       webSocketImpl: WebSocket,
     });

@@ -51,7 +51,7 @@ test('the store follows the changes of others, with the identity of each article
   environment.retain(operation); // as a component does that shows it
   const recordOf = () => environment.getStore().getSource().get(id);
   assert.equal(recordOf()?.title, 'First title');
-  const end = followChanges(environment, data?.changes?.latestCursor ?? '', assert.fail);
+  const end = followChanges(environment, data?.changesCursor ?? '', assert.fail);
   await put('2032-01-01-followed', 'Second title');
   await until(() => recordOf()?.title === 'Second title');
   assert.equal(recordOf()?.__typename, 'Article');

@@ -66,7 +66,7 @@ test('a list follows the changes of others', async (context) => {
   });
   const { data } = await client.query(FEED, { first: 5 });
   const following = client
-    .subscription(CHANGES, { after: data?.changes.latestCursor ?? '' })
+    .subscription(CHANGES, { after: data?.changesCursor ?? '' })
     .subscribe(() => {});
   const titleOf = () => cards.find(({ id }) => id === card.id)?.title;
   await put('2031-01-02-followed', 'Second title');

@@ -22,7 +22,7 @@ const CARD = gql`
 
 export const FEED: TypedDocumentNode<
   {
-    changes: { latestCursor: string };
+    changesCursor: string;
     articles: {
       edges: { node: Card }[];
       pageInfo: { hasNextPage: boolean; endCursor: string | null };
@@ -31,10 +31,7 @@ export const FEED: TypedDocumentNode<
   { first: number; after?: string | null }
 > = gql`
   query Feed($first: Int!, $after: String) {
-    # The state of the list. followChanges goes on from here.
-    changes(first: 0) {
-      latestCursor
-    }
+    changesCursor # the state of the list: followChanges goes on from here
     articles(first: $first, after: $after) {
       edges {
         node {

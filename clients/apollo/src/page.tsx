@@ -7,7 +7,7 @@ import { FEED, followChanges, rename } from './news.ts';
 /** The newest headlines: more on demand, live, and a click renames one. */
 function Feed() {
   const { data, error, fetchMore, client } = useQuery(FEED, { variables: { first: 3 } });
-  const cursor = data?.changes.latestCursor;
+  const cursor = data?.changesCursor;
   const isLoaded = cursor !== undefined;
   useEffect(() => {
     if (cursor === undefined) return;

@@ -12,7 +12,7 @@ export interface Options {
   /** The address of the GraphQL API, such as https://news.example/graphql. */
   url: string;
   key?: string;
-  /** The cursor of the last change that you have processed, or `latestCursor` of a list. */
+  /** The cursor of the last change that you have processed, or `changesCursor` of a list. */
   after: string;
   onChange: (change: Change) => void;
   /** The server refused the subscription. A lost connection is no error: the client retries. */

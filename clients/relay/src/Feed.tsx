@@ -16,16 +16,13 @@ export function Feed() {
   const data = useLazyLoadQuery<FeedQuery>(
     graphql`
       query FeedQuery {
-        # The state of the list. followChanges goes on from here.
-        changes(first: 0) {
-          latestCursor
-        }
+        changesCursor # the state of the list: followChanges goes on from here
         ...FeedListFragment
       }
     `,
     {},
   );
-  return data.changes && <FeedList feed={data} cursor={data.changes.latestCursor} />;
+  return data.changesCursor && <FeedList feed={data} cursor={data.changesCursor} />;
 }
 
 function FeedList({ feed, cursor }: { feed: FeedListFragment$key; cursor: string }) {

@@ -16,7 +16,7 @@ const CARD = gql`
 
 export const FEED: TypedDocumentNode<
   {
-    changes: { latestCursor: string };
+    changesCursor: string;
     articles: {
       edges: { node: Card }[];
       pageInfo: { hasNextPage: boolean; endCursor: string | null };
@@ -25,10 +25,7 @@ export const FEED: TypedDocumentNode<
   { first: number; after?: string | null }
 > = gql`
   query Feed($first: Int!, $after: String) {
-    # The state of the list. CHANGES goes on from here.
-    changes(first: 0) {
-      latestCursor
-    }
+    changesCursor # the state of the list: CHANGES goes on from here
     articles(first: $first, after: $after) {
       edges {
         node {

@@ -9,7 +9,7 @@ function Feed() {
   const client = useClient();
   const [after, setAfter] = useState<string | null>(null);
   const [{ data, error }, refetch] = useQuery({ query: FEED, variables: { first: 3, after } });
-  const [start] = useFirst(data?.changes.latestCursor);
+  const [start] = useFirst(data?.changesCursor);
   useSubscription(
     { query: CHANGES, variables: { after: start ?? '' }, pause: start === undefined },
     (_, change) => {

@@ -40,10 +40,11 @@ SCALARS = {
 for name, strategy in SCALARS.items():
     schemathesis.graphql.scalar(name, strategy)
 
-OPERATIONS = {
+OPERATIONS: dict[str, Any] = {
     operation.label: operation
     for operation in (
-        result.ok() for result in schemathesis.graphql.from_file(SCHEMA).get_all_operations()
+        result.ok()  # type: ignore[union-attr]  # the schema is valid
+        for result in schemathesis.graphql.from_file(SCHEMA).get_all_operations()
     )
 }
 quick = settings(
