@@ -19,6 +19,7 @@ from .graph import query, schema, stats
 from .init import init
 from .keys import keys
 from .output import out, print_error
+from .preview import preview
 from .serve import serve
 from .settings import config
 
@@ -35,7 +36,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (serve, init, load, check, export, backup, restore, query, schema, stats, config):
+for command in (
+    serve,
+    init,
+    load,
+    check,
+    export,
+    backup,
+    restore,
+    query,
+    schema,
+    stats,
+    preview,
+    config,
+):
     app.command()(command)
 app.add_typer(keys)
 

@@ -34,7 +34,9 @@ from gql.http import (
     response_cache,
 )
 from gql.http.asgi.client_watch import WATCH
+from gql.http.asgi.private_responses import PrivateResponses
 from gql.http.persisted.trusted_documents import TrustedDocuments
+from gql.identity.preview_links import is_preview_request, read_preview
 from gql.identity.viewer import Viewer
 from gql.logs import configure_logging, get_logger
 from gql.package_check import check_packages
@@ -60,6 +62,7 @@ from store import (
     Visibility,
     Window,
 )
+from store.preview import ChangeSource, PreviewSource, preview_snapshot
 
 from .executors import build_executor, page_sizes, representation_digest
 from .middleware import GRAPHQL_PATH, Endpoints, wrap_endpoints
@@ -159,12 +162,7 @@ class App:
         self.request_hooks = self._request_hooks()
         self.web_app = self._web_app()
         self.application = wrap_endpoints(
-            Endpoints(
-                self._graphql_endpoint(execute),
-                self.realtime.websocket,
-                self.web_app,
-                has_document_paths=self.documents.is_enabled,
-            ),
+            self._endpoints(execute),
             metrics=self.metrics,
             request_hooks=self.request_hooks,
             origins=settings.cors_origins,
@@ -186,14 +184,17 @@ class App:
             return None
         return self.application.respond_sync(scope, headers, body)
 
-    def _graphql_endpoint(self, execute: Executor) -> FastPath:
-        """GraphQL over HTTP: the fast path, then event streams, then the complete application."""
+    def _endpoints(self, execute: Executor) -> Endpoints:
+        """The endpoints. GraphQL over HTTP: the fast path, then event streams, then the complete
+        application. Previews have no fast path, which has caches.
+        """
         settings, http_settings = self.settings, self.http_settings
         graphql_app = GraphQLApp(
             execute, context_factory=self.context, settings=http_settings, page=self.graphiql
         )
-        return FastPath(
-            self.realtime.event_streams(graphql_app),
+        event_streams = self.realtime.event_streams(graphql_app)
+        fast_path = FastPath(
+            event_streams,
             self.executor,
             RequestCache(http_settings, settings.plan_cache_bytes // 2, self.caches),
             self.context,
@@ -203,6 +204,13 @@ class App:
             cache_control=settings.cache_control,
             etag_key=representation_digest(self.schema, self.page_sizes),
             explain=settings.explain,
+        )
+        return Endpoints(
+            fast_path,
+            PrivateResponses(event_streams),
+            self.realtime.websocket,
+            self.web_app,
+            has_document_paths=self.documents.is_enabled,
         )
 
     def _persisted_documents(self, trusted: TrustedDocuments) -> PersistedDocuments:
@@ -248,7 +256,14 @@ class App:
         await job.pause()  # a new document, which takes long to prepare, may come next
         job.watch = scope.get("state", {}).get(WATCH)
         snapshot = await self.repository.snapshot()
-        context = Context(snapshot, viewer, self.page_sizes, self.change_notifier, job)
+        source: ChangeSource = self.change_notifier
+        if is_preview_request(scope):
+            link = read_preview(snapshot.cursors.key, scope)
+            viewer = viewer if link is None else viewer.with_preview(link.id)
+        if viewer.preview is not None:
+            snapshot = await preview_snapshot(snapshot, viewer.preview)
+            source = PreviewSource(source, viewer.preview)
+        context = Context(snapshot, viewer, self.page_sizes, source, job)
         context.writer = self.writer
         context.idempotency_key = idempotency_key(scope)
         return context

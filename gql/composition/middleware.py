@@ -20,6 +20,7 @@ from gql.http import (
     SecurityHeadersMiddleware,
     compose,
 )
+from gql.identity.preview_links import is_preview_request
 from gql.telemetry import RequestHook, TelemetryMiddleware
 from gql.telemetry.metrics import Metrics
 
@@ -32,12 +33,14 @@ class Endpoints(msgspec.Struct, frozen=True):
 
     Attributes:
         http: GraphQL over HTTP.
+        previews: The same for requests with a preview token, without caches.
         websocket: GraphQL over WebSocket.
         web_app: All other paths.
         has_document_paths: Whether `/graphql/ID` executes the document with an id.
     """
 
     http: Application
+    previews: ASGIApp
     websocket: ASGIApp
     web_app: ASGIApp
     has_document_paths: bool = False
@@ -48,7 +51,11 @@ class Endpoints(msgspec.Struct, frozen=True):
             rewrite_document_path(scope)
         app: ASGIApp = self.web_app
         if scope["type"] != "lifespan" and scope["path"] == GRAPHQL_PATH:
-            app = self.websocket if scope["type"] == "websocket" else self.http
+            app = self.http
+            if scope["type"] == "websocket":
+                app = self.websocket
+            elif is_preview_request(scope):
+                app = self.previews
         await app(scope, receive, send)
 
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:

@@ -106,7 +106,12 @@ class CompiledExecutor:
         return prepared
 
     def compiled_query(self, request: GraphQLRequest, viewer: Viewer) -> CompiledQuery | None:
-        """A new compiled query; None if only the reference executor can execute the request."""
+        """A new compiled query; None if only the reference executor can execute the request.
+
+        A preview has no rows in the row cache, which all viewers of one visibility share.
+        """
+        if viewer.preview is not None:
+            return None
         document, operation = self.reference.find_operation(request)
         if operation is None or operation.operation is not OperationType.QUERY:
             return None

@@ -49,9 +49,18 @@ class Viewer:
         visibility: The articles that the viewer can see.
         may_read_secured: Whether the viewer can read secured text.
         permission_key: The permissions as a cache key.
+        preview: The id of the one draft that the viewer may read besides; None for none.
     """
 
-    __slots__ = ("id", "may_read_secured", "name", "permission_key", "permissions", "visibility")
+    __slots__ = (
+        "id",
+        "may_read_secured",
+        "name",
+        "permission_key",
+        "permissions",
+        "preview",
+        "visibility",
+    )
 
     def __init__(
         self,
@@ -59,6 +68,7 @@ class Viewer:
         name: str | None = None,
         *,
         id: str | None = None,
+        preview: str | None = None,
     ) -> None:
         implied = (_IMPLIED.get(permission, ()) for permission in permissions)
         self.permissions = frozenset(permissions).union(*implied)
@@ -69,6 +79,15 @@ class Viewer:
         if Permission.READ_DRAFTS in self.permissions:
             self.visibility = Visibility.ALL
         self.permission_key = ",".join(sorted(self.permissions)).encode()
+        self.preview = preview
+        if preview is not None:
+            self.permission_key += b"\n" + preview.encode()
+
+    def with_preview(self, article_id: str) -> Viewer:
+        """The viewer who may read this draft, too; the same one if it may read all drafts."""
+        if self.visibility is Visibility.ALL:
+            return self
+        return Viewer(self.permissions, self.name, id=self.id, preview=article_id)
 
     def require(self, permission: Permission, action: str) -> None:
         """Raise ForbiddenError unless the viewer has this permission for an action."""

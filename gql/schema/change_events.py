@@ -39,9 +39,10 @@ from store import (
 )
 from store.engines.changes import bookmark_of
 from store.model import Change
+from store.preview import ChangeSource
 from store.querying.predicates import predicate
 
-from .context import ChangeSource, Context
+from .context import Context
 
 PAGE = 25
 """The number of changes that a subscriber reads at once, and has in memory."""
@@ -112,7 +113,9 @@ class ChangeReader:
         if self._names is not snapshot.topic_names:  # seldom: the topic tree rarely changes
             self._names = snapshot.topic_names
             viewer, names = self._viewer, sorted(self._names.items())
-            text = repr((viewer.visibility, viewer.may_read_secured, self._filter, names))
+            parts = (viewer.visibility, viewer.may_read_secured, self._filter, names)
+            # Cursors of other readers stay as they were before there were previews.
+            text = repr(parts if viewer.preview is None else (*parts, viewer.preview))
             code = blake2b(text.encode("utf-8", "replace"), digest_size=TOKEN_BYTES)
             self._digest = code.digest()
         return self._digest

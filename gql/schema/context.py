@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import strawberry
 
 from gql.identity.viewer import Viewer
 from gql.scheduler import Job
 from store import DocumentWriter, Snapshot, StoreUnavailableError
+from store.preview import ChangeSource
 
 from .loaders import Loaders
 
@@ -28,18 +29,6 @@ class PageSizes:
 
 
 DEFAULT_SIZES = PageSizes()
-
-
-class ChangeSource(Protocol):
-    """The part of `Repository` that subscriptions need."""
-
-    async def snapshot(self) -> Snapshot:
-        """See `Repository`."""
-        ...
-
-    async def wait(self, version: str) -> Snapshot:
-        """See `Repository`."""
-        ...
 
 
 class Context:

@@ -28,6 +28,7 @@ from .diagnostics import Diagnostic
 from .graph import Article
 from .node import resolved
 from .nullability import NULL_ON_ERROR
+from .preview_link import CreatePreviewLinkPayload, resolve_create_preview_link
 from .put_article import PutArticleInput
 from .query import Query
 from .user_errors import UserError, user_errors
@@ -274,4 +275,9 @@ class Mutation:
     )
     delete_article: DeleteArticlePayload | None = resolved(
         resolve_delete, "Delete an article with its document.", NULL_ON_ERROR
+    )
+    create_preview_link: CreatePreviewLinkPayload | None = resolved(
+        resolve_create_preview_link,
+        "Make a link to one draft, for readers without a key. It writes nothing.",
+        NULL_ON_ERROR,
     )

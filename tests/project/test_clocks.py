@@ -15,6 +15,7 @@ READERS_OF_THE_SYSTEM_CLOCK = {
     "gql.access.key_ring": "whether a key has expired",
     "gql.cli.keys": "when a key expires, whether it has",
     "gql.conditional_requests": "Last-Modified is not in the future",
+    "gql.identity.preview_links": "whether a link has expired",
     "gql.http.idempotency_store": "answers that outlive the process",
     "gql.telemetry.middleware": "when a span began",
     "store.filesystem.atomic_file": "the time of a file",

@@ -361,6 +361,24 @@ def test_stats_count_the_content_of_the_store(newsgraph, store):
     }
 
 
+def test_preview_prints_a_link_to_one_draft(newsgraph, store):
+    """By slug or id, for the page of a site, too; an article that does not exist is exit code 2."""
+    drafts = "{ articles(filter: {published: false}, first: 1) { nodes { id slug } } }"
+    answer = json.loads(newsgraph("query", drafts, "--store", str(store), "--drafts").out)
+    [draft] = answer["data"]["articles"]["nodes"]
+    located = ("--store", str(store))
+    code, out, err = newsgraph("preview", draft["slug"], *located, "--hours", "2")
+    assert code == 0
+    assert out.startswith("http://127.0.0.1:8000/graphql?preview=ngp_")
+    assert "whoever has this link can read the draft" in err
+    page = "https://site.example/preview?draft=1#top"
+    printed = newsgraph("preview", draft["id"], *located, "--url", page, "--json").out
+    link = json.loads(printed)
+    assert link["url"] == f"https://site.example/preview?draft=1&preview={link['token']}#top"
+    assert newsgraph("preview", "no-such-slug", *located)[0] == 2
+    assert newsgraph("preview", draft["slug"], *located, "--hours", "169")[0] == 2
+
+
 def test_config_shows_each_setting_and_its_source(newsgraph, monkeypatch):
     """A table, or JSON."""
     monkeypatch.setenv("NEWSGRAPH_PORT", "8123")

@@ -1,0 +1,171 @@
+"""Previews: a snapshot for a reader who may see one draft besides what everyone sees.
+
+The draft is in look-ups and in the history. It is in no list and no count, and all other drafts
+stay hidden. Its provider and its topics exist for this reader as the draft names them, without
+articles, where everyone else has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+import msgspec
+
+from .engines.changes import as_visible, bookmark_of, is_visible
+from .hosts import domain_key
+from .model import Article, Change, Provider, Topic, Visibility
+from .names import provider_id
+from .querying.cursors import Bookmark
+from .querying.query import LookupKey
+from .repository import HistoryPage, Snapshot
+
+_PAGE = 1_000
+
+
+async def preview_snapshot(snapshot: Snapshot, id: str) -> Snapshot:
+    """The snapshot for a reader who may see the article with this id, also as a draft."""
+    [article] = await snapshot.get_many(LookupKey.ID, [id], Visibility.ALL)
+    return cast("Snapshot", PreviewSnapshot(snapshot, id, article))
+
+
+class ChangeSource(Protocol):
+    """The part of `Repository` that gives the newest snapshots."""
+
+    async def snapshot(self) -> Snapshot:
+        """See `Repository`."""
+        ...
+
+    async def wait(self, version: str) -> Snapshot:
+        """See `Repository`."""
+        ...
+
+
+class PreviewSource:
+    """A source of the newest snapshots, for such a reader."""
+
+    def __init__(self, source: ChangeSource, id: str) -> None:
+        self._source = source
+        self._id = id
+
+    async def snapshot(self) -> Snapshot:
+        """See `Repository`."""
+        return await preview_snapshot(await self._source.snapshot(), self._id)
+
+    async def wait(self, version: str) -> Snapshot:
+        """See `Repository`."""
+        return await preview_snapshot(await self._source.wait(version), self._id)
+
+
+class PreviewSnapshot:
+    """A snapshot, and one draft; None if it was deleted. The interface is that of `Snapshot`."""
+
+    def __init__(self, snapshot: Snapshot, id: str, draft: Article | None) -> None:
+        self._snapshot = snapshot
+        self._id = id
+        self._draft = draft
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._snapshot, name)
+
+    @property
+    def versions(self) -> Mapping[Visibility, str]:
+        """See `Snapshot`: they change with the draft, too."""
+        versions = self._snapshot.versions
+        revision = self._draft.revision if self._draft else 0
+        return {each: f"{version} {revision}" for each, version in versions.items()}
+
+    async def get_many(
+        self, by: LookupKey, keys: Sequence[Any], visibility: Visibility
+    ) -> list[Article | None]:
+        """See `Snapshot`: where nothing is visible, the draft if the key means it."""
+        found = await self._snapshot.get_many(by, keys, visibility)
+        hidden = [key for key, article in zip(keys, found, strict=True) if article is None]
+        if not hidden or self._draft is None:
+            return found
+        articles = await self._snapshot.get_many(by, hidden, Visibility.ALL)
+        drafts = {
+            key: self._draft
+            for key, article in zip(hidden, articles, strict=True)
+            if article is not None and article.id == self._id
+        }
+        return [article or drafts.get(key) for key, article in zip(keys, found, strict=True)]
+
+    async def providers(
+        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
+    ) -> list[Provider | None]:
+        """See `Snapshot`: the draft's provider exists."""
+        found = await self._snapshot.providers(by, keys, visibility)
+        if by is not LookupKey.DOMAIN or self._draft is None:
+            return found
+        mention = self._draft.provider
+        domain = domain_key(mention.domain)
+        own = Provider(
+            id=provider_id(domain), domain=domain, name=mention.name, images=mention.images
+        )
+        return [
+            own if provider is None and domain_key(key) == domain else provider
+            for key, provider in zip(keys, found, strict=True)
+        ]
+
+    async def topics(
+        self, by: LookupKey, keys: Sequence[str], visibility: Visibility
+    ) -> list[Topic | None]:
+        """See `Snapshot`: the draft's topics exist."""
+        found = await self._snapshot.topics(by, keys, visibility)
+        if by is not LookupKey.NAME or self._draft is None:
+            return found
+        hidden = [
+            key
+            for key, topic in zip(keys, found, strict=True)
+            if topic is None and key in self._draft.topics
+        ]
+        if not hidden:
+            return found
+        topics = await self._snapshot.topics(by, hidden, Visibility.ALL)
+        own = {
+            key: msgspec.structs.replace(
+                topic,
+                name=self._snapshot.topic_names.get(topic.slug, key),
+                children=(),
+                article_count=0,
+            )
+            for key, topic in zip(hidden, topics, strict=True)
+            if topic is not None
+        }
+        return [topic or own.get(key) for key, topic in zip(keys, found, strict=True)]
+
+    async def newest_change(self, visibility: Visibility) -> Bookmark:
+        """See `Snapshot`: the newest change of the draft or of what everyone sees."""
+        newest = await self._snapshot.newest_change(visibility)
+        if self._draft is None:
+            return newest
+        own = await self._snapshot.bookmark(self._draft.revision)
+        return max(newest, own, key=lambda bookmark: bookmark.revision)
+
+    async def changes(
+        self, after: Bookmark | None, visibility: Visibility, limit: int = 1_000
+    ) -> HistoryPage:
+        """See `Snapshot`: with the changes of the draft.
+
+        From the oldest on, and after a bookmark that is not in the whole history, it is the page
+        that everyone gets. No hidden change shows in it, not even as a shorter page.
+        """
+        seen: list[Change] = []
+        if after is None:
+            return await self._snapshot.changes(None, visibility, limit)
+        page = await self._snapshot.changes(after, Visibility.ALL, _PAGE)
+        if page.gap is not None:
+            return await self._snapshot.changes(after, visibility, limit)
+        while True:
+            seen += [
+                change if change.id == self._id else as_visible(change, visibility)
+                for change in page.changes
+                if change.id == self._id or is_visible(change, visibility)
+            ]
+            if len(seen) > limit or not page.has_next:
+                break
+            page = await self._snapshot.changes(page.end, Visibility.ALL, _PAGE)
+        changes = tuple(seen[:limit])
+        end = bookmark_of(changes[-1]) if changes else after
+        return HistoryPage(changes=changes, end=end, has_next=len(seen) > limit)

@@ -1,0 +1,140 @@
+"""Previews: a reader of one draft sees it, and nothing of the others."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store import Batch, LookupKey, MemoryRepository, Snapshot, Visibility
+from store.engines.changes import as_visible, bookmark_of, is_visible
+from store.model import Change, ProviderMention
+from store.preview import PreviewSource, preview_snapshot
+from tests.support.cursors import KEY
+from tests.support.factories import article
+
+PUBLIC = Visibility.PUBLISHED
+NAMES = ("own", "other", "open")
+LONE = ProviderMention(domain="lone.example", name="Lone")
+
+steps = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.sampled_from(["draft", "open", "delete"])), max_size=12
+)
+
+
+def version(name: str, number: int, published: bool) -> Any:
+    """A version of an article."""
+    topics = (f"Only {name}",)
+    return article(name, published=published, heat=number, provider=LONE, topics=topics)
+
+
+OWN, OTHER = version("own", 0, False), version("other", 0, False)
+
+
+async def written(repository: MemoryRepository, drawn: list[tuple[str, str]]) -> None:
+    """Write these steps."""
+    for number, (name, kind) in enumerate(drawn, 1):
+        own = version(name, number, kind == "open")
+        deletes = (own.id,) if kind == "delete" else ()
+        await repository.apply(Batch(puts=() if deletes else (own,), deletes=deletes))
+
+
+@given(steps, steps, st.integers(1, 4))
+def test_history_has_the_changes_of_the_draft_and_those_that_everyone_sees(before, after, limit):
+    """In full pages, whatever else is hidden, from a position in the past."""
+
+    async def check() -> None:
+        repository = MemoryRepository(cursor_key=KEY)
+        await repository.apply(Batch(puts=(OWN, OTHER)))
+        await written(repository, before)
+        begin = await preview_snapshot(await repository.snapshot(), OWN.id)
+        position = await begin.newest_change(PUBLIC)
+        await written(repository, after)
+        now = await repository.snapshot()
+        whole = await now.changes(position, Visibility.ALL)
+        assert whole.gap is None
+        expected = [
+            change if change.id == OWN.id else as_visible(change, PUBLIC)
+            for change in whole.changes
+            if change.id == OWN.id or is_visible(change, PUBLIC)
+        ]
+        preview = await preview_snapshot(now, OWN.id)
+        read: list[Change] = []
+        while True:
+            page = await preview.changes(position, PUBLIC, limit)
+            assert len(page.changes) == limit or not page.has_next
+            assert page.end == (bookmark_of(page.changes[-1]) if page.changes else position)
+            read += page.changes
+            position = page.end
+            if not page.has_next:
+                break
+        assert read == expected
+
+    asyncio.run(check())
+
+
+@given(steps)
+def test_other_drafts_change_nothing(drawn):
+    """Neither a look-up nor a position nor a version shows that they were written."""
+
+    async def state(snapshot: Snapshot) -> list[Any]:
+        keys = [OTHER.slug, OWN.slug]
+        return [
+            await snapshot.get_many(LookupKey.SLUG, keys, PUBLIC),
+            await snapshot.get_many(LookupKey.ID, [OTHER.id, OWN.id], PUBLIC),
+            await snapshot.get_many(LookupKey.URL, [OTHER.web_url, OWN.web_url], PUBLIC),
+            await snapshot.providers(LookupKey.DOMAIN, [LONE.domain], PUBLIC),
+            await snapshot.topics(LookupKey.NAME, ["Only own", "Only other"], PUBLIC),
+            await snapshot.newest_change(PUBLIC),
+            await snapshot.counts(PUBLIC),
+            snapshot.versions[PUBLIC],
+        ]
+
+    async def check() -> None:
+        repository = MemoryRepository(cursor_key=KEY)
+        await repository.apply(Batch(puts=(OWN,)))
+        before = await state(await preview_snapshot(await repository.snapshot(), OWN.id))
+        hidden = [("other", "delete" if kind == "delete" else "draft") for _, kind in drawn]
+        await written(repository, hidden)
+        after = await state(await preview_snapshot(await repository.snapshot(), OWN.id))
+        assert before == after
+
+    asyncio.run(check())
+
+
+def test_draft_has_its_provider_and_its_topics():
+    """They are as the draft names them, and have no articles."""
+
+    async def check() -> None:
+        repository = MemoryRepository(cursor_key=KEY)
+        await repository.apply(Batch(puts=(OWN, OTHER)))
+        snapshot = await preview_snapshot(await repository.snapshot(), OWN.id)
+        [provider] = await snapshot.providers(LookupKey.DOMAIN, [LONE.domain], PUBLIC)
+        [topic, hidden] = await snapshot.topics(LookupKey.NAME, ["Only own", "Only other"], PUBLIC)
+        assert provider is not None
+        assert topic is not None
+        assert (provider.name, provider.article_count) == ("Lone", 0)
+        assert (topic.name, topic.article_count, hidden) == ("Only own", 0, None)
+
+    asyncio.run(check())
+
+
+def test_source_gives_the_newest_state_of_the_draft():
+    """Also after a write that only it shows."""
+
+    async def check() -> None:
+        repository = MemoryRepository(cursor_key=KEY)
+        await repository.apply(Batch(puts=(OWN,)))
+        source = PreviewSource(repository, OWN.id)
+        before = await source.snapshot()
+        await repository.apply(Batch(puts=(msgspec.structs.replace(OWN, heat=9),)))
+        after = await source.wait(before.version)
+        [found] = await after.get_many(LookupKey.ID, [OWN.id], PUBLIC)
+        assert found is not None
+        assert found.heat == 9
+        assert before.versions != after.versions
+
+    asyncio.run(check())
