@@ -18,20 +18,20 @@ _FORBIDDEN = re.compile(r'[\\:*?"<>|]')
 _DATA_FOLDER = TOPICS_FOLDER.partition("/")[0]
 
 
-def find_path_problem(path: str, scanner: Scanner) -> str | None:
+def find_path_problem(path: str, scanner: Scanner, *, is_present: bool = False) -> str | None:
     """Find the problem of a document's path, as the end of a sentence; None for a valid path.
 
     `path` is relative to the folder, with slashes. The scanner decides if a load reads it.
+    `is_present`: the document has this path already, so its characters are no problem.
     """
     names = path.split("/")
     problems = {
         "is too long": len(path) > MAX_PATH_LENGTH
         or any(len(_encode(name)) > _MAX_NAME_BYTES for name in names),
-        "has characters that file names should not have": _FORBIDDEN.search(path) is not None
-        or escape_invisible(path) != path,
-        "has parts that are empty, or that begin or end with a space or a dot": any(
-            not name or name != name.strip(" .") for name in names
-        ),
+        "has characters that file names should not have": not is_present
+        and (_FORBIDDEN.search(path) is not None or escape_invisible(path) != path),
+        "has parts that are empty, or that begin or end with a space or a dot": not is_present
+        and any(not name or name != name.strip(" .") for name in names),
         f"does not end with one of {' '.join(EXTENSIONS)}": not path.lower().endswith(EXTENSIONS),
         "is in a folder, or has a name, that is not read for articles": names[0] == _DATA_FOLDER
         or scanner.ignores(path),

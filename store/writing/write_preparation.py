@@ -168,8 +168,9 @@ class WritePreparer:
         `base` is the present text of its file, if it has one; `old_path` its present path, if that
         changes.
         """
+        present = None if base is None else old_path or document.path
         for path in (document.path, old_path):
-            if path and (problem := self._find_path_problem(path)):
+            if path and (problem := self._find_path_problem(path, is_present=path == present)):
                 raise RefusedError(Refusal(BAD_PATH, f"The path {path} {problem}.", ("slug",)))
         if refusal := self._target.find_write_refusal(old_path or document.path):
             raise RefusedError(refusal)
@@ -246,8 +247,8 @@ class WritePreparer:
         [article] = await snapshot.get_many(LookupKey.ID, [id], Visibility.ALL)
         return article
 
-    def _find_path_problem(self, path: str) -> str | None:
-        problem = find_path_problem(path, self._scanner)
+    def _find_path_problem(self, path: str, *, is_present: bool = False) -> str | None:
+        problem = find_path_problem(path, self._scanner, is_present=is_present)
         if problem is None and self._folder is not None and crosses_link(self._folder, path):
             return "contains a link, or something that is no folder"
         return problem

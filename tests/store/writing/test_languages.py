@@ -192,6 +192,36 @@ def test_a_translation_key_can_be_given_and_removed(in_folder):
     assert path.read_text() == document("A tide", "locale: ja\n")
 
 
+def test_a_document_with_toml_keeps_its_group(in_folder):
+    """Its key is written in its own format, when its file gets another name."""
+    path = in_folder.folder / "ja/hello.md"
+    path.parent.mkdir()
+    text = (
+        '+++\ntitle = "{}"\npublishedDateTime = 2026-01-02\nlocale = "ja"\n{}'
+        'provider = {{name = "P", domain = "p.example"}}\n+++\nBody\n'
+    )
+    path.write_text(text.format("A tide", ""))
+    in_folder.load()
+    changed = in_folder.put({"title": "A flood"}, id=article_id(SLUG, "ja"))
+    assert (changed.slug, changed.translation_group) == (SLUG, "hello")
+    assert changed == in_folder.get(SLUG)
+    new = (in_folder.folder / f"ja/{SLUG}.md").read_text()
+    assert 'translationKey = "hello"' in new
+    assert new.startswith("+++\n")
+
+
+def test_a_present_file_name_may_have_any_characters(in_folder):
+    """Names that a new document may not have are no reason to refuse a change."""
+    path = in_folder.folder / "ja/what: 1?.md"
+    path.parent.mkdir()
+    path.write_text(document("A tide", "locale: ja\n"))
+    in_folder.load()
+    assert in_folder.put({"heat": 1}, id=article_id(SLUG, "ja")).heat == 1
+    assert "heat: 1" in path.read_text()
+    in_folder.put({"title": "A flood"}, id=article_id(SLUG, "ja"))
+    assert files(in_folder) == [f"ja/{SLUG}.md"]
+
+
 @pytest.mark.parametrize(
     ("collections", "locale", "expected"),
     [
