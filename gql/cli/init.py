@@ -15,9 +15,11 @@ from gql.settings import Settings
 from gql.store_factory import load_options
 from store import LoadOptions, StoreError, check_folder
 from store.documents.article_reader import read_article
+from store.documents.commit_dates import CommitTable
 from store.documents.field_mapping import FieldMapping
 from store.documents.frontmatter import ParseLimits
 from store.errors import system_remedy
+from store.folder.commit_history import CommitHistory
 from store.folder.language_survey import survey_languages
 from store.folder.mapping_file import MAPPING_FILE, TABLE, format_mapping, load_mapping
 from store.folder.mapping_proposal import propose_mapping
@@ -154,7 +156,8 @@ def print_keys(survey: Survey) -> None:
 
 def print_example(survey: Survey, mapping: FieldMapping, limits: ParseLimits) -> None:
     """Print a document before and after the mapping."""
-    mapped = ParseLimits(limits.max_size_bytes, limits.max_depth, mapping=mapping)
+    commits = CommitHistory(survey.folder).read() if mapping.uses_commits else CommitTable()
+    mapped = msgspec.structs.replace(limits, mapping=mapping, commits=commits)
     for document in survey.documents:
         data = (survey.folder / document.path).read_bytes()
         article = read_article(document.path, data, mapped).article

@@ -17,6 +17,7 @@ from store.text import unescape_excerpt, unescape_title
 from store.urls import canonical_url
 
 from .author_reader import read_authors
+from .commit_dates import CommitDates
 from .diagnostics import DiagnosticCode
 from .field_mapping import FieldMapping, map_fields
 from .field_reader import FieldReader
@@ -31,6 +32,7 @@ from .field_values import (
 from .front_matter_reader import FrontMatter, read_front_matter
 from .frontmatter import ParseLimits
 from .parse_result import DiagnosticCollector, ParseResult
+from .yaml_tree import MappingNode
 from .yaml_tree_builder import quote
 
 _OUTER_BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
@@ -51,7 +53,11 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         return collector.empty_result()
     names: Mapping[str, str] = {}
     if limits.mapping is not None:
-        root, names = map_fields(limits.mapping, path, front_matter.root, front_matter.body)
+        commits = limits.commits.dates.get(path)
+        root, names = map_fields(
+            limits.mapping, path, front_matter.root, front_matter.body, commits
+        )
+        _warn_of_missing_commits(limits, root, commits, collector)
         front_matter.root = root
     fields = FieldReader(front_matter.root, collector, names=names)
     title = fields.require_text("title", unescape_title, DiagnosticCode.MISSING_TITLE)
@@ -110,6 +116,30 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         diagnostics=tuple(collector.diagnostics),
         format=front_matter.format,
     )
+
+
+def _warn_of_missing_commits(
+    limits: ParseLimits,
+    root: MappingNode,
+    commits: CommitDates | None,
+    collector: DiagnosticCollector,
+) -> None:
+    """Warn of a date that should come from git, and has no other source."""
+    if commits is not None or limits.mapping is None:
+        return
+    missing = [
+        field
+        for field in ("publishedDateTime", "updatedDateTime")
+        if limits.mapping.uses_commits_for(field) and field not in root.entries
+    ]
+    if "publishedDateTime" in missing or (missing and limits.commits.problem):
+        problem = limits.commits.problem or "the file was never committed"
+        collector.add_warning(
+            DiagnosticCode.NO_COMMIT_DATES,
+            f"There is no date of a commit: {problem}.",
+            root.line,
+            limits.commits.remedy or "Commit the file, or write a date into it.",
+        )
 
 
 def extract_content(body: str) -> str | None:

@@ -17,6 +17,7 @@ import msgspec
 
 from store.locales import path_locale, place_document
 
+from .commit_dates import CommitDates
 from .source_dates import holds_path_date, normalize_date
 from .yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -28,9 +29,10 @@ FIELDS = frozenset(
 """The fields that a mapping may have sources for."""
 
 FILE_DATE, FILE_NAME, FOLDER, HEADING = "file.date", "file.name", "folder", "heading"
-DERIVED = frozenset((FILE_DATE, FILE_NAME, FOLDER, HEADING))
+FIRST_COMMIT, LAST_COMMIT = "file.firstCommit", "file.lastCommit"
+DERIVED = frozenset((FILE_DATE, FILE_NAME, FOLDER, HEADING, FIRST_COMMIT, LAST_COMMIT))
 """Sources that are not keys: the date in the file's path, its name without date and extension, the
-first folder below the collection, and the first heading of the body."""
+first folder below the collection, the first heading of the body, and the dates of git."""
 
 _DATES = frozenset(("publishedDateTime", "updatedDateTime"))
 _LISTS = frozenset(("tags", "topics"))
@@ -94,6 +96,15 @@ class FieldMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_locale: str = ""
 
     @property
+    def uses_commits(self) -> bool:
+        """Whether any field comes from the dates of git's commits."""
+        return any(map(self.uses_commits_for, self.fields))
+
+    def uses_commits_for(self, field: str) -> bool:
+        """Whether a field comes from the dates of git's commits."""
+        return not {FIRST_COMMIT, LAST_COMMIT}.isdisjoint(self.fields.get(field, ()))
+
+    @property
     def digest(self) -> str:
         """A digest of the mapping: files that were read with another one are read again."""
         return blake2b(msgspec.json.encode(self), digest_size=8).hexdigest()
@@ -111,12 +122,19 @@ class MappedFields(NamedTuple):
     names: dict[str, str]
 
 
-def map_fields(mapping: FieldMapping, path: str, root: MappingNode, body: str) -> MappedFields:
+def map_fields(
+    mapping: FieldMapping,
+    path: str,
+    root: MappingNode,
+    body: str,
+    commits: CommitDates | None = None,
+) -> MappedFields:
     """Return the front matter of a document under the keys of newsgraph.
 
-    `path` is relative to the folder. Nothing is lost: a source that is used moves, all others stay.
+    `path` is relative to the folder; `commits` has the dates of its commits. Nothing is lost: a
+    source that is used moves, all others stay.
     """
-    mapper = _Mapper(mapping, path, root, body)
+    mapper = _Mapper(mapping, path, root, body, commits)
     for field, sources in mapping.fields.items():
         mapper.map_field(field, sources)
     mapper.complete_provider()
@@ -134,7 +152,15 @@ def path_date(path: str) -> str | None:
 class _Mapper:
     """Maps one document."""
 
-    def __init__(self, mapping: FieldMapping, path: str, root: MappingNode, body: str) -> None:
+    def __init__(
+        self,
+        mapping: FieldMapping,
+        path: str,
+        root: MappingNode,
+        body: str,
+        commits: CommitDates | None,
+    ) -> None:
+        self._commits = commits
         self._mapping = mapping
         self._path = PurePosixPath(path)
         self._body = body
@@ -225,12 +251,20 @@ class _Mapper:
     def _derive(self, source: str) -> str | None:
         if source == FILE_DATE:
             return path_date(str(self._path))
+        if source in (FIRST_COMMIT, LAST_COMMIT):
+            return self._commit_date(source)
         if source == FILE_NAME:
             return _WORDS.sub(" ", self._name()).strip() or None
         if source == HEADING:
             heading = _HEADING.search(self._body)
             return (heading[1].rstrip(" \t#") or None) if heading else None
         return self._folder() or None
+
+    def _commit_date(self, source: str) -> str | None:
+        if self._commits is None:
+            return None
+        is_first = source == FIRST_COMMIT
+        return self._commits.first_text if is_first else self._commits.last_text
 
     def _name(self) -> str:
         stem = place_document(str(self._path), None, self._mapping.locales).stem

@@ -16,6 +16,7 @@ import yaml
 
 from store.characters import clean_text, clean_yaml, find_invalid
 
+from .commit_dates import CommitTable
 from .diagnostics import DiagnosticCode
 from .field_mapping import FieldMapping
 from .yaml_lines import LineCounter
@@ -67,12 +68,14 @@ class ParseLimits(msgspec.Struct, frozen=True):
         batch_size: Number of documents in a batch. Those of a larger batch than two share the nodes
             of two.
         mapping: The mapping of the document's keys to fields; None if they are the fields' own.
+        commits: The dates of commits, if the mapping uses them.
     """
 
     max_size_bytes: int = 1 << 20
     max_depth: int = 32
     batch_size: int = 1
     mapping: FieldMapping | None = None
+    commits: CommitTable = CommitTable()
 
     @property
     def max_nodes(self) -> int:

@@ -105,7 +105,7 @@ async def read_files(
     `progress` receives the number of files read so far, and of all files.
     """
     requests = (
-        _Request(root, limits, list(paths[i : i + _FILES_PER_REQUEST]))
+        _request(root, limits, paths[i : i + _FILES_PER_REQUEST])
         for i in range(0, len(paths), _FILES_PER_REQUEST)
     )
     done: list[FileResult] = []
@@ -124,6 +124,11 @@ async def read_files(
         for request in requests:
             on_done(await asyncio.to_thread(_handle_request, request))
     return done
+
+
+def _request(root: str, limits: ParseLimits, paths: Sequence[str]) -> _Request:
+    commits = limits.commits.select(paths)
+    return _Request(root, msgspec.structs.replace(limits, commits=commits), [*paths])
 
 
 def _handle_request(request: _Request) -> list[FileResult]:

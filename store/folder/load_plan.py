@@ -21,6 +21,7 @@ _RETRY_CODES = frozenset(
         DiagnosticCode.TOO_DEEP,
         DiagnosticCode.ALIASES_EXPLODE,
         DiagnosticCode.UNREADABLE_FILE,
+        DiagnosticCode.NO_COMMIT_DATES,
     )
 )
 
@@ -68,7 +69,9 @@ def plan_load(
         f.path
         for f in scanned
         if not f.problem
-        and (f.path in to_reread or needs_reading(f, sources.find(f.path), index.mapping))
+        and (
+            f.path in to_reread or needs_reading(f, sources.find(f.path), index.mapping_of(f.path))
+        )
     ]
     return LoadPlan(started, index, scanned, missing, to_read)
 

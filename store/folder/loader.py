@@ -16,6 +16,7 @@ from store.errors import StoreError, system_remedy
 from store.model import Diagnostic
 from store.repository import Batch, Repository
 
+from .commit_history import CommitHistory
 from .file_reader import FileResult, Progress, read_files
 from .load_plan import LoadPlan, detached_paths, needs_reading, plan_load, plan_refresh
 from .manifest import Manifest, ManifestIndex
@@ -61,6 +62,7 @@ class FolderLoader:
         mapping = options.limits.mapping
         self._scanner = Scanner(folder, options.include, mapping.collections if mapping else ())
         self._index = ManifestIndex(mapping="" if mapping is None else mapping.digest)
+        self._history = CommitHistory(folder) if mapping and mapping.uses_commits else None
 
     async def load(self, progress: Progress | None = None) -> LoadReport:
         """Load the whole folder.
@@ -136,6 +138,8 @@ class FolderLoader:
         """Update the manifest index from the repository and return it."""
         sources = await self._repository.sources()
         await asyncio.to_thread(self._index.update_to, sources)
+        if self._history is not None:
+            self._index.commits = await asyncio.to_thread(self._history.read)
         return self._index
 
     async def changed_paths(self) -> list[str]:
@@ -156,7 +160,7 @@ class FolderLoader:
         changed = [
             p
             for p, f in scanned.items()
-            if not f.problem and needs_reading(f, sources.get(p), self._index.mapping)
+            if not f.problem and needs_reading(f, sources.get(p), self._index.mapping_of(p))
         ]
         return changed + (sorted(missing) if len(missing) < len(sources) else [])
 
@@ -166,7 +170,7 @@ class FolderLoader:
         source = self._index.sources.find(path)
         if scanned is None or scanned.problem:
             return source is None
-        return not needs_reading(scanned, source, self._index.mapping)
+        return not needs_reading(scanned, source, self._index.mapping_of(path))
 
     def ignores(self, path: str) -> bool:
         """Whether a change of this path, which is relative to the folder, needs no refresh."""
@@ -179,14 +183,16 @@ class FolderLoader:
     ) -> LoadReport:
         # Steps whose time grows with the number of files run in threads: readers go on meanwhile.
         update = await asyncio.to_thread(plan.start_update)
-        root, limits = self._scanner.root, self._options.limits
-        files = await read_files(root, plan.to_read, limits, progress)
+        files = await read_files(self._scanner.root, plan.to_read, self._limits(), progress)
         revision = await self._apply(update, files, extra)
         return update.build_report(time.perf_counter() - plan.started, revision)
 
+    def _limits(self) -> ParseLimits:
+        return msgspec.structs.replace(self._options.limits, commits=self._index.commits)
+
     async def _apply(self, update: ManifestUpdate, files: list[FileResult], extra: Batch) -> int:
         while paths := await asyncio.to_thread(_add_and_resolve, update, files):
-            files = await read_files(self._scanner.root, paths, self._options.limits)
+            files = await read_files(self._scanner.root, paths, self._limits())
         batch = await asyncio.to_thread(update.build_batch)
         if batch is None and not extra.deletes:
             return (await self._repository.snapshot()).revision

@@ -13,6 +13,7 @@ import msgspec
 
 from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import chunks_of, free_gradually, sort_in_blocks
+from store.documents.commit_dates import CommitTable
 from store.documents.diagnostics import DiagnosticCode, error, warning
 from store.documents.topic_reader import TOPICS_FOLDER, TopicTree, build_topic_tree, topic_alias_map
 from store.gc_untracking import untrack
@@ -157,13 +158,20 @@ class ManifestIndex:
         claims: The paths that claim each article, by its key, see `find_claims`.
         topic_tree: The topic tree, see `build_topics`.
         mapping: The digest of the mapping with which files are read now; "" without one.
+        commits: The dates of commits, if the mapping uses them.
     """
 
     def __init__(self, manifest: Sources | None = None, mapping: str = "") -> None:
         self.mapping = mapping
+        self.commits = CommitTable()
         self.claims: dict[str, list[str]] = {}
         self._paths_by_url: dict[str, list[str]] = {}
         self._rebuild(manifest or PersistentMap({}))
+
+    def mapping_of(self, path: str) -> str:
+        """The digest of the mapping, and the dates of commits, with which a file is read now."""
+        commits = self.commits.dates.get(path)
+        return f"{self.mapping}:{commits.first}:{commits.last}" if commits else self.mapping
 
     def _rebuild(self, manifest: Sources) -> None:
         replaced = [*chunks_of(self.claims.values()), *chunks_of(self._paths_by_url.values())]

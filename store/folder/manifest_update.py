@@ -177,7 +177,7 @@ class ManifestUpdate:
             path=file.path,
             **msgspec.structs.asdict(file.state),
             diagnostics=parse_result.diagnostics,
-            mapping=self._index.mapping,
+            mapping=self._index.mapping_of(file.path),
             reader=READER_VERSION,
         )
         if parse_result.article:
@@ -204,7 +204,7 @@ class ManifestUpdate:
             before,
             **msgspec.structs.asdict(file.state),
             diagnostics=tuple(map(lost_front_matter, parse_result.diagnostics)),
-            mapping=self._index.mapping,
+            mapping=self._index.mapping_of(file.path),
             failed=True,
             reader=READER_VERSION,
         )

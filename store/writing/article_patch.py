@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 
 from store.characters import clean_text, escape_invisible
 from store.documents.article_reader import find_placement, read_article
+from store.documents.commit_dates import CommitTable
 from store.documents.diagnostics import DiagnosticCode, field_path
 from store.documents.field_mapping import FieldMapping, map_fields
 from store.documents.frontmatter import ParseLimits
@@ -164,6 +166,7 @@ def patch_document(
     changed = _accept(parse_result, fields, parse_before)
     if changed.slug != article.slug:
         new = _with_translation_key(path, new, after, limits)
+        new = _with_commit_date(path, new, after, limits)
         path = _renamed(path, article, limits)
         message = f"The file is now {path}: its name gives the slug, which stays."
         notices.append(Notice("FILE_RENAMED", message))
@@ -184,9 +187,24 @@ def _renamed(path: str, article: Article, limits: ParseLimits) -> str:
 def _with_translation_key(path: str, text: str, after: DocumentData, limits: ParseLimits) -> str:
     """Write the translation key that came from the path, which is about to change."""
     key = after.values.get("translationKey")
-    if key is None:
+    return text if key is None else _with_value("translationKey", path, text, after, limits)
+
+
+def _with_commit_date(path: str, text: str, after: DocumentData, limits: ParseLimits) -> str:
+    """Write the date of publication that came from git, which does not know the new path."""
+    without = msgspec.structs.replace(limits, commits=CommitTable())
+    commits = limits.commits.dates.get(path)
+    if commits is None or read_article(path, encode_document(text), without).article is not None:
         return text
-    without = {name: value for name, value in after.values.items() if name != "translationKey"}
+    updated = after.values.get("updatedDateTime")
+    if isinstance(updated, datetime) and updated.timestamp() == commits.last:
+        after = after._replace(values=after.values | {"updatedDateTime": None})
+    return _with_value("publishedDateTime", path, text, after, without)
+
+
+def _with_value(key: str, path: str, text: str, after: DocumentData, limits: ParseLimits) -> str:
+    """Write a value that the text does not have yet."""
+    without = {name: value for name, value in after.values.items() if name != key}
     return edit_text(path, text, after._replace(values=without), after, limits).text
 
 
@@ -248,6 +266,7 @@ def _accept(
     refusals = [
         Refusal(d.code, _describe_input(d), _input_path(d))
         for d in parse_result.diagnostics
+        if d.code != DiagnosticCode.NO_COMMIT_DATES  # no client causes it
         if article is None
         or d.severity is Severity.ERROR
         or _is_new_problem(d, fields, parse_before)

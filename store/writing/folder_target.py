@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mappi
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
+from store.documents.commit_dates import CommitTable
 from store.errors import (
     EditedError,
     OutcomeUnknownError,
@@ -55,6 +56,11 @@ class FolderTarget:
         self._loader = loader
         self._lock_timeout_s = lock_timeout_s
         self._index = ManifestIndex()
+
+    @property
+    def commits(self) -> CommitTable:
+        """See `WriteTarget`."""
+        return self._index.commits
 
     @asynccontextmanager
     async def lock(self) -> AsyncIterator[None]:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from store.documents.commit_dates import CommitTable
 from store.errors import Refusal
 from store.folder.manifest import ManifestIndex, detach
 from store.model import Article, Visibility
@@ -22,6 +23,11 @@ ARTICLES_FOLDER = "_news"
 
 class WriteTarget(Protocol):
     """A destination of writes. All methods but `lock` need the lock."""
+
+    @property
+    def commits(self) -> CommitTable:
+        """The dates of commits of the folder's files, if its mapping uses them."""
+        ...
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Lock the target against other writers, if it has a lock."""
@@ -80,6 +86,11 @@ class StoreTarget:
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._index = ManifestIndex()
+
+    @property
+    def commits(self) -> CommitTable:
+        """See `WriteTarget`: without a folder there are none."""
+        return CommitTable()
 
     @asynccontextmanager
     async def lock(self) -> AsyncIterator[None]:

@@ -8,6 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from store.documents.frontmatter import ParseLimits
 from store.errors import ConflictError, Refusal, RefusedError
 from store.folder.loader import LoadOptions
 from store.folder.paths import crosses_link, find_path_problem
@@ -56,12 +59,16 @@ class WritePreparer:
         self._repository = repository
         self._target = target
         self._folder = folder
-        self._limits = options.limits
+        self._given_limits = options.limits
         self._scanner = Scanner(
             folder or Path(),
             options.include,
             options.limits.mapping.collections if options.limits.mapping else (),
         )
+
+    @property
+    def _limits(self) -> ParseLimits:
+        return msgspec.structs.replace(self._given_limits, commits=self._target.commits)
 
     async def prepare_import(self, documents: ImportDocuments) -> WriteSet:
         """Prepare an import; every slug must be free or belong to the document at the same path."""

@@ -158,6 +158,7 @@ def test_docs_explain_every_code_of_a_write():
         DiagnosticCode.UNREADABLE_FILE,
         DiagnosticCode.DANGLING_LINK,
         DiagnosticCode.LINK_LEAVES_FOLDER,
+        DiagnosticCode.NO_COMMIT_DATES,
         DiagnosticCode.DUPLICATE_URL,
         DiagnosticCode.UNKNOWN_TOPIC,
         DiagnosticCode.UNKNOWN_PARENT,
