@@ -19,7 +19,7 @@ from gql.http import GraphQLRequest, HttpRequest, Result
 from gql.http.asgi.graphql_app import ClientDisconnectedError, join_headers, read_body
 from gql.http.asgi.message_replay import body_messages, replay_receive
 from gql.http.handler import failure_result
-from gql.http.protocol.media_types import MediaType, quality_of
+from gql.http.protocol.media_types import EVENT_STREAM, MediaType, quality_of
 from gql.http.protocol.request_parser import parse_get, parse_post
 from gql.http.protocol.response_builder import build_response
 from gql.identity.client import client_of
@@ -30,7 +30,6 @@ from .connection_rules import without_viewer
 from .operations import ResultStream
 from .service import SSE, RealtimeService
 
-EVENT_STREAM = "text/event-stream"
 KEEP_ALIVE = b":\n\n"
 COMPLETE = b"event: complete\ndata:\n\n"
 _HEADERS = [

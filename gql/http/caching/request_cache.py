@@ -10,7 +10,7 @@ from gql.cache import ByteCache, CacheRegistry
 from gql.errors import RequestError
 from gql.http.protocol.compression import best_encoding
 from gql.http.protocol.json_encoding import decode, memory_bytes
-from gql.http.protocol.media_types import MediaType, negotiate
+from gql.http.protocol.media_types import EVENT_STREAM, MediaType, negotiate, quality_of
 from gql.http.protocol.messages import GraphQLRequest, HttpSettings
 from gql.http.protocol.request_parser import parse_get, parse_graphql_request
 from gql.http.reply import PreparedReply
@@ -166,8 +166,14 @@ class RequestCache:
         return self._put(body, request)
 
     def _is_plain(self, request: GraphQLRequest) -> bool:
-        """Whether every viewer may send the document, and it need not be registered."""
-        return not request.is_new and self.settings.documents.is_open(request.query)
+        """Whether every viewer may send the document, and it need be neither streamed nor
+        registered.
+        """
+        return (
+            not request.is_new
+            and "subscription" not in request.query
+            and self.settings.documents.is_open(request.query)
+        )
 
     def _put(self, text: bytes, request: GraphQLRequest) -> PlainRequest:
         plain = PlainRequest(text, request)
@@ -177,7 +183,7 @@ class RequestCache:
     def _negotiate(self, key: HeaderKey) -> ResponseVariant | None:
         """Negotiate the variant by header fields; None if no media type is acceptable."""
         accept, accept_encoding, permission_key = key
-        if accept and b"text/event-stream" in accept:
+        if accept and _prefers_stream(accept.decode("latin-1")):
             return None
         media_type = negotiate(accept.decode("latin-1")) if accept else MediaType.JSON
         if media_type is None:
@@ -189,6 +195,12 @@ class RequestCache:
             variant = self._variants[variant_key] = ResponseVariant(*variant_key)
         self._by_headers.put(key, variant)
         return variant
+
+
+def _prefers_stream(accept: str) -> bool:
+    """Whether a client prefers an event stream to JSON. urql accepts both for each operation."""
+    stream = quality_of(EVENT_STREAM, accept)[0]
+    return stream > max(quality_of(media_type, accept)[0] for media_type in MediaType)
 
 
 def request_bytes(text: bytes, plain: PlainRequest) -> int:

@@ -13,6 +13,9 @@ from enum import StrEnum
 _QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _UTF8 = ("utf-8", "utf8")
 
+EVENT_STREAM = "text/event-stream"
+"""The media type of server-sent events."""
+
 MAX_RANGES = 100
 """How many entries of an Accept header are read: browsers send about ten."""
 

@@ -248,6 +248,19 @@ def test_query_is_answered_as_json_where_that_is_as_welcome(server: LiveServer, 
     assert response.json() == {"data": {"articles": {"totalCount": 0}}}
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_query_of_a_client_that_accepts_streams_too_can_be_cached(server, method) -> None:
+    """A query has an ETag for a client that accepts streams for each operation, as urql does."""
+    headers = {"accept": ANYTHING}
+    query = {"query": "{ articles { totalCount } }"}
+    content: dict[str, Any] = {"json": query} if method == "POST" else {"params": query}
+    response = httpx2.request(method, f"{server.url}/graphql", headers=headers, **content)
+    assert response.json()["data"]
+    headers["if-none-match"] = response.headers["etag"]
+    again = httpx2.request(method, f"{server.url}/graphql", headers=headers, **content)
+    assert again.status_code == 304
+
+
 def test_subscription_is_streamed_where_that_is_welcome_at_all(server, repository) -> None:
     """A subscription is streamed if the client accepts event streams at all."""
     with asked(server, CHANGES, headers={"accept": ANYTHING}) as events:
