@@ -77,7 +77,7 @@ def _measure_queries(options: argparse.Namespace, data: Data, work: Path) -> Non
     """Measure Q1 to Q4."""
     queries = [QUERIES[name] for name in _chosen(options.only, QUERIES, "query")]
     workloads = {q.name: Workload(q, data.articles, data.cursors).rotating() for q in queries}
-    variants = _variants(options, data, work)
+    variants = _variants(options, data, work, [query.text for query in queries])
     plan = _plan(options, queries, variants)
     inputs = make_inputs(data, work, dict(options.set), variants)
     if variants:
@@ -134,10 +134,12 @@ def _compare(
     _write_json(options, variants.as_json(plan, runs, facts, goal))
 
 
-def _variants(options: argparse.Namespace, data: Data, work: Path) -> Mapping[str, Variant]:
+def _variants(
+    options: argparse.Namespace, data: Data, work: Path, texts: Sequence[str] = ()
+) -> Mapping[str, Variant]:
     """The variants that the options compare with a plain newsgraph."""
     if options.settings:
-        return variants.with_settings(work)
+        return variants.with_settings(work, texts)
     return variants.with_writer(work, data, options.writer) if options.writer else {}
 
 
@@ -260,7 +262,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--generated", type=_positive, metavar="N", help="measure N random operations")
     add("--seed", type=int, default=7, help="of the draw: another seed, other operations (7)")
     add("--values", type=_positive, default=BODIES, help="bodies of each operation (4,000)")
-    add("--settings", action="store_true", help="compare with CORS, a rate limit and a key")
+    add("--settings", action="store_true", help="compare with CORS, a rate limit, a key, hashes")
     add("--writer", type=_positive, metavar="N", help="compare with N durable writes a second")
     add(
         "--set",

@@ -132,10 +132,11 @@ def measure_warm(
         servers, skipped = _start_servers(plan, inputs, workloads, stack, progress)
         for number in range(plan.rounds):
             for query in plan.queries:
-                file = write_bodies(query.name, "rotating", workloads[query.name], inputs.logs)
                 for server in servers:
                     if (query.name, server.name) in skipped:
                         continue
+                    bodies = server.variant.bodies(workloads[query.name])
+                    file = write_bodies(query.name, "rotating", bodies, inputs.logs)
                     try:
                         with server.resumed(), background_writes(server, inputs.data):
                             run = meter.run(server, file)
@@ -146,7 +147,7 @@ def measure_warm(
                         continue
                     runs.setdefault((query.name, server.name), []).append(run)
                     progress(_progress(number, plan.rounds, query, server, run))
-                file.file.unlink()
+                    file.file.unlink()
     return runs
 
 
@@ -257,7 +258,7 @@ def _compare_query(
     skipped = set()
     for other in others:
         try:
-            found = fetch_data(other, query.name, some)
+            found = fetch_data(other, query.name, other.variant.bodies(some))
         except UnsupportedQueryError as error:
             if not plan.may_skip:
                 raise DisagreementError(str(error)) from None

@@ -17,7 +17,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import orjson
+
+from gql.http.persisted.trusted_documents import document_hash
 from gql.settings import variable_name
 from tests.benchmarks.http.ceiling import READY_VARIABLE
 from tests.benchmarks.http.data import Data
@@ -42,6 +46,7 @@ class Variant:
         data: The articles that it serves, if not the common ones.
         writes_per_s: The number of durable writes per second during measurements.
         write_key: The API key of the writer.
+        by_hash: Whether requests have the hash of their document, not its text.
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -49,6 +54,18 @@ class Variant:
     data: Data | None = None
     writes_per_s: int = 0
     write_key: str = ""
+    by_hash: bool = False
+
+    def bodies(self, bodies: Sequence[bytes]) -> Sequence[bytes]:
+        """The bodies of requests to it, from those of a plain newsgraph."""
+        return [hashed_body(body) for body in bodies] if self.by_hash else bodies
+
+
+def hashed_body(body: bytes) -> bytes:
+    """A body with the hash of its document, not its text."""
+    members: dict[str, Any] = orjson.loads(body)
+    text = members.pop("query")
+    return orjson.dumps({"documentId": f"sha256:{document_hash(text)}", **members})
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any
 
+import orjson
 from rich.console import Console
 from rich.table import Table
 
 from gql.access import KeyFile
+from gql.http.persisted.trusted_documents import document_hash
 from gql.identity.viewer import Permission
 from tests.benchmarks.http.data import Data
 from tests.benchmarks.http.load import LoadRun
@@ -27,11 +29,19 @@ _ORIGIN = "https://reader.example"
 _NEVER_REACHED = "999999999/second"
 
 
-def with_settings(work: Path) -> Mapping[str, Variant]:
-    """Variants with CORS, with a rate limit that is never reached, and with an API key."""
+def with_settings(work: Path, texts: Collection[str] = ()) -> Mapping[str, Variant]:
+    """Variants with CORS, with a rate limit that is never reached, and with an API key.
+
+    With the texts of the operations also one that gets their hashes, and executes nothing else.
+    """
     keys = work / "reader-keys.json"
     text, _ = KeyFile(keys).add("reader", [Permission.READ_SECURED], None)
+    trusted = work / "trusted.json"
+    trusted.write_bytes(orjson.dumps({document_hash(text): text for text in texts}))
+    settings = {"trusted_documents": str(trusted), "trusted_only": "true"}
+    by_hash = {"trusted documents by hash": Variant(settings, by_hash=True)} if texts else {}
     return {
+        **by_hash,
         "CORS origins": Variant({"cors_origins": _ORIGIN}, {"origin": _ORIGIN}),
         "rate limit": Variant({"rate_limit": _NEVER_REACHED}),
         "API key": Variant({"keys": str(keys)}, {"authorization": f"Bearer {text}"}),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gql.cache import CacheRegistry
+from gql.http.persisted import query_registry
 from gql.http.persisted.query_registry import BLOCK_BYTES, QueryRegistry
 from tests.support.auth_client import auth_client
 from tests.support.persisted import CODEGEN, SLUGS, hash_of, write_documents
@@ -127,6 +128,16 @@ def test_registry_never_exceeds_its_bound(tmp_path_factory, sizes, blocks, proce
         if max(1, -(-len(text) // BLOCK_BYTES)) <= blocks:
             assert registry(folder).find(hash_of(text)) == text
     assert all(each.cache.size_bytes <= each.capacity_bytes for each in shared)
+
+
+def test_registry_has_a_bound_of_files(tmp_path: Path, monkeypatch) -> None:
+    """However large the bound in bytes is, the folder stays short enough to be listed."""
+    monkeypatch.setattr(query_registry, "MAX_FILES", 3)
+    texts = [f"# {number}" for number in range(5)]
+    for text in texts:
+        asyncio.run(registry(tmp_path).register(text))
+    found = [registry(tmp_path).find(hash_of(text)) for text in texts]
+    assert found == [None, None, *texts[2:]]
 
 
 def test_registrations_evict_no_trusted_document(tmp_path: Path) -> None:
