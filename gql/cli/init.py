@@ -16,7 +16,7 @@ from gql.store_factory import load_options
 from store import LoadOptions, StoreError, check_folder
 from store.documents.article_reader import read_article
 from store.documents.commit_dates import CommitTable
-from store.documents.field_mapping import FieldMapping
+from store.documents.field_mapping import FIRST_COMMIT, FieldMapping
 from store.documents.frontmatter import ParseLimits
 from store.errors import system_remedy
 from store.folder.commit_history import CommitHistory
@@ -68,11 +68,13 @@ def init(
             f"No document with front matter was found in {folder}. Front matter is a line ---, "
             "`key: value` lines and a line ---, at the beginning of the file."
         )
-    mapping = propose_mapping(survey)
+    history = CommitHistory(folder)
+    mapping = propose_mapping(survey, history.read)
     text = format_mapping(mapping)
     out.print(f"\n[bold]Proposal[/]  {MAPPING_FILE}: which keys stand for which fields\n")
     out.print(text, highlight=False, markup=False)
-    print_example(survey, mapping, limits)
+    commits = history.read() if mapping.uses_commits else CommitTable()
+    print_example(survey, msgspec.structs.replace(limits, mapping=mapping, commits=commits))
     print_outcome(settings, mapping)
     print_missing_parts(survey, mapping)
     if present is not None:
@@ -154,13 +156,11 @@ def print_keys(survey: Survey) -> None:
         out.print(f"          [dim]and {count_of(len(kinds) - _SHOWN_KEYS, 'key')} more[/]")
 
 
-def print_example(survey: Survey, mapping: FieldMapping, limits: ParseLimits) -> None:
+def print_example(survey: Survey, limits: ParseLimits) -> None:
     """Print a document before and after the mapping."""
-    commits = CommitHistory(survey.folder).read() if mapping.uses_commits else CommitTable()
-    mapped = msgspec.structs.replace(limits, mapping=mapping, commits=commits)
     for document in survey.documents:
         data = (survey.folder / document.path).read_bytes()
-        article = read_article(document.path, data, mapped).article
+        article = read_article(document.path, data, limits).article
         if article is not None:
             out.print(f"[bold]Example[/]   {escape(document.path)}")
             for key in document.keys:
@@ -202,7 +202,12 @@ def print_missing_parts(survey: Survey, mapping: FieldMapping) -> None:
             "[yellow]No address of the site was found.[/] For whole links and images add, below "
             f'\\[{TABLE}]: base_url = "https://…/"'
         )
-    if "publishedDateTime" not in mapping.fields and not any(
+    if mapping.fields.get("publishedDateTime") == (FIRST_COMMIT,):
+        out.print(
+            "[yellow]No document has a date.[/] The articles get those of git: of the first and "
+            "the last commit of each file."
+        )
+    elif "publishedDateTime" not in mapping.fields and not any(
         "publishedDateTime" in each.keys for each in survey.documents
     ):
         out.print(

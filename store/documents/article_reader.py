@@ -19,7 +19,7 @@ from store.urls import canonical_url
 from .author_reader import read_authors
 from .commit_dates import CommitDates
 from .diagnostics import DiagnosticCode
-from .field_mapping import FieldMapping, map_fields
+from .field_mapping import FieldMapping, is_data_without_title, map_fields
 from .field_reader import FieldReader
 from .field_values import (
     SIZES,
@@ -31,6 +31,7 @@ from .field_values import (
 )
 from .front_matter_reader import FrontMatter, read_front_matter
 from .frontmatter import ParseLimits
+from .missing_front_matter import data_file
 from .parse_result import DiagnosticCollector, ParseResult
 from .yaml_tree import MappingNode
 from .yaml_tree_builder import quote
@@ -53,6 +54,9 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         return collector.empty_result()
     names: Mapping[str, str] = {}
     if limits.mapping is not None:
+        if is_data_without_title(path, front_matter.root, limits.mapping):
+            collector.diagnostics.append(data_file(path))
+            return collector.empty_result()
         commits = limits.commits.dates.get(path)
         root, names = map_fields(
             limits.mapping, path, front_matter.root, front_matter.body, commits

@@ -143,6 +143,14 @@ def map_fields(
     return MappedFields(mapper.root, mapper.names)
 
 
+def is_data_without_title(path: str, root: MappingNode, mapping: FieldMapping) -> bool:
+    """Whether a document is a YAML file without a title of its own: data of the site."""
+    if not path.lower().endswith((".yaml", ".yml")):
+        return False
+    keys = ("title", *mapping.fields.get("title", ()))
+    return not any(key.partition(".")[0] in root.entries for key in keys)
+
+
 def path_date(path: str) -> str | None:
     """The last date in a path, such as `2026-01-02-title.md` or `2026/01/02/title.md`."""
     dates = _PATH_DATE.findall(path)

@@ -12,7 +12,7 @@ from .format_parser import parse_format
 from .front_matter_format import FrontMatterFormat, split_format
 from .frontmatter import ParseLimits, parse_front_matter, split_front_matter
 from .line_ends import plain_line_ends
-from .missing_front_matter import missing_front_matter
+from .missing_front_matter import data_file, missing_front_matter
 from .parse_result import DiagnosticCollector
 from .yaml_tree import MappingNode
 from .yaml_tree_builder import FrontMatterError, ParseProblem
@@ -38,7 +38,11 @@ def read_front_matter(
     try:
         front_matter, problems = _parse(text, limits, collector.path)
     except FrontMatterError as e:
-        collector.add_error(*e.problem)
+        is_data = limits.mapping is not None and collector.path.lower().endswith(YAML_EXTENSIONS)
+        if is_data and e.problem.code == DiagnosticCode.WRONG_TYPE:
+            collector.diagnostics.append(data_file(collector.path))
+        else:
+            collector.add_error(*e.problem)
         return None
     if front_matter is None:
         collections = limits.mapping.collections if limits.mapping else ()

@@ -66,6 +66,12 @@ def missing_front_matter(path: str, text: str, collections: Sequence[str] = ()) 
     return _diagnose(make, path, "The file has no front matter, so it is not a document.", _REMEDY)
 
 
+def data_file(path: str) -> Diagnostic:
+    """Return the information that a YAML file in a mapped folder has data of a site."""
+    message = "The file has data without a title, and is no document."
+    return info(path, DiagnosticCode.NO_FRONT_MATTER, message)
+
+
 def lost_front_matter(diagnostic: Diagnostic) -> Diagnostic:
     """Return a diagnostic of a file that held an article: without front matter it is an error."""
     if diagnostic.code != DiagnosticCode.NO_FRONT_MATTER or diagnostic.severity is Severity.ERROR:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from urllib.parse import urlsplit
 
+from store.documents.article_reader import is_in_drafts_folder
+from store.documents.commit_dates import CommitTable
 from store.documents.field_mapping import (
     FILE_DATE,
     FILE_NAME,
+    FIRST_COMMIT,
     FOLDER,
     HEADING,
+    LAST_COMMIT,
     DefaultProvider,
     FieldMapping,
 )
@@ -58,37 +62,27 @@ _JEKYLL_STYLES = {
 _SINGLE_WORDS = 0.8
 
 
-def propose_mapping(survey: Survey) -> FieldMapping:
-    """Return the mapping that gives most documents of a survey a title and a date."""
+def propose_mapping(
+    survey: Survey, read_commits: Callable[[], CommitTable] = CommitTable
+) -> FieldMapping:
+    """Return the mapping that gives most documents of a survey a title and a date.
+
+    `read_commits` is called if the documents have no dates, or Jekyll's drafts have none.
+    """
     documents = survey.documents
     languages = survey_languages(survey)
-    date_sources = _date_sources(documents)
-    dated = [each for each in documents if _has_date(each, date_sources)]
+    date_sources, dated = _propose_dates(documents, read_commits)
     base_url = f"{survey.site.url.rstrip('/')}/" if survey.site.url else ""
-    fields: dict[str, tuple[str, ...]] = {}
-    if date_sources:
-        fields["publishedDateTime"] = tuple(date_sources)
-    updated = [key for key in _spellings(documents, _UPDATED_KEYS) if _holds_dates(documents, key)]
-    if updated:
-        fields["updatedDateTime"] = tuple(updated)
-    for field, candidates in _SOURCES.items():
-        keys = _spellings(dated, (field, *candidates))
-        sources = [key for key in keys if _is_used(dated, field, key, has_base=bool(base_url))]
-        if field not in candidates:
-            sources = [key for key in sources if key != field]
-        if field == "title" and any("title" not in each.keys for each in dated):
-            sources += [HEADING, FILE_NAME]
-        if field == "category" and not sources and _has_folders(dated):
-            sources.append(FOLDER)
-        if (sources and sources != [field]) or (field in ("tags", "topics") and sources):
-            fields[field] = tuple(sources)
-    if languages.keys and languages.keys != ("locale",):
-        fields["locale"] = languages.keys
-    if languages.translation_keys:
-        fields["translationKey"] = languages.translation_keys
     collections = propose_collections(documents, dated)
+    fields = {
+        "publishedDateTime": tuple(date_sources),
+        "updatedDateTime": _propose_updates(documents, date_sources),
+        **{field: tuple(_propose_sources(field, dated, base_url)) for field in _SOURCES},
+        "locale": languages.keys if languages.keys != ("locale",) else (),
+        "translationKey": languages.translation_keys,
+    }
     return FieldMapping(
-        fields=fields,
+        fields={field: sources for field, sources in fields.items() if sources},
         provider=_propose_provider(survey),
         base_url=base_url,
         permalink=_propose_permalink(survey, dated, collections, languages) if base_url else "",
@@ -97,6 +91,40 @@ def propose_mapping(survey: Survey) -> FieldMapping:
         locales=languages.locales,
         default_locale=languages.default,
     )
+
+
+def _propose_dates(
+    documents: list[SurveyedFile], read_commits: Callable[[], CommitTable]
+) -> tuple[list[str], list[SurveyedFile]]:
+    """The sources of the date of publication, and the documents that have one."""
+    sources = _date_sources(documents)
+    dated = [each for each in documents if _has_date(each, sources)]
+    undated = [each for each in documents if not dated or is_in_drafts_folder(each.path)]
+    if any(not _has_date(each, sources) for each in undated):
+        commits = read_commits().dates
+        if any(each.path in commits for each in undated):
+            dated = dated or [each for each in documents if each.path in commits]
+            sources.append(FIRST_COMMIT)
+    return sources, dated
+
+
+def _propose_updates(documents: list[SurveyedFile], date_sources: list[str]) -> tuple[str, ...]:
+    keys = [key for key in _spellings(documents, _UPDATED_KEYS) if _holds_dates(documents, key)]
+    return tuple(keys) or ((LAST_COMMIT,) if date_sources == [FIRST_COMMIT] else ())
+
+
+def _propose_sources(field: str, documents: list[SurveyedFile], base_url: str) -> list[str]:
+    """The sources of a field; [] if it needs none besides its own key."""
+    candidates = _SOURCES[field]
+    keys = _spellings(documents, (field, *candidates))
+    sources = [key for key in keys if _is_used(documents, field, key, has_base=bool(base_url))]
+    if field not in candidates:
+        sources = [key for key in sources if key != field]
+    if field == "title" and any("title" not in each.keys for each in documents):
+        sources += [HEADING, FILE_NAME]
+    if field == "category" and not sources and _has_folders(documents):
+        sources.append(FOLDER)
+    return sources if field in ("tags", "topics") or sources != [field] else []
 
 
 def _spellings(documents: Iterable[SurveyedFile], names: Iterable[str]) -> list[str]:

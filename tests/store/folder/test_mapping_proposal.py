@@ -8,9 +8,11 @@ import os
 import pytest
 
 from store import LoadOptions, check_folder
+from store.documents.commit_dates import CommitDates, CommitTable
 from store.documents.frontmatter import ParseLimits
 from store.folder.mapping_proposal import propose_mapping
 from store.folder.survey import survey_folder
+from store.model import Severity
 
 LIMITS = ParseLimits()
 
@@ -201,3 +203,33 @@ def test_survey_does_not_wait_for_a_pipe(tmp_path):
     make(tmp_path, {"a.md": DATED})
     os.mkfifo(tmp_path / "b.md")
     assert len(survey_folder(tmp_path, LIMITS).documents) == 1
+
+
+def test_dates_of_git_are_proposed_where_documents_have_none(tmp_path):
+    """Documentation has no dates; its history has. Jekyll's drafts have none in their names."""
+    commits = CommitTable({"docs/a.md": CommitDates(0, 1), "_drafts/b.md": CommitDates(0, 1)})
+    folder = make(tmp_path / "docs", {"docs/a.md": UNDATED, "docs/new.md": UNDATED})
+    mapping = propose_mapping(survey_folder(folder, LIMITS), lambda: commits)
+    assert mapping.fields["publishedDateTime"] == ("file.firstCommit",)
+    assert mapping.fields["updatedDateTime"] == ("file.lastCommit",)
+    files = {"_posts/2020-01-02-a.md": DATED, "_drafts/b.md": UNDATED}
+    folder = make(tmp_path / "blog", files)
+    mapping = propose_mapping(survey_folder(folder, LIMITS), lambda: commits)
+    assert mapping.fields["publishedDateTime"] == ("date", "file.date", "file.firstCommit")
+    assert "updatedDateTime" not in mapping.fields
+
+
+def test_data_files_of_a_site_are_no_documents(tmp_path):
+    """Authors and settings beside the posts are no errors; a YAML document has a title."""
+    files = {
+        "blog/a.md": DATED,
+        "blog/b.yaml": "title: B\ndate: 2020-01-03\n",
+        "blog/authors.yml": "jo:\n  name: Jo\n",
+        "blog/tags.yml": "- a\n- b\n",
+    }
+    articles, diagnostics = load(tmp_path, files)
+    assert articles == 2
+    assert {each.path: each.severity for each in diagnostics} == {
+        "blog/authors.yml": Severity.INFO,
+        "blog/tags.yml": Severity.INFO,
+    }
