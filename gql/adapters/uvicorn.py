@@ -120,6 +120,8 @@ INTERNALS: dict[type, dict[str, str | None]] = {
         # methods that are called or overridden
         "connection_lost": "exc",
         "data_received": "data",
+        "eof_received": "",
+        "handle_close": "event",
         "handle_cont": "event",
         "handle_parser_exception": "",
         "keepalive_timeout": "",
