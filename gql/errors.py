@@ -141,11 +141,7 @@ class UntrustedDocumentError(RequestError):
 class PersistedDocumentError(RequestError):
     """The document of an id is unknown here. The request is well-formed, so its status is that of
     any result without data.
-
-    No cache may answer the next request, when the document may be registered.
     """
-
-    headers = ((b"cache-control", b"no-store"),)
 
 
 class PersistedQueryNotFoundError(PersistedDocumentError):

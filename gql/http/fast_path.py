@@ -35,6 +35,9 @@ from .handler import failure_result
 from .reply import PreparedReply, Reply, error_reply
 
 _NO_HEADERS: Headers = ()
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+_ANY = b"*"
+"""The If-None-Match that every response without errors matches."""
 
 
 class RequestContext(Protocol):
@@ -58,7 +61,7 @@ class StoreSnapshot(Protocol):
 class RequestViewer(Protocol):
     """The part of a viewer that the fast path needs."""
 
-    permission_key: bytes
+    key: bytes
     visibility: Any
 
 
@@ -110,10 +113,11 @@ class FastPath:
     def respond_sync(self, scope: Scope, headers: HeaderMap, body: bytes) -> Reply | None:
         """The sync form: the reply to a plain POST from memory; None: use the ASGI form."""
         viewer: RequestViewer = scope["state"]["viewer"]
-        received = self.requests.post(headers, body, viewer.permission_key)
+        received = self.requests.post(headers, body, viewer.key)
         if received is None or not self.is_document_cached(received):
             return None
-        return self.reply_from_memory(received, viewer)
+        reply = self.reply_from_memory(received, viewer)
+        return reply if received.if_none_match is None else self.match_any(received, reply)
 
     def is_document_cached(self, received: ReceivedRequest) -> bool:
         """Whether the document needs no parsing and validation, which are slow."""
@@ -144,11 +148,13 @@ class FastPath:
         elif scope["method"] == "POST":
             body = await read_ahead(receive, messages, self.requests.settings.max_body_bytes)
             if body is not None:
-                received = self.requests.post(headers, body, viewer.permission_key)
-        elif scope["method"] == "GET":
+                received = self.requests.post(headers, body, viewer.key)
+        elif scope["method"] in _SAFE_METHODS:
             query_string = scope["query_string"]
-            received = self.requests.get(headers, query_string, viewer.permission_key)
+            received = self.requests.get(headers, query_string, viewer.key)
         reply = await self.reply_to(received, scope, viewer) if received is not None else None
+        if received is not None and received.if_none_match is not None:
+            reply = self.match_any(received, reply)
         if reply is None:
             await self.next_app(scope, replay_receive(messages, receive), send)
         else:
@@ -182,7 +188,7 @@ class FastPath:
             self.responses.resize(key, response)
             return self.build_reply(received, prepared, context.version, response)
         return await self.execute_and_reply(
-            received, prepared, context, read_only=scope["method"] == "GET"
+            received, prepared, context, read_only=scope["method"] in _SAFE_METHODS
         )
 
     def reply_from_memory(self, received: ReceivedRequest, viewer: RequestViewer) -> Reply | None:
@@ -235,16 +241,32 @@ class FastPath:
     ) -> Reply | None:
         """A 304, or the reply of a response cache hit; None on a miss."""
         tags = received.if_none_match
-        # `*` matches any response, but only execution can tell whether there is one.
-        if tags and tags.strip() != b"*":
+        if tags and tags.strip() != _ANY:
             etag = prepared.etag(version)
             if etag_matches(tags.decode("latin-1"), etag.decode()):
-                return Reply(304, self.header_blocks.not_modified, etag, (), 0, prepared.summary)
+                return self.not_modified_reply(received, etag, prepared.summary)
         key = _response_key(received, version)
         response = self.responses.get(key) if self.is_caching else None
         if response is None or response.is_slow(received.variant.encoding):
             return None
         return self.build_reply(received, prepared, version, response)
+
+    def match_any(self, received: ReceivedRequest, reply: Reply | None) -> Reply | None:
+        """A 304 instead of a reply with an ETag if the client sent `If-None-Match: *`.
+
+        Only execution can tell whether there is a response without errors.
+        https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2
+        """
+        if reply is None or not reply.etag or (received.if_none_match or b"").strip() != _ANY:
+            return reply
+        return self.not_modified_reply(received, reply.etag, reply.summary)
+
+    def not_modified_reply(
+        self, received: ReceivedRequest, etag: bytes, summary: RequestSummary
+    ) -> Reply:
+        """A 304."""
+        block = self.header_blocks.not_modified(received.variant)
+        return Reply(304, block, etag, (), 0, summary)
 
     async def execute_and_reply(
         self,
@@ -303,4 +325,4 @@ class FastPath:
 
 
 def _response_key(received: ReceivedRequest, version: bytes) -> ResponseKey:
-    return received.plain.text, received.variant.permission_key + version
+    return received.plain.text, received.variant.viewer_key + version

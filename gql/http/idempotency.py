@@ -31,7 +31,7 @@ from gql.error_formatting import format_expected_error
 from gql.errors import IdempotencyKeyError, IdempotencyKeyReusedError, RequestError
 
 from .execution.executor_interface import Executor
-from .execution.reference_executor import NO_STORE, ReferenceExecutor
+from .execution.reference_executor import ReferenceExecutor
 from .idempotency_store import IdempotencyStore, StoredResult
 from .protocol.messages import GraphQLRequest, Result
 from .protocol.response_builder import error_result
@@ -122,7 +122,7 @@ class IdempotentExecutor:
         return Result(
             body=stored.body,
             has_data=True,
-            headers=(*NO_STORE, _REPLAYED),
+            headers=(_REPLAYED,),
             operation_name=stored.operation_name,
             error_codes=stored.error_codes,
         )

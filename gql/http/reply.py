@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from starlette.types import Scope, Send
 
+from gql.cache_control import NO_STORE, VARY
 from gql.error_formatting import format_expected_error
 from gql.errors import Headers, RequestError
 
@@ -81,7 +82,8 @@ class PreparedReply(msgspec.Struct, frozen=True):
 _REFUSAL = HeaderBlock(
     (
         (b"content-type", b"application/json; charset=utf-8"),
-        (b"cache-control", b"no-store"),
+        *NO_STORE,
+        VARY,
         *SECURITY_HEADERS,
     )
 )
@@ -162,7 +164,7 @@ def refusal_reply(error: RequestError) -> Reply:
 
 
 def error_reply(result: Result, media_type: MediaType) -> Reply:
-    """The reply with a result that has errors; it has no ETag, so nobody caches it."""
+    """The reply with a result that has errors; no cache may store it."""
     response = build_response(result, media_type)
     fields = [field for field in response.headers if field[0] != b"content-length"]
     block = HeaderBlock((*fields, *SECURITY_HEADERS))

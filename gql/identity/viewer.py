@@ -50,10 +50,12 @@ class Viewer:
         may_read_secured: Whether the viewer can read secured text.
         permission_key: The permissions as a cache key.
         preview: The id of the one draft that the viewer may read besides; None for none.
+        key: The viewers to whom responses are the same, as a cache key; empty without credentials.
     """
 
     __slots__ = (
         "id",
+        "key",
         "may_read_secured",
         "name",
         "permission_key",
@@ -82,6 +84,9 @@ class Viewer:
         self.preview = preview
         if preview is not None:
             self.permission_key += b"\n" + preview.encode()
+        # A key without scopes reads what all can read, but its responses are private.
+        is_anonymous = self.id is None and not self.permission_key
+        self.key = b"" if is_anonymous else b"viewer:" + self.permission_key
 
     def with_preview(self, article_id: str) -> Viewer:
         """The viewer who may read this draft, too; the same one if it may read all drafts."""

@@ -14,6 +14,7 @@ from contextlib import ExitStack, aclosing, suppress
 from graphql import OperationType
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gql.cache_control import NO_STORE, VARY
 from gql.errors import PermissionsChangedError, RequestError
 from gql.http import GraphQLRequest, HttpRequest, Result
 from gql.http.asgi.graphql_app import ClientDisconnectedError, join_headers, read_body
@@ -34,8 +35,8 @@ KEEP_ALIVE = b":\n\n"
 COMPLETE = b"event: complete\ndata:\n\n"
 _HEADERS = [
     (b"content-type", f"{EVENT_STREAM}; charset=utf-8".encode()),
-    (b"cache-control", b"no-store"),
-    (b"vary", b"Accept"),
+    *NO_STORE,
+    VARY,
     (b"x-accel-buffering", b"no"),  # nginx would buffer the events
 ]
 

@@ -15,6 +15,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gql.cache_control import is_cache_control
 from gql.identity.addresses import check_jwks_location, is_loopback
 
 from .public_url import public_address
@@ -178,7 +179,9 @@ class Settings(BaseSettings):
         (), description="Origins whose web pages may use this server (CORS); * for any."
     )
     cache_control: str = Field(
-        "no-cache", description="The Cache-Control header of responses, which have an ETag."
+        "no-cache",
+        description="The Cache-Control header of responses to queries, which have an ETag; for "
+        "requests with credentials `private` instead of `public`.",
     )
     response_cache_bytes: int = Field(
         32 * MiB, ge=0, description="The size of the response cache, in bytes; 0 disables it."
@@ -247,6 +250,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("cache_control")
+    @classmethod
+    def _cache_control(cls, value: str) -> str:
+        if not is_cache_control(value):
+            raise ValueError("write it as in HTTP, such as no-cache or public, max-age=60")
+        return value
 
     @field_validator("cors_origins")
     @classmethod

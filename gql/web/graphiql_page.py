@@ -16,6 +16,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
+from gql.conditional_requests import is_not_modified
+
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 
@@ -65,7 +67,7 @@ def page_response(page: GraphiQLPage, request: Request) -> Response:
             "Vary": "Accept",
         },
     )
-    if page.etag in request.headers.get("if-none-match", ""):
+    if is_not_modified(request.headers.get("if-none-match"), page.etag):
         return NotModifiedResponse(response.headers)
     return response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gql.cache import ByteCache, CacheRegistry
+from gql.cache_control import VARY, private_cache_control
 from gql.errors import Headers
 from gql.http.reply import SECURITY_HEADERS, HeaderBlock
 
@@ -14,23 +15,27 @@ BlockKey = tuple[ResponseVariant, str, Headers, str | None]
 BLOCKS_BYTES = 1 << 20
 """The bound of the cache."""
 
-_VARY = (b"vary", b"Accept, Accept-Encoding, Authorization")
-
 
 class HeaderBlockCache:
-    """The cache of header blocks.
-
-    Attributes:
-        not_modified: The header block of every 304.
-    """
+    """The cache of header blocks."""
 
     def __init__(self, caches: CacheRegistry, cache_control: str, *, explain: bool) -> None:
-        self._cache_control = (b"cache-control", cache_control.encode())
+        self._cache_control = {
+            False: (b"cache-control", cache_control.encode()),
+            True: (b"cache-control", private_cache_control(cache_control).encode()),
+        }
         self._explain = explain
         self._blocks: ByteCache[BlockKey, HeaderBlock] = caches.add(
             ByteCache("header_blocks", BLOCKS_BYTES, _block_bytes)
         )
-        self.not_modified = HeaderBlock((self._cache_control, _VARY, *SECURITY_HEADERS))
+        self._not_modified = {
+            is_private: HeaderBlock((cache_control, VARY, *SECURITY_HEADERS))
+            for is_private, cache_control in self._cache_control.items()
+        }
+
+    def not_modified(self, variant: ResponseVariant) -> HeaderBlock:
+        """The header block of a 304. A cache updates the stored response by its fields."""
+        return self._not_modified[variant.is_private]
 
     def block(
         self, variant: ResponseVariant, executor: str, headers: Headers, encoding: str | None = None
@@ -48,8 +53,8 @@ class HeaderBlockCache:
     ) -> Headers:
         fields = [
             (b"content-type", f"{variant.media_type}; charset=utf-8".encode()),
-            self._cache_control,
-            _VARY,
+            self._cache_control[variant.is_private],
+            VARY,
             *SECURITY_HEADERS,
             *headers,
         ]

@@ -32,28 +32,33 @@ VARIANTS_BYTES = 1 << 16
 
 _JSON_BODIES = frozenset((b"application/json", b"application/json; charset=utf-8"))
 
+ANONYMOUS = b""
+"""The viewer key of those without credentials."""
+
 HeaderMap = Mapping[bytes, bytes]
 """Header fields by name in lower case, none of them repeated."""
 
 
 class ResponseVariant:
-    """A response variant: media type, content encoding and permissions. There is one object
-    for each variant.
+    """A response variant: media type, content encoding and viewers. There is one object for
+    each variant.
 
     Attributes:
         media_type: The negotiated media type.
         encoding: The content encoding; None for none.
-        permission_key: The permissions, as a cache key.
+        viewer_key: The viewers to whom the response is the same, as a cache key.
+        is_private: Whether the response is for a viewer with credentials.
         text: Identifies the variant, for ETags.
     """
 
-    __slots__ = ("encoding", "media_type", "permission_key", "text")
+    __slots__ = ("encoding", "is_private", "media_type", "text", "viewer_key")
 
-    def __init__(self, media_type: MediaType, encoding: str | None, permission_key: bytes) -> None:
+    def __init__(self, media_type: MediaType, encoding: str | None, viewer_key: bytes) -> None:
         self.media_type = media_type
         self.encoding = encoding
-        self.permission_key = permission_key
-        self.text = repr((media_type, encoding, permission_key)).encode()
+        self.viewer_key = viewer_key
+        self.is_private = viewer_key != ANONYMOUS
+        self.text = repr((media_type, encoding, viewer_key)).encode()
 
 
 class PlainRequest:
@@ -88,7 +93,7 @@ class ReceivedRequest(msgspec.Struct, frozen=True):
 
 
 HeaderKey = tuple[bytes | None, bytes | None, bytes]
-"""Accept, Accept-Encoding, and the viewer's permission key."""
+"""Accept, Accept-Encoding, and the viewer's key."""
 
 
 class RequestCache:
@@ -110,9 +115,7 @@ class RequestCache:
         # Bounded by the number of media types, encodings and sets of permissions.
         self._variants: dict[tuple[MediaType, str | None, bytes], ResponseVariant] = {}
 
-    def post(
-        self, headers: HeaderMap, body: bytes, permission_key: bytes
-    ) -> ReceivedRequest | None:
+    def post(self, headers: HeaderMap, body: bytes, viewer_key: bytes) -> ReceivedRequest | None:
         """Parse a POST or get it from the cache; None if it is not plain."""
         if (
             headers.get(b"content-type") not in _JSON_BODIES
@@ -123,14 +126,14 @@ class RequestCache:
         plain = self.requests.get(body) or self._parse_body(body)
         if plain is None:
             return None
-        key = headers.get(b"accept"), headers.get(b"accept-encoding"), permission_key
+        key = headers.get(b"accept"), headers.get(b"accept-encoding"), viewer_key
         variant = self._by_headers.get(key) or self._negotiate(key)
         if variant is None:
             return None
         return ReceivedRequest(plain, variant, headers.get(b"if-none-match"))
 
     def get(
-        self, headers: HeaderMap, query_string: bytes, permission_key: bytes
+        self, headers: HeaderMap, query_string: bytes, viewer_key: bytes
     ) -> ReceivedRequest | None:
         """Parse a GET or get it from the cache; None if it is not plain."""
         text = b"?" + query_string  # no JSON body begins with a question mark
@@ -143,7 +146,7 @@ class RequestCache:
             if not self._is_plain(request):
                 return None
             plain = self._put(text, request)
-        key = headers.get(b"accept"), headers.get(b"accept-encoding"), permission_key
+        key = headers.get(b"accept"), headers.get(b"accept-encoding"), viewer_key
         variant = self._by_headers.get(key) or self._negotiate(key)
         if variant is None:
             return None
@@ -182,14 +185,14 @@ class RequestCache:
 
     def _negotiate(self, key: HeaderKey) -> ResponseVariant | None:
         """Negotiate the variant by header fields; None if no media type is acceptable."""
-        accept, accept_encoding, permission_key = key
+        accept, accept_encoding, viewer_key = key
         if accept and _prefers_stream(accept.decode("latin-1")):
             return None
         media_type = negotiate(accept.decode("latin-1")) if accept else MediaType.JSON
         if media_type is None:
             return None
         encoding = best_encoding(accept_encoding) if accept_encoding else None
-        variant_key = media_type, encoding, permission_key
+        variant_key = media_type, encoding, viewer_key
         variant = self._variants.get(variant_key)
         if variant is None:
             variant = self._variants[variant_key] = ResponseVariant(*variant_key)

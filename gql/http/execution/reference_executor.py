@@ -31,9 +31,6 @@ DocumentCache = ByteCache[str, GraphQLDocument]
 LONG_TEXT = 2_000
 """Documents of at least so many characters are prepared in a thread. One may take 20 ms."""
 
-NO_STORE = ((b"cache-control", b"no-store"),)
-"""Forbids caches to answer a mutation, which then would not be executed."""
-
 
 class ReferenceExecutor:
     """Executes operations of a Strawberry schema on graphql-core.
@@ -99,7 +96,6 @@ class ReferenceExecutor:
         executed = await self.execute(document, operation, request, context)
         result = to_result(executed, name)
         if operation.operation is OperationType.MUTATION:
-            result = msgspec.structs.replace(result, headers=(*result.headers, *NO_STORE))
             headers = retry_headers_of(executed)
             if headers and not context.has_written:
                 headers = (*result.headers, *headers)

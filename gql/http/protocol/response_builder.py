@@ -5,6 +5,7 @@ https://graphql.github.io/graphql-over-http/draft/#sec-Response
 
 from __future__ import annotations
 
+from gql.cache_control import NO_STORE, VARY
 from gql.error_formatting import FormattedError
 from gql.errors import Headers, NotAcceptableError
 
@@ -86,9 +87,10 @@ def build_batch_response(results: list[Result], media_type: MediaType) -> HttpRe
 
 
 def response_headers(media_type: MediaType, size_bytes: int) -> Headers:
-    """The header fields of every response with a body; Vary, since the media type is negotiated."""
+    """The header fields of a response without a validator: no cache may store it."""
     return (
         (b"content-type", f"{media_type}; charset=utf-8".encode()),
         (b"content-length", str(size_bytes).encode()),
-        (b"vary", b"Accept"),
+        *NO_STORE,
+        VARY,
     )

@@ -132,13 +132,14 @@ def test_accept_that_nothing_fits_is_refused() -> None:
 
 @pytest.mark.parametrize("media_type", [JSON, RESPONSE])
 def test_response_has_the_type_that_was_asked_for(media_type: str) -> None:
-    """Every response names its type and charset, its length, and that it varies by Accept."""
+    """Every response names its type and charset, its length, and that no cache may store it."""
     response = handle(post({"query": "{ hello }"}, accept=media_type))
     assert json.loads(response.body) == {"data": {"hello": "Hello world"}}
     assert headers_of(response) == {
         "content-type": f"{media_type}; charset=utf-8",
         "content-length": str(len(response.body)),
-        "vary": "Accept",
+        "cache-control": "no-store",
+        "vary": "Accept, Accept-Encoding, Authorization",
     }
 
 
