@@ -1,4 +1,4 @@
-"""Markup: Markdown as sanitised HTML and as plain text. The only module on pyromark and nh3.
+"""Markup: content as sanitised HTML and as plain text. The only module on pyromark and nh3.
 
 Both libraries are written in Rust. pyromark (CommonMark with tables) takes linear time. nh3 takes
 quadratic time for nested elements. So a text whose HTML is too complex is not rendered but escaped.
@@ -13,8 +13,11 @@ from html import escape, unescape
 import nh3
 import pyromark
 
+from gql.mdx import mdx_to_markdown
+from store.model import ContentFormat
+
 MAX_RENDERED_LENGTH = 1 << 17
-"""The longest Markdown that is rendered, in characters."""
+"""The longest content that is rendered, in characters."""
 
 _MAX_HTML_LENGTH, _MAX_TAGS = 300_000, 20_000
 """The largest HTML that is sanitised: an ordinary text of the largest length has two thirds."""
@@ -39,34 +42,42 @@ _sanitize = nh3.Cleaner(url_schemes={"http", "https", "mailto"}).clean
 _strip_tags = nh3.Cleaner(tags=set()).clean
 
 
-def markdown_to_html(markdown: str) -> str | None:
-    """Render Markdown (CommonMark with tables) as sanitised HTML; None if it is too long.
+def render_html(content: str, format: ContentFormat = ContentFormat.MARKDOWN) -> str | None:
+    """Render content as sanitised HTML; None if it is too long.
 
-    Raw HTML is sanitised, too. A text that is too complex is given as it is, in `<pre>`.
+    Markdown is CommonMark with tables; raw HTML in it is sanitised, too. AsciiDoc, and a text that
+    is too complex, is given as it is, in `<pre>`.
     """
-    if len(markdown) > MAX_RENDERED_LENGTH:
+    if len(content) > MAX_RENDERED_LENGTH:
         return None
-    html = _render(markdown)
+    html = _render(content, format)
     if html is None:
-        return f"<pre>{escape(markdown, quote=False)}</pre>\n"
+        return f"<pre>{escape(content, quote=False)}</pre>\n"
     return _sanitize(html)
 
 
-def markdown_to_text(markdown: str) -> str | None:
-    """Give the plain text of Markdown, one line for each block; None if it is too long."""
-    if len(markdown) > MAX_RENDERED_LENGTH:
+def render_text(content: str, format: ContentFormat = ContentFormat.MARKDOWN) -> str | None:
+    """Give the plain text of content, one line for each block; None if it is too long."""
+    if len(content) > MAX_RENDERED_LENGTH:
         return None
-    html = _render(markdown)
+    html = _render(content, format)
     if html is None:
-        return markdown
+        return content
     text = unescape(_strip_tags(_BLOCK_END.sub("\\g<0>\n", html)))
     return _BLANK_LINES.sub("\n", text).strip()
 
 
 @lru_cache(maxsize=4)  # several fields of a row render the same text
-def _render(markdown: str) -> str | None:
-    """Render Markdown as HTML that is not safe; None if it is too complex."""
-    html: str = pyromark.html(markdown, options=pyromark.Options.ENABLE_TABLES)
+def _render(content: str, format: ContentFormat) -> str | None:
+    """Render content as HTML that is not safe; None if it is AsciiDoc, or too complex."""
+    if format is ContentFormat.ASCIIDOC:
+        return None
+    html = content
+    if format is not ContentFormat.HTML:
+        markdown = mdx_to_markdown(content) if format is ContentFormat.MDX else content
+        if markdown is None:
+            return None
+        html = pyromark.html(markdown, options=pyromark.Options.ENABLE_TABLES)
     return None if _is_too_complex(html) else html
 
 

@@ -35,6 +35,32 @@ class Visibility(Enum):
     __hash__ = object.__hash__  # at each request; that of enumerations is written in Python
 
 
+class ContentFormat(StrEnum):
+    """The format of an article's content. It follows from the name of the file."""
+
+    MARKDOWN = "markdown"
+    MDX = "mdx"
+    HTML = "html"
+    ASCIIDOC = "asciidoc"
+
+    @classmethod
+    def of_path(cls, path: str) -> ContentFormat:
+        """The format of the content of a file."""
+        return _FORMATS.get(path.rpartition(".")[2].lower(), cls.MARKDOWN)
+
+    @property
+    def extension(self) -> str:
+        """The extension of files with this format."""
+        return next((f".{name}" for name, format in _FORMATS.items() if format is self), ".md")
+
+
+_FORMATS = {
+    "mdx": ContentFormat.MDX,
+    "html": ContentFormat.HTML,
+    "adoc": ContentFormat.ASCIIDOC,
+}
+
+
 class Value(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", gc=False):
     """Base of stored values: frozen, slotted, JSON in camelCase without defaults."""
 
@@ -111,6 +137,7 @@ class Article(WebResource, frozen=True, kw_only=True):
     """An article: one document.
 
     Attributes:
+        content_format: the format of the content; Markdown in stores that did not know it yet.
         translation_key: what the article's translations have in common; None if it is the slug.
         revision: set by the store at every put; revisions order all changes.
         public_revision: the revision of the last put that changed more than secured text; 0 if it
@@ -124,6 +151,7 @@ class Article(WebResource, frozen=True, kw_only=True):
     updated_date_time: datetime | None = None
     excerpt: str | None = None
     content: str | None = None
+    content_format: ContentFormat = ContentFormat.MARKDOWN
     category: str | None = None
     type: str = "article"
     quality: int = 0

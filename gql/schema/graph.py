@@ -29,6 +29,7 @@ from .batch_loads import (
 )
 from .connection import Connection
 from .content import (
+    ContentFormat,
     resolve_content_html,
     resolve_content_text,
     resolve_reading_time,
@@ -117,13 +118,16 @@ class Article(Node):
     title: str = strawberry.field(description="The headline, as plain text.")
     excerpt: str | None = strawberry.field(description="A summary, as plain text.")
     content: str | None = strawberry.field(
-        description="The body of the document, unchanged (Markdown, HTML or text)."
+        description="The body of the document, unchanged, in its `contentFormat`."
+    )
+    content_format: ContentFormat = strawberry.field(
+        description="The format of the content, by the name of the document's file."
     )
     content_html: str | None = resolved(
         resolve_content_html,
-        "The content as HTML: CommonMark with tables, sanitised. Null without content, and beyond "
-        "131,072 characters. A text with too many or too deeply nested elements is given as it is, "
-        "in `pre`.",
+        "The content as HTML: CommonMark with tables or HTML, sanitised. Null without content, and "
+        "beyond 131,072 characters. AsciiDoc, and a text with too many or too deeply nested "
+        "elements, is given as it is, in `pre`.",
     )
     content_text: str | None = resolved(
         resolve_content_text,

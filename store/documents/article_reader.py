@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from store.characters import escape_invisible
 from store.hosts import domain_key
 from store.locales import Placement, place_document
-from store.model import Article, Image, ProviderMention, Related, WebResource
+from store.model import Article, ContentFormat, Image, ProviderMention, Related, WebResource
 from store.names import article_id, article_slug, topic_slug
 from store.text import unescape_excerpt, unescape_title
 from store.urls import canonical_url
@@ -95,6 +95,7 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         cdn_amp_web_url=urls["cdnAmpWebUrl"],
         excerpt=fields.read_text("excerpt", unescape_excerpt),
         content=_read_content(fields, front_matter),
+        content_format=ContentFormat.of_path(path),
         category=fields.read_name("category"),
         # Interned: encoding omits a default by identity, also one that the document states.
         type=sys.intern(fields.read_text("type") or "article"),

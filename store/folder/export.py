@@ -91,10 +91,10 @@ async def _serialized_pages(
         after = snapshot.cursors.article(page.items[-1], NEWEST_FIRST)
 
 
-def _extension(source: SourceFile | None) -> str:
-    """The extension of an article's file; .md without one."""
+def _extension(article: Article, source: SourceFile | None) -> str:
+    """The extension of an article's file; that of its content's format without one."""
     suffix = PurePosixPath(source.path).suffix.lower() if source else ""
-    return suffix if suffix in EXTENSIONS else ".md"
+    return suffix if suffix in EXTENSIONS else article.content_format.extension
 
 
 def _format(source: SourceFile | None) -> FrontMatterFormat:
@@ -103,7 +103,7 @@ def _format(source: SourceFile | None) -> FrontMatterFormat:
 
 def _article_path(article: Article, source: SourceFile | None) -> str:
     key = article_key(_article_file_name(article.slug), article.identity_locale)
-    return f"{_ARTICLES_FOLDER}/{key}{_extension(source)}"
+    return f"{_ARTICLES_FOLDER}/{key}{_extension(article, source)}"
 
 
 def _article_file_name(slug: str) -> str:

@@ -96,7 +96,7 @@ class FolderTarget:
     async def path_of(self, article: Article) -> str:
         """See `WriteTarget`."""
         paths = self._claiming_paths(article.key)
-        return paths[0] if paths else article_path(article.key)
+        return paths[0] if paths else article_path(article.key, article.content_format)
 
     def read_text(self, path: str) -> str | None:
         """See `WriteTarget`. Raises: StoreUnavailableError."""

@@ -12,7 +12,7 @@ import msgspec
 from store.documents.commit_dates import CommitTable
 from store.errors import Refusal
 from store.folder.manifest import ManifestIndex, detach
-from store.model import Article, Visibility
+from store.model import Article, ContentFormat, Visibility
 from store.querying.query import LookupKey
 from store.repository import Batch, Repository, SourceFile
 
@@ -73,9 +73,9 @@ class WriteTarget(Protocol):
         ...
 
 
-def article_path(key: str) -> str:
+def article_path(key: str, format: ContentFormat = ContentFormat.MARKDOWN) -> str:
     """Return the path for the document of an article without a file, see `names.article_key`."""
-    return f"{ARTICLES_FOLDER}/{key}.md"
+    return f"{ARTICLES_FOLDER}/{key}{format.extension}"
 
 
 class StoreTarget:
@@ -102,7 +102,7 @@ class StoreTarget:
 
     async def path_of(self, article: Article) -> str:
         """See `WriteTarget`."""
-        return article_path(article.key)
+        return article_path(article.key, article.content_format)
 
     def read_text(self, path: str) -> str | None:  # noqa: ARG002  # see `WriteTarget`
         """See `WriteTarget`; there are no files."""

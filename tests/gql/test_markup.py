@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gql.markup import MAX_RENDERED_LENGTH, _render, markdown_to_html, markdown_to_text
+from gql.markup import MAX_RENDERED_LENGTH, _render, render_html, render_text
+from store.model import ContentFormat
 
+HTML, ASCIIDOC, MDX = ContentFormat.HTML, ContentFormat.ASCIIDOC, ContentFormat.MDX
 ORDINARY = "Some *words* with [a link](https://a.example/x) and `code`.\n\n"
 PIECES = [
     "<script>x</script>",
@@ -66,7 +68,7 @@ def is_safe(html: str) -> bool:
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
 def test_html_is_sanitised(markdown):
     """No script, handler, style or unsafe address gets through, in raw HTML and in Markdown."""
-    html = markdown_to_html(markdown)
+    html = render_html(markdown)
     assert html is not None
     assert is_safe(html)
 
@@ -84,28 +86,50 @@ def test_html_is_sanitised(markdown):
 )
 def test_markdown_is_rendered(markdown, html, text):
     """As CommonMark says; the text has a line for each block."""
-    assert (markdown_to_html(markdown), markdown_to_text(markdown)) == (html, text)
+    assert (render_html(markdown), render_text(markdown)) == (html, text)
+
+
+@pytest.mark.parametrize(
+    ("format", "content", "html", "text"),
+    [
+        (HTML, "<p>a *b*</p>\n    <i>c</i>", "<p>a *b*</p>\n    <i>c</i>", "a *b*\n    c"),
+        (HTML, "<script>x</script>a &lt;b", "a &lt;b", "a <b"),
+        (ASCIIDOC, "= A\n\n*b* <i>", "<pre>= A\n\n*b* &lt;i&gt;</pre>\n", "= A\n\n*b* <i>"),
+        (MDX, "import A from 'a'\n\n# A\n<A b={c}>d</A>", "<h1>A</h1>\n<p>d</p>\n", "A\nd"),
+    ],
+)  # fmt: skip
+def test_other_formats_are_no_markdown(format, content, html, text):
+    """HTML is sanitised, AsciiDoc is given as it is, and the code of MDX is no text."""
+    assert (render_html(content, format), render_text(content, format)) == (html, text)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), st.sampled_from(ContentFormat))
+def test_html_of_every_format_is_sanitised(content, format):
+    """Whatever the name of the file is."""
+    html = render_html(content, format)
+    assert html is not None
+    assert is_safe(html)
 
 
 def test_tables_are_rendered():
     """They are GitHub's extension of CommonMark."""
-    html = markdown_to_html("|a|b|\n|-|-|\n|1|2|\n")
+    html = render_html("|a|b|\n|-|-|\n|1|2|\n")
     assert html is not None
     assert "<td>2</td>" in html
 
 
 def test_text_that_is_too_long_is_not_rendered():
     """The field is null, so that no document holds the event loop for long."""
-    assert markdown_to_html("a" * MAX_RENDERED_LENGTH)
-    assert markdown_to_html("a" * (MAX_RENDERED_LENGTH + 1)) is None
-    assert markdown_to_text("a" * (MAX_RENDERED_LENGTH + 1)) is None
+    assert render_html("a" * MAX_RENDERED_LENGTH)
+    assert render_html("a" * (MAX_RENDERED_LENGTH + 1)) is None
+    assert render_text("a" * (MAX_RENDERED_LENGTH + 1)) is None
 
 
 @pytest.mark.parametrize("unit", ["<div>", "> ", "- ", "<b x=1>", "<ul><li>"])
 def test_text_that_nests_too_much_is_given_as_it_is(unit):
     """Sanitising it would take minutes."""
     markdown = (unit * 50_000)[:MAX_RENDERED_LENGTH]
-    html = markdown_to_html(markdown)
+    html = render_html(markdown)
     assert html is not None
     assert is_safe(html)
     assert len(html) < 20 * len(markdown)
@@ -115,8 +139,8 @@ def cost(markdown: str) -> float:
     """The CPU time of both fields, in seconds."""
     _render.cache_clear()
     began = time.thread_time()
-    markdown_to_html(markdown)
-    markdown_to_text(markdown)
+    render_html(markdown)
+    render_text(markdown)
     return time.thread_time() - began
 
 

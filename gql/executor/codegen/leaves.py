@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from graphql import (
+    GraphQLEnumType,
+    GraphQLError,
     GraphQLList,
     GraphQLNonNull,
     GraphQLOutputType,
@@ -107,22 +109,38 @@ def _write_check(writer: FunctionWriter, depth: int, source: str, type: GraphQLO
         if not isinstance(type.of_type, GraphQLNonNull):
             raise UnsupportedError("a list with nulls")
         return (
-            f"[{_check_expression(item, type.of_type.of_type)} for {item} in check_list({source})]"
+            f"[{_check_expression(writer, item, type.of_type.of_type)} for {item} in "
+            f"check_list({source})]"
         )
     value = source
     if not source.isidentifier():
         value = writer.new_name("v")
         writer.line(depth, f"{value} = {source}")
-    return _check_expression(value, type)
+    return _check_expression(writer, value, type)
 
 
-def _check_expression(value: str, type: GraphQLOutputType) -> str:
+def _check_expression(writer: FunctionWriter, value: str, type: GraphQLOutputType) -> str:
     """The expression that checks a variable, which is not null, against a leaf type."""
+    if isinstance(type, GraphQLEnumType):
+        return f"{writer.new_name('n', _enum_check(type))}({value})"
     check = _CHECKS.get(getattr(type, "name", ""))
     if check is None:
         raise UnsupportedError(f"the type {type}")
     inline = _INLINE.get(check.__name__, "{c}({v})")
     return "(" + inline.format(v=value, c=check.__name__) + ")"
+
+
+def _enum_check(type: GraphQLEnumType) -> Callable[[Any], str]:
+    """The function that gives the name of a value of an enumeration."""
+    coerce = type.coerce_output_value
+
+    def check_enum(value: Any) -> str:
+        try:
+            return str(coerce(value))
+        except GraphQLError:
+            return fall_back(f"no value of {type}")
+
+    return check_enum
 
 
 def is_leaf(type: GraphQLOutputType) -> bool:

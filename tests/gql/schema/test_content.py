@@ -17,6 +17,7 @@ from gql.schema.content import (
     resolve_reading_time,
     resolve_word_count,
 )
+from store.model import ContentFormat
 from tests.support.factories import article
 from tests.support.graph_client import SCHEMA
 
@@ -65,9 +66,18 @@ def cost(text: str, settings: CostSettings) -> int:
 
 
 def test_rendering_is_counted_in_the_cost():
-    """For each article of a list and each alias; a page of 20 is within the default limit."""
+    """For each article of a list and each alias; a page of 20 with both is within the limit."""
     settings = CostSettings(fields=CONTENT_COSTS)
-    both = cost("{ articles(first: 20) { nodes { contentHtml a: contentText } } }", settings)
-    assert both > 20 * 2 * RENDER_COST
-    one = cost("{ articles(first: 20) { nodes { title contentHtml wordCount } } }", settings)
-    assert one < settings.maximum
+    card = "id slug title excerpt url publishedDateTime image { url } topics { name }"
+    fields = f"{card} contentHtml contentText wordCount"
+    both = cost(f"{{ articles {{ nodes {{ {fields} }} }} }}", settings)
+    assert 20 * 2 * RENDER_COST < both < settings.maximum
+    three = "a: contentHtml b: contentHtml contentText"
+    assert cost(f"{{ articles {{ nodes {{ {three} }} }} }}", settings) > settings.maximum
+
+
+def test_words_of_components_do_not_count():
+    """They are code."""
+    content = "import A from 'a'\n\nOne <A b={c}>two</A>"
+    mdx = article(content=content, content_format=ContentFormat.MDX)
+    assert (resolve_word_count(mdx), resolve_content_text(mdx)) == (2, "One two")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +15,10 @@ from store.documents.format_writer import serialize_article_as
 from store.documents.front_matter_format import FrontMatterFormat, front_matter_format
 from store.documents.frontmatter import ParseLimits
 from store.folder.export import export_folder
+from store.model import Article, ContentFormat
+from store.repository import Batch
 from tests.support.document_strategies import ARTICLES
-from tests.support.writer_setup import state
+from tests.support.writer_setup import WriterSetup, state
 
 TEXTS = {
     "2026-01-02-a.mdx": "---\ntitle: A\npublishedDateTime: 2026-01-02\n"
@@ -72,3 +75,37 @@ def test_export_keeps_extensions_and_formats(folder, tmp_path):
         "2026-01-02-d.yaml": FrontMatterFormat.YAML,
     }
     assert load(tmp_path / "out")[1] == articles
+
+
+def test_format_of_the_content_stays_without_files(folder, tmp_path):
+    """It is stored with the article: a store without a folder writes and exports it."""
+    _, articles = load(folder)
+    assert {a.content_format for a in articles.values()} == {
+        ContentFormat.MARKDOWN,
+        ContentFormat.MDX,
+        ContentFormat.ASCIIDOC,
+    }
+    setup = WriterSetup(MemoryRepository(), None)
+    setup.run(setup.repository.apply(Batch(puts=tuple(articles.values()))))
+    for slug, article in articles.items():
+        assert setup.put({"heat": 3}, slug=slug).content_format is article.content_format
+    setup.run(export_folder(setup.repository, tmp_path / "out"))
+    exported = load(tmp_path / "out")[1]
+    formats = {slug: article.content_format for slug, article in articles.items()}
+    assert {slug: article.content_format for slug, article in exported.items()} == formats
+
+
+def test_store_without_formats_has_markdown():
+    """A store that was written before reads so; the next load of its folder finds the formats."""
+    [article] = articles_of("2026-01-02-a.html")
+    stored = msgspec.json.encode(article)
+    old = msgspec.json.decode(stored.replace(b',"contentFormat":"html"', b""), type=Article)
+    assert old.content_format is ContentFormat.MARKDOWN
+    assert old == msgspec.structs.replace(article, content_format=ContentFormat.MARKDOWN)
+
+
+def articles_of(path):
+    """The article of a document at a path."""
+    article = read_article(path, TEXTS["2026-01-02-a.mdx"].encode(), ParseLimits()).article
+    assert article is not None
+    return [article]
