@@ -100,3 +100,28 @@ test('an error is told by its code', async () => {
   );
   assert(hasCode(error, 'BAD_PAGE_SIZE'));
 });
+
+test('a query goes by its hash; the server learns its text once', async (context) => {
+  const { client } = createUrqlClient({
+    url: URL_OF_GRAPHQL,
+    webSocketImpl: WebSocket,
+    usePersistedQueries: true,
+  });
+  const sent: string[] = [];
+  const send = globalThis.fetch;
+  context.mock.method(globalThis, 'fetch', (...words: Parameters<typeof fetch>) => {
+    sent.push(`${words[0]} ${words[1]?.body ?? ''}`);
+    return send(...words);
+  });
+  const hasText = () => sent.map((request) => /query(=|":")/.test(request));
+  const { data } = await client.query(FEED, { first: 2 });
+  assert.equal(data?.articles?.edges?.length, 2);
+  assert.deepEqual(hasText(), [false, true]);
+  const again = createUrqlClient({
+    url: URL_OF_GRAPHQL,
+    webSocketImpl: WebSocket,
+    usePersistedQueries: true,
+  }).client;
+  await again.query(FEED, { first: 2 });
+  assert.deepEqual(hasText(), [false, true, false]);
+});

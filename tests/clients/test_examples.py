@@ -30,6 +30,7 @@ from tests.support.server_process import ROOT, ServerProcess, free_port, run_new
 
 CLIENTS = ROOT / "clients"
 BUNDLES = CLIENTS / "dist"
+TRUSTED_DOCUMENTS = CLIENTS / "codegen/src/generated/persisted-documents.json"
 EXAMPLES = json.loads((CLIENTS / "package.json").read_text())["workspaces"]
 PAGES = [name for name in EXAMPLES if (CLIENTS / name / "src" / "page.tsx").exists()]
 TIMEOUT_S = 120
@@ -78,6 +79,7 @@ class RestartableServer:
     def start(self) -> ServerProcess:
         """Start a process."""
         options = ["--port", str(self._port), "--keys", "keys.json", "--store", "store.json"]
+        options += ["--apq-bytes", "1000000", "--trusted-documents", str(TRUSTED_DOCUMENTS)]
         for origin in self._origins:
             options += ["--cors-origins", origin]
         return self._processes.enter_context(run_newsgraph("news", *options, folder=self._folder))

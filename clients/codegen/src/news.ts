@@ -23,16 +23,36 @@ export const CARDS = graphql(`
   }
 `);
 
+type Document<Result, Variables> = TypedDocumentNode<Result, Variables> & {
+  __meta__?: Record<string, unknown>;
+};
+
 /** Runs a document. Its variables and its result are typed. */
-export async function execute<Result, Variables>(
+export function execute<Result, Variables>(
   url: string,
-  document: TypedDocumentNode<Result, Variables>,
+  document: Document<Result, Variables>,
   variables: Variables,
 ): Promise<Result> {
+  return send(url, { query: print(document), variables });
+}
+
+/**
+ * The same by the document's id. The server has the documents:
+ * `newsgraph serve FOLDER --trusted-documents src/generated/persisted-documents.json`.
+ */
+export function executeById<Result, Variables>(
+  url: string,
+  document: Document<Result, Variables>,
+  variables: Variables,
+): Promise<Result> {
+  return send(url, { documentId: document.__meta__?.hash, variables });
+}
+
+async function send<Result>(url: string, request: object): Promise<Result> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query: print(document), variables }),
+    body: JSON.stringify(request),
   });
   const { data, errors } = (await response.json()) as {
     data?: Result;

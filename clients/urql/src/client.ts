@@ -10,7 +10,7 @@ export interface Options {
   key?: string;
   /** Node before 22 has no WebSocket; there give the npm package ws. */
   webSocketImpl?: ClientOptions['webSocketImpl'];
-  /** Send the hash of a query instead of its text. The server needs `persisted_queries`. */
+  /** Send the hash of a query instead of its text. The server needs `--apq-bytes`. */
   usePersistedQueries?: boolean;
 }
 
