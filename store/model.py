@@ -285,6 +285,10 @@ class Change(Value, frozen=True, kw_only=True):
         published: whether the article is published after the change.
         was_published: whether it was published before.
         only_secured: whether nothing but secured text differs.
+        group: the translation group of the article; None if it is the slug.
+        former_group: the group before a put, if it was another.
+        keeps_translations: whether the article keeps all that decides which of its group's articles
+            a chain of locales picks.
         key: the name of the writer's idempotency key.
         request_step: see `store.repository.WriteKey`; stored as `asked`.
     """
@@ -297,6 +301,9 @@ class Change(Value, frozen=True, kw_only=True):
     published: bool = False
     was_published: bool = False
     only_secured: bool = False
+    group: str | None = None
+    former_group: str | None = None
+    keeps_translations: bool = False
     key: str | None = None
     request_step: str = msgspec.field(default="", name="asked")
 

@@ -27,6 +27,7 @@ from gql.identity.viewer import Viewer
 from gql.scheduler import Job
 from store import (
     BLANK_TOKEN,
+    HISTORY_START,
     MATCH_ALL,
     TOKEN_BYTES,
     UNKNOWN_BOOKMARK,
@@ -38,11 +39,12 @@ from store import (
     Visibility,
 )
 from store.engines.changes import bookmark_of
-from store.model import Change
+from store.model import Article, Change
 from store.preview import ChangeSource
-from store.querying.predicates import predicate
+from store.querying.predicates import Predicate, predicate, uses_translations
 
 from .context import Context
+from .translation_events import OWN_EVENT, AffectedTranslations, member_positions
 
 PAGE = 25
 """The number of changes that a subscriber reads at once, and has in memory."""
@@ -105,6 +107,7 @@ class ChangeReader:
     def __init__(self, viewer: Viewer, filter: Filter = MATCH_ALL) -> None:
         self._viewer = viewer
         self._filter = filter
+        self._uses_translations = uses_translations(filter)
         self._names: Mapping[str, str] | None = None
         self._digest = BLANK_TOKEN
 
@@ -137,11 +140,16 @@ class ChangeReader:
     ) -> tuple[list[ChangeEvent], HistoryPage]:
         """The events after a position up to a snapshot, oldest first, and their history.
 
-        A gap is the first event.
+        A gap is the first event. A change of a translation may have several, so that there may be
+        more than `limit`; then the history ends earlier, after all events of a change.
         """
-        history = await snapshot.changes(after, self._viewer.visibility, limit)
+        begin = after and after._replace(member=b"")
+        history = await snapshot.changes(begin, self._viewer.visibility, limit)
         events = [self._event(change, snapshot) for change in history.changes]
-        if self._filter != MATCH_ALL:
+        if self._uses_translations:
+            start = history.gap or after or HISTORY_START
+            events, history = await self._with_translations(events, history, start, snapshot, limit)
+        elif self._filter != MATCH_ALL:
             events = await self._filtered(events, snapshot)
         if history.gap is not None:
             # The same for every request on one state: ETags promise that.
@@ -170,18 +178,72 @@ class ChangeReader:
         a DELETE, unless the reader could not see it before.
         """
         matches = predicate(self._filter, snapshot.aliases)
+        by_id = await self._articles_of(events, snapshot)
+        filtered = (_filtered_event(event, by_id, matches) for event in events)
+        return [event for event in filtered if event is not None]
+
+    async def _articles_of(
+        self, events: Sequence[ChangeEvent], snapshot: Snapshot
+    ) -> Mapping[str, Article | None]:
+        """The articles of PUT events by id."""
         puts = (event for event in events if event.kind is EventKind.PUT)
         ids = list({event.article_id for event in puts if event.article_id})
         articles = await snapshot.get_many(LookupKey.ID, ids, self._viewer.visibility)
-        by_id = dict(zip(ids, articles, strict=True))
+        return dict(zip(ids, articles, strict=True))
 
-        def filtered(event: ChangeEvent) -> ChangeEvent | None:
-            article = by_id.get(event.article_id or "")
-            if event.kind is not EventKind.PUT or (article is not None and matches(article)):
-                return event
-            return None if event.is_new else msgspec.structs.replace(event, kind=EventKind.DELETE)
+    async def _with_translations(
+        self,
+        events: Sequence[ChangeEvent],
+        history: HistoryPage,
+        start: Bookmark,
+        snapshot: Snapshot,
+        limit: int,
+    ) -> tuple[list[ChangeEvent], HistoryPage]:
+        """The events for a filter with a chain of locales: also those of other translations.
 
-        return [event for event in map(filtered, events) if event is not None]
+        `start`: the position of the reader, which may be inside the first change.
+        """
+        by_id = await self._articles_of(events, snapshot)
+        affected = await AffectedTranslations.load(
+            history.changes, list(by_id.values()), snapshot, self._viewer.visibility
+        )
+        matches = predicate(self._filter, snapshot.aliases, affected.of)
+        found: list[ChangeEvent] = []
+        before, inside = start._replace(member=b""), start.member
+        for event, change in zip(events, history.changes, strict=True):
+            end, article = bookmark_of(change), by_id.get(change.id)
+            own = None if inside else _filtered_event(event, by_id, matches)
+            if affected.is_lost(change, article):
+                own = ChangeEvent(cursor=event.cursor, kind=EventKind.GAP, at=event.at)
+            members = affected.others(change, inside)
+            same = [own] if own else []
+            same += [_member_event(event, member.article, matches) for member in members]
+            tokens = [*([OWN_EVENT] if own else []), *(member.token for member in members)]
+            for each, position in zip(same, member_positions(before, end, tokens), strict=True):
+                cursor = self.cursor(position, snapshot)
+                found.append(msgspec.structs.replace(each, cursor=cursor))
+            before, inside = end, b""
+            if len(found) >= limit and change is not history.changes[-1]:
+                return found, msgspec.structs.replace(history, end=end, has_next=True)
+        return found, history
+
+
+def _filtered_event(
+    event: ChangeEvent, articles: Mapping[str, Article | None], matches: Predicate
+) -> ChangeEvent | None:
+    """The event for a filter; None if it tells the reader nothing."""
+    article = articles.get(event.article_id or "")
+    if event.kind is not EventKind.PUT or (article is not None and matches(article)):
+        return event
+    return None if event.is_new else msgspec.structs.replace(event, kind=EventKind.DELETE)
+
+
+def _member_event(event: ChangeEvent, article: Article, matches: Predicate) -> ChangeEvent:
+    """The event of another article of a changed article's group."""
+    kind = EventKind.PUT if matches(article) else EventKind.DELETE
+    return msgspec.structs.replace(
+        event, kind=kind, article_id=article.id, slug=article.slug, is_new=False
+    )
 
 
 async def wait_for_revision(

@@ -49,7 +49,7 @@ class ChangeKind(Enum):
     DELETE = strawberry.enum_value(
         EventKind.DELETE,
         description="Drop the article if you have it: it was deleted, you may not see it any more, "
-        "or it does not match the filter.",
+        "it does not match the filter, or a translation precedes it in a chain of locales.",
     )
     GAP = strawberry.enum_value(
         EventKind.GAP,
@@ -186,7 +186,9 @@ async def _has_before(begin: Bookmark, history: HistoryPage, context: Context) -
     """Whether the history has a change before a page that the reader may see."""
     oldest = await context.snapshot.changes(None, context.viewer.visibility, 1)
     first = oldest.gap or (bookmark_of(oldest.changes[0]) if oldest.changes else None)
-    return first is not None and (history.gap is not None or first.revision <= begin.revision)
+    if first is None:
+        return False
+    return history.gap is not None or first.revision <= begin.revision or bool(begin.member)
 
 
 def change_reader(viewer: Viewer, filter: FilterArgument, snapshot: Snapshot) -> ChangeReader:
@@ -221,7 +223,7 @@ _SUBSCRIPTION: Any = strawberry.subscription(
     description="Every change after a cursor, or from now on, as it happens. Read `changesCursor` "
     "before, so that you can resume if the connection is lost before the first change. With a "
     "filter, articles that match come as PUT; others that changed come as DELETE, as they may have "
-    "matched before.",
+    "matched before. Under `locale: {firstOf}` the translations of a changed article come, too.",
 )
 
 

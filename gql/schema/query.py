@@ -194,7 +194,8 @@ class Query:
     changes: ChangeConnection | None = resolved(
         resolve_changes,
         "A page of the history of articles, oldest first. With a filter, articles that match come "
-        "as PUT; others that changed come as DELETE, as they may have matched before.",
+        "as PUT; others that changed come as DELETE, as they may have matched before. Under "
+        "`locale: {firstOf}` the translations of a changed article come, too.",
         NULL_ON_ERROR,
     )
     changes_cursor: str | None = resolved(

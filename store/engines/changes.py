@@ -116,7 +116,12 @@ def _change(
     article: Article, kind: ChangeKind, at: datetime, before: Article | None, key: WriteKey | None
 ) -> Change:
     """The change that brought an article to its revision."""
+    group, former_group = article.translation_group, (before or article).translation_group
+    keeps = kind is ChangeKind.PUT and before is not None and _keeps_translations(before, article)
     return Change(
+        group=None if group == article.slug else group,
+        former_group=None if former_group == group else former_group,
+        keeps_translations=keeps,
         revision=article.revision,
         kind=kind,
         id=article.id,
@@ -127,6 +132,29 @@ def _change(
         key=key.name if key else None,
         request_step=key.request_step if key else "",
     )
+
+
+def _keeps_translations(before: Article, put: Article) -> bool:
+    one, other = (
+        (each.translation_group, each.locale, each.published, each.published_date_time)
+        for each in (before, put)
+    )
+    return one == other
+
+
+def affected_groups(change: Change, visibility: Visibility) -> Sequence[str]:
+    """The translation groups in which a change may change which article a chain of locales picks.
+
+    None of them is that of a draft that the reader cannot see.
+    """
+    if change.keeps_translations:
+        return ()
+    group = change.group or change.slug
+    is_visible_after = change.published or visibility is Visibility.ALL
+    was_visible = change.was_published or visibility is Visibility.ALL
+    after = [group] if is_visible_after else []
+    before = [change.former_group or group] if was_visible else []
+    return list(dict.fromkeys([*after, *before]))
 
 
 def bookmark_of(change: Change) -> Bookmark:

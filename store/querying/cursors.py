@@ -38,6 +38,9 @@ bounded where they are read, and paths by the system."""
 TOKEN_BYTES = 9
 """The size of a token: of a change, or of the readers of a change cursor."""
 
+MEMBER_BYTES = 12
+"""The size of `Bookmark.member`."""
+
 BLANK_TOKEN = bytes(TOKEN_BYTES)
 """The token of a revision without a change in the history, such as that of an empty store."""
 
@@ -47,7 +50,7 @@ KeysetPosition = tuple[SortKey, ...]
 _TAG_BYTES = 8
 _CHANGE = struct.Struct(f">Q{TOKEN_BYTES}s{TOKEN_BYTES}s")  # with SIV's 16 bytes: 56 characters
 _REVISION = struct.Struct(">Q")  # with SIV's 16 bytes: 32 characters
-_ENCRYPTED = re.compile(r"[A-Za-z0-9_-]{56}")
+_ENCRYPTED = re.compile(r"[A-Za-z0-9_-]{56}([A-Za-z0-9_-]{16})?")
 _OLD_FORMAT = re.compile(r"WyJjIi[A-Za-z0-9_-]{1,120}")  # `["c",`: of earlier versions
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -62,10 +65,13 @@ class Bookmark(NamedTuple):
         revision: the revision of the change.
         token: a digest of the change. After a restored backup, another change may get the same
             revision, but not the same token.
+        member: for a position inside the next change, which has several events for its reader: the
+            token of the article after whose event it is. Else empty.
     """
 
     revision: int
     token: bytes = BLANK_TOKEN
+    member: bytes = b""
 
 
 HISTORY_START = Bookmark(0)
@@ -169,7 +175,9 @@ class CursorCodec:
 
     def change(self, bookmark: Bookmark, reader: bytes) -> str:
         """The cursor of a bookmark. `reader`: a token of the reader's rights and filter."""
-        return _text(self._change_cipher.encrypt(_CHANGE.pack(*bookmark, reader), None))
+        revision, token, member = bookmark
+        plain = _CHANGE.pack(revision, token, reader) + member
+        return _text(self._change_cipher.encrypt(plain, None))
 
     def decode_change(self, cursor: str) -> tuple[Bookmark, bytes]:
         """The inverse of `change`: the bookmark and the reader's token.
@@ -184,8 +192,8 @@ class CursorCodec:
                 )
             except InvalidTag:
                 return UNKNOWN_BOOKMARK, BLANK_TOKEN
-            revision, token, reader = _CHANGE.unpack(decrypted)
-            return Bookmark(revision, token), reader
+            revision, token, reader = _CHANGE.unpack_from(decrypted)
+            return Bookmark(revision, token, decrypted[_CHANGE.size :]), reader
         if _OLD_FORMAT.fullmatch(cursor):
             return UNKNOWN_BOOKMARK, BLANK_TOKEN
         raise CursorError(

@@ -68,7 +68,8 @@ SUBSCRIPTION = (
     "subscription ($after: String, $filter: ArticleFilter)"
     f" {{ changes(after: $after, filter: $filter) {{ {EVENT_FIELDS} }} }}"
 )
-FILTERS = [None, None, None, {"quality": {"gte": 1}}, {"topics": {"some": ["tides"]}}]
+CHAIN = {"locale": {"firstOf": ["de", "en"]}}
+FILTERS = [None, None, None, {"quality": {"gte": 1}}, {"topics": {"some": ["tides"]}}, CHAIN]
 
 OPERATIONS = [
     Operations(limit, limit)
@@ -393,8 +394,10 @@ class ConsumerState:
         """The possible positions in the history after an event.
 
         With a filter, the model only knows that events may be missing, and that an article that no
-        longer matches comes as a DELETE.
+        longer matches comes as a DELETE. With a chain of locales events of any article may come.
         """
+        if self.filter is CHAIN:
+            return self._positions
         if self.filter is not None:
             later = self._model.changes[min(self._positions) :]
             kinds = {"PUT": {"PUT"}, "DELETE": {"PUT", "DELETE"}}[kind]
