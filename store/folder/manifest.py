@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from pathlib import PurePosixPath
 
 import msgspec
 
@@ -19,7 +20,7 @@ from store.documents.topic_reader import TOPICS_FOLDER, TopicTree, build_topic_t
 from store.gc_untracking import untrack
 from store.locales import differ_by_locale
 from store.model import Article, Diagnostic
-from store.names import topic_slug
+from store.names import is_jekyll_named, topic_slug
 from store.querying.cursors import diagnostic_position
 from store.repository import SourceFile
 
@@ -91,7 +92,13 @@ def _duplicate_slugs(manifest: Manifest, claimed: Mapping[str, list[str]]) -> It
 
 def _duplicate_slug(source: SourceFile, winner: str) -> Diagnostic:
     locale = f" in the locale {source.locale}" if source.locale else ""
+    own = PurePosixPath(source.path)
     remedy = "Rename one of the two files, or remove it."
+    if not is_jekyll_named(own.stem):
+        remedy = (
+            "The slug comes from the date and the letters of the title. Change one of the titles, "
+            f"or name the file after another slug, such as {source.slug}-2{own.suffix}."
+        )
     if differ_by_locale(source.path, winner):
         remedy = (
             "If they are translations, list their languages as `locales` in newsgraph.toml: "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from store import check_folder
 from store.collections.persistent_map import PersistentMap
 from store.documents.diagnostics import DiagnosticCode, warning
 from store.folder import manifest
@@ -102,3 +105,23 @@ def test_duplicate_url_has_the_line_of_its_address():
     [problem] = manifest.find_diagnostics({"a.md": FIRST, "b.md": second})
     assert (problem.path, problem.line) == ("b.md", 7)
     assert URLS[0] in problem.message
+
+
+@pytest.mark.parametrize(
+    ("paths", "remedy"),
+    [
+        (("a.md", "b.mdx"), "such as 2020-01-02-cafe-2.mdx"),
+        (("a/2020-01-02-cafe.md", "b/2020-01-02-cafe.md"), "Rename one of the two files"),
+    ],
+)
+def test_remedy_of_a_duplicate_slug_helps(tmp_path, paths, remedy):
+    """To rename a file helps only where its name gives the slug, or will give it."""
+    for path, title in zip(paths, ("Cafe", "Café"), strict=True):
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        keys = "publishedDateTime: 2020-01-02\nprovider: {name: A, domain: a.example}"
+        file.write_text(f"---\ntitle: {title}\n{keys}\n---\n")
+    report, (diagnostic,) = asyncio.run(check_folder(tmp_path))
+    assert (report.articles, diagnostic.code) == (1, DiagnosticCode.DUPLICATE_SLUG)
+    assert diagnostic.remedy
+    assert remedy in diagnostic.remedy
