@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from socket import SHUT_WR
+from socket import SHUT_WR, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
 
 import pytest
 from websockets.frames import Opcode
@@ -66,6 +66,9 @@ def test_client_that_leaves_without_reading_is_dropped(leave: str) -> None:
         raw_socket(server) as client,
     ):
         [connection] = server.server_state.connections
+        for each in (client, connection.transport.get_extra_info("socket")):
+            each.setsockopt(SOL_SOCKET, SO_RCVBUF, 4_096)
+            each.setsockopt(SOL_SOCKET, SO_SNDBUF, 4_096)
         subscription = {"query": "subscription { changes { article { content } } }"}
         for message in (
             {"type": "connection_init"},
@@ -76,8 +79,8 @@ def test_client_that_leaves_without_reading_is_dropped(leave: str) -> None:
         while b'"complete"' not in client.recv(4_096):
             pass  # the subscription has begun
         numbers = count()
-        while not connection.transport.get_write_buffer_size():
-            large = article(f"n{next(numbers)}", content="x" * 30_000)
+        while not connection.transport.get_write_buffer_size():  # far from the high-water mark
+            large = article(f"n{next(numbers)}", content="x" * 3_000)
             server.run_in_loop(repository.apply(Batch(puts=(large,))))
         if leave == "half-close":
             client.shutdown(SHUT_WR)
