@@ -68,7 +68,8 @@ lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	  --upgrade --custom-compile-command "make lock" -q -o requirements.lock
 
 clean: ## remove everything that the other commands made
-	rm -rf $(VENV) gql/web/static gql/web/graphiql/node_modules tests/audits/node_modules tests/realtime/node_modules
+	rm -rf $(VENV) gql/web/static gql/web/graphiql/node_modules
+	rm -rf tests/audits/node_modules tests/federation/node_modules tests/realtime/node_modules
 	rm -rf clients/node_modules clients/*/node_modules clients/dist clients/*/src/__generated__ clients/*/src/generated
 	rm -rf clients/*/src/graphql-env.d.ts clients/python/.venv clients/python/newsgraph_client
 	rm -rf seeds/.newsgraph build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,7 +7,7 @@ data loader and `Schema`. What is here may change in any release.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeGuard, cast
 
 import strawberry
@@ -64,6 +64,18 @@ class DescribedSchema(strawberry.Schema):
     def describe(self, description: str) -> None:
         """Set the description. Strawberry has no parameter for it."""
         self._schema.description = description
+
+    def remove(self, fields: Sequence[str], types: Sequence[str]) -> None:
+        """Remove fields of the query root, and types that only they lead to.
+
+        One class declares the root for every schema: payloads of mutations refer to it.
+        """
+        query = self._schema.query_type
+        assert query is not None  # noqa: S101  # every schema has one
+        for name in fields:
+            del query.fields[name]
+        for name in types:
+            del self._schema.type_map[name]
 
     def as_str(self) -> str:
         """The text of the schema (SDL): its description, directives and types."""

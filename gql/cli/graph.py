@@ -15,6 +15,7 @@ from gql.http import GraphQLRequest, Result
 from gql.identity.viewer import PREVIEW, PUBLIC
 from gql.logs import configure_logging
 from gql.schema import Context, build_schema
+from gql.schema.federation import subgraph_sdl
 from gql.settings import Settings, SettingsError
 from gql.store_factory import open_store
 from store import Severity, Visibility, Window
@@ -32,14 +33,18 @@ LIMIT_SETTINGS = (
 )
 
 
-def schema() -> None:
-    """Print the GraphQL schema (SDL).
+@with_settings("federation")
+def schema(settings: Settings) -> None:
+    """Print the GraphQL schema (SDL); with --federation that of the subgraph, for composition.
 
     [bold]Examples[/]
 
     newsgraph schema > schema.graphql
+
+    newsgraph schema --federation > news.graphql
     """
-    out.print(str(build_schema()), markup=False)
+    text = str(build_schema(federation=settings.federation))
+    out.print(subgraph_sdl(text) if settings.federation else text, markup=False)
 
 
 @with_settings(*STORE_LOCATION, "drafts", *LIMIT_SETTINGS)

@@ -118,7 +118,7 @@ class App:
         self.authenticator = build_authenticator(settings)
         self.limiter = RateLimiter(settings.rate_limit) if settings.rate_limit else None
         self.writer = document_writer(settings, repository)
-        self.schema = build_schema()
+        self.schema = build_schema(federation=settings.federation)
         self.page = load_page()
         self.page_sizes = page_sizes(settings)
         self.scheduler = Scheduler()

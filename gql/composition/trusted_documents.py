@@ -33,7 +33,9 @@ def check_trusted_documents(settings: Settings) -> None:
     entries = read_entries(settings)
     if entries:
         texts = trusted_documents(entries).texts
-        executor = build_executor(settings, build_schema(), trusted_texts=texts)
+        executor = build_executor(
+            settings, build_schema(federation=settings.federation), trusted_texts=texts
+        )
         prepare_trusted_documents(executor, entries)
 
 

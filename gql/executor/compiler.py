@@ -14,6 +14,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLUnionType,
     OperationDefinitionNode,
     get_named_type,
 )
@@ -160,7 +161,7 @@ class _Compilation:
         named = get_named_type(type)
         types = (
             self.schema.get_possible_types(named)
-            if isinstance(named, GraphQLInterfaceType)
+            if isinstance(named, GraphQLInterfaceType | GraphQLUnionType)
             else [named]
         )
         return {

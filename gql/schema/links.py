@@ -47,10 +47,15 @@ class Link(NamedTuple):
     cursors: Callable[[CursorCodec, Any], Callable[[Any], str]] | None = None
 
 
-def linked(link: Link, description: str, directives: Sequence[object] = ()) -> Any:
-    """A field that a link resolves. Its GraphQL type is the field's annotation."""
+def linked(
+    link: Link, description: str, directives: Sequence[object] = (), name: str | None = None
+) -> Any:
+    """A field that a link resolves. Its GraphQL type is the field's annotation.
+
+    `name`: its name in the schema, where that is not the attribute's in camel case.
+    """
     return strawberry.field(
-        resolver=_resolver(link), description=description, directives=directives
+        resolver=_resolver(link), description=description, directives=directives, name=name
     )
 
 

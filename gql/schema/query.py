@@ -33,6 +33,7 @@ from .changes import ChangeConnection, resolve_changes, resolve_changes_cursor
 from .connection import Connection, check_page_size, value_or_none, window
 from .context import PageSizes
 from .diagnostics import Diagnostic, resolve_diagnostics
+from .federation import ENTITIES, Entity, Service, resolve_service
 from .graph import Article, Provider, Topic
 from .links import Link, linked, prepared_key, prepared_keys, single
 from .node import Node, resolved
@@ -209,4 +210,11 @@ class Query:
         "A page of the problems in the loaded files, by path and line. Needs the scope "
         "READ_DRAFTS.",
         NULL_ON_ERROR,
+    )
+    # Removed from the schema of a server that is no subgraph: see `gql.schema.build_schema`.
+    entities: list[Entity | None] = linked(
+        ENTITIES, "The entities that a router needs of this subgraph.", name="_entities"
+    )
+    service: Service = strawberry.field(
+        resolver=resolve_service, description="This subgraph, for composition.", name="_service"
     )

@@ -216,6 +216,9 @@ class Settings(BaseSettings):
     explain: bool = Field(
         False, description="Name the executor of a response in the header X-Newsgraph-Way."
     )
+    federation: bool = Field(
+        False, description="Serve the graph as a subgraph, for a router of Apollo Federation 2."
+    )
     public_url: str | None = Field(
         None, description="The public address of this server, for feeds behind a reverse proxy."
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import strawberry
 
 from gql.executor import CompiledExecutor, row_renderer
 from gql.http import DocumentLimits, GraphQLRequest, ReferenceExecutor, Result
@@ -91,9 +92,15 @@ class ExecutorPair:
         last_write: The kinds of the newest write to the store, as in `WRITE_KINDS`.
     """
 
-    def __init__(self, *, capacity_bytes: int = 1 << 20, sizes: PageSizes = SMALL) -> None:
+    def __init__(
+        self,
+        *,
+        capacity_bytes: int = 1 << 20,
+        sizes: PageSizes = SMALL,
+        schema: strawberry.Schema = SCHEMA,
+    ) -> None:
         self.sizes = sizes
-        self.reference = ReferenceExecutor(SCHEMA, DocumentLimits())
+        self.reference = ReferenceExecutor(schema, DocumentLimits())
         self.compiled = CompiledExecutor(self.reference, sizes, row_cache_bytes=capacity_bytes)
         self.coverage = Coverage()
         self.last_write: set[str] = set()

@@ -37,7 +37,7 @@ from .cost import (
 from .introspection_cost import SCHEMA_FIELD, TYPE_FIELD, Level, introspection_sizes, is_list
 
 _SIZE_ARGUMENTS = ("first", "last")
-_LIST_ARGUMENTS = ("ids",)
+_LIST_ARGUMENTS = ("ids", "representations")
 _SEARCH_ARGUMENTS = ("filter", "orderBy")
 
 
