@@ -91,6 +91,7 @@ def test_a_full_set_covers_every_condition_order_shape_and_style(data, seed):
     wanted |= {"node", "nodes(ids)", "topic tree", "@include @skip", "image sizes"}
     wanted |= {"topics with articles", "providers with articles"}
     wanted |= {f"article by {name}" for name in ("id", "slug", "url")}
+    wanted |= {"article by slug and locale", "translations"}
     wanted |= {f"topic by {name}" for name in ("id", "slug", "name")}
     wanted |= {f"provider by {name}" for name in ("id", "domain")}
     assert wanted - covered == set()

@@ -61,6 +61,7 @@ export function compiler(topicSlug) {
   }
 
   function condition(name, how, operand) {
+    if (how === "firstOf") return (article) => pick(article.story, operand) === article;
     if (name === "topics") {
       const holds = lists[how](how === "isEmpty" ? operand : operand.map(topicSlug));
       return (article) => holds(article.topicSlugs);
@@ -88,6 +89,19 @@ export function compiler(topicSlug) {
   }
 
   return compile;
+}
+
+// The article of a story that the first range that matches any of them picks.
+function pick(story, chain) {
+  for (const range of chain) {
+    const found = story.filter((article) => inRange(article.locale, range));
+    if (found.length) return found.find((article) => article.locale === range) ?? found[0];
+  }
+  return null;
+}
+
+export function inRange(locale, range) {
+  return locale !== null && (locale === range || locale.startsWith(`${range}-`));
 }
 
 function domains(operand) {

@@ -24,13 +24,13 @@ export const schema = `
 
   interface Node { id: ID! }
 
-  input ArticleBy { id: ID slug: String url: URL }
+  input ArticleBy { id: ID slug: String locale: String url: URL }
   input ProviderBy { id: ID domain: String }
   input TopicBy { id: ID slug: String name: String }
 
   input StringFilter {
     eq: String ne: String in: [String!] notIn: [String!] contains: String startsWith: String
-    isNull: Boolean
+    isNull: Boolean firstOf: [String!]
   }
   input IntFilter { eq: Int ne: Int in: [Int!] gt: Int gte: Int lt: Int lte: Int }
   input DateTimeFilter { eq: DateTime gt: DateTime gte: DateTime lt: DateTime lte: DateTime }
@@ -60,6 +60,7 @@ export const schema = `
     images(minWidth: Int, minHeight: Int, isCached: Boolean): [Image!]!
     image(width: Int): Image
     related: [RelatedArticle!]!
+    translations: [Article!]!
     referencedBy(${page}): ArticleConnection!
   }
   type RelatedArticle {

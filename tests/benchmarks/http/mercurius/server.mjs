@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import Fastify from "fastify";
 import mercurius from "mercurius";
-import { compiler, lowered } from "./filters.mjs";
+import { compiler, inRange, lowered } from "./filters.mjs";
 import { ArticlePage, Orders, Scope, namedPage } from "./lists.mjs";
 import { schema } from "./schema.mjs";
 
@@ -35,6 +35,19 @@ for (const article of graph.articles) link(article);
 for (const provider of graph.providers) provider.scope = new Scope(provider.written, orders);
 for (const topic of graph.topics) topic.scope = new Scope(topic.about, orders);
 for (const article of graph.articles) article.scope = new Scope(article.referrers, orders);
+
+// Articles with one slug are a story and its translations.
+const stories = new Map();
+for (const article of graph.articles) {
+  const story = stories.get(article.slug) ?? [];
+  stories.set(article.slug, [...story, article]);
+}
+for (const story of stories.values()) {
+  for (const article of story) {
+    article.story = story;
+    article.translations = story.filter((other) => other.locale !== article.locale);
+  }
+}
 
 // Puts references in the place of ids, and the article into the indexes (newest first already).
 function link(article) {
@@ -105,7 +118,10 @@ function best(images, width) {
   return (enough.length ? enough : images).reduce((a, b) => (pick(a, b) ? b : a));
 }
 
-const find = (indexes, names) => {
+const find = (indexes, { locale, ...names }) => {
+  if (locale != null) {
+    return stories.get(names.slug)?.find((article) => inRange(article.locale, locale)) ?? null;
+  }
   const [[name, value]] = Object.entries(names);
   if (name === "url") return indexes.url.get(canonical(value)) ?? null;
   return indexes[name].get(name === "name" ? byName(value) : value) ?? null;

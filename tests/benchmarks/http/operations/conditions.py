@@ -21,7 +21,7 @@ NUMBER_OPERATORS = ("eq", "ne", "in", "gt", "gte", "lt", "lte")
 TIME_OPERATORS = ("eq", "gt", "gte", "lt", "lte")
 LIST_OPERATORS = ("some", "all", "none", "isEmpty")
 SUBSTRING_OPERATORS = ("contains", "startsWith")
-LISTED_OPERATORS = ("in", "notIn", "some", "all", "none")
+LISTED_OPERATORS = ("in", "notIn", "some", "all", "none", "firstOf")
 FLAGS = ("published", "hasImages", "hasRelated")
 
 _READ: Mapping[str, Callable[[Article], Any]] = {
@@ -43,8 +43,9 @@ _READ: Mapping[str, Callable[[Article], Any]] = {
 }
 FIELD_OPERATORS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(
-        ("slug", "title", "excerpt", "category", "type", "locale", "providerDomain"), TEXT_OPERATORS
+        ("slug", "title", "excerpt", "category", "type", "providerDomain"), TEXT_OPERATORS
     ),
+    "locale": (*TEXT_OPERATORS, "firstOf"),
     "publishedDateTime": TIME_OPERATORS,
     "quality": NUMBER_OPERATORS,
     "heat": NUMBER_OPERATORS,
@@ -63,6 +64,7 @@ _OPPOSITES = {
     "some": "none",
     "all": "none",
     "none": "some",
+    "firstOf": "notIn",
 }
 _SIGNS = {"eq": "=", "ne": "!=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _UNKNOWN = ("sport", "podcast", "xx", "unknown")  # values that no article of the corpus has
@@ -179,7 +181,7 @@ class OperandGenerator:
         """Operands of a list operator."""
         others = [self._other(rng, field, value) for _ in range(rng.randrange(1, 4))]
         match aim:
-            case "in":
+            case "in" | "firstOf":
                 chosen = [value, *others]
             case "notIn" | "none":
                 chosen = others

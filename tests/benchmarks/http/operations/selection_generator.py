@@ -76,6 +76,22 @@ class SelectionGenerator:
         """An article with many of its fields, one in ten with its content."""
         return self.look_up("article", member, self.lists.selection(1))
 
+    def article_in_locale(self) -> SelectionPart:
+        """An article by its slug in a locale, with its translations."""
+        located = [article for article in self.articles if article.locale] or self.articles
+
+        def draw(rng: Random) -> Values:
+            article = rng.choice(located)
+            return {"slug": article.slug, "locale": article.locale or "en"}
+
+        text = (
+            f"article(by: {{slug: $slug, locale: $locale}}) {{ {self._card()} locale "
+            "translations { id slug locale title } }"
+        )
+        types = {"slug": "String!", "locale": "String!"}
+        traits = frozenset({"article by slug and locale", "translations"})
+        return SelectionPart(text, types, draw, title="article by slug and locale", traits=traits)
+
     def provider(self, member: str) -> SelectionPart:
         """A provider."""
         return self.look_up(

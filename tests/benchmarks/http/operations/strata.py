@@ -35,6 +35,7 @@ _LOOK_UPS = (
     Stratum("look-up", lambda m: m.article("id")),
     Stratum("look-up", lambda m: m.article("slug")),
     Stratum("look-up", lambda m: m.article("url")),
+    Stratum("look-up", lambda m: m.article_in_locale()),
     Stratum("look-up", lambda m: m.provider("id")),
     Stratum("look-up", lambda m: m.provider("domain")),
     Stratum("look-up", lambda m: m.topic("id")),
