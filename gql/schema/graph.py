@@ -95,6 +95,10 @@ ARTICLE_TOPICS = Link(load_topics_by_name, topic_keys, distinct, is_list=True)
 TRANSLATIONS = Link(
     load_translations, translation_keys, single_list, is_list=True, loads_lists=True
 )
+TRANSLATION_SIZES = {"Article.translations": 20}
+"""The assumed number of translations, for cost estimates: they lead to each other, so an estimate
+that is too low is wrong by its power."""
+
 RELATED_ARTICLE = Link(load_articles_by_url, url_keys, first_present)
 PARENT = Link(load_topics_by_slug, parent_keys, single)
 CHILDREN = Link(load_topics_by_slug, children_keys, list, is_list=True)

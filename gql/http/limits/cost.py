@@ -49,6 +49,8 @@ class CostSettings(msgspec.Struct, frozen=True, kw_only=True):
         max_page_size: The largest size of connections.
         search: Estimates the cost of searches.
         fields: The costs of leaf fields that cost more than a value, such as `Article.contentHtml`.
+        list_sizes: The assumed sizes of lists that may be longer than others of unknown size, such
+            as `Article.translations`.
     """
 
     maximum: int = 50_000
@@ -56,6 +58,7 @@ class CostSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_page_size: int = 100
     search: EstimateSearches = lambda _: 0
     fields: Mapping[str, int] = {}
+    list_sizes: Mapping[str, int] = {}
 
 
 class BoundOperation(NamedTuple):

@@ -125,9 +125,10 @@ class CostEstimator:
             if parent is self.schema.subscription_type:
                 return UNIT_COST.plus(selected)  # filters one article for each event: no search
             return self._lookup_cost(node, definition).plus(selected)
-        items = page if requested is None else requested
+        if requested is None:
+            requested = self.settings.list_sizes.get(f"{parent.name}.{name}", page)
         selected = self._selection(node.selection_set, inner, ASSUMED_ITEMS)
-        return UNIT_COST.plus(UNIT_COST.plus(selected).times(items))
+        return UNIT_COST.plus(UNIT_COST.plus(selected).times(requested))
 
     def _meta_field(self, node: FieldNode) -> SelectionCost:
         """The cost of introspection; the name of a type costs nothing."""

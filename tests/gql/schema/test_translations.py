@@ -12,14 +12,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from gql.composition.executors import build_executor
 from gql.http import GraphQLRequest
+from gql.http.limits.cost import OBJECT
 from gql.identity.viewer import PREVIEW, PUBLIC, Viewer
+from gql.settings import load_settings
 from store import Batch
 from store.engines.memory import MemoryRepository
 from store.model import Article
 from store.names import article_id
 from tests.support.differential import ExecutorPair
 from tests.support.factories import memory_repository
+from tests.support.graph_client import SCHEMA
 from tests.support.translation_contract import TREE, story
 
 LOOK_UP = "query ($by: ArticleBy!) { article(by: $by) { title } }"
@@ -202,3 +206,15 @@ def test_translation_that_leaves_its_group_is_none_any_more():
     moved = msgspec.structs.replace(TREE[1], translation_key="elsewhere")
     reader.put(moved)
     assert reader.ask(text)["data"]["article"]["translations"] == [{"title": "one ja"}]
+
+
+def test_translations_count_as_twenty_in_the_cost():
+    """They lead to each other, so a chain of them is counted by the power of that."""
+    executor = build_executor(load_settings({}), SCHEMA)
+
+    def cost(selection: str) -> int:
+        text = f'{{ article(by: {{slug: "x"}}) {{ {selection} }} }}'
+        return executor.estimate_cost(GraphQLRequest(query=text))
+
+    assert cost("translations { title }") == OBJECT + 1 + 20 * 2
+    assert cost("translations { translations { title } }") == OBJECT + 1 + 20 * (2 + 20 * 2)
