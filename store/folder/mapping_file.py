@@ -88,8 +88,9 @@ def parse_mapping(table: Any, source: str) -> FieldMapping:
         raise MappingError(
             f"{source}, [{TABLE}]: base_url is {mapping.base_url!r}. Write an http or https URL."
         )
-    for locale in (*mapping.locales, mapping.default_locale):
-        if locale and not is_language_tag(locale):
+    default = [mapping.default_locale] if mapping.default_locale else []
+    for locale in (*mapping.locales, *default):
+        if not is_language_tag(locale):
             raise MappingError(
                 f"{source}, [{TABLE}]: {locale!r} is no locale. Write a language tag, such as "
                 "ja or zh-TW."
