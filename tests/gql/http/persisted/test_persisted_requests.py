@@ -12,7 +12,8 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from tests.support.auth_client import auth_app, auth_client
+from gql.identity.viewer import Permission
+from tests.support.auth_client import add_key, auth_app, auth_client, bearer_header
 from tests.support.live_server import serve
 from tests.support.persisted import (
     APOLLO,
@@ -102,6 +103,28 @@ def test_document_has_a_url_of_its_own(client, path, operation) -> None:
     assert client.head(path).status_code == 200
     browser = client.get(path, headers={"accept": "text/html,application/json;q=0.9"})
     assert browser.json() == expected.json()
+
+
+def test_browser_that_names_a_document_gets_its_error_and_not_the_page(client) -> None:
+    """GraphiQL is the response to a browser that names no document."""
+    headers = {"accept": "text/html,application/json;q=0.9"}
+    for url in ("/graphql?documentId=x", "/graphql?id=x", "/graphql/x"):
+        response = client.get(url, headers=headers)
+        assert response.json()["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+    assert client.get("/graphql", headers=headers).text.startswith("<!doctype html>")
+
+
+def test_document_url_is_authenticated_and_limited_as_others(tmp_path: Path) -> None:
+    """A URL of a document needs a key where others do, and counts for the rate limit."""
+    documents = write_documents(tmp_path / "d")
+    closed = auth_client(tmp_path, trusted_documents=documents, anonymous=False)
+    assert closed.get(f"/graphql/{RELAY_ID}").status_code == 401
+    key = add_key(tmp_path, Permission.READ_DRAFTS)
+    limited = auth_client(tmp_path, trusted_documents=documents, rate_limit="1/minute")
+    seen = limited.get(f"/graphql/{CODEGEN_ID}", headers=bearer_header(key)).json()["data"]
+    anonymous = limited.get(f"/graphql/{CODEGEN_ID}").json()["data"]
+    assert len(anonymous["articles"]["nodes"]) < len(seen["articles"]["nodes"])
+    assert limited.get(f"/graphql/{CODEGEN_ID}").status_code == 429
 
 
 def test_document_url_takes_no_other_document_and_no_other_method(client) -> None:
