@@ -31,7 +31,7 @@ from .model import (
 )
 from .names import article_key
 from .querying.cursors import Bookmark, CursorCodec
-from .querying.query import ArticleQuery, LocalizedSlug, LookupKey, Page, Window
+from .querying.query import ArticleQuery, Filter, LocalizedSlug, LookupKey, Page, Window
 from .state_versions import Versions
 
 
@@ -192,6 +192,13 @@ class Snapshot(Protocol):
     @property
     def edits(self) -> InPlaceEdits:
         """The newest edits in place that led to this state."""
+        ...
+
+    def resolve_topics(self, filter: Filter, visibility: Visibility) -> Filter:
+        """The filter with the present slugs of topics instead of those of former releases.
+
+        Lists do so themselves; for `predicates.predicate`.
+        """
         ...
 
     @property

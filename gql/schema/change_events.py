@@ -177,7 +177,8 @@ class ChangeReader:
         Whether an article matched before is not known. So a PUT of one that does not match becomes
         a DELETE, unless the reader could not see it before.
         """
-        matches = predicate(self._filter, snapshot.aliases)
+        filter = snapshot.resolve_topics(self._filter, self._viewer.visibility)
+        matches = predicate(filter, snapshot.aliases)
         by_id = await self._articles_of(events, snapshot)
         filtered = (_filtered_event(event, by_id, matches) for event in events)
         return [event for event in filtered if event is not None]
@@ -207,7 +208,8 @@ class ChangeReader:
         affected = await AffectedTranslations.load(
             history.changes, list(by_id.values()), snapshot, self._viewer.visibility
         )
-        matches = predicate(self._filter, snapshot.aliases, affected.of)
+        filter = snapshot.resolve_topics(self._filter, self._viewer.visibility)
+        matches = predicate(filter, snapshot.aliases, affected.of)
         found: list[ChangeEvent] = []
         before, inside = start._replace(member=b""), start.member
         for event, change in zip(events, history.changes, strict=True):

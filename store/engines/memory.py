@@ -42,11 +42,13 @@ from store.querying.cursors import (
 )
 from store.querying.pagination import check_window
 from store.querying.predicates import predicate
+from store.querying.present_topics import with_present_topics
 from store.querying.query import (
     ARTICLE_KEYS,
     PROVIDER_KEYS,
     TOPIC_KEYS,
     ArticleQuery,
+    Filter,
     LocalizedSlug,
     LookupKey,
     OrderStep,
@@ -165,7 +167,9 @@ class MemorySnapshot:
 
         by_group = self._by_group(visibility)
         passes = predicate(
-            query.filter, self.aliases, lambda article: by_group.get(article.translation_group, ())
+            self.resolve_topics(query.filter, visibility),
+            self.aliases,
+            lambda article: by_group.get(article.translation_group, ()),
         )
         matches = [article for article in self._visible(visibility) if passes(article)]
         matches.sort(key=lambda a: cmp_to_key(compare)(article_position(a, query.order)))
@@ -230,6 +234,16 @@ class MemorySnapshot:
             present = {topic.slug for topic in topics}
             slugs = [s if s in present else self._find_former(s, visibility) or s for s in keys]
         return [next((t for t in topics if t.slug == slug), None) for slug in slugs]
+
+    def resolve_topics(self, filter: Filter, visibility: Visibility) -> Filter:
+        """See `Snapshot`."""
+        return with_present_topics(filter, lambda slug: self._find_topic_slug(slug, visibility))
+
+    def _find_topic_slug(self, slug: str, visibility: Visibility) -> str:
+        present = self.aliases.get(slug, slug)
+        if any(topic.slug == present for topic in self._topics(visibility)):
+            return slug
+        return self._find_former(slug, visibility) or slug
 
     def _find_former(self, slug: str, visibility: Visibility) -> str | None:
         if former := former_topics(self._definitions.values()).get(slug):

@@ -25,6 +25,7 @@ from store import (
     Field,
     FilterError,
     LookupKey,
+    Not,
     Operator,
     OrderField,
     OrderStep,
@@ -442,6 +443,39 @@ class RepositoryContract(TranslationContract):
         snapshot = await repository.snapshot()
         assert await snapshot.get_many(LookupKey.SLUG, ["2026-01-01-odz"], ALL) == [None]
         assert await snapshot.topics(LookupKey.SLUG, ["net"], ALL) == [None]
+
+    async def test_filters_find_topics_by_their_former_slugs(self, repository):
+        """As look-ups do: where no topic that the reader sees has the slug now."""
+        tree = (TopicDefinition(slug=topic_slug("C/C++"), name="C/C++"),)
+        names = ("AT&T", "C/C++", "other")
+        puts = [make_article(f"{d}", day=d, topics=(name,)) for d, name in enumerate(names, 1)]
+        await repository.apply(Batch(puts=tuple(puts), topics=tree))
+        draft = make_article("5", day=5, topics=("ATT",), published=False)
+
+        async def count(*slugs, operator=Operator.SOME, visibility=PUBLISHED):
+            snapshot = await repository.snapshot()
+            condition = Condition(Field.TOPICS, operator, slugs)
+            query = ArticleQuery(Window(first=9), Not(Not(condition)), with_total=True)
+            (page,) = await snapshot.pages([query], visibility)
+            resolved = snapshot.resolve_topics(query.filter, visibility)
+            matches = predicate(resolved, snapshot.aliases)
+            assert [a.id for a in page.items if matches(a)] == [a.id for a in page.items]
+            assert snapshot.resolve_topics(resolved, visibility) is resolved
+            return page.total
+
+        assert await count("att") == 1
+        assert await count("att", "cc-plus-plus") == 2
+        assert await count("att", operator=Operator.NONE) == 2
+        assert await count(topic_slug("AT&T")) == 1
+        assert await count("nothing") == 0
+        await repository.apply(Batch(puts=(draft,)))
+        assert await count("att") == 1, "a draft changes nothing for readers of the public"
+        assert await count("att", visibility=ALL) == 1
+        await repository.apply(Batch(puts=(msgspec.structs.replace(draft, published=True),)))
+        assert await count("att") == 1
+        assert await count("att", topic_slug("AT&T")) == 2
+        await repository.apply(Batch(deletes=(draft.id, puts[0].id)))
+        assert await count("att") == 0
 
     async def test_topic_is_one_by_its_slug_and_by_a_name_that_gives_another(self, repository):
         """A topic of the tree is the same by its slug and by its name, everywhere."""

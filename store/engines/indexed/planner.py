@@ -8,7 +8,7 @@ not match. Which is cheaper depends on the number of hits; `explain` prints the 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from store.collections.bitmaps import BitMap
@@ -20,6 +20,7 @@ from store.querying.filter_fields import EDITABLE_IN_PLACE
 from store.querying.order_fields import OrderField
 from store.querying.page_items import PageItems
 from store.querying.pagination import PageSlice, check_window, reversed_window, slice_page
+from store.querying.present_topics import with_present_topics
 from store.querying.query import (
     MATCH_ALL,
     And,
@@ -112,9 +113,15 @@ class Planner:
 
     It shares its caches with the planners of other states, as long as only edits in place lie
     between them.
+
+    Attributes:
+        find_topic: Returns the present slug of a topic's slug in a filter.
     """
 
-    __slots__ = ("_cursors", "_index", "_matcher", "_orders", "_pages", "_results", "_state_id")
+    __slots__ = (
+        *("_cursors", "_index", "_matcher", "_orders", "_pages", "_results", "_state_id"),
+        "find_topic",
+    )
 
     def __init__(
         self,
@@ -125,6 +132,7 @@ class Planner:
         cursors: CursorCodec,
     ) -> None:
         self._cursors = cursors
+        self.find_topic: Callable[[str], str] = str
         self._index = index
         self._orders = orders
         self._matcher = Matcher(index, published, orders, aliases)
@@ -204,7 +212,7 @@ class Planner:
         if cached is not None and cached[0][1] in (None, self._state_id):
             hits = cached[0][0]
             return Match(hits, hits)
-        match = self._matcher.match(query.filter)
+        match = self._matcher.match(with_present_topics(query.filter, self.find_topic))
         if match.recheck is None:
             return match
         uncertain = len(match.candidates) - len(match.certain)
@@ -237,7 +245,7 @@ class Planner:
 
     def explain(self, query: ArticleQuery) -> str:
         """The query plan as text: the hits of the filter, and each access path with its cost."""
-        match = self._matcher.match(query.filter)
+        match = self._matcher.match(with_present_topics(query.filter, self.find_topic))
         uncertain = len(match.candidates) - len(match.certain)
         lines = [f"filter: {len(match.candidates)} of {len(self._index.live)} articles may match"]
         if uncertain:

@@ -38,12 +38,14 @@ from store.querying.filter_fields import (
     index_terms,
 )
 from store.querying.pagination import SortedItems, paginate
+from store.querying.present_topics import with_present_topics
 from store.querying.query import (
     ARTICLE_KEYS,
     PROVIDER_KEYS,
     TOPIC_KEYS,
     ArticleQuery,
     Field,
+    Filter,
     LocalizedSlug,
     LookupKey,
     Page,
@@ -282,6 +284,10 @@ class IndexedSnapshot:
     ) -> Mapping[str, Sequence[int]]:
         """See `Snapshot`."""
         return self._view(visibility).planner.ordinals_of(ids)
+
+    def resolve_topics(self, filter: Filter, visibility: Visibility) -> Filter:
+        """See `Snapshot`."""
+        return with_present_topics(filter, self._view(visibility).topic_slugs.find_present)
 
     def explain(self, query: ArticleQuery, visibility: Visibility) -> str:
         """The query plan of a list, as text: the filter's hits, and each access path's cost."""

@@ -8,15 +8,15 @@ from functools import cached_property
 from store.model import Provider, Topic
 from store.names import provider_id, topic_id
 from store.querying.cursors import CursorCodec
-from store.querying.filter_fields import FORMER_TOPICS, RELATED_DOMAIN
+from store.querying.filter_fields import RELATED_DOMAIN
 from store.querying.pagination import SortedItems
 from store.querying.query import Field, T
-from store.querying.terms import find_by_former_slug
 
 from .entities import TopicIndex, build_provider, build_topic
 from .index import InvertedIndex
 from .ordered_lists import SortOrders
 from .planner import Planner
+from .topic_slugs import TopicSlugs
 
 
 class VisibilityView:
@@ -31,7 +31,9 @@ class VisibilityView:
         cursors: CursorCodec,
     ) -> None:
         self.index = index
+        self.topic_slugs = TopicSlugs(index, tree)
         self.planner = Planner(index, published, orders, tree.aliases, cursors)
+        self.planner.find_topic = self.topic_slugs.find_present
         self._published = published
         self._tree = tree
         self._providers: dict[str, Provider] = {}
@@ -87,15 +89,11 @@ class VisibilityView:
 
     def has_topic(self, slug: str) -> bool:
         """Whether the tree or a visible article names this topic."""
-        return slug in self._tree.by_slug or slug in self.index.postings[Field.TOPICS]
+        return self.topic_slugs.has(slug)
 
     def former_topic(self, slug: str) -> Topic | None:
         """The topic that had this slug in a former release; of several, the newest article's."""
-        present = self._tree.former.get(slug)
-        if present is None and self.index.posting_list(FORMER_TOPICS, slug):
-            article = next(self.index.newest_first(FORMER_TOPICS, slug))
-            present = find_by_former_slug(slug, article.topics, self._tree.aliases)
-        return self.topic(present)
+        return self.topic(self.topic_slugs.find_former(slug))
 
     def provider(self, domain: str | None) -> Provider | None:
         """The provider with this domain."""
