@@ -54,7 +54,7 @@ def first_of(*chain: str) -> Condition:
     return Condition(Field.LOCALE, Operator.FIRST_OF, chain)
 
 
-TREE = (
+STORIES = (
     story("one", "en", in_id=False, day=1),
     story("one", "de", day=2),
     story("one", "ja", day=3),
@@ -93,7 +93,7 @@ class TranslationContract:
 
     async def test_slug_in_a_locale_names_one_article(self, repository):
         """A range gives the article of that locale, else one of a region, else none."""
-        await repository.apply(Batch(puts=(*TREE, story("one", "de-AT"))))
+        await repository.apply(Batch(puts=(*STORIES, story("one", "de-AT"))))
         keys = [
             LocalizedSlug(slug, range)
             for slug, range in [
@@ -116,7 +116,7 @@ class TranslationContract:
         self, repository
     ):
         """Old links keep their article; where all have a locale in the id, the newest wins."""
-        await repository.apply(Batch(puts=TREE))
+        await repository.apply(Batch(puts=STORIES))
         assert await self.by_slug(repository, "one", "five", "six") == ["one en", "five ja", None]
         await repository.apply(Batch(deletes=(article_id("one"),)))
         assert await self.by_slug(repository, "one") == ["one ja"]
@@ -139,7 +139,7 @@ class TranslationContract:
 
     async def test_filter_by_slug_gives_it_in_every_locale(self, repository):
         """A condition on the slug holds in all locales."""
-        await repository.apply(Batch(puts=TREE))
+        await repository.apply(Batch(puts=STORIES))
         condition = Condition(Field.SLUG, Operator.EQ, "one")
         assert await self.titles(repository, condition) == {"one en", "one de", "one ja"}
         condition = Condition(Field.SLUG, Operator.IN, ("two", "five"))
@@ -147,8 +147,8 @@ class TranslationContract:
 
     async def test_group_has_the_articles_with_one_key_by_locale(self, repository):
         """The key is the slug, or the one that the document gives; a draft is not visible."""
-        draft = story("one", "fr", published=False)
-        await repository.apply(Batch(puts=(*TREE, draft, story("one", None, in_id=False, day=-1))))
+        draft, bare = story("one", "fr", published=False), story("one", None, in_id=False, day=-1)
+        await repository.apply(Batch(puts=(*STORIES, draft, bare)))
         snapshot = await repository.snapshot()
 
         async def titles(group: str, seen: Visibility) -> list[str]:
@@ -180,14 +180,14 @@ class TranslationContract:
         self, repository, chain, expected
     ):
         """Groups in none of the locales are left out; `*` is any locale, or none."""
-        await repository.apply(Batch(puts=TREE))
+        await repository.apply(Batch(puts=STORIES))
         assert await self.titles(repository, first_of(*chain)) == expected
-        others = {each.title for each in TREE} - expected
+        others = {each.title for each in STORIES} - expected
         assert await self.titles(repository, Not(first_of(*chain))) == others
 
     async def test_chain_is_a_condition_among_others(self, repository):
         """A chain picks among all that the viewer may see, whatever the rest of the filter says."""
-        await repository.apply(Batch(puts=TREE))
+        await repository.apply(Batch(puts=STORIES))
         english = And((first_of("de", "en"), Condition(Field.LOCALE, Operator.EQ, "en")))
         assert await self.titles(repository, english) == set()
 

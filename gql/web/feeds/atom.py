@@ -28,7 +28,7 @@ _IMAGE_TYPES = {
 def render(feed: Feed) -> bytes:
     """Render a feed as Atom."""
     root = ET.Element("feed", xmlns=NAMESPACE)
-    url = f"{feed.base}/{FILE}"
+    url = f"{feed.base}/{FILE}{feed.query}"
     _text(root, "id", url)
     _text(root, "title", feed.title)
     _text(root, "updated", timestamp(feed.updated))

@@ -10,14 +10,18 @@ import msgspec
 from store import (
     MATCH_ALL,
     ArticleQuery,
+    Condition,
+    Field,
     Filter,
     LookupKey,
+    Operator,
     OrderField,
     OrderStep,
     Page,
     Snapshot,
     Visibility,
     Window,
+    all_of,
     provider_filter,
     topic_filter,
 )
@@ -27,6 +31,8 @@ from store.model import Article, Topic
 VISIBILITY = Visibility.PUBLISHED
 BATCH = 1_000
 """How many articles are read at once when all are read."""
+MAX_LOCALES = 20
+"""How many locales of a chain count."""
 OLDEST_FIRST = (OrderStep(OrderField.PUBLISHED_DATE_TIME, descending=False),)
 
 
@@ -37,11 +43,26 @@ class Channel(msgspec.Struct, frozen=True):
         title: The title of the feeds.
         path: The path below which the feeds are, without a slash at its end.
         filter: The filter that selects the articles.
+        query: The query part of the feeds' URLs, with its question mark; empty without one.
     """
 
     title: str
     path: str
     filter: Filter
+    query: str = ""
+
+
+def in_locales(channel: Channel, chain: str) -> Channel:
+    """The channel with each story in the first of these locales; `chain`: `de-CH,de,en`."""
+    locales = [locale for part in chain.split(",") if (locale := part.strip())][:MAX_LOCALES]
+    if not locales:
+        return channel
+    first_of = Condition(Field.LOCALE, Operator.FIRST_OF, tuple(locales))
+    return msgspec.structs.replace(
+        channel,
+        filter=all_of(channel.filter, first_of),
+        query=f"?locale={quote(','.join(locales), safe=',')}",
+    )
 
 
 async def all_articles(_snapshot: Snapshot, _key: str) -> Channel | None:

@@ -66,6 +66,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
         title: The title of the channel.
         home: The URL of the home page.
         base: The URL below which the channel's feeds are, without a slash at its end.
+        query: The query part of the feed's URL, with its question mark; empty without one.
         entries: The entries, newest first.
     """
 
@@ -73,6 +74,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     home: str
     base: str
     entries: tuple[FeedEntry, ...]
+    query: str = ""
 
     @property
     def updated(self) -> datetime:

@@ -46,7 +46,7 @@ def render(feed: Feed) -> bytes:
             version=VERSION,
             title=feed.title,
             home_page_url=feed.home,
-            feed_url=f"{feed.base}/{FILE}",
+            feed_url=f"{feed.base}/{FILE}{feed.query}",
             items=[_item(entry) for entry in feed.entries],
         )
     )

@@ -61,12 +61,14 @@ class DocumentRequest(msgspec.Struct, frozen=True):
         channel: Which articles.
         home: The address of this server.
         after: The cursor before the part of a sitemap; None without that parameter.
+        locale: The chain of locales of a feed; empty without that parameter.
     """
 
     snapshot: Snapshot
     channel: Channel
     home: str
     after: str | None
+    locale: str = ""
 
 
 _Render = Callable[[DocumentRequest], Awaitable[RenderedDocument | None]]
@@ -93,9 +95,9 @@ def feed_routes(repository: Repository, *, public_url: str | None = None) -> lis
             selection = await _CHANNELS[prefix](snapshot, key)
             if selection is None:
                 return _response(request, None)
-            after = request.query_params.get("after")
+            after, locale = (request.query_params.get(name) for name in ("after", "locale"))
             address = home or request_address(request)
-            document = DocumentRequest(snapshot, selection, address, after)
+            document = DocumentRequest(snapshot, selection, address, after, locale or "")
             return _response(request, await render(document))
 
         return Route(f"{prefix}/{file}", endpoint)
@@ -106,13 +108,14 @@ def feed_routes(repository: Repository, *, public_url: str | None = None) -> lis
 async def _render_feed(
     render: Callable[[Feed], bytes], media_type: str, request: DocumentRequest
 ) -> RenderedDocument | None:
-    snapshot, selection = request.snapshot, request.channel
+    snapshot, selection = request.snapshot, channel.in_locales(request.channel, request.locale)
     articles = await channel.newest(snapshot, selection, ENTRIES)
     topics = await channel.topics_of(snapshot, articles)
     feed = Feed(
         title=single_line(selection.title),
         home=f"{request.home}/",
         base=f"{request.home}{selection.path}",
+        query=selection.query,
         entries=tuple(map(build_entry, articles, topics)),
     )
     body, etag = _render_cached(render, feed)

@@ -13,13 +13,15 @@ before it. One part is in memory at a time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from xml.sax.saxutils import escape
+from typing import NamedTuple
+from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
 from store import Snapshot, is_web_url
+from store.locales import is_language_tag
 from store.model import Article
 
 from . import channel
@@ -28,6 +30,7 @@ from .channel import Channel
 from .entries import modified_at
 
 NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
+XHTML = "http://www.w3.org/1999/xhtml"
 MEDIA_TYPE = "application/xml"
 FILE = "sitemap.xml"
 
@@ -38,16 +41,31 @@ MAX_URL_LENGTH = 2_047
 _OVERHEAD_BYTES = 200  # of the document, and, rounded up, of each URL
 
 
+class Alternate(NamedTuple):
+    """The page of an article in one of its languages."""
+
+    language: str
+    url: str
+
+
 class SitemapUrl(msgspec.Struct, frozen=True):
     """The URL of a page or of a sitemap.
 
     Attributes:
         loc: The URL.
         lastmod: The last modification; None if unknown.
+        alternates: The same page in all its languages, also in its own; empty if it has one.
     """
 
     loc: str
     lastmod: datetime | None = None
+    alternates: tuple[Alternate, ...] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        """The size in a sitemap, rounded up."""
+        alternates = sum(len(escape(url).encode()) + _OVERHEAD_BYTES for _, url in self.alternates)
+        return len(escape(self.loc).encode()) + _OVERHEAD_BYTES + alternates
 
 
 class SitemapPart:
@@ -65,11 +83,10 @@ class SitemapPart:
     def add(self, url: SitemapUrl) -> bool:
         """Add a URL, or replace it. Returns False if the part is full."""
         if url.loc not in self._urls:
-            size_bytes = len(escape(url.loc).encode()) + _OVERHEAD_BYTES
-            is_too_large = self._size_bytes + size_bytes > MAX_SIZE_BYTES
+            is_too_large = self._size_bytes + url.size_bytes > MAX_SIZE_BYTES
             if is_too_large or len(self._urls) >= MAX_URLS:
                 return False
-            self._size_bytes += size_bytes
+            self._size_bytes += url.size_bytes
         self._urls[url.loc] = url
         return True
 
@@ -92,8 +109,9 @@ async def read_part(
         part.add(SitemapUrl(home_page))
     while True:
         page = await channel.oldest(snapshot, selection, after)
+        alternates = await _alternates(snapshot, page.items)
         for article in page.items:
-            url = _sitemap_url(article)
+            url = _sitemap_url(article, alternates[article.translation_group])
             if url and not part.add(url):
                 part.next_cursor = channel.cursor_of(snapshot, last) if last else after
                 return part
@@ -125,10 +143,36 @@ def last_modified(urls: Iterable[SitemapUrl]) -> datetime | None:
     return max((url.lastmod for url in urls if url.lastmod), default=None)
 
 
-def _sitemap_url(article: Article) -> SitemapUrl | None:
+async def _alternates(
+    snapshot: Snapshot, articles: Sequence[Article]
+) -> Mapping[str, tuple[Alternate, ...]]:
+    """The pages of each translation group in its languages; none for a single language.
+
+    https://developers.google.com/search/docs/specialty/international/localized-versions#sitemap
+    """
+    groups = list(dict.fromkeys([article.translation_group for article in articles]))
+    translations = await snapshot.translations(groups, channel.VISIBILITY)
+    alternates = {}
+    for group, members in zip(groups, translations, strict=True):
+        urls: dict[str, str] = {}
+        for member in members if len(members) > 1 else ():
+            language, url = member.locale, _page_url(member)
+            if language and url and is_language_tag(language):
+                urls.setdefault(language.replace("_", "-"), url)
+        alternates[group] = tuple(map(Alternate, urls, urls.values())) if len(urls) > 1 else ()
+    return alternates
+
+
+def _sitemap_url(article: Article, alternates: tuple[Alternate, ...]) -> SitemapUrl | None:
+    url = _page_url(article)
+    return SitemapUrl(url, modified_at(article), alternates) if url else None
+
+
+def _page_url(article: Article) -> str | None:
+    """The URL of an article's page, if the protocol takes it."""
     url = article.url
     if url and MIN_URL_LENGTH <= len(url) <= MAX_URL_LENGTH and is_web_url(url):
-        return SitemapUrl(url, modified_at(article))
+        return url
     return None
 
 
@@ -143,9 +187,19 @@ def render_index(urls: Iterable[SitemapUrl]) -> bytes:
 
 
 def _render_xml(root: str, item: str, urls: Iterable[SitemapUrl]) -> bytes:
-    items = "".join(f"<{item}><loc>{escape(u.loc)}</loc>{_lastmod(u)}</{item}>\n" for u in urls)
+    items = "".join(
+        f"<{item}><loc>{escape(u.loc)}</loc>{_lastmod(u)}{_links(u)}</{item}>\n" for u in urls
+    )
     declaration = '<?xml version="1.0" encoding="utf-8"?>'
-    return f'{declaration}\n<{root} xmlns="{NAMESPACE}">\n{items}</{root}>\n'.encode()
+    links = f' xmlns:xhtml="{XHTML}"' if "<xhtml:link" in items else ""
+    return f'{declaration}\n<{root} xmlns="{NAMESPACE}"{links}>\n{items}</{root}>\n'.encode()
+
+
+def _links(url: SitemapUrl) -> str:
+    return "".join(
+        f'<xhtml:link rel="alternate" hreflang={quoteattr(language)} href={quoteattr(alternate)}/>'
+        for language, alternate in url.alternates
+    )
 
 
 def _lastmod(url: SitemapUrl) -> str:

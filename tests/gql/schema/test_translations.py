@@ -24,7 +24,7 @@ from store.names import article_id
 from tests.support.differential import ExecutorPair
 from tests.support.factories import memory_repository
 from tests.support.graph_client import SCHEMA
-from tests.support.translation_contract import TREE, story
+from tests.support.translation_contract import STORIES, story
 
 LOOK_UP = "query ($by: ArticleBy!) { article(by: $by) { title } }"
 LIST = """query ($chain: [String!]!) {
@@ -75,7 +75,7 @@ class Reader:
 )
 def test_article_is_found_by_slug_and_locale(by, title):
     """A range gives the article of that locale, else one of a region, else null."""
-    article = Reader(*TREE).ask(LOOK_UP, by=by)["data"]["article"]
+    article = Reader(*STORIES).ask(LOOK_UP, by=by)["data"]["article"]
     assert article == (title and {"title": title})
 
 
@@ -92,7 +92,7 @@ def test_article_is_found_by_slug_and_locale(by, title):
 )
 def test_look_up_takes_exactly_one_key(by, message):
     """None, several, and a locale without a slug are errors, in literals and in variables."""
-    reader = Reader(*TREE)
+    reader = Reader(*STORIES)
     fields = ", ".join(f"{name}: {json.dumps(value)}" for name, value in by.items())
     for response in (
         reader.ask(LOOK_UP, by=by),
@@ -107,14 +107,14 @@ def test_look_up_takes_optional_variables():
     """A client may declare all of its keys, and send one."""
     text = """query ($id: ID, $slug: String, $url: URL, $locale: String) {
       article(by: {id: $id, slug: $slug, url: $url, locale: $locale}) { title } }"""
-    reader = Reader(*TREE)
+    reader = Reader(*STORIES)
     for sent in ({"slug": "one", "locale": "de"}, {"id": article_id("one", "de"), "slug": None}):
         assert reader.ask(text, **sent)["data"] == {"article": {"title": "one de"}}
 
 
 def test_translations_are_the_other_articles_of_the_group_by_locale():
     """The article itself is not among them; one without others has none."""
-    nodes = Reader(*TREE).ask(LIST, chain=["en", "*"])["data"]["articles"]["nodes"]
+    nodes = Reader(*STORIES).ask(LIST, chain=["en", "*"])["data"]["articles"]["nodes"]
     translations = {
         node["title"]: [each["title"] for each in node["translations"]] for node in nodes
     }
@@ -193,17 +193,17 @@ def test_translations_of_translations_are_rendered():
     """The link leads back to the article, so it is nested without end."""
     text = """{ article(by: {slug: "one"}) { title translations { title
       translations { title translations { title } } } } }"""
-    article = Reader(*TREE).ask(text)["data"]["article"]
+    article = Reader(*STORIES).ask(text)["data"]["article"]
     assert article["translations"][0]["translations"][0]["title"] == "one en"
 
 
 def test_translation_that_leaves_its_group_is_none_any_more():
     """A change of the translation key alone shows on the others."""
-    reader = Reader(*TREE)
+    reader = Reader(*STORIES)
     text = '{ article(by: {slug: "one"}) { translations { title } } }'
     before = [{"title": "one de"}, {"title": "one ja"}]
     assert reader.ask(text)["data"]["article"]["translations"] == before
-    moved = msgspec.structs.replace(TREE[1], translation_key="elsewhere")
+    moved = msgspec.structs.replace(STORIES[1], translation_key="elsewhere")
     reader.put(moved)
     assert reader.ask(text)["data"]["article"]["translations"] == [{"title": "one ja"}]
 

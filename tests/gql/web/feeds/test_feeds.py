@@ -18,6 +18,7 @@ from store.model import Image, ProviderMention, TopicDefinition
 from tests.support.factories import NOON, article, memory_repository, put_articles, route_client
 from tests.support.feed_fixture import BARE, FILES, PREFIXES, SEA, feed_client
 from tests.support.store_strategies import articles
+from tests.support.translation_contract import STORIES
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 NASTY = [
@@ -171,6 +172,26 @@ def test_json_feed_has_what_the_specification_requires(held):
 
 
 # Which articles ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ("", ["two de-CH", "two en", "one ja", "one de", "one en"]),
+        ("?locale=", ["two de-CH", "two en", "one ja", "one de", "one en"]),
+        ("?locale=de,en", ["two de-CH", "one de"]),
+        ("?locale=ja,%20en,%3C", ["two en", "one ja"]),
+        ("?locale=xx", []),
+    ],
+)
+def test_feed_has_each_story_in_the_first_of_these_locales(query, titles):
+    """Its own address has the locales, so that readers subscribe to that."""
+    client = feed_client(*STORIES[:5])
+    feed = client.get(f"/feed.json{query}").json()
+    assert [item["title"] for item in feed["items"]] == titles
+    assert client.get(feed["feed_url"]).json() == feed
+    parsed = feedparser.parse(client.get(f"/feed.xml{query}").content)
+    assert [entry.title for entry in parsed.entries] == titles
 
 
 def test_feeds_tell_of_the_newest_articles():

@@ -18,8 +18,10 @@ from store.model import Article, TopicDefinition
 from tests.support.factories import NOON, article, memory_repository, put_articles, route_client
 from tests.support.feed_fixture import BARE, SEA, feed_client
 from tests.support.store_strategies import articles
+from tests.support.translation_contract import story
 
 SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+LINK = "{http://www.w3.org/1999/xhtml}link"
 
 
 def locations(text: bytes) -> list[str | None]:
@@ -35,7 +37,7 @@ def check_sitemap(text: bytes, root_tag: str = "urlset", tag: str = "url") -> No
     for place in root:
         assert place.tag == f"{SITEMAP}{tag}"
         assert [child.tag for child in place][:1] == [f"{SITEMAP}loc"]
-        assert {child.tag for child in place} <= {f"{SITEMAP}loc", f"{SITEMAP}lastmod"}
+        assert {child.tag for child in place} <= {f"{SITEMAP}loc", f"{SITEMAP}lastmod", LINK}
         location = place.findtext(f"{SITEMAP}loc") or ""
         assert 12 <= len(location) <= 2_048
         assert urlsplit(location).scheme in ("http", "https")
@@ -60,6 +62,29 @@ def test_sitemap_lists_the_front_page_and_where_the_articles_are():
     ]
     assert b"<lastmod>2026-03-01T14:00:00Z</lastmod>" in response.content
     assert response.headers["content-type"] == "application/xml"
+
+
+def test_sitemap_names_the_other_languages_of_each_page():
+    """Every page of a story lists all its languages, its own, too; drafts are none."""
+    stories = [
+        story("x", "en", in_id=False, web_url="https://one.example/x"),
+        story("x", "pt_BR", web_url="https://one.example/pt/x?a=1&b=2"),
+        story("x", "fr", web_url="https://one.example/fr/x", published=False),
+        story("x", "not a language", web_url="https://one.example/n/x"),
+        story("y", "en", in_id=False, web_url="https://one.example/y"),
+    ]
+    text = feed_client(*stories).get("/sitemap.xml").content
+    root = ET.fromstring(text)  # noqa: S314 - ours
+    links = {
+        place.findtext(f"{SITEMAP}loc"): {
+            link.get("hreflang"): link.get("href") for link in place.iter(LINK)
+        }
+        for place in root
+    }
+    both = {"en": "https://one.example/x", "pt-BR": "https://one.example/pt/x?a=1&b=2"}
+    assert links["https://one.example/x"] == both
+    assert links["https://one.example/pt/x?a=1&b=2"] == both
+    assert links["https://one.example/y"] == {}
 
 
 def test_sitemap_lists_a_page_once():
