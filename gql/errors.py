@@ -30,6 +30,7 @@
             ├── UriTooLongError           414
             ├── HeaderTooLargeError       431
             ├── TooManyConnectionsError   503
+            ├── TransferCodingError       501
             └── HttpVersionError          505
 
 `store.errors.StoreError` is expected, too. Every other exception is an internal error: the client
@@ -276,6 +277,13 @@ class TooManyConnectionsError(ProtocolError):
     code = "TOO_MANY_CONNECTIONS"
     status = 503
     headers = ((b"retry-after", b"1"),)
+
+
+class TransferCodingError(ProtocolError):
+    """A transfer coding other than chunked."""
+
+    code = "TRANSFER_CODING_NOT_SUPPORTED"
+    status = 501
 
 
 class HttpVersionError(ProtocolError):

@@ -25,7 +25,7 @@ from gql.conditional_requests import etag_matches
 from gql.errors import Headers
 
 from .asgi.client_watch import WATCH, ClientWatch
-from .asgi.graphql_app import RequestSummary
+from .asgi.graphql_app import EXPECT, RequestSummary
 from .asgi.message_replay import read_ahead, replay_receive
 from .caching.header_blocks import HeaderBlockCache
 from .caching.request_cache import HeaderMap, ReceivedRequest, RequestCache
@@ -145,6 +145,8 @@ class FastPath:
         viewer = scope.get("state", {}).get("viewer")
         if viewer is None or len(headers) < len(scope["headers"]):
             pass  # a path without authentication, or a repeated field: for the next application
+        elif EXPECT in headers:
+            pass  # reading would tell the client to send the body: the next application decides
         elif scope["method"] == "POST":
             body = await read_ahead(receive, messages, self.requests.settings.max_body_bytes)
             if body is not None:

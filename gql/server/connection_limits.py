@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 RESERVED_FILES = 64
 """File descriptors reserved for the store, the log and other files."""
+FEW_CONNECTIONS = 100
+"""With fewer connections than these a browser or two leave no room for others."""
 FILES = Path("/dev/fd")
 
 log = get_logger()
@@ -70,9 +72,24 @@ def raise_file_limit(max_connections: int) -> None:
             max_connections=max_connections,
             available=available,
             limit=hard,
-            remedy="Raise the limit of open files (ulimit -n), or lower max_connections "
-            "(NEWSGRAPH_MAX_CONNECTIONS).",
+            remedy=_remedy(max_connections, available),
         )
+
+
+def _remedy(max_connections: int, available: int) -> str:
+    """How to get the connections that a setting allows; or fewer, if these are enough to serve."""
+    needed = max_connections + _open_files() + RESERVED_FILES
+    remedy = (
+        f"Raise the limit of open files (ulimit -n {needed} in a new shell, LimitNOFILE={needed} "
+        f"in a systemd service, --ulimit nofile={needed} for a container)"
+    )
+    if available < FEW_CONNECTIONS:
+        return f"{remedy}."
+    return f"{remedy}, or lower max_connections (NEWSGRAPH_MAX_CONNECTIONS) to {available}."
+
+
+def _open_files() -> int:
+    return sum(1 for _ in FILES.iterdir())
 
 
 def _available_connections(maximum: int) -> int:
@@ -80,4 +97,4 @@ def _available_connections(maximum: int) -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return maximum
-    return min(maximum, max(1, soft - sum(1 for _ in FILES.iterdir()) - RESERVED_FILES))
+    return min(maximum, max(1, soft - _open_files() - RESERVED_FILES))

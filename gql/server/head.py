@@ -15,6 +15,7 @@ from gql.errors import (
     MalformedRequestError,
     MethodNotAllowedError,
     RequestError,
+    TransferCodingError,
     UriTooLongError,
 )
 
@@ -93,6 +94,20 @@ class HeadValidator:
 
 def _count(name: bytes, headers: HeaderFields) -> int:
     return sum(each == name for each, _ in headers)
+
+
+def find_coding_error(headers: HeaderFields) -> RequestError | None:
+    """The error of transfer codings before chunked; the parser refuses all others.
+
+    https://www.rfc-editor.org/rfc/rfc9112#section-6.1
+    """
+    values = [value for name, value in headers if name == b"transfer-encoding"]
+    *others, last = [each.strip().lower() for each in b",".join(values).split(b",")]
+    if not others or last != b"chunked":
+        return None
+    return TransferCodingError(
+        "Transfer codings such as gzip are not supported. Send Transfer-Encoding: chunked alone."
+    )
 
 
 def count_head_bytes(url: bytes, headers: HeaderFields) -> int:

@@ -14,7 +14,14 @@ import httptools
 from gql.errors import MalformedRequestError, RequestError
 
 from .connection import RequestPart
-from .head import FIELD_OVERHEAD, HeadValidator, StartLine, count_head_bytes, too_large_error
+from .head import (
+    FIELD_OVERHEAD,
+    HeadValidator,
+    StartLine,
+    count_head_bytes,
+    find_coding_error,
+    too_large_error,
+)
 from .timeouts import TimedConnection
 from .upgrades import can_open_websocket, remove_upgrade
 
@@ -206,6 +213,10 @@ class Http1Protocol(TimedConnection):
         if not (is_small and check.is_like_previous(method, version, self.headers, fields)):
             start = StartLine(method, self.url, version)
             error = check.find_error(start, self.headers, fields, is_small=is_small)
+            if error is not None:
+                self._abort_parsing(error)
+        if b"transfer-encoding" in fields:
+            error = find_coding_error(self.headers)
             if error is not None:
                 self._abort_parsing(error)
         if b"expect" in fields:

@@ -13,13 +13,17 @@ from urllib.parse import parse_qs
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gql.errors import PayloadTooLargeError
+from gql.errors import PayloadTooLargeError, RequestError
 from gql.http.execution.executor_interface import Executor
 from gql.http.handler import GraphQLHandler, failure_result
 from gql.http.protocol.document_parameters import ID_PARAMETERS
 from gql.http.protocol.media_types import MediaType, negotiate, prefers_html
 from gql.http.protocol.messages import HttpRequest, HttpResponse, HttpSettings
+from gql.http.protocol.request_parser import check_content_type
 from gql.http.protocol.response_builder import build_response
+
+EXPECT = b"expect"
+"""The header of a client that waits for `100 Continue` before it sends the body."""
 
 _DOCUMENT_PARAMETERS = frozenset(("query", "extensions", *ID_PARAMETERS))
 """A browser that sends one of these wants the result, not the page."""
@@ -94,7 +98,7 @@ class GraphQLApp:
         if scope["method"] == "POST":
             try:
                 body = await read_body(headers, receive, self.settings.max_body_bytes)
-            except PayloadTooLargeError as error:
+            except RequestError as error:
                 return build_response(failure_result(error), negotiate(accept) or MediaType.JSON)
         request = HttpRequest(
             method=scope["method"],
@@ -114,14 +118,24 @@ class GraphQLApp:
 async def read_body(headers: dict[bytes, str], receive: Receive, limit_bytes: int) -> bytes:
     """Read the whole body; holds at most the limit and one chunk.
 
-    A Content-Length over the limit is refused early; the bytes are counted in any case.
-    Raises: PayloadTooLargeError. ClientDisconnectedError.
+    A Content-Length over the limit is refused early; the bytes are counted in any case. A client
+    that waits before it sends the body (`Expect: 100-continue`) is refused for its type, too.
+
+    Raises: PayloadTooLargeError. UnsupportedMediaTypeError. ClientDisconnectedError.
     """
-    length = headers.get(b"content-length", "")
     too_large = PayloadTooLargeError(f"The body exceeds {limit_bytes} bytes. Send less at once.")
-    # A number of more than 20 digits is over any limit, and int() would refuse a very long one.
-    if length.isdecimal() and (len(length) > 20 or int(length) > limit_bytes):
-        raise too_large
+    try:
+        if EXPECT in headers:
+            encoding = headers.get(b"content-encoding", "")
+            check_content_type(headers.get(b"content-type", ""), encoding)
+        length = headers.get(b"content-length", "")
+        # A number of more than 20 digits is over any limit, and int() would refuse a very long one.
+        if length.isdecimal() and (len(length) > 20 or int(length) > limit_bytes):
+            raise too_large
+    except RequestError as error:
+        if EXPECT in headers:  # whether the body follows is not defined
+            error.headers = (*error.headers, (b"connection", b"close"))
+        raise
     chunks: list[bytes] = []
     size = 0
     while True:

@@ -57,7 +57,7 @@ def parse_post(
 
     https://graphql.github.io/graphql-over-http/draft/#sec-POST
     """
-    _check_content_type(request)
+    check_content_type(request.content_type, request.content_encoding)
     if not request.body.strip():
         raise RequestError('The body is empty. Send JSON such as {"query": "{ __typename }"}.')
     value = _decode_json(request.body, "The body")
@@ -66,11 +66,12 @@ def parse_post(
     return parse_graphql_request(value, settings)
 
 
-def _check_content_type(request: HttpRequest) -> None:
+def check_content_type(content_type: str, content_encoding: str) -> None:
+    """Check the type and the encoding of a body. Raises: UnsupportedMediaTypeError."""
     # This check also prevents CSRF: a browser sends application/json to another origin only after a
     # preflight, while it sends the "simple" types (forms, text/plain) without one. Those are
     # refused here, and GET executes queries only.
-    name, parameters = parse_media_type(request.content_type)
+    name, parameters = parse_media_type(content_type)
     if name != MediaType.JSON:
         raise UnsupportedMediaTypeError(
             f"The Content-Type is {name or 'missing'}. Send {MediaType.JSON}."
@@ -79,9 +80,9 @@ def _check_content_type(request: HttpRequest) -> None:
         raise UnsupportedMediaTypeError(
             f"The charset is {parameters['charset']}. Send the body in UTF-8."
         )
-    if request.content_encoding.strip().lower() not in ("", "identity"):
+    if content_encoding.strip().lower() not in ("", "identity"):
         raise UnsupportedMediaTypeError(
-            f"The Content-Encoding is {request.content_encoding}. Send the body uncompressed."
+            f"The Content-Encoding is {content_encoding}. Send the body uncompressed."
         )
 
 

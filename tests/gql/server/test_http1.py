@@ -38,6 +38,7 @@ WEBSOCKET = (
 )
 LAST = get("Connection: close")
 CHUNKED = "Transfer-Encoding: chunked"
+MIB = 1 << 20
 _OPTIONS: dict[str, Any] = {
     "lifespan": "off",
     "access_log": False,
@@ -101,6 +102,15 @@ REFUSED = {
         post("Transfer-Encoding: chunked, identity", body=chunked(b"{}")),
         400,
     ),
+    "a coding before chunks": (
+        post("Transfer-Encoding: gzip, Chunked", body=chunked(b"{}")),
+        501,
+    ),
+    "a coding before chunks in a field of its own": (
+        post("Transfer-Encoding: gzip", CHUNKED, body=chunked(b"{}")),
+        501,
+    ),
+    "chunks in chunks": (post(CHUNKED, CHUNKED, body=chunked(b"{}")), 400),
     "an unknown coding": (post("Transfer-Encoding: xchunked", body=chunked(b"{}")), 400),
     "no coding": (post("Transfer-Encoding: identity", body=b"{}"), 400),
     "a chunk's size of other letters": (post(CHUNKED, body=b"zz\r\n{}\r\n0\r\n\r\n"), 400),
@@ -216,6 +226,42 @@ TRAILERS = [
     "Upgrade: h2c",
     "If-None-Match: *",
 ]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+@pytest.mark.parametrize(
+    ("field", "status"),
+    [
+        (f"Content-Length: {MIB + 1}", 413),
+        ("Content-Length: 9999999999", 413),
+        ("Content-Type: text/plain", 415),
+        ("Content-Encoding: gzip", 415),
+    ],
+)
+def test_client_that_waits_to_send_is_refused_by_its_head(
+    servers: Any, field: str, status: int, accept: str
+) -> None:
+    """Without `100 Continue`, and the connection ends: whether a body follows is not defined."""
+    fields = ["Expect: 100-continue", f"Accept: {accept}", field]
+    if not field.startswith("Content-Length"):
+        fields.append("Content-Length: 20")
+    [answer] = both(servers, post(*fields, body=b""))
+    assert (answer.status, answer.closes) == (status, True)
+
+
+def test_client_that_waits_to_send_is_told_to_continue(servers: Any) -> None:
+    """Then it sends the body, and the connection goes on."""
+    head, _, body = post("Expect: 100-continue").partition(b"\r\n\r\n")
+    for server in servers:
+        with socket.create_connection(("127.0.0.1", server.port), 20) as client:
+            client.sendall(head + b"\r\n\r\n")
+            assert client.recv(1_024) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            client.sendall(body + LAST)
+            received = bytearray()
+            while piece := client.recv(1 << 16):
+                received += piece
+        assert received.startswith(b"HTTP/1.1 200 ")
+        assert received.count(b"HTTP/1.1 200 ") == 2
 
 
 @pytest.mark.parametrize("trailer", TRAILERS)
