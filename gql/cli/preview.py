@@ -12,7 +12,7 @@ import typer
 from gql.identity.preview_links import MAX_LIFETIME, PARAMETER, SignedLink, sign_preview
 from gql.settings import Settings, SettingsError
 from gql.store_factory import open_store
-from store import LookupKey, Visibility
+from store import LocalizedSlug, LookupKey, Visibility
 
 from .options import STORE_LOCATION, Json, with_settings
 from .output import err, out, print_json
@@ -21,10 +21,13 @@ _HOUR = timedelta(hours=1)
 
 
 @with_settings(*STORE_LOCATION, "public_url", "host", "port")
-def preview(
+def preview(  # noqa: PLR0913  # the options of the command
     settings: Settings,
     slug: Annotated[str, typer.Argument(metavar="SLUG", help="The article's slug or id.")],
     *,
+    locale: Annotated[
+        str | None, typer.Option(help="The locale, if the slug has articles in several.")
+    ] = None,
     hours: Annotated[
         int,
         typer.Option(min=1, max=MAX_LIFETIME // _HOUR, help="How long the link can be used."),
@@ -43,7 +46,8 @@ def preview(
 
     newsgraph preview 2025-04-07-harbour-tide-gauge --hours 2 --url https://site.example/preview
     """
-    token, expires = asyncio.run(_sign(settings, slug, hours * _HOUR))
+    key = slug if locale is None else LocalizedSlug(slug, locale)
+    token, expires = asyncio.run(_sign(settings, key, hours * _HOUR))
     page = urlsplit(url or f"{settings.public_url or _local_address(settings)}/graphql")
     query = f"{page.query}&" if page.query else ""
     link = urlunsplit(page._replace(query=f"{query}{PARAMETER}={token}"))
@@ -54,17 +58,20 @@ def preview(
     err.print(f"Until {expires:%Y-%m-%d %H:%M} UTC whoever has this link can read the draft.")
 
 
-async def _sign(settings: Settings, slug: str, lifetime: timedelta) -> SignedLink:
+async def _sign(settings: Settings, key: str | LocalizedSlug, lifetime: timedelta) -> SignedLink:
     repository = open_store(settings, must_exist=True)
     try:
         snapshot = await repository.snapshot()
-        for by in (LookupKey.SLUG, LookupKey.ID):
-            [article] = await snapshot.get_many(by, [slug], Visibility.ALL)
+        plain = (LookupKey.SLUG, LookupKey.ID)
+        for by in plain if isinstance(key, str) else (LookupKey.SLUG_IN_LOCALE,):
+            [article] = await snapshot.get_many(by, [key], Visibility.ALL)
             if article is not None:
                 return sign_preview(snapshot.cursors.key, article.id, lifetime)
     finally:
         await repository.close()
-    raise SettingsError(f"The store has no article with the slug or id {slug!r}.")
+    if isinstance(key, str):
+        raise SettingsError(f"The store has no article with the slug or id {key!r}.")
+    raise SettingsError(f"The store has no article with the slug {key.slug!r} in {key.range!r}.")
 
 
 def _local_address(settings: Settings) -> str:
