@@ -33,7 +33,7 @@ from .front_matter_reader import FrontMatter, read_front_matter
 from .frontmatter import ParseLimits
 from .missing_front_matter import data_file
 from .parse_result import DiagnosticCollector, ParseResult
-from .yaml_tree import MappingNode
+from .yaml_tree import MappingNode, ScalarNode, SequenceNode
 from .yaml_tree_builder import quote
 
 _OUTER_BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
@@ -109,7 +109,7 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         topics=tuple(topics),
         featured_content=fields.read_text("featuredContent"),
         images=fields.read_entries("images", _read_image),
-        related=fields.read_entries("related", _read_related),
+        related=_read_related_stories(fields, front_matter.root, limits),
         secured=secured or None,
         metadata=fields.metadata(),
         id=article_id(slug, placement.identity_locale),
@@ -293,6 +293,19 @@ def _read_image(fields: FieldReader) -> Image | None:
         is_cached=fields.read("isCached", parse_boolean) or False,
         metadata=fields.metadata(),
     )
+
+
+def _read_related_stories(
+    fields: FieldReader, root: MappingNode, limits: ParseLimits
+) -> tuple[Related, ...]:
+    """Read the related stories. What other tools mean by a list of names stays in the metadata."""
+    node = root.entries.get("related")
+    is_names = isinstance(node, SequenceNode) and not any(
+        isinstance(item, MappingNode) for item in node.items
+    )
+    if limits.mapping is not None and (is_names or isinstance(node, ScalarNode)):
+        return ()
+    return fields.read_entries("related", _read_related)
 
 
 def _read_related(fields: FieldReader) -> Related | None:

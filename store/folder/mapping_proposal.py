@@ -30,7 +30,7 @@ from .survey import Survey, SurveyedFile
 _DATE_KEYS = (
     "date publishedAt published_at publishDate publish_date published_date published datePublished"
     " date_published pubDate pubDatetime pubdate createdAt created_at created dateCreated post_date"
-    " postdate time meta.date path permalink"
+    " postdate time meta.date eventDate event_date path permalink"
 ).split()
 _UPDATED_KEYS = (
     "updatedAt updated_at updated updatedDate lastmod last_modified_at lastModified modified"
@@ -124,7 +124,7 @@ def _propose_sources(field: str, documents: list[SurveyedFile], base_url: str) -
         sources += [HEADING, FILE_NAME]
     if field == "category" and not sources and _has_folders(documents):
         sources.append(FOLDER)
-    return sources if field in ("tags", "topics") or sources != [field] else []
+    return sources if field in ("tags", "topics", "images") or sources != [field] else []
 
 
 def _spellings(documents: Iterable[SurveyedFile], names: Iterable[str]) -> list[str]:

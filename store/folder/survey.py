@@ -107,9 +107,11 @@ def survey_folder(
         pass
     survey = Survey(folder)
     _read_files(survey, limits, _NEVER_SURVEYED | _RARELY_SURVEYED, progress)
-    if not any(has_date(document) for document in survey.documents):
-        survey.documents, survey.others = [], {}
-        _read_files(survey, limits, _NEVER_SURVEYED, progress)
+    if not any(map(has_date, survey.documents)):
+        whole = Survey(folder)
+        _read_files(whole, limits, _NEVER_SURVEYED, progress)
+        if not survey.documents or any(map(has_date, whole.documents)):
+            survey = whole
     parents = dict.fromkeys(each.path.partition("/")[0] for each in survey.documents)
     survey.site = find_site_configuration(folder, [*parents][:_MAX_PARENTS])
     return survey

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from store import LoadOptions, check_folder
+from store.documents.article_reader import read_article
 from store.documents.commit_dates import CommitDates, CommitTable
 from store.documents.frontmatter import ParseLimits
 from store.folder.mapping_proposal import propose_mapping
@@ -233,3 +234,30 @@ def test_data_files_of_a_site_are_no_documents(tmp_path):
         "blog/authors.yml": Severity.INFO,
         "blog/tags.yml": Severity.INFO,
     }
+
+
+def test_names_of_related_documents_are_no_problem(tmp_path):
+    """Other tools name related documents; the names stay in the metadata, without a warning."""
+    files = {f"{i}.md": document(title="A", date=f"2020-01-0{i}", related="[a, b]") for i in (1, 2)}
+    articles, diagnostics = load(tmp_path, files)
+    assert articles == 2
+    assert not diagnostics
+    data = (tmp_path / "1.md").read_bytes()
+    article = read_article("1.md", data, ParseLimits(mapping=propose(tmp_path, {}))).article
+    assert article is not None
+    assert article.metadata["related"] == ["a", "b"]
+
+
+def test_images_may_be_addresses(tmp_path):
+    """A list of addresses under the own key of the field is a list of images."""
+    files = {"a.md": document(title="A", date="2020-01-02", images="[https://a.example/1.png]")}
+    articles, diagnostics = load(tmp_path, files)
+    assert articles == 1
+    assert not diagnostics
+
+
+def test_templates_are_no_documents_where_nothing_has_a_date(tmp_path):
+    """Folders of templates are looked at for dated documents only."""
+    files = {"docs/a.md": UNDATED, "_layouts/page.html": document(layout="x")}
+    survey = survey_folder(make(tmp_path, files), LIMITS)
+    assert [each.path for each in survey.documents] == ["docs/a.md"]
