@@ -21,6 +21,26 @@ class BracketEditor(TreeEditor):
     _allows_last_comma = False
     """Whether a comma may follow the last item of a list."""
 
+    def __init__(
+        self, text: str, root: SourceNode, key_order: Sequence[str], *, is_fine: bool
+    ) -> None:
+        super().__init__(text, root, key_order, is_fine=is_fine)
+        self._ends: dict[int, int] = {}  # the largest end of the edits at a position
+
+    def _undo_edits(self, count: int) -> None:
+        super()._undo_edits(count)
+        self._ends = {}
+        for edit in self._edits:
+            self._note_edit(edit.start, edit.end)
+
+    def _note_edit(self, start: int, end: int) -> None:
+        self._ends[start] = max(end, self._ends.get(start, 0))
+
+    def _edit(self, start: int, end: int, text: str) -> None:
+        super()._edit(start, end, text)
+        if self._edits and self._edits[-1].start == start:
+            self._note_edit(start, end)
+
     @abstractmethod
     def _write_value(self, value: Any, former: SourceNode | None, position: int) -> str:
         """Write a value in the style of the one that it replaces, at a position of the text."""
@@ -44,12 +64,10 @@ class BracketEditor(TreeEditor):
         value: Any,
         moved: SourceEntry | None,
     ) -> None:
-        styles = {entry.value.style for entry in kept}
-        like = kept[0].value if len(styles) == 1 and kept else None
         if moved:
             text = self._text[moved.start : moved.end]
         else:
-            text = self._write_value(value, like, _position(kept, before))
+            text = self._write_value(value, _model(kept), _position(kept, before))
         self._insert_text(node, kept, before, text)
 
     def _insert_text(
@@ -68,7 +86,7 @@ class BracketEditor(TreeEditor):
             self._edit(position, position, f"{new},{gap}")
             return
         rest = _REST_OF_LINE.match(text, before.end) if on_lines else None
-        if any(edit.start == before.end < edit.end for edit in self._edits):
+        if self._ends.get(before.end, 0) > before.end:
             self._edit(before.end, before.end, f",{gap}{new}")  # all behind it go
         elif rest is None:
             self._edit(before.end, before.end, f",{self._gap(node)}{new}")
@@ -77,7 +95,7 @@ class BracketEditor(TreeEditor):
         elif _NEXT_COMMA.match(text, before.end):  # it begins another line
             self._edit(before.end, before.end, f",{gap}{new}")
         else:  # a comment behind the last entry stays there
-            is_first = not any(edit.start == rest.end() for edit in self._edits)
+            is_first = rest.end() not in self._ends
             self._edit(before.end, before.end, "," if is_first else "")
             self._edit(rest.end(), rest.end(), f"{gap}{new}" if is_first else f",{gap}{new}")
 
@@ -138,6 +156,11 @@ def indentation(text: str, position: int) -> str:
     """Return the blanks that begin the line of a position."""
     match = re.compile(r"[ \t]*").match(text, line_start(text, position))
     return match[0] if match else ""
+
+
+def _model(kept: Sequence[SourceEntry]) -> SourceNode | None:
+    """Return an item whose style a new one has; None if the first two differ."""
+    return kept[0].value if len({entry.value.style for entry in kept[:2]}) == 1 else None
 
 
 def _position(kept: Sequence[SourceEntry], before: SourceEntry | None) -> int:

@@ -45,6 +45,14 @@ class JsonEditor(BracketEditor):
             node is self.root and "\n" in self._text[node.entries[0].end : node.entries[-1].start]
         )
 
+    def _entry_before(
+        self, node: SourceNode, kept: Sequence[SourceEntry], key: str
+    ) -> SourceEntry | None:
+        """A new entry stands above the last one, whose line needs no comma then."""
+        before = super()._entry_before(node, kept, key)
+        is_last = len(kept) > 1 and before is kept[-1]
+        return kept[-2] if is_last and self._has_lines(node) else before
+
     def _write_entry(self, node: SourceNode, key: str, value: Any, position: int) -> str:  # noqa: ARG002
         name = json.dumps(key, ensure_ascii=self._is_ascii)
         return f"{name}{self._colon}{self._write_value(value, None, position)}"

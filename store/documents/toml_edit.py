@@ -38,6 +38,7 @@ class TomlEditor(BracketEditor):
         self._statements = source.statements
         self._numbers = {statement.start: i for i, statement in enumerate(source.statements)}
         self._removed: set[int] = set()
+        self._new_headers: dict[Path, int] = {}  # the positions of the headers to insert
 
     # Tables
 
@@ -76,6 +77,10 @@ class TomlEditor(BracketEditor):
 
     def _insert_into_implicit(self, node: TomlTable, key: str, value: Any) -> None:
         """Insert a key into a table that only keys with dots, or headers of others, make."""
+        if node.path in self._new_headers:
+            start = self._new_headers[node.path]
+            self._edit(start, start, f"{toml_entry(key, value)}\n")
+            return
         numbers = [i for i in self._numbers_under(node) if i not in self._removed]
         dotted = [i for i in numbers if len(self._statements[i].table) < len(node.path)]
         if dotted:
@@ -87,7 +92,8 @@ class TomlEditor(BracketEditor):
             above = _COMMENTS_ABOVE.search(self._text, 0, start)
             start = above.start() if above else start
             header = f"[{'.'.join(map(toml_key, _names(node.path)))}]"
-            self._edit(start, start, f"{header}\n{toml_entry(key, value)}\n\n")
+            self._edit(start, start, f"{header}\n{toml_entry(key, value)}\n")
+            self._new_headers[node.path] = start
         else:
             raise UneditableError
 

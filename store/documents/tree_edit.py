@@ -172,11 +172,14 @@ class TreeEditor(ABC):
             inserts += [(i + pairs, value) for value in new[j + pairs : new_end]]
         if len(gone) == len(node.entries):
             raise UneditableError
-        moved = {_key(old[entries.index(entry)]): entry for entry in gone}
+        starts = {entry.start for entry in gone}
+        pairs_of_all = zip(entries, old, strict=False) if inserts else ()
+        moved = {_key(value): entry for entry, value in pairs_of_all if entry.start in starts}
         self._remove(node, gone)
-        kept = [entry for entry in node.entries if entry not in gone]
+        kept = [entry for entry in node.entries if entry.start not in starts]
         for at, value in inserts:
-            before = next((e for e in reversed(entries[:at]) if e not in gone), None)
+            indices = range(at - 1, -1, -1)
+            before = next((entries[i] for i in indices if entries[i].start not in starts), None)
             self._insert_item(node, kept, before, value, moved.get(_key(value)))
 
     # Values
@@ -196,8 +199,12 @@ class TreeEditor(ABC):
                 self._update_sequence(node, old, new)
                 return
         except UneditableError:
-            del self._edits[edits:]
+            self._undo_edits(edits)
         self._replace(parent, entry, new)
+
+    def _undo_edits(self, count: int) -> None:
+        """Forget all edits but the first ones."""
+        del self._edits[count:]
 
     def _edit(self, start: int, end: int, text: str) -> None:
         if self._text[start:end] != text:

@@ -416,11 +416,12 @@ def changes(draw, documents):
 NEW_WORDS = st.sampled_from(["New", "it's: new # not", "null", '"', "x, y] {z}", "a\\b"])
 
 
-@settings(max_examples=scaled(300, long=5_000), suppress_health_check=list(HealthCheck))
-@given(changes(styled_documents() | toml_documents() | json_documents()))
-def test_editing_changes_no_byte_outside_the_value(change):
+@pytest.mark.parametrize("documents", [styled_documents(), toml_documents(), json_documents()])
+@settings(max_examples=scaled(250, long=3_000), suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_editing_changes_no_byte_outside_the_value(documents, data):
     """In any style, the bytes before and after a changed value stay, and it is read as asked."""
-    document, after, (prefix, suffix) = change
+    document, after, (prefix, suffix) = data.draw(changes(documents))
     result = edit_text(PATH, document.text, said(document.text), after, LIMITS)
     assert result.text.startswith(prefix)
     assert result.text.endswith(suffix)
@@ -481,6 +482,54 @@ def test_json_with_a_duplicate_key_is_not_edited():
         edited(text, heat=2)
 
 
+def test_new_entry_of_a_json_object_is_one_line():
+    """It stands above the last one, whose line would need a comma otherwise."""
+    last = '  "provider": {"domain": "p.example"}'
+    text = f'{{\n  "publishedDateTime": "2020-06-11",\n  "title": "T",\n{last}\n}}\n'
+    assert edited(text, note=1) == text.replace(last, f'  "note": 1,\n{last}')
+
+
+STYLES = [
+    ("note = '''\nold'''\n", "new\nlines", "note = '''\nnew\nlines'''\n"),
+    ('note = """old""" # c\n', "\nnew \\", 'note = """\n\nnew \\\\""" # c\n'),
+    ("note = 'old'\n", "it's", 'note = "it\'s"\n'),
+    ("note.a = 1 # a\n# between\nnote.b = 2\n", None, "# between\n"),
+    ("note = 0x1F # c\n", 7, "note = 7 # c\n"),
+]
+
+
+@pytest.mark.parametrize(("old", "value", "new"), STYLES)
+def test_toml_value_keeps_its_style(old, value, new):
+    """Quotes and the line break behind them stay, where they can; a comment stays in any case."""
+    text = "+++\ntitle = 'T'\npublishedDateTime = 2020-06-11\nprovider.domain = 'p.example'\n"
+    assert edited(f"{text}{old}+++\n", note=value) == f"{text}{new}+++\n"
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("opening", ["---\n", "+++\n", ";;;\n"])
+def test_new_lines_have_the_line_end_of_the_text(opening, line_end):
+    """Whatever it is: CR alone, too."""
+    required = {
+        "title": "T",
+        "publishedDateTime": "2020-06-11",
+        "provider": {"domain": "p.example"},
+    }
+    colon = " = " if opening[0] == "+" else ": "
+    lines = [f'"{key}"{colon}{flow(value, colon)}' for key, value in required.items()]
+    comma = ",\n" if opening[0] == ";" else "\n"
+    text = (opening + comma.join(lines) + f"\n{opening}Body\n").replace("\n", line_end)
+    result = edited(text, heat=7, tags=["a"], content="New\nbody")
+    assert result.count(line_end) > text.count(line_end)
+    assert not set(result.replace(line_end, "")) & {"\r", "\n"}
+
+
+def flow(value, colon):
+    """A text or a mapping of texts in one line."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    return "{" + ", ".join(f'"{key}"{colon}"{text}"' for key, text in value.items()) + "}"
+
+
 def test_null_in_toml_is_refused():
     """TOML has no null, at any depth."""
     text = (
@@ -497,7 +546,7 @@ UNUSUAL_TOML = {
     "table that a deeper header makes": (
         "# c\n[a.b]\nc = 1\n",
         "",
-        {"a": {"b": {"c": 1}, "d": 2}},
+        {"a": {"b": {"c": 1}, "d": 2, "e": [3]}},
     ),
     "table that becomes a text": ("[a]\nb = 1\n[a.c]\nd = 1\n", "", {"a": "x"}),
     "table of dotted keys that is emptied": ("a.b = 1\n", "", {"a": {}}),
