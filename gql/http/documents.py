@@ -9,11 +9,14 @@ from functools import cached_property
 from typing import Any
 
 from graphql import (
+    ASTValidationRule,
+    DirectiveNode,
     DocumentNode,
     GraphQLError,
     GraphQLInputObjectType,
     GraphQLNonNull,
     GraphQLSchema,
+    KnownDirectivesRule,
     NonNullTypeNode,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
@@ -71,7 +74,32 @@ class OneOfVariablesRule(ValidationRule):
                 )
 
 
-_RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
+class DirectivesRule(KnownDirectivesRule):
+    """The rule that directives are known; it says what to do without incremental delivery."""
+
+    def enter_directive(self, node: DirectiveNode, *position: Any) -> None:
+        """Check a directive of the document."""
+        name = node.name.value
+        if name not in ("defer", "stream"):
+            super().enter_directive(node, *position)
+            return
+        self.report_error(
+            GraphQLError(
+                f"The directive '@{name}' is not supported: responses are whole, not incremental. "
+                "Leave it out, or send what may come later as an operation of its own.",
+                node,
+            )
+        )
+
+
+_REPLACED: dict[type[ASTValidationRule], type[ASTValidationRule]] = {
+    KnownDirectivesRule: DirectivesRule
+}
+_RULES = [
+    _REPLACED.get(rule, rule)
+    for rule in specified_rules
+    if rule is not OverlappingFieldsCanBeMergedRule
+]
 """The rules of the specification, but for one that takes quadratic time (see `field_merging`)."""
 
 # They rely on the checks of the specification's rules, so they run after them.

@@ -413,3 +413,29 @@ def test_any_query_string_is_answered_in_graphql(query_string: bytes) -> None:
     response = handle(HttpRequest(method="GET", query_string=query_string))
     assert 400 <= response.status < 500 or response.status == 200
     assert json.loads(response.body)["errors"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ ... @defer { hello } }",
+        '{ ... @defer(label: "x", if: false) { hello } }',
+        "{ __schema { types @stream(initialCount: 1) { name } } }",
+    ],
+)
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        (f"multipart/mixed;deferSpec=20220824,{RESPONSE},{JSON};q=0.9", 400),
+        (f"multipart/mixed, {JSON}", 200),
+        ("*/*", 200),
+    ],
+)
+def test_incremental_delivery_is_refused_with_a_remedy(
+    query: str, accept: str, status: int
+) -> None:
+    """In the form of any invalid document, which all clients read."""
+    response = handle(post({"query": query}, accept=accept))
+    assert_refused(
+        response, status, "GRAPHQL_VALIDATION_FAILED", "is not supported", "Leave it out"
+    )

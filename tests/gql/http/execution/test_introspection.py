@@ -45,6 +45,8 @@ fragment T on __Type {{
 }}"""
 NAMED = """{ a: __type(name: "Article") { ...T } b: __type(name: "Nobody") { ...T } }
 fragment T on __Type { name fields { name args { name type { name } } } }"""
+DEPRECATED = """{ __schema { types { fields(includeDeprecated: true) {
+  type { fields(includeDeprecated: true) { name } } } } } }"""
 ONE_OF = {"ProviderBy", "TopicBy"}
 CLIENTS = get_introspection_query(
     specified_by_url=True,
@@ -93,7 +95,7 @@ def test_every_field_of_introspection_resolves_on_every_type():
     [
         CLIENTS,
         EVERYTHING,
-        "{ __schema { types { fields(includeDeprecated: true) { type { fields { name } } } } } }",
+        DEPRECATED,
         NAMED,
         "{ __schema { ... { directives @skip(if: true) { name } queryType { name } } } }",
     ],
