@@ -23,6 +23,17 @@ ID_PARAMETERS = ("documentId", "id", "doc_id")
 _VERSIONS = (1, None)
 
 
+def names_document(value: Mapping[str, Any]) -> bool:
+    """Whether a request names its document by an id.
+
+    graphql-ws sends no message without a text, so its users send an empty one beside the id.
+    """
+    extensions = value.get("extensions")
+    return any(value.get(name) is not None for name in ID_PARAMETERS) or (
+        isinstance(extensions, dict) and extensions.get("persistedQuery") is not None
+    )
+
+
 def text_of_id(value: Mapping[str, Any], documents: PersistedDocuments, of: str) -> str:
     """The text of the document that a request without a text names.
 

@@ -12,7 +12,12 @@ from urllib.parse import parse_qsl
 
 from gql.errors import BatchError, RequestError, UnsupportedMediaTypeError
 
-from .document_parameters import asks_registration, check_single, text_of_id
+from .document_parameters import (
+    asks_registration,
+    check_single,
+    names_document,
+    text_of_id,
+)
 from .json_encoding import decode, exceeds_value_count, nesting_depth
 from .media_types import MediaType, is_utf8, parse_media_type
 from .messages import GraphQLRequest, HttpRequest, HttpSettings
@@ -129,7 +134,7 @@ def parse_graphql_request(value: Any, settings: HttpSettings, of: str = "") -> G
                 f"at most {settings.max_json_depth} are allowed."
             )
     documents, is_new = settings.documents, False
-    if query is None:
+    if query is None or (not query and names_document(value)):
         query = text_of_id(value, documents, of)
     elif documents.is_enabled:
         check_single(value, documents, of)

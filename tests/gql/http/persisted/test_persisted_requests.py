@@ -49,6 +49,8 @@ BY_ID: list[tuple[dict[str, Any], str]] = [
     ({"documentId": RELAY_ID}, RELAY),
     ({"id": RELAY_ID, "query": None}, RELAY),
     ({"doc_id": RELAY_ID}, RELAY),
+    ({"documentId": RELAY_ID, "query": ""}, RELAY),
+    (hashed(APOLLO_ID, query=""), APOLLO),
     ({"documentId": f"sha256:{hash_of(RELAY)}"}, RELAY),
     (hashed(APOLLO_ID), APOLLO),
     (hashed(hash_of(APOLLO)), APOLLO),
