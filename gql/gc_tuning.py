@@ -27,6 +27,21 @@ def freeze_and_enable() -> None:
     gc.enable()
 
 
+def exempt_present() -> None:
+    """Exempt all present objects from `collect_new`; a no-op unless the collector is disabled."""
+    if not gc.isenabled():
+        gc.freeze()
+
+
+def collect_new() -> None:
+    """Collect the reference cycles since `exempt_present`; a no-op as above.
+
+    At a start the collector is disabled, and what is not collected then is exempt for ever.
+    """
+    if not gc.isenabled():
+        gc.collect(0)
+
+
 @contextmanager
 def freeing_cycles() -> Iterator[None]:
     """Collect the reference cycles that a block leaves as soon as the block ends.

@@ -132,7 +132,8 @@ class App:
             repository.current,
             self.documents.trusted.texts,
         )
-        prepare_trusted_documents(self.executor, entries)
+        if entries:
+            prepare_trusted_documents(self.executor, entries)
         self.http_settings = HttpSettings(
             max_body_bytes=settings.max_body_bytes,
             max_json_values=max(HttpSettings().max_json_values, 20 * settings.max_import_documents),

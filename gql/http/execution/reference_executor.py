@@ -119,7 +119,7 @@ class ReferenceExecutor:
         if len(text) >= LONG_TEXT and not self.has_document(request):
             async with self._loading:
                 if not self.has_document(request):
-                    document = await asyncio.to_thread(self._prepare, text)
+                    document = await asyncio.to_thread(self.prepare, text)
                     request.memo.document = self._store(text, document)
 
     def sync_query(self, _request: GraphQLRequest, _viewer: Any) -> None:
@@ -142,9 +142,10 @@ class ReferenceExecutor:
         document = self.cache_of(text).get(text)
         if document is None and self._refused is not None and self._refused[0] == text:
             return self._refused[1]
-        return self._store(text, self._prepare(text)) if document is None else document
+        return self._store(text, self.prepare(text)) if document is None else document
 
-    def _prepare(self, text: str) -> GraphQLDocument:
+    def prepare(self, text: str) -> GraphQLDocument:
+        """A document that is not cached: parsed, validated, and with its errors."""
         # Tokens, rules with their visitors, and errors with their frames are reference cycles. The
         # collection is here, in a frame that belongs to none of them.
         with freeing_cycles():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from gql.settings import SettingsError, load_settings
 from store import MemoryRepository
 from tests.support.auth_client import auth_app
 from tests.support.persisted import SLUGS, apollo_manifest, write_documents
+from tests.support.server_process import ROOT
 
 INVALID = (
     "query Fine { articles { totalCount } }\n\nquery Broken {\n  articles {\n    nothing\n  }\n}\n"
@@ -92,3 +95,48 @@ def test_plans_of_trusted_documents_are_compiled_at_the_start(tmp_path) -> None:
     assert client.post("/graphql", json={"query": SLUGS}).json()["data"]
     assert len(document.plans) == 1
     assert app.executor.counts["compiled"] == 1
+
+
+SCRIPT = """
+import gc, sys
+from gql import gc_tuning
+from gql.composition.executors import build_executor
+from gql.composition.trusted_documents import (
+    prepare_trusted_documents, read_entries, trusted_documents
+)
+from gql.schema import build_schema
+from gql.settings import load_settings
+
+gc_tuning.disable_collector()
+settings = load_settings({"trusted_documents": sys.argv[1]})
+entries = read_entries(settings)
+executor = build_executor(settings, build_schema(), trusted_texts=trusted_documents(entries).texts)
+gc.collect()
+prepare_trusted_documents(executor, entries)
+print(gc.collect())
+"""
+
+
+def test_start_leaves_no_garbage_of_trusted_documents(tmp_path) -> None:
+    """The collector is disabled at a start, and what it leaves would stay for ever: 120 kB each."""
+    documents = write_documents(tmp_path / "documents")
+    command = [sys.executable, "-c", SCRIPT, str(documents)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) < 100
+
+
+def test_documents_beyond_the_cache_are_validated_and_work(tmp_path) -> None:
+    """More documents than the cache has room for are prepared when they are sent."""
+    texts = {f"id{n}": f"query Q{n} {{ articles {{ nodes {{ slug title }} }} }}" for n in range(40)}
+    (tmp_path / "a.json").write_text(json.dumps(texts))
+    app = auth_app(tmp_path, trusted_documents=tmp_path / "a.json", plan_cache_bytes=1 << 20)
+    cache = app.executor.reference.trusted_documents
+    assert 0 < cache.entries < 40
+    assert cache.evictions == 0
+    client = TestClient(app)
+    for id in texts:
+        assert client.post("/graphql", json={"documentId": id}).json()["data"]
+    assert cache.size_bytes <= cache.capacity_bytes
+    (tmp_path / "a.json").write_text(json.dumps({**texts, "last": "{ nothing }"}))
+    with pytest.raises(SettingsError, match="document last"):
+        start(tmp_path / "a.json")
