@@ -114,10 +114,7 @@ class WritePreparer:
         except RefusedError as error:
             if slug is None or REQUIRED_CODES.isdisjoint(r.code for r in error.refusals):
                 raise
-            message = (
-                f"There is no article with the slug {slug!r}{_in_locale(fields)}, and a new one "
-                "needs more fields."
-            )
+            message = _missing_message(slug, fields.get("locale"))
             missing = Refusal(NOT_FOUND, message, ("slug",))
             raise RefusedError(missing, *error.refusals) from None
         await self._target.refresh([new.article.key])
@@ -261,8 +258,13 @@ class WritePreparer:
         return problem
 
 
-def _in_locale(fields: Mapping[str, Any]) -> str:
-    return f" in the locale {fields['locale']!r}" if fields.get("locale") else ""
+def _missing_message(slug: str, locale: str | None) -> str:
+    if not locale:
+        return f"There is no article with the slug {slug!r}, and a new one needs more fields."
+    return (
+        f"There is no article with the slug {slug!r} in the locale {locale!r}, and a new one needs "
+        "more fields. To change the locale of an article, send its `id`."
+    )
 
 
 def _check_revision(article: Article | None, expected_revision: int | None) -> None:

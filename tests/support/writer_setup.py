@@ -48,12 +48,12 @@ def path_of(slug: str) -> str:
 
 
 async def state(repository: Repository) -> tuple[Any, ...]:
-    """The articles by slug, without revisions, the topics and the diagnostics of a store."""
+    """The articles by key, without revisions, the topics and the diagnostics of a store."""
     snapshot = await repository.snapshot()
     [page] = await snapshot.pages([ArticleQuery(EVERYTHING)], Visibility.ALL)
     topics = await snapshot.topic_page(EVERYTHING, Visibility.ALL)
     diagnostics = await snapshot.diagnostic_page(EVERYTHING)
-    articles = {a.slug: msgspec.structs.replace(a, revision=0) for a in page.items}
+    articles = {a.key: msgspec.structs.replace(a, revision=0) for a in page.items}
     return articles, list(topics.items), list(diagnostics.items)
 
 

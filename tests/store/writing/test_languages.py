@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from store import LoadOptions, MemoryRepository
 from store.documents.field_mapping import DefaultProvider, FieldMapping
 from store.documents.frontmatter import ParseLimits
 from store.errors import RefusedError
-from store.names import article_id
-from tests.support.writer_setup import DATE, PROVIDER, REQUIRED, WriterSetup, document
+from store.names import article_id, keyed_article_id
+from tests.support.sizes import scaled
+from tests.support.writer_setup import DATE, PROVIDER, REQUIRED, WriterSetup, document, state
 
 SLUG = "2026-01-02-a-tide"
 MAPPING = FieldMapping(
@@ -95,6 +102,7 @@ def test_put_of_a_missing_translation_names_the_locale(setup):
     refusals = setup.expect_refusals(setup.writer.put({"heat": 1, "locale": "ja"}, slug=SLUG))
     assert refusals[0].code == "NOT_FOUND"
     assert "'ja'" in refusals[0].message
+    assert "send its `id`" in refusals[0].message
 
 
 def test_put_without_a_slug_creates_a_translation_of_the_same_title(setup):
@@ -254,3 +262,67 @@ def test_a_folder_for_other_languages_only_refuses(tmp_path):
     setup = mapped(tmp_path, collections=("ja/news", "zh_TW/news"), default_locale="")
     assert setup.refusals(setup.writer.put({**REQUIRED})) == [("BAD_LOCALE", ("locale",))]
     assert files(setup) == []
+
+
+LOCALES = st.sampled_from([None, "en", "ja", "JA", "de-CH", "zh_TW"])
+SLUGS = st.sampled_from([None, SLUG, "2026-01-02-b"])
+TITLES = st.sampled_from(["A tide", "B"])
+PATHS = st.sampled_from(
+    [f"_news/{SLUG}.md", f"_news/ja/{SLUG}.md", "_news/x.de-CH.md", "_news/ja/a.md"]
+)
+PUTS = st.tuples(st.just("put"), SLUGS, LOCALES, TITLES)
+CHANGES = st.tuples(
+    st.just("change"), st.integers(0, 5), st.sampled_from(["locale", "title", "key"]), LOCALES
+)
+DELETES = st.tuples(st.just("delete"), st.integers(0, 5), st.none(), st.none())
+IMPORTS = st.tuples(st.just("import"), PATHS, LOCALES, TITLES)
+
+
+@settings(max_examples=scaled(60, long=1_000))
+@given(
+    st.lists(PUTS | CHANGES | DELETES | IMPORTS, max_size=8),
+    st.sampled_from([None, MAPPING, msgspec.structs.replace(MAPPING, collections=("_news",))]),
+)
+def test_writes_leave_other_articles_and_equal_a_load(steps, mapping):
+    """A write changes one article, or none and says why; the folder loads as the store is."""
+    with tempfile.TemporaryDirectory() as path:
+        loads = LoadOptions(limits=ParseLimits(mapping=mapping))
+        setup = WriterSetup(MemoryRepository(), Path(path), loads)
+        for step in steps:
+            before = by_id(setup)
+            written: set[str] = set()
+            with suppress(RefusedError):
+                written = write(setup, sorted(before), *step)
+            after = by_id(setup)
+            assert {id for id in {*before, *after} if before.get(id) != after.get(id)} <= written
+        fresh = WriterSetup(MemoryRepository(), Path(path), loads)
+        fresh.load()
+        assert by_id(fresh) == by_id(setup)
+
+
+def by_id(setup):
+    """The articles by id, without their revisions."""
+    return {each.id: each for each in setup.run(state(setup.repository))[0].values()}
+
+
+def write(setup, ids, kind, *values):
+    """Make one write; return the ids of the articles that it may change."""
+    first, second, third = values
+    if kind == "put":
+        locale = {"locale": second} if second else {}
+        return {setup.put({**REQUIRED, "title": third, **locale}, slug=first).id}
+    if kind == "import":
+        source = setup.run(setup.repository.sources()).get(first)
+        more = f"locale: {second}\n" if second else ""
+        [article] = setup.import_documents((first, document(third, more)))
+        return {article.id, source and keyed_article_id(source.article_key)}
+    if first >= len(ids):
+        return set()
+    id = ids[first]
+    if kind == "delete":
+        setup.delete(id)
+    else:
+        field = {"key": "translationKey"}.get(second, second)
+        value = third or ("A flood" if field == "title" else None)
+        assert setup.put({field: value}, id=id).id == id
+    return {id}
