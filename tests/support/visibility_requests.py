@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from store.names import provider_id, topic_id, topic_slug
+from tests.support import store_strategies
 from tests.support.random_operations import random_operation
 from tests.support.visibility_strategies import (
     HIDDEN_DOMAIN,
@@ -60,7 +61,19 @@ FILTERED = [
         f'providerDomain: {{eq: "{HIDDEN_DOMAIN}"}}',
         f'topics: {{all: ["{HIDDEN_TOPIC}"]}}',
         f'not: {{excerpt: {{eq: "{HIDDEN_MARK} excerpt"}}}}',
+        'locale: {firstOf: ["de", "en", "*"]}',
+        'not: {locale: {firstOf: ["en", "de-CH"]}}',
     )
+]
+TRANSLATED = [
+    "{ articles(first: 100) { nodes { slug translations { slug locale title } } } }",
+    f"""{{ changes(first: 100, filter: {{locale: {{firstOf: ["de", "*"]}}}}) {{
+      nodes {{ cursor kind articleId article {{ {EVERYTHING} }} }} }} }}""",
+    *(
+        f"""{{ article(by: {{slug: "{slug}", locale: "{locale}"}}) {{ {EVERYTHING} }} }}"""
+        for slug in store_strategies.SLUGS[:3]
+        for locale in ("de", "en", "*")
+    ),
 ]
 TOPICS = ("tides", "sea-birds", topic_slug(HIDDEN_TOPIC))
 FILES = ("feed.xml", "feed.json", "sitemap.xml")
@@ -69,6 +82,7 @@ PATHS = [
     "/metrics",
     "/schema.graphql",
     "/readyz",
+    "/feed.json?locale=de,en",
     *(f"/{file}" for file in FILES),
     *(f"/topics/{slug}/{file}" for slug in TOPICS for file in FILES),
     *(f"/providers/{domain}/{file}" for domain in ("one.example", HIDDEN_DOMAIN) for file in FILES),
@@ -86,7 +100,8 @@ def requests(corpus: Corpus, seeds: Sequence[tuple[int, int]]) -> list[dict[str,
         {"query": LOOKUPS, "variables": {"id": each.id, "slug": each.slug, **names}}
         for each in (*corpus.hidden, *corpus.withdrawn)
     ]
-    bodies += [{"query": text} for text in (BROAD, SECURED, CHANGES, *SORTED, *FILTERED)]
+    texts = (BROAD, SECURED, CHANGES, *SORTED, *FILTERED, *TRANSLATED)
+    bodies += [{"query": text} for text in texts]
     for operation in (random_operation(*seed) for seed in seeds):
         bodies += [
             {"query": operation.text, "operationName": name, "variables": variables}
