@@ -168,7 +168,8 @@ def print_example(survey: Survey, limits: ParseLimits) -> None:
             out.print("          [bold]becomes the article[/]")
             for key, value in msgspec.to_builtins(article).items():
                 if key not in ("content", "id"):
-                    out.print(f"          {escape(key)}: {escape(str(value)[:100])}")
+                    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+                    out.print(f"          {escape(key)}: {escape(text[:100])}")
             return
 
 

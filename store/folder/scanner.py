@@ -99,7 +99,10 @@ class Scanner:
                 return
             if not self._is_included(parent, name) or name in ("", "..", "."):
                 return
-        yield from self._scan_entry(path)
+        folders: list[str] = []
+        yield from self._scan_entry(path, folders)
+        for folder in folders:
+            yield from self._scan_folder(folder)
 
     def _is_folder(self, path: str) -> bool:
         try:
@@ -109,7 +112,13 @@ class Scanner:
         return stat.S_ISDIR(mode) and self._is_included_folder(path)
 
     def _scan_folder(self, folder: str) -> Iterator[ScannedFile]:
-        """List the files below a folder."""
+        """List the files below a folder. In a loop: folders may be nested a thousand times."""
+        waiting = [folder]
+        while waiting:
+            yield from self._list_folder(waiting.pop(), waiting)
+
+    def _list_folder(self, folder: str, waiting: list[str]) -> Iterator[ScannedFile]:
+        """List the files of a folder; the folders in it are added to `waiting`."""
         try:
             with os.scandir(f"{self.root}/{folder}") as entries:
                 names = [entry.name for entry in entries]
@@ -120,10 +129,10 @@ class Scanner:
             return
         for name in names:
             if self._is_included(folder, name):
-                yield from self._scan_entry(f"{folder}/{name}" if folder else name)
+                yield from self._scan_entry(f"{folder}/{name}" if folder else name, waiting)
 
-    def _scan_entry(self, path: str) -> Iterator[ScannedFile]:
-        """List the file at a path, or the files below the folder there."""
+    def _scan_entry(self, path: str, waiting: list[str]) -> Iterator[ScannedFile]:
+        """List the file at a path; a folder is added to `waiting`."""
         try:
             status = os.lstat(f"{self.root}/{path}")
             if stat.S_ISLNK(status.st_mode):
@@ -132,7 +141,7 @@ class Scanner:
                 yield from self._scan_link(path, target, status)
             elif stat.S_ISDIR(status.st_mode):
                 if self._is_included_folder(path):
-                    yield from self._scan_folder(path)
+                    waiting.append(path)
             else:
                 yield from _check_file(path, status)
         except FileNotFoundError as e:

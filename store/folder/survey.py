@@ -7,6 +7,7 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -137,11 +138,34 @@ def _read_files(
 
 
 def _find_files(folder: Path, skipped: Collection[str]) -> Iterator[str]:
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name[:1] != "." and name not in skipped)
-        for name in sorted(names):
-            if name.lower().endswith(EXTENSIONS) and name[:1] not in (".", "#"):
-                yield Path(parent, name).relative_to(folder).as_posix()
+    """The paths of files that may be documents. No link out of the folder is followed."""
+    root = os.path.realpath(folder)
+    waiting = [""]
+    while waiting:
+        parent = waiting.pop()
+        with suppress(OSError), os.scandir(f"{root}/{parent}") as entries:
+            names = sorted(entries, key=lambda entry: entry.name, reverse=True)
+            waiting += [
+                f"{parent}{entry.name}/"
+                for entry in names
+                if entry.is_dir(follow_symlinks=False)
+                and not entry.name.startswith(".")
+                and entry.name not in skipped
+            ]
+            yield from (
+                f"{parent}{entry.name}"
+                for entry in reversed(names)
+                if entry.name.lower().endswith(EXTENSIONS)
+                and not entry.name.startswith((".", "#"))
+                and _is_inside(root, entry)
+            )
+
+
+def _is_inside(root: str, entry: os.DirEntry[str]) -> bool:
+    if not entry.is_symlink():
+        return not entry.is_dir()
+    target = os.path.realpath(entry.path)
+    return target.startswith(f"{root}/") and not Path(target).is_dir()
 
 
 def _add_file(survey: Survey, path: str, limits: ParseLimits) -> None:

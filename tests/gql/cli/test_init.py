@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -131,3 +135,40 @@ def test_config_shows_the_mapping(tmp_path, monkeypatch):
     run(f"init {folder} --yes")
     monkeypatch.chdir(folder)
     assert "https://blog.example/" in run("config --folder .")
+
+
+_WITHOUT_RIGHTS = (
+    *("setpriv", "--bounding-set", "-dac_override,-dac_read_search"),
+    *("--inh-caps", "-dac_override,-dac_read_search"),
+)
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root reads all")
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [(0o000, "cannot be read"), (0o111, "cannot be read"), (0o555, "cannot be written")],
+)
+def test_init_says_which_right_is_missing(tmp_path, mode, message):
+    """A folder that cannot be listed is no folder without documents. The exit code is 3."""
+    folder = make(tmp_path / "site", JEKYLL)
+    folder.chmod(mode)
+    command = [sys.executable, "-m", "gql", "init", str(folder), "--yes"]
+    prefix = _WITHOUT_RIGHTS if os.geteuid() == 0 else ()
+    result = subprocess.run([*prefix, *command], capture_output=True, text=True, check=False)
+    folder.chmod(0o755)
+    assert result.returncode == 3
+    assert message in result.stderr
+    assert "Give" in result.stderr
+
+
+def test_init_proposes_dates_of_git_for_documents_without_dates(tmp_path):
+    """Documentation in a repository becomes articles with two commands."""
+    folder = make(tmp_path / "site", {"docs/a.md": "---\ntitle: A page\n---\nText\n"})
+    who = ("-c", "user.name=a", "-c", "user.email=a@a.example")
+    for arguments in (("init", "-q"), ("add", "-A"), (*who, "commit", "-q", "-m", "x")):
+        subprocess.run(["git", *arguments], cwd=folder, check=True)
+    output = run(f"init {folder} --yes")
+    assert "No document has a date" in output
+    assert "1 article of 1 file" in output
+    assert f"newsgraph serve {folder}" in output
+    assert "1 article" in run(f"load {folder}")

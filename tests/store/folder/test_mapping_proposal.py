@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 
 import pytest
 
@@ -197,6 +198,36 @@ def test_links_of_hugo_are_proposed_for_one_level_of_folders(tmp_path):
     assert propose(tmp_path / "one", files).permalink == "/:folder/:name/"
     files["content/notes/2020/c.md"] = DATED
     assert not propose(tmp_path / "two", files).permalink
+
+
+def test_survey_follows_no_link_out_of_the_folder(tmp_path):
+    """A stranger's folder shows only its own files."""
+    make(tmp_path, {"secret.md": DATED, "site/a.md": DATED})
+    (tmp_path / "site" / "out.md").symlink_to(tmp_path / "secret.md")
+    (tmp_path / "site" / "in.md").symlink_to(tmp_path / "site" / "a.md")
+    (tmp_path / "site" / "loop").symlink_to(tmp_path / "site")
+    survey = survey_folder(tmp_path / "site", LIMITS)
+    assert {each.path for each in survey.documents} == {"a.md", "in.md"}
+
+
+def test_folders_may_be_nested_deeply(tmp_path):
+    """No folder of a stranger exhausts the stack."""
+    make(tmp_path, {"a.md": DATED})
+    here = os.open(tmp_path, os.O_RDONLY)
+    try:
+        for _ in range(1_200):
+            os.mkdir("d", dir_fd=here)
+            below = os.open("d", os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = below
+    finally:
+        os.close(here)
+    try:
+        articles, diagnostics = load(tmp_path, {})
+    finally:
+        subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # shutil recurses
+    assert articles == 1
+    assert not diagnostics
 
 
 def test_survey_does_not_wait_for_a_pipe(tmp_path):
