@@ -18,6 +18,7 @@ from tests.support.live_server import serve
 from tests.support.persisted import (
     APOLLO,
     APOLLO_ID,
+    CHANGES,
     CODEGEN,
     CODEGEN_ID,
     RELAY,
@@ -233,3 +234,45 @@ def test_stream_takes_ids(tmp_path: Path) -> None:
         assert client.get("/graphql", params={"documentId": RELAY_ID}).text == expected
         assert client.get(f"/graphql/{RELAY_ID}").text == expected
         assert client.post("/graphql", json={"id": RELAY_ID}).text == expected
+
+
+def test_stream_follows_a_subscription_by_its_id(tmp_path: Path) -> None:
+    """A subscription is followed by its id, at a URL for EventSource, too; and by its hash once a
+    client has registered it.
+    """
+    documents = write_documents(tmp_path / "d")
+    store = tmp_path / "store.json"
+    app = auth_app(tmp_path, trusted_documents=documents, apq_bytes=1 << 20, store=store)
+    registered = "subscription { changes { kind } }"
+    headers = {"accept": "text/event-stream"}
+    with serve(app) as url, httpx2.Client(base_url=url, headers=headers) as client:
+        unknown = client.post("/graphql", json=hashed(hash_of(registered)))
+        assert unknown.json()["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+        for method, path, body in (
+            ("GET", f"/graphql/sha256:{hash_of(CHANGES)}", None),
+            ("POST", "/graphql", {"id": hash_of(CHANGES)}),
+            ("POST", "/graphql", hashed(hash_of(registered), query=registered)),
+            ("POST", "/graphql", hashed(hash_of(registered))),
+        ):
+            with client.stream(method, path, json=body) as response:
+                assert response.headers["content-type"].startswith("text/event-stream")
+                assert next(response.iter_lines()).startswith("id: ")
+
+
+def test_mutation_by_its_id_needs_post_and_the_scope(tmp_path: Path) -> None:
+    """An id gives no rights: a trusted mutation is refused over GET, and without the scope."""
+    (tmp_path / "delete.graphql").write_text(
+        'mutation { deleteArticle(input: {id: "a_0123456789abcdef"}) { userErrors { code } } }'
+    )
+    id = hash_of((tmp_path / "delete.graphql").read_text())
+    client = auth_client(tmp_path, trusted_documents=tmp_path / "delete.graphql", trusted_only=True)
+    for response in (
+        client.get(f"/graphql/{id}"),
+        client.get("/graphql", params={"documentId": id}),
+    ):
+        assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    refused = client.post("/graphql", json={"documentId": id}).json()
+    assert refused["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    key = add_key(tmp_path, Permission.WRITE)
+    done = client.post("/graphql", json={"documentId": id}, headers=bearer_header(key)).json()
+    assert done["data"]["deleteArticle"]["userErrors"][0]["code"] == "NOT_FOUND"

@@ -22,6 +22,7 @@ from gql.http import GraphQLHandler, HttpRequest, HttpSettings, PersistedDocumen
 from gql.http.persisted.manifests import read_documents
 from gql.http.persisted.trusted_documents import TrustedDocuments
 from gql.identity.viewer import PUBLIC, Permission
+from gql.server.direct_protocol import DirectProtocol
 from tests.support.auth_client import add_key, auth_app, bearer_header, error_code
 from tests.support.live_server import LiveServer, run_server
 from tests.support.persisted import (
@@ -101,7 +102,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         trusted_only=True,
         apq_bytes=1 << 20,
     )
-    with run_server(app) as server, httpx2.Client(base_url=server.url) as client:
+    with (
+        run_server(app, http=DirectProtocol) as server,
+        httpx2.Client(base_url=server.url) as client,
+    ):
         site = Site(server, client, folder)
         site.keys = keys
         content = json.dumps(registering(LEAK)).encode()
