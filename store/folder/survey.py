@@ -109,10 +109,12 @@ def survey_folder(
     survey = Survey(folder)
     _read_files(survey, limits, _NEVER_SURVEYED | _RARELY_SURVEYED, progress)
     if not any(map(has_date, survey.documents)):
-        whole = Survey(folder)
-        _read_files(whole, limits, _NEVER_SURVEYED, progress)
-        if not survey.documents or any(map(has_date, whole.documents)):
-            survey = whole
+        rest = Survey(folder)
+        _read_files(rest, limits, _NEVER_SURVEYED, progress, only=_RARELY_SURVEYED)
+        if not survey.documents or any(map(has_date, rest.documents)):
+            survey.documents += rest.documents
+            survey.others |= rest.others
+            survey.is_complete &= rest.is_complete
     parents = dict.fromkeys(each.path.partition("/")[0] for each in survey.documents)
     survey.site = find_site_configuration(folder, [*parents][:_MAX_PARENTS])
     return survey
@@ -128,8 +130,14 @@ def _read_files(
     limits: ParseLimits,
     skipped: Collection[str],
     progress: Callable[[int, int], None] | None,
+    *,
+    only: Collection[str] = (),
 ) -> None:
-    paths = [*islice(_find_files(survey.folder, skipped), MAX_FILES + 1)]
+    """Read the files of a folder; with `only`, those below folders with one of these names."""
+    found = _find_files(survey.folder, skipped)
+    if only:
+        found = (path for path in found if not {*path.split("/")[:-1]}.isdisjoint(only))
+    paths = [*islice(found, MAX_FILES + 1)]
     survey.is_complete = len(paths) <= MAX_FILES
     for i, path in enumerate(paths[:MAX_FILES]):
         _add_file(survey, path, limits)
