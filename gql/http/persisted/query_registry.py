@@ -31,8 +31,8 @@ from .trusted_documents import SHA256_PREFIX, document_hash
 BLOCK_BYTES = 4_096
 """A file takes whole blocks of the disk, so each counts as a multiple of this many bytes."""
 
-MAX_FILES = 4_096
-"""The most files, since all are listed at each registration: 10 ms in a thread."""
+MAX_FILES = 2_048
+"""The most files, since all are listed at each registration: 8 ms of CPU in a thread."""
 
 MAX_TEXT_BYTES = 1 << 20
 """The largest file that is read; `DocumentLimits` refuses a longer document before."""
