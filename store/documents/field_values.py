@@ -89,6 +89,12 @@ def parse_datetime(node: Node) -> datetime:
     )
 
 
+URL_REMEDY = "Write the whole address, starting with http:// or https://."
+RELATIVE_URL_REMEDY = (
+    f"{URL_REMEDY[:-1]}, or set the `base_url` of the documents in newsgraph.toml."
+)
+
+
 def parse_url(node: Node) -> str:
     """Parse an http(s) URL; HTML character references are decoded. Raises: FieldValueError."""
     url = unescape_url(require_scalar(node).text)
@@ -97,5 +103,5 @@ def parse_url(node: Node) -> str:
     raise FieldValueError(
         DiagnosticCode.BAD_URL,
         f"is not a web address: {quote(url)}",
-        "Write the whole address, starting with http:// or https://.",
+        RELATIVE_URL_REMEDY if url.startswith(("/", "./", "../")) else URL_REMEDY,
     )

@@ -15,6 +15,7 @@ from store.documents.article_reader import find_placement, read_article
 from store.documents.commit_dates import CommitTable
 from store.documents.diagnostics import DiagnosticCode, field_path
 from store.documents.field_mapping import FieldMapping, map_fields
+from store.documents.field_values import RELATIVE_URL_REMEDY, URL_REMEDY
 from store.documents.frontmatter import ParseLimits
 from store.documents.own_keys import translate_change
 from store.documents.parse_result import ParseResult
@@ -62,6 +63,7 @@ _INPUT_REMEDIES = {
     "example.com.",
     "Add the provider's name.": "Send `provider.name`.",
     "Add the story's title.": "Send the story's `title`.",
+    RELATIVE_URL_REMEDY: URL_REMEDY,
     "Split the file, or raise the limit.": "Send less, or have the limit raised.",
 }
 _REWRITTEN = Notice(

@@ -407,3 +407,15 @@ def test_names_keep_their_identity(template):
 def test_numbers_of_json_and_toml_keep_their_digits(text):
     """A version 1.10 is not 1.1, whatever the format."""
     assert read(text).article.tags == ("1.10", "1.0", "-0.50")
+
+
+@pytest.mark.parametrize(
+    ("url", "has_base"), [("/a/", True), ("../a.png", True), ("a.example/b", False), ("x:y", False)]
+)
+def test_remedy_of_a_relative_address_is_the_address_of_the_site(url, has_base):
+    """One line in newsgraph.toml mends all relative addresses of a folder."""
+    keys = "title: A\npublishedDateTime: 2020-01-02\nprovider: {name: A, domain: a.example}"
+    text = f"---\n{keys}\nwebUrl: {url}\n---\n"
+    (diagnostic,) = read_article("a.md", text.encode(), ParseLimits()).diagnostics
+    assert diagnostic.remedy
+    assert ("base_url" in diagnostic.remedy) is has_base
