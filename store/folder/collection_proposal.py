@@ -27,7 +27,10 @@ _DRAFTS = "_drafts"
 def propose_collections(
     documents: Sequence[SurveyedFile], dated: Sequence[SurveyedFile]
 ) -> tuple[str, ...]:
-    """Return the folders in which documents have dates, and Jekyll's drafts; () for all folders."""
+    """Return the folders in which documents have dates, and Jekyll's drafts; () for all folders.
+
+    The largest is the first, since new documents go there; drafts are the last.
+    """
     counts = _FolderCounts(documents, dated)
     chosen = sorted(part for top in counts.children("") for part in counts.choose(top))
     covered = sum(_is_below(each.path, chosen) for each in dated)
@@ -38,7 +41,8 @@ def propose_collections(
     chosen += _underscored(dated, chosen)
     drafts = {_folder_of(each.path, _DRAFTS) for each in documents} - {None}
     chosen += [folder for folder in drafts if folder and not _is_below(f"{folder}/x", chosen)]
-    return tuple(sorted(chosen))
+    sizes = {each: counts.dated_below(each) for each in chosen}
+    return tuple(sorted(chosen, key=lambda each: (each in drafts, -sizes[each], each)))
 
 
 class _FolderCounts:
@@ -55,6 +59,10 @@ class _FolderCounts:
     def children(self, folder: str) -> list[str]:
         """The folders in a folder that have documents."""
         return self._children.get(folder, [])
+
+    def dated_below(self, folder: str) -> int:
+        """How many documents with a date a folder has, in it and below it."""
+        return self._below_dated[folder]
 
     def choose(self, folder: str) -> list[str]:
         """The collections in a folder: itself as a whole, or some of the folders below it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from store.documents.article_reader import is_in_drafts_folder
 from store.documents.field_mapping import FieldMapping
 from store.errors import Refusal, RefusedError
 from store.locales import is_language_tag, path_locale
@@ -18,13 +19,14 @@ _NO_MAPPING = FieldMapping()
 def find_folder(
     locale: str | None, mapping: FieldMapping | None, *, needs_locale: bool = False
 ) -> str:
-    """Find the folder for a new document: one of its locale, else one of no locale.
+    """Find the folder for a new document: one of its locale, else one of no locale; no drafts'.
 
     `needs_locale`: the path must name the locale. It also does if the folder lists the locale.
     Raises: RefusedError: no folder is for documents of this locale, or the locale is no locale.
     """
     mapping = mapping or _NO_MAPPING
-    folders = mapping.collections or (ARTICLES_FOLDER,)
+    collections = mapping.collections or (ARTICLES_FOLDER,)
+    folders = [each for each in collections if not is_in_drafts_folder(f"{each}/")] or collections
     key = locale_key(locale or mapping.default_locale)
     own = [each for each in folders if _key_of(each, mapping.locales) == key != ""]
     if own:

@@ -54,11 +54,11 @@ UNDATED = document(title="Page")
     ("files", "collections"),
     [
         ({"_posts/2020-01-02-a.md": DATED, "about.md": UNDATED}, ("_posts",)),
-        ({"_posts/2020-01-02-a.md": DATED, "_drafts/b.md": UNDATED}, ("_drafts", "_posts")),
+        ({"_posts/2020-01-02-a.md": DATED, "_drafts/b.md": UNDATED}, ("_posts", "_drafts")),
         ({"_talks/a.md": DATED, "_posts/2020-01-03-b.md": DATED}, ("_posts", "_talks")),
         (
             {"site/_posts/2020-01-02-a.md": DATED, "site/_drafts/b.md": UNDATED},
-            ("site/_drafts", "site/_posts"),
+            ("site/_posts", "site/_drafts"),
         ),
         (
             {"content/news/a.md": DATED, "content/_old/b.md": DATED},

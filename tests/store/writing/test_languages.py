@@ -238,6 +238,7 @@ def test_a_present_file_name_may_have_any_characters(in_folder):
         ((), None, "_news/S.md"),
         ((), "fr", "_news/S.md"),
         (("notes", "posts"), "zh-TW", "notes/zh-tw/S.md"),
+        (("_drafts", "_posts"), None, "_posts/S.md"),
         (("content/en", "content/ja"), "ja", "content/ja/S.md"),
         (("content/en", "content/ja"), None, "content/en/S.md"),
         (("content/ja", "content"), "en", "content/S.md"),
