@@ -9,6 +9,7 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 
 _TOKEN = re.compile(
@@ -30,6 +31,7 @@ _MAX_MODULE_BLOCKS = 50
 _OPENING, _CLOSING = "({[", ")}]"
 
 
+@lru_cache(maxsize=4)  # several fields of a row need the same text
 def mdx_to_markdown(mdx: str) -> str | None:
     """Return the Markdown of MDX: without imports, exports, comments and the tags of components.
 

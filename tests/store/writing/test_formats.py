@@ -78,6 +78,20 @@ def test_change_that_the_format_cannot_hold_is_refused(tmp_path, text, fields, r
     assert (setup.get(SLUG), setup.files()) == (article, files)
 
 
+@pytest.mark.parametrize("text", [TOML, json.dumps(VALUES, indent=2) + "\n"])
+def test_document_that_is_written_anew_keeps_its_format(tmp_path, text):
+    """Lines that all end with CR cannot hold a CR that is none; the payload tells of it."""
+    setup = WriterSetup(MemoryRepository(), tmp_path)
+    setup.edit(f"{SLUG}.md", text.replace("\n", "\r"))
+    setup.load()
+    result = setup.run(setup.writer.put({"content": "a\rb", "heat": 7}, slug=SLUG))
+    assert [notice.code for notice in result.notices] == ["DOCUMENT_REWRITTEN"]
+    assert (setup.get(SLUG).content, setup.get(SLUG).heat) == ("a\rb", 7)
+    assert front_matter_format(setup.text(f"{SLUG}.md")) is front_matter_format(text)
+    result = setup.run(setup.writer.put({"heat": 8}, slug=SLUG))
+    assert result.notices == ()
+
+
 ZOLA = """+++
 title = "A day" # ours
 date = 2026-01-02T10:00:00-05:00

@@ -75,6 +75,15 @@ def _fields(rng: Random, size: int) -> str:
     return f"#{random_word(rng)}\n{{ articles(first: 100) {{ nodes {{ {names} }} }} }}"
 
 
+def _rendered(rng: Random, size: int) -> str:
+    quality = rng.randrange(-(10**6), -1)
+    names = " ".join(f"a{i}: contentHtml b{i}: contentText" for i in range(max(1, size // 20)))
+    return (
+        f"{{ articles(first: {min(size, 20)}, filter: {{quality: {{gt: {quality}}}}}) "
+        f"{{ nodes {{ {names} wordCount }} }} }}"
+    )
+
+
 def _encoded(encoding: str) -> Attack:
     def attempt(client: AttackClient, rng: Random, size: int) -> AttackResult:
         return client.post(body_of(_whole(rng, size)), {"accept-encoding": encoding})
@@ -92,6 +101,7 @@ ATTACKS: tuple[Attack, ...] = (
     operation("back-links of back-links, aliases", _back_links, 99),
     operation("changes, aliases", _changes, 99),
     operation("a field under many names, names", _fields, 99),
+    operation("rendered content, fields", _rendered, 100),
     get("feed.xml", lambda rng: f"/feed.xml?{random_word(rng)}"),
     get("feed.json, br", lambda rng: f"/feed.json?{random_word(rng)}", accept_encoding="br"),
     get("sitemap.xml", lambda rng: f"/sitemap.xml?{random_word(rng)}"),
