@@ -47,7 +47,7 @@ class PreviewLink(NamedTuple):
 
 def is_preview_request(scope: Scope) -> bool:
     """Whether a request may have a preview token in its URL."""
-    return _MARK in scope["query_string"]
+    return _MARK in scope.get("query_string", b"")  # WebSockets may have none
 
 
 class SignedLink(NamedTuple):

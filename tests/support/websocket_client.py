@@ -52,7 +52,7 @@ class WebSocketClient:
 
 @asynccontextmanager
 async def connect_websocket(
-    app: ASGIApp, headers: Mapping[str, str]
+    app: ASGIApp, headers: Mapping[str, str], query_string: bytes = b""
 ) -> AsyncIterator[WebSocketClient]:
     """A socket with an acknowledged connection, until the block ends."""
     client = WebSocketClient()
@@ -61,7 +61,7 @@ async def connect_websocket(
         "type": "websocket",
         "scheme": "ws",
         "path": "/graphql",
-        "query_string": b"",
+        "query_string": query_string,
         "headers": [(name.encode(), value.encode()) for name, value in given.items()],
         "client": ("192.0.2.1", 1),
         "subprotocols": [SUBPROTOCOL],

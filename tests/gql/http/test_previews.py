@@ -26,6 +26,7 @@ from tests.support.cursors import KEY
 from tests.support.factories import article, memory_repository, put_articles
 from tests.support.live_server import LiveServer, run_server
 from tests.support.mutation_client import DELETE, FIELDS, PUT, mutation_client
+from tests.support.websocket_client import connect_websocket
 
 LONE = ProviderMention(domain="lone.example", name="Lone")
 DRAFT = article("draft", published=False, provider=LONE, topics=("Secret",), secured="sealed")
@@ -200,6 +201,22 @@ def test_event_source_follows_the_draft(server, repository):
         ("PUT", DRAFT.slug),
         ("DELETE", DRAFT.slug),
     ]
+
+
+def test_websocket_takes_a_link_in_its_url(tmp_path, repository):
+    """For all its operations; an invalid link closes it as an invalid key does."""
+    app = auth_app(tmp_path, repository)
+    body = {"query": f'{{ article(by: {{id: "{DRAFT.id}"}}) {{ title }} }}'}
+
+    async def check() -> None:
+        async with connect_websocket(app, {}, f"preview={token()}".encode()) as socket:
+            shown = json.loads(await socket.execute(body))
+            assert shown == {"data": {"article": {"title": DRAFT.title}}}
+        with pytest.raises(AssertionError, match="4403"):
+            async with connect_websocket(app, {}, f"preview={token()[:-2]}".encode()):
+                pass
+
+    asyncio.run(check())
 
 
 LINK = """mutation ($input: CreatePreviewLinkInput!) { createPreviewLink(input: $input) {
