@@ -47,10 +47,11 @@ async function bundle() {
         js: "import { createRequire as _r } from 'node:module'; const require = _r(import.meta.url);",
       },
     });
-    if (!existsSync(`${name}/src/page.tsx`)) continue;
+    const page = [`${name}/src/page.tsx`, `${name}/src/page.ts`].find(existsSync);
+    if (!page) continue;
     await build({
       ...common,
-      entryPoints: { page: `${name}/src/page.tsx` },
+      entryPoints: { page },
       outdir: `dist/${name}`,
       define: { 'process.env.NODE_ENV': '"production"' },
     });

@@ -171,6 +171,37 @@ def test_page_works_in_a_browser(example: str, browser: Browser, tmp_path: Path)
     assert not faults
 
 
+@needs_node
+def test_page_shows_a_draft_by_a_preview_link(browser: Browser, tmp_path: Path) -> None:
+    """The page of a reader without a key shows one draft, and its edits as they are saved."""
+    files = functools.partial(QuietHandler, directory=str(BUNDLES / "fetch"))
+    put = """mutation ($input: PutArticleInput!) {
+      putArticle(input: $input) { article { id } userErrors { message } }
+    }"""
+    link = """mutation ($input: CreatePreviewLinkInput!) {
+      createPreviewLink(input: $input) { token userErrors { message } }
+    }"""
+    draft = {
+        "slug": "2026-11-01-embargo",
+        "title": "Not yet",
+        "published": False,
+        "publishedDateTime": "2026-11-01",
+        "provider": {"domain": "p.example", "name": "P"},
+    }
+    with serve_http(files) as origin, run_server(tmp_path, origin) as server:
+        id = post(server, put, input=draft)["putArticle"]["article"]["id"]
+        token = post(server, link, input={"id": id})["createPreviewLink"]["token"]
+        page = browser.new_page()
+        options = {"url": f"{server.url}/graphql", "slug": draft["slug"], "preview": token}
+        page.goto(f"{origin}/?{urlencode(options)}")
+        expect(page.get_by_text("Not yet")).to_be_visible()
+        post(server, put, input={"id": id, "title": "Nearly"})
+        expect(page.get_by_text("Nearly")).to_be_visible()
+        page.goto(f"{origin}/?{urlencode(options | {'preview': 'forged'})}")
+        expect(page.get_by_text("The preview link is not valid")).to_be_visible()
+        page.close()
+
+
 def check_page(page: Page, server: RestartableServer) -> None:
     """Use a page as a reader and an editor do, while another editor writes."""
     headlines = page.locator("li")
