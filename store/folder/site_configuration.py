@@ -54,7 +54,7 @@ _OTHER_FILES = (
 )
 _URL = re.compile(
     r"(?:^|[{,(]|const)[ \t]*[\"']?(?:url|base_?url|site_?url|site|website|homepage|site-url)[\"']?"
-    r"\s*[:=]\s*[\"'`]?(https?://[^\"'`\s,#]+)",
+    r"\s*[:=]\s*(?:[\w.]{1,60}\s*(?:\|\||\?\?)\s*)?[\"'`]?(https?://[^\"'`\s,#]+)",
     re.IGNORECASE | re.MULTILINE,
 )
 _NAME = re.compile(
@@ -75,7 +75,7 @@ _LOCALE = re.compile(
 )
 _OTHER_HOSTS = re.compile(
     r"(?:.*\.)?(?:github\.com|githubusercontent\.com|gitlab\.com|googleapis\.com|jsdelivr\.net"
-    r"|unpkg\.com|npmjs\.com|twitter\.com|x\.com|w3\.org|schema\.org|localhost)|127\.[\d.]+"
+    r"|cloudinary\.com|opencollective\.com|unpkg\.com|npmjs\.com|twitter\.com|x\.com|w3\.org|schema\.org|localhost)|127\.[\d.]+"
 )
 """Hosts that configurations name for other reasons than the address of the site."""
 
@@ -167,8 +167,11 @@ def _read_languages(found: SiteConfiguration, text: str) -> None:
 
 
 def _may_be_site(url: str) -> bool:
+    """Whether a URL may be the address of the site: its path has at most one folder."""
     try:
-        host = urlsplit(url).hostname or ""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
     except ValueError:
         return False
-    return bool(host) and _OTHER_HOSTS.fullmatch(host) is None
+    is_short = parts.path.strip("/").count("/") == 0 and not parts.query
+    return bool(host) and is_short and "$" not in url and _OTHER_HOSTS.fullmatch(host) is None

@@ -187,7 +187,7 @@ def _add_file(survey: Survey, path: str, limits: ParseLimits) -> None:
     if front_matter is None:
         problem = collector.diagnostics[-1] if collector.diagnostics else None
         if problem is not None and problem.severity is not Severity.INFO and not is_data:
-            _add_other(survey, path, problem.message)
+            _add_other(survey, path, f"{problem.message} {problem.remedy or ''}".strip())
     elif front_matter.root.entries and (not is_data or "title" in front_matter.root.entries):
         survey.documents.append(_describe(path, front_matter))
 

@@ -147,6 +147,17 @@ def test_date_of_expiry_or_change_is_no_date_of_publication(tmp_path):
         ("hugo.yml", "baseURL: https://blog.example/\n"),
         ("docusaurus.config.js", "module.exports = {\n  url: 'https://blog.example',\n};\n"),
         ("gatsby-config.js", "siteMetadata: {\n  siteUrl: `https://blog.example`,\n}\n"),
+        (
+            "docusaurus.config.js",
+            "const siteURL = process.env.URL || 'https://blog.example';\nx = { url: siteURL }\n",
+        ),
+        (
+            "nuxt.config.ts",
+            (
+                "image: { baseURL: 'https://img.example/a/b/' },\nurl: `https://x.example/${id}`,"
+                "\nsite: { url: 'https://blog.example' }\n"
+            ),
+        ),
         ("pelicanconf.py", "SITEURL = 'https://blog.example'\n"),
         ("static/CNAME", "blog.example\n"),
         ("package.json", '{"homepage": "https://blog.example/"}'),
