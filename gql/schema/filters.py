@@ -70,6 +70,18 @@ class StringFilter:
     )
 
 
+@strawberry.input(description="Conditions on an id. All members must hold.")
+class IDFilter:
+    eq: strawberry.ID | None = _input("Equals this id.")
+    ne: strawberry.ID | None = _input("Does not equal this id.")
+    in_: list[strawberry.ID] | None = strawberry.field(
+        name="in", default=UNSET, description="Equals one of these ids, such as saved ones."
+    )
+    not_in: list[strawberry.ID] | None = _input(
+        "Equals none of these ids, such as those of articles that are shown already."
+    )
+
+
 @strawberry.input(description="Conditions on a whole number. All members must hold.")
 class IntFilter:
     eq: int | None = _input("Equals this number.")
@@ -101,8 +113,9 @@ class ListFilter:
 
 
 @strawberry.input(
-    description="A filter of articles. All members must hold. An empty member (null or an empty "
-    "object) is an error, so that a missing variable cannot match everything."
+    description="A filter of articles. All members must hold. Null and an empty object are errors: "
+    "a filter whose only variable was not sent must not match everything. Beside other members, "
+    "one whose variable was not sent counts as left out."
 )
 class ArticleFilter:
     and_: list[ArticleFilter] | None = strawberry.field(
@@ -116,6 +129,7 @@ class ArticleFilter:
     not_: ArticleFilter | None = strawberry.field(
         name="not", default=UNSET, description="This filter does not match."
     )
+    id: IDFilter | None = _input("The id.")
     slug: StringFilter | None = _input("The slug.")
     title: StringFilter | None = _input("The title.")
     excerpt: StringFilter | None = _input("The excerpt.")
@@ -167,6 +181,7 @@ class ArticleOrder:
 
 _FIELDS: dict[str, tuple[Field, Callable[[str], str] | None]] = {
     # member of ArticleFilter -> field of the store, and the normalization of its values
+    "id": (Field.ID, None),
     "slug": (Field.SLUG, None),
     "title": (Field.TITLE, None),
     "excerpt": (Field.EXCERPT, None),

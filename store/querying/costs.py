@@ -32,6 +32,9 @@ SCOPES = 4
 """How often lists below topics or providers read an article, all together: an article has one
 provider and a few topics, and results are cached."""
 
+ID_US = 1.0
+"""The look-up of one article by its id."""
+
 TEXT_VALUE_US = 7.0
 """The look-up of one text in a sort order."""
 
@@ -124,6 +127,8 @@ def _condition_costs(condition: Condition, articles: int) -> tuple[float, float]
     reads = 0.0
     if op in _PRESENCE or index_type is IndexType.FLAG:
         each = 1.0
+    elif index_type is IndexType.IDS:
+        each = ID_US * values
     elif index_type is IndexType.TIME:
         each = 10.0
     elif index_type is IndexType.NUMBER:

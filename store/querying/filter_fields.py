@@ -41,6 +41,7 @@ class FieldType(NamedTuple):
 class IndexType(Enum):
     """The index that answers the conditions of a field."""
 
+    IDS = "the articles by id"
     TERMS = "posting lists by value"
     TEXT = "the sort order of the folded texts, and trigrams"
     NUMBER = "the sort order of the numbers"
@@ -73,6 +74,7 @@ _TEXT = FieldType(
     ),
     str,
 )
+_ID = FieldType("an id", frozenset({*_EQUALITY, *_MEMBERSHIP}), str)
 _LOCALE = FieldType("a locale", _TEXT.operators | {Operator.FIRST_OF}, str)
 _NUMBER = FieldType("a whole number", frozenset({*_EQUALITY, *_MEMBERSHIP, *RANGES}), int)
 _TIME = FieldType("a moment in time", frozenset({*_EQUALITY, *RANGES}), datetime)
@@ -92,6 +94,7 @@ def _attribute(name: str) -> Callable[[Article, Aliases], Any]:
 
 
 FILTER_FIELDS: Mapping[Field, FilterField] = {
+    Field.ID: FilterField(_ID, IndexType.IDS, _attribute("id")),
     Field.SLUG: FilterField(_TEXT, IndexType.TEXT, _attribute("slug")),
     Field.TITLE: FilterField(_TEXT, IndexType.TEXT, _attribute("title")),
     Field.EXCERPT: FilterField(_TEXT, IndexType.TEXT, _attribute("excerpt")),

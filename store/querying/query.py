@@ -57,6 +57,7 @@ def check_lookup_key(by: LookupKey, allowed: frozenset[LookupKey]) -> None:
 class Field(StrEnum):
     """The fields that conditions compare."""
 
+    ID = "id"
     SLUG = "slug"
     TITLE = "title"
     EXCERPT = "excerpt"

@@ -185,6 +185,7 @@ def snapshot_after(
 
 
 _texts = [*TITLES, *SLUGS, *KINDS, "news", "opinion", "en", "one.example", "three.example", "zzz"]
+IDS = [*map(article_id, SLUGS), "nothing"]
 _TEXT_FIELDS = [
     Field.SLUG,
     Field.TITLE,
@@ -239,6 +240,18 @@ _condition = st.one_of(
             ]
         ),
         st.booleans(),
+    ),
+    st.builds(
+        Condition,
+        st.just(Field.ID),
+        st.sampled_from([Operator.EQ, Operator.NE]),
+        st.sampled_from(IDS),
+    ),
+    st.builds(
+        Condition,
+        st.just(Field.ID),
+        st.sampled_from([Operator.IN, Operator.NOT_IN]),
+        short_lists(IDS, 3),
     ),
     st.builds(Condition, st.sampled_from(_TEXT_FIELDS), st.just(Operator.IS_NULL), st.booleans()),
     st.builds(Condition, st.just(Field.LOCALE), st.just(Operator.FIRST_OF), short_lists(RANGES, 4)),

@@ -152,6 +152,10 @@ class Matcher:
         search = _SEARCHES[FILTER_FIELDS[field].index_type]
         return search(self, condition, comparison_value(condition, self._aliases))
 
+    def _ids(self, _: Condition, value: Any) -> Match:
+        ids = value if isinstance(value, tuple) else (value,)
+        return _exact(self._with_ids(ids) & self._live)
+
     def _terms(self, condition: Condition, value: Any) -> Match:
         field, operator = condition.field, condition.operator
         if operator is Operator.FIRST_OF:
@@ -278,10 +282,12 @@ class Matcher:
         return Match(EMPTY, candidates, lambda ordinal: needle in texts[ordinal])
 
     def _with_slugs(self, slugs: Sequence[str]) -> BitMap:
-        articles = self._index.articles.find_many([article_id(slug) for slug in slugs])
-        ordinals = [self._table.ordinal_of(article) for article in articles if article]
         localized = [self._index.posting_list(LOCALIZED_SLUG, slug) for slug in slugs]
-        return _union_of([tuple(ordinals), *localized])
+        return _union_of(localized) | self._with_ids([article_id(slug) for slug in slugs])
+
+    def _with_ids(self, ids: Sequence[str]) -> BitMap:
+        articles = self._index.articles.find_many(ids)
+        return BitMap([self._table.ordinal_of(article) for article in articles if article])
 
     def _with_prefix(self, key: AnyField, prefix: str) -> BitMap:
         order = self._orders.by_field(key)
@@ -306,6 +312,7 @@ _LIKE: dict[Operator, Callable[[str], Callable[[str], bool]]] = {
     Operator.STARTS_WITH: lambda folded: lambda text: text.startswith(folded),
 }
 _SEARCHES: dict[IndexType, Callable[[Matcher, Condition, Any], Match]] = {
+    IndexType.IDS: Matcher._ids,
     IndexType.TERMS: Matcher._terms,
     IndexType.TEXT: Matcher._text,
     IndexType.NUMBER: Matcher._number,
