@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, NewType
 
 import strawberry
@@ -39,6 +40,21 @@ def parse_url(value: Any) -> Url:
     raise GraphQLError(f"URL cannot represent {value!r}; write an absolute http or https URL.")
 
 
+def parse_json(value: Any) -> Any:
+    """A JSON value. A literal such as `1e400` would be infinite, which JSON has not."""
+    pending = [value]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, dict | list):
+            pending.extend(part.values() if isinstance(part, dict) else part)
+        elif isinstance(part, float) and not isfinite(part):
+            raise GraphQLError(
+                "JSON cannot represent a number beyond the range of floats, such as 1e400; "
+                "write it as a text."
+            )
+    return value
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
@@ -68,6 +84,6 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="Any JSON value.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
         serialize=lambda value: value,
-        parse_value=lambda value: value,
+        parse_value=parse_json,
     ),
 }

@@ -52,7 +52,6 @@ _STRAYS = [
 ]
 _RANGE = ["gt", "gte", "lt", "lte"]
 _ATTRIBUTES: dict[str, Callable[[Article], str | None]] = {
-    "id": lambda article: article.id,
     "slug": lambda article: article.slug,
     "title": lambda article: article.title,
     "excerpt": lambda article: article.excerpt,
@@ -148,8 +147,6 @@ def _deeper(depth: int) -> Maker:
 
 def operators(member: str) -> list[str]:
     """The operators of a member of `ArticleFilter`; none for booleans."""
-    if member == "id":
-        return ["eq", "ne", "in", "notIn"]
     if member in _ATTRIBUTES:
         texts = ["eq", "ne", "in", "notIn", "contains", "startsWith", "isNull"]
         return [*texts, "firstOf", "firstOf"] if member == "locale" else texts

@@ -150,6 +150,8 @@ def parse_graphql_request(value: Any, settings: HttpSettings, of: str = "") -> G
 
 def _parameter(value: Mapping[str, Any], name: str, kind: type, of: str) -> Any:
     parameter = value.get(name)
+    if parameter == "" and name != "query":
+        return None  # some clients send empty texts, as forms do
     if parameter is not None and not isinstance(parameter, kind):
         raise RequestError(
             f"The parameter {name}{of} has to be {_JSON_TYPES[kind]}, not {_json_type(parameter)}."

@@ -21,7 +21,7 @@ from tests.support.repository_contract import make_article
 from tests.support.request_coverage import Coverage
 from tests.support.sizes import scaled
 
-REQUESTS = scaled(2_500, long=4_000)
+REQUESTS = scaled(2_100, long=4_000)
 
 
 # graphql-core lets go of what it need not finish once a field's error has emptied the answer.

@@ -203,6 +203,28 @@ def test_body_that_is_no_request_is_refused(body: bytes, words: str) -> None:
         assert_refused(handle(post(body, accept=accept)), 400, "BAD_REQUEST", words)
 
 
+@pytest.mark.parametrize("name", ["variables", "operationName", "extensions"])
+def test_parameter_that_is_an_empty_text_counts_as_absent(name: str) -> None:
+    """Some clients send what a form has, also in a body; a document is never empty."""
+    response = handle(post({"query": "{ hello }", name: ""}))
+    assert json.loads(response.body) == {"data": {"hello": "Hello world"}}
+    assert handle(post({"query": ""})).status == 200
+    assert "GRAPHQL_PARSE_FAILED" in handle(post({"query": ""})).body.decode()
+
+
+@pytest.mark.parametrize("name", ["variables", "extensions"])
+@pytest.mark.parametrize("number", ["1e400", "-1E+999", "9" * 400, "1" + "0" * 309])
+def test_number_beyond_the_range_of_floats_is_refused(name: str, number: str) -> None:
+    """It would become infinite; a text with it, and the largest float, are good."""
+    body = b'{"query": "{ hello }", "%s": {"a": [{"b": %s}]}}'
+    response = handle(post(body % (name.encode(), number.encode())))
+    assert response.status == 400
+    message = json.loads(response.body)["errors"][0]["message"]
+    assert "number is infinity" in message
+    for valid in (b'"1e400"', b"1.7976931348623157e308", b"1e-400"):
+        assert handle(post(body % (name.encode(), valid))).status == 200
+
+
 def test_parameters_unknown_or_null_are_ignored() -> None:
     """Null is as good as absent, and what we do not know does no harm."""
     request = {"query": "{ hello }", "variables": None, "operationName": None, "extensions": None}

@@ -451,3 +451,23 @@ def test_mutation_by_get_is_refused_and_writes_nothing(client):
         assert "data" not in response.json()
     assert client.execute(LIST)["articles"]["totalCount"] == 0
     assert not list(client.folder.rglob("*.md"))
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e999", "[1, {a: 1e309}]"])
+def test_number_beyond_the_range_of_floats_is_refused_in_a_literal(tmp_path, number) -> None:
+    """It was written as the text `inf`; the largest float is written as it is."""
+    fields = 'slug: "2026-01-01-x", title: "T", publishedDateTime: "2026-01-01"'
+    fields += ', provider: {domain: "a.example", name: "A"}'
+    with mutation_client(tmp_path) as client:
+        for literal in (number, "1.7976931348623157e308"):
+            query = f"""mutation {{ putArticle(input: {{{fields}, metadata: {{n: {literal}}}}})
+                {{ article {{ metadata }} userErrors {{ code }} }} }}"""
+            headers = {"authorization": f"Bearer {client.keys[Permission.WRITE]}"}
+            response = client.http.post("/graphql", json={"query": query}, headers=headers).json()
+            if literal == number:
+                [error] = response["errors"]
+                assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+                assert "1e400" in error["message"]
+            else:
+                metadata = response["data"]["putArticle"]["article"]["metadata"]
+                assert metadata == {"n": 1.7976931348623157e308}
