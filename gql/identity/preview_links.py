@@ -30,7 +30,8 @@ _TAG_BYTES = 16
 _PREFIX = "ngp_"  # as of keys `ng_`: scanners of secrets find it
 _MAX_LENGTH = 512
 _MAX_PARAMETERS = 50
-_MARK = PARAMETER.encode() + b"="
+PREVIEW_MARK = PARAMETER.encode() + b"="
+"""In the query string of every request with a token."""
 
 
 class PreviewLink(NamedTuple):
@@ -47,7 +48,7 @@ class PreviewLink(NamedTuple):
 
 def is_preview_request(scope: Scope) -> bool:
     """Whether a request may have a preview token in its URL."""
-    return _MARK in scope.get("query_string", b"")  # WebSockets may have none
+    return PREVIEW_MARK in scope.get("query_string", b"")  # WebSockets may have none
 
 
 class SignedLink(NamedTuple):
