@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from gql.cli.main import USAGE_ERROR, main
+from gql.cli.main import USAGE_ERROR
 from gql.composition.app import create_app
 from gql.settings import SettingsError, load_settings
 from store import MemoryRepository
 from tests.support.auth_client import auth_app
 from tests.support.persisted import SLUGS, apollo_manifest, write_documents
-from tests.support.server_process import ROOT
+from tests.support.server_process import ROOT, TIMEOUT_S, environment
 
 INVALID = (
     "query Fine { articles { totalCount } }\n\nquery Broken {\n  articles {\n    nothing\n  }\n}\n"
@@ -65,17 +65,23 @@ def test_all_invalid_documents_are_named_up_to_a_bound(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_command_exits_as_for_other_bad_settings(tmp_path, monkeypatch, capsys, workers) -> None:
+def test_command_exits_as_for_other_bad_settings(tmp_path, workers) -> None:
     """`serve` prints the error and exits with 2 before it serves, with workers, too."""
     (tmp_path / "documents").mkdir()
     (tmp_path / "a.graphql").write_text(INVALID)
-    command = ["newsgraph", "serve", str(tmp_path / "documents"), "--port", "0"]
-    command += ["--workers", workers, "--trusted-documents", str(tmp_path / "a.graphql")]
-    monkeypatch.setattr("sys.argv", command)
-    with pytest.raises(SystemExit) as exit:
-        main()
-    assert exit.value.code == USAGE_ERROR
-    assert "a.graphql:5:5: query Broken" in capsys.readouterr().err.replace("\n", " ")
+    command = [sys.executable, "-m", "gql", "serve", "documents", "--port", "0"]
+    command += ["--workers", workers, "--trusted-documents", "a.graphql"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_S,
+    )
+    assert done.returncode == USAGE_ERROR
+    assert "a.graphql:5:5: query Broken" in done.stderr.replace("\n", " ")
 
 
 def test_trusted_only_needs_documents() -> None:
