@@ -206,7 +206,7 @@ class WebSocketConnection:
         try:
             request = await self._read_request(message)
         except RequestError as error:
-            await self._send(error_message(id, [format_expected_error(error)]))
+            await self._refuse(id, error)
             return
         if len(self._running) >= self._settings.max_per_socket:
             await self._send(error_message(id, [format_expected_error(self._too_many())]))
@@ -228,6 +228,14 @@ class WebSocketConnection:
         if not documents.is_open(request.query):
             documents.check(request.query, await self._viewer())
         return request
+
+    async def _refuse(self, id: str, error: RequestError) -> None:
+        """Send the error of an operation that is not started. It counts for the rate limit, too."""
+        try:
+            self._service.count(await self._viewer(), self._scope)
+        except RequestError as limited:
+            error = limited
+        await self._send(error_message(id, [format_expected_error(error)]))
 
     def _too_many(self) -> CapacityError:
         return CapacityError(

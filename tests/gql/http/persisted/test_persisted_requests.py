@@ -224,6 +224,27 @@ def test_socket_takes_ids(tmp_path: Path) -> None:
     asyncio.run(converse())
 
 
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(hashed(UNKNOWN), "PERSISTED_QUERY_NOT_FOUND"), ({"query": "{ x }"}, "DOCUMENT_NOT_TRUSTED")],
+)
+def test_refusals_over_a_socket_count_for_the_rate_limit(tmp_path: Path, body, code) -> None:
+    """Guessing ids over a socket is limited as over HTTP."""
+    app = auth_app(
+        tmp_path,
+        trusted_documents=write_documents(tmp_path / "d"),
+        trusted_only=True,
+        rate_limit="2/minute",
+    )
+
+    async def converse() -> list[str]:
+        async with connect_websocket(app, {}) as socket:
+            responses = [json.loads(await socket.execute(body)) for _ in range(3)]
+        return [response["errors"][0]["extensions"]["code"] for response in responses]
+
+    assert asyncio.run(converse()) == [code, code, "RATE_LIMITED"]
+
+
 def test_stream_takes_ids(tmp_path: Path) -> None:
     """An event stream of a query by its id has the response of the text."""
     app = auth_app(tmp_path, trusted_documents=write_documents(tmp_path / "d"))
