@@ -13,7 +13,7 @@ from store import LookupKey, QueryError
 
 from .context import Info
 from .query import Query
-from .user_errors import UserError
+from .user_errors import UserError, user_error_code
 
 _MINUTE = timedelta(minutes=1)
 
@@ -72,7 +72,9 @@ async def resolve_create_preview_link(
     if article is None:
         message = "There is no article with this id."
         return PreviewLinkValue(
-            None, None, UserError(code="NOT_FOUND", message=message, field=["input", "id"])
+            None,
+            None,
+            UserError(code=user_error_code("NOT_FOUND"), message=message, field=["input", "id"]),
         )
     lifetime = input.expires_in_minutes * _MINUTE
     try:

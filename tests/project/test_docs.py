@@ -15,14 +15,12 @@ import pytest
 from graphql import GraphQLInputObjectType, get_named_type, parse, validate
 from typer.testing import CliRunner
 
-import gql.composition.app  # so that all errors are defined
-import gql.errors
 from gql.adapters.strawberry import graphql_schema
 from gql.cli.main import app
-from gql.errors import GraphError
 from gql.identity.viewer import Permission
+from gql.schema.user_errors import UserErrorCode
 from gql.settings import Settings, variable_name
-from store import ConflictError, StoreError
+from store import ConflictError, RefusedError
 from store.documents.diagnostics import DiagnosticCode
 from store.model import Article, Author, Image, ProviderMention, Related
 from store.writing.article_patch import BAD_SLUG, FORMAT_NOT_WRITABLE, KEYS_NOT_WRITABLE
@@ -31,6 +29,7 @@ from store.writing.import_batch import BAD_PATH, TOO_MANY_DOCUMENTS
 from store.writing.named_articles import AMBIGUOUS_SLUG
 from store.writing.new_document_folder import BAD_LOCALE
 from store.writing.write_preparation import NOT_FOUND
+from tests.project import errors_page
 from tests.support.documentation import DOCS, PAGES, ROOT, blocks, codes_in, name_of, table
 from tests.support.graph_client import SCHEMA, GraphClient
 from tests.support.mutation_client import mutation_client
@@ -177,28 +176,15 @@ def test_docs_explain_every_code_of_a_write():
     own |= {FORMAT_NOT_WRITABLE, KEYS_NOT_WRITABLE, READ_ONLY_FILE, HARD_LINK}
     expected = {str(code) for code in set(DiagnosticCode) - never_refused} | own
     assert codes_in(table(WRITING_PAGE, "code")) == expected
-
-
-def error_codes(base: type[Exception]) -> set[str]:
-    """The codes of an error and of all that derive from it, but for those of other tests."""
-    own = {base.__dict__["code"]} if "code" in base.__dict__ else set()
-    derived = (each for each in base.__subclasses__() if not each.__module__.startswith("tests."))
-    return own.union(*map(error_codes, derived))
+    assert {code.value for code in UserErrorCode} == expected | {RefusedError.code}
 
 
 def test_docs_explain_every_error_code():
-    """The page on HTTP has the code of every error that a client can get."""
-    abstract = {"GRAPH_ERROR", "STORE_ERROR"}
-    in_payloads = {"REFUSED", "CONFLICT"}
-    of_commands = {"FOLDER_NOT_EMPTY", "TARGET_EXISTS"}
-    codes = error_codes(GraphError) | error_codes(StoreError)
-    codes |= {
-        value
-        for value in vars(gql.errors).values()
-        if isinstance(value, str) and re.fullmatch(r"[A-Z]+(_[A-Z]+)+", value)
-    }
-    missing = codes - codes_in(table(DOCS / "http.md", "code"))
-    assert missing == abstract | in_payloads | of_commands
+    """The page on errors is the one that the code makes; it explains all codes and no others."""
+    assert (DOCS / "errors.md").read_text() == errors_page.render(), (
+        "write it anew: python -m tests.project.errors_page > docs/errors.md"
+    )
+    assert errors_page.statuses().keys() == errors_page.ERRORS.keys()
 
 
 def test_docs_explain_every_diagnostic():

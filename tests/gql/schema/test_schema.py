@@ -90,7 +90,7 @@ def test_schema_descriptions_are_sentences():
     [
         (list(TYPES), r"([A-Z][a-z0-9]*)+|URL|JSON"),
         ([name for _, name, _ in members()], r"[a-z][a-z0-9]*([A-Z][a-z0-9]*)*"),
-        ([name for _, name, _ in enum_values()], r"[A-Z]+(_[A-Z]+)*"),
+        ([name for _, name, _ in enum_values()], r"[A-Z]+(_[A-Z0-9]+)*"),
     ],
     ids=["types are PascalCase", "fields are camelCase", "enum values are SCREAMING_SNAKE"],
 )
