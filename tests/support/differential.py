@@ -66,7 +66,8 @@ class RemoteSnapshot:
         self._turns = turns
         self.revision = snapshot.revision
         self.version = snapshot.version
-        self.ordinals_of = snapshot.ordinals_of  # it is synchronous
+        self.ordinals_of = snapshot.ordinals_of  # these two are synchronous
+        self.resolve_topics = snapshot.resolve_topics
 
     def __getattr__(self, name: str) -> Any:
         read = getattr(self._snapshot, name)
