@@ -129,6 +129,7 @@ class _DocumentGenerator:
             return "__typename"
         self.fields -= 1
         branches = [name for name in names if not is_leaf(type.fields[name])]
+        branches += ["translations"] * (3 * ("translations" in names))  # few articles have any
         name = self.rng.choice(branches if branches and self.chance(0.4) else names)
         definition = type.fields[name]
         given = self.arguments(definition)
