@@ -182,6 +182,7 @@ choices = st.fixed_dictionaries(
         "cors_origins": st.sampled_from(["", SITE.decode(), "*"]),
         "rate_limit": st.sampled_from([None, f"{RATE}/hour"]),
         "anonymous": st.sampled_from([True, True, False]),
+        "cache_control": st.sampled_from(["no-cache", "public, max-age=60"]),
         "explain": st.booleans(),
         "response_cache_bytes": st.sampled_from([0, 1 << 20]),
     }
@@ -201,6 +202,7 @@ fields = st.one_of(
             (b"accept-encoding", b"gzip"),
             (b"if-none-match", b"*"),
             (b"access-control-request-method", b"POST"),
+            (b"access-control-request-headers", b"authorization, traceparent"),
         ]
     ),
 )

@@ -100,6 +100,22 @@ def test_preview_of_drafts_is_private(tmp_path) -> None:
     assert response.headers["cache-control"] == PRIVATE
 
 
+def test_response_of_the_sync_form_is_private_with_credentials(tmp_path) -> None:
+    """The server sends it without the middleware of other responses."""
+    site = Site(tmp_path)
+    app: Any = site.client.app
+    body = b'{"query": "%s"}' % TITLES.encode()
+    for viewer in ({}, *site.viewers.values()):
+        site.send("POST", TITLES, viewer)  # the key is checked
+        fields = {"content-type": "application/json", **viewer}
+        headers = {name.encode(): value.encode() for name, value in fields.items()}
+        scope = {"type": "http", "path": "/graphql", "method": "POST", "query_string": b""}
+        scope |= {"headers": list(headers.items()), "client": ("192.0.2.1", 1), "state": {}}
+        reply = app.respond_sync(scope, headers, body)
+        expected = PRIVATE if viewer else PUBLIC
+        assert dict(reply.headers())[b"cache-control"] == expected.encode()
+
+
 @pytest.mark.parametrize("accept", [*TYPES, "image/png"])
 @pytest.mark.parametrize("query", FAILING)
 def test_response_with_errors_is_not_stored(site: Site, accept, query) -> None:
