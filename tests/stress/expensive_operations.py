@@ -202,14 +202,19 @@ class HillClimb:
         return replace(node, children=unchanged + more)
 
     async def climb(self, steps: int) -> Sequence[tuple[str, CpuCost]]:
-        """The more and more expensive operations of a search, the most expensive last."""
+        """The more and more expensive operations of a search, the most expensive last.
+
+        `steps`: how many accepted operations are measured.
+        """
         best, worst = self.initial(), CpuCost(0, 0)
         found: list[tuple[str, CpuCost]] = []
-        for _ in range(steps):
+        left = steps
+        while left:
             candidate = self.mutate(best)
             text = f"{{ {' '.join(child.text() for child in candidate.children)} }}"
             if not self.is_accepted(text):
                 continue
+            left -= 1
             spent = await self.measure(text)
             if spent.cpu_s > worst.cpu_s:
                 best, worst = candidate, spent
