@@ -106,6 +106,20 @@ class CachedNodes(NamedTuple):
         return b"[", b",".join(texts), b"]"
 
 
+class CachedScalar(NamedTuple):
+    """A scalar, which is valid for one version.
+
+    Attributes:
+        json: Its JSON.
+    """
+
+    json: Buffer
+
+    def read(self, _snapshot: Snapshot, _visibility: Visibility) -> Sequence[Buffer] | None:
+        """See `CachedValue`."""
+        return (self.json,)
+
+
 def cached_connection(
     plan: ConnectionPlan,
     tables: Sequence[RowTable],

@@ -12,6 +12,7 @@ from .cached_values import (
     MAX_ITEMS,
     CachedDocument,
     CachedNodes,
+    CachedScalar,
     CachedValue,
     cached_connection,
 )
@@ -19,6 +20,7 @@ from .errors import FallbackError, fall_back
 from .planning.arguments import RequestVariables
 from .planning.operation_plan import OperationPlan
 from .planning.plan import ConnectionPlan, LinkPlan, LinkRequest, ObjectPlan
+from .row_encoding import to_json
 from .row_renderer import RowRenderer
 from .rows.rows_by_ordinal import Buffer
 
@@ -90,6 +92,10 @@ class PlanExecution(RowRenderer):
         if isinstance(target, ConnectionPlan):
             return await self.render_connection(target, request, loaded[0])
         value = field.link.pick(loaded)
+        if not target:  # a scalar
+            text = to_json(value)
+            self.cached_value, self.cached_state = CachedScalar(text), self.version
+            return (text,)
         if field.link.is_list:
             return await self.render_documents(field, value)
         if value is None:

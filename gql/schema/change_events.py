@@ -101,10 +101,18 @@ class ChangeSourceEvent(NamedTuple):
         return self.event.cursor
 
 
+class HistoryRights(NamedTuple):
+    """The rights of a viewer on which its history depends; see `Viewer`."""
+
+    visibility: Visibility
+    may_read_secured: bool
+    preview: str | None
+
+
 class ChangeReader:
     """A reader of the history: a viewer and a filter."""
 
-    def __init__(self, viewer: Viewer, filter: Filter = MATCH_ALL) -> None:
+    def __init__(self, viewer: Viewer | HistoryRights, filter: Filter = MATCH_ALL) -> None:
         self._viewer = viewer
         self._filter = filter
         self._uses_translations = uses_translations(filter)

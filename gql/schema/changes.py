@@ -11,7 +11,16 @@ import strawberry
 from strawberry import UNSET
 
 from gql.identity.viewer import Viewer
-from store import HISTORY_START, UNKNOWN_BOOKMARK, Bookmark, HistoryPage, LookupKey, Snapshot
+from store import (
+    HISTORY_START,
+    UNKNOWN_BOOKMARK,
+    Bookmark,
+    Filter,
+    HistoryPage,
+    LookupKey,
+    Snapshot,
+    Visibility,
+)
 from store.engines.changes import bookmark_of
 from store.querying.predicates import predicate
 
@@ -22,14 +31,15 @@ from .change_events import (
     ChangeReader,
     ChangeSourceEvent,
     EventKind,
+    HistoryRights,
     stream_changes,
     wait_for_revision,
 )
 from .connection import EdgeValue, First, PageInfo, check_page_size, value_or_none
-from .context import Context, Info
+from .context import Context, Info, PageSizes
 from .filters import store_filter
 from .graph import Article
-from .links import Link, linked, single
+from .links import Link, linked, prepared_key, single
 
 AfterChange = Annotated[
     str | None,
@@ -174,12 +184,28 @@ async def resolve_changes(
     return ChangeConnectionValue(nodes, page_info, reader.cursor(newest, snapshot))
 
 
-async def resolve_changes_cursor(info: Info, filter: FilterArgument = UNSET) -> str:
-    """`Query.changesCursor`: the position of the request's snapshot."""
-    context = info.context
-    reader = change_reader(context.viewer, filter, context.snapshot)
-    newest = await context.snapshot.newest_change(context.viewer.visibility)
-    return reader.cursor(newest, context.snapshot)
+async def load_cursors(
+    snapshot: Snapshot, keys: Sequence[tuple[Filter, bool, str | None]], visibility: Visibility
+) -> Sequence[str]:
+    """The cursors of the snapshot's newest change, each for a filter and rights (see `Link`).
+
+    Raises: FilterError: a filter is invalid.
+    """
+    newest = await snapshot.newest_change(visibility)
+    cursors = []
+    for condition, may_read_secured, preview in keys:
+        predicate(condition, snapshot.aliases)
+        reader = ChangeReader(HistoryRights(visibility, may_read_secured, preview), condition)
+        cursors.append(reader.cursor(newest, snapshot))
+    return cursors
+
+
+def cursor_filter(_sizes: PageSizes, filter: FilterArgument = UNSET) -> Filter:
+    """The arguments of `Query.changesCursor`. Raises: FilterError."""
+    return store_filter(value_or_none(filter))
+
+
+CHANGES_CURSOR = Link(load_cursors, prepared_key, single, cursor_filter, by_rights=True)
 
 
 async def _has_before(begin: Bookmark, history: HistoryPage, context: Context) -> bool:

@@ -36,6 +36,8 @@ class Link(NamedTuple):
         loads_lists: Whether the batch load gives a list of entities for each key, not one or none.
         cursors: Makes the store's cursors and the prepared arguments into what makes an item's
             cursor, the same function for equal lists of one store; where its value is a page.
+        by_rights: Whether its values depend on more than visibility. Its prepared arguments then
+            come in a triple: with the right to read secured text, and the previewed draft's id.
     """
 
     load: BatchLoad
@@ -45,6 +47,7 @@ class Link(NamedTuple):
     is_list: bool = False
     loads_lists: bool = False
     cursors: Callable[[CursorCodec, Any], Callable[[Any], str]] | None = None
+    by_rights: bool = False
 
 
 def linked(
@@ -71,6 +74,8 @@ def _resolver(link: Link) -> Callable[..., Awaitable[Any]]:
     async def resolve(root: Any, info: Info, **arguments: Any) -> Any:
         context = info.context
         prepared = link.prepare and link.prepare(context.page_sizes, **arguments)
+        if link.by_rights:
+            prepared = prepared, context.viewer.may_read_secured, context.viewer.preview
         with_total = link.cursors is not None and selects(info, "totalCount")
         [keys] = link.keys((root,), prepared, with_total)
         value = link.pick(await context.loaders.load(link.load, keys))

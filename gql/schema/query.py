@@ -29,7 +29,7 @@ from .batch_loads import (
     load_topic_pages,
     load_topics,
 )
-from .changes import ChangeConnection, resolve_changes, resolve_changes_cursor
+from .changes import CHANGES_CURSOR, ChangeConnection, resolve_changes
 from .connection import Connection, check_page_size, value_or_none, window
 from .context import PageSizes
 from .diagnostics import Diagnostic, resolve_diagnostics
@@ -199,8 +199,8 @@ class Query:
         "`locale: {firstOf}` the translations of a changed article come, too.",
         NULL_ON_ERROR,
     )
-    changes_cursor: str | None = resolved(
-        resolve_changes_cursor,
+    changes_cursor: str | None = linked(
+        CHANGES_CURSOR,
         "The cursor of `changes` at the state that this request shows. Read it with the articles, "
         "or before them, and then follow `changes` after it: you miss no change.",
         NULL_ON_ERROR,

@@ -271,6 +271,11 @@ class ObjectCodegen:
         if link.prepare is None:
             return None
         prepare, sizes = link.prepare, self.context.sizes
+        if link.by_rights:
+            rights = self.context.may_read_secured, None  # requests with a preview have no plan
+            return FieldArguments(
+                field, self.context.coercer, lambda **given: (prepare(sizes, **given), *rights)
+            )
         return FieldArguments(field, self.context.coercer, lambda **given: prepare(sizes, **given))
 
 
