@@ -64,6 +64,8 @@ export const createCache = () =>
       Author: embedded,
       Change: embedded,
       Image: embedded,
+      Picture: embedded,
+      PictureSize: embedded,
       ProviderMention: embedded,
       RelatedArticle: embedded,
     },
