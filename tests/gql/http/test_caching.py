@@ -109,8 +109,9 @@ def test_response_of_the_sync_form_is_private_with_credentials(tmp_path) -> None
         site.send("POST", TITLES, viewer)  # the key is checked
         fields = {"content-type": "application/json", **viewer}
         headers = {name.encode(): value.encode() for name, value in fields.items()}
-        scope = {"type": "http", "path": "/graphql", "method": "POST", "query_string": b""}
-        scope |= {"headers": list(headers.items()), "client": ("192.0.2.1", 1), "state": {}}
+        scope: dict[str, Any] = {"type": "http", "path": "/graphql", "method": "POST"}
+        scope |= {"query_string": b"", "headers": [*headers.items()], "state": {}}
+        scope["client"] = ("192.0.2.1", 1)
         reply = app.respond_sync(scope, headers, body)
         expected = PRIVATE if viewer else PUBLIC
         assert dict(reply.headers())[b"cache-control"] == expected.encode()

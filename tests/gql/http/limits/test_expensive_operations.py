@@ -6,6 +6,7 @@ A short hill climbing; `python -m tests.stress.expensive_operations` runs longer
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -30,8 +31,11 @@ def test_most_expensive_operations_let_others_have_their_turn(*, compiled: bool)
         ]
         await repository.apply(Batch(puts=tuple(articles)))
         plain = await HillClimb(repository, 1, compiled=False).measure(PLAIN, rounds=5)
-        search = HillClimb(repository, 1, compiled=compiled)
-        text, _ = (await search.climb(8))[-1]
+        for seed in itertools.count(1):  # not every one leads to accepted operations
+            search = HillClimb(repository, seed, compiled=compiled)
+            if found := await search.climb(8):
+                break
+        text, _ = found[-1]
         worst = await search.measure(text, rounds=3)
         assert worst.hold_s <= HOLD * plain.cpu_s, text
         assert worst.cpu_s <= TOTAL * plain.cpu_s, text
