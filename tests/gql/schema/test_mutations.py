@@ -223,6 +223,23 @@ def test_payload_queries_the_state_after_its_write(client):
     assert error["path"] == ["putArticle", "query", "articles"]
 
 
+def test_mutation_that_fails_leaves_the_others_of_its_operation(client):
+    """Those before it keep their payloads, and those after it are executed."""
+    id = client.mutate(PUT, **FIELDS)["article"]["id"]
+    query = """mutation ($id: ID!) {
+        a: setPublished(input: {id: $id, published: false}) { article { published } }
+        b: createPreviewLink(input: {id: $id, expiresInMinutes: 0}) { token }
+        c: setPublished(input: {id: $id, published: true}) { article { published } }
+    }"""
+    response = client.post(query, id=id).json()
+    assert response["data"] == {
+        "a": {"article": {"published": False}},
+        "b": None,
+        "c": {"article": {"published": True}},
+    }
+    assert [error["path"] for error in response["errors"]] == [["b"]]
+
+
 def test_writes_show_at_once_in_compiled_answers_and_feeds(client):
     """No cache is stale after a write: responses, rows and feeds."""
     client.mutate(PUT, **FIELDS, heat=1)
