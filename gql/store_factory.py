@@ -12,7 +12,7 @@ from store import (
     FolderLoader,
     LoadOptions,
     LoadReport,
-    ParseLimits,
+    ParseOptions,
     Repository,
     StoreUnavailableError,
     TinyDBRepository,
@@ -121,7 +121,7 @@ def load_options(
 ) -> LoadOptions:
     """The options of the loader, from the settings."""
     return LoadOptions(
-        limits=ParseLimits(
+        parsing=ParseOptions(
             settings.max_document_bytes,
             settings.max_document_depth,
             mapping=load_mapping(settings.folder) if settings.folder else None,

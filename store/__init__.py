@@ -1,7 +1,7 @@
 """The document store: front matter in, immutable snapshots out. Knows nothing of GraphQL."""
 
 from . import model
-from .documents.frontmatter import ParseLimits
+from .documents.frontmatter import ParseOptions
 from .engines.memory import MemoryRepository
 from .engines.tinydb.recovery.backup import back_up, backup_chunks, restore
 from .engines.tinydb.recovery.salvage import SalvageReport, salvage_store
@@ -111,7 +111,7 @@ __all__ = [
     "OutcomeUnknownError",
     "Page",
     "PageOrdinals",
-    "ParseLimits",
+    "ParseOptions",
     "QueryError",
     "Refusal",
     "RefusedError",

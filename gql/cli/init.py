@@ -17,7 +17,7 @@ from store import LoadOptions, StoreError, check_folder
 from store.documents.article_reader import read_article
 from store.documents.commit_dates import CommitTable
 from store.documents.field_mapping import FIRST_COMMIT, FieldMapping
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.errors import system_remedy
 from store.folder.commit_history import CommitHistory
 from store.folder.language_survey import survey_languages
@@ -60,8 +60,8 @@ def init(
     folder = settings.folder
     assert folder is not None  # noqa: S101  # it is required
     present = load_mapping(folder)
-    limits = load_options(settings).limits
-    survey = find_documents(folder, limits)
+    options = load_options(settings).parsing
+    survey = find_documents(folder, options)
     print_survey(survey)
     if not survey.documents:
         raise StoreError(
@@ -74,7 +74,7 @@ def init(
     out.print(f"\n[bold]Proposal[/]  {MAPPING_FILE}: which keys stand for which fields\n")
     out.print(text, highlight=False, markup=False)
     commits = history.read() if mapping.uses_commits else CommitTable()
-    print_example(survey, msgspec.structs.replace(limits, mapping=mapping, commits=commits))
+    print_example(survey, msgspec.structs.replace(options, mapping=mapping, commits=commits))
     print_outcome(settings, mapping)
     print_missing_parts(survey, mapping)
     if present is not None:
@@ -94,11 +94,11 @@ def init(
     )
 
 
-def find_documents(folder: Path, limits: ParseLimits) -> Survey:
+def find_documents(folder: Path, options: ParseOptions) -> Survey:
     """Survey the folder, with a progress bar. Raises: StoreError: it cannot be listed."""
     try:
         with progress_bar("Looking at the files") as progress:
-            return survey_folder(folder, limits, progress)
+            return survey_folder(folder, options, progress)
     except OSError as e:
         raise StoreError(
             f"The folder {folder} cannot be read: {e.strerror}. "
@@ -156,11 +156,11 @@ def print_keys(survey: Survey) -> None:
         out.print(f"          [dim]and {count_of(len(kinds) - _SHOWN_KEYS, 'key')} more[/]")
 
 
-def print_example(survey: Survey, limits: ParseLimits) -> None:
+def print_example(survey: Survey, options: ParseOptions) -> None:
     """Print a document before and after the mapping."""
     for document in survey.documents:
         data = (survey.folder / document.path).read_bytes()
-        article = read_article(document.path, data, limits).article
+        article = read_article(document.path, data, options).article
         if article is not None:
             out.print(f"[bold]Example[/]   {escape(document.path)}")
             for key in document.keys:
@@ -177,11 +177,11 @@ def print_outcome(settings: Settings, mapping: FieldMapping) -> int:
     """Print how many files become articles, and why others do not. Returns their number."""
     assert settings.folder is not None  # noqa: S101  # it is required
     options = load_options(settings)
-    limits = ParseLimits(options.limits.max_size_bytes, options.limits.max_depth, mapping=mapping)
+    parsing = msgspec.structs.replace(options.parsing, mapping=mapping)
     with progress_bar("Trying the mapping") as progress:
         report, diagnostics = asyncio.run(
             check_folder(
-                settings.folder, LoadOptions(limits=limits, include=options.include), progress
+                settings.folder, LoadOptions(parsing=parsing, include=options.include), progress
             )
         )
     out.print(

@@ -30,7 +30,7 @@ from .field_values import (
     require_scalar,
 )
 from .front_matter_reader import FrontMatter, read_front_matter
-from .frontmatter import ParseLimits
+from .frontmatter import ParseOptions
 from .missing_front_matter import data_file
 from .parse_result import DiagnosticCollector, ParseResult
 from .yaml_tree import MappingNode, ScalarNode, SequenceNode
@@ -42,26 +42,26 @@ _parse_size = partial(parse_integer, allowed=SIZES)
 _URL_FIELDS = ("webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl")
 
 
-def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
+def read_article(path: str, data: bytes, options: ParseOptions) -> ParseResult:
     """Parse a document into an article.
 
     `path` is relative to the folder, with slashes; its stem may be the slug. Never raises: without
     an article the result has an error among its diagnostics, or says why this is no document.
     """
     collector = DiagnosticCollector(path)
-    front_matter = read_front_matter(data, limits, collector)
+    front_matter = read_front_matter(data, options, collector)
     if front_matter is None:
         return collector.empty_result()
     names: Mapping[str, str] = {}
-    if limits.mapping is not None:
-        if is_data_without_title(path, front_matter.root, limits.mapping):
+    if options.mapping is not None:
+        if is_data_without_title(path, front_matter.root, options.mapping):
             collector.diagnostics.append(data_file(path))
             return collector.empty_result()
-        commits = limits.commits.dates.get(path)
+        commits = options.commits.dates.get(path)
         root, names = map_fields(
-            limits.mapping, path, front_matter.root, front_matter.body, commits
+            options.mapping, path, front_matter.root, front_matter.body, commits
         )
-        _warn_of_missing_commits(limits, root, commits, collector)
+        _warn_of_missing_commits(options, root, commits, collector)
         front_matter.root = root
     fields = FieldReader(front_matter.root, collector, names=names)
     title = fields.require_text("title", unescape_title, DiagnosticCode.MISSING_TITLE)
@@ -71,7 +71,7 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
     if title is None or published is None or provider is None or secured is None:
         return collector.empty_result()
     locale = fields.read_text("locale")
-    placement = find_placement(path, locale, limits.mapping)
+    placement = find_placement(path, locale, options.mapping)
     slug = article_slug(placement.stem, title, published)
     if escape_invisible(slug) != slug:
         collector.add_error(
@@ -109,7 +109,7 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
         topics=tuple(topics),
         featured_content=fields.read_text("featuredContent"),
         images=fields.read_entries("images", _read_image),
-        related=_read_related_stories(fields, front_matter.root, limits),
+        related=_read_related_stories(fields, front_matter.root, options),
         secured=secured or None,
         metadata=fields.metadata(),
         id=article_id(slug, placement.identity_locale),
@@ -124,26 +124,26 @@ def read_article(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
 
 
 def _warn_of_missing_commits(
-    limits: ParseLimits,
+    options: ParseOptions,
     root: MappingNode,
     commits: CommitDates | None,
     collector: DiagnosticCollector,
 ) -> None:
     """Warn of a date that should come from git, and has no other source."""
-    if commits is not None or limits.mapping is None:
+    if commits is not None or options.mapping is None:
         return
     missing = [
         field
         for field in ("publishedDateTime", "updatedDateTime")
-        if limits.mapping.uses_commits_for(field) and field not in root.entries
+        if options.mapping.uses_commits_for(field) and field not in root.entries
     ]
-    if "publishedDateTime" in missing or (missing and limits.commits.problem):
-        problem = limits.commits.problem or "the file was never committed"
+    if "publishedDateTime" in missing or (missing and options.commits.problem):
+        problem = options.commits.problem or "the file was never committed"
         collector.add_warning(
             DiagnosticCode.NO_COMMIT_DATES,
             f"There is no date of a commit: {problem}.",
             root.line,
-            limits.commits.remedy or "Commit the file, or write a date into it.",
+            options.commits.remedy or "Commit the file, or write a date into it.",
         )
 
 
@@ -296,14 +296,14 @@ def _read_image(fields: FieldReader) -> Image | None:
 
 
 def _read_related_stories(
-    fields: FieldReader, root: MappingNode, limits: ParseLimits
+    fields: FieldReader, root: MappingNode, options: ParseOptions
 ) -> tuple[Related, ...]:
     """Read the related stories. What other tools mean by a list of names stays in the metadata."""
     node = root.entries.get("related")
     is_names = isinstance(node, SequenceNode) and not any(
         isinstance(item, MappingNode) for item in node.items
     )
-    if limits.mapping is not None and (is_names or isinstance(node, ScalarNode)):
+    if options.mapping is not None and (is_names or isinstance(node, ScalarNode)):
         return ()
     return fields.read_entries("related", _read_related)
 

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from .front_matter_format import FormatParts, FrontMatterFormat
-from .frontmatter import ParseLimits
+from .frontmatter import ParseOptions
 from .json_tree import parse_json
 from .toml_tree import parse_toml
 from .yaml_tree import MappingNode
@@ -23,12 +23,12 @@ class ParsedFormat(NamedTuple):
     body: str
 
 
-def parse_format(parts: FormatParts, limits: ParseLimits) -> ParsedFormat:
+def parse_format(parts: FormatParts, options: ParseOptions) -> ParsedFormat:
     """Parse TOML or JSON front matter.
 
     Raises: FrontMatterError: invalid, or a limit is exceeded.
     """
-    depth, nodes = limits.max_depth, limits.max_nodes
+    depth, nodes = options.max_depth, options.max_nodes
     if parts.format is FrontMatterFormat.TOML:
         toml = parse_toml(parts.text, parts.first_line, max_depth=depth, max_nodes=nodes)
         return ParsedFormat(toml.root, toml.problems, parts.body or "")

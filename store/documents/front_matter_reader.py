@@ -10,7 +10,7 @@ from store.model import Diagnostic
 from .diagnostics import DiagnosticCode, error
 from .format_parser import parse_format
 from .front_matter_format import FrontMatterFormat, split_format
-from .frontmatter import ParseLimits, parse_front_matter, split_front_matter
+from .frontmatter import ParseOptions, parse_front_matter, split_front_matter
 from .line_ends import plain_line_ends
 from .missing_front_matter import data_file, missing_front_matter
 from .parse_result import DiagnosticCollector
@@ -29,23 +29,23 @@ class FrontMatter(msgspec.Struct):
 
 
 def read_front_matter(
-    data: bytes, limits: ParseLimits, collector: DiagnosticCollector
+    data: bytes, options: ParseOptions, collector: DiagnosticCollector
 ) -> FrontMatter | None:
     """Read front matter and body from a file's bytes; None, with a diagnostic, if that fails."""
-    text = _decode(data, limits, collector)
+    text = _decode(data, options, collector)
     if text is None:
         return None
     try:
-        front_matter, problems = _parse(text, limits, collector.path)
+        front_matter, problems = _parse(text, options, collector.path)
     except FrontMatterError as e:
-        is_data = limits.mapping is not None and collector.path.lower().endswith(YAML_EXTENSIONS)
+        is_data = options.mapping is not None and collector.path.lower().endswith(YAML_EXTENSIONS)
         if is_data and e.problem.code == DiagnosticCode.WRONG_TYPE:
             collector.diagnostics.append(data_file(collector.path))
         else:
             collector.add_error(*e.problem)
         return None
     if front_matter is None:
-        collections = limits.mapping.collections if limits.mapping else ()
+        collections = options.mapping.collections if options.mapping else ()
         collector.diagnostics.append(missing_front_matter(collector.path, text, collections))
         return None
     for problem in problems:
@@ -55,34 +55,34 @@ def read_front_matter(
 
 
 def _parse(
-    text: str, limits: ParseLimits, path: str
+    text: str, options: ParseOptions, path: str
 ) -> tuple[FrontMatter | None, list[ParseProblem]]:
     """Parse front matter in any format; None without front matter. Raises: FrontMatterError."""
     all_yaml = path.lower().endswith(YAML_EXTENSIONS)
     other = None if all_yaml else split_format(text)
     if other is not None:
-        root, problems, body = parse_format(other, limits)
+        root, problems, body = parse_format(other, options)
         return FrontMatter(root, body, other.format), problems
     parts = split_front_matter(text, all_yaml=all_yaml)
     if parts is None:
         return None, []
-    tree = parse_front_matter(parts, limits)
+    tree = parse_front_matter(parts, options)
     return FrontMatter(tree.root, parts.body), tree.problems
 
 
-def too_large_diagnostic(path: str, size_bytes: int, limits: ParseLimits) -> Diagnostic:
+def too_large_diagnostic(path: str, size_bytes: int, options: ParseOptions) -> Diagnostic:
     """Return the diagnostic of a file that exceeds the size limit."""
     return error(
         path,
         DiagnosticCode.FILE_TOO_LARGE,
-        f"The file has {size_bytes:,} bytes; the limit is {limits.max_size_bytes:,}.",
+        f"The file has {size_bytes:,} bytes; the limit is {options.max_size_bytes:,}.",
         remedy="Split the file, or raise the limit.",
     )
 
 
-def _decode(data: bytes, limits: ParseLimits, collector: DiagnosticCollector) -> str | None:
-    if len(data) > limits.max_size_bytes:
-        collector.diagnostics.append(too_large_diagnostic(collector.path, len(data), limits))
+def _decode(data: bytes, options: ParseOptions, collector: DiagnosticCollector) -> str | None:
+    if len(data) > options.max_size_bytes:
+        collector.diagnostics.append(too_large_diagnostic(collector.path, len(data), options))
         return None
     try:
         text = data.decode("utf-8-sig")

@@ -59,8 +59,8 @@ _REMEDIES = {
 }
 
 
-class ParseLimits(msgspec.Struct, frozen=True):
-    """Limits for one document, so that the cost of parsing it depends on its size only.
+class ParseOptions(msgspec.Struct, frozen=True):
+    """Options of parsing a document: limits, so that its cost depends on its size, and a mapping.
 
     Attributes:
         max_size_bytes: Largest file, and largest front matter with aliases expanded.
@@ -132,7 +132,7 @@ def split_front_matter(text: str, *, all_yaml: bool = False) -> DocumentParts | 
     )
 
 
-def parse_front_matter(parts: DocumentParts, limits: ParseLimits) -> ParsedYaml:
+def parse_front_matter(parts: DocumentParts, options: ParseOptions) -> ParsedYaml:
     """Parse front matter into a tree of YAML nodes with line numbers.
 
     Raises: FrontMatterError: invalid YAML, a limit is exceeded, or the root is no mapping.
@@ -148,9 +148,9 @@ def parse_front_matter(parts: DocumentParts, limits: ParseLimits) -> ParsedYaml:
     lines = LineCounter(text, parts.yaml_line + 1)
     builder = YamlTreeBuilder(
         lines,
-        max_depth=limits.max_depth,
-        max_nodes=limits.max_nodes,
-        max_weight=limits.max_size_bytes,
+        max_depth=options.max_depth,
+        max_nodes=options.max_nodes,
+        max_weight=options.max_size_bytes,
     )
     try:
         _feed_events(text, builder)

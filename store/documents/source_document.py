@@ -14,7 +14,7 @@ from .diagnostics import DiagnosticCode
 from .format_parser import parse_format
 from .front_matter_format import FrontMatterFormat, split_format
 from .front_matter_reader import YAML_EXTENSIONS
-from .frontmatter import ParseLimits, parse_front_matter, split_front_matter
+from .frontmatter import ParseOptions, parse_front_matter, split_front_matter
 from .line_ends import plain_line_ends
 from .tree_edit import TextEdit, apply_edits
 from .yaml_tree import MappingNode
@@ -110,7 +110,7 @@ class SourceDocument(NamedTuple):
         return "\r\n" if ends[i : i + 1] == [at] else self.text[at + i]
 
 
-def read_source_document(path: str, text: str, limits: ParseLimits) -> SourceDocument | None:
+def read_source_document(path: str, text: str, options: ParseOptions) -> SourceDocument | None:
     """Split a text for edits; None without front matter that can be read."""
     mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
     text = text.removeprefix(_BYTE_ORDER_MARK)
@@ -119,14 +119,14 @@ def read_source_document(path: str, text: str, limits: ParseLimits) -> SourceDoc
     try:
         other = None if all_yaml else split_format(plain)
         if other is not None:
-            root, problems, body = parse_format(other, limits)
+            root, problems, body = parse_format(other, options)
             end = len(other.text) if other.body is not None else len(other.text) - len(body)
             line, format, front_matter = other.first_line - 1, other.format, other.text[:end]
         else:
             parts = split_front_matter(plain, all_yaml=all_yaml)
             if parts is None:
                 return None
-            root, problems = parse_front_matter(parts, limits)
+            root, problems = parse_front_matter(parts, options)
             line, format, front_matter = parts.yaml_line, FrontMatterFormat.YAML, parts.yaml
             body = parts.body
     except FrontMatterError:

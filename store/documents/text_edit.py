@@ -14,7 +14,7 @@ from .article_reader import read_article
 from .field_mapping import map_fields
 from .format_writer import serialize_document_as
 from .front_matter_format import FrontMatterFormat
-from .frontmatter import ParseLimits
+from .frontmatter import ParseOptions
 from .json_edit import JsonEditor
 from .own_keys import translate_change, without_paths
 from .parse_result import ParseResult
@@ -76,26 +76,26 @@ class EditedText(NamedTuple):
 
 
 def edit_text(
-    path: str, text: str, before: DocumentData, after: DocumentData, limits: ParseLimits
+    path: str, text: str, before: DocumentData, after: DocumentData, options: ParseOptions
 ) -> EditedText:
     """Edit the text of a document from `before` to `after`. Raises: UnwritableError."""
-    source = read_source_document(path, text, limits)
+    source = read_source_document(path, text, options)
     format = source.format if source else FrontMatterFormat.YAML
     if source and (problem := source.duplicate_key):
         raise UnwritableError(f"{problem.message} Remove one of the two from the file.")
     whole: EditedText | None = None
-    for new, expected, is_rewritten in _candidates(path, source, before, after, limits):
-        edited = EditedText(new, read_article(path, _encode(new), limits), is_rewritten)
+    for new, expected, is_rewritten in _candidates(path, source, before, after, options):
+        edited = EditedText(new, read_article(path, _encode(new), options), is_rewritten)
         article = edited.parse_result.article
         # Parsing takes most of the time, so the whole is parsed only if this check is not enough.
         if article and expected.matches(article_to_document(article)):
             return edited
-        whole = whole or _serialize(path, after, limits, format)
+        whole = whole or _serialize(path, after, options, format)
         if whole.parse_result.article is None:
             return whole  # invalid: the caller reports its diagnostics
         if article == whole.parse_result.article:
             return edited
-    return whole or _serialize(path, after, limits, format)
+    return whole or _serialize(path, after, options, format)
 
 
 class _Expected(NamedTuple):
@@ -115,13 +115,13 @@ class _Expected(NamedTuple):
 
 
 def _serialize(
-    path: str, document: DocumentData, limits: ParseLimits, format: FrontMatterFormat
+    path: str, document: DocumentData, options: ParseOptions, format: FrontMatterFormat
 ) -> EditedText:
     try:
         text = serialize_document_as(document, format)
     except NullError:
         raise UnwritableError("TOML has no null. Send another value, or none.") from None
-    parse_result = read_article(path, _encode(text), limits)
+    parse_result = read_article(path, _encode(text), options)
     return EditedText(text, parse_result, is_rewritten=True, is_serialized=True)
 
 
@@ -134,7 +134,7 @@ def _candidates(
     source: SourceDocument | None,
     before: DocumentData,
     after: DocumentData,
-    limits: ParseLimits,
+    options: ParseOptions,
 ) -> Iterator[tuple[str, _Expected, bool]]:
     """Yield edited texts, the one with the smallest difference first.
 
@@ -145,9 +145,9 @@ def _candidates(
     root, text, old = source.root, source.front_matter, before.values
     diff = _adapt_diff(diff_documents(before, after), source)
     expected = _Expected(after)
-    if limits.mapping is not None:
-        names = map_fields(limits.mapping, path, root, source.body).names
-        change = translate_change(names, limits.mapping, root, old, diff.values)
+    if options.mapping is not None:
+        names = map_fields(options.mapping, path, root, source.body).names
+        change = translate_change(names, options.mapping, root, old, diff.values)
         old, diff = change.old, DocumentDiff(change.new, diff.content)
         after = after._replace(values=after.values | change.metadata)
         expected = _Expected(after, change.sources)

@@ -15,7 +15,7 @@ from store.text import unescape_title
 from .diagnostics import DiagnosticCode, error, warning
 from .field_reader import FieldReader
 from .front_matter_reader import read_front_matter
-from .frontmatter import ParseLimits
+from .frontmatter import ParseOptions
 from .parse_result import DiagnosticCollector, ParseResult
 
 TOPICS_FOLDER = "_data/topics"
@@ -36,13 +36,13 @@ def is_topic_path(path: str) -> bool:
     )
 
 
-def read_topic(path: str, data: bytes, limits: ParseLimits) -> ParseResult:
+def read_topic(path: str, data: bytes, options: ParseOptions) -> ParseResult:
     """Parse a topic file; the parent stays as written.
 
     The slug is `slug`, else `_id`, else derived from the name. Never raises.
     """
     collector = DiagnosticCollector(path)
-    front_matter = read_front_matter(data, limits, collector)
+    front_matter = read_front_matter(data, options, collector)
     if front_matter is None:
         return collector.empty_result()
     fields = FieldReader(front_matter.root, collector)

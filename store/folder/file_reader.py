@@ -20,7 +20,7 @@ import msgspec
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode, error
 from store.documents.front_matter_reader import too_large_diagnostic
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.documents.parse_result import ParseResult
 from store.documents.topic_reader import is_topic_path, read_topic
 from store.errors import system_remedy
@@ -58,7 +58,7 @@ class FileResult(msgspec.Struct, frozen=True):
 
 class _Request(msgspec.Struct):
     root: str
-    limits: ParseLimits
+    options: ParseOptions
     paths: list[str]
 
 
@@ -67,7 +67,7 @@ _decode_request = msgspec.msgpack.Decoder(_Request).decode
 _decode_results = msgspec.msgpack.Decoder(list[FileResult]).decode
 
 
-def read_file(root: str, path: str, limits: ParseLimits) -> FileResult:
+def read_file(root: str, path: str, options: ParseOptions) -> FileResult:
     """Read and parse one file of the folder. Never raises: errors are diagnostics of the result."""
     try:
         # If a pipe has replaced the file, opening it must not wait for a writer.
@@ -76,7 +76,9 @@ def read_file(root: str, path: str, limits: ParseLimits) -> FileResult:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 return FileResult(path, is_missing=True)
-            parse_result = _read(path, file.read(limits.max_size_bytes + 1), status.st_size, limits)
+            parse_result = _read(
+                path, file.read(options.max_size_bytes + 1), status.st_size, options
+            )
     except FileNotFoundError:
         return FileResult(path, is_missing=True)
     except OSError as e:
@@ -90,23 +92,23 @@ def read_file(root: str, path: str, limits: ParseLimits) -> FileResult:
     return FileResult(path, FileState.of(status), parse_result)
 
 
-def _read(path: str, data: bytes, size_bytes: int, limits: ParseLimits) -> ParseResult:
-    if len(data) > limits.max_size_bytes:
+def _read(path: str, data: bytes, size_bytes: int, options: ParseOptions) -> ParseResult:
+    if len(data) > options.max_size_bytes:
         return ParseResult(
-            diagnostics=(too_large_diagnostic(path, max(size_bytes, len(data)), limits),)
+            diagnostics=(too_large_diagnostic(path, max(size_bytes, len(data)), options),)
         )
-    return (read_topic if is_topic_path(path) else read_article)(path, data, limits)
+    return (read_topic if is_topic_path(path) else read_article)(path, data, options)
 
 
 async def read_files(
-    root: str, paths: Sequence[str], limits: ParseLimits, progress: Progress | None = None
+    root: str, paths: Sequence[str], options: ParseOptions, progress: Progress | None = None
 ) -> list[FileResult]:
     """Read files of a folder; the results come in any order.
 
     `progress` receives the number of files read so far, and of all files.
     """
     requests = (
-        _request(root, limits, paths[i : i + _FILES_PER_REQUEST])
+        _request(root, options, paths[i : i + _FILES_PER_REQUEST])
         for i in range(0, len(paths), _FILES_PER_REQUEST)
     )
     done: list[FileResult] = []
@@ -127,13 +129,13 @@ async def read_files(
     return done
 
 
-def _request(root: str, limits: ParseLimits, paths: Sequence[str]) -> _Request:
-    commits = limits.commits.select(paths)
-    return _Request(root, msgspec.structs.replace(limits, commits=commits), [*paths])
+def _request(root: str, options: ParseOptions, paths: Sequence[str]) -> _Request:
+    commits = options.commits.select(paths)
+    return _Request(root, msgspec.structs.replace(options, commits=commits), [*paths])
 
 
 def _handle_request(request: _Request) -> list[FileResult]:
-    return [read_file(request.root, path, request.limits) for path in request.paths]
+    return [read_file(request.root, path, request.options) for path in request.paths]
 
 
 async def _run_worker(

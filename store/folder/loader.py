@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from store.concurrency.cooperative import free_gradually
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.engines.memory import MemoryRepository
 from store.errors import StoreError, system_remedy
 from store.model import Diagnostic
@@ -29,14 +29,14 @@ class LoadOptions(msgspec.Struct, frozen=True):
     """Options of a load.
 
     Attributes:
-        limits: Limits for each document.
+        parsing: The options of parsing a document.
         include: Names of files and folders to read although they are hidden or start with an
             underscore.
         prune: Delete all articles if the folder has none of the files that were loaded before.
         overwrite: Load detached files too; they replace what mutations have changed.
     """
 
-    limits: ParseLimits = ParseLimits()
+    parsing: ParseOptions = ParseOptions()
     include: frozenset[str] = frozenset()
     prune: bool = False
     overwrite: bool = False
@@ -59,7 +59,7 @@ class FolderLoader:
         self._repository = repository
         self._folder = folder
         self._options = options
-        mapping = options.limits.mapping
+        mapping = options.parsing.mapping
         self._scanner = Scanner(folder, options.include, mapping.collections if mapping else ())
         self._index = ManifestIndex(mapping="" if mapping is None else mapping.digest)
         self._history = CommitHistory(folder) if mapping and mapping.uses_commits else None
@@ -183,16 +183,16 @@ class FolderLoader:
     ) -> LoadReport:
         # Steps whose time grows with the number of files run in threads: readers go on meanwhile.
         update = await asyncio.to_thread(plan.start_update)
-        files = await read_files(self._scanner.root, plan.to_read, self._limits(), progress)
+        files = await read_files(self._scanner.root, plan.to_read, self._parse_options(), progress)
         revision = await self._apply(update, files, extra)
         return update.build_report(time.perf_counter() - plan.started, revision)
 
-    def _limits(self) -> ParseLimits:
-        return msgspec.structs.replace(self._options.limits, commits=self._index.commits)
+    def _parse_options(self) -> ParseOptions:
+        return msgspec.structs.replace(self._options.parsing, commits=self._index.commits)
 
     async def _apply(self, update: ManifestUpdate, files: list[FileResult], extra: Batch) -> int:
         while paths := await asyncio.to_thread(_add_and_resolve, update, files):
-            files = await read_files(self._scanner.root, paths, self._limits())
+            files = await read_files(self._scanner.root, paths, self._parse_options())
         batch = await asyncio.to_thread(update.build_batch)
         if batch is None and not extra.deletes:
             return (await self._repository.snapshot()).revision

@@ -19,7 +19,7 @@ from store.documents.front_matter_reader import (
     FrontMatter,
     read_front_matter,
 )
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.documents.parse_result import DiagnosticCollector
 from store.documents.source_dates import is_date_text
 from store.documents.yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
@@ -97,7 +97,7 @@ class Survey(msgspec.Struct):
 
 
 def survey_folder(
-    folder: Path, limits: ParseLimits, progress: Callable[[int, int], None] | None = None
+    folder: Path, options: ParseOptions, progress: Callable[[int, int], None] | None = None
 ) -> Survey:
     """Read the documents of a folder, in all folders that may hold some.
 
@@ -107,10 +107,10 @@ def survey_folder(
     with os.scandir(folder):
         pass
     survey = Survey(folder)
-    _read_files(survey, limits, _NEVER_SURVEYED | _RARELY_SURVEYED, progress)
+    _read_files(survey, options, _NEVER_SURVEYED | _RARELY_SURVEYED, progress)
     if not any(map(has_date, survey.documents)):
         rest = Survey(folder)
-        _read_files(rest, limits, _NEVER_SURVEYED, progress, only=_RARELY_SURVEYED)
+        _read_files(rest, options, _NEVER_SURVEYED, progress, only=_RARELY_SURVEYED)
         if not survey.documents or any(map(has_date, rest.documents)):
             survey.documents += rest.documents
             survey.others |= rest.others
@@ -127,7 +127,7 @@ def has_date(document: SurveyedFile) -> bool:
 
 def _read_files(
     survey: Survey,
-    limits: ParseLimits,
+    options: ParseOptions,
     skipped: Collection[str],
     progress: Callable[[int, int], None] | None,
     *,
@@ -140,7 +140,7 @@ def _read_files(
     paths = [*islice(found, MAX_FILES + 1)]
     survey.is_complete = len(paths) <= MAX_FILES
     for i, path in enumerate(paths[:MAX_FILES]):
-        _add_file(survey, path, limits)
+        _add_file(survey, path, options)
         if progress and i % _FILES_PER_REPORT == 0:
             progress(i, len(paths))
 
@@ -176,14 +176,14 @@ def _is_inside(root: str, entry: os.DirEntry[str]) -> bool:
     return target.startswith(f"{root}/") and not Path(target).is_dir()
 
 
-def _add_file(survey: Survey, path: str, limits: ParseLimits) -> None:
+def _add_file(survey: Survey, path: str, options: ParseOptions) -> None:
     collector = DiagnosticCollector(path)
-    result = _read_bytes(survey.folder / path, limits.max_size_bytes + 1)
+    result = _read_bytes(survey.folder / path, options.max_size_bytes + 1)
     if isinstance(result, OSError):
         _add_other(survey, path, f"it cannot be read: {result.strerror}")
         return
     is_data = path.lower().endswith(YAML_EXTENSIONS)
-    front_matter = read_front_matter(result, limits, collector)
+    front_matter = read_front_matter(result, options, collector)
     if front_matter is None:
         problem = collector.diagnostics[-1] if collector.diagnostics else None
         if problem is not None and problem.severity is not Severity.INFO and not is_data:

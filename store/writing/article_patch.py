@@ -16,7 +16,7 @@ from store.documents.commit_dates import CommitTable
 from store.documents.diagnostics import DiagnosticCode, field_path
 from store.documents.field_mapping import FieldMapping, map_fields
 from store.documents.field_values import RELATIVE_URL_REMEDY, URL_REMEDY
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.documents.own_keys import translate_change
 from store.documents.parse_result import ParseResult
 from store.documents.serializer import (
@@ -85,7 +85,11 @@ class PatchedDocument(msgspec.Struct, frozen=True):
 
 
 def create_document(
-    slug: str | None, fields: Mapping[str, Any], limits: ParseLimits, *, needs_locale: bool = False
+    slug: str | None,
+    fields: Mapping[str, Any],
+    options: ParseOptions,
+    *,
+    needs_locale: bool = False,
 ) -> PatchedDocument:
     """Create a document from fields. Without a slug it is derived from title and date.
 
@@ -94,21 +98,21 @@ def create_document(
     """
     fields = {key: value for key, value in fields.items() if key != ALL_METADATA}
     _refuse_invalid_characters(fields)
-    folder = find_folder(fields.get("locale"), limits.mapping, needs_locale=needs_locale)
+    folder = find_folder(fields.get("locale"), options.mapping, needs_locale=needs_locale)
     path = f"{folder}/{slug or _UNNAMED}.md"
     document = _apply_fields(DocumentData({}), fields)
     text = serialize_document(document)
-    parse_result = read_article(path, encode_document(text), limits)
+    parse_result = read_article(path, encode_document(text), options)
     article = _accept(parse_result, fields, ParseResult)
     if slug is None:
         path = f"{folder}/{article.slug}.md"
-        parse_result = read_article(path, encode_document(text), limits)
+        parse_result = read_article(path, encode_document(text), options)
         article = _accept(parse_result, fields, ParseResult)
     elif article.slug != slug:
         raise RefusedError(Refusal(BAD_SLUG, f"The slug {slug!r} ends with its locale.", ("slug",)))
-    if limits.mapping is not None:
-        own_text = serialize_document(_with_own_keys(document, path, limits.mapping))
-        own_result = read_article(path, encode_document(own_text), limits)
+    if options.mapping is not None:
+        own_text = serialize_document(_with_own_keys(document, path, options.mapping))
+        own_result = read_article(path, encode_document(own_text), options)
         if own_result.article is not None and own_result.article == parse_result.article:
             return PatchedDocument(path, own_text, own_result, own_result.article)
     return PatchedDocument(path, text, parse_result, article)
@@ -123,7 +127,7 @@ def _with_own_keys(document: DocumentData, path: str, mapping: FieldMapping) -> 
 
 
 def patch_document(
-    article: Article, path: str, text: str | None, fields: Mapping[str, Any], limits: ParseLimits
+    article: Article, path: str, text: str | None, fields: Mapping[str, Any], options: ParseOptions
 ) -> PatchedDocument:
     """Change fields of an article's document; None removes a field.
 
@@ -143,10 +147,10 @@ def patch_document(
     notices: list[Notice] = []
     if text is None:
         new = serialize_document(after)
-        parse_result = read_article(path, encode_document(new), limits)
+        parse_result = read_article(path, encode_document(new), options)
     else:
         try:
-            edited = edit_text(path, text, before, after, limits)
+            edited = edit_text(path, text, before, after, options)
         except UnwritableError as error:
             raise RefusedError(_format_refusal(path, str(error))) from None
         new, parse_result = edited.text, edited.parse_result
@@ -154,12 +158,12 @@ def patch_document(
             notices.append(_REWRITTEN)
 
     def parse_before() -> ParseResult:
-        return read_article(path, encode_document(text or serialize_document(before)), limits)
+        return read_article(path, encode_document(text or serialize_document(before)), options)
 
-    if text is not None and limits.mapping is not None:
+    if text is not None and options.mapping is not None:
         # The messages of a document with keys of its own do not name the fields.
         _accept(
-            read_article(path, encode_document(serialize_document(after)), limits),
+            read_article(path, encode_document(serialize_document(after)), options),
             fields,
             parse_before,
         )
@@ -167,35 +171,35 @@ def patch_document(
             raise RefusedError(_own_keys_refusal(path))
     changed = _accept(parse_result, fields, parse_before)
     if changed.slug != article.slug:
-        new = _with_translation_key(path, new, after, limits)
-        new = _with_commit_date(path, new, after, limits)
-        path = _renamed(path, article, limits)
+        new = _with_translation_key(path, new, after, options)
+        new = _with_commit_date(path, new, after, options)
+        path = _renamed(path, article, options)
         message = f"The file is now {path}: its name gives the slug, which stays."
         notices.append(Notice("FILE_RENAMED", message))
-        parse_result = read_article(path, encode_document(new), limits)
+        parse_result = read_article(path, encode_document(new), options)
         changed = _accept(parse_result, fields, parse_before)
     if changed.id != article.id:
         raise RefusedError(_other_id_refusal(path, changed))
     return PatchedDocument(path, new, parse_result, changed, tuple(notices))
 
 
-def _renamed(path: str, article: Article, limits: ParseLimits) -> str:
+def _renamed(path: str, article: Article, options: ParseOptions) -> str:
     """Return the path under which a document keeps its slug; a suffix with its locale stays."""
-    stem = find_placement(path, article.locale, limits.mapping).stem
+    stem = find_placement(path, article.locale, options.mapping).stem
     rest = PurePosixPath(path).name[len(stem) :]
     return str(PurePosixPath(path).with_name(article.slug + rest))
 
 
-def _with_translation_key(path: str, text: str, after: DocumentData, limits: ParseLimits) -> str:
+def _with_translation_key(path: str, text: str, after: DocumentData, options: ParseOptions) -> str:
     """Write the translation key that came from the path, which is about to change."""
     key = after.values.get("translationKey")
-    return text if key is None else _with_value("translationKey", path, text, after, limits)
+    return text if key is None else _with_value("translationKey", path, text, after, options)
 
 
-def _with_commit_date(path: str, text: str, after: DocumentData, limits: ParseLimits) -> str:
+def _with_commit_date(path: str, text: str, after: DocumentData, options: ParseOptions) -> str:
     """Write the date of publication that came from git, which does not know the new path."""
-    without = msgspec.structs.replace(limits, commits=CommitTable())
-    commits = limits.commits.dates.get(path)
+    without = msgspec.structs.replace(options, commits=CommitTable())
+    commits = options.commits.dates.get(path)
     if commits is None or read_article(path, encode_document(text), without).article is not None:
         return text
     updated = after.values.get("updatedDateTime")
@@ -204,10 +208,10 @@ def _with_commit_date(path: str, text: str, after: DocumentData, limits: ParseLi
     return _with_value("publishedDateTime", path, text, after, without)
 
 
-def _with_value(key: str, path: str, text: str, after: DocumentData, limits: ParseLimits) -> str:
+def _with_value(key: str, path: str, text: str, after: DocumentData, options: ParseOptions) -> str:
     """Write a value that the text does not have yet."""
     without = {name: value for name, value in after.values.items() if name != key}
-    return edit_text(path, text, after._replace(values=without), after, limits).text
+    return edit_text(path, text, after._replace(values=without), after, options).text
 
 
 def _other_id_refusal(path: str, changed: Article) -> Refusal:

@@ -8,7 +8,7 @@ import msgspec
 
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.documents.parse_result import ParseResult
 from store.errors import Refusal, RefusedError
 from store.model import Diagnostic, Severity
@@ -30,14 +30,16 @@ class ImportBatch(msgspec.Struct, frozen=True):
 
 
 def read_import_batch(
-    documents: ImportDocuments, limits: ParseLimits, find_path_problem: Callable[[str], str | None]
+    documents: ImportDocuments,
+    options: ParseOptions,
+    find_path_problem: Callable[[str], str | None],
 ) -> ImportBatch:
     """Parse and validate documents, which need distinct paths and article keys.
 
     `find_path_problem` returns the end of a sentence for an invalid path.
     Raises: RefusedError: with the problems of all documents.
     """
-    limits = msgspec.structs.replace(limits, batch_size=len(documents))
+    options = msgspec.structs.replace(options, batch_size=len(documents))
     refusals: list[Refusal] = []
     batch = ImportBatch({}, {})
     paths: dict[str, str] = {}
@@ -48,7 +50,7 @@ def read_import_batch(
             refusals.append(Refusal(BAD_PATH, f"The path {problem}.", (*input_path, "path")))
             continue
         data = encode_document(text)
-        parse_result = read_article(path, data, limits)
+        parse_result = read_article(path, data, options)
         batch.texts[path] = data
         batch.parse_results[path] = parse_result
         refusals += find_refusals(parse_result, (*input_path, "text"))

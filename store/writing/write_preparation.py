@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.errors import ConflictError, Refusal, RefusedError
 from store.folder.loader import LoadOptions
 from store.folder.paths import crosses_link, find_path_problem
@@ -59,16 +59,16 @@ class WritePreparer:
         self._repository = repository
         self._target = target
         self._folder = folder
-        self._given_limits = options.limits
+        self._parsing = options.parsing
         self._scanner = Scanner(
             folder or Path(),
             options.include,
-            options.limits.mapping.collections if options.limits.mapping else (),
+            options.parsing.mapping.collections if options.parsing.mapping else (),
         )
 
     @property
-    def _limits(self) -> ParseLimits:
-        return msgspec.structs.replace(self._given_limits, commits=self._target.commits)
+    def _parse_options(self) -> ParseOptions:
+        return msgspec.structs.replace(self._parsing, commits=self._target.commits)
 
     async def prepare_import(self, documents: ImportDocuments) -> WriteSet:
         """Prepare an import; every slug must be free or belong to the document at the same path."""
@@ -90,7 +90,7 @@ class WritePreparer:
     async def parse_documents(self, documents: ImportDocuments) -> WriteSet:
         """Parse the documents of an import, without a look at the target."""
         batch = await asyncio.to_thread(
-            read_import_batch, documents, self._limits, self._find_path_problem
+            read_import_batch, documents, self._parse_options, self._find_path_problem
         )
         return WriteSet(texts=batch.texts, parse_results=batch.parse_results)
 
@@ -110,7 +110,7 @@ class WritePreparer:
 
     async def _prepare_creation(self, slug: str | None, fields: Mapping[str, Any]) -> WriteSet:
         try:
-            new = await asyncio.to_thread(create_document, slug, fields, self._limits)
+            new = await asyncio.to_thread(create_document, slug, fields, self._parse_options)
         except RefusedError as error:
             if slug is None or REQUIRED_CODES.isdisjoint(r.code for r in error.refusals):
                 raise
@@ -140,13 +140,13 @@ class WritePreparer:
             return new
         if any(locale_key(other.locale or "") == locale_key(locale) for other in others):
             return new
-        create = partial(create_document, slug, fields, self._limits, needs_locale=True)
+        create = partial(create_document, slug, fields, self._parse_options, needs_locale=True)
         new = await asyncio.to_thread(create)
         await self._target.refresh([new.article.key])
         return new
 
     def _is_default(self, locale: str) -> bool:
-        mapping = self._limits.mapping
+        mapping = self._parse_options.mapping
         return mapping is not None and locale_key(mapping.default_locale) == locale_key(locale)
 
     async def _prepare_patch(self, article: Article, fields: Mapping[str, Any]) -> WriteSet:
@@ -154,7 +154,7 @@ class WritePreparer:
 
         def patch() -> tuple[str | None, PatchedDocument]:
             text = self._target.read_text(path)
-            return text, patch_document(article, path, text, fields, self._limits)
+            return text, patch_document(article, path, text, fields, self._parse_options)
 
         base, patched = await asyncio.to_thread(patch)
         old_path = path if patched.path != path else None

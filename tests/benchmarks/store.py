@@ -23,7 +23,7 @@ import msgspec
 
 from store import Batch, LookupKey, TinyDBRepository, Visibility
 from store.documents.article_reader import read_article
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.model import Article
 from store.names import article_id
@@ -42,7 +42,9 @@ _PUBLIC = Visibility.PUBLISHED
 
 def articles(count: int) -> list[Article]:
     """Generated articles."""
-    readings = (read_article(path, text.encode(), ParseLimits()) for path, text in documents(_READ))
+    readings = (
+        read_article(path, text.encode(), ParseOptions()) for path, text in documents(_READ)
+    )
     read = [reading.article for reading in readings if reading.article]
     return [_copy(read[n % len(read)], n // len(read)) for n in range(count)]
 

@@ -16,7 +16,7 @@ from gql.cli.main import app
 from store.characters import escape_invisible, escape_invisible_in_json
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.writing.article_patch import find_slug_problem
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -48,7 +48,7 @@ def test_escaped_json_has_the_same_value(value):
 
 def readings(more: str, path: str = "_news/a.md"):
     """The article and the problems of a document with some lines more."""
-    reading = read_article(path, (DOCUMENT + more + "\n---\n").encode(), ParseLimits())
+    reading = read_article(path, (DOCUMENT + more + "\n---\n").encode(), ParseOptions())
     return reading.article, [(d.code, d.line) for d in reading.diagnostics]
 
 

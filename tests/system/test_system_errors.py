@@ -15,7 +15,7 @@ from gql.access import KeyFile
 from gql.cli.serve import open_listening_socket
 from gql.settings import Settings
 from store import StoreError, TinyDBRepository
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.folder.file_reader import read_file
 from tests.support.hostile_documents import document
 
@@ -62,6 +62,6 @@ def test_document_for_which_there_is_no_descriptor_tells_so(tmp_path):
     """Its rights are right."""
     (tmp_path / "a.md").write_text(document())
     with no_descriptors():
-        [problem] = read_file(str(tmp_path), "a.md", ParseLimits()).parse_result.diagnostics
+        [problem] = read_file(str(tmp_path), "a.md", ParseOptions()).parse_result.diagnostics
     assert "Too many open files" in problem.message
     assert "LimitNOFILE" in (problem.remedy or "")

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode
 from store.documents.field_mapping import FieldMapping
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.model import Image, ProviderMention, Severity
 
-LIMITS = ParseLimits()
+OPTIONS = ParseOptions()
 HEAD = """---
 title: "A title"
 publishedDateTime: 2020-06-11T17:30:00Z
@@ -22,7 +22,7 @@ provider: {name: Press, domain: Press.example.}
 
 def read(text, path="_news/2020-06-11-a-title.md"):
     """Parse a document's text."""
-    return read_article(path, text.encode(), LIMITS)
+    return read_article(path, text.encode(), OPTIONS)
 
 
 def article(rest, body=""):
@@ -220,13 +220,13 @@ def test_read_document_keeps_what_it_cannot_use(rest, expected, metadata):
         ("---\nx: &a [*a]\n---\n", "ALIASES_EXPLODE", 2),
         ("---\ntitle: A\n---\n".encode("utf-16"), "NOT_UTF8", 1),
         (b"---\ntitle: A\nx: \xff\n---\n", "NOT_UTF8", 3),
-        (b" " * (LIMITS.max_size_bytes + 1), "FILE_TOO_LARGE", None),
+        (b" " * (OPTIONS.max_size_bytes + 1), "FILE_TOO_LARGE", None),
     ],
 )
 def test_read_document_refuses_what_is_no_document(text, code, line):
     """A missing or invalid required field is an error with its line and a remedy."""
     data = text if isinstance(text, bytes) else text.encode()
-    parse_result = read_article("a.md", data, LIMITS)
+    parse_result = read_article("a.md", data, OPTIONS)
     assert parse_result.article is None
     found = {(d.code, d.line): d for d in parse_result.diagnostics if d.severity is Severity.ERROR}
     assert (code, line) in found
@@ -280,8 +280,8 @@ def test_draft_is_never_published(rest):
 )
 def test_draft_stays_a_draft_where_a_mapping_names_it_for_published(rest, published):
     """`draft` as a source of `published` is its opposite."""
-    limits = ParseLimits(mapping=FieldMapping(fields={"published": ("draft", "meta.draft")}))
-    document = read_article("a.md", f"{HEAD}{rest}\n---\n".encode(), limits).article
+    options = ParseOptions(mapping=FieldMapping(fields={"published": ("draft", "meta.draft")}))
+    document = read_article("a.md", f"{HEAD}{rest}\n---\n".encode(), options).article
     assert document is not None
     assert document.published is published
 
@@ -373,7 +373,7 @@ YAMLISH = st.lists(
 def test_read_document_never_raises_and_never_is_silent(data):
     """Any bytes give a document or at least one diagnostic with a message."""
     for path in ("a.md", "a.yaml"):
-        parse_result = read_article(path, data, LIMITS)
+        parse_result = read_article(path, data, OPTIONS)
         assert parse_result.article or parse_result.diagnostics
         assert all(d.message for d in parse_result.diagnostics)
 
@@ -416,6 +416,6 @@ def test_remedy_of_a_relative_address_is_the_address_of_the_site(url, has_base):
     """One line in newsgraph.toml mends all relative addresses of a folder."""
     keys = "title: A\npublishedDateTime: 2020-01-02\nprovider: {name: A, domain: a.example}"
     text = f"---\n{keys}\nwebUrl: {url}\n---\n"
-    (diagnostic,) = read_article("a.md", text.encode(), ParseLimits()).diagnostics
+    (diagnostic,) = read_article("a.md", text.encode(), ParseOptions()).diagnostics
     assert diagnostic.remedy
     assert ("base_url" in diagnostic.remedy) is has_base

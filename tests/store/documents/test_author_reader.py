@@ -6,7 +6,7 @@ import pytest
 
 from store.documents.article_reader import read_article
 from store.documents.field_mapping import FieldMapping
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.model import Article, Author
 from tests.support.writer_setup import document
 
@@ -14,7 +14,7 @@ from tests.support.writer_setup import document
 def read(yaml: str) -> tuple[Article, list[tuple[str, int | None]]]:
     """The article of a document with these lines, and its diagnostics."""
     text = document(more=yaml)
-    parsed = read_article("2026-01-02-a.md", text.encode(), ParseLimits())
+    parsed = read_article("2026-01-02-a.md", text.encode(), ParseOptions())
     assert parsed.article
     return parsed.article, [(d.code, d.line) for d in parsed.diagnostics]
 
@@ -63,6 +63,6 @@ def test_authors_of_another_key_are_mapped():
     """As every field."""
     mapping = FieldMapping(fields={"authors": ("meta.by",)})
     text = document(more="meta:\n  by: [Jane Doe, {name: Bob}]\n")
-    parsed = read_article("2026-01-02-a.md", text.encode(), ParseLimits(mapping=mapping))
+    parsed = read_article("2026-01-02-a.md", text.encode(), ParseOptions(mapping=mapping))
     assert parsed.article
     assert parsed.article.authors == (JANE, BOB)

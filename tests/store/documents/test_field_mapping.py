@@ -9,7 +9,7 @@ import pytest
 
 from store.documents.article_reader import read_article
 from store.documents.field_mapping import DefaultProvider, FieldMapping
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.documents.parse_result import ParseResult
 
 BLOG = FieldMapping(
@@ -31,8 +31,8 @@ BLOG = FieldMapping(
 
 def read(front_matter: str, path: str = "posts/a.md", mapping: FieldMapping = BLOG) -> ParseResult:
     """The result of a document with this front matter."""
-    limits = ParseLimits(mapping=mapping)
-    return read_article(path, f"---\n{front_matter}\n---\n# Heading\n\nText\n".encode(), limits)
+    options = ParseOptions(mapping=mapping)
+    return read_article(path, f"---\n{front_matter}\n---\n# Heading\n\nText\n".encode(), options)
 
 
 def article(front_matter: str, path: str = "posts/a.md", mapping: FieldMapping = BLOG):
@@ -188,7 +188,7 @@ def test_mapping_takes_linear_time(make):
         costs = []
         for _ in range(3):
             started = time.process_time()
-            read_article("posts/a.md", data, ParseLimits(mapping=BLOG))
+            read_article("posts/a.md", data, ParseOptions(mapping=BLOG))
             costs.append(time.process_time() - started)
         return min(costs)
 

@@ -13,7 +13,7 @@ from store import FolderLoader, MemoryRepository
 from store.documents.article_reader import read_article
 from store.documents.format_writer import serialize_article_as
 from store.documents.front_matter_format import FrontMatterFormat, front_matter_format
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.folder.export import export_folder
 from store.model import Article, ContentFormat
 from store.repository import Batch
@@ -36,7 +36,7 @@ TEXTS = {
 def test_articles_round_trip_in_every_format(article, format):
     """Whatever is in them, they are read as they were."""
     text = serialize_article_as(article, format)
-    parsed = read_article(f"{article.slug}.md", text.encode(), ParseLimits())
+    parsed = read_article(f"{article.slug}.md", text.encode(), ParseOptions())
     assert parsed.article == article, text
 
 
@@ -106,6 +106,6 @@ def test_store_without_formats_has_markdown():
 
 def articles_of(path):
     """The article of a document at a path."""
-    article = read_article(path, TEXTS["2026-01-02-a.mdx"].encode(), ParseLimits()).article
+    article = read_article(path, TEXTS["2026-01-02-a.mdx"].encode(), ParseOptions()).article
     assert article is not None
     return [article]

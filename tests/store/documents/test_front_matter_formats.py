@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from store.documents.article_reader import read_article
 from store.documents.front_matter_format import FrontMatterFormat, front_matter_format
-from store.documents.frontmatter import ParseLimits, node_to_json
+from store.documents.frontmatter import ParseOptions, node_to_json
 from store.documents.json_tree import parse_json
 from store.documents.parse_result import ParseResult
 from store.documents.toml_tree import parse_toml
@@ -19,7 +19,7 @@ from store.documents.yaml_tree import MappingNode
 from store.model import Article
 from tests.support.document_strategies import JSON
 
-LIMITS = ParseLimits()
+OPTIONS = ParseOptions()
 TOML = """+++
 title = 'Toml'  # the headline
 publishedDateTime = 2020-06-11T07:00:00-07:00
@@ -56,7 +56,7 @@ JSON_TEXT = r"""{
 
 def read(text: str) -> ParseResult:
     """The parse result of a document."""
-    return read_article("_news/2020-06-11-a.md", text.encode(), LIMITS)
+    return read_article("_news/2020-06-11-a.md", text.encode(), OPTIONS)
 
 
 def article_of(text: str) -> Article:
@@ -145,7 +145,7 @@ def test_other_openings_are_no_front_matter(text):
 def test_yaml_file_that_is_a_flow_mapping_stays_yaml():
     """In a .yaml file a brace is YAML's."""
     text = "{title: a, publishedDateTime: 2020-06-11, provider: {domain: p.example, name: P}}"
-    assert read_article("2020-06-11-a.yaml", text.encode(), LIMITS).article
+    assert read_article("2020-06-11-a.yaml", text.encode(), OPTIONS).article
 
 
 @given(st.dictionaries(st.text(max_size=5), JSON, max_size=4), st.booleans())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from store.characters import clean_text
 from store.documents.diagnostics import DiagnosticCode
 from store.documents.frontmatter import (
-    ParseLimits,
+    ParseOptions,
     implicit_type,
     node_to_json,
     parse_front_matter,
@@ -20,14 +20,14 @@ from store.documents.yaml_tree_builder import FrontMatterError
 from store.documents.yaml_writer import write_mapping
 from tests.support.document_strategies import JSON, TEXTS
 
-LIMITS = ParseLimits()
+OPTIONS = ParseOptions()
 
 
-def tree(text, limits=LIMITS):
+def tree(text, options=OPTIONS):
     """Parse front matter into its tree and problems."""
     parts = split_front_matter(text, all_yaml=True)
     assert parts
-    return parse_front_matter(parts, limits)
+    return parse_front_matter(parts, options)
 
 
 def values(text):

@@ -17,7 +17,7 @@ from store import DocumentWriter, FolderLoader, MemoryRepository, RefusedError, 
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import MAX_DIAGNOSTICS, DiagnosticCode
 from store.documents.field_reader import MAX_LIST_ITEMS
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.documents.parse_result import ParseResult
 from store.model import Diagnostic
 from store.text import unescape_excerpt
@@ -32,7 +32,7 @@ from tests.support.hostile_documents import (
 )
 
 SIZE = 256 * 1024
-LIMITS = ParseLimits(max_size_bytes=SIZE * 3 // 2)
+OPTIONS = ParseOptions(max_size_bytes=SIZE * 3 // 2)
 MAX_RATIO = 60
 """The most CPU time that a document takes, in times of what a plain one of its size takes.
 
@@ -50,7 +50,7 @@ def read(text: str) -> tuple[float, ParseResult]:
     data, costs = text.encode("utf-8", "surrogatepass"), []
     for _ in range(2):
         began = time.thread_time()
-        parse_result = read_article("_news/a.md", data, LIMITS)
+        parse_result = read_article("_news/a.md", data, OPTIONS)
         costs.append(time.thread_time() - began)
     return min(costs), parse_result
 

@@ -7,18 +7,18 @@ from hypothesis import strategies as st
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode
 from store.documents.field_mapping import FieldMapping
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.documents.missing_front_matter import missing_front_matter
 from store.documents.topic_reader import read_topic
 from store.model import Severity
 
-LIMITS = ParseLimits()
+OPTIONS = ParseOptions()
 REST = "title: A\ntags:\n- x\n\n# comment\ndate: 2020-06-11\n---\nText.\n"
 
 
 def problem(text, path="a.md"):
     """Return the diagnostic of a file without front matter."""
-    (diagnostic,) = read_article(path, text.encode(), LIMITS).diagnostics
+    (diagnostic,) = read_article(path, text.encode(), OPTIONS).diagnostics
     assert diagnostic.code == DiagnosticCode.NO_FRONT_MATTER
     return diagnostic
 
@@ -62,8 +62,8 @@ def test_missing_front_matter_is_as_bad_as_what_is_lost(path, severity):
 )
 def test_texts_of_a_collection_of_the_mapping_are_documents(path, severity):
     """A text in a folder that `collections` names is a document that is lost."""
-    limits = ParseLimits(mapping=FieldMapping(collections=("notes",)))
-    (diagnostic,) = read_article(path, b"Hello\n", limits).diagnostics
+    options = ParseOptions(mapping=FieldMapping(collections=("notes",)))
+    (diagnostic,) = read_article(path, b"Hello\n", options).diagnostics
     assert diagnostic.severity is severity
 
 
@@ -121,7 +121,7 @@ def test_front_matter_that_is_nearly_right_is_an_error_with_the_reason(text, rea
 )
 def test_text_that_resembles_no_front_matter_is_a_warning(text):
     """Rules, headings and labels in a text are no front matter."""
-    result = read_article("a.md", text.encode(), LIMITS)
+    result = read_article("a.md", text.encode(), OPTIONS)
     if text != "---":
         assert problem(text).severity is Severity.WARNING
     else:
@@ -134,7 +134,7 @@ def test_empty_file_is_called_empty(text):
     assert problem(text).message == "The file is empty."
     assert problem(text, "_news/a.md").severity is Severity.ERROR
     path = "_data/topics/a.yaml"
-    (diagnostic,) = read_topic(path, text.encode(), LIMITS).diagnostics
+    (diagnostic,) = read_topic(path, text.encode(), OPTIONS).diagnostics
     assert (diagnostic.message, diagnostic.severity) == ("The topic file is empty.", Severity.ERROR)
 
 

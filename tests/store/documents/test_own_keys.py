@@ -9,7 +9,7 @@ import pytest
 
 from store.documents.article_reader import read_article
 from store.documents.field_mapping import DefaultProvider, FieldMapping
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.errors import RefusedError
 from store.model import Image, ProviderMention
 from store.writing.article_patch import create_document, patch_document
@@ -27,7 +27,7 @@ MAPPING = FieldMapping(
     provider=DefaultProvider("blog.example", "The blog"),
     base_url="https://blog.example/",
 )
-LIMITS = ParseLimits(mapping=MAPPING)
+OPTIONS = ParseOptions(mapping=MAPPING)
 PATH = "posts/2026-01-02-a-day.md"
 DATE = datetime(2026, 2, 3, tzinfo=UTC)
 IMAGE = Image(url="https://cdn.example/b.png")
@@ -64,9 +64,9 @@ LINES = [
 def test_change_is_written_under_the_own_key(fields, changed):
     """One line changes, under the key and in the form that the document uses."""
     text = "\n".join(["---", *LINES, "---", "Body", ""])
-    article = read_article(PATH, text.encode(), LIMITS).article
+    article = read_article(PATH, text.encode(), OPTIONS).article
     assert article is not None
-    patched = patch_document(article, PATH, text, fields, LIMITS)
+    patched = patch_document(article, PATH, text, fields, OPTIONS)
     lines = [changed.get(i, line) for i, line in enumerate(LINES)]
     expected = [line for line in lines if line is not None]
     assert patched.text == "\n".join(["---", *expected, "---", "Body", ""])
@@ -78,11 +78,11 @@ def test_empty_value_is_replaced(key):
     """An empty value that no field used gets the value, and is no longer in the metadata."""
     source = ("seo.summary", "description") if key.startswith("seo") else ("description",)
     fields = {**MAPPING.fields, "excerpt": source}
-    limits = ParseLimits(mapping=msgspec.structs.replace(MAPPING, fields=fields))
+    options = ParseOptions(mapping=msgspec.structs.replace(MAPPING, fields=fields))
     text = f"---\ntitle: A day\ndate: 2026-01-02\n{key} # ours\n---\nBody\n"
-    article = read_article(PATH, text.encode(), limits).article
+    article = read_article(PATH, text.encode(), options).article
     assert article is not None
-    patched = patch_document(article, PATH, text, {"excerpt": "New"}, limits)
+    patched = patch_document(article, PATH, text, {"excerpt": "New"}, options)
     assert patched.article.excerpt == "New"
     assert patched.article.metadata == ({"seo": {"x": 1}} if "seo" in key else {})
     assert patched.text == text.replace("''", "'New'").replace(
@@ -101,16 +101,16 @@ def test_empty_value_is_replaced(key):
 def test_refusal_names_the_field_of_the_input(fields, code, input_path):
     """A client knows fields, not the keys of the folder's documents."""
     text = "\n".join(["---", *LINES, "---", ""])
-    article = read_article(PATH, text.encode(), LIMITS).article
+    article = read_article(PATH, text.encode(), OPTIONS).article
     assert article is not None
     with pytest.raises(RefusedError) as refused:
-        patch_document(article, PATH, text, fields, LIMITS)
+        patch_document(article, PATH, text, fields, OPTIONS)
     assert [(r.code, r.input_path) for r in refused.value.refusals] == [(code, input_path)]
 
 
 def test_new_document_has_the_keys_of_its_folder():
     """A new document looks like the others: it is in their folder, under their keys."""
-    limits = ParseLimits(mapping=msgspec.structs.replace(MAPPING, collections=("posts",)))
+    options = ParseOptions(mapping=msgspec.structs.replace(MAPPING, collections=("posts",)))
     fields = {
         "title": "A day",
         "publishedDateTime": DATE,
@@ -118,7 +118,7 @@ def test_new_document_has_the_keys_of_its_folder():
         "tags": ("sea",),
         "content": "Hello",
     }
-    new = create_document(None, fields, limits)
+    new = create_document(None, fields, options)
     assert new.path == "posts/2026-02-03-a-day.md"
     assert new.text == (
         "---\ntitle: A day\ndate: 2026-02-03T00:00:00Z\ndraft: true\n\n"

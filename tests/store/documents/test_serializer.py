@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from store.documents.article_reader import read_article
 from store.documents.diagnostics import DiagnosticCode
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.documents.serializer import serialize_article, serialize_topic
 from store.documents.topic_reader import read_topic
 from store.engines.memory import MemoryRepository
@@ -23,7 +23,7 @@ from store.querying.query import ArticleQuery, Window
 from tests.support.document_strategies import ARTICLES, TEXTS, TOPICS
 from tests.support.sizes import scaled
 
-LIMITS = ParseLimits()
+OPTIONS = ParseOptions()
 SLOW = settings(
     max_examples=scaled(30, long=60),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -33,7 +33,7 @@ REAL = os.environ.get("NEWSGRAPH_REAL_DOCUMENTS")
 
 def read(text, path="_news/2020-06-11-a-story.md"):
     """Parse a text like a file of the folder."""
-    return read_article(path, text.encode(), LIMITS)
+    return read_article(path, text.encode(), OPTIONS)
 
 
 @SLOW
@@ -51,7 +51,7 @@ def test_article_text_reads_back_as_the_same_article(article):
 @given(TOPICS)
 def test_topic_text_reads_back_as_the_same_topic(topic):
     """A topic file written by export loads as the same topic."""
-    parse_result = read_topic("_data/topics/t.yaml", serialize_topic(topic).encode(), LIMITS)
+    parse_result = read_topic("_data/topics/t.yaml", serialize_topic(topic).encode(), OPTIONS)
     assert (parse_result.topic, parse_result.diagnostics) == (topic, ())
 
 
@@ -110,7 +110,7 @@ def test_article_text_keeps_real_documents():
     """Every real document survives a round trip."""
     files = [p for p in Path(REAL or "").rglob("*") if p.suffix in (".md", ".txt")]
     assert files
-    parse_results = [read_article(f"_news/{f.name}", f.read_bytes(), LIMITS) for f in files]
+    parse_results = [read_article(f"_news/{f.name}", f.read_bytes(), OPTIONS) for f in files]
     for parse_result in parse_results:
         assert not [d for d in parse_result.diagnostics if d.severity is Severity.ERROR]
     articles = [parse_result.article for parse_result in parse_results if parse_result.article]

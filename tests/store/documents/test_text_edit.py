@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from store.documents.article_reader import read_article
 from store.documents.front_matter_format import front_matter_format
-from store.documents.frontmatter import ParseLimits, parse_front_matter, split_front_matter
+from store.documents.frontmatter import ParseOptions, parse_front_matter, split_front_matter
 from store.documents.line_ends import plain_line_ends
 from store.documents.serializer import (
     DocumentData,
@@ -30,7 +30,7 @@ from tests.support.sizes import scaled
 from tests.support.styled_documents import styled_documents
 from tests.support.styled_formats import json_documents, toml_documents
 
-LIMITS = ParseLimits()
+OPTIONS = ParseOptions()
 PATH = "_news/2020-06-11-a-story.md"
 REAL = os.environ.get("NEWSGRAPH_REAL_DOCUMENTS")
 
@@ -61,7 +61,7 @@ Body *here*.
 
 def said(text, path=PATH):
     """Return the data of a text's article."""
-    article = read_article(path, text.encode(), LIMITS).article
+    article = read_article(path, text.encode(), OPTIONS).article
     assert article is not None
     return article_to_document(article)
 
@@ -71,7 +71,7 @@ def edited(text, path=PATH, content=..., **values):
     before = said(text, path)
     after = {key: value for key, value in {**before.values, **values}.items() if value is not None}
     content = before.content if content is ... else content
-    return edit_text(path, text, before, DocumentData(after, content), LIMITS).text
+    return edit_text(path, text, before, DocumentData(after, content), OPTIONS).text
 
 
 def parts_of(text):
@@ -85,7 +85,7 @@ def blocks(text):
     """The lines of each key of a text whose keys begin lines, those between two keys apart."""
     lines = text.split("\n")
     parts = parts_of(text)
-    starts = parse_front_matter(parts, LIMITS).root.key_lines
+    starts = parse_front_matter(parts, OPTIONS).root.key_lines
     end = 1 + parts.yaml.count("\n")
     found = {}
     for key, start in starts.items():
@@ -160,7 +160,7 @@ def test_editing_gives_the_document_wanted_and_leaves_other_lines_alone(text, va
         after.pop("content", None)  # what stood there and could not be written as a body
         content = content if content and body_round_trips(content) else None
     document = DocumentData(after, before.content if content is ... else content)
-    result = edit_text(PATH, text, before, document, LIMITS).text
+    result = edit_text(PATH, text, before, document, OPTIONS).text
     assert said(result) == said(serialize_document(document))
     kept, now = blocks(text), blocks(result)
     for key in kept.keys() - values.keys():
@@ -224,7 +224,7 @@ def test_editing_changes_files_that_are_all_yaml(text):
     """A .yaml file may be one line, lack its last line end, or hold its content under a key."""
     path = "_news/2020-06-11-a-story.yaml"
     result = edited(text, path, heat=2, content="new")
-    article = read_article(path, result.encode(), LIMITS).article
+    article = read_article(path, result.encode(), OPTIONS).article
     assert article is not None
     assert (article.heat, article.content, article.metadata) == (2, "new", {})
 
@@ -364,7 +364,7 @@ def test_rewriting_keeps_comments_and_the_source_of_values():
     )
     before = said(text)
     after = {key: value for key, value in before.values.items() if key != "note"}
-    result = edit_text(PATH, text, before, DocumentData(after, before.content), LIMITS)
+    result = edit_text(PATH, text, before, DocumentData(after, before.content), OPTIONS)
     assert result.is_rewritten
     assert said(result.text) == DocumentData(after, "Body")
     for line in ("# hours", "opens: 12:30 # noon", "version: 1.10", "zip: 01234", "# the end"):
@@ -422,7 +422,7 @@ NEW_WORDS = st.sampled_from(["New", "it's: new # not", "null", '"', "x, y] {z}",
 def test_editing_changes_no_byte_outside_the_value(documents, data):
     """In any style, the bytes before and after a changed value stay, and it is read as asked."""
     document, after, (prefix, suffix) = data.draw(changes(documents))
-    result = edit_text(PATH, document.text, said(document.text), after, LIMITS)
+    result = edit_text(PATH, document.text, said(document.text), after, OPTIONS)
     assert result.text.startswith(prefix)
     assert result.text.endswith(suffix)
     assert len(result.text) >= len(prefix) + len(suffix)
@@ -451,7 +451,7 @@ def test_editing_other_formats_gives_the_document_wanted(document, data):
     after = {key: value for key, value in values.items() if value not in (None, [])}
     content = data.draw(st.sampled_from([before.content, "New.", "A\n\nb", None]))
     wanted = DocumentData(after, content)
-    result = edit_text(PATH, document.text, before, wanted, LIMITS)
+    result = edit_text(PATH, document.text, before, wanted, OPTIONS)
     assert not result.is_rewritten
     assert said(result.text).content == content
     assert dict(said(result.text).values) == dict(said(serialize_document(wanted)).values)
@@ -465,7 +465,7 @@ def test_editing_other_formats_inserts_and_removes_one_piece(document, key):
     before, text = said(document.text), document.text
     values = {k: v for k, v in before.values.items() if k != key or key != "heat"}
     values |= {} if key == "heat" else {key: "sv"}
-    result = edit_text(PATH, text, before, DocumentData(values, before.content), LIMITS)
+    result = edit_text(PATH, text, before, DocumentData(values, before.content), OPTIONS)
     assert not result.is_rewritten
     short, long = sorted([text, result.text], key=len)
     blocks = SequenceMatcher(None, short, long, autojunk=False).get_opcodes()
@@ -572,7 +572,7 @@ def test_editing_survives_unusual_toml(more, end, values):
     text = f"{head}+++\nBody\n"
     before = said(text)
     data = {**before.values, **values}
-    result = edit_text(PATH, text, before, DocumentData(data, "Body"), LIMITS)
+    result = edit_text(PATH, text, before, DocumentData(data, "Body"), OPTIONS)
     assert not result.is_rewritten
     assert dict(said(result.text).values) == data
     assert all(line in result.text.splitlines() for line in base.splitlines())
@@ -602,7 +602,7 @@ def test_editing_a_root_in_brackets_changes_one_entry(keys, comma, changed, remo
     value = None if removes and changed in ("heat", "tags") else values[changed]
     before = said(text)
     data = {k: v for k, v in {**before.values, changed: value}.items() if v is not None}
-    result = edit_text(PATH, text, before, DocumentData(data, before.content), LIMITS)
+    result = edit_text(PATH, text, before, DocumentData(data, before.content), OPTIONS)
     assert not result.is_rewritten
     assert all(entry in result.text for key, entry in FLOW_ENTRIES.items() if key != changed)
     expected = {**before.values, changed: 0 if changed == "heat" and value is None else value}

@@ -4,14 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.documents.diagnostics import DiagnosticCode
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.documents.topic_reader import build_topic_tree, is_topic_path, read_topic
 from store.model import TopicDefinition
 
 
 def topic(text):
     """Parse a topic file."""
-    parse_result = read_topic("_data/topics/t.yaml", text.encode(), ParseLimits())
+    parse_result = read_topic("_data/topics/t.yaml", text.encode(), ParseOptions())
     assert parse_result.topic, parse_result.diagnostics
     return parse_result.topic
 
@@ -51,7 +51,7 @@ def test_read_topic_takes_the_slug_from_slug_then_id_then_name():
 
 def test_read_topic_refuses_a_topic_without_a_name():
     """A topic without name and slug is an error."""
-    parse_result = read_topic("_data/topics/t.yaml", b"keywords: [a]\n", ParseLimits())
+    parse_result = read_topic("_data/topics/t.yaml", b"keywords: [a]\n", ParseOptions())
     assert parse_result.topic is None
     assert [d.code for d in parse_result.diagnostics] == [DiagnosticCode.MISSING_TITLE]
 

@@ -13,7 +13,7 @@ import pytest
 from store import DocumentWriter, FolderLoader, LoadOptions, check_folder
 from store.documents.diagnostics import DiagnosticCode
 from store.documents.field_mapping import FieldMapping
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.engines.memory import MemoryRepository
 from store.errors import RefusedError
 from store.folder.commit_history import CommitHistory
@@ -28,7 +28,7 @@ MAPPING = FieldMapping(
         "updatedDateTime": ("file.lastCommit",),
     }
 )
-OPTIONS = LoadOptions(limits=ParseLimits(mapping=MAPPING))
+OPTIONS = LoadOptions(parsing=ParseOptions(mapping=MAPPING))
 DOCUMENT = "---\ntitle: {title}\nprovider: {{name: A, domain: a.example}}\n---\nText\n"
 
 

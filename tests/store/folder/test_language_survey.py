@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.folder.language_survey import survey_languages
 from store.folder.loader import LoadOptions, check_folder
 from store.folder.mapping_proposal import propose_mapping
@@ -27,7 +27,7 @@ def survey(folder, files):
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    return survey_folder(folder, ParseLimits())
+    return survey_folder(folder, ParseOptions())
 
 
 HUGO = "baseURL = 'https://site.example/'\n"
@@ -168,6 +168,6 @@ def test_a_language_with_few_articles_is_read(tmp_path):
     files["ja/news/_posts/2026-01-01-a.md"] = keyed(lang="ja")
     mapping = propose_mapping(survey(tmp_path, files))
     assert mapping.fields["locale"] == ("lang",)
-    options = LoadOptions(limits=ParseLimits(mapping=mapping))
+    options = LoadOptions(parsing=ParseOptions(mapping=mapping))
     report, _ = asyncio.run(check_folder(tmp_path, options))
     assert report.articles == 9

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from store.documents.diagnostics import DiagnosticCode
 from store.documents.field_mapping import DefaultProvider, FieldMapping
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.engines.memory import MemoryRepository
 from store.folder.export import export_folder
 from store.folder.loader import FolderLoader, LoadOptions
@@ -48,7 +48,7 @@ class Folder:
     def __init__(self, path, mapping=None, repository=None):
         self.path = Path(path)
         self.repository = repository or MemoryRepository()
-        self.options = LoadOptions(limits=ParseLimits(mapping=mapping))
+        self.options = LoadOptions(parsing=ParseOptions(mapping=mapping))
 
     def write_file(self, name, text):
         """Write a file, or remove it."""
@@ -158,7 +158,7 @@ def test_a_number_may_be_a_translation_key(mapped):
     """Tools number their documents; that needs no quotes and no warning."""
     files = {"a.md": document("A", "translationKey: 12\n"), "ja/b.md": document("B", "ref: 12\n")}
     mapped.options = LoadOptions(
-        limits=ParseLimits(
+        parsing=ParseOptions(
             mapping=msgspec.structs.replace(MAPPING, fields={"translationKey": ("ref",)})
         )
     )

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.documents.diagnostics import DiagnosticCode
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.engines.memory import MemoryRepository
 from store.errors import StoreError
 from store.folder.loader import FolderLoader, LoadOptions, check_folder
@@ -297,7 +297,7 @@ def test_load_says_that_a_folder_is_missing(tmp_path):
 def test_load_reads_again_when_the_limit_is_raised(setup):
     """A file that was too large is loaded after the limit was raised."""
     setup.write("a.md", document("A"))
-    setup.load(limits=ParseLimits(max_size_bytes=10))
+    setup.load(parsing=ParseOptions(max_size_bytes=10))
     assert setup.problems() == [("a.md", DiagnosticCode.FILE_TOO_LARGE, None)]
     setup.load()
     assert (setup.titles(), setup.problems()) == (["A"], [])

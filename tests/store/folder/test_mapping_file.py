@@ -8,13 +8,13 @@ import pytest
 
 from store import FolderLoader, LoadOptions, MemoryRepository
 from store.documents.field_mapping import DefaultProvider, FieldMapping
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.folder.mapping_file import MappingError, load_mapping
 
 
 def options(mapping: FieldMapping | None) -> LoadOptions:
     """Load options with a mapping."""
-    return LoadOptions(limits=ParseLimits(mapping=mapping))
+    return LoadOptions(parsing=ParseOptions(mapping=mapping))
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ import pytest
 from store import LoadOptions, check_folder
 from store.documents.article_reader import read_article
 from store.documents.commit_dates import CommitDates, CommitTable
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.folder.mapping_proposal import propose_mapping
 from store.folder.survey import survey_folder
 from store.model import Severity
 
-LIMITS = ParseLimits()
+OPTIONS = ParseOptions()
 
 
 def document(**keys):
@@ -35,13 +35,13 @@ def make(folder, files):
 
 def propose(folder, files):
     """The proposal for a folder of files."""
-    return propose_mapping(survey_folder(make(folder, files), LIMITS))
+    return propose_mapping(survey_folder(make(folder, files), OPTIONS))
 
 
 def load(folder, files):
     """The number of articles with the proposal, and the diagnostics."""
     mapping = propose(folder, files)
-    options = LoadOptions(limits=ParseLimits(mapping=mapping))
+    options = LoadOptions(parsing=ParseOptions(mapping=mapping))
     report, diagnostics = asyncio.run(check_folder(folder, options))
     return report.articles, diagnostics
 
@@ -217,7 +217,7 @@ def test_survey_follows_no_link_out_of_the_folder(tmp_path):
     (tmp_path / "site" / "out.md").symlink_to(tmp_path / "secret.md")
     (tmp_path / "site" / "in.md").symlink_to(tmp_path / "site" / "a.md")
     (tmp_path / "site" / "loop").symlink_to(tmp_path / "site")
-    survey = survey_folder(tmp_path / "site", LIMITS)
+    survey = survey_folder(tmp_path / "site", OPTIONS)
     assert {each.path for each in survey.documents} == {"a.md", "in.md"}
 
 
@@ -245,19 +245,19 @@ def test_survey_does_not_wait_for_a_pipe(tmp_path):
     """A pipe has no text; the survey goes on."""
     make(tmp_path, {"a.md": DATED})
     os.mkfifo(tmp_path / "b.md")
-    assert len(survey_folder(tmp_path, LIMITS).documents) == 1
+    assert len(survey_folder(tmp_path, OPTIONS).documents) == 1
 
 
 def test_dates_of_git_are_proposed_where_documents_have_none(tmp_path):
     """Documentation has no dates; its history has. Jekyll's drafts have none in their names."""
     commits = CommitTable({"docs/a.md": CommitDates(0, 1), "_drafts/b.md": CommitDates(0, 1)})
     folder = make(tmp_path / "docs", {"docs/a.md": UNDATED, "docs/new.md": UNDATED})
-    mapping = propose_mapping(survey_folder(folder, LIMITS), lambda: commits)
+    mapping = propose_mapping(survey_folder(folder, OPTIONS), lambda: commits)
     assert mapping.fields["publishedDateTime"] == ("file.firstCommit",)
     assert mapping.fields["updatedDateTime"] == ("file.lastCommit",)
     files = {"_posts/2020-01-02-a.md": DATED, "_drafts/b.md": UNDATED}
     folder = make(tmp_path / "blog", files)
-    mapping = propose_mapping(survey_folder(folder, LIMITS), lambda: commits)
+    mapping = propose_mapping(survey_folder(folder, OPTIONS), lambda: commits)
     assert mapping.fields["publishedDateTime"] == ("date", "file.date", "file.firstCommit")
     assert "updatedDateTime" not in mapping.fields
 
@@ -285,7 +285,7 @@ def test_names_of_related_documents_are_no_problem(tmp_path):
     assert articles == 2
     assert not diagnostics
     data = (tmp_path / "1.md").read_bytes()
-    article = read_article("1.md", data, ParseLimits(mapping=propose(tmp_path, {}))).article
+    article = read_article("1.md", data, ParseOptions(mapping=propose(tmp_path, {}))).article
     assert article is not None
     assert article.metadata["related"] == ["a", "b"]
 
@@ -301,5 +301,5 @@ def test_images_may_be_addresses(tmp_path):
 def test_templates_are_no_documents_where_nothing_has_a_date(tmp_path):
     """Folders of templates are looked at for dated documents only."""
     files = {"docs/a.md": UNDATED, "_layouts/page.html": document(layout="x")}
-    survey = survey_folder(make(tmp_path, files), LIMITS)
+    survey = survey_folder(make(tmp_path, files), OPTIONS)
     assert [each.path for each in survey.documents] == ["docs/a.md"]

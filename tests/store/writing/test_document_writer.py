@@ -32,7 +32,7 @@ from store import (
     Visibility,
 )
 from store.documents.article_reader import read_article
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.filesystem import atomic_file, guarded_change
 from store.filesystem.guarded_change import digest
 from store.folder import transaction
@@ -281,11 +281,11 @@ def test_set_published_writes_the_documents_own_key(folder_setup, before, after)
 
 def test_publishing_is_refused_where_the_folder_forbids_it():
     """An article in `_drafts` cannot be published: the mutation says why."""
-    path, limits = f"_drafts/{SLUG}.md", ParseLimits()
-    article = read_article(path, document().encode(), limits).article
+    path, options = f"_drafts/{SLUG}.md", ParseOptions()
+    article = read_article(path, document().encode(), options).article
     assert article is not None
     with pytest.raises(RefusedError, match="_drafts") as refused:
-        patch_document(article, path, document(), {"published": True}, limits)
+        patch_document(article, path, document(), {"published": True}, options)
     assert refused.value.refusals[0].input_path == ("published",)
 
 

@@ -10,7 +10,7 @@ from store import FolderLoader, MemoryRepository
 from store.documents.article_reader import read_article
 from store.documents.field_mapping import DefaultProvider, FieldMapping
 from store.documents.front_matter_format import FrontMatterFormat, front_matter_format
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.model import Author, Image
 from store.writing.article_patch import FORMAT_NOT_WRITABLE, patch_document
 from tests.support.writer_setup import DATE, REQUIRED, WriterSetup, document, path_of
@@ -150,10 +150,10 @@ MAPPING = FieldMapping(
 )  # fmt: skip
 def test_mapped_fields_are_written_under_own_keys(text, fields, changes):
     """One value changes, under the key and in the form that the document uses."""
-    limits = ParseLimits(mapping=MAPPING)
-    article = read_article(f"{SLUG}.md", text.encode(), limits).article
+    options = ParseOptions(mapping=MAPPING)
+    article = read_article(f"{SLUG}.md", text.encode(), options).article
     assert article is not None
-    patched = patch_document(article, f"{SLUG}.md", text, fields, limits)
+    patched = patch_document(article, f"{SLUG}.md", text, fields, options)
     for old, new in changes.items():
         text = text.replace(old, new)
     assert patched.text == text

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from store import LoadOptions, MemoryRepository
 from store.documents.field_mapping import DefaultProvider, FieldMapping
-from store.documents.frontmatter import ParseLimits
+from store.documents.frontmatter import ParseOptions
 from store.errors import RefusedError
 from store.names import article_id, keyed_article_id
 from tests.support.sizes import scaled
@@ -42,8 +42,8 @@ def in_folder(tmp_path):
 
 def mapped(folder, **changes):
     """A writer with a folder that has a mapping."""
-    limits = ParseLimits(mapping=msgspec.structs.replace(MAPPING, **changes))
-    return WriterSetup(MemoryRepository(), folder, LoadOptions(limits=limits))
+    options = ParseOptions(mapping=msgspec.structs.replace(MAPPING, **changes))
+    return WriterSetup(MemoryRepository(), folder, LoadOptions(parsing=options))
 
 
 def files(setup):
@@ -287,7 +287,7 @@ IMPORTS = st.tuples(st.just("import"), PATHS, LOCALES, TITLES)
 def test_writes_leave_other_articles_and_equal_a_load(steps, mapping):
     """A write changes one article, or none and says why; the folder loads as the store is."""
     with tempfile.TemporaryDirectory() as path:
-        loads = LoadOptions(limits=ParseLimits(mapping=mapping))
+        loads = LoadOptions(parsing=ParseOptions(mapping=mapping))
         setup = WriterSetup(MemoryRepository(), Path(path), loads)
         for step in steps:
             before = by_id(setup)
