@@ -151,7 +151,7 @@ def _article(entry: FeedEntry) -> str:
     title = f"<bdi{language}>{escape(entry.title)}</bdi>"
     if entry.url:
         title = f'<a href="{escape(entry.url)}" rel="noopener noreferrer nofollow">{title}</a>'
-    source = f"<bdi>{escape(entry.author)}</bdi> · {_time(entry.published)}"
+    source = f"<bdi>{escape(entry.provider)}</bdi> · {_time(entry.published)}"
     return f"<li><div>{title}</div><p>{source}</p></li>"
 
 

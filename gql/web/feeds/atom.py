@@ -6,6 +6,8 @@ import xml.etree.ElementTree as ET
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from gql.image_urls import MIME_TYPES
+
 from .entries import Feed, FeedEntry
 
 NAMESPACE = "http://www.w3.org/2005/Atom"
@@ -13,16 +15,6 @@ MEDIA_TYPE = "application/atom+xml"
 FILE = "feed.xml"
 
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-# Not from the `mimetypes` module, whose table depends on the machine.
-_IMAGE_TYPES = {
-    "avif": "image/avif",
-    "gif": "image/gif",
-    "jpeg": "image/jpeg",
-    "jpg": "image/jpeg",
-    "png": "image/png",
-    "svg": "image/svg+xml",
-    "webp": "image/webp",
-}
 
 
 def render(feed: Feed) -> bytes:
@@ -46,7 +38,11 @@ def _entry(entry: FeedEntry) -> ET.Element:
     _text(element, "title", entry.title)
     _text(element, "published", timestamp(entry.published))
     _text(element, "updated", timestamp(entry.updated))
-    _text(ET.SubElement(element, "author"), "name", entry.author)
+    for author in entry.authors:
+        person = ET.SubElement(element, "author")
+        _text(person, "name", author.name)
+        if author.url:
+            _text(person, "uri", author.url)
     for topic in entry.topics:
         ET.SubElement(element, "category", term=topic.slug, label=topic.name)
     if entry.summary:
@@ -68,7 +64,7 @@ def _text(parent: ET.Element, name: str, text: str) -> None:
 def _type(url: str) -> dict[str, str]:
     """The media type by the extension of a URL, as an attribute; empty if it is unknown."""
     extension = urlsplit(url).path.lower().rpartition(".")[2]
-    return {"type": _IMAGE_TYPES[extension]} if extension in _IMAGE_TYPES else {}
+    return {"type": MIME_TYPES[extension]} if extension in MIME_TYPES else {}
 
 
 def timestamp(time: datetime) -> str:

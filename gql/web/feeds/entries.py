@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -31,13 +31,22 @@ class Category(msgspec.Struct, frozen=True):
     name: str
 
 
+class EntryAuthor(msgspec.Struct, frozen=True):
+    """An author of an entry, with a page and a picture."""
+
+    name: str
+    url: str | None = None
+    image: str | None = None
+
+
 class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
     """An article as an entry of a feed. Texts are plain, URLs are absolute http or https.
 
     Attributes:
         id: The permanent id, a URN.
         title: The title.
-        author: The name of the provider.
+        provider: The name of the provider.
+        authors: The authors of the article, else its provider.
         published: The time of publication, in UTC.
         updated: The time of the last update, else of publication, in UTC.
         url: The page of the article.
@@ -49,7 +58,8 @@ class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     title: str
-    author: str
+    provider: str
+    authors: tuple[EntryAuthor, ...]
     published: datetime
     updated: datetime
     url: str | None
@@ -89,14 +99,15 @@ def single_line(text: str) -> str:
 
 def build_entry(article: Article, topics: Iterable[Topic] = ()) -> FeedEntry:
     """The entry of an article, with these topics."""
-    provider = article.provider
+    provider = single_line(article.provider.name) or single_line(article.provider.domain)
     return FeedEntry(
         id=uuid.uuid5(_ID_NAMESPACE, article.id).urn,
         title=single_line(article.title),
-        author=single_line(provider.name) or single_line(provider.domain),
+        provider=provider,
+        authors=tuple(_authors(article)) or (EntryAuthor(provider),),
         published=article.published_date_time,
         updated=modified_at(article),
-        url=article.url if article.url and is_web_url(article.url) else None,
+        url=_web_url(article.url),
         summary=single_line(article.excerpt or "") or None,
         image=next((image.url for image in article.images if is_web_url(image.url)), None),
         language=_language_tag(article.locale),
@@ -104,6 +115,16 @@ def build_entry(article: Article, topics: Iterable[Topic] = ()) -> FeedEntry:
             Category(topic.slug, single_line(topic.name) or topic.slug) for topic in topics
         ),
     )
+
+
+def _authors(article: Article) -> Iterator[EntryAuthor]:
+    for author in article.authors:
+        if name := single_line(author.name):
+            yield EntryAuthor(name, _web_url(author.url), _web_url(author.image))
+
+
+def _web_url(url: str | None) -> str | None:
+    return url if url and is_web_url(url) else None
 
 
 def modified_at(article: Article) -> datetime:

@@ -13,8 +13,10 @@ MEDIA_TYPE = "application/feed+json"
 FILE = "feed.json"
 
 
-class _Author(msgspec.Struct):
+class _Author(msgspec.Struct, omit_defaults=True):
     name: str
+    url: str | None = None
+    avatar: str | None = None
 
 
 class _Item(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -62,7 +64,7 @@ def _item(entry: FeedEntry) -> _Item:
         image=entry.image,
         date_published=entry.published,
         date_modified=entry.updated,
-        authors=(_Author(entry.author),),
+        authors=tuple(_Author(each.name, each.url, each.image) for each in entry.authors),
         tags=tuple(topic.name for topic in entry.topics),
         language=entry.language,
     )

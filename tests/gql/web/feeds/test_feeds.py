@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gql.web.feeds import feed_routes
 from gql.web.feeds.routes import ENTRIES
-from store.model import Image, ProviderMention, TopicDefinition
+from store.model import Author, Image, ProviderMention, TopicDefinition
 from tests.support.factories import NOON, article, memory_repository, put_articles, route_client
 from tests.support.feed_fixture import BARE, FILES, PREFIXES, SEA, feed_client
 from tests.support.store_strategies import articles
@@ -55,6 +55,29 @@ def test_atom_tells_readers_all_of_an_article():
     assert entry.title_detail.language == "en-GB"
 
 
+def test_feeds_name_the_authors_of_an_article():
+    """Both feeds have the names and pages of the authors, and none that is blank."""
+    ada = Author(
+        name="Ada  Quill", url="https://one.example/ada", image="https://one.example/a.png"
+    )
+    tom = Author(name="Tom", url="javascript:alert(1)")
+    client = feed_client(article("signed", authors=(ada, tom, Author(name=" \n"))))
+    (entry,) = atom_of(client.get("/feed.xml").content).entries
+    assert [(each["name"], each.get("href")) for each in entry.authors] == [
+        ("Ada Quill", "https://one.example/ada"),
+        ("Tom", None),
+    ]
+    (item,) = client.get("/feed.json").json()["items"]
+    assert item["authors"] == [
+        {
+            "name": "Ada Quill",
+            "url": "https://one.example/ada",
+            "avatar": "https://one.example/a.png",
+        },
+        {"name": "Tom"},
+    ]
+
+
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_atom_names_itself_and_its_page(prefix):
     """A feed's id and self link are its own address; its page is the front page."""
@@ -80,7 +103,7 @@ def test_atom_has_what_the_rfc_requires(held):
             (only,) = element.findall(f"{ATOM}{name}")
             assert only.text
     for entry in root.iter(f"{ATOM}entry"):
-        assert len(entry.findall(f"{ATOM}author/{ATOM}name")) == 1
+        assert entry.findall(f"{ATOM}author/{ATOM}name")
         page = entry.findall(f"{ATOM}link[@rel='alternate']")
         assert len(page) + len(entry.findall(f"{ATOM}content")) == 1
     ids = [each.text for each in root.iter(f"{ATOM}id")]
