@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from gql.errors import RateLimitedError, RequestError, UnauthenticatedError
-from gql.http import Application, HeaderMap, Reply, refusal_reply
+from gql.http import Application, HeaderMap, Reply, accept_header, refusal_reply
 
 from .authenticator import Authenticator
 from .rate_limiter import RateLimiter
@@ -44,7 +44,8 @@ class AuthenticationMiddleware:
             try:
                 viewer = await self.authenticator.authenticate(scope)
             except RequestError as error:
-                await refusal_reply(self._count_failure(error, scope)).send(scope, send)
+                reply = refusal_reply(self._count_failure(error, scope), accept_header(scope))
+                await reply.send(scope, send)
                 return
             scope.setdefault("state", {})["viewer"] = viewer
         await self.app(scope, receive, send)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import Message, Receive, Scope, Send
 
 from gql.errors import Headers, RateLimitedError
-from gql.http import Application, HeaderMap, Reply, refusal_reply
+from gql.http import Application, HeaderMap, Reply, accept_header, refusal_reply
 from gql.identity.viewer import Viewer
 
 from .rate_limiter import RateLimiter
@@ -34,7 +34,7 @@ class RateLimitMiddleware:
         try:
             headers = self.limiter.count(viewer, scope)
         except RateLimitedError as error:
-            await refusal_reply(error).send(scope, send)
+            await refusal_reply(error, accept_header(scope)).send(scope, send)
             return
         await self.app(scope, receive, _with_headers(headers, send))
 
@@ -44,7 +44,8 @@ class RateLimitMiddleware:
         limiter, now = self.limiter, self.limiter.clock()
         window = limiter.window_of(viewer, scope, now)
         if not window.remaining:
-            return refusal_reply(limiter.exceeded_error(window, viewer, now))
+            error = limiter.exceeded_error(window, viewer, now)
+            return refusal_reply(error, headers.get(b"accept", ""))
         reply = self.app.respond_sync(scope, headers, body)
         if reply is None:
             return None

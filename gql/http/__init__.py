@@ -18,6 +18,7 @@ from .middleware.cors import CorsMiddleware
 from .middleware.security_headers import SecurityHeadersMiddleware
 from .persisted.persisted_documents import PersistedDocuments
 from .persisted.query_registry import QueryRegistry
+from .protocol.media_types import accept_header
 from .protocol.messages import GraphQLRequest, HttpRequest, HttpResponse, HttpSettings, Result
 from .reply import SECURITY_HEADERS, Reply, refusal_reply
 
@@ -52,6 +53,7 @@ __all__ = [
     "SecurityHeadersMiddleware",
     "SyncExecutor",
     "SyncQuery",
+    "accept_header",
     "compose",
     "refusal_reply",
     "response_cache",

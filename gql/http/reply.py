@@ -14,7 +14,7 @@ from gql.errors import Headers, RequestError
 from .asgi.graphql_app import RequestSummary
 from .execution.executor_interface import RunSync
 from .protocol.json_encoding import encode
-from .protocol.media_types import MediaType
+from .protocol.media_types import MediaType, negotiate
 from .protocol.messages import Result
 from .protocol.response_builder import build_response
 
@@ -79,14 +79,17 @@ class PreparedReply(msgspec.Struct, frozen=True):
         return b'"%s-%s"' % (self.digest, version)
 
 
-_REFUSAL = HeaderBlock(
-    (
-        (b"content-type", b"application/json; charset=utf-8"),
-        *NO_STORE,
-        VARY,
-        *SECURITY_HEADERS,
+_REFUSALS = {
+    media_type: HeaderBlock(
+        (
+            (b"content-type", f"{media_type}; charset=utf-8".encode()),
+            *NO_STORE,
+            VARY,
+            *SECURITY_HEADERS,
+        )
     )
-)
+    for media_type in MediaType
+}
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -156,11 +159,16 @@ class Reply(msgspec.Struct, frozen=True):
         await send({"type": "http.response.body", "body": body})
 
 
-def refusal_reply(error: RequestError) -> Reply:
-    """The reply to a refused request: its GraphQL error."""
+def refusal_reply(error: RequestError, accept: str = "") -> Reply:
+    """The reply to a refused request: its GraphQL error, in the media type that `accept` prefers.
+
+    Some clients, such as Apollo's, read the errors of a status above 299 only in
+    application/graphql-response+json.
+    """
+    block = _REFUSALS[negotiate(accept) or MediaType.JSON]
     body = encode({"errors": [format_expected_error(error)]})
     summary = RequestSummary(operation_name=None, error_codes=(error.code,))
-    return Reply(error.status, _REFUSAL, b"", (body,), len(body), summary, error.headers)
+    return Reply(error.status, block, b"", (body,), len(body), summary, error.headers)
 
 
 def error_reply(result: Result, media_type: MediaType) -> Reply:

@@ -20,7 +20,7 @@ from gql.http import GraphQLRequest, HttpRequest, Result
 from gql.http.asgi.graphql_app import ClientDisconnectedError, join_headers, read_body
 from gql.http.asgi.message_replay import body_messages, replay_receive
 from gql.http.handler import failure_result
-from gql.http.protocol.media_types import EVENT_STREAM, MediaType, quality_of
+from gql.http.protocol.media_types import EVENT_STREAM, MediaType, accept_header, quality_of
 from gql.http.protocol.request_parser import parse_get, parse_post
 from gql.http.protocol.response_builder import build_response
 from gql.identity.client import client_of
@@ -51,7 +51,7 @@ class EventStreams:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        accept = ",".join(v.decode("latin-1") for k, v in scope["headers"] if k == b"accept")
+        accept = accept_header(scope)
         if EVENT_STREAM not in accept.lower() or scope["method"] not in ("GET", "POST"):
             await self._next_app(scope, receive, send)
             return

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from enum import StrEnum
 
+from starlette.types import Scope
+
 _QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _UTF8 = ("utf-8", "utf8")
 
@@ -37,6 +39,13 @@ def parse_media_type(text: str) -> tuple[str, dict[str, str]]:
 def is_utf8(parameters: dict[str, str]) -> bool:
     """Whether the charset of a media type is UTF-8 or absent."""
     return parameters.get("charset", "utf-8") in _UTF8
+
+
+def accept_header(scope: Scope) -> str:
+    """The Accept header of a request; several lines are one list."""
+    return ",".join(
+        value.decode("latin-1") for name, value in scope["headers"] if name == b"accept"
+    )
 
 
 def accepted_ranges(accept: str) -> Iterator[tuple[str, float]]:

@@ -55,6 +55,40 @@ def test_requests_over_the_rate_limit_are_refused(tmp_path):
     assert refused.headers["ratelimit-policy"] == '"default";q=2;w=3600'
 
 
+RESPONSE = "application/graphql-response+json"
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (None, "application/json"),
+        ("*/*", "application/json"),
+        ("text/csv", "application/json"),
+        (f"{RESPONSE},application/json;q=0.9", RESPONSE),
+        (f"application/json;q=0.9, {RESPONSE}", RESPONSE),
+        (f"{RESPONSE};q=0.1,application/json", "application/json"),
+    ],
+)
+def test_refusal_has_the_media_type_that_the_client_prefers(tmp_path, accept, media_type):
+    """Apollo Client reads the error of a 401 or 429 only in the type that it prefers."""
+    headers = {} if accept is None else {"accept": accept}
+    with run_newsgraph(
+        str(SEEDS), "--store", "store.json", "--rate-limit", "2/hour", folder=tmp_path
+    ) as server:
+        url = f"{server.url}/graphql"
+        with httpx2.Client(headers=headers) as client:
+            if accept is None:
+                del client.headers["accept"]
+            query = {"query": QUERY}
+            unknown = client.post(url, json=query, headers={"authorization": "Bearer x"})
+            allowed = client.post(url, json=query)
+            refused = [client.post(url, json=query) for _ in range(2)]
+    assert [unknown.status_code, *(each.status_code for each in refused)] == [401, 429, 429]
+    assert allowed.status_code == (406 if accept == "text/csv" else 200)
+    for response in (unknown, *refused):
+        assert response.headers["content-type"] == f"{media_type}; charset=utf-8"
+
+
 def test_rate_limit_is_shared_by_all_paths(tmp_path):
     """Feeds and pages count like queries; health checks do not count."""
     with auth_client(tmp_path, rate_limit="3/hour") as client:
