@@ -22,6 +22,7 @@ from gql.http import (
 from gql.http.limits.cost import EstimateSearches
 from gql.schema import PageSizes, search_cost
 from gql.schema.content import CONTENT_COSTS
+from gql.schema.federation import FEDERATION_COSTS
 from gql.schema.graph import TRANSLATION_SIZES
 from gql.schema.images import PICTURE_COSTS
 from gql.settings import Settings
@@ -102,7 +103,7 @@ def build_executor(
         page_size=settings.page_size,
         max_page_size=settings.max_page_size,
         search=build_search_cost(current),
-        fields=CONTENT_COSTS | PICTURE_COSTS,
+        fields=CONTENT_COSTS | PICTURE_COSTS | FEDERATION_COSTS,
         list_sizes=TRANSLATION_SIZES,
     )
     return CostLimitExecutor(execute, reference, costs)

@@ -9,7 +9,7 @@ from gql.adapters.strawberry import DescribedSchema
 
 from .changes import Subscription
 from .context import Context, PageSizes
-from .federation import FIELDS, MACHINERY, REPRESENTATION
+from .federation import FIELDS, MACHINERY, REPRESENTATION, service_sdl
 from .mutation import Mutation
 from .query import Query
 from .scalars import SCALARS
@@ -34,4 +34,6 @@ def build_schema(*, federation: bool = False) -> strawberry.Schema:
         "to viewers with the scope READ_DRAFTS. Queries and subscriptions share one history of "
         "changes."
     )
+    if federation:
+        service_sdl(schema)  # before the first request, which would have to wait
     return schema
