@@ -30,6 +30,9 @@ ADMISSION_KEYS = 8_192
 VARIANTS_BYTES = 1 << 16
 """The bound for combinations of header fields, since clients can send any."""
 
+_QUERY_MARK = b"?"
+"""The first byte of the key of a GET. No JSON begins with it, so such a body is refused."""
+
 _JSON_BODIES = frozenset((b"application/json", b"application/json; charset=utf-8"))
 
 ANONYMOUS = b""
@@ -119,6 +122,7 @@ class RequestCache:
         """Parse a POST or get it from the cache; None if it is not plain."""
         if (
             headers.get(b"content-type") not in _JSON_BODIES
+            or body[:1] == _QUERY_MARK
             or len(body) > self.settings.max_body_bytes
             or b"content-encoding" in headers
         ):
@@ -136,7 +140,7 @@ class RequestCache:
         self, headers: HeaderMap, query_string: bytes, viewer_key: bytes
     ) -> ReceivedRequest | None:
         """Parse a GET or get it from the cache; None if it is not plain."""
-        text = b"?" + query_string  # no JSON body begins with a question mark
+        text = _QUERY_MARK + query_string
         plain = self.requests.get(text)
         if plain is None:
             try:
@@ -157,23 +161,24 @@ class RequestCache:
         self.requests.resize(plain.text, plain)
 
     def _parse_body(self, body: bytes) -> PlainRequest | None:
-        """Parse a body; None if it is invalid or may be a mutation."""
+        """Parse a body; None if it is invalid or not plain."""
         try:
             request = parse_graphql_request(decode(body), self.settings)
         except (ValueError, RequestError):
             return None
-        # Mutations are executed each time and never cached. The keyword has no escaped form. A
-        # query that has the word elsewhere just misses the fast path.
-        if "mutation" in request.query or not self._is_plain(request):
+        if not self._is_plain(request):
             return None
         return self._put(body, request)
 
     def _is_plain(self, request: GraphQLRequest) -> bool:
         """Whether every viewer may send the document, and it need be neither streamed nor
-        registered.
+        registered, nor executed each time as mutations are.
         """
+        # The keywords have no escaped form. A query that has one elsewhere just misses the fast
+        # path.
         return (
             not request.is_new
+            and "mutation" not in request.query
             and "subscription" not in request.query
             and self.settings.documents.is_open(request.query)
         )

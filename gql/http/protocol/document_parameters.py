@@ -20,6 +20,7 @@ from gql.http.persisted.persisted_documents import PersistedDocuments
 from gql.http.persisted.trusted_documents import document_hash
 
 ID_PARAMETERS = ("documentId", "id", "doc_id")
+_HASH = "sha256Hash"
 _VERSIONS = (1, None)
 
 
@@ -37,31 +38,51 @@ def names_document(value: Mapping[str, Any]) -> bool:
 def text_of_id(value: Mapping[str, Any], documents: PersistedDocuments, of: str) -> str:
     """The text of the document that a request without a text names.
 
-    Raises: RequestError: it names none, or an unknown one.
+    Raises: RequestError: it names none, an unknown one, or several.
     """
-    if (hash := persisted_hash(value, of)) is not None:
-        if not documents.is_enabled:
-            raise PersistedQueryNotSupportedError
-        text = documents.find(hash)
-        if text is None:
-            raise PersistedQueryNotFoundError
-        return text
-    if value.get("documentId") is not None and not documents.is_enabled:
-        raise DocumentIdError(
-            "Documents by documentId are not enabled here. Send the text as query."
-        )
-    name = next((name for name in ID_PARAMETERS if value.get(name) is not None), None)
-    if name is None or not documents.is_enabled:
-        raise RequestError(f"The parameter query{of} is missing. Send the document's text in it.")
-    id = value[name]
-    if not isinstance(id, str):
-        raise RequestError(f"The parameter {name}{of} has to be a string.")
-    text = documents.find(id)
+    ids = _ids(value, of)
+    if not ids or not documents.is_enabled:
+        raise _not_enabled(ids, of)
+    found = {name: documents.find(id) for name, id in ids.items()}
+    (name, text), *others = found.items()
+    if text is None and name == _HASH:
+        raise PersistedQueryNotFoundError
     if text is None:
         raise PersistedQueryNotFoundError(
-            f"No document has the id {id!r}: it is neither trusted nor registered."
+            f"No document has the id {ids[name]!r}: it is neither trusted nor registered."
+        )
+    # A proxy that reads another parameter would not see what is executed. Clients may number their
+    # requests as `id`, so an unknown one is ignored.
+    if other := next((other for other, its in others if its not in (None, text)), None):
+        raise RequestError(
+            f"The request{of} has {name} and {other}, of different documents. Send one of them."
         )
     return text
+
+
+def _ids(value: Mapping[str, Any], of: str) -> dict[str, str]:
+    """The ids in a request by parameter. Raises: RequestError: one is no string."""
+    hash = persisted_hash(value, of)
+    ids = {} if hash is None else {_HASH: hash}
+    for name in ID_PARAMETERS:
+        id = value.get(name)
+        if id is None:
+            continue
+        if not isinstance(id, str):
+            raise RequestError(f"The parameter {name}{of} has to be a string.")
+        ids[name] = id
+    return ids
+
+
+def _not_enabled(ids: Mapping[str, str], of: str) -> RequestError:
+    """The error of a request without a text, where it has no id or no id is read."""
+    if _HASH in ids:
+        return PersistedQueryNotSupportedError()
+    if "documentId" in ids:
+        return DocumentIdError(
+            "Documents by documentId are not enabled here. Send the text as query."
+        )
+    return RequestError(f"The parameter query{of} is missing. Send the document's text in it.")
 
 
 def check_single(value: Mapping[str, Any], documents: PersistedDocuments, of: str) -> None:
@@ -97,7 +118,7 @@ def persisted_hash(value: Mapping[str, Any], of: str) -> str | None:
     persisted = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
     if persisted is None:
         return None
-    hash = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    hash = persisted.get(_HASH) if isinstance(persisted, dict) else None
     if not isinstance(hash, str) or persisted.get("version") not in _VERSIONS:
         raise RequestError(
             f'The extension persistedQuery{of} has to be {{"version": 1, "sha256Hash": "…"}}.'

@@ -251,3 +251,22 @@ def test_request_is_remembered_once_it_comes_again() -> None:
     assert second is not None
     assert third is not None
     assert second.plain is third.plain
+
+
+@pytest.mark.parametrize("query", ["{ __typename }", "mutation { deleteArticle }"])
+def test_body_is_never_read_as_the_parameters_of_a_url(tmp_path: Path, query: str) -> None:
+    """The key of a GET in the request cache, sent as a body, is no JSON."""
+    client = auth_client(tmp_path, response_cache_bytes=1 << 20)
+    key = f"?query={quote(query)}"
+    for _ in range(3):
+        client.get(f"/graphql{key}")
+    response = client.post("/graphql", content=key, headers={"content-type": "application/json"})
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["message"].startswith("The body is not JSON")
+
+
+def test_mutation_of_a_url_is_not_in_the_request_cache() -> None:
+    """Requests in the cache may be answered without execution."""
+    requests = RequestCache(HttpSettings(), 1 << 20, CacheRegistry())
+    query = quote('mutation { createPreviewLink(input: {id: "a"}) { token } }').encode()
+    assert requests.get({}, b"query=" + query, b"") is None

@@ -63,6 +63,15 @@ BY_ID: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+SEVERAL_IDS: list[dict[str, Any]] = [
+    {"documentId": RELAY_ID, "id": APOLLO_ID},
+    {"documentId": RELAY_ID, "doc_id": f"sha256:{hash_of(SLUGS)}"},
+    {"id": RELAY_ID, "doc_id": CODEGEN_ID},
+    hashed(APOLLO_ID, documentId=RELAY_ID),
+    hashed(hash_of(RELAY), id=CODEGEN_ID),
+]
+
+
 def as_parameters(body: dict[str, Any]) -> dict[str, str]:
     """The parameters of a GET with the same meaning as a body."""
     return {
@@ -86,6 +95,27 @@ def test_id_gives_the_response_of_the_text(client, method, body, text) -> None:
             response = client.get("/graphql", params=as_parameters(body))
         assert (response.status_code, response.json()) == (200, expected.json())
         assert response.headers["etag"]
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("body", SEVERAL_IDS)
+def test_ids_of_different_documents_are_refused(client, method, body) -> None:
+    """A proxy that reads one id cannot be made to pass another document."""
+    if method == "POST":
+        response = client.post("/graphql", json=body)
+    else:
+        response = client.get("/graphql", params=as_parameters(body))
+    [error] = response.json()["errors"]
+    assert (response.status_code, error["extensions"]["code"]) == (400, "BAD_REQUEST")
+    assert "of different documents" in error["message"]
+
+
+def test_ids_of_one_document_are_taken_beside_an_id_of_something_else(client) -> None:
+    """All ids of a document are equal, and a client may number its requests as `id`."""
+    hash = hash_of(RELAY)
+    for more in ({"id": hash}, {"doc_id": f"sha256:{hash}"}, hashed(hash), {"id": "request-1"}):
+        response = client.post("/graphql", json={"documentId": RELAY_ID, **more})
+        assert response.json()["data"]["articles"]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +163,15 @@ def test_document_url_is_authenticated_and_limited_as_others(tmp_path: Path) -> 
 def test_document_url_takes_no_other_document_and_no_other_method(client) -> None:
     """The id of a path cannot be replaced by parameters, and nothing but GET and HEAD has paths."""
     path = f"/graphql/sha256:{hash_of(SEVERAL)}"
-    for more in ({"documentId": RELAY_ID}, {"query": SLUGS}):
+    extensions = json.dumps(hashed(APOLLO_ID)["extensions"])
+    others = (
+        {"documentId": RELAY_ID},
+        {"query": SLUGS},
+        {"id": RELAY_ID},
+        {"doc_id": RELAY_ID},
+        {"extensions": extensions},
+    )
+    for more in others:
         assert client.get(path, params=more).status_code == 400
     assert client.post(path, json={"operationName": "Count"}).status_code == 404
     assert client.get("/graphql/", params={"documentId": RELAY_ID}).status_code == 404
