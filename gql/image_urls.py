@@ -162,15 +162,15 @@ _cached = lru_cache(maxsize=4_096)(_parse)
 
 
 def _read_parameters(query: str, sizes: dict[str, str]) -> str:
-    """The parameters that name the picture; the others go into `sizes`."""
-    kept = []
+    """The parameters that give no size; those that do go into `sizes`."""
+    others = []
     for parameter in query.split("&") if query else ():
         name, _, value = parameter.partition("=")
         name, value = name.lower(), unquote(value)
         if any(pattern.fullmatch(value) for pattern in _SIZE_PARAMETERS.get(name, ())):
             sizes[name] = value.lower()
         else:
-            kept.append(parameter)
+            others.append(parameter)
     for name in _PAIR_PARAMETERS:
         if _PAIR.fullmatch(sizes.get(name, "")):
             sizes["width"], sizes["height"] = re.split("[,x*]", sizes[name])
@@ -180,7 +180,7 @@ def _read_parameters(query: str, sizes: dict[str, str]) -> str:
                 sizes[key] = sizes[name]
     if "dpr" in sizes:
         sizes["density"] = sizes["dpr"]
-    return "&".join(sorted(kept))
+    return "&".join(sorted(others))
 
 
 def _read_path(path: str, sizes: dict[str, str]) -> tuple[str, str]:
@@ -188,9 +188,9 @@ def _read_path(path: str, sizes: dict[str, str]) -> tuple[str, str]:
     folder, slash, name = path.rpartition("/")
     folder += slash
     for pattern in _FOLDERS:
-        while found := pattern.search(folder):
-            _read_sizes(found, sizes)
-            folder = folder[: found.start()] + folder[found.end() :]
+        while match := pattern.search(folder):
+            _read_sizes(match, sizes)
+            folder = folder[: match.start()] + folder[match.end() :]
     stem = name
     while shorter := _EXTENSION.sub("", stem):
         if shorter == stem:
@@ -199,28 +199,28 @@ def _read_path(path: str, sizes: dict[str, str]) -> tuple[str, str]:
     if stem == name and not sizes:
         return folder, name  # not by its name an image
     for pattern in _SUFFIXES * 2:
-        if (found := pattern.search(stem)) and found.start() > 0:
-            _read_sizes(found, sizes)
-            stem = stem[: found.start()] + stem[found.end() :]
+        if (match := pattern.search(stem)) and match.start() > 0:
+            _read_sizes(match, sizes)
+            stem = stem[: match.start()] + stem[match.end() :]
     return folder, stem
 
 
-def _read_sizes(found: re.Match[str], sizes: dict[str, str]) -> None:
+def _read_sizes(match: re.Match[str], sizes: dict[str, str]) -> None:
     """Add the sizes in a part of a path. Those of parameters stay: they are applied last."""
-    groups = found.groupdict()
+    groups = match.groupdict()
     for name, part in (("width", _PART_WIDTH), ("height", _PART_HEIGHT)):
-        within = part.search(found[0])
+        within = part.search(match[0])
         if value := groups.get(name) or (within and within[1]):
             sizes.setdefault(name, value)
     if value := groups.get("density"):
         sizes["density"] = value
-    if format := _PART_FORMAT.search(found[0]):
+    if format := _PART_FORMAT.search(match[0]):
         sizes["format"] = format[1]
 
 
 def _type_of(path: str) -> str | None:
-    found = _EXTENSION.search(path)
-    return MIME_TYPES[found[1].lower()] if found else None
+    match = _EXTENSION.search(path)
+    return MIME_TYPES[match[1].lower()] if match else None
 
 
 def _pixels(text: str | None, density: float) -> int | None:

@@ -73,10 +73,10 @@ class _Scanner:
                 position, is_removed = self._tag_end(match["tag"], position)
                 end = position if is_removed else None
             if end is not None:
-                kept = text[copied:start]
-                yield kept
-                line = kept.rpartition("\n")[2]
-                begins_line = not line.strip() and (begins_line or "\n" in kept)
+                part = text[copied:start]
+                yield part
+                line = part.rpartition("\n")[2]
+                begins_line = not line.strip() and (begins_line or "\n" in part)
                 if begins_line:  # the blanks behind it would be an indentation
                     end = _BLANKS.match(text, end).end()  # type: ignore[union-attr]
                 copied = position = end

@@ -79,25 +79,25 @@ class PreviewSnapshot:
         self, by: LookupKey, keys: Sequence[Any], visibility: Visibility
     ) -> list[Article | None]:
         """See `Snapshot`: where nothing is visible, the draft if the key means it."""
-        found = await self._snapshot.get_many(by, keys, visibility)
-        hidden = [key for key, article in zip(keys, found, strict=True) if article is None]
+        visible = await self._snapshot.get_many(by, keys, visibility)
+        hidden = [key for key, article in zip(keys, visible, strict=True) if article is None]
         if not hidden or self._draft is None:
-            return found
+            return visible
         articles = await self._snapshot.get_many(by, hidden, Visibility.ALL)
         drafts = {
             key: self._draft
             for key, article in zip(hidden, articles, strict=True)
             if article is not None and article.id == self._id
         }
-        return [article or drafts.get(key) for key, article in zip(keys, found, strict=True)]
+        return [article or drafts.get(key) for key, article in zip(keys, visible, strict=True)]
 
     async def providers(
         self, by: LookupKey, keys: Sequence[str], visibility: Visibility
     ) -> list[Provider | None]:
         """See `Snapshot`: the draft's provider exists."""
-        found = await self._snapshot.providers(by, keys, visibility)
+        visible = await self._snapshot.providers(by, keys, visibility)
         if by is not LookupKey.DOMAIN or self._draft is None:
-            return found
+            return visible
         mention = self._draft.provider
         domain = domain_key(mention.domain)
         own = Provider(
@@ -105,23 +105,23 @@ class PreviewSnapshot:
         )
         return [
             own if provider is None and domain_key(key) == domain else provider
-            for key, provider in zip(keys, found, strict=True)
+            for key, provider in zip(keys, visible, strict=True)
         ]
 
     async def topics(
         self, by: LookupKey, keys: Sequence[str], visibility: Visibility
     ) -> list[Topic | None]:
         """See `Snapshot`: the draft's topics exist."""
-        found = await self._snapshot.topics(by, keys, visibility)
+        visible = await self._snapshot.topics(by, keys, visibility)
         if by is not LookupKey.NAME or self._draft is None:
-            return found
+            return visible
         hidden = [
             key
-            for key, topic in zip(keys, found, strict=True)
+            for key, topic in zip(keys, visible, strict=True)
             if topic is None and key in self._draft.topics
         ]
         if not hidden:
-            return found
+            return visible
         topics = await self._snapshot.topics(by, hidden, Visibility.ALL)
         own = {
             key: msgspec.structs.replace(
@@ -133,7 +133,7 @@ class PreviewSnapshot:
             for key, topic in zip(hidden, topics, strict=True)
             if topic is not None
         }
-        return [topic or own.get(key) for key, topic in zip(keys, found, strict=True)]
+        return [topic or own.get(key) for key, topic in zip(keys, visible, strict=True)]
 
     async def newest_change(self, visibility: Visibility) -> Bookmark:
         """See `Snapshot`: the newest change of the draft or of what everyone sees."""

@@ -32,8 +32,8 @@ async def load_translations(
 ) -> Sequence[Any]:
     """Lists of the articles of a group in other locales than one, by group and locale."""
     groups = list(dict.fromkeys([group for group, _ in keys]))
-    found = await snapshot.translations(groups, visibility)
-    by_group = dict(zip(groups, found, strict=True))
+    members = await snapshot.translations(groups, visibility)
+    by_group = dict(zip(groups, members, strict=True))
     return [
         [article for article in by_group[group] if locale_of(article) != locale]
         for group, locale in keys

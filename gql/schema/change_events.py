@@ -218,7 +218,7 @@ class ChangeReader:
         )
         filter = snapshot.resolve_topics(self._filter, self._viewer.visibility)
         matches = predicate(filter, snapshot.aliases, affected.of)
-        found: list[ChangeEvent] = []
+        all_events: list[ChangeEvent] = []
         before, inside = start._replace(member=b""), start.member
         for event, change in zip(events, history.changes, strict=True):
             end, article = bookmark_of(change), by_id.get(change.id)
@@ -231,11 +231,11 @@ class ChangeReader:
             tokens = [*([OWN_EVENT] if own else []), *(member.token for member in members)]
             for each, position in zip(same, member_positions(before, end, tokens), strict=True):
                 cursor = self.cursor(position, snapshot)
-                found.append(msgspec.structs.replace(each, cursor=cursor))
+                all_events.append(msgspec.structs.replace(each, cursor=cursor))
             before, inside = end, b""
-            if len(found) >= limit and change is not history.changes[-1]:
-                return found, msgspec.structs.replace(history, end=end, has_next=True)
-        return found, history
+            if len(all_events) >= limit and change is not history.changes[-1]:
+                return all_events, msgspec.structs.replace(history, end=end, has_next=True)
+        return all_events, history
 
 
 def _filtered_event(

@@ -128,8 +128,8 @@ def _entity_key(representation: Any) -> EntityKey:
         value = representation.get(field)
         if isinstance(value, str):
             return str(name), key, domain_key(value) if key is LookupKey.DOMAIN else value
-    known = "; ".join(f"{type} by {' or '.join(keys)}" for type, keys in _KEYS.items())
-    raise QueryError(f"A representation names no entity of this subgraph by a key of it: {known}.")
+    keys = "; ".join(f"{type} by {' or '.join(by)}" for type, by in _KEYS.items())
+    raise QueryError(f"A representation names no entity of this subgraph by a key of it: {keys}.")
 
 
 ENTITIES = Link(load_entities, prepared_keys, list, entity_keys, is_list=True)

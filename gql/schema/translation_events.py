@@ -77,15 +77,15 @@ class AffectedTranslations:
 
         A group is given once: it shows its state in the snapshot, which later changes led to.
         """
-        found: dict[bytes, Article] = {}
+        members: dict[bytes, Article] = {}
         for name in affected_groups(change, self._visibility):
             if name in self._complete:
                 continue
             if not after:
                 self._complete.add(name)
-            found.update((member_token(each.id), each) for each in self.by_group[name])
-        found.pop(member_token(change.id), None)
-        return [GroupMember(token, found[token]) for token in sorted(found) if token > after]
+            members.update((member_token(each.id), each) for each in self.by_group[name])
+        members.pop(member_token(change.id), None)
+        return [GroupMember(token, members[token]) for token in sorted(members) if token > after]
 
 
 def member_positions(before: Bookmark, end: Bookmark, tokens: Sequence[bytes]) -> list[Bookmark]:

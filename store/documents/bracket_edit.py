@@ -50,16 +50,16 @@ class BracketEditor(TreeEditor):
         """Write an entry of a mapping."""
 
     def _insert_key(
-        self, node: SourceNode, kept: Sequence[SourceEntry], key: str, value: Any
+        self, node: SourceNode, remaining: Sequence[SourceEntry], key: str, value: Any
     ) -> None:
-        before = self._entry_before(node, kept, key)
-        text = self._write_entry(node, key, value, _position(kept, before))
-        self._insert_text(node, kept, before, text)
+        before = self._entry_before(node, remaining, key)
+        text = self._write_entry(node, key, value, _position(remaining, before))
+        self._insert_text(node, remaining, before, text)
 
     def _insert_item(
         self,
         node: SourceNode,
-        kept: Sequence[SourceEntry],
+        remaining: Sequence[SourceEntry],
         before: SourceEntry | None,
         value: Any,
         moved: SourceEntry | None,
@@ -67,18 +67,18 @@ class BracketEditor(TreeEditor):
         if moved:
             text = self._text[moved.start : moved.end]
         else:
-            text = self._write_value(value, _model(kept), _position(kept, before))
-        self._insert_text(node, kept, before, text)
+            text = self._write_value(value, _model(remaining), _position(remaining, before))
+        self._insert_text(node, remaining, before, text)
 
     def _insert_text(
         self,
         node: SourceNode,
-        kept: Sequence[SourceEntry],
+        remaining: Sequence[SourceEntry],
         before: SourceEntry | None,
         new: str,
     ) -> None:
         text = self._text
-        position = _position(kept, before)
+        position = _position(remaining, before)
         indent = text[line_start(text, position) : position]
         on_lines = not indent.strip()
         gap = f"\n{indent}" if on_lines else self._gap(node)
@@ -158,13 +158,13 @@ def indentation(text: str, position: int) -> str:
     return match[0] if match else ""
 
 
-def _model(kept: Sequence[SourceEntry]) -> SourceNode | None:
+def _model(remaining: Sequence[SourceEntry]) -> SourceNode | None:
     """Return an item whose style a new one has; None if the first two differ."""
-    return kept[0].value if len({entry.value.style for entry in kept[:2]}) == 1 else None
+    return remaining[0].value if len({entry.value.style for entry in remaining[:2]}) == 1 else None
 
 
-def _position(kept: Sequence[SourceEntry], before: SourceEntry | None) -> int:
+def _position(remaining: Sequence[SourceEntry], before: SourceEntry | None) -> int:
     """Return the position of the entry next to which a new one stands."""
-    if not kept:
+    if not remaining:
         raise UneditableError
-    return (before or kept[0]).start
+    return (before or remaining[0]).start

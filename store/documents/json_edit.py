@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from store.characters import clean_text
+from store.timestamps import format_timestamp
 
 from .bracket_edit import BracketEditor, indentation
 from .source_tree import SourceEntry, SourceNode, UneditableError
@@ -46,12 +46,12 @@ class JsonEditor(BracketEditor):
         )
 
     def _entry_before(
-        self, node: SourceNode, kept: Sequence[SourceEntry], key: str
+        self, node: SourceNode, remaining: Sequence[SourceEntry], key: str
     ) -> SourceEntry | None:
         """A new entry stands above the last one, whose line needs no comma then."""
-        before = super()._entry_before(node, kept, key)
-        is_last = len(kept) > 1 and before is kept[-1]
-        return kept[-2] if is_last and self._has_lines(node) else before
+        before = super()._entry_before(node, remaining, key)
+        is_last = len(remaining) > 1 and before is remaining[-1]
+        return remaining[-2] if is_last and self._has_lines(node) else before
 
     def _write_entry(self, node: SourceNode, key: str, value: Any, position: int) -> str:  # noqa: ARG002
         name = json.dumps(key, ensure_ascii=self._is_ascii)
@@ -78,14 +78,8 @@ class JsonEditor(BracketEditor):
             indent=indent,
             ensure_ascii=self._is_ascii,
             separators=separators,
-            default=json_date,
+            default=format_timestamp,
         )
-
-
-def json_date(value: Any) -> str:
-    """Write a date as a text."""
-    assert isinstance(value, datetime)  # noqa: S101  # front matter has no other type
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def read_json_source(text: str) -> SourceNode:

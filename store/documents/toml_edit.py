@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from store.timestamps import format_timestamp
 
 from .bracket_edit import BracketEditor, indentation, line_end, line_start
 from .source_tree import SourceEntry, SourceNode, UneditableError
@@ -46,10 +48,10 @@ class TomlEditor(BracketEditor):
         return isinstance(node, TomlTable) and (node is self.root or bool(node.headers))
 
     def _insert_key(
-        self, node: SourceNode, kept: Sequence[SourceEntry], key: str, value: Any
+        self, node: SourceNode, remaining: Sequence[SourceEntry], key: str, value: Any
     ) -> None:
         if not isinstance(node, TomlTable):
-            super()._insert_key(node, kept, key, value)
+            super()._insert_key(node, remaining, key, value)
         elif node is self.root:
             self._insert_root_key(key, toml_entry(key, value))
         elif node.headers:
@@ -125,18 +127,18 @@ class TomlEditor(BracketEditor):
     def _insert_item(
         self,
         node: SourceNode,
-        kept: Sequence[SourceEntry],
+        remaining: Sequence[SourceEntry],
         before: SourceEntry | None,
         value: Any,
         moved: SourceEntry | None,
     ) -> None:
         if not isinstance(node, TomlTable):
-            super()._insert_item(node, kept, before, value, moved)
+            super()._insert_item(node, remaining, before, value, moved)
             return
-        if not isinstance(value, Mapping) or not kept:
+        if not isinstance(value, Mapping) or not remaining:
             raise UneditableError
         text = self._text
-        numbers = self._numbers_under((before or kept[0]).value)
+        numbers = self._numbers_under((before or remaining[0]).value)
         header = self._statements[numbers[0]]
         start = line_start(text, header.start)
         indent = indentation(text, start)
@@ -192,8 +194,8 @@ class TomlEditor(BracketEditor):
         if parent.kind != "mapping" or entry.name is None:
             raise UneditableError
         self._remove_statements(entry)
-        kept = [other for other in parent.entries if other is not entry]
-        self._insert_key(parent, kept, entry.name, new)
+        remaining = [other for other in parent.entries if other is not entry]
+        self._insert_key(parent, remaining, entry.name, new)
 
     def _write_entry(self, node: SourceNode, key: str, value: Any, position: int) -> str:  # noqa: ARG002
         return toml_entry(key, value)
@@ -227,7 +229,7 @@ def toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+        return format_timestamp(value)
     if isinstance(value, Mapping):
         entries = (toml_entry(key, member) for key, member in value.items())
         return f"{{{', '.join(entries)}}}"

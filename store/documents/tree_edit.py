@@ -74,15 +74,15 @@ class TreeEditor(ABC):
 
     @abstractmethod
     def _insert_key(
-        self, node: SourceNode, kept: Sequence[SourceEntry], key: str, value: Any
+        self, node: SourceNode, remaining: Sequence[SourceEntry], key: str, value: Any
     ) -> None:
-        """Insert an entry into a mapping; `kept` are the entries that stay."""
+        """Insert an entry into a mapping; `remaining` are the entries that stay."""
 
     @abstractmethod
     def _insert_item(
         self,
         node: SourceNode,
-        kept: Sequence[SourceEntry],
+        remaining: Sequence[SourceEntry],
         before: SourceEntry | None,
         value: Any,
         moved: SourceEntry | None,
@@ -135,9 +135,9 @@ class TreeEditor(ABC):
         for key, value in changed.items():
             if key in own:
                 self._update(node, own[key], old.get(key), value)
-        kept = [entry for entry in node.entries if entry.is_merge or entry.name not in names]
+        remaining = [entry for entry in node.entries if entry.is_merge or entry.name not in names]
         for key in self._in_order(added):
-            self._insert_key(node, kept, key, added[key])
+            self._insert_key(node, remaining, key, added[key])
 
     def _in_order(self, keys: Iterable[str]) -> list[str]:
         present = list(keys)
@@ -145,13 +145,13 @@ class TreeEditor(ABC):
         return [*usual, *(key for key in present if key not in usual)]
 
     def _entry_before(
-        self, node: SourceNode, kept: Sequence[SourceEntry], key: str
+        self, node: SourceNode, remaining: Sequence[SourceEntry], key: str
     ) -> SourceEntry | None:
         """Return the entry behind which a new key stands; None at the start."""
         if node is not self.root or key not in self._key_order:
-            return kept[-1] if kept else None
+            return remaining[-1] if remaining else None
         earlier = self._key_order[: self._key_order.index(key)]
-        names = {entry.name: entry for entry in kept}
+        names = {entry.name: entry for entry in remaining}
         return next((names[name] for name in reversed(earlier) if name in names), None)
 
     # Items of lists
@@ -176,11 +176,11 @@ class TreeEditor(ABC):
         pairs_of_all = zip(entries, old, strict=False) if inserts else ()
         moved = {_key(value): entry for entry, value in pairs_of_all if entry.start in starts}
         self._remove(node, gone)
-        kept = [entry for entry in node.entries if entry.start not in starts]
+        remaining = [entry for entry in node.entries if entry.start not in starts]
         for at, value in inserts:
             indices = range(at - 1, -1, -1)
             before = next((entries[i] for i in indices if entries[i].start not in starts), None)
-            self._insert_item(node, kept, before, value, moved.get(_key(value)))
+            self._insert_item(node, remaining, before, value, moved.get(_key(value)))
 
     # Values
 

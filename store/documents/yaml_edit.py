@@ -45,37 +45,37 @@ class YamlEditor(TreeEditor):
         return {key: None for key in removed if key in merged}
 
     def _insert_key(
-        self, node: SourceNode, kept: Sequence[SourceEntry], key: str, value: Any
+        self, node: SourceNode, remaining: Sequence[SourceEntry], key: str, value: Any
     ) -> None:
-        before = self._entry_before(node, kept, key)
+        before = self._entry_before(node, remaining, key)
         if node.is_flow:
-            self._insert_flow(kept, before, flow_text({key: value})[1:-1])
+            self._insert_flow(remaining, before, flow_text({key: value})[1:-1])
             return
         lines = entry_lines(key, value, self._layout)
         if node is self.root and len(lines) > 1 and before and "\n\n" in self._text:
             lines = ["", *lines]
-        self._insert_lines(node, kept, before, lines)
+        self._insert_lines(node, remaining, before, lines)
 
     # Items of sequences
 
     def _insert_item(
         self,
         node: SourceNode,
-        kept: Sequence[SourceEntry],
+        remaining: Sequence[SourceEntry],
         before: SourceEntry | None,
         value: Any,
         moved: SourceEntry | None,
     ) -> None:
-        styles = {entry.value.style for entry in kept}
+        styles = {entry.value.style for entry in remaining}
         style = styles.pop() if len(styles) == 1 else ""
         if node.is_flow:
-            self._insert_flow(kept, before, flow_text(value, style))
+            self._insert_flow(remaining, before, flow_text(value, style))
             return
         if moved and not any(n.anchor for n in moved.value.walk()):
             lines = [self._text[moved.start : line_end(self._text, moved.end)]]
         else:
             lines = _item_lines(value, self._layout, style)
-        self._insert_lines(node, kept, before, lines)
+        self._insert_lines(node, remaining, before, lines)
 
     # Values
 
@@ -142,7 +142,7 @@ class YamlEditor(TreeEditor):
     def _insert_lines(
         self,
         node: SourceNode,
-        kept: Sequence[SourceEntry],
+        remaining: Sequence[SourceEntry],
         before: SourceEntry | None,
         lines: Sequence[str],
     ) -> None:
@@ -150,7 +150,7 @@ class YamlEditor(TreeEditor):
         text = self._text
         indent = " " * self._column(node.entries[0].start)
         if before is None:
-            at = kept[0].start
+            at = remaining[0].start
             new = _joined(lines, indent).lstrip() + "\n" + indent
             self._edits.append(TextEdit(at, at, new))
             return
@@ -163,13 +163,13 @@ class YamlEditor(TreeEditor):
 
     def _insert_flow(
         self,
-        kept: Sequence[SourceEntry],
+        remaining: Sequence[SourceEntry],
         before: SourceEntry | None,
         text: str,
     ) -> None:
-        if not kept:
+        if not remaining:
             raise UneditableError
-        at = before.end if before else kept[0].start
+        at = before.end if before else remaining[0].start
         self._edits.append(TextEdit(at, at, f", {text}" if before else f"{text}, "))
 
     def _remove(self, node: SourceNode, gone: Sequence[SourceEntry]) -> None:

@@ -311,8 +311,8 @@ class MemorySnapshot:
 def _with_slug(articles: Sequence[Article], slug: str) -> Sequence[Article]:
     """The articles with a slug, else with it in NFC, else those that had it in a former release."""
     for same in (slug, nfc(slug)):
-        if found := [article for article in articles if article.slug == same]:
-            return found
+        if same_slug := [article for article in articles if article.slug == same]:
+            return same_slug
     return [article for article in articles if slug in former_slugs(article)]
 
 

@@ -122,15 +122,15 @@ def _shared_parts(path: str) -> list[str]:
 
 def _underscored(documents: Iterable[SurveyedFile], chosen: Sequence[str]) -> list[str]:
     """Folders with an underscore inside the collections: they are read where they are named."""
-    found: dict[str, None] = {}
+    underscored: dict[str, None] = {}
     for document in documents:
         *folders, _ = document.path.split("/")
         for i, name in enumerate(folders):
             folder = "/".join(folders[: i + 1])
             is_skipped = name[:1] == "_" and name not in DOCUMENT_FOLDERS
             if is_skipped and folder not in chosen and _is_below(f"{folder}/", chosen):
-                found[folder] = None
-    return [*found]
+                underscored[folder] = None
+    return [*underscored]
 
 
 def _folder_of(path: str, name: str) -> str | None:

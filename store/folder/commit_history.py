@@ -159,8 +159,8 @@ def _git() -> str:
 
 def _environment() -> dict[str, str]:
     """The environment of git: none of its variables, nothing of the system's configuration."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    return kept | {
+    others = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    return others | {
         "LC_ALL": "C",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ATTR_NOSYSTEM": "1",

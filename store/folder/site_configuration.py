@@ -104,30 +104,30 @@ class SiteConfiguration(msgspec.Struct):
 
 def find_site_configuration(folder: Path, parents: Sequence[str]) -> SiteConfiguration:
     """Find the configuration of the site in a folder, or in one of its `parents` of documents."""
-    found = SiteConfiguration()
+    site = SiteConfiguration()
     tools: dict[str, None] = {}
-    for place in ("", *(parent for parent in parents if (folder / parent).is_dir())):
-        for tool, path, text in _configurations(folder, place):
+    for parent in ("", *(each for each in parents if (folder / each).is_dir())):
+        for tool, path, text in _configurations(folder, parent):
             tools[tool] = None
-            _read(found, tool, path, text)
-    found.tools = tuple(tools)
+            _read(site, tool, path, text)
+    site.tools = tuple(tools)
     if "Hugo" in tools and (folder / "templates").is_dir():
-        found.tools = ("Zola",)
+        site.tools = ("Zola",)
     if "Jekyll" in tools and (folder / "scaffolds").is_dir():
-        found.tools = ("Hexo",)
+        site.tools = ("Hexo",)
     for name in _OTHER_FILES:
         text = _read_text(folder / name)
         if name.endswith("CNAME"):
             text = f"url: https://{text.strip()}" if text.strip() else ""
-        _read(found, "", name, text)
-    return found
+        _read(site, "", name, text)
+    return site
 
 
-def _configurations(folder: Path, place: str) -> Iterator[tuple[str, str, str]]:
+def _configurations(folder: Path, parent: str) -> Iterator[tuple[str, str, str]]:
     """The configuration files that exist: tool, path, text."""
     for tool, names in _FILES.items():
         for name in names:
-            path = f"{place}/{name}" if place else name
+            path = f"{parent}/{name}" if parent else name
             if text := _read_text(folder / path):
                 yield tool, path, text
 
@@ -143,27 +143,27 @@ def _read_text(path: Path) -> str:
         return ""
 
 
-def _read(found: SiteConfiguration, tool: str, path: str, text: str) -> None:
-    """Take from a file what no file before it had."""
-    if not found.url:
+def _read(site: SiteConfiguration, tool: str, path: str, text: str) -> None:
+    """Complete the configuration from a file; files before it come first."""
+    if not site.url:
         urls = (match[1] for match in _URL.finditer(text))
-        found.url = next(filter(_may_be_site, urls), "")
-        found.url_source = path if found.url else ""
+        site.url = next(filter(_may_be_site, urls), "")
+        site.url_source = path if site.url else ""
     is_script = path.endswith((*_SCRIPTS, ".py"))
     title = (_SCRIPT_NAME if is_script else _NAME).search(text) if tool else None
-    if not found.name and title:
-        found.name = next(filter(None, title.groups())).strip()
-    if not found.permalink and (permalink := _PERMALINK.search(text)):
-        found.permalink = permalink[1].strip()
+    if not site.name and title:
+        site.name = next(filter(None, title.groups())).strip()
+    if not site.permalink and (permalink := _PERMALINK.search(text)):
+        site.permalink = permalink[1].strip()
     if tool:
-        _read_languages(found, text)
+        _read_languages(site, text)
 
 
-def _read_languages(found: SiteConfiguration, text: str) -> None:
-    if not found.language and (language := _LANGUAGE.search(text)):
-        found.language = language[1]
+def _read_languages(site: SiteConfiguration, text: str) -> None:
+    if not site.language and (language := _LANGUAGE.search(text)):
+        site.language = language[1]
     tags = (tag for match in _LOCALE.finditer(text) for tag in match.groups() if tag)
-    found.locales.update(locale_key(tag) for tag in tags if looks_like_locale(tag))
+    site.locales.update(locale_key(tag) for tag in tags if looks_like_locale(tag))
 
 
 def _may_be_site(url: str) -> bool:

@@ -75,7 +75,7 @@ class OtherFiles(msgspec.Struct):
 
 
 class Survey(msgspec.Struct):
-    """What was found in a folder.
+    """A survey: the documents and the other files of a folder, and the site's configuration.
 
     Attributes:
         folder: The folder.
@@ -134,10 +134,10 @@ def _read_files(
     only: Collection[str] = (),
 ) -> None:
     """Read the files of a folder; with `only`, those below folders with one of these names."""
-    found = _find_files(survey.folder, skipped)
+    files = _find_files(survey.folder, skipped)
     if only:
-        found = (path for path in found if not {*path.split("/")[:-1]}.isdisjoint(only))
-    paths = [*islice(found, MAX_FILES + 1)]
+        files = (path for path in files if not {*path.split("/")[:-1]}.isdisjoint(only))
+    paths = [*islice(files, MAX_FILES + 1)]
     survey.is_complete = len(paths) <= MAX_FILES
     for i, path in enumerate(paths[:MAX_FILES]):
         _add_file(survey, path, options)

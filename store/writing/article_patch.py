@@ -142,8 +142,8 @@ def patch_document(
     _refuse_invalid_characters(fields)
     before = article_to_document(article)
     fields = keep_metadata(article, fields)
-    kept = msgspec.structs.replace(article, metadata={}) if removes_metadata else article
-    after = _apply_fields(article_to_document(kept), fields)
+    present = msgspec.structs.replace(article, metadata={}) if removes_metadata else article
+    after = _apply_fields(article_to_document(present), fields)
     notices: list[Notice] = []
     if text is None:
         new = serialize_document(after)

@@ -18,17 +18,17 @@ T = TypeVar("T", Author, Image, ProviderMention, Related)
 
 def keep_metadata(article: Article, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields whose values have the metadata of the article's same values."""
-    kept = dict(fields)
+    merged = dict(fields)
     if isinstance(provider := fields.get("provider"), ProviderMention):
-        kept["provider"] = _keep_of_provider(article.provider, provider)
+        merged["provider"] = _keep_of_provider(article.provider, provider)
     if images := fields.get("images"):
-        kept["images"] = _keep_of_images(article.images, images)
+        merged["images"] = _keep_of_images(article.images, images)
     if related := fields.get("related"):
-        kept["related"] = tuple(_keep_of_related(article.related, story) for story in related)
+        merged["related"] = tuple(_keep_of_related(article.related, story) for story in related)
     if authors := fields.get("authors"):
         former = {author.name: author for author in article.authors}
-        kept["authors"] = tuple(_keep(former.get(author.name), author) for author in authors)
-    return kept
+        merged["authors"] = tuple(_keep(former.get(author.name), author) for author in authors)
+    return merged
 
 
 def _keep_of_images(former: Sequence[Image], images: Sequence[Image]) -> tuple[Image, ...]:

@@ -375,8 +375,8 @@ def _with_slug(index: InvertedIndex, slug: str) -> Sequence[Article]:
     for same in (slug,) if slug.isascii() else (slug, nfc(slug)):
         plain = index.articles.find(article_id(same))
         localized = index.newest_first(LOCALIZED_SLUG, same)
-        if found := [*([plain] if plain else []), *localized]:
-            return found
+        if articles := [*([plain] if plain else []), *localized]:
+            return articles
     return list(index.newest_first(FORMER_SLUG, slug))
 
 
