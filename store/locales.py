@@ -26,7 +26,8 @@ _LANGUAGES = frozenset(
 )
 """The languages of ISO 639-1, and some of three letters that sites are translated into."""
 _MAX_TAG_LENGTH = 35
-_INDEX_STEMS = frozenset(("index", "_index"))
+INDEX_STEMS = frozenset(("index", "_index"))
+"""The stems of files that stand for their folder."""
 
 
 def is_language_tag(text: str) -> bool:
@@ -36,7 +37,11 @@ def is_language_tag(text: str) -> bool:
 
 def matches_range(locale: str, range: str) -> bool:
     """Whether a locale is in a range: `de-CH` is in `de` and in `de-ch`, `de` is not in `de-CH`."""
-    key, range_key = locale_key(locale), locale_key(range)
+    return is_in_range(locale_key(locale), locale_key(range))
+
+
+def is_in_range(key: str, range_key: str) -> bool:
+    """Whether a locale is in a range, both in their normal forms."""
     return key == range_key or key.startswith(f"{range_key}-")
 
 
@@ -128,5 +133,5 @@ def _split_path(path: str, is_locale: Callable[[str], bool]) -> _SplitPath:
         locales.append(suffix)
         stem = own_stem
         own_stem, _, suffix = stem.rpartition(".")
-    parts = folders if stem in _INDEX_STEMS and folders else [*folders, stem]
+    parts = folders if stem in INDEX_STEMS and folders else [*folders, stem]
     return _SplitPath(locales, stem, "/".join(parts))

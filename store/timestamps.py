@@ -1,4 +1,4 @@
-"""Timestamps: the date formats of documents and of arguments, parsed into UTC."""
+"""Timestamps: the date formats of documents and of arguments, parsed into UTC and written."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ _LONG_DATE = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)", re.ASCII)
 _EPOCH = re.compile(r"\d{10}(?:\d{3})?", re.ASCII)
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_PER_UNIT = (3600, 60, 1)
+
+
+def format_timestamp(time: datetime) -> str:
+    """Write a time as RFC 3339 in UTC: `2020-06-11T17:30:00Z`, with microseconds if it has any."""
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 class TimestampFormatError(ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from math import isfinite
 from typing import Any, NewType
 
@@ -12,14 +12,9 @@ from graphql import GraphQLError
 
 from gql.adapters.strawberry import ScalarDefinition
 from store import is_web_url, unescape_url
-from store.timestamps import parse_timestamp
+from store.timestamps import format_timestamp, parse_timestamp
 
 Url = NewType("Url", str)
-
-
-def serialize_date_time(value: datetime) -> str:
-    """RFC 3339 in UTC: `2020-06-11T17:30:00Z`, with microseconds where there are any."""
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def parse_date_time(value: Any) -> datetime:
@@ -69,7 +64,7 @@ SCALARS: dict[object, ScalarDefinition] = {
             "seconds or milliseconds since 1970."
         ),
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
-        serialize=serialize_date_time,
+        serialize=format_timestamp,
         parse_value=parse_date_time,
     ),
     Url: strawberry.scalar(

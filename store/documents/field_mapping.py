@@ -15,7 +15,7 @@ from urllib.parse import quote, urljoin
 
 import msgspec
 
-from store.locales import path_locale, place_document
+from store.locales import INDEX_STEMS, path_locale, place_document
 
 from .commit_dates import CommitDates
 from .source_dates import holds_path_date, normalize_date
@@ -276,7 +276,7 @@ class _Mapper:
 
     def _name(self) -> str:
         stem = place_document(str(self._path), None, self._mapping.locales).stem
-        if stem in ("index", "_index") and self._path.parent.name:
+        if stem in INDEX_STEMS and self._path.parent.name:
             stem = self._path.parent.name
         return _NAME_DATE.sub("", stem)
 

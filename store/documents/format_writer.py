@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from store.model import Article
+from store.timestamps import format_timestamp
 
 from .front_matter_format import FrontMatterFormat
-from .json_edit import json_date
 from .serializer import DocumentData, article_to_document, serialize_document
 from .toml_edit import NullError, toml_entry
 
@@ -37,7 +37,7 @@ def serialize_document_as(document: DocumentData, format: FrontMatterFormat) -> 
 
 
 def _write_json(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, indent=2, ensure_ascii=False, default=json_date)
+    return json.dumps(values, indent=2, ensure_ascii=False, default=format_timestamp)
 
 
 def _body(document: DocumentData) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
+
+from store.timestamps import format_timestamp
 
 from .frontmatter import implicit_type
 
@@ -110,7 +112,7 @@ def _format_scalar(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+        return format_timestamp(value)
     if isinstance(value, float):
         text = repr(value)
         # YAML reads an exponent only after a point.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from store.locales import looks_like_locale, matches_range, path_locale
+from store.locales import INDEX_STEMS, looks_like_locale, matches_range, path_locale
 from store.names import locale_key
 
 from .survey import Survey, SurveyedFile
@@ -17,7 +17,8 @@ _TRANSLATION_KEYS = (
     "translation_key translationId translation_id lang-ref lang_ref langRef page_id pageId ref"
     " i18n_key i18nKey"
 ).split()
-_INDEX_STEMS = ("index", "_index", "readme")
+_PARALLEL_STEMS = INDEX_STEMS | {"readme"}
+"""The stems of files that every folder has."""
 _MIN_SHARE = 0.5
 
 
@@ -52,11 +53,11 @@ def survey_languages(survey: Survey) -> Languages:
         named += sorted(own)
     locales = tuple({locale_key(name): name for name in reversed(named)}.values())
     locales = tuple(sorted(locales, key=locale_key))
-    found = Languages(locales, "", keys)
-    return found._replace(
-        default=_default_locale(survey, found, own),
+    languages = Languages(locales, "", keys)
+    return languages._replace(
+        default=_default_locale(survey, languages, own),
         translation_keys=tuple(
-            key for key in _TRANSLATION_KEYS if _joins_locales(documents, key, found)
+            key for key in _TRANSLATION_KEYS if _joins_locales(documents, key, languages)
         ),
     )
 
@@ -88,7 +89,7 @@ class _Evidence:
 
     def is_parallel(self, has_counterpart: Callable[[str], bool]) -> bool:
         """Whether most documents have a counterpart, not counting those that every folder has."""
-        rests = [rest for rest in self.rests if _stem(rest) not in _INDEX_STEMS]
+        rests = [rest for rest in self.rests if _stem(rest) not in _PARALLEL_STEMS]
         return sum(map(has_counterpart, rests)) >= max(1, _MIN_SHARE * len(rests))
 
 
@@ -165,18 +166,20 @@ def _locale_suffixes(survey: Survey, keys: Sequence[str]) -> list[str]:
     return sorted(accepted)
 
 
-def _default_locale(survey: Survey, found: Languages, own: Counter[str]) -> str:
+def _default_locale(survey: Survey, languages: Languages, own: Counter[str]) -> str:
     """The locale that a configuration names; else a guess, if documents need one."""
-    if not found.locales:
+    if not languages.locales:
         return ""
     configured = survey.site.language or ("en" if "Hugo" in survey.site.tools else "")
     if configured:
-        same = [each for each in found.locales if matches_range(configured, each)]
+        same = [each for each in languages.locales if matches_range(configured, each)]
         return same[0] if same else configured
-    if all(found.locale_of(document) for document in survey.documents):
-        by_path = [path_locale(document.path, found.locales) for document in survey.documents]
+    if all(languages.locale_of(document) for document in survey.documents):
+        by_path = [path_locale(document.path, languages.locales) for document in survey.documents]
         return "" if all(by_path) else own.most_common(1)[0][0]
-    folders = {locale_key(path_locale(each.path, found.locales) or "") for each in survey.documents}
+    folders = {
+        locale_key(path_locale(each.path, languages.locales) or "") for each in survey.documents
+    }
     return "" if "en" in folders else "en"
 
 

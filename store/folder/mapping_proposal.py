@@ -51,7 +51,8 @@ _SOURCES = {
 }
 _NO_PUBLICATION = re.compile(r"up_?date|modif|expir|end|until|last|unpublish", re.IGNORECASE)
 """Names of dates that are not the date of publication."""
-_PLACEHOLDERS = re.compile(r":(?:year|month|day|title)\b")
+_SITE_PLACEHOLDERS = re.compile(r":(?:year|month|day|title)\b")
+"""The placeholders that mean the same in a site's own pattern."""
 _MIN_SHARE = 0.3
 _JEKYLL_STYLES = {
     "date": "/:year/:month/:day/:title.html",
@@ -223,7 +224,7 @@ def _site_permalink(
         return "" if has_categories else folders + _JEKYLL_STYLES[pattern or "date"]
     if pattern:
         pattern = f"/{pattern.lstrip('/')}"
-        return "" if ":" in _PLACEHOLDERS.sub("", pattern) else pattern
+        return "" if ":" in _SITE_PLACEHOLDERS.sub("", pattern) else pattern
     if "Hugo" in survey.site.tools and all(
         _folders_below(each.path, collections, languages.locales) <= 1 for each in documents
     ):

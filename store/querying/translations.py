@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 
+from store.locales import is_in_range
 from store.model import Article
 from store.names import locale_key
 from store.normal_forms import nfc
@@ -76,9 +77,7 @@ def pick_by_chain(articles: Collection[Article], chain: Sequence[str]) -> Articl
 
 
 def _matches(locale: str | None, range: str) -> bool:
-    if range == ANY_LOCALE:
-        return True
-    return locale is not None and (locale == range or locale.startswith(f"{range}-"))
+    return range == ANY_LOCALE or (locale is not None and is_in_range(locale, range))
 
 
 def locales_of_chain(chain: Sequence[str], locales: Collection[str]) -> Iterator[str | None]:

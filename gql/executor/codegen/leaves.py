@@ -21,7 +21,7 @@ from graphql import (
 )
 
 from gql.executor.errors import UnsupportedError, fall_back
-from gql.schema.scalars import serialize_date_time
+from store.timestamps import format_timestamp
 
 from .writer import FunctionWriter
 
@@ -50,7 +50,7 @@ def serialize_datetime(value: Any) -> str | datetime:
     """Check and serialize a value of DateTime. The JSON encoder writes times in UTC itself."""
     if type(value) is not datetime:
         fall_back("not a time")
-    return value if value.tzinfo is UTC else serialize_date_time(value)
+    return value if value.tzinfo is UTC else format_timestamp(value)
 
 
 def check_json(value: Any) -> Any:

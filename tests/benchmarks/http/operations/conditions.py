@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from gql.schema.scalars import serialize_date_time
 from store import domain_key
 from store.model import Article
+from store.timestamps import format_timestamp
 
 TEXT_OPERATORS = ("eq", "ne", "in", "notIn", "contains", "startsWith", "isNull")
 NUMBER_OPERATORS = ("eq", "ne", "in", "gt", "gte", "lt", "lte")
@@ -236,4 +236,4 @@ def _distance(rng: Random, value: Any, least: int) -> Any:
 
 
 def _json(value: Any) -> Any:
-    return serialize_date_time(value) if isinstance(value, datetime) else value
+    return format_timestamp(value) if isinstance(value, datetime) else value
