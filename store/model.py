@@ -186,9 +186,14 @@ class Article(WebResource, frozen=True, kw_only=True):
         return self.translation_key or self.slug
 
     @property
+    def has_locale_in_id(self) -> bool:
+        """Whether the article's id has a locale. So it is not found by the id of its slug."""
+        return self.id != article_id(self.slug)
+
+    @property
     def identity_locale(self) -> str | None:
         """The locale that is part of the article's id, in its normal form; None if none is."""
-        if self.locale is None or self.id == article_id(self.slug):
+        if self.locale is None or not self.has_locale_in_id:
             return None
         return locale_key(self.locale)
 

@@ -174,10 +174,21 @@ def is_visible(change: Change, visibility: Visibility) -> bool:
 
 
 def as_visible(change: Change, visibility: Visibility) -> Change:
-    """A visible change as a reader sees it: an article that became a draft was deleted."""
-    if visibility is Visibility.ALL or change.published:
+    """A visible change as a reader sees it: an article that became a draft was deleted.
+
+    It does not have the translation group of a draft that the reader cannot see.
+    """
+    if visibility is Visibility.ALL or (change.published and change.was_published):
         return change
-    return msgspec.structs.replace(change, kind=ChangeKind.DELETE)
+    if change.published:
+        return msgspec.structs.replace(change, former_group=None)
+    group = change.former_group or change.group or change.slug
+    return msgspec.structs.replace(
+        change,
+        kind=ChangeKind.DELETE,
+        group=None if group == change.slug else group,
+        former_group=None,
+    )
 
 
 def hidden_from(changes: Sequence[Change], *, has_topics: bool) -> tuple[Visibility, ...]:

@@ -172,9 +172,9 @@ def index_terms(article: Article, aliases: Aliases) -> Terms:
     terms[FORMER_SLUG] = () if article.title.isascii() else former_slugs(article)
     terms[FORMER_TOPICS] = former_topic_slugs(article.topics) if article.topics else ()
     slug, group = article.slug, article.translation_group
-    is_localized = article.identity_locale is not None
-    terms[LOCALIZED_SLUG] = (slug,) if is_localized else ()
-    terms[TRANSLATION_GROUP] = (group,) if is_localized or group != slug else ()
+    has_locale = article.has_locale_in_id
+    terms[LOCALIZED_SLUG] = (slug,) if has_locale else ()
+    terms[TRANSLATION_GROUP] = (group,) if has_locale or group != slug else ()
     terms[PRESENT] = tuple(
         [f for f in _NULLABLE if FILTER_FIELDS[f].read(article, aliases) not in (None, ())]
     )

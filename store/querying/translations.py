@@ -53,12 +53,12 @@ def in_order(articles: Collection[Article]) -> list[Article]:
 
 def _rank(article: Article) -> tuple[bool, str, bool]:
     locale = locale_of(article)
-    return locale is None, locale or "", article.identity_locale is not None
+    return locale is None, locale or "", article.has_locale_in_id
 
 
 def without_range(articles: Sequence[Article]) -> Article | None:
     """Of articles with one slug, newest first: the one whose id has no locale, else the newest."""
-    plain = (article for article in articles if article.identity_locale is None)
+    plain = (article for article in articles if not article.has_locale_in_id)
     return next(plain, articles[0] if articles else None)
 
 

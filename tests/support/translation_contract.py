@@ -26,7 +26,7 @@ from store import (
     Visibility,
     Window,
 )
-from store.model import Article
+from store.model import Article, ChangeKind
 from store.names import article_id, article_slug
 from store.querying.translations import MAX_TRANSLATIONS
 from tests.support.factories import NOON, article
@@ -212,6 +212,42 @@ class TranslationContract:
         assert await self.titles(repository, chain, PUBLISHED) == {"x en"}
         assert await self.titles(repository, chain, ALL) == {"x de"}
         assert await self.by_slug(repository, LocalizedSlug("x", "de")) == [None]
+
+    @pytest.mark.parametrize("first", ["g", None])
+    async def test_public_history_has_no_group_of_a_draft(self, repository, first):
+        """A DELETE has the group that was public, and the PUT that follows has no former one."""
+        for published, key in ((True, first), (False, "secret"), (True, "h"), (True, None)):
+            put = story("x", "de", published=published, translation_key=key)
+            await repository.apply(Batch(puts=(put,)))
+        snapshot = await repository.snapshot()
+        public = (await snapshot.changes(None, PUBLISHED)).changes
+        assert [(each.kind, each.group, each.former_group) for each in public] == [
+            (ChangeKind.PUT, first, None),
+            (ChangeKind.DELETE, first, None),
+            (ChangeKind.PUT, "h", None),
+            (ChangeKind.PUT, None, "h"),
+        ]
+        everything = (await snapshot.changes(None, ALL)).changes
+        assert [each.former_group for each in everything] == [None, first or "x", "secret", "h"]
+
+    async def test_id_decides_which_article_of_a_slug_has_no_locale_in_it(self, repository):
+        """An article with a locale in its id but not in its fields is found as the others."""
+        with_locale, plain = story("x", "de", day=1), story("x", "en", in_id=False)
+        await repository.apply(Batch(puts=(with_locale,)))
+        without = msgspec.structs.replace(with_locale, locale=None)
+        await repository.apply(Batch(puts=(without,)))
+
+        async def ids() -> list[list[str]]:
+            snapshot = await repository.snapshot()
+            [group] = await snapshot.translations(["x"], PUBLISHED)
+            [found] = await snapshot.get_many(LookupKey.SLUG, ["x"], PUBLISHED)
+            return [[each.id for each in group], [found.id]]
+
+        assert await ids() == [[without.id], [without.id]]
+        await repository.apply(Batch(puts=(plain,)))
+        assert await ids() == [[plain.id, without.id], [plain.id]]
+        await repository.apply(Batch(puts=(msgspec.structs.replace(plain, locale=None),)))
+        assert await ids() == [[plain.id, without.id], [plain.id]]
 
     @pytest.mark.parametrize(
         ("write", "expected"),

@@ -41,8 +41,11 @@ from tests.support.websocket_client import WebSocketClient, connect_websocket
 from tests.system.test_no_leaks import _TRAFFIC, Someone, hear_events, hear_socket, seeds, served
 
 PUBLIC = Someone(Viewer(), {})
-_CODE = re.compile(rb'"[A-Za-z0-9_-]{32}(?:[A-Za-z0-9_-]{24})?"|"at_?":"[^"]*"')
-"""Revisions, cursors of changes, and times (also as `at_: at`), which are others in each store."""
+_CODE = re.compile(
+    rb'"[A-Za-z0-9_-]{32}(?:[A-Za-z0-9_-]{24}(?:[A-Za-z0-9_-]{16})?)?"|"at_?":"[^"]*"'
+)
+"""Revisions, cursors of changes (also those inside a change of a translation), and times (also as
+`at_: at`), which are others in each store."""
 _PLACES = """nodes { cursor kind articleId slug at article { revision } }
   pageInfo { endCursor hasNextPage }"""
 _UNKNOWN = CURSORS.change(UNKNOWN_BOOKMARK, BLANK_TOKEN)
