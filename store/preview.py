@@ -140,7 +140,10 @@ class PreviewSnapshot:
         newest = await self._snapshot.newest_change(visibility)
         if self._draft is None:
             return newest
-        own = await self._snapshot.bookmark(self._draft.revision)
+        revision = self._draft.revision
+        if visibility is Visibility.PUBLISHED:  # secured text is not part of a preview
+            revision = self._draft.public_revision or revision
+        own = await self._snapshot.bookmark(revision)
         return max(newest, own, key=lambda bookmark: bookmark.revision)
 
     async def changes(
@@ -154,14 +157,17 @@ class PreviewSnapshot:
         seen: list[Change] = []
         if after is None:
             return await self._snapshot.changes(None, visibility, limit)
+        if self._draft is not None and after == await self.newest_change(visibility):
+            # A follower is here at most of its wakes: hidden changes since then are not read again.
+            return HistoryPage(changes=(), end=after)
         page = await self._snapshot.changes(after, Visibility.ALL, _PAGE)
         if page.gap is not None:
             return await self._snapshot.changes(after, visibility, limit)
         while True:
             seen += [
-                change if change.id == self._id else as_visible(change, visibility)
+                change if self._is_own(change) else as_visible(change, visibility)
                 for change in page.changes
-                if change.id == self._id or is_visible(change, visibility)
+                if self._is_own(change) or is_visible(change, visibility)
             ]
             if len(seen) > limit or not page.has_next:
                 break
@@ -169,3 +175,7 @@ class PreviewSnapshot:
         changes = tuple(seen[:limit])
         end = bookmark_of(changes[-1]) if changes else after
         return HistoryPage(changes=changes, end=end, has_next=len(seen) > limit)
+
+    def _is_own(self, change: Change) -> bool:
+        """Whether the reader sees a change because of the preview, which shows no secured text."""
+        return change.id == self._id and not change.only_secured

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from hypothesis import given
@@ -74,6 +74,57 @@ def test_history_has_the_changes_of_the_draft_and_those_that_everyone_sees(befor
         assert read == expected
 
     asyncio.run(check())
+
+
+def test_secured_text_of_a_previewed_article_shows_no_change() -> None:
+    """A link to an article that was published since is no right to its secured text."""
+
+    async def check() -> None:
+        repository = MemoryRepository(cursor_key=KEY)
+        public = version("own", 1, published=True)
+        await repository.apply(Batch(puts=(OWN,)))
+        await repository.apply(Batch(puts=(public,)))
+        before = await preview_snapshot(await repository.snapshot(), OWN.id)
+        position = await before.newest_change(PUBLIC)
+        await repository.apply(Batch(puts=(msgspec.structs.replace(public, secured="new"),)))
+        after = await preview_snapshot(await repository.snapshot(), OWN.id)
+        start = await before.bookmark(1)
+        assert await after.newest_change(PUBLIC) == position
+        assert (await after.changes(position, PUBLIC)).changes == ()
+        assert len((await after.changes(start, PUBLIC)).changes) == 1
+        assert len((await after.changes(position, Visibility.SECURED)).changes) == 1
+
+    asyncio.run(check())
+
+
+def test_follower_does_not_read_hidden_changes_again() -> None:
+    """Each write of another draft wakes it, and there may be thousands."""
+
+    async def check() -> None:
+        repository = MemoryRepository(cursor_key=KEY)
+        await repository.apply(Batch(puts=(OWN,)))
+        for number in range(3):
+            await repository.apply(Batch(puts=(version("other", number, published=False),)))
+        snapshot = CountingSnapshot(await repository.snapshot())
+        preview = await preview_snapshot(cast("Snapshot", snapshot), OWN.id)
+        page = await preview.changes(await preview.newest_change(PUBLIC), PUBLIC)
+        assert (page.changes, page.gap, page.has_next) == ((), None, False)
+        assert page.end == await preview.newest_change(PUBLIC)
+        assert snapshot.pages == 0
+
+    asyncio.run(check())
+
+
+class CountingSnapshot:
+    """A snapshot that counts the pages of the history that are read."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self.pages = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.pages += name == "changes"
+        return getattr(self._snapshot, name)
 
 
 @given(steps)
