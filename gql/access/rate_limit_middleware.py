@@ -45,7 +45,7 @@ class RateLimitMiddleware:
         window = limiter.window_of(viewer, scope, now)
         if not window.remaining:
             error = limiter.exceeded_error(window, viewer, now)
-            return refusal_reply(error, headers.get(b"accept", ""))
+            return refusal_reply(error, headers.get(b"accept", b"").decode("latin-1"))
         reply = self.app.respond_sync(scope, headers, body)
         if reply is None:
             return None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, urljoin
 
 import msgspec
@@ -48,6 +48,9 @@ _IMAGE_KEYS = {
     "credit": "attribution",
     "author": "attribution",
 }
+_NEW_IMAGE_KEYS = {"title": "alt", "attribution": "credit"}
+"""The names of keys that an image gets, where its address has another key than `url`."""
+
 _PATH_DATE = re.compile(r"(\d{4})[-/](\d{2})[-/](\d{2})(?=[-_./]|$)")
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _NAME_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}[-_]?")
@@ -238,7 +241,7 @@ class _Mapper:
             for image in images.items:
                 url = image.entries.get("url") if isinstance(image, MappingNode) else None
                 if isinstance(image, MappingNode) and isinstance(url, ScalarNode):
-                    image.entries["url"] = self._absolute(url)
+                    image.entries["url"] = self._absolute(url, self._image_base(url.text))
 
     def _find(self, source: str) -> tuple[Node | None, int]:
         if source in DERIVED:
@@ -283,11 +286,13 @@ class _Mapper:
     def _folder(self) -> str:
         """The first folder below the collection that is no locale; "" if there is none."""
         parent = str(self._path.parent)
-        for collection in self._mapping.collections:
-            if parent == collection or parent.startswith(f"{collection}/"):
-                parent = parent[len(collection) + 1 :]
-                break
+        collections = self._mapping.collections
+        collection = next((each for each in collections if f"{parent}/".startswith(f"{each}/")), "")
+        if collection:
+            parent = parent[len(collection) + 1 :]
         folders = [] if parent == "." else parent.split("/")
+        if collection and folders[0][:1] == "_":  # `recipes/_posts` of Jekyll: of recipes
+            folders = [collection.rpartition("/")[2]]
         is_locale = bool(folders) and path_locale(f"{folders[0]}/", self._mapping.locales)
         return next(iter(folders[1:] if is_locale else folders), "")
 
@@ -334,9 +339,18 @@ class _Mapper:
             return node.items[0]
         return node
 
-    def _absolute(self, node: ScalarNode) -> ScalarNode:
+    def _image_base(self, url: str) -> str:
+        """Where an image's address starts: beside the page for a file of a page bundle."""
+        page = self.root.entries.get("webUrl")
+        is_beside = url.startswith("./") or "/" not in url
+        is_bundle = self._path.name.split(".", maxsplit=1)[0] == "index"
+        if is_bundle and is_beside and isinstance(page, ScalarNode) and page.text.endswith("/"):
+            return page.text
+        return self._mapping.base_url
+
+    def _absolute(self, node: ScalarNode, base: str = "") -> ScalarNode:
         try:
-            url = urljoin(self._mapping.base_url, node.text.strip())
+            url = urljoin(base or self._mapping.base_url, node.text.strip())
         except ValueError:
             return node
         return ScalarNode(url, plain=False, line=node.line)
@@ -385,6 +399,18 @@ def _as_list(node: Node, separator: str) -> Node:
         texts = [part.strip() for part in parts if part.strip()]
         return SequenceNode([ScalarNode(text, False, node.line) for text in texts], node.line)
     return node
+
+
+def with_own_image_keys(image: Mapping[str, Any], node: MappingNode) -> dict[str, Any]:
+    """An image under the keys that an image of the document has, such as `src` and `alt`."""
+    if "url" in node.entries:
+        return dict(image)
+    names: dict[str, str] = {}
+    for key in node.entries:
+        names.setdefault(_IMAGE_KEYS.get(key, key), key)
+    if "url" not in names:
+        return dict(image)
+    return {names.get(key, _NEW_IMAGE_KEYS.get(key, key)): value for key, value in image.items()}
 
 
 def _as_images(node: Node) -> Node:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .field_mapping import FieldMapping
+from .field_mapping import FieldMapping, with_own_image_keys
 from .frontmatter import node_to_json
 from .yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -98,9 +98,25 @@ class _Form(NamedTuple):
         if isinstance(self.node, SequenceNode) and self.is_first_item:
             rest = [node_to_json(item) for item in self.node.items[1:]]
             return ([] if value is None else [value]) + rest or None
-        if value is None or not isinstance(self.node, ScalarNode):
+        if value is None:
+            return None
+        if isinstance(self.node, ScalarNode):
+            return self._convert_to_scalar(value)
+        return self._convert_images(value) if self.field == "images" else value
+
+    def _convert_images(self, value: list[dict[str, Any]]) -> Any:
+        """Write images as the document has them: one, a list of addresses, under other keys."""
+        if isinstance(self.node, MappingNode):
+            images = [with_own_image_keys(image, self.node) for image in value]
+            return images[0] if len(images) == 1 else images
+        items = self.node.items if isinstance(self.node, SequenceNode) else []
+        if items and all(isinstance(item, ScalarNode) for item in items):
+            is_short = all(image.keys() == {"url"} for image in value)
+            return [image["url"] for image in value] if is_short else value
+        first = items[0] if items else None
+        if not isinstance(first, MappingNode):
             return value
-        return self._convert_to_scalar(value)
+        return [with_own_image_keys(image, first) for image in value]
 
     def _convert_to_scalar(self, value: Any) -> Any:
         """Write a value as one text, if it can be."""

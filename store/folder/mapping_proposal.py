@@ -79,6 +79,7 @@ def propose_mapping(
         "publishedDateTime": tuple(date_sources),
         "updatedDateTime": _propose_updates(documents, date_sources),
         **{field: tuple(_propose_sources(field, dated, base_url)) for field in _SOURCES},
+        "published": _propose_published(survey),
         "locale": languages.keys if languages.keys != ("locale",) else (),
         "translationKey": languages.translation_keys,
     }
@@ -112,6 +113,18 @@ def _propose_dates(
 def _propose_updates(documents: list[SurveyedFile], date_sources: list[str]) -> tuple[str, ...]:
     keys = [key for key in _spellings(documents, _UPDATED_KEYS) if _holds_dates(documents, key)]
     return tuple(keys) or ((LAST_COMMIT,) if date_sources == [FIRST_COMMIT] else ())
+
+
+def _propose_published(survey: Survey) -> tuple[str, ...]:
+    """`draft`, unless the documents are Jekyll's or Hexo's, which know `published`.
+
+    A mutation that unpublishes an article has to write the key that the tool reads.
+    """
+    keys = _spellings(survey.documents, ("draft",))
+    tools = {*survey.site.tools}
+    if "published" in survey.key_counts() or tools & {"Jekyll", "Hexo"}:
+        return ()
+    return tuple(keys) or (("draft",) if tools & {"Hugo", "Zola", "Astro"} else ())
 
 
 def _propose_sources(field: str, documents: list[SurveyedFile], base_url: str) -> list[str]:
@@ -225,8 +238,15 @@ def _site_permalink(
     if pattern:
         pattern = f"/{pattern.lstrip('/')}"
         return "" if ":" in _SITE_PLACEHOLDERS.sub("", pattern) else pattern
-    if "Hugo" in survey.site.tools and all(
-        _folders_below(each.path, collections, languages.locales) <= 1 for each in documents
+    has_own_links = survey.site.has_permalinks or any(
+        {"slug", "url"} & each.keys.keys() for each in documents
+    )
+    if (
+        "Hugo" in survey.site.tools
+        and not has_own_links
+        and all(
+            _folders_below(each.path, collections, languages.locales) <= 1 for each in documents
+        )
     ):
         return "/:folder/:name/"
     return ""

@@ -63,6 +63,11 @@ _NAME = re.compile(
 )
 _SCRIPT_NAME = re.compile(r"""\b(?:title|SITENAME)\s*[:=]\s*(?:"([^"\n]+)"|'([^'\n]+)')""")
 _PERMALINK = re.compile(r"^permalink:\s*[\"']?([^\"'\n#]+)", re.MULTILINE)
+_PERMALINKS = re.compile(
+    r"""^[ \t]*(?:\[(?:languages\.\w+\.)?permalinks[].]|["']?permalinks["']?\s*:"""
+    r"""|uglyurls\s*[:=]\s*true)""",
+    re.IGNORECASE | re.MULTILINE,
+)
 _TAG = r"([A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,4})*)"
 _LANGUAGE = re.compile(
     r"""(?:^|[{,])[ \t]*["']?(?:default_?(?:contentLanguage|lang|language|locale)|language_?code"""
@@ -89,6 +94,7 @@ class SiteConfiguration(msgspec.Struct):
         url_source: The file that has it.
         name: The name of the site.
         permalink: The pattern of links.
+        has_permalinks: Whether it has patterns of links of several kinds, as Hugo's may have.
         language: The default language.
         locales: The normal forms of locales that a configuration mentions.
     """
@@ -98,8 +104,14 @@ class SiteConfiguration(msgspec.Struct):
     url_source: str = ""
     name: str = ""
     permalink: str = ""
+    has_permalinks: bool = False
     language: str = ""
     locales: set[str] = msgspec.field(default_factory=set)
+
+
+def is_site_configuration(path: str) -> bool:
+    """Whether a path is that of a tool's configuration, in the folder or in one of its folders."""
+    return any(f"/{path}".endswith(f"/{name}") for names in _FILES.values() for name in names)
 
 
 def find_site_configuration(folder: Path, parents: Sequence[str]) -> SiteConfiguration:
@@ -155,6 +167,7 @@ def _read(site: SiteConfiguration, tool: str, path: str, text: str) -> None:
         site.name = next(filter(None, title.groups())).strip()
     if not site.permalink and (permalink := _PERMALINK.search(text)):
         site.permalink = permalink[1].strip()
+    site.has_permalinks |= bool(tool) and _PERMALINKS.search(text) is not None
     if tool:
         _read_languages(site, text)
 

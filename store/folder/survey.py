@@ -26,7 +26,11 @@ from store.documents.yaml_tree import MappingNode, Node, ScalarNode, SequenceNod
 from store.model import Severity
 
 from .scanner import EXTENSIONS, NEVER_SCANNED
-from .site_configuration import SiteConfiguration, find_site_configuration
+from .site_configuration import (
+    SiteConfiguration,
+    find_site_configuration,
+    is_site_configuration,
+)
 
 MAX_FILES = 20_000
 """How many files are read; of a larger folder the first ones."""
@@ -183,6 +187,8 @@ def _add_file(survey: Survey, path: str, options: ParseOptions) -> None:
         _add_other(survey, path, f"it cannot be read: {result.strerror}")
         return
     is_data = path.lower().endswith(YAML_EXTENSIONS)
+    if is_data and is_site_configuration(path):
+        return
     front_matter = read_front_matter(result, options, collector)
     if front_matter is None:
         problem = collector.diagnostics[-1] if collector.diagnostics else None

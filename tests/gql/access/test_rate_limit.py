@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import httpx2
 import pytest
@@ -14,7 +15,9 @@ from starlette.testclient import TestClient
 from websockets.sync.client import connect
 
 from gql.access import RateLimiter
+from gql.access.rate_limit_middleware import RateLimitMiddleware
 from gql.errors import RateLimitedError
+from gql.http import Application
 from gql.identity.viewer import PUBLIC, Viewer
 from gql.settings import SettingsError, load_settings
 from tests.conftest import SEEDS
@@ -87,6 +90,17 @@ def test_refusal_has_the_media_type_that_the_client_prefers(tmp_path, accept, me
     assert allowed.status_code == (406 if accept == "text/csv" else 200)
     for response in (unknown, *refused):
         assert response.headers["content-type"] == f"{media_type}; charset=utf-8"
+
+
+def test_refusal_of_the_sync_form_has_the_same_media_type():
+    """The fast path of the server has the header fields as bytes."""
+    limiter = RateLimiter("1/hour")
+    middleware = RateLimitMiddleware(cast("Application", None), limiter)  # it is not reached
+    scope = {"type": "http", "client": ("198.51.100.1", 1), "state": {"viewer": PUBLIC}}
+    limiter.count(PUBLIC, scope)
+    reply = middleware.respond_sync(scope, {b"accept": RESPONSE.encode()}, b"")
+    assert reply is not None
+    assert dict(reply.headers())[b"content-type"] == f"{RESPONSE}; charset=utf-8".encode()
 
 
 def test_rate_limit_is_shared_by_all_paths(tmp_path):

@@ -57,6 +57,7 @@ def article(front_matter: str, path: str = "posts/a.md", mapping: FieldMapping =
         ("date: 2026-01-02\nsection: s", "posts/f/a.md", "category", "s"),
         ("date: 2026-01-02", "posts/f/g/a.md", "category", "f"),
         ("date: 2026-01-02\nsection: [s, t]", "posts/a.md", "category", "s"),
+        ("date: 2026-01-02", "partner/_posts/a.md", "category", "partner"),
     ],
 )
 def test_mapping_reads_a_field_from_its_first_source(front_matter, path, field, value):
@@ -97,6 +98,24 @@ def test_mapping_reads_images_in_every_form(value, urls):
     """A text, a mapping with other names of its keys, or a list of both; links become absolute."""
     images = article(f"date: 2026-01-02\n{value}").images
     assert [image.url for image in images] == urls
+
+
+@pytest.mark.parametrize(
+    ("path", "image", "url"),
+    [
+        ("posts/harbour/index.md", "cover.jpg", "https://blog.example/posts/harbour/cover.jpg"),
+        ("posts/harbour/index.fr.md", "./c.jpg", "https://blog.example/posts/harbour/c.jpg"),
+        ("posts/harbour/index.md", "/img/c.jpg", "https://blog.example/img/c.jpg"),
+        ("posts/harbour/index.md", "img/c.jpg", "https://blog.example/site/img/c.jpg"),
+        ("posts/harbour.md", "cover.jpg", "https://blog.example/site/cover.jpg"),
+        ("posts/harbour/index.md", "https://x.example/c", "https://x.example/c"),
+    ],
+)
+def test_image_of_a_page_bundle_is_beside_its_page(path, image, url):
+    """Hugo serves the files in the folder of an `index.md` below the address of that page."""
+    mapping = msgspec.structs.replace(BLOG, locales=("en", "fr"))
+    text = f"date: 2026-01-02\nwebUrl: /posts/harbour/\nimage: {image}"
+    assert article(text, path, mapping).images[0].url == url
 
 
 def test_mapping_gives_a_provider_and_a_link():

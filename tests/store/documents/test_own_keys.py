@@ -73,6 +73,39 @@ def test_change_is_written_under_the_own_key(fields, changed):
     assert patched.notices == ()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("image: /a.png", 'image: "https://cdn.example/b.png"'),
+        ("image: {path: /a.png, alt: A}", 'image: {path: "https://cdn.example/b.png"}'),
+        ("image: {url: /a.png, x: 1}", 'image: {url: "https://cdn.example/b.png"}'),
+        ("image:\n  src: /a.png # front", 'image:\n  src: "https://cdn.example/b.png" # front'),
+        ("image: [/a.png]", 'image: ["https://cdn.example/b.png"]'),
+        ("images:\n  - /a.png", 'images:\n  - "https://cdn.example/b.png"'),
+        ("image: [{src: /a.png}]", 'image: [{src: "https://cdn.example/b.png"}]'),
+    ],
+)
+def test_image_keeps_the_form_of_the_document(before, after):
+    """The theme of another tool reads one text, one mapping, or keys of its own."""
+    text = f"---\ntitle: A\ndate: 2026-01-02\n{before}\n---\nText\n"
+    article = read_article(PATH, text.encode(), OPTIONS).article
+    assert article is not None
+    patched = patch_document(article, PATH, text, {"images": (IMAGE,)}, OPTIONS)
+    assert patched.text == text.replace(before, after)
+    assert [image.url for image in patched.article.images] == [IMAGE.url]
+
+
+def test_title_of_an_image_is_written_under_its_own_key():
+    """`alt`, where the document has other keys than newsgraph."""
+    text = "---\ntitle: A\ndate: 2026-01-02\nimage: {src: /a.png, alt: Old}\n---\n"
+    article = read_article(PATH, text.encode(), OPTIONS).article
+    assert article is not None
+    image = Image(url="https://blog.example/a.png", title="New")
+    patched = patch_document(article, PATH, text, {"images": (image,)}, OPTIONS)
+    assert "alt: New" in patched.text
+    assert "title: New" not in patched.text
+
+
 @pytest.mark.parametrize("key", ["description: ''", "description:", "seo: {summary: '', x: 1}"])
 def test_empty_value_is_replaced(key):
     """An empty value that no field used gets the value, and is no longer in the metadata."""

@@ -211,6 +211,52 @@ def test_links_of_hugo_are_proposed_for_one_level_of_folders(tmp_path):
     assert not propose(tmp_path / "two", files).permalink
 
 
+@pytest.mark.parametrize(
+    ("settings", "keys"),
+    [
+        ("[permalinks]\nposts = '/:year/:slug/'\n", {}),
+        ("[permalinks.page]\nposts = '/:year/:slug/'\n", {}),
+        ("uglyURLs = true\n", {}),
+        ("", {"slug": "other"}),
+        ("", {"url": "/other/"}),
+    ],
+)
+def test_links_of_hugo_are_not_guessed_where_the_site_has_its_own(tmp_path, settings, keys):
+    """A pattern in its settings, or the `slug` of a document, gives other links."""
+    files = {
+        "hugo.toml": f"baseURL = 'https://blog.example'\n{settings}",
+        "content/news/a.md": document(title="A", date="2020-01-02", **keys),
+    }
+    assert not propose(tmp_path, files).permalink
+
+
+@pytest.mark.parametrize(
+    ("configuration", "keys", "sources"),
+    [
+        ("hugo.toml", {}, ("draft",)),
+        ("hugo.toml", {"Draft": "false"}, ("Draft",)),
+        ("astro.config.mjs", {}, ("draft",)),
+        ("none.txt", {"draft": "true"}, ("draft",)),
+        ("none.txt", {}, None),
+        ("none.txt", {"published": "true"}, None),
+        ("_config.yml", {}, None),
+        ("_config.yml", {"draft": "true"}, None),
+    ],
+)
+def test_unpublished_articles_are_drafts_for_their_tool(tmp_path, configuration, keys, sources):
+    """Hugo and Astro build a document with `published: false` all the same."""
+    text = document(title="A", date="2020-01-02", **keys)
+    files = {configuration: "title: x\n", "content/a.md": text}
+    assert propose(tmp_path, files).fields.get("published") == sources
+
+
+def test_configuration_of_a_site_is_no_document(tmp_path):
+    """It has a title, but its keys are no front matter."""
+    files = {"_config.yml": "title: Blog\nurl: https://b.example\n", "_posts/a.md": DATED}
+    survey = survey_folder(make(tmp_path, files), OPTIONS)
+    assert [each.path for each in survey.documents] == ["_posts/a.md"]
+
+
 def test_survey_follows_no_link_out_of_the_folder(tmp_path):
     """A stranger's folder shows only its own files."""
     make(tmp_path, {"secret.md": DATED, "site/a.md": DATED})
