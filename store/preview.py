@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 import msgspec
 
 from .engines.changes import as_visible, bookmark_of, is_visible
+from .engines.memory import MemorySnapshot
 from .hosts import domain_key
 from .model import Article, Change, Provider, Topic, Visibility
 from .names import provider_id
@@ -78,17 +79,16 @@ class PreviewSnapshot:
     async def get_many(
         self, by: LookupKey, keys: Sequence[Any], visibility: Visibility
     ) -> list[Article | None]:
-        """See `Snapshot`: where nothing is visible, the draft if the key means it."""
+        """See `Snapshot`: where nothing is visible, the draft if the key means it.
+
+        Other drafts do not count, so that none shows by hiding this one: two may have one slug.
+        """
         visible = await self._snapshot.get_many(by, keys, visibility)
         hidden = [key for key, article in zip(keys, visible, strict=True) if article is None]
         if not hidden or self._draft is None:
             return visible
-        articles = await self._snapshot.get_many(by, hidden, Visibility.ALL)
-        drafts = {
-            key: self._draft
-            for key, article in zip(hidden, articles, strict=True)
-            if article is not None and article.id == self._id
-        }
+        alone = MemorySnapshot([self._draft], cursors=self._snapshot.cursors)
+        drafts = dict(zip(hidden, await alone.get_many(by, hidden, Visibility.ALL), strict=True))
         return [article or drafts.get(key) for key, article in zip(keys, visible, strict=True)]
 
     async def providers(

@@ -174,7 +174,9 @@ class ChangeReader:
             article_id=change.id,
             slug=change.slug,
             # The history does not say this for readers of drafts.
-            is_new=self._viewer.visibility is not Visibility.ALL and not change.was_published,
+            is_new=self._viewer.visibility is not Visibility.ALL
+            and self._viewer.preview != change.id
+            and not change.was_published,
         )
 
     async def _filtered(

@@ -6,15 +6,19 @@ import asyncio
 from typing import Any, cast
 
 import msgspec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from store import Batch, LookupKey, MemoryRepository, Snapshot, Visibility
 from store.engines.changes import as_visible, bookmark_of, is_visible
-from store.model import Change, ProviderMention
+from store.model import Article, Change, ProviderMention
 from store.preview import PreviewSource, preview_snapshot
+from tests.support import store_strategies
 from tests.support.cursors import KEY
 from tests.support.factories import article
+from tests.support.repository_contract import without_revision
+from tests.support.store_strategies import LOCALIZED_SLUGS, TRANSLATION_GROUPS
+from tests.support.translation_contract import story
 
 PUBLIC = Visibility.PUBLISHED
 NAMES = ("own", "other", "open")
@@ -152,6 +156,52 @@ def test_other_drafts_change_nothing(drawn):
         await written(repository, hidden)
         after = await state(await preview_snapshot(await repository.snapshot(), OWN.id))
         assert before == after
+
+    asyncio.run(check())
+
+
+@given(
+    store_strategies.articles,
+    st.lists(store_strategies.articles, max_size=8, unique_by=lambda each: each.id),
+    st.lists(store_strategies.queries, max_size=2),
+)
+@example(
+    story("2026-01-01-a", "de-CH"),
+    [story("2026-01-01-a", locale, published=False) for locale in ("de", "de-AT")],
+    [],
+)
+def test_nothing_that_the_reader_of_a_draft_gets_depends_on_other_drafts(own, others, queries):
+    """Nor do look-ups by keys that two drafts share: a slug, a slug and a locale, a URL."""
+    own = msgspec.structs.replace(own, published=False)
+    others = [each for each in others if each.id != own.id]
+    is_open = [each for each in others if each.published]
+
+    async def state(*written: Article) -> list[Any]:
+        indexed = store_strategies.snapshot_after([Batch(puts=written)])
+        snapshot = await preview_snapshot(indexed, own.id)
+        keys = {
+            LookupKey.ID: [each.id for each in (own, *others)],
+            LookupKey.SLUG: store_strategies.SLUGS,
+            LookupKey.SLUG_IN_LOCALE: LOCALIZED_SLUGS,
+            LookupKey.URL: store_strategies.URLS,
+        }
+        articles = [await snapshot.get_many(by, each, PUBLIC) for by, each in keys.items()]
+        pages = await snapshot.pages(queries, PUBLIC)
+        everything = [
+            *articles,
+            *(page.items for page in pages),
+            *await snapshot.translations(TRANSLATION_GROUPS, PUBLIC),
+        ]
+        return [
+            *([without_revision(each) for each in some] for some in everything),
+            [page.total for page in pages],
+            await snapshot.providers(LookupKey.DOMAIN, store_strategies.DOMAINS, PUBLIC),
+            await snapshot.topics(LookupKey.NAME, store_strategies.TOPICS, PUBLIC),
+            await snapshot.counts(PUBLIC),
+        ]
+
+    async def check() -> None:
+        assert await state(own, *others) == await state(own, *is_open)
 
     asyncio.run(check())
 

@@ -18,6 +18,7 @@ from store import (
     Condition,
     Field,
     Filter,
+    LocalizedSlug,
     Not,
     Operator,
     Or,
@@ -67,6 +68,10 @@ KINDS = ["article", "video"]
 LOCALES = ["en", "de", "de-CH", "DE_ch", "de-AT", "den"]
 RANGES = [*LOCALES, "de-", "*", "ja", "", "EN"]
 GROUPS = ["g", *SLUGS[:3]]
+TRANSLATION_GROUPS = [*GROUPS, *SLUGS, "none"]
+LOCALIZED_SLUGS = [
+    LocalizedSlug(slug, range) for slug in SLUGS for range in ("de", "DE_ch", "en", "*", "ja")
+]
 
 
 def optional(values: list[str]) -> st.SearchStrategy[str | None]:

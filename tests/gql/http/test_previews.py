@@ -203,6 +203,21 @@ def test_event_source_follows_the_draft(server, repository):
     ]
 
 
+def test_draft_that_no_longer_matches_a_filter_is_dropped(client, repository):
+    """Its reader saw it before, though nobody else did."""
+    matching = "filter: {heat: {gte: 5}}"
+    answer = send(client, "GET", f"{{ changesCursor({matching}) }}", token())
+    after = answer.json()["data"]["changesCursor"]
+    changes = f"""query ($after: String) {{ changes(after: $after, {matching}) {{
+      nodes {{ kind articleId }} pageInfo {{ endCursor }} }} }}"""
+    for heat, kind in ((6, "PUT"), (1, "DELETE")):
+        put_articles(repository, msgspec.structs.replace(DRAFT, heat=heat))
+        put_articles(repository, msgspec.structs.replace(OTHER, heat=heat))
+        page = send(client, "POST", changes, token(), after=after).json()["data"]["changes"]
+        assert page["nodes"] == [{"kind": kind, "articleId": DRAFT.id}]
+        after = page["pageInfo"]["endCursor"]
+
+
 def test_websocket_takes_a_link_in_its_url(tmp_path, repository):
     """For all its operations; an invalid link closes it as an invalid key does."""
     app = auth_app(tmp_path, repository)

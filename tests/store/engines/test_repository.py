@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from store import (
     ArticleQuery,
     Batch,
-    LocalizedSlug,
     LookupKey,
     MemoryRepository,
     Page,
@@ -35,6 +34,7 @@ from store.names import article_id, provider_id, topic_id
 from tests.support import store_strategies
 from tests.support.cursors import CURSORS, KEY, article_cursor
 from tests.support.repository_contract import PUBLISHED, RepositoryContract
+from tests.support.store_strategies import LOCALIZED_SLUGS, TRANSLATION_GROUPS
 
 KEPT = 5
 
@@ -125,12 +125,6 @@ def _applied(batches: Sequence[Batch]) -> Twins:
 
 
 twins = store_strategies.histories.map(_applied)
-LOCALIZED_SLUGS = [
-    LocalizedSlug(slug, range)
-    for slug in store_strategies.SLUGS
-    for range in ("de", "DE_ch", "en", "*", "ja")
-]
-TRANSLATION_GROUPS = [*store_strategies.GROUPS, *store_strategies.SLUGS, "none"]
 
 
 async def _entities(snapshot: Snapshot) -> list[object]:
