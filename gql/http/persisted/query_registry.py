@@ -112,8 +112,12 @@ class QueryRegistry:
         self.directory.mkdir(mode=0o700, exist_ok=True)
         path = self.directory / hash
         new = path.with_name(f"{hash}.{os.getpid()}{_NEW}")
-        new.write_bytes(content)
-        new.replace(path)
+        try:
+            new.write_bytes(content)
+            new.replace(path)
+        except OSError:  # a full disk would fill with empty files
+            new.unlink(missing_ok=True)
+            raise
         self._remove_oldest()
 
     def _remove_oldest(self) -> None:
@@ -126,12 +130,16 @@ class QueryRegistry:
                     files.append((status.st_mtime_ns, entry.path, _file_bytes(status.st_size)))
         size_bytes = sum(size for _, _, size in files)
         files.sort()
-        for number, (_, path, size) in enumerate(files):
-            if size_bytes <= self.capacity_bytes and len(files) - number <= MAX_FILES:
+        count = len(files)
+        for _, path, size in files:
+            if size_bytes <= self.capacity_bytes and count <= MAX_FILES:
                 break
-            with suppress(FileNotFoundError):
-                Path(path).unlink()
+            try:
+                Path(path).unlink(missing_ok=True)
+            except OSError:  # no file, or not ours: the next one goes instead
+                continue
             size_bytes -= size
+            count -= 1
 
     def _warn(self, error: OSError) -> None:
         """Log that documents are not shared, once a minute: a full disk refuses every one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,26 @@ def test_registry_has_a_bound_of_files(tmp_path: Path, monkeypatch) -> None:
         asyncio.run(registry(tmp_path).register(text))
     found = [registry(tmp_path).find(hash_of(text)) for text in texts]
     assert found == [None, None, *texts[2:]]
+
+
+def test_document_that_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
+    """Else a full disk would fill with empty files, which nothing removes."""
+    folder = tmp_path / "queries"
+    (folder / hash_of(SLUGS) / "in the way").mkdir(parents=True)
+    asyncio.run(registry(tmp_path).register(SLUGS))
+    assert [file.name for file in folder.iterdir()] == [hash_of(SLUGS)]
+
+
+def test_bound_holds_beside_what_cannot_be_removed(tmp_path: Path, monkeypatch) -> None:
+    """A directory in the folder is no document, and others are removed instead of it."""
+    monkeypatch.setattr(query_registry, "MAX_FILES", 3)
+    other = tmp_path / "queries" / "lost+found"
+    other.mkdir(parents=True)
+    os.utime(other, (0, 0))
+    for number in range(9):
+        asyncio.run(registry(tmp_path).register(f"# {number}"))
+    assert len(list((tmp_path / "queries").iterdir())) == 3
+    assert registry(tmp_path).find(hash_of("# 8"))
 
 
 def test_registrations_evict_no_trusted_document(tmp_path: Path) -> None:
