@@ -52,17 +52,10 @@ def read_article(path: str, data: bytes, options: ParseOptions) -> ParseResult:
     front_matter = read_front_matter(data, options, collector)
     if front_matter is None:
         return collector.empty_result()
-    names: Mapping[str, str] = {}
-    if options.mapping is not None:
-        if is_data_without_title(path, front_matter.root, options.mapping):
-            collector.diagnostics.append(data_file(path))
-            return collector.empty_result()
-        commits = options.commits.dates.get(path)
-        root, names = map_fields(
-            options.mapping, path, front_matter.root, front_matter.body, commits
-        )
-        _warn_of_missing_commits(options, root, commits, collector)
-        front_matter.root = root
+    if options.mapping and is_data_without_title(path, front_matter.root, options.mapping):
+        collector.diagnostics.append(data_file(path))
+        return collector.empty_result()
+    names = _apply_mapping(front_matter, options, collector)
     fields = FieldReader(front_matter.root, collector, names=names)
     title = fields.require_text("title", unescape_title, DiagnosticCode.MISSING_TITLE)
     published = fields.require("publishedDateTime", parse_datetime, DiagnosticCode.MISSING_DATE)
@@ -73,13 +66,7 @@ def read_article(path: str, data: bytes, options: ParseOptions) -> ParseResult:
     locale = fields.read_text("locale")
     placement = find_placement(path, locale, options.mapping)
     slug = article_slug(placement.stem, title, published)
-    if escape_invisible(slug) != slug:
-        collector.add_error(
-            DiagnosticCode.BAD_TEXT,
-            f"The file's name, {quote(slug)}, has invisible characters.",
-            1,
-            "Rename the file.",
-        )
+    if not _is_visible(slug, collector):
         return collector.empty_result()
     topics = _read_topics(fields)
     urls = _read_urls(fields)
@@ -121,6 +108,33 @@ def read_article(path: str, data: bytes, options: ParseOptions) -> ParseResult:
         diagnostics=tuple(collector.diagnostics),
         format=front_matter.format,
     )
+
+
+def _apply_mapping(
+    front_matter: FrontMatter, options: ParseOptions, collector: DiagnosticCollector
+) -> Mapping[str, str]:
+    """Put the front matter under the keys of newsgraph; return the document's key of each field."""
+    if options.mapping is None:
+        return {}
+    path = collector.path
+    commits = options.commits.dates.get(path)
+    root, names = map_fields(options.mapping, path, front_matter.root, front_matter.body, commits)
+    _warn_of_missing_commits(options, root, commits, collector)
+    front_matter.root = root
+    return names
+
+
+def _is_visible(slug: str, collector: DiagnosticCollector) -> bool:
+    """Whether all characters of a slug can be seen; else add an error."""
+    if escape_invisible(slug) == slug:
+        return True
+    collector.add_error(
+        DiagnosticCode.BAD_TEXT,
+        f"The file's name, {quote(slug)}, has invisible characters.",
+        1,
+        "Rename the file.",
+    )
+    return False
 
 
 def _warn_of_missing_commits(
@@ -298,7 +312,7 @@ def _read_image(fields: FieldReader) -> Image | None:
 def _read_related_stories(
     fields: FieldReader, root: MappingNode, options: ParseOptions
 ) -> tuple[Related, ...]:
-    """Read the related stories. What other tools mean by a list of names stays in the metadata."""
+    """Read the related stories. A list of names, as other tools have it, stays in the metadata."""
     node = root.entries.get("related")
     is_names = isinstance(node, SequenceNode) and not any(
         isinstance(item, MappingNode) for item in node.items

@@ -27,7 +27,7 @@ from store.documents.serializer import (
     serialize_document,
     serialize_fields,
 )
-from store.documents.text_edit import UnwritableError, edit_text
+from store.documents.text_edit import EditedText, UnwritableError, edit_text
 from store.documents.yaml_tree import MappingNode
 from store.errors import Refusal, RefusedError
 from store.model import Article, Diagnostic, Severity
@@ -144,18 +144,7 @@ def patch_document(
     fields = keep_metadata(article, fields)
     present = msgspec.structs.replace(article, metadata={}) if removes_metadata else article
     after = _apply_fields(article_to_document(present), fields)
-    notices: list[Notice] = []
-    if text is None:
-        new = serialize_document(after)
-        parse_result = read_article(path, encode_document(new), options)
-    else:
-        try:
-            edited = edit_text(path, text, before, after, options)
-        except UnwritableError as error:
-            raise RefusedError(_format_refusal(path, str(error))) from None
-        new, parse_result = edited.text, edited.parse_result
-        if edited.is_rewritten:
-            notices.append(_REWRITTEN)
+    edited = _edit(path, text, before, after, options)
 
     def parse_before() -> ParseResult:
         return read_article(path, encode_document(text or serialize_document(before)), options)
@@ -169,18 +158,46 @@ def patch_document(
         )
         if edited.is_serialized:
             raise RefusedError(_own_keys_refusal(path))
-    changed = _accept(parse_result, fields, parse_before)
+    changed = _accept(edited.parse_result, fields, parse_before)
+    notices = (_REWRITTEN,) if edited.is_rewritten else ()
+    patched = PatchedDocument(path, edited.text, edited.parse_result, changed, notices)
     if changed.slug != article.slug:
-        new = _with_translation_key(path, new, after, options)
-        new = _with_commit_date(path, new, after, options)
-        path = _renamed(path, article, options)
-        message = f"The file is now {path}: its name gives the slug, which stays."
-        notices.append(Notice("FILE_RENAMED", message))
-        parse_result = read_article(path, encode_document(new), options)
-        changed = _accept(parse_result, fields, parse_before)
+        renamed = _rename(patched, article, after, options)
+        changed = _accept(renamed.parse_result, fields, parse_before)
+        patched = msgspec.structs.replace(renamed, article=changed)
     if changed.id != article.id:
-        raise RefusedError(_other_id_refusal(path, changed))
-    return PatchedDocument(path, new, parse_result, changed, tuple(notices))
+        raise RefusedError(_other_id_refusal(patched.path, changed))
+    return patched
+
+
+def _edit(
+    path: str, text: str | None, before: DocumentData, after: DocumentData, options: ParseOptions
+) -> EditedText:
+    """Edit a text from `before` to `after`, or write a new one. Raises: RefusedError."""
+    if text is None:
+        new = serialize_document(after)
+        return EditedText(new, read_article(path, encode_document(new), options))
+    try:
+        return edit_text(path, text, before, after, options)
+    except UnwritableError as error:
+        raise RefusedError(_format_refusal(path, str(error))) from None
+
+
+def _rename(
+    document: PatchedDocument, article: Article, after: DocumentData, options: ParseOptions
+) -> PatchedDocument:
+    """Rename the file after the slug of the article. The new article is not accepted yet."""
+    text = _with_translation_key(document.path, document.text, after, options)
+    text = _with_commit_date(document.path, text, after, options)
+    path = _renamed(document.path, article, options)
+    message = f"The file is now {path}: its name gives the slug, which stays."
+    return msgspec.structs.replace(
+        document,
+        path=path,
+        text=text,
+        parse_result=read_article(path, encode_document(text), options),
+        notices=(*document.notices, Notice("FILE_RENAMED", message)),
+    )
 
 
 def _renamed(path: str, article: Article, options: ParseOptions) -> str:

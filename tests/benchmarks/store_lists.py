@@ -39,7 +39,7 @@ from store.concurrency.cooperative import run_to_end
 from store.engines.indexed.planner import Planner
 from store.engines.indexed.snapshot import IndexedSnapshot
 from store.engines.indexed.trigrams import TrigramIndex
-from store.engines.memory import MemorySnapshot
+from store.engines.memory_snapshot import MemorySnapshot
 from store.model import Article
 from store.querying.filter_fields import FILTER_FIELDS
 

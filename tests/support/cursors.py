@@ -5,7 +5,7 @@ from __future__ import annotations
 from gql.identity.viewer import PUBLIC, Viewer
 from gql.schema.change_events import ChangeReader
 from store import HISTORY_START, MATCH_ALL, Bookmark, CursorCodec, Filter, Snapshot
-from store.engines.memory import MemorySnapshot
+from store.engines.memory_snapshot import MemorySnapshot
 
 KEY = bytes(range(32))
 CURSORS = CursorCodec(KEY)

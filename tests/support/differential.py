@@ -29,7 +29,7 @@ from store import (
     Visibility,
 )
 from store.engines.indexed.snapshot import IndexedSnapshot
-from store.engines.memory import MemorySnapshot
+from store.engines.memory_snapshot import MemorySnapshot
 from store.model import Article, Image, Related, TopicDefinition
 from tests.support.cursors import CURSORS, KEY
 from tests.support.graph_client import SCHEMA, UNSLICED

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from gql.composition.app import create_app
 from gql.settings import load_settings
 from store import MemoryRepository, StoreCorruptError, StoreUnavailableError
-from store.engines.memory import MemorySnapshot
+from store.engines.memory_snapshot import MemorySnapshot
 from tests.support.graph_client import SCHEMA
 
 TITLES = "{ articles(first: 1) { nodes { title } } }"

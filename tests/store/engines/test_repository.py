@@ -27,7 +27,7 @@ from store import (
 from store.engines.indexed import ordinals
 from store.engines.indexed.index import InvertedIndex
 from store.engines.indexed.snapshot import IndexedSnapshot
-from store.engines.memory import MemorySnapshot
+from store.engines.memory_snapshot import MemorySnapshot
 from store.hosts import domain_key
 from store.model import Article, Severity
 from store.names import article_id, provider_id, topic_id

@@ -18,7 +18,7 @@ from gql.http.execution.sliced_executor import SlicedExecutor
 from gql.identity.viewer import PUBLIC
 from gql.scheduler import Job, Scheduler
 from gql.schema import Context, PageSizes
-from store.engines.memory import MemorySnapshot
+from store.engines.memory_snapshot import MemorySnapshot
 from store.model import Image, Related
 from tests.support.cursors import CURSORS
 from tests.support.graph_client import SCHEMA

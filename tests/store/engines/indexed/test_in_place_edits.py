@@ -32,7 +32,7 @@ from store.collections.persistent_map import PersistentMap
 from store.concurrency.cooperative import run_to_end
 from store.engines.indexed import ordinals
 from store.engines.indexed.snapshot import IndexedSnapshot
-from store.engines.memory import MemorySnapshot
+from store.engines.memory_snapshot import MemorySnapshot
 from store.in_place_edits import MAX_EDITED, MAX_EDITS, InPlaceEdits
 from store.model import Article, Diagnostic, Image, ProviderMention, Related, TopicDefinition
 from tests.support import store_strategies

@@ -42,7 +42,7 @@ from store.engines.indexed import trigrams
 from store.engines.indexed.ordered_lists import RankedHits
 from store.engines.indexed.planner import PAGE_CACHE_BYTES, access_paths
 from store.engines.indexed.snapshot import IndexedSnapshot
-from store.engines.memory import MemorySnapshot
+from store.engines.memory_snapshot import MemorySnapshot
 from store.model import Article, ProviderMention
 from tests.support import store_strategies
 from tests.support.cursors import CURSORS, article_cursor
