@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 import msgspec
 
 from .engines.changes import as_visible, bookmark_of, is_visible
-from .engines.memory import MemorySnapshot
+from .engines.memory_snapshot import MemorySnapshot
 from .hosts import domain_key
 from .model import Article, Change, Provider, Topic, Visibility
 from .names import provider_id
