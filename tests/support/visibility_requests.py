@@ -32,9 +32,13 @@ _FILTER = f"""filter: {{or: [{{slug: {{eq: "{LAST_ARTICLE.slug}"}}}}, {{publishe
     {{title: {{contains: "{HIDDEN_MARK}"}}}}, {{topics: {{some: ["{HIDDEN_TOPIC}"]}}}}]}}"""
 FILTERED_SUBSCRIBE = f"""subscription ($after: String) {{ changes(after: $after, {_FILTER}) {{
   cursor kind articleId deletedId slug article {{ {EVERYTHING} }} }} }}"""
+CHAIN = 'filter: {locale: {firstOf: ["de", "*"]}}'
+CHAIN_SUBSCRIBE = f"""subscription ($after: String) {{ changes(after: $after, {CHAIN}) {{
+  cursor kind articleId deletedId slug article {{ {EVERYTHING} }} }} }}"""
 BEGINNINGS = {
     SUBSCRIBE: "{ changes(first: 0) { pageInfo { endCursor } } }",
     FILTERED_SUBSCRIBE: f"{{ changes(first: 0, {_FILTER}) {{ pageInfo {{ endCursor }} }} }}",
+    CHAIN_SUBSCRIBE: f"{{ changes(first: 0, {CHAIN}) {{ pageInfo {{ endCursor }} }} }}",
 }
 """For each subscription, the query of a cursor before the first change."""
 _WRITTEN = "userErrors { code message field } cursor"
@@ -67,14 +71,21 @@ FILTERED = [
 ]
 TRANSLATED = [
     "{ articles(first: 100) { nodes { slug translations { slug locale title } } } }",
-    f"""{{ changes(first: 100, filter: {{locale: {{firstOf: ["de", "*"]}}}}) {{
+    f"""{{ changes(first: 100, {CHAIN}) {{
       nodes {{ cursor kind articleId article {{ {EVERYTHING} }} }} }} }}""",
+    f"""{{ changes(first: 1, {CHAIN}) {{
+      nodes {{ kind articleId }} pageInfo {{ endCursor hasNextPage }} }} }}""",
+    f"{{ changesCursor({CHAIN}) }}",
+    f"{{ articles(first: 2, {CHAIN}) {{ totalCount edges {{ cursor }} nodes {{ slug }} }} }}",
     *(
         f"""{{ article(by: {{slug: "{slug}", locale: "{locale}"}}) {{ {EVERYTHING} }} }}"""
         for slug in store_strategies.SLUGS[:3]
         for locale in ("de", "en", "*")
     ),
 ]
+ENTITIES = f"""query ($keys: [_Any!]!) {{ _entities(representations: $keys) {{ {EVERYTHING}
+  ... on Article {{ translations {{ slug locale }} }} }} }}"""
+"""A query of federation; an error without it."""
 TOPICS = ("tides", "sea-birds", topic_slug(HIDDEN_TOPIC))
 FILES = ("feed.xml", "feed.json", "sitemap.xml")
 PATHS = [
@@ -83,6 +94,9 @@ PATHS = [
     "/schema.graphql",
     "/readyz",
     "/feed.json?locale=de,en",
+    "/feed.xml?locale=de-CH,*",
+    "/topics/tides/feed.json?locale=en,de",
+    "/providers/one.example/feed.xml?locale=*",
     *(f"/{file}" for file in FILES),
     *(f"/topics/{slug}/{file}" for slug in TOPICS for file in FILES),
     *(f"/providers/{domain}/{file}" for domain in ("one.example", HIDDEN_DOMAIN) for file in FILES),
@@ -96,10 +110,17 @@ def requests(corpus: Corpus, seeds: Sequence[tuple[int, int]]) -> list[dict[str,
         "topic": topic_id(topic_slug(HIDDEN_TOPIC)),
         "url": HIDDEN_URL,
     }
+    hidden = (*corpus.hidden, *corpus.withdrawn)
     bodies: list[dict[str, Any]] = [
         {"query": LOOKUPS, "variables": {"id": each.id, "slug": each.slug, **names}}
-        for each in (*corpus.hidden, *corpus.withdrawn)
+        for each in hidden
     ]
+    keys = [
+        *({"__typename": "Article", "id": each.id} for each in (*hidden, *corpus.open)),
+        {"__typename": "Provider", "domain": HIDDEN_DOMAIN},
+        {"__typename": "Topic", "slug": topic_slug(HIDDEN_TOPIC)},
+    ]
+    bodies.append({"query": ENTITIES, "variables": {"keys": keys}})
     texts = (BROAD, SECURED, CHANGES, *SORTED, *FILTERED, *TRANSLATED)
     bodies += [{"query": text} for text in texts]
     for operation in (random_operation(*seed) for seed in seeds):

@@ -13,6 +13,7 @@ from store.documents.diagnostics import DiagnosticCode, warning
 from store.model import Article, Image, ProviderMention, Related, TopicDefinition
 from tests.support import store_strategies
 from tests.support.factories import article as open_article
+from tests.support.translation_contract import story
 
 articles: st.SearchStrategy[Article] = st.builds(
     msgspec.structs.replace,
@@ -28,6 +29,7 @@ HIDDEN_MARK = "zqhidden"
 """A mark in every text of drafts."""
 SECURED_MARK = "zqsealed"
 """A mark in every secured text."""
+ROLES = ["open", "hidden", "dropped", "withdrawn"]
 LAST_ARTICLE = open_article("last-of-all")
 """An article that is written last: its event is the end of a subscription."""
 HIDDEN_DOMAIN, HIDDEN_TOPIC = f"{HIDDEN_MARK}.example", f"A {HIDDEN_MARK} topic"
@@ -64,11 +66,12 @@ def draft(article: Article) -> Article:
     """The article as a draft whose texts are all marked.
 
     It keeps its slug, one URL and one topic, which other articles use, too: links, lists and counts
-    would include it.
+    would include it. It has a translation group of its own, or one that others have.
     """
     return msgspec.structs.replace(
         article,
         published=False,
+        translation_key=[*store_strategies.GROUPS, f"{HIDDEN_MARK}-group"][article.quality],
         title=f"{HIDDEN_MARK} title {article.title}",
         excerpt=f"{HIDDEN_MARK} excerpt",
         content=f"{HIDDEN_MARK} body",
@@ -127,10 +130,22 @@ def corpus(
     )
 
 
-ROLES = ["open", "hidden", "dropped", "withdrawn"]
+TRANSLATED_CORPUS = corpus(
+    [
+        open_article("alone", locale="en"),
+        story("2026-01-01-a", "de"),
+        story("2026-01-01-a", "en", in_id=False),
+        story("2026-01-01-b", "de", translation_key="2026-01-01-a"),
+        story("2026-01-01-a", "de-CH"),
+        story("2026-01-01-a", "ja"),
+    ],
+    ["open", "open", "open", "withdrawn", "hidden", "dropped"],
+    (),
+)
+"""Translations of one story in all roles, whose events are inside of a change but the first."""
 corpora: st.SearchStrategy[Any] = st.builds(
     corpus,
-    st.lists(articles, min_size=4, max_size=8, unique_by=lambda article: article.slug),
+    st.lists(articles, min_size=4, max_size=8, unique_by=lambda article: article.id),
     st.lists(st.sampled_from(["open", "hidden", *ROLES]), min_size=8, max_size=8),
     store_strategies.definitions,
 )

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import httpx2
 import msgspec
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from gql.access import KeyFile
@@ -25,13 +25,21 @@ from gql.composition.app import App
 from gql.identity.viewer import Permission, Viewer
 from store import BLANK_TOKEN, UNKNOWN_BOOKMARK, Batch, SourceFile
 from store.model import Article, TopicDefinition
+from store.names import article_id
 from tests.support.cursors import CURSORS
 from tests.support.factories import article
 from tests.support.sizes import scaled
-from tests.support.visibility_requests import PATHS, SUBSCRIBE, requests
+from tests.support.visibility_requests import (
+    CHAIN,
+    CHAIN_SUBSCRIBE,
+    PATHS,
+    SUBSCRIBE,
+    requests,
+)
 from tests.support.visibility_strategies import (
     HIDDEN_PROBLEM,
     LAST_ARTICLE,
+    TRANSLATED_CORPUS,
     Corpus,
     corpora,
     corpus,
@@ -156,8 +164,18 @@ def hidden_writes(found: Corpus) -> list[Batch]:
     """Writes that only viewers of drafts can see."""
     new = draft(article("2026-05-05-quite-another"))
     source = SourceFile(path="_news/a.md", size_bytes=1, mtime_ns=1)
+    translations = tuple(
+        msgspec.structs.replace(
+            new,
+            id=article_id(new.slug, f"de-{number}"),
+            locale=f"de-{number}",
+            translation_key=each.translation_group,
+        )
+        for number, each in enumerate(found.open)
+    )
     return [
-        Batch(puts=(new,)),
+        Batch(puts=(new, *translations)),
+        Batch(deletes=tuple(each.id for each in translations)),
         Batch(puts=(msgspec.structs.replace(new, heat=9, secured="other"),)),
         Batch(diagnostics=(HIDDEN_PROBLEM, HIDDEN_PROBLEM)),
         Batch(sources=(source,)),
@@ -178,6 +196,12 @@ class Plan(NamedTuple):
     seeds: Sequence[tuple[int, int]]
     engine: str
     compiled: bool
+    federation: bool = True
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The settings."""
+        return {"compiled": self.compiled, "federation": self.federation, "max_depth": 40}
 
     @property
     def bodies(self) -> list[dict[str, Any]]:
@@ -191,11 +215,13 @@ plans = st.builds(
     st.lists(seeds, min_size=1, max_size=3),
     st.sampled_from(["memory", "tinydb"]),
     st.booleans(),
+    st.booleans(),
 )
 
 
 @settings(max_examples=scaled(2, long=6), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(plans)
+@example(Plan(TRANSLATED_CORPUS, (), "tinydb", compiled=True))
 def test_write_that_a_reader_does_not_see_changes_nothing_for_it(secured, plan):
     """An invisible write changes no byte over any transport; a visible one changes every ETag."""
     asyncio.run(compare_before_and_after(plan, *secured))
@@ -203,7 +229,7 @@ def test_write_that_a_reader_does_not_see_changes_nothing_for_it(secured, plan):
 
 async def compare_before_and_after(plan: Plan, keys: Path, secured: Someone) -> None:
     """Send all requests before and after an invisible write."""
-    options = {"keys": keys, "compiled": plan.compiled, "max_depth": 40}
+    options = {"keys": keys, **plan.options}
     async with (
         served(plan.corpus.batches, plan.engine, **options) as (app, client),
         reading(app, client, PUBLIC, plan.bodies) as public,
@@ -242,6 +268,8 @@ async def check_moved(reader: Reader, told: Mapping[str, Answer]) -> None:
 
 @settings(max_examples=scaled(2, long=6), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(plans)
+@example(Plan(TRANSLATED_CORPUS, (), "memory", compiled=True))
+@example(Plan(TRANSLATED_CORPUS, (), "tinydb", compiled=False))
 def test_stores_that_differ_in_drafts_answer_the_public_alike(plan):
     """Public responses do not depend on the history of drafts."""
     asyncio.run(compare_twins(plan))
@@ -249,10 +277,9 @@ def test_stores_that_differ_in_drafts_answer_the_public_alike(plan):
 
 async def compare_twins(plan: Plan) -> None:
     """Send all requests to a store and to its reference store without drafts."""
-    options = {"compiled": plan.compiled, "max_depth": 40}
     async with (
-        served(plan.corpus.batches, plan.engine, **options) as (app, client),
-        served(plan.corpus.twin, plan.engine, **options) as (other_app, other_client),
+        served(plan.corpus.batches, plan.engine, **plan.options) as (app, client),
+        served(plan.corpus.twin, plan.engine, **plan.options) as (other_app, other_client),
         reading(app, client, PUBLIC, plan.bodies) as reader,
         reading(other_app, other_client, PUBLIC, plan.bodies) as twin,
     ):
@@ -275,20 +302,26 @@ def without_codes(answer: Answer) -> Answer:
 
 @pytest.mark.parametrize("road", [hear_socket, hear_events])
 @pytest.mark.parametrize("engine", ["memory", "tinydb"])
-def test_follower_is_told_nothing_of_what_it_does_not_see(road, engine):
+@pytest.mark.parametrize(
+    ("latest", "query"),
+    [
+        ("{ changesCursor }", SUBSCRIBE),
+        (f"{{ changesCursor({CHAIN}) }}", CHAIN_SUBSCRIBE),
+    ],
+)
+def test_follower_is_told_nothing_of_what_it_does_not_see(road, engine, latest, query):
     """An invisible write causes neither an event nor a GAP, and no other event id."""
     drawn = [article(role, topics=("Tides",)) for role in ("open", "hidden", "other")]
     found = corpus(drawn, ["open", "hidden", "open"], ())
-    asyncio.run(follow(found, road, engine))
+    asyncio.run(follow(found, road, engine, latest, query))
 
 
-async def follow(found: Corpus, road: Any, engine: str) -> None:
+async def follow(found: Corpus, road: Any, engine: str, latest: str, query: str) -> None:
     """Subscribe while drafts and secured text are written, then a public article."""
     async with served(found.batches, engine) as (app, client):
-        latest = "{ changesCursor }"
         begin = await client.post("/graphql", json={"query": latest})
         after = begin.json()["data"]["changesCursor"]
-        following = asyncio.ensure_future(road(app, PUBLIC, SUBSCRIBE, after))
+        following = asyncio.ensure_future(road(app, PUBLIC, query, after))
         for batch in (*hidden_writes(found), Batch(puts=(sealed(found.open[0]),))):
             await app.repository.apply(batch)
             await asyncio.sleep(0)

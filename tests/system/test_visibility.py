@@ -39,6 +39,7 @@ LOOKUPS = """query ($id: ID!, $slug: String!, $url: URL!, $provider: ID!, $topic
   byName: topic(by: {name: "Secret topic"}) { id }
   byTopicSlug: topic(by: {slug: "secret-topic"}) { id }
   node(id: $id) { id } nodes(ids: [$id, $provider, $topic]) { id }
+  inLocale: article(by: {slug: $slug, locale: "*"}) { id translations { id } }
 }"""
 
 DRAFT = article(
