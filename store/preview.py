@@ -140,10 +140,7 @@ class PreviewSnapshot:
         newest = await self._snapshot.newest_change(visibility)
         if self._draft is None:
             return newest
-        revision = self._draft.revision
-        if visibility is Visibility.PUBLISHED:  # secured text is not part of a preview
-            revision = self._draft.public_revision or revision
-        own = await self._snapshot.bookmark(revision)
+        own = await self._snapshot.bookmark(self._own_revision(visibility))
         return max(newest, own, key=lambda bookmark: bookmark.revision)
 
     async def changes(
@@ -152,7 +149,8 @@ class PreviewSnapshot:
         """See `Snapshot`: with the changes of the draft.
 
         From the oldest on, and after a bookmark that is not in the whole history, it is the page
-        that everyone gets. No hidden change shows in it, not even as a shorter page.
+        that everyone gets; a gap, if the draft has changed since such a bookmark. No hidden change
+        shows in it, not even as a shorter page.
         """
         seen: list[Change] = []
         if after is None:
@@ -162,7 +160,7 @@ class PreviewSnapshot:
             return HistoryPage(changes=(), end=after)
         page = await self._snapshot.changes(after, Visibility.ALL, _PAGE)
         if page.gap is not None:
-            return await self._snapshot.changes(after, visibility, limit)
+            return await self._page_without_history(after, visibility, limit)
         while True:
             seen += [
                 change if self._is_own(change) else as_visible(change, visibility)
@@ -175,6 +173,24 @@ class PreviewSnapshot:
         changes = tuple(seen[:limit])
         end = bookmark_of(changes[-1]) if changes else after
         return HistoryPage(changes=changes, end=end, has_next=len(seen) > limit)
+
+    async def _page_without_history(
+        self, after: Bookmark, visibility: Visibility, limit: int
+    ) -> HistoryPage:
+        """The page where hidden changes have pushed the draft's out of the history."""
+        page = await self._snapshot.changes(after, visibility, limit)
+        if page.gap is not None or self._own_revision(visibility) <= after.revision:
+            return page
+        newest = await self.newest_change(visibility)
+        return HistoryPage(changes=(), end=newest, gap=newest)
+
+    def _own_revision(self, visibility: Visibility) -> int:
+        """The revision of the draft's last change that the reader sees; 0 without a draft."""
+        if self._draft is None:
+            return 0
+        if visibility is Visibility.PUBLISHED:  # secured text is not part of a preview
+            return self._draft.public_revision or self._draft.revision
+        return self._draft.revision
 
     def _is_own(self, change: Change) -> bool:
         """Whether the reader sees a change because of the preview, which shows no secured text."""

@@ -101,6 +101,28 @@ def test_secured_text_of_a_previewed_article_shows_no_change() -> None:
     asyncio.run(check())
 
 
+def test_draft_that_changed_before_the_history_is_a_gap_once() -> None:
+    """Its reader would miss the change where all others have a history without a gap."""
+
+    async def check() -> None:
+        repository = MemoryRepository(history_limit=3, cursor_key=KEY)
+        await repository.apply(Batch(puts=(OWN, OTHER)))
+        await repository.apply(Batch(puts=(version("open", 1, published=True),)))
+        before = await preview_snapshot(await repository.snapshot(), OWN.id)
+        position = await before.newest_change(PUBLIC)
+        await repository.apply(Batch(puts=(version("own", 2, published=False),)))
+        await written(repository, [("other", "draft")] * 9)
+        after = await preview_snapshot(await repository.snapshot(), OWN.id)
+        gap = await after.changes(position, PUBLIC)
+        assert (gap.gap, gap.changes) == (gap.end, ())
+        following = await after.changes(gap.end, PUBLIC)
+        assert (following.gap, following.changes) == (None, ())
+        unchanged = await preview_snapshot(await repository.snapshot(), OTHER.id + "x")
+        assert (await unchanged.changes(position, PUBLIC)).gap is None
+
+    asyncio.run(check())
+
+
 def test_follower_does_not_read_hidden_changes_again() -> None:
     """Each write of another draft wakes it, and there may be thousands."""
 
