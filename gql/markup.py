@@ -37,7 +37,8 @@ _BLOCK_END = re.compile(
     r"|<br\s*/?|<hr\s*/?)>",
     re.IGNORECASE,
 )
-_BLANK_LINES = re.compile(r"[ \t]*\n(?:[ \t]*\n)+")
+# Begins at no blank behind a blank: many blanks without a line end would take quadratic time.
+_BLANK_LINES = re.compile(r"(?<![ \t])[ \t]*\n(?:[ \t]*\n)+")
 _sanitize = nh3.Cleaner(url_schemes={"http", "https", "mailto"}).clean
 _strip_tags = nh3.Cleaner(tags=set()).clean
 

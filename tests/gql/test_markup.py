@@ -135,12 +135,12 @@ def test_text_that_nests_too_much_is_given_as_it_is(unit):
     assert len(html) < 20 * len(markdown)
 
 
-def cost(markdown: str) -> float:
+def cost(content: str, format: ContentFormat = ContentFormat.MARKDOWN) -> float:
     """The CPU time of both fields, in seconds."""
     _render.cache_clear()
     began = time.thread_time()
-    render_html(markdown)
-    render_text(markdown)
+    render_html(content, format)
+    render_text(content, format)
     return time.thread_time() - began
 
 
@@ -157,3 +157,17 @@ def test_no_markdown_costs_much_more_than_ordinary_text(unit):
     size = MAX_RENDERED_LENGTH
     ordinary = cost(ORDINARY * (size // len(ORDINARY)))
     assert cost((unit * size)[:size]) < 40 * ordinary
+
+
+@pytest.mark.parametrize(
+    "unit", [" ", "\t", " \t", "\n ", "</p ", "<br ", "&", "&#", "<!--", "\u00a0"]
+)
+@pytest.mark.parametrize(
+    ("format", "start"),
+    [(ContentFormat.HTML, "a"), (ContentFormat.MARKDOWN, "    a"), (ContentFormat.MDX, "```\na")],
+)
+def test_no_run_of_characters_costs_much_more_than_ordinary_text(unit, format, start):
+    """In HTML and in blocks of code, which keep their blanks."""
+    size = MAX_RENDERED_LENGTH - len(start) - 1
+    ordinary = cost(ORDINARY * (size // len(ORDINARY)))
+    assert cost(f"{start}{(unit * size)[:size]}a", format) < 40 * ordinary
