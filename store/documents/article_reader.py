@@ -19,7 +19,8 @@ from store.urls import canonical_url
 from .author_reader import read_authors
 from .commit_dates import CommitDates
 from .diagnostics import DiagnosticCode
-from .field_mapping import FieldMapping, is_data_without_title, map_fields
+from .field_mapper import is_data_without_title, map_fields
+from .field_mapping import FieldMapping
 from .field_reader import FieldReader
 from .field_values import (
     SIZES,

@@ -14,6 +14,9 @@ from .diagnostics import DiagnosticCode
 from .line_ends import plain_line_ends
 from .yaml_tree_builder import FrontMatterError
 
+YAML_EXTENSIONS = (".yaml", ".yml")
+"""The extensions of files that are front matter as a whole."""
+
 _OPENING = re.compile(
     r"(?P<toml>\+\+\+)[ \t]*(?:\n|\Z)"
     r"|(?P<json>;;;)[ \t]*(?:\n|\Z)"

@@ -9,15 +9,13 @@ from store.model import Diagnostic
 
 from .diagnostics import DiagnosticCode, error
 from .format_parser import parse_format
-from .front_matter_format import FrontMatterFormat, split_format
+from .front_matter_format import YAML_EXTENSIONS, FrontMatterFormat, split_format
 from .frontmatter import ParseOptions, parse_front_matter, split_front_matter
 from .line_ends import plain_line_ends
 from .missing_front_matter import data_file, missing_front_matter
 from .parse_result import DiagnosticCollector
 from .yaml_tree import MappingNode
 from .yaml_tree_builder import FrontMatterError, ParseProblem
-
-YAML_EXTENSIONS = (".yaml", ".yml")
 
 
 class FrontMatter(msgspec.Struct):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .field_mapping import FieldMapping, with_own_image_keys
+from .field_mapping import FieldMapping
 from .frontmatter import node_to_json
+from .image_keys import with_own_image_keys
 from .yaml_tree import MappingNode, Node, ScalarNode, SequenceNode
 
 _LISTS = ("tags", "topics")

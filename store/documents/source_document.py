@@ -12,8 +12,7 @@ from store.characters import clean_text
 from .article_reader import extract_content
 from .diagnostics import DiagnosticCode
 from .format_parser import parse_format
-from .front_matter_format import FrontMatterFormat, split_format
-from .front_matter_reader import YAML_EXTENSIONS
+from .front_matter_format import YAML_EXTENSIONS, FrontMatterFormat, split_format
 from .frontmatter import ParseOptions, parse_front_matter, split_front_matter
 from .line_ends import plain_line_ends
 from .tree_edit import TextEdit, apply_edits

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .article_reader import read_article
-from .field_mapping import map_fields
+from .field_mapper import map_fields
 from .format_writer import serialize_document_as
 from .front_matter_format import FrontMatterFormat
 from .frontmatter import ParseOptions

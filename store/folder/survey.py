@@ -13,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from store.documents.field_mapping import path_date
+from store.documents.document_path import path_date
+from store.documents.front_matter_format import YAML_EXTENSIONS
 from store.documents.front_matter_reader import (
-    YAML_EXTENSIONS,
     FrontMatter,
     read_front_matter,
 )

@@ -14,7 +14,8 @@ from store.characters import clean_text, escape_invisible
 from store.documents.article_reader import find_placement, read_article
 from store.documents.commit_dates import CommitTable
 from store.documents.diagnostics import DiagnosticCode, field_path
-from store.documents.field_mapping import FieldMapping, map_fields
+from store.documents.field_mapper import map_fields
+from store.documents.field_mapping import FieldMapping
 from store.documents.field_values import RELATIVE_URL_REMEDY, URL_REMEDY
 from store.documents.frontmatter import ParseOptions
 from store.documents.own_keys import translate_change

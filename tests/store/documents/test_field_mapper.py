@@ -1,4 +1,4 @@
-"""Field mapping: documents of other tools become articles, and lose nothing."""
+"""field mapper: documents of other tools become articles, and lose nothing."""
 
 from __future__ import annotations
 
