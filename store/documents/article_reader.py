@@ -39,6 +39,8 @@ from .yaml_tree_builder import quote
 
 _OUTER_BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
 _DRAFTS_FOLDER = "_drafts"
+_DRAFT_STATUSES = frozenset(("draft", "hidden", "pending", "private", "trash", "unpublished"))
+"""Values of `status` that Pelican, WordPress and Ghost give to what is not public."""
 _parse_size = partial(parse_integer, allowed=SIZES)
 _URL_FIELDS = ("webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl")
 
@@ -56,6 +58,7 @@ def read_article(path: str, data: bytes, options: ParseOptions) -> ParseResult:
     if options.mapping and is_data_without_title(path, front_matter.root, options.mapping):
         collector.diagnostics.append(data_file(path))
         return collector.empty_result()
+    is_status_draft = _has_draft_status(front_matter.root)  # before a mapping moves the key
     names = _apply_mapping(front_matter, options, collector)
     fields = FieldReader(front_matter.root, collector, names=names)
     title = fields.require_text("title", unescape_title, DiagnosticCode.MISSING_TITLE)
@@ -89,7 +92,7 @@ def read_article(path: str, data: bytes, options: ParseOptions) -> ParseResult:
         type=sys.intern(fields.read_text("type") or "article"),
         quality=fields.read("quality", parse_integer) or 0,
         heat=fields.read("heat", parse_integer) or 0,
-        published=_read_published(fields, path),
+        published=_read_published(fields, path) and not is_status_draft,
         locale=locale,
         translation_key=_read_translation_key(fields, slug, placement),
         authors=read_authors(fields),
@@ -209,6 +212,16 @@ def _read_published(fields: FieldReader, path: str) -> bool:
     return all(flags) and not is_in_drafts_folder(path)
 
 
+def _has_draft_status(root: MappingNode) -> bool:
+    """Whether the key `status`, in any case, says that the document is not public."""
+    return any(
+        key.lower() == "status"
+        and isinstance(node, ScalarNode)
+        and node.text.strip().lower() in _DRAFT_STATUSES
+        for key, node in root.entries.items()
+    )
+
+
 def _read_flag(fields: FieldReader, key: str, default: bool) -> bool:
     """Read a flag; an invalid value gives the opposite of the default."""
     flag = fields.read(key, parse_boolean)
@@ -220,6 +233,15 @@ def _read_secured(fields: FieldReader) -> str | None:
 
     An error, because metadata and warnings would show the value to viewers without the right.
     """
+    for key in fields.find_keys("secured"):
+        if key != "secured":
+            fields.collector.add_error(
+                DiagnosticCode.WRONG_TYPE,
+                f"The key {quote(key)} is not `secured`: everybody would see it in `metadata`.",
+                fields.line_of(key),
+                "Write it in lower case.",
+            )
+            return None
     if fields.find_node("secured") is None:
         return ""
     return fields.require(

@@ -29,12 +29,13 @@ from store.filesystem.file_state import FileState
 Progress = Callable[[int, int], None]
 
 MIN_FILES_FOR_WORKERS = 300  # fewer are read before a worker has started
-READER_VERSION = 5
+READER_VERSION = 6
 """The version of the rules by which files are read. Raise it when a file may be read otherwise than
 before: the next load reads all files again. Version 1 makes drafts of `draft: true`. Version 2
 makes slugs in every script. Version 3 reads locales from paths, and translation keys.
 Version 4 stores the format of the content. Version 5 places images of page bundles beside their
-pages, and leaves folders such as `_posts` out of categories."""
+pages, and leaves folders such as `_posts` out of categories. Version 6 makes drafts of `status:
+draft`."""
 
 _FILES_PER_REQUEST = 100
 _LENGTH = struct.Struct(">I")

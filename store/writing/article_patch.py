@@ -296,7 +296,10 @@ def _accept(
         or _is_new_problem(d, fields, parse_before)
     ]
     if article and fields.get("published") and not article.published:
-        message = "The article stays a draft: it is in a folder `_drafts`, or has a key `draft`."
+        message = (
+            "The article stays a draft: it is in a folder `_drafts`, or has a key `draft` or "
+            "`status` that says so. Change `status` by `metadata`."
+        )
         refusals.append(Refusal(DiagnosticCode.WRONG_TYPE, message, ("published",)))
     if refusals or article is None:
         raise RefusedError(*refusals)

@@ -269,6 +269,36 @@ def test_draft_is_never_published(rest):
     assert article(rest).published is False
 
 
+@pytest.mark.parametrize("status", ["draft", "Draft", '" DRAFT "', "private", "hidden", "pending"])
+@pytest.mark.parametrize("key", ["status", "Status"])
+@pytest.mark.parametrize("mapping", [None, FieldMapping(fields={"category": ("Status", "status")})])
+def test_draft_by_status_is_never_published(status, key, mapping):
+    """As Pelican, WordPress and Ghost write it, also where a mapping moves the key."""
+    text = f"{HEAD}{key}: {status}\npublished: true\n---\n"
+    document = read_article("a.md", text.encode(), ParseOptions(mapping=mapping)).article
+    assert document is not None
+    assert document.published is False
+    if mapping is None:
+        assert document.metadata == {key: status.strip('"')}
+
+
+@pytest.mark.parametrize(
+    "rest", ["status: published", "status: 1", "status: [draft]", "state: draft"]
+)
+def test_other_status_leaves_a_document_published(rest):
+    """It is metadata."""
+    assert article(rest).published is True
+
+
+@pytest.mark.parametrize("key", ["Secured", "SECURED"])
+def test_secured_text_under_a_key_in_another_case_is_refused(key):
+    """In the metadata everybody would see it."""
+    result = read_article("a.md", f"{HEAD}{key}: hush\n---\n".encode(), ParseOptions())
+    assert result.article is None
+    assert [each.code for each in result.diagnostics] == ["WRONG_TYPE"]
+    assert "hush" not in str(result.diagnostics)
+
+
 @pytest.mark.parametrize(
     ("rest", "published"),
     [

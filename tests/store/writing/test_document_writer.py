@@ -289,6 +289,16 @@ def test_publishing_is_refused_where_the_folder_forbids_it():
     assert refused.value.refusals[0].input_path == ("published",)
 
 
+def test_publishing_is_refused_where_the_status_forbids_it(folder_setup):
+    """The refusal names `status`; a change of the status in the same mutation publishes."""
+    folder_setup.import_documents((PATH, document(more="status: draft # yet\n")))
+    with pytest.raises(RefusedError, match="status"):
+        folder_setup.run(folder_setup.writer.set_published(article_id(SLUG), True))
+    assert folder_setup.text(PATH) == document(more="status: draft # yet\n")
+    assert folder_setup.put({"published": True, "status": "live"}, slug=SLUG).published
+    assert folder_setup.text(PATH) == document(more="status: live # yet\n")
+
+
 def test_put_keeps_the_slug_of_a_file_that_is_named_otherwise(folder_setup):
     """An article keeps its identity under a new title, though its slug came from the old one."""
     folder_setup.edit("blog/post.md", document("A tide", "# mine\n"))
