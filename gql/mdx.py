@@ -78,7 +78,7 @@ class _Scanner:
                 line = part.rpartition("\n")[2]
                 begins_line = not line.strip() and (begins_line or "\n" in part)
                 if begins_line:  # the blanks behind it would be an indentation
-                    end = _BLANKS.match(text, end).end()  # type: ignore[union-attr]
+                    end = _BLANKS.match(text, end).end()  # type: ignore[union-attr]  # it matches nothing, too
                 copied = position = end
         yield text[copied:]
 

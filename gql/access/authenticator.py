@@ -171,7 +171,7 @@ def build_authenticator(settings: Settings) -> Authenticator:
     tokens = None
     if settings.jwks is not None:
         # Cryptography takes long to load, and most servers need none.
-        from .tokens import JwksClient, TokenVerifier  # noqa: PLC0415
+        from .tokens import JwksClient, TokenVerifier  # noqa: PLC0415  # see above
 
         issuer, audience = settings.jwt_issuer or "", settings.jwt_audience or ""  # both are set
         tokens = TokenVerifier(JwksClient(settings.jwks), issuer, audience)

@@ -302,7 +302,7 @@ def _conditions(name: str, value: Any, path: str, budget: _Budget) -> Filter:
             raise FilterError(
                 f"{path}.{_graphql_name(member)} lists more than {MAX_VALUES} values."
             )
-        operand = _normalized(operand, normalize)  # noqa: PLW2901
+        operand = _normalized(operand, normalize)  # noqa: PLW2901  # its normal form
         conditions.append(Condition(field, _OPERATORS[member], operand, ignore_accents))
     if not conditions:
         raise _empty_filter(path)

@@ -83,8 +83,8 @@ def _resolver(link: Link) -> Callable[..., Awaitable[Any]]:
             return value
         return ConnectionValue(value, link.cursors(context.snapshot.cursors, prepared))
 
-    resolve.__signature__ = _signature(link.prepare)  # type: ignore[attr-defined]
-    resolve.link = link  # type: ignore[attr-defined]
+    resolve.__signature__ = _signature(link.prepare)  # type: ignore[attr-defined]  # functions have attributes
+    resolve.link = link  # type: ignore[attr-defined]  # functions have attributes
     return resolve
 
 

@@ -136,7 +136,7 @@ class BracketEditor(TreeEditor):
             and all(_REST_OF_LINE.match(text, e.end) for e in run)
         )
 
-    def _replace(self, parent: SourceNode, entry: SourceEntry, new: Any) -> None:  # noqa: ARG002
+    def _replace(self, parent: SourceNode, entry: SourceEntry, new: Any) -> None:  # noqa: ARG002  # the interface
         node = entry.value
         self._edit(node.start, node.end, self._write_value(new, node, entry.start))
 

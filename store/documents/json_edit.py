@@ -53,7 +53,7 @@ class JsonEditor(BracketEditor):
         is_last = len(remaining) > 1 and before is remaining[-1]
         return remaining[-2] if is_last and self._has_lines(node) else before
 
-    def _write_entry(self, node: SourceNode, key: str, value: Any, position: int) -> str:  # noqa: ARG002
+    def _write_entry(self, node: SourceNode, key: str, value: Any, position: int) -> str:  # noqa: ARG002  # the interface
         name = json.dumps(key, ensure_ascii=self._is_ascii)
         return f"{name}{self._colon}{self._write_value(value, None, position)}"
 

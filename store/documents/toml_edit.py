@@ -197,10 +197,10 @@ class TomlEditor(BracketEditor):
         remaining = [other for other in parent.entries if other is not entry]
         self._insert_key(parent, remaining, entry.name, new)
 
-    def _write_entry(self, node: SourceNode, key: str, value: Any, position: int) -> str:  # noqa: ARG002
+    def _write_entry(self, node: SourceNode, key: str, value: Any, position: int) -> str:  # noqa: ARG002  # the interface
         return toml_entry(key, value)
 
-    def _write_value(self, value: Any, former: SourceNode | None, position: int) -> str:  # noqa: ARG002
+    def _write_value(self, value: Any, former: SourceNode | None, position: int) -> str:  # noqa: ARG002  # the interface
         if former is None or former.kind != "scalar" or not former.style:
             return toml_value(value)
         if isinstance(value, datetime):

@@ -105,7 +105,7 @@ class TreeEditor(ABC):
         """Whether a value can only be replaced as a whole."""
         return node.is_compact
 
-    def _hides_merged(self, node: SourceNode, removed: Sequence[str]) -> Mapping[str, Any]:  # noqa: ARG002
+    def _hides_merged(self, node: SourceNode, removed: Sequence[str]) -> Mapping[str, Any]:  # noqa: ARG002  # for YAML
         """Return the entries that hide removed keys which a mapping has from elsewhere."""
         return {}
 

@@ -323,7 +323,7 @@ def _compare(one: KeysetPosition, other: KeysetPosition, order: Sequence[OrderSt
         one, other, [*directions, *directions[-1:], False], strict=False
     ):
         if mine != theirs:
-            return -1 if (mine < theirs) is not descending else 1  # type: ignore[operator]
+            return -1 if (mine < theirs) is not descending else 1  # type: ignore[operator]  # of one type each
     return 0
 
 

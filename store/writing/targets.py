@@ -108,19 +108,19 @@ class StoreTarget:
         """See `WriteTarget`; there are no files."""
         return None
 
-    def is_unreadable(self, path: str) -> bool:  # noqa: ARG002
+    def is_unreadable(self, path: str) -> bool:  # noqa: ARG002  # no files
         """See `WriteTarget`; there are no files."""
         return False
 
-    def find_write_refusal(self, path: str, *, removes: bool = False) -> Refusal | None:  # noqa: ARG002
+    def find_write_refusal(self, path: str, *, removes: bool = False) -> Refusal | None:  # noqa: ARG002  # no files
         """See `WriteTarget`; there are no files."""
         return None
 
-    async def is_path_free(self, path: str, key: str) -> bool:  # noqa: ARG002
+    async def is_path_free(self, path: str, key: str) -> bool:  # noqa: ARG002  # no files
         """See `WriteTarget`; there are no files."""
         return True
 
-    async def find_other_path(self, key: str, excluded: Collection[str]) -> str | None:  # noqa: ARG002
+    async def find_other_path(self, key: str, excluded: Collection[str]) -> str | None:  # noqa: ARG002  # no files
         """See `WriteTarget`; there are no files."""
         return None
 

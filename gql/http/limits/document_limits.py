@@ -135,6 +135,7 @@ def _own_size(definition: OperationDefinitionNode | FragmentDefinitionNode) -> D
                     continue
                 inner = depth + 1
                 size.depth = max(size.depth, inner)
-            if node.selection_set:  # type: ignore[attr-defined]
-                pending.append((node.selection_set, inner))  # type: ignore[attr-defined]
+            selections = node.selection_set  # type: ignore[attr-defined]  # each of them has it
+            if selections:
+                pending.append((selections, inner))
     return size

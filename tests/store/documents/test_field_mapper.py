@@ -1,4 +1,4 @@
-"""field mapper: documents of other tools become articles, and lose nothing."""
+"""Field mapper: documents of other tools become articles, and lose nothing."""
 
 from __future__ import annotations
 
