@@ -23,8 +23,10 @@ from store.filesystem.file_lock import LOCK_TIMEOUT_S, flock, is_file_at, open_l
 RETENTION_S = 24 * 3600
 """How long a result is stored, in seconds."""
 MAX_RESULTS = 10_000
-"""How many results are stored; beyond that the oldest are removed."""
+MAX_BYTES = 1 << 28
+"""How many results, and how many bytes of them, are stored; beyond that the oldest are removed."""
 _PRUNE_INTERVAL = 100  # keys
+_PRUNE_SHARE = 8  # of the bytes: so many are saved at most before the next time
 _POLL_S = 0.01
 _LOCK_TIMEOUT_S = 3 * LOCK_TIMEOUT_S  # the first request may wait for folder and store
 _WARNING_INTERVAL_S = 60
@@ -115,6 +117,7 @@ class IdempotencyStore:
     Args:
         directory: The directory of the files.
         max_results: How many results are stored.
+        max_bytes: How many bytes of results are stored.
         clock: Seconds since 1970, since results outlive the process.
         monotonic: Seconds of a monotonic clock, for warnings.
     """
@@ -124,14 +127,17 @@ class IdempotencyStore:
         directory: Path,
         *,
         max_results: int = MAX_RESULTS,
+        max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._max_results = max_results
+        self._max_bytes = max_bytes
         self._clock = clock
         self._monotonic = monotonic
         self._until_prune = 0
+        self._unpruned_bytes = 0
         self._warn_again_at = float("-inf")
 
     async def save(self, entry: LockedEntry, result: StoredResult) -> None:
@@ -141,6 +147,7 @@ class IdempotencyStore:
         """
         try:
             await asyncio.to_thread(entry.save, result)
+            self._unpruned_bytes += len(result.body)
         except OSError as error:
             self._warn(error)
 
@@ -185,20 +192,24 @@ class IdempotencyStore:
             os.close(handle)
 
     def _prune(self) -> None:
-        """Create the directory; on every 100th key, remove results that are too old or too many."""
+        """Create the directory; on every 100th key, and after many bytes, remove results that are
+        too old or too many.
+        """
         self._until_prune -= 1
-        if self._until_prune >= 0:
+        if self._until_prune >= 0 and self._unpruned_bytes < self._max_bytes // _PRUNE_SHARE:
             return
-        self._until_prune = _PRUNE_INTERVAL
+        self._until_prune, self._unpruned_bytes = _PRUNE_INTERVAL, 0
         self._directory.mkdir(mode=0o700, exist_ok=True)
         with os.scandir(self._directory) as files:
-            newest_first = sorted((-_mtime(file), file.path) for file in files)
-        now, count = self._clock(), 0
-        for negative_mtime, path in newest_first:
-            if _is_recent(-negative_mtime, now) and count < self._max_results:
-                count += 1
-            else:
+            newest_first = sorted((_mtime_and_size(file), file.path) for file in files)
+        newest_first.reverse()
+        now, count, size_bytes = self._clock(), 0, 0
+        for (mtime, size), path in newest_first:
+            count, size_bytes = count + 1, size_bytes + size
+            is_within = count <= self._max_results and size_bytes <= self._max_bytes
+            if not (is_within and _is_recent(mtime, now)):
                 _remove_unlocked(Path(path))
+                count, size_bytes = count - 1, size_bytes - size
 
 
 async def _open_locked(path: Path) -> int:
@@ -222,12 +233,13 @@ async def _open_locked(path: Path) -> int:
         os.close(handle)
 
 
-def _mtime(file: os.DirEntry[str]) -> float:
-    """The modification time of a file; 0 if it has just been removed."""
+def _mtime_and_size(file: os.DirEntry[str]) -> tuple[float, int]:
+    """The modification time and the size of a file; zeros if it has just been removed."""
     try:
-        return file.stat().st_mtime
+        status = file.stat()
     except FileNotFoundError:
-        return 0.0
+        return 0.0, 0
+    return status.st_mtime, status.st_size
 
 
 def _remove_unlocked(path: Path) -> None:

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from gql.access import KeyFile, key_ring
 from gql.http import GraphQLRequest, IdempotencyStore, IdempotentExecutor, ReferenceExecutor
+from gql.http.idempotency_store import StoredResult
 from gql.http.protocol.messages import Result
 from gql.identity.viewer import Permission
 from tests.store.engines.tinydb.test_storage import files_of_at_most
@@ -103,6 +104,32 @@ def send(executed, directory, clock):
         return await once(GraphQLRequest(query=query, **more), context or Caller())
 
     return send
+
+
+def test_stored_results_have_a_bound_of_bytes(directory, clock):
+    """Payloads have a page of everything as `query`; the newest results stay."""
+    bound = 1 << 16
+    store = IdempotencyStore(directory, clock=clock, max_bytes=bound)
+
+    async def save(number: int) -> None:
+        clock.now += 1
+        async with store.lock(f"{number:064x}") as entry:
+            await store.save(entry, StoredResult("digest", bytes(5_000)))
+
+    async def stored(number: int) -> bool:
+        async with store.lock(f"{number:064x}") as entry:
+            return entry.stored is not None
+
+    async def check() -> None:
+        for number in range(99):
+            await save(number)
+            used = sum(file.stat().st_size for file in directory.iterdir())
+            assert used <= bound + bound // 8 + 2 * 5_100
+        assert await stored(98)
+        assert await stored(90)
+        assert not await stored(0)
+
+    asyncio.run(check())
 
 
 def test_key_gets_the_same_answer_again(send, executed):
