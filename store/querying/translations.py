@@ -22,6 +22,9 @@ MAX_TRANSLATIONS = 100
 """The largest group. A key that more visible articles have is no translation key: each of them is
 its own group. So no write and no link costs more, whatever the documents say."""
 
+_MAX_CACHED_LENGTH = 100
+"""Clients send ranges: a cache of long ones would take gigabytes."""
+
 ANY_LOCALE = "*"
 """The range of all articles."""
 
@@ -34,10 +37,16 @@ def no_translations(_: Article) -> Sequence[Article]:
     return ()
 
 
-@lru_cache(maxsize=1_024)
 def range_key(range: str) -> str:
     """The normal form of a range, and of a locale as ranges match it."""
+    return _cached_range_key(range) if len(range) <= _MAX_CACHED_LENGTH else _range_key(range)
+
+
+def _range_key(range: str) -> str:
     return locale_key(nfc(range))
+
+
+_cached_range_key = lru_cache(maxsize=1_024)(_range_key)
 
 
 def locale_of(article: Article) -> str | None:
