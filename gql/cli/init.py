@@ -85,6 +85,11 @@ def init(
     else:
         out.print("Nothing was written. To write the file, add --yes.")
         return
+    print_next_steps(folder)
+
+
+def print_next_steps(folder: Path) -> None:
+    """Print the commands for a folder with a mapping."""
     name = shlex.quote(str(folder))
     out.print(
         f"[bold]Next[/]      {escape(f'newsgraph serve {name}')}   [dim]then open the address[/]"

@@ -24,11 +24,8 @@ from gql.http import (
     GraphQLApp,
     HeaderMap,
     HttpSettings,
-    IdempotencyStore,
-    IdempotentExecutor,
     PersistedDocuments,
     QueryRegistry,
-    RegisteringExecutor,
     Reply,
     RequestCache,
     response_cache,
@@ -64,7 +61,12 @@ from store import (
 )
 from store.preview import ChangeSource, PreviewSource, preview_snapshot
 
-from .executors import build_executor, page_sizes, representation_digest
+from .executors import (
+    build_executor,
+    build_write_executor,
+    page_sizes,
+    representation_digest,
+)
 from .middleware import GRAPHQL_PATH, Endpoints, wrap_endpoints
 from .operator_endpoints import OperatorEndpoints
 from .trusted_documents import prepare_trusted_documents, read_entries, trusted_documents
@@ -134,23 +136,14 @@ class App:
         )
         if entries:
             prepare_trusted_documents(self.executor, entries)
-        self.http_settings = HttpSettings(
-            max_body_bytes=settings.max_body_bytes,
-            max_json_values=max(HttpSettings().max_json_values, 20 * settings.max_import_documents),
-            documents=self.documents,
-        )
+        self.http_settings = http_settings(settings, self.documents)
         self.metrics = Metrics(self.executor.counts, self.caches)
         self.request_heads = self.caches.add(HeadCache())
         self.connection_limits = connection_limits(settings, self.metrics.http.count_refusal)
         self.watcher = folder_watcher(settings, repository, self.metrics.count_load)
         self.change_notifier = ChangeNotifier(repository)
-        results = IdempotencyStore(
-            settings.store_path.with_name(f"{settings.store_path.name}.answers")
-        )
         registry = self.documents.registry
-        execute: Executor = IdempotentExecutor(self.executor, self.executor.reference, results)
-        if registry is not None:
-            execute = RegisteringExecutor(execute, registry)
+        execute = build_write_executor(settings, self.executor, registry)
         operations = Operations(self.executor, execute, registry)
         self.caches.add(operations.shared.cache)
         self.realtime = Realtime(
@@ -323,6 +316,15 @@ def idempotency_key(scope: Scope) -> str | None:
     """The `Idempotency-Key` of a request; None if it has none."""
     values = [value for name, value in scope["headers"] if name == b"idempotency-key"]
     return b", ".join(values).decode("latin-1") if values else None
+
+
+def http_settings(settings: Settings, documents: PersistedDocuments) -> HttpSettings:
+    """The settings of GraphQL over HTTP."""
+    return HttpSettings(
+        max_body_bytes=settings.max_body_bytes,
+        max_json_values=max(HttpSettings().max_json_values, 20 * settings.max_import_documents),
+        documents=documents,
+    )
 
 
 def realtime_settings(settings: Settings, http_settings: HttpSettings) -> RealtimeSettings:

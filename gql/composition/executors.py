@@ -16,7 +16,12 @@ from gql.http import (
     CostLimitExecutor,
     CostSettings,
     DocumentLimits,
+    Executor,
+    IdempotencyStore,
+    IdempotentExecutor,
+    QueryRegistry,
     ReferenceExecutor,
+    RegisteringExecutor,
     SyncExecutor,
 )
 from gql.http.limits.cost import EstimateSearches
@@ -41,6 +46,15 @@ def representation_digest(schema: strawberry.Schema, sizes: PageSizes) -> bytes:
     """
     text = f"{metadata.version('newsgraph')}\n{sizes}\n{schema}"
     return blake2b(text.encode(), digest_size=16).digest()
+
+
+def build_write_executor(
+    settings: Settings, executor: CostLimitExecutor, registry: QueryRegistry | None
+) -> Executor:
+    """Build the executor of requests with effects: mutations that are sent again, registrations."""
+    results = IdempotencyStore(settings.store_path.with_name(f"{settings.store_path.name}.answers"))
+    execute: Executor = IdempotentExecutor(executor, executor.reference, results)
+    return execute if registry is None else RegisteringExecutor(execute, registry)
 
 
 ASSUMED_ARTICLES = 10_000
