@@ -64,13 +64,23 @@ def parse_toml(text: str, first_line: int, *, max_depth: int, max_nodes: int) ->
     Raises: FrontMatterError: invalid TOML, or a limit is exceeded.
     """
     lines = _LineScan(text, first_line, max_depth, max_nodes).scan()
-    try:
-        table = tomllib.loads(text, parse_float=_SourceFloat)
-    except (ValueError, RecursionError) as e:
-        raise _toml_error(e, first_line) from e
+    table = _load(text, first_line)
     builder = _TreeBuilder(lines, first_line, max_depth, max_nodes)
     root = builder.mapping(table, (), 1)
     return TomlFrontMatter(root, builder.problems)
+
+
+def load_toml(text: str, *, max_depth: int, max_nodes: int) -> dict[str, Any]:
+    """Load a TOML document as plain values, within limits. Raises: FrontMatterError."""
+    _LineScan(text, 1, max_depth, max_nodes).scan()
+    return _load(text, 1)
+
+
+def _load(text: str, first_line: int) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text, parse_float=_SourceFloat)
+    except (ValueError, RecursionError) as e:
+        raise _toml_error(e, first_line) from e
 
 
 def _toml_error(e: Exception, first_line: int) -> FrontMatterError:

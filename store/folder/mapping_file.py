@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import tomllib
+import os
+import stat
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
 
 from store.documents.field_mapping import DERIVED, FIELDS, FieldMapping
+from store.documents.line_ends import plain_line_ends
+from store.documents.toml_tree import load_toml
+from store.documents.yaml_tree_builder import FrontMatterError
 from store.errors import StoreError
 from store.locales import is_language_tag
 from store.urls import is_web_url
 
 MAPPING_FILE = "newsgraph.toml"
 TABLE = "documents"
+_MAX_BYTES, _MAX_DEPTH, _MAX_VALUES = 1 << 20, 32, 10_000
 
 
 def format_mapping(mapping: FieldMapping) -> str:
@@ -55,16 +60,34 @@ def load_mapping(folder: Path) -> FieldMapping | None:
     """Load the mapping of a folder; None if it has none. Raises: MappingError."""
     path = folder / MAPPING_FILE
     try:
-        text = path.read_text("utf-8")
+        text = _read_text(path)
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise MappingError(f"{path} cannot be read: {error}.") from None
     try:
-        table = tomllib.loads(text).get(TABLE)
-    except tomllib.TOMLDecodeError as error:
-        raise MappingError(f"{path} is not valid TOML: {error}.") from None
+        root = load_toml(plain_line_ends(text), max_depth=_MAX_DEPTH, max_nodes=_MAX_VALUES)
+    except FrontMatterError as error:
+        _, message, line, _ = error.problem
+        message = message.removeprefix("The front matter ")
+        raise MappingError(f"{path}, line {line}: the file {message}") from None
+    table = root.get(TABLE)
     return None if table is None else parse_mapping(table, str(path))
+
+
+def _read_text(path: Path) -> str:
+    """Read a regular file of bounded size: a pipe would block. Raises: OSError. MappingError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise MappingError(f"{path} is no regular file. Replace it by one, or remove it.")
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(_MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > _MAX_BYTES:
+        raise MappingError(f"{path} is larger than {_MAX_BYTES:,} bytes.")
+    return data.decode("utf-8-sig")
 
 
 def parse_mapping(table: Any, source: str) -> FieldMapping:
@@ -88,6 +111,18 @@ def parse_mapping(table: Any, source: str) -> FieldMapping:
         raise MappingError(
             f"{source}, [{TABLE}]: base_url is {mapping.base_url!r}. Write an http or https URL."
         )
+    _check_locales(mapping, source)
+    for collection in mapping.collections:
+        _check_collection(collection, source)
+    if not mapping.list_separator:
+        raise MappingError(f"{source}, [{TABLE}]: list_separator is empty. Write a character.")
+    folders = tuple(str(PurePosixPath(each)) for each in mapping.collections)
+    providers = {str(PurePosixPath(key)): value for key, value in mapping.providers.items()}
+    return msgspec.structs.replace(mapping, collections=folders, providers=providers)
+
+
+def _check_locales(mapping: FieldMapping, source: str) -> None:
+    """Check that the locales are language tags. Raises: MappingError."""
     default = [mapping.default_locale] if mapping.default_locale else []
     for locale in (*mapping.locales, *default):
         if not is_language_tag(locale):
@@ -95,6 +130,13 @@ def parse_mapping(table: Any, source: str) -> FieldMapping:
                 f"{source}, [{TABLE}]: {locale!r} is no locale. Write a language tag, such as "
                 "ja or zh-TW."
             )
-    if not mapping.list_separator:
-        raise MappingError(f"{source}, [{TABLE}]: list_separator is empty. Write a character.")
-    return mapping
+
+
+def _check_collection(collection: str, source: str) -> None:
+    """Check that a collection is a path to a folder below the mapping's. Raises: MappingError."""
+    path = PurePosixPath(collection)
+    if path.is_absolute() or not path.parts or ".." in path.parts:
+        raise MappingError(
+            f"{source}, [{TABLE}]: collections has {collection!r}. Write the path of a folder "
+            "below this one, such as content/posts, or leave out `collections` to read all folders."
+        )

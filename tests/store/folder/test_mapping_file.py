@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 
@@ -32,6 +33,15 @@ def options(mapping: FieldMapping | None) -> LoadOptions:
         ("[documents.fields]\ntitle = ['file.nam']\n", "title has the source 'file.nam'"),
         ("[documents.fields]\ntitle = 'heading'\n", "Expected `array`"),
         ("[documents]\nprovider = 'Blog'\n", "Expected `object | null`"),
+        *(
+            (f"[documents]\ncollections = ['a', '{path}']\n", f"collections has {path!r}")
+            for path in ("", ".", "..", "../a", "a/../..", "/etc")
+        ),
+        ("a = " + "[" * 100_000, "nested"),
+        (".".join("a" * 50_000) + " = 1\n", "nested"),
+        ("a = 1\n" * 3, "is not valid TOML"),
+        ("\n".join(f"a{i} = 1" for i in range(20_000)), "values"),
+        ("#" * (1 << 20) + "\n", "larger than"),
     ],
 )
 def test_mapping_that_is_invalid_is_refused(tmp_path, text, message):
@@ -40,6 +50,23 @@ def test_mapping_that_is_invalid_is_refused(tmp_path, text, message):
     with pytest.raises(MappingError, match=r"newsgraph\.toml") as raised:
         load_mapping(tmp_path)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_mapping_that_is_no_file_is_refused(tmp_path, make):
+    """A pipe does not block, and a device does not fill the memory."""
+    make(tmp_path / "newsgraph.toml")
+    with pytest.raises(MappingError, match="is no regular file"):
+        load_mapping(tmp_path)
+
+
+def test_mapping_has_normal_paths_and_any_line_ends(tmp_path):
+    """Also with a byte order mark, as some editors write it."""
+    text = "\ufeff[documents]\r\ncollections = ['./_posts/', 'a//b']\r\n"
+    (tmp_path / "newsgraph.toml").write_bytes(text.encode())
+    mapping = load_mapping(tmp_path)
+    assert mapping is not None
+    assert mapping.collections == ("_posts", "a/b")
 
 
 def test_mapping_is_optional(tmp_path):
