@@ -235,6 +235,7 @@ def test_server_beside_a_stopped_process_answers_and_ends(path, tmp_path):
         status, headers, body = client.post(PUT, input={**FIELDS, "slug": "2026-01-01-x"})
         assert status == 503
         assert int(headers["retry-after"]) > 0
+        assert body["data"] is None  # data with another status than 2xx would be against the rules
         [error] = body["errors"]
         assert error["extensions"]["code"] == "STORE_UNAVAILABLE"
         assert "busy" in error["message"]

@@ -94,13 +94,12 @@ class ReferenceExecutor:
         if operation.operation is OperationType.MUTATION:
             context.job.ignore_disconnect()
         executed = await self.execute(document, operation, request, context)
-        result = to_result(executed, name)
-        if operation.operation is OperationType.MUTATION:
-            headers = retry_headers_of(executed)
-            if headers and not context.has_written:
-                headers = (*result.headers, *headers)
-                return msgspec.structs.replace(result, status=503, headers=headers)
-        return result
+        is_mutation = operation.operation is OperationType.MUTATION
+        if is_mutation and not context.has_written and (headers := retry_headers_of(executed)):
+            # A status other than 2xx requires null as the data, not a null in each field.
+            result = to_result(ExecutionResult(None, executed.errors), name)
+            return msgspec.structs.replace(result, status=503, headers=headers)
+        return to_result(executed, name)
 
     def has_document(self, request: GraphQLRequest) -> bool:
         """See `SyncExecutor`."""

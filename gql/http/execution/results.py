@@ -29,11 +29,12 @@ def _position(error: GraphQLError) -> tuple[Any, ...]:
 
 
 def retry_headers_of(executed: ExecutionResult) -> Headers:
-    """The Retry-After header of a failed request; empty where a retry would not help."""
-    if executed.data is None:
-        for error in executed.errors or ():
-            if headers := retry_headers(root_cause(error)):
-                return headers
+    """The Retry-After header of a request without any data; empty where a retry would not help."""
+    if any(value is not None for value in (executed.data or {}).values()):
+        return ()
+    for error in executed.errors or ():
+        if headers := retry_headers(root_cause(error)):
+            return headers
     return ()
 
 
