@@ -1,15 +1,17 @@
 """Commit history: when the files of a folder were committed first and last, as git tells.
 
 One `git log` reads the dates of all files. The repository is not trusted: its configuration runs no
-program, and nothing is fetched. What git prints is bounded in time and in size.
+program, and nothing is fetched. What git prints is bounded in time and in size, and git in memory.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +27,7 @@ _MAX_FILES = 500_000
 _MAX_TEXT = 1 << 20  # of one commit's date or one path
 _CHUNK_BYTES = 1 << 16
 _COMMIT = "\x01"
+_MAX_MEMORY_BYTES = 1 << 30  # of git: a compressed commit may be a thousand times as large
 _MAX_SECONDS = 253_402_300_800  # the year 10000
 _ENDINGS = tuple(extension.upper() for extension in EXTENSIONS)
 
@@ -41,7 +44,7 @@ _SAFE_OPTIONS = (
 _LOG = (
     *("log", f"--format={_COMMIT}%at", "--name-only", "-z", "--relative", "--no-renames"),
     *("--no-show-signature", "--no-ext-diff", "--no-textconv", "--no-color", "--no-notes"),
-    *("--no-mailmap", "--diff-filter=AM"),
+    *("--no-mailmap", "--diff-filter=AM", "-O/dev/null"),  # not the configured order, a file
 )
 _OTHER_SOURCES = "Use other sources of dates."
 _CHECK = "Check the repository: git fsck"
@@ -137,6 +140,7 @@ class CommitHistory:
             )
         except OSError as error:
             raise _GitError(f"git failed: {error}", _OTHER_SOURCES) from error
+        _limit_memory(process)
         timer = Timer(_TIMEOUT_S, _kill, (process,))
         timer.start()
         try:
@@ -170,6 +174,14 @@ def _environment() -> dict[str, str]:
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_ALLOW_PROTOCOL": "none",
     }
+
+
+def _limit_memory(process: subprocess.Popen[bytes]) -> None:
+    """Limit the memory of git, where the system can limit that of another process."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # git has ended
+            limit = (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES)
+            resource.prlimit(process.pid, resource.RLIMIT_DATA, limit)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

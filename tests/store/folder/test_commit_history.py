@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from store.documents.field_mapping import FieldMapping
 from store.documents.frontmatter import ParseOptions
 from store.engines.memory import MemoryRepository
 from store.errors import RefusedError
+from store.folder import commit_history
 from store.folder.commit_history import CommitHistory
 from store.model import ProviderMention, Visibility
 from store.querying.query import ArticleQuery, Window
@@ -271,3 +273,25 @@ def test_pipe_as_head_does_not_hang(repository, monkeypatch):
     head.unlink()
     os.mkfifo(head)
     assert "git failed" in _problem(repository)
+
+
+def test_pipe_as_order_of_files_does_not_hang(repository, tmp_path):
+    """`diff.orderFile` is not read: /dev/zero would fill the memory."""
+    commit(repository, "a.md", "2020-01-02T03:04:05Z")
+    os.mkfifo(tmp_path / "order")
+    git(repository, "config", "diff.orderFile", str(tmp_path / "order"))
+    assert "a.md" in CommitHistory(repository).read().dates
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot limit git's memory")
+def test_commit_that_is_a_bomb_does_not_fill_the_memory(repository, tmp_path, monkeypatch):
+    """Its message is compressed to a thousandth."""
+    monkeypatch.setattr(commit_history, "_MAX_MEMORY_BYTES", 16 << 20)
+    commit(repository, "a.md", "2020-01-02T03:04:05Z")
+    assert "a.md" in CommitHistory(repository).read().dates
+    message = tmp_path / "message"
+    message.write_bytes(b"a" * (32 << 20))
+    git(repository, "commit", "-q", "--allow-empty", "--cleanup=verbatim", "-F", str(message))
+    table = CommitHistory(repository).read()
+    assert not table.dates
+    assert "git could not read the history" in table.problem
