@@ -28,7 +28,7 @@ from graphql import (
 )
 
 from gql.adapters.strawberry import ScalarDefinition
-from store import LookupKey, QueryError, Snapshot, Visibility, domain_key
+from store import LookupKey, QueryError, Snapshot, Visibility
 
 from .batch_loads import load_articles, load_providers, load_topics
 from .connection import check_page_size
@@ -127,7 +127,7 @@ def _entity_key(representation: Any) -> EntityKey:
     for field, key in _KEYS.get(name, {}).items() if isinstance(name, str) else ():
         value = representation.get(field)
         if isinstance(value, str):
-            return str(name), key, domain_key(value) if key is LookupKey.DOMAIN else value
+            return str(name), key, value
     keys = "; ".join(f"{type} by {' or '.join(by)}" for type, by in _KEYS.items())
     raise QueryError(f"A representation names no entity of this subgraph by a key of it: {keys}.")
 

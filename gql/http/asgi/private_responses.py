@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _PRIVATE = (b"cache-control", b"private, no-store")
-_REPLACED = frozenset((b"cache-control", b"etag", b"last-modified", b"expires"))
 
 
 class PrivateResponses:
@@ -23,7 +22,7 @@ class PrivateResponses:
 
         async def send_private(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [field for field in message["headers"] if field[0] not in _REPLACED]
+                headers = [field for field in message["headers"] if field[0] != b"cache-control"]
                 message = {**message, "headers": [*headers, _PRIVATE]}
             await send(message)
 

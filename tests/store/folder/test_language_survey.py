@@ -133,6 +133,14 @@ CASES = {
         {"en/a.md": keyed(lang="en", ref="1"), "ja/a.md": keyed(lang="ja", ref="2")},
         (["en", "ja"], "", []),
     ),
+    "a key whose values documents of one language share": (
+        {
+            "en/a.md": keyed(lang="en", ref="news"),
+            "en/b.md": keyed(lang="en", ref="news"),
+            "ja/a.md": keyed(lang="ja", ref="news"),
+        },
+        (["en", "ja"], "", []),
+    ),
     "two spellings of one locale": (
         {"zh_cn/a.md": keyed(lang="zh-CN"), "en/a.md": keyed(lang="en")},
         (["en", "zh_cn"], "", []),
