@@ -12,6 +12,10 @@ _FALLBACKS = ("image/jpeg", "image/png", "image/gif", "image/svg+xml", None)
 """The types that every browser shows: one `srcset` without `type` has no other beside them."""
 
 
+_UNKNOWN_WIDTH = 2**31
+"""The width by which sizes of unknown width are ordered: they are last."""
+
+
 class PictureSize(NamedTuple):
     """One file of a picture. Sizes in pixels.
 
@@ -84,11 +88,8 @@ def _alt(image: model.Image) -> str | None:
 
 def _by_width(sized: tuple[PictureSize, str | None]) -> tuple[int, int, str, str, str]:
     size, alt = sized
-    width = _MAX_WIDTH if size.width is None else size.width
+    width = _UNKNOWN_WIDTH if size.width is None else size.width
     return width, size.height or 0, size.url, size.type or "", alt or ""
-
-
-_MAX_WIDTH = 2**31
 
 
 def srcset(picture: Picture, type: str | None) -> str | None:

@@ -30,6 +30,8 @@ _TAG_BYTES = 16
 _PREFIX = "ngp_"  # as of keys `ng_`: scanners of secrets find it
 _MAX_LENGTH = 512
 _MAX_PARAMETERS = 50
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 PREVIEW_MARK = PARAMETER.encode() + b"="
 """In the query string of every request with a token."""
 
@@ -100,10 +102,6 @@ def read_preview(store_key: bytes, scope: Scope, now: datetime | None = None) ->
             "The preview link is not valid, or has expired. Ask its sender for a new one."
         )
     return link
-
-
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
-_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def _verified(store_key: bytes, token: str) -> PreviewLink | None:
