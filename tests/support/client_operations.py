@@ -124,6 +124,7 @@ class _ClientDocumentGenerator:
             (0.2, self.images),
             (0.15, self.image),
             (0.2, lambda: self.related(lists)),
+            (0.15, self.translations),
             (0.1, lambda: self.connection("Article", "referencedBy", lists)),
         ):
             if self.chance(share):
@@ -162,6 +163,10 @@ class _ClientDocumentGenerator:
             below = self.article(lists) if self.chance(0.2) else "{ id title }"
             parts.append(f"article {below}")
         return f"related {self.selection('RelatedArticle', parts)}"
+
+    def translations(self) -> str:
+        """A selection of the translations."""
+        return f"translations {self.selection('Article', self.leaves('Article', 4))}"
 
     def alias(self, given: str, *, is_alone: bool = True) -> str:
         """An alias for a field with arguments, which must not merge with other arguments."""
@@ -323,7 +328,7 @@ class _ClientDocumentGenerator:
         if name == "not":
             return self.filter_tree(given)
         type = input_type("ArticleFilter", name)
-        if not isinstance(given, dict) or self.chance(0.25):
+        if not isinstance(given, dict) or self.chance(0.4):
             text, _ = self.argument(name, type, _by(partial(_condition, name)))
             return text.partition(": ")[2]
         return "{" + ", ".join(self.operand(name, type, each) for each in given) + "}"

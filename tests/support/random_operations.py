@@ -58,6 +58,10 @@ class Fragment(NamedTuple):
     selection: str
 
 
+WITHOUT_PLAN = {"changes", "diagnostics", "secured"}
+"""The fields that the compiled executor leaves to the reference, with all of their operation."""
+
+
 class RandomOperation(NamedTuple):
     """A random document with variables.
 
@@ -125,6 +129,7 @@ class _DocumentGenerator:
         assert isinstance(type, GraphQLObjectType | GraphQLInterfaceType)
         ends = depth >= MAX_DEPTH or self.fields <= 0
         names = [name for name, field in type.fields.items() if not ends or is_leaf(field)]
+        names = [name for name in names if name not in WITHOUT_PLAN or self.chance(0.3)]
         if ends and type.name == "Query":
             names = []  # its only leaf has no plan, and would be in every second operation
         if not names:

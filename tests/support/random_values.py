@@ -65,6 +65,14 @@ _LIST_MEMBERS = ("topics", "tags")
 _FLAGS = ("published", "hasImages", "hasRelated")
 MEMBERS = [*_ATTRIBUTES, *_NUMBER_MEMBERS, "publishedDateTime", *_LIST_MEMBERS, *_FLAGS]
 """The members of an `ArticleFilter` that compare something."""
+_DRAWN_MEMBERS = [
+    *MEMBERS,
+    *_NUMBER_MEMBERS,
+    *_LIST_MEMBERS * 2,
+    *["publishedDateTime"] * 5,
+    *["locale"] * 2,
+]
+"""The members as they are drawn: more often those that are alone in their type of operand."""
 
 
 def field_arguments(rng: Random, model: StoreModel, definition: GraphQLField) -> dict[str, Any]:
@@ -134,7 +142,7 @@ def article_filter(rng: Random, model: StoreModel, depth: int = 0) -> dict[str, 
         return {"not": article_filter(rng, model, depth + 1)}
     if kind < 0.42:
         return rng.choice([{}, {rng.choice(MEMBERS): None}])
-    members = rng.sample(MEMBERS, rng.choice([1, 1, 1, 2, 3]))
+    members = rng.sample(_DRAWN_MEMBERS, rng.choice([1, 1, 1, 2, 3]))
     given = {member: condition(rng, model, member) for member in members}
     if depth < 3 and rng.random() < 0.1:
         given[rng.choice(["and", "or"])] = few(rng, _deeper(depth), model)
