@@ -1,7 +1,7 @@
 """Identifiers: slugs for people and URLs, ids for machines (the only module on anyascii).
 
-An id is the hash of a kind and its natural key (an article's slug and, where it is part of the
-identity, its locale; a provider's domain; a topic's slug). It is therefore the same after every
+An id is the hash of a kind and its natural key. That is an article's slug, with its locale if that
+is part of the identity; a provider's domain; a topic's slug. So an id is the same after every
 reload and on every engine, opaque, of one length, and evenly distributed.
 """
 

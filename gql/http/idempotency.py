@@ -3,9 +3,9 @@
 A client that lost the response to a write cannot know whether it was done. It sends the request
 again with the same key, and the mutation is not executed again. The guarantees:
 
-- For 24 hours, the same key with the same request from the same caller with the same permissions
-  gives the same result, across restarts and in all processes that share the directory. Of more
-  than 10,000 keys the oldest are removed earlier.
+- For 24 hours, the same key gives the same result, across restarts and in all processes that share
+  the directory. Caller, permissions and request must be the same. Above 10,000 keys, or the bound
+  of their bytes, the oldest are removed earlier.
 - Requests with the key of a running request wait for it.
 - A result with errors is stored if something was written. Otherwise it is not, so that the client
   can retry after a temporary fault.

@@ -33,9 +33,9 @@ async def export_folder(
 ) -> int:
     """Write every article, drafts included, and every topic into files; return their number.
 
-    The files are `_news/{slug}.md`, in a folder named like the locale where that is part of the
-    identity, with the extension and the format of the file that the article was loaded from, and
-    `_data/topics/{slug}.yaml`. Each is replaced atomically.
+    The files are `_news/{slug}.md` and `_data/topics/{slug}.yaml`. A locale that is part of an
+    article's identity names a folder (`_news/ja/{slug}.md`). Extension and format are those of the
+    file that the article was loaded from. Each file is replaced atomically.
     `progress` receives the number of files written so far. `overwrite` allows a folder that is not
     empty.
 

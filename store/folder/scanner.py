@@ -44,9 +44,10 @@ class ScannedFile(msgspec.Struct, frozen=True):
 class Scanner:
     """Lists the documents of one folder. Opens no file and follows no link out of the folder.
 
-    Skips hidden files and folders, temporary files of editors (`x.tmp.md`), and folders that start
-    with an underscore, except `_news`, `_posts` and `_data/topics`, and `node_modules`. Names in
-    `include` are not skipped. With `collections`, only their folders and `_data/topics` are listed.
+    It skips hidden files and folders, temporary files of editors (`x.tmp.md`) and `node_modules`.
+    Folders that start with an underscore are skipped, but for `_news`, `_posts` and `_data/topics`.
+    Names in `include` are not skipped. With `collections`, only their folders and `_data/topics`
+    are listed.
 
     Attributes:
         root: The folder's real path.
