@@ -6,13 +6,15 @@ import re
 import sys
 from collections.abc import Mapping
 from functools import partial
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from store.characters import escape_invisible
 from store.hosts import domain_key
 from store.locales import Placement, place_document
 from store.model import Article, ContentFormat, Image, ProviderMention, Related, WebResource
-from store.names import article_id, article_slug, topic_slug
+from store.names import article_id, article_slug, is_jekyll_named, topic_slug
+from store.normal_forms import nfc
 from store.text import unescape_excerpt, unescape_title
 from store.urls import canonical_url
 
@@ -42,6 +44,9 @@ _DRAFTS_FOLDER = "_drafts"
 _DRAFT_STATUSES = frozenset(("draft", "hidden", "pending", "private", "trash", "unpublished"))
 """Values of `status` that Pelican, WordPress and Ghost give to what is not public."""
 _parse_size = partial(parse_integer, allowed=SIZES)
+SLUG_KEY = "newsgraphSlug"
+"""The key of the slug, in documents of a folder with a mapping whose name does not give it."""
+
 _URL_FIELDS = ("webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl")
 
 
@@ -69,7 +74,8 @@ def read_article(path: str, data: bytes, options: ParseOptions) -> ParseResult:
         return collector.empty_result()
     locale = fields.read_text("locale")
     placement = find_placement(path, locale, options.mapping)
-    slug = article_slug(placement.stem, title, published)
+    pinned = _read_pinned_slug(fields) if options.mapping else None
+    slug = pinned or article_slug(placement.stem, title, published)
     if not _is_visible(slug, collector):
         return collector.empty_result()
     topics = _read_topics(fields)
@@ -191,6 +197,19 @@ def find_placement(path: str, locale: str | None, mapping: FieldMapping | None) 
     if mapping is None:
         return place_document(path, locale)
     return place_document(path, locale, mapping.locales, mapping.default_locale)
+
+
+def _read_pinned_slug(fields: FieldReader) -> str | None:
+    """Read the slug that a mutation wrote, because the file keeps its name.
+
+    The name of a file is part of an address in the site of another tool. Any other text is
+    metadata.
+    """
+    text = fields.read_text(SLUG_KEY)
+    if text is None or (is_jekyll_named(text) and PurePosixPath(text).name == text):
+        return text and nfc(text)
+    fields.keep_in_metadata(SLUG_KEY, text)
+    return None
 
 
 def _read_translation_key(fields: FieldReader, slug: str, placement: Placement) -> str | None:

@@ -91,7 +91,7 @@ def _toml_error(e: Exception, first_line: int) -> FrontMatterError:
         DiagnosticCode.UNREADABLE_TOML,
         f"The front matter is not valid TOML: {problem}.",
         first_line + (int(at[1]) - 1 if at else 0),
-        'Correct the line: `key = "value"`, with text in quotes.',
+        'Correct the line: `key = "value"`, with text in quotes, or a date such as 2020-06-11.',
     )
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
 
 from store.characters import clean_text, escape_invisible
-from store.documents.article_reader import find_placement, read_article
-from store.documents.commit_dates import CommitTable
+from store.documents.article_reader import SLUG_KEY, find_placement, read_article
 from store.documents.diagnostics import DiagnosticCode, field_path
 from store.documents.field_mapper import map_fields
 from store.documents.field_mapping import FieldMapping
@@ -133,7 +131,8 @@ def patch_document(
     """Change fields of an article's document; None removes a field.
 
     `text` is the text of its file, None without a file. The slug stays: if it came from the title,
-    the file is renamed after the slug.
+    the file is renamed after the slug. In a folder with a mapping the document gets a key for it
+    instead, since the name of a file is part of an address in the site of another tool.
     Raises: RefusedError: the document is invalid, or has a new problem, or the format of its
         front matter cannot hold the change.
     """
@@ -163,9 +162,11 @@ def patch_document(
     notices = (_REWRITTEN,) if edited.is_rewritten else ()
     patched = PatchedDocument(path, edited.text, edited.parse_result, changed, notices)
     if changed.slug != article.slug:
-        renamed = _rename(patched, article, after, options)
-        changed = _accept(renamed.parse_result, fields, parse_before)
-        patched = msgspec.structs.replace(renamed, article=changed)
+        has_own_name = text is not None and options.mapping is not None
+        keep_slug = _with_slug if has_own_name else _rename
+        patched = keep_slug(patched, article, after, options)
+        changed = _accept(patched.parse_result, fields, parse_before)
+        patched = msgspec.structs.replace(patched, article=changed)
     if changed.id != article.id:
         raise RefusedError(_other_id_refusal(patched.path, changed))
     return patched
@@ -189,7 +190,6 @@ def _rename(
 ) -> PatchedDocument:
     """Rename the file after the slug of the article. The new article is not accepted yet."""
     text = _with_translation_key(document.path, document.text, after, options)
-    text = _with_commit_date(document.path, text, after, options)
     path = _renamed(document.path, article, options)
     message = f"The file is now {path}: its name gives the slug, which stays."
     return msgspec.structs.replace(
@@ -208,22 +208,24 @@ def _renamed(path: str, article: Article, options: ParseOptions) -> str:
     return str(PurePosixPath(path).with_name(article.slug + rest))
 
 
+def _with_slug(
+    document: PatchedDocument, article: Article, after: DocumentData, options: ParseOptions
+) -> PatchedDocument:
+    """Write the slug of the article into its document. The new article is not accepted yet.
+
+    Raises: RefusedError: the document cannot hold it beside the keys that it has.
+    """
+    pinned = after._replace(values=after.values | {SLUG_KEY: article.slug})
+    edited = edit_text(document.path, document.text, after, pinned, options)
+    if edited.is_serialized:
+        raise RefusedError(_own_keys_refusal(document.path))
+    return msgspec.structs.replace(document, text=edited.text, parse_result=edited.parse_result)
+
+
 def _with_translation_key(path: str, text: str, after: DocumentData, options: ParseOptions) -> str:
     """Write the translation key that came from the path, which is about to change."""
     key = after.values.get("translationKey")
     return text if key is None else _with_value("translationKey", path, text, after, options)
-
-
-def _with_commit_date(path: str, text: str, after: DocumentData, options: ParseOptions) -> str:
-    """Write the date of publication that came from git, which does not know the new path."""
-    without = msgspec.structs.replace(options, commits=CommitTable())
-    commits = options.commits.dates.get(path)
-    if commits is None or read_article(path, encode_document(text), without).article is not None:
-        return text
-    updated = after.values.get("updatedDateTime")
-    if isinstance(updated, datetime) and updated.timestamp() == commits.last:
-        after = after._replace(values=after.values | {"updatedDateTime": None})
-    return _with_value("publishedDateTime", path, text, after, without)
 
 
 def _with_value(key: str, path: str, text: str, after: DocumentData, options: ParseOptions) -> str:

@@ -95,6 +95,43 @@ def test_image_keeps_the_form_of_the_document(before, after):
     assert [image.url for image in patched.article.images] == [IMAGE.url]
 
 
+@pytest.mark.parametrize(
+    ("path", "front_matter"),
+    [
+        ("posts/harbour/index.md", "---\ntitle: A day\ndate: 2026-01-02\n---\n"),
+        ("blog/first-post.mdx", "---\n{title: A day, date: 2026-01-02}\n---\n"),
+        ("posts/harbour/index.md", '+++\ntitle = "A day"\ndate = 2026-01-02\n[x]\ny = 1\n+++\n'),
+        ("posts/a.md", '{\n  "title": "A day",\n  "date": "2026-01-02"\n}\n'),
+    ],
+)
+def test_file_of_another_tool_keeps_its_name(path, front_matter):
+    """Its name is a part of its address, and an `index.md` holds a bundle together.
+
+    The slug is written once, and stays whatever title and date become.
+    """
+    text = f"{front_matter}Text\n"
+    article = read_article(path, text.encode(), OPTIONS).article
+    assert article is not None
+    patched = patch_document(article, path, text, {"title": "A night"}, OPTIONS)
+    assert (patched.path, patched.article.slug) == (path, "2026-01-02-a-day")
+    assert patched.article.id == article.id
+    assert not patched.notices
+    assert not patched.article.metadata.get("newsgraphSlug")
+    fields = {"title": "Dawn", "publishedDateTime": DATE}
+    again = patch_document(patched.article, path, patched.text, fields, OPTIONS)
+    assert (again.path, again.article.id) == (path, article.id)
+    assert again.text.count("newsgraphSlug") == 1
+
+
+@pytest.mark.parametrize("slug", ["a-day", "2026-01-02-a/b", "''", "[1]"])
+def test_slug_that_no_mutation_wrote_is_metadata(slug):
+    """The slug comes from date and title then, as without the key."""
+    text = f"---\ntitle: A day\ndate: 2026-01-02\nnewsgraphSlug: {slug}\n---\n"
+    article = read_article("posts/a.md", text.encode(), OPTIONS).article
+    assert article is not None
+    assert article.slug == "2026-01-02-a-day"
+
+
 def test_title_of_an_image_is_written_under_its_own_key():
     """`alt`, where the document has other keys than newsgraph."""
     text = "---\ntitle: A\ndate: 2026-01-02\nimage: {src: /a.png, alt: Old}\n---\n"
