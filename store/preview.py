@@ -7,6 +7,7 @@ articles, where everyone else has none.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
@@ -58,6 +59,27 @@ class PreviewSource:
         return await preview_snapshot(await self._source.wait(version), self._id)
 
 
+class _VisibleChanges:
+    """The changes that the reader of a preview sees, as far as they were read.
+
+    Attributes:
+        begin: The revision after which none is missing.
+        changes: The changes, oldest first.
+        end: The bookmark to continue from; None for the oldest change.
+        has_next: Whether there may be more.
+    """
+
+    def __init__(self, begin: int, end: Bookmark | None) -> None:
+        self.begin = begin
+        self.changes: list[Change] = []
+        self.end = end
+        self.has_next = True
+
+    def index_after(self, bookmark: Bookmark) -> int:
+        """The index of the first change after a bookmark."""
+        return bisect_right(self.changes, bookmark.revision, key=lambda change: change.revision)
+
+
 class PreviewSnapshot:
     """A snapshot, and one draft; None if it was deleted. The interface is that of `Snapshot`."""
 
@@ -65,6 +87,7 @@ class PreviewSnapshot:
         self._snapshot = snapshot
         self._id = id
         self._draft = draft
+        self._visible: dict[Visibility, _VisibleChanges] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._snapshot, name)
@@ -152,27 +175,51 @@ class PreviewSnapshot:
         that everyone gets; a gap, if the draft has changed since such a bookmark. No hidden change
         shows in it, not even as a shorter page.
         """
-        seen: list[Change] = []
         if after is None:
             return await self._snapshot.changes(None, visibility, limit)
         if self._draft is not None and after == await self.newest_change(visibility):
             # A follower is here at most of its wakes: hidden changes since then are not read again.
             return HistoryPage(changes=(), end=after)
-        page = await self._snapshot.changes(after, Visibility.ALL, _PAGE)
+        page = await self._snapshot.changes(after, Visibility.ALL, 0)
         if page.gap is not None:
             return await self._page_without_history(after, visibility, limit)
-        while True:
-            seen += [
-                change if self._is_own(change) else as_visible(change, visibility)
-                for change in page.changes
-                if self._is_own(change) or is_visible(change, visibility)
-            ]
-            if len(seen) > limit or not page.has_next:
-                break
-            page = await self._snapshot.changes(page.end, Visibility.ALL, _PAGE)
-        changes = tuple(seen[:limit])
+        visible = await self._changes_from(after, visibility)
+        begin = visible.index_after(after)
+        while visible.has_next and len(visible.changes) <= begin + limit:
+            await self._read_page(visible, visibility)
+            begin = visible.index_after(after)
+        changes = tuple(visible.changes[begin : begin + limit])
         end = bookmark_of(changes[-1]) if changes else after
-        return HistoryPage(changes=changes, end=end, has_next=len(seen) > limit)
+        return HistoryPage(changes=changes, end=end, has_next=len(visible.changes) > begin + limit)
+
+    async def _changes_from(self, after: Bookmark, visibility: Visibility) -> _VisibleChanges:
+        """The changes that the reader sees from a bookmark or an earlier one on, as far as read.
+
+        A request may read many pages, so the changes are not read for each: from the first
+        bookmark, and from the oldest change on if an earlier bookmark follows.
+        """
+        visible = self._visible.get(visibility)
+        if visible is None:
+            visible = _VisibleChanges(after.revision, after)
+        elif visible.begin > after.revision:
+            visible = _VisibleChanges(0, None)
+            await self._read_page(visible, visibility)
+            if visible.begin > after.revision:  # before the oldest change that is stored
+                visible = _VisibleChanges(after.revision, after)
+        self._visible[visibility] = visible
+        return visible
+
+    async def _read_page(self, visible: _VisibleChanges, visibility: Visibility) -> None:
+        """Read more changes."""
+        page = await self._snapshot.changes(visible.end, Visibility.ALL, _PAGE)
+        if page.gap is not None:
+            visible.begin = page.gap.revision
+        visible.changes += [
+            change if self._is_own(change) else as_visible(change, visibility)
+            for change in page.changes
+            if self._is_own(change) or is_visible(change, visibility)
+        ]
+        visible.end, visible.has_next = page.end, page.has_next
 
     async def _page_without_history(
         self, after: Bookmark, visibility: Visibility, limit: int

@@ -13,6 +13,7 @@ from store import Batch, LookupKey, MemoryRepository, Snapshot, Visibility
 from store.engines.changes import as_visible, bookmark_of, is_visible
 from store.model import Article, Change, ProviderMention
 from store.preview import PreviewSource, preview_snapshot
+from store.repository import HistoryPage
 from tests.support import store_strategies
 from tests.support.cursors import KEY
 from tests.support.factories import article
@@ -136,21 +137,51 @@ def test_follower_does_not_read_hidden_changes_again() -> None:
         page = await preview.changes(await preview.newest_change(PUBLIC), PUBLIC)
         assert (page.changes, page.gap, page.has_next) == ((), None, False)
         assert page.end == await preview.newest_change(PUBLIC)
-        assert snapshot.pages == 0
+        assert snapshot.changes_read == 0
 
     asyncio.run(check())
 
 
+def test_many_pages_of_a_request_do_not_read_the_history_for_each() -> None:
+    """A reader with a link could hold all others up, where many changes are hidden."""
+
+    async def check(limit: int) -> None:
+        repository = MemoryRepository(limit, cursor_key=KEY)
+        await repository.apply(Batch(puts=(OWN,)))
+        for number in range(9):
+            await written(repository, [("own", "draft"), ("other", "draft"), ("open", "open")])
+            await repository.apply(Batch(puts=(version("own", 50 + number, published=False),)))
+        now = await repository.snapshot()
+        whole = await now.changes(None, Visibility.ALL)
+        start = (whole.gap or bookmark_of(whole.changes[0])).revision - 1
+        bookmarks = [await now.bookmark(start + number) for number in range(len(whole.changes))]
+        snapshot = CountingSnapshot(now)
+        preview = await preview_snapshot(cast("Snapshot", snapshot), OWN.id)
+        for bookmark in reversed(bookmarks):
+            fresh = await preview_snapshot(now, OWN.id)
+            expected = await fresh.changes(bookmark, PUBLIC, 3)
+            assert await preview.changes(bookmark, PUBLIC, 3) == expected
+        assert snapshot.changes_read <= 3 * (len(whole.changes) + 1)
+
+    for limit in (9, 10_000):
+        asyncio.run(check(limit))
+
+
 class CountingSnapshot:
-    """A snapshot that counts the pages of the history that are read."""
+    """A snapshot that counts the changes that are read."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self.pages = 0
+        self.changes_read = 0
 
     def __getattr__(self, name: str) -> Any:
-        self.pages += name == "changes"
         return getattr(self._snapshot, name)
+
+    async def changes(self, *arguments: Any) -> HistoryPage:
+        """See `Snapshot`."""
+        page = await self._snapshot.changes(*arguments)
+        self.changes_read += len(page.changes)
+        return page
 
 
 @given(steps)
