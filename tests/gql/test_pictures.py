@@ -134,8 +134,8 @@ def test_sizes_are_ordered_by_width(labelled):
     """Known widths ascend, and unknown ones are last."""
     for picture in group_images([image for _, image in labelled]):
         widths = [size.width for size in picture.sizes]
-        known = [width for width in widths if width is not None]
-        assert widths == sorted(known) + [None] * (len(widths) - len(known))
+        stated = [width for width in widths if width is not None]
+        assert widths == sorted(stated) + [None] * (len(widths) - len(stated))
 
 
 @pytest.mark.parametrize(("one", "other"), DISTINCT)
@@ -227,8 +227,8 @@ def test_srcset_is_read_as_it_was_written(labelled):
         candidates = re.findall(r"(\S*[^\s,]) (\d+)w(?:, |$)", text or "")
         widths = [int(width) for _, width in candidates]
         assert widths == sorted(set(widths))
-        known = {(size.url, size.width) for size in picture.sizes}
-        assert {(url, int(width)) for url, width in candidates} <= known
+        stated = {(size.url, size.width) for size in picture.sizes}
+        assert {(url, int(width)) for url, width in candidates} <= stated
         assert (text is None) is (not any(size.width for size in picture.sizes))
 
 

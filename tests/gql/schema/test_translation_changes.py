@@ -50,14 +50,14 @@ def write(repository: MemoryRepository, *writes: Batch) -> None:
 
 def follow(graph: GraphClient, after: str | None, first: int = 5) -> list[dict[str, Any]]:
     """All changes after a cursor, page by page."""
-    found: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     for _ in range(1_000):
         page = graph.query(PAGE, after=after, first=first, chain=CHAIN)["changes"]
         assert len(page["nodes"]) <= first
-        found += page["nodes"]
+        events += page["nodes"]
         after = page["pageInfo"]["endCursor"]
         if not page["pageInfo"]["hasNextPage"]:
-            return found
+            return events
     raise AssertionError("The pages never end.")
 
 
@@ -223,10 +223,10 @@ def test_public_events_are_those_of_a_store_without_drafts(written, wanted):
         repository = MemoryRepository()
         for batch in steps:
             await repository.apply(msgspec.structs.replace(batch, topics=None))
-        found, _ = await ChangeReader(PUBLIC, wanted).events(
+        events, _ = await ChangeReader(PUBLIC, wanted).events(
             None, await repository.snapshot(), 1_000
         )
-        return [(event.kind, event.article_id) for event in found]
+        return [(event.kind, event.article_id) for event in events]
 
     async def check() -> None:
         bare = [step for batch in written for step in _without_drafts(batch)]
@@ -245,8 +245,8 @@ def test_filter_beside_a_chain_is_applied_to_the_others():
         snapshot = await repository.snapshot()
         begin = await snapshot.newest_change(PUBLIC.visibility)
         await repository.apply(Batch(deletes=(GERMAN.id,)))
-        found, _ = await reader.events(begin, await repository.snapshot(), 10)
-        return [(event.kind, event.article_id) for event in found]
+        events, _ = await reader.events(begin, await repository.snapshot(), 10)
+        return [(event.kind, event.article_id) for event in events]
 
     gone = [("DELETE", GERMAN.id), ("DELETE", article_id("x"))]
     assert asyncio.run(events()) == gone

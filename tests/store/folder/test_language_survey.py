@@ -152,8 +152,8 @@ CASES = {
 def test_languages_of_a_folder(tmp_path, files, expected):
     """Something besides a short name must say that a folder is a language."""
     languages = survey_languages(survey(tmp_path, files))
-    found = [*languages.locales], languages.default, [*languages.translation_keys]
-    assert found == expected
+    result = [*languages.locales], languages.default, [*languages.translation_keys]
+    assert result == expected
 
 
 @pytest.mark.parametrize(

@@ -137,8 +137,8 @@ def test_registry_has_a_bound_of_files(tmp_path: Path, monkeypatch) -> None:
     texts = [f"# {number}" for number in range(5)]
     for text in texts:
         asyncio.run(registry(tmp_path).register(text))
-    found = [registry(tmp_path).find(hash_of(text)) for text in texts]
-    assert found == [None, None, *texts[2:]]
+    registered = [registry(tmp_path).find(hash_of(text)) for text in texts]
+    assert registered == [None, None, *texts[2:]]
 
 
 def test_document_that_cannot_be_written_leaves_no_file(tmp_path: Path) -> None:
