@@ -57,6 +57,7 @@ REQUIRED_CODES = frozenset(
         DiagnosticCode.MISSING_PROVIDER,
     )
 )
+_REQUIRED = ("title", "publishedDateTime", "provider")
 _INPUT_REMEDIES = {
     "Add the provider's web domain, like `domain: example.com`.": "Send `provider.domain`, such as "
     "example.com.",
@@ -113,8 +114,49 @@ def create_document(
         own_text = serialize_document(_with_own_keys(document, path, options.mapping))
         own_result = read_article(path, encode_document(own_text), options)
         if own_result.article is not None and own_result.article == parse_result.article:
-            return PatchedDocument(path, own_text, own_result, own_result.article)
-    return PatchedDocument(path, text, parse_result, article)
+            text, parse_result, article = own_text, own_result, own_result.article
+    patched = PatchedDocument(path, text, parse_result, article)
+    _refuse_ignored_values(patched, DocumentData({}), document, fields, options)
+    return patched
+
+
+def _refuse_ignored_values(
+    patched: PatchedDocument,
+    before: DocumentData,
+    after: DocumentData,
+    fields: Mapping[str, Any],
+    options: ParseOptions,
+) -> None:
+    """Refuse a change of fields that a mapping reads from elsewhere, such as the folder.
+
+    Raises: RefusedError.
+    """
+    mapping = options.mapping
+    if mapping is None:
+        return
+    values = article_to_document(patched.article).values
+    whole = after._replace(values={key: values[key] for key in _REQUIRED} | after.values)
+    plain = msgspec.structs.replace(options, mapping=None)
+    own = read_article(patched.path, encode_document(serialize_document(whole)), plain).article
+    wanted = article_to_document(own).values if own else {}
+    ignored = [
+        key
+        for key in fields
+        if (key in wanted and values.get(key) != wanted[key])
+        or (key not in after.values and key in values and values[key] == before.values.get(key))
+    ]
+    if ignored:
+        raise RefusedError(*(_ignored_refusal(key, patched.path, mapping) for key in ignored))
+
+
+def _ignored_refusal(key: str, path: str, mapping: FieldMapping) -> Refusal:
+    sources = ", ".join(f"`{source}`" for source in mapping.fields.get(key, ()))
+    return Refusal(
+        KEYS_NOT_WRITABLE,
+        f"`{key}` cannot be changed so in {path}: the mapping of the folder takes it from "
+        f"{sources or 'elsewhere'}, where this value cannot be written.",
+        (key,),
+    )
 
 
 def _with_own_keys(document: DocumentData, path: str, mapping: FieldMapping) -> DocumentData:
@@ -169,6 +211,7 @@ def patch_document(
         patched = msgspec.structs.replace(patched, article=changed)
     if changed.id != article.id:
         raise RefusedError(_other_id_refusal(patched.path, changed))
+    _refuse_ignored_values(patched, before, after, fields, options)
     return patched
 
 

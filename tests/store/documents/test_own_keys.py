@@ -178,6 +178,40 @@ def test_refusal_names_the_field_of_the_input(fields, code, input_path):
     assert [(r.code, r.input_path) for r in refused.value.refusals] == [(code, input_path)]
 
 
+@pytest.mark.parametrize(
+    ("field", "sources", "value"),
+    [
+        ("category", ("folder", "category"), "sport"),
+        ("category", ("folder", "category"), None),
+        ("category", ("folder",), None),
+        ("title", ("heading", "title"), "Another"),
+    ],
+)
+def test_change_that_the_mapping_would_not_read_is_refused(field, sources, value):
+    """The folder or the heading has the value: a key that nobody reads would change nothing."""
+    options = ParseOptions(mapping=_with_sources(field, sources))
+    text = "---\ntitle: A\ndate: 2026-01-02\n---\n# B\n"
+    article = read_article(PATH, text.encode(), options).article
+    assert article is not None
+    with pytest.raises(RefusedError, match=f"takes it from `{sources[0]}`") as refused:
+        patch_document(article, PATH, text, {field: value}, options)
+    (refusal,) = refused.value.refusals
+    assert (refusal.code, refusal.input_path) == ("KEYS_NOT_WRITABLE", (field,))
+
+
+def test_new_document_that_the_mapping_would_read_otherwise_is_refused():
+    """A heading that comes before the title would be the title."""
+    options = ParseOptions(mapping=_with_sources("title", ("heading", "title")))
+    fields = {"title": "A", "publishedDateTime": DATE, "content": "# B\n"}
+    with pytest.raises(RefusedError, match="`title` cannot be changed"):
+        create_document(None, fields, options)
+
+
+def _with_sources(field: str, sources: tuple[str, ...]) -> FieldMapping:
+    fields = {"publishedDateTime": ("date",), field: sources}
+    return msgspec.structs.replace(MAPPING, fields=fields)
+
+
 def test_new_document_has_the_keys_of_its_folder():
     """A new document looks like the others: it is in their folder, under their keys."""
     options = ParseOptions(mapping=msgspec.structs.replace(MAPPING, collections=("posts",)))
