@@ -413,7 +413,9 @@ def test_misspelt_variable_is_a_warning(newsgraph, store, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("command", [["stats"], ["query", QUERY], ["export", "out"], ["serve"]])
+@pytest.mark.parametrize(
+    "command", [["stats"], ["query", QUERY], ["export", "out"], ["serve", "--port", "0"]]
+)
 def test_command_without_a_store_says_how_to_make_one(newsgraph, command):
     """Exit code 3 and one line; no file is created."""
     code, _, err = newsgraph(*command, "--store", "none.json")
@@ -546,7 +548,14 @@ def test_conflict_with_the_package_gql_of_pypi_is_an_error(tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    [["stats"], ["query", QUERY], ["export", "out"], ["backup", "b"], ["serve"], ["load", "."]],
+    [
+        ["stats"],
+        ["query", QUERY],
+        ["export", "out"],
+        ["backup", "b"],
+        ["serve", "--port", "0"],
+        ["load", "."],
+    ],
 )
 def test_every_command_refuses_a_damaged_store(newsgraph, store, command):
     """Exit code 3, with the remedies; no file is changed."""
