@@ -30,6 +30,7 @@ class Notebook:
 
     lines: list[str] = field(default_factory=list)
     job: Job = field(default_factory=Job)
+    has_written: bool = False
 
 
 @strawberry.input(one_of=True)
