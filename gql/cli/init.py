@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,7 @@ import typer
 from gql.settings import Settings
 from gql.store_factory import load_options
 from store import LoadOptions, StoreError, check_folder
-from store.documents.article_reader import read_article
+from store.documents.article_reader import DRAFT_STATUSES, is_in_drafts_folder, read_article
 from store.documents.commit_dates import CommitTable
 from store.documents.field_mapping import FIRST_COMMIT, FieldMapping
 from store.documents.frontmatter import ParseOptions
@@ -23,7 +24,7 @@ from store.folder.commit_history import CommitHistory
 from store.folder.language_survey import survey_languages
 from store.folder.mapping_file import MAPPING_FILE, TABLE, format_mapping, load_mapping
 from store.folder.mapping_proposal import propose_mapping
-from store.folder.survey import MAX_FILES, Survey, survey_folder
+from store.folder.survey import MAX_FILES, Survey, SurveyedFile, survey_folder
 
 from .documents import READING_SETTINGS
 from .options import with_settings
@@ -123,9 +124,9 @@ def print_survey(survey: Survey) -> None:
     if site.url:
         source = f"in {site.url_source}"
         out.print(f"          The site is {escape(site.url)} [dim]({escape(source)})[/]")
-    drafts = sum(each.texts.get("draft", "").lower() == "true" for each in survey.documents)
+    drafts = sum(map(is_draft, survey.documents))
     if drafts:
-        out.print(f"          {count_of(drafts, 'document')} with `draft: true`")
+        out.print(f"          {count_of(drafts, 'draft')}, which only keys with READ_DRAFTS see")
     for reason, files in sorted(survey.others.items(), key=lambda item: -item[1].count):
         out.print(
             f"          Not a document: {count_of(files.count, 'file')} such as "
@@ -133,6 +134,17 @@ def print_survey(survey: Survey) -> None:
         )
     print_languages(survey)
     print_keys(survey)
+
+
+def is_draft(document: SurveyedFile) -> bool:
+    """Whether a document says that it is a draft, or lies in a folder of drafts."""
+    texts = {key.lower(): text.strip().lower() for key, text in document.texts.items()}
+    return (
+        texts.get("draft") in ("true", "yes", "on")
+        or texts.get("published") in ("false", "no", "off")
+        or texts.get("status") in DRAFT_STATUSES
+        or is_in_drafts_folder(document.path)
+    )
 
 
 def print_languages(survey: Survey) -> None:
@@ -224,9 +236,14 @@ def print_missing_parts(survey: Survey, mapping: FieldMapping) -> None:
 
 def write_mapping(path: Path, text: str) -> None:
     """Write the mapping, behind settings that the file has already. Raises: StoreError."""
+    if path.is_symlink():
+        raise StoreError(f"{path} is a link, and is not written over. Replace it by a file.")
     try:
-        before = path.read_text("utf-8") if path.exists() else ""
-        path.write_text(f"{before.rstrip()}\n\n{text}" if before.strip() else text, "utf-8")
+        before = path.read_bytes() if path.exists() else b""
+        # Not over a link: in a stranger's folder it may name any file.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags, 0o666), "ab") as file:
+            file.write((f"\n\n{text}" if before.strip() else text).encode())
     except OSError as e:
         raise StoreError(
             f"{path} cannot be written: {e.strerror}. "

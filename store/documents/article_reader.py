@@ -41,7 +41,7 @@ from .yaml_tree_builder import quote
 
 _OUTER_BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
 _DRAFTS_FOLDER = "_drafts"
-_DRAFT_STATUSES = frozenset(("draft", "hidden", "pending", "private", "trash", "unpublished"))
+DRAFT_STATUSES = frozenset(("draft", "hidden", "pending", "private", "trash", "unpublished"))
 """Values of `status` that Pelican, WordPress and Ghost give to what is not public."""
 _parse_size = partial(parse_integer, allowed=SIZES)
 SLUG_KEY = "newsgraphSlug"
@@ -236,7 +236,7 @@ def _has_draft_status(root: MappingNode) -> bool:
     return any(
         key.lower() == "status"
         and isinstance(node, ScalarNode)
-        and node.text.strip().lower() in _DRAFT_STATUSES
+        and node.text.strip().lower() in DRAFT_STATUSES
         for key, node in root.entries.items()
     )
 

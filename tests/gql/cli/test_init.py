@@ -116,6 +116,24 @@ def test_init_keeps_the_settings_in_the_file(tmp_path):
     assert "documents" in content
 
 
+def test_init_writes_over_no_link(tmp_path):
+    """In a stranger's folder it may name a file that a shell executes."""
+    make(tmp_path / "blog", JEKYLL)
+    (tmp_path / "blog" / "newsgraph.toml").symlink_to(tmp_path / "profile")
+    result = CliRunner().invoke(app, ["init", str(tmp_path / "blog"), "--yes"])
+    assert "is a link" in str(result.exception)
+    assert not (tmp_path / "profile").exists()
+
+
+def test_init_counts_drafts_by_all_their_signs(tmp_path):
+    """`draft`, `published`, `status`, and the folder."""
+    signs = ["draft: yes", "published: false", "status: Draft", "draft: false", "status: live"]
+    head = "---\ntitle: A\ndate: 2020-01-02\n"
+    files = {f"posts/{i}.md": f"{head}{sign}\n---\n" for i, sign in enumerate(signs)}
+    make(tmp_path, files | {"_drafts/a.md": f"{head}---\n"})
+    assert "4 drafts" in run(f"init {tmp_path}")
+
+
 def test_init_of_a_folder_without_documents_says_so(tmp_path):
     """An empty folder has nothing to map."""
     result = CliRunner().invoke(app, ["init", str(tmp_path)])
